@@ -1,0 +1,281 @@
+/**
+ * The one catalogue of errors. Every error that leaves this project is made by a function of `errors`: a stable `code`,
+ * a `kind` that the edges (command line, later HTTP) map to their own status, one line that names the object, and the
+ * way out. What crosses from node to node is `toFault()`; `fromFault()` is its reverse.
+ */
+
+export type ErrorKind = 'invalid' | 'notFound' | 'conflict' | 'exhausted' | 'unavailable' | 'denied' | 'failed';
+
+/** What a record or an answer keeps of an error. `time` is in milliseconds since the epoch. */
+export interface Fault {
+  code: string;
+  kind: ErrorKind;
+  message: string;
+  hint?: string;
+  step?: string;
+  time?: number;
+}
+
+export class BlockstoreError extends Error {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  readonly hint: string | undefined;
+
+  constructor(code: string, kind: ErrorKind, message: string, hint?: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = code;
+    this.code = code;
+    this.kind = kind;
+    this.hint = hint;
+  }
+
+  toFault(step?: string): Fault {
+    return {
+      code: this.code,
+      kind: this.kind,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(step === undefined ? {} : { step }),
+      time: Date.now(),
+    };
+  }
+}
+
+/** How a child process failed; `stderr` is whole, the message carries its last line. */
+export interface CommandFailure {
+  command: string;
+  exitCode: number | undefined;
+  signal: string | undefined;
+  timedOut: boolean;
+  cancelled: boolean;
+  notFound: boolean;
+  stdout: string;
+  stderr: string;
+}
+
+export class CommandError extends BlockstoreError {
+  readonly failure: CommandFailure;
+
+  constructor(failure: CommandFailure) {
+    super(
+      failure.notFound ? 'CommandNotFound' : 'CommandFailed',
+      'failed',
+      commandMessage(failure),
+      commandHint(failure),
+    );
+    this.failure = failure;
+  }
+}
+
+function commandMessage(failure: CommandFailure): string {
+  const { command, exitCode, signal, timedOut, cancelled, notFound, stderr } = failure;
+  if (notFound) return `the command ${command.split(' ')[0]} is not installed`;
+  const end = timedOut
+    ? 'did not end within its time limit'
+    : cancelled
+      ? 'was cancelled'
+      : signal === undefined
+        ? `failed with exit code ${exitCode}`
+        : `was ended by ${signal}`;
+  const reason = stderr.trim().split('\n').at(-1)?.trim();
+  return `"${command}" ${end}${reason ? `: ${reason}` : ''}`;
+}
+
+function commandHint(failure: CommandFailure): string {
+  return failure.notFound ? 'run "blockstore doctor" to see what to install' : 'run "blockstore doctor" on that node';
+}
+
+/** Any thrown value as an error of the catalogue; what is not one becomes `Internal`, with its cause kept. */
+export function asError(thrown: unknown): BlockstoreError {
+  if (thrown instanceof BlockstoreError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new BlockstoreError('Internal', 'failed', `internal error: ${message}`, 'see the log of the daemon', {
+    cause: thrown,
+  });
+}
+
+export function fromFault(fault: Fault): BlockstoreError {
+  return new BlockstoreError(fault.code, fault.kind, fault.message, fault.hint);
+}
+
+const seeVolumes = 'list volumes with "blockstore volume list"';
+const seeDoctor = 'run "blockstore doctor" on that node';
+
+export const errors = {
+  invalidArgument: (name: string, value: unknown, wanted: string) =>
+    new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${wanted}`),
+  invalidFlags: (problems: readonly string[]) =>
+    new BlockstoreError('InvalidFlags', 'invalid', problems.join('\n'), 'see "blockstored --help"'),
+  invalidSize: (size: unknown) =>
+    new BlockstoreError(
+      'InvalidSize',
+      'invalid',
+      `size ${JSON.stringify(size)} is not a whole number of GiB from 0 to 1000`,
+      '0 makes a volume of 100 MiB, meant for tests',
+    ),
+  volumeNotFound: (volume: string) =>
+    new BlockstoreError('VolumeNotFound', 'notFound', `volume ${volume} does not exist`, seeVolumes),
+  volumeAmbiguous: (typed: string, matches: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeAmbiguous',
+      'invalid',
+      `${typed} names more than one volume: ${matches.join(', ')}`,
+      'type more of the id',
+    ),
+  volumeExists: (volume: string) =>
+    new BlockstoreError('VolumeExists', 'conflict', `volume ${volume} exists already`, seeVolumes),
+  volumeAttached: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}`,
+      `detach it first: blockstore volume detach ${volume}`,
+    ),
+  volumeNotAttached: (volume: string) =>
+    new BlockstoreError('VolumeNotAttached', 'conflict', `volume ${volume} is not attached`, seeVolumes),
+  volumeBusy: (volume: string, by: string) =>
+    new BlockstoreError(
+      'VolumeBusy',
+      'conflict',
+      `volume ${volume} is in use on its node: ${by}`,
+      `end that use, then try again: blockstore volume delete ${volume}`,
+    ),
+  wrongStatus: (volume: string, status: string, wanted: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is ${status}; this needs ${wanted}`,
+      `wait for it: blockstore volume wait ${volume}`,
+    ),
+  notLocal: (volume: string, owner: string, node: string) =>
+    new BlockstoreError(
+      'NotLocal',
+      'conflict',
+      `volume ${volume} belongs to node ${owner}; it is not local to this node, ${node}`,
+      `"blockstore volume delete ${volume}" reaches its owner from anywhere`,
+    ),
+  noMoreVolumes: (where: string) =>
+    new BlockstoreError(
+      'NoMoreVolumes',
+      'exhausted',
+      `${where} has no AoE number left for another volume`,
+      'delete volumes, raise last_shelf_id or slots_per_shelf, or add a node',
+    ),
+  noSpace: (where: string, wantedBytes: number, freeBytes: number) =>
+    new BlockstoreError(
+      'NoSpace',
+      'exhausted',
+      `${where} has ${gib(freeBytes)} GiB free, ${gib(wantedBytes)} GiB are wanted`,
+      'delete volumes, add a disk to the pool, or add a node',
+    ),
+  noNode: (name: string) =>
+    new BlockstoreError('NodeNotFound', 'notFound', `node ${name} does not exist`, 'see "blockstore node list"'),
+  noNodeUp: () =>
+    new BlockstoreError(
+      'NoNodeUp',
+      'unavailable',
+      'no storage node is up',
+      'start blockstored on a node; "blockstore node list" shows which were heard of',
+    ),
+  nodeDown: (name: string) =>
+    new BlockstoreError(
+      'NodeDown',
+      'unavailable',
+      `node ${name} is down`,
+      'start blockstored there, or name another node',
+    ),
+  nodeNameTaken: (name: string, holder: string, seconds: number) =>
+    new BlockstoreError(
+      'NodeNameTaken',
+      'conflict',
+      `node name ${name} is held by ${holder} for another ${seconds} s`,
+      'stop that daemon, wait, or give this one another storage_name',
+    ),
+  fenced: (name: string) =>
+    new BlockstoreError(
+      'Fenced',
+      'conflict',
+      `another daemon has taken over the node name ${name}; this one changes nothing more`,
+      'give every daemon a storage_name of its own; running exports were left alone',
+    ),
+  notFinished: (volume: string, operation: string, seconds: number, state: string) =>
+    new BlockstoreError(
+      'NotFinished',
+      'unavailable',
+      `${operation} of volume ${volume} has not ended within ${seconds} s; ${state}`,
+      `it goes on by itself; wait for it: blockstore volume wait ${volume}`,
+    ),
+  redisUnreachable: (where: string, reason: string) =>
+    new BlockstoreError(
+      'RedisUnreachable',
+      'unavailable',
+      `Redis at ${where} cannot be reached: ${reason}`,
+      'start it, or set redis_host, redis_port or redis_url; no change is accepted until then, exports go on',
+    ),
+  redisDenied: (where: string, reason: string) =>
+    new BlockstoreError(
+      'RedisDenied',
+      'denied',
+      `Redis at ${where} refused the user or password: ${reason}`,
+      'set redis_user and redis_password',
+    ),
+  noVolumeGroup: (group: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group} does not exist`,
+      'make it with vgcreate, or set storage_dev and storage_create=true and start again',
+    ),
+  storageMissing: (volume: string, what: string) =>
+    new BlockstoreError(
+      'StorageMissing',
+      'failed',
+      `volume ${volume} has a record but no storage: ${what} does not exist`,
+      `bring the storage back and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
+    ),
+  interfaceDown: (name: string, state: string) =>
+    new BlockstoreError(
+      'InterfaceDown',
+      'failed',
+      `network interface ${name} ${state}`,
+      `bring it up (ip link set ${name} up) or set aoe_eth_dev`,
+    ),
+  noRawSocket: (name: string) =>
+    new BlockstoreError(
+      'NoRawSocket',
+      'denied',
+      `vblade may not open a raw socket on ${name}`,
+      'run the daemon as root, or give vblade CAP_NET_RAW: setcap cap_net_raw+ep "$(command -v vblade)"',
+    ),
+  commandMissing: (command: string, debianPackage: string) =>
+    new BlockstoreError(
+      'CommandNotFound',
+      'failed',
+      `the command ${command} is not installed`,
+      `install it: apt-get install ${debianPackage}`,
+    ),
+  exportFailed: (volume: string, reason: string) =>
+    new BlockstoreError('ExportFailed', 'failed', `volume ${volume} could not be exported: ${reason}`, seeDoctor),
+  exportStays: (volume: string, pid: number) =>
+    new BlockstoreError(
+      'ExportStays',
+      'unavailable',
+      `the export of volume ${volume} could not be ended: vblade, process ${pid}, does not die`,
+      'its storage hangs perhaps: see "dmesg" on that node; the removal is tried again by itself',
+    ),
+  deviceInUse: (device: string, users: readonly string[]) =>
+    new BlockstoreError(
+      'DeviceInUse',
+      'conflict',
+      `${device} is in use on this host: ${users.join(', ')}`,
+      'end that use (umount, or detach it from its instance), then disconnect again',
+    ),
+  domainFailed: (domain: string, reason: string, hint: string) =>
+    new BlockstoreError('DomainFailed', 'failed', `libvirt domain ${domain}: ${reason}`, hint),
+  connectorFailed: (volume: string, reason: string, hint: string) =>
+    new BlockstoreError('ConnectorFailed', 'failed', `volume ${volume} did not appear on this host: ${reason}`, hint),
+};
+
+function gib(bytes: number): number {
+  return Math.round((bytes / 2 ** 30) * 100) / 100;
+}

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Options, execa } from 'execa';
+import { CommandError } from './errors.ts';
+
+/** The door through which every child process is started. Tests put fakes and faults here. */
+export interface Processes {
+  /** Runs a command to its end. Throws CommandError. */
+  run(command: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Starts a command that outlives this process, its output appended to a file. Returns its process id. */
+  detach(command: string, args: readonly string[], options: { logFile: string; asRoot?: boolean }): Promise<number>;
+  /** Starts a child that stays, with pipes on its standard input, output, error and on descriptor 3. */
+  resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess;
+}
+
+export interface RunOptions {
+  /** Default 60,000. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** The most attempts; between them a pause of attempt² seconds (the ancestor's num_shell_tries). Default 1. */
+  tries?: number;
+  /** Whether a failure may pass by itself, so that another try makes sense. Default: all but a missing command. */
+  passing?: (error: CommandError) => boolean;
+  /** By sudo when this process is not root. */
+  asRoot?: boolean;
+  input?: string;
+  env?: Record<string, string>;
+}
+
+export interface RunResult {
+  stdout: string;
+  stderr: string;
+}
+
+export interface ResidentProcess {
+  readonly pid: number | undefined;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Descriptor 3. */
+  readonly reports: Readable;
+  /** Resolves when the child has ended, or never was. */
+  readonly ended: Promise<void>;
+  kill(signal?: NodeJS.Signals): void;
+}
+
+const environment = { LC_ALL: 'C' };
+
+export class ChildProcesses implements Processes {
+  async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    const tries = options.tries ?? 1;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.once(command, args, options);
+      } catch (error) {
+        const mayPass = error instanceof CommandError && isPassing(error, options);
+        if (!mayPass || attempt >= tries) throw error;
+        await pause(attempt ** 2 * 1000, undefined, options.signal ? { signal: options.signal } : {});
+      }
+    }
+  }
+
+  async detach(
+    command: string,
+    args: readonly string[],
+    options: { logFile: string; asRoot?: boolean },
+  ): Promise<number> {
+    const [file, list] = withRoot(command, args, options.asRoot ?? false);
+    const log = await open(options.logFile, 'a');
+    try {
+      // Not by execa: it has no way to hand a file's descriptor to the child, and a pipe would tie it to this process.
+      const child = spawn(file, list, {
+        env: { ...process.env, ...environment },
+        detached: true,
+        stdio: ['ignore', log.fd, log.fd],
+      });
+      await once(child, 'spawn').catch((error: NodeJS.ErrnoException) => {
+        throw commandError(command, args, { timedOut: false, isCanceled: false, code: error.code, stderr: error.message });
+      });
+      child.unref();
+      return child.pid ?? 0;
+    } finally {
+      await log.close();
+    }
+  }
+
+  resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess {
+    const child = execa(command, args, {
+      env: { ...environment, ...env },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      buffer: false,
+      reject: false,
+    });
+    const reports = child.stdio[3];
+    child.stdin.on('error', () => {}); // EPIPE of a child that ended; `ended` tells
+    return {
+      pid: child.pid,
+      stdin: child.stdin,
+      stdout: child.stdout,
+      stderr: child.stderr,
+      reports,
+      ended: child.then(() => {}),
+      kill: (signal = 'SIGTERM') => {
+        child.kill(signal);
+      },
+    };
+  }
+
+  private async once(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
+    const [file, list] = withRoot(command, args, options.asRoot ?? false);
+    const settings = {
+      env: { ...environment, ...options.env },
+      timeout: options.timeoutMs ?? 60_000,
+      forceKillAfterDelay: 2000,
+      stdin: options.input === undefined ? 'ignore' : 'pipe',
+      reject: false,
+      maxBuffer: 64 * 2 ** 20,
+      ...(options.input === undefined ? {} : { input: options.input }),
+      ...(options.signal ? { cancelSignal: options.signal } : {}),
+    } satisfies Options;
+    const result = await execa(file, list, settings);
+    if (result.failed) throw commandError(command, args, result);
+    return { stdout: result.stdout, stderr: result.stderr };
+  }
+}
+
+function isPassing(error: CommandError, options: RunOptions): boolean {
+  const { notFound, cancelled } = error.failure;
+  return !notFound && !cancelled && (options.passing?.(error) ?? true);
+}
+
+function withRoot(command: string, args: readonly string[], asRoot: boolean): [string, readonly string[]] {
+  const needsSudo = asRoot && process.getuid?.() !== 0;
+  return needsSudo ? ['sudo', ['-n', command, ...args]] : [command, args];
+}
+
+interface FailedResult {
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  timedOut: boolean;
+  isCanceled: boolean;
+  code?: string | undefined;
+  stdout?: unknown;
+  stderr?: unknown;
+}
+
+function commandError(command: string, args: readonly string[], result: FailedResult): CommandError {
+  return new CommandError({
+    command: [command, ...args].join(' '),
+    exitCode: result.exitCode,
+    signal: result.signal,
+    timedOut: result.timedOut,
+    cancelled: result.isCanceled,
+    notFound: result.code === 'ENOENT',
+    stdout: typeof result.stdout === 'string' ? result.stdout : '',
+    stderr: typeof result.stderr === 'string' ? result.stderr : '',
+  });
+}

@@ -1,0 +1,46 @@
+/** What a target is told about an export. Plain data: targets know neither Redis nor drivers. */
+export interface ExportSpec {
+  /** The volume's UUID. */
+  id: string;
+  /** Block device or file, as the driver's localPath gives it. */
+  path: string;
+  shelfId: number;
+  bladeId: number;
+  readOnly: boolean;
+  /** Ethernet addresses that may use the export; empty: all. */
+  macs: readonly string[];
+}
+
+/** An export found running on this node. `id` is absent when it is not one of ours. */
+export interface FoundExport {
+  id?: string;
+  shelfId: number;
+  bladeId: number;
+  path: string;
+}
+
+/** An address seen on the wire. */
+export interface SeenAddress {
+  shelfId: number;
+  bladeId: number;
+  mac: string;
+}
+
+/**
+ * Makes volumes reachable from other machines. Verbs say "make it so" as a driver's do. Exports outlive the daemon:
+ * nothing here ends one but removeExport.
+ */
+export interface Target {
+  readonly name: string;
+  /** Checks the prerequisites. Throws CommandNotFound, InterfaceDown, NoRawSocket. */
+  setup(): Promise<void>;
+  /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
+  ensureExport(spec: ExportSpec): Promise<void>;
+  /** Resolves when the export is certainly gone. Throws when it cannot be made sure. Absent is success. */
+  removeExport(id: string): Promise<void>;
+  /** Exports that run on this node, ours and others'. */
+  listExports(): Promise<FoundExport[]>;
+  /** Addresses that answer on the wire, this node's own included where they are heard. */
+  discover(): Promise<SeenAddress[]>;
+  close(): Promise<void>;
+}
