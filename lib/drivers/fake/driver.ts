@@ -1,0 +1,51 @@
+import { errors } from '../../errors.ts';
+import type { DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+
+/** No storage at all: for tests, trials and figures of everything else. Forgets its volumes when the daemon ends. */
+export class FakeDriver implements VolumeDriver {
+  readonly name = 'fake';
+  private readonly volumes = new Map<string, FoundVolume>();
+  private readonly totalBytes: number;
+  private usedBytes = 0;
+
+  constructor(options: { totalBytes?: number } = {}) {
+    this.totalBytes = options.totalBytes ?? 2 ** 50;
+  }
+
+  async setup(): Promise<void> {}
+
+  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+    if (this.volumes.has(volume.id)) return {};
+    const freeBytes = this.totalBytes - this.usedBytes;
+    if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
+    this.volumes.set(volume.id, { ...volume });
+    this.usedBytes += volume.sizeBytes;
+    return {};
+  }
+
+  async hasVolume(volume: VolumeSpec): Promise<boolean> {
+    return this.volumes.has(volume.id);
+  }
+
+  async ensureVolume(volume: VolumeSpec): Promise<void> {
+    if (!this.volumes.has(volume.id)) throw errors.storageMissing(volume.id, this.localPath(volume));
+  }
+
+  async deleteVolume(volume: VolumeSpec): Promise<void> {
+    if (this.volumes.delete(volume.id)) this.usedBytes -= volume.sizeBytes;
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return `fake:volume-${volume.id}`;
+  }
+
+  async listVolumes(): Promise<FoundVolume[]> {
+    return [...this.volumes.values()];
+  }
+
+  async stats(): Promise<DriverStats> {
+    return { totalBytes: this.totalBytes, freeBytes: this.totalBytes - this.usedBytes };
+  }
+
+  async close(): Promise<void> {}
+}

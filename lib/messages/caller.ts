@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { type BlockstoreError, type Fault, fromFault } from '../errors.ts';
+import type { Hash } from '../models/basic-model.ts';
+import { parseFault } from '../models/volume-state.ts';
+import type { Store } from '../redis/store.ts';
+import type { Asker } from './command.ts';
+
+const answerSchema = z.object({
+  request: z.string(),
+  record: z.record(z.string(), z.string()).optional(),
+  fault: z.looseObject({}).optional(),
+});
+
+/** How a call ended: the record after it (none when it was removed), or a fault. */
+export type Outcome = { record?: Hash } | { fault: BlockstoreError };
+
+/**
+ * Waits for answers to commands. An answer is published by the script that ends the operation; should it be lost with a
+ * connection, the record tells the same: `look` is asked now and then, and once more at the deadline.
+ */
+export class Caller {
+  private readonly store: Store;
+  private readonly id = randomUUID();
+  private readonly waiting = new Map<string, (outcome: Outcome) => void>();
+  private subscription: Promise<Redis> | undefined;
+  private count = 0;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /**
+   * Sends a command and waits for its end. `look` says from the record how it ended, or undefined while it goes on.
+   * Resolves with undefined when the deadline passes first. Throws what `send` throws.
+   */
+  async call(options: {
+    send: (asker: Asker) => Promise<void>;
+    look: () => Promise<Outcome | undefined>;
+    deadlineMs: number;
+    lookEveryMs?: number;
+  }): Promise<Outcome | undefined> {
+    this.subscription ??= this.subscribe();
+    await this.subscription;
+    this.count += 1;
+    const request = String(this.count);
+    const answered = new Promise<Outcome>((resolve) => this.waiting.set(request, resolve));
+    const looking = new AbortController();
+    try {
+      await options.send({ caller: this.id, request });
+      return await Promise.race([answered, this.keepLooking(options, looking.signal)]);
+    } finally {
+      looking.abort();
+      this.waiting.delete(request);
+    }
+  }
+
+  private async subscribe(): Promise<Redis> {
+    const redis = await this.store.connection.another();
+    redis.on('message', (_channel: string, text: string) => this.take(text));
+    await redis.subscribe(this.store.keys.answers(this.id));
+    return redis;
+  }
+
+  private take(text: string): void {
+    const { request, record, fault } = answerSchema.parse(JSON.parse(text));
+    const resolve = this.waiting.get(request);
+    if (!resolve) return;
+    if (fault) resolve({ fault: fromFault(parseFault(JSON.stringify(fault))) });
+    else resolve(record === undefined ? {} : { record });
+  }
+
+  private keepLooking(
+    { look, deadlineMs, lookEveryMs = 2000 }: { look: () => Promise<Outcome | undefined>; deadlineMs: number; lookEveryMs?: number },
+    signal: AbortSignal,
+  ): Promise<Outcome | undefined> {
+    const end = performance.now() + deadlineMs;
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout;
+      const next = () => {
+        timer = setTimeout(check, Math.max(0, Math.min(lookEveryMs, end - performance.now())));
+      };
+      const check = () => {
+        // Redis being away says nothing about the operation: look again.
+        void look()
+          .catch(() => undefined)
+          .then((outcome) => {
+            if (signal.aborted) return;
+            if (outcome || performance.now() >= end) resolve(outcome);
+            else next();
+          });
+      };
+      signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+      next();
+    });
+  }
+}
+
+/** A fault as an outcome. */
+export function failed(fault: Fault): Outcome {
+  return { fault: fromFault(fault) };
+}

@@ -1,0 +1,165 @@
+import { errors } from '../errors.ts';
+import type { ScriptAnswer, Store } from '../redis/store.ts';
+import { BasicModel, type Hash } from './basic-model.ts';
+import type { Owner } from './volume.ts';
+
+/** What a node last said of itself. Sizes in bytes, times in milliseconds since the epoch. */
+export interface NodeState {
+  /** Its name: the identifier of a node. */
+  id: string;
+  /** up: heard of within node_down_time; stopped: its daemon said good-bye; down: neither. */
+  state: 'up' | 'down' | 'stopped';
+  availabilityZone: string;
+  version: string;
+  driver: string;
+  target: string;
+  totalBytes: number;
+  freeBytes: number;
+  volumes: number;
+  /** Volumes that it still has something to do to. */
+  pending: number;
+  /** AoE numbers that it can give out without claiming another shelf. */
+  freeNumbers: number;
+  shelves: readonly number[];
+  reportTime: number | undefined;
+  startTime: number | undefined;
+  /** What it could not mend by itself, each one line. */
+  problems: readonly string[];
+}
+
+/** Fields of a node's report; counts and times are added where they are stored. */
+export interface NodeReport {
+  availabilityZone: string;
+  version: string;
+  driver: string;
+  target: string;
+  totalBytes: number;
+  freeBytes: number;
+  startTime: number;
+  problems: string;
+}
+
+export interface LeaseOptions {
+  name: string;
+  /** Who holds the name: the same for every start on the same state directory, so that a crashed daemon starts again at once. */
+  holder: string;
+  leaseMs: number;
+  topic: string;
+}
+
+/** A node. Its name is a lease: the daemon that entered last holds it, and every change made for the node presents its fence. */
+export class Node extends BasicModel<NodeState> {
+  private readonly lease: LeaseOptions | undefined;
+  private readonly fence: string;
+  private report: NodeReport | undefined;
+  private overdueMs = 0;
+  private overdueIds: readonly string[] = [];
+
+  private constructor(store: Store, state: NodeState, isNewRecord: boolean, lease?: LeaseOptions, fence = '') {
+    super(store, state, isNewRecord);
+    this.lease = lease;
+    this.fence = fence;
+  }
+
+  static defaultState(name: string): NodeState {
+    return parseNode(name, {}, false, {});
+  }
+
+  /** Takes the node's name for this daemon. Throws NodeNameTaken. */
+  static async enter(store: Store, lease: LeaseOptions): Promise<Node> {
+    const answer = await store.run('enter', lease.name, lease.holder, lease.leaseMs, lease.topic);
+    const [word, first = '', milliseconds = '0'] = answer;
+    if (word !== 'ok') throw errors.nodeNameTaken(lease.name, first, Math.ceil(Number(milliseconds) / 1000));
+    return new Node(store, Node.defaultState(lease.name), true, lease, first);
+  }
+
+  /** Throws NodeNotFound. */
+  static async lookup(store: Store, name: string): Promise<Node> {
+    const [hash, up, shelves] = await store.read((redis) =>
+      Promise.all([
+        redis.hgetall(store.keys.node(name)),
+        redis.exists(store.keys.lease(name)),
+        redis.hgetall(store.keys.shelves()),
+      ]),
+    );
+    if (Object.keys(hash).length === 0) throw errors.noNode(name);
+    return new Node(store, parseNode(name, hash, up === 1, shelves), false);
+  }
+
+  /** Every node that ever entered, in order of the first time. */
+  static async all(store: Store): Promise<Node[]> {
+    const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', '-1'));
+    return Promise.all(names.map((name) => Node.lookup(store, name)));
+  }
+
+  /** What a change made for this node presents. */
+  get owner(): Owner {
+    return { node: this.identifier, fence: this.fence };
+  }
+
+  /** The next save carries this report. */
+  describe(report: NodeReport, overdueMs: number): void {
+    this.report = report;
+    this.overdueMs = overdueMs;
+  }
+
+  /** Volumes of this node that the last save found in a transitional status for longer than `overdueMs`. */
+  get overdue(): readonly string[] {
+    return this.overdueIds;
+  }
+
+  /** Heartbeat: the lease goes on, the report is written. Throws Fenced. */
+  override async save(): Promise<void> {
+    const { lease } = this;
+    if (!lease) throw new Error(`node ${this.identifier} is not held by this daemon`);
+    const fields = JSON.stringify(this.report ?? {});
+    const answer = await this.store.run('report', lease.name, this.fence, lease.holder, lease.leaseMs, this.overdueMs, fields);
+    this.refuseFenced(answer);
+    this.overdueIds = answer.slice(1);
+  }
+
+  /** The daemon stops: the node is shown as stopped, its name is free at once. Its record stays. Throws Fenced. */
+  override async destroy(): Promise<void> {
+    this.refuseFenced(await this.store.run('leave', this.identifier, this.fence));
+  }
+
+  /**
+   * AoE numbers that others use are kept back, those no longer seen are free again; `whole` makes the free numbers of this
+   * node anew from the records. Returns numbers that are newly kept back. Throws Fenced.
+   */
+  async observe(seen: ReadonlyMap<string, string>, slots: number, whole: boolean): Promise<string[]> {
+    const reasons = JSON.stringify(Object.fromEntries(seen));
+    const answer = await this.store.run('observe', this.identifier, this.fence, slots, reasons, whole ? 'whole' : '');
+    this.refuseFenced(answer);
+    return answer.slice(1);
+  }
+
+  private refuseFenced(answer: ScriptAnswer): void {
+    if (answer[0] === 'Fenced') throw errors.fenced(this.identifier);
+  }
+}
+
+function parseNode(name: string, hash: Hash, up: boolean, shelves: Hash): NodeState {
+  const number = (field: string) => Number(hash[field] ?? 0);
+  const time = (field: string) => (hash[field] === undefined ? undefined : Number(hash[field]));
+  return {
+    id: name,
+    state: up ? 'up' : hash['stopTime'] === undefined ? 'down' : 'stopped',
+    availabilityZone: hash['availabilityZone'] ?? '',
+    version: hash['version'] ?? '',
+    driver: hash['driver'] ?? '',
+    target: hash['target'] ?? '',
+    totalBytes: number('totalBytes'),
+    freeBytes: number('freeBytes'),
+    volumes: number('volumes'),
+    pending: number('pending'),
+    freeNumbers: number('freeNumbers'),
+    shelves: Object.entries(shelves)
+      .filter(([, owner]) => owner === name)
+      .map(([shelf]) => Number(shelf))
+      .toSorted((one, other) => one - other),
+    reportTime: time('reportTime'),
+    startTime: time('startTime'),
+    problems: hash['problems'] ? hash['problems'].split('\n') : [],
+  };
+}

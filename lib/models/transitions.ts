@@ -1,0 +1,74 @@
+import type { AttachStatus, VolumeStatus } from './volume-state.ts';
+
+/** What a node does to a volume; the names of commands. */
+export const operationNames = ['create', 'delete', 'attach', 'detach'] as const;
+export type OperationName = (typeof operationNames)[number];
+
+export interface Transition {
+  from: { status?: readonly VolumeStatus[]; attachStatus?: readonly AttachStatus[] };
+  set?: { status?: VolumeStatus; attachStatus?: AttachStatus; attachTime?: '@now' };
+  unset?: readonly string[];
+  /** The record goes, with its index entries and its number. */
+  remove?: true;
+  giveNumber?: true;
+  cancelUnplaced?: true;
+  /** What the owner must now do: appended to its topic in the same write. */
+  operation?: OperationName;
+}
+
+const attachment = ['instanceId', 'hostName', 'mountpoint', 'attachMode', 'attachMacs', 'attachTime'] as const;
+
+/** Every allowed change of a volume's status. The script checks `from` and writes the rest at once, or refuses. */
+export const transitions = {
+  finishCreate: { from: { status: ['creating'] }, set: { status: 'available' }, unset: ['fault', 'progress'] },
+  failCreate: { from: { status: ['creating'] }, set: { status: 'error' }, giveNumber: true, unset: ['progress'] },
+  failCreateKept: { from: { status: ['creating'] }, set: { status: 'error' }, unset: ['progress'] },
+  startAttach: {
+    from: { status: ['available', 'error_attaching'], attachStatus: ['detached'] },
+    set: { status: 'in-use', attachStatus: 'attaching', attachTime: '@now' },
+    unset: ['fault'],
+    operation: 'attach',
+  },
+  finishAttach: { from: { attachStatus: ['attaching'] }, set: { attachStatus: 'attached' }, unset: ['fault'] },
+  failAttach: {
+    from: { attachStatus: ['attaching'] },
+    set: { status: 'error_attaching', attachStatus: 'detached' },
+    unset: attachment,
+  },
+  startDetach: {
+    from: { attachStatus: ['attached', 'detaching'] },
+    set: { status: 'in-use', attachStatus: 'detaching' },
+    unset: ['fault'],
+    operation: 'detach',
+  },
+  finishDetach: {
+    from: { attachStatus: ['detaching'] },
+    set: { status: 'available', attachStatus: 'detached' },
+    unset: ['fault', ...attachment],
+  },
+  failDetach: {
+    from: { attachStatus: ['detaching'] },
+    set: { status: 'error_detaching', attachStatus: 'attached' },
+  },
+  startDelete: {
+    from: {
+      status: ['available', 'error', 'error_deleting', 'error_attaching', 'deleting'],
+      attachStatus: ['detached'],
+    },
+    set: { status: 'deleting' },
+    unset: ['fault', 'progress'],
+    cancelUnplaced: true,
+    operation: 'delete',
+  },
+  finishDelete: { from: { status: ['deleting'] }, remove: true },
+  failDelete: { from: { status: ['deleting'] }, set: { status: 'error_deleting' }, unset: ['progress'] },
+  /** Storage that a record names is not there. */
+  lose: { from: { status: ['available', 'in-use'] }, set: { status: 'error' } },
+  /** It is there again. */
+  findAgain: { from: { status: ['error'], attachStatus: ['detached'] }, set: { status: 'available' }, unset: ['fault'] },
+  findAgainAttached: { from: { status: ['error'], attachStatus: ['attached'] }, set: { status: 'in-use' }, unset: ['fault'] },
+  /** Progress of a long delete. */
+  progress: { from: { status: ['deleting'] } },
+} as const satisfies Record<string, Transition>;
+
+export type TransitionName = keyof typeof transitions;

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import type { Connection } from './connection.ts';
+import { type Keys, keysInLua, makeKeys } from './keys.ts';
+
+export type ScriptName = 'create' | 'change' | 'claim' | 'refuse' | 'enter' | 'report' | 'leave' | 'observe' | 'adopt';
+
+/** A script's answer: a word ('ok' or a code of the catalogue), then text. */
+export type ScriptAnswer = readonly [string, ...string[]];
+
+interface Script {
+  source: string;
+  sha: string;
+}
+
+const folder = join(import.meta.dirname, 'scripts');
+const scripts = loadScripts();
+
+/** Every script is the key names, the shared part, then its own file. */
+function loadScripts(): ReadonlyMap<string, Script> {
+  const shared = `${keysInLua()}\n${readFileSync(join(folder, 'shared.lua'), 'utf8')}`;
+  const files = readdirSync(folder).filter((file) => file.endsWith('.lua') && file !== 'shared.lua');
+  return new Map(
+    files.map((file) => {
+      const source = `${shared}\n${readFileSync(join(folder, file), 'utf8')}`;
+      return [file.slice(0, -4), { source, sha: createHash('sha1').update(source).digest('hex') }];
+    }),
+  );
+}
+
+/** Records in Redis: key names, scripts, plain reads. What all models share. */
+export class Store {
+  readonly keys: Keys;
+  readonly connection: Connection;
+  private readonly minReplicas: number;
+
+  constructor(connection: Connection, prefix: string, minReplicas = 0) {
+    this.connection = connection;
+    this.keys = makeKeys(prefix);
+    this.minReplicas = minReplicas;
+  }
+
+  get redis(): Redis {
+    return this.connection.redis;
+  }
+
+  /** Runs a script: all of it happens, or nothing. Throws RedisUnreachable or RedisDenied. */
+  async run(name: ScriptName, ...args: (string | number)[]): Promise<ScriptAnswer> {
+    const script = scripts.get(name);
+    if (!script) throw new Error(`no script ${name}`);
+    const answer = await this.read(async (redis) => {
+      try {
+        return await redis.evalsha(script.sha, 1, this.keys.prefix, ...args);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return await redis.eval(script.source, 1, this.keys.prefix, ...args);
+      }
+    });
+    if (this.minReplicas > 0) await this.waitForReplicas();
+    return parseAnswer(name, answer);
+  }
+
+  /** Any reading commands, with errors of the catalogue. */
+  async read<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      return await commands(this.redis);
+    } catch (error) {
+      throw this.connection.explain(error);
+    }
+  }
+
+  private async waitForReplicas(): Promise<void> {
+    const reached = await this.read((redis) => redis.wait(this.minReplicas, 5000));
+    if (reached < this.minReplicas) {
+      throw this.connection.explain(
+        new Error(`READONLY: only ${reached} of ${this.minReplicas} replicas have the change (redis_min_replicas)`),
+      );
+    }
+  }
+}
+
+function parseAnswer(name: string, answer: unknown): ScriptAnswer {
+  if (Array.isArray(answer)) {
+    const [word, ...rest] = answer.map(String);
+    if (word !== undefined) return [word, ...rest];
+  }
+  throw new Error(`script ${name} answered ${JSON.stringify(answer)}`);
+}

@@ -1,0 +1,22 @@
+import type { ExportSpec, FoundExport, SeenAddress, Target } from './target.ts';
+
+/** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
+export class NoneTarget implements Target {
+  readonly name = 'none';
+
+  async setup(): Promise<void> {}
+
+  async ensureExport(_spec: ExportSpec): Promise<void> {}
+
+  async removeExport(_id: string): Promise<void> {}
+
+  async listExports(): Promise<FoundExport[]> {
+    return [];
+  }
+
+  async discover(): Promise<SeenAddress[]> {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,176 @@
+import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Node } from '../../lib/models/node.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { type Backend, exportSpec, volumeSpec } from './backend.ts';
+import type { Engine } from './operations/engine.ts';
+import { Lane } from './operations/lanes.ts';
+import { dueOperation } from './operations/operations.ts';
+
+export interface AdoptionOptions {
+  store: Store;
+  node: Node;
+  backend: Backend;
+  engine: Engine;
+  log: Log;
+  shelves: { first: number; last: number; slots: number };
+}
+
+const sideBySide = 16;
+
+/** Makes records and storage of this node agree: at start wholly, on every report for exports that died. */
+export class Adoption {
+  private readonly options: AdoptionOptions;
+
+  constructor(options: AdoptionOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Storage is looked at once; then every record is compared with it. What cannot be mended is told, one line each, and does
+   * not keep the rest from being served.
+   */
+  async adoptAll(): Promise<string[]> {
+    const { store, node, backend, log } = this.options;
+    const found = new Map((await backend.driver.listVolumes()).map((volume) => [volume.id, volume]));
+    const problems: string[] = [];
+    const told = async (work: Promise<void>, id: string) => {
+      try {
+        await work;
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
+        problems.push(error.message);
+        log.error(`volume ${id} cannot be served: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
+      }
+    };
+    const recorded = new Set<string>();
+    await this.each(async (volume) => {
+      recorded.add(volume.id);
+      await told(this.adopt(volume, found.get(volume.id)), volume.id);
+    });
+    for (const volume of found.values()) {
+      if (!recorded.has(volume.id)) await told(this.adoptUnrecorded(volume), volume.id);
+    }
+    await this.endOrphanedExports(new Set([...recorded, ...found.keys()]));
+    log.info(`node ${node.identifier} serves ${await Volume.records(store).count({ type: 'node', id: node.identifier })} volumes`);
+    return problems;
+  }
+
+  /** Exports that died are started again, one volume's turn at a time. */
+  async reviveExports(): Promise<void> {
+    const { backend, engine, log, store } = this.options;
+    const running = new Set((await backend.target.listExports()).map((found) => found.id));
+    if (backend.target.name === 'none') return;
+    await this.each(async ({ id, ...state }) => {
+      if (running.has(id) || engine.isBusy(id) || !isServed({ id, ...state })) return;
+      await engine.inTurn(id, async () => {
+        const now = await currentState(store, id);
+        if (!now || !isServed(now)) return;
+        log.warn(`the export of volume ${id} has died; it is started again`);
+        await backend.target.ensureExport(exportSpec(now, backend));
+      });
+    });
+  }
+
+  private async adopt(volume: VolumeState, found: FoundVolume | undefined): Promise<void> {
+    const { backend, engine } = this.options;
+    if (isTransitional(volume)) {
+      const operation = dueOperation(volume);
+      if (operation && volume.attachStatus !== 'attaching') return engine.redrive(volume, operation);
+    }
+    if (volume.status === 'error' && volume.fault?.code !== 'StorageMissing') return;
+    if (volume.status === 'error_deleting') return;
+    if (!found && !(await backend.driver.hasVolume(volumeSpec(volume)))) return this.lose(volume);
+    if (volume.status === 'error') {
+      await this.change(volume, volume.attachStatus === 'attached' ? 'findAgainAttached' : 'findAgain');
+    }
+    await backend.driver.ensureVolume(volumeSpec(volume));
+    await backend.target.ensureExport(exportSpec(volume, backend));
+    const operation = dueOperation(volume);
+    if (operation) engine.redrive(volume, operation);
+  }
+
+  private async lose(volume: VolumeState): Promise<void> {
+    const { backend } = this.options;
+    const error = errors.storageMissing(volume.id, backend.driver.localPath(volumeSpec(volume)));
+    if (volume.status !== 'error') await this.change(volume, 'lose', error);
+    throw error;
+  }
+
+  private async adoptUnrecorded(found: FoundVolume): Promise<void> {
+    const { store, node, backend, shelves, log } = this.options;
+    const { id, userId, projectId, shelfId, bladeId } = found;
+    if (found.size === undefined || userId === undefined || projectId === undefined) {
+      throw new BlockstoreError(
+        'UnknownStorage',
+        'failed',
+        `the storage volume-${id} has no record, and its labels do not say whose it is`,
+        'look at it, then remove it by hand if nobody misses it',
+      );
+    }
+    const fields = { size: String(found.size), userId, projectId, backend: backend.name };
+    const place = shelfId === undefined || bladeId === undefined ? {} : { shelf: shelfId, slot: bladeId };
+    const request = JSON.stringify({ fields, ...place, ...shelves });
+    const answer = await store.run('adopt', node.identifier, node.owner.fence, id, request);
+    const [word, owner = '', status = ''] = answer;
+    if (word === 'Fenced') throw errors.fenced(node.identifier);
+    if (word === 'NoMoreVolumes') throw errors.noMoreVolumes(`node ${node.identifier}`);
+    if (word === 'VolumeExists') {
+      throw new BlockstoreError(
+        'ForeignStorage',
+        'conflict',
+        `the storage volume-${id} is here, but its record (${status}) is of node ${owner || 'nobody yet'}`,
+        'if that node has the data as well, remove this copy by hand',
+      );
+    }
+    log.warn(`volume ${id} had storage but no record; it has one again`, { size: found.size, projectId });
+    const { state } = await Volume.lookup(store, id);
+    await backend.driver.ensureVolume(volumeSpec(state));
+    await backend.target.ensureExport(exportSpec(state, backend));
+  }
+
+  /** An export of ours whose volume has neither record nor storage serves nobody. */
+  private async endOrphanedExports(known: ReadonlySet<string>): Promise<void> {
+    const { backend, log } = this.options;
+    for (const { id, path } of await backend.target.listExports()) {
+      if (id === undefined || known.has(id)) continue;
+      log.warn(`the export of volume ${id} has neither record nor storage; it is ended`, { path });
+      await backend.target.removeExport(id);
+    }
+  }
+
+  private async change(volume: VolumeState, name: 'lose' | 'findAgain' | 'findAgainAttached', error?: BlockstoreError) {
+    const { store, node } = this.options;
+    await Volume.of(store, volume).change(name, { owner: node.owner, ...(error ? { fault: error.toFault() } : {}) });
+  }
+
+  private async each(work: (volume: VolumeState) => Promise<void>): Promise<void> {
+    const { store, node } = this.options;
+    const lane = new Lane(sideBySide);
+    const running = new Set<Promise<void>>();
+    for await (const volume of Volume.records(store).associatedTo('node', node.identifier)) {
+      const one = lane.enter(() => work(volume)).finally(() => running.delete(one));
+      running.add(one);
+      if (lane.room === 0) await Promise.race(running);
+    }
+    await Promise.all(running);
+  }
+}
+
+/** Whether its storage is there and its export should be. */
+function isServed(volume: VolumeState): boolean {
+  return volume.status !== 'error' && volume.status !== 'error_deleting' && !isTransitional(volume);
+}
+
+async function currentState(store: Store, id: string): Promise<VolumeState | undefined> {
+  try {
+    return (await Volume.lookup(store, id)).state;
+  } catch (error) {
+    if (error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
+    throw error;
+  }
+}

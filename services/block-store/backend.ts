@@ -1,0 +1,43 @@
+import { type VolumeDriver, type VolumeSpec, sizeInBytes } from '../../lib/drivers/driver.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import type { ExportSpec, Target } from '../../lib/targets/target.ts';
+
+/** Where volumes of a node are kept and how they are exported. Its name is in their records. */
+export interface Backend {
+  name: string;
+  driver: VolumeDriver;
+  target: Target;
+}
+
+/** A record as a driver sees it. */
+export function volumeSpec(volume: VolumeState): VolumeSpec {
+  const { id, size, userId, projectId, shelfId, bladeId } = volume;
+  return {
+    id,
+    size,
+    sizeBytes: sizeInBytes(size),
+    userId,
+    projectId,
+    ...(shelfId === undefined ? {} : { shelfId }),
+    ...(bladeId === undefined ? {} : { bladeId }),
+  };
+}
+
+/** A record as a target sees it: with the attachment's rights while it has one. */
+export function exportSpec(volume: VolumeState, backend: Backend): ExportSpec {
+  const { shelfId, bladeId } = volume;
+  if (shelfId === undefined || bladeId === undefined) {
+    throw new BlockstoreError('Internal', 'failed', `volume ${volume.id} has no AoE number`);
+  }
+  const path = backend.driver.localPath(volumeSpec(volume));
+  const attached = volume.attachStatus === 'attaching' || volume.attachStatus === 'attached';
+  return {
+    id: volume.id,
+    path,
+    shelfId,
+    bladeId,
+    readOnly: attached && volume.attachMode === 'ro',
+    macs: attached ? volume.attachMacs : [],
+  };
+}

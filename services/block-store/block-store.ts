@@ -1,0 +1,206 @@
+import { type BlockstoreError, errors } from '../../lib/errors.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Node } from '../../lib/models/node.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { type Service, ServiceTree } from '../../lib/service.ts';
+import { version } from '../../lib/version.ts';
+import { Adoption } from './adoption.ts';
+import type { Backend } from './backend.ts';
+import { Consumer } from './consumer.ts';
+import { Identity } from './identity.ts';
+import { observeNumbers } from './numbers.ts';
+import { Engine } from './operations/engine.ts';
+import { dueOperation } from './operations/operations.ts';
+import { Reporter } from './reporter.ts';
+
+export interface BlockStoreOptions {
+  flags: Flags;
+  store: Store;
+  backend: Backend;
+  log: Log;
+  /** Called once when another daemon has taken this node's name: this one must end. */
+  onFenced?: (error: BlockstoreError) => void;
+}
+
+/** How long the node API waits for its own node. */
+const callDeadlineMs = 120_000;
+
+/**
+ * The service of a storage node: makes, exports, attaches, detaches and deletes the volumes of this node, and answers about
+ * those of every node. A port of the 2010 BlockStore.
+ */
+export class BlockStore implements Service {
+  readonly name = 'block-store';
+  private readonly options: BlockStoreOptions;
+  private readonly tree = new ServiceTree('block-store');
+  private readonly commands: VolumeCommands;
+  private node: Node | undefined;
+  private adoption: Adoption | undefined;
+  private consumer: Consumer | undefined;
+  private engine: Engine | undefined;
+  private problems: string[] = [];
+  private fenced = false;
+  private readonly startTime = Date.now();
+
+  constructor(options: BlockStoreOptions) {
+    this.options = options;
+    this.commands = new VolumeCommands(options.store, new Caller(options.store), options.flags.volume_topic);
+  }
+
+  /** Checks what it stands on, takes the node's name, makes records and storage agree, then takes commands. */
+  async start(): Promise<void> {
+    const { flags, backend, log } = this.options;
+    const identity = new Identity(flags.state_dir);
+    const children = [
+      identity,
+      service('backend', () => setUp(backend), () => closeBackend(backend)),
+      service('node', () => this.enter(identity.holder), () => this.leave()),
+      new Reporter({
+        intervalS: flags.report_interval,
+        report: () => this.reportState(),
+        log,
+        onFenced: (error) => this.lose(error),
+      }),
+      service('engine', async () => {}, async () => this.engine?.stop(flags.stop_timeout * 1000)),
+      service('consumer', async () => this.consumer?.start(), async () => this.consumer?.stop()),
+    ];
+    for (const child of children) await this.tree.add(child);
+    await this.tree.start();
+  }
+
+  /** What is under way ends or is left to the next start; exports go on. */
+  async stop(): Promise<void> {
+    await this.tree.stop();
+  }
+
+  /**
+   * A volume of `size` GiB (0: 100 MiB) on this node. Returns its id once it is available. Throws InvalidSize, NoMoreVolumes,
+   * NoSpace.
+   */
+  async createVolume(size: number, userId: string, projectId: string, more: { name?: string; id?: string } = {}): Promise<string> {
+    const node = this.options.flags.storage_name;
+    const wanted = { size, userId, projectId, node, ...more };
+    const { id } = await this.commands.create(wanted, { deadlineMs: callDeadlineMs });
+    return id;
+  }
+
+  /** Throws VolumeNotFound, VolumeAttached, NotLocal for a volume of another node. */
+  async deleteVolume(id: string): Promise<void> {
+    const { node } = await this.getVolume(id);
+    const here = this.options.flags.storage_name;
+    if (node !== here) throw errors.notLocal(id, node, here);
+    await this.commands.delete(id, { deadlineMs: callDeadlineMs });
+  }
+
+  /** Throws VolumeNotFound. */
+  getVolume(id: string): Promise<VolumeState> {
+    return Volume.records(this.options.store).lookup(id);
+  }
+
+  /** The volumes of the whole cluster, read page by page. */
+  all(): AsyncGenerator<VolumeState> {
+    return Volume.records(this.options.store).all();
+  }
+
+  /** The volumes of one node, this or another, read page by page. */
+  byNode(node: string): AsyncGenerator<VolumeState> {
+    return Volume.records(this.options.store).associatedTo('node', node);
+  }
+
+  /** Heartbeat, capacity, counts, version; then what is overdue or has died is taken up again. */
+  async reportState(): Promise<void> {
+    const { flags, backend, log } = this.options;
+    const { node, adoption, engine } = this;
+    if (!node || !engine || !adoption || this.fenced) return;
+    const stats = await backend.driver.stats();
+    node.describe(
+      {
+        availabilityZone: flags.storage_availability_zone,
+        version,
+        driver: backend.driver.name,
+        target: backend.target.name,
+        totalBytes: stats.totalBytes,
+        freeBytes: stats.freeBytes,
+        startTime: this.startTime,
+        problems: this.problems.join('\n'),
+      },
+      flags.report_interval * 1000,
+    );
+    await node.save();
+    await this.redrive(node.overdue, engine);
+    await this.consumer?.takeAbandoned();
+    await adoption.reviveExports();
+    await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, false);
+  }
+
+  private async enter(holder: string): Promise<void> {
+    const { flags, store, backend, log } = this.options;
+    this.node = await Node.enter(store, {
+      name: flags.storage_name,
+      holder,
+      leaseMs: flags.node_down_time * 1000,
+      topic: flags.volume_topic,
+    });
+    const shelves = {
+      first: flags.first_shelf_id < 0 ? 1 : flags.first_shelf_id,
+      last: flags.last_shelf_id < 0 ? 65_534 : flags.last_shelf_id,
+      slots: flags.slots_per_shelf,
+    };
+    const engine = new Engine({
+      store,
+      node: this.node,
+      backend,
+      log,
+      topic: flags.volume_topic,
+      availabilityZone: flags.storage_availability_zone,
+      shelves,
+      tries: flags.num_shell_tries,
+      shortBound: flags.max_operations,
+      onFenced: (error) => this.lose(error),
+    });
+    this.engine = engine;
+    this.adoption = new Adoption({ store, node: this.node, backend, engine, log, shelves });
+    await observeNumbers({ node: this.node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
+    this.problems = await this.adoption.adoptAll();
+    this.consumer = new Consumer({ store, engine, log, node: flags.storage_name, topic: flags.volume_topic });
+  }
+
+  private async redrive(ids: readonly string[], engine: Engine): Promise<void> {
+    for (const id of ids) {
+      if (engine.isBusy(id)) continue;
+      const state = await this.getVolume(id);
+      const operation = isTransitional(state) ? dueOperation(state) : undefined;
+      if (operation) engine.redrive(state, operation);
+    }
+  }
+
+  private async leave(): Promise<void> {
+    if (!this.fenced) await this.node?.destroy();
+  }
+
+  private lose(error: BlockstoreError): void {
+    if (this.fenced) return;
+    this.fenced = true;
+    this.options.log.error(error.message, { hint: error.hint });
+    this.options.onFenced?.(error);
+  }
+}
+
+function service(name: string, start: () => Promise<void>, stop: () => Promise<void>): Service {
+  return { name, start, stop };
+}
+
+async function setUp({ driver, target }: Backend): Promise<void> {
+  await driver.setup();
+  await target.setup();
+}
+
+async function closeBackend({ driver, target }: Backend): Promise<void> {
+  await target.close();
+  await driver.close();
+}

@@ -1,0 +1,120 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { asError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import { commandSchema } from '../../lib/messages/command.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Service } from '../../lib/service.ts';
+import type { Engine, Task } from './operations/engine.ts';
+
+const group = 'nodes';
+const mostAtOnce = 128;
+const blockMs = 5000;
+/** A command that a node fetched and did not claim for so long is fetched by another. */
+const abandonedMs = 30_000;
+const awayPauseMs = 200;
+
+/** What XREADGROUP gives: topics with their entries, each an id and its fields. */
+const readingSchema = z.array(z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))])).nullable();
+const claimSchema = z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))]).rest(z.unknown());
+
+type Entries = [string, string[] | null][];
+
+export interface ConsumerOptions {
+  store: Store;
+  engine: Engine;
+  log: Log;
+  node: string;
+  /** The topic of any node; `<topic>.<node>` is this node's own. */
+  topic: string;
+}
+
+/** Fetches commands from the node's two topics, as many as the engine has room for. */
+export class Consumer implements Service {
+  readonly name = 'consumer';
+  private readonly options: ConsumerOptions;
+  private readonly topics: readonly [string, string];
+  private redis: Redis | undefined;
+  private stopping = false;
+  private loop: Promise<void> = Promise.resolve();
+
+  constructor(options: ConsumerOptions) {
+    this.options = options;
+    this.topics = [options.topic, `${options.topic}.${options.node}`];
+  }
+
+  async start(): Promise<void> {
+    this.redis = await this.options.store.connection.another();
+    await this.resume(this.redis);
+    this.loop = this.consume(this.redis);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.redis?.disconnect();
+    await this.loop;
+  }
+
+  /** Takes over commands that another node fetched and then left lying. */
+  async takeAbandoned(): Promise<void> {
+    const { store, node } = this.options;
+    const [topic] = this.topics;
+    const answer = await store.read((redis) =>
+      redis.xautoclaim(store.keys.topic(topic), group, node, abandonedMs, '0', 'COUNT', mostAtOnce),
+    );
+    const [, entries] = claimSchema.parse(answer);
+    this.submit(topic, entries, true);
+  }
+
+  /** What was fetched before a crash and not carried out. */
+  private async resume(redis: Redis): Promise<void> {
+    for (const [topic, entries] of await this.fetch(redis, '0', undefined)) this.submit(topic, entries, true);
+  }
+
+  private async consume(redis: Redis): Promise<void> {
+    while (!this.stopping) {
+      try {
+        if (this.options.engine.room === 0) await pause(1);
+        else for (const [topic, entries] of await this.fetch(redis, '>', blockMs)) this.submit(topic, entries, false);
+      } catch (error) {
+        if (this.stopping) return;
+        // That Redis is away is logged by its connection, that the name is lost by the report.
+        this.options.log.debug('commands cannot be fetched', { reason: asError(error).message });
+        await pause(awayPauseMs);
+      }
+    }
+  }
+
+  private async fetch(redis: Redis, from: '0' | '>', block: number | undefined): Promise<[string, Entries][]> {
+    const { store, node, engine } = this.options;
+    const [any, own] = this.topics;
+    const keys = [store.keys.topic(any), store.keys.topic(own)] as const;
+    const count = from === '0' ? 100_000 : Math.min(engine.room, mostAtOnce);
+    const answer: unknown =
+      block === undefined
+        ? await redis.xreadgroup('GROUP', group, node, 'COUNT', count, 'STREAMS', ...keys, from, from)
+        : await redis.xreadgroup('GROUP', group, node, 'COUNT', count, 'BLOCK', block, 'STREAMS', ...keys, from, from);
+    return (readingSchema.parse(answer) ?? []).map(([key, entries]) => [key === keys[0] ? any : own, entries]);
+  }
+
+  private submit(topic: string, entries: Entries, again: boolean): void {
+    for (const [entry, fields] of entries) {
+      const text = fields?.[1];
+      if (text === undefined) continue; // deleted while it was pending
+      const message = { topic, entry };
+      const task: Task | undefined = this.parse(text, message, again);
+      if (task) this.options.engine.submit(task);
+    }
+  }
+
+  private parse(text: string, message: { topic: string; entry: string }, again: boolean): Task | undefined {
+    try {
+      return { command: commandSchema.parse(JSON.parse(text)), message, again };
+    } catch (error) {
+      // Left in the topic: a newer version of the daemon may understand it.
+      this.options.log.error('a command cannot be understood', { ...message, reason: asError(error).message });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { exportSpec, volumeSpec } from '../backend.ts';
+import type { Step } from './operation.ts';
+
+export const makeStorage: Step = {
+  name: 'storage',
+  isDone: ({ volume, backend }) => backend.driver.hasVolume(volumeSpec(volume)),
+  run: ({ volume, backend, signal }) => backend.driver.createVolume(volumeSpec(volume), signal),
+};
+
+export const exportVolume: Step = {
+  name: 'export',
+  run: ({ volume, backend }) => backend.target.ensureExport(exportSpec(volume, backend)),
+};
+
+/** As it is while nobody has the volume attached. */
+export const exportUnattached: Step = {
+  name: 'export',
+  run: ({ volume, backend }) =>
+    backend.target.ensureExport({ ...exportSpec(volume, backend), readOnly: false, macs: [] }),
+};
+
+export const removeExport: Step = {
+  name: 'unexport',
+  run: ({ volume, backend }) => backend.target.removeExport(volume.id),
+};
+
+/** What is left of a volume that did not come to be. */
+export const removeStorage: Step = {
+  name: 'remove',
+  run: ({ volume, backend, signal, progress }) =>
+    backend.driver.deleteVolume(volumeSpec(volume), { signal, progress }),
+};

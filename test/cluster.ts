@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FakeDriver } from '../lib/drivers/fake/driver.ts';
+import type { Flags } from '../lib/flags/definitions.ts';
+import { loadFlags } from '../lib/flags/load.ts';
+import { silentLog } from '../lib/log.ts';
+import { Caller } from '../lib/messages/caller.ts';
+import { VolumeCommands } from '../lib/messages/volume-commands.ts';
+import { connect } from '../lib/redis/connection.ts';
+import { Store } from '../lib/redis/store.ts';
+import { NoneTarget } from '../lib/targets/none.ts';
+import type { Backend } from '../services/block-store/backend.ts';
+import { BlockStore } from '../services/block-store/block-store.ts';
+import { RedisServer } from './redis-server.ts';
+
+type Cleaner = () => Promise<void>;
+
+/** Nodes in this process over a redis-server of their own. `close` leaves nothing behind. */
+export class Cluster {
+  readonly server: RedisServer;
+  readonly directory: string;
+  private readonly cleaners: Cleaner[] = [];
+
+  private constructor(server: RedisServer, directory: string) {
+    this.server = server;
+    this.directory = directory;
+  }
+
+  static async start(): Promise<Cluster> {
+    return new Cluster(await RedisServer.start(), await mkdtemp(join(tmpdir(), 'blockstore-nodes-')));
+  }
+
+  flags(given: Partial<Record<keyof Flags, string>> = {}): Flags {
+    return loadFlags({
+      embedded: {
+        fake_storage: 'true',
+        volume_driver: 'fake',
+        volume_target: 'none',
+        redis_url: this.server.url,
+        report_interval: '1',
+        node_down_time: '3',
+        state_dir: join(this.directory, given.storage_name ?? 'client'),
+        ...given,
+      },
+    }).flags;
+  }
+
+  async store(flags = this.flags()): Promise<Store> {
+    const connection = await connect(flags, silentLog);
+    this.cleaners.push(() => connection.close());
+    return new Store(connection, flags.redis_prefix);
+  }
+
+  /** A started node; `given` are its flags. */
+  async node(
+    storage_name: string,
+    given: Partial<Record<keyof Flags, string>> = {},
+    backend: Partial<Backend> = {},
+  ): Promise<BlockStore> {
+    const flags = this.flags({ storage_name, ...given });
+    const whole: Backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget(), ...backend };
+    const node = new BlockStore({ flags, store: await this.store(flags), backend: whole, log: silentLog });
+    await node.start();
+    this.cleaners.push(() => node.stop());
+    return node;
+  }
+
+  async commands(): Promise<VolumeCommands> {
+    const store = await this.store();
+    return new VolumeCommands(store, new Caller(store), 'volume');
+  }
+
+  async close(): Promise<void> {
+    for (const clean of this.cleaners.reverse()) await clean();
+    await this.server.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { Redis } from 'ioredis';
+import { until } from './until.ts';
+
+/** A real redis-server of a test's own: a unix socket and an append-only file in a temporary directory. */
+export class RedisServer {
+  readonly directory: string;
+  readonly socket: string;
+  readonly options: readonly string[];
+  private child: ReturnType<typeof RedisServer.spawn> | undefined;
+
+  private constructor(directory: string, options: readonly string[]) {
+    this.directory = directory;
+    this.socket = join(directory, 'redis.sock');
+    this.options = options;
+  }
+
+  static async start(...options: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'blockstore-redis-')), options);
+    await server.up();
+    return server;
+  }
+
+  get url(): string {
+    return `unix:${this.socket}`;
+  }
+
+  async up(): Promise<void> {
+    this.child = RedisServer.spawn(this);
+    await until(async () => {
+      const redis = new Redis(this.socket, { lazyConnect: true, retryStrategy: () => null });
+      redis.on('error', () => {});
+      try {
+        await redis.connect();
+        return true;
+      } finally {
+        redis.disconnect();
+      }
+    }, 'redis-server answers');
+  }
+
+  /** What is on disk stays: `up` brings it back. */
+  async down(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    this.child?.kill(signal);
+    await this.child;
+  }
+
+  async stop(): Promise<void> {
+    await this.down('SIGKILL');
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private static spawn(server: RedisServer) {
+    const args = ['--port', '0', '--unixsocket', server.socket, '--dir', server.directory, '--appendonly', 'yes'];
+    return execa('redis-server', [...args, '--save', '', ...server.options], { reject: false, stdio: 'ignore' });
+  }
+}
