@@ -1,0 +1,95 @@
+import { mkdir } from 'node:fs/promises';
+import { LabNetwork } from './network.ts';
+import { LabNode } from './node.ts';
+import type { NodeOptions } from './node.ts';
+import { LabPlace } from './place.ts';
+import { LabRedis } from './redis.ts';
+import { missingForLab } from './requirements.ts';
+
+export interface LabOptions extends Partial<NodeOptions> {
+  nodes?: number;
+}
+
+/** Several real machines (User-mode Linux) with a network and a Redis between them, on this one. */
+export class Lab {
+  readonly nodes: LabNode[] = [];
+  readonly redis: LabRedis;
+  readonly network: LabNetwork;
+  #place: LabPlace;
+  #nodeOptions: NodeOptions;
+
+  static async create({ nodes = 1, diskGiB = 20, memory = '512M', systemd = false }: LabOptions = {}): Promise<Lab> {
+    const missing = await missingForLab();
+    if (missing !== undefined) throw new Error(missing);
+    const place = await LabPlace.create();
+    try {
+      await mkdir(place.file('uml'));
+      const network = await LabNetwork.create(place.name);
+      const lab = new Lab(place, network, { diskGiB, memory, systemd });
+      // Both are awaited to their end before a failure clears away what they have started.
+      const started = await Promise.allSettled([lab.redis.start(), lab.#addNodes(nodes)]);
+      for (const result of started) if (result.status === 'rejected') throw result.reason;
+      return lab;
+    } catch (error) {
+      await place.remove();
+      throw error;
+    }
+  }
+
+  constructor(place: LabPlace, network: LabNetwork, nodeOptions: NodeOptions) {
+    this.#place = place;
+    this.network = network;
+    this.#nodeOptions = nodeOptions;
+    this.redis = new LabRedis(network, place);
+  }
+
+  /** Name of the lab's network namespace. */
+  get name(): string {
+    return this.#place.name;
+  }
+
+  get directory(): string {
+    return this.#place.directory;
+  }
+
+  /** Where the nodes find Redis. */
+  get redisUrl(): string {
+    return this.redis.url;
+  }
+
+  /** Where the test process finds the same Redis. */
+  get redisSocket(): string {
+    return this.redis.socket;
+  }
+
+  node(number: number): LabNode {
+    const node = this.nodes[number - 1];
+    if (!node) throw new Error(`the lab has no node ${number}`);
+    return node;
+  }
+
+  async addNode(options: Partial<NodeOptions> = {}): Promise<LabNode> {
+    const node = await this.#createNode(options);
+    await node.boot();
+    return node;
+  }
+
+  async close(): Promise<void> {
+    await this.#place.remove();
+    // All have been killed by now: this waits until the last of them is out of the process table.
+    await Promise.all([this.redis.kill(), ...this.nodes.map((node) => node.remove())]);
+  }
+
+  async #addNodes(count: number): Promise<void> {
+    for (let made = 0; made < count; made++) await this.#createNode({});
+    const booted = await Promise.allSettled(this.nodes.map((node) => node.boot()));
+    for (const result of booted) if (result.status === 'rejected') throw result.reason;
+  }
+
+  async #createNode(options: Partial<NodeOptions>): Promise<LabNode> {
+    const number = this.nodes.length + 1;
+    const node = await LabNode.create(this.#place, this.network, number, { ...this.#nodeOptions, ...options });
+    this.nodes.push(node);
+    return node;
+  }
+}

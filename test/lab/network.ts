@@ -1,0 +1,70 @@
+import { execa } from 'execa';
+
+const mtu = '9000';
+
+/** The network namespace of a lab: a bridge for data, which partitions cut, and one for the tests' commands, which they do not. */
+export class LabNetwork {
+  static readonly hostAddress = '10.77.0.1';
+  readonly namespace: string;
+
+  static async create(namespace: string): Promise<LabNetwork> {
+    const network = new LabNetwork(namespace);
+    await execa('ip', ['netns', 'add', namespace]);
+    await network.#ip('link', 'set', 'lo', 'up');
+    await network.#addBridge('data', LabNetwork.hostAddress);
+    await network.#addBridge('commands', '10.78.0.1');
+    return network;
+  }
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+  }
+
+  dataAddress(node: number): string {
+    return `10.77.0.${10 + node}`;
+  }
+
+  commandAddress(node: number): string {
+    return `10.78.0.${10 + node}`;
+  }
+
+  /** Plugs a node's two cables in; the answer is what the kernel of the node has to be told. */
+  async addNode(node: number): Promise<string[]> {
+    await this.#addTap(`data${node}`, 'data');
+    await this.#addTap(`commands${node}`, 'commands');
+    const mac = node.toString(16).padStart(2, '0');
+    return [
+      `vec0:transport=tap,ifname=data${node},mac=52:54:00:77:00:${mac},mtu=${mtu}`,
+      `vec1:transport=tap,ifname=commands${node},mac=52:54:00:78:00:${mac},mtu=${mtu}`,
+    ];
+  }
+
+  async unplug(node: number): Promise<void> {
+    await this.#ip('link', 'set', `data${node}`, 'nomaster');
+  }
+
+  async plugIn(node: number): Promise<void> {
+    await this.#ip('link', 'set', `data${node}`, 'master', 'data');
+  }
+
+  /** How to start a program inside: the command and its first arguments. */
+  inside(command: string, args: readonly string[]): [string, string[]] {
+    return ['ip', ['netns', 'exec', this.namespace, command, ...args]];
+  }
+
+  async #addBridge(name: string, address: string): Promise<void> {
+    await this.#ip('link', 'add', name, 'type', 'bridge');
+    await this.#ip('addr', 'add', `${address}/24`, 'dev', name);
+    await this.#ip('link', 'set', name, 'mtu', mtu, 'up');
+  }
+
+  async #addTap(name: string, bridge: string): Promise<void> {
+    await this.#ip('tuntap', 'add', 'dev', name, 'mode', 'tap');
+    await this.#ip('link', 'set', name, 'mtu', mtu);
+    await this.#ip('link', 'set', name, 'master', bridge, 'up');
+  }
+
+  async #ip(...args: string[]): Promise<void> {
+    await execa('ip', ['-n', this.namespace, ...args]);
+  }
+}

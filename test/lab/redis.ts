@@ -1,0 +1,58 @@
+import { execa } from 'execa';
+import { until } from '../until.ts';
+import { LabNetwork } from './network.ts';
+import type { LabPlace } from './place.ts';
+import { Resident } from './resident.ts';
+
+/** The Redis of a lab, on the host's side of the data bridge: partitions cut nodes off from it. */
+export class LabRedis {
+  readonly url = `redis://${LabNetwork.hostAddress}:6379`;
+  /** The same server for the test process, which is outside the lab's network. */
+  readonly socket: string;
+  #network: LabNetwork;
+  #place: LabPlace;
+  #server: Resident | undefined;
+
+  constructor(network: LabNetwork, place: LabPlace) {
+    this.#network = network;
+    this.#place = place;
+    this.socket = place.file('redis.sock');
+  }
+
+  async start(): Promise<void> {
+    const options = {
+      bind: LabNetwork.hostAddress,
+      port: '6379',
+      unixsocket: this.socket,
+      dir: this.#place.directory,
+      appendonly: 'yes',
+      save: '',
+      'protected-mode': 'no',
+      daemonize: 'no',
+    };
+    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+    const [command, commandArgs] = this.#network.inside('redis-server', args);
+    this.#server = await Resident.start(command, commandArgs, this.#place.file('redis.log'));
+    await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers');
+  }
+
+  async command(...args: string[]): Promise<string> {
+    return (await execa('redis-cli', ['-s', this.socket, ...args], { timeout: 10_000 })).stdout;
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.terminate();
+  }
+
+  async kill(): Promise<void> {
+    await this.#server?.kill();
+  }
+
+  pause(): void {
+    this.#server?.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#server?.signal('SIGCONT');
+  }
+}

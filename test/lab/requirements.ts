@@ -1,0 +1,44 @@
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+
+/** What the lab runs, and the Debian package that each comes with. */
+const packages = {
+  'linux.uml': 'user-mode-linux',
+  ip: 'iproute2',
+  socat: 'socat',
+  'redis-server': 'redis-server',
+  lvm: 'lvm2',
+  vblade: 'vblade',
+  'aoe-stat': 'aoetools',
+  ethtool: 'ethtool',
+  modprobe: 'kmod',
+};
+
+const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** One line that says why no lab can run here and what to do about it, or undefined if one can. */
+export async function missingForLab(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0)
+    return 'a lab of machines needs root (network namespaces and taps): run the tests with sudo';
+  const missing: string[] = [];
+  for (const [program, debianPackage] of Object.entries(packages)) {
+    if (!(await isInstalled(program))) missing.push(debianPackage);
+  }
+  if (missing.length > 0) return `a lab of machines needs more packages: apt-get install ${missing.join(' ')}`;
+  if (!(await isThere('/dev/net/tun'))) return 'a lab of machines needs /dev/net/tun: modprobe tun';
+  return undefined;
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  for (const directory of directories) {
+    if (await isThere(path.join(directory, program), constants.X_OK)) return true;
+  }
+  return false;
+}
+
+async function isThere(file: string, mode: number = constants.F_OK): Promise<boolean> {
+  return access(file, mode).then(
+    () => true,
+    () => false,
+  );
+}
