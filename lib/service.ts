@@ -56,14 +56,17 @@ export class ServiceTree implements Service {
     } catch (error) {
       const failures = await this.stopAll();
       if (failures.length === 0) throw error;
-      throw new AggregateError([error, ...failures], `${this.name}: a start failed, and stopping the rest failed too`);
+      throw new AggregateError([error, ...failures], `${this.name}: a start failed, and stopping the rest failed too`, {
+        cause: error,
+      });
     }
   }
 
   /** Throws an AggregateError of all that failed, after everything was told to stop. */
   async stop(): Promise<void> {
     const failures = await this.stopAll();
-    if (failures.length > 0) throw new AggregateError(failures, `${this.name}: ${failures.length} services did not stop cleanly`);
+    if (failures.length > 0)
+      throw new AggregateError(failures, `${this.name}: ${failures.length} services did not stop cleanly`);
   }
 
   private async startChild(child: Service): Promise<void> {

@@ -72,7 +72,7 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    for (const clean of this.cleaners.reverse()) await clean();
+    for (const clean of this.cleaners.toReversed()) await clean();
     await this.server.stop();
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -36,6 +36,8 @@ export interface DriverStats {
 }
 
 export interface DeleteOptions {
+  /** Nobody ever had it: there is nothing to wipe. */
+  unused?: boolean;
   signal?: AbortSignal;
   /** Called with 0 to 100 while old data is wiped, at most a few times a second. */
   progress?: (percent: number) => void;

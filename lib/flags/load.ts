@@ -94,7 +94,7 @@ function readFile(path: string, take: Take, problems: string[]): void {
   try {
     content = readFileSync(path, 'utf8');
   } catch (error) {
-    problems.push(`the configuration file ${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+    problems.push(`the configuration file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return;
   }
   content.split('\n').forEach((line, index) => {
@@ -140,7 +140,9 @@ function contradictions(flags: Flags): string[] {
     problems.push('storage_create = true needs storage_dev: the devices to make the volume group on');
   }
   if (flags.node_down_time < 2 * flags.report_interval) {
-    problems.push(`node_down_time = ${flags.node_down_time} must be at least twice report_interval = ${flags.report_interval}`);
+    problems.push(
+      `node_down_time = ${flags.node_down_time} must be at least twice report_interval = ${flags.report_interval}`,
+    );
   }
   return problems;
 }

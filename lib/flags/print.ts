@@ -42,5 +42,8 @@ export function sampleConfig(): string {
 
 /** Values that must never be logged. */
 export function secretsOf(flags: Flags): string[] {
-  return flagNames.filter((name) => definitions[name].secret).map((name) => written(flags[name])).filter((value) => value !== '');
+  return flagNames
+    .filter((name) => definitions[name].secret)
+    .map((name) => written(flags[name]))
+    .filter((value) => value !== '');
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { type BlockstoreError, type Fault, fromFault } from '../errors.ts';
 import type { Hash } from '../models/basic-model.ts';
 import { parseFault } from '../models/volume-state.ts';
+import type { Redis } from '../redis/connection.ts';
 import type { Store } from '../redis/store.ts';
 import type { Asker } from './command.ts';
 
@@ -12,6 +12,9 @@ const answerSchema = z.object({
   record: z.record(z.string(), z.string()).optional(),
   fault: z.looseObject({}).optional(),
 });
+
+const firstLookMs = 250;
+const lookEveryMs = 4000;
 
 /** How a call ended: the record after it (none when it was removed), or a fault. */
 export type Outcome = { record?: Hash } | { fault: BlockstoreError };
@@ -39,19 +42,23 @@ export class Caller {
     send: (asker: Asker) => Promise<void>;
     look: () => Promise<Outcome | undefined>;
     deadlineMs: number;
-    lookEveryMs?: number;
   }): Promise<Outcome | undefined> {
     this.subscription ??= this.subscribe();
-    await this.subscription;
+    try {
+      await this.subscription;
+    } catch (error) {
+      this.subscription = undefined;
+      throw error;
+    }
     this.count += 1;
     const request = String(this.count);
     const answered = new Promise<Outcome>((resolve) => this.waiting.set(request, resolve));
-    const looking = new AbortController();
+    const looking = new Waiting();
     try {
       await options.send({ caller: this.id, request });
-      return await Promise.race([answered, this.keepLooking(options, looking.signal)]);
+      return await Promise.race([answered, this.keepLooking(options, looking)]);
     } finally {
-      looking.abort();
+      looking.end();
       this.waiting.delete(request);
     }
   }
@@ -71,29 +78,39 @@ export class Caller {
     else resolve(record === undefined ? {} : { record });
   }
 
-  private keepLooking(
-    { look, deadlineMs, lookEveryMs = 2000 }: { look: () => Promise<Outcome | undefined>; deadlineMs: number; lookEveryMs?: number },
-    signal: AbortSignal,
+  private async keepLooking(
+    options: { look: () => Promise<Outcome | undefined>; deadlineMs: number },
+    waiting: Waiting,
   ): Promise<Outcome | undefined> {
+    const { look, deadlineMs } = options;
     const end = performance.now() + deadlineMs;
+    for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 2, lookEveryMs)) {
+      await waiting.pause(Math.max(0, Math.min(pauseMs, end - performance.now())));
+      if (waiting.isOver) return undefined;
+      // Redis being away says nothing about the operation: look again.
+      const outcome = await look().catch(() => undefined);
+      if (outcome || performance.now() >= end) return outcome;
+    }
+  }
+}
+
+/** Pauses that end early once there is nothing left to wait for. One for each call, so it is kept light. */
+class Waiting {
+  isOver = false;
+  private timer: NodeJS.Timeout | undefined;
+  private wake: (() => void) | undefined;
+
+  pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      let timer: NodeJS.Timeout;
-      const next = () => {
-        timer = setTimeout(check, Math.max(0, Math.min(lookEveryMs, end - performance.now())));
-      };
-      const check = () => {
-        // Redis being away says nothing about the operation: look again.
-        void look()
-          .catch(() => undefined)
-          .then((outcome) => {
-            if (signal.aborted) return;
-            if (outcome || performance.now() >= end) resolve(outcome);
-            else next();
-          });
-      };
-      signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-      next();
+      this.wake = resolve;
+      this.timer = setTimeout(resolve, ms);
     });
+  }
+
+  end(): void {
+    this.isOver = true;
+    clearTimeout(this.timer);
+    this.wake?.();
   }
 }
 

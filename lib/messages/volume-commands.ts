@@ -50,7 +50,8 @@ export class VolumeCommands {
       try {
         await volume.dispatch({ topic: this.topic, node, ...(asker ? { asker } : {}) });
       } catch (error) {
-        const askedBefore = fields.id !== undefined && error instanceof BlockstoreError && error.code === 'VolumeExists';
+        const askedBefore =
+          fields.id !== undefined && error instanceof BlockstoreError && error.code === 'VolumeExists';
         if (!askedBefore) throw error;
       }
     });
@@ -116,7 +117,8 @@ export class VolumeCommands {
     const { state } = await Volume.lookup(this.store, id);
     if (state.node === '') return errors.notFinished(id, operation, seconds, 'no node has taken it yet');
     const node = await Node.lookup(this.store, state.node);
-    const what = node.state.state === 'up' ? `node ${state.node} is at it` : `its node ${state.node} is ${node.state.state}`;
+    const what =
+      node.state.state === 'up' ? `node ${state.node} is at it` : `its node ${state.node} is ${node.state.state}`;
     return errors.notFinished(id, operation, seconds, what);
   }
 }

@@ -113,7 +113,15 @@ export class Node extends BasicModel<NodeState> {
     const { lease } = this;
     if (!lease) throw new Error(`node ${this.identifier} is not held by this daemon`);
     const fields = JSON.stringify(this.report ?? {});
-    const answer = await this.store.run('report', lease.name, this.fence, lease.holder, lease.leaseMs, this.overdueMs, fields);
+    const answer = await this.store.run(
+      'report',
+      lease.name,
+      this.fence,
+      lease.holder,
+      lease.leaseMs,
+      this.overdueMs,
+      fields,
+    );
     this.refuseFenced(answer);
     this.overdueIds = answer.slice(1);
   }

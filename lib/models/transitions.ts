@@ -65,8 +65,16 @@ export const transitions = {
   /** Storage that a record names is not there. */
   lose: { from: { status: ['available', 'in-use'] }, set: { status: 'error' } },
   /** It is there again. */
-  findAgain: { from: { status: ['error'], attachStatus: ['detached'] }, set: { status: 'available' }, unset: ['fault'] },
-  findAgainAttached: { from: { status: ['error'], attachStatus: ['attached'] }, set: { status: 'in-use' }, unset: ['fault'] },
+  findAgain: {
+    from: { status: ['error'], attachStatus: ['detached'] },
+    set: { status: 'available' },
+    unset: ['fault'],
+  },
+  findAgainAttached: {
+    from: { status: ['error'], attachStatus: ['attached'] },
+    set: { status: 'in-use' },
+    unset: ['fault'],
+  },
   /** Progress of a long delete. */
   progress: { from: { status: ['deleting'] } },
 } as const satisfies Record<string, Transition>;

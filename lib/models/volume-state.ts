@@ -84,7 +84,11 @@ const number = (text: string | undefined) => (text === undefined ? undefined : N
 export function parseVolume(id: string, hash: Hash): VolumeState {
   const { status = '', attachStatus = '' } = hash;
   if (!isVolumeStatus(status) || !isAttachStatus(attachStatus)) {
-    throw new BlockstoreError('Internal', 'failed', `the record of volume ${id} has status "${status}", "${attachStatus}"`);
+    throw new BlockstoreError(
+      'Internal',
+      'failed',
+      `the record of volume ${id} has status "${status}", "${attachStatus}"`,
+    );
   }
   const shelfId = number(hash['shelfId']);
   const bladeId = number(hash['bladeId']);

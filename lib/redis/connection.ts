@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type BlockstoreError, errors } from '../errors.ts';
 import type { Flags } from '../flags/definitions.ts';
 import type { Log } from '../log.ts';
+
+/** What `another` gives; nobody else makes one. */
+export type { Redis };
 
 export type RedisFlags = Pick<
   Flags,
@@ -104,6 +107,8 @@ export class Connection {
   private readonly others: Redis[] = [];
   private away = false;
   private closing = false;
+  /** Before, a failure is thrown, not logged. */
+  private opened = false;
   private lastError: Error | undefined;
 
   constructor(redis: Redis, options: Options, where: string, log: Log) {
@@ -119,11 +124,11 @@ export class Connection {
     redis.on('ready', () => {
       if (this.away) this.log.info(`Redis at ${where} is back`);
       this.away = false;
+      this.opened = true;
     });
   }
 
   async open(): Promise<void> {
-    this.away = true; // the first failure is thrown, not logged
     try {
       await this.redis.connect();
     } catch (error) {
@@ -131,19 +136,22 @@ export class Connection {
       this.redis.disconnect();
       throw this.explain(this.lastError ?? error);
     }
-    this.away = false;
   }
 
-  get isAway(): boolean {
-    return this.away;
-  }
-
-  /** A further connection for blocking reads or subscriptions, which have no time limit. Closed with this one. */
+  /**
+   * A further connection for blocking reads or subscriptions, which have no time limit. Closed with this one. Throws
+   * RedisUnreachable.
+   */
   async another(): Promise<Redis> {
     const other = new Redis({ ...this.options, autoResubscribe: true });
     other.on('error', () => {}); // the main connection speaks for all
     this.others.push(other);
-    await other.connect();
+    try {
+      await other.connect();
+    } catch (error) {
+      other.disconnect();
+      throw this.explain(error);
+    }
     return other;
   }
 
@@ -161,8 +169,9 @@ export class Connection {
   async close(): Promise<void> {
     this.closing = true;
     for (const redis of [...this.others, this.redis]) {
+      const ended = redis.status === 'ready' ? once(redis, 'end') : undefined; // elsewhere there is nothing to wait for
       redis.disconnect();
-      while (redis.status !== 'end') await pause(1);
+      await ended;
     }
   }
 
@@ -171,7 +180,7 @@ export class Connection {
   }
 
   private noticeAway(): void {
-    if (this.away || this.closing) return;
+    if (this.away || this.closing || !this.opened) return;
     this.away = true;
     this.log.error(`Redis at ${this.where} is away: ${this.lastError?.message ?? 'the connection was closed'}`, {
       hint: 'no change is accepted until it is back; exports go on',

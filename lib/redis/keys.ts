@@ -7,7 +7,7 @@ const names = {
   volume: (id: string) => `volume:${id}`,
   /** sorted set, by creation time (ms): every volume's id */
   volumes: () => 'volumes',
-  /** sorted set, by creation time: ids of a node's volumes; node '' holds those that no node has taken yet */
+  /** sorted set, by creation time: ids of a node's volumes */
   nodeVolumes: (node: string) => `node:${node}:volumes`,
   /** sorted set, by creation time: ids of a project's volumes */
   projectVolumes: (project: string) => `project:${project}:volumes`,

@@ -44,7 +44,10 @@ export class Adoption {
         const error = asError(thrown);
         if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
         problems.push(error.message);
-        log.error(`volume ${id} cannot be served: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
+        log.error(
+          `volume ${id} cannot be served: ${error.message}`,
+          error.hint === undefined ? {} : { hint: error.hint },
+        );
       }
     };
     const recorded = new Set<string>();
@@ -56,7 +59,9 @@ export class Adoption {
       if (!recorded.has(volume.id)) await told(this.adoptUnrecorded(volume), volume.id);
     }
     await this.endOrphanedExports(new Set([...recorded, ...found.keys()]));
-    log.info(`node ${node.identifier} serves ${await Volume.records(store).count({ type: 'node', id: node.identifier })} volumes`);
+    log.info(
+      `node ${node.identifier} serves ${await Volume.records(store).count({ type: 'node', id: node.identifier })} volumes`,
+    );
     return problems;
   }
 

@@ -58,16 +58,32 @@ export class BlockStore implements Service {
     const identity = new Identity(flags.state_dir);
     const children = [
       identity,
-      service('backend', () => setUp(backend), () => closeBackend(backend)),
-      service('node', () => this.enter(identity.holder), () => this.leave()),
+      service(
+        'backend',
+        () => setUp(backend),
+        () => closeBackend(backend),
+      ),
+      service(
+        'node',
+        () => this.enter(identity.holder),
+        () => this.leave(),
+      ),
       new Reporter({
         intervalS: flags.report_interval,
         report: () => this.reportState(),
         log,
         onFenced: (error) => this.lose(error),
       }),
-      service('engine', async () => {}, async () => this.engine?.stop(flags.stop_timeout * 1000)),
-      service('consumer', async () => this.consumer?.start(), async () => this.consumer?.stop()),
+      service(
+        'engine',
+        async () => {},
+        async () => this.engine?.stop(flags.stop_timeout * 1000),
+      ),
+      service(
+        'consumer',
+        async () => this.consumer?.start(),
+        async () => this.consumer?.stop(),
+      ),
     ];
     for (const child of children) await this.tree.add(child);
     await this.tree.start();
@@ -82,7 +98,12 @@ export class BlockStore implements Service {
    * A volume of `size` GiB (0: 100 MiB) on this node. Returns its id once it is available. Throws InvalidSize, NoMoreVolumes,
    * NoSpace.
    */
-  async createVolume(size: number, userId: string, projectId: string, more: { name?: string; id?: string } = {}): Promise<string> {
+  async createVolume(
+    size: number,
+    userId: string,
+    projectId: string,
+    more: { name?: string; id?: string } = {},
+  ): Promise<string> {
     const node = this.options.flags.storage_name;
     const wanted = { size, userId, projectId, node, ...more };
     const { id } = await this.commands.create(wanted, { deadlineMs: callDeadlineMs });

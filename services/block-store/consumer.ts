@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { commandSchema } from '../../lib/messages/command.ts';
+import type { Redis } from '../../lib/redis/connection.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
 import type { Engine, Task } from './operations/engine.ts';
@@ -16,8 +16,12 @@ const abandonedMs = 30_000;
 const awayPauseMs = 200;
 
 /** What XREADGROUP gives: topics with their entries, each an id and its fields. */
-const readingSchema = z.array(z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))])).nullable();
-const claimSchema = z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))]).rest(z.unknown());
+const readingSchema = z
+  .array(z.tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))]))
+  .nullable();
+const claimSchema = z
+  .tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))])
+  .rest(z.unknown());
 
 type Entries = [string, string[] | null][];
 

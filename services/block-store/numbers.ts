@@ -19,7 +19,8 @@ export async function observeNumbers(
     if (id === undefined) seen.set(`${shelfId}.${bladeId}`, `export ${path}`);
   }
   const held = await node.observe(seen, slots, whole);
-  for (const number of held) log.warn(`AoE number e${number} is used by others and kept back`, { by: seen.get(number) });
+  for (const number of held)
+    log.warn(`AoE number e${number} is used by others and kept back`, { by: seen.get(number) });
 }
 
 async function ownAddresses(): Promise<Set<string>> {

@@ -1,4 +1,4 @@
-import cron, { type ScheduledTask } from 'node-cron';
+import { type ScheduledTask, schedule } from 'node-cron';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Service } from '../../lib/service.ts';
@@ -31,7 +31,7 @@ export class Reporter implements Service {
   async start(): Promise<void> {
     this.last = performance.now();
     await this.report();
-    this.task = cron.schedule('* * * * * *', () => this.tick(), { noOverlap: true, timezone: 'UTC' });
+    this.task = schedule('* * * * * *', () => this.tick(), { noOverlap: true, timezone: 'UTC' });
   }
 
   async stop(): Promise<void> {
@@ -56,7 +56,8 @@ export class Reporter implements Service {
       const error = asError(thrown);
       if (error.code === 'Fenced') return this.onFenced(error);
       if (error.code === 'RedisUnreachable') return; // its connection has said so
-      if (error.message !== this.lastFailure) this.log.error(`the report failed: ${error.message}`, { code: error.code });
+      if (error.message !== this.lastFailure)
+        this.log.error(`the report failed: ${error.message}`, { code: error.code });
       this.lastFailure = error.message;
     }
   }

@@ -15,11 +15,11 @@ export class FakeDriver implements VolumeDriver {
   async setup(): Promise<void> {}
 
   async createVolume(volume: VolumeSpec): Promise<DriverFields> {
-    if (this.volumes.has(volume.id)) return {};
-    const freeBytes = this.totalBytes - this.usedBytes;
+    const ownBytes = this.volumes.get(volume.id)?.sizeBytes ?? 0;
+    const freeBytes = this.totalBytes - this.usedBytes + ownBytes;
     if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
     this.volumes.set(volume.id, { ...volume });
-    this.usedBytes += volume.sizeBytes;
+    this.usedBytes += volume.sizeBytes - ownBytes;
     return {};
   }
 
@@ -32,7 +32,8 @@ export class FakeDriver implements VolumeDriver {
   }
 
   async deleteVolume(volume: VolumeSpec): Promise<void> {
-    if (this.volumes.delete(volume.id)) this.usedBytes -= volume.sizeBytes;
+    this.usedBytes -= this.volumes.get(volume.id)?.sizeBytes ?? 0;
+    this.volumes.delete(volume.id);
   }
 
   localPath(volume: VolumeSpec): string {

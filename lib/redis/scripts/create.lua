@@ -31,10 +31,6 @@ for field, value in pairs(record) do
 end
 redis.call('HSET', record_key, unpack(flat))
 index_volume(id, record)
-if request.node ~= '' then
-  place(id, record, request.node, time)
-else
-  note_pending(id, record, time)
-end
+if request.node ~= '' then place(id, record, request.node, time) end
 if request.topic then send(request.topic, request.message) end
 return ok(record)

@@ -24,17 +24,19 @@ local function is_up(node)
   return redis.call('EXISTS', key.lease(node)) == 1
 end
 
--- Work that its node must still finish: found there at start and on every report.
+-- Work that its node must still finish: found there at start and on every report. What no node has taken yet stands in
+-- the topic of any node.
 local function is_transitional(record)
   return record.status == 'creating' or record.status == 'deleting'
     or record.attachStatus == 'attaching' or record.attachStatus == 'detaching'
 end
 
 local function note_pending(id, record, time)
+  if not record.node then return end
   if is_transitional(record) then
-    redis.call('ZADD', key.pending(record.node or ''), time, id)
+    redis.call('ZADD', key.pending(record.node), time, id)
   else
-    redis.call('ZREM', key.pending(record.node or ''), id)
+    redis.call('ZREM', key.pending(record.node), id)
   end
 end
 
@@ -47,8 +49,10 @@ end
 
 -- Gives a volume's place to a node, or to nobody ('').
 local function place(id, record, node, time)
-  redis.call('ZREM', key.pending(record.node or ''), id)
-  if record.node then redis.call('ZREM', key.nodeVolumes(record.node), id) end
+  if record.node then
+    redis.call('ZREM', key.pending(record.node), id)
+    redis.call('ZREM', key.nodeVolumes(record.node), id)
+  end
   record.node = nil
   if node == '' then
     redis.call('HDEL', key.volume(id), 'node')
@@ -103,8 +107,10 @@ end
 
 local function remove_volume(id, record)
   give_number(id, record)
-  redis.call('ZREM', key.pending(record.node or ''), id)
-  if record.node then redis.call('ZREM', key.nodeVolumes(record.node), id) end
+  if record.node then
+    redis.call('ZREM', key.pending(record.node), id)
+    redis.call('ZREM', key.nodeVolumes(record.node), id)
+  end
   redis.call('ZREM', key.volumes(), id)
   redis.call('ZREM', key.volumeIds(), id)
   redis.call('ZREM', key.projectVolumes(record.projectId), id)

@@ -173,7 +173,7 @@ export class Engine {
     };
     const answer = await store.run('refuse', node.identifier, node.owner.fence, command.id, JSON.stringify(refusal));
     if (answer[0] === 'Fenced') throw errors.fenced(node.identifier);
-    log.info(`no room for volume ${command.id}`, { reason: error.message, then: answer.slice(1).join(' ') });
+    log.info(`no room for volume ${command.id}`, { reason: error.message, outcome: answer.slice(1).join(' ') });
   }
 
   /** Nothing was to be done: the message goes, whoever waits learns how the volume is. */

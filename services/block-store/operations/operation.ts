@@ -9,7 +9,7 @@ export interface StepContext {
   /** Aborts when the daemon stops; the step is walked again at the next start. */
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */
-  progress(percent: number): void;
+  progress: (percent: number) => void;
 }
 
 export interface Step {

@@ -24,9 +24,13 @@ export const removeExport: Step = {
   run: ({ volume, backend }) => backend.target.removeExport(volume.id),
 };
 
-/** What is left of a volume that did not come to be. */
+/** What is left of a volume that did not come to be: nobody ever wrote to it. */
+export const discardStorage: Step = {
+  name: 'discard',
+  run: ({ volume, backend, signal }) => backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: true }),
+};
+
 export const removeStorage: Step = {
   name: 'remove',
-  run: ({ volume, backend, signal, progress }) =>
-    backend.driver.deleteVolume(volumeSpec(volume), { signal, progress }),
+  run: ({ volume, backend, signal, progress }) => backend.driver.deleteVolume(volumeSpec(volume), { signal, progress }),
 };

@@ -30,7 +30,10 @@ test('run_create_volume', async (t) => {
     attachStatus: 'detached',
     aoeDevice: `e${volume.shelfId}.${volume.bladeId}`,
   });
-  t.deepEqual((await collect(node.byNode('create-volume'))).map((one) => one.id), [id]);
+  t.deepEqual(
+    (await collect(node.byNode('create-volume'))).map((one) => one.id),
+    [id],
+  );
   await node.deleteVolume(id);
   await t.throwsAsync(node.getVolume(id), { code: 'VolumeNotFound', message: `volume ${id} does not exist` });
   t.deepEqual(await collect(node.byNode('create-volume')), []);
@@ -74,7 +77,13 @@ test('run_attach_detach_volume', async (t) => {
   });
   await t.throwsAsync(commands.attach(id, { instanceId: 'i-2', mountpoint: '/dev/sdf' }), { code: 'VolumeAttached' });
   const detached = await commands.detach(id, { deadlineMs: 5000 });
-  t.like(detached, { status: 'available', attachStatus: 'detached', instanceId: '', mountpoint: '', attachTime: undefined });
+  t.like(detached, {
+    status: 'available',
+    attachStatus: 'detached',
+    instanceId: '',
+    mountpoint: '',
+    attachTime: undefined,
+  });
   await t.throwsAsync(commands.detach(id), { code: 'VolumeNotAttached' });
   await node.deleteVolume(id);
   await t.throwsAsync(Volume.lookup(store, id), { code: 'VolumeNotFound' });

@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { exitCodes } from '../lib/cli/exit-codes.ts';
+import { asError, errors } from '../lib/errors.ts';
+import { loadFlags } from '../lib/flags/load.ts';
+import { helpText, printConfig } from '../lib/flags/print.ts';
+import { version } from '../lib/version.ts';
+import { embeddedFlags } from '../services/daemon/embedded.ts';
+import { runDaemon } from '../services/daemon/run.ts';
+
+const systemConfig = '/etc/blockstore/blockstore.conf';
+
+const usage = `blockstored ${version}: the daemon of a storage node.
+
+Usage: blockstored [--config FILE] [--embedded] [--print-config] [--FLAG VALUE …]
+
+  --config FILE   lines "flag = value"; else $BLOCKSTORE_CONFIG, else ${systemConfig} if it is there
+  --embedded      a trial without preparation: private Redis, sparse files, all under ./var
+  --print-config  print every flag with its value and where that came from, then end
+  --help, --version
+
+Flags, from default < file < environment (BLOCKSTORE_NAME) < command line:
+
+${helpText()}
+`;
+
+const root = join(import.meta.dirname, '..');
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help')) return void process.stdout.write(usage);
+  if (argv.includes('--version')) return void process.stdout.write(`${version}\n`);
+  const own = new Set(['--embedded', '--print-config']);
+  const embedded = argv.includes('--embedded');
+  const at = argv.indexOf('--config');
+  const named = at < 0 ? undefined : argv[at + 1];
+  if (at >= 0 && named === undefined) throw errors.invalidFlags(['--config needs the name of a file (command line)']);
+  const rest = argv.filter((word, index) => !own.has(word) && (at < 0 || (index !== at && index !== at + 1)));
+  const usual = !embedded && existsSync(systemConfig) ? systemConfig : undefined;
+  const file = named ?? process.env['BLOCKSTORE_CONFIG'] ?? usual;
+  const loaded = loadFlags({
+    argv: rest,
+    env: process.env,
+    file,
+    ...(embedded ? { embedded: embeddedFlags(root) } : {}),
+  });
+  if (loaded.rest.length > 0) throw errors.invalidFlags(loaded.rest.map((word) => `${word} is no flag (command line)`));
+  if (argv.includes('--print-config')) return void process.stdout.write(printConfig(loaded));
+  await runDaemon(loaded.flags, embedded ? root : undefined);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (thrown) {
+  const { message, hint, kind } = asError(thrown);
+  const lines = message.split('\n').map((line) => `blockstored: ${line}\n`);
+  process.stderr.write(`${lines.join('')}${hint === undefined ? '' : `  ${hint}\n`}`);
+  process.exitCode = exitCodes[kind];
+}

@@ -1,0 +1,76 @@
+import type { DeleteOptions, DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+
+type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
+
+/** Any driver, with one call or another going wrong when a test says so; every other call goes through. */
+export class FaultyDriver implements VolumeDriver {
+  readonly name: string;
+  private readonly driver: VolumeDriver;
+  private readonly faults: { verb: Verb; meet: () => Promise<void> }[] = [];
+
+  constructor(driver: VolumeDriver) {
+    this.driver = driver;
+    this.name = driver.name;
+  }
+
+  /** The next call of `verb` throws `error`. */
+  failOnce(verb: Verb, error: Error): void {
+    this.faults.push({ verb, meet: () => Promise.reject(error) });
+  }
+
+  /** The next call of `verb` waits until what is returned is called, then does its work. */
+  holdOnce(verb: Verb): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.faults.push({ verb, meet: () => promise });
+    return resolve;
+  }
+
+  async setup(): Promise<void> {
+    await this.meet('setup');
+    return this.driver.setup();
+  }
+
+  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields> {
+    await this.meet('createVolume');
+    return this.driver.createVolume(volume, signal);
+  }
+
+  async hasVolume(volume: VolumeSpec): Promise<boolean> {
+    await this.meet('hasVolume');
+    return this.driver.hasVolume(volume);
+  }
+
+  async ensureVolume(volume: VolumeSpec): Promise<void> {
+    await this.meet('ensureVolume');
+    return this.driver.ensureVolume(volume);
+  }
+
+  async deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void> {
+    await this.meet('deleteVolume');
+    return this.driver.deleteVolume(volume, options);
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return this.driver.localPath(volume);
+  }
+
+  async listVolumes(): Promise<FoundVolume[]> {
+    await this.meet('listVolumes');
+    return this.driver.listVolumes();
+  }
+
+  async stats(): Promise<DriverStats> {
+    await this.meet('stats');
+    return this.driver.stats();
+  }
+
+  async close(): Promise<void> {
+    await this.driver.close();
+  }
+
+  private async meet(verb: Verb): Promise<void> {
+    const index = this.faults.findIndex((fault) => fault.verb === verb);
+    const [fault] = index < 0 ? [] : this.faults.splice(index, 1);
+    await fault?.meet();
+  }
+}

@@ -1,0 +1,65 @@
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { BlockstoreError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Processes } from '../../lib/process.ts';
+import { type Connection, connect } from '../../lib/redis/connection.ts';
+import { keepingProblems } from '../../lib/redis/keeping.ts';
+import { Store } from '../../lib/redis/store.ts';
+import { type Service, ServiceTree } from '../../lib/service.ts';
+import type { Backend } from '../block-store/backend.ts';
+import { BlockStore } from '../block-store/block-store.ts';
+import { SystemdNotify } from './systemd-notify.ts';
+
+export interface DaemonOptions {
+  flags: Flags;
+  backend: Backend;
+  processes: Processes;
+  log: Log;
+  /** Services that must run before all others. */
+  first?: readonly Service[];
+  onFenced: (error: BlockstoreError) => void;
+}
+
+/** All that runs in one blockstored, on one event loop. */
+export class Daemon implements Service {
+  readonly name = 'blockstored';
+  private readonly options: DaemonOptions;
+  private readonly tree = new ServiceTree('blockstored');
+  private connection: Connection | undefined;
+  private blockStore: BlockStore | undefined;
+
+  constructor(options: DaemonOptions) {
+    this.options = options;
+  }
+
+  /** Throws the one error that keeps it from running. */
+  async start(): Promise<void> {
+    const { first = [], processes, log } = this.options;
+    const children: Service[] = [
+      ...first,
+      { name: 'redis', start: () => this.connect(), stop: async () => this.connection?.close() },
+      { name: 'block-store', start: () => this.startBlockStore(), stop: async () => this.blockStore?.stop() },
+      new SystemdNotify(processes, log),
+    ];
+    for (const child of children) await this.tree.add(child);
+    await this.tree.start();
+  }
+
+  stop(): Promise<void> {
+    return this.tree.stop();
+  }
+
+  private async connect(): Promise<void> {
+    this.connection = await connect(this.options.flags, this.options.log);
+  }
+
+  private async startBlockStore(): Promise<void> {
+    const { flags, backend, log, onFenced } = this.options;
+    if (!this.connection) throw new Error('Redis comes first');
+    const store = new Store(this.connection, flags.redis_prefix, flags.redis_min_replicas);
+    for (const problem of await keepingProblems(store)) log.warn(problem);
+    const blockStore = new BlockStore({ flags, store, backend, log, onFenced });
+    await blockStore.start();
+    this.blockStore = blockStore;
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { asError } from '../../lib/errors.ts';
+import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import { NoneTarget } from '../../lib/targets/none.ts';
+import type { Backend } from '../block-store/backend.ts';
+
+/** A unix socket's path is bounded to 108 bytes by the kernel. */
+const longestSocketPath = 100;
+
+/** Where the embedded daemon keeps everything: data, records, configuration. */
+export function embeddedDirectory(root: string): string {
+  return join(root, 'var');
+}
+
+/** The flags of `npm start`: all under one directory, exported on the loopback interface. */
+export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
+  const directory = embeddedDirectory(root);
+  return {
+    volume_driver: 'file',
+    volume_pool_dir: join(directory, 'volumes'),
+    aoe_eth_dev: 'lo',
+    state_dir: join(directory, 'state'),
+    redis_url: `unix:${redisSocket(directory)}`,
+    log_format: 'human',
+  };
+}
+
+export function redisSocket(directory: string): string {
+  const socket = join(directory, 'redis', 'redis.sock');
+  if (socket.length <= longestSocketPath) return socket;
+  return join(tmpdir(), `blockstore-${createHash('sha256').update(directory).digest('hex').slice(0, 12)}.sock`);
+}
+
+/** So that the command line finds this daemon's Redis from any shell. */
+export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<void> {
+  const directory = embeddedDirectory(root);
+  await mkdir(directory, { recursive: true });
+  const content = [
+    'redis_url',
+    'redis_prefix',
+    'state_dir',
+    'storage_name',
+    'volume_driver',
+    'volume_pool_dir',
+    'aoe_eth_dev',
+  ] as const;
+  const lines = content.map((name) => `${name} = ${flags[name]}`);
+  await writeFile(
+    join(directory, 'blockstore.conf'),
+    `# Written by "npm start" for the command line.\n${lines.join('\n')}\n`,
+  );
+}
+
+/** Without the right or the program for exports, volumes are kept but not exported, and that is said. */
+export async function exportIfPossible(backend: Backend, log: Log): Promise<Backend> {
+  try {
+    await backend.target.setup();
+    return backend;
+  } catch (thrown) {
+    const error = asError(thrown);
+    log.warn(`volumes are not exported: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
+    return { ...backend, target: new NoneTarget() };
+  }
+}
+
+export const tryNext = `
+blockstored is ready. In another shell, try:
+
+  ./bin/blockstore volume create 1 --name first
+  ./bin/blockstore volume list
+  ./bin/blockstore volume attach first --instance vm-1 --mountpoint /dev/vdb
+  ./bin/blockstore status
+
+Ctrl-C stops the daemon; data, records and running exports stay, and the next "npm start" has them again.
+`;

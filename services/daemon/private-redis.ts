@@ -1,0 +1,91 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BlockstoreError } from '../../lib/errors.ts';
+import type { Processes } from '../../lib/process.ts';
+import type { Service } from '../../lib/service.ts';
+
+const upWithinMs = 10_000;
+
+/**
+ * A redis-server of the embedded daemon's own: a unix socket, an append-only file that is synced at every write. It leads a
+ * process group of its own, so that Ctrl-C reaches it only after the daemon has ended; one left by a crash is used again.
+ */
+export class PrivateRedis implements Service {
+  readonly name = 'private-redis';
+  private readonly processes: Processes;
+  private readonly directory: string;
+  private readonly socket: string;
+  private pid: number | undefined;
+
+  constructor(options: { processes: Processes; directory: string; socket: string }) {
+    this.processes = options.processes;
+    this.directory = options.directory;
+    this.socket = options.socket;
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    if (await this.answers()) {
+      this.pid = Number(await readFile(this.pidFile, 'utf8'));
+      return;
+    }
+    const settings = {
+      port: '0',
+      unixsocket: this.socket,
+      dir: this.directory,
+      appendonly: 'yes',
+      appendfsync: 'always',
+      save: '',
+      'maxmemory-policy': 'noeviction',
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+    const logFile = join(this.directory, 'redis.log');
+    this.pid = await this.processes.detach('redis-server', args, { logFile });
+    await writeFile(this.pidFile, String(this.pid));
+    const end = performance.now() + upWithinMs;
+    while (!(await this.answers())) {
+      if (performance.now() > end || !isAlive(this.pid)) {
+        throw new BlockstoreError(
+          'PrivateRedisFailed',
+          'failed',
+          `redis-server did not start: ${(await readFile(logFile, 'utf8')).trim().split('\n').at(-1)}`,
+          `see ${logFile}`,
+        );
+      }
+      await pause(20);
+    }
+  }
+
+  /** SIGTERM lets it write what it has; waits until it has ended. */
+  async stop(): Promise<void> {
+    if (this.pid === undefined) return;
+    process.kill(this.pid, 'SIGTERM');
+    while (isAlive(this.pid)) await pause(20);
+  }
+
+  private get pidFile(): string {
+    return join(this.directory, 'redis.pid');
+  }
+
+  private answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const client = createConnection(this.socket, () => client.write('PING\r\n'));
+      client.once('data', (data) => {
+        client.destroy();
+        resolve(data.toString().startsWith('+PONG'));
+      });
+      client.once('error', () => resolve(false));
+    });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,78 @@
+import { type BlockstoreError, asError } from '../../lib/errors.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import { secretsOf } from '../../lib/flags/print.ts';
+import { type LogFormat, createLog } from '../../lib/log.ts';
+import { ChildProcesses } from '../../lib/process.ts';
+import { version } from '../../lib/version.ts';
+import { makeBackend } from './backend.ts';
+import { Daemon } from './daemon.ts';
+import { embeddedDirectory, exportIfPossible, redisSocket, tryNext, writeEmbeddedConfig } from './embedded.ts';
+import { PrivateRedis } from './private-redis.ts';
+
+const forcedExitCode = 130;
+
+/**
+ * Runs the daemon until a signal, or until another daemon takes the node's name. The first SIGINT or SIGTERM stops in
+ * order, a second one at once. Throws the one error that kept it from starting, or that ended it.
+ */
+export async function runDaemon(flags: Flags, embeddedRoot?: string): Promise<void> {
+  const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
+  try {
+    await run(flags, log, embeddedRoot);
+  } finally {
+    await log.close();
+  }
+}
+
+async function run(flags: Flags, log: ReturnType<typeof createLog>, embeddedRoot: string | undefined): Promise<void> {
+  const processes = new ChildProcesses();
+  const ending = Promise.withResolvers<BlockstoreError | undefined>();
+  const plain = makeBackend(flags, { processes, log });
+  const daemon = new Daemon({
+    flags,
+    processes,
+    log,
+    backend: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
+    first: embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes)],
+    onFenced: ending.resolve,
+  });
+  onSignals(log, () => ending.resolve(undefined));
+
+  if (embeddedRoot !== undefined) await writeEmbeddedConfig(embeddedRoot, flags);
+  await daemon.start();
+  log.info(`blockstored ${version} is ready: node ${flags.storage_name}`);
+  if (embeddedRoot !== undefined) process.stdout.write(tryNext);
+  const reason = await ending.promise;
+  try {
+    await daemon.stop();
+  } catch (error) {
+    if (!reason) throw error;
+    log.warn(`not everything stopped in order: ${asError(error).message}`);
+  }
+  if (reason) throw reason;
+  log.info('blockstored has stopped; exports go on');
+}
+
+function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
+  const directory = embeddedDirectory(root);
+  return new PrivateRedis({ processes, directory: `${directory}/redis`, socket: redisSocket(directory) });
+}
+
+/** `on`, not `once`: with children running, a handler that removes itself would let the next signal end the process. */
+function onSignals(log: ReturnType<typeof createLog>, stop: () => void): void {
+  let asked = false;
+  const ask = (signal: NodeJS.Signals) => {
+    if (asked) process.exit(forcedExitCode);
+    asked = true;
+    log.info(`${signal}: stopping; a second one stops at once`);
+    stop();
+  };
+  process.on('SIGINT', ask);
+  process.on('SIGTERM', ask);
+}
+
+function logFormat(flags: Flags): LogFormat {
+  if (flags.log_format !== 'auto') return flags.log_format;
+  if (process.stderr.isTTY) return 'human';
+  return process.env['JOURNAL_STREAM'] === undefined ? 'json' : 'journald';
+}

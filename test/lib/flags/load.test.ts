@@ -1,0 +1,84 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
+import { helpText, printConfig, sampleConfig, secretsOf } from '../../../lib/flags/print.ts';
+
+async function fileWith(t: { teardown(clean: () => Promise<void>): void }, content: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-flags-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'blockstore.conf');
+  await writeFile(file, content);
+  return file;
+}
+
+test('without any source every flag has its default', (t) => {
+  const { flags, origins } = loadFlags({});
+  t.like(flags, { volume_group: 'nova-volumes', slots_per_shelf: 16, report_interval: 10, num_shell_tries: 3 });
+  t.true(flagNames.every((name) => origins[name] === 'default'));
+});
+
+test('the command line wins over the environment, that over the file, that over the default', async (t) => {
+  const file = await fileWith(t, '# comment\nredis_port = 1\nredis_db = 1\nredis_host = file\n\n');
+  const { flags, origins } = loadFlags({
+    file,
+    env: { BLOCKSTORE_REDIS_PORT: '2', BLOCKSTORE_REDIS_DB: '2', HOME: '/', BLOCKSTORE_CONFIG: file },
+    argv: ['--redis-port', '3'],
+  });
+  t.like(flags, { redis_port: 3, redis_db: 2, redis_host: 'file' });
+  t.like(origins, { redis_port: 'command line', redis_db: 'environment', redis_host: `file ${file}` });
+});
+
+test('all problems are reported at once, each with flag, value and source', async (t) => {
+  const file = await fileWith(t, 'volume_clear = shred\nnonsense\nvolume_grop = x\n');
+  const error = t.throws(
+    () =>
+      loadFlags({ file, env: { BLOCKSTORE_REDIS_PORT: '' }, argv: ['--slots_per_shelf=256', '--fake_storage=maybe'] }),
+    { code: 'InvalidFlags' },
+  );
+  const lines = error?.message.split('\n') ?? [];
+  t.is(lines.length, 6);
+  for (const words of [
+    ['volume_clear = "shred"', 'zero, discard, none', file],
+    ['line 2', 'nonsense'],
+    ['unknown flag volume_grop'],
+    ['redis_port = ""', 'whole number from 1 to 65535', 'environment'],
+    ['slots_per_shelf = "256"', '1 to 255', 'command line'],
+    ['fake_storage = "maybe"', 'true or false'],
+  ]) {
+    t.true(
+      lines.some((line) => words.every((word) => line.includes(word))),
+      words.join(' … '),
+    );
+  }
+});
+
+test('flags that contradict each other are refused', (t) => {
+  t.throws(() => loadFlags({ argv: ['--first_shelf_id=5', '--last_shelf_id=4'] }), { message: /last_shelf_id = 4/ });
+  t.throws(() => loadFlags({ argv: ['--storage_create'] }), { message: /needs storage_dev/ });
+  t.throws(() => loadFlags({ argv: ['--node_down_time=10'] }), { message: /twice report_interval = 10/ });
+});
+
+test('a flag without its value is refused; a yes-or-no flag needs none', (t) => {
+  t.throws(() => loadFlags({ argv: ['--redis_port'] }), { message: /--redis_port needs a value/ });
+  t.true(loadFlags({ argv: ['--fake-storage', 'word'] }).flags.fake_storage);
+  t.deepEqual(loadFlags({ argv: ['--fake-storage', 'word'] }).rest, ['word']);
+});
+
+test('what --print-config prints can be used as a file, and shows no secret', async (t) => {
+  const loaded = loadFlags({ argv: ['--redis_password=hunter2', '--storage_dev=/dev/sdb,/dev/sdc', '--redis_port=7'] });
+  const printed = printConfig(loaded);
+  t.false(printed.includes('hunter2'));
+  t.regex(printed, /from: command line\)\nredis_password = \*\*\*/);
+  const again = loadFlags({ file: await fileWith(t, printed) });
+  t.deepEqual({ ...again.flags, redis_password: 'hunter2' }, loaded.flags);
+  t.deepEqual(secretsOf(loaded.flags), ['hunter2']);
+});
+
+test('help and the sample name every flag', (t) => {
+  for (const name of flagNames) {
+    t.true(helpText().includes(`--${name}\n`), name);
+    t.true(sampleConfig().includes(`\n#${name} = `), name);
+  }
+});

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { CommandError } from '../../lib/errors.ts';
+import { ChildProcesses } from '../../lib/process.ts';
+import { until } from '../until.ts';
+
+const processes = new ChildProcesses();
+
+async function failureOf(work: Promise<unknown>) {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof CommandError) return { error, ...error.failure };
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+test('a command gets its arguments as they are, and speaks no other language than C', async (t) => {
+  const { stdout } = await processes.run('sh', ['-c', 'echo "$1" $LC_ALL', 'sh', 'a  $HOME "b"']);
+  t.is(stdout, 'a  $HOME "b" C');
+});
+
+test('a failure keeps exit code and stderr and names the command', async (t) => {
+  const failure = await failureOf(processes.run('sh', ['-c', 'echo one >&2; echo two >&2; exit 5']));
+  t.is(failure.exitCode, 5);
+  t.is(failure.stderr, 'one\ntwo');
+  t.regex(failure.error.message, /^"sh -c .*" failed with exit code 5: two$/);
+});
+
+test('a missing command says so and is not tried again', async (t) => {
+  const { error } = await failureOf(processes.run('no-such-command', [], { tries: 3 }));
+  t.is(error.code, 'CommandNotFound');
+  t.is(error.message, 'the command no-such-command is not installed');
+});
+
+test('a command that hangs is ended at its time limit', async (t) => {
+  const failure = await failureOf(processes.run('sleep', ['1000'], { timeoutMs: 50 }));
+  t.true(failure.timedOut);
+});
+
+test('a command is ended when its signal aborts', async (t) => {
+  const abort = new AbortController();
+  const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal, tries: 3 }));
+  abort.abort();
+  t.true((await work).cancelled);
+});
+
+test('what may pass is tried again, what may not is not', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'tries');
+  const script = ['-c', 'echo try >>"$1"; test "$(wc -l <"$1")" = 2', 'sh', file];
+  await processes.run('sh', script, { tries: 2 });
+  t.is(await readFile(file, 'utf8'), 'try\ntry\n');
+  await failureOf(processes.run('sh', script, { tries: 3, passing: () => false }));
+  t.is(await readFile(file, 'utf8'), 'try\ntry\ntry\n');
+});
+
+test('a detached command leads a session of its own and writes to its log', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const logFile = join(directory, 'log');
+  const pid = await processes.detach('sh', ['-c', 'echo started; exec sleep 1000'], { logFile });
+  t.teardown(() => process.kill(pid, 'SIGKILL'));
+  await until(async () => (await readFile(logFile, 'utf8')) === 'started\n', 'the log has its line');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  t.is(Number(group), pid);
+  await t.throwsAsync(processes.detach('no-such-command', [], { logFile }), { code: 'CommandNotFound' });
+});
+
+test('a resident answers on descriptor 3', async (t) => {
+  const child = processes.resident('sh', ['-c', 'while read line; do echo "got $line" >&3; done'], {});
+  child.stdin.write('hello\n');
+  const [chunk]: unknown[] = await once(child.reports, 'data');
+  t.is(String(chunk), 'got hello\n');
+  child.stdin.end();
+  await child.ended;
+});
