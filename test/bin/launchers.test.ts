@@ -1,0 +1,69 @@
+import { chmod, cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
+
+const bin = path.resolve(import.meta.dirname, '../../bin');
+const commands = ['blockstore', 'blockstored'];
+
+/** A place with the launchers, and a program for each that says who runs it with what. */
+async function installation(t: ExecutionContext, suffix: 'ts' | 'js'): Promise<string> {
+  const directory = await realpath(await mkdtemp(path.join(tmpdir(), 'blockstore-launch-')));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await mkdir(path.join(directory, 'bin'));
+  for (const command of commands) {
+    await cp(path.join(bin, command), path.join(directory, 'bin', command));
+    await writeFile(
+      path.join(directory, 'bin', `${command}.${suffix}`),
+      'console.log(JSON.stringify([process.execPath, process.argv[1], ...process.argv.slice(2)])); process.exitCode = 7;',
+    );
+  }
+  await writeFile(path.join(directory, 'package.json'), '{"type":"module"}');
+  return directory;
+}
+
+async function addNode(directory: string): Promise<string> {
+  const node = path.join(directory, 'node_modules/node/bin/node');
+  await mkdir(path.dirname(node), { recursive: true });
+  await symlink(process.execPath, node);
+  return node;
+}
+
+for (const suffix of ['ts', 'js'] as const) {
+  for (const command of commands) {
+    test(`${command} runs ${command}.${suffix} on the Node.js of the package, called by a link from anywhere`, async (t) => {
+      const directory = await installation(t, suffix);
+      await addNode(directory);
+      const other = path.join(directory, 'other');
+      await mkdir(other);
+      await writeFile(path.join(other, 'node'), '#!/bin/sh\necho the wrong node\n');
+      await chmod(path.join(other, 'node'), 0o755);
+      await symlink(path.join(directory, 'bin', command), path.join(other, command));
+      const { stdout, exitCode } = await execa(command, ['a', 'b c', ''], {
+        cwd: '/',
+        reject: false,
+        env: { PATH: `${other}:/usr/bin:/bin` },
+      });
+      t.deepEqual(JSON.parse(stdout), [
+        await realpath(process.execPath),
+        path.join(directory, 'bin', `${command}.${suffix}`),
+        'a',
+        'b c',
+        '',
+      ]);
+      t.is(exitCode, 7, 'its exit code is the program’s');
+    });
+  }
+}
+
+test('without the packages they say what to do', async (t) => {
+  const directory = await installation(t, 'ts');
+  for (const command of commands) {
+    const { stdout, stderr, exitCode } = await execa(path.join(directory, 'bin', command), { reject: false });
+    t.is(stdout, '');
+    t.regex(stderr, /npm ci/);
+    t.is(stderr.split('\n').length, 1);
+    t.is(exitCode, 1);
+  }
+});

@@ -1,0 +1,21 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { loadFlags } from '../../lib/flags/load.ts';
+import { sample, sampleFile } from '../../tools/sample-config.ts';
+
+test('the sample configuration has every flag with its default', async (t) => {
+  t.is(await readFile(sampleFile, 'utf8'), sample(), 'out of date: npm run sample-config');
+});
+
+test('it can be used as it is, and with every line uncommented, and changes nothing', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'blockstore-config-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = path.join(directory, 'blockstore.conf');
+  // The node's name has no default that would be the same everywhere.
+  await writeFile(file, sample().replace(/^#(?!storage_name)(?=\w+ =)/gm, ''));
+  t.deepEqual(loadFlags({ file: sampleFile }).flags, loadFlags({}).flags);
+  t.deepEqual(loadFlags({ file }).flags, loadFlags({}).flags);
+  t.is(Object.values(loadFlags({ file }).origins).filter((origin) => origin === 'default').length, 1);
+});

@@ -1,0 +1,32 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const etc = path.join(root, 'etc');
+
+test('systemd finds nothing wrong with the units', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'blockstore-units-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const names = (await readdir(etc)).filter((name) => name.endsWith('.service'));
+  t.deepEqual(names.toSorted(), ['blockstore-vblade@.service', 'blockstored.service']);
+  for (const name of names) {
+    // Where the package would put it there is nothing yet.
+    const unit = (await readFile(path.join(etc, name), 'utf8')).replace('=/usr/bin/', `=${root}/bin/`);
+    await writeFile(path.join(directory, name), unit);
+  }
+  const files = names.map((name) => path.join(directory, name));
+  const { all, exitCode } = await execa('systemd-analyze', ['verify', '--man=no', ...files], {
+    all: true,
+    reject: false,
+  });
+  t.is(all, '');
+  t.is(exitCode, 0);
+});
+
+test('an export is bound to the daemon in no way', async (t) => {
+  const unit = await readFile(path.join(etc, 'blockstore-vblade@.service'), 'utf8');
+  t.notRegex(unit, /^(PartOf|BindsTo|Requires|Requisite|Conflicts|After)=.*blockstored/m);
+});

@@ -1,0 +1,38 @@
+import test from 'ava';
+import { countTests } from '../../tools/ava-report.ts';
+
+test('counts what passed, failed and was skipped', (t) => {
+  const report = `
+  ✔ a › good
+  ✔ a › slow (1.2s)
+  - [skip] a › later
+  ✔ [expected fail] a › known
+  ✘ [fail]: a › bad
+  ─
+
+  a › bad
+
+  Difference (- actual, + expected):
+
+    9 tests failed
+
+  ─
+
+  1 test failed
+  1 known failure
+  1 test skipped
+  2 tests todo
+  1 uncaught exception
+`;
+  t.deepEqual(countTests(report, false), { passed: 2, failed: 2, skipped: 4 });
+});
+
+test('a run that ended badly counts as a failure also when every test passed', (t) => {
+  const report = '\n  ✔ good\n  ✘ No tests found in test/b.test.ts\n  ─\n\n  1 test passed\n';
+  t.deepEqual(countTests(report, false), { passed: 1, failed: 1, skipped: 0 });
+  t.deepEqual(countTests('', false), { passed: 0, failed: 1, skipped: 0 });
+});
+
+test('a run without a fault', (t) => {
+  t.deepEqual(countTests('\n  ✔ one\n  ✔ two\n  ─\n\n  2 tests passed\n', true), { passed: 2, failed: 0, skipped: 0 });
+});
