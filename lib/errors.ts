@@ -205,6 +205,22 @@ export const errors = {
       `${operation} of volume ${volume} has not ended within ${seconds} s; ${state}`,
       `it goes on by itself; wait for it: blockstore volume wait ${volume}`,
     ),
+  notReached: (volume: string, wanted: string, seconds: number, status: string) =>
+    new BlockstoreError(
+      'NotReached',
+      'unavailable',
+      `volume ${volume} has not become ${wanted} within ${seconds} s; it is ${status}`,
+      `see what it is doing: blockstore volume show ${volume}`,
+    ),
+  interrupted: (operation: string, volume: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `no longer waiting for the ${operation} of volume ${volume}`,
+      `it goes on by itself; wait for it: blockstore volume wait ${volume}`,
+    ),
+  usage: (message: string, command: string) =>
+    new BlockstoreError('InvalidArgument', 'invalid', message, `see "${command} --help"`),
   redisUnreachable: (where: string, reason: string) =>
     new BlockstoreError(
       'RedisUnreachable',
@@ -233,6 +249,38 @@ export const errors = {
       `volume ${volume} has a record but no storage: ${what} does not exist`,
       `bring the storage back and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
     ),
+  groupIncomplete: (group: string, reason: string) =>
+    new BlockstoreError(
+      'GroupIncomplete',
+      'failed',
+      `volume group ${group} lacks a disk: ${reason}`,
+      'bring the disk back, or add it to storage_dev, and restart the daemon; "vgs" and "pvs" show what is missing',
+    ),
+  groupAmbiguous: (group: string, devices: readonly string[]) =>
+    new BlockstoreError(
+      'GroupAmbiguous',
+      'conflict',
+      `more than one volume group is named ${group}: on ${devices.join(', ')}`,
+      'list the devices of the right one in storage_dev',
+    ),
+  groupFull: (group: string) =>
+    new BlockstoreError(
+      'GroupFull',
+      'exhausted',
+      `the metadata area of volume group ${group} has no room for another volume`,
+      'make groups with "vgcreate --metadatasize 64m", as storage_create=true does; delete volumes, or add a node',
+    ),
+  storageUnusable: (device: string, reason: string) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `${device} cannot become part of the volume group: ${reason}`,
+      `set storage_dev to an empty disk; if nothing on this one is needed: wipefs --all ${device}`,
+    ),
+  lvmFailed: (command: string, reason: string) =>
+    new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
+  lvmInterrupted: (command: string, reason: string) =>
+    new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" gave no answer: ${reason}`, seeDoctor),
   interfaceDown: (name: string, state: string) =>
     new BlockstoreError(
       'InterfaceDown',
@@ -256,6 +304,13 @@ export const errors = {
     ),
   exportFailed: (volume: string, reason: string) =>
     new BlockstoreError('ExportFailed', 'failed', `volume ${volume} could not be exported: ${reason}`, seeDoctor),
+  launcherEnded: (reason: string) =>
+    new BlockstoreError(
+      'LauncherEnded',
+      'unavailable',
+      `the process that starts vblade has ended: ${reason}`,
+      'another one is started at the next try',
+    ),
   exportStays: (volume: string, pid: number) =>
     new BlockstoreError(
       'ExportStays',
@@ -272,6 +327,20 @@ export const errors = {
     ),
   domainFailed: (domain: string, reason: string, hint: string) =>
     new BlockstoreError('DomainFailed', 'failed', `libvirt domain ${domain}: ${reason}`, hint),
+  deviceElsewhere: (volume: string, host: string) =>
+    new BlockstoreError(
+      'DeviceElsewhere',
+      'conflict',
+      `volume ${volume} is a block device of host ${host}`,
+      `detach it there, where it is seen whether it is still mounted; if that host is gone: blockstore volume detach ${volume} --force`,
+    ),
+  attachmentStays: (volume: string, reason: string, why: string) =>
+    new BlockstoreError(
+      'AttachmentStays',
+      'failed',
+      `volume ${volume} did not become a device of this host: ${reason}; and it could not be detached again: ${why}`,
+      `detach it: blockstore volume detach ${volume}`,
+    ),
   connectorFailed: (volume: string, reason: string, hint: string) =>
     new BlockstoreError('ConnectorFailed', 'failed', `volume ${volume} did not appear on this host: ${reason}`, hint),
 };

@@ -78,7 +78,12 @@ export class ChildProcesses implements Processes {
         stdio: ['ignore', log.fd, log.fd],
       });
       await once(child, 'spawn').catch((error: NodeJS.ErrnoException) => {
-        throw commandError(command, args, { timedOut: false, isCanceled: false, code: error.code, stderr: error.message });
+        throw commandError(command, args, {
+          timedOut: false,
+          isCanceled: false,
+          code: error.code,
+          stderr: error.message,
+        });
       });
       child.unref();
       return child.pid ?? 0;

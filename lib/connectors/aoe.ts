@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CommandError, asError, errors } from '../errors.ts';
+import type { Processes } from '../process.ts';
+import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
+import { blockDeviceUsers } from './users.ts';
+
+export interface AoeAddress {
+  shelfId: number;
+  bladeId: number;
+}
+
+const defaultTimeoutMs = 10_000;
+const pollMs = 50;
+/** A query or its answer may be lost: it is asked again. */
+const discoverEveryMs = 1000;
+
+/**
+ * The kernel's AoE initiator, by the devices that its module makes: /dev/etherd/{discover,flush,revalidate}. It asks on
+ * every Ethernet interface that is up, unless the module was loaded with aoe_iflist. Needs root.
+ */
+export class AoeConnector implements Connector<AoeAddress> {
+  readonly name = 'aoe';
+  private readonly processes: Processes;
+
+  constructor({ processes }: { processes: Processes }) {
+    this.processes = processes;
+  }
+
+  async connect(address: AoeAddress, options: ConnectOptions = {}): Promise<Connection> {
+    const device = deviceName(address);
+    await this.loadModule(device, options.signal);
+    if (await isUp(device)) await control('revalidate', device, device);
+    let asked = -Infinity;
+    const isThere = await this.poll(options, async () => {
+      if (await isUp(device)) return true;
+      if (performance.now() - asked >= discoverEveryMs) {
+        await control('discover', '1', device);
+        asked = performance.now();
+      }
+      return false;
+    });
+    if (!isThere) {
+      throw errors.connectorFailed(
+        device,
+        'nothing answers to that address',
+        'see that the volume is exported ("blockstore volume show"), that an interface of this host is up and in the ' +
+          "same Ethernet as the storage node's aoe_eth_dev, and that its address is among those allowed",
+      );
+    }
+    return { devicePath: devicePath(device) };
+  }
+
+  async disconnect(address: AoeAddress, options: ConnectOptions = {}): Promise<void> {
+    const device = deviceName(address);
+    if (!isKnown(device)) return;
+    // The kernel obeys a flush even while the device is mounted: asking before is on us. What was written is with the
+    // target by then, for the last close of a block device waits for it.
+    const users = await blockDeviceUsers(kernelName(device));
+    if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
+    await control('flush', device, device);
+    if (await this.poll(options, async () => !isKnown(device))) return;
+    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not let go of it']);
+  }
+
+  async revalidate(address: AoeAddress, options: RevalidateOptions = {}): Promise<number> {
+    const device = deviceName(address);
+    if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
+    await control('revalidate', device, device);
+    const wanted = options.sizeBytes ?? 0;
+    let size = 0;
+    const isThere = await this.poll(options, async () => {
+      size = Number((await attribute(device, 'size')) ?? 0) * 512;
+      return size >= wanted;
+    });
+    if (isThere) return size;
+    throw errors.connectorFailed(
+      device,
+      `it has ${size} bytes, ${wanted} are expected`,
+      'a running export does not notice that its device grew: it must be started again',
+    );
+  }
+
+  private async poll(options: ConnectOptions, isSo: () => Promise<boolean>): Promise<boolean> {
+    const deadline = performance.now() + (options.timeoutMs ?? defaultTimeoutMs);
+    for (;;) {
+      options.signal?.throwIfAborted();
+      if (await isSo()) return true;
+      if (performance.now() >= deadline) return false;
+      await pause(pollMs, undefined, options.signal ? { signal: options.signal } : {});
+    }
+  }
+
+  private async loadModule(device: string, signal: AbortSignal | undefined): Promise<void> {
+    if (existsSync('/sys/module/aoe')) return;
+    try {
+      await this.processes.run('modprobe', ['aoe'], { asRoot: true, ...(signal ? { signal } : {}) });
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.failure.notFound) throw errors.commandMissing('modprobe', 'kmod');
+      if (error.failure.cancelled) throw error;
+      throw moduleFailure(device, error);
+    }
+  }
+}
+
+function moduleFailure(device: string, error: CommandError): Error {
+  const { stderr } = error.failure;
+  if (/not permitted|Permission denied|sudo:/.test(stderr)) return notRoot(device);
+  return errors.connectorFailed(
+    device,
+    `the kernel module aoe cannot be loaded: ${stderr.trim() || error.message}`,
+    'run a kernel with CONFIG_ATA_OVER_ETH (on Debian linux-image-amd64, not the cloud kernel)',
+  );
+}
+
+function notRoot(device: string): Error {
+  return errors.connectorFailed(device, 'only root may connect AoE devices', 'run this as root');
+}
+
+/** Writes to one of the module's control devices. */
+async function control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
+  const file = `/dev/etherd/${name}`;
+  try {
+    // r+: a device that is not there must not become a file
+    const handle = await open(file, 'r+');
+    try {
+      await handle.write(text);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EACCES' || code === 'EPERM') throw notRoot(device);
+    throw errors.connectorFailed(
+      device,
+      `${file}: ${asError(error).message}`,
+      'see that the module aoe is loaded and that /dev is a devtmpfs or udev runs',
+    );
+  }
+}
+
+function deviceName({ shelfId, bladeId }: AoeAddress): string {
+  return `e${shelfId}.${bladeId}`;
+}
+
+function devicePath(device: string): string {
+  return `/dev/etherd/${device}`;
+}
+
+/** sysfs has ! for the slash in a device's name. */
+function kernelName(device: string): string {
+  return `etherd!${device}`;
+}
+
+function isKnown(device: string): boolean {
+  return existsSync(`/sys/block/${kernelName(device)}`);
+}
+
+/** "up", perhaps with more after a comma, and the node in /dev made. */
+async function isUp(device: string): Promise<boolean> {
+  return ((await attribute(device, 'state')) ?? '').startsWith('up') && existsSync(devicePath(device));
+}
+
+async function attribute(device: string, name: string): Promise<string | undefined> {
+  if (!isKnown(device)) return undefined;
+  return (await readFile(`/sys/block/${kernelName(device)}/${name}`, 'utf8')).trim();
+}

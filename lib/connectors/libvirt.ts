@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { CommandError, errors } from '../errors.ts';
+import type { Processes } from '../process.ts';
+
+/** Where a domain has its disks: in the running guest, in the definition that it starts from. */
+type Scope = '--live' | '--config';
+
+export interface LibvirtOptions {
+  /** Connection URI, as for virsh. */
+  uri: string;
+  /** How long a guest may take to let go of a disk. Default 20,000. */
+  detachTimeoutMs?: number;
+}
+
+const diskOptions =
+  '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
+
+/** Gives block devices of this host to libvirt domains as virtio disks, raw and past the host's page cache. */
+export class LibvirtDomains {
+  private readonly options: LibvirtOptions;
+  private readonly processes: Processes;
+
+  constructor(options: LibvirtOptions, { processes }: { processes: Processes }) {
+    this.options = options;
+    this.processes = processes;
+  }
+
+  /**
+   * The device is disk `target` (vdb, …) of the domain: in the guest when it runs, in its definition when it has one. Done
+   * already is success. Throws DomainFailed, also when another disk has that target; CommandNotFound.
+   */
+  async attach(domain: string, devicePath: string, target: string): Promise<void> {
+    for (const scope of await this.scopes(domain)) {
+      const source = (await this.disks(domain, scope)).get(target);
+      if (source === devicePath) continue;
+      if (source !== undefined) {
+        throw errors.domainFailed(domain, `its disk ${target} is ${source}`, 'choose another target name');
+      }
+      await this.virsh(domain, ['attach-disk', domain, devicePath, target, scope, ...diskOptions]);
+    }
+  }
+
+  /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
+  async detach(domain: string, devicePath: string): Promise<void> {
+    for (const scope of await this.scopes(domain)) {
+      for (const [target, source] of await this.disks(domain, scope)) {
+        if (source !== devicePath) continue;
+        await this.virsh(domain, ['detach-disk', domain, target, scope]);
+        await this.untilGone(domain, target, scope);
+      }
+    }
+  }
+
+  /** A guest is only asked to let go of a disk; virsh does not wait for its answer. */
+  private async untilGone(domain: string, target: string, scope: Scope): Promise<void> {
+    const limit = this.options.detachTimeoutMs ?? 20_000;
+    const deadline = performance.now() + limit;
+    while ((await this.disks(domain, scope)).has(target)) {
+      if (performance.now() >= deadline) {
+        throw errors.domainFailed(
+          domain,
+          `its guest has not let go of disk ${target} within ${limit / 1000} s`,
+          'unmount it in the guest, or shut the guest down, then detach again',
+        );
+      }
+      await pause(200);
+    }
+  }
+
+  private async scopes(domain: string): Promise<Scope[]> {
+    const info = await this.virsh(domain, ['dominfo', domain]);
+    const isLive = !/^State:\s+shut off$/m.test(info);
+    const isPersistent = /^Persistent:\s+yes$/m.test(info);
+    return [...(isLive ? (['--live'] as const) : []), ...(isPersistent ? (['--config'] as const) : [])];
+  }
+
+  /** Sources by target. */
+  private async disks(domain: string, scope: Scope): Promise<Map<string, string>> {
+    const inactive = scope === '--config' ? ['--inactive'] : [];
+    return parseDisks(await this.virsh(domain, ['domblklist', domain, '--details', ...inactive]));
+  }
+
+  private async virsh(domain: string, args: readonly string[]): Promise<string> {
+    try {
+      return (await this.processes.run('virsh', ['--connect', this.options.uri, '--quiet', ...args])).stdout;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (error.failure.notFound) throw errors.commandMissing('virsh', 'libvirt-clients');
+      throw errors.domainFailed(domain, reasonOf(error), `see "virsh --connect ${this.options.uri} list --all"`);
+    }
+  }
+}
+
+/** The table of `virsh domblklist --details`: type, device, target, source; - where there is no source. */
+export function parseDisks(table: string): Map<string, string> {
+  const rows = table.split('\n').map((row) => /^\s*(\S+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(row));
+  const disks = new Map<string, string>();
+  for (const [, , , target, source] of rows.filter((row) => row !== null)) {
+    if (target !== undefined && source !== undefined && target !== 'Target') disks.set(target, source);
+  }
+  return disks;
+}
+
+/** virsh prints what was tried first and the cause last, each after "error:". */
+function reasonOf(error: CommandError): string {
+  const lines = error.failure.stderr.split('\n').map((line) => line.replace(/^error:\s*/, '').trim());
+  return lines.findLast((line) => line !== '') ?? error.message;
+}

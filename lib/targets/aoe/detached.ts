@@ -1,0 +1,98 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import { endVblade } from './ending.ts';
+import { pollWithin } from './polling.ts';
+import { vbladeFailure } from './failures.ts';
+import { Launcher } from './launcher.ts';
+import { lockFile, lockHolder, lockHolders } from './locks.ts';
+import { type Vblade, isAlive, readIfThere, readVblade, sameArguments } from './running.ts';
+import type { Supervisor, SupervisorOptions } from './supervisor.ts';
+
+const readyMs = 10_000;
+
+/**
+ * vblade as a process of its own, which holds the lock of its volume as long as it lives, so the kernel refuses a second
+ * one, whatever daemons do. One that dies is started again by the
+ * daemon's next ensureExport.
+ */
+export class DetachedSupervisor implements Supervisor {
+  readonly name = 'detached';
+  private readonly options: SupervisorOptions;
+  private readonly processes: Processes;
+  private readonly launcher: Launcher;
+
+  constructor(options: SupervisorOptions, processes: Processes) {
+    this.options = options;
+    this.processes = processes;
+    this.launcher = new Launcher(processes, { asRoot: options.asRoot });
+  }
+
+  async start(id: string, args: readonly string[]): Promise<Vblade> {
+    const started = await this.tryStart(id, args);
+    if (started) return started;
+    const holder = await this.find(id);
+    if (holder && sameArguments(holder.args, args)) return holder;
+    if (holder) await endVblade(id, holder, this.processes);
+    const again = await this.tryStart(id, args);
+    if (again) return again;
+    throw errors.exportFailed(id, `its lock ${lockFile(this.options.directory, id)} is held by another process`);
+  }
+
+  async stop(id: string): Promise<void> {
+    for (let vblade = await this.find(id); vblade; vblade = await this.find(id)) {
+      await endVblade(id, vblade, this.processes);
+    }
+    await rm(lockFile(this.options.directory, id), { force: true });
+    await rm(this.logFile(id), { force: true });
+  }
+
+  async find(id: string): Promise<Vblade | undefined> {
+    const pid = await lockHolder(this.options.directory, id);
+    return pid === undefined ? undefined : readVblade(pid);
+  }
+
+  async findAll(): Promise<Map<string, Vblade>> {
+    const found = new Map<string, Vblade>();
+    for (const [id, pid] of await lockHolders(this.options.directory)) {
+      const vblade = readVblade(pid);
+      if (vblade) found.set(id, vblade);
+    }
+    return found;
+  }
+
+  /** Resolves when the new vblade serves; with undefined when another process has the lock. */
+  private async tryStart(id: string, args: readonly string[]): Promise<Vblade | undefined> {
+    const log = this.logFile(id);
+    const lock = lockFile(this.options.directory, id);
+    await rm(log, { force: true }); // of an earlier vblade: what is read from it must be of this one
+    const pid = await this.launcher.launch(lock, log, args);
+    let ready: number | undefined;
+    let ended = false;
+    await pollWithin(readyMs, () => {
+      ended = !isAlive(pid); // asked before the log is read: what it wrote is then complete
+      ready = readyPid(readIfThere(log) ?? '');
+      return ended || ready !== undefined;
+    });
+    const vblade = ready === undefined ? undefined : readVblade(ready);
+    if (vblade) return vblade;
+    const output = readIfThere(log) ?? '';
+    if (ended && output === '') return undefined; // the lock is taken
+    throw vbladeFailure(id, this.options.interface, ended ? output : `vblade was not ready within ${readyMs / 1000} s`);
+  }
+
+  async close(): Promise<void> {
+    await this.launcher.close();
+  }
+
+  private logFile(id: string): string {
+    return join(this.options.directory, `${id}.log`);
+  }
+}
+
+/** vblade's first line, `pid 4711: e7.1, 20480 sectors O_RDWR`, is written when its socket is open. */
+function readyPid(output: string): number | undefined {
+  const pid = /^pid (\d+): e\d+\.\d+, \d+ sectors/m.exec(output)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}

@@ -1,0 +1,49 @@
+import { fileURLToPath } from 'node:url';
+import { CommandError, errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import type { SeenAddress } from '../target.ts';
+import { namingPackage } from './failures.ts';
+
+const script = fileURLToPath(new URL('discover.pl', import.meta.url));
+
+export interface DiscoverOptions {
+  interface: string;
+  /** How long to listen for answers. */
+  listenMs: number;
+}
+
+/**
+ * Every AoE address that answers on the interface. Not heard are the vblades of this machine on that same interface
+ * (loopback excepted) and those whose list of Ethernet addresses does not have ours.
+ * Throws InterfaceDown, NoRawSocket, CommandNotFound, CommandFailed.
+ */
+export async function discoverTargets(options: DiscoverOptions, processes: Processes): Promise<SeenAddress[]> {
+  const args = [script, options.interface, String(options.listenMs)];
+  try {
+    const { stdout } = await processes.run('perl', args, { asRoot: true, timeoutMs: options.listenMs + 10_000 });
+    return parseAnswers(stdout);
+  } catch (error) {
+    throw discoverFailure(error, options.interface);
+  }
+}
+
+/** Lines of `shelf slot mac`, sorted by number; a target that answered twice is there once. Throws on any other line. */
+export function parseAnswers(output: string): SeenAddress[] {
+  const lines = [...new Set(output.split('\n'))].filter((line) => line !== '');
+  const seen = lines.map((line) => {
+    const [, shelf, slot, mac] = /^(\d{1,5}) (\d{1,3}) ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/.exec(line) ?? [];
+    if (shelf === undefined || slot === undefined || mac === undefined) {
+      throw new Error(`discover.pl printed ${JSON.stringify(line)}`);
+    }
+    return { shelfId: Number(shelf), bladeId: Number(slot), mac };
+  });
+  return seen.toSorted((one, other) => one.shelfId - other.shelfId || one.bladeId - other.bladeId);
+}
+
+function discoverFailure(error: unknown, networkInterface: string): unknown {
+  if (!(error instanceof CommandError)) return error;
+  if (error.failure.exitCode === 3) return errors.interfaceDown(networkInterface, 'does not exist');
+  if (error.failure.exitCode === 4) return errors.noRawSocket(networkInterface);
+  if (error.failure.stderr.includes('Network is down')) return errors.interfaceDown(networkInterface, 'is down');
+  return namingPackage(error, 'perl', 'perl-base');
+}

@@ -1,0 +1,32 @@
+import { errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import { pollWithin } from './polling.ts';
+import { type Vblade, isRunning } from './running.ts';
+
+const politeMs = 2000;
+const forcedMs = 5000;
+
+/** Ends a vblade and resolves when it is certainly gone, its device closed. Throws ExportStays. */
+export async function endVblade(id: string, vblade: Vblade, processes: Processes): Promise<void> {
+  await signal(vblade, 'SIGTERM', processes);
+  if (await isGoneWithin(vblade, politeMs)) return;
+  await signal(vblade, 'SIGKILL', processes);
+  if (await isGoneWithin(vblade, forcedMs)) return;
+  throw errors.exportStays(id, vblade.pid);
+}
+
+async function signal(vblade: Vblade, name: 'SIGTERM' | 'SIGKILL', processes: Processes): Promise<void> {
+  if (!isRunning(vblade)) return;
+  try {
+    process.kill(vblade.pid, name);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ESRCH') return;
+    if (code !== 'EPERM') throw error;
+    await processes.run('kill', ['-s', name.slice(3), String(vblade.pid)], { asRoot: true });
+  }
+}
+
+async function isGoneWithin(vblade: Vblade, ms: number): Promise<boolean> {
+  return pollWithin(ms, () => !isRunning(vblade));
+}

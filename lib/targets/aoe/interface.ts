@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { errors } from '../../errors.ts';
+import { readIfThere } from './running.ts';
+
+const isUp = 1; // IFF_UP
+
+/**
+ * Whether frames can leave. Throws InterfaceDown when the interface does not exist or is not up. An interface that is up
+ * without a carrier (a cable pulled, a bridge without ports) is no failure: exports start and wait for the other side.
+ */
+export function checkInterface(name: string): 'running' | 'noCarrier' {
+  const directory = join('/sys/class/net', name);
+  const flags = readIfThere(join(directory, 'flags'));
+  if (name === '' || flags === undefined) throw errors.interfaceDown(name, 'does not exist');
+  if ((Number(flags) & isUp) === 0) throw errors.interfaceDown(name, 'is down');
+  const state = readIfThere(join(directory, 'operstate'))?.trim();
+  // Loopback and some virtual ones say "unknown".
+  return state === 'up' || state === 'unknown' ? 'running' : 'noCarrier';
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/perl
+# Starts vblades that outlive it and the daemon. It is small, so its forks cost a tenth of the daemon's.
+# Each line of its input: number, lock file, log file, arguments of vblade; blanks between them, each percent-encoded.
+# The answer: number, process id. The vblade holds the lock as long as it lives; where the lock is taken it ends without
+# a word. Ends at the end of its input.
+use strict;
+use warnings;
+use POSIX ();
+
+use constant LOCK_EX_NB => 2 | 4;
+
+$| = 1;
+$SIG{CHLD} = 'IGNORE';    # the kernel clears away what has ended
+
+while (my $line = <STDIN>) {
+    my ($number, $lock, $log, @arguments) = map { s/%([0-9A-F]{2})/chr hex $1/ger } split ' ', $line;
+    my $pid = fork;
+    defined $pid or die "fork: $!\n";
+    if ($pid == 0) {
+        launch($lock, $log, @arguments);
+        POSIX::_exit(1);
+    }
+    print "$number $pid\n";
+}
+
+sub launch {
+    my ($lock, $log, @arguments) = @_;
+    POSIX::setsid();
+    $SIG{CHLD} = 'DEFAULT';
+    open STDERR, '>>', $log or return;
+    open STDOUT, '>&', \*STDERR or return;
+    open STDIN, '<', '/dev/null' or return;
+    POSIX::close(3);    # the daemon's
+    local $^F = 255;    # the lock stays open across exec
+    open my $held, '>>', $lock or return print STDERR "$lock: $!\n";
+    flock $held, LOCK_EX_NB or return;
+    { no warnings 'exec'; exec 'vblade', @arguments }
+    print STDERR "failed to execute vblade: $!\n";
+}

@@ -1,0 +1,69 @@
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Who holds the lock of an export. A detached vblade keeps `<directory>/<volume id>.lock` locked for as long as it lives,
+ * so the kernel's table of locks says which process belongs to which volume: also after a crash of the daemon, and with
+ * nothing to go stale as the pid in a file would.
+ */
+
+const suffix = '.lock';
+
+interface Lock {
+  pid: number;
+  /** "major:minor", hexadecimal. */
+  device: string;
+}
+
+export function lockFile(directory: string, id: string): string {
+  return join(directory, id + suffix);
+}
+
+/** Process ids by volume id. A lock that is free has no entry. */
+export async function lockHolders(directory: string): Promise<Map<string, number>> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(suffix));
+  const locks = names.length > 0 ? await readLocks() : new Map<bigint, Lock[]>();
+  const holders = new Map<string, number>();
+  for (const name of names) {
+    const pid = await holder(join(directory, name), locks);
+    if (pid !== undefined) holders.set(name.slice(0, -suffix.length), pid);
+  }
+  return holders;
+}
+
+/** The process that holds that volume's lock, if one does. */
+export async function lockHolder(directory: string, id: string): Promise<number | undefined> {
+  return holder(lockFile(directory, id), await readLocks());
+}
+
+async function holder(file: string, locks: Map<bigint, Lock[]>): Promise<number | undefined> {
+  const status = await stat(file, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (status === undefined) return undefined;
+  const candidates = locks.get(status.ino) ?? [];
+  // On overlay and btrfs the table and stat name different devices for one file: then the inode alone decides.
+  const same = candidates.find((lock) => lock.device === deviceName(status.dev));
+  return (same ?? candidates[0])?.pid;
+}
+
+/** Rows like `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2150131 0 EOF`; those that wait have an arrow and hold nothing. */
+async function readLocks(): Promise<Map<bigint, Lock[]>> {
+  const locks = new Map<bigint, Lock[]>();
+  const rows = (await readFile('/proc/locks', 'utf8')).matchAll(
+    /^\d+: FLOCK +ADVISORY +WRITE +(?<pid>\d+) (?<device>[0-9a-f]+:[0-9a-f]+):(?<inode>\d+) /gm,
+  );
+  for (const { groups } of rows) {
+    const inode = BigInt(groups?.['inode'] ?? 0);
+    const lock = { pid: Number(groups?.['pid']), device: groups?.['device'] ?? '' };
+    locks.set(inode, [...(locks.get(inode) ?? []), lock]);
+  }
+  return locks;
+}
+
+function deviceName(device: bigint): string {
+  const major = ((device >> 8n) & 0xfffn) | ((device >> 32n) & ~0xfffn);
+  const minor = (device & 0xffn) | ((device >> 12n) & ~0xffn);
+  return [major, minor].map((part) => part.toString(16).padStart(2, '0')).join(':');
+}

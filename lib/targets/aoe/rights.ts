@@ -1,0 +1,32 @@
+import { CommandError, errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import { namingPackage, prerequisiteFailure } from './failures.ts';
+
+/** No interface can have a slash in its name, so vblade opens its socket, fails to find this one, and ends. */
+const noInterface = 'no/interface';
+
+/**
+ * Tries vblade: false when it may open raw sockets as it is (root, a capability of the daemon or of the file), true when
+ * it may by sudo. Nothing is exported by this. Throws CommandNotFound, NoRawSocket.
+ */
+export async function needsSudo(networkInterface: string, processes: Processes): Promise<boolean> {
+  const failure = await probe(false, networkInterface, processes);
+  if (failure === undefined) return false;
+  if (failure.code !== 'NoRawSocket' || process.getuid?.() === 0) throw failure;
+  if ((await probe(true, networkInterface, processes)) === undefined) return true;
+  throw failure;
+}
+
+async function probe(asRoot: boolean, networkInterface: string, processes: Processes) {
+  try {
+    await processes.run('vblade', ['-r', '0', '0', noInterface, '/proc/self/exe'], { asRoot });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    if (error.failure.notFound) return errors.commandMissing('vblade', 'vblade');
+    if (error.failure.stderr.includes(`${noInterface}: No such device`)) return undefined;
+    const named = prerequisiteFailure(networkInterface, error.failure.stderr);
+    if (named) return named;
+    throw namingPackage(error, 'vblade', 'vblade');
+  }
+  throw new Error('vblade ended without an error on an interface that cannot exist');
+}

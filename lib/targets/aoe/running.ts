@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+
+/** A running vblade. Process id and start time together name a process for ever: ids are used again, the pair is not. */
+export interface Vblade {
+  pid: number;
+  /** In clock ticks since boot. */
+  startTime: number;
+  /** What followed the command's name. */
+  args: readonly string[];
+}
+
+/** The vblade of that process id; undefined when it has ended or is (not yet) a vblade. */
+export function readVblade(pid: number): Vblade | undefined {
+  const status = readStatus(pid);
+  if (status === undefined || status.name !== 'vblade') return undefined;
+  const line = readIfThere(`/proc/${pid}/cmdline`);
+  if (!line) return undefined;
+  const [command, ...args] = line.split('\0').slice(0, -1);
+  if (command === undefined || basename(command) !== 'vblade') return undefined;
+  return { pid, startTime: status.startTime, args };
+}
+
+/** Every vblade on this machine, whoever started it. Reads all of /proc: not for the way of each volume. */
+export async function findVblades(): Promise<Vblade[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.map(readVblade).filter((vblade) => vblade !== undefined);
+}
+
+export function isRunning(vblade: Vblade): boolean {
+  return readStatus(vblade.pid)?.startTime === vblade.startTime;
+}
+
+/** Whether any process has that id, a zombie not counted: a zombie has closed its files already. */
+export function isAlive(pid: number): boolean {
+  return readStatus(pid) !== undefined;
+}
+
+export function sameArguments(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((argument, index) => argument === other[index]);
+}
+
+function readStatus(pid: number): { name: string; startTime: number } | undefined {
+  const line = readIfThere(`/proc/${pid}/stat`);
+  if (!line) return undefined;
+  // The name stands in parentheses and may contain any character, so the fields are counted from the last one.
+  const end = line.lastIndexOf(')');
+  const fields = line.slice(end + 2).split(' ');
+  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+  return { name: line.slice(line.indexOf('(') + 1, end), startTime: Number(fields[19]) };
+}
+
+/**
+ * A small file's text; undefined when it does not exist, or when its process ended while it was read. Synchronous: the
+ * kernel has these files in memory, and a way through the thread pool costs several times the reading.
+ */
+export function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,189 @@
+import { existsSync } from 'node:fs';
+import { readFile, readlink, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BlockstoreError, CommandError, errors } from '../../errors.ts';
+import type { Processes, RunOptions } from '../../process.ts';
+import { endVblade } from './ending.ts';
+import { pollWithin } from './polling.ts';
+import { vbladeFailure } from './failures.ts';
+import { type Vblade, readIfThere, readVblade, sameArguments } from './running.ts';
+import type { Supervisor, SupervisorOptions } from './supervisor.ts';
+
+const template = 'blockstore-vblade@';
+/** The only place where the unit looks for its arguments. */
+const unitDirectory = '/var/lib/blockstore/exports';
+/** Where systemd has the control groups of the template's instances (cgroup v2). */
+const slice = String.raw`/sys/fs/cgroup/system.slice/system-blockstore\x2dvblade.slice`;
+const readyMs = 10_000;
+const journalMs = 1000;
+
+/**
+ * vblade as an instance of the template unit blockstore-vblade@.service, which takes its arguments from VBLADE_ARGS in
+ * `<directory>/<volume id>.env`. systemd sees to it that one runs and starts it again when it dies.
+ */
+export class SystemdSupervisor implements Supervisor {
+  readonly name = 'systemd';
+  private readonly options: SupervisorOptions;
+  private readonly processes: Processes;
+
+  constructor(options: SupervisorOptions, processes: Processes) {
+    this.options = options;
+    this.processes = processes;
+  }
+
+  /** Whether systemd runs this machine and knows the template unit, and that unit finds its arguments in `directory`. */
+  static async isAvailable(directory: string, processes: Processes): Promise<boolean> {
+    if (directory !== unitDirectory) return false;
+    if (!existsSync('/run/systemd/system') || !existsSync('/sys/fs/cgroup/cgroup.controllers')) return false;
+    try {
+      await processes.run('systemctl', ['cat', `${template}.service`]);
+      return true;
+    } catch (error) {
+      if (error instanceof CommandError) return false;
+      throw error;
+    }
+  }
+
+  async start(id: string, args: readonly string[]): Promise<Vblade> {
+    const line = environmentLine(args);
+    const file = this.environmentFile(id);
+    await writeFile(`${file}.new`, line);
+    await rename(`${file}.new`, file);
+    const found = await this.find(id);
+    if (found && sameArguments(found.args, args)) return found;
+    const begin = Date.now();
+    try {
+      // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
+      await this.systemctl(['restart', unit(id)]);
+      const vblade = await this.untilServing(id);
+      if (vblade) return vblade;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+    }
+    const failure = await this.failure(id, begin);
+    await this.stopUnit(id); // or systemd goes on trying what the caller takes for failed
+    throw failure;
+  }
+
+  /** The vblade once its socket is open; undefined when it ended before. */
+  private async untilServing(id: string): Promise<Vblade | undefined> {
+    let vblade: Vblade | undefined;
+    let ended = false;
+    const answered = await pollWithin(readyMs, async () => {
+      const pid = mainProcess(id);
+      vblade = pid === undefined ? undefined : readVblade(pid);
+      ended = pid === undefined;
+      return ended || (vblade !== undefined && (await hasRawSocket(vblade.pid)));
+    });
+    return answered && !ended ? vblade : undefined;
+  }
+
+  async stop(id: string): Promise<void> {
+    // The file is written before the unit starts and deleted after it has stopped: without it there is no unit.
+    if (readIfThere(this.environmentFile(id)) === undefined) return;
+    const vblade = await this.find(id);
+    await this.stopUnit(id);
+    if (vblade) await endVblade(id, vblade, this.processes);
+    await rm(this.environmentFile(id), { force: true });
+  }
+
+  async find(id: string): Promise<Vblade | undefined> {
+    const pid = mainProcess(id);
+    return pid === undefined ? undefined : readVblade(pid);
+  }
+
+  async findAll(): Promise<Map<string, Vblade>> {
+    const found = new Map<string, Vblade>();
+    for (const id of exportsIn(await readdir(slice).catch(unlessMissing))) {
+      const vblade = await this.find(id);
+      if (vblade) found.set(id, vblade);
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {}
+
+  /** What vblade wrote to the journal since then; a line takes a moment to get there. */
+  private async failure(id: string, since: number): Promise<BlockstoreError> {
+    const from = `@${(since / 1000).toFixed(3)}`;
+    const args = ['--unit', unit(id), '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
+    let output = '';
+    await pollWithin(journalMs, async () => {
+      output = (await this.processes.run('journalctl', args, { asRoot: this.options.asRoot })).stdout;
+      return output !== '';
+    });
+    return vbladeFailure(id, this.options.interface, output);
+  }
+
+  private async stopUnit(id: string): Promise<void> {
+    const isRunning = mainProcess(id) !== undefined;
+    await this.systemctl(['stop', unit(id)]);
+    if (isRunning) return;
+    // One that was waiting to be started again stays behind as failed.
+    await this.systemctl(['reset-failed', unit(id)]).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error; // it was not loaded: there is nothing to reset
+    });
+  }
+
+  private async systemctl(args: readonly string[]) {
+    const options: RunOptions = { asRoot: this.options.asRoot, tries: this.options.tries, passing: isPassing };
+    return this.processes.run('systemctl', args, options);
+  }
+
+  private environmentFile(id: string): string {
+    return join(this.options.directory, `${id}.env`);
+  }
+}
+
+function unit(id: string): string {
+  return `${template}${id}.service`;
+}
+
+/** Volume ids from the names of units. */
+function exportsIn(names: readonly string[]): string[] {
+  const suffix = '.service';
+  return names
+    .filter((name) => name.startsWith(template) && name.endsWith(suffix))
+    .map((name) => name.slice(template.length, -suffix.length));
+}
+
+/** The process of the unit, from its control group: systemctl would say the same for twenty times the price. */
+function mainProcess(id: string): number | undefined {
+  const processes = readIfThere(join(slice, unit(id), 'cgroup.procs'))?.trim();
+  return processes ? Number(processes.split('\n')[0]) : undefined;
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
+/** systemd is being reloaded or its bus is full; what a unit itself does wrong does not pass. */
+function isPassing(error: CommandError): boolean {
+  return /connection (timed out|reset)|Transport endpoint|Resource temporarily unavailable/i.test(error.failure.stderr);
+}
+
+/** systemd splits $VBLADE_ARGS at blanks and takes quotes and backslashes away, so none may be inside an argument. */
+function environmentLine(args: readonly string[]): string {
+  const unsafe = args.find((argument) => !/^[\w@%+=:,./-]+$/.test(argument));
+  if (unsafe !== undefined) {
+    throw errors.invalidArgument('vblade argument', unsafe, 'made of letters, digits and @%+=:,./_-');
+  }
+  return `VBLADE_ARGS=${args.join(' ')}\n`;
+}
+
+/** Whether a process has opened a packet socket. Where that may not be seen, systemd's word that it runs must do. */
+async function hasRawSocket(pid: number): Promise<boolean> {
+  const rows = (await readFile('/proc/net/packet', 'utf8')).trim().split('\n').slice(1);
+  const inodes = new Set(rows.map((row) => row.trim().split(/\s+/).at(-1)));
+  try {
+    const names = await readdir(`/proc/${pid}/fd`);
+    const links = await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
+    return links.some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1]));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EACCES' || code === 'EPERM') return true;
+    if (code === 'ENOENT' || code === 'ESRCH') return false;
+    throw error;
+  }
+}

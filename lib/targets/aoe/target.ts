@@ -1,0 +1,139 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../log.ts';
+import type { Processes } from '../../process.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
+import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
+import { DetachedSupervisor } from './detached.ts';
+import { discoverTargets } from './discover.ts';
+import { endVblade } from './ending.ts';
+import { checkInterface } from './interface.ts';
+import { needsSudo } from './rights.ts';
+import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
+import type { Supervisor } from './supervisor.ts';
+import { SystemdSupervisor } from './systemd.ts';
+import { Turns } from '../../turns.ts';
+
+export interface AoeTargetOptions {
+  /** The Ethernet interface that exports are served on (aoe_eth_dev). */
+  interface: string;
+  durability: Durability;
+  /** Files of exports are kept in `<stateDir>/exports`. */
+  stateDir: string;
+  /** Attempts of a command whose failure may pass. */
+  numShellTries: number;
+  /**
+   * Default: systemd where it runs, knows the unit blockstore-vblade@.service, and `stateDir` is /var/lib/blockstore, where
+   * that unit looks; else detached.
+   */
+  supervisor?: 'systemd' | 'detached';
+}
+
+const discoverListenMs = 300;
+
+/** Exports volumes over ATA over Ethernet, one vblade process each, which all outlive the daemon. */
+export class AoeTarget implements Target {
+  readonly name = 'aoe';
+  private readonly options: AoeTargetOptions;
+  private readonly processes: Processes;
+  private readonly log: Log;
+  private readonly turns = new Turns();
+  /** What ran when last looked at; checked by process id and start time before it is believed. */
+  private readonly known = new Map<string, Vblade>();
+  /** The first one starts exports; another one may hold exports from a time when it was the first. */
+  private supervisors: readonly [Supervisor, ...Supervisor[]] | undefined;
+
+  constructor(options: AoeTargetOptions, { processes, log }: { processes: Processes; log: Log }) {
+    this.options = options;
+    this.processes = processes;
+    this.log = log;
+  }
+
+  async setup(): Promise<void> {
+    if (checkInterface(this.options.interface) === 'noCarrier') {
+      this.log.warn('the network interface for AoE has no carrier', { interface: this.options.interface });
+    }
+    await mkdir(this.directory, { recursive: true });
+    this.supervisors = await this.makeSupervisors();
+    this.known.clear();
+    for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);
+    this.log.debug('exports found running', { count: this.known.size, supervisor: this.supervisors[0].name });
+  }
+
+  async ensureExport(spec: ExportSpec): Promise<void> {
+    const args = vbladeArguments(spec, this.options.interface, this.options.durability);
+    await this.turns.take(spec.id, async () => {
+      const known = this.known.get(spec.id);
+      if (known && sameArguments(known.args, args) && isRunning(known)) return;
+      checkInterface(this.options.interface);
+      if (known) await this.clearWay(spec.id, known);
+      this.known.set(spec.id, await this.ready[0].start(spec.id, args));
+    });
+  }
+
+  async removeExport(id: string): Promise<void> {
+    await this.turns.take(id, async () => {
+      for (const supervisor of this.ready) await supervisor.stop(id);
+      const known = this.known.get(id);
+      if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
+      this.known.delete(id);
+    });
+  }
+
+  async listExports(): Promise<FoundExport[]> {
+    const ours = await this.findOurs();
+    const ids = new Map([...ours].map(([id, vblade]) => [vblade.pid, id]));
+    return (await findVblades()).flatMap((vblade) => {
+      const parsed = parseArguments(vblade.args);
+      const id = ids.get(vblade.pid);
+      return parsed ? [{ ...parsed, ...(id === undefined ? {} : { id }) }] : [];
+    });
+  }
+
+  async discover(): Promise<SeenAddress[]> {
+    return discoverTargets({ interface: this.options.interface, listenMs: discoverListenMs }, this.processes);
+  }
+
+  /** Exports go on. */
+  async close(): Promise<void> {
+    for (const supervisor of this.supervisors ?? []) await supervisor.close();
+  }
+
+  /** One that died or must change makes room. The first supervisor replaces its own; the others' are ended here. */
+  private async clearWay(id: string, known: Vblade): Promise<void> {
+    if (isRunning(known)) {
+      this.log.info('export is replaced, its options have changed', { volume: id, pid: known.pid });
+    } else {
+      this.log.warn('export had died and is started again', { volume: id, pid: known.pid });
+    }
+    for (const supervisor of this.ready.slice(1)) await supervisor.stop(id);
+  }
+
+  private async findOurs(): Promise<Map<string, Vblade>> {
+    const found = await Promise.all(this.ready.map((supervisor) => supervisor.findAll()));
+    return new Map(found.flatMap((exports) => Array.from(exports)));
+  }
+
+  private async makeSupervisors(): Promise<readonly [Supervisor, ...Supervisor[]]> {
+    const options = {
+      directory: this.directory,
+      interface: this.options.interface,
+      asRoot: await needsSudo(this.options.interface, this.processes),
+      tries: this.options.numShellTries,
+    };
+    const detached = new DetachedSupervisor(options, this.processes);
+    const systemd = new SystemdSupervisor(options, this.processes);
+    if (this.options.supervisor === 'systemd') return [systemd, detached];
+    if (!(await SystemdSupervisor.isAvailable(this.directory, this.processes))) return [detached];
+    return this.options.supervisor === 'detached' ? [detached, systemd] : [systemd, detached];
+  }
+
+  private get directory(): string {
+    return join(this.options.stateDir, 'exports');
+  }
+
+  private get ready(): readonly [Supervisor, ...Supervisor[]] {
+    if (!this.supervisors) throw new Error('AoeTarget: setup() comes first');
+    return this.supervisors;
+  }
+}

@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import { until } from '../until.ts';
+import { Lab } from './lab.ts';
+import type { LabNode } from './node.ts';
+
+let lab: Lab;
+let storage: LabNode;
+let host: LabNode;
+let stranger: LabNode;
+
+const stateDir = '/var/lib/blockstore';
+
+test.before(async () => {
+  lab = await Lab.create({ nodes: 3 });
+  storage = lab.node(1);
+  host = lab.node(2);
+  stranger = lab.node(3);
+  await storage.sh('vgcreate -y vg /dev/ubda');
+});
+
+test.after.always(async () => {
+  await lab?.close();
+});
+
+interface Volume {
+  id: string;
+  path: string;
+  shelfId: number;
+  bladeId: number;
+  readOnly: boolean;
+  macs: string[];
+}
+
+async function makeVolume(bladeId: number, change: Partial<Volume> = {}): Promise<Volume> {
+  await storage.sh(`lvcreate -y -L 64M -n v${bladeId} vg`);
+  return { id: randomUUID(), path: `/dev/vg/v${bladeId}`, shelfId: 7, bladeId, readOnly: false, macs: [], ...change };
+}
+
+/** Runs a body of TypeScript on a node as a daemon or a command would; what it returns is printed as JSON. */
+async function script(node: LabNode, setting: string, body: string): Promise<string> {
+  const text = `
+    import { ChildProcesses } from './lib/process.ts';
+    import { silentLog } from './lib/log.ts';
+    const context = { processes: new ChildProcesses(), log: silentLog };
+    ${setting}
+    try {
+      const result = await (async () => { ${body} })();
+      if (result !== undefined) console.log(JSON.stringify(result));
+    } catch (error) {
+      console.log(error.code + ': ' + error.message);
+    }`;
+  return node.sh(`node --input-type=module-typescript -e '${text.replaceAll("'", String.raw`'\''`)}'`);
+}
+
+async function onTarget(body: string): Promise<string> {
+  const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1 };
+  return script(
+    storage,
+    `import { AoeTarget } from './lib/targets/aoe/target.ts';
+    const target = new AoeTarget(${JSON.stringify(options)}, context);`,
+    `await target.setup(); try { ${body} } finally { await target.close(); }`,
+  );
+}
+
+async function exportVolume(volume: Volume): Promise<void> {
+  const answer = await onTarget(`await target.ensureExport(${JSON.stringify(volume)});`);
+  if (answer !== '') throw new Error(answer);
+}
+
+async function onConnector(node: LabNode, verb: string, volume: Volume, options = '{}'): Promise<string> {
+  return script(
+    node,
+    `import { AoeConnector } from './lib/connectors/aoe.ts';
+    const connector = new AoeConnector(context);`,
+    `return await connector.${verb}(${JSON.stringify(volume)}, ${options});`,
+  );
+}
+
+test.serial('a volume becomes a device on another host, keeps its data, and goes again', async (t) => {
+  const volume = await makeVolume(1);
+  await exportVolume(volume);
+  t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
+  await host.sh('printf persistent | dd of=/dev/etherd/e7.1 oflag=sync conv=notrunc 2>/dev/null');
+  t.is(await onConnector(host, 'disconnect', volume), '');
+  t.not((await host.run('test -e /dev/etherd/e7.1')).status, 0);
+  t.is(await onConnector(host, 'disconnect', volume), '');
+  t.is(await onConnector(stranger, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
+  t.is(await stranger.sh('head -c 10 /dev/etherd/e7.1'), 'persistent');
+  t.is(await onConnector(stranger, 'disconnect', volume), '');
+});
+
+test.serial('a device in use is not disconnected, and who uses it is named', async (t) => {
+  const volume = await makeVolume(2);
+  await exportVolume(volume);
+  await onConnector(host, 'connect', volume);
+  await host.sh('mkfs.ext4 -q /dev/etherd/e7.2 && mkdir -p /mnt/two && mount /dev/etherd/e7.2 /mnt/two');
+  t.is(
+    await onConnector(host, 'disconnect', volume),
+    'DeviceInUse: /dev/etherd/e7.2 is in use on this host: mounted on /mnt/two',
+  );
+  await host.sh('echo still >/mnt/two/there && sync && umount /mnt/two');
+  const reader = await host.start('reader', 'exec sleep 1000 </dev/etherd/e7.2');
+  await until(reader.running.bind(reader), 'a process has the device open');
+  t.regex(await onConnector(host, 'disconnect', volume), /^DeviceInUse: .*: open in sleep, process \d+$/);
+  await reader.stop();
+  await host.start('elsewhere', 'exec unshare --mount sh -c "mount /dev/etherd/e7.2 /mnt/two && exec sleep 1000"');
+  await until(async () => (await host.run('grep -l " /mnt/two " /proc/[0-9]*/mounts')).status === 0, 'a hidden mount');
+  t.regex(await onConnector(host, 'disconnect', volume), /^DeviceInUse: .*another namespace$/);
+  await host.sh('kill $(pgrep -x sleep)');
+  await until(async () => (await onConnector(host, 'disconnect', volume)) === '', 'the device is free');
+});
+
+test.serial('a read-only export takes no writes', async (t) => {
+  const volume = await makeVolume(3, { readOnly: true });
+  await exportVolume(volume);
+  await onConnector(host, 'connect', volume);
+  t.is((await host.run('dd if=/dev/etherd/e7.3 of=/dev/null bs=4k count=1 iflag=direct')).status, 0);
+  t.not((await host.run('dd if=/dev/zero of=/dev/etherd/e7.3 bs=4k count=1 oflag=direct')).status, 0);
+  await onConnector(host, 'disconnect', volume);
+});
+
+test.serial('only the hosts in the list of Ethernet addresses see an export', async (t) => {
+  const macs = [await host.sh('cat /sys/class/net/vec0/address')];
+  const volume = await makeVolume(4, { macs });
+  await exportVolume(volume);
+  t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
+  t.is(
+    await onConnector(stranger, 'connect', volume, '{ timeoutMs: 2000 }'),
+    'ConnectorFailed: volume e7.4 did not appear on this host: nothing answers to that address',
+  );
+  await onConnector(host, 'disconnect', volume);
+});
+
+test.serial('a volume that grew is seen to have grown while it is mounted', async (t) => {
+  const volume = await makeVolume(5);
+  await exportVolume(volume);
+  await onConnector(host, 'connect', volume);
+  await host.sh('mkfs.ext4 -q /dev/etherd/e7.5 && mkdir -p /mnt/five && mount /dev/etherd/e7.5 /mnt/five');
+  await storage.sh('lvextend -L 128M vg/v5');
+  t.regex(
+    await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20}, timeoutMs: 500 }`),
+    /^ConnectorFailed: .*it has 67108864 bytes, 134217728 are expected$/,
+  );
+  await onTarget(`await target.removeExport('${volume.id}'); await target.ensureExport(${JSON.stringify(volume)});`);
+  t.is(await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20} }`), String(128 * 2 ** 20));
+  await host.sh('resize2fs /dev/etherd/e7.5 && umount /mnt/five');
+  t.is(await onConnector(host, 'disconnect', volume), '');
+});
+
+test.serial('an address that nobody serves is said to be silent', async (t) => {
+  const nowhere = { id: randomUUID(), path: '', shelfId: 99, bladeId: 9, readOnly: false, macs: [] };
+  t.is(
+    await onConnector(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
+    'ConnectorFailed: volume e99.9 did not appear on this host: nothing answers to that address',
+  );
+});
+
+test.serial('exports are seen on the wire by other nodes, and freed devices are free at once', async (t) => {
+  const volume = await makeVolume(6);
+  await exportVolume(volume);
+  const seen = await script(
+    host,
+    `import { discoverTargets } from './lib/targets/aoe/discover.ts';`,
+    `return await discoverTargets({ interface: 'vec0', listenMs: 300 }, context.processes);`,
+  );
+  const mac = await storage.sh('cat /sys/class/net/vec0/address');
+  t.true(seen.includes(JSON.stringify({ shelfId: 7, bladeId: 6, mac })));
+  t.not((await storage.run('lvremove -f vg/v6')).status, 0);
+  await onTarget(`await target.removeExport('${volume.id}');`);
+  await storage.sh('lvremove -f vg/v6');
+});

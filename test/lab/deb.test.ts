@@ -1,0 +1,141 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import { until } from '../until.ts';
+import { Lab } from './lab.ts';
+import type { LabNode } from './node.ts';
+
+let directory: string;
+let deb: string;
+let lab: Lab;
+let node: LabNode;
+
+test.before('build the package, boot a machine with systemd', async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'blockstore-deb-lab-'));
+  const tool = path.resolve(import.meta.dirname, '../../tools/deb.ts');
+  deb = (await execa(process.execPath, [tool, directory])).stdout.split('\n').at(-1) ?? '';
+  lab = await Lab.create({ systemd: true, memory: '1G' });
+  node = lab.node(1);
+});
+
+test.after.always(async () => {
+  await lab?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function property(name: string, unit = 'blockstored'): Promise<string> {
+  return node.sh(`systemctl show -p ${name} --value ${unit}`);
+}
+
+async function vblade(): Promise<string> {
+  return node.sh('pidof vblade');
+}
+
+/** Process ids of the daemon, which is started if need be, and of the export. */
+async function bothRunning(): Promise<{ daemon: string; vblade: string }> {
+  await node.sh('systemctl start blockstored');
+  return { daemon: await property('MainPID'), vblade: await vblade() };
+}
+
+async function isBackAfter(pid: string): Promise<void> {
+  await until(async () => !['0', pid].includes(await property('MainPID')) && (await isActive()), 'it is back', 120_000);
+}
+
+async function isActive(): Promise<boolean> {
+  return (await node.run('systemctl is-active blockstored')).output.trim() === 'active';
+}
+
+test.serial('an installation starts nothing and says what to do', async (t) => {
+  const output = await node.sh(`dpkg -i ${deb}`, { timeoutMs: 180_000 });
+  t.regex(output, /edit \/etc\/blockstore\/blockstore\.conf/);
+  t.is(await node.sh('systemctl is-enabled blockstored'), 'enabled');
+  t.is(await property('ActiveState'), 'inactive');
+});
+
+test.serial('a wrong flag is said once, and is not tried for ever', async (t) => {
+  await node.sh('echo "redis_port = many" >>/etc/blockstore/blockstore.conf');
+  t.not((await node.run('systemctl start blockstored')).status, 0);
+  t.is(await property('ActiveState'), 'failed');
+  t.is(await property('NRestarts'), '0');
+  t.regex(await node.sh('journalctl -u blockstored -o cat'), /redis_port = "many" must be/);
+});
+
+test.serial('configured, it is ready when systemctl start returns', async (t) => {
+  await node.sh(`cat >/etc/blockstore/blockstore.conf <<END
+storage_dev = /dev/ubda
+storage_create = true
+aoe_eth_dev = vec0
+redis_url = ${lab.redisUrl}
+END
+systemctl start blockstored`);
+  t.is(await property('ActiveState'), 'active');
+  t.regex(await node.sh('journalctl -u blockstored -o cat'), /is ready/);
+  t.regex(await node.sh('blockstore node list'), /node1/);
+});
+
+test.serial('a volume is exported by a unit of its own', async (t) => {
+  await node.sh('blockstore volume create 0 --name first');
+  const units = await node.sh("systemctl list-units --plain --no-legend --state=active 'blockstore-vblade@*'");
+  t.is(units.split('\n').length, 1);
+  t.regex(await vblade(), /^\d+$/);
+});
+
+test.serial('a stop leaves the export up, and the next start finds it', async (t) => {
+  const [before, run] = [await vblade(), await property('InvocationID')];
+  await node.sh('systemctl stop blockstored');
+  t.is(await property('Result'), 'success');
+  // Whatever the sandbox forbade would be here.
+  t.is(await node.sh(`journalctl _SYSTEMD_INVOCATION_ID=${run} -p warning -o cat --quiet`), '');
+  t.is(await vblade(), before);
+  await node.sh('systemctl start blockstored');
+  t.is(await vblade(), before);
+});
+
+test.serial('killed, it is started again; the export does not notice', async (t) => {
+  const before = await bothRunning();
+  await node.sh(`kill -9 ${before.daemon}`);
+  await isBackAfter(before.daemon);
+  t.is(await property('NRestarts'), '1');
+  t.is(await vblade(), before.vblade);
+});
+
+test.serial('hanging, it is ended by the watchdog and started again; the export does not notice', async (t) => {
+  const changes = '/run/systemd/system/blockstored.service.d';
+  await node.sh(`mkdir -p ${changes}
+printf '[Service]\\nWatchdogSec=10\\nTimeoutAbortSec=1\\n' >${changes}/impatient.conf
+systemctl daemon-reload; systemctl restart blockstored`);
+  const before = await bothRunning();
+  await node.sh(`kill -STOP ${before.daemon}`);
+  await isBackAfter(before.daemon);
+  t.regex(await node.sh('journalctl -u blockstored -o cat'), /Watchdog timeout/);
+  t.is(await vblade(), before.vblade);
+  await node.sh(`rm -r ${changes}; systemctl daemon-reload; systemctl restart blockstored`);
+});
+
+test.serial('an upgrade restarts the daemon and nothing else, and keeps the configuration', async (t) => {
+  const before = await bothRunning();
+  await node.sh(`dpkg -i --force-confold ${deb}`, { timeoutMs: 180_000 });
+  t.is(await property('ActiveState'), 'active');
+  t.not(await property('MainPID'), before.daemon);
+  t.is(await vblade(), before.vblade);
+  t.regex(await node.sh('blockstore volume list'), /first/);
+});
+
+test.serial('an export that dies comes back by itself, also without the daemon', async (t) => {
+  await node.sh('systemctl stop blockstored');
+  const before = await vblade();
+  await node.sh(`kill -9 ${before}`);
+  const now = await until(async () => (await node.run('pidof vblade')).output.trim() || false, 'it is back', 20_000);
+  t.not(now, before);
+});
+
+test.serial('removed and purged, the package leaves exports and data alone', async (t) => {
+  const before = await vblade();
+  const output = await node.sh('dpkg -P blockstore', { timeoutMs: 180_000 });
+  t.regex(output, /1 exports go on/);
+  t.regex(output, /\/var\/lib\/blockstore is left/);
+  t.is(await vblade(), before);
+  t.regex(await node.sh('lvs --noheadings -o lv_name nova-volumes'), /volume-/);
+});

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ChildProcesses } from '../../lib/process.ts';
+import { cases, spec } from '../lib/drivers/conformance.ts';
+import { LvmMachine, WithoutShell, group } from './lvm-machine.ts';
+
+// Runs on a lab machine: node test/lab/lvm-cases.ts <disk of 4 GiB> <another>. Prints "ok" or "not ok" for each case.
+
+const roomGiB = 2;
+const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
+const list: { title: string; run: () => Promise<void> }[] = [];
+
+/** One group and one driver for the whole list: its cases leave nothing, and the last one closes. */
+async function conform(kind: string, processes: ChildProcesses, shells: number): Promise<void> {
+  const driver = machine.driver({}, processes);
+  await driver.setup();
+  assert.equal((await machine.shells()).length, shells);
+  for (const { title, run } of cases) {
+    await run({ driver, roomGiB });
+    process.stdout.write(`ok ${kind}: ${title}\n`);
+  }
+}
+
+list.push(
+  { title: 'lvm does what every driver does', run: () => conform('lvm', new ChildProcesses(), 1) },
+  {
+    title: 'lvm without a resident shell does the same',
+    run: () => conform('lvm without a resident shell', new WithoutShell(), 0),
+  },
+);
+
+list.push(
+  {
+    title: 'a shell that is killed is replaced, and no create is lost',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volumes = Array.from({ length: 6 }, () => spec());
+      const creates = volumes.map((volume) => driver.createVolume(volume));
+      await creates[0];
+      for (const pid of await machine.shells()) process.kill(pid, 'SIGKILL');
+      await Promise.all(creates);
+      const found = new Set((await driver.listVolumes()).map(({ id }) => id));
+      assert.deepEqual(found, new Set(volumes.map(({ id }) => id)));
+    },
+  },
+  {
+    title: 'what is ours becomes active again after a reboot; what others keep in the group is left alone',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await machine.sh(`lvm lvcreate -an -Zn -Wn -L 4m -n theirs ${group} && lvm vgchange -an ${group}`);
+      assert.equal(await driver.hasVolume(volume), false);
+      await driver.ensureVolume(volume);
+      assert.equal(await driver.hasVolume(volume), true);
+      await machine.sh(`lvm vgchange -an ${group}`);
+      await driver.setup();
+      assert.deepEqual(await machine.logicalVolumes(), ['theirs', `volume-${volume.id} active`]);
+      assert.deepEqual(await driver.listVolumes(), [volume]);
+    },
+  },
+  {
+    title: 'the data of a deleted volume cannot be read through the next one',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const places = [0, 8192, 2 ** 30, roomGiB * 2 ** 30 - 4096];
+      const first = spec({ size: roomGiB });
+      await driver.createVolume(first);
+      await machine.write(driver.localPath(first), 'secret', places);
+      const told: number[] = [];
+      await driver.deleteVolume(first, { progress: (percent) => told.push(percent) });
+      assert.equal(told.at(-1), 100);
+      const second = spec({ size: roomGiB });
+      await driver.createVolume(second);
+      for (const place of places) {
+        assert.deepEqual(await machine.read(driver.localPath(second), place), Buffer.alloc(4096));
+      }
+    },
+  },
+  {
+    title: 'a delete that is cancelled leaves the volume, and a later one ends it',
+    run: async () => {
+      const driver = machine.driver({ volumeClearMiBps: 20 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const cancel = new AbortController();
+      const began = performance.now();
+      const progress = () => cancel.abort();
+      await assert.rejects(driver.deleteVolume(volume, { signal: cancel.signal, progress }));
+      assert.ok(performance.now() - began < 3000);
+      assert.equal(await driver.hasVolume(volume), true);
+      const again = performance.now();
+      await driver.deleteVolume(volume);
+      assert.ok(performance.now() - again > 4500, '100 MiB at 20 MiB/s');
+      assert.equal(await driver.hasVolume(volume), false);
+    },
+  },
+  {
+    title: 'a create is not held up by the wiping of another volume',
+    run: async () => {
+      const driver = machine.driver({ volumeClearMiBps: 20 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      let isDeleted = false;
+      const deleting = driver.deleteVolume(volume).then(() => {
+        isDeleted = true;
+      });
+      await driver.createVolume(spec());
+      assert.equal(isDeleted, false);
+      await deleting;
+    },
+  },
+  {
+    title: 'a mounted volume is busy, says where, and keeps its data',
+    run: async () => {
+      const driver = machine.driver({ numShellTries: 1 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const device = driver.localPath(volume);
+      await machine.sh(
+        `mkfs.ext4 -q ${device}; mkdir -p /mnt/volume; mount ${device} /mnt/volume; echo kept >/mnt/volume/file`,
+      );
+      await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /mounted on \/mnt\/volume/ });
+      assert.equal(
+        await machine.sh('umount /mnt/volume; mount -o ro ' + device + ' /mnt/volume; cat /mnt/volume/file'),
+        'kept',
+      );
+      await machine.sh('umount /mnt/volume');
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'a volume that is open for a moment is deleted all the same',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const reader = machine.sh(`exec 9<${driver.localPath(volume)}; sleep 1.5`);
+      await pause(300);
+      await driver.deleteVolume(volume);
+      await reader;
+      assert.equal(await driver.hasVolume(volume), false);
+    },
+  },
+  {
+    title: 'a disk that carries data is not taken, nor is one without storage_create',
+    run: async () => {
+      await machine.sh(`mkfs.ext4 -q ${machine.disk}`);
+      await assert.rejects(machine.driver().setup(), { code: 'StorageUnusable', message: /ext4/ });
+      await machine.sh(`wipefs -qa ${machine.disk}`);
+      await assert.rejects(machine.driver({ storageCreate: false }).setup(), { code: 'NoVolumeGroup' });
+      await assert.rejects(machine.driver({ storageDev: [] }).setup(), { code: 'NoVolumeGroup' });
+      await assert.rejects(machine.driver({ storageDev: ['/dev/none'] }).setup(), { code: 'StorageUnusable' });
+    },
+  },
+  {
+    title: 'a group of the same name in a volume or on another disk does not disturb',
+    run: async () => {
+      const start = '/tmp/start-of-another-group';
+      await machine.sh(`lvm vgcreate ${group} ${machine.otherDisk}`);
+      await assert.rejects(machine.driver().setup(), { code: 'GroupIncomplete' });
+      await machine.sh(`dd if=${machine.otherDisk} of=${start} bs=1M count=2; wipefs -qa ${machine.otherDisk}`);
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec({ size: 1 });
+      await driver.createVolume(volume);
+      for (const device of [driver.localPath(volume), machine.otherDisk]) {
+        await machine.sh(`dd if=${start} of=${device} conv=notrunc,fsync`);
+      }
+      await driver.setup();
+      await driver.createVolume(spec());
+      assert.equal((await driver.listVolumes()).length, 2);
+      await assert.rejects(machine.driver({ storageDev: [] }).setup(), { code: 'GroupAmbiguous' });
+      await machine.sh(`blkdiscard --zeroout --length 100M ${machine.otherDisk}`);
+      const byName = machine.driver({ storageDev: [] });
+      await byName.setup();
+      assert.equal((await byName.listVolumes()).length, 2);
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'a group that has lost a disk says so',
+    run: async () => {
+      const both = machine.driver({ storageDev: [machine.disk, machine.otherDisk] });
+      await both.setup();
+      await assert.rejects(machine.driver().setup(), { code: 'GroupIncomplete' });
+      await both.createVolume(spec());
+    },
+  },
+  {
+    title: 'a full metadata area says so',
+    run: async () => {
+      await machine.sh(`lvm vgcreate --metadatasize 100k ${group} ${machine.disk}`);
+      const driver = machine.driver();
+      await driver.setup();
+      const userId = 'u'.repeat(1000);
+      const fill = async () => {
+        for (;;) await driver.createVolume(spec({ userId, projectId: userId, sizeBytes: 2 ** 22 }));
+      };
+      await assert.rejects(fill(), { code: 'GroupFull' });
+    },
+  },
+);
+
+for (const { title, run } of list) {
+  await machine.begin();
+  try {
+    await run();
+    process.stdout.write(`ok ${title}\n`);
+  } catch (error) {
+    process.exitCode = 1;
+    process.stdout.write(
+      `not ok ${title}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+  }
+  await machine.end();
+}

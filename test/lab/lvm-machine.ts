@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { LvmDriver, type LvmOptions } from '../../lib/drivers/lvm/driver.ts';
+import { silentLog } from '../../lib/log.ts';
+import { ChildProcesses, type Processes } from '../../lib/process.ts';
+
+export const group = 'nova-volumes';
+
+/** The lab machine that this program runs on, with two disks: the first, of 4 GiB, becomes the volume group. */
+export class LvmMachine {
+  readonly disk: string;
+  readonly otherDisk: string;
+  private readonly drivers: LvmDriver[] = [];
+  private stateDir = '';
+
+  constructor(disk: string, otherDisk: string) {
+    this.disk = disk;
+    this.otherDisk = otherDisk;
+  }
+
+  async sh(script: string): Promise<string> {
+    const { stdout } = await promisify(execFile)('sh', ['-c', script]);
+    return stdout.trim();
+  }
+
+  driver(options: Partial<LvmOptions> = {}, processes: Processes = new ChildProcesses()): LvmDriver {
+    const defaults: LvmOptions = {
+      volumeGroup: group,
+      storageDev: [this.disk],
+      storageCreate: true,
+      volumeClear: 'zero',
+      volumeClearMiBps: 0,
+      numShellTries: 3,
+      stateDir: this.stateDir,
+    };
+    const driver = new LvmDriver({ ...defaults, ...options }, { processes, log: silentLog });
+    this.drivers.push(driver);
+    return driver;
+  }
+
+  async begin(): Promise<void> {
+    this.stateDir = await mkdtemp(path.join(tmpdir(), 'lvm-'));
+  }
+
+  /** Empty disks again. */
+  async end(): Promise<void> {
+    for (const driver of this.drivers.splice(0)) await driver.close();
+    await rm(this.stateDir, { recursive: true });
+    await this.sh(`umount /mnt/volume 2>/dev/null; dmsetup remove_all --force; dmsetup mknodes; rm -rf /dev/${group}
+      for disk in ${this.disk} ${this.otherDisk}; do blkdiscard --zeroout --length 100M $disk; done`);
+  }
+
+  /** Process ids of the resident shells that this program has started. */
+  async shells(): Promise<number[]> {
+    const children = await this.sh(`pgrep -x -P ${process.pid} lvm || true`);
+    return children.split('\n').filter(Boolean).map(Number);
+  }
+
+  /** "name" or "name active" of every logical volume. */
+  async logicalVolumes(): Promise<string[]> {
+    const rows = await this.sh(`lvm lvs --noheadings -o lv_name,lv_active ${group}`);
+    return rows.split('\n').map((row) => row.trim());
+  }
+
+  /** 4 KiB of `text`, durable. */
+  async write(device: string, text: string, places: readonly number[]): Promise<void> {
+    const file = await open(device, 'r+');
+    for (const place of places) await file.write(Buffer.alloc(4096, text), 0, 4096, place);
+    await file.sync();
+    await file.close();
+  }
+
+  async read(device: string, place: number): Promise<Buffer> {
+    const file = await open(device, 'r');
+    const { buffer } = await file.read(Buffer.alloc(4096, 'x'), 0, 4096, place);
+    await file.close();
+    return buffer;
+  }
+}
+
+/** A host whose lvm cannot stay: what it starts as a resident ends at once. */
+export class WithoutShell extends ChildProcesses {
+  override resident(): ReturnType<Processes['resident']> {
+    return super.resident('true', [], {});
+  }
+}

@@ -1,0 +1,79 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { randomInt, randomUUID } from 'node:crypto';
+import { type Log, silentLog } from '../../../../lib/log.ts';
+import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
+import { type Vblade, findVblades } from '../../../../lib/targets/aoe/running.ts';
+import { AoeTarget, type AoeTargetOptions } from '../../../../lib/targets/aoe/target.ts';
+import type { ExportSpec } from '../../../../lib/targets/target.ts';
+
+/** Why real exports cannot be made here; undefined when they can. */
+export const cannotExport =
+  process.getuid?.() !== 0
+    ? 'needs root'
+    : ['/usr/sbin/vblade', '/usr/bin/vblade'].some(existsSync)
+      ? undefined
+      : 'needs vblade';
+
+/** A state directory with volumes of 1 MiB in files, exported by real vblades on loopback. */
+export class Place {
+  readonly directory: string;
+  private readonly targets: AoeTarget[] = [];
+  /** Random, so that runs side by side do not answer for each other. */
+  readonly shelfId = randomInt(1, 65_000);
+
+  static async create(): Promise<Place> {
+    return new Place(await mkdtemp(join(tmpdir(), 'blockstore-aoe-')));
+  }
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** A target as a daemon that has just started has it; not yet set up. */
+  target(
+    options: Partial<AoeTargetOptions> = {},
+    { processes = new ChildProcesses(), log = silentLog }: { processes?: Processes; log?: Log } = {},
+  ): AoeTarget {
+    const { directory: stateDir } = this;
+    const target = new AoeTarget(
+      { interface: 'lo', durability: 'sync', stateDir, numShellTries: 1, supervisor: 'detached', ...options },
+      { processes, log },
+    );
+    this.targets.push(target);
+    return target;
+  }
+
+  async readyTarget(options: Partial<AoeTargetOptions> = {}, context: { log?: Log } = {}): Promise<AoeTarget> {
+    const target = this.target(options, context);
+    await target.setup();
+    return target;
+  }
+
+  async volume(bladeId: number): Promise<ExportSpec> {
+    const id = randomUUID();
+    const path = join(this.directory, `volume-${id}`);
+    await writeFile(path, Buffer.alloc(2 ** 20));
+    return { id, path, shelfId: this.shelfId, bladeId, readOnly: false, macs: [] };
+  }
+
+  /** The vblades that serve something of this place. */
+  async vblades(): Promise<Vblade[]> {
+    return (await findVblades()).filter((vblade) => vblade.args.at(-1)?.startsWith(this.directory));
+  }
+
+  /** The only one. */
+  async vblade(): Promise<Vblade> {
+    const [vblade, ...others] = await this.vblades();
+    if (!vblade || others.length > 0) throw new Error(`${others.length + (vblade ? 1 : 0)} vblades run, not one`);
+    return vblade;
+  }
+
+  async remove(): Promise<void> {
+    for (const target of this.targets) await target.close();
+    for (const vblade of await this.vblades()) process.kill(vblade.pid, 'SIGKILL');
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+import test, { type ExecutionContext } from 'ava';
+import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
+import { Place, cannotExport } from './place.ts';
+
+const real = cannotExport === undefined ? test : test.skip;
+const execute = promisify(execFile);
+
+async function placeFor(t: ExecutionContext): Promise<Place> {
+  const place = await Place.create();
+  t.teardown(() => place.remove());
+  return place;
+}
+
+/** Every command runs by another one in front of it, or with another environment. */
+class Altered extends ChildProcesses {
+  private readonly prefix: readonly string[];
+  private readonly env: Record<string, string>;
+
+  constructor(prefix: readonly string[], env: Record<string, string> = {}) {
+    super();
+    this.prefix = prefix;
+    this.env = env;
+  }
+
+  override async run(command: string, args: readonly string[], options: RunOptions = {}) {
+    const [first = command, ...rest] = [...this.prefix, command, ...args];
+    return super.run(first, rest, { ...options, env: { ...options.env, ...this.env } });
+  }
+
+  override resident(command: string, args: readonly string[], env: Record<string, string>) {
+    const [first = command, ...rest] = [...this.prefix, command, ...args];
+    return super.resident(first, rest, { ...env, ...this.env });
+  }
+}
+
+const withoutRawSockets = ['setpriv', '--bounding-set', '-net_raw'];
+
+/** A pair of interfaces that are down: nothing is ever sent on them. */
+async function interfaceDown(t: ExecutionContext): Promise<string> {
+  const name = `bs${randomBytes(4).toString('hex')}`;
+  await execute('ip', ['link', 'add', `${name}a`, 'type', 'veth', 'peer', 'name', `${name}b`]);
+  t.teardown(() => execute('ip', ['link', 'del', `${name}a`]));
+  return `${name}a`;
+}
+
+test('an interface that does not exist', async (t) => {
+  const place = await placeFor(t);
+  const error = await t.throwsAsync(place.target({ interface: 'eth99' }).setup(), { code: 'InterfaceDown' });
+  t.is(error?.message, 'network interface eth99 does not exist');
+});
+
+real('an interface that is down', async (t) => {
+  const name = await interfaceDown(t);
+  const place = await placeFor(t);
+  const target = place.target({ interface: name });
+  const error = await t.throwsAsync(target.setup(), { code: 'InterfaceDown' });
+  t.is(error?.message, `network interface ${name} is down`);
+});
+
+real('an interface that goes away later fails exports and discovery by name', async (t) => {
+  const name = await interfaceDown(t);
+  await execute('ip', ['link', 'set', name, 'up']);
+  const place = await placeFor(t);
+  const target = await place.readyTarget({ interface: name });
+  await execute('ip', ['link', 'set', name, 'down']);
+  await t.throwsAsync(target.ensureExport(await place.volume(1)), { code: 'InterfaceDown', message: /is down$/ });
+  await t.throwsAsync(target.discover(), { code: 'InterfaceDown', message: /is down$/ });
+});
+
+real('no vblade', async (t) => {
+  const place = await placeFor(t);
+  const processes = new Altered([], { PATH: place.directory });
+  await t.throwsAsync(place.target({}, { processes }).setup(), {
+    code: 'CommandNotFound',
+    message: 'the command vblade is not installed',
+  });
+});
+
+real('no right to raw sockets', async (t) => {
+  const place = await placeFor(t);
+  const processes = new Altered(withoutRawSockets);
+  const target = place.target({}, { processes });
+  const error = await t.throwsAsync(target.setup(), { code: 'NoRawSocket' });
+  t.is(error?.message, 'vblade may not open a raw socket on lo');
+});
+
+real('the right to raw sockets lost later', async (t) => {
+  const place = await placeFor(t);
+  const prefix: string[] = [];
+  const target = place.target({}, { processes: new Altered(prefix) });
+  await target.setup();
+  prefix.push(...withoutRawSockets);
+  await t.throwsAsync(target.ensureExport(await place.volume(1)), { code: 'NoRawSocket' });
+  await t.throwsAsync(target.discover(), { code: 'NoRawSocket' });
+  t.deepEqual(await place.vblades(), []);
+});
+
+test('nothing is exported before setup', async (t) => {
+  const place = await placeFor(t);
+  await t.throwsAsync(place.target().ensureExport(await place.volume(1)), { message: /setup\(\) comes first/ });
+});

@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLog } from '../../../../lib/log.ts';
+import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
+import { until } from '../../../until.ts';
+import { Place, cannotExport } from './place.ts';
+
+const real = cannotExport === undefined ? test : test.skip;
+
+async function placeFor(t: ExecutionContext): Promise<Place> {
+  const place = await Place.create();
+  t.teardown(() => place.remove());
+  return place;
+}
+
+real('an export is started once, however often and by however many daemons it is asked for', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const [one, other] = await Promise.all([place.readyTarget(), place.readyTarget()]);
+  const tenTimes = Array.from({ length: 10 });
+  await Promise.all(tenTimes.flatMap(() => [one.ensureExport(volume), other.ensureExport(volume)]));
+  t.deepEqual((await place.vblade()).args, ['-d', '-s', String(place.shelfId), '1', 'lo', volume.path]);
+});
+
+real('a daemon that starts later finds the export and leaves it alone', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  await (await place.readyTarget()).ensureExport(volume);
+  const before = await place.vblade();
+  const later = await place.readyTarget();
+  await later.ensureExport(volume);
+  t.deepEqual(await place.vblade(), before);
+  const { id, shelfId, bladeId, path } = volume;
+  t.deepEqual(
+    (await later.listExports()).filter((found) => found.shelfId === shelfId),
+    [{ id, shelfId, bladeId, path }],
+  );
+  await later.removeExport(id);
+  t.deepEqual(await place.vblades(), []);
+});
+
+real('an export that died is started again, and its death is logged', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const warnings: string[] = [];
+  const target = await place.readyTarget({}, { log: { ...silentLog, warn: (message) => warnings.push(message) } });
+  await target.ensureExport(volume);
+  const before = await place.vblade();
+  process.kill(before.pid, 'SIGKILL');
+  await until(async () => !isRunning(before), 'vblade is dead');
+  await target.ensureExport(volume);
+  t.notDeepEqual(await place.vblade(), before);
+  t.deepEqual(warnings, ['export had died and is started again']);
+});
+
+real('an export whose options have changed is replaced, also by a later daemon', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  await (await place.readyTarget()).ensureExport(volume);
+  const later = await place.readyTarget({ durability: 'cached' });
+  const changes = [{}, { readOnly: true }, { macs: ['52:54:00:77:00:01'] }, { bladeId: 2 }];
+  for (const change of changes) {
+    await later.ensureExport({ ...volume, ...change });
+    await place.vblade();
+  }
+  t.deepEqual((await place.vblade()).args, [String(place.shelfId), '2', 'lo', volume.path]);
+});
+
+real('a daemon that had not looked replaces the export of another one with other options', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const late = await place.readyTarget();
+  await (await place.readyTarget({ durability: 'cached' })).ensureExport(volume);
+  await late.ensureExport(volume);
+  t.deepEqual((await place.vblade()).args.slice(0, 2), ['-d', '-s']);
+});
+
+real('a removed export is certainly gone, with its files; removing it again is success', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const target = await place.readyTarget();
+  await target.ensureExport(volume);
+  await target.removeExport(volume.id);
+  t.deepEqual(await place.vblades(), []);
+  t.deepEqual(await readdir(join(place.directory, 'exports')), []);
+  await target.removeExport(volume.id);
+  await target.removeExport('never-there');
+});
+
+real('an export is removed although it does not heed SIGTERM', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const target = await place.readyTarget();
+  await target.ensureExport(volume);
+  const vblade = await place.vblade();
+  process.kill(vblade.pid, 'SIGSTOP'); // a stopped process takes SIGTERM only when it goes on
+  await target.removeExport(volume.id);
+  t.deepEqual(await place.vblades(), []);
+});
+
+real('an export is removed although its lock file was deleted', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const target = await place.readyTarget();
+  await target.ensureExport(volume);
+  await rm(join(place.directory, 'exports', `${volume.id}.lock`));
+  await target.removeExport(volume.id);
+  t.deepEqual(await place.vblades(), []);
+});
+
+real('vblades of others are listed without an id and left alone', async (t) => {
+  const place = await placeFor(t);
+  const { path, shelfId } = await place.volume(9);
+  const foreign = spawn('vblade', [String(shelfId), '9', 'lo', path], { stdio: 'ignore' });
+  await once(foreign, 'spawn');
+  await until(async () => (await findVblades()).some(({ pid }) => pid === foreign.pid), 'the foreign vblade runs');
+  const target = await place.readyTarget();
+  t.deepEqual(
+    (await target.listExports()).filter((found) => found.shelfId === shelfId),
+    [{ shelfId, bladeId: 9, path }],
+  );
+  await target.close();
+  t.is(foreign.exitCode, null);
+});
+
+real('numbers that are in use are seen on the wire', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.readyTarget();
+  const volumes = await Promise.all([1, 2].map((bladeId) => place.volume(bladeId)));
+  await Promise.all(volumes.map((volume) => target.ensureExport(volume)));
+  const mine = (await target.discover()).filter(({ shelfId }) => shelfId === place.shelfId);
+  const mac = '00:00:00:00:00:00';
+  t.deepEqual(mine, [
+    { shelfId: place.shelfId, bladeId: 1, mac },
+    { shelfId: place.shelfId, bladeId: 2, mac },
+  ]);
+});
+
+real('an export goes on after the process that started it has ended', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const script = `
+    import { ChildProcesses } from './lib/process.ts';
+    import { silentLog } from './lib/log.ts';
+    import { AoeTarget } from './lib/targets/aoe/target.ts';
+    const [options, volume] = process.argv.slice(1).map((text) => JSON.parse(text));
+    const target = new AoeTarget(options, { processes: new ChildProcesses(), log: silentLog });
+    await target.setup();
+    await target.ensureExport(volume);
+    process.kill(process.pid, 'SIGKILL');`;
+  const options = {
+    interface: 'lo',
+    durability: 'sync',
+    stateDir: place.directory,
+    numShellTries: 1,
+    supervisor: 'detached',
+  };
+  const daemon = spawn(
+    process.execPath,
+    ['--input-type=module-typescript', '-e', script, JSON.stringify(options), JSON.stringify(volume)],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  const [, signal]: unknown[] = await once(daemon, 'exit');
+  t.is(signal, 'SIGKILL');
+  const before = await place.vblade();
+  await (await place.readyTarget()).ensureExport(volume);
+  t.deepEqual(await place.vblade(), before);
+});
+
+real('storage that is not there is an ExportFailed with the reason, and leaves nothing running', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.readyTarget();
+  const volume = { ...(await place.volume(1)), path: join(place.directory, 'nowhere') };
+  const error = await t.throwsAsync(target.ensureExport(volume), { code: 'ExportFailed' });
+  t.is(error?.message, `volume ${volume.id} could not be exported: open: No such file or directory`);
+  t.deepEqual(await place.vblades(), []);
+});
