@@ -1,0 +1,130 @@
+import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { errors } from '../../errors.ts';
+import type { DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import { absentAs, labelFile, readLabels, removeFile, syncDirectory, writeLabels } from './labels.ts';
+
+export interface FileOptions {
+  directory: string;
+  /** The most that all volumes together may have; default: what the file system has room for. */
+  poolBytes?: number;
+}
+
+const capacityKeptMs = 1000;
+
+/** Volumes are sparse files `volume-<id>` in one directory; no root and no device is needed. */
+export class FileDriver implements VolumeDriver {
+  readonly name = 'file';
+  private readonly directory: string;
+  private readonly poolBytes: number;
+  /** Every volume's size, promised before its file is made: creates side by side do not share the same room. */
+  private readonly promised = new Map<string, number>();
+  private measured: { at: number; bytes: Promise<number> } | undefined;
+
+  constructor(options: FileOptions) {
+    this.directory = options.directory;
+    this.poolBytes = options.poolBytes ?? Number.POSITIVE_INFINITY;
+  }
+
+  async setup(): Promise<void> {
+    await mkdir(this.directory, { recursive: true });
+    for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
+  }
+
+  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+    const totalBytes = await this.capacity();
+    const isNew = !this.promised.has(volume.id);
+    if (isNew) {
+      const freeBytes = totalBytes - this.promisedBytes();
+      if (volume.sizeBytes > freeBytes) throw errors.noSpace(this.directory, volume.sizeBytes, Math.max(0, freeBytes));
+      this.promised.set(volume.id, volume.sizeBytes);
+    }
+    try {
+      // Labels first: a file with data in it always has them.
+      await writeLabels(this.directory, volume);
+      await this.makeFile(volume);
+    } catch (error) {
+      if (isNew) this.promised.delete(volume.id);
+      throw error;
+    }
+    return {};
+  }
+
+  async hasVolume(volume: VolumeSpec): Promise<boolean> {
+    const found = await absentAs(undefined, stat(this.localPath(volume)));
+    return found !== undefined && found.size >= volume.sizeBytes;
+  }
+
+  async ensureVolume(volume: VolumeSpec): Promise<void> {
+    const found = await absentAs(undefined, stat(this.localPath(volume)));
+    if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
+  }
+
+  /** Nothing to wipe: a file system gives no other file the old data. */
+  async deleteVolume(volume: VolumeSpec): Promise<void> {
+    await removeFile(this.localPath(volume));
+    await removeFile(labelFile(this.directory, volume.id));
+    await syncDirectory(this.directory);
+    this.promised.delete(volume.id);
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return path.join(this.directory, `volume-${volume.id}`);
+  }
+
+  async listVolumes(): Promise<FoundVolume[]> {
+    const files = await this.files();
+    return Promise.all(
+      files.map(async ({ id, sizeBytes }) => Object.assign(await readLabels(this.directory, id), { id, sizeBytes })),
+    );
+  }
+
+  async stats(): Promise<DriverStats> {
+    const totalBytes = await this.capacity();
+    return { totalBytes, freeBytes: Math.max(0, totalBytes - this.promisedBytes()) };
+  }
+
+  async close(): Promise<void> {}
+
+  private async makeFile(volume: VolumeSpec): Promise<void> {
+    const file = await open(this.localPath(volume), 'a');
+    try {
+      const { size } = await file.stat();
+      if (size < volume.sizeBytes) await file.truncate(volume.sizeBytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncDirectory(this.directory);
+  }
+
+  private promisedBytes(): number {
+    return [...this.promised.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Room for volumes, the existing ones included: what they have filled of their promise is theirs already. */
+  private capacity(): Promise<number> {
+    const now = performance.now();
+    if (this.measured === undefined || now - this.measured.at > capacityKeptMs) {
+      this.measured = { at: now, bytes: this.measure() };
+    }
+    return this.measured.bytes;
+  }
+
+  private async measure(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.directory);
+    const filled = (await this.files()).reduce((sum, { filledBytes }) => sum + filledBytes, 0);
+    return Math.min(this.poolBytes, bavail * bsize + filled);
+  }
+
+  private async files(): Promise<{ id: string; sizeBytes: number; filledBytes: number }[]> {
+    const names = (await readdir(this.directory)).filter((name) => /^volume-[0-9a-f-]{36}$/.test(name));
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const file = await absentAs(undefined, stat(path.join(this.directory, name)));
+        return file && { id: name.slice('volume-'.length), sizeBytes: file.size, filledBytes: file.blocks * 512 };
+      }),
+    );
+    return found.filter((file) => file !== undefined);
+  }
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { LvmAnswer } from './lvm.ts';
+
+/**
+ * Cuts a stream of LVM's JSON into answers. LVM writes one token or row a line, and closes an answer at the indentation
+ * at which it opened; a line that cannot be JSON is a warning that strayed in, and is left out.
+ */
+export class AnswerReader {
+  private rest = '';
+  private indent = '';
+  private lines: string[] = [];
+
+  /** The answers that `chunk` completes. */
+  feed(chunk: string): string[] {
+    const answers: string[] = [];
+    const lines = (this.rest + chunk).split('\n');
+    this.rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const answer = this.take(line);
+      if (answer !== undefined) answers.push(answer);
+    }
+    return answers;
+  }
+
+  private take(line: string): string | undefined {
+    if (this.lines.length === 0) {
+      const opening = /^(\s*)\{\s*$/.exec(line);
+      if (opening === null) return undefined;
+      this.indent = opening[1] ?? '';
+      this.lines = [line];
+      return undefined;
+    }
+    if (!/^\s*[{}[\],"]/.test(line)) return undefined;
+    this.lines.push(line);
+    if (line.trimEnd() !== `${this.indent}}`) return undefined;
+    const answer = this.lines.join('\n');
+    this.lines = [];
+    return answer;
+  }
+}
+
+const shape = z.object({
+  report: z.array(z.record(z.string(), z.array(z.unknown()))).default([]),
+  log: z
+    .array(
+      z.object({
+        log_type: z.string(),
+        log_object_type: z.string(),
+        log_message: z.string(),
+        log_ret_code: z.coerce.number(),
+      }),
+    )
+    .default([]),
+});
+
+/** Throws when `text` is no answer of LVM's. `exitCode` where a process of its own carried out the command. */
+export function parseAnswer(text: string, exitCode?: number): LvmAnswer {
+  const { report, log } = shape.parse(JSON.parse(withoutStrayCommas(text)));
+  const said = (type: string) =>
+    log.filter((row) => row.log_type === type && row.log_message.trim() !== '').map((row) => row.log_message.trim());
+  const failures = log.filter((row) => row.log_type === 'status' && row.log_ret_code > 1);
+  const errors = said('error');
+  return {
+    status: exitCode ?? failures.findLast((row) => row.log_object_type === 'cmd')?.log_ret_code ?? 0,
+    rows: report.flatMap((part) => Object.values(part).flat()),
+    messages: errors.length > 0 ? errors : said('warn'),
+  };
+}
+
+/** LVM 2.03.16 leaves a comma after the last row of a list. No string spans lines, so none can be hit. */
+function withoutStrayCommas(text: string): string {
+  return text.replace(/,(\s*\n\s*[\]}])/g, '$1');
+}

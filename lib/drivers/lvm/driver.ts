@@ -1,0 +1,220 @@
+import { stat } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BlockstoreError, errors } from '../../errors.ts';
+import type {
+  DeleteOptions,
+  DriverContext,
+  DriverFields,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
+} from '../driver.ts';
+import { failureOf, lvmError } from './failures.ts';
+import { prepareGroup } from './group.ts';
+import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
+import { openLvm } from './open.ts';
+import { groupSpace, logicalVolumes, oneLogicalVolume } from './reports.ts';
+import { labelsIn, ourTag, tagsOf } from './tags.ts';
+import { usersOf } from './users.ts';
+import { type VolumeClear, isDeviceBusy, wipe } from './wipe.ts';
+
+export interface LvmOptions {
+  volumeGroup: string;
+  /** Block devices of the group; LVM looks at no other. Empty: the ones that the group has. */
+  storageDev: readonly string[];
+  /** Whether to make the group on storageDev when it is not there. */
+  storageCreate: boolean;
+  volumeClear: VolumeClear;
+  volumeClearMiBps: number;
+  numShellTries: number;
+  /** Directory of this daemon; a folder `lvm` is made in it. */
+  stateDir: string;
+}
+
+const activateAllTimeoutMs = 600_000;
+const statsKeptMs = 1000;
+/** Less than this is not enough for the tags of one more volume. */
+const leastMetadataBytes = 4096;
+
+/** Volumes are logical volumes named `volume-<id>` in one volume group, which may hold others' as well. */
+export class LvmDriver implements VolumeDriver {
+  readonly name = 'lvm';
+  private readonly options: LvmOptions;
+  private readonly context: DriverContext;
+  private lvm: Lvm | undefined;
+  private stated: { at: number; stats: Promise<DriverStats> } | undefined;
+
+  constructor(options: LvmOptions, context: DriverContext) {
+    this.options = options;
+    this.context = context;
+  }
+
+  async setup(): Promise<void> {
+    const { processes, log } = this.context;
+    await this.close();
+    const devices = await prepareGroup(processes, this.options);
+    this.lvm = await openLvm(processes, log, { stateDir: this.options.stateDir, devices });
+    // After a reboot nothing is active. By tag: one command for all, and what others keep in the group is left alone.
+    await this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs });
+  }
+
+  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields> {
+    await this.again(() => this.create(volume, signal), signal);
+    return {};
+  }
+
+  async hasVolume(volume: VolumeSpec): Promise<boolean> {
+    const found = await this.again(() => oneLogicalVolume(this.shell, this.group, lvName(volume)));
+    return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
+  }
+
+  async ensureVolume(volume: VolumeSpec): Promise<void> {
+    const there = await stat(this.localPath(volume)).catch(() => undefined);
+    if (there?.isBlockDevice()) return;
+    await this.again(() => this.activate(volume));
+  }
+
+  async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
+    await this.again(() => this.remove(volume, options), options.signal);
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return `/dev/${this.group}/${lvName(volume)}`;
+  }
+
+  async listVolumes(): Promise<FoundVolume[]> {
+    const all = await this.again(() => logicalVolumes(this.shell, this.group));
+    return all.flatMap(({ name, sizeBytes, tags }) => {
+      const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
+      return id === undefined ? [] : [{ ...labelsIn(tags), id, sizeBytes }];
+    });
+  }
+
+  async stats(): Promise<DriverStats> {
+    const now = performance.now();
+    if (this.stated === undefined || now - this.stated.at > statsKeptMs) {
+      this.stated = { at: now, stats: this.again(() => this.space()) };
+    }
+    return this.stated.stats;
+  }
+
+  async close(): Promise<void> {
+    const { lvm } = this;
+    this.lvm = undefined;
+    await lvm?.close();
+  }
+
+  private get group(): string {
+    return this.options.volumeGroup;
+  }
+
+  private get shell(): Lvm {
+    if (this.lvm === undefined) throw errors.lvmInterrupted('lvm', 'the driver is not set up, or closed');
+    return this.lvm;
+  }
+
+  private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<void> {
+    const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
+    const size = ['-L', `${volume.sizeBytes}b`];
+    // -W and -Z: no file system of an earlier age of the disk appears in a new volume.
+    const args = ['lvcreate', '-y', '-Wy', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
+    const answer = await this.shell.command(args, signal ? { signal } : {});
+    if (answer.status === 0) return;
+    const failure = failureOf(answer);
+    if (failure === 'exists') return this.adopt(volume);
+    if (failure === 'noSpace')
+      throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, (await this.space()).freeBytes);
+    // LVM gives no reason when its metadata area is full.
+    const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
+    if (metadataFreeBytes < leastMetadataBytes) throw errors.groupFull(this.group);
+    throw lvmError(args, answer, this.group);
+  }
+
+  /** What an earlier call made, perhaps not to its end, or for another address. */
+  private async adopt(volume: VolumeSpec): Promise<void> {
+    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
+    if (found === undefined) throw errors.lvmInterrupted('lvcreate', 'the volume was there, and is there no more');
+    const { id } = labelsIn(found.tags);
+    if ((id !== undefined && id !== volume.id) || found.sizeBytes < volume.sizeBytes)
+      throw errors.volumeExists(volume.id);
+    if (!sameTags(found.tags, volume)) {
+      const wanted = new Set(tagsOf(volume));
+      const old = found.tags.filter((tag) => tag.startsWith(ourTag) && !wanted.has(tag));
+      const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...wanted].flatMap((tag) => ['--addtag', tag])];
+      await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
+    }
+    if (!found.active) await this.activate(volume);
+  }
+
+  private async activate(volume: VolumeSpec): Promise<void> {
+    const args = ['lvchange', '-ay', this.fullName(volume)];
+    const answer = await this.shell.command(args);
+    if (answer.status === 0) return;
+    const failure = failureOf(answer);
+    if (failure === 'absent' || failure === 'incomplete')
+      throw errors.storageMissing(volume.id, this.localPath(volume));
+    throw lvmError(args, answer, this.group);
+  }
+
+  private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
+    const { volumeClear: clear, volumeClearMiBps: miBps, numShellTries: tries } = this.options;
+    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
+    if (found === undefined) return;
+    const device = this.localPath(volume);
+    if (found.open) throw errors.volumeBusy(volume.id, await usersOf(device));
+    if (clear !== 'none') {
+      if (!found.active) await this.activate(volume);
+      await wipe(this.context.processes, device, found.sizeBytes, { ...options, clear, miBps, tries }).catch(
+        async (error) => {
+          if (isDeviceBusy(error)) throw errors.volumeBusy(volume.id, await usersOf(device));
+          throw error;
+        },
+      );
+    }
+    const args = ['lvremove', '-y', this.fullName(volume)];
+    const answer = await this.shell.command(args);
+    const failure = failureOf(answer);
+    if (answer.status === 0 || failure === 'absent') return;
+    if (failure === 'busy') throw errors.volumeBusy(volume.id, await usersOf(device));
+    throw lvmError(args, answer, this.group);
+  }
+
+  private async space(): Promise<DriverStats> {
+    const { sizeBytes, freeBytes } = await groupSpace(this.shell, this.group);
+    return { totalBytes: sizeBytes, freeBytes };
+  }
+
+  private async carryOut(args: string[], options?: LvmCommandOptions): Promise<LvmAnswer> {
+    const answer = await this.shell.command(args, options);
+    if (answer.status !== 0) throw lvmError(args, answer, this.group);
+    return answer;
+  }
+
+  /** Every verb looks before it acts or takes "already so" for success: an interrupted one is simply done again. */
+  private async again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        const mayPass = error instanceof BlockstoreError && ['LvmInterrupted', 'VolumeBusy'].includes(error.code);
+        if (!mayPass || this.lvm === undefined || attempt >= this.options.numShellTries) throw error;
+        await pause(attempt ** 2 * 1000, undefined, signal ? { signal } : {});
+      }
+    }
+  }
+
+  private fullName(volume: VolumeSpec): string {
+    return `${this.group}/${lvName(volume)}`;
+  }
+}
+
+function lvName(volume: VolumeSpec): string {
+  return `volume-${volume.id}`;
+}
+
+function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
+  const wanted = tagsOf(volume);
+  const ours = tags.filter((tag) => tag.startsWith(ourTag));
+  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
+}

@@ -1,0 +1,67 @@
+import { CommandError, errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import { AnswerReader, parseAnswer } from './answer.ts';
+import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';
+import { Turns } from './turns.ts';
+
+/**
+ * A process for each command: needs no more than sudo for `lvm`, and works with every LVM that reports in JSON, at ten
+ * times the resident shell's cost. One at a time, because they would only wait for each other's lock on the group.
+ */
+export class ForkedLvm implements Lvm {
+  private readonly processes: Processes;
+  private readonly settings: string;
+  private readonly turns = new Turns();
+
+  /** `settings`: LVM configuration text that goes before the host's own. */
+  constructor(processes: Processes, settings: string) {
+    this.processes = processes;
+    this.settings = settings;
+  }
+
+  command(args: readonly string[], options: LvmCommandOptions = {}): Promise<LvmAnswer> {
+    return this.turns.take(() => this.run(args, options.timeoutMs ?? defaultTimeoutMs), options.signal);
+  }
+
+  async close(): Promise<void> {
+    await this.turns.take(async () => {});
+  }
+
+  private async run(args: readonly string[], timeoutMs: number): Promise<LvmAnswer> {
+    const [name = '', ...rest] = args;
+    try {
+      const { stdout } = await this.processes.run('lvm', [name, '--config', this.settings, ...rest], {
+        timeoutMs,
+        asRoot: true,
+        env: { LVM_SUPPRESS_FD_WARNINGS: '1' },
+      });
+      return read(args, stdout, 0);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      return failed(args, error);
+    }
+  }
+}
+
+function failed(args: readonly string[], error: CommandError): LvmAnswer {
+  const { notFound, exitCode, stdout, stderr } = error.failure;
+  if (notFound) throw errors.commandMissing('lvm', 'lvm2');
+  // 128 and above: sudo's report of a command that a signal ended.
+  if (exitCode === undefined || exitCode >= 128) throw errors.lvmInterrupted(args.join(' '), error.message);
+  // Without an answer it was not LVM that failed, but sudo.
+  if (!stdout.includes('{')) throw error;
+  const answer = read(args, stdout, exitCode);
+  return answer.messages.length > 0 ? answer : { ...answer, messages: stderr.trim().split('\n') };
+}
+
+function read(args: readonly string[], stdout: string, exitCode: number): LvmAnswer {
+  const [text] = new AnswerReader().feed(`${stdout}\n`);
+  try {
+    return parseAnswer(text ?? '', exitCode);
+  } catch (cause) {
+    throw errors.lvmInterrupted(
+      args.join(' '),
+      `its answer cannot be read: ${stdout.slice(0, 200)} (${String(cause)})`,
+    );
+  }
+}

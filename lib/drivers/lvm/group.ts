@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises';
+import { CommandError, errors } from '../../errors.ts';
+import type { Processes } from '../../process.ts';
+import { ForkedLvm } from './forked.ts';
+import { lvmSettings } from './configuration.ts';
+import { type PhysicalVolume, physicalVolumes } from './reports.ts';
+
+interface GroupOptions {
+  volumeGroup: string;
+  storageDev: readonly string[];
+  storageCreate: boolean;
+}
+
+/**
+ * Room for the metadata of volumes: measured 560 bytes for each with our tags, and LVM keeps two copies side by side. This
+ * holds more than 50,000; LVM's default of 1 MiB ends at about 900.
+ */
+const metadataMiB = 64;
+
+const vgcreateTimeoutMs = 120_000;
+
+/**
+ * Finds the volume group, or makes it where that is wanted and allowed. Returns the devices that it is on.
+ * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, StorageUnusable.
+ */
+export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<string[]> {
+  const { volumeGroup, storageDev, storageCreate } = options;
+  const found = await findGroup(processes, volumeGroup, storageDev);
+  if (found) return found;
+  if (storageDev.length === 0 || !storageCreate) throw errors.noVolumeGroup(volumeGroup);
+  const elsewhere = await findGroup(processes, volumeGroup, []);
+  if (elsewhere) {
+    throw errors.groupIncomplete(volumeGroup, `it is on ${elsewhere.join(', ')}, of which storage_dev says nothing`);
+  }
+  for (const device of storageDev) await checkEmpty(processes, device);
+  const settings = await lvmSettings(storageDev);
+  const args = [
+    'vgcreate',
+    '--yes',
+    '--config',
+    settings,
+    '--metadatasize',
+    `${metadataMiB}m`,
+    volumeGroup,
+    ...storageDev,
+  ];
+  await processes.run('lvm', args, { asRoot: true, timeoutMs: vgcreateTimeoutMs });
+  return [...storageDev];
+}
+
+async function findGroup(
+  processes: Processes,
+  group: string,
+  devices: readonly string[],
+): Promise<string[] | undefined> {
+  const lvm = new ForkedLvm(processes, await lvmSettings(devices));
+  const members = (await physicalVolumes(lvm)).filter((volume) => volume.group === group);
+  if (members.length === 0) return undefined;
+  if (new Set(members.map((volume) => volume.groupUuid)).size > 1) throw errors.groupAmbiguous(group, names(members));
+  if (members.some((volume) => volume.missing)) {
+    const there = names(members.filter((volume) => !volume.missing)).join(', ');
+    throw errors.groupIncomplete(group, `of its disks only ${there} can be seen`);
+  }
+  return names(members);
+}
+
+function names(volumes: readonly PhysicalVolume[]): string[] {
+  return volumes.map((volume) => volume.device);
+}
+
+/** A disk that carries anything at all is somebody's. */
+async function checkEmpty(processes: Processes, device: string): Promise<void> {
+  const found = await stat(device).catch(() => undefined);
+  if (found === undefined) throw errors.storageUnusable(device, 'it does not exist');
+  if (!found.isBlockDevice()) throw errors.storageUnusable(device, 'it is not a block device');
+  try {
+    const { stdout } = await processes.run('wipefs', ['--no-act', '--parsable', device], { asRoot: true });
+    const rows = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const signatures = rows.map((row) => row.split(',').at(-1)).join(', ');
+    if (signatures !== '') throw errors.storageUnusable(device, `it carries data (${signatures})`);
+  } catch (error) {
+    if (error instanceof CommandError && !error.failure.notFound) {
+      throw errors.storageUnusable(device, error.failure.stderr.trim());
+    }
+    throw error;
+  }
+}

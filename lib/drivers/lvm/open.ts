@@ -1,0 +1,32 @@
+import { BlockstoreError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Processes } from '../../process.ts';
+import { lvmSettings, makeSystemDirectory } from './configuration.ts';
+import { ForkedLvm } from './forked.ts';
+import type { Lvm } from './lvm.ts';
+import { ShellLvm } from './shell.ts';
+
+const probeTimeoutMs = 10_000;
+
+/**
+ * The quickest way to LVM that this host has: a resident shell where this process is root and the host's LVM answers on a
+ * descriptor of its own, a process for each command otherwise.
+ */
+export async function openLvm(
+  processes: Processes,
+  log: Log,
+  place: { stateDir: string; devices: readonly string[] },
+): Promise<Lvm> {
+  const settings = await lvmSettings(place.devices);
+  if (process.getuid?.() !== 0) return new ForkedLvm(processes, settings);
+  const shell = new ShellLvm(processes, await makeSystemDirectory(processes, place.stateDir, settings));
+  try {
+    await shell.command(['vgs'], { timeoutMs: probeTimeoutMs });
+    return shell;
+  } catch (error) {
+    await shell.close();
+    if (!(error instanceof BlockstoreError) || error.code !== 'LvmInterrupted') throw error;
+    log.warn('no resident lvm shell on this host; every LVM command will be a process', { reason: error.message });
+    return new ForkedLvm(processes, settings);
+  }
+}
