@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { Redis } from 'ioredis';
 import { until } from './until.ts';
 
 /** A real redis-server of a test's own: a unix socket and an append-only file in a temporary directory. */
@@ -30,16 +31,7 @@ export class RedisServer {
 
   async up(): Promise<void> {
     this.child = RedisServer.spawn(this);
-    await until(async () => {
-      const redis = new Redis(this.socket, { lazyConnect: true, retryStrategy: () => null });
-      redis.on('error', () => {});
-      try {
-        await redis.connect();
-        return true;
-      } finally {
-        redis.disconnect();
-      }
-    }, 'redis-server answers');
+    await until(() => this.answers(), 'redis-server answers');
   }
 
   /** What is on disk stays: `up` brings it back. */
@@ -51,6 +43,18 @@ export class RedisServer {
   async stop(): Promise<void> {
     await this.down('SIGKILL');
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Whatever it answers, also that it wants a password. */
+  private async answers(): Promise<boolean> {
+    const client = createConnection(this.socket);
+    try {
+      client.write('PING\r\n');
+      const [answer]: unknown[] = await once(client, 'data');
+      return /^(\+PONG|-NOAUTH)/.test(String(answer));
+    } finally {
+      client.destroy();
+    }
   }
 
   private static spawn(server: RedisServer) {

@@ -94,7 +94,9 @@ function readFile(path: string, take: Take, problems: string[]): void {
   try {
     content = readFileSync(path, 'utf8');
   } catch (error) {
-    problems.push(`the configuration file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    problems.push(
+      `the configuration file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return;
   }
   content.split('\n').forEach((line, index) => {

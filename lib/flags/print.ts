@@ -35,7 +35,7 @@ export function sampleConfig(): string {
   return flagNames
     .map((name) => {
       const value = name === 'storage_name' ? '' : written(definitions[name].initial());
-      return `# ${described(name)}\n#${name} = ${value}\n`;
+      return `# ${described(name)}\n#${name} = ${value}`.trimEnd().concat('\n');
     })
     .join('\n');
 }

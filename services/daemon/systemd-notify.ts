@@ -29,7 +29,7 @@ export class SystemdNotify implements Service {
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    if (this.env['NOTIFY_SOCKET'] !== undefined) await this.notify('--stopping');
+    if (this.env['NOTIFY_SOCKET'] !== undefined) await this.notify('STOPPING=1');
   }
 
   private async notify(what: string): Promise<void> {

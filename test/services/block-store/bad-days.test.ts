@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import type { DeleteOptions, DriverFields, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { BlockstoreError, errors } from '../../../lib/errors.ts';
+import { type BlockstoreError, errors } from '../../../lib/errors.ts';
 import { Node } from '../../../lib/models/node.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';

@@ -1,0 +1,182 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { silentLog } from '../../../lib/log.ts';
+import { Caller } from '../../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
+import { loadFlags } from '../../../lib/flags/load.ts';
+import { Node } from '../../../lib/models/node.ts';
+import { Volume } from '../../../lib/models/volume.ts';
+import { connect } from '../../../lib/redis/connection.ts';
+import { Store } from '../../../lib/redis/store.ts';
+import { Blockstored } from '../../blockstored.ts';
+import { RedisServer } from '../../redis-server.ts';
+import { until } from '../../until.ts';
+
+/** The daemon as real processes, several on one Redis. */
+
+let server: RedisServer;
+let directory: string;
+const daemons: Blockstored[] = [];
+
+test.beforeEach(async () => {
+  server = await RedisServer.start();
+  directory = await mkdtemp(join(tmpdir(), 'blockstore-daemons-'));
+});
+
+test.afterEach.always(async () => {
+  for (const daemon of daemons.splice(0)) await daemon.kill();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function flagsOf(name: string, given: Record<string, string> = {}): Record<string, string> {
+  return {
+    storage_name: name,
+    volume_driver: 'file',
+    volume_target: 'none',
+    volume_pool_dir: join(directory, name, 'volumes'),
+    state_dir: join(directory, name),
+    redis_url: server.url,
+    report_interval: '1',
+    node_down_time: '3',
+    log_format: 'human',
+    ...given,
+  };
+}
+
+async function start(name: string, given: Record<string, string> = {}): Promise<Blockstored> {
+  const daemon = await Blockstored.start(flagsOf(name, given));
+  daemons.push(daemon);
+  return daemon;
+}
+
+async function client(): Promise<{ store: Store; commands: VolumeCommands; close: () => Promise<void> }> {
+  const { flags } = loadFlags({ embedded: { redis_url: server.url } });
+  const connection = await connect(flags, silentLog);
+  const store = new Store(connection, flags.redis_prefix);
+  const commands = new VolumeCommands(store, new Caller(store), flags.volume_topic);
+  return { store, commands, close: () => connection.close() };
+}
+
+const idsOf = (volumes: readonly { id: string }[]) => volumes.map(({ id }) => id).toSorted();
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 20_000 };
+
+test.serial('multi_node: three daemons with different flags fill up, each with numbers of its own', async (t) => {
+  await Promise.all([
+    start('n1', { slots_per_shelf: '3', first_shelf_id: '7', last_shelf_id: '7' }),
+    start('n2', { slots_per_shelf: '5', first_shelf_id: '8', last_shelf_id: '8', storage_availability_zone: 'east' }),
+    start('n3', { slots_per_shelf: '2', first_shelf_id: '9', last_shelf_id: '10' }),
+  ]);
+  const { store, commands, close } = await client();
+  t.teardown(close);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 15 }, () => commands.create({ ...wanted, size: 0 }, deadline)),
+  );
+  const made = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
+  t.is(made.length, 3 + 5 + 4);
+  t.deepEqual(refused, ['NoMoreVolumes', 'NoMoreVolumes', 'NoMoreVolumes']);
+  t.is(new Set(made.map((volume) => volume.aoeDevice)).size, 12, 'no number twice');
+  const byNode = (name: string) => made.filter((volume) => volume.node === name);
+  t.deepEqual(
+    ['n1', 'n2', 'n3'].map((name) => byNode(name).length),
+    [3, 5, 4],
+  );
+  t.true(byNode('n2').every((volume) => volume.availabilityZone === 'east' && volume.shelfId === 8));
+  await Promise.all(made.map((volume) => commands.delete(volume.id, deadline)));
+  t.deepEqual(await Array.fromAsync(Volume.records(store).all()), []);
+});
+
+test.serial('kill -9 in the middle of creations: the next start ends them, nothing is made twice', async (t) => {
+  const daemon = await start('n1', { max_operations: '2' });
+  const { store, commands, close } = await client();
+  t.teardown(close);
+  const asked = await Promise.all(Array.from({ length: 40 }, () => commands.create({ ...wanted, size: 0 })));
+  await daemon.kill();
+  await start('n1');
+  await until(async () => {
+    const volumes = await Array.fromAsync(Volume.records(store).all());
+    return volumes.every((volume) => volume.status === 'available');
+  }, 'every volume is available');
+  const volumes = await Array.fromAsync(Volume.records(store).all());
+  t.deepEqual(idsOf(volumes), idsOf(asked));
+  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 40);
+  t.is(await store.redis.xlen(store.keys.topic('volume')), 0, 'no command is left');
+  t.is(await store.redis.zcard(store.keys.pending('n1')), 0);
+});
+
+test.serial('a crashed daemon has its name back at once; a stopped one says good-bye', async (t) => {
+  const daemon = await start('n1', { node_down_time: '600' });
+  await daemon.kill();
+  const again = await start('n1', { node_down_time: '600' });
+  t.is(await again.stop(), 0);
+  const { store, close } = await client();
+  t.teardown(close);
+  t.is((await Node.lookup(store, 'n1')).state.state, 'stopped');
+});
+
+test.serial('a daemon whose name another one took changes nothing more and ends', async (t) => {
+  const paused = await start('n1');
+  const { store, commands, close } = await client();
+  t.teardown(close);
+  paused.signal('SIGSTOP');
+  await until(async () => (await Node.lookup(store, 'n1')).state.state === 'down', 'the paused node is down');
+  const asked = await commands.create({ ...wanted, size: 0 }).catch((error: { code: string }) => error.code);
+  t.is(asked, 'NoNodeUp', 'a node that is down is given nothing');
+  await start('n1', { state_dir: join(directory, 'other'), volume_pool_dir: join(directory, 'other', 'volumes') });
+  paused.signal('SIGCONT');
+  t.is(await paused.ended(), 5);
+  t.regex(paused.log, /another daemon has taken over the node name n1/);
+  t.is((await Node.lookup(store, 'n1')).state.state, 'up');
+});
+
+test.serial('the second signal ends a stop that waits', async (t) => {
+  const daemon = await start('n1');
+  daemon.signal('SIGSTOP'); // both arrive before the first is handled
+  daemon.signal('SIGTERM');
+  daemon.signal('SIGINT');
+  daemon.signal('SIGCONT');
+  t.is(await daemon.ended(), 130);
+});
+
+test.serial('what keeps it from starting is one line, a way out and an exit code', async (t) => {
+  const cases: [Record<string, string>, number, RegExp][] = [
+    [
+      { redis_url: 'unix:/no/such.sock' },
+      7,
+      /Redis at \/no\/such\.sock cannot be reached.*\n {2}start it, or set redis_host/,
+    ],
+    [
+      { slots_per_shelf: '900', volume_clear: 'x' },
+      2,
+      /volume_clear = "x".*\n.*slots_per_shelf = "900".*\n {2}see "blockstored --help"/,
+    ],
+    [{ state_dir: '/dev/null/state' }, 1, /the state directory \/dev\/null\/state cannot be used/],
+    [
+      { volume_driver: 'lvm', volume_group: 'no-such-group' },
+      1,
+      /(no-such-group does not exist|lvm is not installed|LVM)/,
+    ],
+    [{ volume_target: 'aoe', aoe_eth_dev: 'no-such-if' }, 1, /network interface no-such-if/],
+  ];
+  for (const [given, exitCode, words] of cases) {
+    const ended = await Blockstored.run(flagsOf('n1', given));
+    t.is(ended.exitCode, exitCode, ended.log);
+    t.regex(ended.log, words);
+    t.false(/\n {4}at /.test(ended.log), 'no stack trace');
+  }
+});
+
+test.serial('a wrong Redis password is told from an unreachable Redis, and never shown', async (t) => {
+  await server.stop();
+  server = await RedisServer.start('--requirepass', 'right-password');
+  const ended = await Blockstored.run(flagsOf('n1', { redis_password: 'wrong-password' }));
+  t.is(ended.exitCode, 8, ended.log);
+  t.regex(ended.log, /refused the user or password/);
+  t.false(ended.log.includes('wrong-password'));
+  const daemon = await start('n1', { redis_password: 'right-password' });
+  t.false(daemon.log.includes('right-password'));
+});
