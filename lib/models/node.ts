@@ -75,21 +75,23 @@ export class Node extends BasicModel<NodeState> {
 
   /** Throws NodeNotFound. */
   static async lookup(store: Store, name: string): Promise<Node> {
-    const [hash, up, shelves] = await store.read((redis) =>
-      Promise.all([
-        redis.hgetall(store.keys.node(name)),
-        redis.exists(store.keys.lease(name)),
-        redis.hgetall(store.keys.shelves()),
-      ]),
-    );
-    if (Object.keys(hash).length === 0) throw errors.noNode(name);
-    return new Node(store, parseNode(name, hash, up === 1, shelves), false);
+    return Node.read(store, name, await store.read((redis) => redis.hgetall(store.keys.shelves())));
   }
 
   /** Every node that ever entered, in order of the first time. */
   static async all(store: Store): Promise<Node[]> {
-    const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', '-1'));
-    return Promise.all(names.map((name) => Node.lookup(store, name)));
+    const [names, shelves] = await store.read((redis) =>
+      Promise.all([redis.zrange(store.keys.nodes(), '0', '-1'), redis.hgetall(store.keys.shelves())]),
+    );
+    return Promise.all(names.map((name) => Node.read(store, name, shelves)));
+  }
+
+  private static async read(store: Store, name: string, shelves: Hash): Promise<Node> {
+    const [hash, up] = await store.read((redis) =>
+      Promise.all([redis.hgetall(store.keys.node(name)), redis.exists(store.keys.lease(name))]),
+    );
+    if (Object.keys(hash).length === 0) throw errors.noNode(name);
+    return new Node(store, parseNode(name, hash, up === 1, shelves), false);
   }
 
   /** What a change made for this node presents. */

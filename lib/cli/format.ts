@@ -1,0 +1,45 @@
+const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** A volume's size, whole GiB; 0 stands for 100 MiB. */
+export function volumeSize(gib: number): string {
+  return gib === 0 ? '100 MiB' : `${gib} GiB`;
+}
+
+export function volumeSizeBytes(gib: number): number {
+  return gib === 0 ? 100 * 2 ** 20 : gib * 2 ** 30;
+}
+
+/** Rounded down: what is said to be free is free. */
+export function byteSize(bytes: number): string {
+  let power = 0;
+  let value = bytes;
+  for (; value >= 1024 && power < units.length - 1; power += 1) value /= 1024;
+  return `${value < 10 && power > 0 ? Math.floor(value * 10) / 10 : Math.floor(value)} ${units[power]}`;
+}
+
+/** "12 s", "5 min", "3 h", "40 d": milliseconds, rounded down. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** Milliseconds since the epoch as ISO 8601, with how long ago that is. */
+export function timeAgo(time: number, now = Date.now()): string {
+  return `${isoTime(time)} (${duration(now - time)} ago)`;
+}
+
+export function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
+
+export function plural(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
+/** Text that others typed, safe to show: a name cannot move the cursor. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+}

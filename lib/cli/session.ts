@@ -1,0 +1,32 @@
+import type { Flags } from '../flags/definitions.ts';
+import type { Log } from '../log.ts';
+import { Caller } from '../messages/caller.ts';
+import { VolumeCommands } from '../messages/volume-commands.ts';
+import { connect } from '../redis/connection.ts';
+import { Store } from '../redis/store.ts';
+import type { Output } from './output.ts';
+
+/** An open connection to the cluster, and what is said over it. */
+export interface Session extends AsyncDisposable {
+  readonly flags: Flags;
+  readonly store: Store;
+  readonly commands: VolumeCommands;
+}
+
+/** Throws RedisUnreachable, RedisDenied. */
+export async function openSession(flags: Flags, output: Output): Promise<Session> {
+  const connection = await connect(flags, notesOf(output));
+  const store = new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
+  return {
+    flags,
+    store,
+    commands: new VolumeCommands(store, new Caller(store), flags.volume_topic),
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
+
+/** A wait may outlive Redis: that it went and came back is said on stderr. */
+function notesOf(output: Output): Log {
+  const note = (message: string) => output.note(message);
+  return { error: note, warn: note, info: note, debug() {} };
+}

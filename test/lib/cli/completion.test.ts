@@ -1,0 +1,59 @@
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await place.daemon('node-one');
+  await place.run('volume', 'create', '1', '--name', 'data one');
+  await place.run('volume', 'create', '1', '--name', 'database');
+});
+test.after.always(() => place.close());
+
+/** What is offered in place of the last word. */
+async function offered(...words: string[]): Promise<string[]> {
+  const { stdout } = await place.run('__complete', '--', ...words);
+  return stdout.split('\n').map((line) => line.split('\t')[0] ?? '');
+}
+
+test.serial('commands, options and their values come from the command tree', async (t) => {
+  t.deepEqual(await offered('vol'), ['volume']);
+  t.deepEqual(await offered('volume', 'de'), ['detach', 'delete']);
+  t.deepEqual(await offered('volume', 'list', '--st'), ['--status']);
+  t.deepEqual(await offered('volume', 'list', '--js'), ['--json']);
+  t.deepEqual(await offered('volume', 'list', '--status', 'av'), ['available']);
+  t.deepEqual(await offered('volume', 'attach', 'x', '--mode', ''), ['rw', 'ro']);
+  t.deepEqual(await offered('completion', ''), ['bash', 'zsh', 'fish']);
+  t.deepEqual(await offered('--config', ''), [':files']);
+});
+
+test.serial('volumes and nodes come from the cluster', async (t) => {
+  t.deepEqual(await offered('volume', 'show', 'data'), ['data one', 'database']);
+  t.deepEqual(await offered('volume', 'delete', 'x', 'datab'), ['database']);
+  t.deepEqual(await offered('volume', 'list', '--node', ''), ['node-one']);
+  const [id = ''] = (await place.json('volume', 'list').then(JSON.stringify)).match(/[0-9a-f-]{36}/) ?? [];
+  t.deepEqual(await offered('volume', 'wait', id.slice(0, 8)), [id]);
+  t.deepEqual(await offered('volume', 'show', '--set', 'redis_prefix=empty', 'data'), ['']);
+});
+
+test.serial('a Redis that is away offers nothing, and says nothing', async (t) => {
+  const { exitCode, stdout, stderr } = await place.run(
+    '__complete',
+    '--',
+    '--redis-url',
+    'unix:/nosuch',
+    'volume',
+    'show',
+    '',
+  );
+  t.deepEqual({ exitCode, stdout, stderr }, { exitCode: 0, stdout: '', stderr: '' });
+});
+
+test.serial('bash completes by it', async (t) => {
+  const line = (...words: string[]) =>
+    `source <(blockstore completion bash); COMP_WORDS=(blockstore ${words.join(' ')}); COMP_CWORD=${words.length};
+     _blockstore; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  t.deepEqual((await place.shell(line('volume', 'cr'))).stdout, 'create');
+  t.deepEqual((await place.shell(line('volume', 'show', 'data'))).stdout, 'data\\ one\ndatabase');
+  t.deepEqual((await place.shell(line('volume', 'show', 'zz'))).stdout, '');
+});

@@ -1,0 +1,77 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+let place: CliPlace;
+test.beforeEach(async () => {
+  place = await CliPlace.start();
+  await place.fakeProgram('sudo', 'shift; exec "$@"');
+  await place.fakeProgram('vgs', 'echo "  1099511627776 549755813888"');
+  await place.fakeProgram('vblade', 'echo "vblade: no/interface: No such device" >&2; exit 1');
+  await place.fakeProgram('modinfo', 'exit 0');
+  await mkdir(place.file('state'), { mode: 0o700 });
+  await writeFile(place.file('blockstore.conf'), 'aoe_eth_dev = lo\nstorage_name = n1\n', { mode: 0o600 });
+});
+test.afterEach.always(() => place.close());
+
+test.serial('a storage node with all it needs, and its daemon running', async (t) => {
+  await place.daemon('n1');
+  const { exitCode, stdout } = await place.run('doctor', '--role', 'storage');
+  t.is(exitCode, 0, stdout);
+  t.notRegex(stdout, /^(bad|warn)/m);
+  for (const line of [
+    /^ok +configuration \//m,
+    /^ok +Redis at .* answers in \d+\.\d ms$/m,
+    /^ok +Redis keeps an append-only file$/m,
+    /^ok +Redis evicts nothing$/m,
+    /^ok +the clocks of this host and of Redis differ by 0\.\d s$/m,
+    /^ok +node n1 is up, heard of \d+ s ago$/m,
+    /^ok +state directory /m,
+    /^ok +volume group nova-volumes: 512 GiB free of 1 TiB$/m,
+    /^ok +network interface lo is up$/m,
+    /^ok +vblade may open raw sockets/m,
+  ]) {
+    t.regex(stdout, line);
+  }
+});
+
+test.serial('whatever is wrong is said with its way out, Redis away or not', async (t) => {
+  await place.server.down();
+  await place.fakeProgram('vgs', 'echo "  Volume group \\"nova-volumes\\" not found" >&2; exit 5');
+  await place.fakeProgram('modinfo', 'exit 1');
+  await writeFile(place.file('blockstore.conf'), 'aoe_eth_dev = nosuch0\n');
+  const { exitCode, stdout } = await place.run('doctor');
+  t.is(exitCode, 1);
+  t.regex(stdout, /^bad +Redis at .* cannot be reached: .*\n +start it, or set redis_host/m);
+  t.regex(stdout, /^bad +volume group nova-volumes does not exist\n +make it with vgcreate/m);
+  t.regex(stdout, /^bad +network interface nosuch0 does not exist\n +bring it up/m);
+  t.regex(stdout, /^(ok|warn) +the kernel module aoe is /m);
+});
+
+test.serial('a configuration that does not hold together is all that is checked', async (t) => {
+  await writeFile(place.file('blockstore.conf'), 'redis_port = none\nnonsense = 1\n');
+  const { exitCode, stdout } = await place.run('doctor');
+  t.is(exitCode, 1);
+  t.regex(stdout, /^bad +unknown flag nonsense \(file .*\)\n/m);
+  t.regex(stdout, /^bad +redis_port = "none" must be a whole number/m);
+});
+
+test.serial('a password that every user may read', async (t) => {
+  await writeFile(place.file('blockstore.conf'), 'redis_password = secret\n');
+  await chmod(place.file('blockstore.conf'), 0o644);
+  const { stdout } = await place.run('doctor', '--role', 'compute');
+  t.regex(stdout, /^warn +every user may read .*\n +chmod o-r /m);
+});
+
+test.serial('JSON has the same findings', async (t) => {
+  const { exitCode, stdout } = await place.run('doctor', '--role', 'storage', '--json');
+  t.is(exitCode, 0);
+  t.like(JSON.parse(stdout).findings.at(-1), { level: 'ok', message: 'vblade may open raw sockets' });
+  const warned: { message: string }[] = JSON.parse(stdout).findings.filter(
+    (finding: { level: string }) => finding.level === 'warn',
+  );
+  t.deepEqual(
+    warned.map(({ message }) => message),
+    ['the cluster has not heard of a node n1 yet'],
+  );
+});
