@@ -1,0 +1,89 @@
+import type { LabDaemon } from '../test/lab/daemon.ts';
+import { Lab } from '../test/lab/lab.ts';
+import type { LabNode } from '../test/lab/node.ts';
+import { until } from '../test/until.ts';
+import { deadline, makeClient, wanted } from './client.ts';
+import { type Figure, median, perSecond, timesOf } from './figures.ts';
+
+const warm = 5;
+const alone = 30;
+const together = 120;
+const volumes = 1000;
+const size = 0;
+
+/**
+ * create → available with LVM and AoE, export included, on a lab node with a real kernel; the yardstick is a forked lvcreate on the same
+ * node in the same run, called as the daemon would have to: one process for each.
+ */
+export async function benchLvm(): Promise<Figure[]> {
+  const lab = await Lab.create({ nodes: 1, diskGiB: 200, memory: '1536M' });
+  try {
+    const node = lab.node(1);
+    const flags = {
+      storage_name: 'bench',
+      storage_dev: '/dev/ubda',
+      storage_create: 'true',
+      volume_clear: 'none',
+      aoe_eth_dev: 'vec0',
+      slots_per_shelf: '255',
+      state_dir: '/var/lib/blockstore',
+      redis_url: lab.redisUrl,
+      log_format: 'human',
+    };
+    const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    const start = (name: string) => startDaemon(node, name, words.join(' '));
+    const [daemon] = await start('first');
+    const { commands, close } = await makeClient(`unix:${lab.redisSocket}`);
+    const create = () => commands.create({ ...wanted, size }, deadline);
+    await timesOf(warm, create); // warm: the lvm shell and the launcher run
+    const one = median(await timesOf(alone, create));
+    const many = await perSecond(together, 32, create);
+    const forked = await forkedTimes(node);
+    await daemon.stop();
+    const [again] = await start('again');
+    await perSecond(volumes - alone - together - warm, 32, create);
+    await again.stop();
+    const [last, readyMs] = await start('last');
+    const adopted = await last.log();
+    if (!adopted.includes(`serves ${volumes} volumes`)) throw new Error(`not all were adopted: ${adopted}`);
+    await close();
+    await last.stop();
+    const yardstick = { what: 'forked lvcreate', value: forked };
+    return [
+      {
+        what: 'LVM create → available, export included, one at a time',
+        value: one,
+        unit: 'ms',
+        aim: '≤ 0.5× lvcreate',
+        yardstick,
+      },
+      {
+        what: 'LVM volumes created, 32 clients',
+        value: many,
+        unit: '/s',
+        aim: '≥ 15',
+        yardstick: { what: 'a loop of lvcreate', value: 1000 / forked },
+      },
+      { what: 'daemon start to READY there, 1,000 LVM volumes with running exports', value: readyMs, unit: 'ms' },
+    ];
+  } finally {
+    await lab.close();
+  }
+}
+
+/** Each under a name of its own, so that each has a log of its own. */
+async function startDaemon(node: LabNode, name: string, words: string): Promise<[LabDaemon, number]> {
+  const begin = performance.now();
+  const daemon = await node.start(name, `exec bin/blockstored --config /dev/null ${words}`);
+  await until(async () => (await daemon.log()).includes('is ready'), 'blockstored is ready', 120_000);
+  return [daemon, performance.now() - begin];
+}
+
+/** Timed on the node itself, so that the way to it is not counted. */
+async function forkedTimes(node: LabNode): Promise<number> {
+  const count = 15;
+  const output = await node.sh(`for i in $(seq ${count}); do
+    a=$(date +%s%N); lvcreate -qq -y -L 100m -n bench-$i nova-volumes >/dev/null 2>&1 || exit 1; b=$(date +%s%N)
+    echo $(( (b - a) / 1000 )); done`);
+  return median(output.split('\n').map((microseconds) => Number(microseconds) / 1000));
+}

@@ -1,0 +1,57 @@
+/** One measured quantity of a run, with the yardstick of the same run where there is one. */
+export interface Figure {
+  what: string;
+  value: number;
+  unit: string;
+  aim?: string;
+  /** What `value` is compared with, measured in the same run, in the same unit. */
+  yardstick?: { what: string; value: number };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** Milliseconds of each of `count` runs, one after the other. */
+export async function timesOf(count: number, work: (index: number) => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const begin = performance.now();
+    await work(index);
+    times.push(performance.now() - begin);
+  }
+  return times;
+}
+
+/** How many a second `clients` get done together, out of `count`. */
+export async function perSecond(count: number, clients: number, work: () => Promise<unknown>): Promise<number> {
+  let left = count;
+  const begin = performance.now();
+  const client = async () => {
+    while (left > 0) {
+      left -= 1;
+      await work();
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return count / ((performance.now() - begin) / 1000);
+}
+
+/** A table for a terminal and for docs/performance.md alike. */
+export function table(figures: readonly Figure[]): string {
+  const rows = figures.map(({ what, value, unit, aim = '', yardstick }) => {
+    const against = yardstick ? `${yardstick.what}: ${rounded(yardstick.value)} ${unit}` : '';
+    const ratio = yardstick ? `${rounded(value / yardstick.value)}×` : '';
+    return `| ${what} | ${rounded(value)} ${unit} | ${aim} | ${against} | ${ratio} |`;
+  });
+  return ['| what | median | aim | yardstick, same run | ratio |', '| --- | --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
+}
+
+function rounded(value: number): string {
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
+}
