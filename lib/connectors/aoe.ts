@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { CommandError, asError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
-import { blockDeviceUsers } from './users.ts';
+import { blockDeviceUsers, visibleUsers } from './users.ts';
 
 export interface AoeAddress {
   shelfId: number;
@@ -15,6 +15,8 @@ const defaultTimeoutMs = 10_000;
 const pollMs = 50;
 /** A query or its answer may be lost: it is asked again. */
 const discoverEveryMs = 1000;
+/** How late the answer to a query may come. */
+const settleMs = 250;
 
 /**
  * The kernel's AoE initiator, by the devices that its module makes: /dev/etherd/{discover,flush,revalidate}. It asks on
@@ -57,10 +59,8 @@ export class AoeConnector implements Connector<AoeAddress> {
     if (!isKnown(device)) return;
     // The kernel obeys a flush even while the device is mounted: asking before is on us. What was written is with the
     // target by then, for the last close of a block device waits for it.
-    const users = await blockDeviceUsers(kernelName(device));
-    if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
-    await control('flush', device, device);
-    if (await this.poll(options, async () => !isKnown(device))) return;
+    await refuseWhileUsed(device, blockDeviceUsers);
+    if (await this.flush(device, options)) return;
     throw errors.deviceInUse(devicePath(device), ['the kernel, which does not let go of it']);
   }
 
@@ -80,6 +80,26 @@ export class AoeConnector implements Connector<AoeAddress> {
       `it has ${size} bytes, ${wanted} are expected`,
       'a running export does not notice that its device grew: it must be started again',
     );
+  }
+
+  /**
+   * Whether the device is gone. The kernel asks the target anew at every last close of a device (the check for users is
+   * one), and an answer that comes after the flush makes the device again: it must stay away for a moment.
+   */
+  private async flush(device: string, options: ConnectOptions): Promise<boolean> {
+    let goneSince: number | undefined;
+    // With its final zero byte: the kernel compares as much as it gets, and e1.1 would mean e1.10 to e1.19 as well.
+    await control('flush', `${device}\0`, device);
+    return this.poll(options, async () => {
+      if (isKnown(device)) {
+        goneSince = undefined;
+        await refuseWhileUsed(device, visibleUsers);
+        await control('flush', `${device}\0`, device);
+        return false;
+      }
+      goneSince ??= performance.now();
+      return performance.now() - goneSince >= settleMs;
+    });
   }
 
   private async poll(options: ConnectOptions, isSo: () => Promise<boolean>): Promise<boolean> {
@@ -103,6 +123,12 @@ export class AoeConnector implements Connector<AoeAddress> {
       throw moduleFailure(device, error);
     }
   }
+}
+
+/** Throws DeviceInUse. */
+async function refuseWhileUsed(device: string, find: (kernelName: string) => Promise<string[]>): Promise<void> {
+  const users = await find(kernelName(device));
+  if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
 }
 
 function moduleFailure(device: string, error: CommandError): Error {

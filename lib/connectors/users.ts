@@ -7,19 +7,26 @@ import { basename, join } from 'node:path';
  * on it, which processes have it open. Empty when nobody does. `kernelName` is its name under /sys/block.
  */
 export async function blockDeviceUsers(kernelName: string): Promise<string[]> {
+  const users = await visibleUsers(kernelName);
+  if (users.length > 0) return users;
+  return (await isClaimed(`/dev/${kernelName.replaceAll('!', '/')}`))
+    ? ['mounted, or used by the kernel, in another namespace']
+    : [];
+}
+
+/** The same without opening the device: those that other namespaces hide are not found. */
+export async function visibleUsers(kernelName: string): Promise<string[]> {
   const parts = await partsOf(kernelName);
   const numbers = new Set(parts.map((part) => part.number));
   const paths = new Set(parts.map((part) => part.path));
   const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers);
   const swaps = (await readFile('/proc/swaps', 'utf8')).split('\n').map((row) => row.split(/\s/)[0] ?? '');
-  const users = [
+  return [
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
     ...swaps.filter((swap) => paths.has(swap)).map((swap) => `swap on ${swap}`),
     ...parts.flatMap((part) => part.holders.map((holder) => `part of ${holder}`)),
     ...(await openers(paths)),
   ];
-  if (users.length > 0) return users;
-  return (await isClaimed(parts[0]?.path)) ? ['mounted, or used by the kernel, in another namespace'] : [];
 }
 
 /** Mount points of the devices with these "major:minor" numbers; see proc(5) for the table. */
@@ -75,8 +82,7 @@ async function hasOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean
 }
 
 /** A mount in another mount namespace is in no table of ours, but the kernel refuses to open its device exclusively. */
-async function isClaimed(path: string | undefined): Promise<boolean> {
-  if (path === undefined) return false;
+async function isClaimed(path: string): Promise<boolean> {
   try {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();
     return false;

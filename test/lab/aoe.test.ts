@@ -170,3 +170,16 @@ test.serial('exports are seen on the wire by other nodes, and freed devices are 
   await onTarget(`await target.removeExport('${volume.id}');`);
   await storage.sh('lvremove -f vg/v6');
 });
+
+test.serial('a disconnected device takes none with it whose number begins the same', async (t) => {
+  const short = await makeVolume(7);
+  const long = await makeVolume(70);
+  await exportVolume(short);
+  await exportVolume(long);
+  await onConnector(host, 'connect', short);
+  await onConnector(host, 'connect', long);
+  t.is(await onConnector(host, 'disconnect', short), '');
+  t.is((await host.run('test -b /dev/etherd/e7.70')).status, 0);
+  t.not((await host.run('test -e /dev/etherd/e7.7')).status, 0);
+  t.is(await onConnector(host, 'disconnect', long), '');
+});

@@ -91,7 +91,7 @@ list.push(
       const began = performance.now();
       const progress = () => cancel.abort();
       await assert.rejects(driver.deleteVolume(volume, { signal: cancel.signal, progress }));
-      assert.ok(performance.now() - began < 3000);
+      assert.ok(performance.now() - began < 4500);
       assert.equal(await driver.hasVolume(volume), true);
       const again = performance.now();
       await driver.deleteVolume(volume);
