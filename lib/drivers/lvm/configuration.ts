@@ -37,6 +37,27 @@ export async function lvmSettings(devices: readonly string[]): Promise<string> {
   return [...answers, ...retention, ...removal, ...udev, ...limits].join(' ');
 }
 
+/**
+ * What a resident shell has besides: it looks for devices in a folder that has nothing else, and keeps no copy of the metadata
+ * at every change. Reading through /dev and writing two copies is most of an lvcreate: measured in a lab node with 100 volumes,
+ * 114 ms with both, 31 ms without. The driver makes a copy now and then instead.
+ */
+export async function shellSettings(stateDir: string, devices: readonly string[]): Promise<string> {
+  const copies = ['backup/backup=0', 'backup/archive=0'];
+  if (devices.length === 0) return [await lvmSettings(devices), ...copies].join(' ');
+  const folder = path.join(stateDir, 'lvm', 'scan');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const device of devices) await symlink(await realpath(device), path.join(folder, path.basename(device)));
+  const limits = [
+    'devices/use_devicesfile=0',
+    'devices/obtain_device_list_from_udev=0',
+    `devices/scan=["${folder}"]`,
+    `devices/filter=["a|^${literally(folder)}/|","r|.*|"]`,
+  ];
+  return [await lvmSettings([]), ...copies, ...limits].join(' ');
+}
+
 /** Makes a directory for LVM_SYSTEM_DIR: the host's own configuration with `settings` before it. Returns its path. */
 export async function makeSystemDirectory(processes: Processes, stateDir: string, settings: string): Promise<string> {
   const directory = path.join(stateDir, 'lvm');
@@ -65,8 +86,13 @@ async function filter(devices: readonly string[]): Promise<string> {
     names.add(device);
     names.add(await realpath(device).catch(() => device));
   }
-  const accepted = [...names].map((name) => `"a|^${name.replace(/[.*+?^${}()[\]|\\]/g, '[$&]')}$|"`);
+  const accepted = [...names].map((name) => `"a|^${literally(name)}$|"`);
   return `[${[...accepted, '"r|.*|"'].join(',')}]`;
+}
+
+/** As a regular expression that matches this text alone. */
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()[\]|\\]/g, '[$&]');
 }
 
 async function isThere(file: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { BlockstoreError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
-import { lvmSettings, makeSystemDirectory } from './configuration.ts';
+import { lvmSettings, makeSystemDirectory, shellSettings } from './configuration.ts';
 import { ForkedLvm } from './forked.ts';
 import type { Lvm } from './lvm.ts';
 import { ShellLvm } from './shell.ts';
@@ -19,7 +19,8 @@ export async function openLvm(
 ): Promise<Lvm> {
   const settings = await lvmSettings(place.devices);
   if (process.getuid?.() !== 0) return new ForkedLvm(processes, settings);
-  const shell = new ShellLvm(processes, await makeSystemDirectory(processes, place.stateDir, settings));
+  const ownSettings = await shellSettings(place.stateDir, place.devices);
+  const shell = new ShellLvm(processes, await makeSystemDirectory(processes, place.stateDir, ownSettings));
   try {
     await shell.command(['vgs'], { timeoutMs: probeTimeoutMs });
     return shell;

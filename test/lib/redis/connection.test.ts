@@ -1,0 +1,170 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import type { FlagName } from '../../../lib/flags/definitions.ts';
+import { loadFlags } from '../../../lib/flags/load.ts';
+import { type Log, silentLog } from '../../../lib/log.ts';
+import { connect, connectionOptions } from '../../../lib/redis/connection.ts';
+import { keepingProblems } from '../../../lib/redis/keeping.ts';
+import { Store } from '../../../lib/redis/store.ts';
+import { RedisServer } from '../../redis-server.ts';
+import { until } from '../../until.ts';
+
+const flagsOf = (embedded: Partial<Record<FlagName, string>>) => loadFlags({ embedded }).flags;
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address ? String(address.port) : '';
+}
+
+async function directoryFor(t: { teardown: (clean: () => Promise<void>) => void }): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-connection-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+test('every form of address is understood', (t) => {
+  const options = (embedded: Partial<Record<FlagName, string>>) => connectionOptions(flagsOf(embedded)).options;
+  t.like(options({}), { host: '127.0.0.1', port: 6379, db: 0 });
+  t.like(options({ redis_host: 'h', redis_port: '1', redis_db: '2', redis_user: 'u', redis_password: 'p' }), {
+    host: 'h',
+    port: 1,
+    db: 2,
+    username: 'u',
+    password: 'p',
+  });
+  t.like(options({ redis_url: 'redis://u:p%40@h:1/2' }), { host: 'h', port: 1, db: 2, username: 'u', password: 'p@' });
+  t.like(options({ redis_url: 'rediss://h' }), { host: 'h', port: 6379, tls: {} });
+  t.like(options({ redis_url: 'unix:/run/redis.sock?db=3' }), { path: '/run/redis.sock', db: 3 });
+  t.like(options({ redis_sentinels: 'a:1,b', redis_sentinel_name: 'main' }), {
+    sentinels: [
+      { host: 'a', port: 1 },
+      { host: 'b', port: 26_379 },
+    ],
+    name: 'main',
+  });
+  t.throws(() => options({ redis_url: 'http://h' }), {
+    code: 'InvalidFlags',
+    message: /redis:\/\/, rediss:\/\/ or unix:/,
+  });
+  const { where } = connectionOptions(flagsOf({ redis_url: 'redis://u:secret@h' }));
+  t.is(where, 'h:6379', 'no secret in what errors show');
+});
+
+test('users and passwords are told apart from an unreachable Redis', async (t) => {
+  const server = await RedisServer.start(...'--user default off --user eve on >right ~* &* +@all'.split(' '));
+  t.teardown(() => server.stop());
+  const as = (redis_user: string, redis_password: string) =>
+    connect(flagsOf({ redis_url: server.url, redis_user, redis_password }), silentLog);
+  await t.throwsAsync(as('eve', 'wrong'), { code: 'RedisDenied' });
+  await t.throwsAsync(as('', ''), { code: 'RedisDenied' });
+  const connection = await as('eve', 'right');
+  t.is(await connection.redis.ping(), 'PONG');
+  await connection.close();
+  await t.throwsAsync(connect(flagsOf({ redis_url: 'unix:/no/such.sock' }), silentLog), { code: 'RedisUnreachable' });
+});
+
+test('TLS: the certificate is checked', async (t) => {
+  const directory = await directoryFor(t);
+  const [key, certificate] = [join(directory, 'key'), join(directory, 'certificate')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  await execa('openssl', [
+    'req',
+    '-x509',
+    '-nodes',
+    '-newkey',
+    'rsa:2048',
+    '-days',
+    '2',
+    ...subject,
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ]);
+  const port = await freePort();
+  const tls = ['--tls-port', port, '--tls-cert-file', certificate, '--tls-key-file', key, '--tls-auth-clients', 'no'];
+  const server = await RedisServer.start('--bind', '127.0.0.1', ...tls, '--tls-ca-cert-file', certificate);
+  t.teardown(() => server.stop());
+  const redis_url = `rediss://localhost:${port}`;
+  await t.throwsAsync(connect(flagsOf({ redis_url }), silentLog), { message: /self.signed certificate/ });
+  const connection = await connect(flagsOf({ redis_url, redis_tls_ca: certificate }), silentLog);
+  t.is(await connection.redis.ping(), 'PONG');
+  await connection.close();
+});
+
+test('Sentinels are asked for the primary', async (t) => {
+  const [port, sentinelPort] = [await freePort(), await freePort()];
+  const server = await RedisServer.start('--bind', '127.0.0.1', '--port', port);
+  t.teardown(() => server.stop());
+  const file = join(await directoryFor(t), 'sentinel.conf');
+  await writeFile(file, `port ${sentinelPort}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 ${port} 1\n`);
+  const sentinel = execa('redis-server', [file, '--sentinel'], { reject: false, stdio: 'ignore' });
+  t.teardown(async () => {
+    sentinel.kill('SIGKILL');
+    await sentinel;
+  });
+  const flags = flagsOf({ redis_sentinels: `127.0.0.1:${sentinelPort}`, redis_sentinel_name: 'main' });
+  const connection = await until(() => connect(flags, silentLog), 'the Sentinel answers');
+  t.regex(await connection.redis.info('server'), new RegExp(`tcp_port:${port}`));
+  await connection.close();
+});
+
+test('one line when Redis goes, one when it comes back', async (t) => {
+  const server = await RedisServer.start();
+  t.teardown(() => server.stop());
+  const lines: string[] = [];
+  const log: Log = { ...silentLog, error: (line) => lines.push(line), info: (line) => lines.push(line) };
+  const connection = await connect(flagsOf({ redis_url: server.url }), log);
+  t.teardown(() => connection.close());
+  const store = new Store(connection, 'test');
+  await server.down();
+  await until(() => lines.length > 0, 'its going is logged');
+  for (let count = 0; count < 3; count += 1) {
+    await t.throwsAsync(
+      store.read((redis) => redis.ping()),
+      { code: 'RedisUnreachable' },
+    );
+  }
+  await server.up();
+  await until(() => store.read((redis) => redis.ping()), 'it answers again');
+  t.deepEqual(
+    lines.map((line) => line.replace(server.socket, 'SOCKET')),
+    ['Redis at SOCKET is away: the connection was closed', 'Redis at SOCKET is back'],
+  );
+});
+
+test('scripts work after SCRIPT FLUSH', async (t) => {
+  const server = await RedisServer.start();
+  t.teardown(() => server.stop());
+  const connection = await connect(flagsOf({ redis_url: server.url }), silentLog);
+  t.teardown(() => connection.close());
+  const store = new Store(connection, 'test');
+  const [word] = await store.run('enter', 'n1', 'holder', 1000, 'volume');
+  await connection.redis.script('FLUSH');
+  const [again, fence] = await store.run('enter', 'n1', 'holder', 1000, 'volume');
+  t.deepEqual([word, again, fence], ['ok', 'ok', '2']);
+});
+
+test('a Redis that would lose records is told', async (t) => {
+  const server = await RedisServer.start(
+    '--appendonly',
+    'no',
+    '--maxmemory',
+    '100mb',
+    '--maxmemory-policy',
+    'allkeys-lru',
+  );
+  t.teardown(() => server.stop());
+  const connection = await connect(flagsOf({ redis_url: server.url }), silentLog);
+  t.teardown(() => connection.close());
+  const problems = await keepingProblems(new Store(connection, 'test'));
+  t.is(problems.length, 2);
+  t.regex(problems.join('\n'), /neither an append-only file nor a replica[\s\S]*maxmemory-policy allkeys-lru/);
+});
