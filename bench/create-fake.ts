@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { Blockstored } from '../test/blockstored.ts';
 import { RedisServer } from '../test/redis-server.ts';
 import { deadline, makeClient, wanted } from './client.ts';

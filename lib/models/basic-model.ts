@@ -75,9 +75,15 @@ export class Records<State extends { id: string }> {
 
   /** Throws the kind's "does not exist". */
   async lookup(id: string): Promise<State> {
+    const state = await this.find(id);
+    if (!state) throw this.kind.notFound(id);
+    return state;
+  }
+
+  /** Undefined when it does not exist. */
+  async find(id: string): Promise<State | undefined> {
     const hash = await this.store.read((redis) => redis.hgetall(this.kind.recordKey(this.store, id)));
-    if (Object.keys(hash).length === 0) throw this.kind.notFound(id);
-    return this.kind.parse(id, hash);
+    return isHash(hash) ? this.kind.parse(id, hash) : undefined;
   }
 
   /** Every record in order of creation, read page by page: never all at once. */

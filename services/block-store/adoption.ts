@@ -73,7 +73,7 @@ export class Adoption {
     await this.each(async ({ id, ...state }) => {
       if (running.has(id) || engine.isBusy(id) || !isServed({ id, ...state })) return;
       await engine.inTurn(id, async () => {
-        const now = await currentState(store, id);
+        const now = await Volume.records(store).find(id);
         if (!now || !isServed(now)) return;
         log.warn(`the export of volume ${id} has died; it is started again`);
         await backend.target.ensureExport(exportSpec(now, backend));
@@ -169,13 +169,4 @@ export class Adoption {
 /** Whether its storage is there and its export should be. */
 function isServed(volume: VolumeState): boolean {
   return volume.status !== 'error' && volume.status !== 'error_deleting' && !isTransitional(volume);
-}
-
-async function currentState(store: Store, id: string): Promise<VolumeState | undefined> {
-  try {
-    return (await Volume.lookup(store, id)).state;
-  } catch (error) {
-    if (error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
-    throw error;
-  }
 }

@@ -54,7 +54,7 @@ export class BlockStore implements Service {
 
   /** Checks what it stands on, takes the node's name, makes records and storage agree, then takes commands. */
   async start(): Promise<void> {
-    const { flags, backend, log } = this.options;
+    const { flags, backend } = this.options;
     const identity = new Identity(flags.state_dir);
     const children = [
       identity,
@@ -68,12 +68,13 @@ export class BlockStore implements Service {
         () => this.enter(identity.holder),
         () => this.leave(),
       ),
-      new Reporter({
-        intervalS: flags.report_interval,
-        report: () => this.reportState(),
-        log,
-        onFenced: (error) => this.lose(error),
-      }),
+      this.every('heartbeat', () => this.reportState(), true),
+      service(
+        'adoption',
+        () => this.adopt(),
+        async () => {},
+      ),
+      this.every('upkeep', () => this.upkeep(), false),
       service(
         'engine',
         async () => {},
@@ -133,11 +134,11 @@ export class BlockStore implements Service {
     return Volume.records(this.options.store).associatedTo('node', node);
   }
 
-  /** Heartbeat, capacity, counts, version; then what is overdue or has died is taken up again. */
+  /** Heartbeat, capacity, counts, version; then what is overdue is taken up again. */
   async reportState(): Promise<void> {
-    const { flags, backend, log } = this.options;
-    const { node, adoption, engine } = this;
-    if (!node || !engine || !adoption || this.fenced) return;
+    const { flags, backend } = this.options;
+    const { node, engine } = this;
+    if (!node || !engine || this.fenced) return;
     const stats = await backend.driver.stats();
     node.describe(
       {
@@ -154,6 +155,13 @@ export class BlockStore implements Service {
     );
     await node.save();
     await this.redrive(node.overdue, engine);
+  }
+
+  /** What would go wrong unnoticed: commands that another node left lying, exports that died, numbers that others use. */
+  private async upkeep(): Promise<void> {
+    const { flags, backend, log } = this.options;
+    const { node, adoption } = this;
+    if (!node || !adoption || this.fenced) return;
     await this.consumer?.takeAbandoned();
     await adoption.reviveExports();
     await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, false);
@@ -186,18 +194,31 @@ export class BlockStore implements Service {
     });
     this.engine = engine;
     this.adoption = new Adoption({ store, node: this.node, backend, engine, log, shelves });
-    await observeNumbers({ node: this.node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
-    this.problems = await this.adoption.adoptAll();
     this.consumer = new Consumer({ store, engine, log, node: flags.storage_name, topic: flags.volume_topic });
+  }
+
+  private async adopt(): Promise<void> {
+    const { flags, backend, log } = this.options;
+    const { node, adoption } = this;
+    if (!node || !adoption) return;
+    await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
+    this.problems = await adoption.adoptAll();
+    await this.reportState();
   }
 
   private async redrive(ids: readonly string[], engine: Engine): Promise<void> {
     for (const id of ids) {
       if (engine.isBusy(id)) continue;
-      const state = await this.getVolume(id);
-      const operation = isTransitional(state) ? dueOperation(state) : undefined;
-      if (operation) engine.redrive(state, operation);
+      const state = await Volume.records(this.options.store).find(id);
+      const operation = state && isTransitional(state) ? dueOperation(state) : undefined;
+      if (state && operation) engine.redrive(state, operation);
     }
+  }
+
+  private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
+    const { flags, log } = this.options;
+    const intervalS = flags.report_interval;
+    return new Reporter({ name, intervalS, report, atOnce, log, onFenced: (error) => this.lose(error) });
   }
 
   private async leave(): Promise<void> {

@@ -5,7 +5,8 @@ import type { Service } from '../../lib/service.ts';
 
 /** Calls `report` every `intervalS` seconds, one at a time; one that fails is logged once, and the next one still comes. */
 export class Reporter implements Service {
-  readonly name = 'reporter';
+  readonly name: string;
+  private readonly atOnce: boolean;
   private readonly intervalMs: number;
   private readonly report: () => Promise<void>;
   private readonly log: Log;
@@ -16,22 +17,30 @@ export class Reporter implements Service {
   private lastFailure = '';
 
   constructor(options: {
+    name: string;
+    /** Whether the start waits for a first report. */
+    atOnce: boolean;
     intervalS: number;
     report: () => Promise<void>;
     log: Log;
     onFenced: (error: BlockstoreError) => void;
   }) {
+    this.name = options.name;
+    this.atOnce = options.atOnce;
     this.intervalMs = options.intervalS * 1000;
     this.report = options.report;
     this.log = options.log;
     this.onFenced = options.onFenced;
   }
 
-  /** The first report is made before anything else is told that the node is there. */
   async start(): Promise<void> {
     this.last = performance.now();
-    await this.report();
-    this.task = schedule('* * * * * *', () => this.tick(), { noOverlap: true, timezone: 'UTC' });
+    if (this.atOnce) await this.report();
+    this.task = schedule('* * * * * *', () => this.tick(), {
+      noOverlap: true,
+      timezone: 'UTC',
+      logger: quiet(this.log),
+    });
   }
 
   async stop(): Promise<void> {
@@ -57,8 +66,15 @@ export class Reporter implements Service {
       if (error.code === 'Fenced') return this.onFenced(error);
       if (error.code === 'RedisUnreachable') return; // its connection has said so
       if (error.message !== this.lastFailure)
-        this.log.error(`the report failed: ${error.message}`, { code: error.code });
+        this.log.error(`the ${this.name} failed: ${error.message}`, { code: error.code });
       this.lastFailure = error.message;
     }
   }
+}
+
+/** A slow report makes node-cron skip seconds, and complain: they are there to be skipped. */
+function quiet(log: Log) {
+  const said = (message: string | Error) => `node-cron: ${message instanceof Error ? message.message : message}`;
+  const debug = (message: string | Error) => log.debug(said(message));
+  return { info: debug, warn: debug, error: (message: string | Error) => log.error(said(message)), debug };
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { findVolume } from '../../../lib/models/find-volume.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
