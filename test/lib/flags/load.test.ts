@@ -79,6 +79,6 @@ test('what --print-config prints can be used as a file, and shows no secret', as
 test('help and the sample name every flag', (t) => {
   for (const name of flagNames) {
     t.true(helpText().includes(`--${name}\n`), name);
-    t.true(sampleConfig().includes(`\n#${name} = `), name);
+    t.true(sampleConfig().includes(`\n#${name} =`), name);
   }
 });
