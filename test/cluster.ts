@@ -57,10 +57,11 @@ export class Cluster {
     storage_name: string,
     given: Partial<Record<keyof Flags, string>> = {},
     backend: Partial<Backend> = {},
+    store?: Store,
   ): Promise<BlockStore> {
     const flags = this.flags({ storage_name, ...given });
     const whole: Backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget(), ...backend };
-    const node = new BlockStore({ flags, store: await this.store(flags), backend: whole, log: silentLog });
+    const node = new BlockStore({ flags, store: store ?? (await this.store(flags)), backend: whole, log: silentLog });
     await node.start();
     this.cleaners.push(() => node.stop());
     return node;

@@ -27,17 +27,14 @@ export interface NodeState {
   problems: readonly string[];
 }
 
+type Described = 'availabilityZone' | 'version' | 'driver' | 'target' | 'totalBytes' | 'freeBytes';
+
 /** Fields of a node's report; counts and times are added where they are stored. */
-export interface NodeReport {
-  availabilityZone: string;
-  version: string;
-  driver: string;
-  target: string;
-  totalBytes: number;
-  freeBytes: number;
+export type NodeReport = Pick<NodeState, Described> & {
   startTime: number;
+  /** One a line. */
   problems: string;
-}
+};
 
 export interface LeaseOptions {
   name: string;

@@ -29,6 +29,7 @@ export interface EngineOptions {
 }
 
 const longBound = 8;
+const passedCodes = new Set(['WrongStatus', 'VolumeNotFound', 'NotLocal']);
 
 /** A command with where it came from; `again` when an earlier run may have done part of it. */
 export interface Task {
@@ -107,18 +108,18 @@ export class Engine {
       progress: (percent) => progress.set(percent),
     };
     let step: Step | undefined;
+    const fields: Record<string, string> = {};
     try {
-      const fields: Record<string, string> = {};
       for (step of operation.steps) Object.assign(fields, await this.walk(step, context, task.again));
-      await progress.end();
-      await this.end(volume, operation.finish, task, { set: fields });
-      log.debug(`${operation.name} done`, { volume: volume.identifier });
     } catch (thrown) {
       await progress.end();
       const error = asError(thrown);
       if (this.stopping.signal.aborted || error.code === 'Fenced') throw error;
-      await this.fail(volume, operation, task, error, step, context);
+      return this.fail(volume, operation, task, error, step, context);
     }
+    await progress.end();
+    await this.end(volume, operation.finish, task, { set: fields });
+    log.debug(`${operation.name} done`, { volume: volume.identifier });
   }
 
   /** The record as the operation finds it, or undefined when there is nothing to do. */
@@ -153,8 +154,10 @@ export class Engine {
       case 'VolumeNotFound':
         await this.settle(task, errors.volumeNotFound(id).toFault());
         return undefined;
+      case 'NotLocal': // the node that has it answers
+        return undefined;
       default:
-        await this.settle(task);
+        await this.settle(task, (await Volume.records(store).find(id))?.fault);
         return undefined;
     }
   }
@@ -226,7 +229,13 @@ export class Engine {
       answer: askerOf(task.command),
       ...more,
     };
-    await this.retry(`${transition} of ${volume.identifier}`, () => volume.change(transition, options));
+    try {
+      await this.retry(`${transition} of ${volume.identifier}`, () => volume.change(transition, options));
+    } catch (error) {
+      // The answer to an earlier attempt was lost, not the attempt: the record is past this already.
+      if (!(error instanceof BlockstoreError) || !passedCodes.has(error.code)) throw error;
+      this.options.log.debug(`${transition} of ${volume.identifier} was done before`, { code: error.code });
+    }
   }
 
   private async writeProgress(volume: Volume, percent: number): Promise<void> {

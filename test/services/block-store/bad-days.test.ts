@@ -3,6 +3,8 @@ import test from 'ava';
 import type { DeleteOptions, DriverFields, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { type BlockstoreError, errors } from '../../../lib/errors.ts';
+import { Volume } from '../../../lib/models/volume.ts';
+import { type ScriptAnswer, Store } from '../../../lib/redis/store.ts';
 import { Node } from '../../../lib/models/node.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
@@ -233,6 +235,33 @@ test.serial('Redis going in the middle of an operation only delays it', async (t
   await cluster.server.up();
   await until(async () => (await volumesOf(node)).length === 0, 'the volume is gone', 20_000);
   t.deepEqual(await driver.listVolumes(), []);
+});
+
+test.serial('an operation whose last answer from Redis is lost is not undone', async (t) => {
+  class ForgetfulStore extends Store {
+    lost = 0;
+
+    override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
+      const answer = await super.run(...call);
+      if (call[0] !== 'change' || this.lost > 0) return answer;
+      this.lost += 1;
+      throw errors.redisUnreachable('the test', 'the answer was lost');
+    }
+  }
+  const { connection } = await cluster.store();
+  const store = new ForgetfulStore(connection, 'blockstore');
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver }, store);
+  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  await node.stop();
+  t.is(store.lost, 1);
+  const { state } = await Volume.lookup(await cluster.store(), id);
+  t.like(state, { status: 'available', fault: undefined });
+  t.deepEqual(
+    (await driver.listVolumes()).map((found) => found.id),
+    [id],
+    'its storage is there',
+  );
 });
 
 test.serial('a second daemon cannot take a name that is held; a node that stops gives it back', async (t) => {
