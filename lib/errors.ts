@@ -195,8 +195,8 @@ export const errors = {
     new BlockstoreError(
       'Fenced',
       'conflict',
-      `another daemon has taken over the node name ${name}; this one changes nothing more`,
-      'give every daemon a storage_name of its own; running exports were left alone',
+      `this daemon no longer holds the node name ${name}: another one took it, or Redis lost it; it changes nothing more`,
+      'running exports were left alone; give every daemon a storage_name of its own, then start it again',
     ),
   notFinished: (volume: string, operation: string, seconds: number, state: string) =>
     new BlockstoreError(
@@ -227,6 +227,13 @@ export const errors = {
       'unavailable',
       `Redis at ${where} cannot be reached: ${reason}`,
       'start it, or set redis_host, redis_port or redis_url; no change is accepted until then, exports go on',
+    ),
+  notReplicated: (replicas: number, wanted: number) =>
+    new BlockstoreError(
+      'NotReplicated',
+      'unavailable',
+      `the change was made, but ${replicas} of the wanted ${wanted} replicas of Redis have it (redis_min_replicas)`,
+      'bring the replicas back; until they have it, a failover may lose this change',
     ),
   redisDenied: (where: string, reason: string) =>
     new BlockstoreError(

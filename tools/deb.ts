@@ -89,6 +89,8 @@ async function addSystemFiles(): Promise<void> {
   await add('etc/logrotate.d/blockstore', 'etc/logrotate.d/blockstore');
   await add('etc/sudoers.d/blockstore', 'usr/share/doc/blockstore/examples/sudoers');
   await add('LICENSE', 'usr/share/doc/blockstore/copyright');
+  const documents = (await readdir(path.join(root, 'docs'))).map((name) => `docs/${name}`);
+  for (const file of ['README.md', 'CHANGELOG.md', ...documents]) await add(file, `usr/share/doc/blockstore/${file}`);
   const completion = await run(staged('opt/blockstore/bin/blockstore'), ['completion', 'bash']);
   await write('usr/share/bash-completion/completions/blockstore', `${completion.stdout}\n`);
 }

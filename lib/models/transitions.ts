@@ -63,7 +63,7 @@ export const transitions = {
   finishDelete: { from: { status: ['deleting'] }, remove: true },
   failDelete: { from: { status: ['deleting'] }, set: { status: 'error_deleting' }, unset: ['progress'] },
   /** Storage that a record names is not there. */
-  lose: { from: { status: ['available', 'in-use'] }, set: { status: 'error' } },
+  lose: { from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching'] }, set: { status: 'error' } },
   /** It is there again. */
   findAgain: {
     from: { status: ['error'], attachStatus: ['detached'] },

@@ -50,7 +50,10 @@ export function connectionOptions(flags: RedisFlags): { options: Options; where:
       return { host, port: Number(port) };
     });
     const where = `${flags.redis_sentinel_name} of Sentinels ${flags.redis_sentinels.join(', ')}`;
-    return { where, options: { ...base, sentinels, name: flags.redis_sentinel_name, db: flags.redis_db } };
+    // TLS then means the Sentinels as well: they hand out the primary's address.
+    const tls = flags.redis_tls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(flags) } : {};
+    const options = { ...base, ...tls, sentinels, name: flags.redis_sentinel_name, db: flags.redis_db };
+    return { where, options };
   }
   if (flags.redis_url === '') {
     const where = `${flags.redis_host}:${flags.redis_port}`;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import { errors } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { type Keys, keysInLua, makeKeys } from './keys.ts';
 
@@ -74,9 +75,7 @@ export class Store {
   private async waitForReplicas(): Promise<void> {
     const reached = await this.read((redis) => redis.wait(this.minReplicas, 5000));
     if (reached < this.minReplicas) {
-      throw this.connection.explain(
-        new Error(`READONLY: only ${reached} of ${this.minReplicas} replicas have the change (redis_min_replicas)`),
-      );
+      throw errors.notReplicated(reached, this.minReplicas);
     }
   }
 }

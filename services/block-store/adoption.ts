@@ -17,13 +17,18 @@ export interface AdoptionOptions {
   engine: Engine;
   log: Log;
   shelves: { first: number; last: number; slots: number };
+  availabilityZone: string;
 }
 
 const sideBySide = 16;
+/** Troubles of storage that has no record of this node. */
+const unrecordedCodes = new Set(['UnknownStorage', 'ForeignStorage']);
 
 /** Makes records and storage of this node agree: at start wholly, on every report for exports that died. */
 export class Adoption {
   private readonly options: AdoptionOptions;
+  /** What keeps volumes from being served, by their ids. */
+  private readonly unserved = new Map<string, BlockstoreError>();
 
   constructor(options: AdoptionOptions) {
     this.options = options;
@@ -33,21 +38,16 @@ export class Adoption {
    * Storage is looked at once; then every record is compared with it. What cannot be mended is told, one line each, and does
    * not keep the rest from being served.
    */
-  async adoptAll(): Promise<string[]> {
+  async adoptAll(): Promise<void> {
     const { store, node, backend, log } = this.options;
     const found = new Map((await backend.driver.listVolumes()).map((volume) => [volume.id, volume]));
-    const problems: string[] = [];
     const told = async (work: Promise<void>, id: string) => {
       try {
         await work;
       } catch (thrown) {
         const error = asError(thrown);
-        if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
-        problems.push(error.message);
-        log.error(
-          `volume ${id} cannot be served: ${error.message}`,
-          error.hint === undefined ? {} : { hint: error.hint },
-        );
+        if (isForAll(error)) throw error;
+        this.tell(id, error);
       }
     };
     const recorded = new Set<string>();
@@ -59,26 +59,43 @@ export class Adoption {
       if (!recorded.has(volume.id)) await told(this.adoptUnrecorded(volume), volume.id);
     }
     await this.endOrphanedExports(new Set([...recorded, ...found.keys()]));
-    log.info(
-      `node ${node.identifier} serves ${await Volume.records(store).count({ type: 'node', id: node.identifier })} volumes`,
-    );
-    return problems;
+    const count = await Volume.records(store).count({ type: 'node', id: node.identifier });
+    log.info(`node ${node.identifier} serves ${count} volumes`);
   }
 
-  /** Exports that died are started again, one volume's turn at a time. */
+  /** What could not be mended, one line each. */
+  get problems(): string[] {
+    return [...this.unserved.values()].map((error) => error.message);
+  }
+
+  /** Exports that died are started again, one volume's turn at a time. One that cannot be is told once. */
   async reviveExports(): Promise<void> {
-    const { backend, engine, log, store } = this.options;
-    const running = new Set((await backend.target.listExports()).map((found) => found.id));
+    const { backend, engine } = this.options;
     if (backend.target.name === 'none') return;
-    await this.each(async ({ id, ...state }) => {
-      if (running.has(id) || engine.isBusy(id) || !isServed({ id, ...state })) return;
-      await engine.inTurn(id, async () => {
-        const now = await Volume.records(store).find(id);
-        if (!now || !isServed(now)) return;
-        log.warn(`the export of volume ${id} has died; it is started again`);
-        await backend.target.ensureExport(exportSpec(now, backend));
-      });
+    const running = new Set((await backend.target.listExports()).map((found) => found.id));
+    const recorded = new Set<string>();
+    await this.each(async (volume) => {
+      if (this.unserved.has(volume.id)) recorded.add(volume.id);
+      if (running.has(volume.id)) this.unserved.delete(volume.id);
+      else if (isServed(volume) && !engine.isBusy(volume.id))
+        await engine.inTurn(volume.id, () => this.revive(volume.id));
     });
+    for (const [id, { code }] of this.unserved) {
+      if (!recorded.has(id) && !unrecordedCodes.has(code)) this.unserved.delete(id); // deleted since
+    }
+  }
+
+  private async revive(id: string): Promise<void> {
+    const volume = await Volume.records(this.options.store).find(id);
+    if (!volume || !isServed(volume)) return;
+    try {
+      await this.serve(volume);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (isForAll(error)) throw error;
+      if (this.unserved.get(id)?.message !== error.message) this.tell(id, error);
+      if (error.code === 'StorageMissing') await this.change(volume, 'lose', error);
+    }
   }
 
   private async adopt(volume: VolumeState, found: FoundVolume | undefined): Promise<void> {
@@ -93,8 +110,7 @@ export class Adoption {
     if (volume.status === 'error') {
       await this.change(volume, volume.attachStatus === 'attached' ? 'findAgainAttached' : 'findAgain');
     }
-    await backend.driver.ensureVolume(volumeSpec(volume));
-    await backend.target.ensureExport(exportSpec(volume, backend));
+    await this.serve(volume);
     const operation = dueOperation(volume);
     if (operation) engine.redrive(volume, operation);
   }
@@ -107,7 +123,7 @@ export class Adoption {
   }
 
   private async adoptUnrecorded(found: FoundVolume): Promise<void> {
-    const { store, node, backend, shelves, log } = this.options;
+    const { store, node, backend, shelves, log, availabilityZone } = this.options;
     const { id, userId, projectId, shelfId, bladeId } = found;
     if (found.size === undefined || userId === undefined || projectId === undefined) {
       throw new BlockstoreError(
@@ -117,7 +133,7 @@ export class Adoption {
         'look at it, then remove it by hand if nobody misses it',
       );
     }
-    const fields = { size: String(found.size), userId, projectId, backend: backend.name };
+    const fields = { size: String(found.size), userId, projectId, availabilityZone, backend: backend.name };
     const place = shelfId === undefined || bladeId === undefined ? {} : { shelf: shelfId, slot: bladeId };
     const request = JSON.stringify({ fields, ...place, ...shelves });
     const answer = await store.run('adopt', node.identifier, node.owner.fence, id, request);
@@ -133,9 +149,7 @@ export class Adoption {
       );
     }
     log.warn(`volume ${id} had storage but no record; it has one again`, { size: found.size, projectId });
-    const { state } = await Volume.lookup(store, id);
-    await backend.driver.ensureVolume(volumeSpec(state));
-    await backend.target.ensureExport(exportSpec(state, backend));
+    await this.serve((await Volume.lookup(store, id)).state);
   }
 
   /** An export of ours whose volume has neither record nor storage serves nobody. */
@@ -146,6 +160,19 @@ export class Adoption {
       log.warn(`the export of volume ${id} has neither record nor storage; it is ended`, { path });
       await backend.target.removeExport(id);
     }
+  }
+
+  /** Throws StorageMissing, and what a target throws. */
+  private async serve(volume: VolumeState): Promise<void> {
+    const { backend } = this.options;
+    await backend.driver.ensureVolume(volumeSpec(volume));
+    await backend.target.ensureExport(exportSpec(volume, backend));
+  }
+
+  private tell(id: string, error: BlockstoreError): void {
+    const { message, hint } = error;
+    this.unserved.set(id, error);
+    this.options.log.error(`volume ${id} cannot be served: ${message}`, hint === undefined ? {} : { hint });
   }
 
   private async change(volume: VolumeState, name: 'lose' | 'findAgain' | 'findAgainAttached', error?: BlockstoreError) {
@@ -164,6 +191,11 @@ export class Adoption {
     }
     await Promise.all(running);
   }
+}
+
+/** Not one volume's trouble. */
+function isForAll(error: BlockstoreError): boolean {
+  return error.code === 'Fenced' || error.code === 'RedisUnreachable';
 }
 
 /** Whether its storage is there and its export should be. */

@@ -43,7 +43,6 @@ export class BlockStore implements Service {
   private adoption: Adoption | undefined;
   private consumer: Consumer | undefined;
   private engine: Engine | undefined;
-  private problems: string[] = [];
   private fenced = false;
   private readonly startTime = Date.now();
 
@@ -149,7 +148,7 @@ export class BlockStore implements Service {
         totalBytes: stats.totalBytes,
         freeBytes: stats.freeBytes,
         startTime: this.startTime,
-        problems: this.problems.join('\n'),
+        problems: this.adoption?.problems.join('\n') ?? '',
       },
       flags.report_interval * 1000,
     );
@@ -175,6 +174,7 @@ export class BlockStore implements Service {
       leaseMs: flags.node_down_time * 1000,
       topic: flags.volume_topic,
     });
+    const availabilityZone = flags.storage_availability_zone;
     const shelves = {
       first: flags.first_shelf_id < 0 ? 1 : flags.first_shelf_id,
       last: flags.last_shelf_id < 0 ? 65_534 : flags.last_shelf_id,
@@ -186,14 +186,14 @@ export class BlockStore implements Service {
       backend,
       log,
       topic: flags.volume_topic,
-      availabilityZone: flags.storage_availability_zone,
+      availabilityZone,
       shelves,
       tries: flags.num_shell_tries,
       shortBound: flags.max_operations,
       onFenced: (error) => this.lose(error),
     });
     this.engine = engine;
-    this.adoption = new Adoption({ store, node: this.node, backend, engine, log, shelves });
+    this.adoption = new Adoption({ store, node: this.node, backend, engine, log, shelves, availabilityZone });
     this.consumer = new Consumer({ store, engine, log, node: flags.storage_name, topic: flags.volume_topic });
   }
 
@@ -202,7 +202,7 @@ export class BlockStore implements Service {
     const { node, adoption } = this;
     if (!node || !adoption) return;
     await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
-    this.problems = await adoption.adoptAll();
+    await adoption.adoptAll();
     await this.reportState();
   }
 
@@ -237,9 +237,15 @@ function service(name: string, start: () => Promise<void>, stop: () => Promise<v
   return { name, start, stop };
 }
 
-async function setUp({ driver, target }: Backend): Promise<void> {
-  await driver.setup();
-  await target.setup();
+/** A failed one leaves no helper process: it would keep the daemon from ending. */
+async function setUp(backend: Backend): Promise<void> {
+  try {
+    await backend.driver.setup();
+    await backend.target.setup();
+  } catch (error) {
+    await closeBackend(backend);
+    throw error;
+  }
 }
 
 async function closeBackend({ driver, target }: Backend): Promise<void> {

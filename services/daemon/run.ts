@@ -1,7 +1,7 @@
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
-import { type LogFormat, createLog } from '../../lib/log.ts';
+import { type Log, type LogFormat, createLog } from '../../lib/log.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackend } from './backend.ts';
@@ -17,16 +17,23 @@ const forcedExitCode = 130;
  */
 export async function runDaemon(flags: Flags, embeddedRoot?: string): Promise<void> {
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
+  const ending = Promise.withResolvers<BlockstoreError | undefined>();
+  const forgetSignals = onSignals(log, () => ending.resolve(undefined));
   try {
-    await run(flags, log, embeddedRoot);
+    await run(flags, log, ending, embeddedRoot);
   } finally {
+    forgetSignals();
     await log.close();
   }
 }
 
-async function run(flags: Flags, log: ReturnType<typeof createLog>, embeddedRoot: string | undefined): Promise<void> {
+async function run(
+  flags: Flags,
+  log: Log,
+  ending: PromiseWithResolvers<BlockstoreError | undefined>,
+  embeddedRoot: string | undefined,
+): Promise<void> {
   const processes = new ChildProcesses();
-  const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const plain = makeBackend(flags, { processes, log });
   const daemon = new Daemon({
     flags,
@@ -36,7 +43,6 @@ async function run(flags: Flags, log: ReturnType<typeof createLog>, embeddedRoot
     first: embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes)],
     onFenced: ending.resolve,
   });
-  onSignals(log, () => ending.resolve(undefined));
 
   if (embeddedRoot !== undefined) await writeEmbeddedConfig(embeddedRoot, flags);
   await daemon.start();
@@ -58,8 +64,11 @@ function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
   return new PrivateRedis({ processes, directory: `${directory}/redis`, socket: redisSocket(directory) });
 }
 
-/** `on`, not `once`: with children running, a handler that removes itself would let the next signal end the process. */
-function onSignals(log: ReturnType<typeof createLog>, stop: () => void): void {
+/**
+ * `on`, not `once`: with children running, a handler that removes itself would let the next signal end the process. Returns
+ * what removes the handlers: once the log is closed a signal has its usual effect.
+ */
+function onSignals(log: Log, stop: () => void): () => void {
   let asked = false;
   const ask = (signal: NodeJS.Signals) => {
     if (asked) process.exit(forcedExitCode);
@@ -69,6 +78,10 @@ function onSignals(log: ReturnType<typeof createLog>, stop: () => void): void {
   };
   process.on('SIGINT', ask);
   process.on('SIGTERM', ask);
+  return () => {
+    process.off('SIGINT', ask);
+    process.off('SIGTERM', ask);
+  };
 }
 
 function logFormat(flags: Flags): LogFormat {

@@ -24,7 +24,7 @@ export async function showStatus(context: Context): Promise<void> {
   const [nodes, count, unplaced] = await Promise.all([
     Node.all(store),
     volumes.count(),
-    store.read((redis) => redis.zcard(store.keys.pending(''))),
+    store.read((redis) => redis.xlen(store.keys.topic(session.flags.volume_topic))),
   ]);
   const status = statusOf(
     nodes.map((node) => node.state),

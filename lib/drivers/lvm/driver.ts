@@ -45,6 +45,7 @@ export class LvmDriver implements VolumeDriver {
   private lvm: Lvm | undefined;
   /** Whether the metadata changed since its last copy. */
   private changed = false;
+  private reopening: Promise<void> | undefined;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
   constructor(options: LvmOptions, context: DriverContext) {
@@ -53,10 +54,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async setup(): Promise<void> {
-    const { processes, log } = this.context;
-    await this.close();
-    const devices = await prepareGroup(processes, this.options);
-    this.lvm = await openLvm(processes, log, { stateDir: this.options.stateDir, devices });
+    await this.open();
     // After a reboot nothing is active. By tag: one command for all, and what others keep in the group is left alone.
     await this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs });
   }
@@ -207,13 +205,34 @@ export class LvmDriver implements VolumeDriver {
     return answer;
   }
 
+  private async open(): Promise<void> {
+    const { processes, log } = this.context;
+    const devices = await prepareGroup(processes, this.options);
+    const before = this.lvm;
+    this.lvm = await openLvm(processes, log, { stateDir: this.options.stateDir, devices });
+    await before?.close();
+  }
+
+  /** The group has other disks than it had: where storage_dev leaves that to the group, they are looked up again. */
+  private async reopen(): Promise<void> {
+    this.reopening ??= this.open().finally(() => {
+      this.reopening = undefined;
+    });
+    await this.reopening;
+  }
+
   /** Every verb looks before it acts or takes "already so" for success: an interrupted one is simply done again. */
   private async again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await work();
       } catch (error) {
-        const mayPass = error instanceof BlockstoreError && ['LvmInterrupted', 'VolumeBusy'].includes(error.code);
+        const code = error instanceof BlockstoreError ? error.code : '';
+        if (code === 'GroupIncomplete' && attempt === 1 && this.options.storageDev.length === 0) {
+          await this.reopen();
+          continue;
+        }
+        const mayPass = ['LvmInterrupted', 'VolumeBusy'].includes(code);
         if (!mayPass || this.lvm === undefined || attempt >= this.options.numShellTries) throw error;
         await pause(attempt ** 2 * 1000, undefined, signal ? { signal } : {});
       }

@@ -3,11 +3,12 @@
 # Each line of its input: number, lock file, log file, arguments of vblade; blanks between them, each percent-encoded.
 # The answer: number, process id. The vblade holds the lock as long as it lives; where the lock is taken it ends without
 # a word. Ends at the end of its input.
-use strict;
-use warnings;
-use POSIX ();
+# Every module that it does not load makes each of its forks cheaper: a third, with strict, warnings and POSIX. Its test
+# checks it with strict; setsid(1) gives it a session of its own.
+if (!@ARGV) { exec 'setsid', '--wait', $^X, $0, 'in-session' or die "setsid: $!\n" }
 
-use constant LOCK_EX_NB => 2 | 4;
+our $lock_ex_nb = 2 | 4;
+if (open my $daemon, '+<&=', 3) { close $daemon }
 
 # Looked for once: with each start, the directories before the right one would cost a third of it.
 my ($vblade) = grep { -x } map { "$_/vblade" } split /:/, $ENV{PATH} // '';
@@ -22,22 +23,20 @@ while (my $line = <STDIN>) {
     defined $pid or die "fork: $!\n";
     if ($pid == 0) {
         launch($lock, $log, @arguments);
-        POSIX::_exit(1);
+        kill 'KILL', $$;    # not exit: nothing of the launcher's is to be flushed or ended twice
     }
     print "$number $pid\n";
 }
 
 sub launch {
     my ($lock, $log, @arguments) = @_;
-    POSIX::setsid();
     $SIG{CHLD} = 'DEFAULT';
     open STDERR, '>>', $log or return;
     open STDOUT, '>&', \*STDERR or return;
     open STDIN, '<', '/dev/null' or return;
-    POSIX::close(3);    # the daemon's
     local $^F = 255;    # the lock stays open across exec
     open my $held, '>>', $lock or return print STDERR "$lock: $!\n";
-    flock $held, LOCK_EX_NB or return;
-    { no warnings 'exec'; exec $vblade, @arguments }
+    flock $held, $lock_ex_nb or return;
+    exec { $vblade } $vblade, @arguments;
     print STDERR "failed to execute vblade: $!\n";
 }

@@ -28,7 +28,7 @@ export async function untilDone<T>(
 }
 
 function mayPass(error: BlockstoreError, attempt: number, tries: number): boolean {
-  if (error.code === 'RedisUnreachable') return true;
+  if (error.code === 'RedisUnreachable' || error.code === 'NotReplicated') return true;
   if (finalCodes.has(error.code)) return false;
   return (error.kind === 'failed' || error.kind === 'conflict') && attempt < tries;
 }

@@ -12,11 +12,17 @@ export const exportVolume: Step = {
   run: ({ volume, backend }) => backend.target.ensureExport(exportSpec(volume, backend)),
 };
 
-/** As it is while nobody has the volume attached. */
+/** As it is while nobody has the volume attached. Where its storage is gone there is nothing left to export. */
 export const exportUnattached: Step = {
   name: 'export',
-  run: ({ volume, backend }) =>
-    backend.target.ensureExport({ ...exportSpec(volume, backend), readOnly: false, macs: [] }),
+  run: async ({ volume, backend }) => {
+    try {
+      await backend.target.ensureExport({ ...exportSpec(volume, backend), readOnly: false, macs: [] });
+    } catch (error) {
+      if (await backend.driver.hasVolume(volumeSpec(volume))) throw error;
+      await backend.target.removeExport(volume.id);
+    }
+  },
 };
 
 export const removeExport: Step = {

@@ -49,6 +49,11 @@ test('every form of address is understood', (t) => {
     ],
     name: 'main',
   });
+  t.like(options({ redis_sentinels: 'a:1', redis_tls: 'true' }), {
+    enableTLSForSentinelMode: true,
+    sentinelTLS: {},
+    tls: {},
+  });
   t.throws(() => options({ redis_url: 'http://h' }), {
     code: 'InvalidFlags',
     message: /redis:\/\/, rediss:\/\/ or unix:/,

@@ -129,7 +129,7 @@ test.serial('a daemon whose name another one took changes nothing more and ends'
   await start('n1', { state_dir: join(directory, 'other'), volume_pool_dir: join(directory, 'other', 'volumes') });
   paused.signal('SIGCONT');
   t.is(await paused.ended(), 5);
-  t.regex(paused.log, /another daemon has taken over the node name n1/);
+  t.regex(paused.log, /this daemon no longer holds the node name n1/);
   t.is((await Node.lookup(store, 'n1')).state.state, 'up');
 });
 

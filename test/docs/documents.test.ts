@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { glob, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import test from 'ava';
+import { buildProgram } from '../../lib/cli/program.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+async function documents(): Promise<Map<string, string>> {
+  const files = await Array.fromAsync(glob(['*.md', 'docs/*.md'], { cwd: root }));
+  return new Map(await Promise.all(files.map(async (file) => [file, await read(file)] as const)));
+}
+
+function read(file: string): Promise<string> {
+  return readFile(path.join(root, file), 'utf8');
+}
+
+/** As the usual web sites make them of headings. */
+function anchors(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+test('links lead somewhere', async (t) => {
+  for (const [file, text] of await documents()) {
+    for (const [, link = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link)) continue;
+      const [to = '', anchor] = link.split('#');
+      const target = to === '' ? file : path.join(path.dirname(file), to);
+      t.true(existsSync(path.join(root, target)), `${file}: ${link}`);
+      if (anchor !== undefined) t.true(anchors(await read(target)).has(anchor), `${file}: ${link}`);
+    }
+  }
+});
+
+test('commands that are shown exist, with their options', async (t) => {
+  let count = 0;
+  for (const [file, text] of await documents()) {
+    const blocks = [...text.matchAll(/```(?:sh|console)\n([\s\S]*?)```|`(blockstore [^`]+)`/g)];
+    const lines = blocks.flatMap(([, block, inline]) => (block ?? inline ?? '').split('\n'));
+    for (const line of lines) {
+      const typed = /(?:^|[ /])blockstore ((?:volume|node|status|doctor|completion)\b[^#;&|]*)/.exec(line)?.[1];
+      if (typed === undefined) continue;
+      count += 1;
+      t.deepEqual(unknownWords(buildProgram(), typed.trim().split(/\s+/)), [], `${file}: ${line}`);
+    }
+  }
+  t.true(count > 20, 'they are found');
+});
+
+/** Commands and options of the line that there are not. */
+function unknownWords(program: Command, words: readonly string[]): string[] {
+  let command = program;
+  const unknown: string[] = [];
+  for (const word of words) {
+    const next = command.commands.find((child) => child.name() === word);
+    if (next) command = next;
+    else if (command.commands.length > 0 && !word.startsWith('-')) unknown.push(word);
+    const options = [...program.options, ...command.options];
+    if (word.startsWith('--') && !options.some(({ long }) => long === word)) unknown.push(word);
+  }
+  return unknown;
+}
