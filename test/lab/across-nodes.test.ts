@@ -1,22 +1,79 @@
 import test from 'ava';
-import { StorageCluster } from './storage-cluster.ts';
+import { StorageCluster, group } from './storage-cluster.ts';
+
+/** Three storage nodes which are each other's clients. */
 
 let cluster: StorageCluster;
+
 test.before(async () => {
-  const t0 = performance.now();
   cluster = await StorageCluster.create({ nodes: 3 });
-  console.log('up', performance.now() - t0);
 });
+
 test.after.always(async () => {
   await cluster?.close();
 });
-test.serial('timing', async (t) => {
-  for (const command of ['create 1 --name one --node node2', 'create 1 --name two', 'list', 'show one']) {
-    const t0 = performance.now();
-    t.log(await cluster.tryBlockstore(1, `volume ${command}`));
-    t.log(performance.now() - t0);
-  }
-  t.log(await cluster.daemon(1).log());
-  t.log(await cluster.vblades(2));
-  t.log(await cluster.logicalVolumes(2));
+
+const mountPoint = '/mnt/volume';
+
+/** Mounts a device on a node, runs a script on it, unmounts it; the answer is what the script printed. */
+async function mounted(number: number, device: string, script: string): Promise<string> {
+  return cluster.node(number).sh(`mkdir -p ${mountPoint} && mount ${device} ${mountPoint} || exit
+(${script}); status=$?
+umount ${mountPoint} && exit $status`);
+}
+
+test.serial('a volume made from one node on another keeps its data from host to host', async (t) => {
+  const { id } = await cluster.on(1).volume('create 1 --name data --node node2');
+  t.like(await cluster.record(id), { node: 'node2', status: 'available', name: 'data' });
+
+  const { device = '' } = await cluster.on(3).volume('attach data --host-device');
+  t.regex(device, /^\/dev\/etherd\/e\d+\.\d+$/);
+  t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached', hostName: 'node3' });
+  await cluster.node(3).sh(`mkfs.ext4 -q ${device}`);
+  const written = await mounted(
+    3,
+    device,
+    `dd if=/dev/urandom of=${mountPoint}/file bs=1M count=8 2>/dev/null && sha256sum ${mountPoint}/file`,
+  );
+
+  const busy = await cluster.on(1).run('volume delete data');
+  t.like(busy, { exitCode: 5, codes: ['VolumeAttached'] });
+  await cluster.on(3).output('volume detach data');
+  t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached', instanceId: '' });
+
+  t.is((await cluster.on(1).volume('attach data --host-device')).device, device);
+  t.is(await mounted(1, device, `sha256sum ${mountPoint}/file`), written);
+  await cluster.on(1).output('volume detach data');
+});
+
+test.serial('a volume that any node may take is deleted from every node', async (t) => {
+  const { id } = await cluster.on(3).volume('create 0');
+  const { node } = await cluster.record(id);
+  t.regex(node, /^node[123]$/);
+  const owner = Number(node.slice(-1));
+  const stranger = (owner % 3) + 1;
+  t.deepEqual(await cluster.differences(owner), []);
+  await cluster.on(stranger).output(`volume delete ${id}`);
+  t.false((await cluster.records()).some((volume) => volume.id === id));
+  t.deepEqual(await cluster.differences(owner), []);
+});
+
+test.serial('the data of a deleted volume cannot be read from the next one in its place', async (t) => {
+  const storage = cluster.node(2);
+  const place = async (id: string) => storage.sh(`lvs --noheadings -o seg_pe_ranges ${group}/volume-${id} | tr -d ' '`);
+  const secrets = async (id: string) => storage.sh(`grep -a -c 'my secret' /dev/${group}/volume-${id} || true`);
+
+  const first = await cluster.on(1).volume('create 0 --node node2');
+  const { device = '' } = await cluster.on(3).volume(`attach ${first.id} --host-device`);
+  const fill = `perl -e '$page = "my secret\\n" x 104858; syswrite STDOUT, $page, 2 ** 20 for 1 .. 100'`;
+  await cluster.node(3).sh(`${fill} >${device} && sync ${device}`, { timeoutMs: 120_000 });
+  await cluster.on(3).output(`volume detach ${first.id}`);
+  const where = await place(first.id);
+  t.is(await secrets(first.id), String(100 * 104_857), 'it is full of it');
+
+  await cluster.on(3).output(`volume delete ${first.id}`);
+  const second = await cluster.on(1).volume('create 0 --node node2');
+  t.is(await place(second.id), where, 'it lies where the first one lay');
+  t.is(await secrets(second.id), '0');
+  await cluster.on(1).output(`volume delete ${second.id}`);
 });

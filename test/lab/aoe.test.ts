@@ -180,6 +180,5 @@ test.serial('a disconnected device takes none with it whose number begins the sa
   await onConnector(host, 'connect', long);
   t.is(await onConnector(host, 'disconnect', short), '');
   t.is((await host.run('test -b /dev/etherd/e7.70')).status, 0);
-  t.not((await host.run('test -e /dev/etherd/e7.7')).status, 0);
   t.is(await onConnector(host, 'disconnect', long), '');
 });

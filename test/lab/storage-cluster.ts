@@ -1,81 +1,84 @@
-import { z } from 'zod';
+import { loadFlags } from '../../lib/flags/load.ts';
+import { silentLog } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
 import { Hopeless, until } from '../until.ts';
+import { CommandLine } from './command-line.ts';
 import type { LabDaemon } from './daemon.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
 
-const configFile = '/etc/blockstore/blockstore.conf';
 export const stateDir = '/var/lib/blockstore';
 export const group = 'nova-volumes';
-
-const volumeSchema = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
-  size: z.number(),
-  userId: z.string().nullable(),
-  projectId: z.string().nullable(),
-  node: z.string().nullable(),
-  status: z.string(),
-  attachStatus: z.string(),
-  aoeDevice: z.string().nullable(),
-  fault: z.object({ code: z.string(), message: z.string(), step: z.string().optional() }).nullable(),
-  device: z.string().optional(),
-});
-export type ShownVolume = z.infer<typeof volumeSchema>;
-
-const listSchema = z.object({ volumes: z.array(volumeSchema) });
-const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() }) });
-
-/** How a command ended: what it printed, and the errors that it told. */
-export interface CommandEnd {
-  exitCode: number;
-  output: string;
-  errors: { code: string; message: string; hint: string | null }[];
-}
+const configFile = '/etc/blockstore/blockstore.conf';
 
 export type ClusterFlags = Readonly<Record<string, string>>;
 
 export interface ClusterOptions {
   nodes: number;
-  /** The first so many of them have a daemon; default: all. */
+  /** The first so many of them run the daemon; default: all. */
   storageNodes?: number;
   flags?: ClusterFlags;
   diskGiB?: number;
-  /** The daemons' state directories lie on disks of their own: they outlive a power loss. */
+  /** State directories lie on disks of their own, and so outlive a power loss. */
   keepState?: boolean;
 }
 
 /** Machines that run the real daemon on real LVM, vblade and Redis, and the real command line. */
 export class StorageCluster {
   readonly lab: Lab;
+  /** The lab's Redis, as the test sees it. */
+  readonly store: Store;
+  /** Commands to the nodes, sent by the test itself. */
+  readonly commands: VolumeCommands;
   private readonly flags: ClusterFlags;
-  private readonly keepState: boolean;
   private readonly daemons = new Map<number, LabDaemon>();
   private starts = 0;
 
   static async create(options: ClusterOptions): Promise<StorageCluster> {
     const { nodes, storageNodes = nodes, flags = {}, diskGiB = 20, keepState = false } = options;
     const lab = await Lab.create({ nodes, diskGiB });
-    const cluster = new StorageCluster(lab, flags, keepState);
     try {
+      const { flags: own } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
+      const cluster = new StorageCluster(lab, new Store(await connect(own, silentLog), own.redis_prefix), flags);
       const numbers = lab.nodes.map((_, index) => index + 1);
-      for (const number of numbers) await cluster.prepare(number);
-      await Promise.all(numbers.slice(0, storageNodes).map((number) => cluster.startDaemon(number)));
+      await Promise.all(
+        numbers.map(async (number) => {
+          if (keepState) await cluster.makeStateDisk(number);
+          if (number <= storageNodes) await cluster.startDaemon(number);
+          else await cluster.node(number).sh(cluster.configuration(number));
+        }),
+      );
+      return cluster;
     } catch (error) {
       await lab.close();
       throw error;
     }
-    return cluster;
   }
 
-  private constructor(lab: Lab, flags: ClusterFlags, keepState: boolean) {
+  private constructor(lab: Lab, store: Store, flags: ClusterFlags) {
     this.lab = lab;
+    this.store = store;
+    this.commands = new VolumeCommands(store, new Caller(store), 'volume');
     this.flags = flags;
-    this.keepState = keepState;
+  }
+
+  async close(): Promise<void> {
+    await this.store.connection.close();
+    await this.lab.close();
   }
 
   node(number: number): LabNode {
     return this.lab.node(number);
+  }
+
+  /** The command line on a node. */
+  on(number: number): CommandLine {
+    return new CommandLine(this.node(number), configFile);
   }
 
   daemon(number: number): LabDaemon {
@@ -84,11 +87,7 @@ export class StorageCluster {
     return daemon;
   }
 
-  async close(): Promise<void> {
-    await this.lab.close();
-  }
-
-  /** Starts the daemon, `given` before the flags of the cluster, and waits until it is ready. */
+  /** Starts the daemon, with `given` in place of the cluster's flags, and waits until it is ready. */
   async startDaemon(number: number, given: ClusterFlags = {}): Promise<LabDaemon> {
     this.starts += 1;
     const script = `${this.configuration(number, given)}\nexec bin/blockstored`;
@@ -96,52 +95,38 @@ export class StorageCluster {
     this.daemons.set(number, daemon);
     await until(
       async () => {
+        const isRunning = await daemon.running();
         const log = await daemon.log();
         if (log.includes('is ready')) return true;
-        if (await daemon.running()) return false;
+        if (isRunning) return false;
         throw new Hopeless(`blockstored on node${number} has ended:\n${log}`);
       },
       `blockstored on node${number} is ready`,
-      60_000,
+      90_000,
     );
     return daemon;
   }
 
-  /** Runs a daemon that is expected to end by itself. `by` is what starts it in place of the shell. */
+  /** Runs a daemon that is expected to end by itself; `by` is a command that starts it with other rights. */
   async failDaemon(number: number, given: ClusterFlags = {}, by = ''): Promise<{ exitCode: number; output: string }> {
-    const { status, output } = await this.node(number).run(
-      `(${this.configuration(number, given)}\nexec timeout 50 ${by} bin/blockstored)`,
-    );
+    const script = `${this.configuration(number, given)}\nexec timeout 50 ${by} bin/blockstored`;
+    const { status, output } = await this.node(number).run(`(${script})`);
     return { exitCode: status, output };
   }
 
-  /** `blockstore …` on a node; it must succeed. */
-  async blockstore(number: number, command: string): Promise<string> {
-    const end = await this.tryBlockstore(number, command);
-    if (end.exitCode !== 0) throw new Error(`blockstore ${command}: exit code ${end.exitCode}: ${JSON.stringify(end)}`);
-    return end.output;
+  /** Every record, or those of one node. */
+  async records(number?: number): Promise<VolumeState[]> {
+    const records = Volume.records(this.store);
+    return Array.fromAsync(number === undefined ? records.all() : records.associatedTo('node', `node${number}`));
   }
 
-  async tryBlockstore(number: number, command: string): Promise<CommandEnd> {
-    const { status, output } = await this.node(number).run(`said=$(mktemp)
-BLOCKSTORE_CONFIG=${configFile} bin/blockstore --json ${command} 2>$said; status=$?
-printf '\\n--- errors ---\\n'; cat $said; rm $said; exit $status`);
-    const [printed = '', said = ''] = output.split('\n--- errors ---\n');
-    const lines = said.split('\n').filter((line) => line.startsWith('{'));
-    return {
-      exitCode: status,
-      output: printed,
-      errors: lines.map((line) => errorSchema.parse(JSON.parse(line)).error),
-    };
+  async record(id: string): Promise<VolumeState> {
+    return Volume.records(this.store).lookup(id);
   }
 
-  /** A command that prints a volume. */
-  async volume(number: number, command: string): Promise<ShownVolume> {
-    return volumeSchema.parse(JSON.parse(await this.blockstore(number, `volume ${command}`)));
-  }
-
-  async volumes(number: number, options = ''): Promise<ShownVolume[]> {
-    return listSchema.parse(JSON.parse(await this.blockstore(number, `volume list ${options}`))).volumes;
+  /** No node has anything left to do. */
+  async settled(): Promise<void> {
+    await until(async () => !(await this.records()).some(isTransitional), 'nothing is under way', 60_000);
   }
 
   /** Names of the logical volumes in the node's group. */
@@ -149,47 +134,53 @@ printf '\\n--- errors ---\\n'; cat $said; rm $said; exit $status`);
     return this.lines(number, `lvs --noheadings -o lv_name ${group}`);
   }
 
-  /** "pid arguments" of each vblade of the node. */
+  /** "pid arguments" of each vblade on the node. */
   async vblades(number: number): Promise<string[]> {
     return this.lines(number, 'pgrep -a -x vblade || true');
   }
 
-  /** Process ids of the vblades that serve an address. */
-  async vbladesOf(number: number, aoeDevice: string | null): Promise<string[]> {
-    const [shelf, slot] = (aoeDevice ?? '').slice(1).split('.');
-    const lines = await this.vblades(number);
-    return lines.filter((line) => line.includes(` ${shelf} ${slot} vec0 `)).map((line) => line.split(' ')[0] ?? '');
+  /** The process id of the one vblade that serves a volume. */
+  async vbladeOf(number: number, id: string): Promise<string> {
+    const [line = '', ...others] = (await this.vblades(number)).filter((row) => row.endsWith(`/volume-${id}`));
+    if (line === '' || others.length > 0) throw new Error(`not one vblade: ${[line, ...others].join('; ')}`);
+    return line.split(' ')[0] ?? '';
   }
 
-  /** A node that was off: its root is as new. */
+  /** In what records, storage and exports of a node disagree, a line each. */
+  async differences(number: number): Promise<string[]> {
+    const served = (await this.records(number)).filter(({ status }) => status !== 'error');
+    const names = served.map(({ id }) => `volume-${id}`);
+    const exports = served.map(({ id, shelfId, bladeId }) => `${shelfId} ${bladeId} vec0 /dev/${group}/volume-${id}`);
+    const running = (await this.vblades(number)).map((line) => line.split(' ').slice(-4).join(' '));
+    return [
+      ...compared('logical volume', names, await this.logicalVolumes(number)),
+      ...compared('vblade', exports, running),
+    ];
+  }
+
+  /** The node was off: its root is as new, its disks are as they were. */
   async bootAgain(number: number): Promise<void> {
     await this.node(number).boot();
     await this.mountState(number);
   }
 
-  private async lines(number: number, script: string): Promise<string[]> {
-    const output = await this.node(number).sh(script);
-    return output
-      .split('\n')
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  }
-
-  private async prepare(number: number): Promise<void> {
-    await this.node(number).sh(this.configuration(number, {}));
-    if (!this.keepState) return;
+  private async makeStateDisk(number: number): Promise<void> {
     const device = await this.node(number).addDisk(1);
-    if (device !== '/dev/ubdb') throw new Error(`the second disk is ${device}`);
-    await this.node(number).sh('mkfs.ext4 -q /dev/ubdb');
+    await this.node(number).sh(`mkfs.ext4 -q ${device}`);
     await this.mountState(number);
   }
 
   private async mountState(number: number): Promise<void> {
-    if (this.keepState) await this.node(number).sh(`mkdir -p ${stateDir} && mount /dev/ubdb ${stateDir}`);
+    await this.node(number).sh(`mkdir -p ${stateDir} && mount /dev/ubdb ${stateDir}`);
   }
 
-  /** A script that writes the configuration of daemon and command line, as an operator does. */
-  private configuration(number: number, given: ClusterFlags): string {
+  private async lines(number: number, script: string): Promise<string[]> {
+    const rows = (await this.node(number).sh(script)).split('\n');
+    return rows.map((row) => row.trim()).filter((row) => row !== '');
+  }
+
+  /** A script that writes the configuration of daemon and command line, as an operator would. */
+  private configuration(number: number, given: ClusterFlags = {}): string {
     const flags: ClusterFlags = {
       storage_name: `node${number}`,
       volume_driver: 'lvm',
@@ -199,17 +190,30 @@ printf '\\n--- errors ---\\n'; cat $said; rm $said; exit $status`);
       aoe_eth_dev: 'vec0',
       state_dir: stateDir,
       redis_url: this.lab.redisUrl,
-      report_interval: '3',
-      node_down_time: '30',
       log_format: 'human',
       ...this.flags,
       ...given,
     };
     const lines = Object.entries(flags).map(([name, value]) => `${name} = ${value}`);
-    return `mkdir -p ${configFile.slice(0, configFile.lastIndexOf('/'))}
+    return `mkdir -p /etc/blockstore
 cat >${configFile} <<'END'
 ${lines.join('\n')}
 END
 export BLOCKSTORE_CONFIG=${configFile}`;
   }
+}
+
+function compared(kind: string, wanted: readonly string[], there: readonly string[]): string[] {
+  const missing = without(wanted, there).map((name) => `no ${kind} ${name}`);
+  return missing.concat(without(there, wanted).map((name) => `one ${kind} too many: ${name}`));
+}
+
+/** `those` less `these`, each as often as it is there. */
+function without(those: readonly string[], these: readonly string[]): string[] {
+  const left = [...these];
+  return those.filter((name) => {
+    const at = left.indexOf(name);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
 }

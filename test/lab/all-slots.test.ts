@@ -1,0 +1,108 @@
+import test from 'ava';
+import { StorageCluster } from './storage-cluster.ts';
+
+/** Three nodes with a shelf of eight numbers each, and clients on all of them. */
+
+const numbers = [1, 2, 3];
+const slots = 8;
+const clientsOnEach = 9;
+/** More of them starve a node's only processor until connections time out. */
+const sideBySide = 3;
+
+let cluster: StorageCluster;
+
+test.before(async () => {
+  const flags = { slots_per_shelf: String(slots), volume_clear: 'none' };
+  cluster = await StorageCluster.create({ nodes: numbers.length, storageNodes: 0, flags });
+  await Promise.all(
+    numbers.map((number) =>
+      cluster.startDaemon(number, { first_shelf_id: String(number), last_shelf_id: String(number) }),
+    ),
+  );
+});
+
+test.after.always(async () => {
+  await cluster?.close();
+});
+
+async function allDifferences(): Promise<string[]> {
+  return (await Promise.all(numbers.map((number) => cluster.differences(number)))).flat();
+}
+
+test.serial(
+  'parallel clients on three nodes get every number once; who comes late is told that none is left',
+  async (t) => {
+    const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
+mkdir -p /run/lab/clients && cd /run/lab/clients || exit
+seq ${clientsOnEach} | xargs -P ${sideBySide} -I{} sh -c '
+  "$OLDPWD"/bin/blockstore volume create 0 --timeout 120 >{}.out 2>&1; echo $? >{}.code'
+cat *.code`;
+    const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 180_000 })));
+    const ended = codes.join('\n').split('\n').toSorted();
+    const refused = numbers.length * (clientsOnEach - slots);
+    t.deepEqual(ended, [...Array<string>(numbers.length * slots).fill('0'), ...Array<string>(refused).fill('6')]);
+
+    const volumes = await cluster.records();
+    const wanted = numbers.flatMap((shelf) => Array.from({ length: slots }, (_, slot) => `e${shelf}.${slot}`));
+    t.deepEqual(volumes.map(({ aoeDevice }) => aoeDevice).toSorted(), wanted);
+    t.true(volumes.every(({ status, node, shelfId }) => status === 'available' && node === `node${shelfId}`));
+    t.deepEqual(await allDifferences(), []);
+  },
+);
+
+test.serial('one more is refused, and leaves nothing behind', async (t) => {
+  for (const where of ['', '--node node3']) {
+    t.like(await cluster.on(2).run(`volume create 0 ${where}`), { exitCode: 6, codes: ['NoMoreVolumes'], output: '' });
+  }
+  t.is((await cluster.records()).length, numbers.length * slots);
+  t.deepEqual(await allDifferences(), []);
+});
+
+test.serial('a number that is free again is given again', async (t) => {
+  const volume = (await cluster.records()).find(({ aoeDevice }) => aoeDevice === 'e2.5');
+  await cluster.on(1).output(`volume delete ${volume?.id ?? 'e2.5'}`);
+  t.is((await cluster.on(3).volume('create 0')).aoeDevice, 'e2.5');
+});
+
+test.serial('when all are deleted, nothing is left of them anywhere', async (t) => {
+  const ids = (await cluster.records()).map(({ id }) => id);
+  await Promise.all(
+    numbers.map((number, index) => {
+      const share = ids.filter((_, at) => at % numbers.length === index);
+      return cluster.on(number).output(`volume delete ${share.join(' ')}`);
+    }),
+  );
+  t.deepEqual(await cluster.records(), []);
+  for (const number of numbers) {
+    t.deepEqual(await cluster.logicalVolumes(number), []);
+    t.deepEqual(await cluster.vblades(number), []);
+    t.is(await cluster.node(number).sh('ls /var/lib/blockstore/exports'), '');
+  }
+  t.deepEqual(await keysLeft(), []);
+  for (const topic of ['volume', ...numbers.map((number) => `volume.node${number}`)]) {
+    t.is(await cluster.store.redis.xlen(cluster.store.keys.topic(topic)), 0, topic);
+    const [pending] = await cluster.store.redis.xpending(cluster.store.keys.topic(topic), 'nodes');
+    t.is(pending, 0, topic);
+  }
+  for (const number of numbers) {
+    t.is(await cluster.store.redis.zcard(cluster.store.keys.freeNumbers(`node${number}`)), slots);
+  }
+});
+
+/** Keys of Redis other than those that nodes have for themselves. */
+async function keysLeft(): Promise<string[]> {
+  const { redis, keys } = cluster.store;
+  const names = numbers.map((number) => `node${number}`);
+  const kept = new Set([
+    keys.nodes(),
+    keys.shelves(),
+    keys.topic('volume'),
+    ...names.flatMap((name) => [
+      keys.node(name),
+      keys.lease(name),
+      keys.freeNumbers(name),
+      keys.topic(`volume.${name}`),
+    ]),
+  ]);
+  return (await redis.keys('*')).filter((key) => !kept.has(key));
+}

@@ -1,0 +1,141 @@
+import test from 'ava';
+import { until } from '../until.ts';
+import { StorageCluster, group } from './storage-cluster.ts';
+
+/** What a node with real LVM and vblade does when something fails: a clear word, and records that agree with storage. */
+
+let cluster: StorageCluster;
+
+test.before(async () => {
+  const flags = { num_shell_tries: '1', report_interval: '2', volume_clear: 'none' };
+  cluster = await StorageCluster.create({ nodes: 1, storageNodes: 0, diskGiB: 4, flags });
+});
+
+test.after.always(async () => {
+  await cluster?.close();
+});
+
+async function removeAll(): Promise<void> {
+  const volumes = await cluster.records();
+  await Promise.all(volumes.map(({ id }) => cluster.commands.delete(id, { deadlineMs: 30_000 })));
+}
+
+/** A reason why the daemon does not start: what makes it so, flags, what starts it, exit code, what it must say. */
+const prerequisites: [string, string, Record<string, string>, string, number, RegExp][] = [
+  [
+    'no volume group',
+    'true',
+    { storage_create: 'false' },
+    '',
+    1,
+    /^blockstored: volume group nova-volumes does not exist\n {2}make it with vgcreate, .*\n$/,
+  ],
+  [
+    'no vblade',
+    'mv /usr/sbin/vblade /usr/sbin/vblade.away',
+    {},
+    '',
+    1,
+    /^blockstored: the command vblade is not installed\n {2}install it: apt-get install vblade\n$/m,
+  ],
+  [
+    'the interface is down',
+    'mv /usr/sbin/vblade.away /usr/sbin/vblade; ip link add down0 type bridge',
+    { aoe_eth_dev: 'down0' },
+    '',
+    1,
+    /^blockstored: network interface down0 is down\n {2}bring it up \(ip link set down0 up\) .*\n$/m,
+  ],
+  [
+    'no right to raw sockets',
+    'true',
+    {},
+    'setpriv --bounding-set=-net_raw --inh-caps=-net_raw',
+    8,
+    /^blockstored: vblade may not open a raw socket on vec0\n {2}run the daemon as root, .*\n$/m,
+  ],
+];
+
+for (const [title, script, flags, by, exitCode, words] of prerequisites) {
+  test.serial(`the daemon does not start and says why: ${title}`, async (t) => {
+    await cluster.node(1).sh(script);
+    const ended = await cluster.failDaemon(1, flags, by);
+    t.is(ended.exitCode, exitCode, ended.output);
+    t.regex(ended.output, words);
+    t.notRegex(ended.output, /^ {4}at /m, 'no stack trace');
+  });
+}
+
+test.serial('a full group: the error names it, and nothing is left behind', async (t) => {
+  await cluster.startDaemon(1);
+  const { id } = await cluster.on(1).volume('create 3');
+  const refused = await cluster.on(1).run('volume create 2');
+  t.like(refused, { exitCode: 6, codes: ['NoSpace'], output: '' });
+  t.regex(refused.messages[0] ?? '', /^volume group nova-volumes has 0\.\d+ GiB free, 2 GiB are wanted$/);
+  t.deepEqual(
+    (await cluster.records()).map((volume) => volume.id),
+    [id],
+  );
+  t.deepEqual(await cluster.differences(1), []);
+  await removeAll();
+});
+
+test.serial('vblade goes missing under a running daemon: the volume says so, its storage is given back', async (t) => {
+  await cluster.node(1).sh('mv /usr/sbin/vblade /usr/sbin/vblade.away');
+  t.like(await cluster.on(1).run('volume create 0'), { exitCode: 1, codes: ['CommandNotFound'] });
+  const [volume] = await cluster.records();
+  t.like(volume, { status: 'error', aoeDevice: '', fault: { code: 'CommandNotFound', step: 'export' } });
+  t.deepEqual(await cluster.logicalVolumes(1), []);
+  await cluster.node(1).sh('mv /usr/sbin/vblade.away /usr/sbin/vblade');
+  await removeAll();
+  t.deepEqual(await cluster.records(), []);
+});
+
+test.serial('a volume that is mounted on its node is not deleted, and is once it is unmounted', async (t) => {
+  const { id } = await cluster.on(1).volume('create 0');
+  const device = `/dev/${group}/volume-${id}`;
+  await cluster.node(1).sh(`mkfs.ext4 -q ${device} && mkdir -p /mnt/busy && mount ${device} /mnt/busy
+echo kept >/mnt/busy/file`);
+  const refused = await cluster.on(1).run(`volume delete ${id}`);
+  t.like(refused, { exitCode: 5, codes: ['VolumeBusy'] });
+  t.regex(refused.messages[0] ?? '', /is in use on its node: .*mounted on \/mnt\/busy/);
+  t.like(await cluster.record(id), { status: 'error_deleting', fault: { code: 'VolumeBusy', step: 'remove' } });
+  t.is(await cluster.node(1).sh('cat /mnt/busy/file; umount /mnt/busy'), 'kept');
+  await cluster.on(1).output(`volume delete ${id}`);
+  t.deepEqual(await cluster.records(), []);
+  t.deepEqual(await cluster.logicalVolumes(1), []);
+});
+
+test.serial('attached twice, detached twice: refused with an exit code, the attachment is as it was', async (t) => {
+  const { id } = await cluster.on(1).volume('create 0 --name one');
+  t.like(await cluster.on(1).run('volume detach one'), { exitCode: 5, codes: ['VolumeNotAttached'] });
+  await cluster.on(1).output('volume attach one --instance i-1 --mountpoint /dev/vdb');
+  const twice = await cluster.on(1).run('volume attach one --instance i-2 --mountpoint /dev/vdc');
+  t.like(twice, { exitCode: 5, codes: ['VolumeAttached'], messages: [`volume ${id} is attached to i-1`] });
+  t.like(await cluster.record(id), { attachStatus: 'attached', instanceId: 'i-1', mountpoint: '/dev/vdb' });
+  await cluster.on(1).output('volume detach one');
+  t.like(await cluster.on(1).run('volume detach one'), { exitCode: 5, codes: ['VolumeNotAttached'] });
+  t.deepEqual(await cluster.differences(1), []);
+  await removeAll();
+});
+
+test.serial(
+  'storage that is removed under a running daemon: the volume says so, and keeps no other from service',
+  async (t) => {
+    const lost = await cluster.on(1).volume('create 0');
+    const other = await cluster.on(1).volume('create 0');
+    await cluster.on(1).output(`volume attach ${lost.id} --instance i-1 --mountpoint /dev/vdb`);
+    const pids = [await cluster.vbladeOf(1, lost.id), await cluster.vbladeOf(1, other.id)];
+    await cluster.node(1).sh(`kill -9 ${pids.join(' ')}; lvremove -qy ${group}/volume-${lost.id}`);
+    const volume = await until(async () => {
+      const record = await cluster.record(lost.id);
+      return record.status === 'error' && record;
+    }, 'the volume is in error');
+    t.is(volume.fault?.code, 'StorageMissing');
+    t.not(await until(() => cluster.vbladeOf(1, other.id), 'the other one is exported again'), pids[1]);
+    await cluster.on(1).output(`volume detach ${lost.id}`);
+    await cluster.on(1).output(`volume delete ${lost.id} ${other.id}`);
+    t.deepEqual(await cluster.records(), []);
+    t.deepEqual(await cluster.vblades(1), []);
+  },
+);

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { LabNode } from './node.ts';
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+const volumeSchema = z.looseObject({ id: z.string(), aoeDevice: z.string(), device: z.string().optional() });
+
+/** What `blockstore --json` prints of a volume, as far as tests look at it there and not in its record. */
+export type PrintedVolume = z.infer<typeof volumeSchema>;
+
+/** How a command ended. */
+export interface CommandEnd {
+  exitCode: number;
+  /** What it printed to stdout. */
+  output: string;
+  /** The codes of the errors that it told, and their messages. */
+  codes: string[];
+  messages: string[];
+}
+
+const separator = '\n--- errors ---\n';
+
+/** The real `bin/blockstore` on a node of a lab. */
+export class CommandLine {
+  private readonly node: LabNode;
+  private readonly setting: string;
+
+  /** `configFile` is a file of the node. */
+  constructor(node: LabNode, configFile: string) {
+    this.node = node;
+    this.setting = `BLOCKSTORE_CONFIG=${configFile}`;
+  }
+
+  async run(command: string): Promise<CommandEnd> {
+    const { status, output } = await this.node.run(
+      `said=$(mktemp)
+${this.setting} bin/blockstore --json ${command} 2>$said; status=$?
+printf '${separator.replaceAll('\n', String.raw`\n`)}'; cat $said; rm $said; exit $status`,
+      { timeoutMs: 120_000 },
+    );
+    const [printed = '', said = ''] = output.split(separator);
+    const lines = said.split('\n').filter((line) => line.startsWith('{'));
+    const errors = lines.map((line) => errorSchema.parse(JSON.parse(line)).error);
+    return {
+      exitCode: status,
+      output: printed,
+      codes: errors.map(({ code }) => code),
+      messages: errors.map(({ message }) => message),
+    };
+  }
+
+  /** What a command that must succeed prints. */
+  async output(command: string): Promise<string> {
+    const end = await this.run(command);
+    if (end.exitCode !== 0) throw new Error(`blockstore ${command} on ${this.node.name}: ${JSON.stringify(end)}`);
+    return end.output;
+  }
+
+  /** `blockstore volume …` that prints one volume. */
+  async volume(command: string): Promise<PrintedVolume> {
+    return volumeSchema.parse(JSON.parse(await this.output(`volume ${command}`)));
+  }
+}

@@ -1,0 +1,106 @@
+import test from 'ava';
+import { until } from '../until.ts';
+import { StorageCluster } from './storage-cluster.ts';
+import { Writer } from './writer.ts';
+
+/** The daemon of node1, and Redis, come and go; somebody on node2 writes to a volume all the while. */
+
+let cluster: StorageCluster;
+let writer: Writer;
+let id: string;
+let vblade: string;
+
+test.before(async () => {
+  cluster = await StorageCluster.create({ nodes: 2, storageNodes: 1, flags: { report_interval: '2' } });
+  ({ id } = await cluster.on(2).volume('create 1 --node node1'));
+  const { device = '' } = await cluster.on(2).volume(`attach ${id} --host-device`);
+  vblade = await cluster.vbladeOf(1, id);
+  writer = await Writer.start(cluster.node(2), device);
+});
+
+test.after.always(async () => {
+  await cluster?.close();
+});
+
+test.serial('killed and started again, the daemon finds its export: no I/O error, no second vblade', async (t) => {
+  await cluster.daemon(1).kill();
+  await writer.goesOn();
+  t.is(await cluster.vbladeOf(1, id), vblade);
+  await cluster.startDaemon(1);
+  await writer.goesOn();
+  t.is(await cluster.vbladeOf(1, id), vblade);
+  t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached' });
+});
+
+test.serial('stopped for an upgrade and started again: the same', async (t) => {
+  await cluster.daemon(1).stop(60_000);
+  t.regex(await cluster.daemon(1).log(), /blockstored has stopped; exports go on/);
+  await writer.goesOn();
+  await cluster.startDaemon(1);
+  await writer.goesOn();
+  t.is(await cluster.vbladeOf(1, id), vblade);
+});
+
+test.serial('while Redis is away exports go on and changes are refused; then all is as before', async (t) => {
+  await cluster.lab.redis.kill();
+  const refused = await cluster.on(2).run('volume create 0');
+  t.like(refused, { exitCode: 7, codes: ['RedisUnreachable'] });
+  await writer.goesOn();
+  t.is(await cluster.vbladeOf(1, id), vblade);
+  await cluster.lab.redis.start();
+  const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again', 60_000);
+  await cluster.on(2).output(`volume delete ${made.id}`);
+  const log = await cluster.daemon(1).log();
+  t.is(log.match(/ is away:/g)?.length, 1, log);
+  t.is(log.match(/ is back$/gm)?.length, 1, log);
+});
+
+test.serial('killed in the middle of creations, it ends them at its next start; nothing is made twice', async (t) => {
+  const wanted = { size: 0, userId: 'user', projectId: 'project' };
+  const asked = await Promise.all(Array.from({ length: 12 }, () => cluster.commands.create(wanted)));
+  const ids = new Set(asked.map((volume) => volume.id));
+  await until(async () => (await cluster.logicalVolumes(1)).length >= 3, 'some of them have storage');
+  await cluster.daemon(1).kill();
+  const before = await cluster.vblades(1);
+  await cluster.startDaemon(1);
+  await cluster.settled();
+  const made = (await cluster.records()).filter((volume) => ids.has(volume.id));
+  t.deepEqual(
+    made.map(({ status }) => status),
+    asked.map(() => 'available'),
+  );
+  t.deepEqual(await cluster.differences(1), []);
+  const after = await cluster.vblades(1);
+  t.deepEqual(
+    before.filter((line) => !after.includes(line)),
+    [],
+    'those that ran still run',
+  );
+});
+
+test.serial('killed in the middle of deletions, it ends them at its next start', async (t) => {
+  const others = (await cluster.records()).filter((volume) => volume.id !== id);
+  await Promise.all(others.map((volume) => cluster.commands.delete(volume.id)));
+  await until(
+    async () => (await cluster.logicalVolumes(1)).length <= others.length - 2,
+    'some of them are gone',
+    60_000,
+  );
+  await cluster.daemon(1).kill();
+  t.true((await cluster.records()).length > 1, 'some are left');
+  await cluster.startDaemon(1);
+  await until(async () => (await cluster.records()).length === 1, 'they are gone', 60_000);
+  t.deepEqual(await cluster.differences(1), []);
+});
+
+test.serial('a vblade that dies is started again, and the writer only waits for it', async (t) => {
+  await cluster.node(1).sh(`kill -9 ${vblade}`);
+  const next = await until(async () => cluster.vbladeOf(1, id), 'another vblade runs', 30_000);
+  t.not(next, vblade);
+  await writer.goesOn();
+  t.deepEqual(await cluster.differences(1), []);
+});
+
+test.serial('all that was written is there', async (t) => {
+  t.true(await writer.endsWell());
+});
