@@ -56,6 +56,8 @@ export class LabNetwork {
     await this.#ip('link', 'add', name, 'type', 'bridge');
     await this.#ip('addr', 'add', `${address}/24`, 'dev', name);
     await this.#ip('link', 'set', name, 'mtu', mtu, 'up');
+    // What the host sends is cut into frames here: a node drops longer ones, and after some of them hears nothing more.
+    await execa('ip', ['netns', 'exec', this.namespace, 'ethtool', '-K', name, 'tso', 'off', 'gso', 'off']);
   }
 
   async #addTap(name: string, bridge: string): Promise<void> {
