@@ -2,6 +2,6 @@ export default {
   files: ['test/lab/**/*.test.ts'],
   extensions: ['ts'],
   workerThreads: false,
-  concurrency: 1,
+  concurrency: 2,
   timeout: '10m',
 };

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { Node } from '../../lib/models/node.ts';
 import { until } from '../until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
@@ -11,7 +12,11 @@ let id: string;
 let vblade: string;
 
 test.before(async () => {
-  cluster = await StorageCluster.create({ nodes: 2, storageNodes: 1, flags: { report_interval: '2' } });
+  cluster = await StorageCluster.create({
+    nodes: 2,
+    storageNodes: 1,
+    flags: { report_interval: '2', node_down_time: '15' },
+  });
   ({ id } = await cluster.on(2).volume('create 1 --node node1'));
   const { device = '' } = await cluster.on(2).volume(`attach ${id} --host-device`);
   vblade = await cluster.vbladeOf(1, id);
@@ -53,6 +58,17 @@ test.serial('while Redis is away exports go on and changes are refused; then all
   const log = await cluster.daemon(1).log();
   t.is(log.match(/ is away:/g)?.length, 1, log);
   t.is(log.match(/ is back$/gm)?.length, 1, log);
+});
+
+test.serial('cut off from all others, the node is down and is given nothing; back again, it goes on', async (t) => {
+  const state = async () => (await Node.lookup(cluster.store, 'node1')).state.state;
+  await cluster.node(1).partition();
+  await until(async () => (await state()) === 'down', 'the node is down', 60_000);
+  t.like(await cluster.on(2).run('volume create 0 --node node1'), { exitCode: 7, codes: ['NodeDown'] });
+  await cluster.node(1).heal();
+  await until(async () => (await state()) === 'up', 'the node is up again', 60_000);
+  await writer.goesOn();
+  t.is(await cluster.vbladeOf(1, id), vblade);
 });
 
 test.serial('killed in the middle of creations, it ends them at its next start; nothing is made twice', async (t) => {

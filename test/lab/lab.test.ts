@@ -60,6 +60,13 @@ test.serial('nodes and test share one Redis', async (t) => {
   t.is(await lab.redis.command('get', 'from'), 'node2');
 });
 
+test.serial('a node hears replies of any length', async (t) => {
+  await lab.redis.command('set', 'long', 'x'.repeat(60_000));
+  const heard = 'timeout 20 redis-cli -h 10.77.0.1 get long | wc -c';
+  const lengths = await writer.sh(`for reply in $(seq 30); do ${heard}; done | sort | uniq -c`);
+  t.is(lengths.trim(), '30 60001');
+});
+
 test.serial('a volume written by one initiator is read by another', async (t) => {
   await storage.sh('vgcreate -y blockstore /dev/ubda && lvcreate -y -L 1G -n volume blockstore');
   await exportVolume();
