@@ -1,5 +1,6 @@
 import { Node, type NodeState } from '../../models/node.ts';
 import { Volume } from '../../models/volume.ts';
+import type { Store } from '../../redis/store.ts';
 import type { Context } from '../context.ts';
 import { byteSize, plural } from '../format.ts';
 import { heardOf } from '../node/present.ts';
@@ -24,7 +25,7 @@ export async function showStatus(context: Context): Promise<void> {
   const [nodes, count, unplaced] = await Promise.all([
     Node.all(store),
     volumes.count(),
-    store.read((redis) => redis.xlen(store.keys.topic(session.flags.volume_topic))),
+    unplacedVolumes(store, session.flags.volume_topic),
   ]);
   const status = statusOf(
     nodes.map((node) => node.state),
@@ -48,6 +49,15 @@ export async function showStatus(context: Context): Promise<void> {
       '',
     ].join('\n'),
   );
+}
+
+/** Creations in the topic of any node that none has fetched. */
+async function unplacedVolumes(store: Store, topic: string): Promise<number> {
+  const key = store.keys.topic(topic);
+  const waiting = await store.read((redis) => redis.xlen(key));
+  if (waiting === 0) return 0;
+  const [fetched] = await store.read((redis) => redis.xpending(key, 'nodes'));
+  return Math.max(0, waiting - Number(fetched));
 }
 
 function statusOf(nodes: readonly NodeState[], volumes: number, unplaced: number): Status {

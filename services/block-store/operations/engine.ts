@@ -261,7 +261,7 @@ export class Engine {
     });
   }
 
-  /** For tests and reports: what the record asks for is walked again. */
+  /** What the record asks for is walked again, without a command. */
   redrive(volume: VolumeState, operation: Operation): void {
     this.submit({ command: { operation: operation.name, id: volume.id }, again: true });
   }

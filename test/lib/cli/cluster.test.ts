@@ -56,3 +56,10 @@ test.serial('status has problems first', async (t) => {
   t.regex(stdout, /^capacity +1 TiB free of 2 TiB /m);
   t.like(await place.json('status'), { nodes: { up: 2, down: 1, stopped: 1 }, volumes: 0, underWay: 0 });
 });
+
+test.serial('status tells how many volumes no node has taken yet', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '1', '--no-wait');
+  const { stdout } = await place.run('status');
+  t.regex(stdout, /^under way 1, 1 of them not taken by a node yet$/m);
+  await place.run('volume', 'delete', id);
+});
