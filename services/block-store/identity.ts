@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { type Server, createServer } from 'node:net';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BlockstoreError } from '../../lib/errors.ts';
 import type { Service } from '../../lib/service.ts';
 
@@ -29,7 +29,7 @@ export class Identity implements Service {
   /** Throws StateDirTaken, StateDirUnusable. */
   async start(): Promise<void> {
     try {
-      await mkdir(this.stateDir, { recursive: true, mode: 0o750 });
+      await makeDirectory(resolve(this.stateDir));
       await this.lock(await realpath(this.stateDir));
       this.holderName = await this.read();
     } catch (error) {
@@ -88,5 +88,18 @@ export class Identity implements Service {
     await writeFile(`${file}.new`, `${identity}\n`, { flush: true });
     await rename(`${file}.new`, file);
     return identity;
+  }
+}
+
+/** With its parents. Not by mkdir's `recursive`, which never returns where a parent takes no directories, such as /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o750 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory));
+    await mkdir(directory, { mode: 0o750 });
   }
 }

@@ -154,6 +154,7 @@ test.serial('what keeps it from starting is one line, a way out and an exit code
       2,
       /volume_clear = "x".*\n.*slots_per_shelf = "900".*\n {2}see "blockstored --help"/,
     ],
+    [{ state_dir: '/proc/no/state' }, 1, /the state directory \/proc\/no\/state cannot be used/],
     [{ state_dir: '/dev/null/state' }, 1, /the state directory \/dev\/null\/state cannot be used/],
     [
       { volume_driver: 'lvm', volume_group: 'no-such-group' },
