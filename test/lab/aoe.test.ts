@@ -83,6 +83,7 @@ test.serial('a volume becomes a device on another host, keeps its data, and goes
   t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
   await host.sh('printf persistent | dd of=/dev/etherd/e7.1 oflag=sync conv=notrunc 2>/dev/null');
   t.is(await onConnector(host, 'disconnect', volume), '');
+  t.not((await host.run('test -e /dev/etherd/e7.1')).status, 0);
   t.is(await onConnector(host, 'disconnect', volume), '');
   t.is(await onConnector(stranger, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
   t.is(await stranger.sh('head -c 10 /dev/etherd/e7.1'), 'persistent');
