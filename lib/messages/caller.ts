@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { type BlockstoreError, type Fault, fromFault } from '../errors.ts';
-import type { Hash } from '../models/basic-model.ts';
+import { type Hash, hashSchema } from '../models/basic-model.ts';
 import { parseFault } from '../models/volume-state.ts';
 import type { Redis } from '../redis/connection.ts';
 import type { Store } from '../redis/store.ts';
@@ -9,7 +9,7 @@ import type { Asker } from './command.ts';
 
 const answerSchema = z.object({
   request: z.string(),
-  record: z.record(z.string(), z.string()).optional(),
+  record: hashSchema.optional(),
   fault: z.looseObject({}).optional(),
 });
 

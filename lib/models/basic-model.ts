@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import type { Store } from '../redis/store.ts';
 
 /** A record as Redis gives it. */
-export type Hash = Readonly<Record<string, string>>;
+export const hashSchema = z.record(z.string(), z.string()).readonly();
+export type Hash = z.infer<typeof hashSchema>;
 
 /**
  * What a class of records says about itself: its identifier's place in Redis, its indexes, and how a hash becomes a

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, type Fault, errors } from '../errors.ts';
 import type { Asker, MessagePlace } from '../messages/command.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
-import { BasicModel, type Hash, type ModelKind, Records } from './basic-model.ts';
+import { BasicModel, type Hash, type ModelKind, Records, hashSchema } from './basic-model.ts';
 import { type Transition, type TransitionName, transitions } from './transitions.ts';
 import { type VolumeState, isVolumeStatus, parseVolume } from './volume-state.ts';
 
@@ -79,6 +79,11 @@ export class Volume extends BasicModel<VolumeState> {
 
   static parse(id: string, hash: Hash): VolumeState {
     return parseVolume(id, hash);
+  }
+
+  /** The record that a script answered with. Throws Internal where there is none. */
+  static inAnswer(id: string, [, record = '{}']: ScriptAnswer): VolumeState {
+    return parseVolume(id, hashSchema.parse(JSON.parse(record)));
   }
 
   /** The record alone, in status creating; `dispatch` makes it with its command. Throws VolumeExists. */
@@ -192,8 +197,8 @@ export class Volume extends BasicModel<VolumeState> {
   }
 
   private take(answer: ScriptAnswer): void {
-    const hash = hashOf(answer.slice(1));
-    if (hash['status'] !== undefined) this.saved(parseVolume(this.identifier, hash));
+    const [, record] = answer; // none where it was removed
+    if (record !== undefined) this.saved(Volume.inAnswer(this.identifier, answer));
   }
 
   private refusal(name: TransitionName, answer: ScriptAnswer): BlockstoreError {
@@ -210,13 +215,6 @@ export class Volume extends BasicModel<VolumeState> {
     const wanted = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
     return errors.wrongStatus(id, isVolumeStatus(first) ? first : `in status ${first}`, wanted);
   }
-}
-
-/** 'field', 'value', … as a script gives a record. */
-export function hashOf(flat: readonly string[]): Hash {
-  const hash: Record<string, string> = {};
-  for (let index = 0; index + 1 < flat.length; index += 2) hash[flat[index] ?? ''] = flat[index + 1] ?? '';
-  return hash;
 }
 
 /** Throws InvalidSize unless it is a whole number of GiB from 0 to 1000, as the 2010 BlockStore wants it. */

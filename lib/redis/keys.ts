@@ -1,6 +1,6 @@
 /**
  * Every key name there is. All begin with one hash tag, so that one script may touch any of them on Redis Cluster.
- * Scripts get the same names as Lua functions (`key.volume(id)`), made from the same table.
+ * Scripts get the same names as Lua functions (`key_volume(id)`), made from the same table.
  */
 const names = {
   /** hash: a volume's record */
@@ -63,13 +63,18 @@ export function makeKeys(prefix: string): Keys {
   };
 }
 
-/** The same names for scripts: a Lua table `key` of functions of one argument, over KEYS[1] as the prefix. */
-export function keysInLua(): string {
-  const functions = Object.entries(names).map(([name, make]) => {
+export interface LuaFunction {
+  name: string;
+  source: string;
+}
+
+/** The same names for scripts: functions `key_volume(id)` and so on, over KEYS[1] as the prefix. */
+export function keysInLua(): LuaFunction[] {
+  return Object.entries(names).map(([key, make]) => {
     const [before = '', after = ''] = make('\0').split('\0');
     const takesPart = make.length > 0;
     const body = takesPart ? `'${before}' .. part .. '${after}'` : `'${before}'`;
-    return `function key.${name}(${takesPart ? 'part' : ''}) return KEYS[1] .. ${body} end`;
+    const name = `key_${key}`;
+    return { name, source: `local function ${name}(${takesPart ? 'part' : ''}) return KEYS[1] .. ${body} end` };
   });
-  return ['local key = {}', ...functions].join('\n');
 }

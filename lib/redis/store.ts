@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { errors } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import { type Keys, keysInLua, makeKeys } from './keys.ts';
+import { type Keys, type LuaFunction, keysInLua, makeKeys } from './keys.ts';
 
 export type ScriptName = 'create' | 'change' | 'claim' | 'refuse' | 'enter' | 'report' | 'leave' | 'observe' | 'adopt';
 
@@ -19,15 +19,31 @@ interface Script {
 const folder = join(import.meta.dirname, 'scripts');
 const scripts = loadScripts();
 
-/** Every script is the key names, the shared part, then its own file. */
+/**
+ * Every script is its own file after the key names and the shared functions that it uses: Redis makes every function anew
+ * each time a script runs, and with all of them that would be half of the time.
+ */
 function loadScripts(): ReadonlyMap<string, Script> {
-  const shared = `${keysInLua()}\n${readFileSync(join(folder, 'shared.lua'), 'utf8')}`;
+  const shared = [...keysInLua(), ...functionsIn(readFileSync(join(folder, 'shared.lua'), 'utf8'))];
   const files = readdirSync(folder).filter((file) => file.endsWith('.lua') && file !== 'shared.lua');
   return new Map(
     files.map((file) => {
-      const source = `${shared}\n${readFileSync(join(folder, file), 'utf8')}`;
+      const source = withUsed(shared, readFileSync(join(folder, file), 'utf8'));
       return [file.slice(0, -4), { source, sha: createHash('sha1').update(source).digest('hex') }];
     }),
+  );
+}
+
+/** The functions of a file, each of which ends at the first line that is `end` and nothing else. */
+function functionsIn(file: string): LuaFunction[] {
+  return Array.from(file.matchAll(/^local function (\w+).*?^end$/gms), ([source, name = '']) => ({ name, source }));
+}
+
+/** A function may use those before it, so the last one is asked first. */
+function withUsed(functions: readonly LuaFunction[], script: string): string {
+  return functions.reduceRight(
+    (source, used) => (source.includes(`${used.name}(`) ? `${used.source}\n${source}` : source),
+    script,
   );
 }
 

@@ -23,7 +23,7 @@ function addCreate(volume: Command): void {
     .description('make a volume and print its id')
     .argument('<size>', 'whole GiB from 0 to 1000; 0 makes 100 MiB, meant for tests', sizeOf)
     .option('--name <name>', 'name to know it by', volumeName)
-    .option('--node <node>', 'the node to keep it on (default: any with room)')
+    .option('--node <node>', 'the node to keep it on; without, one that has room')
     .option('--user <user>', 'its owner (default: who calls)')
     .option('--project <project>', 'its project', 'default')
     .option('--id <uuid>', 'its id: a second call with the same id makes no second volume', uuid)

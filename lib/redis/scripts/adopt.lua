@@ -4,14 +4,14 @@
 local node, fence, id = ARGV[1], ARGV[2], ARGV[3]
 local found = cjson.decode(ARGV[4])
 if not holds(node, fence) then return { 'Fenced' } end
-local existing = redis.call('HMGET', key.volume(id), 'node', 'status')
+local existing = redis.call('HMGET', key_volume(id), 'node', 'status')
 if existing[2] then return { 'VolumeExists', existing[1] or '', existing[2] } end
 
 local shelf, slot
 if found.shelf then
   local number = found.shelf .. '.' .. found.slot
   claim_shelf(node, found.shelf, found.shelf, found.slots)
-  if redis.call('ZREM', key.freeNumbers(node), number) == 1 then
+  if redis.call('ZREM', key_freeNumbers(node), number) == 1 then
     shelf, slot = tostring(found.shelf), tostring(found.slot)
   end
 end
@@ -28,7 +28,7 @@ for field, value in pairs(record) do
   flat[#flat + 1] = field
   flat[#flat + 1] = value
 end
-redis.call('HSET', key.volume(id), unpack(flat))
+redis.call('HSET', key_volume(id), unpack(flat))
 index_volume(id, record)
 place(id, record, node, time)
 return ok(record)

@@ -9,7 +9,7 @@
 -- Answers: ok record | VolumeNotFound | NotLocal owner | Fenced | WrongStatus status attachStatus instanceId
 local id = ARGV[1]
 local change = cjson.decode(ARGV[2])
-local record_key = key.volume(id)
+local record_key = key_volume(id)
 
 if change.node and not holds(change.node, change.fence) then return { 'Fenced' } end
 drop(change.message)

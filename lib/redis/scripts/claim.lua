@@ -5,7 +5,7 @@ local node, fence, id = ARGV[1], ARGV[2], ARGV[3]
 local claim = cjson.decode(ARGV[4])
 
 if not holds(node, fence) then return { 'Fenced' } end
-local record = load(key.volume(id))
+local record = load(key_volume(id))
 if not record then
   drop(claim.message)
   return { 'VolumeNotFound' }
@@ -22,7 +22,7 @@ if not record.shelfId then
   local shelf, slot = take_number(node, claim.first, claim.last, claim.slots)
   if not shelf then return { 'NoMoreVolumes' } end
   record.shelfId, record.bladeId, record.backend = shelf, slot, claim.backend
-  redis.call('HSET', key.volume(id), 'shelfId', shelf, 'bladeId', slot, 'backend', claim.backend,
+  redis.call('HSET', key_volume(id), 'shelfId', shelf, 'bladeId', slot, 'backend', claim.backend,
     'availabilityZone', claim.availabilityZone)
   record.availabilityZone = claim.availabilityZone
 end

@@ -3,17 +3,17 @@
 -- Answers: ok record | VolumeExists (status) | NoNodeUp | NodeNotFound | NodeDown
 local id = ARGV[1]
 local request = cjson.decode(ARGV[2])
-local record_key = key.volume(id)
+local record_key = key_volume(id)
 
 local existing = redis.call('HGET', record_key, 'status')
 if existing then return { 'VolumeExists', existing } end
 
 if request.node ~= '' then
-  if not redis.call('ZSCORE', key.nodes(), request.node) then return { 'NodeNotFound', request.node } end
+  if not redis.call('ZSCORE', key_nodes(), request.node) then return { 'NodeNotFound', request.node } end
   if not is_up(request.node) then return { 'NodeDown', request.node } end
 else
   local up = false
-  for _, node in ipairs(redis.call('ZRANGE', key.nodes(), 0, -1)) do
+  for _, node in ipairs(redis.call('ZRANGE', key_nodes(), 0, -1)) do
     if is_up(node) then up = true break end
   end
   if not up then return { 'NoNodeUp' } end

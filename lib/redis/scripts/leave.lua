@@ -3,6 +3,6 @@
 -- Answers: ok | Fenced
 local node, fence = ARGV[1], ARGV[2]
 if not holds(node, fence) then return { 'Fenced' } end
-redis.call('DEL', key.lease(node))
-redis.call('HSET', key.node(node), 'stopTime', string.format('%d', now()))
+redis.call('DEL', key_lease(node))
+redis.call('HSET', key_node(node), 'stopTime', string.format('%d', now()))
 return { 'ok' }

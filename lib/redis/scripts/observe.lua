@@ -7,19 +7,19 @@ local seen = cjson.decode(ARGV[4])
 if not holds(node, fence) then return { 'Fenced' } end
 
 local shelves = {}
-local claimed = redis.call('HGETALL', key.shelves())
+local claimed = redis.call('HGETALL', key_shelves())
 for i = 1, #claimed, 2 do shelves[claimed[i]] = claimed[i + 1] end
 
 local held, fresh = {}, { 'ok' }
-local before = redis.call('HGETALL', key.heldNumbers())
+local before = redis.call('HGETALL', key_heldNumbers())
 for i = 1, #before, 2 do held[before[i]] = true end
 
 for number, reason in pairs(seen) do
   local owner = shelves[number:match('^%d+')]
   if not owner or owner == node then
-    local free = redis.call('ZREM', key.freeNumbers(node), number) == 1
+    local free = redis.call('ZREM', key_freeNumbers(node), number) == 1
     if not held[number] and (free or not owner) then
-      redis.call('HSET', key.heldNumbers(), number, reason)
+      redis.call('HSET', key_heldNumbers(), number, reason)
       held[number] = true
       fresh[#fresh + 1] = number
     end
@@ -28,27 +28,27 @@ end
 for number in pairs(held) do
   local owner = shelves[number:match('^%d+')]
   if not seen[number] and (not owner or owner == node) then
-    redis.call('HDEL', key.heldNumbers(), number)
+    redis.call('HDEL', key_heldNumbers(), number)
     held[number] = nil
     if owner and tonumber(number:match('%d+$')) < slots then
-      redis.call('ZADD', key.freeNumbers(node), score_of(number), number)
+      redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
     end
   end
 end
 
 if ARGV[5] == 'whole' then
   local used = {}
-  for _, id in ipairs(redis.call('ZRANGE', key.nodeVolumes(node), 0, -1)) do
-    local number = redis.call('HMGET', key.volume(id), 'shelfId', 'bladeId')
+  for _, id in ipairs(redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)) do
+    local number = redis.call('HMGET', key_volume(id), 'shelfId', 'bladeId')
     if number[1] then used[number[1] .. '.' .. number[2]] = true end
   end
-  redis.call('DEL', key.freeNumbers(node))
+  redis.call('DEL', key_freeNumbers(node))
   for shelf, owner in pairs(shelves) do
     if owner == node then
       for slot = 0, slots - 1 do
         local number = shelf .. '.' .. slot
         if not used[number] and not held[number] then
-          redis.call('ZADD', key.freeNumbers(node), score_of(number), number)
+          redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
         end
       end
     end

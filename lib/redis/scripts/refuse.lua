@@ -6,7 +6,7 @@ local refusal = cjson.decode(ARGV[4])
 
 if not holds(node, fence) then return { 'Fenced' } end
 drop(refusal.message)
-local record = load(key.volume(id))
+local record = load(key_volume(id))
 if not record then return { 'VolumeNotFound' } end
 if record.node and record.node ~= node then return { 'NotLocal', record.node } end
 
@@ -17,7 +17,7 @@ command.refused[#command.refused + 1] = node
 for _, other in ipairs(command.refused) do refused[other] = true end
 
 if not refusal.pinned then
-  for _, other in ipairs(redis.call('ZRANGE', key.nodes(), 0, -1)) do
+  for _, other in ipairs(redis.call('ZRANGE', key_nodes(), 0, -1)) do
     if not refused[other] and is_up(other) then
       give_number(id, record)
       place(id, record, '', now())
@@ -33,7 +33,7 @@ if refusal.answer then
   answer(refusal.answer, id, nil, refusal.fault)
 else
   give_number(id, record)
-  redis.call('HSET', key.volume(id), 'status', 'error', 'fault', cjson.encode(refusal.fault))
+  redis.call('HSET', key_volume(id), 'status', 'error', 'fault', cjson.encode(refusal.fault))
   record.status = 'error'
   note_pending(id, record, now())
 end

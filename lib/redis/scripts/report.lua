@@ -4,14 +4,14 @@
 local node, fence, holder, lease, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 if not holds(node, fence) then return { 'Fenced' } end
-redis.call('SET', key.lease(node), holder, 'PX', lease)
+redis.call('SET', key_lease(node), holder, 'PX', lease)
 local flat = {}
 for field, value in pairs(cjson.decode(ARGV[6])) do
   flat[#flat + 1] = field
   flat[#flat + 1] = tostring(value)
 end
-redis.call('HSET', key.node(node), 'reportTime', string.format('%d', now()),
-  'volumes', redis.call('ZCARD', key.nodeVolumes(node)), 'pending', redis.call('ZCARD', key.pending(node)),
-  'freeNumbers', redis.call('ZCARD', key.freeNumbers(node)), unpack(flat))
-local overdue = redis.call('ZRANGE', key.pending(node), '-inf', now() - age, 'BYSCORE', 'LIMIT', 0, 1000)
+redis.call('HSET', key_node(node), 'reportTime', string.format('%d', now()),
+  'volumes', redis.call('ZCARD', key_nodeVolumes(node)), 'pending', redis.call('ZCARD', key_pending(node)),
+  'freeNumbers', redis.call('ZCARD', key_freeNumbers(node)), unpack(flat))
+local overdue = redis.call('ZRANGE', key_pending(node), '-inf', now() - age, 'BYSCORE', 'LIMIT', 0, 1000)
 return { 'ok', unpack(overdue) }

@@ -4,7 +4,7 @@ import { type Command, type MessagePlace, askerOf } from '../../../lib/messages/
 import type { Node } from '../../../lib/models/node.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
-import { type ChangeOptions, Volume, hashOf } from '../../../lib/models/volume.ts';
+import { type ChangeOptions, Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Turns } from '../../../lib/turns.ts';
 import type { Backend } from '../backend.ts';
@@ -145,7 +145,7 @@ export class Engine {
     const answer = await store.run('claim', node.identifier, node.owner.fence, id, JSON.stringify(claim));
     switch (answer[0]) {
       case 'ok':
-        return Volume.of(store, Volume.parse(id, hashOf(answer.slice(1))));
+        return Volume.of(store, Volume.inAnswer(id, answer));
       case 'Fenced':
         throw errors.fenced(node.identifier);
       case 'NoMoreVolumes':
