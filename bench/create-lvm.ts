@@ -32,13 +32,16 @@ export async function benchLvm(): Promise<Figure[]> {
     };
     const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     const start = (name: string) => startDaemon(node, name, words.join(' '));
-    const [daemon] = await start('first');
+    const [first] = await start('first');
+    await first.stop();
+    const [daemon, emptyMs] = await start('empty'); // not the first: that one reads its files from the disk
     const { commands, close } = await makeClient(`unix:${lab.redisSocket}`);
     const create = () => commands.create({ ...wanted, size }, deadline);
     await timesOf(warm, create); // warm: the lvm shell and the launcher run
     const one = median(await timesOf(alone, create));
     const many = await perSecond(together, 32, create);
     const forked = await forkedTimes(node);
+    const served = await bareExportTime(node);
     await daemon.stop();
     const [again] = await start('again');
     await perSecond(volumes - alone - together - warm, 32, create);
@@ -64,7 +67,13 @@ export async function benchLvm(): Promise<Figure[]> {
         aim: '≥ 15',
         yardstick: { what: 'a loop of lvcreate', value: 1000 / forked },
       },
-      { what: 'daemon start to READY there, 1,000 LVM volumes with running exports', value: readyMs, unit: 'ms' },
+      { what: 'of which the bare start of a vblade there, until it serves', value: served, unit: 'ms' },
+      {
+        what: 'daemon start to READY there, 1,000 LVM volumes with running exports',
+        value: readyMs,
+        unit: 'ms',
+        yardstick: { what: 'with none', value: emptyMs },
+      },
     ];
   } finally {
     await lab.close();
@@ -86,4 +95,28 @@ async function forkedTimes(node: LabNode): Promise<number> {
     a=$(date +%s%N); lvcreate -qq -y -L 100m -n bench-$i nova-volumes >/dev/null 2>&1 || exit 1; b=$(date +%s%N)
     echo $(( (b - a) / 1000 )); done`);
   return median(output.split('\n').map((microseconds) => Number(microseconds) / 1000));
+}
+
+/** A process that does nothing but fork and start vblades, and waits for the first line of each. */
+async function bareExportTime(node: LabNode): Promise<number> {
+  const output = await node.sh(`cat > /tmp/bare.pl <<'END'
+use Time::HiRes 'time';
+for my $slot (0 .. 19) {
+  my $begin = time;
+  pipe my $reader, my $writer;
+  my $pid = fork // die;
+  if (!$pid) { open STDOUT, '>&', $writer; exec 'vblade', 60000, $slot, 'vec0', '/tmp/bare.img' }
+  close $writer;
+  <$reader>;
+  printf "%d\n", (time - $begin) * 1e6;
+  kill 'KILL', $pid;
+}
+END
+    truncate -s 100M /tmp/bare.img; perl /tmp/bare.pl 2>/dev/null; rm /tmp/bare.pl /tmp/bare.img`);
+  return median(
+    output
+      .trim()
+      .split('\n')
+      .map((microseconds) => Number(microseconds) / 1000),
+  );
 }

@@ -2,6 +2,8 @@
 export interface Figure {
   what: string;
   value: number;
+  /** Of several runs: the lowest and the highest value. */
+  range?: readonly [number, number];
   unit: string;
   aim?: string;
   /** What `value` is compared with, measured in the same run, in the same unit. */
@@ -13,6 +15,23 @@ export function median(values: readonly number[]): number {
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** The same figures of several runs as one: medians of the values and of the yardsticks, each for itself. */
+export function medians(runs: readonly (readonly Figure[])[]): Figure[] {
+  const [first = []] = runs;
+  return first.map((figure, index) => {
+    const same = runs.flatMap((run) => run[index] ?? []);
+    const values = same.map(({ value }) => value);
+    const yardsticks = same.flatMap(({ yardstick }) => yardstick?.value ?? []);
+    const { yardstick } = figure;
+    return {
+      ...figure,
+      value: median(values),
+      range: [Math.min(...values), Math.max(...values)],
+      ...(yardstick ? { yardstick: { ...yardstick, value: median(yardsticks) } } : {}),
+    };
+  });
 }
 
 /** Milliseconds of each of `count` runs, one after the other. */
@@ -42,14 +61,17 @@ export async function perSecond(count: number, clients: number, work: () => Prom
 
 /** A table for a terminal and for docs/performance.md alike. */
 export function table(figures: readonly Figure[]): string {
-  const rows = figures.map(({ what, value, unit, aim = '', yardstick }) => {
+  const rows = figures.map(({ what, value, range, unit, aim = '', yardstick }) => {
+    const from = range ? range.map(rounded).join(' – ') : '';
     const against = yardstick ? `${yardstick.what}: ${rounded(yardstick.value)} ${unit}` : '';
     const ratio = yardstick ? `${rounded(value / yardstick.value)}×` : '';
-    return `| ${what} | ${rounded(value)} ${unit} | ${aim} | ${against} | ${ratio} |`;
+    return `| ${what} | ${rounded(value)} ${unit} | ${from} | ${aim} | ${against} | ${ratio} |`;
   });
-  return ['| what | median | aim | yardstick, same run | ratio |', '| --- | --- | --- | --- | --- |', ...rows].join(
-    '\n',
-  );
+  return [
+    '| what | median | lowest – highest | aim | yardstick, same runs | ratio |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
 }
 
 function rounded(value: number): string {

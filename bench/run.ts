@@ -1,11 +1,11 @@
 /**
- * `npm run bench [fake|start|lvm …]`: the figures of docs/performance.md, medians over several runs, each against a yardstick of the
- * same run. LVM needs root and the lab's packages.
+ * `npm run bench [fake|start|lvm …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
+ * made anew; medians are printed, each against a yardstick of the same runs. LVM needs root and the lab's packages.
  */
 import { benchFake } from './create-fake.ts';
 import { benchLvm } from './create-lvm.ts';
 import { benchStart } from './start.ts';
-import { type Figure, table } from './figures.ts';
+import { type Figure, medians, table } from './figures.ts';
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   fake: benchFake,
@@ -20,6 +20,14 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const runs = 3;
 const figures: Figure[] = [];
-for (const name of names) figures.push(...((await benches[name]?.()) ?? []));
+for (const name of names) {
+  const measured: Figure[][] = [];
+  for (let run = 1; run <= runs; run += 1) {
+    console.error(`${name}: run ${run} of ${runs}`);
+    measured.push((await benches[name]?.()) ?? []);
+  }
+  figures.push(...medians(measured));
+}
 console.log(table(figures));
