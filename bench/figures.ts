@@ -25,12 +25,11 @@ export function medians(runs: readonly (readonly Figure[])[]): Figure[] {
     const values = same.map(({ value }) => value);
     const yardsticks = same.flatMap(({ yardstick }) => yardstick?.value ?? []);
     const { yardstick } = figure;
-    return {
-      ...figure,
-      value: median(values),
-      range: [Math.min(...values), Math.max(...values)],
-      ...(yardstick ? { yardstick: { ...yardstick, value: median(yardsticks) } } : {}),
-    };
+    const value = median(values);
+    const range = [Math.min(...values), Math.max(...values)] as const;
+    if (!yardstick) return Object.assign({}, figure, { value, range });
+    const against = { what: yardstick.what, value: median(yardsticks) };
+    return Object.assign({}, figure, { value, range, yardstick: against });
   });
 }
 
