@@ -184,6 +184,20 @@ export const errors = {
       `node ${name} is down`,
       'start blockstored there, or name another node',
     ),
+  nodeUp: (name: string) =>
+    new BlockstoreError(
+      'NodeUp',
+      'conflict',
+      `node ${name} is up: only one that is not heard of can be declared lost`,
+      'stop its daemon first, or see that its machine is off and wait for node_down_time',
+    ),
+  nodeLost: (name: string) =>
+    new BlockstoreError(
+      'NodeLost',
+      'unavailable',
+      `the volume was on node ${name}, which was declared lost`,
+      'it is there again when blockstored runs on that node again; if it never will: blockstore volume delete',
+    ),
   nodeNameTaken: (name: string, holder: string, seconds: number) =>
     new BlockstoreError(
       'NodeNameTaken',

@@ -1,14 +1,15 @@
 import { errors } from '../errors.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
 import { BasicModel, type Hash } from './basic-model.ts';
+import { attachment } from './transitions.ts';
 import type { Owner } from './volume.ts';
 
 /** What a node last said of itself. Sizes in bytes, times in milliseconds since the epoch. */
 export interface NodeState {
   /** Its name: the identifier of a node. */
   id: string;
-  /** up: heard of within node_down_time; stopped: its daemon said good-bye; down: neither. */
-  state: 'up' | 'down' | 'stopped';
+  /** up: heard of within node_down_time; lost: declared so; stopped: its daemon said good-bye; down: none of these. */
+  state: 'up' | 'down' | 'stopped' | 'lost';
   availabilityZone: string;
   version: string;
   driver: string;
@@ -83,6 +84,18 @@ export class Node extends BasicModel<NodeState> {
     return Promise.all(names.map((name) => Node.read(store, name, shelves)));
   }
 
+  /**
+   * Declares that the node will not be back soon: its volumes say so and hold up nobody, until it enters again. Returns how
+   * many they are. Throws NodeNotFound, NodeUp.
+   */
+  static async lose(store: Store, name: string, topic: string): Promise<number> {
+    const fault = JSON.stringify(errors.nodeLost(name).toFault());
+    const [word, volumes] = await store.run('lose', name, JSON.stringify({ topic, fault, unset: attachment }));
+    if (word === 'NodeNotFound') throw errors.noNode(name);
+    if (word === 'NodeUp') throw errors.nodeUp(name);
+    return Number(volumes);
+  }
+
   private static async read(store: Store, name: string, shelves: Hash): Promise<Node> {
     const [hash, up] = await store.read((redis) =>
       Promise.all([redis.hgetall(store.keys.node(name)), redis.exists(store.keys.lease(name))]),
@@ -146,12 +159,18 @@ export class Node extends BasicModel<NodeState> {
   }
 }
 
+function stateOf(hash: Hash, up: boolean): NodeState['state'] {
+  if (up) return 'up';
+  if (hash['lost'] !== undefined) return 'lost';
+  return hash['stopTime'] === undefined ? 'down' : 'stopped';
+}
+
 function parseNode(name: string, hash: Hash, up: boolean, shelves: Hash): NodeState {
   const number = (field: string) => Number(hash[field] ?? 0);
   const time = (field: string) => (hash[field] === undefined ? undefined : Number(hash[field]));
   return {
     id: name,
-    state: up ? 'up' : hash['stopTime'] === undefined ? 'down' : 'stopped',
+    state: stateOf(hash, up),
     availabilityZone: hash['availabilityZone'] ?? '',
     version: hash['version'] ?? '',
     driver: hash['driver'] ?? '',

@@ -14,9 +14,12 @@ export interface Transition {
   cancelUnplaced?: true;
   /** What the owner must now do: appended to its topic in the same write. */
   operation?: OperationName;
+  /** What is done at once, in place of all that, while the owner is declared lost. `forget`: it is removed when its node is back. */
+  whenLost?: { set?: { attachStatus?: AttachStatus }; unset?: readonly string[]; forget?: true };
 }
 
-const attachment = ['instanceId', 'hostName', 'mountpoint', 'attachMode', 'attachMacs', 'attachTime'] as const;
+/** Fields of a record that go with its attachment. */
+export const attachment = ['instanceId', 'hostName', 'mountpoint', 'attachMode', 'attachMacs', 'attachTime'] as const;
 
 /** Every allowed change of a volume's status. The script checks `from` and writes the rest at once, or refuses. */
 export const transitions = {
@@ -40,6 +43,7 @@ export const transitions = {
     set: { status: 'in-use', attachStatus: 'detaching' },
     unset: ['fault'],
     operation: 'detach',
+    whenLost: { set: { attachStatus: 'detached' }, unset: attachment },
   },
   finishDetach: {
     from: { attachStatus: ['detaching'] },
@@ -59,11 +63,15 @@ export const transitions = {
     unset: ['fault', 'progress'],
     cancelUnplaced: true,
     operation: 'delete',
+    whenLost: { forget: true },
   },
   finishDelete: { from: { status: ['deleting'] }, remove: true },
   failDelete: { from: { status: ['deleting'] }, set: { status: 'error_deleting' }, unset: ['progress'] },
   /** Storage that a record names is not there. */
-  lose: { from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching'] }, set: { status: 'error' } },
+  lose: {
+    from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error'] },
+    set: { status: 'error' },
+  },
   /** It is there again. */
   findAgain: {
     from: { status: ['error'], attachStatus: ['detached'] },

@@ -146,10 +146,11 @@ export class Volume extends BasicModel<VolumeState> {
    * WrongStatus; for an owner also NotLocal and Fenced.
    */
   async change(name: TransitionName, options: ChangeOptions = {}): Promise<void> {
-    const { operation, set, ...transition }: Transition = transitions[name];
+    const { operation, set, whenLost, ...transition }: Transition = transitions[name];
     const { owner, command, message, answer, fault } = options;
     const reply = await this.runChange({
       ...transition,
+      ...(whenLost ? { whenLost: { ...whenLost, answer: command?.asker } } : {}),
       ...owner,
       set: { ...set, ...options.set, ...(fault ? { fault: JSON.stringify(fault) } : {}) },
       ...(command && operation

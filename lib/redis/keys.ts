@@ -23,6 +23,10 @@ const names = {
   nodes: () => 'nodes',
   /** string with time to live: the holder of a node name; there as long as the node is heard of */
   lease: (node: string) => `node:${node}:lease`,
+  /** sorted set, by creation time: volumes that were deleted while their node was lost; it deletes them when it returns */
+  forgotten: (node: string) => `node:${node}:forgotten`,
+  /** hash: the record of such a volume */
+  forgottenVolume: (id: string) => `forgotten:${id}`,
   /** hash: AoE shelf -> node */
   shelves: () => 'aoe:shelves',
   /** sorted set, by shelf * 256 + slot: numbers "shelf.slot" that a node may give out */
@@ -55,6 +59,8 @@ export function makeKeys(prefix: string): Keys {
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),
+    forgotten: (node) => tag + names.forgotten(node),
+    forgottenVolume: (id) => tag + names.forgottenVolume(id),
     shelves: () => tag + names.shelves(),
     freeNumbers: (node) => tag + names.freeNumbers(node),
     heldNumbers: () => tag + names.heldNumbers(),

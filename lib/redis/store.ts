@@ -6,7 +6,17 @@ import { errors } from '../errors.ts';
 import type { Connection } from './connection.ts';
 import { type Keys, type LuaFunction, keysInLua, makeKeys } from './keys.ts';
 
-export type ScriptName = 'create' | 'change' | 'claim' | 'refuse' | 'enter' | 'report' | 'leave' | 'observe' | 'adopt';
+export type ScriptName =
+  | 'create'
+  | 'change'
+  | 'claim'
+  | 'refuse'
+  | 'enter'
+  | 'report'
+  | 'leave'
+  | 'observe'
+  | 'adopt'
+  | 'lose';
 
 /** A script's answer: a word ('ok' or a code of the catalogue), then text. */
 export type ScriptAnswer = readonly [string, ...string[]];

@@ -21,6 +21,8 @@ export interface AdoptionOptions {
 }
 
 const sideBySide = 16;
+/** Why a volume is in error although it may be there again. */
+const awayCodes = new Set(['StorageMissing', 'NodeLost']);
 /** Troubles of storage that has no record of this node. */
 const unrecordedCodes = new Set(['UnknownStorage', 'ForeignStorage']);
 
@@ -104,7 +106,7 @@ export class Adoption {
       const operation = dueOperation(volume);
       if (operation && volume.attachStatus !== 'attaching') return engine.redrive(volume, operation);
     }
-    if (volume.status === 'error' && volume.fault?.code !== 'StorageMissing') return;
+    if (volume.status === 'error' && !awayCodes.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
     if (!found && !(await backend.driver.hasVolume(volumeSpec(volume)))) return this.lose(volume);
     if (volume.status === 'error') {
@@ -118,7 +120,7 @@ export class Adoption {
   private async lose(volume: VolumeState): Promise<void> {
     const { backend } = this.options;
     const error = errors.storageMissing(volume.id, backend.driver.localPath(volumeSpec(volume)));
-    if (volume.status !== 'error') await this.change(volume, 'lose', error);
+    if (volume.fault?.code !== error.code) await this.change(volume, 'lose', error);
     throw error;
   }
 

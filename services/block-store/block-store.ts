@@ -1,4 +1,4 @@
-import { type BlockstoreError, errors } from '../../lib/errors.ts';
+import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { Caller } from '../../lib/messages/caller.ts';
@@ -222,7 +222,14 @@ export class BlockStore implements Service {
   }
 
   private async leave(): Promise<void> {
-    if (!this.fenced) await this.node?.destroy();
+    if (this.fenced) return;
+    try {
+      await this.node?.destroy();
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code !== 'Fenced') throw error;
+      this.lose(error); // another daemon has the name: there is nothing to give back
+    }
   }
 
   private lose(error: BlockstoreError): void {

@@ -7,7 +7,7 @@ import { heardOf } from '../node/present.ts';
 
 interface Status {
   problems: string[];
-  nodes: { up: number; down: number; stopped: number };
+  nodes: Record<NodeState['state'], number>;
   totalBytes: number;
   freeBytes: number;
   volumes: number;
@@ -38,8 +38,8 @@ export async function showStatus(context: Context): Promise<void> {
   }
   for (const problem of status.problems) await output.line(`${output.paint('red', '!')} ${problem}`);
   if (status.problems.length > 0) await output.line('');
-  const { up, down, stopped } = status.nodes;
-  const away = [down > 0 ? `${down} down` : '', stopped > 0 ? `${stopped} stopped` : ''].filter(Boolean);
+  const { up, ...others } = status.nodes;
+  const away = Object.entries(others).flatMap(([state, many]) => (many > 0 ? [`${many} ${state}`] : []));
   await output.write(
     [
       `nodes     ${[`${up} up`, ...away].join(', ')}`,
@@ -67,7 +67,12 @@ function statusOf(nodes: readonly NodeState[], volumes: number, unplaced: number
     of.reduce((total, node) => total + value(node), 0);
   return {
     problems: problemsOf(nodes),
-    nodes: { up: up.length, down: inState('down').length, stopped: inState('stopped').length },
+    nodes: {
+      up: up.length,
+      down: inState('down').length,
+      stopped: inState('stopped').length,
+      lost: inState('lost').length,
+    },
     totalBytes: sum(up, (node) => node.totalBytes),
     freeBytes: sum(up, (node) => node.freeBytes),
     volumes,
@@ -82,6 +87,9 @@ function problemsOf(nodes: readonly NodeState[]): string[] {
     ...nodes
       .filter((node) => node.state === 'down')
       .map((node) => `node ${node.id} is down, heard of ${heardOf(node)}; it has ${plural(node.volumes, 'volume')}`),
+    ...nodes
+      .filter((node) => node.state === 'lost')
+      .map((node) => `node ${node.id} is declared lost, with ${plural(node.volumes, 'volume')}`),
     ...nodes.flatMap((node) => node.problems.map((problem) => `node ${node.id}: ${problem}`)),
   ];
 }

@@ -55,7 +55,8 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
   ];
 }
 
-function statusText({ status, attachStatus, progress }: VolumeState): string {
+function statusText({ status, attachStatus, progress, fault }: VolumeState): string {
+  if (fault?.code === 'NodeLost') return `${status} (node lost)`;
   const passing = attachStatus === 'attaching' || attachStatus === 'detaching' ? ` (${attachStatus})` : '';
   return `${status}${passing}${progress === undefined ? '' : ` ${progress} %`}`;
 }

@@ -1,10 +1,12 @@
 -- The one script that changes a volume's record: guard, fields, indexes, command, message and answer are one write.
--- ARGV: id; JSON {node?, fence?, from?, set?, unset?, remove?, giveNumber?, cancelUnplaced?, command?, message?, answer?, fault?}
+-- ARGV: id; JSON {node?, fence?, from?, set?, unset?, remove?, giveNumber?, cancelUnplaced?, command?, message?, answer?, fault?,
+--     whenLost?}
 --   node, fence  only the daemon that holds this node's name, and only for a volume of this node
 --   from         {field = [allowed values]}; a missing field counts as ''
 --   command      {topic = the owner's topic is topic .. '.' .. node, message}: appended to the owner's topic
 --   message      {topic, entry}: the command that this change carries out; dropped whatever the guard says
 --   answer       {caller, request}: who waits
+--   whenLost     {set?, unset?, forget?, answer?}: what holds in place of set, unset and command while the volume's node is lost
 --   cancelUnplaced  a volume that no node has taken yet is removed at once
 -- Answers: ok record | VolumeNotFound | NotLocal owner | Fenced | WrongStatus status attachStatus instanceId
 local id = ARGV[1]
@@ -26,6 +28,11 @@ if change.cancelUnplaced and not record.node and record.status == 'creating' the
   return { 'ok' }
 end
 
+if change.whenLost and record.node and is_lost(record.node) then
+  local lost = change.whenLost
+  change.set, change.unset, change.forget, change.answer, change.command = lost.set, lost.unset, lost.forget, lost.answer, nil
+end
+
 for field, allowed in pairs(change.from or {}) do
   local value, matches = record[field] or '', false
   for _, wanted in ipairs(allowed) do
@@ -39,6 +46,12 @@ end
 
 if change.remove then
   remove_volume(id, record)
+  answer(change.answer, id, nil, change.fault)
+  return { 'ok' }
+end
+
+if change.forget then
+  forget_volume(id, record)
   answer(change.answer, id, nil, change.fault)
   return { 'ok' }
 end

@@ -105,8 +105,7 @@ local function take_number(node, first, last, slots)
   return nil
 end
 
-local function remove_volume(id, record)
-  give_number(id, record)
+local function unindex_volume(id, record)
   if record.node then
     redis.call('ZREM', key_pending(record.node), id)
     redis.call('ZREM', key_nodeVolumes(record.node), id)
@@ -115,7 +114,24 @@ local function remove_volume(id, record)
   redis.call('ZREM', key_volumeIds(), id)
   redis.call('ZREM', key_projectVolumes(record.projectId), id)
   if record.name then redis.call('ZREM', key_volumeNames(), record.name .. '\0' .. id) end
+end
+
+local function remove_volume(id, record)
+  give_number(id, record)
+  unindex_volume(id, record)
   redis.call('DEL', key_volume(id))
+end
+
+-- A volume of a lost node is deleted: nobody sees it any more. Its record, with its number, waits for the node, which has
+-- the storage to remove.
+local function forget_volume(id, record)
+  unindex_volume(id, record)
+  redis.call('ZADD', key_forgotten(record.node), record.createTime, id)
+  redis.call('RENAME', key_volume(id), key_forgottenVolume(id))
+end
+
+local function is_lost(node)
+  return redis.call('HEXISTS', key_node(node), 'lost') == 1
 end
 
 local function send(topic, message)

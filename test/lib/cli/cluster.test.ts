@@ -1,4 +1,5 @@
 import test from 'ava';
+import { z } from 'zod';
 import { Node } from '../../../lib/models/node.ts';
 import { until } from '../../until.ts';
 import { CliPlace } from './place.ts';
@@ -35,7 +36,20 @@ test.serial('node list', async (t) => {
   t.regex(stdout, /^NAME +STATE +ZONE/);
   t.regex(stdout, /^good +up +nova +lvm +aoe +1 TiB +512 GiB +0 +- +\d+ s ago$/m);
   t.regex(stdout, /^down +down .* never$/m);
-  t.like(await place.json('node', 'list'), { nodes: { 0: { name: 'good', state: 'up' }, 2: { state: 'stopped' } } });
+  const { nodes } = z
+    .object({ nodes: z.array(z.object({ name: z.string(), state: z.string() })) })
+    .parse(await place.json('node', 'list'));
+  t.deepEqual(
+    new Map(nodes.map(({ name, state }) => [name, state])),
+    new Map(
+      Object.entries({
+        good: 'up',
+        ill: 'up',
+        stopped: 'stopped',
+        down: 'down',
+      }),
+    ),
+  );
 });
 
 test.serial('node show', async (t) => {
@@ -62,4 +76,19 @@ test.serial('status tells how many volumes no node has taken yet', async (t) => 
   const { stdout } = await place.run('status');
   t.regex(stdout, /^under way 1, 1 of them not taken by a node yet$/m);
   await place.run('volume', 'delete', id);
+});
+
+test.serial('node lost', async (t) => {
+  const up = await place.run('node', 'lost', 'good');
+  t.is(up.exitCode, 5);
+  t.regex(
+    up.stderr,
+    /^blockstore: node good is up: only one that is not heard of can be declared lost\n {2}stop its daemon/,
+  );
+  t.is((await place.run('node', 'lost', 'down')).stdout, 'node down is declared lost, with 0 volumes');
+  t.deepEqual(await place.json('node', 'lost', 'down'), { node: 'down', volumes: 0 });
+  const { stdout } = await place.run('status');
+  t.regex(stdout, /^! node down is declared lost, with 0 volumes$/m);
+  t.regex(stdout, /^nodes +2 up, 1 stopped, 1 lost$/m);
+  t.like(await place.json('node', 'show', 'down'), { state: 'lost' });
 });

@@ -1,0 +1,29 @@
+-- A node that will not be back soon is declared lost: what it was at ends, its volumes say so and hold up nobody, and a daemon
+-- that still runs there may change nothing more.
+-- ARGV: node; JSON {topic, fault (JSON text), unset = the fields of an attachment}
+-- Answers: ok volumes | NodeNotFound | NodeUp
+local node = ARGV[1]
+local loss = cjson.decode(ARGV[2])
+if not redis.call('ZSCORE', key_nodes(), node) then return { 'NodeNotFound' } end
+if is_up(node) then return { 'NodeUp' } end
+
+redis.call('HINCRBY', key_node(node), 'fence', 1)
+redis.call('HSETNX', key_node(node), 'lost', string.format('%d', now()))
+redis.call('XTRIM', key_topic(loss.topic .. '.' .. node), 'MAXLEN', 0)
+
+local keeps = { error = true, error_deleting = true }
+local ids = redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)
+for _, id in ipairs(ids) do
+  local record = load(key_volume(id))
+  if record and record.status == 'deleting' then
+    forget_volume(id, record)
+  elseif record and not keeps[record.status] then
+    redis.call('HSET', key_volume(id), 'status', 'error', 'fault', loss.fault)
+    if record.attachStatus ~= 'attached' then
+      redis.call('HSET', key_volume(id), 'attachStatus', 'detached')
+      redis.call('HDEL', key_volume(id), unpack(loss.unset))
+    end
+    redis.call('ZREM', key_pending(node), id)
+  end
+end
+return { 'ok', tostring(#ids) }
