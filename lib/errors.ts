@@ -191,6 +191,13 @@ export const errors = {
       `node ${name} is up: only one that is not heard of can be declared lost`,
       'stop its daemon first, or see that its machine is off and wait for node_down_time',
     ),
+  noAnswer: (node: string, seconds: number) =>
+    new BlockstoreError(
+      'NoAnswer',
+      'unavailable',
+      `node ${node} has not answered within ${seconds} s`,
+      `see "blockstore node show ${node}", and the log of its daemon; --timeout gives it longer`,
+    ),
   nodeLost: (name: string) =>
     new BlockstoreError(
       'NodeLost',

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { version } from '../version.ts';
 import { collect } from './arguments.ts';
+import { addAuditCommands } from './audit/commands.ts';
 import { addClusterCommands } from './cluster/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
 import { exitCodesHelp } from './exit-codes.ts';
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
   addVolumeCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
+  addAuditCommands(program);
   addCompletionCommands(program);
   return program.addHelpText(
     'after',

@@ -1,6 +1,7 @@
 import type { Flags } from '../flags/definitions.ts';
 import type { Log } from '../log.ts';
 import { Caller } from '../messages/caller.ts';
+import { NodeCommands } from '../messages/node-commands.ts';
 import { VolumeCommands } from '../messages/volume-commands.ts';
 import { connect } from '../redis/connection.ts';
 import { Store } from '../redis/store.ts';
@@ -11,16 +12,19 @@ export interface Session extends AsyncDisposable {
   readonly flags: Flags;
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly nodeCommands: NodeCommands;
 }
 
 /** Throws RedisUnreachable, RedisDenied. */
 export async function openSession(flags: Flags, output: Output): Promise<Session> {
   const connection = await connect(flags, notesOf(output));
   const store = new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
+  const caller = new Caller(store);
   return {
     flags,
     store,
-    commands: new VolumeCommands(store, new Caller(store), flags.volume_topic),
+    commands: new VolumeCommands(store, caller, flags.volume_topic),
+    nodeCommands: new NodeCommands(store, caller, flags.volume_topic),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }

@@ -10,14 +10,15 @@ import type { Asker } from './command.ts';
 const answerSchema = z.object({
   request: z.string(),
   record: hashSchema.optional(),
+  result: z.unknown().optional(),
   fault: z.looseObject({}).optional(),
 });
 
 const firstLookMs = 250;
 const lookEveryMs = 4000;
 
-/** How a call ended: the record after it (none when it was removed), or a fault. */
-export type Outcome = { record?: Hash } | { fault: BlockstoreError };
+/** How a call ended: the record after it (none when it was removed) or what a node was asked for, or a fault. */
+export type Outcome = { record?: Hash; result?: unknown } | { fault: BlockstoreError };
 
 /**
  * Waits for answers to commands. An answer is published by the script that ends the operation; should it be lost with a
@@ -71,11 +72,12 @@ export class Caller {
   }
 
   private take(text: string): void {
-    const { request, record, fault } = answerSchema.parse(JSON.parse(text));
-    const resolve = this.waiting.get(request);
-    if (!resolve) return;
+    const { data: answer } = answerSchema.safeParse(JSON.parse(text));
+    const resolve = answer && this.waiting.get(answer.request);
+    if (!resolve) return; // of another version perhaps: the record tells the same
+    const { record, result, fault } = answer;
     if (fault) resolve({ fault: fromFault(parseFault(JSON.stringify(fault))) });
-    else resolve(record === undefined ? {} : { record });
+    else resolve(record === undefined ? { result } : { record });
   }
 
   private async keepLooking(

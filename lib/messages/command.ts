@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operationNames } from '../models/transitions.ts';
 
-/** A command as it stands in a topic. With `caller` and `request` somebody waits for the answer; without, nobody does. */
+/** A command on a volume, as it stands in a topic. With `caller` and `request` somebody waits for the answer; without, nobody does. */
 export const commandSchema = z.object({
   operation: z.enum(operationNames),
   /** The volume. */
@@ -15,6 +15,18 @@ export const commandSchema = z.object({
 });
 
 export type Command = z.infer<typeof commandSchema>;
+
+/** A command to a node itself, in its own topic. */
+export const nodeCommandSchema = z.object({
+  operation: z.literal('audit'),
+  repair: z.boolean(),
+  recordsOnly: z.boolean().optional(),
+  remove: z.array(z.string()),
+  caller: z.string(),
+  request: z.string(),
+});
+
+export type NodeCommand = z.infer<typeof nodeCommandSchema>;
 
 /** Who waits for an answer. */
 export interface Asker {

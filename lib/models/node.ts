@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { errors } from '../errors.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
 import { BasicModel, type Hash } from './basic-model.ts';
@@ -36,6 +37,9 @@ export type NodeReport = Pick<NodeState, Described> & {
   /** One a line. */
   problems: string;
 };
+
+const numberFaults = ['lost', 'free too', 'foreign', 'twice'] as const;
+export type NumberFault = (typeof numberFaults)[number];
 
 export interface LeaseOptions {
   name: string;
@@ -154,6 +158,15 @@ export class Node extends BasicModel<NodeState> {
     return answer.slice(1);
   }
 
+  /**
+   * AoE numbers of this node that are not in exactly one place, and how; `repair` puts those right that can be. Throws Fenced.
+   */
+  async checkNumbers(slots: number, repair: boolean): Promise<[string, NumberFault][]> {
+    const answer = await this.store.run('numbers', this.identifier, this.fence, slots, repair ? 'repair' : '');
+    this.refuseFenced(answer);
+    return z.array(z.tuple([z.string(), z.enum(numberFaults)])).parse(inPairs(answer.slice(1)));
+  }
+
   private refuseFenced(answer: ScriptAnswer): void {
     if (answer[0] === 'Fenced') throw errors.fenced(this.identifier);
   }
@@ -188,4 +201,8 @@ function parseNode(name: string, hash: Hash, up: boolean, shelves: Hash): NodeSt
     startTime: time('startTime'),
     problems: hash['problems'] ? hash['problems'].split('\n') : [],
   };
+}
+
+function inPairs(flat: readonly string[]): string[][] {
+  return Array.from({ length: flat.length / 2 }, (_, index) => flat.slice(2 * index, 2 * index + 2));
 }

@@ -16,7 +16,12 @@ export type ScriptName =
   | 'leave'
   | 'observe'
   | 'adopt'
-  | 'lose';
+  | 'lose'
+  | 'ask'
+  | 'reply'
+  | 'numbers'
+  | 'reindex'
+  | 'unindex';
 
 /** A script's answer: a word ('ok' or a code of the catalogue), then text. */
 export type ScriptAnswer = readonly [string, ...string[]];
@@ -96,6 +101,19 @@ export class Store {
     } catch (error) {
       throw this.connection.explain(error);
     }
+  }
+
+  /** Names of keys that begin so, without the prefix, some at a time; one that is there all the while comes at least once. */
+  async *names(beginning = ''): AsyncGenerator<string[]> {
+    const { prefix } = this.keys;
+    const pattern = `${`${prefix}${beginning}`.replaceAll(/[[\]?*\\]/g, '\\$&')}*`;
+    let cursor = '0';
+    do {
+      const at = cursor;
+      const [next, keys] = await this.read((redis) => redis.scan(at, 'MATCH', pattern, 'COUNT', 1000));
+      yield keys.map((key) => key.slice(prefix.length));
+      cursor = next;
+    } while (cursor !== '0');
   }
 
   private async waitForReplicas(): Promise<void> {

@@ -108,23 +108,28 @@ export class Adoption {
     }
     if (volume.status === 'error' && !awayCodes.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
-    if (!found && !(await backend.driver.hasVolume(volumeSpec(volume)))) return this.lose(volume);
-    if (volume.status === 'error') {
-      await this.change(volume, volume.attachStatus === 'attached' ? 'findAgainAttached' : 'findAgain');
-    }
+    if (!found && !(await backend.driver.hasVolume(volumeSpec(volume)))) throw await this.lose(volume);
+    if (volume.status === 'error') await this.findAgain(volume);
     await this.serve(volume);
     const operation = dueOperation(volume);
     if (operation) engine.redrive(volume, operation);
   }
 
-  private async lose(volume: VolumeState): Promise<void> {
+  /** Its storage is gone: its record says so. */
+  async lose(volume: VolumeState): Promise<BlockstoreError> {
     const { backend } = this.options;
     const error = errors.storageMissing(volume.id, backend.driver.localPath(volumeSpec(volume)));
     if (volume.fault?.code !== error.code) await this.change(volume, 'lose', error);
-    throw error;
+    return error;
   }
 
-  private async adoptUnrecorded(found: FoundVolume): Promise<void> {
+  /** Its storage is there again. */
+  async findAgain(volume: VolumeState): Promise<void> {
+    await this.change(volume, volume.attachStatus === 'attached' ? 'findAgainAttached' : 'findAgain');
+  }
+
+  /** Storage gets its record again. Throws UnknownStorage, ForeignStorage, NoMoreVolumes. */
+  async adoptUnrecorded(found: FoundVolume): Promise<void> {
     const { store, node, backend, shelves, log, availabilityZone } = this.options;
     const { id, userId, projectId, shelfId, bladeId } = found;
     if (found.size === undefined || userId === undefined || projectId === undefined) {
@@ -165,7 +170,7 @@ export class Adoption {
   }
 
   /** Throws StorageMissing, and what a target throws. */
-  private async serve(volume: VolumeState): Promise<void> {
+  async serve(volume: VolumeState): Promise<void> {
     const { backend } = this.options;
     await backend.driver.ensureVolume(volumeSpec(volume));
     await backend.target.ensureExport(exportSpec(volume, backend));

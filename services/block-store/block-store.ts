@@ -10,9 +10,11 @@ import type { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
 import { Adoption } from './adoption.ts';
+import { Audit } from './audit.ts';
 import type { Backend } from './backend.ts';
 import { Consumer } from './consumer.ts';
 import { Identity } from './identity.ts';
+import { NodeCommandService } from './node-commands.ts';
 import { observeNumbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
@@ -43,6 +45,7 @@ export class BlockStore implements Service {
   private adoption: Adoption | undefined;
   private consumer: Consumer | undefined;
   private engine: Engine | undefined;
+  private nodeCommands: NodeCommandService | undefined;
   private fenced = false;
   private readonly startTime = Date.now();
 
@@ -78,6 +81,11 @@ export class BlockStore implements Service {
         'engine',
         async () => {},
         async () => this.engine?.stop(flags.stop_timeout * 1000),
+      ),
+      service(
+        'node-commands',
+        async () => this.nodeCommands?.start(),
+        async () => this.nodeCommands?.stop(),
       ),
       service(
         'consumer',
@@ -193,8 +201,19 @@ export class BlockStore implements Service {
       onFenced: (error) => this.lose(error),
     });
     this.engine = engine;
-    this.adoption = new Adoption({ store, node: this.node, backend, engine, log, shelves, availabilityZone });
-    this.consumer = new Consumer({ store, engine, log, node: flags.storage_name, topic: flags.volume_topic });
+    const adoptionOptions = { store, node: this.node, backend, engine, log, shelves, availabilityZone };
+    this.adoption = new Adoption(adoptionOptions);
+    const audit = new Audit(adoptionOptions, this.adoption);
+    const nodeCommands = new NodeCommandService({ store, audit, log });
+    this.nodeCommands = nodeCommands;
+    this.consumer = new Consumer({
+      store,
+      engine,
+      log,
+      node: flags.storage_name,
+      topic: flags.volume_topic,
+      onNodeCommand: (command, message) => nodeCommands.submit(command, message),
+    });
   }
 
   private async adopt(): Promise<void> {

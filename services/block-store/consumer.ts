@@ -2,11 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { commandSchema } from '../../lib/messages/command.ts';
+import { type MessagePlace, type NodeCommand, commandSchema, nodeCommandSchema } from '../../lib/messages/command.ts';
 import type { Redis } from '../../lib/redis/connection.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
-import type { Engine, Task } from './operations/engine.ts';
+import type { Engine } from './operations/engine.ts';
 
 const group = 'nodes';
 const mostAtOnce = 128;
@@ -23,6 +23,8 @@ const claimSchema = z
   .tuple([z.string(), z.array(z.tuple([z.string(), z.array(z.string()).nullable()]))])
   .rest(z.unknown());
 
+const anyCommandSchema = z.union([commandSchema, nodeCommandSchema]);
+
 type Entries = [string, string[] | null][];
 
 export interface ConsumerOptions {
@@ -32,6 +34,8 @@ export interface ConsumerOptions {
   node: string;
   /** The topic of any node; `<topic>.<node>` is this node's own. */
   topic: string;
+  /** Carries out what is asked of the node itself; does not throw. */
+  onNodeCommand: (command: NodeCommand, message: MessagePlace) => void;
 }
 
 /** Fetches commands from the node's two topics, as many as the engine has room for. */
@@ -107,18 +111,14 @@ export class Consumer implements Service {
       const text = fields?.[1];
       if (text === undefined) continue; // deleted while it was pending
       const message = { topic, entry };
-      const task: Task | undefined = this.parse(text, message, again);
-      if (task) this.options.engine.submit(task);
-    }
-  }
-
-  private parse(text: string, message: { topic: string; entry: string }, again: boolean): Task | undefined {
-    try {
-      return { command: commandSchema.parse(JSON.parse(text)), message, again };
-    } catch (error) {
-      // Left in the topic: a newer version of the daemon may understand it.
-      this.options.log.error('a command cannot be understood', { ...message, reason: asError(error).message });
-      return undefined;
+      try {
+        const command = anyCommandSchema.parse(JSON.parse(text));
+        if (command.operation === 'audit') this.options.onNodeCommand(command, message);
+        else this.options.engine.submit({ command, message, again });
+      } catch (error) {
+        // Left in the topic: a newer version of the daemon may understand it.
+        this.options.log.error('a command cannot be understood', { ...message, reason: asError(error).message });
+      }
     }
   }
 }

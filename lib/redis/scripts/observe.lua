@@ -36,22 +36,5 @@ for number in pairs(held) do
   end
 end
 
-if ARGV[5] == 'whole' then
-  local used = {}
-  for _, id in ipairs(redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)) do
-    local number = redis.call('HMGET', key_volume(id), 'shelfId', 'bladeId')
-    if number[1] then used[number[1] .. '.' .. number[2]] = true end
-  end
-  redis.call('DEL', key_freeNumbers(node))
-  for shelf, owner in pairs(shelves) do
-    if owner == node then
-      for slot = 0, slots - 1 do
-        local number = shelf .. '.' .. slot
-        if not used[number] and not held[number] then
-          redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
-        end
-      end
-    end
-  end
-end
+if ARGV[5] == 'whole' then renew_free(node, unused_numbers(node, slots, used_numbers(node))) end
 return fresh

@@ -96,6 +96,39 @@ local function claim_shelf(node, first, last, slots)
   return false
 end
 
+-- How many volumes of a node have each number.
+local function used_numbers(node)
+  local used = {}
+  for _, id in ipairs(redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)) do
+    local number = redis.call('HMGET', key_volume(id), 'shelfId', 'bladeId')
+    if number[1] then
+      local name = number[1] .. '.' .. number[2]
+      used[name] = (used[name] or 0) + 1
+    end
+  end
+  return used
+end
+
+-- The numbers of a node's shelves that neither a volume has nor anybody else was seen with.
+local function unused_numbers(node, slots, used)
+  local unused = {}
+  local shelves = redis.call('HGETALL', key_shelves())
+  for i = 1, #shelves, 2 do
+    if shelves[i + 1] == node then
+      for slot = 0, slots - 1 do
+        local number = shelves[i] .. '.' .. slot
+        if not used[number] and redis.call('HEXISTS', key_heldNumbers(), number) == 0 then unused[number] = true end
+      end
+    end
+  end
+  return unused
+end
+
+local function renew_free(node, unused)
+  redis.call('DEL', key_freeNumbers(node))
+  for number in pairs(unused) do redis.call('ZADD', key_freeNumbers(node), score_of(number), number) end
+end
+
 -- The lowest free number of a node, or nil: the caller records it in the same script.
 local function take_number(node, first, last, slots)
   repeat
