@@ -11,7 +11,7 @@ import type { Engine } from './operations/engine.ts';
 const group = 'nodes';
 const mostAtOnce = 128;
 const blockMs = 5000;
-/** A command that a node fetched and did not claim for so long is fetched by another. */
+/** A command that was fetched and not carried out for so long is fetched again. */
 const abandonedMs = 30_000;
 const awayPauseMs = 200;
 
@@ -64,27 +64,28 @@ export class Consumer implements Service {
     await this.loop;
   }
 
-  /** Takes over commands that another node fetched and then left lying. */
+  /** Takes up commands that were fetched and then left lying, by another node or by this one. */
   async takeAbandoned(): Promise<void> {
     const { store, node } = this.options;
-    const [topic] = this.topics;
-    const answer = await store.read((redis) =>
-      redis.xautoclaim(store.keys.topic(topic), group, node, abandonedMs, '0', 'COUNT', mostAtOnce),
-    );
-    const [, entries] = claimSchema.parse(answer);
-    this.submit(topic, entries, true);
+    for (const topic of this.topics) {
+      const answer = await store.read((redis) =>
+        redis.xautoclaim(store.keys.topic(topic), group, node, abandonedMs, '0', 'COUNT', mostAtOnce),
+      );
+      const [, entries] = claimSchema.parse(answer);
+      this.submit(topic, entries, 'abandoned');
+    }
   }
 
   /** What was fetched before a crash and not carried out. */
   private async resume(redis: Redis): Promise<void> {
-    for (const [topic, entries] of await this.fetch(redis, '0', undefined)) this.submit(topic, entries, true);
+    for (const [topic, entries] of await this.fetch(redis, '0', undefined)) this.submit(topic, entries, 'before');
   }
 
   private async consume(redis: Redis): Promise<void> {
     while (!this.stopping) {
       try {
         if (this.options.engine.room === 0) await pause(1);
-        else for (const [topic, entries] of await this.fetch(redis, '>', blockMs)) this.submit(topic, entries, false);
+        else for (const [topic, entries] of await this.fetch(redis, '>', blockMs)) this.submit(topic, entries, 'topic');
       } catch (error) {
         if (this.stopping) return;
         // That Redis is away is logged by its connection, that the name is lost by the report.
@@ -106,7 +107,8 @@ export class Consumer implements Service {
     return (readingSchema.parse(answer) ?? []).map(([key, entries]) => [key === keys[0] ? any : own, entries]);
   }
 
-  private submit(topic: string, entries: Entries, again: boolean): void {
+  /** `from` says whether an earlier run may have done part of it: of this daemon before its start, or of any. */
+  private submit(topic: string, entries: Entries, from: 'topic' | 'before' | 'abandoned'): void {
     for (const [entry, fields] of entries) {
       const text = fields?.[1];
       if (text === undefined) continue; // deleted while it was pending
@@ -114,7 +116,9 @@ export class Consumer implements Service {
       try {
         const command = anyCommandSchema.parse(JSON.parse(text));
         if (command.operation === 'audit') this.options.onNodeCommand(command, message);
-        else this.options.engine.submit({ command, message, again });
+        else if (from === 'abandoned' && this.options.engine.isBusy(command.id))
+          continue; // not abandoned, only long
+        else this.options.engine.submit({ command, message, again: from !== 'topic' });
       } catch (error) {
         // Left in the topic: a newer version of the daemon may understand it.
         this.options.log.error('a command cannot be understood', { ...message, reason: asError(error).message });

@@ -303,3 +303,25 @@ test.serial(
     t.like(await rebuilt.getVolume(id), { status: 'available', size: 3, projectId: 'project', aoeDevice: 'e1.0' });
   },
 );
+
+test.serial('a command that was fetched and left lying is carried out, from either topic', async (t) => {
+  const node = await cluster.node('n1');
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, deadline);
+  await node.stop();
+  const { redis, keys } = await cluster.store();
+  await commands.delete(id);
+  const message = JSON.stringify({ operation: 'delete', id: 'another' });
+  await redis.xadd(keys.topic('volume'), '*', 'm', message);
+  for (const topic of ['volume', 'volume.n1']) {
+    const key = keys.topic(topic);
+    await redis.xreadgroup('GROUP', 'nodes', 'gone', 'COUNT', 10, 'STREAMS', key, '>');
+    const [[entry] = []] = await redis.xrange(key, '-', '+');
+    if (entry === undefined) throw new Error(`nothing in ${topic}`);
+    await redis.xclaim(key, 'nodes', 'gone', 0, entry, 'IDLE', 60_000);
+  }
+  await cluster.node('n1');
+  await until(async () => (await redis.xlen(keys.topic('volume'))) === 0, 'the topic of all is empty');
+  await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'its own topic is empty');
+  t.is(await redis.exists(keys.volume(id)), 0);
+});
