@@ -13,7 +13,7 @@ interface Difference {
   object: string;
   what: string;
   mend: string;
-  run?: () => Promise<unknown>;
+  run?: (signal: AbortSignal) => Promise<unknown>;
   /** A record is made again; nothing else changes. */
   makesRecord?: true;
   /** It is done although no repair is asked for. */
@@ -31,7 +31,7 @@ export class Audit {
   }
 
   /** What is merely under way is not there at a second look. Throws what keeps it from looking. */
-  async run({ repair, recordsOnly = false, remove }: AuditRequest): Promise<Finding[]> {
+  async run({ repair, recordsOnly = false, remove }: AuditRequest, signal: AbortSignal): Promise<Finding[]> {
     const first = await this.compare(remove);
     if (first.length === 0) return [];
     const before = new Set(first.map(nameOf));
@@ -40,7 +40,8 @@ export class Audit {
     for (const { object, what, mend, run, makesRecord, asked } of differences) {
       const finding = { node: this.options.node.identifier, object, what, mend, mended: false };
       const wanted = asked ?? (repair && (!recordsOnly || makesRecord === true));
-      findings.push(run && wanted ? Object.assign(finding, await this.mend(run)) : finding);
+      findings.push(run && wanted ? Object.assign(finding, await this.mend(() => run(signal))) : finding);
+      signal.throwIfAborted();
     }
     return findings;
   }
@@ -138,9 +139,9 @@ export class Audit {
       ? `has storage here, but its record is of node ${record.node || 'nobody yet'}`
       : 'has storage but no record';
     if (remove) {
-      const run = async () => {
+      const run = async (signal: AbortSignal) => {
         await backend.target.removeExport(found.id);
-        await backend.driver.deleteVolume({ size: 0, userId: '', projectId: '', ...found });
+        await backend.driver.deleteVolume({ size: 0, userId: '', projectId: '', ...found }, { signal });
       };
       return [{ object, what, mend: 'remove the storage, as asked', run, asked: true }];
     }

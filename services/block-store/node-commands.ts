@@ -9,6 +9,7 @@ import type { Audit } from './audit.ts';
 export class NodeCommandService implements Service {
   readonly name = 'node-commands';
   private readonly options: { store: Store; audit: Audit; log: Log };
+  private readonly stopping = new AbortController();
   private last: Promise<void> = Promise.resolve();
 
   constructor(options: { store: Store; audit: Audit; log: Log }) {
@@ -17,9 +18,10 @@ export class NodeCommandService implements Service {
 
   async start(): Promise<void> {}
 
-  /** What was begun ends, and is answered. */
-  stop(): Promise<void> {
-    return this.last;
+  /** What is not done by then stays in the topic, and is carried out at the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.last;
   }
 
   /** Begins, when those before it have ended. */
@@ -30,11 +32,14 @@ export class NodeCommandService implements Service {
   private async carryOut(command: NodeCommand, message: MessagePlace): Promise<void> {
     const { store, audit, log } = this.options;
     const { caller, request, repair, recordsOnly = false, remove } = command;
+    const { signal } = this.stopping;
     let result = '';
     let fault = '';
     try {
-      result = JSON.stringify(await audit.run({ repair, recordsOnly, remove }));
+      signal.throwIfAborted();
+      result = JSON.stringify(await audit.run({ repair, recordsOnly, remove }, signal));
     } catch (error) {
+      if (signal.aborted) return;
       fault = JSON.stringify(asError(error).toFault());
     }
     try {
