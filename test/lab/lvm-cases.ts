@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout as pause } from 'node:timers/promises';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { ChildProcesses } from '../../lib/process.ts';
+import { until } from '../until.ts';
 import { cases, spec } from '../lib/drivers/conformance.ts';
 import { LvmMachine, WithoutShell, group } from './lvm-machine.ts';
 
@@ -81,6 +84,42 @@ list.push(
     },
   },
   {
+    title:
+      'volume_clear = discard makes old data unreadable as well, none leaves it, and a new volume never begins with it',
+    run: async () => {
+      const places = [0, 8192];
+      const zeros = Buffer.alloc(4096);
+      const secret = Buffer.alloc(4096, 'secret');
+      for (const [volumeClear, later] of [
+        ['discard', zeros],
+        ['none', secret],
+      ] as const) {
+        const driver = machine.driver({ volumeClear });
+        await driver.setup();
+        const [first, second] = [spec(), spec()];
+        await driver.createVolume(first);
+        await machine.write(driver.localPath(first), 'secret', places);
+        await driver.deleteVolume(first);
+        await driver.createVolume(second);
+        const read = await Promise.all(places.map((place) => machine.read(driver.localPath(second), place)));
+        assert.deepEqual(read, [zeros, later], volumeClear);
+        await driver.deleteVolume(second);
+      }
+    },
+  },
+  {
+    title: 'a copy of the metadata, for vgcfgrestore, has what was made until the last look at the space',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await driver.stats();
+      const copy = await readFile(path.join('/etc/lvm/backup', group), 'utf8');
+      assert.match(copy, new RegExp(`volume-${volume.id}`));
+    },
+  },
+  {
     title: 'a delete that is cancelled leaves the volume, and a later one ends it',
     run: async () => {
       const driver = machine.driver({ volumeClearMiBps: 20 });
@@ -142,8 +181,8 @@ list.push(
       await driver.setup();
       const volume = spec();
       await driver.createVolume(volume);
-      const reader = machine.sh(`exec 9<${driver.localPath(volume)}; sleep 1.5`);
-      await pause(300);
+      const reader = machine.sh(`exec 9<${driver.localPath(volume)}; touch /tmp/open; sleep 1.5; rm /tmp/open`);
+      await until(() => existsSync('/tmp/open'), 'the reader has it open');
       await driver.deleteVolume(volume);
       await reader;
       assert.equal(await driver.hasVolume(volume), false);

@@ -71,9 +71,10 @@ export async function makeSystemDirectory(processes: Processes, stateDir: string
   const file = path.join(directory, 'lvm.conf');
   await writeFile(`${file}.new`, `${stdout}\n`);
   await rename(`${file}.new`, file);
-  for (const name of ['profile', 'devices']) {
+  // backup: or the copies of the metadata would be made here, and vgcfgrestore would find an old one.
+  for (const name of ['profile', 'devices', 'backup']) {
     const link = path.join(directory, name);
-    await rm(link, { force: true });
+    await rm(link, { recursive: true, force: true });
     if (await isThere(path.join(hostDirectory, name))) await symlink(path.join(hostDirectory, name), link);
   }
   return directory;

@@ -43,8 +43,8 @@ export class LvmDriver implements VolumeDriver {
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private lvm: Lvm | undefined;
-  /** Whether the metadata changed since its last copy. */
-  private changed = false;
+  /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
+  private changed = true;
   private reopening: Promise<void> | undefined;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
