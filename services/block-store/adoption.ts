@@ -73,7 +73,7 @@ export class Adoption {
   /** Exports that died are started again, one volume's turn at a time. One that cannot be is told once. */
   async reviveExports(): Promise<void> {
     const { backend, engine } = this.options;
-    if (backend.target.name === 'none') return;
+    if (backend.target.name === 'none' && this.unserved.size === 0) return;
     const running = new Set((await backend.target.listExports()).map((found) => found.id));
     const recorded = new Set<string>();
     await this.each(async (volume) => {
