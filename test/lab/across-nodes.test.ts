@@ -22,6 +22,12 @@ async function mounted(number: number, device: string, script: string): Promise<
 umount ${mountPoint} && exit $status`);
 }
 
+/** Which device the kernel has there, '' for none: one that it finds anew by itself, once a minute, is another one. */
+async function kernelDevice(number: number, device: string): Promise<string> {
+  const name = device.replace('/dev/', '').replace('/', '!');
+  return (await cluster.node(number).run(`stat -c %i '/sys/block/${name}' 2>/dev/null`)).output.trim();
+}
+
 test.serial('a volume made from one node on another keeps its data from host to host', async (t) => {
   const { id } = await cluster.on(1).volume('create 1 --name data --node node2');
   t.like(await cluster.record(id), { node: 'node2', status: 'available', name: 'data' });
@@ -38,7 +44,10 @@ test.serial('a volume made from one node on another keeps its data from host to 
 
   const busy = await cluster.on(1).run('volume delete data');
   t.like(busy, { exitCode: 5, codes: ['VolumeAttached'] });
+  const before = await kernelDevice(3, device);
+  t.not(before, '');
   await cluster.on(3).output('volume detach data');
+  t.not(await kernelDevice(3, device), before, 'the host has let go of it');
   t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached', instanceId: '' });
 
   t.is((await cluster.on(1).volume('attach data --host-device')).device, device);

@@ -82,9 +82,32 @@ test.serial('a volume is exported by a unit of its own', async (t) => {
   t.regex(await vblade(), /^\d+$/);
 });
 
+test.serial('neither daemon nor export has more rights than it needs', async (t) => {
+  const pids = { daemon: await property('MainPID'), vblade: await vblade() };
+  const rights = async (pid: string) =>
+    node.sh(`awk '/^(CapBnd|NoNewPrivs|Seccomp):/ { print $1 $2 }' /proc/${pid}/status`);
+  t.is(await rights(pids.daemon), 'CapBnd:0000000008a86022\nNoNewPrivs:1\nSeccomp:2');
+  t.is(await rights(pids.vblade), 'CapBnd:0000000000002000\nNoNewPrivs:1\nSeccomp:2');
+  for (const pid of Object.values(pids)) {
+    const seen = `nsenter --mount --target ${pid}`;
+    t.is((await node.run(`${seen} touch /var/lib/blockstore/probe && rm /var/lib/blockstore/probe`)).status, 0);
+    for (const place of ['/usr/probe', '/etc/blockstore/probe', '/root/probe']) {
+      t.not((await node.run(`${seen} touch ${place}`)).status, 0, place);
+    }
+  }
+});
+
 test.serial('a stop leaves the export up, and the next start finds it', async (t) => {
   const [before, run] = [await vblade(), await property('InvocationID')];
+  const group = `/sys/fs/cgroup${await property('ControlGroup')}`;
+  const beside = await node.start('beside', `echo $$ >${group}/cgroup.procs; exec sleep 1000`);
+  await until(
+    async () => (await node.sh(`cat ${group}/cgroup.procs`)).split('\n').includes(String(beside.pid)),
+    'it is beside',
+  );
   await node.sh('systemctl stop blockstored');
+  t.true(await beside.running(), 'so would an export without a unit of its own');
+  await beside.kill();
   t.is(await property('Result'), 'success');
   // Whatever the sandbox forbade would be here.
   t.is(await node.sh(`journalctl _SYSTEMD_INVOCATION_ID=${run} -p warning -o cat --quiet`), '');
@@ -102,11 +125,15 @@ test.serial('killed, it is started again; the export does not notice', async (t)
 });
 
 test.serial('hanging, it is ended by the watchdog and started again; the export does not notice', async (t) => {
+  t.is(await property('WatchdogUSec'), '1min');
   const changes = '/run/systemd/system/blockstored.service.d';
   await node.sh(`mkdir -p ${changes}
 printf '[Service]\\nWatchdogSec=10\\nTimeoutAbortSec=1\\n' >${changes}/impatient.conf
 systemctl daemon-reload; systemctl restart blockstored`);
   const before = await bothRunning();
+  const heard = await property('WatchdogTimestampMonotonic');
+  await until(async () => (await property('WatchdogTimestampMonotonic')) !== heard, 'a sign of life', 20_000);
+  t.is(await property('MainPID'), before.daemon);
   await node.sh(`kill -STOP ${before.daemon}`);
   await isBackAfter(before.daemon);
   t.regex(await node.sh('journalctl -u blockstored -o cat'), /Watchdog timeout/);
@@ -137,5 +164,6 @@ test.serial('removed and purged, the package leaves exports and data alone', asy
   t.regex(output, /1 exports go on/);
   t.regex(output, /\/var\/lib\/blockstore is left/);
   t.is(await vblade(), before);
+  t.regex(await node.sh('ls /var/lib/blockstore/exports'), /\.env$/m);
   t.regex(await node.sh('lvs --noheadings -o lv_name nova-volumes'), /volume-/);
 });
