@@ -2,6 +2,7 @@ import test from 'ava';
 import { until } from '../../until.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -21,6 +22,18 @@ async function idleNode(prefix: string) {
     return created;
   };
   return { store, volume, flag: `--set=redis_prefix=${prefix}` };
+}
+
+/** `volume wait`, which has looked once and goes on waiting. */
+async function waiter(store: Store, ...args: string[]) {
+  const lookers = async () =>
+    String(await store.redis.client('LIST'))
+      .split('\n')
+      .flatMap((line) => (line.includes(' cmd=hgetall ') ? [line.split(' ')[0]] : []));
+  const before = await lookers();
+  const child = place.begin('volume', 'wait', ...args);
+  await until(async () => (await lookers()).some((looker) => !before.includes(looker)), 'it has looked');
+  return { child };
 }
 
 test.serial('a call that its time limit overtakes says that it goes on', async (t) => {
@@ -53,18 +66,18 @@ test.serial('Ctrl-C ends the waiting, not what was asked for, and says how to wa
 });
 
 test.serial('wait ends when the volume does, well or not', async (t) => {
-  const { volume, flag } = await idleNode('ending');
+  const { store, volume, flag } = await idleNode('ending');
   const good = await volume('good');
-  const waiting = place.begin('volume', 'wait', 'good', flag);
+  const waiting = await waiter(store, 'good', flag);
   await good.change('finishCreate');
-  t.like(await waiting, { exitCode: 0, stdout: 'available' });
+  t.like(await waiting.child, { exitCode: 0, stdout: 'available' });
 
   const bad = await volume('bad');
-  const failing = place.begin('volume', 'wait', 'bad', '--status', 'available', flag);
+  const failing = await waiter(store, 'bad', '--status', 'available', flag);
   await bad.change('failCreate', {
     fault: { code: 'NoSpace', kind: 'exhausted', message: 'pool is full', hint: 'make room' },
   });
-  const { exitCode, stderr } = await failing;
+  const { exitCode, stderr } = await failing.child;
   t.is(exitCode, 6);
   t.is(stderr, 'blockstore: pool is full\n  make room');
   const shown = await place.run('volume', 'show', 'bad', flag);
@@ -81,18 +94,15 @@ test.serial('wait for an attach status, with a limit, and for a deletion', async
   t.is(late.exitCode, 7);
   t.regex(late.stderr, /has not become attached within 0.3 s; it is available/);
   await one.startAttach({ instanceId: 'i', mountpoint: '/dev/vdb' });
-  const attached = place.begin('volume', 'wait', 'one', '--status', 'attached', flag);
+  const attached = await waiter(store, 'one', '--status', 'attached', flag);
   await one.finishAttach();
-  t.is((await attached).exitCode, 0);
+  t.is((await attached.child).exitCode, 0);
   await one.startDetach();
   await one.finishDetach();
   await one.startDelete();
-  const lookers = async () => String(await store.redis.client('LIST')).split('cmd=hgetall').length;
-  const before = await lookers();
-  const deleted = place.begin('volume', 'wait', 'one', flag);
-  await until(async () => (await lookers()) > before, 'it has looked');
+  const deleted = await waiter(store, 'one', flag);
   await one.destroy();
-  t.like(await deleted, { exitCode: 0, stdout: 'deleted' });
+  t.like(await deleted.child, { exitCode: 0, stdout: 'deleted' });
   t.is((await place.run('volume', 'wait', 'one', '--deleted', flag)).exitCode, 0);
   t.is((await place.run('volume', 'wait', 'one', flag)).exitCode, 4);
 });
