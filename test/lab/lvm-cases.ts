@@ -78,9 +78,10 @@ list.push(
       assert.equal(told.at(-1), 100);
       const second = spec({ size: roomGiB });
       await driver.createVolume(second);
-      for (const place of places) {
-        assert.deepEqual(await machine.read(driver.localPath(second), place), Buffer.alloc(4096));
-      }
+      assert.deepEqual(
+        await machine.read(driver.localPath(second), places),
+        places.map(() => ''),
+      );
     },
   },
   {
@@ -88,11 +89,9 @@ list.push(
       'volume_clear = discard makes old data unreadable as well, none leaves it, and a new volume never begins with it',
     run: async () => {
       const places = [0, 8192];
-      const zeros = Buffer.alloc(4096);
-      const secret = Buffer.alloc(4096, 'secret');
       for (const [volumeClear, later] of [
-        ['discard', zeros],
-        ['none', secret],
+        ['discard', /^$/],
+        ['none', /^secretsecret/],
       ] as const) {
         const driver = machine.driver({ volumeClear });
         await driver.setup();
@@ -101,8 +100,9 @@ list.push(
         await machine.write(driver.localPath(first), 'secret', places);
         await driver.deleteVolume(first);
         await driver.createVolume(second);
-        const read = await Promise.all(places.map((place) => machine.read(driver.localPath(second), place)));
-        assert.deepEqual(read, [zeros, later], volumeClear);
+        const [first4K, next = 'unread'] = await machine.read(driver.localPath(second), places);
+        assert.equal(first4K, '', volumeClear);
+        assert.match(next, later, volumeClear);
         await driver.deleteVolume(second);
       }
     },
