@@ -1,8 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import { CommandError } from '../../lib/errors.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { until } from '../until.ts';
@@ -58,6 +60,33 @@ test('what may pass is tried again, what may not is not', async (t) => {
   t.is(await readFile(file, 'utf8'), 'try\ntry\n');
   await failureOf(processes.run('sh', script, { tries: 3, passing: () => false }));
   t.is(await readFile(file, 'utf8'), 'try\ntry\ntry\n');
+});
+
+test('what needs root goes by sudo, which may ask nothing, where this is not root', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'sudo'), `#!/bin/sh\nprintf '%s|' "$@"\n`, { mode: 0o755 });
+  const script = `
+    import { ChildProcesses } from ${JSON.stringify(new URL('../../lib/process.ts', import.meta.url).href)};
+    for (const user of [1000, 0]) {
+      process.getuid = () => user;
+      console.log((await new ChildProcesses().run('echo', ['a b', 'c'], { asRoot: true })).stdout);
+    }`;
+  const env = { PATH: `${directory}:${process.env['PATH']}` };
+  const { stdout } = await execa(process.execPath, ['--input-type=module-typescript', '-e', script], { env });
+  t.is(stdout, '-n|echo|a b|c|\na b c');
+});
+
+test('a command that does not heed SIGTERM is killed', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'deaf');
+  const abort = new AbortController();
+  const script = ['-c', 'trap "" TERM; touch "$1"; for s in $(seq 20); do sleep 1; done', 'sh', file];
+  const work = failureOf(processes.run('sh', script, { signal: abort.signal }));
+  await until(() => existsSync(file), 'it is deaf');
+  abort.abort();
+  t.is((await work).signal, 'SIGKILL');
 });
 
 test('a detached command leads a session of its own and writes to its log', async (t) => {
