@@ -5,6 +5,7 @@ import type { NodeOptions } from './node.ts';
 import { LabPlace } from './place.ts';
 import { LabRedis } from './redis.ts';
 import { missingForLab } from './requirements.ts';
+import { LabSentinels } from './sentinels.ts';
 
 export interface LabOptions extends Partial<NodeOptions> {
   nodes?: number;
@@ -16,6 +17,7 @@ export class Lab {
   readonly redis: LabRedis;
   readonly network: LabNetwork;
   #place: LabPlace;
+  #sentinels: LabSentinels | undefined;
   #nodeOptions: NodeOptions;
 
   static async create({ nodes = 1, diskGiB = 20, memory = '512M', systemd = false }: LabOptions = {}): Promise<Lab> {
@@ -68,6 +70,13 @@ export class Lab {
     return node;
   }
 
+  /** The lab's Redis gets a replica, and Sentinels that see to a primary. */
+  async addSentinels(): Promise<LabSentinels> {
+    this.#sentinels = new LabSentinels(this.network, this.#place, this.redis);
+    await this.#sentinels.start();
+    return this.#sentinels;
+  }
+
   async addNode(options: Partial<NodeOptions> = {}): Promise<LabNode> {
     const node = await this.#createNode(options);
     await node.boot();
@@ -77,7 +86,7 @@ export class Lab {
   async close(): Promise<void> {
     await this.#place.remove();
     // All have been killed by now: this waits until the last of them is out of the process table.
-    await Promise.all([this.redis.kill(), ...this.nodes.map((node) => node.remove())]);
+    await Promise.all([this.#sentinels?.kill(), this.redis.kill(), ...this.nodes.map((node) => node.remove())]);
   }
 
   async #addNodes(count: number): Promise<void> {

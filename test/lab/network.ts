@@ -6,6 +6,7 @@ const mtu = '9000';
 export class LabNetwork {
   static readonly hostAddress = '10.77.0.1';
   readonly namespace: string;
+  readonly #nodes: number[] = [];
 
   static async create(namespace: string): Promise<LabNetwork> {
     const network = new LabNetwork(namespace);
@@ -30,6 +31,7 @@ export class LabNetwork {
 
   /** Plugs a node's two cables in; the answer is what the kernel of the node has to be told. */
   async addNode(node: number): Promise<string[]> {
+    this.#nodes.push(node);
     await this.#addTap(`data${node}`, 'data');
     await this.#addTap(`commands${node}`, 'commands');
     const mac = node.toString(16).padStart(2, '0');
@@ -45,6 +47,20 @@ export class LabNetwork {
 
   async plugIn(node: number): Promise<void> {
     await this.#ip('link', 'set', `data${node}`, 'master', 'data');
+  }
+
+  /** Cuts all nodes off from each other, or joins them again; what is at the bridge itself, such as Redis, they reach. */
+  async isolate(isCut: boolean): Promise<void> {
+    for (const node of this.#nodes) {
+      await execa(
+        'bridge',
+        ['-n', this.namespace, 'link', 'set', 'dev', `data${node}`, 'isolated', isCut ? 'on' : 'off'],
+        {
+          // A node that is unplugged at the moment has no port to isolate.
+          reject: false,
+        },
+      );
+    }
   }
 
   /** How to start a program inside: the command and its first arguments. */

@@ -4,35 +4,46 @@ import { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { Resident } from './resident.ts';
 
-/** The Redis of a lab, on the host's side of the data bridge: partitions cut nodes off from it. */
+/** A Redis of a lab, on the host's side of the data bridge: partitions cut nodes off from it. */
 export class LabRedis {
-  readonly url = `redis://${LabNetwork.hostAddress}:6379`;
+  readonly port: number;
+  readonly url: string;
   /** The same server for the test process, which is outside the lab's network. */
   readonly socket: string;
   #network: LabNetwork;
   #place: LabPlace;
   #server: Resident | undefined;
 
-  constructor(network: LabNetwork, place: LabPlace) {
+  constructor(network: LabNetwork, place: LabPlace, port = 6379) {
+    this.port = port;
+    this.url = `redis://${LabNetwork.hostAddress}:${port}`;
     this.#network = network;
     this.#place = place;
-    this.socket = place.file('redis.sock');
+    this.socket = place.file(`redis-${port}.sock`);
   }
 
-  async start(): Promise<void> {
+  get isRunning(): boolean {
+    return this.#server?.running ?? false;
+  }
+
+  /** `settings` are further ones of redis-server. */
+  async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const options = {
       bind: LabNetwork.hostAddress,
-      port: '6379',
+      port: String(this.port),
       unixsocket: this.socket,
       dir: this.#place.directory,
       appendonly: 'yes',
+      appenddirname: `redis-${this.port}`,
+      dbfilename: `redis-${this.port}.rdb`,
       save: '',
       'protected-mode': 'no',
       daemonize: 'no',
+      ...settings,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const [command, commandArgs] = this.#network.inside('redis-server', args);
-    this.#server = await Resident.start(command, commandArgs, this.#place.file('redis.log'));
+    this.#server = await Resident.start(command, commandArgs, this.#place.file(`redis-${this.port}.log`));
     await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers');
   }
 

@@ -11,6 +11,7 @@ import { CommandLine } from './command-line.ts';
 import type { LabDaemon } from './daemon.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
+import type { LabSentinels } from './sentinels.ts';
 
 export const stateDir = '/var/lib/blockstore';
 export const group = 'nova-volumes';
@@ -26,25 +27,37 @@ export interface ClusterOptions {
   diskGiB?: number;
   /** State directories lie on disks of their own, and so outlive a power loss. */
   keepState?: boolean;
+  /** Redis has a replica, and a change is acknowledged once both have it. */
+  sentinels?: boolean;
+  /** A daemon that ends is started again, as systemd would. */
+  restarts?: boolean;
 }
 
 /** Machines that run the real daemon on real LVM, vblade and Redis, and the real command line. */
 export class StorageCluster {
   readonly lab: Lab;
+  readonly sentinels: LabSentinels | undefined;
   /** The lab's Redis, as the test sees it. */
   readonly store: Store;
   /** Commands to the nodes, sent by the test itself. */
   readonly commands: VolumeCommands;
   private readonly flags: ClusterFlags;
   private readonly daemons = new Map<number, LabDaemon>();
+  private readonly restarts: boolean;
   private starts = 0;
 
   static async create(options: ClusterOptions): Promise<StorageCluster> {
-    const { nodes, storageNodes = nodes, flags = {}, diskGiB = 20, keepState = false } = options;
+    const { nodes, storageNodes = nodes, diskGiB = 20, keepState = false } = options;
     const lab = await Lab.create({ nodes, diskGiB });
     try {
-      const { flags: own } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
-      const cluster = new StorageCluster(lab, new Store(await connect(own, silentLog), own.redis_prefix), flags);
+      const sentinels = options.sentinels ? await lab.addSentinels() : undefined;
+      const flags = { redis_url: lab.redisUrl, ...sentinels?.flags, ...options.flags };
+      const url = `unix:${sentinels?.socket ?? lab.redisSocket}`;
+      const { flags: own } = loadFlags({
+        embedded: { redis_url: url, redis_min_replicas: flags.redis_min_replicas ?? '0' },
+      });
+      const store = new Store(await connect(own, silentLog), own.redis_prefix, own.redis_min_replicas);
+      const cluster = new StorageCluster(lab, store, flags, { sentinels, restarts: options.restarts ?? false });
       const numbers = lab.nodes.map((_, index) => index + 1);
       await Promise.all(
         numbers.map(async (number) => {
@@ -60,8 +73,15 @@ export class StorageCluster {
     }
   }
 
-  private constructor(lab: Lab, store: Store, flags: ClusterFlags) {
+  private constructor(
+    lab: Lab,
+    store: Store,
+    flags: ClusterFlags,
+    { sentinels, restarts }: { sentinels: LabSentinels | undefined; restarts: boolean },
+  ) {
     this.lab = lab;
+    this.sentinels = sentinels;
+    this.restarts = restarts;
     this.store = store;
     this.commands = new VolumeCommands(store, new Caller(store), 'volume');
     this.flags = flags;
@@ -90,7 +110,8 @@ export class StorageCluster {
   /** Starts the daemon, with `given` in place of the cluster's flags, and waits until it is ready. */
   async startDaemon(number: number, given: ClusterFlags = {}): Promise<LabDaemon> {
     this.starts += 1;
-    const script = `${this.configuration(number, given)}\nexec bin/blockstored`;
+    const run = this.restarts ? 'while :; do bin/blockstored; sleep 1; done' : 'exec bin/blockstored';
+    const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
     await until(
@@ -102,7 +123,7 @@ export class StorageCluster {
         throw new Hopeless(`blockstored on node${number} has ended:\n${log}`);
       },
       `blockstored on node${number} is ready`,
-      90_000,
+      180_000,
     );
     return daemon;
   }
@@ -189,7 +210,6 @@ export class StorageCluster {
       volume_clear_mibps: '0',
       aoe_eth_dev: 'vec0',
       state_dir: stateDir,
-      redis_url: this.lab.redisUrl,
       log_format: 'human',
       ...this.flags,
       ...given,

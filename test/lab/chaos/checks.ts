@@ -1,0 +1,64 @@
+import type { NodeStorage } from '../../agreement.ts';
+import { disagreements } from '../../agreement.ts';
+import { type StorageCluster, group, stateDir } from '../storage-cluster.ts';
+
+const lvName = /^volume-([0-9a-f-]{36})$/;
+/** What a daemon has running beside exports, each once. */
+const helpers = ['node.*bin/blockstored\\.ts', 'lvm$', 'perl .*launcher\\.pl'];
+
+/** What there is on a storage node: logical volumes, vblades, files of exports, processes. */
+export async function storageOf(
+  cluster: StorageCluster,
+  number: number,
+  ids: ReadonlySet<string>,
+): Promise<NodeStorage> {
+  const node = cluster.node(number);
+  const rows = (await node.sh(`lvs --noheadings --units b --nosuffix -o lv_name,lv_size ${group}`)).trim().split('\n');
+  const found = rows.map((row) => row.trim().split(/\s+/)).filter(([name]) => name !== '');
+  const vblades = await cluster.vblades(number);
+  return {
+    node: node.name,
+    volumes: found.flatMap(([name = '', size]) => {
+      const id = lvName.exec(name)?.[1];
+      return id === undefined ? [] : [{ id, sizeBytes: Number(size) }];
+    }),
+    exports: vblades.map((line) => {
+      const [shelf, slot, , path = ''] = line.split(' ').slice(-4);
+      return { id: path.split('/volume-')[1] ?? line, shelfId: Number(shelf), bladeId: Number(slot) };
+    }),
+    leftovers: [
+      ...found.flatMap(([name = '']) => (lvName.test(name) ? [] : [`the logical volume ${name}`])),
+      ...(await exportFiles(cluster, number)).filter((file) => !ids.has(file.split('.')[0] ?? '')),
+      ...(await tooMany(cluster, number)),
+    ],
+  };
+}
+
+/** All that does not fit together in Redis and on every storage node; a number that two exports have, too. */
+export async function allDisagreements(cluster: StorageCluster, storageNodes: number): Promise<string[]> {
+  const ids = new Set((await cluster.records()).map(({ id }) => id));
+  const numbers = Array.from({ length: storageNodes }, (_, index) => index + 1);
+  const storages = await Promise.all(numbers.map((number) => storageOf(cluster, number, ids)));
+  const exported = storages.flatMap(({ exports = [] }) =>
+    exports.map(({ shelfId, bladeId }) => `${shelfId}.${bladeId}`),
+  );
+  const twice = exported.filter((number, index) => exported.indexOf(number) !== index);
+  return [
+    ...(await disagreements(cluster.store, storages)),
+    ...twice.map((number) => `number ${number} is exported twice`),
+  ];
+}
+
+async function exportFiles(cluster: StorageCluster, number: number): Promise<string[]> {
+  return (await cluster.node(number).sh(`ls ${stateDir}/exports`)).split('\n').filter((file) => file !== '');
+}
+
+async function tooMany(cluster: StorageCluster, number: number): Promise<string[]> {
+  const counts = await Promise.all(
+    helpers.map(async (pattern) => [
+      pattern,
+      (await cluster.node(number).run(`pgrep -c -f '${pattern}'`)).output.trim(),
+    ]),
+  );
+  return counts.flatMap(([pattern, count]) => (Number(count) > 1 ? [`${count} processes "${pattern}"`] : []));
+}

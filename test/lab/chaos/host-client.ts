@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { StorageCluster } from '../storage-cluster.ts';
+import type { Journal } from './journal.ts';
+import { settledRecord } from './outcome.ts';
+import type { Random } from './random.ts';
+
+/** What the command line may end with while things break, beside what everybody may. */
+const expected = new Set([
+  'RedisUnreachable',
+  'NotReplicated',
+  'NotFinished',
+  'NodeDown',
+  'NoNodeUp',
+  'ConnectorFailed',
+  'AttachmentStays',
+]);
+const patienceMs = 300_000;
+
+/** Somebody who uses volumes as disks of a host, by the command line there: made, attached, written, read, detached, deleted. */
+export class HostClient {
+  private readonly cluster: StorageCluster;
+  private readonly host: number;
+  private readonly random: Random;
+  private readonly journal: Journal;
+
+  constructor(cluster: StorageCluster, host: number, random: Random, journal: Journal) {
+    this.cluster = cluster;
+    this.host = host;
+    this.random = random;
+    this.journal = journal;
+  }
+
+  async work(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      await this.useOne(isOver);
+      await pause(this.random.between(500, 3000));
+    }
+  }
+
+  private async useOne(isOver: () => boolean): Promise<void> {
+    const id = this.random.uuid();
+    await this.repeat('host create', id, `volume create 0 --id ${id} --project chaos`);
+    const attached = await this.run('host attach', id, `volume attach ${id} --host-device`);
+    if (attached === undefined) await this.writeAndRead(id);
+    else if (isOver()) await pause(1000);
+    await this.repeat('host detach', id, `volume detach ${id}`, ['VolumeNotAttached']);
+    await this.repeat('host delete', id, `volume delete ${id}`, ['VolumeNotFound']);
+    const left = await settledRecord(this.cluster.store, id, patienceMs);
+    if (left) this.journal.violation(`volume ${id} was deleted, and is ${left.status}`);
+  }
+
+  /** A file of random bytes goes to the device and comes back the same. */
+  private async writeAndRead(id: string): Promise<void> {
+    const { aoeDevice } = await this.cluster.record(id);
+    const { status, output } = await this.cluster.node(this.host).run(
+      `file=$(mktemp); dd if=/dev/urandom of=$file bs=64k count=16 2>/dev/null
+dd if=$file of=/dev/etherd/${aoeDevice} bs=64k oflag=direct,sync 2>&1 &&
+dd if=/dev/etherd/${aoeDevice} bs=64k count=16 iflag=direct 2>/dev/null | cmp - $file 2>&1
+status=$?; rm $file; exit $status`,
+      { timeoutMs: patienceMs },
+    );
+    if (status !== 0) this.journal.violation(`volume ${id} as ${aoeDevice} of the host: ${output}`);
+  }
+
+  /** Until it is done, or had been. */
+  private async repeat(name: string, id: string, command: string, done: readonly string[] = []): Promise<void> {
+    const begin = performance.now();
+    for (;;) {
+      const code = await this.run(name, id, command, done);
+      if (code === undefined || done.includes(code)) return;
+      if (performance.now() - begin > patienceMs) return this.journal.violation(`stuck: ${command}: ${code}`);
+      await pause(2000);
+    }
+  }
+
+  private async run(
+    name: string,
+    id: string,
+    command: string,
+    done: readonly string[] = [],
+  ): Promise<string | undefined> {
+    const code = await this.journal.operation(name, id, async () => {
+      const { exitCode, codes, output } = await this.cluster.on(this.host).run(command);
+      return exitCode === 0 ? undefined : (codes[0] ?? `exit code ${exitCode}: ${output.trim().slice(-200)}`);
+    });
+    if (code !== undefined && !expected.has(code) && !done.includes(code)) {
+      this.journal.violation(`${command} failed: ${code}`);
+    }
+    return code;
+  }
+}
