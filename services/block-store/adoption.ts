@@ -6,6 +6,7 @@ import { Volume } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Backend, exportSpec, volumeSpec } from './backend.ts';
+import { ownAddresses } from './numbers.ts';
 import type { Engine } from './operations/engine.ts';
 import { Lane } from './operations/lanes.ts';
 import { dueOperation } from './operations/operations.ts';
@@ -142,7 +143,7 @@ export class Adoption {
     }
     const fields = { size: String(found.size), userId, projectId, availabilityZone, backend: backend.name };
     const place = shelfId === undefined || bladeId === undefined ? {} : { shelf: shelfId, slot: bladeId };
-    const request = JSON.stringify({ fields, ...place, ...shelves });
+    const request = JSON.stringify({ fields, ...place, ...shelves, addresses: [...(await ownAddresses())] });
     const answer = await store.run('adopt', node.identifier, node.owner.fence, id, request);
     const [word, owner = '', status = ''] = answer;
     if (word === 'Fenced') throw errors.fenced(node.identifier);

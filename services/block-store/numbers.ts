@@ -23,7 +23,8 @@ export async function observeNumbers(
     log.warn(`AoE number e${number} is used by others and kept back`, { by: seen.get(number) });
 }
 
-async function ownAddresses(): Promise<Set<string>> {
+/** Ethernet addresses of this machine. */
+export async function ownAddresses(): Promise<Set<string>> {
   const interfaces = await readdir('/sys/class/net');
   const addresses = await Promise.all(
     interfaces.map((name) => readFile(`/sys/class/net/${name}/address`, 'utf8').catch(() => '')),

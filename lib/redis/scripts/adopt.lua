@@ -1,5 +1,6 @@
 -- Storage of this node whose record is lost gets one again, with its old AoE number where nobody else has it.
--- ARGV: node; fence; id; JSON {fields, shelf?, slot?, first, last, slots}
+-- ARGV: node; fence; id; JSON {fields, shelf?, slot?, first, last, slots, addresses}
+--   addresses  the node's own Ethernet addresses
 -- Answers: ok record | VolumeExists owner status | NoMoreVolumes | Fenced
 local node, fence, id = ARGV[1], ARGV[2], ARGV[3]
 local found = cjson.decode(ARGV[4])
@@ -11,6 +12,16 @@ local shelf, slot
 if found.shelf then
   local number = found.shelf .. '.' .. found.slot
   claim_shelf(node, found.shelf, found.shelf, found.slots)
+  -- While the shelf was nobody's, others saw this very export on the wire and kept its number back.
+  if redis.call('HGET', key_shelves(), found.shelf) == node then
+    local reason = redis.call('HGET', key_heldNumbers(), number)
+    for _, address in ipairs(found.addresses) do
+      if reason == 'wire ' .. address then
+        redis.call('HDEL', key_heldNumbers(), number)
+        redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
+      end
+    end
+  end
   if redis.call('ZREM', key_freeNumbers(node), number) == 1 then
     shelf, slot = tostring(found.shelf), tostring(found.slot)
   end
