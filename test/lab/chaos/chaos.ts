@@ -64,6 +64,8 @@ class Chaos {
   async run(): Promise<Journal> {
     const { journal } = this;
     try {
+      // Faults may follow each other closely: the host's kernel waits longer than its usual 180 s before it gives up a device.
+      await this.cluster.node(this.host).sh('echo 600 >/sys/module/aoe/parameters/aoe_deadsecs');
       this.writers = await Promise.all(this.numbers.map((number) => this.startWriter(number)));
       journal.note('faults begin');
       await this.breakUnderLoad();

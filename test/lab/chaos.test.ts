@@ -1,0 +1,15 @@
+import test from 'ava';
+import { runChaos } from './chaos/chaos.ts';
+
+test('after a minute of random faults under load everything is as it was acknowledged', async (t) => {
+  const lines: string[] = [];
+  const journal = await runChaos({
+    minutes: 1,
+    seed: 1,
+    nodes: 3,
+    print: (line) => lines.push(line),
+    keep: async (node, log) => void lines.push(`log of ${node}:`, log),
+  });
+  for (const line of journal.summary()) t.log(line);
+  t.deepEqual(journal.violations, [], lines.join('\n'));
+});
