@@ -35,7 +35,7 @@ export class CommandLine {
       `said=$(mktemp)
 ${this.setting} bin/blockstore --json ${command} 2>$said; status=$?
 printf '${separator.replaceAll('\n', String.raw`\n`)}'; cat $said; rm $said; exit $status`,
-      { timeoutMs: 120_000 },
+      { timeoutMs: 300_000 },
     );
     const [printed = '', said = ''] = output.split(separator);
     const lines = said.split('\n').filter((line) => line.startsWith('{'));

@@ -44,7 +44,7 @@ export class LabRedis {
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const [command, commandArgs] = this.#network.inside('redis-server', args);
     this.#server = await Resident.start(command, commandArgs, this.#place.file(`redis-${this.port}.log`));
-    await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers');
+    await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers', 60_000);
   }
 
   async command(...args: string[]): Promise<string> {
