@@ -218,11 +218,16 @@ export class BlockStore implements Service {
 
   private async adopt(): Promise<void> {
     const { flags, backend, log } = this.options;
-    const { node, adoption } = this;
+    const { node, adoption, engine } = this;
     if (!node || !adoption) return;
-    await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
-    await adoption.adoptAll();
-    await this.reportState();
+    try {
+      await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
+      await adoption.adoptAll();
+      await this.reportState();
+    } catch (error) {
+      await engine?.stop(0); // what was taken up already must not go on in a daemon that ends
+      throw error;
+    }
   }
 
   private async redrive(ids: readonly string[], engine: Engine): Promise<void> {

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import test from 'ava';
+import type { DeleteOptions, DriverStats, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../agreement.ts';
@@ -55,4 +58,36 @@ test.serial('a number that somebody else was seen with meanwhile is given to no 
   t.not(after, before);
   t.is(held, 'wire 02:00:00:00:00:07');
   t.deepEqual(problems, []);
+});
+
+/** Its second look at the room fails, once the wiping of a volume has begun. */
+class FailingDriver extends FakeDriver {
+  readonly wiping = Promise.withResolvers<AbortSignal>();
+  private looks = 0;
+
+  override async deleteVolume(_volume: VolumeSpec, { signal }: DeleteOptions = {}): Promise<void> {
+    if (!signal) throw new Error('a wiping that nobody can end');
+    this.wiping.resolve(signal);
+    await once(signal, 'abort');
+    throw signal.reason;
+  }
+
+  override async stats(): Promise<DriverStats> {
+    this.looks += 1;
+    if (this.looks < 2) return super.stats();
+    await this.wiping.promise;
+    throw errors.lvmInterrupted('vgs', 'it hangs');
+  }
+}
+
+test.serial('a start that fails leaves nothing at work', async (t) => {
+  const commands = await cluster.commands();
+  const node = await cluster.node('n1');
+  const { id } = await commands.create({ size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 10_000 });
+  await node.stop();
+  await commands.delete(id);
+  const driver = new FailingDriver();
+  await t.throwsAsync(cluster.node('n1', {}, { driver }), { code: 'LvmInterrupted' });
+  t.true((await driver.wiping.promise).aborted);
+  t.is((await Volume.lookup(store, id)).state.status, 'deleting', 'the next start goes on with it');
 });
