@@ -88,6 +88,8 @@ function commandHint(failure: CommandFailure): string {
 /** Any thrown value as an error of the catalogue; what is not one becomes `Internal`, with its cause kept. */
 export function asError(thrown: unknown): BlockstoreError {
   if (thrown instanceof BlockstoreError) return thrown;
+  // A start that failed: what then could not be stopped either says less than its cause.
+  if (thrown instanceof AggregateError && thrown.cause !== undefined) return asError(thrown.cause);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new BlockstoreError('Internal', 'failed', `internal error: ${message}`, 'see the log of the daemon', {
     cause: thrown,

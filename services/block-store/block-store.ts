@@ -251,8 +251,9 @@ export class BlockStore implements Service {
       await this.node?.destroy();
     } catch (thrown) {
       const error = asError(thrown);
-      if (error.code !== 'Fenced') throw error;
-      this.lose(error); // another daemon has the name: there is nothing to give back
+      if (error.code === 'Fenced') return this.lose(error); // another daemon has the name: there is nothing to give back
+      if (error.kind !== 'unavailable') throw error;
+      this.options.log.warn(`the node is not shown as stopped, but as down once its time is over: ${error.message}`);
     }
   }
 

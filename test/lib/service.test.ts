@@ -1,4 +1,5 @@
 import test from 'ava';
+import { asError } from '../../lib/errors.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 
 function recording(name: string, told: string[], faults: { start?: boolean; stop?: boolean } = {}): Service {
@@ -36,6 +37,13 @@ test('a start that fails stops what was started and throws its error', async (t)
   const parent = await tree(recording('a', told), recording('b', told, { start: true }), recording('c', told));
   await t.throwsAsync(parent.start(), { message: 'b does not start' });
   t.deepEqual(told, ['+a', '-a']);
+});
+
+test('a start that fails is told by its own error, although the rest does not stop either', async (t) => {
+  const parent = await tree(recording('a', [], { stop: true }), recording('b', [], { start: true }));
+  const grandparent = await tree(recording('c', [], { stop: true }), parent);
+  const error = await t.throwsAsync(grandparent.start(), { instanceOf: AggregateError });
+  t.is(asError(error).message, 'internal error: b does not start');
 });
 
 test('every failure of a stop is collected; the others are stopped all the same', async (t) => {

@@ -133,6 +133,14 @@ test.serial('a daemon whose name another one took changes nothing more and ends'
   t.is((await Node.lookup(store, 'n1')).state.state, 'up');
 });
 
+test.serial('a daemon stops in order while Redis is away, and says what others will see', async (t) => {
+  const daemon = await start('node1');
+  await server.down('SIGKILL');
+  t.is(await daemon.stop(), 0, daemon.log);
+  t.regex(daemon.log, /warn +the node is not shown as stopped, but as down once its time is over: Redis at/);
+  t.regex(daemon.log, /blockstored has stopped/);
+});
+
 test.serial('the second signal ends a stop that waits', async (t) => {
   const daemon = await start('n1');
   daemon.signal('SIGSTOP'); // both arrive before the first is handled
