@@ -1,5 +1,6 @@
 import type { NodeStorage } from '../../agreement.ts';
 import { disagreements } from '../../agreement.ts';
+import { until } from '../../until.ts';
 import { type StorageCluster, group, stateDir } from '../storage-cluster.ts';
 
 const lvName = /^volume-([0-9a-f-]{36})$/;
@@ -53,12 +54,14 @@ async function exportFiles(cluster: StorageCluster, number: number): Promise<str
   return (await cluster.node(number).sh(`ls ${stateDir}/exports`)).split('\n').filter((file) => file !== '');
 }
 
+/** A child that has not become its own program yet looks like one too many: only those count that stay. */
 async function tooMany(cluster: StorageCluster, number: number): Promise<string[]> {
-  const counts = await Promise.all(
-    helpers.map(async (pattern) => [
-      pattern,
-      (await cluster.node(number).run(`pgrep -c -f '${pattern}'`)).output.trim(),
-    ]),
-  );
-  return counts.flatMap(([pattern, count]) => (Number(count) > 1 ? [`${count} processes "${pattern}"`] : []));
+  const count = async (pattern: string) => Number((await cluster.node(number).run(`pgrep -c -f '${pattern}'`)).output);
+  const found: string[] = [];
+  for (const pattern of helpers) {
+    await until(async () => (await count(pattern)) <= 1, `one process "${pattern}"`).catch((error: unknown) => {
+      found.push(String(error));
+    });
+  }
+  return found;
 }
