@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isTransitional } from '../../../lib/models/volume-state.ts';
+import { type VolumeState, isTransitional } from '../../../lib/models/volume-state.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { until } from '../../until.ts';
 import { StorageCluster } from '../storage-cluster.ts';
@@ -96,7 +96,8 @@ class Chaos {
   private async breakUnderLoad(): Promise<void> {
     const { cluster, journal } = this;
     const { seed, minutes } = this.options;
-    const end = performance.now() + minutes * 60_000;
+    const begin = performance.now();
+    const end = begin + minutes * 60_000;
     const isOver = () => performance.now() > end || journal.violations.length > 0;
     const stream = (name: string) => new Random(seed, name);
     if (!cluster.sentinels) throw new Error('the cluster has no Sentinels');
@@ -125,6 +126,7 @@ class Chaos {
       new HostClient(cluster, this.host, stream('host'), journal).work(isOver),
       this.watchWriters(isOver),
     ]);
+    journal.minutes = (performance.now() - begin) / 60_000;
   }
 
   /** An I/O error ends the run, and does not wait for its end. */
@@ -168,32 +170,37 @@ class Chaos {
   }
 
   private async endWriters(): Promise<void> {
-    for (const { id, writer } of this.writers) {
-      const { error, writes, verified, blockBytes, longestMs } = await writer.end();
-      if (error !== undefined) this.journal.violation(`the writer to ${writer.device} has failed: ${error}`);
-      const mib = (blocks: number) => Math.round((blocks * blockBytes) / 2 ** 20);
-      this.journal.figure(
-        `writer of ${writer.device}: ${mib(writes)} MiB written, ${mib(verified)} MiB read back and compared; the longest wait was ${(longestMs / 1000).toFixed(1)} s`,
-      );
-      if (error === undefined) await this.cluster.on(this.host).output(`volume detach ${id}`);
-    }
+    await Promise.all(this.writers.map(({ id, writer }) => this.endWriter(id, writer)));
+  }
+
+  private async endWriter(id: string, writer: CheckedWriter): Promise<void> {
+    const { error, writes, verified, blockBytes, longestMs } = await writer.end();
+    const mib = (blocks: number) => Math.round((blocks * blockBytes) / 2 ** 20);
+    const seconds = (longestMs / 1000).toFixed(1);
+    this.journal.figure(
+      `writer of ${writer.device}: ${mib(writes)} MiB written, ${mib(verified)} MiB read back; the longest wait was ${seconds} s`,
+    );
+    if (error === undefined) await this.cluster.on(this.host).output(`volume detach ${id}`);
+    else this.journal.violation(`the writer to ${writer.device} has failed: ${error}`);
   }
 
   private async deleteAll(): Promise<void> {
     const { cluster, journal } = this;
-    const deadlineMs = 120_000;
-    for (const { id, attachStatus } of await cluster.records()) {
-      const detached =
-        attachStatus === 'attached' ? await codeOf(cluster.commands.detach(id, { deadlineMs })) : undefined;
-      const code = detached ?? (await codeOf(cluster.commands.delete(id, { deadlineMs })));
-      if (code !== undefined) journal.violation(`volume ${id} cannot be deleted: ${code}`);
-    }
+    await Promise.all((await cluster.records()).map((volume) => this.delete(volume)));
     const left = (await cluster.records()).length;
     if (left > 0) journal.violation(`${left} records are left after everything was deleted`);
     for (const number of this.numbers) {
       const rest = [...(await cluster.logicalVolumes(number)), ...(await cluster.vblades(number))];
       for (const one of rest) journal.violation(`node${number} still has ${one}`);
     }
+  }
+
+  private async delete({ id, attachStatus }: VolumeState): Promise<void> {
+    const { commands } = this.cluster;
+    const deadlineMs = 120_000;
+    const detached = attachStatus === 'attached' ? await codeOf(commands.detach(id, { deadlineMs })) : undefined;
+    const code = detached ?? (await codeOf(commands.delete(id, { deadlineMs })));
+    if (code !== undefined) this.journal.violation(`volume ${id} cannot be deleted: ${code}`);
   }
 
   private async keepLog(number: number): Promise<void> {

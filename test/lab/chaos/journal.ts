@@ -8,6 +8,8 @@ interface Tally {
 /** What happens in a run, a line each, and the figures of it. */
 export class Journal {
   readonly violations: string[] = [];
+  /** How long things were broken. */
+  minutes = 0;
   private readonly faults = new Map<string, number>();
   private readonly operations = new Map<string, Tally>();
   private readonly figures: string[] = [];
@@ -16,10 +18,6 @@ export class Journal {
 
   constructor(print: (line: string) => void) {
     this.print = print;
-  }
-
-  get minutes(): number {
-    return (performance.now() - this.begin) / 60_000;
   }
 
   note(text: string): void {
