@@ -81,16 +81,22 @@ local function give_number(id, record)
 end
 
 -- Takes the lowest unclaimed shelf within first..last for a node; its numbers become free but for those held. False when none is left.
+-- A shelf that others are seen to use is the last choice: after a loss of Redis it may be that of a node that is not back yet.
 local function claim_shelf(node, first, last, slots)
-  for shelf = first, last do
-    if redis.call('HSETNX', key_shelves(), shelf, node) == 1 then
-      for slot = 0, slots - 1 do
-        local number = shelf .. '.' .. slot
-        if redis.call('HEXISTS', key_heldNumbers(), number) == 0 then
-          redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
+  local seen = {}
+  for _, number in ipairs(redis.call('HKEYS', key_heldNumbers())) do seen[number:match('^%d+')] = true end
+  for _, choice in ipairs({ false, true }) do
+    for shelf = first, last do
+      local is_seen = seen[tostring(shelf)] or false
+      if is_seen == choice and redis.call('HSETNX', key_shelves(), shelf, node) == 1 then
+        for slot = 0, slots - 1 do
+          local number = shelf .. '.' .. slot
+          if redis.call('HEXISTS', key_heldNumbers(), number) == 0 then
+            redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
+          end
         end
+        return true
       end
-      return true
     end
   end
   return false

@@ -28,24 +28,32 @@ test.serial('a volume whose command was lost is taken up with a report', async (
   t.pass();
 });
 
-test.serial('a number that others use is kept back, and is free again when they use it no more', async (t) => {
-  class Wire extends NoneTarget {
-    seen: SeenAddress[] = [];
+class Wire extends NoneTarget {
+  seen: SeenAddress[] = [{ shelfId: 1, bladeId: 0, mac: '52:54:00:00:00:09' }];
 
-    override async discover(): Promise<SeenAddress[]> {
-      return this.seen;
-    }
+  override async discover(): Promise<SeenAddress[]> {
+    return this.seen;
   }
+}
+
+test.serial('a number that others use is kept back, and is free again when they use it no more', async (t) => {
   const target = new Wire();
   const commands = await cluster.commands();
-  const numbers: string[] = [];
-  for (const seen of [[{ shelfId: 1, bladeId: 0, mac: '52:54:00:00:00:09' }], []]) {
-    target.seen = seen;
-    const node = await cluster.node('n1', {}, { target });
-    numbers.push((await commands.create(wanted, deadline)).aoeDevice);
+  const create = async () => {
+    const node = await cluster.node('n1', { first_shelf_id: '1', last_shelf_id: '1' }, { target });
+    const { aoeDevice } = await commands.create(wanted, deadline);
     await node.stop();
-  }
-  t.deepEqual(numbers, ['e1.1', 'e1.0']);
+    return aoeDevice;
+  };
+  t.is(await create(), 'e1.1');
+  target.seen = [];
+  t.is(await create(), 'e1.0');
+});
+
+test.serial('a shelf that others use is left to them while there is another', async (t) => {
+  await cluster.node('n1', {}, { target: new Wire() });
+  const { aoeDevice } = await (await cluster.commands()).create(wanted, deadline);
+  t.is(aoeDevice, 'e2.0');
 });
 
 test.serial('what keeps a volume from being served is told of its node until the volume is deleted', async (t) => {
