@@ -218,7 +218,7 @@ export const errors = {
     new BlockstoreError(
       'Fenced',
       'conflict',
-      `this daemon no longer holds the node name ${name}: another one took it, or Redis lost it; it changes nothing more`,
+      `this daemon no longer holds the node name ${name}: another one took it, or the node was declared lost; it changes nothing more`,
       'running exports were left alone; give every daemon a storage_name of its own, then start it again',
     ),
   notFinished: (volume: string, operation: string, seconds: number, state: string) =>
@@ -250,6 +250,13 @@ export const errors = {
       'unavailable',
       `Redis at ${where} cannot be reached: ${reason}`,
       'start it, or set redis_host, redis_port or redis_url; no change is accepted until then, exports go on',
+    ),
+  redisRefuses: (where: string, reason: string) =>
+    new BlockstoreError(
+      'RedisRefuses',
+      'unavailable',
+      `Redis at ${where} accepts no change: ${reason}`,
+      'give it memory, disk or replicas, as it says; what was begun goes on by itself then',
     ),
   notReplicated: (replicas: number, wanted: number) =>
     new BlockstoreError(

@@ -16,19 +16,29 @@ import { RedisServer } from './redis-server.ts';
 
 type Cleaner = () => Promise<void>;
 
-/** Nodes in this process over a redis-server of their own. `close` leaves nothing behind. */
-export class Cluster {
-  readonly server: RedisServer;
+/** Any Redis that runs: the flags to reach it by. */
+interface RunningRedis {
+  readonly flags: Partial<Record<keyof Flags, string>>;
+  stop(): Promise<void>;
+}
+
+/** Nodes in this process over a Redis of their own. `close` leaves nothing behind. */
+export class Cluster<Redis extends RunningRedis = RedisServer> {
+  readonly server: Redis;
   readonly directory: string;
   private readonly cleaners: Cleaner[] = [];
 
-  private constructor(server: RedisServer, directory: string) {
+  private constructor(server: Redis, directory: string) {
     this.server = server;
     this.directory = directory;
   }
 
   static async start(): Promise<Cluster> {
-    return new Cluster(await RedisServer.start(), await mkdtemp(join(tmpdir(), 'blockstore-nodes-')));
+    return Cluster.over(await RedisServer.start());
+  }
+
+  static async over<Redis extends RunningRedis>(server: Redis): Promise<Cluster<Redis>> {
+    return new Cluster(server, await mkdtemp(join(tmpdir(), 'blockstore-nodes-')));
   }
 
   flags(given: Partial<Record<keyof Flags, string>> = {}): Flags {
@@ -37,7 +47,7 @@ export class Cluster {
         fake_storage: 'true',
         volume_driver: 'fake',
         volume_target: 'none',
-        redis_url: this.server.url,
+        ...this.server.flags,
         report_interval: '1',
         node_down_time: '3',
         state_dir: join(this.directory, given.storage_name ?? 'client'),
@@ -49,7 +59,7 @@ export class Cluster {
   async store(flags = this.flags()): Promise<Store> {
     const connection = await connect(flags, silentLog);
     this.cleaners.push(() => connection.close());
-    return new Store(connection, flags.redis_prefix);
+    return new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
   }
 
   /** A started node; `given` are its flags. */
@@ -67,8 +77,8 @@ export class Cluster {
     return node;
   }
 
-  async commands(): Promise<VolumeCommands> {
-    const store = await this.store();
+  async commands(given: Partial<Record<keyof Flags, string>> = {}): Promise<VolumeCommands> {
+    const store = await this.store(this.flags(given));
     return new VolumeCommands(store, new Caller(store), 'volume');
   }
 

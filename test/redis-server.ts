@@ -29,6 +29,10 @@ export class RedisServer {
     return `unix:${this.socket}`;
   }
 
+  get flags(): { redis_url: string } {
+    return { redis_url: this.url };
+  }
+
   async up(): Promise<void> {
     this.child = RedisServer.spawn(this);
     await until(() => this.answers(), 'redis-server answers');

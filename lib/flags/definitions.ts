@@ -163,6 +163,11 @@ export const definitions = {
   redis_tls_ca: flag(optionalText, '', "file with the certificate authority of Redis; empty: the system's"),
   redis_sentinels: flag(list, [], 'Sentinels to ask for the primary, host:port,…'),
   redis_sentinel_name: flag(text, 'mymaster', 'name of the primary at the Sentinels'),
+  redis_cluster: flag(
+    list,
+    [],
+    'in place of host and port: nodes of a Redis Cluster to ask where the records are, host:port,…',
+  ),
   redis_prefix: flag(
     text.regex(/^[A-Za-z0-9_.-]+$/, 'must be letters, digits, dots, dashes'),
     'blockstore',

@@ -146,5 +146,11 @@ function contradictions(flags: Flags): string[] {
       `node_down_time = ${flags.node_down_time} must be at least twice report_interval = ${flags.report_interval}`,
     );
   }
+  if (flags.redis_cluster.length > 0 && flags.redis_sentinels.length > 0) {
+    problems.push('redis_cluster and redis_sentinels cannot both be set');
+  }
+  if (flags.redis_cluster.length > 0 && flags.redis_db !== 0) {
+    problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has database 0 alone`);
+  }
   return problems;
 }

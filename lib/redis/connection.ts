@@ -1,95 +1,14 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import { type BlockstoreError, errors } from '../errors.ts';
-import type { Flags } from '../flags/definitions.ts';
 import type { Log } from '../log.ts';
+import { type ConnectionOptions, type RedisFlags, connectionOptions } from './address.ts';
 
 /** What `another` gives; nobody else makes one. */
 export type { Redis };
 
-export type RedisFlags = Pick<
-  Flags,
-  | 'redis_host'
-  | 'redis_port'
-  | 'redis_db'
-  | 'redis_url'
-  | 'redis_user'
-  | 'redis_password'
-  | 'redis_tls'
-  | 'redis_tls_ca'
-  | 'redis_sentinels'
-  | 'redis_sentinel_name'
->;
-
-const connectTimeoutMs = 5000;
 /** A command that has no answer by then fails: a hanging Redis must not hang its users. */
 const commandTimeoutMs = 10_000;
-
-/** Replies keep the shapes of ioredis 5: flat arrays with scores, hashes as objects. */
-type Options = RedisOptions & { replyMapping: 'legacy' };
-
-/** Options of the connection that flags describe. `where` names the place in errors, without secrets. */
-export function connectionOptions(flags: RedisFlags): { options: Options; where: string } {
-  const base: Options = {
-    replyMapping: 'legacy',
-    lazyConnect: true,
-    connectTimeout: connectTimeoutMs,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1000),
-    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
-    ...(flags.redis_user === '' ? {} : { username: flags.redis_user }),
-    ...(flags.redis_password === '' ? {} : { password: flags.redis_password }),
-    ...(flags.redis_tls ? { tls: tlsOptions(flags) } : {}),
-  };
-  if (flags.redis_sentinels.length > 0) {
-    const sentinels = flags.redis_sentinels.map((address) => {
-      const [host = '', port = '26379'] = address.split(':');
-      return { host, port: Number(port) };
-    });
-    const where = `${flags.redis_sentinel_name} of Sentinels ${flags.redis_sentinels.join(', ')}`;
-    // TLS then means the Sentinels as well: they hand out the primary's address.
-    const tls = flags.redis_tls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(flags) } : {};
-    const options = { ...base, ...tls, sentinels, name: flags.redis_sentinel_name, db: flags.redis_db };
-    return { where, options };
-  }
-  if (flags.redis_url === '') {
-    const where = `${flags.redis_host}:${flags.redis_port}`;
-    return { where, options: { ...base, host: flags.redis_host, port: flags.redis_port, db: flags.redis_db } };
-  }
-  return fromUrl(flags, base);
-}
-
-function fromUrl(flags: RedisFlags, base: Options): { options: Options; where: string } {
-  if (!URL.canParse(flags.redis_url)) throw errors.invalidFlags(['redis_url is not a URL']);
-  const url = new URL(flags.redis_url);
-  const db = Number(url.searchParams.get('db') ?? (url.protocol === 'unix:' ? '0' : url.pathname.slice(1) || '0'));
-  if (url.protocol === 'unix:') {
-    return { where: url.pathname, options: { ...base, path: url.pathname, db } };
-  }
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
-    throw errors.invalidFlags([`redis_url must begin with redis://, rediss:// or unix:, not ${url.protocol}`]);
-  }
-  const port = Number(url.port || '6379');
-  return {
-    where: `${url.hostname}:${port}`,
-    options: {
-      ...base,
-      host: url.hostname,
-      port,
-      db,
-      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
-      ...(url.protocol === 'rediss:' ? { tls: tlsOptions(flags) } : {}),
-    },
-  };
-}
-
-function tlsOptions(flags: RedisFlags): { ca?: string } {
-  return flags.redis_tls_ca === '' ? {} : { ca: readFileSync(flags.redis_tls_ca, 'utf8') };
-}
 
 /**
  * Connects, or throws RedisUnreachable or RedisDenied. Once connected it reconnects by itself for ever; while away, every
@@ -106,15 +25,16 @@ export class Connection {
   readonly redis: Redis;
   readonly where: string;
   private readonly log: Log;
-  private readonly options: Options;
+  private readonly options: ConnectionOptions;
   private readonly others: Redis[] = [];
   private away = false;
   private closing = false;
   /** Before, a failure is thrown, not logged. */
   private opened = false;
+  private times = 0;
   private lastError: Error | undefined;
 
-  constructor(redis: Redis, options: Options, where: string, log: Log) {
+  constructor(redis: Redis, options: ConnectionOptions, where: string, log: Log) {
     this.redis = redis;
     this.options = options;
     this.where = where;
@@ -128,12 +48,18 @@ export class Connection {
       if (this.away) this.log.info(`Redis at ${where} is back`);
       this.away = false;
       this.opened = true;
+      this.times += 1;
     });
+  }
+
+  /** How often it was made. With each time, Redis may have lost what it had, and what was sent may not have been carried out. */
+  get count(): number {
+    return this.times;
   }
 
   async open(): Promise<void> {
     try {
-      await this.redis.connect();
+      await firstConnect(this.redis);
     } catch (error) {
       this.closing = true;
       this.redis.disconnect();
@@ -150,7 +76,7 @@ export class Connection {
     other.on('error', () => {}); // the main connection speaks for all
     this.others.push(other);
     try {
-      await other.connect();
+      await firstConnect(other);
     } catch (error) {
       other.disconnect();
       throw this.explain(error);
@@ -161,11 +87,16 @@ export class Connection {
   /** Whatever a command threw, as an error of the catalogue. */
   explain(thrown: unknown): BlockstoreError | Error {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (/^(NOAUTH|WRONGPASS|NOPERM)|invalid (username-password|password)|without any password/i.test(error.message)) {
+    if (
+      /^(NOAUTH|WRONGPASS|NOPERM)|invalid (username-password|password)|without any password|executing the script can't/i.test(
+        error.message,
+      )
+    ) {
       return errors.redisDenied(this.where, error.message);
     }
+    if (/\b(OOM|MISCONF|NOREPLICAS)\b/.test(error.message)) return errors.redisRefuses(this.where, error.message);
     const lost =
-      /Connection is closed|Stream isn't writeable|max retries per request|ECONN|ENOENT|EPIPE|EACCES|ETIMEDOUT|EHOST|ENOTFOUND|Command timed out|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|sentinel/i;
+      /Connection is closed|Command aborted|Stream isn't writeable|max retries per request|ECONN|ENOENT|EPIPE|EACCES|ETIMEDOUT|EHOST|ENOTFOUND|Command timed out|Socket timeout|LOADING|BUSY Redis|READONLY|UNBLOCKED|MASTERDOWN|CLUSTERDOWN|MOVED|\bASK\b|TRYAGAIN|sentinel/i;
     return lost.test(error.message) ? errors.redisUnreachable(this.where, this.reason(error)) : error;
   }
 
@@ -188,5 +119,18 @@ export class Connection {
     this.log.error(`Redis at ${this.where} is away: ${this.lastError?.message ?? 'the connection was closed'}`, {
       hint: 'no change is accepted until it is back; exports go on',
     });
+  }
+}
+
+/** Sentinels and Clusters are asked again for ever: the first time they fail, that is told. */
+async function firstConnect(redis: Redis): Promise<void> {
+  const failed = Promise.withResolvers<never>();
+  redis.once('error', failed.reject);
+  const connected = redis.connect();
+  connected.catch(() => {}); // it loses the race to its own error
+  try {
+    await Promise.race([connected, failed.promise]);
+  } finally {
+    redis.off('error', failed.reject);
   }
 }

@@ -3,6 +3,8 @@ import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
 
 const longestPauseMs = 30_000;
+/** Redis takes no changes at present. */
+const redisCodes = new Set(['RedisUnreachable', 'RedisRefuses', 'NotReplicated']);
 /** Trying again cannot help, although their kind says nothing of the sort. */
 const finalCodes = new Set(['Fenced', 'NotLocal', 'WrongStatus', 'StorageMissing', 'CommandNotFound', 'NoVolumeGroup']);
 
@@ -28,7 +30,7 @@ export async function untilDone<T>(
 }
 
 function mayPass(error: BlockstoreError, attempt: number, tries: number): boolean {
-  if (error.code === 'RedisUnreachable' || error.code === 'NotReplicated') return true;
+  if (redisCodes.has(error.code)) return true;
   if (finalCodes.has(error.code)) return false;
   return (error.kind === 'failed' || error.kind === 'conflict') && attempt < tries;
 }

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { cp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
+import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { disagreements } from '../agreement.ts';
+import { Cluster } from '../cluster.ts';
+import { RedisServer } from '../redis-server.ts';
+import { until } from '../until.ts';
+import { Load } from './load.ts';
+import type { RedisProcess } from './process.ts';
+import { RedisCluster } from './redis-cluster.ts';
+import { RedisWithSentinels } from './sentinels.ts';
+
+/**
+ * The primary of Redis is lost while clients work: what was acknowledged with redis_min_replicas = 1 is there afterwards, what was
+ * under way ends without help, and everything agrees. So it is with one Redis that is started again with all that it wrote.
+ */
+
+interface Group {
+  flags: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+/** For what may be lost, only what agrees afterwards counts. */
+interface Expected {
+  redis_min_replicas: string;
+  mayLose?: boolean;
+}
+
+async function survives<Redis extends Group>(
+  t: ExecutionContext,
+  server: Redis,
+  lose: (server: Redis) => Promise<() => Promise<unknown>>,
+  { redis_min_replicas, mayLose = false }: Expected = { redis_min_replicas: '1' },
+): Promise<void> {
+  const cluster = await Cluster.over(server);
+  t.teardown(() => cluster.close());
+  const given = { redis_min_replicas };
+  const drivers = { n1: new FakeDriver(), n2: new FakeDriver() };
+  for (const [name, driver] of Object.entries(drivers)) await cluster.node(name, given, { driver });
+  const store = await cluster.store();
+  const load = new Load(await cluster.commands(given));
+  t.teardown(() => load.stop());
+  await until(() => load.count > 50, 'clients are served', 30_000);
+  const bringBack = await lose(server);
+  const before = load.count;
+  await bringBack(); // or no change is acknowledged: there would be no replica
+  await until(() => load.count > before + 50, 'clients are served again', 60_000);
+  await load.stop();
+  const storages = () =>
+    Promise.all(Object.entries(drivers).map(async ([node, driver]) => ({ node, volumes: await driver.listVolumes() })));
+  await until(
+    async () => (await disagreements(store, await storages())).length === 0,
+    'everything agrees',
+    30_000,
+  ).catch(async () => t.deepEqual(await disagreements(store, await storages()), []));
+  if (!mayLose) t.deepEqual(await load.lost(store), []);
+  t.log(`${load.count} requests acknowledged, ${load.errors.length} errors`);
+}
+
+function back(lost: RedisProcess): () => Promise<void> {
+  return () => lost.up();
+}
+
+test.serial('Sentinels: the primary is killed', async (t) => {
+  t.timeout(120_000);
+  await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
+    const primary = await group.primary();
+    await primary.kill();
+    await group.failedOver(primary);
+    return back(primary);
+  });
+});
+
+test.serial('Sentinels: the primary hangs, and wakes up as a replica', async (t) => {
+  t.timeout(120_000);
+  await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
+    const primary = await group.primary();
+    primary.signal('SIGSTOP');
+    await group.failedOver(primary);
+    return async () => primary.signal('SIGCONT');
+  });
+});
+
+test.serial('Cluster: the primary of the records’ shard is killed', async (t) => {
+  t.timeout(120_000);
+  await survives(t, await RedisCluster.start(), async (group) => {
+    const primary = await group.owner('blockstore');
+    await primary.kill();
+    await group.failedOver(primary, 'blockstore');
+    return back(primary);
+  });
+});
+
+const alone = { redis_min_replicas: '0' };
+
+test.serial('one Redis: it is killed, and started again with its append-only file', async (t) => {
+  t.timeout(120_000);
+  const lose = async (server: RedisServer) => {
+    await server.down('SIGKILL');
+    return () => server.up();
+  };
+  await survives(t, await RedisServer.start('--appendfsync', 'always'), lose, alone);
+});
+
+test.serial('one Redis: it reads its data anew, and forgets its scripts', async (t) => {
+  t.timeout(120_000);
+  const lose = async (server: RedisServer) => async () => {
+    for (const command of ['DEBUG RELOAD', 'SCRIPT FLUSH']) {
+      await execa('redis-cli', ['-s', server.socket, ...command.split(' ')]);
+    }
+  };
+  await survives(t, await RedisServer.start('--enable-debug-command', 'local'), lose, alone);
+});
+
+test.serial('one Redis: it is started again from an older copy', async (t) => {
+  t.timeout(120_000);
+  const lose = async (server: RedisServer) => {
+    const [files, copy] = [join(server.directory, 'appendonlydir'), join(server.directory, 'copy')];
+    await cp(files, copy, { recursive: true });
+    await execa('redis-cli', ['-s', server.socket, 'CLIENT', 'PAUSE', '1500', 'ALL']); // clients were at work meanwhile
+    await server.down('SIGKILL');
+    await rm(files, { recursive: true });
+    await rename(copy, files);
+    return () => server.up();
+  };
+  await survives(t, await RedisServer.start(), lose, { ...alone, mayLose: true });
+});
+
+test.serial(
+  'without a replica a change is made and not acknowledged; what is asked again has one effect',
+  async (t) => {
+    t.timeout(120_000);
+    const server = await RedisWithSentinels.start({ replicas: 1 });
+    const cluster = await Cluster.over(server);
+    t.teardown(() => cluster.close());
+    const given = { redis_min_replicas: '1', node_down_time: '60' };
+    const driver = new FakeDriver();
+    await cluster.node('n1', given, { driver });
+    const commands = await cluster.commands(given);
+    const store = await cluster.store();
+    const replica = server.servers[1];
+    await replica?.kill();
+    const wanted = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
+    const told = { code: 'NotReplicated', message: /the change was made, but 0 of the wanted 1 replicas/ };
+    await t.throwsAsync(commands.create(wanted, { deadlineMs: 60_000 }), told);
+    t.is((await Volume.lookup(store, wanted.id)).state.status, 'creating', 'its node waits with it');
+    await replica?.up();
+    t.is((await commands.create(wanted, { deadlineMs: 60_000 })).status, 'available');
+    t.is(await Volume.records(store).count(), 1);
+    t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+  },
+);

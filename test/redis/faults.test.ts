@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import type { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { disagreements } from '../agreement.ts';
+import { Cluster } from '../cluster.ts';
+import { until } from '../until.ts';
+import { FakeProxy, type Fault } from './fake-proxy.ts';
+
+/**
+ * A fault at one script, of the client or of the node: the caller has success or one clear error, what was asked again has one
+ * effect, and everything agrees without help.
+ */
+
+const faults: Record<string, Fault> = {
+  'the connection breaks in the middle of the answer': 'cut',
+  'READONLY, as after a failover': { error: "READONLY You can't write against a read only replica." },
+  'LOADING, as after a restart': { error: 'LOADING Redis is loading the dataset in memory' },
+  'OOM, as where memory is full': { error: "OOM command not allowed when used memory > 'maxmemory'." },
+  'NOSCRIPT, as where scripts were flushed': { error: 'NOSCRIPT No matching script. Please use EVAL.' },
+  'MOVED, as where a shard moved': { error: 'MOVED 1 127.0.0.1:1' },
+};
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+const deadline = { deadlineMs: 20_000 };
+const clear = new Set(['RedisUnreachable', 'RedisRefuses']);
+/** What is told where the request had its effect before. */
+const hadEffect = new Set(['VolumeAttached', 'VolumeNotAttached', 'VolumeNotFound']);
+
+interface Place {
+  cluster: Cluster;
+  store: Store;
+  proxy: FakeProxy;
+  commands: VolumeCommands;
+  driver: FakeDriver;
+}
+
+/** A node and a client, one of them by way of the proxy. */
+async function setUp(t: ExecutionContext, side: 'client' | 'node'): Promise<Place> {
+  const cluster = await Cluster.start();
+  const proxy = await FakeProxy.start(join(cluster.directory, 'proxy.sock'), cluster.server.socket);
+  t.teardown(async () => {
+    await cluster.close();
+    await proxy.stop();
+  });
+  const by = (which: string) => (which === side ? { redis_url: proxy.url } : {});
+  const driver = new FakeDriver();
+  // Its reports are scripts as well: none comes between.
+  await cluster.node('n1', { ...by('node'), report_interval: '300', node_down_time: '600' }, { driver });
+  return { cluster, proxy, driver, store: await cluster.store(), commands: await cluster.commands(by('client')) };
+}
+
+/** As somebody does who gets an error: asks again until it is done. Returns the codes of the errors. */
+async function insist(request: () => Promise<unknown>): Promise<string[]> {
+  const codes: string[] = [];
+  await until(
+    async () => {
+      try {
+        await request();
+      } catch (error) {
+        if (!(error instanceof BlockstoreError)) throw error;
+        codes.push(error.code);
+        return codes.length > 1 && hadEffect.has(error.code);
+      }
+      return true;
+    },
+    'it is done',
+    30_000,
+  );
+  return codes;
+}
+
+for (const side of ['client', 'node'] as const) {
+  for (const [name, fault] of Object.entries(faults)) {
+    test(`${side}: ${name}`, async (t) => {
+      const { proxy, driver, store, commands } = await setUp(t, side);
+      const id = randomUUID();
+      const life: [string, () => Promise<unknown>, (status: string | undefined) => boolean][] = [
+        ['create', () => commands.create({ ...wanted, id }, deadline), (status) => status === 'available detached'],
+        ['attach', () => commands.attach(id, attachment, deadline), (status) => status === 'in-use attached'],
+        ['detach', () => commands.detach(id, deadline), (status) => status === 'available detached'],
+        ['delete', () => commands.delete(id, deadline), (status) => status === undefined],
+      ];
+      for (const [index, [operation, request, isDone]] of life.entries()) {
+        proxy.arm(fault);
+        const codes = await insist(request);
+        t.is(proxy.count, index + 1, `${operation}: the fault struck`);
+        if (side === 'node') t.deepEqual(codes, [], `${operation}: the caller does not notice`);
+        t.true(
+          codes.slice(0, 1).every((code) => clear.has(code)),
+          `${operation}: ${codes.join(', ')}`,
+        );
+        await until(
+          async () => {
+            const state = await Volume.records(store).find(id);
+            return isDone(state && `${state.status} ${state.attachStatus}`);
+          },
+          `${operation} is done`,
+          20_000,
+        );
+        t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), [], operation);
+      }
+    });
+  }
+
+  test(`${side}: nothing is heard of Redis beyond the time limit`, async (t) => {
+    const { proxy, driver, store, commands } = await setUp(t, side);
+    const [first, second, third, fourth] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    for (const id of [first, second, third]) await commands.create({ ...wanted, id }, deadline);
+    await commands.attach(third, attachment, deadline);
+    proxy.arm('freeze');
+    const codes = await Promise.all([
+      insist(() => commands.create({ ...wanted, id: fourth }, { deadlineMs: 30_000 })),
+      insist(() => commands.attach(first, attachment, { deadlineMs: 30_000 })),
+      insist(() => commands.delete(second, { deadlineMs: 30_000 })),
+      insist(() => commands.detach(third, { deadlineMs: 30_000 })),
+    ]);
+    t.is(proxy.count, 1);
+    const told = codes.flatMap(([code = 'done']) => code);
+    t.deepEqual(
+      told,
+      Array.from(told, () => (side === 'node' ? 'done' : 'RedisUnreachable')),
+    );
+    const agree = async () => disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]);
+    await until(async () => (await agree()).length === 0, 'everything agrees');
+    t.is(await Volume.records(store).count(), 3);
+  });
+}
+
+test('memory of Redis is full: no change is made, and what was begun goes on when there is room', async (t) => {
+  const { store, driver, commands } = await setUp(t, 'node');
+  const gate = Promise.withResolvers<void>();
+  const create = driver.createVolume.bind(driver);
+  driver.createVolume = async (spec) => {
+    await gate.promise;
+    return create(spec);
+  };
+  const begun = commands.create(wanted, deadline);
+  await until(async () => (await store.redis.keys('*:pending')).length > 0, 'a node is at it');
+  await store.redis.config('SET', 'maxmemory', '1');
+  gate.resolve();
+  const refused = { code: 'RedisRefuses', message: /accepts no change: OOM/ };
+  await t.throwsAsync(commands.create(wanted, deadline), refused);
+  await store.redis.config('SET', 'maxmemory', '0');
+  const { id } = await begun;
+  await store.redis.config('SET', 'maxmemory', '1');
+  await t.throwsAsync(commands.attach(id, attachment, deadline), refused);
+  await t.throwsAsync(commands.delete(id, deadline), refused);
+  await store.redis.config('SET', 'maxmemory', '0');
+  t.is((await Volume.lookup(store, id)).state.status, 'available');
+  await commands.delete(id, deadline);
+  t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
