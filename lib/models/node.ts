@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { errors } from '../errors.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
@@ -52,15 +53,24 @@ export interface LeaseOptions {
 /** A node. Its name is a lease: the daemon that entered last holds it, and every change made for the node presents its fence. */
 export class Node extends BasicModel<NodeState> {
   private readonly lease: LeaseOptions | undefined;
-  private readonly fence: string;
+  private fence: string;
+  private readonly incarnation: string;
   private report: NodeReport | undefined;
   private overdueMs = 0;
   private overdueIds: readonly string[] = [];
 
-  private constructor(store: Store, state: NodeState, isNewRecord: boolean, lease?: LeaseOptions, fence = '') {
+  private constructor(
+    store: Store,
+    state: NodeState,
+    isNewRecord: boolean,
+    lease?: LeaseOptions,
+    fence = '',
+    incarnation = '',
+  ) {
     super(store, state, isNewRecord);
     this.lease = lease;
     this.fence = fence;
+    this.incarnation = incarnation;
   }
 
   static defaultState(name: string): NodeState {
@@ -69,10 +79,22 @@ export class Node extends BasicModel<NodeState> {
 
   /** Takes the node's name for this daemon. Throws NodeNameTaken. */
   static async enter(store: Store, lease: LeaseOptions): Promise<Node> {
-    const answer = await store.run('enter', lease.name, lease.holder, lease.leaseMs, lease.topic);
-    const [word, first = '', milliseconds = '0'] = answer;
+    const incarnation = randomUUID().slice(0, 8);
+    const [word, first = '', milliseconds = '0'] = await takeName(store, lease, incarnation, '');
     if (word !== 'ok') throw errors.nodeNameTaken(lease.name, first, Math.ceil(Number(milliseconds) / 1000));
-    return new Node(store, Node.defaultState(lease.name), true, lease, first);
+    return new Node(store, Node.defaultState(lease.name), true, lease, first, incarnation);
+  }
+
+  /**
+   * Takes the name that this daemon held once more, where Redis has lost that. Throws Fenced where another daemon holds it or
+   * has held it since, and where the node was declared lost.
+   */
+  async enterAgain(): Promise<void> {
+    const { lease } = this;
+    if (!lease) throw new Error(`node ${this.identifier} is not held by this daemon`);
+    const [word, fence = ''] = await takeName(this.store, lease, this.incarnation, this.fence);
+    if (word !== 'ok') throw errors.fenced(this.identifier);
+    this.fence = fence;
   }
 
   /** Throws NodeNotFound. */
@@ -170,6 +192,15 @@ export class Node extends BasicModel<NodeState> {
   private refuseFenced(answer: ScriptAnswer): void {
     if (answer[0] === 'Fenced') throw errors.fenced(this.identifier);
   }
+}
+
+function takeName(
+  store: Store,
+  { name, holder, leaseMs, topic }: LeaseOptions,
+  incarnation: string,
+  before: string,
+): Promise<ScriptAnswer> {
+  return store.run('enter', name, holder, leaseMs, topic, incarnation, before);
 }
 
 function stateOf(hash: Hash, up: boolean): NodeState['state'] {

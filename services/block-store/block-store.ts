@@ -18,6 +18,7 @@ import { NodeCommandService } from './node-commands.ts';
 import { observeNumbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
+import { Recovery } from './recovery.ts';
 import { Reporter } from './reporter.ts';
 
 export interface BlockStoreOptions {
@@ -46,6 +47,7 @@ export class BlockStore implements Service {
   private consumer: Consumer | undefined;
   private engine: Engine | undefined;
   private nodeCommands: NodeCommandService | undefined;
+  private recovery: Recovery | undefined;
   private fenced = false;
   private readonly startTime = Date.now();
 
@@ -80,7 +82,10 @@ export class BlockStore implements Service {
       service(
         'engine',
         async () => {},
-        async () => this.engine?.stop(flags.stop_timeout * 1000),
+        async () => {
+          this.recovery?.stop();
+          await this.engine?.stop(flags.stop_timeout * 1000);
+        },
       ),
       service(
         'node-commands',
@@ -169,6 +174,7 @@ export class BlockStore implements Service {
     const { flags, backend, log } = this.options;
     const { node, adoption } = this;
     if (!node || !adoption || this.fenced) return;
+    await this.recovery?.catchUp();
     await this.consumer?.takeAbandoned();
     await adoption.reviveExports();
     await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, false);
@@ -198,7 +204,7 @@ export class BlockStore implements Service {
       shelves,
       tries: flags.num_shell_tries,
       shortBound: flags.max_operations,
-      onFenced: (error) => this.lose(error),
+      onFenced: () => void this.recovery?.regain(),
     });
     this.engine = engine;
     const adoptionOptions = { store, node: this.node, backend, engine, log, shelves, availabilityZone };
@@ -212,8 +218,11 @@ export class BlockStore implements Service {
       log,
       node: flags.storage_name,
       topic: flags.volume_topic,
+      onTopicsLost: async () => this.recovery?.regain(),
       onNodeCommand: (command, message) => nodeCommands.submit(command, message),
     });
+    const { node, consumer } = this;
+    this.recovery = new Recovery({ store, node, audit, consumer, log, onFenced: (error) => this.lose(error) });
   }
 
   private async adopt(): Promise<void> {
@@ -242,7 +251,7 @@ export class BlockStore implements Service {
   private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
     const { flags, log } = this.options;
     const intervalS = flags.report_interval;
-    return new Reporter({ name, intervalS, report, atOnce, log, onFenced: (error) => this.lose(error) });
+    return new Reporter({ name, intervalS, report, atOnce, log, onFenced: () => void this.recovery?.regain() });
   }
 
   private async leave(): Promise<void> {

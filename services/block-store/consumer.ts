@@ -32,6 +32,8 @@ export interface ConsumerOptions {
   engine: Engine;
   log: Log;
   node: string;
+  /** The topics or their group are not there: Redis has lost them. */
+  onTopicsLost: () => Promise<void>;
   /** The topic of any node; `<topic>.<node>` is this node's own. */
   topic: string;
   /** Carries out what is asked of the node itself; does not throw. */
@@ -54,7 +56,7 @@ export class Consumer implements Service {
 
   async start(): Promise<void> {
     this.redis = await this.options.store.connection.another();
-    await this.resume(this.redis);
+    await this.resume();
     this.loop = this.consume(this.redis);
   }
 
@@ -62,6 +64,12 @@ export class Consumer implements Service {
     this.stopping = true;
     this.redis?.disconnect();
     await this.loop;
+  }
+
+  /** What was fetched before a crash, or whose fetching was cut off, and is not carried out. */
+  async resume(): Promise<void> {
+    const fetched = await this.options.store.read((redis) => this.fetch(redis, '0', undefined));
+    for (const [topic, entries] of fetched) this.submit(topic, entries, 'left');
   }
 
   /** Takes up commands that were fetched and then left lying, by another node or by this one. */
@@ -72,13 +80,8 @@ export class Consumer implements Service {
         redis.xautoclaim(store.keys.topic(topic), group, node, abandonedMs, '0', 'COUNT', mostAtOnce),
       );
       const [, entries] = claimSchema.parse(answer);
-      this.submit(topic, entries, 'abandoned');
+      this.submit(topic, entries, 'left');
     }
-  }
-
-  /** What was fetched before a crash and not carried out. */
-  private async resume(redis: Redis): Promise<void> {
-    for (const [topic, entries] of await this.fetch(redis, '0', undefined)) this.submit(topic, entries, 'before');
   }
 
   private async consume(redis: Redis): Promise<void> {
@@ -88,6 +91,7 @@ export class Consumer implements Service {
         else for (const [topic, entries] of await this.fetch(redis, '>', blockMs)) this.submit(topic, entries, 'topic');
       } catch (error) {
         if (this.stopping) return;
+        if (asError(error).message.includes('NOGROUP')) await this.options.onTopicsLost();
         // That Redis is away is logged by its connection, that the name is lost by the report.
         this.options.log.debug('commands cannot be fetched', { reason: asError(error).message });
         await pause(awayPauseMs);
@@ -107,8 +111,8 @@ export class Consumer implements Service {
     return (readingSchema.parse(answer) ?? []).map(([key, entries]) => [key === keys[0] ? any : own, entries]);
   }
 
-  /** `from` says whether an earlier run may have done part of it: of this daemon before its start, or of any. */
-  private submit(topic: string, entries: Entries, from: 'topic' | 'before' | 'abandoned'): void {
+  /** `left`: somebody fetched it before, and may have done part of it or be at it. */
+  private submit(topic: string, entries: Entries, from: 'topic' | 'left'): void {
     for (const [entry, fields] of entries) {
       const text = fields?.[1];
       if (text === undefined) continue; // deleted while it was pending
@@ -116,8 +120,8 @@ export class Consumer implements Service {
       try {
         const command = anyCommandSchema.parse(JSON.parse(text));
         if (command.operation === 'audit') this.options.onNodeCommand(command, message);
-        else if (from === 'abandoned' && this.options.engine.isBusy(command.id))
-          continue; // not abandoned, only long
+        else if (from === 'left' && this.options.engine.isBusy(command.id))
+          continue; // not left lying, only long
         else this.options.engine.submit({ command, message, again: from !== 'topic' });
       } catch (error) {
         // Left in the topic: a newer version of the daemon may understand it.

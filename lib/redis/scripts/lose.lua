@@ -7,7 +7,7 @@ local loss = cjson.decode(ARGV[2])
 if not redis.call('ZSCORE', key_nodes(), node) then return { 'NodeNotFound' } end
 if is_up(node) then return { 'NodeUp' } end
 
-redis.call('HINCRBY', key_node(node), 'fence', 1)
+redis.call('HSET', key_node(node), 'fence', string.format('%d-lost', now()))
 redis.call('HSETNX', key_node(node), 'lost', string.format('%d', now()))
 redis.call('XTRIM', key_topic(loss.topic .. '.' .. node), 'MAXLEN', 0)
 

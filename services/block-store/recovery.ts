@@ -1,0 +1,75 @@
+import { type BlockstoreError, asError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Node } from '../../lib/models/node.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Audit } from './audit.ts';
+import type { Consumer } from './consumer.ts';
+
+export interface RecoveryOptions {
+  store: Store;
+  node: Node;
+  audit: Audit;
+  consumer: Consumer;
+  log: Log;
+  /** Another daemon has the node's name, or had it since: this one must end. */
+  onFenced: (error: BlockstoreError) => void;
+}
+
+/** Goes on where Redis has lost something: after a failover, a restart from an older copy, or when it was emptied. */
+export class Recovery {
+  private readonly options: RecoveryOptions;
+  /** The connection over which records and storage were last seen to agree. */
+  private agreedOver: number;
+  private regaining: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(options: RecoveryOptions) {
+    this.options = options;
+    this.agreedOver = options.store.connection.count;
+  }
+
+  /** The name, or the topics, are not as this daemon left them: it takes them again where nobody else has them. */
+  regain(): Promise<void> {
+    this.regaining ??= this.enterAgain().finally(() => {
+      this.regaining = undefined;
+    });
+    return this.regaining;
+  }
+
+  /** What it is at ends soon; the next start goes on with it. */
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  /** After every loss of the connection: Redis may have gone back in time, and an answer with commands may have been lost. */
+  async catchUp(): Promise<void> {
+    const { store, audit, consumer, log } = this.options;
+    const { count } = store.connection;
+    if (count === this.agreedOver || this.stopping.signal.aborted) return;
+    const { signal } = this.stopping;
+    await consumer.resume();
+    const found = await audit.run({ repair: true, remove: [] }, signal);
+    for (const { object, what, mend, mended, trouble } of found) {
+      log.warn(`after Redis was away: ${object} ${what}`, {
+        mend,
+        mended,
+        ...(trouble === undefined ? {} : { trouble }),
+      });
+    }
+    this.agreedOver = count;
+  }
+
+  private async enterAgain(): Promise<void> {
+    const { node, log, onFenced } = this.options;
+    try {
+      await node.enterAgain();
+      log.warn(`Redis had lost that this daemon holds the node name ${node.identifier}; it holds it again`);
+      this.agreedOver = -1;
+      await this.catchUp();
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code === 'Fenced') onFenced(error);
+      else log.debug('the node name is not regained yet', { reason: error.message }); // the next report tries again
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { silentLog } from '../../../lib/log.ts';
+import { Node } from '../../../lib/models/node.ts';
+import { NoneTarget } from '../../../lib/targets/none.ts';
+import { BlockStore } from '../../../services/block-store/block-store.ts';
+import { disagreements } from '../../agreement.ts';
+import { Cluster } from '../../cluster.ts';
+import type { RedisServer } from '../../redis-server.ts';
+import { until } from '../../until.ts';
+
+/** Redis loses something under daemons that run: they go on by themselves, as long as nobody else has their name. */
+
+let cluster: Cluster;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+});
+test.afterEach.always(() => cluster.close());
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 10_000 };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+
+/** The append-only file as it is, put back later: an older copy. */
+async function keep(server: RedisServer): Promise<() => Promise<void>> {
+  const files = join(server.directory, 'appendonlydir');
+  const copy = join(server.directory, 'copy');
+  await server.down();
+  await cp(files, copy, { recursive: true });
+  await server.up();
+  return async () => {
+    await server.down('SIGKILL');
+    await rm(files, { recursive: true });
+    await cp(copy, files, { recursive: true });
+    await server.up();
+  };
+}
+
+test.serial('an emptied Redis has its records and topics again, and nobody was started anew', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(wanted, deadline);
+  await store.redis.flushall();
+  await until(async () => (await node.getVolume(id)).status === 'available', 'the volume has a record again');
+  t.is((await node.getVolume(id)).aoeDevice, 'e1.0');
+  const other = await commands.create(wanted, deadline);
+  t.is(other.aoeDevice, 'e1.1', 'no number is given out twice');
+  t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
+
+test.serial('a topic or its group that went missing is made again', async (t) => {
+  await cluster.node('n1');
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  await redis.xgroup('DESTROY', keys.topic('volume'), 'nodes');
+  await redis.del(keys.topic('volume.n1'));
+  const { id } = await until(() => commands.create(wanted, deadline), 'a volume can be made');
+  await commands.delete(id, deadline);
+  t.pass();
+});
+
+test.serial(
+  'a Redis from an older copy: what was made since has a record again, what was deleted says so',
+  async (t) => {
+    const driver = new FakeDriver();
+    const node = await cluster.node('n1', {}, { driver });
+    const commands = await cluster.commands();
+    const store = await cluster.store();
+    const kept = await commands.create(wanted, deadline);
+    const deleted = await commands.create(wanted, deadline);
+    const restore = await keep(cluster.server);
+    const made = await until(() => commands.create(wanted, deadline), 'a volume is made after the copy');
+    await commands.delete(deleted.id, deadline);
+    await commands.attach(kept.id, attachment, deadline);
+    await restore();
+    await until(async () => (await node.getVolume(made.id)).status === 'available', 'it has a record again');
+    t.is((await node.getVolume(made.id)).aoeDevice, made.aoeDevice);
+    t.like(await node.getVolume(deleted.id), { status: 'error', fault: { code: 'StorageMissing' } });
+    t.like(await node.getVolume(kept.id), { status: 'available' }, 'attachments made since are not known');
+    await commands.create(wanted, deadline);
+    t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+  },
+);
+
+test.serial('a Redis from a copy older than the daemon’s start gives it its name back', async (t) => {
+  const driver = new FakeDriver();
+  const before = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, deadline);
+  const restore = await keep(cluster.server);
+  await until(() => before.reportState().then(() => true), 'it is connected again');
+  await before.stop();
+  const node = await cluster.node('n1', {}, { driver });
+  await restore();
+  await until(() => commands.delete(id, deadline).then(() => true), 'its volume can be deleted', 20_000);
+  await node.reportState();
+  t.deepEqual(await driver.listVolumes(), []);
+});
+
+test.serial('a fence is never given out twice, also where Redis went back in time', async (t) => {
+  const { redis, ...rest } = await cluster.store();
+  const store = await cluster.store();
+  const lease = { name: 'n1', holder: 'one', leaseMs: 60_000, topic: 'volume' };
+  await Node.enter(store, lease);
+  const key = rest.keys.node('n1');
+  const copy = await redis.dumpBuffer(key);
+  const second = await Node.enter(store, lease);
+  await redis.restore(key, 0, copy, 'REPLACE');
+  const third = await Node.enter(store, lease);
+  t.not(third.owner.fence, second.owner.fence);
+  await t.throwsAsync(second.save(), { code: 'Fenced' });
+  await t.throwsAsync(second.enterAgain(), { code: 'Fenced' }, 'another daemon came after it');
+  await third.save();
+});
+
+test.serial('a name that Redis lost is taken again, also where the answer to that was lost', async (t) => {
+  const store = await cluster.store();
+  const lease = { name: 'n1', holder: 'one', leaseMs: 60_000, topic: 'volume' };
+  const node = await Node.enter(store, lease);
+  await store.redis.del(store.keys.node('n1'));
+  await t.throwsAsync(node.save(), { code: 'Fenced' });
+  const run = store.run.bind(store);
+  store.run = async (...args) => {
+    await run(...args);
+    store.run = run;
+    throw new Error('the answer is lost');
+  };
+  await t.throwsAsync(node.enterAgain(), { message: 'the answer is lost' });
+  await t.throwsAsync(node.save(), { code: 'Fenced' });
+  await node.enterAgain();
+  await node.save();
+  t.pass();
+});
+
+test.serial('a daemon whose name another one took in an emptied Redis ends', async (t) => {
+  const ended = Promise.withResolvers<string>();
+  const flags = cluster.flags({ storage_name: 'n1', report_interval: '1', node_down_time: '2' });
+  const store = await cluster.store();
+  const backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget() };
+  const node = new BlockStore({
+    flags,
+    store: await cluster.store(),
+    backend,
+    log: silentLog,
+    onFenced: (error) => ended.resolve(error.code),
+  });
+  await node.start();
+  t.teardown(() => node.stop());
+  await store.redis
+    .multi()
+    .flushall()
+    .hset(store.keys.node('n1'), 'fence', 'of another')
+    .set(store.keys.lease('n1'), 'another', 'PX', 60_000)
+    .exec();
+  t.is(await ended.promise, 'Fenced');
+  t.is(await store.redis.get(store.keys.lease('n1')), 'another');
+});
