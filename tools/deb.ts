@@ -88,6 +88,7 @@ async function addSystemFiles(): Promise<void> {
   await add('etc/blockstore.conf', 'etc/blockstore/blockstore.conf', 0o640);
   await add('etc/logrotate.d/blockstore', 'etc/logrotate.d/blockstore');
   await add('etc/sudoers.d/blockstore', 'usr/share/doc/blockstore/examples/sudoers');
+  await add('etc/redis-users.acl', 'usr/share/doc/blockstore/examples/redis-users.acl');
   await add('LICENSE', 'usr/share/doc/blockstore/copyright');
   const documents = (await readdir(path.join(root, 'docs'))).map((name) => `docs/${name}`);
   for (const file of ['README.md', 'CHANGELOG.md', ...documents]) await add(file, `usr/share/doc/blockstore/${file}`);

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { Blockstored } from '../blockstored.ts';
+import { until } from '../until.ts';
+import { RedisProcess, freePort } from './process.ts';
+
+/**
+ * Everything that daemon and command line can do, under the users of etc/redis-users.acl, on a Redis Cluster of one node with a
+ * replica: so that all that is sent to any Redis is sent here. What was sent is compared with what the file allows.
+ */
+
+const root = join(import.meta.dirname, '..', '..');
+const sample = join(root, 'etc', 'redis-users.acl');
+const roles = { blockstored: 'change-this-too', blockstore: 'change-this' };
+type Role = keyof typeof roles;
+
+let directory: string;
+const servers: RedisProcess[] = [];
+const daemons: Blockstored[] = [];
+
+test.before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'blockstore-acl-'));
+  const acl = join(directory, 'users.acl');
+  await writeFile(acl, `${await readFile(sample, 'utf8')}user test on nopass ~* &* +@all\n`);
+  const options = ['--aclfile', acl, '--masteruser', 'test', '--masterauth', 'any', '--cluster-enabled', 'yes'];
+  const buses = [await freePort(), await freePort()];
+  for (const bus of buses) {
+    servers.push(
+      await RedisProcess.start(directory, ...options, '--repl-diskless-sync-delay', '0', '--cluster-port', String(bus)),
+    );
+  }
+  const [primary, replica] = servers;
+  await primary?.cli(...admin, 'CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await replica?.cli(...admin, 'CLUSTER', 'MEET', '127.0.0.1', String(primary?.port), String(buses[0]));
+  const id = await primary?.cli(...admin, 'CLUSTER', 'MYID');
+  await until(
+    async () => (await replica?.cli(...admin, 'CLUSTER', 'REPLICATE', id ?? '')) === 'OK',
+    'the replica follows',
+  );
+  for (const server of servers) {
+    const isWhole = async () => (await server.cli(...admin, 'CLUSTER', 'INFO')).includes('cluster_state:ok');
+    await until(isWhole, 'the Cluster is whole');
+  }
+  await until(
+    async () => (await primary?.cli(...admin, 'INFO', 'replication'))?.includes('state=online'),
+    'the replica has all',
+  );
+});
+
+test.after.always(async () => {
+  for (const one of [...daemons, ...servers]) await one.kill();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const admin = ['--no-auth-warning', '--user', 'test', '--pass', 'any'];
+
+function flagsOf(role: Role): Record<string, string> {
+  const redis_cluster = servers.map(({ address }) => address).join(',');
+  return { redis_cluster, redis_user: role, redis_password: roles[role], redis_min_replicas: '1' };
+}
+
+/** What a program of that role sends is written down. */
+function spied(role: Role): NodeJS.ProcessEnv {
+  return {
+    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'command-spy.ts')}`,
+    COMMAND_SPY: join(directory, `${role}.sent`),
+  };
+}
+
+async function daemon(name: string, more: Record<string, string> = {}): Promise<Blockstored> {
+  Object.assign(process.env, spied('blockstored'));
+  const started = await Blockstored.start({
+    ...flagsOf('blockstored'),
+    volume_driver: 'fake',
+    volume_target: 'none',
+    storage_name: name,
+    state_dir: join(directory, name),
+    report_interval: '1',
+    node_down_time: '3',
+    ...more,
+  });
+  daemons.push(started);
+  return started;
+}
+
+async function run(...args: string[]): Promise<string> {
+  const flags = Object.entries(flagsOf('blockstore')).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  const { stdout, stderr, exitCode } = await execa(join(root, 'bin', 'blockstore'), [...flags, ...args], {
+    reject: false,
+    env: { ...spied('blockstore'), BLOCKSTORE_CONFIG: '/dev/null' },
+  });
+  if (/RedisDenied|refused|NOPERM/.test(stdout + stderr)) throw new Error(`${args.join(' ')}: ${stdout}${stderr}`);
+  // Doctor and audit find what is no matter here.
+  if (exitCode !== 0 && !/^(doctor|audit|rebuild)$/.test(args[0] ?? ''))
+    throw new Error(`${args.join(' ')}: ${stderr}`);
+  return stdout.trim();
+}
+
+const sentSchema = z.tuple([z.string(), z.string()]);
+
+async function linesOf(role: Role): Promise<[string, string][]> {
+  const lines = (await readFile(join(directory, `${role}.sent`), 'utf8')).trim().split('\n');
+  return lines.map((line) => sentSchema.parse(JSON.parse(line)));
+}
+
+/** Commands that a role sent itself, and those in the scripts that it ran. */
+async function sentBy(role: Role): Promise<Set<string>> {
+  const all = [...(await linesOf('blockstored')), ...(await linesOf('blockstore'))];
+  const scripts = new Map(
+    all.flatMap(([name, text]) => (name === 'eval' ? [[createHash('sha1').update(text).digest('hex'), text]] : [])),
+  );
+  const found = new Set<string>();
+  const add = (name: string, sub: string) =>
+    found.add(/^(config|xgroup|cluster)$/i.test(name) ? `${name}|${sub}`.toLowerCase() : name.toLowerCase());
+  for (const [name, first] of await linesOf(role)) {
+    add(name, first);
+    const script = name === 'evalsha' ? (scripts.get(first) ?? '') : '';
+    for (const [, command = '', sub = ''] of script.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g))
+      add(command, sub);
+  }
+  return found;
+}
+
+test('all works under the sample users, and nothing is allowed in vain', async (t) => {
+  t.timeout(150_000);
+  const first = await daemon('n1');
+  const second = await daemon('n2', { fake_storage_bytes: '1' });
+  const ids: string[] = [];
+  for (const name of ['one', 'two', 'three', 'four']) ids.push(await run('volume', 'create', '1', '--name', name));
+  t.true(
+    ids.every((id) => /^[\w-]{36}$/.test(id)),
+    ids.join('\n'),
+  );
+  await run('volume', 'attach', 'one', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  await run('volume', 'detach', 'one');
+  await run('volume', 'delete', 'one');
+  await run('volume', 'create', '1', '--name', 'later', '--no-wait');
+  await run('volume', 'wait', 'later');
+  t.regex(await run('volume', 'list'), /two/);
+  t.regex(await run('volume', 'show', 'two'), /available/);
+  t.regex(await run('__complete', 'volume', 'show', ''), /two/);
+  t.regex(await run('node', 'list'), /n1/);
+  t.regex(await run('node', 'show', 'n1'), /n1/);
+  await run('doctor', '--role', 'storage');
+  for (const what of [['audit'], ['audit', '--repair'], ['rebuild']]) await run(...what);
+  first.signal('SIGSTOP');
+  second.signal('SIGSTOP');
+  await run('volume', 'create', '1', '--name', 'waiting', '--no-wait');
+  t.regex(await run('status'), /under way/);
+  second.signal('SIGCONT');
+  await first.kill();
+  await until(() => run('node', 'lost', 'n1').then(() => true), 'n1 is declared lost', 20_000);
+  await run('volume', 'delete', 'two');
+  const again = await daemon('n1');
+  t.is(await again.stop(), 0, again.log);
+  t.is(await second.stop(), 0, second.log);
+  t.false(/NOPERM|refused|Denied/.test(first.log + again.log + second.log), first.log + again.log + second.log);
+  for (const role of ['blockstored', 'blockstore'] as const) {
+    const line = (await readFile(sample, 'utf8')).split('\n').find((user) => user.startsWith(`user ${role} `)) ?? '';
+    const allowed = Array.from(line.matchAll(/ \+([\w|]+)/g), ([, command = '']) => command);
+    t.deepEqual(allowed.toSorted(), [...(await sentBy(role))].toSorted(), role);
+  }
+});
