@@ -251,6 +251,13 @@ export const errors = {
       `Redis at ${where} cannot be reached: ${reason}`,
       'start it, or set redis_host, redis_port or redis_url; no change is accepted until then, exports go on',
     ),
+  changeLost: (volume: string, operation: string, state: string) =>
+    new BlockstoreError(
+      'ChangeLost',
+      'unavailable',
+      `volume ${volume} is ${state}: Redis lost the ${operation}, or somebody changed the volume since`,
+      `look at it, then ask again: blockstore volume show ${volume}`,
+    ),
   redisRefuses: (where: string, reason: string) =>
     new BlockstoreError(
       'RedisRefuses',

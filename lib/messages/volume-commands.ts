@@ -23,6 +23,14 @@ const ended: Record<Operation, (volume: VolumeState) => boolean> = {
   detach: (volume) => volume.attachStatus !== 'detaching',
 };
 
+/** What it says then where it ended well; otherwise, without a fault, Redis lost the operation. */
+const isDone: Record<Operation, (volume: VolumeState) => boolean> = {
+  create: () => true,
+  delete: () => false,
+  attach: (volume) => volume.attachStatus !== 'detached',
+  detach: (volume) => volume.attachStatus !== 'attached',
+};
+
 /**
  * Commands on volumes, sent from anywhere to the node that owns them. Each returns the record: as the operation left it
  * (call) or as it stands when the command was recorded (cast). A call that its deadline overtakes throws NotFinished; the
@@ -105,6 +113,9 @@ export class VolumeCommands {
       const { state } = await Volume.lookup(this.store, id);
       if (!ended[operation](state)) return undefined;
       if (state.fault) return failed(state.fault);
+      if (!isDone[operation](state)) {
+        return { fault: errors.changeLost(id, operation, `${state.status}, ${state.attachStatus}`) };
+      }
       return { record: await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id))) };
     } catch (error) {
       if (!(error instanceof BlockstoreError) || error.code !== 'VolumeNotFound') throw error;

@@ -86,6 +86,25 @@ test.serial(
   },
 );
 
+test.serial('who waits for a delete that Redis lost is not told that it is done', async (t) => {
+  const driver = new FakeDriver();
+  const gate = Promise.withResolvers<void>();
+  const remove = driver.deleteVolume.bind(driver);
+  driver.deleteVolume = async (spec) => {
+    await gate.promise;
+    await remove(spec);
+  };
+  await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  const { id } = await commands.create(wanted, deadline);
+  const asked = t.throwsAsync(commands.delete(id, deadline), { code: 'ChangeLost' });
+  await until(async () => (await redis.hget(keys.volume(id), 'status')) === 'deleting', 'it is being deleted');
+  await redis.multi().hset(keys.volume(id), 'status', 'available').zrem(keys.pending('n1'), id).exec();
+  await asked;
+  gate.resolve();
+});
+
 test.serial('a Redis from a copy older than the daemon’s start gives it its name back', async (t) => {
   const driver = new FakeDriver();
   const before = await cluster.node('n1', {}, { driver });
