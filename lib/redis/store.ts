@@ -90,7 +90,7 @@ export class Store {
         return await redis.eval(script.source, 1, this.keys.prefix, ...args);
       }
     });
-    if (this.minReplicas > 0) await this.waitForReplicas();
+    await this.replicated();
     return parseAnswer(name, answer);
   }
 
@@ -116,7 +116,9 @@ export class Store {
     } while (cursor !== '0');
   }
 
-  private async waitForReplicas(): Promise<void> {
+  /** All that this connection has read or changed is on as many replicas as are wanted. Throws NotReplicated. */
+  async replicated(): Promise<void> {
+    if (this.minReplicas === 0) return;
     const reached = await this.read((redis) => redis.wait(this.minReplicas, 5000));
     if (reached < this.minReplicas) {
       throw errors.notReplicated(reached, this.minReplicas);

@@ -129,7 +129,10 @@ export class Engine {
     if (operation.name === 'create') return this.claim(task);
     try {
       const volume = await Volume.lookup(store, id);
-      if (operation.isDue(volume.state) && volume.state.node === node.identifier) return volume;
+      if (operation.isDue(volume.state) && volume.state.node === node.identifier) {
+        await store.replicated(); // a primary that was replaced asks for what no other one knows of
+        return volume;
+      }
       await this.settle(task, volume.state.fault);
     } catch (error) {
       if (!(error instanceof BlockstoreError) || error.code !== 'VolumeNotFound') throw error;
