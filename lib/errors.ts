@@ -75,7 +75,9 @@ function commandMessage(failure: CommandFailure): string {
     : cancelled
       ? 'was cancelled'
       : signal === undefined
-        ? `failed with exit code ${exitCode}`
+        ? exitCode === undefined
+          ? 'could not be carried out'
+          : `failed with exit code ${exitCode}`
         : `was ended by ${signal}`;
   const reason = stderr.trim().split('\n').at(-1)?.trim();
   return `"${command}" ${end}${reason ? `: ${reason}` : ''}`;
@@ -91,6 +93,16 @@ export function asError(thrown: unknown): BlockstoreError {
   // A start that failed: what then could not be stopped either says less than its cause.
   if (thrown instanceof AggregateError && thrown.cause !== undefined) return asError(thrown.cause);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  // ENOSPC, EPERM and the like, with the call and mostly the path in the message.
+  if (thrown instanceof Error && 'syscall' in thrown) {
+    return new BlockstoreError(
+      'SystemRefused',
+      'failed',
+      `this host refused: ${message}`,
+      'see that its file systems have room and that the daemon may read and write there: "df", "ls -l"',
+      { cause: thrown },
+    );
+  }
   return new BlockstoreError('Internal', 'failed', `internal error: ${message}`, 'see the log of the daemon', {
     cause: thrown,
   });
@@ -323,6 +335,13 @@ export const errors = {
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
+  answerUnreadable: (command: string, answer: string) =>
+    new BlockstoreError(
+      'AnswerUnreadable',
+      'failed',
+      `"${command}" gave an answer that cannot be read: ${JSON.stringify(answer.slice(0, 200))}`,
+      seeDoctor,
+    ),
   lvmInterrupted: (command: string, reason: string) =>
     new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" gave no answer: ${reason}`, seeDoctor),
   interfaceDown: (name: string, state: string) =>
@@ -351,16 +370,16 @@ export const errors = {
   launcherEnded: (reason: string) =>
     new BlockstoreError(
       'LauncherEnded',
-      'unavailable',
+      'failed',
       `the process that starts vblade has ended: ${reason}`,
       'another one is started at the next try',
     ),
   exportStays: (volume: string, pid: number) =>
     new BlockstoreError(
       'ExportStays',
-      'unavailable',
+      'failed',
       `the export of volume ${volume} could not be ended: vblade, process ${pid}, does not die`,
-      'its storage hangs perhaps: see "dmesg" on that node; the removal is tried again by itself',
+      `its storage hangs perhaps: see "dmesg" on that node, then delete again: blockstore volume delete ${volume}`,
     ),
   deviceInUse: (device: string, users: readonly string[]) =>
     new BlockstoreError(

@@ -17,7 +17,7 @@ export interface Processes {
 }
 
 export interface RunOptions {
-  /** Default 60,000. */
+  /** Default 60,000. The call ends a few seconds later at most, whether or not the command can be killed. */
   timeoutMs?: number;
   signal?: AbortSignal;
   /** The most attempts; between them a pause of attempt² seconds (the ancestor's num_shell_tries). Default 1. */
@@ -42,12 +42,18 @@ export interface ResidentProcess {
   readonly stderr: Readable;
   /** Descriptor 3. */
   readonly reports: Readable;
-  /** Resolves when the child has ended, or never was. */
+  /** Resolves when the child has ended, or never was, or does not even die of SIGKILL. */
   readonly ended: Promise<void>;
   kill(signal?: NodeJS.Signals): void;
 }
 
 const environment = { LC_ALL: 'C' };
+/** Between the polite signal and SIGKILL. */
+const politeMs = 2000;
+/** How long a child that was killed is waited for: one that hangs in the kernel does not die. */
+const abandonMs = politeMs + 1000;
+/** How long the output of a child that has ended is waited for: children of its own may hold the pipes open. */
+const outputMs = 500;
 
 export class ChildProcesses implements Processes {
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -101,34 +107,61 @@ export class ChildProcesses implements Processes {
     });
     const reports = child.stdio[3];
     child.stdin.on('error', () => {}); // EPIPE of a child that ended; `ended` tells
+    const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
+    const exited = new Promise<void>((resolve) =>
+      child.nodeChildProcess.once('exit', () => setTimeout(resolve, outputMs).unref()),
+    );
     return {
       pid: child.pid,
       stdin: child.stdin,
       stdout: child.stdout,
       stderr: child.stderr,
       reports,
-      ended: child.then(() => {}),
+      ended: Promise.race([child.then(() => {}), exited, abandoned]),
       kill: (signal = 'SIGTERM') => {
         child.kill(signal);
+        if (signal === 'SIGKILL') setTimeout(abandon, abandonMs).unref();
       },
     };
   }
 
   private async once(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
     const [file, list] = withRoot(command, args, options.asRoot ?? false);
+    const timeoutMs = options.timeoutMs ?? 60_000;
     const settings = {
       env: { ...environment, ...options.env },
-      timeout: options.timeoutMs ?? 60_000,
-      forceKillAfterDelay: 2000,
+      timeout: timeoutMs,
+      forceKillAfterDelay: politeMs,
       stdin: options.input === undefined ? 'ignore' : 'pipe',
       reject: false,
       maxBuffer: 64 * 2 ** 20,
       ...(options.input === undefined ? {} : { input: options.input }),
       ...(options.signal ? { cancelSignal: options.signal } : {}),
     } satisfies Options;
-    const result = await execa(file, list, settings);
+    const child = execa(file, list, settings);
+    const result = await within(timeoutMs, child, options.signal);
+    if (!result) {
+      for (const stream of child.stdio) stream?.destroy();
+      child.nodeChildProcess.unref();
+      const isCanceled = options.signal?.aborted ?? false;
+      throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
+    }
     if (result.failed) throw commandError(command, args, result);
     return { stdout: result.stdout, stderr: result.stderr };
+  }
+}
+
+/** Undefined when the child has not ended a while after it was to be killed, by the limit or by the signal. */
+async function within<T>(timeoutMs: number, child: PromiseLike<T>, signal?: AbortSignal): Promise<T | undefined> {
+  const { promise: abandoned, resolve } = Promise.withResolvers<undefined>();
+  const timers = [setTimeout(resolve, timeoutMs + abandonMs, undefined)];
+  const hasten = () => timers.push(setTimeout(resolve, abandonMs, undefined));
+  signal?.addEventListener('abort', hasten, { once: true });
+  try {
+    return await Promise.race([child, abandoned]);
+  } finally {
+    signal?.removeEventListener('abort', hasten);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 
@@ -150,6 +183,8 @@ interface FailedResult {
   code?: string | undefined;
   stdout?: unknown;
   stderr?: unknown;
+  /** What the system said where no command ran. */
+  originalMessage?: string | undefined;
 }
 
 function commandError(command: string, args: readonly string[], result: FailedResult): CommandError {
@@ -161,6 +196,6 @@ function commandError(command: string, args: readonly string[], result: FailedRe
     cancelled: result.isCanceled,
     notFound: result.code === 'ENOENT',
     stdout: typeof result.stdout === 'string' ? result.stdout : '',
-    stderr: typeof result.stderr === 'string' ? result.stderr : '',
+    stderr: (typeof result.stderr === 'string' ? result.stderr : '') || (result.originalMessage ?? ''),
   });
 }

@@ -44,6 +44,23 @@ test('a command that hangs is ended at its time limit', async (t) => {
   t.true(failure.timedOut);
 });
 
+test('a command whose children keep its pipes open holds up nobody past its limit', async (t) => {
+  for (const script of ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait']) {
+    const began = performance.now();
+    const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
+    t.true(failure.timedOut);
+    t.true(performance.now() - began < 10_000);
+  }
+  const child = processes.resident('sh', ['-c', 'sleep 30 & sleep 30'], {});
+  child.kill('SIGKILL');
+  await child.ended;
+});
+
+test('what the system refuses to run is said with its reason', async (t) => {
+  const { error } = await failureOf(processes.run('/etc/passwd', []));
+  t.regex(error.message, /^"\/etc\/passwd" could not be carried out: .*EACCES/);
+});
+
 test('a command is ended when its signal aborts', async (t) => {
   const abort = new AbortController();
   const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal, tries: 3 }));
