@@ -11,6 +11,7 @@ export async function checkAttaching(processes: Processes, isWanted: boolean): P
     return ok('the kernel module aoe is there; "blockstore volume attach --host-device" loads it');
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
+    if (error.failure.exitCode !== 1 && !error.failure.notFound) throw error; // it says nothing of the module
     const level = isWanted ? bad : warn;
     return level(
       'the kernel module aoe is not there: no volume can become a block device of this host',

@@ -36,7 +36,8 @@ async function checkVolumeGroup(flags: Flags, processes: Processes): Promise<Fin
   const columns = ['--noheadings', '--nosuffix', '--units', 'b', '--options', 'vg_size,vg_free'];
   try {
     const { stdout } = await processes.run('vgs', [...only, ...columns, group], { asRoot: true });
-    const [size = '0', free = '0'] = stdout.trim().split(/\s+/);
+    const [, size, free] = /^\s*(\d+)\s+(\d+)\s*$/.exec(stdout) ?? [];
+    if (size === undefined || free === undefined) throw errors.answerUnreadable('vgs', stdout);
     return ok(`volume group ${group}: ${byteSize(Number(free))} free of ${byteSize(Number(size))}`);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -40,7 +40,7 @@ export class AnswerReader {
 }
 
 const shape = z.object({
-  report: z.array(z.record(z.string(), z.array(z.unknown()))).default([]),
+  report: z.array(z.record(z.string(), z.array(z.unknown()))).optional(),
   log: z
     .array(
       z.object({
@@ -62,7 +62,8 @@ export function parseAnswer(text: string, exitCode?: number): LvmAnswer {
   const errors = said('error');
   return {
     status: exitCode ?? failures.findLast((row) => row.log_object_type === 'cmd')?.log_ret_code ?? 0,
-    rows: report.flatMap((part) => Object.values(part).flat()),
+    rows: (report ?? []).flatMap((part) => Object.values(part).flat()),
+    reported: report?.some((part) => Object.keys(part).length > 0) ?? false,
     messages: errors.length > 0 ? errors : said('warn'),
   };
 }

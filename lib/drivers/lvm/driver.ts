@@ -45,6 +45,7 @@ export class LvmDriver implements VolumeDriver {
   private lvm: Lvm | undefined;
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
+  private closed = false;
   private reopening: Promise<void> | undefined;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
@@ -54,9 +55,10 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async setup(): Promise<void> {
-    await this.open();
+    this.closed = false;
+    await this.again(() => this.open());
     // After a reboot nothing is active. By tag: one command for all, and what others keep in the group is left alone.
-    await this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs });
+    await this.again(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
   }
 
   async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields> {
@@ -101,6 +103,7 @@ export class LvmDriver implements VolumeDriver {
 
   async close(): Promise<void> {
     const { lvm } = this;
+    this.closed = true;
     this.lvm = undefined;
     await lvm?.close();
   }
@@ -233,7 +236,7 @@ export class LvmDriver implements VolumeDriver {
           continue;
         }
         const mayPass = ['LvmInterrupted', 'VolumeBusy'].includes(code);
-        if (!mayPass || this.lvm === undefined || attempt >= this.options.numShellTries) throw error;
+        if (!mayPass || this.closed || attempt >= this.options.numShellTries) throw error;
         await pause(attempt ** 2 * 1000, undefined, signal ? { signal } : {});
       }
     }

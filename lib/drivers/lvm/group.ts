@@ -80,7 +80,7 @@ async function checkEmpty(processes: Processes, device: string): Promise<void> {
     if (signatures !== '') throw errors.storageUnusable(device, `it carries data (${signatures})`);
   } catch (error) {
     if (error instanceof CommandError && !error.failure.notFound) {
-      throw errors.storageUnusable(device, error.failure.stderr.trim());
+      throw errors.storageUnusable(device, error.failure.stderr.trim() || error.message);
     }
     throw error;
   }

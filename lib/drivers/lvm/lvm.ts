@@ -20,6 +20,8 @@ export interface LvmCommandOptions {
 export interface LvmAnswer {
   status: number;
   rows: unknown[];
+  /** Whether there was a report at all: without one, no rows does not mean that there is nothing. */
+  reported: boolean;
   /** What LVM said of errors, in order; warnings where it named no error. */
   messages: string[];
 }

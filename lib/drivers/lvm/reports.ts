@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { errors } from '../../errors.ts';
 import { failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 
@@ -38,8 +39,9 @@ type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
 export async function logicalVolumes(lvm: Lvm, group: string): Promise<LogicalVolume[]> {
-  const answer = await ask(lvm, ['lvs', '-o', 'lv_name,lv_size,lv_tags', ...inBytes, group]);
-  return z.array(logicalVolume).parse(answer.rows);
+  const args = ['lvs', '-o', 'lv_name,lv_size,lv_tags', ...inBytes, group];
+  const answer = await ask(lvm, args);
+  return read(args, answer, z.array(logicalVolume), answer.rows);
 }
 
 /** One LV with what the kernel knows of it; undefined when it does not exist. */
@@ -47,19 +49,30 @@ export async function oneLogicalVolume(lvm: Lvm, group: string, name: string, op
   const fields = 'lv_name,lv_size,lv_tags,lv_active,lv_device_open';
   const args = ['lvs', '-o', fields, ...inBytes, `${group}/${name}`];
   const answer = await lvm.command(args, options);
-  if (answer.status === 0) return logicalVolume.and(logicalVolumeState).parse(answer.rows[0]);
+  if (answer.status === 0) return read(args, answer, logicalVolume.and(logicalVolumeState), answer.rows[0]);
   if (failureOf(answer) === 'absent') return undefined;
   throw lvmError(args, answer, group);
 }
 
 export async function groupSpace(lvm: Lvm, group: string): Promise<z.infer<typeof volumeGroup>> {
-  const answer = await ask(lvm, ['vgs', '-o', 'vg_size,vg_free,vg_mda_free', ...inBytes, group]);
-  return volumeGroup.parse(answer.rows[0]);
+  const args = ['vgs', '-o', 'vg_size,vg_free,vg_mda_free', ...inBytes, group];
+  const answer = await ask(lvm, args);
+  return read(args, answer, volumeGroup, answer.rows[0]);
 }
 
 export async function physicalVolumes(lvm: Lvm): Promise<PhysicalVolume[]> {
-  const answer = await ask(lvm, ['pvs', '-o', 'pv_name,vg_name,vg_uuid,pv_missing']);
-  return z.array(physicalVolume).parse(answer.rows);
+  const args = ['pvs', '-o', 'pv_name,vg_name,vg_uuid,pv_missing'];
+  const answer = await ask(lvm, args);
+  return read(args, answer, z.array(physicalVolume), answer.rows);
+}
+
+/** Half an answer is none: what it leaves out must not be taken for absent. Throws LvmInterrupted. */
+function read<T>(args: readonly string[], answer: LvmAnswer, shape: z.ZodType<T>, found: unknown): T {
+  if (!answer.reported)
+    throw errors.lvmInterrupted(args.join(' '), 'it reported nothing, not even that there is nothing');
+  const parsed = shape.safeParse(found);
+  if (parsed.success) return parsed.data;
+  throw errors.lvmInterrupted(args.join(' '), `its report cannot be read: ${z.prettifyError(parsed.error)}`);
 }
 
 async function ask(lvm: Lvm, args: string[]): Promise<LvmAnswer> {

@@ -16,14 +16,21 @@ const said: Record<string, LvmFailure> = {
 
 for (const [message, failure] of Object.entries(said)) {
   test(`${failure}: ${message}`, (t) => {
-    t.is(failureOf({ status: 5, rows: [], messages: [message] }), failure);
-    t.is(failureOf({ status: 3, rows: [], messages: [message] }), 'other');
+    t.is(failureOf({ status: 5, rows: [], messages: [message], reported: false }), failure);
+    t.is(failureOf({ status: 3, rows: [], messages: [message], reported: false }), 'other');
   });
 }
 
 test('an error names the command and keeps what LVM said', (t) => {
-  const error = lvmError(['lvcreate', '-y', 'v'], { status: 5, rows: [], messages: ['Something new'] }, 'v');
+  const error = lvmError(
+    ['lvcreate', '-y', 'v'],
+    { status: 5, rows: [], messages: ['Something new'], reported: false },
+    'v',
+  );
   t.is(error.code, 'LvmFailed');
   t.regex(error.message, /lvcreate.*Something new/);
-  t.is(lvmError(['vgs'], { status: 5, rows: [], messages: ['Volume group "v" not found'] }, 'v').code, 'NoVolumeGroup');
+  t.is(
+    lvmError(['vgs'], { status: 5, rows: [], messages: ['Volume group "v" not found'], reported: false }, 'v').code,
+    'NoVolumeGroup',
+  );
 });
