@@ -37,7 +37,12 @@ export class DetachedSupervisor implements Supervisor {
     if (holder) await endVblade(id, holder, this.processes);
     const again = await this.tryStart(id, args);
     if (again) return again;
-    throw errors.exportFailed(id, `its lock ${lockFile(this.options.directory, id)} is held by another process`);
+    const lock = lockFile(this.options.directory, id);
+    const isHeld = (await lockHolder(this.options.directory, id)) !== undefined;
+    throw errors.exportFailed(
+      id,
+      isHeld ? `its lock ${lock} is held by another process` : 'vblade ended without a word',
+    );
   }
 
   async stop(id: string): Promise<void> {

@@ -1,5 +1,6 @@
 #!/usr/bin/perl
-# Asks every AoE target on one Ethernet interface for its configuration and prints "shelf slot mac" for each answer.
+# Asks every AoE target on one Ethernet interface for its configuration and prints "shelf slot mac" for each answer, and
+# "done" at the end.
 # Node.js has no raw sockets; perl-base is on every Debian.
 # Usage: discover.pl <interface> <milliseconds to listen>
 # Exit codes: 0 done, 3 no such interface, 4 raw sockets are not permitted, 1 anything else.
@@ -60,3 +61,4 @@ while ($left > 0) {
     next unless $type == ETH_P_AOE && $flags & RESPONSE && $command == QUERY && $answered eq $tag;
     printf "%d %d %s\n", $shelf, $slot, join ':', unpack '(H2)6', $source;
 }
+print "done\n";

@@ -10,30 +10,45 @@ export interface DiscoverOptions {
   interface: string;
   /** How long to listen for answers. */
   listenMs: number;
+  /** Attempts where the failure may pass. */
+  tries: number;
 }
+
+/** Exit codes of discover.pl. */
+const noInterface = 3;
+const notPermitted = 4;
 
 /**
  * Every AoE address that answers on the interface. Not heard are the vblades of this machine on that same interface
  * (loopback excepted) and those whose list of Ethernet addresses does not have ours.
- * Throws InterfaceDown, NoRawSocket, CommandNotFound, CommandFailed.
+ * Throws InterfaceDown, NoRawSocket, CommandNotFound, CommandFailed, AnswerUnreadable.
  */
 export async function discoverTargets(options: DiscoverOptions, processes: Processes): Promise<SeenAddress[]> {
   const args = [script, options.interface, String(options.listenMs)];
   try {
-    const { stdout } = await processes.run('perl', args, { asRoot: true, timeoutMs: options.listenMs + 10_000 });
+    const { stdout } = await processes.run('perl', args, {
+      asRoot: true,
+      timeoutMs: options.listenMs + 10_000,
+      tries: options.tries,
+      passing: ({ failure }) => ![noInterface, notPermitted].includes(failure.exitCode ?? 0),
+    });
     return parseAnswers(stdout);
   } catch (error) {
     throw discoverFailure(error, options.interface);
   }
 }
 
-/** Lines of `shelf slot mac`, sorted by number; a target that answered twice is there once. Throws on any other line. */
+/**
+ * Lines of `shelf slot mac`, sorted by number; a target that answered twice is there once. Throws AnswerUnreadable on any
+ * other line, and where the last one is missing: a number that was left out would be taken for free.
+ */
 export function parseAnswers(output: string): SeenAddress[] {
   const lines = [...new Set(output.split('\n'))].filter((line) => line !== '');
+  if (lines.pop() !== 'done') throw errors.answerUnreadable('discover.pl', output);
   const seen = lines.map((line) => {
     const [, shelf, slot, mac] = /^(\d{1,5}) (\d{1,3}) ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/.exec(line) ?? [];
     if (shelf === undefined || slot === undefined || mac === undefined) {
-      throw new Error(`discover.pl printed ${JSON.stringify(line)}`);
+      throw errors.answerUnreadable('discover.pl', line);
     }
     return { shelfId: Number(shelf), bladeId: Number(slot), mac };
   });
@@ -42,8 +57,8 @@ export function parseAnswers(output: string): SeenAddress[] {
 
 function discoverFailure(error: unknown, networkInterface: string): unknown {
   if (!(error instanceof CommandError)) return error;
-  if (error.failure.exitCode === 3) return errors.interfaceDown(networkInterface, 'does not exist');
-  if (error.failure.exitCode === 4) return errors.noRawSocket(networkInterface);
+  if (error.failure.exitCode === noInterface) return errors.interfaceDown(networkInterface, 'does not exist');
+  if (error.failure.exitCode === notPermitted) return errors.noRawSocket(networkInterface);
   if (error.failure.stderr.includes('Network is down')) return errors.interfaceDown(networkInterface, 'is down');
   return namingPackage(error, 'perl', 'perl-base');
 }

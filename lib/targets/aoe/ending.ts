@@ -23,7 +23,11 @@ async function signal(vblade: Vblade, name: 'SIGTERM' | 'SIGKILL', processes: Pr
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ESRCH') return;
     if (code !== 'EPERM') throw error;
-    await processes.run('kill', ['-s', name.slice(3), String(vblade.pid)], { asRoot: true });
+    try {
+      await processes.run('kill', ['-s', name.slice(3), String(vblade.pid)], { asRoot: true });
+    } catch (failure) {
+      if (isRunning(vblade)) throw failure; // else it ended by itself meanwhile
+    }
   }
 }
 

@@ -5,6 +5,9 @@ import type { Processes, ResidentProcess } from '../../process.ts';
 
 const script = fileURLToPath(new URL('launcher.pl', import.meta.url));
 
+/** It forks and answers; nothing that it does may take long. */
+const answerMs = 10_000;
+
 interface Waiting {
   resolve: (pid: number) => void;
   reject: (error: Error) => void;
@@ -17,13 +20,15 @@ interface Waiting {
 export class Launcher {
   private readonly processes: Processes;
   private readonly asRoot: boolean;
+  private readonly limitMs: number;
   private readonly waiting = new Map<number, Waiting>();
   private child: ResidentProcess | undefined;
   private count = 0;
 
-  constructor(processes: Processes, { asRoot }: { asRoot: boolean }) {
+  constructor(processes: Processes, { asRoot, limitMs = answerMs }: { asRoot: boolean; limitMs?: number }) {
     this.processes = processes;
     this.asRoot = asRoot;
+    this.limitMs = limitMs;
   }
 
   /**
@@ -32,19 +37,27 @@ export class Launcher {
    */
   async launch(lockFile: string, logFile: string, args: readonly string[]): Promise<number> {
     this.child ??= this.begin();
-    const { stdin } = this.child;
+    const { child } = this;
     const number = (this.count += 1);
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     this.waiting.set(number, { resolve, reject });
-    stdin.write(`${[String(number), lockFile, logFile, ...args].map(encodeURIComponent).join(' ')}\n`);
-    return promise;
+    const timer = setTimeout(() => this.giveUp(child, `no answer within ${this.limitMs / 1000} s`), this.limitMs);
+    child.stdin.write(`${[String(number), lockFile, logFile, ...args].map(encodeURIComponent).join(' ')}\n`);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** What was launched goes on. */
   async close(): Promise<void> {
     const { child } = this;
-    child?.stdin.end();
-    await child?.ended;
+    if (!child) return;
+    child.stdin.end();
+    const impatience = setTimeout(() => child.kill('SIGKILL'), this.limitMs);
+    await child.ended;
+    clearTimeout(impatience);
   }
 
   private begin(): ResidentProcess {
@@ -59,16 +72,22 @@ export class Launcher {
     return child;
   }
 
+  private giveUp(child: ResidentProcess, reason: string): void {
+    child.kill('SIGKILL');
+    this.lost(child, reason);
+  }
+
   private answer(line: string): void {
-    const [number, pid] = line.split(' ').map(Number);
-    if (number === undefined || pid === undefined) return;
+    if (!/^\d+ \d+$/.test(line)) return;
+    const [number = 0, pid = 0] = line.split(' ').map(Number);
     this.waiting.get(number)?.resolve(pid);
     this.waiting.delete(number);
   }
 
   /** The next launch begins another one. */
   private lost(child: ResidentProcess, complaint: string): void {
-    if (this.child === child) this.child = undefined;
+    if (this.child !== child) return; // given up before
+    this.child = undefined;
     const error: BlockstoreError =
       child.pid === undefined
         ? errors.commandMissing(this.asRoot ? 'sudo' : 'perl', this.asRoot ? 'sudo' : 'perl-base')

@@ -5,6 +5,8 @@ import { namingPackage, prerequisiteFailure } from './failures.ts';
 /** No interface can have a slash in its name, so vblade opens its socket, fails to find this one, and ends. */
 const noInterface = 'no/interface';
 
+const probeMs = 10_000;
+
 /**
  * Tries vblade: false when it may open raw sockets as it is (root, a capability of the daemon or of the file), true when
  * it may by sudo. Nothing is exported by this. Throws CommandNotFound, NoRawSocket.
@@ -19,7 +21,7 @@ export async function needsSudo(networkInterface: string, processes: Processes):
 
 async function probe(asRoot: boolean, networkInterface: string, processes: Processes) {
   try {
-    await processes.run('vblade', ['-r', '0', '0', noInterface, '/proc/self/exe'], { asRoot });
+    await processes.run('vblade', ['-r', '0', '0', noInterface, '/proc/self/exe'], { asRoot, timeoutMs: probeMs });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     if (error.failure.notFound) return errors.commandMissing('vblade', 'vblade');
@@ -28,5 +30,5 @@ async function probe(asRoot: boolean, networkInterface: string, processes: Proce
     if (named) return named;
     throw namingPackage(error, 'vblade', 'vblade');
   }
-  throw new Error('vblade ended without an error on an interface that cannot exist');
+  throw errors.answerUnreadable('vblade', 'success on an interface that cannot exist');
 }

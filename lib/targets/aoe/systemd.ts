@@ -16,6 +16,7 @@ const unitDirectory = '/var/lib/blockstore/exports';
 const slice = String.raw`/sys/fs/cgroup/system.slice/system-blockstore\x2dvblade.slice`;
 const readyMs = 10_000;
 const journalMs = 1000;
+const journalLimitMs = 5000;
 
 /**
  * vblade as an instance of the template unit blockstore-vblade@.service, which takes its arguments from VBLADE_ARGS in
@@ -32,16 +33,13 @@ export class SystemdSupervisor implements Supervisor {
   }
 
   /** Whether systemd runs this machine and knows the template unit, and that unit finds its arguments in `directory`. */
-  static async isAvailable(directory: string, processes: Processes): Promise<boolean> {
+  static async isAvailable(
+    { directory, tries }: Pick<SupervisorOptions, 'directory' | 'tries'>,
+    processes: Processes,
+  ): Promise<boolean> {
     if (directory !== unitDirectory) return false;
     if (!existsSync('/run/systemd/system') || !existsSync('/sys/fs/cgroup/cgroup.controllers')) return false;
-    try {
-      await processes.run('systemctl', ['cat', `${template}.service`]);
-      return true;
-    } catch (error) {
-      if (error instanceof CommandError) return false;
-      throw error;
-    }
+    return knowsUnit(tries, processes);
   }
 
   async start(id: string, args: readonly string[]): Promise<Vblade> {
@@ -52,6 +50,7 @@ export class SystemdSupervisor implements Supervisor {
     const found = await this.find(id);
     if (found && sameArguments(found.args, args)) return found;
     const begin = Date.now();
+    let reason = '';
     try {
       // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
       await this.systemctl(['restart', unit(id)]);
@@ -59,8 +58,9 @@ export class SystemdSupervisor implements Supervisor {
       if (vblade) return vblade;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
+      reason = error.message;
     }
-    const failure = await this.failure(id, begin);
+    const failure = await this.failure(id, begin, reason);
     await this.stopUnit(id); // or systemd goes on trying what the caller takes for failed
     throw failure;
   }
@@ -104,15 +104,20 @@ export class SystemdSupervisor implements Supervisor {
   async close(): Promise<void> {}
 
   /** What vblade wrote to the journal since then; a line takes a moment to get there. */
-  private async failure(id: string, since: number): Promise<BlockstoreError> {
+  private async failure(id: string, since: number, reason: string): Promise<BlockstoreError> {
     const from = `@${(since / 1000).toFixed(3)}`;
     const args = ['--unit', unit(id), '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
     let output = '';
     await pollWithin(journalMs, async () => {
-      output = (await this.processes.run('journalctl', args, { asRoot: this.options.asRoot })).stdout;
+      // A journal that cannot be read says nothing; the failure itself must be told all the same.
+      const options = { asRoot: this.options.asRoot, timeoutMs: journalLimitMs };
+      output = await this.processes.run('journalctl', args, options).then(
+        ({ stdout }) => stdout,
+        () => '',
+      );
       return output !== '';
     });
-    return vbladeFailure(id, this.options.interface, output);
+    return vbladeFailure(id, this.options.interface, output || reason);
   }
 
   private async stopUnit(id: string): Promise<void> {
@@ -133,6 +138,24 @@ export class SystemdSupervisor implements Supervisor {
   private environmentFile(id: string): string {
     return join(this.options.directory, `${id}.env`);
   }
+}
+
+/**
+ * Whether systemd has the template. Only its word that there is none is believed: on a mistaken no, a second vblade would be
+ * started beside each that systemd runs.
+ */
+export async function knowsUnit(tries: number, processes: Processes): Promise<boolean> {
+  try {
+    await processes.run('systemctl', ['cat', `${template}.service`], { tries, passing: (error) => !isUnknown(error) });
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError && (error.failure.notFound || isUnknown(error))) return false;
+    throw error;
+  }
+}
+
+function isUnknown(error: CommandError): boolean {
+  return /No files found/i.test(error.failure.stderr);
 }
 
 function unit(id: string): string {

@@ -91,7 +91,8 @@ export class AoeTarget implements Target {
   }
 
   async discover(): Promise<SeenAddress[]> {
-    return discoverTargets({ interface: this.options.interface, listenMs: discoverListenMs }, this.processes);
+    const { interface: name, numShellTries: tries } = this.options;
+    return discoverTargets({ interface: name, listenMs: discoverListenMs, tries }, this.processes);
   }
 
   /** Exports go on. */
@@ -124,7 +125,7 @@ export class AoeTarget implements Target {
     const detached = new DetachedSupervisor(options, this.processes);
     const systemd = new SystemdSupervisor(options, this.processes);
     if (this.options.supervisor === 'systemd') return [systemd, detached];
-    if (!(await SystemdSupervisor.isAvailable(this.directory, this.processes))) return [detached];
+    if (!(await SystemdSupervisor.isAvailable(options, this.processes))) return [detached];
     return this.options.supervisor === 'detached' ? [detached, systemd] : [systemd, detached];
   }
 
