@@ -69,9 +69,14 @@ export class LibvirtDomains {
 
   private async scopes(domain: string): Promise<Scope[]> {
     const info = await this.virsh(domain, ['dominfo', domain]);
-    const isLive = !/^State:\s+shut off$/m.test(info);
-    const isPersistent = /^Persistent:\s+yes$/m.test(info);
-    return [...(isLive ? (['--live'] as const) : []), ...(isPersistent ? (['--config'] as const) : [])];
+    const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
+    const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
+    // Half an answer would have the disk forgotten in one of the two places.
+    if (state === undefined || persistent === undefined) throw errors.answerUnreadable(`virsh dominfo ${domain}`, info);
+    return [
+      ...(state === 'shut off' ? [] : (['--live'] as const)),
+      ...(persistent === 'yes' ? (['--config'] as const) : []),
+    ];
   }
 
   /** Sources by target. */
@@ -91,12 +96,16 @@ export class LibvirtDomains {
   }
 }
 
-/** The table of `virsh domblklist --details`: type, device, target, source; - where there is no source. */
+/**
+ * The table of `virsh domblklist --details`: type, device, target, source; - where there is no source. Throws
+ * AnswerUnreadable on any other row: it might be the one of the disk that is asked for.
+ */
 export function parseDisks(table: string): Map<string, string> {
-  const rows = table.split('\n').map((row) => /^\s*(\S+)\s+(\S+)\s+(\S+)\s+(.+?)\s*$/.exec(row));
   const disks = new Map<string, string>();
-  for (const [, , , target, source] of rows.filter((row) => row !== null)) {
-    if (target !== undefined && source !== undefined && target !== 'Target') disks.set(target, source);
+  for (const row of table.split('\n').filter((line) => !/^[\s-]*$/.test(line))) {
+    const [, target, source] = /^\s*\S+\s+\S+\s+(\S+)\s+(.+?)\s*$/.exec(row) ?? [];
+    if (target === undefined || source === undefined) throw errors.answerUnreadable('virsh domblklist', row);
+    if (target !== 'Target') disks.set(target, source);
   }
   return disks;
 }
