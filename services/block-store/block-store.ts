@@ -20,6 +20,7 @@ import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
 import { Recovery } from './recovery.ts';
 import { Reporter } from './reporter.ts';
+import { Room } from './room.ts';
 
 export interface BlockStoreOptions {
   flags: Flags;
@@ -42,6 +43,7 @@ export class BlockStore implements Service {
   private readonly options: BlockStoreOptions;
   private readonly tree = new ServiceTree('block-store');
   private readonly commands: VolumeCommands;
+  private readonly room: Room;
   private node: Node | undefined;
   private adoption: Adoption | undefined;
   private consumer: Consumer | undefined;
@@ -53,6 +55,8 @@ export class BlockStore implements Service {
 
   constructor(options: BlockStoreOptions) {
     this.options = options;
+    const { backend, flags, log } = options;
+    this.room = new Room({ driver: backend.driver, patienceMs: flags.node_down_time * 250, log });
     this.commands = new VolumeCommands(options.store, new Caller(options.store), options.flags.volume_topic);
   }
 
@@ -151,7 +155,7 @@ export class BlockStore implements Service {
     const { flags, backend } = this.options;
     const { node, engine } = this;
     if (!node || !engine || this.fenced) return;
-    const stats = await backend.driver.stats();
+    const stats = await this.room.look();
     node.describe(
       {
         availabilityZone: flags.storage_availability_zone,
@@ -161,7 +165,7 @@ export class BlockStore implements Service {
         totalBytes: stats.totalBytes,
         freeBytes: stats.freeBytes,
         startTime: this.startTime,
-        problems: this.adoption?.problems.join('\n') ?? '',
+        problems: [...this.room.problems, ...(this.adoption?.problems ?? [])].join('\n'),
       },
       flags.report_interval * 1000,
     );

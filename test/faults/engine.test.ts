@@ -1,0 +1,93 @@
+import test from 'ava';
+import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from '../../lib/drivers/fake/faulty.ts';
+import { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import { BlockstoreError, errors } from '../../lib/errors.ts';
+import { silentLog } from '../../lib/log.ts';
+import { Node } from '../../lib/models/node.ts';
+import { disagreements } from '../agreement.ts';
+import { Cluster } from '../cluster.ts';
+import { until } from '../until.ts';
+import { FaultyCommands } from './faulty-commands.ts';
+
+/** A whole node whose commands go wrong: records and storage agree afterwards. */
+
+let cluster: Cluster;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+});
+test.afterEach.always(() => cluster.close());
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 60_000 };
+
+test.serial('while storage hangs or fails its node is up, says so, and no more once it is well', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  await cluster.node('n1', {}, { driver });
+  const store = await cluster.store();
+  const problems = async () => (await Node.lookup(store, 'n1')).state;
+  for (const [hold, reason] of [
+    [true, /^storage does not answer within 0.75 s$/],
+    [false, /^storage does not say how much room it has: .*no answer/],
+  ] as const) {
+    const release = hold ? driver.holdOnce('stats') : () => {};
+    if (!hold) for (let time = 0; time < 6; time += 1) driver.failOnce('stats', errors.lvmInterrupted('vgs', 'dead'));
+    const { reportTime = 0 } = await until(
+      async () => reason.test((await problems()).problems.join()) && (await problems()),
+      'the problem is told',
+    );
+    await until(
+      async () => ((await problems()).reportTime ?? 0) > reportTime + 3000,
+      'it is heard of for longer than node_down_time',
+    );
+    t.is((await problems()).state, 'up');
+    release();
+    await until(async () => (await problems()).problems.length === 0, 'all is well');
+  }
+});
+
+test.serial('volumes on an LVM whose commands go wrong one after the other: records and storage agree', async (t) => {
+  const commands = await FaultyCommands.create();
+  t.teardown(() => commands.remove());
+  await commands.put('blkdiscard');
+  await commands.put('sync');
+  commands.residents = false;
+  const make = () =>
+    new LvmDriver(
+      {
+        volumeGroup: 'pool',
+        storageDev: [],
+        storageCreate: false,
+        volumeClear: 'zero',
+        volumeClearMiBps: 0,
+        numShellTries: 2,
+        stateDir: commands.directory,
+      },
+      { processes: commands, log: silentLog },
+    );
+  let driver = make();
+  const flags = { num_shell_tries: '2', report_interval: '1' };
+  const node = await cluster.node('n1', flags, { name: 'lvm', driver });
+  const calls = await cluster.commands();
+  const kept = await calls.create(wanted, deadline);
+  const met = ['exit 139', 'half an output', 'done, then exit 139', 'exit 5', 'no report', 'ENOSPC'];
+  for (const fault of met) {
+    await commands.give('lvm', fault, '', fault, fault, '', '', fault);
+    const answer = await calls.create(wanted, deadline).catch((error: unknown) => error);
+    if (answer instanceof Error)
+      t.true(answer instanceof BlockstoreError && answer.code !== 'Internal', String(answer));
+    t.is((await node.getVolume(kept.id)).status, 'available', fault);
+  }
+  await node.stop();
+
+  driver = make();
+  await commands.give('lvm', '', '', '', '', '', 'no report', '', 'half an output');
+  const again = await cluster.node('n1', flags, { name: 'lvm', driver });
+  t.is((await again.getVolume(kept.id)).status, 'available', 'half a list of volumes loses none');
+  await commands.give('lvm');
+  for await (const { id, status } of again.all()) if (status !== 'available') await calls.delete(id, deadline);
+  const storages = [{ node: 'n1', volumes: await driver.listVolumes() }];
+  t.deepEqual(await disagreements(await cluster.store(), storages), []);
+  for await (const { id } of again.all()) await calls.delete(id, deadline);
+  t.deepEqual(await commands.logicalVolumes(), []);
+});

@@ -1,0 +1,163 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { checkAttaching } from '../../lib/cli/doctor/compute.ts';
+import { LibvirtDomains } from '../../lib/connectors/libvirt.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
+import { discoverTargets } from '../../lib/targets/aoe/discover.ts';
+import { Launcher } from '../../lib/targets/aoe/launcher.ts';
+import { SystemdSupervisor, knowsUnit } from '../../lib/targets/aoe/systemd.ts';
+import { Place, cannotExport } from '../lib/targets/aoe/place.ts';
+import { FaultyCommands, faults } from './faulty-commands.ts';
+
+/** What the AoE target, the connectors and the doctor make of commands that go wrong. */
+
+const real = cannotExport === undefined ? test : test.skip;
+
+async function commandsFor(t: ExecutionContext, ...names: [name: string, real?: string][]): Promise<FaultyCommands> {
+  const commands = await FaultyCommands.create();
+  t.teardown(() => commands.remove());
+  for (const name of names) await commands.put(...name);
+  return commands;
+}
+
+/** The answer, or the error of the catalogue that names the way out. */
+async function endOf<T>(t: ExecutionContext, work: Promise<T>): Promise<T | BlockstoreError> {
+  const began = performance.now();
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof BlockstoreError)) throw error;
+    t.not(error.code, 'Internal');
+    t.truthy(error.hint, error.message);
+    return error;
+  } finally {
+    t.true(performance.now() - began < 25_000);
+  }
+}
+
+const everyFault = [...faults, 'stubborn', 'no output'];
+
+for (const command of ['perl', 'vblade']) {
+  real(`an export whose ${command} goes wrong is made by the next try, once, and can be removed`, async (t) => {
+    const place = await Place.create();
+    t.teardown(() => place.remove());
+    const commands = await commandsFor(t, ['perl', '/usr/bin/perl'], ['vblade', '/usr/sbin/vblade']);
+    // vblade that hangs keeps its lock, as it must; what perl and vblade say is read by lines, as a log.
+    const met = everyFault.filter((fault) => command === 'perl' || !/hang|stubborn/.test(fault));
+    for (const fault of met.filter((one) => one !== 'half an output')) {
+      const target = place.target({}, { processes: commands });
+      await target.setup();
+      const volume = await place.volume(1);
+      await commands.give(command, fault);
+      const answer = await endOf(t, target.ensureExport(volume));
+      if (answer instanceof BlockstoreError) t.regex(answer.message, /vblade|volume/, fault);
+      await commands.give(command);
+      await target.ensureExport(volume);
+      t.is((await place.vblades()).length, 1, fault);
+      await target.removeExport(volume.id);
+      t.deepEqual(await place.vblades(), [], fault);
+      await target.close();
+    }
+  });
+}
+
+test('a launcher that hangs is ended at its limit, also at the close, and the next launch begins another one', async (t) => {
+  const commands = await commandsFor(t, ['perl']);
+  const launcher = new Launcher(commands, { asRoot: false, limitMs: 300 });
+  await commands.give('perl', 'stubborn', 'hang');
+  for (const _ of [1, 2]) {
+    await t.throwsAsync(launcher.launch('/nowhere', '/nowhere', []), {
+      code: 'LauncherEnded',
+      message: /no answer within 0.3 s/,
+    });
+  }
+  await t.notThrowsAsync(launcher.close());
+});
+
+real(
+  'what was heard of numbers is whole, or an error: a number that was left out would be taken for free',
+  async (t) => {
+    const commands = await commandsFor(t, ['perl', '/usr/bin/perl']);
+    commands.limitMs = 1500;
+    const options = { interface: 'lo', listenMs: 50, tries: 1 };
+    for (const fault of everyFault) {
+      await commands.give('perl', fault);
+      const answer = await endOf(t, discoverTargets(options, commands));
+      t.is(Array.isArray(answer), fault === 'a warning', fault);
+    }
+    await commands.give('perl', 'exit 139');
+    t.true(Array.isArray(await discoverTargets({ ...options, tries: 2 }, commands)), 'tried again');
+  },
+);
+
+test('only the word of systemd that it has no such unit is believed', async (t) => {
+  const commands = await commandsFor(t, ['systemctl']);
+  commands.limitMs = 1500;
+  t.true(await knowsUnit(1, commands));
+  for (const fault of faults.filter((one) => !/half|warning|JSON/.test(one))) {
+    await commands.give('systemctl', fault);
+    t.true((await endOf(t, knowsUnit(1, commands))) instanceof BlockstoreError, fault);
+  }
+  await writeFile(
+    join(commands.directory, 'bin', 'systemctl'),
+    '#!/bin/sh\necho "No files found for blockstore-vblade@.service." >&2; exit 1\n',
+  );
+  t.false(await knowsUnit(1, commands));
+});
+
+test('a unit that could not be started is stopped, and the reason is told, whatever becomes of the journal', async (t) => {
+  const commands = await commandsFor(t, ['systemctl'], ['journalctl']);
+  commands.limitMs = 1500;
+  const directory = join(commands.directory, 'exports');
+  await mkdir(directory);
+  const supervisor = new SystemdSupervisor({ directory, interface: 'lo', asRoot: false, tries: 1 }, commands);
+  for (const fault of ['exit 5', 'exit 139', 'hang', 'stubborn', 'ENOSPC', 'EPERM']) {
+    await commands.give('systemctl', fault);
+    await commands.give('journalctl', fault, fault, fault);
+    const answer = await endOf(t, supervisor.start('v1', ['1', '1', 'lo', '/dev/null']));
+    if (!(answer instanceof BlockstoreError)) return t.fail(fault);
+    t.is(answer.code, 'ExportFailed', fault);
+    t.regex(answer.message, /^volume v1 could not be exported: "systemctl restart/, fault);
+    t.deepEqual((await commands.calls()).slice(-2), [
+      'systemctl stop blockstore-vblade@v1.service',
+      'systemctl reset-failed blockstore-vblade@v1.service',
+    ]);
+  }
+});
+
+test('a domain of which half is told gets no disk, and keeps none unseen', async (t) => {
+  const commands = await commandsFor(t, ['virsh', join(import.meta.dirname, 'commands', 'virsh')]);
+  commands.limitMs = 1500;
+  const domains = new LibvirtDomains({ uri: 'fake:///', detachTimeoutMs: 300 }, { processes: commands });
+  for (const verb of ['attach', 'detach'] as const) {
+    for (const fault of everyFault) {
+      for (const nth of /hang|stubborn/.test(fault) ? [0] : [0, 1, 2]) {
+        await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
+        if (verb === 'attach') await domains.detach('guest', '/dev/etherd/e7.1');
+        await commands.give('virsh', ...['', '', ''].slice(0, nth), fault);
+        const answer = await endOf(
+          t,
+          verb === 'attach'
+            ? domains.attach('guest', '/dev/etherd/e7.1', 'vdb')
+            : domains.detach('guest', '/dev/etherd/e7.1'),
+        );
+        await commands.give('virsh');
+        const disks = (await commands.run('virsh', ['domblklist', 'guest'])).stdout;
+        const config = (await commands.run('virsh', ['domblklist', 'guest', '--inactive'])).stdout;
+        const wanted = verb === 'attach' ? /e7\.1/ : /^$/;
+        if (answer instanceof BlockstoreError) t.regex(answer.message, /guest|virsh/, `${verb}, ${fault}, ${nth}`);
+        else for (const scope of [disks, config]) t.regex(scope, wanted, `${verb}, ${fault}, ${nth}`);
+      }
+    }
+  }
+});
+
+test('the doctor says of the kernel module only what it was told', async (t) => {
+  const commands = await commandsFor(t, ['modinfo']);
+  commands.limitMs = 1500;
+  for (const fault of ['exit 5', 'exit 139', 'hang', 'stubborn']) {
+    await commands.give('modinfo', fault);
+    t.like(await endOf(t, checkAttaching(commands, true)), { code: 'CommandFailed' }, fault);
+  }
+});
