@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
+import { silentLog } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+import { disagreements } from '../agreement.ts';
+import type { Cluster } from '../cluster.ts';
+import { until } from '../until.ts';
+import { Clock } from './clock.ts';
+import { type Entry, inWords, unexplained } from './explain.ts';
+import { MortalNode } from './mortal-node.ts';
+import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
+import type { Answer, State } from './volume-model.ts';
+
+const deadline = { deadlineMs: 20_000 };
+/** After these nobody knows whether the command was carried out. */
+const openEnded = new Set(['NotFinished', 'RedisUnreachable', 'Interrupted']);
+
+/** Carries out a plan on nodes of its own. Returns what cannot be explained or does not agree, one line each. */
+export async function carryOut(plan: Plan, cluster: Cluster): Promise<string[]> {
+  const run = new Run(cluster);
+  try {
+    return await run.all(plan);
+  } finally {
+    await run.end();
+  }
+}
+
+class Run {
+  private readonly clock = new Clock();
+  private readonly ids = Array.from({ length: volumes }, () => randomUUID());
+  private readonly histories: Entry[][] = this.ids.map(() => []);
+  private readonly prefix = randomUUID().slice(0, 8);
+  private readonly cluster: Cluster;
+  private readonly nodes: readonly MortalNode[];
+  private readonly closers: (() => Promise<void>)[] = [];
+  private place = 0;
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+    const ofNode = (index: number) => {
+      const storage_name = `n${index}`;
+      const state_dir = `${cluster.directory}/${this.prefix}-${index}`;
+      return this.flags({ storage_name, state_dir, stop_timeout: '0', node_down_time: '30' });
+    };
+    this.nodes = Array.from({ length: nodes }, (_, index) => new MortalNode(ofNode(index), new FakeDriver()));
+  }
+
+  async all({ clients, faults }: Plan): Promise<string[]> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+    const steps = clients.map((client, index) => this.client(`client ${index}`, client));
+    await Promise.all([...steps, ...faults.map((fault) => this.fault(fault))]);
+    await Promise.all(this.nodes.map((node) => node.start()));
+    this.clock.restore();
+    const store = await this.store();
+    const quiet = async () => {
+      const all = await Array.fromAsync(Volume.records(store).all());
+      const left = await Promise.all(
+        ['volume', 'volume.n0', 'volume.n1'].map((topic) => store.redis.xlen(store.keys.topic(topic))),
+      );
+      return !all.some(isTransitional) && left.every((length) => length === 0);
+    };
+    const problems: string[] = [];
+    await until(quiet, 'all that was begun has ended', 30_000).catch((error: unknown) => problems.push(String(error)));
+    const storages = this.nodes.map(async ({ name, storage }) => ({
+      node: name,
+      volumes: await storage.listVolumes(),
+    }));
+    problems.push(...(await disagreements(store, await Promise.all(storages))));
+    for (const [index, history] of this.histories.entries()) {
+      const last = stateOf(await Volume.records(store).find(this.ids[index] ?? ''));
+      const reason = unexplained(history, last);
+      if (reason !== undefined)
+        problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${inWords(entry)}`));
+    }
+    return problems;
+  }
+
+  async end(): Promise<void> {
+    this.clock.restore();
+    await Promise.all(this.nodes.map((node) => node.crash()));
+    for (const close of this.closers) await close();
+  }
+
+  private flags(given: Parameters<Cluster['flags']>[0]) {
+    return this.cluster.flags({ redis_prefix: this.prefix, ...given });
+  }
+
+  private async store(): Promise<Store> {
+    const connection = await connect(this.flags({}), silentLog);
+    this.closers.push(() => connection.close());
+    return new Store(connection, this.prefix);
+  }
+
+  private async fault(fault: Fault): Promise<void> {
+    await pause(fault.atMs);
+    if (fault.kind === 'clock') return this.clock.jump(fault.byMs);
+    const node = this.nodes[fault.node];
+    await node?.crash();
+    await pause(fault.downMs);
+    await node?.start();
+  }
+
+  private async client(client: string, steps: readonly Step[]): Promise<void> {
+    const store = await this.store();
+    const commands = new VolumeCommands(store, new Caller(store), 'volume');
+    for (const step of steps) {
+      await pause(step.pauseMs);
+      if (step.name === 'list') await this.list(client, store);
+      else await this.one(client, step, () => this.ask(commands, store, step, client));
+    }
+  }
+
+  private async one(client: string, step: Step, work: () => Promise<Answer>): Promise<void> {
+    const name = step.name;
+    const command = name === 'attach' ? { name, instance: client.replace(' ', '-') } : { name };
+    const entry: Entry = { client, command, answer: { kind: 'unknown' }, called: this.next(), answered: Infinity };
+    this.histories[step.volume]?.push(entry);
+    entry.answer = await work();
+    if (entry.answer.kind !== 'unknown') entry.answered = this.next();
+  }
+
+  /** The list as a whole is no snapshot; what it says of each volume is something that was so. */
+  private async list(client: string, store: Store): Promise<void> {
+    const called = this.next();
+    const all = new Map((await Array.fromAsync(Volume.records(store).all())).map((volume) => [volume.id, volume]));
+    const answered = this.next();
+    for (const [index, id] of this.ids.entries()) {
+      const answer = { kind: 'state', state: stateOf(all.get(id)) } as const;
+      this.histories[index]?.push({ client, command: { name: 'list' }, answer, called, answered });
+    }
+  }
+
+  private async ask(commands: VolumeCommands, store: Store, step: Step, client: string): Promise<Answer> {
+    const id = this.ids[step.volume] ?? '';
+    const node = step.node === undefined ? {} : { node: `n${step.node}` };
+    try {
+      if (step.name === 'show') return { kind: 'state', state: stateOf(await Volume.records(store).find(id)) };
+      if (step.name === 'create')
+        await commands.create({ id, size: 1, userId: 'u', projectId: 'p', ...node }, deadline);
+      if (step.name === 'delete') await commands.delete(id, deadline);
+      if (step.name === 'detach') await commands.detach(id, deadline);
+      const attachment = { instanceId: client.replace(' ', '-'), mountpoint: '/dev/vdb' };
+      if (step.name === 'attach') await commands.attach(id, attachment, deadline);
+      return { kind: 'ok' };
+    } catch (error) {
+      if (!(error instanceof BlockstoreError)) throw error;
+      return openEnded.has(error.code) ? { kind: 'unknown' } : { kind: 'error', code: error.code };
+    }
+  }
+
+  private next(): number {
+    this.place += 1;
+    return this.place;
+  }
+}
+
+function stateOf(volume: VolumeState | undefined): State {
+  if (!volume) return 'absent';
+  const { status, attachStatus, instanceId } = volume;
+  return status === 'in-use' && attachStatus !== 'detached' ? `${attachStatus} ${instanceId}` : status;
+}

@@ -1,0 +1,34 @@
+import test from 'ava';
+import { check } from './check.ts';
+import { type Entry, unexplained } from './explain.ts';
+
+test('whatever clients do at once on nodes that crash, some order of it explains every answer', async (t) => {
+  t.timeout(300_000);
+  const { runs, seed } = await check({ runs: Number(process.env['MODEL_RUNS'] ?? 150), limitMs: 45_000 });
+  t.log(`${runs} runs, seed ${seed}`);
+  t.true(runs > 0);
+});
+
+const entry = (fields: Partial<Entry>): Entry => ({
+  client: 'a',
+  command: { name: 'show' },
+  answer: { kind: 'ok' },
+  called: 1,
+  answered: 2,
+  ...fields,
+});
+const created = entry({ command: { name: 'create' } });
+
+test('an order is found where there is one, and none where there is none', (t) => {
+  const absent = { kind: 'state', state: 'absent' } as const;
+  t.is(unexplained([created, entry({ answer: absent, called: 0, answered: 3 })], 'available'), undefined);
+  t.regex(unexplained([created, entry({ answer: absent, called: 3, answered: 4 })], 'available') ?? '', /show/);
+  t.regex(unexplained([created], 'absent') ?? '', /ended absent, not available/);
+  const attach = (client: string) =>
+    entry({ client, command: { name: 'attach', instance: client }, called: 3, answered: 4 });
+  t.is(unexplained([created, attach('b')], 'attached b'), undefined);
+  t.regex(unexplained([created, attach('b'), attach('c')], 'attached b') ?? '', /attach to c/);
+  const lost = entry({ command: { name: 'delete' }, answer: { kind: 'unknown' }, called: 3, answered: Infinity });
+  t.is(unexplained([created, lost], 'absent'), undefined);
+  t.is(unexplained([created, lost], 'available'), undefined);
+});

@@ -1,0 +1,154 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import type {
+  DeleteOptions,
+  DriverFields,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
+} from '../../lib/drivers/driver.ts';
+import { errors } from '../../lib/errors.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import { silentLog } from '../../lib/log.ts';
+import { type Connection, type Redis, connect } from '../../lib/redis/connection.ts';
+import { type ScriptAnswer, Store } from '../../lib/redis/store.ts';
+import { NoneTarget } from '../../lib/targets/none.ts';
+import { BlockStore } from '../../services/block-store/block-store.ts';
+
+/** What a node has of the world: once it is dead, nothing goes through, in whichever line it was. */
+class Life {
+  over = false;
+
+  check(): void {
+    if (this.over) throw errors.redisUnreachable('the model', 'this node is dead');
+  }
+}
+
+class MortalStore extends Store {
+  private readonly life: Life;
+
+  constructor(connection: Connection, prefix: string, life: Life) {
+    super(connection, prefix);
+    this.life = life;
+  }
+
+  override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
+    this.life.check();
+    const answer = await super.run(...call);
+    this.life.check();
+    return answer;
+  }
+
+  override async read<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
+    this.life.check();
+    return super.read(commands);
+  }
+}
+
+/** Storage that outlives its node, and takes its time, so that a death comes in the middle of it. */
+class MortalDriver implements VolumeDriver {
+  readonly name = 'fake';
+  private readonly driver: FakeDriver;
+  private readonly life: Life;
+
+  constructor(driver: FakeDriver, life: Life) {
+    this.driver = driver;
+    this.life = life;
+  }
+
+  async setup(): Promise<void> {}
+
+  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+    return this.slowly(() => this.driver.createVolume(volume));
+  }
+
+  async hasVolume(volume: VolumeSpec): Promise<boolean> {
+    return this.slowly(() => this.driver.hasVolume(volume));
+  }
+
+  async ensureVolume(volume: VolumeSpec): Promise<void> {
+    return this.slowly(() => this.driver.ensureVolume(volume));
+  }
+
+  async deleteVolume(volume: VolumeSpec, _options?: DeleteOptions): Promise<void> {
+    return this.slowly(() => this.driver.deleteVolume(volume));
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return this.driver.localPath(volume);
+  }
+
+  listVolumes(): Promise<FoundVolume[]> {
+    return this.driver.listVolumes();
+  }
+
+  stats(): Promise<DriverStats> {
+    return this.driver.stats();
+  }
+
+  async close(): Promise<void> {}
+
+  private async slowly<T>(work: () => Promise<T>): Promise<T> {
+    await pause(3);
+    this.life.check();
+    const result = await work();
+    await pause(3);
+    this.life.check();
+    return result;
+  }
+}
+
+/** A node that can die between any two lines and start again on what it left. */
+export class MortalNode {
+  readonly name: string;
+  readonly storage: FakeDriver;
+  private readonly flags: Flags;
+  private life = new Life();
+  private node: BlockStore | undefined;
+  private connection: Connection | undefined;
+  private changing: Promise<void> = Promise.resolve();
+
+  constructor(flags: Flags, storage: FakeDriver) {
+    this.name = flags.storage_name;
+    this.flags = flags;
+    this.storage = storage;
+  }
+
+  /** One after the other: dying and starting again take a moment. */
+  start(): Promise<void> {
+    return this.inTurn(() => this.begin());
+  }
+
+  crash(): Promise<void> {
+    return this.inTurn(() => this.die());
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    this.changing = this.changing.then(work);
+    return this.changing;
+  }
+
+  private async begin(): Promise<void> {
+    if (this.node) return;
+    const life = new Life();
+    const connection = await connect(this.flags, silentLog);
+    const store = new MortalStore(connection, this.flags.redis_prefix, life);
+    const backend = { name: 'fake', driver: new MortalDriver(this.storage, life), target: new NoneTarget() };
+    const node = new BlockStore({ flags: this.flags, store, backend, log: silentLog });
+    await node.start();
+    this.life = life;
+    this.connection = connection;
+    this.node = node;
+  }
+
+  private async die(): Promise<void> {
+    if (!this.node) return;
+    this.life.over = true;
+    const { node, connection } = this;
+    this.node = undefined;
+    await connection?.close();
+    // It cannot say good-bye: that fails, as it should. What it held of this process is given back.
+    await node.stop().catch(() => {});
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A volume without any I/O: the states that it may be in, and what each command makes of them. A command that changes
+ * something takes two steps, for others may come between: it is begun, and later its caller sees that it is over.
+ */
+
+/** As a record shows it, in one word: absent, creating, available, deleting, or attaching, attached, detaching with an instance. */
+export type State = string;
+
+export type Command =
+  | { name: 'create' | 'delete' | 'detach' | 'show' }
+  | { name: 'attach'; instance: string }
+  /** What a list says of this one volume. */
+  | { name: 'list' };
+
+/** ok, the state that was read, the code of an error, or nothing known: it may have happened, now or later, or not. */
+export type Answer =
+  | { kind: 'ok' }
+  | { kind: 'state'; state: State }
+  | { kind: 'error'; code: string }
+  | { kind: 'unknown' };
+
+export type Phase = 'called' | 'begun' | 'over';
+
+export interface Move {
+  phase: Phase;
+  state: State;
+}
+
+/** What a node does by itself, at any time. */
+export function finished(state: State): State | undefined {
+  const [word = '', instance = ''] = state.split(' ');
+  const after: Record<string, State> = {
+    creating: 'available',
+    attaching: `attached ${instance}`,
+    detaching: 'available',
+    deleting: 'absent',
+  };
+  return after[word];
+}
+
+/** Every next step of a command that is to end with this answer. */
+export function moves(command: Command, answer: Answer, phase: Phase, state: State): Move[] {
+  if (phase === 'over') return [];
+  if (phase === 'called') return [...seen(command, answer, state), ...begun(command, answer, state)];
+  return isOver(command, answer, state) ? [{ phase: 'over', state }] : [];
+}
+
+/** Where the answer was only read off the state. */
+function seen(command: Command, answer: Answer, state: State): Move[] {
+  const isSo =
+    answer.kind === 'state' ? answer.state === state : answer.kind === 'error' && refuses(command, answer.code, state);
+  return isSo ? [{ phase: 'over', state }] : [];
+}
+
+function refuses({ name }: Command, code: string, state: State): boolean {
+  const isBound = /^(attaching|attached|detaching)/.test(state);
+  switch (code) {
+    case 'VolumeNotFound':
+      return state === 'absent' && name !== 'create';
+    case 'VolumeAttached':
+      return (name === 'attach' || name === 'delete') && isBound;
+    case 'WrongStatus':
+      return name === 'delete' ? state === 'creating' : name === 'attach' && /^(creating|deleting)$/.test(state);
+    case 'VolumeNotAttached':
+      return name === 'detach' && !/^(attached|detaching)/.test(state) && state !== 'absent';
+    default:
+      return false;
+  }
+}
+
+function begun(command: Command, answer: Answer, state: State): Move[] {
+  if (answer.kind === 'state' || (answer.kind === 'error' && answer.code !== 'VolumeNotFound')) return [];
+  const next = afterBegin(command, state);
+  // Nobody asks any more how one ended of which nothing is known.
+  return next.map((after) => ({ phase: answer.kind === 'unknown' ? 'over' : 'begun', state: after }));
+}
+
+function afterBegin(command: Command, state: State): State[] {
+  const { name } = command;
+  // One that is there already was asked for before.
+  if (name === 'create') return [state === 'absent' ? 'creating' : state];
+  if (name === 'attach') return state === 'available' ? [`attaching ${command.instance}`] : [];
+  if (name === 'detach') return /^(attached|detaching) /.test(state) ? [state.replace(/^\w+/, 'detaching')] : [];
+  if (name !== 'delete') return [];
+  // One that no node has taken yet is removed at once.
+  if (state === 'creating') return ['absent'];
+  return state === 'available' || state === 'deleting' ? ['deleting'] : [];
+}
+
+function isOver({ name }: Command, answer: Answer, state: State): boolean {
+  if (answer.kind === 'error') return name !== 'delete' && state === 'absent'; // others deleted it meanwhile
+  const under = {
+    create: 'creating',
+    attach: 'attaching',
+    detach: 'detaching',
+    delete: 'deleting',
+    show: '',
+    list: '',
+  };
+  const [word] = state.split(' ');
+  return word !== under[name] && (state !== 'absent' || name === 'delete');
+}
