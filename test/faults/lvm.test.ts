@@ -19,6 +19,7 @@ interface Place {
 }
 
 async function place(t: ExecutionContext, shell: boolean): Promise<Place> {
+  t.timeout(180_000);
   const commands = await FaultyCommands.create();
   await commands.put('blkdiscard');
   await commands.put('sync');

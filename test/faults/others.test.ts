@@ -15,6 +15,7 @@ import { FaultyCommands, faults } from './faulty-commands.ts';
 const real = cannotExport === undefined ? test : test.skip;
 
 async function commandsFor(t: ExecutionContext, ...names: [name: string, real?: string][]): Promise<FaultyCommands> {
+  t.timeout(180_000);
   const commands = await FaultyCommands.create();
   t.teardown(() => commands.remove());
   for (const name of names) await commands.put(...name);
