@@ -46,7 +46,7 @@ test('answers are the same however the stream is cut and whatever warnings stray
 
 test('without errors, warnings are what was said', (t) => {
   const text = '{"log":[{"log_type":"warn","log_object_type":"vg","log_message":" odd ","log_ret_code":"0"}]}';
-  t.deepEqual(parseAnswer(text), { status: 0, rows: [], messages: ['odd'] });
+  t.deepEqual(parseAnswer(text), { status: 0, rows: [], reported: false, messages: ['odd'] });
 });
 
 test('a failure in the middle of a command that succeeds is no failure', (t) => {

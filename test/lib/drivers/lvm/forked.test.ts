@@ -10,7 +10,12 @@ test('a command is a process, and noise does no harm', async (t) => {
 });
 
 test('a failed command is an answer, with its status and what was said', async (t) => {
-  t.deepEqual(await lvm.command(['fail']), { status: 5, rows: [], messages: ['Volume group "g" not found'] });
+  t.deepEqual(await lvm.command(['fail']), {
+    status: 5,
+    rows: [],
+    reported: false,
+    messages: ['Volume group "g" not found'],
+  });
 });
 
 for (const word of ['die', 'hang', 'unreadable']) {

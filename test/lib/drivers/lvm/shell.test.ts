@@ -23,14 +23,19 @@ test('many commands are answered in order by one shell', async (t) => {
 test('noise, and an answer in pieces, do no harm', async (t) => {
   const { lvm, processes } = make();
   t.deepEqual((await lvm.command(['noisy'])).rows, [{ lv_name: 'before' }]);
-  t.deepEqual(await lvm.command(['slowly']), { status: 0, rows: [], messages: [] });
+  t.deepEqual(await lvm.command(['slowly']), { status: 0, rows: [], reported: false, messages: [] });
   t.is(processes.residents.length, 1);
   await lvm.close();
 });
 
 test('a failed command is an answer, with its status and what was said', async (t) => {
   const { lvm } = make();
-  t.deepEqual(await lvm.command(['fail']), { status: 5, rows: [], messages: ['Volume group "g" not found'] });
+  t.deepEqual(await lvm.command(['fail']), {
+    status: 5,
+    rows: [],
+    reported: false,
+    messages: ['Volume group "g" not found'],
+  });
   await lvm.close();
 });
 
@@ -42,7 +47,7 @@ for (const [word, reason] of [
   test(`a shell that meets "${word}" interrupts that command alone, is ended, and is replaced`, async (t) => {
     const { lvm, processes } = make();
     await lvm.command(['first']);
-    const interrupted = lvm.command([word], { timeoutMs: 300 });
+    const interrupted = lvm.command([word], { timeoutMs: word === 'hang' ? 300 : 5000 });
     const next = lvm.command(['next']);
     await t.throwsAsync(interrupted, { code: 'LvmInterrupted', message: reason });
     t.deepEqual((await next).rows, [{ lv_name: 'next' }]);
