@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Options, execa } from 'execa';
-import { CommandError } from './errors.ts';
+import { CommandError } from './command-error.ts';
 
 /** The door through which every child process is started. Tests put fakes and faults here. */
 export interface Processes {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CommandError, asError, errors } from '../errors.ts';
+import { CommandError } from '../command-error.ts';
+import { asError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
 import { blockDeviceUsers, visibleUsers } from './users.ts';

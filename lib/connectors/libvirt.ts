@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CommandError, errors } from '../errors.ts';
+import { CommandError } from '../command-error.ts';
+import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */

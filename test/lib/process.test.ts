@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { CommandError } from '../../lib/errors.ts';
+import { CommandError } from '../../lib/command-error.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { until } from '../until.ts';
 

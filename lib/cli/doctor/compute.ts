@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { CommandError } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
 import type { Processes } from '../../process.ts';
 import { type Finding, bad, ok, warn } from './finding.ts';
 

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { errors } from '../../errors.ts';
 import type { Flags } from '../../flags/definitions.ts';
 import type { Processes } from '../../process.ts';
 import { checkInterface } from '../../targets/aoe/interface.ts';

@@ -1,4 +1,5 @@
-import { CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { AnswerReader, parseAnswer } from './answer.ts';
 import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { ForkedLvm } from './forked.ts';
 import { lvmSettings } from './configuration.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { CommandError } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
 import type { Processes } from '../../process.ts';
 import type { DeleteOptions } from '../driver.ts';
 

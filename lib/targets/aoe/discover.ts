@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import type { SeenAddress } from '../target.ts';
 import { namingPackage } from './failures.ts';

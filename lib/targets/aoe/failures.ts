@@ -1,4 +1,5 @@
-import { type BlockstoreError, CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { type BlockstoreError, errors } from '../../errors.ts';
 
 /** What vblade (or the launcher in its place) wrote before it ended, as the error that an operator must see. */
 export function vbladeFailure(id: string, networkInterface: string, output: string): BlockstoreError {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, readlink, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BlockstoreError, CommandError, errors } from '../../errors.ts';
+import { CommandError } from '../../command-error.ts';
+import { type BlockstoreError, errors } from '../../errors.ts';
 import type { Processes, RunOptions } from '../../process.ts';
 import { endVblade } from './ending.ts';
 import { pollWithin } from './polling.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import test from 'ava';
 import { AoeConnector } from '../../../lib/connectors/aoe.ts';
-import { CommandError } from '../../../lib/errors.ts';
+import { CommandError } from '../../../lib/command-error.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 
 /** A host whose modprobe ends like that. What a host with the module does is tested in the lab. */

@@ -1,0 +1,47 @@
+import { BlockstoreError } from './errors.ts';
+
+/** How a child process failed; `stderr` is whole, the message carries its last line. */
+export interface CommandFailure {
+  command: string;
+  exitCode: number | undefined;
+  signal: string | undefined;
+  timedOut: boolean;
+  cancelled: boolean;
+  notFound: boolean;
+  stdout: string;
+  stderr: string;
+}
+
+export class CommandError extends BlockstoreError {
+  readonly failure: CommandFailure;
+
+  constructor(failure: CommandFailure) {
+    super(
+      failure.notFound ? 'CommandNotFound' : 'CommandFailed',
+      'failed',
+      commandMessage(failure),
+      commandHint(failure),
+    );
+    this.failure = failure;
+  }
+}
+
+function commandMessage(failure: CommandFailure): string {
+  const { command, exitCode, signal, timedOut, cancelled, notFound, stderr } = failure;
+  if (notFound) return `the command ${command.split(' ')[0]} is not installed`;
+  const end = timedOut
+    ? 'did not end within its time limit'
+    : cancelled
+      ? 'was cancelled'
+      : signal === undefined
+        ? exitCode === undefined
+          ? 'could not be carried out'
+          : `failed with exit code ${exitCode}`
+        : `was ended by ${signal}`;
+  const reason = stderr.trim().split('\n').at(-1)?.trim();
+  return `"${command}" ${end}${reason ? `: ${reason}` : ''}`;
+}
+
+function commandHint(failure: CommandFailure): string {
+  return failure.notFound ? 'run "blockstore doctor" to see what to install' : 'run "blockstore doctor" on that node';
+}
