@@ -77,7 +77,7 @@ export class VolumeCommands {
     return this.carryOut('attach', volume, sending, (asker) => volume.startAttach(attachment, this.options(asker)));
   }
 
-  /** Throws VolumeNotFound, VolumeNotAttached. */
+  /** Throws VolumeNotFound, VolumeNotAttached, WrongStatus while it is being attached. */
   async detach(typed: string, sending: Sending = {}): Promise<VolumeState> {
     const volume = await findVolume(this.store, typed);
     return this.carryOut('detach', volume, sending, (asker) => volume.startDetach(this.options(asker)));

@@ -126,7 +126,7 @@ export class Volume extends BasicModel<VolumeState> {
     return this.change('finishAttach', options);
   }
 
-  /** attached -> detaching. Throws VolumeNotAttached, VolumeNotFound. */
+  /** attached -> detaching. Throws VolumeNotAttached, WrongStatus (attaching), VolumeNotFound. */
   startDetach(options: ChangeOptions = {}): Promise<void> {
     return this.change('startDetach', options);
   }
@@ -208,7 +208,8 @@ export class Volume extends BasicModel<VolumeState> {
     if (word === 'VolumeNotFound') return errors.volumeNotFound(id);
     if (word === 'NotLocal') return errors.notLocal(id, first, this.current.node);
     if (word === 'Fenced') return errors.fenced(this.current.node);
-    if (name === 'startDetach') return errors.volumeNotAttached(id);
+    if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
+    if (name === 'startDetach') return errors.wrongStatus(id, attachStatus, 'attached');
     if (attachStatus !== 'detached' && (name === 'startAttach' || name === 'startDelete')) {
       return errors.volumeAttached(id, instance || 'an instance');
     }

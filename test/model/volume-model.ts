@@ -60,9 +60,10 @@ function refuses({ name }: Command, code: string, state: State): boolean {
     case 'VolumeAttached':
       return (name === 'attach' || name === 'delete') && isBound;
     case 'WrongStatus':
+      if (name === 'detach') return state.startsWith('attaching ');
       return name === 'delete' ? state === 'creating' : name === 'attach' && /^(creating|deleting)$/.test(state);
     case 'VolumeNotAttached':
-      return name === 'detach' && !/^(attached|detaching)/.test(state) && state !== 'absent';
+      return name === 'detach' && !isBound && state !== 'absent';
     default:
       return false;
   }

@@ -5,7 +5,8 @@ import { isExpected, settledRecord } from './outcome.ts';
 import type { Random } from './random.ts';
 
 /** What attaching to a host may end with while things break, beside what every operation may. */
-const expectedHere = new Set(['ConnectorFailed', 'AttachmentStays']);
+/** WrongStatus: an attach that nobody waits for any more goes on. */
+const expectedHere = new Set(['ConnectorFailed', 'AttachmentStays', 'WrongStatus']);
 const patienceMs = 300_000;
 
 /** Somebody who uses volumes as disks of a host, by the command line there: made, attached, written, read, detached, deleted. */

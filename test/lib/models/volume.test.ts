@@ -100,7 +100,10 @@ test('the four attach transitions, and their refusals', async (t) => {
   await volume.startAttach(attachment);
   t.like(volume.state, { status: 'in-use', attachStatus: 'attaching', ...attachment });
   await t.throwsAsync(volume.startAttach(attachment), { code: 'VolumeAttached', message: /is attached to i-1/ });
-  await t.throwsAsync(volume.startDetach(), { code: 'VolumeNotAttached' });
+  await t.throwsAsync(volume.startDetach(), {
+    code: 'WrongStatus',
+    message: `volume ${volume.identifier} is attaching; this needs attached`,
+  });
   await volume.finishAttach();
   t.like(volume.state, { status: 'in-use', attachStatus: 'attached' });
   await t.throwsAsync(volume.startDelete(), { code: 'VolumeAttached' });
