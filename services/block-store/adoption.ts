@@ -38,7 +38,7 @@ export class Adoption {
   }
 
   /**
-   * Storage is looked at once; then every record is compared with it. What cannot be mended is told, one line each, and does
+   * Storage is looked at; then every record is compared with it. What cannot be mended is told, one line each, and does
    * not keep the rest from being served.
    */
   async adoptAll(): Promise<void> {
@@ -58,9 +58,8 @@ export class Adoption {
       recorded.add(volume.id);
       await told(this.adopt(volume, found.get(volume.id)), volume.id);
     });
-    for (const volume of found.values()) {
-      if (!recorded.has(volume.id)) await told(this.adoptUnrecorded(volume), volume.id);
-    }
+    const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
+    for (const volume of await this.stillThere(unrecorded)) await told(this.adoptUnrecorded(volume), volume.id);
     await this.endOrphanedExports(new Set([...recorded, ...found.keys()]));
     const count = await Volume.records(store).count({ type: 'node', id: node.identifier });
     log.info(`node ${node.identifier} serves ${count} volumes`);
@@ -127,6 +126,13 @@ export class Adoption {
   /** Its storage is there again. */
   async findAgain(volume: VolumeState): Promise<void> {
     await this.change(volume, volume.attachStatus === 'attached' ? 'findAgainAttached' : 'findAgain');
+  }
+
+  /** Without volumes whose deletion ended since storage was looked at: their records went only after their storage. */
+  private async stillThere(volumes: readonly FoundVolume[]): Promise<readonly FoundVolume[]> {
+    if (volumes.length === 0) return [];
+    const now = new Set((await this.options.backend.driver.listVolumes()).map(({ id }) => id));
+    return volumes.filter(({ id }) => now.has(id));
   }
 
   /** Storage gets its record again. Throws UnknownStorage, ForeignStorage, NoMoreVolumes. */

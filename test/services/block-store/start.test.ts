@@ -1,0 +1,39 @@
+import test from 'ava';
+import type { FoundVolume } from '../../../lib/drivers/driver.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { Volume } from '../../../lib/models/volume.ts';
+import { disagreements } from '../../agreement.ts';
+import { Cluster } from '../../cluster.ts';
+
+/** What changes while a starting node compares its records with its storage. */
+
+/** Something happens just after storage was first looked at. */
+class DriverWithMoment extends FakeDriver {
+  afterFirstLook: (() => Promise<void>) | undefined;
+
+  override async listVolumes(): Promise<FoundVolume[]> {
+    const found = await super.listVolumes();
+    const happens = this.afterFirstLook;
+    this.afterFirstLook = undefined;
+    await happens?.();
+    return found;
+  }
+}
+
+test('a volume whose deletion ends while the node starts does not come back', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const driver = new DriverWithMoment();
+  const before = await cluster.node('n1', {}, { driver });
+  const id = await before.createVolume(0, 'user', 'project');
+  await before.stop();
+  const store = await cluster.store();
+  const volume = await Volume.lookup(store, id);
+  driver.afterFirstLook = async () => {
+    await driver.deleteVolume({ ...volume.state, sizeBytes: 0, shelfId: 1, bladeId: 0 });
+    await volume.destroy();
+  };
+  await cluster.node('n1', {}, { driver });
+  t.deepEqual(await Array.fromAsync(Volume.records(store).all()), []);
+  t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
