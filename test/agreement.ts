@@ -124,10 +124,19 @@ function numberProblems({ records, sets, shelves, held }: Found, slots: number):
 }
 
 async function topicProblems(store: Store, topics: readonly string[]): Promise<string[]> {
-  const left = await Promise.all(topics.map((topic) => store.redis.xlen(store.keys.topic(topic))));
-  return topics.flatMap((topic, index) =>
-    left[index] === 0 ? [] : [`topic ${topic} has ${left[index]} commands that nobody carries out`],
+  const { redis, keys } = store;
+  const problems = await Promise.all(
+    topics.map(async (topic) => {
+      const left = await redis.xlen(keys.topic(topic));
+      // Without a group nothing was ever fetched.
+      const [fetched] = await redis.xpending(keys.topic(topic), 'nodes').catch(() => [0]);
+      return [
+        ...(left === 0 ? [] : [`topic ${topic} has ${left} commands that nobody carries out`]),
+        ...(fetched === 0 ? [] : [`topic ${topic} has ${String(fetched)} commands that were fetched and never ended`]),
+      ];
+    }),
   );
+  return problems.flat();
 }
 
 function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, VolumeState>): string[] {

@@ -9,7 +9,7 @@ if is_up(node) then return { 'NodeUp' } end
 
 redis.call('HSET', key_node(node), 'fence', string.format('%d-lost', now()))
 redis.call('HSETNX', key_node(node), 'lost', string.format('%d', now()))
-redis.call('XTRIM', key_topic(loss.topic .. '.' .. node), 'MAXLEN', 0)
+redis.call('DEL', key_topic(loss.topic .. '.' .. node)) -- with what had been fetched; enter makes it again
 
 local keeps = { error = true, error_deleting = true }
 local ids = redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)
