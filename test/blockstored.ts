@@ -11,9 +11,9 @@ export class Blockstored {
   private output = '';
   private over = false;
 
-  private constructor(flags: Record<string, string>) {
+  private constructor(flags: Record<string, string>, env: Record<string, string>) {
     this.flags = flags;
-    this.child = Blockstored.spawn(flags);
+    this.child = Blockstored.spawn(flags, env);
     this.child.all.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
     });
@@ -22,9 +22,14 @@ export class Blockstored {
     });
   }
 
+  /** Begun, perhaps not ready yet. */
+  static begin(flags: Record<string, string>, env: Record<string, string> = {}): Blockstored {
+    return new Blockstored(flags, env);
+  }
+
   /** Ready, or an error with all that it said. */
   static async start(flags: Record<string, string>): Promise<Blockstored> {
-    const daemon = new Blockstored(flags);
+    const daemon = Blockstored.begin(flags);
     await until(async () => {
       if (daemon.hasEnded) throw new Hopeless(daemon.log);
       return daemon.log.includes('is ready');
@@ -34,7 +39,7 @@ export class Blockstored {
 
   /** Runs one that is expected to end by itself. */
   static async run(flags: Record<string, string>): Promise<{ exitCode: number | undefined; log: string }> {
-    const daemon = new Blockstored(flags);
+    const daemon = Blockstored.begin(flags);
     const { exitCode } = await daemon.child;
     return { exitCode, log: daemon.log };
   }
@@ -70,13 +75,13 @@ export class Blockstored {
     return (await this.child).exitCode;
   }
 
-  private static spawn(flags: Record<string, string>) {
+  private static spawn(flags: Record<string, string>, env: Record<string, string>) {
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     return execa(launcher, args, {
       all: true,
       reject: false,
       stdin: 'ignore',
-      env: { BLOCKSTORE_CONFIG: '/dev/null' },
+      env: { BLOCKSTORE_CONFIG: '/dev/null', ...env },
     });
   }
 }

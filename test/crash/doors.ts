@@ -1,0 +1,144 @@
+/**
+ * Loaded into a daemon before its own code (node --import): counts all that the daemon does to the world outside, at its doors, and
+ * ends it where its plan says. The daemon knows nothing of this.
+ */
+import childProcess, { ChildProcess } from 'node:child_process';
+import files from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename } from 'node:path';
+import { Command, Redis } from 'ioredis';
+import { Store } from '../../lib/redis/store.ts';
+import { planSignal, planVariable } from './plan.ts';
+import { Points } from './points.ts';
+
+type Original = (self: unknown, args: unknown[]) => unknown;
+type Replacement = (this: unknown, ...args: unknown[]) => unknown;
+
+function replace(owner: object, method: string, make: (original: Original) => Replacement): void {
+  const original: unknown = Reflect.get(owner, method);
+  if (typeof original !== 'function') throw new Error(`there is no door ${method}`);
+  Reflect.set(
+    owner,
+    method,
+    make((self, args): unknown => Reflect.apply(original, self, args)),
+  );
+}
+
+/** Calls of a method are effects where `nameOf` has a name for them. */
+function count(points: Points, owner: object, method: string, nameOf: (args: unknown[]) => string | undefined): void {
+  replace(
+    owner,
+    method,
+    (original) =>
+      function (...args) {
+        const name = nameOf(args);
+        return name === undefined ? original(this, args) : points.around(name, () => original(this, args));
+      },
+  );
+}
+
+/** A name that is the same in every run. */
+function plain(value: unknown): string {
+  const text = typeof value === 'string' || value instanceof URL ? basename(String(value)) : '';
+  return text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
+}
+
+/** What connections say of themselves, what only reads, and scripts, which are counted where they are called. */
+const noEffect =
+  /^(hello|auth|client|select|info|config|ping|wait|(un)?subscribe|hgetall|h?get|hmget|zrange|zcard|exists|eval(sha)?)$/;
+
+function countRedis(points: Points): void {
+  count(points, Store.prototype, 'run', ([script]) => `script ${String(script)}`);
+  replace(
+    Redis.prototype,
+    'sendCommand',
+    (original) =>
+      function (...args) {
+        const [command] = args;
+        if (!(command instanceof Command) || noEffect.test(command.name)) return original(this, args);
+        const waits = command.args.includes('BLOCK');
+        return points[waits ? 'reading' : 'around'](command.name, () => original(this, args));
+      },
+  );
+}
+
+const fileMethods = [
+  'rename',
+  'unlink',
+  'rm',
+  'rmdir',
+  'mkdir',
+  'writeFile',
+  'appendFile',
+  'symlink',
+  'link',
+  'truncate',
+];
+const handleMethods = ['truncate', 'write', 'writeFile', 'appendFile', 'sync', 'datasync'];
+
+async function countFiles(points: Points): Promise<void> {
+  const handle = await files.open('/dev/null');
+  const handles: unknown = Object.getPrototypeOf(handle);
+  await handle.close();
+  if (typeof handles !== 'object' || handles === null) throw new Error('there is no door FileHandle');
+  for (const method of handleMethods) count(points, handles, method, () => `${method} the file`);
+  for (const method of fileMethods) count(points, files, method, ([file]) => `${method} ${plain(file)}`);
+  count(points, files, 'open', ([file, flags = 'r']) => (flags === 'r' ? undefined : `open ${plain(file)}`));
+}
+
+function countProcesses(points: Points): void {
+  count(points, process, 'kill', ([, signal]) => (signal === 0 ? undefined : `kill ${String(signal)}`));
+  replace(
+    childProcess,
+    'spawn',
+    (original) =>
+      function (...args) {
+        const [file, list] = args;
+        const first: unknown = Array.isArray(list) ? list[0] : '';
+        const name = `${plain(file)} ${plain(first)}`.trim();
+        const child = points.around(`start ${name}`, () => original(this, args));
+        if (child instanceof ChildProcess) countChild(points, child, name);
+        return child;
+      },
+  );
+}
+
+/** What is written to a child, its first answer to that, and its end. */
+function countChild(points: Points, child: ChildProcess, name: string): void {
+  let asked: string | undefined;
+  const onEmit = (owner: object, event: string, note: () => void) =>
+    replace(
+      owner,
+      'emit',
+      (original) =>
+        function (...args) {
+          if (args[0] === event) note();
+          return original(this, args);
+        },
+    );
+  if (child.stdin) {
+    count(points, child.stdin, 'write', ([line]) => {
+      asked = /^[a-z]+/.exec(String(line))?.[0] ?? 'a line';
+      return `${name} < ${asked}`;
+    });
+  }
+  for (const stream of [child.stdout, child.stdio[3]]) {
+    if (!stream) continue;
+    onEmit(stream, 'data', () => {
+      if (asked !== undefined) points.arrival(`${name} > answer to ${asked}`);
+      asked = undefined;
+    });
+  }
+  onEmit(child, 'exit', () => points.arrival(`end of ${name}`));
+}
+
+const directory = process.env[planVariable];
+if (directory !== undefined) {
+  const points = new Points(directory);
+  countRedis(points);
+  await countFiles(points);
+  countProcesses(points);
+  syncBuiltinESMExports();
+  points.arm();
+  process.on(planSignal, () => points.arm());
+}

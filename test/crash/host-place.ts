@@ -1,0 +1,197 @@
+import { randomInt } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadFlags } from '../../lib/flags/load.ts';
+import { silentLog } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { NodeCommands } from '../../lib/messages/node-commands.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { ChildProcesses } from '../../lib/process.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
+import { type Vblade, findVblades } from '../../lib/targets/aoe/running.ts';
+import { type Backend, volumeSpec } from '../../services/block-store/backend.ts';
+import { makeBackend } from '../../services/daemon/backend.ts';
+import { Blockstored } from '../blockstored.ts';
+import { RedisServer } from '../redis-server.ts';
+import { Hopeless, until } from '../until.ts';
+import type { Place, Sight } from './place.ts';
+import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
+
+const doors = join(import.meta.dirname, 'doors.ts');
+const node = 'crash';
+const readyMs = 60_000;
+
+type FlagValues = Readonly<Record<string, string>>;
+
+/** A daemon on this machine, with all that it keeps in one directory. */
+export class HostPlace implements Place {
+  readonly node = node;
+  readonly slots = 16;
+  readonly store: Store;
+  readonly commands: VolumeCommands;
+  readonly nodeCommands: NodeCommands;
+  private readonly server: RedisServer;
+  private readonly root: string;
+  private readonly flags: FlagValues;
+  private readonly backend: Backend;
+  private daemon: Blockstored | undefined;
+
+  /** `given` are the flags that make the backend. */
+  static async create(given: FlagValues): Promise<HostPlace> {
+    const server = await RedisServer.start();
+    const { flags } = loadFlags({ embedded: { redis_url: server.url } });
+    const store = new Store(await connect(flags, silentLog), flags.redis_prefix);
+    return new HostPlace(server, store, await mkdtemp(join(tmpdir(), 'blockstore-crash-')), given);
+  }
+
+  private constructor(server: RedisServer, store: Store, root: string, given: FlagValues) {
+    this.server = server;
+    this.store = store;
+    const caller = new Caller(store);
+    this.commands = new VolumeCommands(store, caller, 'volume');
+    this.nodeCommands = new NodeCommands(store, caller, 'volume');
+    this.root = root;
+    this.flags = {
+      storage_name: node,
+      redis_url: server.url,
+      report_interval: '1',
+      node_down_time: '600',
+      // Of its own, so that vblades of other tests are no neighbours.
+      first_shelf_id: String(randomInt(1, 65_000)),
+      slots_per_shelf: String(this.slots),
+      state_dir: join(root, 'state'),
+      volume_pool_dir: join(root, 'volumes'),
+      log_format: 'human',
+      log_level: 'debug',
+      ...given,
+    };
+    const context = { processes: new ChildProcesses(), log: silentLog };
+    this.backend = makeBackend(loadFlags({ embedded: this.flags }).flags, context);
+  }
+
+  running(): Promise<boolean> {
+    return Promise.resolve(this.daemon !== undefined && !this.daemon.hasEnded);
+  }
+
+  async start(plan?: Plan): Promise<void> {
+    await mkdir(this.root, { recursive: true });
+    if (plan) await writeFile(join(this.root, planFile), JSON.stringify(plan));
+    else await rm(join(this.root, planFile), { force: true });
+    const daemon = Blockstored.begin(this.flags, {
+      [planVariable]: this.root,
+      NODE_OPTIONS: `--import=${doors}`,
+    });
+    this.daemon = daemon;
+    await until(
+      () => {
+        if (!daemon.hasEnded) return daemon.log.includes('is ready');
+        if (plan) return true;
+        throw new Hopeless(daemon.log);
+      },
+      'blockstored is ready',
+      readyMs,
+    );
+  }
+
+  async arm(plan: Plan): Promise<void> {
+    const { daemon } = this;
+    await rm(join(this.root, traceFile), { force: true });
+    await writeFile(join(this.root, planFile), JSON.stringify(plan));
+    daemon?.signal(planSignal);
+    await until(async () => daemon?.hasEnded || pointsIn(await this.trace()), 'the daemon counts', readyMs);
+  }
+
+  trace(): Promise<string> {
+    return readFile(join(this.root, traceFile), 'utf8');
+  }
+
+  async ended(): Promise<void> {
+    await this.daemon?.ended();
+  }
+
+  async kill(): Promise<void> {
+    await this.daemon?.kill();
+  }
+
+  async look(): Promise<Sight> {
+    const volumes = await this.backend.driver.listVolumes();
+    const vblades = this.backend.target.name === 'none' ? undefined : await this.vblades();
+    const files = await Promise.all([this.files('state'), this.files('volumes')]);
+    const exports = vblades?.flatMap(({ args }) => {
+      const found = parseArguments(args);
+      return found ? [{ ...found, id: idIn(found.path) }] : [];
+    });
+    return {
+      storage: { node, volumes, ...(exports ? { exports } : {}) },
+      exporters: new Map(vblades?.map(({ pid, args }) => [idIn(args.at(-1) ?? ''), pid])),
+      lines: [
+        ...volumes.map((volume) => `volume ${JSON.stringify(volume)}`),
+        ...(vblades ?? []).map(({ args }) => `export ${args.join(' ')}`),
+        ...files.flat().map((file) => `file ${file}`),
+        ...(await this.strays()).map(({ name }) => `process ${name}`),
+      ],
+    };
+  }
+
+  async breakExport(id: string): Promise<void> {
+    for (const { pid, args } of await this.vblades()) if (args.at(-1)?.endsWith(id)) process.kill(pid, 'SIGKILL');
+    await until(
+      async () => !(await this.vblades()).some(({ args }) => args.at(-1)?.endsWith(id)),
+      'the vblade is gone',
+    );
+  }
+
+  async breakStorage(id: string): Promise<void> {
+    await this.backend.driver.deleteVolume(volumeSpec((await Volume.lookup(this.store, id)).state));
+    await this.breakExport(id); // only now: nobody can export it again
+  }
+
+  async reset(): Promise<void> {
+    await this.kill();
+    for (const { pid } of [...(await this.vblades()), ...(await this.strays())]) process.kill(pid, 'SIGKILL');
+    await rm(this.root, { recursive: true, force: true });
+    await this.store.redis.flushall();
+  }
+
+  log(): Promise<string> {
+    return Promise.resolve(this.daemon?.log ?? '');
+  }
+
+  async close(): Promise<void> {
+    await this.reset();
+    await this.store.connection.close();
+    await this.server.stop();
+  }
+
+  private async vblades(): Promise<Vblade[]> {
+    return (await findVblades()).filter(({ args }) => args.at(-1)?.startsWith(this.root));
+  }
+
+  private async files(folder: string): Promise<string[]> {
+    const entries = await readdir(join(this.root, folder), { recursive: true });
+    return entries.map((name) => join(folder, name));
+  }
+
+  /** Helpers of a daemon that is no more. */
+  private async strays(): Promise<{ pid: number; name: string }[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const found = await Promise.all(
+      pids.map(async (pid) => {
+        const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+        if (!(await read('environ')).includes(`${planVariable}=${this.root}\0`)) return [];
+        const [, name = '', parent = ''] = /\((.*)\) . (\d+) /s.exec(await read('stat')) ?? [];
+        const belongs = [pid, parent].includes(String(this.daemon?.pid));
+        return belongs || name === 'vblade' || name === '' ? [] : [{ pid: Number(pid), name }];
+      }),
+    );
+    return found.flat();
+  }
+}
+
+function idIn(path: string): string {
+  return path.slice(-36);
+}

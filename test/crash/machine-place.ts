@@ -1,0 +1,192 @@
+import { join } from 'node:path';
+import { loadFlags } from '../../lib/flags/load.ts';
+import { silentLog } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { NodeCommands } from '../../lib/messages/node-commands.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
+import type { LabDaemon } from '../lab/daemon.ts';
+import { Lab } from '../lab/lab.ts';
+import type { LabNode } from '../lab/node.ts';
+import { Hopeless, until } from '../until.ts';
+import type { Place, Sight } from './place.ts';
+import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
+
+const doors = join(import.meta.dirname, 'doors.ts');
+const group = 'nova-volumes';
+const stateDir = '/var/lib/blockstore';
+const directory = '/run/crash';
+const readyMs = 90_000;
+
+/** A daemon on LVM and AoE on a machine of a lab. */
+export class MachinePlace implements Place {
+  readonly node = 'crash';
+  readonly slots = 16;
+  readonly store: Store;
+  readonly commands: VolumeCommands;
+  readonly nodeCommands: NodeCommands;
+  private readonly lab: Lab;
+  private readonly machine: LabNode;
+  private daemon: LabDaemon | undefined;
+  private starts = 0;
+
+  static async create(): Promise<MachinePlace> {
+    const lab = await Lab.create({ nodes: 1 });
+    try {
+      const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
+      const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
+      await place.machine.sh(`mkdir -p ${directory}`);
+      return place;
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  private constructor(lab: Lab, store: Store) {
+    this.lab = lab;
+    this.machine = lab.node(1);
+    this.store = store;
+    const caller = new Caller(store);
+    this.commands = new VolumeCommands(store, caller, 'volume');
+    this.nodeCommands = new NodeCommands(store, caller, 'volume');
+  }
+
+  async running(): Promise<boolean> {
+    return (await this.daemon?.running()) ?? false;
+  }
+
+  async start(plan?: Plan): Promise<void> {
+    this.starts += 1;
+    const flags = {
+      storage_name: this.node,
+      volume_driver: 'lvm',
+      storage_dev: '/dev/ubda',
+      storage_create: 'true',
+      volume_group: group,
+      volume_clear_mibps: '0',
+      aoe_eth_dev: 'vec0',
+      slots_per_shelf: String(this.slots),
+      state_dir: stateDir,
+      redis_url: this.lab.redisUrl,
+      report_interval: '2',
+      node_down_time: '3600',
+      log_format: 'human',
+      log_level: 'debug',
+    };
+    const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
+    const script = `${plan ? writePlan(plan) : `rm -f ${directory}/${planFile}`}
+export ${planVariable}=${directory} NODE_OPTIONS=--import=${doors}
+exec bin/blockstored --config /dev/null ${words.join(' ')}`;
+    const daemon = await this.machine.start(`blockstored-${this.starts}`, script);
+    this.daemon = daemon;
+    await until(
+      async () => {
+        const isRunning = await daemon.running();
+        const log = await daemon.log();
+        if (isRunning || log.includes('is ready')) return log.includes('is ready');
+        if (plan) return true;
+        throw new Hopeless(log);
+      },
+      'blockstored is ready',
+      readyMs,
+    );
+  }
+
+  async arm(plan: Plan): Promise<void> {
+    const pid = this.daemon?.pid;
+    await this.machine.sh(`rm -f ${directory}/${traceFile}; ${writePlan(plan)}; kill -${planSignal.slice(3)} ${pid}`);
+    await until(
+      async () => pointsIn(await this.trace().catch(() => '')) ?? !(await this.daemon?.running()),
+      'the daemon counts',
+      readyMs,
+    );
+  }
+
+  async trace(): Promise<string> {
+    return this.machine.readFile(`${directory}/${traceFile}`);
+  }
+
+  async ended(): Promise<void> {
+    await this.daemon?.ended(readyMs);
+  }
+
+  async kill(): Promise<void> {
+    await this.daemon?.kill();
+  }
+
+  async look(): Promise<Sight> {
+    const rows = (await this.machine.sh(this.lookScript())).split('\n').map((row) => row.trim());
+    const of = (kind: string) =>
+      rows.filter((row) => row.startsWith(`${kind} `)).map((row) => row.slice(kind.length + 1).split(' '));
+    const exports = of('vblade').flatMap(([, , ...args]) => {
+      const found = parseArguments(args);
+      return found ? [{ ...found, id: found.path.slice(-36) }] : [];
+    });
+    return {
+      storage: {
+        node: this.node,
+        volumes: of('volume').map(([name = '', size]) => ({ id: name.slice(-36), sizeBytes: Number(size) })),
+        exports,
+      },
+      exporters: new Map(of('vblade').map((words) => [words.at(-1)?.slice(-36) ?? '', Number(words[0])])),
+      lines: [
+        ...of('volume').map((words) => `volume ${words.join(' ')}`),
+        ...of('vblade').map((words) => `export ${words.slice(2).join(' ')}`),
+        ...of('file').map((words) => `file ${words.join(' ')}`),
+        ...of('process').flatMap(([name, pid, parent]) =>
+          [pid, parent].includes(String(this.daemon?.pid)) || name === '(vblade)' ? [] : [`process ${name}`],
+        ),
+      ],
+    };
+  }
+
+  async breakExport(id: string): Promise<void> {
+    await this.machine.sh(`${killVblades(id)}; while pgrep -a -x vblade | grep -q '${id}'; do sleep 0.1; done`);
+  }
+
+  async breakStorage(id: string): Promise<void> {
+    // The daemon may export it again in between.
+    const remove = `lvremove -qy ${group}/volume-${id}`;
+    await this.machine.sh(`for try in 1 2 3 4 5; do ${killVblades(id)}; ${remove} && exit; sleep 0.2; done; exit 1`);
+  }
+
+  async reset(): Promise<void> {
+    await this.kill();
+    await this.machine.sh(`pkill -KILL -x vblade; pkill -KILL -x blkdiscard; sleep 1
+[ -z "$(lvs --noheadings ${group} 2>/dev/null)" ] || lvremove -qy ${group}
+rm -rf ${stateDir}/*`);
+    await this.store.redis.flushall();
+  }
+
+  async log(): Promise<string> {
+    return (await this.daemon?.log()) ?? '';
+  }
+
+  async close(): Promise<void> {
+    await this.store.connection.close();
+    await this.lab.close();
+  }
+
+  /** All in one script with few processes: each costs much on such a machine. */
+  private lookScript(): string {
+    return `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group} |
+  while read -r row; do echo "volume $row"; done
+pgrep -a -x vblade | while read -r row; do echo "vblade $row"; done
+find ${stateDir} -mindepth 1 -printf 'file %P\\n'
+for file in $(grep -lsz '^${planVariable}=' /proc/[0-9]*/environ); do
+  read -r pid name state parent rest 2>/dev/null <"\${file%environ}stat" && echo "process $name $pid $parent"
+done
+true`;
+  }
+}
+
+function killVblades(id: string): string {
+  return `pgrep -a -x vblade | grep '${id}' | while read -r pid rest; do kill -KILL $pid; done`;
+}
+
+function writePlan(plan: Plan): string {
+  return `echo ${Buffer.from(JSON.stringify(plan)).toString('base64')} | base64 -d >${directory}/${planFile}`;
+}

@@ -1,0 +1,95 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Moment, type Plan, type Point, planFile, planSchema, traceBegin, traceFile, traceLine } from './plan.ts';
+
+type Effect = Pick<Point, 'number' | 'name' | 'turn'>;
+
+const kill = process.kill.bind(process); // before that, too, is counted
+
+/** Counts the effects of a daemon, notes each in the trace, and ends the daemon at the one that its plan names. */
+export class Points {
+  private readonly directory: string;
+  private plan: Plan | undefined;
+  private count = 0;
+  /** How often each effect has come. */
+  private readonly turns = new Map<string, number>();
+  /** A read that waits for something to come. */
+  private waiting: string | undefined;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Counting begins anew, by the plan that is there now; without one, nothing is counted. */
+  arm(): void {
+    const file = join(this.directory, planFile);
+    this.plan = existsSync(file) ? planSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+    this.count = 0;
+    this.turns.clear();
+    writeFileSync(join(this.directory, traceFile), traceBegin);
+    this.meetWaiting();
+  }
+
+  /** One effect, whether its result comes at once or later. */
+  around(name: string, work: () => unknown): unknown {
+    const effect = this.begin(name);
+    const result = work();
+    if (result instanceof Promise) return result.finally(() => this.end(effect));
+    this.end(effect);
+    return result;
+  }
+
+  /** Something comes from outside and the daemon has not seen it yet. */
+  arrival(name: string): void {
+    this.begin(name);
+  }
+
+  /** A read that waits is an effect only where something came; before it is as long as it waits. */
+  async reading(name: string, work: () => unknown): Promise<unknown> {
+    this.waiting = name;
+    this.meetWaiting();
+    try {
+      const reply = await work();
+      if (reply !== null) this.end(this.begin(name));
+      return reply;
+    } finally {
+      this.waiting = undefined;
+    }
+  }
+
+  private begin(name: string): Effect | undefined {
+    if (!this.plan || this.plan.ignore.includes(name)) return undefined;
+    const effect = this.next(name);
+    this.count = effect.number;
+    this.turns.set(name, effect.turn);
+    this.meet(effect, 'before');
+    return effect;
+  }
+
+  private end(effect: Effect | undefined): void {
+    if (!effect) return;
+    this.meet(effect, 'after');
+    this.meetWaiting();
+  }
+
+  private meetWaiting(): void {
+    if (this.waiting === undefined) return;
+    const effect = this.next(this.waiting);
+    if (this.isEnd(effect, 'before')) this.meet(effect, 'before');
+  }
+
+  private next(name: string): Effect {
+    return { number: this.count + 1, name, turn: (this.turns.get(name) ?? 0) + 1 };
+  }
+
+  private isEnd({ name, turn }: Effect, moment: Moment): boolean {
+    const { plan } = this;
+    return plan !== undefined && plan.moment === moment && plan.name === name && plan.turn === turn;
+  }
+
+  /** Does not return where the plan has this point. */
+  private meet(effect: Effect, moment: Moment): void {
+    appendFileSync(join(this.directory, traceFile), traceLine({ ...effect, moment }));
+    if (this.isEnd(effect, moment)) kill(process.pid, 'SIGKILL');
+  }
+}

@@ -1,0 +1,117 @@
+import type { OperationName } from '../../lib/models/transitions.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { reported } from './reports.ts';
+import type { Place } from './place.ts';
+
+/** The id of the volume that has this part in a scene; the same one whenever it is asked for. */
+export type Cast = (part: string) => string;
+
+/** Something that a daemon does and in the middle of which it is killed. */
+export interface Scene {
+  /** Whether the daemon that is killed runs when it is asked, or is about to start. Default: it runs. */
+  starting?: true;
+  /** Makes what there must be before. The daemon runs; where it is to start it is killed afterwards. */
+  prepare(place: Place, cast: Cast): Promise<void>;
+  /** Asks for it, as a client that waits for the end. */
+  ask(place: Place, cast: Cast): Promise<void>;
+  /** What a client that asks again may be told in place of success; none: it cannot be asked again. */
+  again?: readonly string[];
+  /** Whether what a daemon does at every report is counted as well. */
+  idle?: true;
+}
+
+/** A volume that every scene has and that nothing may happen to. */
+export const bystander = 'bystander';
+
+const subject = 'subject';
+const deadline = { deadlineMs: 60_000 };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', macs: ['52:54:00:77:00:01'] } as const;
+
+const wanted = { size: 0, userId: 'user', projectId: 'project' };
+
+export async function make({ commands }: Place, id: string): Promise<void> {
+  await commands.create({ ...wanted, id }, deadline);
+}
+
+async function attach({ commands }: Place, id: string): Promise<void> {
+  await commands.attach(id, attachment, deadline);
+}
+
+async function makeAttached(place: Place, id: string): Promise<void> {
+  await make(place, id);
+  await attach(place, id);
+}
+
+/** One for every operation that a command can ask for. A new operation joins here. */
+export const operationScenes: Readonly<Record<OperationName, Scene>> = {
+  create: {
+    prepare: async () => {},
+    ask: (place, cast) => make(place, cast(subject)),
+    again: [],
+  },
+  delete: {
+    prepare: (place, cast) => make(place, cast(subject)),
+    ask: (place, cast) => place.commands.delete(cast(subject), deadline),
+    again: ['VolumeNotFound'],
+  },
+  attach: {
+    prepare: (place, cast) => make(place, cast(subject)),
+    ask: (place, cast) => attach(place, cast(subject)),
+    again: ['VolumeAttached'],
+  },
+  detach: {
+    prepare: (place, cast) => makeAttached(place, cast(subject)),
+    ask: async (place, cast) => void (await place.commands.detach(cast(subject), deadline)),
+    again: ['VolumeNotAttached'],
+  },
+};
+
+/** A node starts with a volume in every state that it may find. */
+const start: Scene = {
+  starting: true,
+  idle: true,
+  async prepare(place, cast) {
+    const plain = ['dead export', 'lost', 'unrecorded', 'deleting', 'attaching'];
+    const attached = ['attached', 'dead attached export', 'detaching'];
+    for (const part of plain) await make(place, cast(part));
+    for (const part of attached) await makeAttached(place, cast(part));
+    await place.kill();
+    for (const part of ['dead export', 'dead attached export']) await place.breakExport(cast(part));
+    await place.breakStorage(cast('lost'));
+    await (await Volume.lookup(place.store, cast('unrecorded'))).destroy();
+  },
+  async ask(place, cast) {
+    await Promise.all([
+      make(place, cast('creating')),
+      place.commands.create({ ...wanted, id: cast('creating here'), node: place.node }, deadline),
+      place.commands.delete(cast('deleting'), deadline),
+      attach(place, cast('attaching')),
+      place.commands.detach(cast('detaching'), deadline),
+    ]);
+  },
+};
+
+/** What a node does at every report, with an export to be started again. */
+const upkeep: Scene = {
+  idle: true,
+  prepare: (place, cast) => make(place, cast(subject)),
+  async ask(place, cast) {
+    await place.breakExport(cast(subject));
+    await reported(place, 2);
+  },
+};
+
+/** What does not fit together is mended because somebody asks for it. */
+const audit: Scene = {
+  async prepare(place, cast) {
+    for (const part of ['lost', 'unrecorded', 'unwanted']) await make(place, cast(part));
+    await place.breakStorage(cast('lost'));
+    for (const part of ['unrecorded', 'unwanted']) await (await Volume.lookup(place.store, cast(part))).destroy();
+  },
+  async ask(place, cast) {
+    await place.nodeCommands.audit(place.node, { repair: true, remove: [cast('unwanted')] }, deadline);
+  },
+  again: [],
+};
+
+export const scenes: Readonly<Record<string, Scene>> = { ...operationScenes, start, upkeep, audit };

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BlockstoreError } from '../../lib/errors.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { differences, outcomeAt, told } from './outcome.ts';
+import type { Place } from './place.ts';
+import { type Plan, type Point, pointsIn } from './plan.ts';
+import { Reports, reported } from './reports.ts';
+import { type Scene, bystander, make } from './scenes.ts';
+
+/** When a client asks again. */
+const retries = ['while down', 'afterwards'] as const;
+type Retry = (typeof retries)[number];
+
+export interface Failure {
+  point: Point;
+  retry: Retry | undefined;
+  problems: readonly string[];
+}
+
+/** What a crash may take: so many report intervals. */
+const intervals = 2;
+const longestMs = 120_000;
+const deadline = { deadlineMs: longestMs };
+const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
+
+/** One scene at one place: once without a crash, then once for each point and way of asking again. */
+export class Sweep {
+  private readonly place: Place;
+  private readonly scene: Scene;
+  /** The part of each volume, by its id. */
+  private parts = new Map<string, string>();
+  private ignore: string[] = [];
+  private missed = 0;
+  private wanted: readonly string[] = [];
+
+  constructor(place: Place, scene: Scene) {
+    this.place = place;
+    this.scene = scene;
+  }
+
+  /** Comes first: how it ends without a crash, and the points that there are. */
+  async rehearse(): Promise<Point[]> {
+    const { place, scene } = this;
+    await this.begin();
+    if (!scene.idle) this.ignore = await this.idleEffects();
+    const asked = await this.play(noPoint);
+    const problems = [...(await asked.answer), ...(await this.settle())];
+    if (problems.length > 0) throw new Error(`without any crash: ${problems.join('; ')}`);
+    const points = pointsIn(await place.trace()) ?? [];
+    this.wanted = this.told((await outcomeAt(place)).lines);
+    await this.clear();
+    return points;
+  }
+
+  /** What goes wrong when the daemon ends at one point, in every way of asking again or in one of them. */
+  async at(point: Point, everyWay: boolean): Promise<{ runs: number; missed: number; failures: Failure[] }> {
+    const ways = this.scene.again ? retries.filter((_, index) => everyWay || index === wayAt(point)) : [undefined];
+    const failures: Failure[] = [];
+    const { missed } = this;
+    for (const retry of ways) {
+      const problems = await this.crash(point, retry).catch((error: unknown) => [String(error)]);
+      if (problems.length === 0) continue;
+      failures.push({ point, retry, problems: [...problems, `the daemon said:\n${await this.place.log()}`] });
+      await this.place.reset();
+    }
+    return { runs: ways.length, missed: this.missed - missed, failures };
+  }
+
+  private async crash(point: Point, retry: Retry | undefined): Promise<string[]> {
+    const { place } = this;
+    await this.begin();
+    const before = (await outcomeAt(place)).exporters.get(this.cast(bystander));
+    const asked = await this.play(point);
+    if (!(await this.ends(asked.answer))) {
+      if (!this.scene.idle) return ['the daemon did not come to this point'];
+      this.missed += 1;
+      return this.clear();
+    }
+    const early = retry === 'while down' ? this.askAgain() : [];
+    await place.start();
+    const problems = [...(await this.settle()), ...(await asked.answer), ...(await early)];
+    if (retry === 'afterwards') problems.push(...(await this.askAgain()));
+    if (retry) problems.push(...(await this.settle()));
+    const { exporters } = await outcomeAt(place);
+    if (exporters.get(this.cast(bystander)) !== before) problems.push('the export of the bystander was interrupted');
+    if (problems.length === 0) problems.push(...(await this.clear()));
+    return problems;
+  }
+
+  /** Whether the daemon comes to the point. What goes on side by side may leave out what it did in another run. */
+  private async ends(answer: Promise<string[]>): Promise<boolean> {
+    const over = answer
+      .then(() => reported(this.place, intervals))
+      .then(
+        () => false,
+        () => true, // it reports no more
+      );
+    return Promise.race([this.place.ended().then(() => true), over]);
+  }
+
+  /** The id of the volume that has a part. */
+  private readonly cast = (part: string): string => {
+    const known = [...this.parts].find(([, name]) => name === part)?.[0];
+    const id = known ?? randomUUID();
+    this.parts.set(id, part);
+    return id;
+  };
+
+  /** What the scene needs is there. */
+  private async begin(): Promise<void> {
+    const { place, scene, cast } = this;
+    if (!(await place.running())) await place.start();
+    this.parts = new Map();
+    await make(place, cast(bystander));
+    await scene.prepare(place, cast);
+  }
+
+  /** Asked, with the daemon counting. The answer is what went wrong from the client's view. */
+  private async play(point: Point): Promise<{ answer: Promise<string[]> }> {
+    const { place, scene, cast } = this;
+    const plan: Plan = { ...point, ignore: this.ignore };
+    if (!scene.starting) await place.arm(plan);
+    const answer = scene.ask(place, cast).then(
+      () => [],
+      (error: unknown) => [`the client was told: ${String(error)}`],
+    );
+    if (scene.starting) await place.start(plan);
+    return { answer };
+  }
+
+  private async askAgain(): Promise<string[]> {
+    const { place, scene, cast } = this;
+    try {
+      await scene.ask(place, cast);
+      return [];
+    } catch (error) {
+      const isRight = error instanceof BlockstoreError && scene.again?.includes(error.code);
+      return isRight ? [] : [`the client that asked again was told: ${String(error)}`];
+    }
+  }
+
+  /** What is not as it should be after some report intervals; nothing, as soon as all is well. */
+  private async settle(): Promise<string[]> {
+    const { place, wanted } = this;
+    const reports = new Reports(place);
+    for (const begin = performance.now(); ; await pause(20)) {
+      // Asked first: what is not well after that report has had its time.
+      const late = (await reports.count()) > intervals || performance.now() - begin > longestMs;
+      const { problems, lines } = await outcomeAt(place);
+      const all = wanted.length > 0 ? [...problems, ...differences(wanted, this.told(lines))] : [...problems];
+      if (all.length === 0 || late) return all;
+    }
+  }
+
+  private told(lines: readonly string[]): string[] {
+    return told(lines, this.parts, this.scene.starting ?? false);
+  }
+
+  /** Takes away all volumes by asking the daemon. */
+  private async clear(): Promise<string[]> {
+    const { commands, store } = this.place;
+    for await (const { id, attachStatus } of Volume.records(store).all()) {
+      if (attachStatus === 'attached') await commands.detach(id, deadline);
+      await commands.delete(id, deadline);
+    }
+    const { problems, lines } = await outcomeAt(this.place);
+    return [
+      ...problems,
+      ...lines.filter((line) => !line.startsWith('file ')).map((line) => `left at the end: ${line}`),
+    ];
+  }
+
+  /** What the daemon does while nobody asks it for anything. */
+  private async idleEffects(): Promise<string[]> {
+    const { place } = this;
+    await place.arm({ ...noPoint, ignore: [] });
+    await reported(place, intervals + 1);
+    return [...new Set(pointsIn(await place.trace())?.map(({ name }) => name))];
+  }
+}
+
+/** Each effect has one way before it and the other after it. */
+function wayAt({ number, moment }: Point): number {
+  return (number + (moment === 'before' ? 0 : 1)) % retries.length;
+}

@@ -1,0 +1,69 @@
+import type { Place } from './place.ts';
+import type { Point } from './plan.ts';
+import { scenes } from './scenes.ts';
+import { type Failure, Sweep } from './sweep.ts';
+
+/** What was done to one operation on one backend. */
+export interface Swept {
+  backend: string;
+  operation: string;
+  /** How many points it has, and at how many of them the daemon was killed. */
+  points: number;
+  chosen: number;
+  runs: number;
+  /** In so many of them the daemon did not come to the point. */
+  missed: number;
+  failures: readonly Failure[];
+  seconds: number;
+}
+
+export interface Sweeping {
+  /** Default: all. */
+  choose?: (points: Point[]) => Point[];
+  /** Whether each point is met with every way of asking again; otherwise the ways take turns. */
+  everyWay: boolean;
+}
+
+/** Kills a daemon at every chosen point of an operation. Throws where the operation fails without any crash. */
+export async function sweep(
+  backend: string,
+  place: Place,
+  operation: string,
+  { choose = (points) => points, everyWay }: Sweeping,
+): Promise<Swept> {
+  const scene = scenes[operation];
+  if (!scene) throw new Error(`there is no ${operation} on ${backend}`);
+  const begin = performance.now();
+  const walk = new Sweep(place, scene);
+  const points = await walk.rehearse().catch(async (error: unknown) => {
+    await place.reset();
+    throw error;
+  });
+  const chosen = choose(points);
+  const failures: Failure[] = [];
+  let [runs, missed] = [0, 0];
+  for (const point of chosen) {
+    const done = await walk.at(point, everyWay);
+    runs += done.runs;
+    missed += done.missed;
+    failures.push(...done.failures);
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  return { backend, operation, points: points.length, chosen: chosen.length, runs, missed, failures, seconds };
+}
+
+/** A failure for a person to read, with the command that repeats it. */
+export function told({ backend, operation }: Swept, { point, retry, problems }: Failure): string {
+  const { number, moment, name } = point;
+  const again = retry === undefined ? '' : `, asked again ${retry}`;
+  return [
+    `${operation} on ${backend}, killed ${moment} ${name}${again}: npm run crash ${backend} ${operation} ${number} ${moment}`,
+    ...problems.map((problem) => `  ${problem.trim().replaceAll('\n', '\n    ')}`),
+  ].join('\n');
+}
+
+export function inWords({ points, chosen, runs, missed, failures, seconds }: Swept): string {
+  const part = chosen === points ? `${points} points` : `${chosen} of ${points} points`;
+  const not = missed === 0 ? '' : ` (${missed} missed it)`;
+  return `${part}, ${runs} runs${not}, ${failures.length} failures, ${seconds.toFixed(0)} s`;
+}
