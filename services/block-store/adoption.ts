@@ -32,6 +32,10 @@ export class Adoption {
   private readonly options: AdoptionOptions;
   /** What keeps volumes from being served, by their ids. */
   private readonly unserved = new Map<string, BlockstoreError>();
+  /** Operations to be taken up. */
+  private readonly due: (() => void)[] = [];
+  /** Whether every volume that is on storage has its record and its number. */
+  isDone = false;
 
   constructor(options: AdoptionOptions) {
     this.options = options;
@@ -60,6 +64,9 @@ export class Adoption {
     });
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     for (const volume of await this.stillThere(unrecorded)) await told(this.adoptUnrecorded(volume), volume.id);
+    // Only now: a creation would take the number under which storage without a record is still exported.
+    for (const takeUp of this.due.splice(0)) takeUp();
+    this.isDone = true;
     await this.endOrphanedExports(new Set([...recorded, ...found.keys()]));
     const count = await Volume.records(store).count({ type: 'node', id: node.identifier });
     log.info(`node ${node.identifier} serves ${count} volumes`);
@@ -104,7 +111,8 @@ export class Adoption {
     const { backend, engine } = this.options;
     if (isTransitional(volume)) {
       const operation = dueOperation(volume);
-      if (operation && volume.attachStatus !== 'attaching') return engine.redrive(volume, operation);
+      if (operation && volume.attachStatus !== 'attaching')
+        return void this.due.push(() => engine.redrive(volume, operation));
     }
     if (volume.status === 'error' && !awayCodes.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
@@ -112,7 +120,7 @@ export class Adoption {
     if (volume.status === 'error') await this.findAgain(volume);
     await this.serve(volume);
     const operation = dueOperation(volume);
-    if (operation) engine.redrive(volume, operation);
+    if (operation) this.due.push(() => engine.redrive(volume, operation));
   }
 
   /** Its storage is gone: its record says so. */

@@ -170,7 +170,7 @@ export class BlockStore implements Service {
       flags.report_interval * 1000,
     );
     await node.save();
-    await this.redrive(node.overdue, engine);
+    if (this.adoption?.isDone) await this.redrive(node.overdue, engine);
   }
 
   /** What would go wrong unnoticed: commands that another node left lying, exports that died, numbers that others use. */

@@ -4,6 +4,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
+import { until } from '../../until.ts';
 
 /** What changes while a starting node compares its records with its storage. */
 
@@ -36,4 +37,23 @@ test('a volume whose deletion ends while the node starts does not come back', as
   await cluster.node('n1', {}, { driver });
   t.deepEqual(await Array.fromAsync(Volume.records(store).all()), []);
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
+
+test('storage without a record has its number again, whoever waits for one', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const driver = new FakeDriver();
+  const before = await cluster.node('n1', {}, { driver });
+  const id = await before.createVolume(0, 'user', 'project');
+  await before.stop();
+  const store = await cluster.store();
+  const { aoeDevice } = (await Volume.lookup(store, id)).state;
+  await (await Volume.lookup(store, id)).destroy();
+  await store.run('enter', 'n1', 'test', '600000', 'volume');
+  const commands = await cluster.commands();
+  const waiting = await commands.create({ size: 0, userId: 'user', projectId: 'project', node: 'n1' });
+  await store.redis.del(store.keys.lease('n1'));
+  const node = await cluster.node('n1', {}, { driver });
+  await until(async () => (await node.getVolume(waiting.id)).status === 'available', 'the other one is made');
+  t.is((await node.getVolume(id)).aoeDevice, aoeDevice);
 });
