@@ -104,12 +104,12 @@ const upkeep: Scene = {
 /** What does not fit together is mended because somebody asks for it. */
 const audit: Scene = {
   async prepare(place, cast) {
-    for (const part of ['lost', 'unrecorded', 'unwanted']) await make(place, cast(part));
+    for (const part of ['lost', 'unrecorded']) await make(place, cast(part));
     await place.breakStorage(cast('lost'));
-    for (const part of ['unrecorded', 'unwanted']) await (await Volume.lookup(place.store, cast(part))).destroy();
+    await (await Volume.lookup(place.store, cast('unrecorded'))).destroy();
   },
-  async ask(place, cast) {
-    await place.nodeCommands.audit(place.node, { repair: true, remove: [cast('unwanted')] }, deadline);
+  async ask(place) {
+    await place.nodeCommands.audit(place.node, { repair: true, remove: [] }, deadline);
   },
   again: [],
 };

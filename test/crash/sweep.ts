@@ -147,7 +147,11 @@ export class Sweep {
     for (const begin = performance.now(); ; await pause(20)) {
       // Asked first: what is not well after that report has had its time.
       const late = (await reports.count()) > intervals || performance.now() - begin > longestMs;
-      const { problems, lines } = await outcomeAt(place);
+      // What comes and goes while it is looked at is looked at again.
+      const { problems, lines } = await outcomeAt(place).catch((error: unknown) => ({
+        problems: [String(error)],
+        lines: [],
+      }));
       const all = wanted.length > 0 ? [...problems, ...differences(wanted, this.told(lines))] : [...problems];
       if (all.length === 0 || late) return all;
     }

@@ -21,7 +21,7 @@ const chosen: Readonly<Record<string, readonly [Moment, RegExp][]>> = {
     ['after', /^script adopt/],
   ],
   upkeep: [['after', /^perl launcher.pl </]],
-  audit: [['after', /^lvm < lvremove/]],
+  audit: [['after', /^script adopt/]],
 };
 
 await crashTests('lvm', (operation, points) =>
