@@ -60,10 +60,10 @@ export class FileDriver implements VolumeDriver {
     if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
-  /** Nothing to wipe: a file system gives no other file the old data. */
+  /** Nothing to wipe: a file system gives no other file the old data. Labels go first: what is found of a volume is its data. */
   async deleteVolume(volume: VolumeSpec): Promise<void> {
-    await removeFile(this.localPath(volume));
     await removeFile(labelFile(this.directory, volume.id));
+    await removeFile(this.localPath(volume));
     await syncDirectory(this.directory);
     this.promised.delete(volume.id);
   }

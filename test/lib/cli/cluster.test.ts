@@ -39,17 +39,12 @@ test.serial('node list', async (t) => {
   const { nodes } = z
     .object({ nodes: z.array(z.object({ name: z.string(), state: z.string() })) })
     .parse(await place.json('node', 'list'));
-  t.deepEqual(
-    new Map(nodes.map(({ name, state }) => [name, state])),
-    new Map(
-      Object.entries({
-        good: 'up',
-        ill: 'up',
-        stopped: 'stopped',
-        down: 'down',
-      }),
-    ),
-  );
+  t.deepEqual(Object.fromEntries(nodes.map(({ name, state }) => [name, state])), {
+    good: 'up',
+    ill: 'up',
+    stopped: 'stopped',
+    down: 'down',
+  });
 });
 
 test.serial('node show', async (t) => {

@@ -82,13 +82,13 @@ test.serial('--no-wait returns at once with the id; wait says how it ended', asy
 });
 
 test.serial('several are deleted at once; one that is not there keeps none from going', async (t) => {
-  const names = ['a1', 'a2', 'a3'];
+  const names = ['v1', 'v2', 'v3'];
   for (const name of names) await place.run('volume', 'create', '0', '--name', name);
-  const { exitCode, stdout, stderr } = await place.run('volume', 'delete', 'a1', 'nosuch', 'a2', 'a3');
+  const { exitCode, stdout, stderr } = await place.run('volume', 'delete', 'v1', 'nosuch', 'v2', 'v3');
   t.is(exitCode, 4);
   t.is(stdout.split('\n').length, 3);
   t.regex(stderr, /volume nosuch does not exist/);
-  t.notRegex((await place.run('volume', 'list')).stdout, / a\d /);
+  t.notRegex((await place.run('volume', 'list')).stdout, / v\d /);
 });
 
 test.serial('a node that is not there, or an unclear name', async (t) => {

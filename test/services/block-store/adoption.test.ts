@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import test from 'ava';
-import type { DeleteOptions, DriverStats, VolumeSpec } from '../../../lib/drivers/driver.ts';
+import type { DeleteOptions, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { Volume } from '../../../lib/models/volume.ts';
-import type { Store } from '../../../lib/redis/store.ts';
+import { type ScriptAnswer, Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
 
@@ -60,10 +60,9 @@ test.serial('a number that somebody else was seen with meanwhile is given to no 
   t.deepEqual(problems, []);
 });
 
-/** Its second look at the room fails, once the wiping of a volume has begun. */
-class FailingDriver extends FakeDriver {
+/** Its deletions take until somebody ends them. */
+class WipingDriver extends FakeDriver {
   readonly wiping = Promise.withResolvers<AbortSignal>();
-  private looks = 0;
 
   override async deleteVolume(_volume: VolumeSpec, { signal }: DeleteOptions = {}): Promise<void> {
     if (!signal) throw new Error('a wiping that nobody can end');
@@ -71,12 +70,17 @@ class FailingDriver extends FakeDriver {
     await once(signal, 'abort');
     throw signal.reason;
   }
+}
 
-  override async stats(): Promise<DriverStats> {
-    this.looks += 1;
-    if (this.looks < 2) return super.stats();
-    await this.wiping.promise;
-    throw errors.lvmInterrupted('vgs', 'it hangs');
+/** Redis goes at the first report after a wiping has begun: the last thing that a start does. */
+class GoingStore extends Store {
+  wiping: Promise<unknown> = Promise.resolve();
+  private reports = 0;
+
+  override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
+    if (call[0] !== 'report' || (this.reports += 1) < 2) return super.run(...call);
+    await this.wiping;
+    throw errors.redisUnreachable('the test', 'it went');
   }
 }
 
@@ -86,8 +90,10 @@ test.serial('a start that fails leaves nothing at work', async (t) => {
   const { id } = await commands.create({ size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 10_000 });
   await node.stop();
   await commands.delete(id);
-  const driver = new FailingDriver();
-  await t.throwsAsync(cluster.node('n1', {}, { driver }), { code: 'LvmInterrupted' });
+  const driver = new WipingDriver();
+  const going = new GoingStore(store.connection, 'blockstore');
+  going.wiping = driver.wiping.promise;
+  await t.throwsAsync(cluster.node('n1', {}, { driver }, going), { code: 'RedisUnreachable' });
   t.true((await driver.wiping.promise).aborted);
   t.is((await Volume.lookup(store, id)).state.status, 'deleting', 'the next start goes on with it');
 });

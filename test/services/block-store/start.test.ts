@@ -1,6 +1,7 @@
 import test from 'ava';
 import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
@@ -49,7 +50,7 @@ test('storage without a record has its number again, whoever waits for one', asy
   const store = await cluster.store();
   const { aoeDevice } = (await Volume.lookup(store, id)).state;
   await (await Volume.lookup(store, id)).destroy();
-  await store.run('enter', 'n1', 'test', '600000', 'volume');
+  await Node.enter(store, { name: 'n1', holder: 'test', leaseMs: 600_000, topic: 'volume' });
   const commands = await cluster.commands();
   const waiting = await commands.create({ size: 0, userId: 'user', projectId: 'project', node: 'n1' });
   await store.redis.del(store.keys.lease('n1'));
