@@ -9,7 +9,15 @@ if is_up(node) then return { 'NodeUp' } end
 
 redis.call('HSET', key_node(node), 'fence', string.format('%d-lost', now()))
 redis.call('HSETNX', key_node(node), 'lost', string.format('%d', now()))
-redis.call('DEL', key_topic(loss.topic .. '.' .. node)) -- with what had been fetched; enter makes it again
+
+-- A creation that another node handed to it, and that it has not taken, is for any node again.
+local topic = key_topic(loss.topic .. '.' .. node)
+for _, entry in ipairs(redis.call('XRANGE', topic, '-', '+')) do
+  local message = entry[2][2]
+  local volume = redis.call('HMGET', key_volume(cjson.decode(message).id), 'status', 'node')
+  if volume[1] == 'creating' and not volume[2] then send(loss.topic, message) end
+end
+redis.call('DEL', topic) -- with what had been fetched; enter makes it again
 
 local keeps = { error = true, error_deleting = true }
 local ids = redis.call('ZRANGE', key_nodeVolumes(node), 0, -1)

@@ -96,6 +96,20 @@ test.serial('what a node was at when it was lost ends at once, and is put right 
   await until(async () => (await agreement(kept)).length === 0, 'what was being deleted is gone');
 });
 
+test.serial('a creation that was handed to a node before it was lost is carried out by another', async (t) => {
+  await cluster.node('full', {}, { driver: new FakeDriver({ totalBytes: 0 }) });
+  await Node.enter(store, { name: 'n2', holder: 'a daemon that hangs', leaseMs: 60_000, topic: 'volume' });
+  const commands = await cluster.commands();
+  const anywhere = { size: 1, userId: 'user', projectId: 'project' };
+  const { id } = await commands.create(anywhere);
+  await until(async () => (await store.redis.xlen(store.keys.topic('volume.n2'))) === 1, 'it was handed on');
+  const other = await cluster.node('n3');
+  await store.redis.del(store.keys.lease('n2')); // as if it had not been heard of for node_down_time
+  await Node.lose(store, 'n2', 'volume');
+  await until(async () => (await other.getVolume(id)).status === 'available', 'another node has made it');
+  t.is((await other.getVolume(id)).node, 'n3');
+});
+
 test.serial('a daemon whose node was declared lost while it was not heard of changes nothing more', async (t) => {
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
