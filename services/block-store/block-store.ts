@@ -19,7 +19,7 @@ import { observeNumbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
 import { Recovery } from './recovery.ts';
-import { Reporter } from './reporter.ts';
+import { type EverySecond, Reporter } from './reporter.ts';
 import { Room } from './room.ts';
 
 export interface BlockStoreOptions {
@@ -29,6 +29,8 @@ export interface BlockStoreOptions {
   log: Log;
   /** Called once when another daemon has taken this node's name: this one must end. */
   onFenced?: (error: BlockstoreError) => void;
+  /** What reports tick by, where time is simulated. */
+  everySecond?: EverySecond;
 }
 
 /** How long the node API waits for its own node. */
@@ -253,9 +255,10 @@ export class BlockStore implements Service {
   }
 
   private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
-    const { flags, log } = this.options;
+    const { flags, log, everySecond } = this.options;
     const intervalS = flags.report_interval;
-    return new Reporter({ name, intervalS, report, atOnce, log, onFenced: () => void this.recovery?.regain() });
+    const onFenced = () => void this.recovery?.regain();
+    return new Reporter({ name, intervalS, report, atOnce, log, everySecond, onFenced });
   }
 
   private async leave(): Promise<void> {

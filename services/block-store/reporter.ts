@@ -1,7 +1,10 @@
-import { type ScheduledTask, schedule } from 'node-cron';
+import { schedule } from 'node-cron';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Service } from '../../lib/service.ts';
+
+/** Calls `tick` every second, one at a time, until what it returns is destroyed. */
+export type EverySecond = (tick: () => Promise<void>, log: Log) => { destroy(): Promise<void> | void };
 
 /** Calls `report` every `intervalS` seconds, one at a time; one that fails is logged once, and the next one still comes. */
 export class Reporter implements Service {
@@ -11,7 +14,8 @@ export class Reporter implements Service {
   private readonly report: () => Promise<void>;
   private readonly log: Log;
   private readonly onFenced: (error: BlockstoreError) => void;
-  private task: ScheduledTask | undefined;
+  private readonly everySecond: EverySecond;
+  private task: ReturnType<EverySecond> | undefined;
   private last = 0;
   private running: Promise<void> = Promise.resolve();
   private lastFailure = '';
@@ -24,6 +28,7 @@ export class Reporter implements Service {
     report: () => Promise<void>;
     log: Log;
     onFenced: (error: BlockstoreError) => void;
+    everySecond?: EverySecond | undefined;
   }) {
     this.name = options.name;
     this.atOnce = options.atOnce;
@@ -31,16 +36,13 @@ export class Reporter implements Service {
     this.report = options.report;
     this.log = options.log;
     this.onFenced = options.onFenced;
+    this.everySecond = options.everySecond ?? bySchedule;
   }
 
   async start(): Promise<void> {
     this.last = performance.now();
     if (this.atOnce) await this.report();
-    this.task = schedule('* * * * * *', () => this.tick(), {
-      noOverlap: true,
-      timezone: 'UTC',
-      logger: quiet(this.log),
-    });
+    this.task = this.everySecond(() => this.tick(), this.log);
   }
 
   async stop(): Promise<void> {
@@ -70,6 +72,10 @@ export class Reporter implements Service {
       this.lastFailure = error.message;
     }
   }
+}
+
+function bySchedule(tick: () => Promise<void>, log: Log) {
+  return schedule('* * * * * *', tick, { noOverlap: true, timezone: 'UTC', logger: quiet(log) });
 }
 
 /** A slow report makes node-cron skip seconds, and complain: they are there to be skipped. */

@@ -1,0 +1,161 @@
+import { BlockstoreError, asError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import { Caller } from '../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Node } from '../../lib/models/node.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+import type { Model } from './model.ts';
+import { type Intervals, simulatedFlags } from './node.ts';
+import type { Random } from './random.ts';
+import { VirtualProcess } from './virtual-process.ts';
+
+const deadline = { deadlineMs: 120_000 };
+/** What says nothing about whether the request was carried out, or will be. */
+const uncertainCodes = new Set(['RedisUnreachable', 'NotFinished', 'Internal']);
+
+export interface ClientOptions {
+  random: Random;
+  intervals: Intervals;
+  model: Model;
+  log: Log;
+  nodes: readonly string[];
+  count: (what: string) => void;
+}
+
+/** Somebody who makes, attaches, detaches and deletes volumes, some of them twice, as fast as chance has it. */
+export class SimulatedClient {
+  readonly process: VirtualProcess;
+  private readonly options: ClientOptions;
+  private joined: { store: Store; commands: VolumeCommands } | undefined;
+
+  constructor(name: string, options: ClientOptions) {
+    this.process = new VirtualProcess(name);
+    this.options = options;
+  }
+
+  /** Its connection, once there is one. */
+  get store(): Store | undefined {
+    return this.joined?.store;
+  }
+
+  start(): void {
+    this.process.run(() => void this.join());
+  }
+
+  end(): void {
+    this.process.die();
+  }
+
+  /** One random request, or more that go together. */
+  act(most: number): void {
+    const { random, model, nodes } = this.options;
+    const ids = model.ids;
+    const there = random.chance(0.9) ? ids.filter((one) => !model.known(one).deleted) : ids;
+    const id = random.pick(there);
+    const dice = random.next();
+    if (id === undefined || (dice < 0.4 && there.length < most)) {
+      const fresh = random.uuid();
+      const node = random.chance(0.3) ? random.pick(nodes) : undefined;
+      const size = random.between(0, 8);
+      const times = random.chance(0.1) ? 2 : 1;
+      for (let time = 0; time < times; time += 1) this.create(fresh, size, node);
+    } else if (dice < 0.6) {
+      this.delete(id);
+      if (random.chance(0.1)) this.delete(id);
+    } else if (dice < 0.8) this.attach(id);
+    else this.detach(id);
+  }
+
+  create(id: string, size: number, node?: string): void {
+    const { model, random } = this.options;
+    const named = random.chance(0.5) ? { name: `name ${id.slice(0, 4)}` } : {};
+    const known = model.known(id);
+    const wanted = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named };
+    this.request('create', id, async (commands) => {
+      try {
+        await commands.create(node === undefined ? wanted : { ...wanted, node }, deadline);
+        known.made = true;
+      } catch (error) {
+        if (isUncertain(error)) known.uncertain = true;
+        throw error;
+      }
+    });
+  }
+
+  delete(id: string): void {
+    const known = this.options.model.known(id);
+    this.request('delete', id, async (commands) => {
+      const wasMade = known.made;
+      known.deleteAsked = true;
+      try {
+        await commands.delete(id, deadline);
+        known.deleted = true;
+      } catch (error) {
+        if (error instanceof BlockstoreError && error.code === 'VolumeNotFound' && wasMade) known.deleted = true;
+        throw error;
+      }
+    });
+  }
+
+  attach(id: string): void {
+    const { random } = this.options;
+    const instanceId = `i-${random.between(1, 99)}`;
+    const mode = random.chance(0.2) ? 'ro' : 'rw';
+    this.request('attach', id, async (commands) => {
+      await commands.attach(id, { instanceId, mountpoint: '/dev/vdb', mode }, deadline);
+    });
+  }
+
+  detach(id: string): void {
+    this.request('detach', id, async (commands) => {
+      await commands.detach(id, deadline);
+    });
+  }
+
+  /** An operator gives a node up. */
+  lose(node: string): void {
+    this.request('lose', node, async (_commands, store) => {
+      await Node.lose(store, node, 'volume');
+    });
+  }
+
+  /** A second daemon of the same name, with a state directory of its own, that does nothing with it. */
+  impersonate(node: string): void {
+    const { downS } = this.options.intervals;
+    this.request('impersonate', node, async (_commands, store) => {
+      await Node.enter(store, { name: node, holder: 'impostor', leaseMs: downS * 1000, topic: 'volume' });
+    });
+  }
+
+  private request(what: string, id: string, work: (commands: VolumeCommands, store: Store) => Promise<void>): void {
+    const { joined } = this;
+    if (!joined) return;
+    const { log, count } = this.options;
+    this.process.run(() => {
+      log.info(`asks: ${what} ${id}`);
+      void work(joined.commands, joined.store).then(
+        () => {
+          count(what);
+          log.info(`has: ${what} ${id}`);
+        },
+        (thrown: unknown) => {
+          const { code, message } = asError(thrown);
+          count(`${what} refused`);
+          log.info(`has not: ${what} ${id}: ${code} ${message}`);
+        },
+      );
+    });
+  }
+
+  private async join(): Promise<void> {
+    const { intervals, log } = this.options;
+    const flags = simulatedFlags(this.process.name, intervals);
+    const store = new Store(await connect(flags, log), flags.redis_prefix);
+    this.joined = { store, commands: new VolumeCommands(store, new Caller(store), flags.volume_topic) };
+  }
+}
+
+function isUncertain(error: unknown): boolean {
+  return !(error instanceof BlockstoreError) || uncertainCodes.has(error.code);
+}

@@ -1,0 +1,127 @@
+import crypto from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import files from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import net from 'node:net';
+import type { FakeSocket } from './fake-redis/socket.ts';
+import type { Random } from './random.ts';
+import { VirtualProcess } from './virtual-process.ts';
+
+/** Where a simulated process looks for Redis; nothing real has such a name. */
+export const redisSocket = '/simulated/redis';
+const root = '/simulated/';
+
+/**
+ * Node's own doors, as simulated processes see them: connections to Redis, the sockets that lock a state directory, files
+ * below /simulated, and chance. Others keep the real ones. Returns what brings the real ones back.
+ */
+export function replaceDoors(options: { random: Random; connect: (owner: VirtualProcess) => FakeSocket }): () => void {
+  const { random, connect } = options;
+  const locks = new Set<string>();
+  const undo = [
+    replace(net, 'createConnection', (real) => (...args: unknown[]) => {
+      const owner = VirtualProcess.current;
+      return owner ? connect(owner) : real(...args);
+    }),
+    replace(net, 'createServer', (real) => (...args: unknown[]) => {
+      const owner = VirtualProcess.current;
+      return owner ? new FakeLock(locks, owner) : real(...args);
+    }),
+    replace(crypto, 'randomUUID', () => () => random.uuid()),
+    replace(Math, 'random', () => () => random.next()),
+    ...replaceFiles(),
+  ];
+  syncBuiltinESMExports();
+  return () => {
+    for (const one of undo) one();
+    syncBuiltinESMExports();
+  };
+}
+
+type Call = (...args: unknown[]) => unknown;
+
+function replace(owner: object, name: string, make: (real: Call) => Call): () => void {
+  const real: unknown = Reflect.get(owner, name);
+  if (!isCall(real)) throw new Error(`there is no ${name} to replace`);
+  Reflect.set(owner, name, make(real.bind(owner)));
+  return () => {
+    Reflect.set(owner, name, real);
+  };
+}
+
+function isCall(value: unknown): value is Call {
+  return typeof value === 'function';
+}
+
+/** A server that only holds its name, until it is closed or its process is dead. */
+class FakeLock extends EventEmitter {
+  private readonly locks: Set<string>;
+  private readonly owner: VirtualProcess;
+  private name = '';
+
+  constructor(locks: Set<string>, owner: VirtualProcess) {
+    super();
+    this.locks = locks;
+    this.owner = owner;
+  }
+
+  listen(name: string): this {
+    if (this.locks.has(name)) {
+      const error = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
+      process.nextTick(() => this.emit('error', error));
+      return this;
+    }
+    this.name = name;
+    this.locks.add(name);
+    this.owner.onDeath(() => this.locks.delete(name));
+    process.nextTick(() => this.emit('listening'));
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  close(): this {
+    this.locks.delete(this.name);
+    process.nextTick(() => this.emit('close'));
+    return this;
+  }
+}
+
+/** A flat file system: directories are there once something asks for them. */
+function replaceFiles(): (() => void)[] {
+  const contents = new Map<string, string>();
+  const ours = (path: unknown): path is string => typeof path === 'string' && path.startsWith(root);
+  const missing = (path: string) => Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
+  const inOurs = (name: string, work: (path: string, ...rest: unknown[]) => unknown) =>
+    replace(
+      files,
+      name,
+      (real) =>
+        async (path: unknown, ...rest: unknown[]) =>
+          ours(path) ? work(path, ...rest) : await real(path, ...rest),
+    );
+  return [
+    inOurs('mkdir', () => undefined),
+    inOurs('realpath', (path) => path),
+    inOurs('readFile', (path) => {
+      const content = contents.get(path);
+      if (content === undefined) throw missing(path);
+      return content;
+    }),
+    inOurs('writeFile', (path, content) => void contents.set(path, String(content))),
+    inOurs('rename', (from, to) => {
+      contents.set(String(to), contents.get(from) ?? '');
+      contents.delete(from);
+    }),
+    // What network interfaces a machine has is of no matter: none of its own is heard on the wire.
+    replace(
+      files,
+      'readdir',
+      (real) =>
+        async (...args: unknown[]) =>
+          args[0] === '/sys/class/net' && VirtualProcess.current ? [] : await real(...args),
+    ),
+  ];
+}

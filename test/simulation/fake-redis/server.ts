@@ -1,0 +1,174 @@
+import type { VirtualProcess } from '../virtual-process.ts';
+import { FakeConnection } from './connection.ts';
+import { Database } from './database.ts';
+import { Interpreter } from './interpreter.ts';
+import { Lua } from './lua.ts';
+import { type Reply, failure, isShaped } from './reply.ts';
+import type { FakeSocket } from './socket.ts';
+
+interface Blocked {
+  request: readonly string[];
+  timer: NodeJS.Timeout;
+}
+
+export interface FakeRedisOptions {
+  /** Milliseconds since the epoch by its own clock. */
+  now: () => number;
+  /** How long a request or an answer is under way. */
+  delay: (owner: VirtualProcess) => number;
+  /** What becomes of a request: it is answered; carried out, and the connection breaks; or the connection breaks at once. */
+  fate: (request: readonly string[]) => 'answered' | 'carried out' | 'lost';
+  /** Called after every request that wrote something, with the keys it wrote. */
+  onWritten: (owner: VirtualProcess, keys: ReadonlySet<string>) => void;
+  /** What is run in place of a script. */
+  tamper: (script: string) => string;
+}
+
+/** A read that finds nothing ends after so long at least, for it is asked again at once: most of a quiet day would be that. */
+const idleMs = 60_000;
+
+/** A Redis in memory that runs the product's own scripts. It fails only as a real one may. */
+export class FakeRedis {
+  readonly database: Database;
+  private readonly options: FakeRedisOptions;
+  private readonly interpreter: Interpreter;
+  private readonly connections = new Set<FakeConnection>();
+  private readonly blocked = new Map<FakeConnection, Blocked>();
+  private state: 'up' | 'down' | 'loading' = 'up';
+  private stalledUntil = 0;
+
+  static async start(options: FakeRedisOptions): Promise<FakeRedis> {
+    return new FakeRedis(options, await Lua.make());
+  }
+
+  private constructor(options: FakeRedisOptions, lua: Lua) {
+    this.options = options;
+    this.database = new Database(options.now);
+    this.interpreter = new Interpreter({
+      database: this.database,
+      lua,
+      publish: (channel, text) => this.publish(channel, text),
+      tamper: options.tamper,
+    });
+  }
+
+  connect(owner: VirtualProcess): FakeSocket {
+    const connection: FakeConnection = new FakeConnection(owner, this.options.delay, {
+      request: (request) => this.receive(connection, request),
+      left: () => this.drop(connection),
+    });
+    if (this.state === 'down') connection.close('ECONNREFUSED');
+    else {
+      this.connections.add(connection);
+      connection.connected();
+    }
+    return connection.socket;
+  }
+
+  /** Every connection breaks; nobody can connect for `downMs`, then it loads for `loadMs`. Its data stay. */
+  restart(downMs: number, loadMs: number): void {
+    this.state = 'down';
+    this.interpreter.forgetScripts();
+    for (const connection of this.connections) this.break(connection);
+    setTimeout(() => {
+      this.state = 'loading';
+    }, downMs);
+    setTimeout(() => {
+      this.state = 'up';
+    }, downMs + loadMs);
+  }
+
+  /** It does nothing for a while, then all that came meanwhile. */
+  stall(ms: number): void {
+    this.stalledUntil = performance.now() + ms;
+  }
+
+  private break(connection: FakeConnection): void {
+    connection.close('ECONNRESET');
+    this.drop(connection);
+  }
+
+  private receive(connection: FakeConnection, request: readonly string[]): void {
+    const stalled = this.stalledUntil - performance.now();
+    if (stalled > 0) {
+      setTimeout(() => this.receive(connection, request), stalled);
+      return;
+    }
+    if (!this.connections.has(connection)) return;
+    const fate = this.options.fate(request);
+    if (fate === 'lost') return this.break(connection);
+    const reply = this.carryOut(connection, request);
+    if (fate === 'carried out') this.break(connection);
+    else if (reply !== undefined) connection.answer(reply);
+  }
+
+  private carryOut(connection: FakeConnection, request: readonly string[]): Reply | undefined {
+    const [name = '', ...args] = request;
+    switch (name.toUpperCase()) {
+      case 'SUBSCRIBE': {
+        for (const channel of args) connection.subscribed.add(channel);
+        return { kind: 'push', items: ['subscribe', args[0] ?? '', connection.subscribed.size] };
+      }
+      case 'INFO':
+        return `redis_version:7.0.15\r\nloading:${this.state === 'loading' ? 1 : 0}\r\nrole:master\r\n`;
+      case 'XREADGROUP': {
+        const reply = this.execute(connection, request);
+        const ms = Number(request[request.findIndex((word) => word.toUpperCase() === 'BLOCK') + 1]);
+        if (reply !== null || !Number.isInteger(ms)) return reply;
+        this.block(connection, request, ms);
+        return undefined;
+      }
+      default:
+        return this.execute(connection, request);
+    }
+  }
+
+  private execute(connection: FakeConnection, request: readonly string[]): Reply {
+    const free = /^(hello|client|ping|info)$/i.test(request[0] ?? '');
+    if (this.state === 'loading' && !free) return failure('LOADING Redis is loading the dataset in memory');
+    const reply = this.interpreter.execute(request);
+    const { touched } = this.database;
+    if (touched.size === 0) return reply;
+    const written = new Set(touched);
+    touched.clear();
+    this.options.onWritten(connection.owner, written);
+    this.serveBlocked(written);
+    return reply;
+  }
+
+  private block(connection: FakeConnection, request: readonly string[], ms: number): void {
+    const timer = setTimeout(
+      () => {
+        this.blocked.delete(connection);
+        connection.answer(null);
+      },
+      Math.max(ms, idleMs),
+    );
+    this.blocked.set(connection, { request, timer });
+  }
+
+  /** Who waits longest is served first. */
+  private serveBlocked(written: ReadonlySet<string>): void {
+    for (const [connection, { request, timer }] of this.blocked) {
+      if (!request.some((word) => written.has(word))) continue;
+      const reply = this.execute(connection, request);
+      if (reply === null || (isShaped(reply) && reply.kind === 'error')) continue;
+      clearTimeout(timer);
+      this.blocked.delete(connection);
+      connection.answer(reply);
+    }
+  }
+
+  private publish(channel: string, text: string): number {
+    const listening = [...this.connections].filter(({ subscribed }) => subscribed.has(channel));
+    for (const connection of listening) connection.answer({ kind: 'push', items: ['message', channel, text] });
+    return listening.length;
+  }
+
+  private drop(connection: FakeConnection): void {
+    connection.open = false;
+    clearTimeout(this.blocked.get(connection)?.timer);
+    this.blocked.delete(connection);
+    this.connections.delete(connection);
+  }
+}

@@ -1,0 +1,203 @@
+import type {
+  DeleteOptions,
+  DriverFields,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
+} from '../../lib/drivers/driver.ts';
+import { errors } from '../../lib/errors.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target } from '../../lib/targets/target.ts';
+import { VirtualProcess, outside } from './virtual-process.ts';
+
+interface Stored {
+  volume: VolumeSpec;
+  /** All that a create makes is there. */
+  whole: boolean;
+  /** Usable, until the power goes. */
+  active: boolean;
+}
+
+/** What a machine asks of the simulation around it. */
+export interface MachineWorld {
+  /** How long an effect takes, in milliseconds. */
+  latency: () => number;
+  /** What goes wrong with an effect, before it or after it, if anything does. */
+  fault: (what: string) => { error: Error; after: boolean } | undefined;
+  /** Storage is about to be removed. */
+  onRemove: (machine: string, id: string, unused: boolean) => void;
+  /** An export began. */
+  onExport: (machine: string, spec: ExportSpec) => void;
+  /** What else answers on the wire. */
+  wire: (machine: string) => readonly SeenAddress[];
+}
+
+/**
+ * A storage node's machine: what is on its disk and on the wire, whatever becomes of its daemon. An effect that was begun
+ * happens although the daemon dies meanwhile, or only half of it does.
+ */
+export class FakeMachine {
+  readonly name: string;
+  readonly stored = new Map<string, Stored>();
+  readonly exports = new Map<string, ExportSpec>();
+  readonly world: MachineWorld;
+  readonly totalBytes: number;
+
+  constructor(name: string, totalBytes: number, world: MachineWorld) {
+    this.name = name;
+    this.totalBytes = totalBytes;
+    this.world = world;
+  }
+
+  get driver(): VolumeDriver {
+    return new FakeMachineDriver(this);
+  }
+
+  get target(): Target {
+    return new FakeMachineTarget(this);
+  }
+
+  get usedBytes(): number {
+    return [...this.stored.values()].reduce((sum, { volume }) => sum + volume.sizeBytes, 0);
+  }
+
+  /** What was only in memory is gone. */
+  losePower(): void {
+    this.exports.clear();
+    for (const stored of this.stored.values()) stored.active = false;
+  }
+
+  /** Carries out effects one after the other, each after a while; the daemon learns of it if it still lives. */
+  effect<T>(what: string, steps: readonly (() => void)[], result: () => T): Promise<T> {
+    const owner = VirtualProcess.current;
+    const fault = this.world.fault(what);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const tell = (work: () => void) => (owner ? owner.run(work) : work());
+    const done = () => {
+      if (fault) return tell(() => reject(fault.error));
+      const value = result();
+      tell(() => resolve(value));
+    };
+    const left = fault && !fault.after ? [] : [...steps];
+    const next = () => {
+      const step = left.shift();
+      if (!step) return done();
+      try {
+        step();
+      } catch (error) {
+        return tell(() => reject(error));
+      }
+      // What a dead daemon had begun ends here and there.
+      if (owner?.dead && this.world.latency() % 2 === 0) return;
+      outside(next, this.world.latency());
+    };
+    outside(next, this.world.latency());
+    return promise;
+  }
+}
+
+class FakeMachineDriver implements VolumeDriver {
+  readonly name = 'fake';
+  private readonly machine: FakeMachine;
+
+  constructor(machine: FakeMachine) {
+    this.machine = machine;
+  }
+
+  async setup(): Promise<void> {}
+
+  createVolume(volume: VolumeSpec): Promise<DriverFields> {
+    const { machine } = this;
+    const { stored } = machine;
+    const make = () => {
+      if (stored.has(volume.id)) return;
+      const freeBytes = machine.totalBytes - machine.usedBytes;
+      if (volume.sizeBytes > freeBytes) throw errors.noSpace(machine.name, volume.sizeBytes, freeBytes);
+      stored.set(volume.id, { volume, whole: false, active: true });
+    };
+    const complete = () => {
+      const found = stored.get(volume.id);
+      if (found) stored.set(volume.id, { volume, whole: true, active: found.active });
+    };
+    return machine.effect('createVolume', [make, complete], () => ({}));
+  }
+
+  hasVolume(volume: VolumeSpec): Promise<boolean> {
+    return this.machine.effect('hasVolume', [], () => this.machine.stored.get(volume.id)?.whole ?? false);
+  }
+
+  ensureVolume(volume: VolumeSpec): Promise<void> {
+    const activate = () => {
+      const found = this.machine.stored.get(volume.id);
+      if (!found?.whole) throw errors.storageMissing(volume.id, this.localPath(volume));
+      found.active = true;
+    };
+    return this.machine.effect('ensureVolume', [activate], () => {});
+  }
+
+  deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
+    const { machine } = this;
+    const busy = () => {
+      if (machine.exports.has(volume.id)) throw errors.volumeBusy(volume.id, 'it is exported');
+      if (machine.stored.has(volume.id)) machine.world.onRemove(machine.name, volume.id, options.unused ?? false);
+    };
+    const wipe = () => {
+      options.progress?.(50);
+    };
+    return machine.effect('deleteVolume', [busy, wipe, () => void machine.stored.delete(volume.id)], () => {});
+  }
+
+  localPath(volume: VolumeSpec): string {
+    return `fake:volume-${volume.id}`;
+  }
+
+  listVolumes(): Promise<FoundVolume[]> {
+    return this.machine.effect('listVolumes', [], () =>
+      [...this.machine.stored.values()].filter(({ whole }) => whole).map(({ volume }) => volume),
+    );
+  }
+
+  stats(): Promise<DriverStats> {
+    const { totalBytes, usedBytes } = this.machine;
+    return this.machine.effect('stats', [], () => ({ totalBytes, freeBytes: totalBytes - usedBytes }));
+  }
+
+  async close(): Promise<void> {}
+}
+
+class FakeMachineTarget implements Target {
+  readonly name = 'aoe';
+  private readonly machine: FakeMachine;
+
+  constructor(machine: FakeMachine) {
+    this.machine = machine;
+  }
+
+  async setup(): Promise<void> {}
+
+  ensureExport(spec: ExportSpec): Promise<void> {
+    const { machine } = this;
+    const before = machine.exports.get(spec.id);
+    if (before && JSON.stringify(before) === JSON.stringify(spec)) return Promise.resolve();
+    const begin = () => {
+      if (!machine.stored.get(spec.id)?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
+      machine.exports.set(spec.id, spec);
+      machine.world.onExport(machine.name, spec);
+    };
+    return machine.effect('ensureExport', [() => void machine.exports.delete(spec.id), begin], () => {});
+  }
+
+  removeExport(id: string): Promise<void> {
+    return this.machine.effect('removeExport', [() => void this.machine.exports.delete(id)], () => {});
+  }
+
+  async listExports(): Promise<FoundExport[]> {
+    return [...this.machine.exports.values()].map(({ id, shelfId, bladeId, path }) => ({ id, shelfId, bladeId, path }));
+  }
+
+  async discover(): Promise<SeenAddress[]> {
+    return [...this.machine.world.wire(this.machine.name)];
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,62 @@
+interface Known {
+  /** The create was acknowledged. */
+  made: boolean;
+  /** A delete was asked for, whatever was answered. */
+  deleteAsked: boolean;
+  /** A delete was acknowledged. */
+  deleted: boolean;
+  /** A create whose answer did not come may still be carried out. */
+  uncertain: boolean;
+}
+
+export interface Facts {
+  /** Whether there is a record. */
+  has: (id: string) => boolean;
+  /** Whether there is none, or one that says what keeps it: a lost node still has to remove what it had. */
+  gone: (id: string) => boolean;
+  /** Whether there is storage on any machine. */
+  stored: (id: string) => boolean;
+}
+
+/** What the clients were told, and what must be so because of it. */
+export class Model {
+  private readonly volumes = new Map<string, Known>();
+  private readonly settled = new Set<string>();
+
+  /** Volumes that may be there. */
+  get ids(): string[] {
+    return [...this.volumes.keys()];
+  }
+
+  known(id: string): Known {
+    const found = this.volumes.get(id) ?? {
+      made: false,
+      deleteAsked: this.settled.has(id),
+      deleted: false,
+      uncertain: false,
+    };
+    this.volumes.set(id, found);
+    return found;
+  }
+
+  problems({ has, gone, stored }: Facts): string[] {
+    return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted, uncertain }]) => {
+      if (made && !deleteAsked) {
+        if (!has(id)) return [`volume ${id} was acknowledged and has no record`];
+        return stored(id) ? [] : [`volume ${id} was acknowledged and has no storage`];
+      }
+      return deleted && !uncertain && !gone(id) ? [`volume ${id} was deleted and has a record`] : [];
+    });
+  }
+
+  /** Nothing is under way: what is gone is gone for good, and is spoken of no more. */
+  settle({ has, stored }: Facts): string[] {
+    return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted }]) => {
+      if (has(id)) return [];
+      this.volumes.delete(id);
+      this.settled.add(id);
+      if (made && !deleteAsked) return [`volume ${id} was acknowledged and is gone`];
+      return deleted && stored(id) ? [`volume ${id} was deleted and has storage`] : [];
+    });
+  }
+}

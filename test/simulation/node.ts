@@ -1,0 +1,188 @@
+import { asError } from '../../lib/errors.ts';
+import { loadFlags } from '../../lib/flags/load.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import { type Connection, connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+import { BlockStore } from '../../services/block-store/block-store.ts';
+import { redisSocket } from './doors.ts';
+import type { FakeMachine } from './machine.ts';
+import type { Random } from './random.ts';
+import { VirtualProcess, outside } from './virtual-process.ts';
+
+/** Few enough that they run out now and then. */
+export const shelves = { first: 1, last: 9, slots: 4 };
+
+/** How long Redis takes a machine without power for one that says nothing. */
+const silentMs = 60_000;
+
+export interface Intervals {
+  reportS: number;
+  downS: number;
+}
+
+export function simulatedFlags(name: string, intervals: Intervals): Flags {
+  return loadFlags({
+    embedded: {
+      storage_name: name,
+      redis_url: `unix:${redisSocket}`,
+      report_interval: String(intervals.reportS),
+      node_down_time: String(intervals.downS),
+      state_dir: `/simulated/${name}`,
+      first_shelf_id: String(shelves.first),
+      last_shelf_id: String(shelves.last),
+      slots_per_shelf: String(shelves.slots),
+    },
+  }).flags;
+}
+
+/** A storage node: its machine, and its daemon, which something like systemd starts again whenever it ends. */
+export class SimulatedNode {
+  readonly name: string;
+  readonly machine: FakeMachine;
+  private readonly options: {
+    random: Random;
+    intervals: Intervals;
+    log: (who: string) => Log;
+  };
+  private process: VirtualProcess | undefined;
+  private block: BlockStore | undefined;
+  private starts = 0;
+  private wanted = true;
+
+  constructor(machine: FakeMachine, options: SimulatedNode['options']) {
+    this.name = machine.name;
+    this.machine = machine;
+    this.options = options;
+  }
+
+  /** Whether its daemon serves. */
+  get isUp(): boolean {
+    return this.block !== undefined && !this.process?.isPaused;
+  }
+
+  /** Its daemon, while there is one. */
+  get current(): VirtualProcess | undefined {
+    return this.process;
+  }
+
+  /** Whether that process is this node's daemon. */
+  runs(process: VirtualProcess): boolean {
+    return process.name.startsWith(`${this.name}#`);
+  }
+
+  start(): void {
+    this.wanted = true;
+    this.starts += 1;
+    const process = new VirtualProcess(`${this.name}#${this.starts}`);
+    this.process = process;
+    process.run(() => void this.live(process));
+  }
+
+  /** It dies between any two things that it does; `restartMs` later another one begins. */
+  kill(restartMs: number, unnoticedMs = 0): void {
+    this.process?.die(unnoticedMs);
+    this.over(this.process, restartMs);
+  }
+
+  losePower(restartMs: number): void {
+    this.machine.losePower();
+    this.kill(restartMs, silentMs);
+  }
+
+  /** No daemon runs here any more. */
+  end(): void {
+    this.wanted = false;
+    this.process?.die();
+  }
+
+  pause(): void {
+    this.process?.pause();
+  }
+
+  resume(): void {
+    this.process?.resume();
+  }
+
+  /** It is told to stop, as systemd does. */
+  stop(restartMs: number): void {
+    const { process, block } = this;
+    if (!process || !block) return;
+    this.wanted = false;
+    process.run(
+      () =>
+        void block
+          .stop()
+          .catch(() => undefined)
+          .finally(() => this.ended(process)),
+    );
+    outside(() => {
+      if (!this.wanted) {
+        this.ended(process);
+        this.start();
+      }
+    }, restartMs);
+  }
+
+  private async live(process: VirtualProcess): Promise<void> {
+    const { intervals, log, random } = this.options;
+    const own = log(process.name);
+    let connection: Connection | undefined;
+    try {
+      const flags = simulatedFlags(this.name, intervals);
+      connection = await connect(flags, own);
+      const store = new Store(connection, flags.redis_prefix);
+      const { driver, target } = this.machine;
+      const fenced = Promise.withResolvers<void>();
+      const block = new BlockStore({
+        flags,
+        store,
+        backend: { name: 'fake', driver, target },
+        log: own,
+        onFenced: () => fenced.resolve(),
+        everySecond: (tick) => every(intervals.reportS * 1000, random, tick),
+      });
+      await block.start();
+      this.block = block;
+      own.info('ready');
+      await fenced.promise;
+      await block.stop();
+    } catch (error) {
+      own.info(`ended: ${asError(error).message}`);
+    }
+    this.ended(process);
+  }
+
+  private ended(process: VirtualProcess): void {
+    process.die();
+    this.over(process, this.options.random.between(1000, 10_000));
+  }
+
+  private over(process: VirtualProcess | undefined, restartMs: number): void {
+    if (process !== this.process) return;
+    this.process = undefined;
+    this.block = undefined;
+    if (!this.wanted) return;
+    outside(() => {
+      if (!this.process && this.wanted) this.start();
+    }, restartMs);
+  }
+}
+
+/** In place of a clock that ticks every second: the product only looks whether the interval is over. */
+function every(ms: number, random: Random, tick: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  let running = false;
+  const next = () => {
+    timer = setTimeout(() => {
+      next();
+      if (running) return;
+      running = true;
+      void tick().finally(() => {
+        running = false;
+      });
+    }, ms + random.between(0, 900));
+  };
+  next();
+  return { destroy: () => clearTimeout(timer) };
+}

@@ -1,0 +1,247 @@
+import { type NodeStorage, disagreements } from '../agreement.ts';
+import { SimulatedClient } from './client.ts';
+import { replaceDoors } from './doors.ts';
+import { FakeRedis } from './fake-redis/server.ts';
+import { Faults } from './faults.ts';
+import { Invariants } from './invariants.ts';
+import { FakeMachine } from './machine.ts';
+import { Model } from './model.ts';
+import { SimulatedNode, shelves } from './node.ts';
+import { Random } from './random.ts';
+import { Trace } from './trace.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+export interface Plan {
+  seed: number;
+  hours: number;
+  /** Requests of each client in an hour. */
+  requestsPerHour?: number;
+  /** Makes a script wrong, to see whether that is noticed. */
+  tamper?: (script: string) => string;
+}
+
+export interface Outcome {
+  seed: number;
+  hours: number;
+  /** What did not hold; none when all is well. */
+  violations: string[];
+  /** Operations and faults, by kind. */
+  counts: [string, number][];
+  /** Times at which nothing was under way and everything was compared. */
+  comparisons: number;
+  fingerprint: string;
+  /** The last of what happened. */
+  last: string[];
+}
+
+const minute = 60_000;
+const hour = 60 * minute;
+const intervals = { reportS: 240, downS: 600 };
+const names = ['n1', 'n2', 'n3'];
+const mostVolumes = 30;
+const gibibyte = 2 ** 30;
+
+/** A cluster for some hours: the same for the same plan, whatever else the machine does. */
+export async function simulate(plan: Plan): Promise<Outcome> {
+  const time = new VirtualTime();
+  try {
+    return await new Simulation(plan, time).run();
+  } finally {
+    time.end();
+  }
+}
+
+class Simulation {
+  private readonly plan: Plan;
+  private readonly time: VirtualTime;
+  private readonly random: Random;
+  private readonly trace: Trace;
+  private readonly model = new Model();
+  private readonly nodes: SimulatedNode[];
+  private readonly clients: SimulatedClient[];
+  private readonly faults: Faults;
+  private readonly invariants: Invariants;
+  private redis: FakeRedis | undefined;
+  private comparisons = 0;
+
+  constructor(plan: Plan, time: VirtualTime) {
+    this.plan = plan;
+    this.time = time;
+    this.random = new Random(plan.seed);
+    this.trace = new Trace(() => time.now);
+    const { random, trace, model } = this;
+    const log = (who: string) => trace.log(who);
+    const count = (what: string) => trace.count(what);
+    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, intervals, log }));
+    this.clients = ['client1', 'client2', 'client3'].map(
+      (name) => new SimulatedClient(name, { random, intervals, model, log: log(name), nodes: names, count }),
+    );
+    const { nodes, clients } = this;
+    const redis = () => this.server;
+    this.invariants = new Invariants({ nodes, model, redis });
+    this.faults = new Faults({ random, trace, time, redis, nodes, clients, downMs: intervals.downS * 1000 });
+  }
+
+  async run(): Promise<Outcome> {
+    const { plan, time, faults, random, trace } = this;
+    const { redis, bringBack } = await this.open();
+    this.redis = redis;
+    const thrown = (error: unknown) => {
+      this.invariants.add(
+        `something was thrown that nobody caught: ${error instanceof Error ? error.stack : String(error)}`,
+      );
+    };
+    process.on('unhandledRejection', thrown);
+    process.on('uncaughtException', thrown);
+    try {
+      for (const node of this.nodes) node.start();
+      for (const client of this.clients) client.start();
+      await time.pass(minute);
+      const end = plan.hours * hour;
+      while (time.now < end && !this.failed) {
+        faults.begin();
+        await this.chaos(Math.min(end - time.now, random.between(1, 6) * hour));
+        faults.end();
+        trace.add('', 'all is calm');
+        if (!this.failed) await this.compare();
+      }
+    } catch (error) {
+      thrown(error);
+    } finally {
+      process.off('unhandledRejection', thrown);
+      process.off('uncaughtException', thrown);
+      for (const one of [...this.nodes, ...this.clients]) one.end();
+      bringBack();
+    }
+    return this.outcome();
+  }
+
+  private get server(): FakeRedis {
+    if (!this.redis) throw new Error('Redis comes first');
+    return this.redis;
+  }
+
+  private get failed(): boolean {
+    return this.invariants.violations.length > 0;
+  }
+
+  private async open() {
+    const { time, faults, invariants, random } = this;
+    const begin = Date.now();
+    const redis = await FakeRedis.start({
+      now: () => begin + time.now + faults.redisAheadMs,
+      delay: (owner) => faults.delay(owner),
+      fate: (request) => faults.fate(request),
+      tamper: this.plan.tamper ?? ((script) => script),
+      onWritten: (owner, keys) => invariants.written(owner, keys),
+    });
+    return { redis, bringBack: replaceDoors({ random, connect: (owner) => redis.connect(owner) }) };
+  }
+
+  private machine(name: string): FakeMachine {
+    return new FakeMachine(name, 60 * gibibyte, {
+      latency: () => this.faults.latency(),
+      fault: (what) => this.faults.effect(what),
+      onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
+      onExport: (machine, { id, shelfId, bladeId }) => this.invariants.exported(machine, id, `${shelfId}.${bladeId}`),
+      wire: (machine) => this.wire(machine),
+    });
+  }
+
+  /** What a machine hears of others. */
+  private wire(machine: string) {
+    const others = this.nodes.filter((node) => node.name !== machine);
+    const heard = others.flatMap((node) =>
+      [...node.machine.exports.values()].map(({ shelfId, bladeId }) => ({ shelfId, bladeId, mac: node.name })),
+    );
+    const foreign = [...this.faults.foreignNumbers].map((number) => {
+      const [shelfId = 0, bladeId = 0] = number.split('.').map(Number);
+      return { shelfId, bladeId, mac: 'somebody' };
+    });
+    return [...heard, ...foreign];
+  }
+
+  private async chaos(ms: number): Promise<void> {
+    const { time, random, invariants } = this;
+    const perHour = (this.plan.requestsPerHour ?? 8) * this.clients.length;
+    const end = time.now + ms;
+    while (time.now < end && !this.failed) {
+      await time.pass(Math.min(random.waitMs(perHour / 2), end - time.now), () => this.failed);
+      invariants.told();
+      const together = random.chance(0.3) ? random.between(3, 8) : 1;
+      for (let one = 0; one < together; one += 1) random.pick(this.clients)?.act(mostVolumes);
+    }
+  }
+
+  /** Everything works again: after a while nothing is under way, and all fits together. */
+  private async compare(): Promise<void> {
+    const { time, invariants } = this;
+    await time.pass(4 * intervals.downS * 1000, () => this.failed);
+    let found = await this.differences();
+    for (let wait = 0; wait < 30 && found.length > 0 && !this.failed; wait += 1) {
+      this.deleteFailed();
+      await time.pass(intervals.reportS * 1000, () => this.failed);
+      found = await this.differences();
+    }
+    this.comparisons += 1;
+    for (const difference of found) invariants.add(difference);
+    invariants.told();
+    invariants.settled();
+  }
+
+  /** What failed is deleted by who made it; that is all that it takes. */
+  private deleteFailed(): void {
+    for (const id of this.model.ids) {
+      const status = this.invariants.hash(`volume:${id}`)?.get('status');
+      if (status === 'error' || status === 'error_deleting') this.random.pick(this.clients)?.delete(id);
+    }
+  }
+
+  private async differences(): Promise<string[]> {
+    const down = this.nodes.filter((node) => !node.isUp).map(({ name }) => `node ${name} is down`);
+    if (down.length > 0) return down;
+    const store = this.clients[0]?.store;
+    if (!store) return ['no client is connected'];
+    let found: string[] | undefined;
+    this.clients[0]?.process.run(() => {
+      void disagreements(store, this.nodes.map(storageOf), shelves).then(
+        (problems) => {
+          found = problems;
+        },
+        (error: unknown) => {
+          found = [String(error)];
+        },
+      );
+    });
+    await this.time.pass(10 * minute, () => found !== undefined);
+    return found ?? ['nothing could be compared'];
+  }
+
+  private outcome(): Outcome {
+    const { plan, trace, comparisons, time, invariants } = this;
+    const [first] = invariants.violations;
+    const id = /[0-9a-f-]{36}/.exec(first ?? '')?.[0];
+    const last = first === undefined ? [] : [...trace.last(), ...(id === undefined ? [] : ['', ...trace.last(id)])];
+    const counts = [...trace.counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
+    const { violations } = invariants;
+    return {
+      seed: plan.seed,
+      hours: time.now / hour,
+      violations,
+      counts,
+      comparisons,
+      fingerprint: trace.fingerprint(),
+      last,
+    };
+  }
+}
+
+function storageOf({ name, machine }: SimulatedNode): NodeStorage {
+  const stored = [...machine.stored.values()];
+  return {
+    node: name,
+    volumes: stored.filter(({ whole }) => whole).map(({ volume }) => volume),
+    exports: [...machine.exports.values()],
+    leftovers: stored.filter(({ whole }) => !whole).map(({ volume }) => `half-made storage of volume ${volume.id}`),
+  };
+}
