@@ -19,7 +19,8 @@ import { observeNumbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
 import { Recovery } from './recovery.ts';
-import { type EverySecond, Reporter } from './reporter.ts';
+import type { EverySecond } from './every-second.ts';
+import { Reporter } from './reporter.ts';
 import { Room } from './room.ts';
 
 export interface BlockStoreOptions {

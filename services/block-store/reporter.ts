@@ -1,10 +1,7 @@
-import { schedule } from 'node-cron';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Service } from '../../lib/service.ts';
-
-/** Calls `tick` every second, one at a time, until what it returns is destroyed. */
-export type EverySecond = (tick: () => Promise<void>, log: Log) => { destroy(): Promise<void> | void };
+import { type EverySecond, everySecond } from './every-second.ts';
 
 /** Calls `report` every `intervalS` seconds, one at a time; one that fails is logged once, and the next one still comes. */
 export class Reporter implements Service {
@@ -36,7 +33,7 @@ export class Reporter implements Service {
     this.report = options.report;
     this.log = options.log;
     this.onFenced = options.onFenced;
-    this.everySecond = options.everySecond ?? bySchedule;
+    this.everySecond = options.everySecond ?? everySecond;
   }
 
   async start(): Promise<void> {
@@ -72,15 +69,4 @@ export class Reporter implements Service {
       this.lastFailure = error.message;
     }
   }
-}
-
-function bySchedule(tick: () => Promise<void>, log: Log) {
-  return schedule('* * * * * *', tick, { noOverlap: true, timezone: 'UTC', logger: quiet(log) });
-}
-
-/** A slow report makes node-cron skip seconds, and complain: they are there to be skipped. */
-function quiet(log: Log) {
-  const said = (message: string | Error) => `node-cron: ${message instanceof Error ? message.message : message}`;
-  const debug = (message: string | Error) => log.debug(said(message));
-  return { info: debug, warn: debug, error: (message: string | Error) => log.error(said(message)), debug };
 }

@@ -12,7 +12,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { disagreements } from '../agreement.ts';
 import type { Cluster } from '../cluster.ts';
 import { until } from '../until.ts';
-import { Clock } from './clock.ts';
+import { Clock } from '../clock.ts';
 import { type Entry, inWords, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
 import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
