@@ -120,8 +120,6 @@ export class Consumer implements Service {
       try {
         const command = anyCommandSchema.parse(JSON.parse(text));
         if (command.operation === 'audit') this.options.onNodeCommand(command, message);
-        else if (from === 'left' && this.options.engine.isBusy(command.id))
-          continue; // not left lying, only long
         else this.options.engine.submit({ command, message, again: from !== 'topic' });
       } catch (error) {
         // Left in the topic: a newer version of the daemon may understand it.

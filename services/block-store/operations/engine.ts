@@ -49,6 +49,8 @@ export class Engine {
   private readonly stopping = new AbortController();
   private readonly running = new Set<Promise<void>>();
   private readonly busy = new Map<string, number>();
+  /** Entries of topics that are carried out, or wait here. */
+  private readonly atHand = new Set<string>();
 
   constructor(options: EngineOptions) {
     this.options = options;
@@ -65,15 +67,19 @@ export class Engine {
     return this.busy.has(id);
   }
 
-  /** Begins; the end shows in the record. */
+  /** Begins; the end shows in the record. A command that is fetched a second time while it is at hand is passed over. */
   submit(task: Task): void {
     const { id, operation } = task.command;
+    const place = task.message && `${task.message.topic} ${task.message.entry}`;
+    if (place !== undefined && this.atHand.has(place)) return;
+    if (place !== undefined) this.atHand.add(place);
     this.busy.set(id, (this.busy.get(id) ?? 0) + 1);
     const work = this.turns
       .take(id, () => this.lanes[operations[operation].lane].enter(() => this.carryOut(task)))
       .catch((error: unknown) => this.complain(task, asError(error)))
       .finally(() => {
         this.running.delete(work);
+        if (place !== undefined) this.atHand.delete(place);
         const others = (this.busy.get(id) ?? 1) - 1;
         if (others === 0) this.busy.delete(id);
         else this.busy.set(id, others);
