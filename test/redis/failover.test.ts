@@ -42,7 +42,7 @@ async function survives<Redis extends Group>(
   const drivers = { n1: new FakeDriver(), n2: new FakeDriver() };
   for (const [name, driver] of Object.entries(drivers)) await cluster.node(name, given, { driver });
   const store = await cluster.store();
-  const load = new Load(await cluster.commands(given));
+  const load = new Load(await cluster.commands(given), { mayLose });
   t.teardown(() => load.stop());
   await until(() => load.count > 50, 'clients are served', 30_000);
   const bringBack = await lose(server);

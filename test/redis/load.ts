@@ -16,12 +16,15 @@ export class Load {
   readonly known = new Map<string, Known>();
   readonly errors: BlockstoreError[] = [];
   private readonly commands: VolumeCommands;
+  private readonly mayLose: boolean;
   private running = true;
   private acknowledged = 0;
   private readonly clients: Promise<void>[];
 
-  constructor(commands: VolumeCommands, { clients = 6 } = {}) {
+  /** With `mayLose` a volume that was acknowledged may be gone: Redis went back to an older copy. */
+  constructor(commands: VolumeCommands, { clients = 6, mayLose = false } = {}) {
     this.commands = commands;
+    this.mayLose = mayLose;
     this.clients = Array.from({ length: clients }, (_, index) => this.client(index));
   }
 
@@ -77,10 +80,14 @@ export class Load {
       return true;
     } catch (error) {
       this.known.set(id, 'unknown');
-      if (!(error instanceof BlockstoreError) || !expectedErrors.test(error.code)) throw error;
+      if (!(error instanceof BlockstoreError) || !this.isExpected(error)) throw error;
       this.errors.push(error);
       await new Promise((resolve) => setTimeout(resolve, 200));
       return false;
     }
+  }
+
+  private isExpected({ code }: BlockstoreError): boolean {
+    return expectedErrors.test(code) || (this.mayLose && code === 'VolumeNotFound');
   }
 }
