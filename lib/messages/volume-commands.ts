@@ -105,7 +105,17 @@ export class VolumeCommands {
     });
     if (!outcome) throw await this.notFinished(operation, volume.identifier, deadlineMs);
     if ('fault' in outcome) throw outcome.fault;
+    if (this.store.isReplicated) await this.confirm(operation, volume.identifier, deadlineMs);
     return outcome.record ? Volume.parse(volume.identifier, outcome.record) : volume.state;
+  }
+
+  /** An answer comes before replicas have the change: a primary that was lost since has taken it with it. Throws NotReplicated. */
+  private async confirm(operation: Operation, id: string, deadlineMs: number): Promise<void> {
+    const { count } = this.store.connection;
+    const seen = await this.look(operation, id);
+    await this.store.replicated(count);
+    if (!seen) throw await this.notFinished(operation, id, deadlineMs);
+    if ('fault' in seen) throw seen.fault;
   }
 
   private async look(operation: Operation, id: string): Promise<Outcome | undefined> {

@@ -80,6 +80,7 @@ export class Store {
 
   /** Runs a script: all of it happens, or nothing. Throws RedisUnreachable or RedisDenied. */
   async run(name: ScriptName, ...args: (string | number)[]): Promise<ScriptAnswer> {
+    const { count } = this.connection;
     const script = scripts.get(name);
     if (!script) throw new Error(`no script ${name}`);
     const answer = await this.read(async (redis) => {
@@ -90,7 +91,7 @@ export class Store {
         return await redis.eval(script.source, 1, this.keys.prefix, ...args);
       }
     });
-    await this.replicated();
+    await this.replicated(count);
     return parseAnswer(name, answer);
   }
 
@@ -116,13 +117,20 @@ export class Store {
     } while (cursor !== '0');
   }
 
-  /** All that this connection has read or changed is on as many replicas as are wanted. Throws NotReplicated. */
-  async replicated(): Promise<void> {
-    if (this.minReplicas === 0) return;
+  /** Whether a change is to be on replicas before it counts. */
+  get isReplicated(): boolean {
+    return this.minReplicas > 0;
+  }
+
+  /**
+   * All that this connection has read or changed is on as many replicas as are wanted; `over` is the number of the connection
+   * that it was read over: another one knows nothing of it. Throws NotReplicated.
+   */
+  async replicated(over = this.connection.count): Promise<void> {
+    if (!this.isReplicated) return;
     const reached = await this.read((redis) => redis.wait(this.minReplicas, 5000));
-    if (reached < this.minReplicas) {
-      throw errors.notReplicated(reached, this.minReplicas);
-    }
+    const known = over === this.connection.count ? reached : 0;
+    if (known < this.minReplicas) throw errors.notReplicated(known, this.minReplicas);
   }
 }
 

@@ -14,6 +14,10 @@ export class NoneTarget implements Target {
     return [];
   }
 
+  async listTraces(): Promise<string[]> {
+    return [];
+  }
+
   async discover(): Promise<SeenAddress[]> {
     return [];
   }

@@ -40,6 +40,11 @@ export interface Target {
   removeExport(id: string): Promise<void>;
   /** Exports that run on this node, ours and others'. */
   listExports(): Promise<FoundExport[]>;
+  /**
+   * Volumes, by their ids, of which this node keeps anything for an export, whether it runs or not: a power loss brings files
+   * back that were removed just before it. removeExport clears them.
+   */
+  listTraces(): Promise<string[]>;
   /** Addresses that answer on the wire, this node's own included where they are heard. */
   discover(): Promise<SeenAddress[]>;
   close(): Promise<void>;

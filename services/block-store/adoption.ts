@@ -182,6 +182,9 @@ export class Adoption {
       log.warn(`the export of volume ${id} has neither record nor storage; it is ended`, { path });
       await backend.target.removeExport(id);
     }
+    for (const id of await backend.target.listTraces()) {
+      if (!known.has(id)) await backend.target.removeExport(id);
+    }
   }
 
   /** Throws StorageMissing, and what a target throws. */

@@ -195,6 +195,10 @@ class FakeMachineTarget implements Target {
     return [...this.machine.exports.values()].map(({ id, shelfId, bladeId, path }) => ({ id, shelfId, bladeId, path }));
   }
 
+  async listTraces(): Promise<string[]> {
+    return [...this.machine.exports.keys()];
+  }
+
   async discover(): Promise<SeenAddress[]> {
     return [...this.machine.world.wire(this.machine.name)];
   }

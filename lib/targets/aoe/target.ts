@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
@@ -88,6 +88,11 @@ export class AoeTarget implements Target {
       const id = ids.get(vblade.pid);
       return parsed ? [{ ...parsed, ...(id === undefined ? {} : { id }) }] : [];
     });
+  }
+
+  async listTraces(): Promise<string[]> {
+    const ids = (await readdir(this.directory)).flatMap((file) => /^([0-9a-f-]{36})\./.exec(file)?.[1] ?? []);
+    return [...new Set(ids)];
   }
 
   async discover(): Promise<SeenAddress[]> {

@@ -5,6 +5,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { type ScriptAnswer, Store } from '../../../lib/redis/store.ts';
+import { NoneTarget } from '../../../lib/targets/none.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
 
@@ -96,4 +97,26 @@ test.serial('a start that fails leaves nothing at work', async (t) => {
   await t.throwsAsync(cluster.node('n1', {}, { driver }, going), { code: 'RedisUnreachable' });
   t.true((await driver.wiping.promise).aborted);
   t.is((await Volume.lookup(store, id)).state.status, 'deleting', 'the next start goes on with it');
+});
+
+test.serial('what is left of an export whose volume is gone is cleared away at a start', async (t) => {
+  class TracesTarget extends NoneTarget {
+    readonly traces = new Set<string>();
+
+    override async listTraces(): Promise<string[]> {
+      return [...this.traces];
+    }
+
+    override async removeExport(id: string): Promise<void> {
+      this.traces.delete(id);
+    }
+  }
+  const [driver, target] = [new FakeDriver(), new TracesTarget()];
+  const node = await cluster.node('n1', {}, { driver, target });
+  const wanted = { size: 1, userId: 'user', projectId: 'project' };
+  const { id } = await (await cluster.commands()).create(wanted, { deadlineMs: 10_000 });
+  await node.stop();
+  target.traces.add(id).add('gone');
+  await cluster.node('n1', {}, { driver, target });
+  t.deepEqual([...target.traces], [id]);
 });

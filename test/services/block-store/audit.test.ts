@@ -32,6 +32,9 @@ class FakeTarget implements Target {
   async listExports(): Promise<FoundExport[]> {
     return [...this.exports.values()];
   }
+  async listTraces(): Promise<string[]> {
+    return [...this.exports.keys()];
+  }
   async discover(): Promise<SeenAddress[]> {
     return [];
   }

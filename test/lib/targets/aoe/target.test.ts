@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../../lib/log.ts';
@@ -40,6 +40,20 @@ real('a daemon that starts later finds the export and leaves it alone', async (t
   );
   await later.removeExport(id);
   t.deepEqual(await place.vblades(), []);
+});
+
+real('what a power loss brings back of a removed export is named, and goes with another removal', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const target = await place.readyTarget();
+  await target.ensureExport(volume);
+  t.deepEqual(await target.listTraces(), [volume.id]);
+  await target.removeExport(volume.id);
+  t.deepEqual(await target.listTraces(), []);
+  for (const kind of ['lock', 'log']) await writeFile(join(place.directory, 'exports', `${volume.id}.${kind}`), '');
+  t.deepEqual(await target.listTraces(), [volume.id]);
+  await target.removeExport(volume.id);
+  t.deepEqual(await readdir(join(place.directory, 'exports')), []);
 });
 
 real('an export that died is started again, and its death is logged', async (t) => {
