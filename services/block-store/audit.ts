@@ -30,12 +30,19 @@ export class Audit {
     this.adoption = adoption;
   }
 
-  /** What is merely under way is not there at a second look. Throws what keeps it from looking. */
-  async run({ repair, recordsOnly = false, remove }: AuditRequest, signal: AbortSignal): Promise<Finding[]> {
-    const first = await this.compare(remove);
-    if (first.length === 0) return [];
+  /**
+   * What is merely under way is not there at a second look. `busy` are the volumes that were not looked at, because something was
+   * done to them. Throws what keeps it from looking.
+   */
+  async run(
+    { repair, recordsOnly = false, remove }: AuditRequest,
+    signal: AbortSignal,
+  ): Promise<{ findings: Finding[]; busy: Set<string> }> {
+    const busy = new Set<string>();
+    const first = await this.compare(remove, busy);
+    if (first.length === 0) return { findings: [], busy };
     const before = new Set(first.map(nameOf));
-    const differences = (await this.compare(remove)).filter((difference) => before.has(nameOf(difference)));
+    const differences = (await this.compare(remove, busy)).filter((difference) => before.has(nameOf(difference)));
     const findings: Finding[] = [];
     for (const { object, what, mend, run, makesRecord, asked } of differences) {
       const finding = { node: this.options.node.identifier, object, what, mend, mended: false };
@@ -43,7 +50,7 @@ export class Audit {
       findings.push(run && wanted ? Object.assign(finding, await this.mend(() => run(signal))) : finding);
       signal.throwIfAborted();
     }
-    return findings;
+    return { findings, busy };
   }
 
   private async mend(run: () => Promise<unknown>): Promise<Pick<Finding, 'mended' | 'trouble'>> {
@@ -55,7 +62,7 @@ export class Audit {
     }
   }
 
-  private async compare(remove: readonly string[]): Promise<Difference[]> {
+  private async compare(remove: readonly string[], busy: Set<string>): Promise<Difference[]> {
     const { backend, store, node, engine } = this.options;
     const stored = new Map((await backend.driver.listVolumes()).map((volume) => [volume.id, volume]));
     const exports = backend.target.name === 'none' ? undefined : await backend.target.listExports();
@@ -63,7 +70,10 @@ export class Audit {
     const differences: Difference[] = [];
     for await (const volume of Volume.records(store).associatedTo('node', node.identifier)) {
       recorded.add(volume.id);
-      if (engine.isBusy(volume.id)) continue;
+      if (engine.isBusy(volume.id)) {
+        busy.add(volume.id);
+        continue;
+      }
       differences.push(...this.ofRecord(volume, stored.get(volume.id), exports));
     }
     for (const volume of stored.values()) {

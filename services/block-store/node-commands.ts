@@ -37,7 +37,8 @@ export class NodeCommandService implements Service {
     let fault = '';
     try {
       signal.throwIfAborted();
-      result = JSON.stringify(await audit.run({ repair, recordsOnly, remove }, signal));
+      const { findings } = await audit.run({ repair, recordsOnly, remove }, signal);
+      result = JSON.stringify(findings);
     } catch (error) {
       if (signal.aborted) return;
       fault = JSON.stringify(asError(error).toFault());

@@ -20,6 +20,8 @@ export class Recovery {
   private readonly options: RecoveryOptions;
   /** The connection over which records and storage were last seen to agree. */
   private agreedOver: number;
+  /** Volumes that something was done to whenever they were to be looked at since then. */
+  private unseen: { over: number; ids: readonly string[] } = { over: -1, ids: [] };
   private regaining: Promise<void> | undefined;
   private readonly stopping = new AbortController();
 
@@ -48,15 +50,17 @@ export class Recovery {
     if (count === this.agreedOver || this.stopping.signal.aborted) return;
     const { signal } = this.stopping;
     await consumer.resume();
-    const found = await audit.run({ repair: true, remove: [] }, signal);
-    for (const { object, what, mend, mended, trouble } of found) {
+    const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
+    for (const { object, what, mend, mended, trouble } of findings) {
       log.warn(`after Redis was away: ${object} ${what}`, {
         mend,
         mended,
         ...(trouble === undefined ? {} : { trouble }),
       });
     }
-    this.agreedOver = count;
+    const { over, ids } = this.unseen;
+    this.unseen = { over: count, ids: over === count ? ids.filter((id) => busy.has(id)) : [...busy] };
+    if (this.unseen.ids.length === 0) this.agreedOver = count;
   }
 
   private async enterAgain(): Promise<void> {
