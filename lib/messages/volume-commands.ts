@@ -122,7 +122,9 @@ export class VolumeCommands {
     try {
       const { state } = await Volume.lookup(this.store, id);
       if (!ended[operation](state)) return undefined;
-      if (state.fault) return failed(state.fault);
+      // A volume in error can be detached, and stays in error.
+      const isDetached = operation === 'detach' && state.attachStatus === 'detached';
+      if (state.fault && !isDetached) return failed(state.fault);
       if (!isDone[operation](state)) {
         return { fault: errors.changeLost(id, operation, `${state.status}, ${state.attachStatus}`) };
       }

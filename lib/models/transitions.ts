@@ -14,6 +14,8 @@ export interface Transition {
   cancelUnplaced?: true;
   /** What the owner must now do: appended to its topic in the same write. */
   operation?: OperationName;
+  /** A volume in error stays so, with its fault: only its attachment changes. */
+  keepsError?: true;
   /** What is done at once, in place of all that, while the owner is declared lost. `forget`: it is removed when its node is back. */
   whenLost?: { set?: { attachStatus?: AttachStatus }; unset?: readonly string[]; forget?: true };
 }
@@ -42,6 +44,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching'] },
     set: { status: 'in-use', attachStatus: 'detaching' },
     unset: ['fault'],
+    keepsError: true,
     operation: 'detach',
     whenLost: { set: { attachStatus: 'detached' }, unset: attachment },
   },
@@ -49,10 +52,12 @@ export const transitions = {
     from: { attachStatus: ['detaching'] },
     set: { status: 'available', attachStatus: 'detached' },
     unset: ['fault', ...attachment],
+    keepsError: true,
   },
   failDetach: {
     from: { attachStatus: ['detaching'] },
     set: { status: 'error_detaching', attachStatus: 'attached' },
+    keepsError: true,
   },
   startDelete: {
     from: {

@@ -42,7 +42,10 @@ export class Audit {
     const first = await this.compare(remove, busy);
     if (first.length === 0) return { findings: [], busy };
     const before = new Set(first.map(nameOf));
-    const differences = (await this.compare(remove, busy)).filter((difference) => before.has(nameOf(difference)));
+    const second = await this.compare(remove, busy);
+    const differences = second.filter((difference) => before.has(nameOf(difference)));
+    for (const difference of second)
+      if (!before.has(nameOf(difference))) busy.add(difference.object.replace(/^volume /, ''));
     const findings: Finding[] = [];
     for (const { object, what, mend, run, makesRecord, asked } of differences) {
       const finding = { node: this.options.node.identifier, object, what, mend, mended: false };
@@ -64,6 +67,7 @@ export class Audit {
 
   private async compare(remove: readonly string[], busy: Set<string>): Promise<Difference[]> {
     const { backend, store, node, engine } = this.options;
+    for (const id of engine.busyIds) busy.add(id); // it may end between the list of storage and the record
     const stored = new Map((await backend.driver.listVolumes()).map((volume) => [volume.id, volume]));
     const exports = backend.target.name === 'none' ? undefined : await backend.target.listExports();
     const recorded = new Set<string>();

@@ -32,7 +32,7 @@ export const everySecond: EverySecond = (tick, log) => {
     log.warn('the date was set', { byMs: Math.round(offset - before) });
     void task.destroy();
     task = begin();
-  }, lookEveryMs);
+  }, lookEveryMs).unref();
   return {
     destroy: async () => {
       clearInterval(watch);

@@ -1,5 +1,5 @@
 -- The one script that changes a volume's record: guard, fields, indexes, command, message and answer are one write.
--- ARGV: id; JSON {node?, fence?, from?, set?, unset?, remove?, giveNumber?, cancelUnplaced?, command?, message?, answer?, fault?,
+-- ARGV: id; JSON {node?, fence?, from?, set?, unset?, remove?, giveNumber?, keepsError?, cancelUnplaced?, command?, message?, answer?, fault?,
 --     whenLost?}
 --   node, fence  only the daemon that holds this node's name, and only for a volume of this node
 --   from         {field = [allowed values]}; a missing field counts as ''
@@ -7,6 +7,7 @@
 --   message      {topic, entry}: the command that this change carries out; dropped whatever the guard says
 --   answer       {caller, request}: who waits
 --   whenLost     {set?, unset?, forget?, answer?}: what holds in place of set, unset and command while the volume's node is lost
+--   keepsError   a volume in status error keeps it, and its fault
 --   cancelUnplaced  a volume that no node has taken yet is removed at once
 -- Answers: ok record | VolumeNotFound | NotLocal owner | Fenced | WrongStatus status attachStatus instanceId
 local id = ARGV[1]
@@ -31,6 +32,15 @@ end
 if change.whenLost and record.node and is_lost(record.node) then
   local lost = change.whenLost
   change.set, change.unset, change.forget, change.answer, change.command = lost.set, lost.unset, lost.forget, lost.answer, nil
+end
+
+if change.keepsError and record.status == 'error' then
+  change.set.status, change.set.fault = nil, nil
+  local unset = {}
+  for _, field in ipairs(change.unset or {}) do
+    if field ~= 'fault' then unset[#unset + 1] = field end
+  end
+  change.unset = unset
 end
 
 for field, allowed in pairs(change.from or {}) do

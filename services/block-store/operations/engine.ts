@@ -87,6 +87,11 @@ export class Engine {
     this.running.add(work);
   }
 
+  /** Volumes on which an operation goes on or waits here. */
+  get busyIds(): Iterable<string> {
+    return this.busy.keys();
+  }
+
   /** Other work on a volume, in its turn. */
   inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     return this.turns.take(id, work);

@@ -325,3 +325,19 @@ test.serial('a command that was fetched and left lying is carried out, from eith
   await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'its own topic is empty');
   t.is(await redis.exists(keys.volume(id)), 0);
 });
+
+test.serial('a volume without its storage can be detached, and is not available for that', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, deadline);
+  await commands.attach(id, attachment, deadline);
+  await node.stop();
+  await cluster.node('n1');
+  t.like(await commands.detach(id, deadline), { status: 'error', attachStatus: 'detached', instanceId: '' });
+  const { state } = await Volume.lookup(await cluster.store(), id);
+  t.like(state, { status: 'error', attachStatus: 'detached', fault: { code: 'StorageMissing' } });
+  await t.throwsAsync(commands.attach(id, attachment), { code: 'WrongStatus' });
+  await commands.delete(id, deadline);
+  t.deepEqual(await volumesOf(node), []);
+});
