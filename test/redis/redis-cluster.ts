@@ -43,7 +43,7 @@ export class RedisCluster {
     };
   }
 
-  /** Who has the keys of a prefix, as any that runs sees it. */
+  /** Who has the keys of a prefix, as a server that runs sees it. */
   async owner(prefix: string): Promise<RedisProcess> {
     for (const server of this.servers) {
       const answer = await server.cli('GET', `{${prefix}}:none`).catch(() => undefined);
