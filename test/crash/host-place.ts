@@ -138,11 +138,10 @@ export class HostPlace implements Place {
   }
 
   async breakExport(id: string): Promise<void> {
-    for (const { pid, args } of await this.vblades()) if (args.at(-1)?.endsWith(id)) process.kill(pid, 'SIGKILL');
-    await until(
-      async () => !(await this.vblades()).some(({ args }) => args.at(-1)?.endsWith(id)),
-      'the vblade is gone',
-    );
+    const killed = (await this.vblades()).filter(({ args }) => args.at(-1)?.endsWith(id)).map(({ pid }) => pid);
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    // The daemon may have started another one by then.
+    await until(async () => !(await this.vblades()).some(({ pid }) => killed.includes(pid)), 'the vblade is gone');
   }
 
   async breakStorage(id: string): Promise<void> {

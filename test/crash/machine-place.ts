@@ -144,7 +144,7 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
   }
 
   async breakExport(id: string): Promise<void> {
-    await this.machine.sh(`${killVblades(id)}; while pgrep -a -x vblade | grep -q '${id}'; do sleep 0.1; done`);
+    await this.machine.sh(killVblades(id));
   }
 
   async breakStorage(id: string): Promise<void> {
@@ -183,8 +183,11 @@ true`;
   }
 }
 
+/** Those that run now are gone at its end; the daemon may have started another one by then. */
 function killVblades(id: string): string {
-  return `pgrep -a -x vblade | grep '${id}' | while read -r pid rest; do kill -KILL $pid; done`;
+  return `for pid in $(pgrep -a -x vblade | grep '${id}' | cut -d ' ' -f 1)
+do kill -KILL $pid; while pgrep -a -x vblade | grep -q "^$pid .*${id}"; do sleep 0.1; done
+done`;
 }
 
 function writePlan(plan: Plan): string {
