@@ -8,7 +8,8 @@ packages_needed='redis-server=redis-server'
 packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-base=perl"
 packages_needed_to_test="$packages_to_run iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
-  kmod=modprobe e2fsprogs=mke2fs"
+  kmod=modprobe e2fsprogs=mke2fs libvirt-clients=virsh libvirt-daemon-driver-qemu=virt-qemu-run
+  qemu-system-x86=qemu-system-x86_64"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 cd "$(dirname "$0")/.."

@@ -82,8 +82,7 @@ export class LibvirtDomains {
 
   /** Sources by target. */
   private async disks(domain: string, scope: Scope): Promise<Map<string, string>> {
-    const inactive = scope === '--config' ? ['--inactive'] : [];
-    return parseDisks(await this.virsh(domain, ['domblklist', domain, '--details', ...inactive]));
+    return disksIn(await this.virsh(domain, ['dumpxml', domain, ...(scope === '--config' ? ['--inactive'] : [])]));
   }
 
   private async virsh(domain: string, args: readonly string[]): Promise<string> {
@@ -98,17 +97,17 @@ export class LibvirtDomains {
 }
 
 /**
- * The table of `virsh domblklist --details`: type, device, target, source; - where there is no source. Throws
- * AnswerUnreadable on any other row: it might be the one of the disk that is asked for.
+ * Sources by target in the XML of a domain, as libvirt itself writes it; '' where there is no source. Throws AnswerUnreadable
+ * where its end is missing: a disk that was left out would be taken for absent.
  */
-export function parseDisks(table: string): Map<string, string> {
-  const disks = new Map<string, string>();
-  for (const row of table.split('\n').filter((line) => !/^[\s-]*$/.test(line))) {
-    const [, target, source] = /^\s*\S+\s+\S+\s+(\S+)\s+(.+?)\s*$/.exec(row) ?? [];
-    if (target === undefined || source === undefined) throw errors.answerUnreadable('virsh domblklist', row);
-    if (target !== 'Target') disks.set(target, source);
-  }
-  return disks;
+export function disksIn(xml: string): Map<string, string> {
+  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml);
+  const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
+  return new Map(disks.map((disk) => [attribute(disk, 'target', 'dev'), attribute(disk, 'source', 'dev|file')]));
+}
+
+function attribute(xml: string, element: string, name: string): string {
+  return new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`).exec(xml)?.[1] ?? '';
 }
 
 /** virsh prints what was tried first and the cause last, each after "error:". */

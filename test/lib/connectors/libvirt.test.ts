@@ -5,16 +5,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { LibvirtDomains, parseDisks } from '../../../lib/connectors/libvirt.ts';
+import { LibvirtDomains, disksIn } from '../../../lib/connectors/libvirt.ts';
 import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
 
 const execute = promisify(execFile);
 const realQemu =
   process.getuid?.() === 0 &&
-  existsSync('/usr/bin/virsh') &&
-  existsSync('/usr/bin/qemu-system-x86_64') &&
-  (await readFile('/etc/passwd', 'utf8')).includes('libvirt-qemu:');
+  ['virsh', 'virt-qemu-run', 'qemu-system-x86_64'].every((command) => existsSync(`/usr/bin/${command}`));
 const withQemu = realQemu ? test : test.skip;
+
+/** The real door to a virsh of the test's own. */
+class WithVirsh extends ChildProcesses {
+  private readonly directory: string;
+
+  /** `directory` has that virsh. */
+  constructor(directory: string) {
+    super();
+    this.directory = directory;
+  }
+
+  override async run(command: string, args: readonly string[], options: RunOptions = {}) {
+    return super.run(command, args, { ...options, env: { PATH: `${this.directory}:${process.env['PATH']}` } });
+  }
+}
 
 async function directoryFor(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-libvirt-'));
@@ -22,11 +35,29 @@ async function directoryFor(t: ExecutionContext): Promise<string> {
   return directory;
 }
 
-/** libvirt's QEMU driver inside virsh itself, with a domain "guest" that is defined; nothing else on the host sees it. */
+/**
+ * libvirt's QEMU driver inside virsh itself, with a domain "guest" that is defined; nothing else on the host sees it. The driver
+ * asks for a user that comes with libvirt's daemon: virsh sees it, nobody else does.
+ */
 async function qemu(t: ExecutionContext) {
   const directory = await directoryFor(t);
   const uri = `qemu:///embed?root=${directory}`;
-  const virsh = async (...args: string[]) => (await execute('virsh', ['-q', '-c', uri, ...args])).stdout;
+  for (const [file, user] of [
+    ['passwd', 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin'],
+    ['group', 'libvirt-qemu:x:64055:'],
+  ] as const) {
+    await writeFile(join(directory, file), `${await readFile(`/etc/${file}`, 'utf8')}${user}\n`);
+  }
+  await writeFile(
+    join(directory, 'virsh'),
+    `#!/bin/sh
+if [ -z "$apart" ]; then apart=yes exec unshare --mount "$0" "$@"; fi
+mount --bind ${directory}/passwd /etc/passwd && mount --bind ${directory}/group /etc/group && exec /usr/bin/virsh "$@"
+`,
+    { mode: 0o755 },
+  );
+  const virsh = async (...args: string[]) =>
+    (await execute(join(directory, 'virsh'), ['-q', '-c', uri, ...args])).stdout;
   await mkdir(join(directory, 'etc'));
   await writeFile(
     join(directory, 'etc/qemu.conf'),
@@ -39,7 +70,7 @@ async function qemu(t: ExecutionContext) {
     <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`,
   );
   await virsh('define', definition);
-  return { domains: new LibvirtDomains({ uri }, { processes: new ChildProcesses() }), virsh };
+  return { domains: new LibvirtDomains({ uri }, { processes: new WithVirsh(directory) }), virsh };
 }
 
 withQemu(
@@ -81,19 +112,17 @@ cd ${directory}; echo "$*" >>calls
 case " $* " in *--config*|*--inactive*) file=config;; *) file=live;; esac
 case $1 in
   dominfo) printf 'State:          running\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n';;
-  domblklist) cat $file 2>/dev/null; true;;
-  attach-disk) echo " block disk $4 $3" >>$file;;
-  detach-disk) ${deaf ? 'true' : 'sed -i "/ $3 /d" $file'};;
+  dumpxml) echo "<domain type='kvm'>"; cat $file 2>/dev/null; echo '</domain>';;
+  attach-disk) echo "<disk type='block'><source dev='$3'/><target dev='$4' bus='virtio'/></disk>" >>$file;;
+  detach-disk) ${deaf ? 'true' : `sed -i "/'$3'/d" $file`};;
 esac
 `,
     { mode: 0o755 },
   );
-  class WithFake extends ChildProcesses {
-    override async run(command: string, args: readonly string[], options: RunOptions = {}) {
-      return super.run(command, args, { ...options, env: { PATH: `${directory}:${process.env['PATH']}` } });
-    }
-  }
-  const domains = new LibvirtDomains({ uri: 'fake:///', detachTimeoutMs: 300 }, { processes: new WithFake() });
+  const domains = new LibvirtDomains(
+    { uri: 'fake:///', detachTimeoutMs: 300 },
+    { processes: new WithVirsh(directory) },
+  );
   const calls = async () =>
     (await readFile(join(directory, 'calls'), 'utf8')).replaceAll('--connect fake:/// --quiet ', '');
   return { domains, calls };
@@ -138,17 +167,33 @@ test('virsh is not installed', async (t) => {
   await t.throwsAsync(domains.attach('guest', '/dev/etherd/e7.1', 'vdb'), { code: 'CommandNotFound' });
 });
 
-test('the table of disks is read, with and without its head', (t) => {
-  const rows =
-    ' file    disk     vda      /var/lib/my images/root.img\n block   disk     vdb      /dev/etherd/e7.1\n file    cdrom    sda      -\n';
-  const disks = [
-    ['vda', '/var/lib/my images/root.img'],
-    ['vdb', '/dev/etherd/e7.1'],
-    ['sda', '-'],
-  ];
-  t.deepEqual([...parseDisks(rows)].map(String), disks.map(String));
+test('the disks of a domain are read from its XML; half of it is an error', (t) => {
+  const xml = `<domain type='kvm' id='1'>
+  <devices>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='qcow2'/>
+      <source file='/var/lib/my images/root.img' index='2'/>
+      <target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='block' device='disk'>
+      <source dev='/dev/etherd/e7.1'/>
+      <target dev='vdb' bus='virtio'/>
+    </disk>
+    <disk type='file' device='cdrom'>
+      <target dev='sda' bus='sata'/>
+    </disk>
+  </devices>
+</domain>
+`;
   t.deepEqual(
-    [...parseDisks(` Type   Device   Target   Source\n------------------------\n${rows}`)].map(String),
-    disks.map(String),
+    [...disksIn(xml)],
+    [
+      ['vda', '/var/lib/my images/root.img'],
+      ['vdb', '/dev/etherd/e7.1'],
+      ['sda', ''],
+    ],
   );
+  for (let end = 0; end < xml.length - 2; end += 1) {
+    t.throws(() => disksIn(xml.slice(0, end)), { code: 'AnswerUnreadable' });
+  }
 });
