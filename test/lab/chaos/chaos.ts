@@ -77,10 +77,14 @@ class Chaos {
       await this.deleteAll();
       await this.compare('after everything was deleted');
     } catch (error) {
-      journal.violation(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.fail(error);
     }
     await Promise.all(this.numbers.map((number) => this.keepLog(number)));
     return journal;
+  }
+
+  private fail(error: unknown): void {
+    this.journal.violation(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
 
   private get numbers(): number[] {
@@ -120,12 +124,14 @@ class Chaos {
       const names = this.numbers.map((number) => `node${number}`);
       return new Client({ name, store, commands, nodes: names, random: stream(name), journal });
     });
-    await Promise.all([
+    const all = [
       ...breakers,
       ...this.clients.map((client) => client.work(isOver)),
       new HostClient(cluster, this.host, stream('host'), journal).work(isOver),
       this.watchWriters(isOver),
-    ]);
+    ];
+    // A failure is a violation, at which all others end: what they have broken is whole then.
+    await Promise.all(all.map((one) => one.catch((error: unknown) => this.fail(error))));
     journal.minutes = (performance.now() - begin) / 60_000;
   }
 

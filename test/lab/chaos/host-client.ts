@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../../until.ts';
 import type { StorageCluster } from '../storage-cluster.ts';
 import type { Journal } from './journal.ts';
 import { isExpected, settledRecord } from './outcome.ts';
@@ -43,7 +44,7 @@ export class HostClient {
 
   /** A file of random bytes goes to the device and comes back the same. */
   private async writeAndRead(id: string): Promise<void> {
-    const { aoeDevice } = await this.cluster.record(id);
+    const { aoeDevice } = await until(() => this.cluster.record(id), `Redis tells of volume ${id}`, patienceMs);
     const { status, output } = await this.cluster.node(this.host).run(
       `file=$(mktemp); dd if=/dev/urandom of=$file bs=64k count=16 2>/dev/null
 dd if=$file of=/dev/etherd/${aoeDevice} bs=64k oflag=direct,sync 2>&1 &&
