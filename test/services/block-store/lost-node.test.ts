@@ -86,6 +86,7 @@ test.serial('what a node was at when it was lost ends at once, and is put right 
   const left = async () =>
     (await Array.fromAsync(node.all())).map((volume) => [volume.id, volume.status, volume.fault?.code]);
   t.deepEqual(await left(), [[creating.id, 'error', 'NodeLost']]);
+  t.is(await store.redis.exists(store.keys.topic('volume.n1')), 0, 'no command waits for it, fetched or not');
   deletion();
   creation();
   await node.stop();

@@ -2,7 +2,10 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { Caller } from '../../../lib/messages/caller.ts';
+import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
 import { BlockStore } from '../../../services/block-store/block-store.ts';
@@ -85,6 +88,52 @@ test.serial(
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
+
+test.serial('a volume that was busy at the look after Redis went back is looked at again', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  const { id } = await commands.create(wanted, deadline);
+  const release = driver.holdOnce('deleteVolume');
+  await commands.delete(id);
+  await until(async () => (await redis.hget(keys.volume(id), 'status')) === 'deleting', 'it is being deleted');
+  let looks = 0;
+  const list = driver.listVolumes.bind(driver);
+  driver.listVolumes = async () => {
+    looks += 1;
+    return list();
+  };
+  await redis.multi().hset(keys.volume(id), 'status', 'available').zrem(keys.pending('n1'), id).exec();
+  await redis.client('KILL', 'TYPE', 'NORMAL');
+  await until(() => looks > 1, 'storage is looked at, and again as long as the volume is busy');
+  release();
+  const lost = await until(
+    async () => (await node.getVolume(id)).status === 'error' && node.getVolume(id),
+    'the record tells that its storage is gone',
+  );
+  t.like(lost, { fault: { code: 'StorageMissing' } });
+});
+
+test.serial('a command whose fetching was cut off is carried out at the reconnection', async (t) => {
+  await cluster.node('n1');
+  const store = await cluster.store();
+  const { redis, keys } = store;
+  const elsewhere = new VolumeCommands(store, new Caller(store), 'elsewhere');
+  const created = elsewhere.create(wanted, deadline);
+  const [[, fields] = ['', []]] = await until(async () => {
+    const entries = await redis.xrange(keys.topic('elsewhere'), '-', '+');
+    return entries.length > 0 && entries;
+  }, 'there is a command');
+  const topic = keys.topic('volume');
+  await redis
+    .multi()
+    .xadd(topic, '*', ...fields)
+    .xreadgroup('GROUP', 'nodes', 'n1', 'COUNT', 1, 'STREAMS', topic, '>')
+    .exec();
+  await redis.client('KILL', 'TYPE', 'NORMAL');
+  t.is((await created).status, 'available');
+});
 
 test.serial('who waits for a delete that Redis lost is not told that it is done', async (t) => {
   const driver = new FakeDriver();
