@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from '../../lib/drivers/fake/faulty.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import { disagreements } from '../agreement.ts';
 import { Cluster } from '../cluster.ts';
@@ -156,3 +157,21 @@ test.serial(
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
+
+test.serial('the end of an operation that replicas do not have yet is not told as done', async (t) => {
+  t.timeout(120_000);
+  const server = await RedisWithSentinels.start({ replicas: 1 });
+  const cluster = await Cluster.over(server);
+  t.teardown(() => cluster.close());
+  const driver = new FaultyDriver(new FakeDriver());
+  const node = await cluster.node('n1', { redis_min_replicas: '0' }, { driver });
+  const commands = await cluster.commands({ redis_min_replicas: '1' });
+  const id = randomUUID();
+  const release = driver.holdOnce('createVolume');
+  const creating = commands.create({ id, size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 60_000 });
+  await until(async () => (await node.getVolume(id)).shelfId !== undefined, 'the node is at it');
+  server.servers[1]?.signal('SIGSTOP');
+  release();
+  await t.throwsAsync(creating, { code: 'NotReplicated' });
+  t.is((await node.getVolume(id)).status, 'available');
+});

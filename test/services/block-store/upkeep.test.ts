@@ -28,6 +28,12 @@ test.serial('a volume whose command was lost is taken up with a report', async (
   t.pass();
 });
 
+test.serial('a node tells its room to the byte, however large it is', async (t) => {
+  const totalBytes = 2 ** 50 - 1;
+  await cluster.node('n1', {}, { driver: new FakeDriver({ totalBytes }) });
+  t.like((await Node.lookup(await cluster.store(), 'n1')).state, { totalBytes, freeBytes: totalBytes });
+});
+
 class Wire extends NoneTarget {
   seen: SeenAddress[] = [{ shelfId: 1, bladeId: 0, mac: '52:54:00:00:00:09' }];
 
