@@ -1,6 +1,8 @@
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { LvmDriver, type LvmOptions } from '../../lib/drivers/lvm/driver.ts';
+import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses, type RunOptions, type RunResult } from '../../lib/process.ts';
 
 const commands = join(import.meta.dirname, 'commands');
@@ -54,6 +56,20 @@ export class FaultyCommands extends ChildProcesses {
   async calls(): Promise<string[]> {
     const text = await readFile(join(this.directory, 'calls'), 'utf8').catch(() => '');
     return text.split('\n').filter((line) => line !== '');
+  }
+
+  /** An LVM driver that runs them. */
+  lvmDriver(options: Partial<LvmOptions> = {}): LvmDriver {
+    const usual: LvmOptions = {
+      volumeGroup: 'pool',
+      storageDev: [],
+      storageCreate: false,
+      volumeClear: 'zero',
+      volumeClearMiBps: 0,
+      numShellTries: 2,
+      stateDir: this.directory,
+    };
+    return new LvmDriver({ ...usual, ...options }, { processes: this, log: silentLog });
   }
 
   /** What the fake lvm has. */

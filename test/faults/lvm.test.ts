@@ -2,9 +2,8 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
-import { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
-import { silentLog } from '../../lib/log.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { FaultyCommands, faults } from './faulty-commands.ts';
 
@@ -24,18 +23,7 @@ async function place(t: ExecutionContext, shell: boolean): Promise<Place> {
   await commands.put('blkdiscard');
   await commands.put('sync');
   commands.residents = shell;
-  const driver = new LvmDriver(
-    {
-      volumeGroup: 'pool',
-      storageDev: [],
-      storageCreate: false,
-      volumeClear: 'zero',
-      volumeClearMiBps: 0,
-      numShellTries: 2,
-      stateDir: commands.directory,
-    },
-    { processes: commands, log: silentLog },
-  );
+  const driver = commands.lvmDriver();
   t.teardown(async () => {
     await driver.close();
     await commands.remove();
@@ -170,18 +158,7 @@ for (const command of ['blkdiscard', 'sync']) {
 test('no room for its configuration keeps the driver from starting, by name', async (t) => {
   const { commands } = await place(t, true);
   const directory = '/dev/full/state';
-  const driver = new LvmDriver(
-    {
-      volumeGroup: 'pool',
-      storageDev: [],
-      storageCreate: false,
-      volumeClear: 'zero',
-      volumeClearMiBps: 0,
-      numShellTries: 1,
-      stateDir: directory,
-    },
-    { processes: commands, log: silentLog },
-  );
+  const driver = commands.lvmDriver({ numShellTries: 1, stateDir: directory });
   await t.throwsAsync(stat(directory), { code: 'ENOTDIR' });
   await t.throwsAsync(driver.setup(), { message: /\/dev\/full\/state/ });
 });
