@@ -25,4 +25,8 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     missing: missingForLab,
     place: () => MachinePlace.create(),
   },
+  'lvm-systemd': {
+    missing: missingForLab,
+    place: () => MachinePlace.create({ systemd: true }),
+  },
 };

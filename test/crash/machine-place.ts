@@ -18,9 +18,10 @@ const doors = join(import.meta.dirname, 'doors.ts');
 const group = 'nova-volumes';
 const stateDir = '/var/lib/blockstore';
 const directory = '/run/crash';
+const units = '/etc/systemd/system';
 const readyMs = 90_000;
 
-/** A daemon on LVM and AoE on a machine of a lab. */
+/** A daemon on LVM and AoE on a machine of a lab. With systemd as its first process, exports are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
   readonly slots = 16;
@@ -32,12 +33,13 @@ export class MachinePlace implements Place {
   private daemon: LabDaemon | undefined;
   private starts = 0;
 
-  static async create(): Promise<MachinePlace> {
-    const lab = await Lab.create({ nodes: 1 });
+  static async create({ systemd = false } = {}): Promise<MachinePlace> {
+    const lab = await Lab.create({ nodes: 1, systemd });
     try {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
       const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
       await place.machine.sh(`mkdir -p ${directory}`);
+      if (systemd) await place.machine.sh(`cp etc/blockstore-vblade@.service ${units} && systemctl daemon-reload`);
       return place;
     } catch (error) {
       await lab.close();
@@ -155,7 +157,8 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
 
   async reset(): Promise<void> {
     await this.kill();
-    await this.machine.sh(`pkill -KILL -x vblade; pkill -KILL -x blkdiscard; sleep 1
+    await this.machine.sh(`[ ! -d /run/systemd/system ] || systemctl stop 'blockstore-vblade@*'
+pkill -KILL -x vblade; pkill -KILL -x blkdiscard; sleep 1
 [ -z "$(lvs --noheadings ${group} 2>/dev/null)" ] || lvremove -qy ${group}
 rm -rf ${stateDir}/*`);
     await this.store.redis.flushall();
