@@ -1,16 +1,19 @@
 import test from 'ava';
 import { backends } from './backends.ts';
 import type { Place } from './place.ts';
-import type { Point } from './plan.ts';
+import type { Moment, Point } from './plan.ts';
 import { scenes } from './scenes.ts';
 import { inWords, sweep, told } from './sweeping.ts';
 
 const mostMs = 1_200_000;
 
-/** One test for each operation on a backend. Where it cannot be had they are skipped. */
+type Choose = (operation: string, points: Point[]) => Point[];
+
+/** One test for each operation on a backend, or for some. Where it cannot be had they are skipped. */
 export async function crashTests(
   backend: string,
-  choose: (operation: string, points: Point[]) => Point[] = (_, points) => points,
+  choose: Choose = (_, points) => points,
+  operations: readonly string[] = Object.keys(scenes),
 ): Promise<void> {
   const missing = await backends[backend]?.missing();
   const serial = missing === undefined ? test.serial : test.serial.skip;
@@ -21,7 +24,7 @@ export async function crashTests(
     });
   }
   test.after.always(async () => place?.close());
-  for (const operation of Object.keys(scenes)) {
+  for (const operation of operations) {
     serial(`${backend}: killed in the middle of ${operation}`, async (t) => {
       t.timeout(mostMs);
       if (!place) throw new Error(`there is no ${backend}`);
@@ -37,4 +40,18 @@ export async function crashTests(
       );
     });
   }
+}
+
+/** The first point of each kind that is named, by operation. */
+export type Chosen = Readonly<Record<string, readonly [Moment, RegExp][]>>;
+
+/** For a backend on which each run takes long: these operations at these points. All that there are: `npm run crash <backend>`. */
+export async function chosenCrashTests(backend: string, chosen: Chosen): Promise<void> {
+  const choose: Choose = (operation, points) =>
+    (chosen[operation] ?? []).map(([moment, pattern]) => {
+      const point = points.find(({ moment: when, name }) => when === moment && pattern.test(name));
+      if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
+      return point;
+    });
+  await crashTests(backend, choose, Object.keys(chosen));
 }

@@ -1,11 +1,7 @@
-import type { Moment } from '../crash/plan.ts';
-import { crashTests } from '../crash/tests.ts';
+import { chosenCrashTests } from '../crash/tests.ts';
 
-/**
- * The daemon on LVM and AoE is killed where it leaves something running behind, or has made what it has not recorded yet. All points
- * there are: `npm run crash lvm`.
- */
-const chosen: Readonly<Record<string, readonly [Moment, RegExp][]>> = {
+/** The daemon on LVM and AoE is killed where it leaves something running behind, or has made what it has not recorded yet. */
+await chosenCrashTests('lvm', {
   create: [
     ['after', /^lvm < lvcreate/],
     ['after', /^perl launcher.pl </],
@@ -22,12 +18,4 @@ const chosen: Readonly<Record<string, readonly [Moment, RegExp][]>> = {
   ],
   upkeep: [['after', /^perl launcher.pl </]],
   audit: [['after', /^script adopt/]],
-};
-
-await crashTests('lvm', (operation, points) =>
-  (chosen[operation] ?? []).map(([moment, pattern]) => {
-    const point = points.find(({ moment: when, name }) => when === moment && pattern.test(name));
-    if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
-    return point;
-  }),
-);
+});
