@@ -1,5 +1,5 @@
 import { Node } from '../../lib/models/node.ts';
-import { until } from '../until.ts';
+import { Hopeless, until } from '../until.ts';
 import type { Place } from './place.ts';
 
 /** Counts the reports of a node from when it is made. */
@@ -19,8 +19,13 @@ export class Reports {
   }
 }
 
-/** Resolves when the node has reported so many times. */
-export async function reported(place: Place, times: number): Promise<void> {
+/** Resolves when the node has reported so many times. Rejects soon after the signal. */
+export async function reported(place: Place, times: number, signal?: AbortSignal): Promise<void> {
   const reports = new Reports(place);
-  await until(async () => (await reports.count()) >= times, `the node reports ${times} times`, 60_000);
+  const what = `the node reports ${times} times`;
+  const enough = async () => {
+    if (signal?.aborted) throw new Hopeless(what);
+    return (await reports.count()) >= times;
+  };
+  await until(enough, what, 60_000);
 }

@@ -90,13 +90,18 @@ export class Sweep {
 
   /** Whether the daemon comes to the point. What goes on side by side may leave out what it did in another run. */
   private async ends(answer: Promise<string[]>): Promise<boolean> {
+    const ended = new AbortController();
     const over = answer
-      .then(() => reported(this.place, intervals))
+      .then(() => reported(this.place, intervals, ended.signal))
       .then(
         () => false,
         () => true, // it reports no more
       );
-    return Promise.race([this.place.ended().then(() => true), over]);
+    try {
+      return await Promise.race([this.place.ended().then(() => true), over]);
+    } finally {
+      ended.abort();
+    }
   }
 
   /** The id of the volume that has a part. */
