@@ -35,7 +35,11 @@ export class LibvirtDomains {
       const source = (await this.disks(domain, scope)).get(target);
       if (source === devicePath) continue;
       if (source !== undefined) {
-        throw errors.domainFailed(domain, `its disk ${target} is ${source}`, 'choose another target name');
+        throw errors.domainFailed(
+          domain,
+          `its disk ${target} is ${source || 'another one'}`,
+          'choose another target name',
+        );
       }
       await this.virsh(domain, ['attach-disk', domain, devicePath, target, scope, ...diskOptions]);
     }
@@ -103,7 +107,9 @@ export class LibvirtDomains {
 export function disksIn(xml: string): Map<string, string> {
   if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml);
   const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
-  return new Map(disks.map((disk) => [attribute(disk, 'target', 'dev'), attribute(disk, 'source', 'dev|file')]));
+  return new Map(
+    disks.map((disk) => [attribute(disk, 'target', 'dev'), attribute(disk, 'source', 'dev|file|name|volume')]),
+  );
 }
 
 function attribute(xml: string, element: string, name: string): string {

@@ -179,6 +179,10 @@ test('the disks of a domain are read from its XML; half of it is an error', (t) 
       <source dev='/dev/etherd/e7.1'/>
       <target dev='vdb' bus='virtio'/>
     </disk>
+    <disk type='network' device='disk'>
+      <source protocol='rbd' name='pool/image'/>
+      <target dev='vdc' bus='virtio'/>
+    </disk>
     <disk type='file' device='cdrom'>
       <target dev='sda' bus='sata'/>
     </disk>
@@ -190,6 +194,7 @@ test('the disks of a domain are read from its XML; half of it is an error', (t) 
     [
       ['vda', '/var/lib/my images/root.img'],
       ['vdb', '/dev/etherd/e7.1'],
+      ['vdc', 'pool/image'],
       ['sda', ''],
     ],
   );
