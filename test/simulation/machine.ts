@@ -137,13 +137,12 @@ class FakeMachineDriver implements VolumeDriver {
 
   deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
     const { machine } = this;
+    const owner = VirtualProcess.current;
     const busy = () => {
       if (machine.exports.has(volume.id)) throw errors.volumeBusy(volume.id, 'it is exported');
       if (machine.stored.has(volume.id)) machine.world.onRemove(machine.name, volume.id, options.unused ?? false);
     };
-    const wipe = () => {
-      options.progress?.(50);
-    };
+    const wipe = () => owner?.run(() => options.progress?.(50));
     return machine.effect('deleteVolume', [busy, wipe, () => void machine.stored.delete(volume.id)], () => {});
   }
 
