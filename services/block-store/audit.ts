@@ -4,7 +4,7 @@ import { asError, errors } from '../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
-import type { Adoption, AdoptionOptions } from './adoption.ts';
+import { type Adoption, type AdoptionOptions, awayCodes } from './adoption.ts';
 import { volumeSpec } from './backend.ts';
 import { dueOperation } from './operations/operations.ts';
 
@@ -109,7 +109,7 @@ export class Audit {
       const run = async () => engine.redrive(volume, operation);
       return [{ object, what: `waits for its ${operation.name}, which nobody is at`, mend: 'take it up again', run }];
     }
-    if (volume.status === 'error' && volume.fault?.code !== 'StorageMissing') return [];
+    if (volume.status === 'error' && !awayCodes.has(volume.fault?.code ?? '')) return [];
     if (volume.status === 'error_deleting') return [];
     if (!found) return [this.lost(volume)];
     const differences: Difference[] = [];
@@ -140,7 +140,7 @@ export class Audit {
   private lost(volume: VolumeState): Difference {
     const object = `volume ${volume.id}`;
     const what = 'has a record but no storage';
-    if (volume.status === 'error') return { object, what, mend: '' };
+    if (volume.fault?.code === 'StorageMissing') return { object, what, mend: '' };
     const run = () => this.inTurn(volume.id, async (now) => this.adoption.lose(now));
     return { object, what, mend: 'put its record into error', run };
   }

@@ -121,6 +121,20 @@ test.serial('a daemon whose node was declared lost while it was not heard of cha
   t.like(await node.getVolume(id), { status: 'error', fault: { code: 'NodeLost' } });
 });
 
+test.serial(
+  'a daemon that takes its name again after a loss that is dated before it has its volumes again',
+  async (t) => {
+    const node = await cluster.node('n1');
+    const commands = await cluster.commands();
+    const { id } = await commands.create(wanted, deadline);
+    await store.redis.del(store.keys.lease('n1'));
+    await Node.lose(store, 'n1', 'volume');
+    await store.redis.hset(store.keys.node('n1'), 'fence', '1-lost'); // the date was set back meanwhile
+    await until(async () => (await node.getVolume(id)).status === 'available', 'it is available');
+    t.is((await node.getVolume(id)).fault, undefined);
+  },
+);
+
 async function agreement(driver: FakeDriver): Promise<string[]> {
   return disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]);
 }
