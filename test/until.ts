@@ -1,6 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Polls until the condition holds or has a value, and returns that value. A condition that throws does not hold yet. */
+/**
+ * Polls until the condition holds or has a value, and returns that value. A condition that throws does not hold yet. One that takes
+ * long is asked less often: at most half of the time goes into asking.
+ */
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
@@ -9,6 +12,7 @@ export async function until<T>(
   const deadline = performance.now() + ms;
   let last = '';
   for (;;) {
+    const begin = performance.now();
     try {
       const value = await condition();
       if (isThere(value)) return value;
@@ -18,7 +22,7 @@ export async function until<T>(
       last = `; last: ${error instanceof Error ? error.message : String(error)}`;
     }
     if (performance.now() >= deadline) throw new Error(`not within ${ms} ms: ${what}${last}`);
-    await pause(Math.min(50, ms));
+    await pause(Math.max(Math.min(50, ms), performance.now() - begin));
   }
 }
 

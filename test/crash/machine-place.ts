@@ -10,7 +10,7 @@ import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
 import type { LabDaemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/node.ts';
-import { Hopeless, until } from '../until.ts';
+import { until } from '../until.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
@@ -38,7 +38,8 @@ export class MachinePlace implements Place {
     try {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
       const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
-      await place.machine.sh(`mkdir -p ${directory}`);
+      // Daemons that are killed keep nothing of what they compiled for the next ones.
+      await place.machine.sh(`mkdir -p ${directory}; bin/blockstored --version`);
       if (systemd) await place.machine.sh(`cp etc/blockstore-vblade@.service ${units} && systemctl daemon-reload`);
       return place;
     } catch (error) {
@@ -84,17 +85,7 @@ export ${planVariable}=${directory} NODE_OPTIONS=--import=${doors}
 exec bin/blockstored --config /dev/null ${words.join(' ')}`;
     const daemon = await this.machine.start(`blockstored-${this.starts}`, script);
     this.daemon = daemon;
-    await until(
-      async () => {
-        const isRunning = await daemon.running();
-        const log = await daemon.log();
-        if (isRunning || log.includes('is ready')) return log.includes('is ready');
-        if (plan) return true;
-        throw new Hopeless(log);
-      },
-      'blockstored is ready',
-      readyMs,
-    );
+    if (!(await daemon.says('is ready', readyMs)) && !plan) throw new Error(await daemon.log());
   }
 
   async arm(plan: Plan): Promise<void> {

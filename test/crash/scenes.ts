@@ -73,8 +73,10 @@ const start: Scene = {
   async prepare(place, cast) {
     const plain = ['dead export', 'lost', 'unrecorded', 'deleting', 'attaching'];
     const attached = ['attached', 'dead attached export', 'detaching'];
-    for (const part of plain) await make(place, cast(part));
-    for (const part of attached) await makeAttached(place, cast(part));
+    await Promise.all([
+      ...plain.map((part) => make(place, cast(part))),
+      ...attached.map((part) => makeAttached(place, cast(part))),
+    ]);
     await place.kill();
     for (const part of ['dead export', 'dead attached export']) await place.breakExport(cast(part));
     await place.breakStorage(cast('lost'));

@@ -169,10 +169,13 @@ export class Sweep {
   /** Takes away all volumes by asking the daemon. */
   private async clear(): Promise<string[]> {
     const { commands, store } = this.place;
-    for await (const { id, attachStatus } of Volume.records(store).all()) {
-      if (attachStatus === 'attached') await commands.detach(id, deadline);
-      await commands.delete(id, deadline);
-    }
+    const records = await Array.fromAsync(Volume.records(store).all());
+    await Promise.all(
+      records.map(async ({ id, attachStatus }) => {
+        if (attachStatus === 'attached') await commands.detach(id, deadline);
+        await commands.delete(id, deadline);
+      }),
+    );
     const { problems, lines } = await outcomeAt(this.place);
     return [
       ...problems,

@@ -1,4 +1,3 @@
-import { until } from '../until.ts';
 import type { LabNode } from './node.ts';
 
 /** A process that a test has started on a node, detached from the test's connection. */
@@ -46,7 +45,23 @@ echo $! | tee ${base}.pid`);
     await this.ended();
   }
 
+  /**
+   * Whether its log has these words, at once or later; not, where it ends or the time is up without them. One process on the node
+   * waits: to ask again and again would take the node's one processor from the daemon.
+   */
+  async says(words: string, timeoutMs: number): Promise<boolean> {
+    const tail = `tail -n +1 -s 0.1 --pid=${this.pid} -f /run/lab/${this.name}.log`;
+    return (await this.within(timeoutMs, tail, ` | grep -q -m 1 -F '${words}'`)) === 0;
+  }
+
+  /** Throws where the time is up. */
   async ended(timeoutMs = 15_000): Promise<void> {
-    await until(async () => !(await this.running()), `${this.name} on ${this.#node.name} ends`, timeoutMs);
+    const status = await this.within(timeoutMs, `tail -s 0.05 --pid=${this.pid} -f /dev/null`);
+    if (status !== 0) throw new Error(`${this.name} on ${this.#node.name} did not end within ${timeoutMs} ms`);
+  }
+
+  private async within(timeoutMs: number, command: string, rest = ''): Promise<number> {
+    const script = `timeout ${timeoutMs / 1000} ${command}${rest}`;
+    return (await this.#node.run(script, { timeoutMs: timeoutMs + 10_000 })).status;
   }
 }

@@ -6,7 +6,7 @@ import { type VolumeState, isTransitional } from '../../lib/models/volume-state.
 import { Volume } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { Hopeless, until } from '../until.ts';
+import { until } from '../until.ts';
 import { CommandLine } from './command-line.ts';
 import type { LabDaemon } from './daemon.ts';
 import { Lab } from './lab.ts';
@@ -114,17 +114,9 @@ export class StorageCluster {
     const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
-    await until(
-      async () => {
-        const isRunning = await daemon.running();
-        const log = await daemon.log();
-        if (log.includes('is ready')) return true;
-        if (isRunning) return false;
-        throw new Hopeless(`blockstored on node${number} has ended:\n${log}`);
-      },
-      `blockstored on node${number} is ready`,
-      180_000,
-    );
+    if (!(await daemon.says('is ready', 180_000))) {
+      throw new Error(`blockstored on node${number} is not ready:\n${await daemon.log()}`);
+    }
     return daemon;
   }
 
