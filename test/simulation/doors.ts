@@ -21,7 +21,9 @@ export function replaceDoors(options: { random: Random; connect: (owner: Virtual
   const undo = [
     replace(net, 'createConnection', (real) => (...args: unknown[]) => {
       const owner = VirtualProcess.current;
-      return owner ? connect(owner) : real(...args);
+      if (owner) return connect(owner);
+      if (isOurRedis(args[0])) throw lostOwner();
+      return real(...args);
     }),
     replace(net, 'createServer', (real) => (...args: unknown[]) => {
       const owner = VirtualProcess.current;
@@ -36,6 +38,20 @@ export function replaceDoors(options: { random: Random; connect: (owner: Virtual
     for (const one of undo) one();
     syncBuiltinESMExports();
   };
+}
+
+function isOurRedis(to: unknown): boolean {
+  return to instanceof Object && Reflect.get(to, 'path') === redisSocket;
+}
+
+/** What was begun for a simulated process and goes on as nobody's is a fault of the simulation, and would look like one of Redis. */
+function lostOwner(): Error {
+  const error = new Error('a simulated process has lost itself: its code was called from outside it');
+  // Thrown a second time, where nobody takes it for a broken connection.
+  queueMicrotask(() => {
+    throw error;
+  });
+  return error;
 }
 
 type Call = (...args: unknown[]) => unknown;
