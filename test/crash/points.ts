@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Moment, type Plan, type Point, planFile, planSchema, traceBegin, traceFile, traceLine } from './plan.ts';
 
 type Effect = Pick<Point, 'number' | 'name' | 'turn'>;
+type Counted = Effect & { plan: Plan };
 
 const kill = process.kill.bind(process); // before that, too, is counted
 
@@ -57,17 +58,18 @@ export class Points {
     }
   }
 
-  private begin(name: string): Effect | undefined {
+  private begin(name: string): Counted | undefined {
     if (!this.plan || this.plan.ignore.includes(name)) return undefined;
-    const effect = this.next(name);
+    const effect = { ...this.next(name), plan: this.plan };
     this.count = effect.number;
     this.turns.set(name, effect.turn);
     this.meet(effect, 'before');
     return effect;
   }
 
-  private end(effect: Effect | undefined): void {
-    if (!effect) return;
+  private end(effect: Counted | undefined): void {
+    // What was under way when counting began anew is not counted.
+    if (!effect || effect.plan !== this.plan) return;
     this.meet(effect, 'after');
     this.meetWaiting();
   }
