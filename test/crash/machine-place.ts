@@ -90,7 +90,9 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
 
   async arm(plan: Plan): Promise<void> {
     const pid = this.daemon?.pid;
-    await this.machine.sh(`rm -f ${directory}/${traceFile}; ${writePlan(plan)}; kill -${planSignal.slice(3)} ${pid}`);
+    await this.machine.sh(
+      `rm -f ${directory}/${traceFile}; ${writePlan(plan)}; kill -${planSignal.slice(3)} ${pid} || true`,
+    );
     await until(
       async () => pointsIn(await this.trace().catch(() => '')) ?? !(await this.daemon?.running()),
       'the daemon counts',

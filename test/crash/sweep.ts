@@ -72,7 +72,7 @@ export class Sweep {
     await this.begin();
     const before = (await outcomeAt(place)).exporters.get(this.cast(bystander));
     const asked = await this.play(point);
-    if (!(await this.ends(asked.answer))) {
+    if (!(await this.ends(asked.answer)) && (await this.isSpared())) {
       if (!this.scene.idle) return ['the daemon did not come to this point'];
       this.missed += 1;
       return this.clear();
@@ -102,6 +102,12 @@ export class Sweep {
     } finally {
       ended.abort();
     }
+  }
+
+  /** Whether the daemon is running, and does not end at a point any more: it might come to it in what is asked next. */
+  private async isSpared(): Promise<boolean> {
+    await this.place.arm({ ...noPoint, ignore: [] });
+    return this.place.running();
   }
 
   /** The id of the volume that has a part. */
