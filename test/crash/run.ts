@@ -1,22 +1,28 @@
 /**
- * `npm run crash [backend [operation [number before|after]]]`: kills daemons at every point of every operation, or at one, and
- * prints a line for each operation.
+ * `npm run crash [backend [operation [numbers [before|after]]]]`: kills daemons at every point of every operation, or at some
+ * (`7`, `60-`, `60-80`), and prints a line for each point and each operation.
  */
 import { type CrashBackend, backends } from './backends.ts';
 import type { Point } from './plan.ts';
 import { scenes } from './scenes.ts';
+import type { Failure } from './sweep.ts';
 import { inWords, sweep, told } from './sweeping.ts';
 
-const [backend, operation, number, moment] = process.argv.slice(2);
+const [backend, operation, numbers = '1-', moment] = process.argv.slice(2);
+const range = /^(\d+)(-?)(\d*)$/.exec(numbers);
 const isKnown = (word: string | undefined, known: object) => word === undefined || Object.hasOwn(known, word);
-if (!isKnown(backend, backends) || !isKnown(operation, scenes)) {
+if (!isKnown(backend, backends) || !isKnown(operation, scenes) || !range) {
   const list = [backends, scenes].map((known) => Object.keys(known).join('|'));
-  console.error(`crash: [${list[0]} [${list[1]} [number before|after]]]`);
+  console.error(`crash: [${list[0]} [${list[1]} [number|from-|from-to [before|after]]]]`);
   process.exit(2);
 }
+const [, from, dash, to] = range;
+const [first, last] = [Number(from), dash ? Number(to || Infinity) : Number(from)];
 
 function choose(points: Point[]): Point[] {
-  return points.filter((point) => number === undefined || (point.number === Number(number) && point.moment === moment));
+  return points.filter(
+    (point) => point.number >= first && point.number <= last && (moment === undefined || point.moment === moment),
+  );
 }
 
 async function sweepAll(name: string, where: CrashBackend): Promise<void> {
@@ -26,8 +32,11 @@ async function sweepAll(name: string, where: CrashBackend): Promise<void> {
   process.on('SIGINT', () => void place.close().finally(() => process.exit(130)));
   try {
     for (const one of operation === undefined ? Object.keys(scenes) : [operation]) {
-      const swept = await sweep(name, place, one, { choose, everyWay: true });
-      for (const failure of swept.failures) console.log(told(swept, failure));
+      const each = ({ number, moment: when, name: effect }: Point, failures: readonly Failure[]) => {
+        console.log(`${one} ${number} ${when} ${effect}: ${failures.length === 0 ? 'well' : 'FAILED'}`);
+        for (const failure of failures) console.log(told({ backend: name, operation: one }, failure));
+      };
+      const swept = await sweep(name, place, one, { choose, everyWay: true, each });
       console.log(`${name.padEnd(9)} ${one.padEnd(7)} ${inWords(swept)}`);
       if (swept.failures.length > 0 || swept.runs === 0) process.exitCode = 1;
     }

@@ -22,6 +22,8 @@ export interface Sweeping {
   choose?: (points: Point[]) => Point[];
   /** Whether each point is met with every way of asking again; otherwise the ways take turns. */
   everyWay: boolean;
+  /** Told of each point when it is done. */
+  each?: (point: Point, failures: readonly Failure[]) => void;
 }
 
 /** Kills a daemon at every chosen point of an operation. Throws where the operation fails without any crash. */
@@ -29,7 +31,7 @@ export async function sweep(
   backend: string,
   place: Place,
   operation: string,
-  { choose = (points) => points, everyWay }: Sweeping,
+  { choose = (points) => points, everyWay, each }: Sweeping,
 ): Promise<Swept> {
   const scene = scenes[operation];
   if (!scene) throw new Error(`there is no ${operation} on ${backend}`);
@@ -47,13 +49,17 @@ export async function sweep(
     runs += done.runs;
     missed += done.missed;
     failures.push(...done.failures);
+    each?.(point, done.failures);
   }
   const seconds = (performance.now() - begin) / 1000;
   return { backend, operation, points: points.length, chosen: chosen.length, runs, missed, failures, seconds };
 }
 
 /** A failure for a person to read, with the command that repeats it. */
-export function told({ backend, operation }: Swept, { point, retry, problems }: Failure): string {
+export function told(
+  { backend, operation }: Pick<Swept, 'backend' | 'operation'>,
+  { point, retry, problems }: Failure,
+): string {
   const { number, moment, name } = point;
   const again = retry === undefined ? '' : `, asked again ${retry}`;
   return [
