@@ -85,7 +85,8 @@ export ${planVariable}=${directory} NODE_OPTIONS=--import=${doors}
 exec bin/blockstored --config /dev/null ${words.join(' ')}`;
     const daemon = await this.machine.start(`blockstored-${this.starts}`, script);
     this.daemon = daemon;
-    if (!(await daemon.says('is ready', readyMs)) && !plan) throw new Error(await daemon.log());
+    if (await daemon.says('is ready', readyMs)) return;
+    if (!plan || (await daemon.running())) throw new Error(`not ready:\n${await daemon.log()}`);
   }
 
   async arm(plan: Plan): Promise<void> {

@@ -137,11 +137,8 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
       what: `change ${volume} ${name} ${JSON.stringify(transition)}`,
       act: (side: Side) => {
         const owner = name === null ? {} : { node: name, fence: fenceOf(side, name) };
-        const message = JSON.stringify({
-          operation: 'operation' in transition ? transition.operation : '',
-          id: volume,
-        });
-        const command = 'operation' in transition ? { command: { topic: 'volume', message } } : {};
+        const message = 'operation' in transition && JSON.stringify({ operation: transition.operation, id: volume });
+        const command = message ? { command: { topic: 'volume', message } } : {};
         const change = { ...transition, ...owner, ...command, message: place(side, index), answer, fault };
         return side.store.run('change', volume, JSON.stringify(change));
       },
