@@ -124,14 +124,19 @@ test.serial('a daemon whose node was declared lost while it was not heard of cha
 test.serial(
   'a daemon that takes its name again after a loss that is dated before it has its volumes again',
   async (t) => {
-    const node = await cluster.node('n1');
+    const driver = new FakeDriver();
+    const node = await cluster.node('n1', {}, { driver });
     const commands = await cluster.commands();
     const { id } = await commands.create(wanted, deadline);
+    const { id: gone } = await commands.create(wanted, deadline);
     await store.redis.del(store.keys.lease('n1'));
     await Node.lose(store, 'n1', 'volume');
+    await driver.deleteVolume({ id: gone, size: 1, sizeBytes: 2 ** 30, userId: '', projectId: '' });
     await store.redis.hset(store.keys.node('n1'), 'fence', '1-lost'); // the date was set back meanwhile
     await until(async () => (await node.getVolume(id)).status === 'available', 'it is available');
     t.is((await node.getVolume(id)).fault, undefined);
+    const isMissing = async () => (await node.getVolume(gone)).fault?.code === 'StorageMissing';
+    await until(isMissing, 'what is not there any more is said to be missing');
   },
 );
 
