@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
@@ -54,6 +54,9 @@ export class AoeTarget implements Target {
       this.log.warn('the network interface for AoE has no carrier', { interface: this.options.interface });
     }
     await mkdir(this.directory, { recursive: true });
+    // What a crash kept from getting its name: an export that runs does not write it again.
+    const halfMade = (await readdir(this.directory)).filter((file) => file.endsWith('.new'));
+    for (const file of halfMade) await rm(join(this.directory, file), { force: true });
     this.supervisors = await this.makeSupervisors();
     this.known.clear();
     for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
@@ -45,6 +47,14 @@ async function interfaceDown(t: ExecutionContext): Promise<string> {
   t.teardown(() => execute('ip', ['link', 'del', `${name}a`]));
   return `${name}a`;
 }
+
+real('a file that a crash kept from getting its name is cleared away', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.readyTarget();
+  await writeFile(join(place.directory, 'exports', `${randomUUID()}.env.new`), 'VBLADE_ARGS=');
+  t.is((await target.listTraces()).length, 1);
+  t.deepEqual(await (await place.readyTarget()).listTraces(), []);
+});
 
 test('an interface that does not exist', async (t) => {
   const place = await placeFor(t);
