@@ -200,6 +200,21 @@ list.push(
     },
   },
   {
+    title: 'a disk that is marked for LVM and in no group is taken, one whose group cannot be seen is not',
+    run: async () => {
+      await machine.sh(`lvm pvcreate ${machine.disk}`);
+      await machine.driver().setup();
+      const metadataMiB = await machine.sh(`lvm vgs --noheadings --units m --nosuffix -o vg_mda_size ${group}`);
+      assert.ok(Number(metadataMiB) >= 64, metadataMiB);
+      await machine.end();
+      await machine.begin();
+      await machine.sh(`lvm pvcreate --metadatacopies 0 ${machine.disk}
+        lvm vgcreate other ${machine.disk} ${machine.otherDisk}`);
+      await assert.rejects(machine.driver().setup(), { code: 'StorageUnusable', message: /LVM2_member/ });
+      assert.equal(await machine.sh('lvm vgs --noheadings -o pv_count other'), '2');
+    },
+  },
+  {
     title: 'a group of the same name in a volume or on another disk does not disturb',
     run: async () => {
       const start = '/tmp/start-of-another-group';

@@ -4,6 +4,7 @@ import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { ForkedLvm } from './forked.ts';
 import { lvmSettings } from './configuration.ts';
+import type { Lvm } from './lvm.ts';
 import { type PhysicalVolume, physicalVolumes } from './reports.ts';
 
 interface GroupOptions {
@@ -33,8 +34,9 @@ export async function prepareGroup(processes: Processes, options: GroupOptions):
   if (elsewhere) {
     throw errors.groupIncomplete(volumeGroup, `it is on ${elsewhere.join(', ')}, of which storage_dev says nothing`);
   }
-  for (const device of storageDev) await checkEmpty(processes, device);
   const settings = await lvmSettings(storageDev);
+  await removeUnused(new ForkedLvm(processes, settings));
+  for (const device of storageDev) await checkEmpty(processes, device);
   const args = [
     'vgcreate',
     '--yes',
@@ -67,6 +69,18 @@ async function findGroup(
 
 function names(volumes: readonly PhysicalVolume[]): string[] {
   return volumes.map((volume) => volume.device);
+}
+
+/**
+ * A disk that is marked for LVM and in no group is what a power loss in the middle of vgcreate leaves behind. Without the mark
+ * it is empty again, and vgcreate gives it room for our metadata.
+ */
+async function removeUnused(lvm: Lvm): Promise<void> {
+  for (const { device, group, inUse } of await physicalVolumes(lvm)) {
+    if (group !== '' || inUse) continue;
+    const { status, messages } = await lvm.command(['pvremove', device]);
+    if (status !== 0) throw errors.storageUnusable(device, messages.join('; '));
+  }
 }
 
 /** A disk that carries anything at all is somebody's. */
