@@ -7,6 +7,7 @@ import { LabDaemon } from './daemon.ts';
 import { LabDisks } from './disks.ts';
 import type { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
+import { processorForMachine } from './processors.ts';
 import { Resident } from './resident.ts';
 
 export interface NodeOptions {
@@ -26,6 +27,7 @@ export class LabNode {
   #disks: LabDisks;
   #options: NodeOptions;
   #networkArguments: string[];
+  #processor: number;
   #kernel: Resident | undefined;
 
   static async create(place: LabPlace, network: LabNetwork, number: number, options: NodeOptions): Promise<LabNode> {
@@ -34,7 +36,8 @@ export class LabNode {
     const agent = await Agent.start(network, number, place.file(`${name}.sock`), place.file(`${name}-relay.log`));
     const disks = new LabDisks(place, name);
     await disks.add(options.diskGiB);
-    return new LabNode({ number, place, network, agent, disks, options, networkArguments });
+    const processor = await processorForMachine();
+    return new LabNode({ number, place, network, agent, disks, options, networkArguments, processor });
   }
 
   constructor(parts: {
@@ -45,6 +48,7 @@ export class LabNode {
     disks: LabDisks;
     options: NodeOptions;
     networkArguments: string[];
+    processor: number;
   }) {
     this.#number = parts.number;
     this.name = `node${parts.number}`;
@@ -55,6 +59,7 @@ export class LabNode {
     this.#disks = parts.disks;
     this.#options = parts.options;
     this.#networkArguments = parts.networkArguments;
+    this.#processor = parts.processor;
   }
 
   get isOn(): boolean {
@@ -75,7 +80,8 @@ export class LabNode {
       () => 0,
     );
     await rm(this.#place.file('uml', this.name), { recursive: true, force: true });
-    const [command, args] = this.#network.inside('linux.uml', this.#kernelArguments());
+    const kernelLine = ['-c', String(this.#processor), 'linux.uml', ...this.#kernelArguments()];
+    const [command, args] = this.#network.inside('taskset', kernelLine);
     const kernel = await Resident.start(command, args, consoleFile);
     this.#kernel = kernel;
     void kernel.ended.then((how) => this.#agent.disconnect(`${this.name} is off (${how})`));
