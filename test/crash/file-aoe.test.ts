@@ -1,9 +1,9 @@
 import type { Point } from './plan.ts';
 import { crashTests } from './tests.ts';
 
-/** Of a start, which has twice the points of all the rest, those before an effect are left to `npm run crash`. */
+/** Of starts, which have twice the points of all the rest, those before an effect are left to `npm run crash`. */
 await crashTests('file-aoe', (operation, points) =>
-  operation === 'start' ? points.filter((point) => isLastOf(point, points)) : points,
+  operation.endsWith('start') ? points.filter((point) => isLastOf(point, points)) : points,
 );
 
 function isLastOf({ number, moment }: Point, points: readonly Point[]): boolean {

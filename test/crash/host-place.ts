@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,7 +119,7 @@ export class HostPlace implements Place {
   }
 
   async look(): Promise<Sight> {
-    const volumes = await this.backend.driver.listVolumes();
+    const volumes = existsSync(join(this.root, 'volumes')) ? await this.backend.driver.listVolumes() : [];
     const vblades = this.backend.target.name === 'none' ? undefined : await this.vblades();
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
     const exports = vblades?.flatMap(({ args }) => {
@@ -151,7 +152,9 @@ export class HostPlace implements Place {
 
   async reset(): Promise<void> {
     await this.kill();
-    for (const { pid } of [...(await this.vblades()), ...(await this.strays())]) process.kill(pid, 'SIGKILL');
+    const left = [...(await this.vblades()), ...(await this.strays())].map(({ pid }) => pid);
+    for (const pid of left) process.kill(pid, 'SIGKILL');
+    await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
     await rm(this.root, { recursive: true, force: true });
     await this.store.redis.flushall();
   }
@@ -171,7 +174,8 @@ export class HostPlace implements Place {
   }
 
   private async files(folder: string): Promise<string[]> {
-    const entries = await readdir(join(this.root, folder), { recursive: true });
+    const path = join(this.root, folder);
+    const entries = existsSync(path) ? await readdir(path, { recursive: true }) : [];
     return entries.map((name) => join(folder, name));
   }
 

@@ -16,6 +16,7 @@ import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } fr
 
 const doors = join(import.meta.dirname, 'doors.ts');
 const group = 'nova-volumes';
+const disk = '/dev/ubda';
 const stateDir = '/var/lib/blockstore';
 const directory = '/run/crash';
 const units = '/etc/systemd/system';
@@ -66,7 +67,7 @@ export class MachinePlace implements Place {
     const flags = {
       storage_name: this.node,
       volume_driver: 'lvm',
-      storage_dev: '/dev/ubda',
+      storage_dev: disk,
       storage_create: 'true',
       volume_group: group,
       volume_clear_mibps: '0',
@@ -152,9 +153,12 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
   async reset(): Promise<void> {
     await this.kill();
     await this.machine.sh(`[ ! -d /run/systemd/system ] || systemctl stop 'blockstore-vblade@*'
-pkill -KILL -x vblade; pkill -KILL -x blkdiscard; sleep 1
-[ -z "$(lvs --noheadings ${group} 2>/dev/null)" ] || lvremove -qy ${group}
-rm -rf ${stateDir}/*`);
+for name in vblade blkdiscard lvm
+do pkill -KILL -x $name; while pgrep -x $name >/dev/null; do sleep 0.1; done
+done
+! vgs ${group} 2>/dev/null || vgremove -qy ${group} || exit
+wipefs -qa ${disk}
+rm -rf ${stateDir}`);
     await this.store.redis.flushall();
   }
 

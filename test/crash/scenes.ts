@@ -1,7 +1,9 @@
+import { Node } from '../../lib/models/node.ts';
 import type { OperationName } from '../../lib/models/transitions.ts';
 import { Volume } from '../../lib/models/volume.ts';
-import { reported } from './reports.ts';
+import { until } from '../until.ts';
 import type { Place } from './place.ts';
+import { reported } from './reports.ts';
 
 /** The id of the volume that has this part in a scene; the same one whenever it is asked for. */
 export type Cast = (part: string) => string;
@@ -93,6 +95,18 @@ const start: Scene = {
   },
 };
 
+/** A node starts for the first time: nothing on its storage, nothing in Redis. */
+const firstStart: Scene = {
+  starting: true,
+  idle: true,
+  prepare: (place) => place.reset(),
+  async ask(place, cast) {
+    const isUp = async () => (await Node.lookup(place.store, place.node)).state.state === 'up';
+    await until(isUp, 'the node has entered', deadline.deadlineMs);
+    await make(place, cast(subject));
+  },
+};
+
 /** What a node does at every report, with an export to be started again. */
 const upkeep: Scene = {
   idle: true,
@@ -116,4 +130,10 @@ const audit: Scene = {
   again: [],
 };
 
-export const scenes: Readonly<Record<string, Scene>> = { ...operationScenes, start, upkeep, audit };
+export const scenes: Readonly<Record<string, Scene>> = {
+  ...operationScenes,
+  start,
+  'first-start': firstStart,
+  upkeep,
+  audit,
+};

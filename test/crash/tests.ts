@@ -42,16 +42,19 @@ export async function crashTests(
   }
 }
 
-/** The first point of each kind that is named, by operation. */
-export type Chosen = Readonly<Record<string, readonly [Moment, RegExp][]>>;
+/** All points, or the first point of each kind that is named, by operation. */
+export type Chosen = Readonly<Record<string, 'all' | readonly [Moment, RegExp][]>>;
 
 /** For a backend on which each run takes long: these operations at these points. All that there are: `npm run crash <backend>`. */
 export async function chosenCrashTests(backend: string, chosen: Chosen): Promise<void> {
-  const choose: Choose = (operation, points) =>
-    (chosen[operation] ?? []).map(([moment, pattern]) => {
+  const choose: Choose = (operation, points) => {
+    const kinds = chosen[operation] ?? [];
+    if (kinds === 'all') return points;
+    return kinds.map(([moment, pattern]) => {
       const point = points.find(({ moment: when, name }) => when === moment && pattern.test(name));
       if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
       return point;
     });
+  };
   await crashTests(backend, choose, Object.keys(chosen));
 }
