@@ -76,8 +76,8 @@ function names(volumes: readonly PhysicalVolume[]): string[] {
  * it is empty again, and vgcreate gives it room for our metadata.
  */
 async function removeUnused(lvm: Lvm): Promise<void> {
-  for (const { device, group, inUse } of await physicalVolumes(lvm)) {
-    if (group !== '' || inUse) continue;
+  for (const { device, group } of await physicalVolumes(lvm)) {
+    if (group !== '') continue; // '[unknown]' where its group's metadata is on a disk that is not seen
     const { status, messages } = await lvm.command(['pvremove', device]);
     if (status !== 0) throw errors.storageUnusable(device, messages.join('; '));
   }

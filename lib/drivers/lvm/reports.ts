@@ -27,19 +27,12 @@ const volumeGroup = z
   .transform((row) => ({ sizeBytes: row.vg_size, freeBytes: row.vg_free, metadataFreeBytes: row.vg_mda_free }));
 
 const physicalVolume = z
-  .object({
-    pv_name: z.string(),
-    vg_name: z.string(),
-    vg_uuid: z.string(),
-    pv_missing: z.string(),
-    pv_in_use: z.string(),
-  })
+  .object({ pv_name: z.string(), vg_name: z.string(), vg_uuid: z.string(), pv_missing: z.string() })
   .transform((row) => ({
     device: row.pv_name,
     group: row.vg_name,
     groupUuid: row.vg_uuid,
     missing: row.pv_missing !== '',
-    inUse: row.pv_in_use !== '',
   }));
 
 type LogicalVolume = z.infer<typeof logicalVolume>;
@@ -68,7 +61,7 @@ export async function groupSpace(lvm: Lvm, group: string): Promise<z.infer<typeo
 }
 
 export async function physicalVolumes(lvm: Lvm): Promise<PhysicalVolume[]> {
-  const args = ['pvs', '-o', 'pv_name,vg_name,vg_uuid,pv_missing,pv_in_use'];
+  const args = ['pvs', '-o', 'pv_name,vg_name,vg_uuid,pv_missing'];
   const answer = await ask(lvm, args);
   return read(args, answer, z.array(physicalVolume), answer.rows);
 }
