@@ -15,7 +15,8 @@ test.before(async () => {
   cluster = await StorageCluster.create({
     nodes: 2,
     storageNodes: 1,
-    flags: { report_interval: '2', node_down_time: '15' },
+    // Wiped so slowly, volumes are still being deleted when the daemon is killed, however busy this machine is.
+    flags: { report_interval: '2', node_down_time: '15', volume_clear_mibps: '20' },
   });
   ({ id } = await cluster.on(2).volume('create 1 --node node1'));
   const { device = '' } = await cluster.on(2).volume(`attach ${id} --host-device`);
