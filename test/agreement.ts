@@ -7,7 +7,7 @@ import type { FoundExport } from '../lib/targets/target.ts';
 /** What there is on a node outside Redis, looked at by a test. */
 export interface NodeStorage {
   node: string;
-  volumes: readonly Pick<FoundVolume, 'id' | 'sizeBytes'>[];
+  volumes: readonly Pick<FoundVolume, 'id' | 'sizeBytes' | 'shelfId' | 'bladeId'>[];
   /** Left out where nothing is exported. */
   exports?: readonly Pick<FoundExport, 'id' | 'shelfId' | 'bladeId'>[];
   /** Anything else that should not be there, such as a half-made file. */
@@ -39,7 +39,8 @@ interface Found {
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
   shelves: Map<string, string>;
-  held: Set<string>;
+  /** Why, by number. */
+  held: Map<string, string>;
   topics: string[];
   unknown: string[];
 }
@@ -50,7 +51,7 @@ async function read(store: Store): Promise<Found> {
     records: new Map(),
     sets: new Map(),
     shelves: new Map(Object.entries(await redis.hgetall(keys.shelves()))),
-    held: new Set(await redis.hkeys(keys.heldNumbers())),
+    held: new Map(Object.entries(await redis.hgetall(keys.heldNumbers()))),
     topics: [],
     unknown: [],
   };
@@ -117,6 +118,9 @@ function numberProblems({ records, sets, shelves, held }: Found, slots: number):
       if (!places.has(number) && !held.has(number)) problems.push(`number ${number} of ${node} is lost`);
     }
   }
+  for (const [number, reason] of held) {
+    if (reason.startsWith('volume ')) problems.push(`number ${number} is kept for ${reason}`);
+  }
   for (const { id, status, shelfId } of records.values()) {
     if (shelfId === undefined && status !== 'error') problems.push(`volume ${id}, ${status}, has no number`);
   }
@@ -141,12 +145,14 @@ async function topicProblems(store: Store, topics: readonly string[]): Promise<s
 
 function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, VolumeState>): string[] {
   const { node, volumes, exports, leftovers = [] } = storage;
-  const stored = new Map(volumes.map((volume) => [volume.id, volume.sizeBytes]));
+  const stored = new Map(volumes.map((volume) => [volume.id, volume]));
   const problems = leftovers.map((leftover) => `${node} has ${leftover}`);
-  for (const id of stored.keys()) {
+  for (const { id, shelfId, bladeId } of volumes) {
     const record = records.get(id);
     if (record?.node !== node) problems.push(`${node} has storage of volume ${id}, which has no record there`);
     else if (record.status === 'error') problems.push(`${node} has storage of volume ${id}, which is in error`);
+    else if (shelfId !== undefined && (record.shelfId !== shelfId || record.bladeId !== bladeId))
+      problems.push(`volume ${id}, ${record.aoeDevice}, is labelled e${shelfId}.${bladeId}`);
   }
   for (const [place, count] of countBy(
     exports?.map(({ id, shelfId, bladeId }) => `${id} ${shelfId}.${bladeId}`) ?? [],
@@ -158,8 +164,8 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
   }
   for (const { id, size, status, node: owner } of records.values()) {
     if (owner !== node || status === 'error') continue;
-    if ((stored.get(id) ?? 0) < sizeInBytes(size))
-      problems.push(`volume ${id}, ${status}, has ${stored.get(id)} bytes`);
+    const { sizeBytes = 0 } = stored.get(id) ?? {};
+    if (sizeBytes < sizeInBytes(size)) problems.push(`volume ${id}, ${status}, has ${sizeBytes} bytes`);
     if (exports && !exports.some((one) => one.id === id)) problems.push(`volume ${id}, ${status}, is not exported`);
   }
   return problems;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,20 @@ export class RedisServer {
   async down(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     this.child?.kill(signal);
     await this.child;
+  }
+
+  /** Keeps its data as they are; what is returned starts it again from this older copy. The connections are lost both times. */
+  async keepCopy(): Promise<() => Promise<void>> {
+    const [files, copy] = [join(this.directory, 'appendonlydir'), join(this.directory, 'copy')];
+    await this.down();
+    await cp(files, copy, { recursive: true });
+    await this.up();
+    return async () => {
+      await this.down('SIGKILL');
+      await rm(files, { recursive: true });
+      await cp(copy, files, { recursive: true });
+      await this.up();
+    };
   }
 
   async stop(): Promise<void> {

@@ -39,6 +39,21 @@ export type NodeReport = Pick<NodeState, Described> & {
   problems: string;
 };
 
+/** The AoE number "shelf.slot" that a volume of this node has on its storage, or is exported as (`running`). */
+export interface OwnNumber {
+  number: string;
+  id: string;
+  running: boolean;
+}
+
+/** AoE numbers that were seen in use. */
+export interface SeenNumbers {
+  /** "shelf.slot", with who uses it. */
+  others: ReadonlyMap<string, string>;
+  /** Where this node has looked at its own: those, and its Ethernet addresses. */
+  own: { addresses: readonly string[]; numbers: readonly OwnNumber[] } | undefined;
+}
+
 const numberFaults = ['lost', 'free too', 'foreign', 'twice'] as const;
 export type NumberFault = (typeof numberFaults)[number];
 
@@ -173,14 +188,17 @@ export class Node extends BasicModel<NodeState> {
   }
 
   /**
-   * AoE numbers that others use are kept back, those no longer seen are free again; `whole` makes the free numbers of this
-   * node anew from the records. Returns numbers that are newly kept back. Throws Fenced.
+   * Keeps back AoE numbers that are seen in use although no record has them, and gives free those that no longer are; `whole`
+   * makes the free numbers of this node anew from the records. Returns numbers newly kept back for others, and how many are kept
+   * for own volumes. Throws Fenced.
    */
-  async observe(seen: ReadonlyMap<string, string>, slots: number, whole: boolean): Promise<string[]> {
-    const reasons = JSON.stringify(Object.fromEntries(seen));
-    const answer = await this.store.run('observe', this.identifier, this.fence, slots, reasons, whole ? 'whole' : '');
+  async observe(seen: SeenNumbers, slots: number, whole: boolean): Promise<{ fresh: string[]; kept: number }> {
+    const request = { ...seen, others: Object.fromEntries(seen.others) };
+    const args = [this.identifier, this.fence, slots, JSON.stringify(request), whole ? 'whole' : ''];
+    const answer = await this.store.run('observe', ...args);
     this.refuseFenced(answer);
-    return answer.slice(1);
+    const [, kept, ...fresh] = answer;
+    return { fresh, kept: Number(kept) };
   }
 
   /**

@@ -31,7 +31,7 @@ const names = {
   shelves: () => 'aoe:shelves',
   /** sorted set, by shelf * 256 + slot: numbers "shelf.slot" that a node may give out */
   freeNumbers: (node: string) => `node:${node}:free`,
-  /** hash: "shelf.slot" -> why it is kept back ("wire <mac>", "export <path>") */
+  /** hash: "shelf.slot" -> why it is kept back ("wire <mac>", "export <path>", "volume <id>") */
   heldNumbers: () => 'aoe:held',
   /** stream: commands to any node, or to one (`volume`, `volume.<node>`) */
   topic: (topic: string) => `topic:${topic}`,

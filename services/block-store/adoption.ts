@@ -6,7 +6,7 @@ import { Volume } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Backend, exportSpec, volumeSpec } from './backend.ts';
-import { ownAddresses } from './numbers.ts';
+import type { Numbers } from './numbers.ts';
 import type { Engine } from './operations/engine.ts';
 import { Lane } from './operations/lanes.ts';
 import { dueOperation } from './operations/operations.ts';
@@ -16,6 +16,7 @@ export interface AdoptionOptions {
   node: Node;
   backend: Backend;
   engine: Engine;
+  numbers: Numbers;
   log: Log;
   shelves: { first: number; last: number; slots: number };
   availabilityZone: string;
@@ -46,8 +47,9 @@ export class Adoption {
    * not keep the rest from being served.
    */
   async adoptAll(): Promise<void> {
-    const { store, node, backend, log } = this.options;
+    const { store, node, backend, numbers, log } = this.options;
     const found = new Map((await backend.driver.listVolumes()).map((volume) => [volume.id, volume]));
+    await numbers.atStart([...found.values()]);
     const told = async (work: Promise<void>, id: string) => {
       try {
         await work;
@@ -145,7 +147,7 @@ export class Adoption {
 
   /** Storage gets its record again. Throws UnknownStorage, ForeignStorage, NoMoreVolumes. */
   async adoptUnrecorded(found: FoundVolume): Promise<void> {
-    const { store, node, backend, shelves, log, availabilityZone } = this.options;
+    const { store, node, backend, shelves, numbers, log, availabilityZone } = this.options;
     const { id, userId, projectId, shelfId, bladeId } = found;
     if (found.size === undefined || userId === undefined || projectId === undefined) {
       throw new BlockstoreError(
@@ -157,7 +159,8 @@ export class Adoption {
     }
     const fields = { size: String(found.size), userId, projectId, availabilityZone, backend: backend.name };
     const place = shelfId === undefined || bladeId === undefined ? {} : { shelf: shelfId, slot: bladeId };
-    const request = JSON.stringify({ fields, ...place, ...shelves, addresses: [...(await ownAddresses())] });
+    const request = JSON.stringify({ fields, ...place, ...shelves });
+    await numbers.known();
     const answer = await store.run('adopt', node.identifier, node.owner.fence, id, request);
     const [word, owner = '', status = ''] = answer;
     if (word === 'Fenced') throw errors.fenced(node.identifier);
@@ -171,7 +174,9 @@ export class Adoption {
       );
     }
     log.warn(`volume ${id} had storage but no record; it has one again`, { size: found.size, projectId });
-    await this.serve((await Volume.lookup(store, id)).state);
+    const { state } = await Volume.lookup(store, id);
+    if (shelfId !== state.shelfId || bladeId !== state.bladeId) await backend.driver.createVolume(volumeSpec(state)); // its labels
+    await this.serve(state);
   }
 
   /** An export of ours whose volume has neither record nor storage serves nobody. */
@@ -189,9 +194,11 @@ export class Adoption {
 
   /** Throws StorageMissing, and what a target throws. */
   async serve(volume: VolumeState): Promise<void> {
-    const { backend } = this.options;
-    await backend.driver.ensureVolume(volumeSpec(volume));
-    await backend.target.ensureExport(exportSpec(volume, backend));
+    const { backend, numbers } = this.options;
+    await numbers.whileAtWork(volume, async () => {
+      await backend.driver.ensureVolume(volumeSpec(volume));
+      await backend.target.ensureExport(exportSpec(volume, backend));
+    });
   }
 
   private tell(id: string, error: BlockstoreError): void {

@@ -15,7 +15,7 @@ import type { Backend } from './backend.ts';
 import { Consumer } from './consumer.ts';
 import { Identity } from './identity.ts';
 import { NodeCommandService } from './node-commands.ts';
-import { observeNumbers } from './numbers.ts';
+import { Numbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
 import { Recovery } from './recovery.ts';
@@ -48,6 +48,7 @@ export class BlockStore implements Service {
   private readonly commands: VolumeCommands;
   private readonly room: Room;
   private node: Node | undefined;
+  private numbers: Numbers | undefined;
   private adoption: Adoption | undefined;
   private consumer: Consumer | undefined;
   private engine: Engine | undefined;
@@ -178,13 +179,12 @@ export class BlockStore implements Service {
 
   /** What would go wrong unnoticed: commands that another node left lying, exports that died, numbers that others use. */
   private async upkeep(): Promise<void> {
-    const { flags, backend, log } = this.options;
-    const { node, adoption } = this;
-    if (!node || !adoption || this.fenced) return;
+    const { adoption } = this;
+    if (!adoption || this.fenced) return;
     await this.recovery?.catchUp();
     await this.consumer?.takeAbandoned();
     await adoption.reviveExports();
-    await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, false);
+    await this.numbers?.upkeep();
   }
 
   private async enter(holder: string): Promise<void> {
@@ -201,11 +201,12 @@ export class BlockStore implements Service {
       last: flags.last_shelf_id < 0 ? 65_534 : flags.last_shelf_id,
       slots: flags.slots_per_shelf,
     };
+    const shared = { store, node: this.node, log };
+    const numbers = new Numbers({ ...shared, backend, slots: shelves.slots });
     const engine = new Engine({
-      store,
-      node: this.node,
+      ...shared,
       backend,
-      log,
+      numbers,
       topic: flags.volume_topic,
       availabilityZone,
       shelves,
@@ -213,13 +214,11 @@ export class BlockStore implements Service {
       shortBound: flags.max_operations,
       onFenced: () => void this.recovery?.regain(),
     });
-    this.engine = engine;
-    const adoptionOptions = { store, node: this.node, backend, engine, log, shelves, availabilityZone };
+    const adoptionOptions = { ...shared, backend, engine, numbers, shelves, availabilityZone };
     this.adoption = new Adoption(adoptionOptions);
     const audit = new Audit(adoptionOptions, this.adoption);
     const nodeCommands = new NodeCommandService({ store, audit, log });
-    this.nodeCommands = nodeCommands;
-    this.consumer = new Consumer({
+    const consumer = new Consumer({
       store,
       engine,
       log,
@@ -228,16 +227,18 @@ export class BlockStore implements Service {
       onTopicsLost: async () => this.recovery?.regain(),
       onNodeCommand: (command, message) => nodeCommands.submit(command, message),
     });
-    const { node, consumer } = this;
-    this.recovery = new Recovery({ store, node, audit, consumer, log, onFenced: (error) => this.lose(error) });
+    const onFenced = (error: BlockstoreError) => this.lose(error);
+    this.recovery = new Recovery({ ...shared, audit, consumer, numbers, onFenced });
+    this.numbers = numbers;
+    this.engine = engine;
+    this.nodeCommands = nodeCommands;
+    this.consumer = consumer;
   }
 
   private async adopt(): Promise<void> {
-    const { flags, backend, log } = this.options;
-    const { node, adoption, engine } = this;
-    if (!node || !adoption) return;
+    const { adoption, engine } = this;
+    if (!adoption) return;
     try {
-      await observeNumbers({ node, target: backend.target, slots: flags.slots_per_shelf, log }, true);
       await adoption.adoptAll();
       await this.reportState();
     } catch (error) {

@@ -1,30 +1,134 @@
 import { readFile, readdir } from 'node:fs/promises';
+import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Node } from '../../lib/models/node.ts';
-import type { Target } from '../../lib/targets/target.ts';
+import type { Node, OwnNumber } from '../../lib/models/node.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Backend } from './backend.ts';
 
-/** Keeps back AoE numbers that others use: seen on the wire, or held by a vblade on this node that is not ours. */
-export async function observeNumbers(
-  options: { node: Node; target: Target; slots: number; log: Log },
-  whole: boolean,
-): Promise<void> {
-  const { node, target, slots, log } = options;
-  if (target.name === 'none' && !whole) return;
-  const own = await ownAddresses();
-  const seen = new Map<string, string>();
-  for (const { shelfId, bladeId, mac } of await target.discover()) {
-    if (!own.has(mac)) seen.set(`${shelfId}.${bladeId}`, `wire ${mac}`);
+export interface NumbersOptions {
+  store: Store;
+  node: Node;
+  backend: Backend;
+  slots: number;
+  log: Log;
+}
+
+/**
+ * AoE numbers that are in use although no record has them: others' exports, and those of own volumes whose records Redis has lost.
+ * They are kept back, so that no other volume is given them.
+ */
+export class Numbers {
+  private readonly options: NumbersOptions;
+  private readonly volumesAtWork = new Set<VolumeState>();
+  /** How often Redis was found to have lost something without the connection being lost. */
+  private losses = 0;
+  /** `age` when this node's own numbers were last looked at. */
+  private knownAt = -1;
+  /** How many are kept for own volumes; these are looked at until there is none. */
+  private kept = 0;
+  private looking: Promise<void> | undefined;
+
+  constructor(options: NumbersOptions) {
+    this.options = options;
   }
-  for (const { id, shelfId, bladeId, path } of await target.listExports()) {
-    if (id === undefined) seen.set(`${shelfId}.${bladeId}`, `export ${path}`);
+
+  /** Redis has lost what it knew, although the connection held. */
+  forget(): void {
+    this.losses += 1;
   }
-  const held = await node.observe(seen, slots, whole);
-  for (const number of held)
-    log.warn(`AoE number e${number} is used by others and kept back`, { by: seen.get(number) });
+
+  /** Before a number is given out: with each connection, those that are in use may be free in Redis until they are looked at. */
+  async known(): Promise<void> {
+    while (this.knownAt !== this.age) await this.look();
+  }
+
+  /** Whether some are kept for own volumes. */
+  get areKept(): boolean {
+    return this.kept > 0;
+  }
+
+  /** While the volume is worked at its number counts as in use: it may be neither on storage nor exported yet. */
+  async whileAtWork<T>(volume: VolumeState, work: () => Promise<T>): Promise<T> {
+    this.volumesAtWork.add(volume);
+    try {
+      return await work();
+    } finally {
+      this.volumesAtWork.delete(volume);
+    }
+  }
+
+  /** The free numbers of this node are made anew from its records and from what it has on storage. */
+  async atStart(stored: readonly FoundVolume[]): Promise<void> {
+    await this.lookTwice(true, stored);
+  }
+
+  /** Keeps back what others have begun to use, and gives free what nobody uses any more. */
+  async upkeep(): Promise<void> {
+    if (this.knownAt !== this.age || this.areKept) return this.look();
+    if (this.options.backend.target.name !== 'none') await this.observe(undefined, false);
+  }
+
+  private look(): Promise<void> {
+    this.looking ??= this.lookTwice(false).finally(() => {
+      this.looking = undefined;
+    });
+    return this.looking;
+  }
+
+  private async lookTwice(whole: boolean, listed?: readonly FoundVolume[]): Promise<void> {
+    const { age } = this;
+    await this.lookAtOwn(whole, listed);
+    if (this.areKept) await this.lookAtOwn(false); // what was just being removed is not there at a second look
+    this.knownAt = age;
+  }
+
+  private async lookAtOwn(whole: boolean, listed?: readonly FoundVolume[]): Promise<void> {
+    const atWork = [...this.volumesAtWork]; // first: it may be done, and on storage, when that is listed
+    const stored = listed ?? (await this.options.backend.driver.listVolumes());
+    await this.observe({ atWork, stored }, whole);
+  }
+
+  private async observe(own: Own | undefined, whole: boolean): Promise<void> {
+    const { node, backend, slots, log } = this.options;
+    const addresses = await ownAddresses();
+    const others = new Map<string, string>();
+    for (const { shelfId, bladeId, mac } of await backend.target.discover()) {
+      if (!addresses.has(mac)) others.set(`${shelfId}.${bladeId}`, `wire ${mac}`);
+    }
+    const numbers: OwnNumber[] = [];
+    for (const { id, shelfId, bladeId, path } of await backend.target.listExports()) {
+      const number = `${shelfId}.${bladeId}`;
+      if (id === undefined) others.set(number, `export ${path}`);
+      else numbers.push({ number, id, running: true });
+    }
+    if (own) numbers.push(...numbersOf(own.atWork, true), ...numbersOf(own.stored, false));
+    const seen = { others, own: own && { addresses: [...addresses], numbers } };
+    const { kept, fresh } = await node.observe(seen, slots, whole);
+    this.kept = kept;
+    for (const number of fresh)
+      log.warn(`AoE number e${number} is used by others and kept back`, { by: others.get(number) });
+  }
+
+  /** Changes with everything that may have made Redis forget. */
+  private get age(): number {
+    return this.options.store.connection.count + this.losses;
+  }
+}
+
+interface Own {
+  atWork: readonly VolumeState[];
+  stored: readonly FoundVolume[];
+}
+
+function numbersOf(volumes: readonly (VolumeState | FoundVolume)[], running: boolean): OwnNumber[] {
+  return volumes.flatMap(({ id, shelfId, bladeId }) =>
+    shelfId === undefined ? [] : [{ number: `${shelfId}.${bladeId}`, id, running }],
+  );
 }
 
 /** Ethernet addresses of this machine. */
-export async function ownAddresses(): Promise<Set<string>> {
+async function ownAddresses(): Promise<Set<string>> {
   const interfaces = await readdir('/sys/class/net');
   const addresses = await Promise.all(
     interfaces.map((name) => readFile(`/sys/class/net/${name}/address`, 'utf8').catch(() => '')),

@@ -4,12 +4,14 @@ import type { Node } from '../../lib/models/node.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Audit } from './audit.ts';
 import type { Consumer } from './consumer.ts';
+import type { Numbers } from './numbers.ts';
 
 export interface RecoveryOptions {
   store: Store;
   node: Node;
   audit: Audit;
   consumer: Consumer;
+  numbers: Numbers;
   log: Log;
   /** Another daemon has the node's name, or had it since: this one must end. */
   onFenced: (error: BlockstoreError) => void;
@@ -64,8 +66,9 @@ export class Recovery {
   }
 
   private async enterAgain(): Promise<void> {
-    const { node, log, onFenced } = this.options;
+    const { node, numbers, log, onFenced } = this.options;
     try {
+      numbers.forget(); // before the name is held again: then creations go on
       await node.enterAgain();
       log.warn(`Redis had lost that this daemon holds the node name ${node.identifier}; it holds it again`);
       this.agreedOver = -1;

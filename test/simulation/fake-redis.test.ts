@@ -120,7 +120,7 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   record({ id, node, index: nat(9) }).map(({ id: volume, node: name, index }) => ({
     what: `claim ${volume} ${name}`,
     act: (side: Side) => {
-      const claim = { backend: 'fake', availabilityZone: 'nova', ...slots, message: place(side, index) };
+      const claim = { backend: 'fake', availabilityZone: 'nova', ...slots, message: place(side, index), kept: true };
       return side.store.run('claim', name, fenceOf(side, name), volume, JSON.stringify(claim));
     },
   })),
@@ -157,19 +157,27 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
         JSON.stringify({ totalBytes: 2 ** 50, a: 'b' }),
       ),
   })),
-  record({ node, whole: boolean(), number: constantFrom('1.0', '1.2', '2.1', '9.9') }).map((seen) => ({
-    what: `observe ${JSON.stringify(seen)}`,
+  record({
+    node,
+    whole: boolean(),
+    number: constantFrom('1.0', '1.2', '2.1', '9.9'),
+    own: option(record({ number: constantFrom('1.0', '1.1', '2.0', '3.1'), id, running: boolean() })),
+  }).map(({ node: name, whole, number, own }) => ({
+    what: `observe ${name} ${whole} ${number} ${JSON.stringify(own)}`,
     act: (side: Side) => {
-      const whole = seen.whole ? 'whole' : '';
-      const reasons = JSON.stringify({ [seen.number]: 'wire' });
-      return side.store.run('observe', seen.node, fenceOf(side, seen.node), slots.slots, reasons, whole);
+      const seen = {
+        others: { [number]: 'wire bb' },
+        ...(own ? { own: { addresses: ['bb'], numbers: [own] } } : {}),
+      };
+      const fence = fenceOf(side, name);
+      return side.store.run('observe', name, fence, slots.slots, JSON.stringify(seen), whole ? 'whole' : '');
     },
   })),
   record({ id, node, shelf: constantFrom(1, 2, undefined) }).map(({ id: volume, node: name, shelf }) => ({
     what: `adopt ${volume} ${name} ${shelf}`,
     act: (side: Side) => {
       const fields = { size: '1', userId: 'u', projectId: 'p', backend: 'fake' };
-      const found = { fields, ...slots, addresses: ['aa'], ...(shelf === undefined ? {} : { shelf, slot: 1 }) };
+      const found = { fields, ...slots, ...(shelf === undefined ? {} : { shelf, slot: 1 }) };
       return side.store.run('adopt', name, fenceOf(side, name), volume, JSON.stringify(found));
     },
   })),

@@ -1,6 +1,5 @@
 -- Storage of this node whose record is lost gets one again, with its old AoE number where nobody else has it.
--- ARGV: node; fence; id; JSON {fields, shelf?, slot?, first, last, slots, addresses}
---   addresses  the node's own Ethernet addresses
+-- ARGV: node; fence; id; JSON {fields, shelf?, slot?, first, last, slots}
 -- Answers: ok record | VolumeExists owner status | NoMoreVolumes | Fenced
 local node, fence, id = ARGV[1], ARGV[2], ARGV[3]
 local found = cjson.decode(ARGV[4])
@@ -8,20 +7,10 @@ if not holds(node, fence) then return { 'Fenced' } end
 local existing = redis.call('HMGET', key_volume(id), 'node', 'status')
 if existing[2] then return { 'VolumeExists', existing[1] or '', existing[2] } end
 
-local shelf, slot
-if found.shelf then
+local shelf, slot = take_kept(node, id)
+if not shelf and found.shelf then
   local number = found.shelf .. '.' .. found.slot
   claim_shelf(node, found.shelf, found.shelf, found.slots)
-  -- While the shelf was nobody's, others saw this very export on the wire and kept its number back.
-  if redis.call('HGET', key_shelves(), found.shelf) == node then
-    local reason = redis.call('HGET', key_heldNumbers(), number)
-    for _, address in ipairs(found.addresses) do
-      if reason == 'wire ' .. address then
-        redis.call('HDEL', key_heldNumbers(), number)
-        redis.call('ZADD', key_freeNumbers(node), score_of(number), number)
-      end
-    end
-  end
   if redis.call('ZREM', key_freeNumbers(node), number) == 1 then
     shelf, slot = tostring(found.shelf), tostring(found.slot)
   end

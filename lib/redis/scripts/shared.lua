@@ -102,6 +102,28 @@ local function claim_shelf(node, first, last, slots)
   return false
 end
 
+-- Why a number is kept for a volume of its shelf's node, whose record was lost.
+local function kept_for(id)
+  return 'volume ' .. id
+end
+
+local function is_kept(reason)
+  return reason:match('^volume ') ~= nil
+end
+
+-- Takes the number that is kept for a volume, or nil: the caller records it in the same script.
+local function take_kept(node, id)
+  local held = redis.call('HGETALL', key_heldNumbers())
+  for i = 1, #held, 2 do
+    local shelf, slot = held[i]:match('^(%d+)%.(%d+)$')
+    if held[i + 1] == kept_for(id) and redis.call('HGET', key_shelves(), shelf) == node then
+      redis.call('HDEL', key_heldNumbers(), held[i])
+      return shelf, slot
+    end
+  end
+  return nil
+end
+
 -- How many volumes of a node have each number.
 local function used_numbers(node)
   local used = {}

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errors } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
@@ -69,18 +70,14 @@ export class AoeTarget implements Target {
       const known = this.known.get(spec.id);
       if (known && sameArguments(known.args, args) && isRunning(known)) return;
       checkInterface(this.options.interface);
+      await this.refuseTaken(spec);
       if (known) await this.clearWay(spec.id, known);
       this.known.set(spec.id, await this.ready[0].start(spec.id, args));
     });
   }
 
   async removeExport(id: string): Promise<void> {
-    await this.turns.take(id, async () => {
-      for (const supervisor of this.ready) await supervisor.stop(id);
-      const known = this.known.get(id);
-      if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
-      this.known.delete(id);
-    });
+    await this.turns.take(id, () => this.end(id));
   }
 
   async listExports(): Promise<FoundExport[]> {
@@ -106,6 +103,23 @@ export class AoeTarget implements Target {
   /** Exports go on. */
   async close(): Promise<void> {
     for (const supervisor of this.supervisors ?? []) await supervisor.close();
+  }
+
+  private async end(id: string): Promise<void> {
+    for (const supervisor of this.ready) await supervisor.stop(id);
+    const known = this.known.get(id);
+    if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
+    this.known.delete(id);
+  }
+
+  /** Two exports of one number would mix two volumes' data. One of this volume under another number is ended: it may be in the way. */
+  private async refuseTaken({ id, shelfId, bladeId }: ExportSpec): Promise<void> {
+    for (const [other, vblade] of this.known) {
+      const [shelf, slot] = vblade.args.slice(-4);
+      if (other === id || shelf !== String(shelfId) || slot !== String(bladeId) || !isRunning(vblade)) continue;
+      await this.end(id);
+      throw errors.exportFailed(id, `e${shelfId}.${bladeId} is still exported for volume ${other}`);
+    }
   }
 
   /** One that died or must change makes room. The first supervisor replaces its own; the others' are ended here. */

@@ -8,6 +8,7 @@ import { type ChangeOptions, Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Turns } from '../../../lib/turns.ts';
 import type { Backend } from '../backend.ts';
+import type { Numbers } from '../numbers.ts';
 import { Lane } from './lanes.ts';
 import type { Operation, Step, StepContext } from './operation.ts';
 import { operations } from './operations.ts';
@@ -18,6 +19,7 @@ export interface EngineOptions {
   store: Store;
   node: Node;
   backend: Backend;
+  numbers: Numbers;
   log: Log;
   topic: string;
   availabilityZone: string;
@@ -110,7 +112,16 @@ export class Engine {
     const operation = operations[task.command.operation];
     const volume = await this.retry(`${operation.name} of ${task.command.id}`, () => this.begin(operation, task));
     if (!volume) return;
-    const { backend, log } = this.options;
+    const walk = () => this.walkAll(operation, volume, task);
+    // A deletion takes no number into use; its storage and export tell of it as long as they are there.
+    await (operation.name === 'delete' ? walk() : this.options.numbers.whileAtWork(volume.state, walk));
+  }
+
+  private async walkAll(operation: Operation, volume: Volume, task: Task): Promise<void> {
+    const { store, backend, log } = this.options;
+    const { count } = store.connection;
+    // Redis may have lost that the number is this volume's, and another node may have it by now.
+    const isDoubtful = () => operation.name === 'create' && store.connection.count !== count;
     const progress = new ProgressWriter((percent) => this.writeProgress(volume, percent));
     const context: StepContext = {
       volume: volume.state,
@@ -121,7 +132,10 @@ export class Engine {
     let step: Step | undefined;
     const fields: Record<string, string> = {};
     try {
-      for (step of operation.steps) Object.assign(fields, await this.walk(step, context, task.again));
+      for (step of operation.steps) {
+        if (isDoubtful()) break;
+        Object.assign(fields, await this.walk(step, context, task.again));
+      }
     } catch (thrown) {
       await progress.end();
       const error = asError(thrown);
@@ -129,6 +143,7 @@ export class Engine {
       return this.fail(volume, operation, task, error, step, context);
     }
     await progress.end();
+    if (isDoubtful()) return this.carryOut({ ...task, again: true });
     await this.end(volume, operation.finish, task, { set: fields });
     log.debug(`${operation.name} done`, { volume: volume.identifier });
   }
@@ -153,9 +168,11 @@ export class Engine {
   }
 
   private async claim(task: Task): Promise<Volume | undefined> {
-    const { store, node, backend, shelves, availabilityZone } = this.options;
-    const { id } = task.command;
-    const claim = { backend: backend.name, availabilityZone, ...shelves, message: task.message };
+    const { store, node, backend, numbers, shelves, availabilityZone } = this.options;
+    const { message, command } = task;
+    const { id } = command;
+    await numbers.known();
+    const claim = { backend: backend.name, availabilityZone, ...shelves, message, kept: numbers.areKept };
     const answer = await store.run('claim', node.identifier, node.owner.fence, id, JSON.stringify(claim));
     switch (answer[0]) {
       case 'ok':

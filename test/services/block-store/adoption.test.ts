@@ -19,12 +19,14 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-/** Somebody looks at the wire after this node has, and before it has its shelves again. */
+/** Somebody looks at the wire before this node has its shelves again. */
 class SeenMeanwhile extends FakeDriver {
   seen: Readonly<Record<string, string>> = {};
 
   override async listVolumes() {
-    if (Object.keys(this.seen).length > 0) await store.redis.hset(store.keys.heldNumbers(), this.seen);
+    const { seen } = this;
+    this.seen = {};
+    if (Object.keys(seen).length > 0) await store.redis.hset(store.keys.heldNumbers(), seen);
     return super.listVolumes();
   }
 }
@@ -41,7 +43,6 @@ async function numberAfter(reason: string): Promise<string[]> {
   driver.seen = { [aoeDevice.slice(1)]: reason };
   await cluster.node('n1', {}, { driver });
   const volumes = await driver.listVolumes();
-  driver.seen = {};
   const again = await Volume.lookup(store, id);
   const held = Object.values(await store.redis.hgetall(store.keys.heldNumbers()));
   const problems = await disagreements(store, [{ node: 'n1', volumes }]);

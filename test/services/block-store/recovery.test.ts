@@ -1,5 +1,3 @@
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
@@ -11,7 +9,6 @@ import { NoneTarget } from '../../../lib/targets/none.ts';
 import { BlockStore } from '../../../services/block-store/block-store.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
-import type { RedisServer } from '../../redis-server.ts';
 import { until } from '../../until.ts';
 
 /** Redis loses something under daemons that run: they go on by themselves, as long as nobody else has their name. */
@@ -25,21 +22,6 @@ test.afterEach.always(() => cluster.close());
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
-
-/** The append-only file as it is, put back later: an older copy. */
-async function keep(server: RedisServer): Promise<() => Promise<void>> {
-  const files = join(server.directory, 'appendonlydir');
-  const copy = join(server.directory, 'copy');
-  await server.down();
-  await cp(files, copy, { recursive: true });
-  await server.up();
-  return async () => {
-    await server.down('SIGKILL');
-    await rm(files, { recursive: true });
-    await cp(copy, files, { recursive: true });
-    await server.up();
-  };
-}
 
 test.serial('an emptied Redis has its records and topics again, and nobody was started anew', async (t) => {
   const driver = new FakeDriver();
@@ -75,7 +57,7 @@ test.serial(
     const store = await cluster.store();
     const kept = await commands.create(wanted, deadline);
     const deleted = await commands.create(wanted, deadline);
-    const restore = await keep(cluster.server);
+    const restore = await cluster.server.keepCopy();
     const made = await until(() => commands.create(wanted, deadline), 'a volume is made after the copy');
     await commands.delete(deleted.id, deadline);
     await commands.attach(kept.id, attachment, deadline);
@@ -159,7 +141,7 @@ test.serial('a Redis from a copy older than the daemon’s start gives it its na
   const before = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const { id } = await commands.create(wanted, deadline);
-  const restore = await keep(cluster.server);
+  const restore = await cluster.server.keepCopy();
   await until(() => before.reportState().then(() => true), 'it is connected again');
   await before.stop();
   const node = await cluster.node('n1', {}, { driver });

@@ -42,6 +42,21 @@ real('a daemon that starts later finds the export and leaves it alone', async (t
   t.deepEqual(await place.vblades(), []);
 });
 
+real('a number is exported for one volume only; two that change numbers get each other’s in the end', async (t) => {
+  const place = await placeFor(t);
+  const [one, other] = [await place.volume(1), await place.volume(2)];
+  const target = await place.readyTarget();
+  await target.ensureExport(one);
+  await target.ensureExport(other);
+  const taken = { code: 'ExportFailed', message: new RegExp(`still exported for volume ${other.id}`) };
+  await t.throwsAsync(target.ensureExport({ ...one, bladeId: 2 }), taken);
+  t.is((await place.vblades()).length, 1, 'what had the wrong number is ended');
+  await target.ensureExport({ ...other, bladeId: 1 });
+  await target.ensureExport({ ...one, bladeId: 2 });
+  const numbers = (await place.vblades()).map(({ args }) => args.slice(-3).join(' '));
+  t.deepEqual(numbers.toSorted(), [`1 lo ${other.path}`, `2 lo ${one.path}`]);
+});
+
 real('what a power loss brings back of a removed export is named, and goes with another removal', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
