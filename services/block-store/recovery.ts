@@ -1,3 +1,4 @@
+import type { Finding } from '../../lib/audit/finding.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Node } from '../../lib/models/node.ts';
@@ -24,6 +25,7 @@ export class Recovery {
   private agreedOver: number;
   /** Volumes that something was done to whenever they were to be looked at since then. */
   private unseen: { over: number; ids: readonly string[] } = { over: -1, ids: [] };
+  private readonly told = new Set<string>();
   private regaining: Promise<void> | undefined;
   private readonly stopping = new AbortController();
 
@@ -47,22 +49,27 @@ export class Recovery {
 
   /** After every loss of the connection: Redis may have gone back in time, and an answer with commands may have been lost. */
   async catchUp(): Promise<void> {
-    const { store, audit, consumer, log } = this.options;
+    const { store, audit, consumer } = this.options;
     const { count } = store.connection;
     if (count === this.agreedOver || this.stopping.signal.aborted) return;
     const { signal } = this.stopping;
     await consumer.resume();
     const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
-    for (const { object, what, mend, mended, trouble } of findings) {
-      log.warn(`after Redis was away: ${object} ${what}`, {
-        mend,
-        mended,
-        ...(trouble === undefined ? {} : { trouble }),
-      });
-    }
+    for (const finding of findings) this.tell(finding);
     const { over, ids } = this.unseen;
     this.unseen = { over: count, ids: over === count ? ids.filter((id) => busy.has(id)) : [...busy] };
-    if (this.unseen.ids.length === 0) this.agreedOver = count;
+    const isMended = findings.every(({ trouble }) => trouble === undefined);
+    if (this.unseen.ids.length > 0 || !isMended) return;
+    this.agreedOver = count;
+    this.told.clear();
+  }
+
+  /** Once, although what cannot be mended yet is tried again with each report. */
+  private tell({ object, what, mend, mended, trouble }: Finding): void {
+    const line = `after Redis was away: ${object} ${what}`;
+    if (this.told.has(`${line} ${trouble}`)) return;
+    this.told.add(`${line} ${trouble}`);
+    this.options.log.warn(line, { mend, mended, ...(trouble === undefined ? {} : { trouble }) });
   }
 
   private async enterAgain(): Promise<void> {

@@ -108,7 +108,10 @@ class FakeLock extends EventEmitter {
 /** A flat file system: directories are there once something asks for them. */
 function replaceFiles(): (() => void)[] {
   const contents = new Map<string, string>();
-  const ours = (path: unknown): path is string => typeof path === 'string' && path.startsWith(root);
+  const addressFile = '/sys/class/net/eth0/address';
+  const ours = (path: unknown): path is string =>
+    typeof path === 'string' &&
+    (path.startsWith(root) || (path === addressFile && VirtualProcess.current !== undefined));
   const missing = (path: string) => Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
   const inOurs = (name: string, work: (path: string, ...rest: unknown[]) => unknown) =>
     replace(
@@ -122,6 +125,7 @@ function replaceFiles(): (() => void)[] {
     inOurs('mkdir', () => undefined),
     inOurs('realpath', (path) => path),
     inOurs('readFile', (path) => {
+      if (path === addressFile) return VirtualProcess.current?.name.replace(/#.*/, '');
       const content = contents.get(path);
       if (content === undefined) throw missing(path);
       return content;
@@ -131,13 +135,13 @@ function replaceFiles(): (() => void)[] {
       contents.set(String(to), contents.get(from) ?? '');
       contents.delete(from);
     }),
-    // What network interfaces a machine has is of no matter: none of its own is heard on the wire.
+    // A machine has one network interface, whose address is the node's name.
     replace(
       files,
       'readdir',
       (real) =>
         async (...args: unknown[]) =>
-          args[0] === '/sys/class/net' && VirtualProcess.current ? [] : await real(...args),
+          args[0] === '/sys/class/net' && VirtualProcess.current ? ['eth0'] : await real(...args),
     ),
   ];
 }

@@ -118,6 +118,8 @@ export class Faults {
         perHour: 0.6,
         happen: () => redis().restart(random.between(100, 20_000), soon() / 10),
       },
+      { name: 'Redis lost its last changes', perHour: 0.3, happen: () => this.loseChanges() },
+      { name: 'Redis emptied', perHour: 0.05, happen: () => redis().empty() },
       { name: 'Redis stalled', perHour: 0.6, happen: () => redis().stall(random.between(100, 30_000)) },
       { name: 'date set', perHour: 0.4, happen: () => time.jump(random.between(-86_400_000, 86_400_000)) },
       { name: 'date of Redis set', perHour: 0.2, happen: () => this.setRedisDate(random.between(-300_000, 300_000)) },
@@ -175,6 +177,14 @@ export class Faults {
 
   private impersonate(node = this.world.random.pick(this.world.nodes)): void {
     if (node) this.world.random.pick(this.world.clients)?.impersonate(node.name);
+  }
+
+  /** A crash without fsync, a failover to a replica that lagged, a restart from a snapshot. */
+  private loseChanges(): void {
+    const { random, redis } = this.world;
+    const copy = redis().database.copy();
+    const lostMs = random.chance(0.5) ? random.between(10, 3000) : random.between(3000, 600_000);
+    this.later(lostMs, () => redis().restart(random.between(100, 20_000), random.between(50, 2000), copy));
   }
 
   private setRedisDate(ms: number): void {

@@ -15,7 +15,8 @@ export class Invariants {
   readonly violations: string[] = [];
   private readonly fences = new Map<string, string | undefined>();
   private readonly leases = new Map<string, Lease | undefined>();
-  private readonly holders = new Map<string, VirtualProcess | undefined>();
+  /** Who took a name with which fence. */
+  private readonly holders = new Map<string | undefined, VirtualProcess>();
   private readonly world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis };
 
   constructor(world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis }) {
@@ -38,15 +39,24 @@ export class Invariants {
         this.add(`${owner.name} took the name ${name} from ${before.holder}, who held it`);
       }
       this.fences.set(name, fence);
-      this.holders.set(name, owner);
+      this.holders.set(fence, owner);
     }
     const records = [...keys].filter((key) => key.startsWith(`${prefix}volume:`));
     if (records.length === 0) return;
     const node = this.world.nodes.find((one) => one.runs(owner));
-    if (node && this.holders.get(node.name) !== owner) {
+    if (node && this.holders.get(this.fences.get(node.name)) !== owner) {
       this.add(`${owner.name} does not hold the name ${node.name} and wrote ${records.join(' ')}`);
     }
     this.checkNumbers();
+  }
+
+  /** Redis has lost changes: what it has now is what counts, and what clients were told may not be so until all is calm. */
+  goneBack(): void {
+    for (const { name } of this.world.nodes) {
+      this.fences.set(name, this.hash(`node:${name}`)?.get('fence'));
+      this.leases.set(name, this.lease(name));
+    }
+    this.world.model.doubtAll();
   }
 
   exported(machine: string, id: string, number: string): void {
@@ -74,6 +84,12 @@ export class Invariants {
   /** Nothing is under way: what clients were told is so for good. */
   settled(): void {
     for (const problem of this.world.model.settle(this.facts)) this.add(problem);
+  }
+
+  /** Before a volume that failed is deleted. */
+  kept(id: string): void {
+    const { made, deleteAsked } = this.world.model.known(id);
+    if (made && !deleteAsked && !this.facts.stored(id)) this.add(`volume ${id} was acknowledged and has no storage`);
   }
 
   add(violation: string): void {

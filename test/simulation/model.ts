@@ -7,6 +7,8 @@ interface Known {
   deleted: boolean;
   /** A create whose answer did not come may still be carried out. */
   uncertain: boolean;
+  /** Redis has lost changes since: what was acknowledged may have to be found again, and what was deleted may be back. */
+  doubtful: boolean;
 }
 
 export interface Facts {
@@ -34,13 +36,19 @@ export class Model {
       deleteAsked: this.settled.has(id),
       deleted: false,
       uncertain: false,
+      doubtful: false,
     };
     this.volumes.set(id, found);
     return found;
   }
 
+  doubtAll(): void {
+    for (const known of this.volumes.values()) known.doubtful = true;
+  }
+
   problems({ has, gone, stored }: Facts): string[] {
-    return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted, uncertain }]) => {
+    return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted, uncertain, doubtful }]) => {
+      if (doubtful) return [];
       if (made && !deleteAsked) {
         if (!has(id)) return [`volume ${id} was acknowledged and has no record`];
         return stored(id) ? [] : [`volume ${id} was acknowledged and has no storage`];
@@ -50,13 +58,18 @@ export class Model {
   }
 
   /** Nothing is under way: what is gone is gone for good, and is spoken of no more. */
-  settle({ has, stored }: Facts): string[] {
-    return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted }]) => {
-      if (has(id)) return [];
+  settle(facts: Facts): string[] {
+    for (const [id, known] of this.volumes) {
+      if (known.doubtful && known.deleted && facts.has(id)) known.deleted = false;
+      known.doubtful = false;
+    }
+    const problems = this.problems(facts);
+    for (const [id, { deleted }] of this.volumes) {
+      if (facts.has(id)) continue;
       this.volumes.delete(id);
       this.settled.add(id);
-      if (made && !deleteAsked) return [`volume ${id} was acknowledged and is gone`];
-      return deleted && stored(id) ? [`volume ${id} was deleted and has storage`] : [];
-    });
+      if (deleted && facts.stored(id)) problems.push(`volume ${id} was deleted and has storage`);
+    }
+    return problems;
   }
 }

@@ -134,6 +134,7 @@ class Simulation {
       fate: (request) => faults.fate(request),
       tamper: this.plan.tamper ?? ((script) => script),
       onWritten: (owner, keys) => invariants.written(owner, keys),
+      onGoneBack: () => invariants.goneBack(),
     });
     return { redis, bringBack: replaceDoors({ random, connect: (owner) => redis.connect(owner) }) };
   }
@@ -185,15 +186,16 @@ class Simulation {
     }
     this.comparisons += 1;
     for (const difference of found) invariants.add(difference);
-    invariants.told();
     invariants.settled();
   }
 
-  /** What failed is deleted by who made it; that is all that it takes. */
+  /** What failed is deleted by who made it; that is all that it takes. Unless it was acknowledged: then something is lost. */
   private deleteFailed(): void {
     for (const id of this.model.ids) {
       const status = this.invariants.hash(`volume:${id}`)?.get('status');
-      if (status === 'error' || status === 'error_deleting') this.random.pick(this.clients)?.delete(id);
+      if (status !== 'error' && status !== 'error_deleting') continue;
+      this.invariants.kept(id);
+      this.random.pick(this.clients)?.delete(id);
     }
   }
 

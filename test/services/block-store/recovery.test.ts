@@ -1,6 +1,7 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Caller } from '../../../lib/messages/caller.ts';
 import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
@@ -70,6 +71,29 @@ test.serial(
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
+
+/** Its third listing fails, once it is told to count. */
+class FailingDriver extends FakeDriver {
+  left = -1;
+
+  override async listVolumes() {
+    this.left -= 1;
+    if (this.left === 0) throw errors.lvmFailed('lvs', 'the test fails it');
+    return super.listVolumes();
+  }
+}
+
+test.serial('what cannot be mended at once is mended with a later report', async (t) => {
+  const driver = new FailingDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const restore = await cluster.server.keepCopy();
+  const { id } = await until(() => commands.create(wanted, deadline), 'a volume is made after the copy');
+  driver.left = 3; // two looks, then the mending
+  await restore();
+  await until(async () => (await node.getVolume(id)).status === 'available', 'it has a record again');
+  t.true(driver.left < 0);
+});
 
 test.serial('a volume that was busy at the look after Redis went back is looked at again', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());

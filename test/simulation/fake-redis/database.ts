@@ -1,16 +1,26 @@
 import { SortedSet } from './sorted-set.ts';
 import { Stream } from './stream.ts';
 
-export class Hash extends Map<string, string> {}
+export class Hash extends Map<string, string> {
+  copy(): Hash {
+    return new Hash(this);
+  }
+}
 
 type Value = string | Hash | SortedSet | Stream;
+
+/** What a database had at some moment. */
+export interface Copy {
+  values: ReadonlyMap<string, Value>;
+  ends: ReadonlyMap<string, number>;
+}
 
 /** Keys and values, and when keys end. */
 export class Database {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   private values = new Map<string, Value>();
-  private readonly ends = new Map<string, number>();
+  private ends = new Map<string, number>();
   /** Keys that were written since somebody last emptied it. */
   readonly touched = new Set<string>();
 
@@ -39,6 +49,17 @@ export class Database {
     for (const key of this.values.keys()) this.touched.add(key);
     this.values.clear();
     this.ends.clear();
+  }
+
+  copy(): Copy {
+    const values = new Map([...this.values].map(([key, value]) => [key, copyOf(value)]));
+    return { values, ends: new Map(this.ends) };
+  }
+
+  /** It goes back in time; nobody has written anything. A copy serves once. */
+  goBackTo({ values, ends }: Copy): void {
+    this.values = new Map(values);
+    this.ends = new Map(ends);
   }
 
   rename(from: string, to: string): void {
@@ -96,4 +117,8 @@ export class Database {
     if (!(value instanceof kind)) throw new Error('WRONGTYPE Operation against a key holding the wrong kind of value');
     return value;
   }
+}
+
+function copyOf(value: Value): Value {
+  return typeof value === 'string' ? value : value.copy();
 }

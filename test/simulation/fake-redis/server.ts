@@ -1,10 +1,10 @@
 import type { VirtualProcess } from '../virtual-process.ts';
 import { FakeConnection } from './connection.ts';
-import { Database } from './database.ts';
+import { type Copy, Database } from './database.ts';
 import { Interpreter } from './interpreter.ts';
 import { Lua } from './lua.ts';
 import { type Reply, failure, isShaped } from './reply.ts';
-import type { FakeSocket } from './socket.ts';
+import { type FakeSocket, idleMs } from './socket.ts';
 
 interface Blocked {
   request: readonly string[];
@@ -20,12 +20,11 @@ export interface FakeRedisOptions {
   fate: (request: readonly string[]) => 'answered' | 'carried out' | 'lost';
   /** Called after every request that wrote something, with the keys it wrote. */
   onWritten: (owner: VirtualProcess, keys: ReadonlySet<string>) => void;
+  /** Called when it has lost changes. */
+  onGoneBack: () => void;
   /** What is run in place of a script. */
   tamper: (script: string) => string;
 }
-
-/** A read that finds nothing ends after so long at least, for it is asked again at once: most of a quiet day would be that. */
-const idleMs = 60_000;
 
 /** A Redis in memory that runs the product's own scripts. It fails only as a real one may. */
 export class FakeRedis {
@@ -65,9 +64,10 @@ export class FakeRedis {
     return connection.socket;
   }
 
-  /** Every connection breaks; nobody can connect for `downMs`, then it loads for `loadMs`. Its data stay. */
-  restart(downMs: number, loadMs: number): void {
+  /** Every connection breaks; nobody can connect for `downMs`, then it loads for `loadMs`. Its data stay, or are those of the copy. */
+  restart(downMs: number, loadMs: number, copy?: Copy): void {
     this.state = 'down';
+    if (copy) this.goBackTo(copy);
     this.interpreter.forgetScripts();
     for (const connection of this.connections) this.break(connection);
     setTimeout(() => {
@@ -76,6 +76,22 @@ export class FakeRedis {
     setTimeout(() => {
       this.state = 'up';
     }, downMs + loadMs);
+  }
+
+  /** FLUSHALL by somebody: no connection breaks. */
+  empty(): void {
+    const waiting = [...this.blocked];
+    this.goBackTo({ values: new Map(), ends: new Map() });
+    for (const [connection, { timer }] of waiting) {
+      clearTimeout(timer);
+      this.blocked.delete(connection);
+      connection.answer(failure('NOGROUP No such key or consumer group'));
+    }
+  }
+
+  private goBackTo(copy: Copy): void {
+    this.database.goBackTo(copy);
+    this.options.onGoneBack();
   }
 
   /** It does nothing for a while, then all that came meanwhile. */

@@ -5,6 +5,12 @@ export class SortedSet {
   private readonly scores = new Map<string, number>();
   private order: Scored[] | undefined = [];
 
+  copy(): SortedSet {
+    const copy = new SortedSet();
+    for (const [member, score] of this.scores) copy.add(member, score);
+    return copy;
+  }
+
   get size(): number {
     return this.scores.size;
   }

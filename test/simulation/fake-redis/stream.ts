@@ -19,6 +19,14 @@ export class Stream {
   readonly groups = new Map<string, Group>();
   private lastId = '0-0';
 
+  copy(): Stream {
+    const copy = new Stream();
+    copy.entries = [...this.entries];
+    copy.lastId = this.lastId;
+    for (const [name, { last, pending }] of this.groups) copy.groups.set(name, { last, pending: new Map(pending) });
+    return copy;
+  }
+
   get length(): number {
     return this.entries.length;
   }
