@@ -259,6 +259,13 @@ export const errors = {
       `volume ${volume} has a record but no storage: ${what} does not exist`,
       `bring the storage back and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
     ),
+  storageKept: (volume: string) =>
+    new BlockstoreError(
+      'StorageKept',
+      'failed',
+      `volume ${volume} could not be made on storage that was there before; it is left alone, for it may hold data`,
+      'mend what "blockstore doctor" shows, then: blockstore audit --repair',
+    ),
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
       'GroupIncomplete',

@@ -15,8 +15,12 @@ export interface VolumeSpec {
   bladeId?: number;
 }
 
-/** Fields that a driver wants kept with the volume's record. */
-export type DriverFields = Record<string, string>;
+export interface CreatedVolume {
+  /** What the driver wants kept in the volume's record. */
+  fields: Record<string, string>;
+  /** False where it was there already: then somebody may have data on it. */
+  isNew: boolean;
+}
 
 /** A volume found on storage, with what its own labels say. */
 export interface FoundVolume {
@@ -52,7 +56,7 @@ export interface VolumeDriver {
   /** Checks the prerequisites, makes what may be made. Throws the error that an operator must see. Idempotent. */
   setup(): Promise<void>;
   /** Throws NoSpace. */
-  createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields>;
+  createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume>;
   /** Whether all that createVolume makes is there. */
   hasVolume(volume: VolumeSpec): Promise<boolean>;
   /** Makes a volume usable that is there but not active (after a reboot). Throws StorageMissing. */

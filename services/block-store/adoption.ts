@@ -24,7 +24,7 @@ export interface AdoptionOptions {
 
 const sideBySide = 16;
 /** Why a volume is in error although it may be there again. */
-export const awayCodes: ReadonlySet<string> = new Set(['StorageMissing', 'NodeLost']);
+export const awayCodes: ReadonlySet<string> = new Set(['StorageMissing', 'StorageKept', 'NodeLost']);
 /** Troubles of storage that has no record of this node. */
 const unrecordedCodes = new Set(['UnknownStorage', 'ForeignStorage']);
 

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import type {
   DeleteOptions,
-  DriverFields,
+  CreatedVolume,
   DriverStats,
   FoundVolume,
   VolumeDriver,
@@ -59,7 +59,7 @@ class MortalDriver implements VolumeDriver {
 
   async setup(): Promise<void> {}
 
-  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
     return this.slowly(() => this.driver.createVolume(volume));
   }
 

@@ -1,6 +1,6 @@
 import type {
   DeleteOptions,
-  DriverFields,
+  CreatedVolume,
   DriverStats,
   FoundVolume,
   VolumeDriver,
@@ -106,11 +106,13 @@ class FakeMachineDriver implements VolumeDriver {
 
   async setup(): Promise<void> {}
 
-  createVolume(volume: VolumeSpec): Promise<DriverFields> {
+  createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
     const { machine } = this;
     const { stored } = machine;
+    let isNew = true;
     const make = () => {
-      if (stored.has(volume.id)) return;
+      isNew = !stored.has(volume.id);
+      if (!isNew) return;
       const freeBytes = machine.totalBytes - machine.usedBytes;
       if (volume.sizeBytes > freeBytes) throw errors.noSpace(machine.name, volume.sizeBytes, freeBytes);
       stored.set(volume.id, { volume, whole: false, active: true });
@@ -119,7 +121,7 @@ class FakeMachineDriver implements VolumeDriver {
       const found = stored.get(volume.id);
       if (found) stored.set(volume.id, { volume, whole: true, active: found.active });
     };
-    return machine.effect('createVolume', [make, complete], () => ({}));
+    return machine.effect('createVolume', [make, complete], () => ({ fields: {}, isNew }));
   }
 
   hasVolume(volume: VolumeSpec): Promise<boolean> {

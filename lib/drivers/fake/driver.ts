@@ -1,5 +1,5 @@
 import { errors } from '../../errors.ts';
-import type { DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import type { CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
 
 /** No storage at all: for tests, trials and figures of everything else. Forgets its volumes when the daemon ends. */
 export class FakeDriver implements VolumeDriver {
@@ -14,13 +14,14 @@ export class FakeDriver implements VolumeDriver {
 
   async setup(): Promise<void> {}
 
-  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+    const isNew = !this.volumes.has(volume.id);
     const ownBytes = this.volumes.get(volume.id)?.sizeBytes ?? 0;
     const freeBytes = this.totalBytes - this.usedBytes + ownBytes;
     if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
     this.volumes.set(volume.id, { ...volume });
     this.usedBytes += volume.sizeBytes - ownBytes;
-    return {};
+    return { fields: {}, isNew };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

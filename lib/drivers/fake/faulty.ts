@@ -1,4 +1,4 @@
-import type { DeleteOptions, DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import type { DeleteOptions, CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
 
 type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
 
@@ -30,7 +30,7 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.setup();
   }
 
-  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields> {
+  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
     await this.meet('createVolume');
     return this.driver.createVolume(volume, signal);
   }

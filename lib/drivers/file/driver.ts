@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errors } from '../../errors.ts';
-import type { DriverFields, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import type { CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
 import { absentAs, labelFile, readLabels, removeFile, syncDirectory, writeLabels } from './labels.ts';
 
 export interface FileOptions {
@@ -31,7 +31,7 @@ export class FileDriver implements VolumeDriver {
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
-  async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
     const totalBytes = await this.capacity();
     const isNew = !this.promised.has(volume.id);
     if (isNew) {
@@ -47,7 +47,7 @@ export class FileDriver implements VolumeDriver {
       if (isNew) this.promised.delete(volume.id);
       throw error;
     }
-    return {};
+    return { fields: {}, isNew };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

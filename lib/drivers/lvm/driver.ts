@@ -4,7 +4,7 @@ import { BlockstoreError, errors } from '../../errors.ts';
 import type {
   DeleteOptions,
   DriverContext,
-  DriverFields,
+  CreatedVolume,
   DriverStats,
   FoundVolume,
   VolumeDriver,
@@ -61,9 +61,8 @@ export class LvmDriver implements VolumeDriver {
     await this.again(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
   }
 
-  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<DriverFields> {
-    await this.again(() => this.create(volume, signal), signal);
-    return {};
+  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
+    return { fields: {}, isNew: await this.again(() => this.create(volume, signal), signal) };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
@@ -117,7 +116,8 @@ export class LvmDriver implements VolumeDriver {
     return this.lvm;
   }
 
-  private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<void> {
+  /** Whether it was not there before. */
+  private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
     const size = ['-L', `${volume.sizeBytes}b`];
     // -Z: the first 4 KiB are zeroed, so that no file system of an earlier age of the disk appears in a new volume. Looking
@@ -125,9 +125,12 @@ export class LvmDriver implements VolumeDriver {
     const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
     this.changed = true;
     const answer = await this.shell.command(args, signal ? { signal } : {});
-    if (answer.status === 0) return;
+    if (answer.status === 0) return true;
     const failure = failureOf(answer);
-    if (failure === 'exists') return this.adopt(volume);
+    if (failure === 'exists') {
+      await this.adopt(volume);
+      return false;
+    }
     if (failure === 'noSpace')
       throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, (await this.space()).freeBytes);
     // LVM gives no reason when its metadata area is full.

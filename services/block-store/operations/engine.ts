@@ -126,6 +126,7 @@ export class Engine {
     const context: StepContext = {
       volume: volume.state,
       backend,
+      madeStorage: false,
       signal: this.stopping.signal,
       progress: (percent) => progress.set(percent),
     };
@@ -231,25 +232,28 @@ export class Engine {
     step: Step | undefined,
     context: StepContext,
   ): Promise<void> {
-    const undone = await this.undo(operation, context);
-    if (error.code === 'NoSpace' && operation.name === 'create' && undone) {
+    const left = await this.undo(operation, context);
+    if (error.code === 'NoSpace' && operation.name === 'create' && !left) {
       await this.retry(`refusal of ${volume.identifier}`, () => this.refuse(task, error));
       return;
     }
     this.complain(task, error);
-    const transition = undone ? operation.fail : (operation.failKept ?? operation.fail);
-    await this.end(volume, transition, task, { fault: error.toFault(step?.name) });
+    const transition = left ? (operation.failKept ?? operation.fail) : operation.fail;
+    const told = left?.code === 'StorageKept' ? left : error;
+    await this.end(volume, transition, task, { fault: told.toFault(step?.name) });
   }
 
-  private async undo(operation: Operation, context: StepContext): Promise<boolean> {
+  /** Why something that the operation took is left, or undefined. */
+  private async undo(operation: Operation, context: StepContext): Promise<BlockstoreError | undefined> {
     try {
       for (const step of operation.undo) await this.walk(step, context, false);
-      return true;
-    } catch (error) {
+      return undefined;
+    } catch (thrown) {
+      const error = asError(thrown);
       this.options.log.error(`${operation.name} of volume ${context.volume.id} could not be undone`, {
-        reason: asError(error).message,
+        reason: error.message,
       });
-      return false;
+      return error;
     }
   }
 

@@ -6,6 +6,8 @@ import type { Backend } from '../backend.ts';
 export interface StepContext {
   volume: VolumeState;
   backend: Backend;
+  /** Whether this very run has made the storage: nobody can have data on it. */
+  madeStorage: boolean;
   /** Aborts when the daemon stops; the step is walked again at the next start. */
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */

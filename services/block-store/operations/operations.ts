@@ -1,14 +1,22 @@
 import type { OperationName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Operation } from './operation.ts';
-import { discardStorage, exportUnattached, exportVolume, makeStorage, removeExport, removeStorage } from './steps.ts';
+import {
+  discardStorage,
+  exportUnattached,
+  exportVolume,
+  makeStorage,
+  removeExport,
+  removeStorage,
+  spareStorage,
+} from './steps.ts';
 
 const create: Operation = {
   name: 'create',
   lane: 'short',
   isDue: (volume) => volume.status === 'creating',
   steps: [makeStorage, exportVolume],
-  undo: [removeExport, discardStorage],
+  undo: [spareStorage, removeExport, discardStorage],
   finish: 'finishCreate',
   fail: 'failCreate',
   failKept: 'failCreateKept',

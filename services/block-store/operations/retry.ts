@@ -6,7 +6,15 @@ const longestPauseMs = 30_000;
 /** Redis takes no changes at present. */
 const redisCodes = new Set(['RedisUnreachable', 'RedisRefuses', 'NotReplicated']);
 /** Trying again cannot help, although their kind says nothing of the sort. */
-const finalCodes = new Set(['Fenced', 'NotLocal', 'WrongStatus', 'StorageMissing', 'CommandNotFound', 'NoVolumeGroup']);
+const finalCodes = new Set([
+  'Fenced',
+  'NotLocal',
+  'WrongStatus',
+  'StorageMissing',
+  'StorageKept',
+  'CommandNotFound',
+  'NoVolumeGroup',
+]);
 
 /**
  * Does the work until it succeeds, fails for good, has failed `tries` times, or the signal aborts. Redis being away is waited

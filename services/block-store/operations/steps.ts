@@ -1,10 +1,30 @@
+import { sizeInBytes } from '../../../lib/drivers/driver.ts';
+import { errors } from '../../../lib/errors.ts';
 import { exportSpec, volumeSpec } from '../backend.ts';
 import type { Step } from './operation.ts';
 
 export const makeStorage: Step = {
   name: 'storage',
   isDone: ({ volume, backend }) => backend.driver.hasVolume(volumeSpec(volume)),
-  run: ({ volume, backend, signal }) => backend.driver.createVolume(volumeSpec(volume), signal),
+  run: async (context) => {
+    const { volume, backend, signal } = context;
+    const { fields, isNew } = await backend.driver.createVolume(volumeSpec(volume), signal);
+    if (isNew) context.madeStorage = true;
+    return fields;
+  },
+};
+
+/**
+ * Before what a creation took is given back: storage that was there before may hold data, for Redis may have lost that the volume was
+ * made, and have it made again. Throws StorageKept.
+ */
+export const spareStorage: Step = {
+  name: 'spare',
+  run: async ({ volume, backend, madeStorage }) => {
+    if (madeStorage) return;
+    const found = (await backend.driver.listVolumes()).find(({ id }) => id === volume.id);
+    if (found && found.sizeBytes >= sizeInBytes(volume.size)) throw errors.storageKept(volume.id);
+  },
 };
 
 export const exportVolume: Step = {
@@ -30,7 +50,7 @@ export const removeExport: Step = {
   run: ({ volume, backend }) => backend.target.removeExport(volume.id),
 };
 
-/** What is left of a volume that did not come to be: nobody ever wrote to it. */
+/** What is left of a volume that did not come to be. */
 export const discardStorage: Step = {
   name: 'discard',
   run: ({ volume, backend, signal }) => backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: true }),

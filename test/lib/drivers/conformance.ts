@@ -37,8 +37,8 @@ export const cases: readonly Case[] = [
     title: 'creating it again keeps it',
     run: async ({ driver }) => {
       const volume = spec();
-      await driver.createVolume(volume);
-      await driver.createVolume(volume);
+      assert.equal((await driver.createVolume(volume)).isNew, true);
+      assert.equal((await driver.createVolume(volume)).isNew, false);
       assert.equal(await driver.hasVolume(volume), true);
       assert.equal((await driver.listVolumes()).filter(({ id }) => id === volume.id).length, 1);
       await driver.deleteVolume(volume);

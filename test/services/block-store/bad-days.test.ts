@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { DeleteOptions, DriverFields, VolumeSpec } from '../../../lib/drivers/driver.ts';
+import type { DeleteOptions, CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver as OnceFaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { type BlockstoreError, errors } from '../../../lib/errors.ts';
@@ -21,7 +21,7 @@ class FaultyDriver extends FakeDriver {
   /** Deletes wait here. */
   gate: Promise<void> = Promise.resolve();
 
-  override async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+  override async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
     if (this.createFault) throw this.createFault;
     return super.createVolume(volume);
   }

@@ -1,12 +1,14 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
-import { errors } from '../../../lib/errors.ts';
+import { BlockstoreError, errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Caller } from '../../../lib/messages/caller.ts';
+import { NodeCommands } from '../../../lib/messages/node-commands.ts';
 import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
+import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { BlockStore } from '../../../services/block-store/block-store.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
@@ -69,6 +71,43 @@ test.serial(
     t.like(await node.getVolume(kept.id), { status: 'available' }, 'attachments made since are not known');
     await commands.create(wanted, deadline);
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+  },
+);
+
+/** Exports nothing while it is broken. */
+class BreakingTarget extends NoneTarget {
+  broken = false;
+
+  override async ensureExport(spec: ExportSpec): Promise<void> {
+    if (this.broken) throw new BlockstoreError('CommandNotFound', 'failed', 'the test fails it');
+    return super.ensureExport(spec);
+  }
+}
+
+test.serial(
+  'a creation that Redis forgot, and that fails when it is carried out again, leaves the data alone',
+  async (t) => {
+    const driver = new FaultyDriver(new FakeDriver());
+    const target = new BreakingTarget();
+    const node = await cluster.node('n1', { max_operations: '1' }, { driver, target });
+    const commands = await cluster.commands();
+    const release = driver.holdOnce('createVolume');
+    await commands.create(wanted);
+    const { id } = await commands.create(wanted); // nobody can take it yet
+    const restore = await cluster.server.keepCopy();
+    release();
+    const isStatus = async (status: string) => (await node.getVolume(id)).status === status;
+    await until(() => isStatus('available'), 'it is made');
+    target.broken = true;
+    await restore();
+    await until(() => isStatus('error'), 'it is not made again');
+    t.like(await node.getVolume(id), { fault: { code: 'StorageKept', step: 'export' } });
+    const made = (await driver.listVolumes()).map((volume) => volume.id);
+    t.true(made.includes(id), 'its data are there');
+    target.broken = false;
+    const store = await cluster.store();
+    await new NodeCommands(store, new Caller(store), 'volume').audit('n1', { repair: true, remove: [] }, deadline);
+    t.true(await isStatus('available'));
   },
 );
 

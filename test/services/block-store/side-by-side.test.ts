@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
-import type { DriverFields, VolumeSpec } from '../../../lib/drivers/driver.ts';
+import type { CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
@@ -58,7 +58,7 @@ test.serial('of one volume nothing goes on side by side; many volumes do', async
     busy.delete(id);
   };
   class WatchedDriver extends FakeDriver {
-    override async createVolume(volume: VolumeSpec): Promise<DriverFields> {
+    override async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
       await alone(volume.id);
       return super.createVolume(volume);
     }
