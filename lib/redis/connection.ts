@@ -57,6 +57,11 @@ export class Connection {
     return this.times;
   }
 
+  /** From when a loss is noticed until it is made again. */
+  get isAway(): boolean {
+    return this.away;
+  }
+
   async open(): Promise<void> {
     try {
       await firstConnect(this.redis);

@@ -4,6 +4,7 @@ import { VirtualProcess } from './virtual-process.ts';
 
 const epoch = Date.UTC(2030, 0, 1);
 const realImmediate = setImmediate;
+const real = { setTimeout, clearTimeout };
 
 /**
  * Time that passes only when everything that runs waits for it. While it is there, every timer of this process, Date and
@@ -64,6 +65,7 @@ export class VirtualTime {
 
   end(): void {
     this.clock.uninstall();
+    Object.assign(globalThis, real); // it does not know its own any more
     syncBuiltinESMExports();
   }
 }

@@ -119,9 +119,10 @@ export class Engine {
 
   private async walkAll(operation: Operation, volume: Volume, task: Task): Promise<void> {
     const { store, backend, log } = this.options;
-    const { count } = store.connection;
+    const { connection } = store;
+    const { count } = connection;
     // Redis may have lost that the number is this volume's, and another node may have it by now.
-    const isDoubtful = () => operation.name === 'create' && store.connection.count !== count;
+    const isDoubtful = () => operation.name === 'create' && (connection.isAway || connection.count !== count);
     const progress = new ProgressWriter((percent) => this.writeProgress(volume, percent));
     const context: StepContext = {
       volume: volume.state,

@@ -4,7 +4,7 @@ import { type Copy, Database } from './database.ts';
 import { Interpreter } from './interpreter.ts';
 import { Lua } from './lua.ts';
 import { type Reply, failure, isShaped } from './reply.ts';
-import { type FakeSocket, idleMs } from './socket.ts';
+import type { FakeSocket } from './socket.ts';
 
 interface Blocked {
   request: readonly string[];
@@ -25,6 +25,12 @@ export interface FakeRedisOptions {
   /** What is run in place of a script. */
   tamper: (script: string) => string;
 }
+
+/**
+ * A read that finds nothing ends after so long at least, for it is asked again at once: most of a quiet day would be that. Just before
+ * its client takes the connection for dead.
+ */
+const idleMs = 9000;
 
 /** A Redis in memory that runs the product's own scripts. It fails only as a real one may. */
 export class FakeRedis {

@@ -1,9 +1,6 @@
 import { Duplex } from 'node:stream';
 import { VirtualProcess } from '../virtual-process.ts';
 
-/** A read that finds nothing ends after so long at least, for it is asked again at once: most of a quiet day would be that. */
-export const idleMs = 60_000;
-
 /** The client's end of a connection, as net.Socket looks to a Redis client. What goes through it is its maker's matter. */
 export class FakeSocket extends Duplex {
   connecting = true;
@@ -26,8 +23,7 @@ export class FakeSocket extends Duplex {
 
   setTimeout(ms: number, tell?: () => void): this {
     clearTimeout(this.idle);
-    const wake = () => (this.owner ? this.owner.run(() => tell?.()) : tell?.());
-    if (ms > 0 && tell) this.idle = setTimeout(wake, Math.max(ms, 2 * idleMs));
+    if (ms > 0 && tell) this.idle = setTimeout(() => (this.owner ? this.owner.run(tell) : tell()), ms);
     return this;
   }
 
