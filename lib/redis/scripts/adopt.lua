@@ -7,9 +7,9 @@ if not holds(node, fence) then return { 'Fenced' } end
 local existing = redis.call('HMGET', key_volume(id), 'node', 'status')
 if existing[2] then return { 'VolumeExists', existing[1] or '', existing[2] } end
 
-local shelf, slot = take_kept(node, id)
-if not shelf and found.shelf then
-  local number = found.shelf .. '.' .. found.slot
+local number = found.shelf and found.shelf .. '.' .. found.slot
+local shelf, slot = take_kept(node, id, number)
+if not shelf and number then
   claim_shelf(node, found.shelf, found.shelf, found.slots)
   if redis.call('ZREM', key_freeNumbers(node), number) == 1 then
     shelf, slot = tostring(found.shelf), tostring(found.slot)

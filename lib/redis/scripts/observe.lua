@@ -18,7 +18,7 @@ for _, volume in ipairs(own and own.numbers or {}) do
   local is_recorded = record[1] and (not volume.running or record[1] .. '.' .. record[2] == number)
   if not is_recorded and not seen[number] then
     local shelf = tonumber(number:match('^%d+'))
-    claim_shelf(node, shelf, shelf, slots)
+    if redis.call('HEXISTS', key_shelves(), shelf) == 0 then claim_shelf(node, shelf, shelf, slots) end
     local reason = redis.call('HGET', key_heldNumbers(), number)
     local is_others = reason and not is_kept(reason) and not replaceable[reason]
     seen[number] = is_others and reason or kept_for(volume.id)

@@ -111,9 +111,10 @@ local function is_kept(reason)
   return reason:match('^volume ') ~= nil
 end
 
--- Takes the number that is kept for a volume, or nil: the caller records it in the same script.
-local function take_kept(node, id)
-  local held = redis.call('HGETALL', key_heldNumbers())
+-- Takes the number that is kept for a volume, most likely `likely`, or nil: the caller records it in the same script.
+local function take_kept(node, id, likely)
+  local held = { likely or '', likely and redis.call('HGET', key_heldNumbers(), likely) }
+  if held[2] ~= kept_for(id) then held = redis.call('HGETALL', key_heldNumbers()) end
   for i = 1, #held, 2 do
     local shelf, slot = held[i]:match('^(%d+)%.(%d+)$')
     if held[i + 1] == kept_for(id) and redis.call('HGET', key_shelves(), shelf) == node then
