@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
@@ -104,6 +104,26 @@ test.serial('a number of a shelf that another node has since is not used by the 
     target.exported.map(({ id, shelfId }) => [id, shelfId]),
     [[next.id, 2]],
   );
+});
+
+test.serial('while Redis is away a creation exports nothing, and goes on when it is back', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  const target = new ToldTarget();
+  const store = await cluster.store();
+  const node = await cluster.node('n1', rarely, { driver, target }, store);
+  const commands = await cluster.commands();
+  const release = driver.holdOnce('createVolume');
+  const { id } = await commands.create(wanted);
+  await until(async () => (await node.getVolume(id)).aoeDevice === 'e1.0', 'it has a number');
+  await cluster.server.down();
+  await until(() => store.connection.isAway, 'the node has noticed');
+  release();
+  await until(async () => (await driver.listVolumes()).length === 1, 'it is on storage');
+  await turn(); // the next step has begun, if it is to begin
+  t.deepEqual(target.exported, []);
+  await cluster.server.up();
+  await until(async () => (await node.getVolume(id)).status === 'available', 'it is made', 30_000);
+  t.is(target.exported.length, 1);
 });
 
 test.serial('a volume whose creation is asked for again has the number that it had', async (t) => {
