@@ -26,6 +26,11 @@ export interface MachineWorld {
   fault: (what: string) => { error: Error; after: boolean } | undefined;
   /** Storage is about to be removed. */
   onRemove: (machine: string, id: string, unused: boolean) => void;
+  /**
+   * Whether Redis has lost changes since the volume was made: then two may have one number, and the second export is refused, as by
+   * the real target. At other times it is let through, to be noticed.
+   */
+  isDoubtful: (id: string) => boolean;
   /** An export began. */
   onExport: (machine: string, spec: ExportSpec) => void;
   /** What else answers on the wire. */
@@ -182,6 +187,10 @@ class FakeMachineTarget implements Target {
     if (before && JSON.stringify(before) === JSON.stringify(spec)) return Promise.resolve();
     const begin = () => {
       if (!machine.stored.get(spec.id)?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
+      const rival = [...machine.exports.values()].find(
+        ({ shelfId, bladeId }) => shelfId === spec.shelfId && bladeId === spec.bladeId,
+      );
+      if (rival && machine.world.isDoubtful(spec.id)) throw errors.exportFailed(spec.id, `so is ${rival.id}`);
       machine.exports.set(spec.id, spec);
       machine.world.onExport(machine.name, spec);
     };

@@ -143,6 +143,7 @@ class Simulation {
     return new FakeMachine(name, 60 * gibibyte, {
       latency: () => this.faults.latency(),
       fault: (what) => this.faults.effect(what),
+      isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
       onExport: (machine, { id, shelfId, bladeId }) => this.invariants.exported(machine, id, `${shelfId}.${bladeId}`),
       wire: (machine) => this.wire(machine),
@@ -200,13 +201,17 @@ class Simulation {
     }
   }
 
-  /** Redis may have lost that one node made a volume, and had another one make it: that copy is named by an audit, and removed by hand. */
+  /**
+   * Redis may have lost that one node made a volume, and had another one make it: that copy is named by an audit, and removed by hand.
+   * So is what a crash left half-made of a volume that Redis knows no more.
+   */
   private removeCopies(): void {
     for (const { name, machine } of this.nodes) {
-      for (const id of machine.stored.keys()) {
-        const node = this.invariants.hash(`volume:${id}`)?.get('node');
-        if (node === undefined || node === name || !this.model.known(id).doubtful) continue;
-        this.trace.count('by hand: second copy removed');
+      for (const [id, { whole }] of machine.stored) {
+        const record = this.invariants.hash(`volume:${id}`);
+        const isCopy = record?.has('node') === true && record.get('node') !== name;
+        if (!this.model.known(id).doubtful || !(isCopy || (!record && !whole))) continue;
+        this.trace.count(`by hand: ${isCopy ? 'second copy' : 'half-made storage'} removed`);
         machine.exports.delete(id);
         machine.stored.delete(id);
       }
