@@ -18,6 +18,8 @@ interface Stored {
   active: boolean;
 }
 
+const momentMs = 400;
+
 /** What a machine asks of the simulation around it. */
 export interface MachineWorld {
   /** How long an effect takes, in milliseconds. */
@@ -85,6 +87,8 @@ export class FakeMachine {
     };
     const left = fault && !fault.after ? [] : [...steps];
     const next = () => {
+      // A command ends within moments of the daemon that began it, before another one has started.
+      if (performance.now() - (owner?.diedAt ?? Number.POSITIVE_INFINITY) > momentMs) return;
       const step = left.shift();
       if (!step) return done();
       try {

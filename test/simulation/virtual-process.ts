@@ -8,7 +8,8 @@ const current = new AsyncLocalStorage<VirtualProcess>();
  */
 export class VirtualProcess {
   readonly name: string;
-  dead = false;
+  /** When it died, by `performance.now()`. */
+  diedAt: number | undefined;
   private paused = false;
   private waiting: (() => void)[] = [];
   private readonly mourners: ((unnoticedMs: number) => void)[] = [];
@@ -19,6 +20,10 @@ export class VirtualProcess {
 
   static get current(): VirtualProcess | undefined {
     return current.getStore();
+  }
+
+  get dead(): boolean {
+    return this.diedAt !== undefined;
   }
 
   get isPaused(): boolean {
@@ -39,7 +44,7 @@ export class VirtualProcess {
 
   die(unnoticedMs = 0): void {
     if (this.dead) return;
-    this.dead = true;
+    this.diedAt = performance.now();
     this.waiting = [];
     for (const tell of this.mourners) tell(unnoticedMs);
   }
