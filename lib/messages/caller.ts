@@ -66,8 +66,13 @@ export class Caller {
 
   private async subscribe(): Promise<Redis> {
     const redis = await this.store.connection.another();
+    const channel = this.store.keys.answers(this.id);
     redis.on('message', (_channel: string, text: string) => this.take(text));
-    await redis.subscribe(this.store.keys.answers(this.id));
+    // The library would do so as well, but catch no error: one of a connection that breaks just then would end the process.
+    redis.on('ready', () => {
+      redis.subscribe(channel).catch(() => {}); // it is made once more
+    });
+    await redis.subscribe(channel);
     return redis;
   }
 

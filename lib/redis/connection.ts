@@ -73,11 +73,11 @@ export class Connection {
   }
 
   /**
-   * A further connection for blocking reads or subscriptions, which have no time limit. Closed with this one. Throws
-   * RedisUnreachable.
+   * A further connection for blocking reads or subscriptions, which have no time limit; who subscribes does so again whenever it is
+   * ready. Closed with this one. Throws RedisUnreachable.
    */
   async another(): Promise<Redis> {
-    const other = new Redis({ ...this.options, autoResubscribe: true });
+    const other = new Redis({ ...this.options, autoResubscribe: false });
     other.on('error', () => {}); // the main connection speaks for all
     this.others.push(other);
     try {
