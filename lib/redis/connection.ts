@@ -59,7 +59,7 @@ export class Connection {
 
   /** From when a loss is noticed until it is made again. */
   get isAway(): boolean {
-    return this.away;
+    return this.redis.status !== 'ready';
   }
 
   async open(): Promise<void> {
