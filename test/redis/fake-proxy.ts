@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { type Server, type Socket, createConnection, createServer } from 'node:net';
 
 /**
- * `cut`: the script is carried out, and the connection breaks in the middle of its answer. `freeze`: it is carried out, and nothing
- * is heard of that connection any more. Any other: Redis answers with this error, and the script is not carried out.
+ * `cut`: the command is carried out, and the connection breaks in the middle of its answer. `freeze`: it is carried out, and nothing
+ * is heard of that connection any more. Any other: Redis answers with this error, and the command is not carried out.
  */
 export type Fault = 'cut' | 'freeze' | { error: string };
 
@@ -14,6 +14,7 @@ export class FakeProxy {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private fault: Fault | undefined;
+  private command = 'evalsha';
   private struck = 0;
 
   private constructor(socket: string, redis: string) {
@@ -37,9 +38,10 @@ export class FakeProxy {
     return this.struck;
   }
 
-  /** The next script meets it, once. */
-  arm(fault: Fault): void {
+  /** The next script meets it, or the next such command, once. */
+  arm(fault: Fault, command: 'evalsha' | 'subscribe' = 'evalsha'): void {
     this.fault = fault;
+    this.command = command;
   }
 
   async stop(): Promise<void> {
@@ -71,7 +73,8 @@ export class FakeProxy {
       for (let end = endOfCommand(unread); end > 0; end = endOfCommand(unread)) {
         const command = unread.subarray(0, end);
         unread = unread.subarray(end);
-        const fault = /^\*\d+\r\n\$7\r\nevalsha\r\n/i.test(command.toString('latin1')) ? this.fault : undefined;
+        const name = /^\*\d+\r\n\$\d+\r\n(\w+)\r\n/.exec(command.toString('latin1'))?.[1]?.toLowerCase();
+        const fault = name === this.command ? this.fault : undefined;
         if (fault === undefined) {
           redis.write(command);
           continue;

@@ -132,6 +132,18 @@ for (const side of ['client', 'node'] as const) {
   });
 }
 
+test('a subscription that is cut off as it is made again is made once more', async (t) => {
+  const { proxy, store, commands } = await setUp(t, 'client');
+  const { id } = await commands.create(wanted, deadline);
+  const [channel = ''] = await store.redis.pubsub('CHANNELS').then((channels) => channels.map(String));
+  const subscribers = async () => (await store.redis.pubsub('NUMSUB', channel))[1];
+  t.is(await subscribers(), 1);
+  proxy.arm('cut', 'subscribe');
+  await store.redis.client('KILL', 'TYPE', 'PUBSUB');
+  await until(async () => proxy.count === 1 && (await subscribers()) === 1, 'answers are heard again');
+  await commands.delete(id, deadline);
+});
+
 test('memory of Redis is full: no change is made, and what was begun goes on when there is room', async (t) => {
   const { store, driver, commands } = await setUp(t, 'node');
   const gate = Promise.withResolvers<void>();
