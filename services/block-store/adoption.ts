@@ -79,33 +79,38 @@ export class Adoption {
     return [...this.unserved.values()].map((error) => error.message);
   }
 
-  /** Exports that died are started again, one volume's turn at a time. One that cannot be is told once. */
-  async reviveExports(): Promise<void> {
+  /**
+   * Exports that died are started again, one volume's turn at a time, and volumes that are in error since their node was lost are
+   * looked at. What cannot be served is told once.
+   */
+  async revive(): Promise<void> {
     const { backend, engine } = this.options;
-    if (backend.target.name === 'none' && this.unserved.size === 0) return;
+    const isExporting = backend.target.name !== 'none';
     const running = new Set((await backend.target.listExports()).map((found) => found.id));
     const recorded = new Set<string>();
     await this.each(async (volume) => {
       if (this.unserved.has(volume.id)) recorded.add(volume.id);
-      if (running.has(volume.id)) this.unserved.delete(volume.id);
-      else if (isServed(volume) && !engine.isBusy(volume.id))
-        await engine.inTurn(volume.id, () => this.revive(volume.id));
+      const isRunning = isExporting ? running.has(volume.id) : !this.unserved.has(volume.id);
+      if (isRunning && !isLost(volume)) this.unserved.delete(volume.id);
+      else if ((isServed(volume) || isLost(volume)) && !engine.isBusy(volume.id))
+        await engine.inTurn(volume.id, () => this.reviveOne(volume.id));
     });
     for (const [id, { code }] of this.unserved) {
       if (!recorded.has(id) && !unrecordedCodes.has(code)) this.unserved.delete(id); // deleted since
     }
   }
 
-  private async revive(id: string): Promise<void> {
+  private async reviveOne(id: string): Promise<void> {
     const volume = await Volume.records(this.options.store).find(id);
-    if (!volume || !isServed(volume)) return;
+    if (!volume || !(isServed(volume) || isLost(volume))) return;
     try {
-      await this.serve(volume);
+      await (isLost(volume) ? this.adopt(volume, undefined) : this.serve(volume));
+      this.unserved.delete(id);
     } catch (thrown) {
       const error = asError(thrown);
       if (isForAll(error)) throw error;
       if (this.unserved.get(id)?.message !== error.message) this.tell(id, error);
-      if (error.code === 'StorageMissing') await this.change(volume, 'lose', error);
+      if (isServed(volume) && error.code === 'StorageMissing') await this.change(volume, 'lose', error);
     }
   }
 
@@ -233,4 +238,9 @@ function isForAll(error: BlockstoreError): boolean {
 /** Whether its storage is there and its export should be. */
 function isServed(volume: VolumeState): boolean {
   return volume.status !== 'error' && volume.status !== 'error_deleting' && !isTransitional(volume);
+}
+
+/** In error with its node, which is back: an operation was under way on it when all others were looked at. */
+function isLost(volume: VolumeState): boolean {
+  return volume.status === 'error' && volume.fault?.code === 'NodeLost' && !isTransitional(volume);
 }

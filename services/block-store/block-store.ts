@@ -183,7 +183,7 @@ export class BlockStore implements Service {
     if (!adoption || this.fenced) return;
     await this.recovery?.catchUp();
     await this.consumer?.takeAbandoned();
-    await adoption.reviveExports();
+    await adoption.revive();
     await this.numbers?.upkeep();
   }
 

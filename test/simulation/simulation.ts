@@ -191,13 +191,19 @@ class Simulation {
     invariants.settled();
   }
 
-  /** What failed is deleted by who made it; that is all that it takes. Unless it was acknowledged: then something is lost. */
+  /**
+   * What failed is detached and deleted by who made it; that is all that it takes. Unless it was acknowledged: then something is
+   * lost.
+   */
   private deleteFailed(): void {
     for (const id of this.model.ids) {
-      const status = this.invariants.hash(`volume:${id}`)?.get('status');
+      const record = this.invariants.hash(`volume:${id}`);
+      const status = record?.get('status');
       if (status !== 'error' && status !== 'error_deleting') continue;
       this.invariants.kept(id);
-      this.random.pick(this.clients)?.delete(id);
+      const client = this.random.pick(this.clients);
+      if (record?.get('attachStatus') === 'attached') client?.detach(id);
+      else client?.delete(id);
     }
   }
 

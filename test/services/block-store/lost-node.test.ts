@@ -1,8 +1,10 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { errors } from '../../../lib/errors.ts';
 import { Node } from '../../../lib/models/node.ts';
 import type { Store } from '../../../lib/redis/store.ts';
+import { NoneTarget } from '../../../lib/targets/none.ts';
 import { disagreements } from '../../agreement.ts';
 import { Cluster } from '../../cluster.ts';
 import { until } from '../../until.ts';
@@ -139,6 +141,41 @@ test.serial(
     await until(isMissing, 'what is not there any more is said to be missing');
   },
 );
+
+test.serial('a volume whose detach fails while its node comes back is there again by itself', async (t) => {
+  const kept = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver: kept });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, deadline);
+  await commands.attach(id, attachment, deadline);
+  await node.stop();
+  await Node.lose(store, 'n1', 'volume');
+
+  const driver = new FaultyDriver(kept);
+  const look = driver.holdOnce('listVolumes');
+  const target = new FailingTarget();
+  const starting = cluster.node('n1', { num_shell_tries: '1' }, { driver, target });
+  await until(async () => (await Node.lookup(store, 'n1')).state.state === 'up', 'the node has entered');
+  const detach = commands.detach(id, deadline);
+  const isAsked = async () => (await node.getVolume(id)).attachStatus === 'detaching';
+  await until(isAsked, 'the detach is asked for before the volume is looked at');
+  look();
+  await t.throwsAsync(detach, { code: 'NodeLost' });
+  t.like(await node.getVolume(id), { status: 'error', attachStatus: 'attached', fault: { code: 'NodeLost' } });
+  target.fails = false;
+  await until(async () => (await node.getVolume(id)).status === 'in-use', 'it is there again');
+  await commands.detach(id, deadline);
+  t.like(await (await starting).getVolume(id), { status: 'available', fault: undefined });
+});
+
+/** Exports nothing, and cannot. */
+class FailingTarget extends NoneTarget {
+  fails = true;
+
+  override async ensureExport(): Promise<void> {
+    if (this.fails) throw errors.exportFailed('of a test', 'it fails');
+  }
+}
 
 async function agreement(driver: FakeDriver): Promise<string[]> {
   return disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]);
