@@ -217,16 +217,27 @@ export class Adoption {
     await Volume.of(store, volume).change(name, { owner: node.owner, ...(error ? { fault: error.toFault() } : {}) });
   }
 
+  /** Throws the first failure, when all that was begun has ended. */
   private async each(work: (volume: VolumeState) => Promise<void>): Promise<void> {
     const { store, node } = this.options;
     const lane = new Lane(sideBySide);
     const running = new Set<Promise<void>>();
-    for await (const volume of Volume.records(store).associatedTo('node', node.identifier)) {
-      const one = lane.enter(() => work(volume)).finally(() => running.delete(one));
-      running.add(one);
-      if (lane.room === 0) await Promise.race(running);
+    const failures: BlockstoreError[] = [];
+    try {
+      for await (const volume of Volume.records(store).associatedTo('node', node.identifier)) {
+        const one = lane
+          .enter(() => work(volume))
+          .catch((error: unknown) => void failures.push(asError(error)))
+          .finally(() => running.delete(one));
+        running.add(one);
+        if (lane.room === 0) await Promise.race(running);
+        if (failures.length > 0) break;
+      }
+    } finally {
+      await Promise.all(running);
     }
-    await Promise.all(running);
+    const [failure] = failures;
+    if (failure) throw failure;
   }
 }
 

@@ -66,7 +66,7 @@ export class Numbers {
   /** Keeps back what others have begun to use, and gives free what nobody uses any more. */
   async upkeep(): Promise<void> {
     if (this.knownAt !== this.age || this.areKept) return this.look();
-    if (this.options.backend.target.name !== 'none') await this.observe(undefined, false);
+    if (this.options.backend.target.name !== 'none') await this.observe(await this.onWire(), undefined, false);
   }
 
   private look(): Promise<void> {
@@ -78,24 +78,29 @@ export class Numbers {
 
   private async lookTwice(whole: boolean, listed?: readonly FoundVolume[]): Promise<void> {
     const { age } = this;
-    await this.lookAtOwn(whole, listed);
-    if (this.areKept) await this.lookAtOwn(false); // what was just being removed is not there at a second look
+    const wire = await this.onWire();
+    await this.lookAtOwn(wire, whole, listed);
+    if (this.areKept) await this.lookAtOwn(wire, false); // what was just being removed is not there at a second look
     this.knownAt = age;
   }
 
-  private async lookAtOwn(whole: boolean, listed?: readonly FoundVolume[]): Promise<void> {
+  private async lookAtOwn(wire: Reasons, whole: boolean, listed?: readonly FoundVolume[]): Promise<void> {
     const atWork = [...this.volumesAtWork]; // first: it may be done, and on storage, when that is listed
     const stored = listed ?? (await this.options.backend.driver.listVolumes());
-    await this.observe({ atWork, stored }, whole);
+    await this.observe(wire, { atWork, stored }, whole);
   }
 
-  private async observe(own: Own | undefined, whole: boolean): Promise<void> {
-    const { node, backend, slots, log } = this.options;
+  /** What other machines export. */
+  private async onWire(): Promise<Reasons> {
     const addresses = await ownAddresses();
-    const others = new Map<string, string>();
-    for (const { shelfId, bladeId, mac } of await backend.target.discover()) {
-      if (!addresses.has(mac)) others.set(`${shelfId}.${bladeId}`, `wire ${mac}`);
-    }
+    const seen = await this.options.backend.target.discover();
+    const others = seen.filter(({ mac }) => !addresses.has(mac));
+    return new Map(others.map(({ shelfId, bladeId, mac }) => [`${shelfId}.${bladeId}`, `wire ${mac}`]));
+  }
+
+  private async observe(wire: Reasons, own: Own | undefined, whole: boolean): Promise<void> {
+    const { node, backend, slots, log } = this.options;
+    const others = new Map(wire);
     const numbers: OwnNumber[] = [];
     for (const { id, shelfId, bladeId, path } of await backend.target.listExports()) {
       const number = `${shelfId}.${bladeId}`;
@@ -103,7 +108,8 @@ export class Numbers {
       else numbers.push({ number, id, running: true });
     }
     if (own) numbers.push(...numbersOf(own.atWork, true), ...numbersOf(own.stored, false));
-    const seen = { others, own: own && { addresses: [...addresses], numbers } };
+    const addresses = [...(await ownAddresses())];
+    const seen = { others, own: own && { addresses, numbers } };
     const { kept, fresh } = await node.observe(seen, slots, whole);
     this.kept = kept;
     for (const number of fresh)
@@ -115,6 +121,9 @@ export class Numbers {
     return this.options.store.connection.count + this.losses;
   }
 }
+
+/** Why numbers are kept back for others. */
+type Reasons = ReadonlyMap<string, string>;
 
 interface Own {
   atWork: readonly VolumeState[];

@@ -1,6 +1,8 @@
 import test from 'ava';
 import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { errors } from '../../../lib/errors.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { disagreements } from '../../agreement.ts';
@@ -57,4 +59,16 @@ test('storage without a record has its number again, whoever waits for one', asy
   const node = await cluster.node('n1', {}, { driver });
   await until(async () => (await node.getVolume(waiting.id)).status === 'available', 'the other one is made');
   t.is((await node.getVolume(id)).aoeDevice, aoeDevice);
+});
+
+test('a start ends with the failure of one volume that concerns all', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const stored = new FakeDriver();
+  const before = await cluster.node('n1', {}, { driver: stored });
+  await Promise.all(Array.from({ length: 15 }, () => before.createVolume(0, 'user', 'project')));
+  await before.stop();
+  const driver = new FaultyDriver(stored);
+  driver.failOnce('ensureVolume', errors.fenced('n1')); // while the next volumes are still being gone through
+  await t.throwsAsync(cluster.node('n1', {}, { driver }), { code: 'Fenced' });
 });
