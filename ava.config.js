@@ -1,7 +1,13 @@
+import { fileURLToPath } from 'node:url';
+
 export default {
   files: ['test/**/*.test.ts', '!test/lab/**'],
   extensions: ['ts'],
   workerThreads: false,
   concurrency: 2,
   timeout: '60s',
+  // Daemons and command lines that tests start take half the time where they need not be compiled each time.
+  environmentVariables: {
+    NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)),
+  },
 };

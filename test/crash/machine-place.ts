@@ -21,6 +21,8 @@ const stateDir = '/var/lib/blockstore';
 const directory = '/run/crash';
 const units = '/etc/systemd/system';
 const readyMs = 90_000;
+const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
+perl ${join(import.meta.dirname, 'look.pl')} ${stateDir} ${planVariable}`;
 
 /** A daemon on LVM and AoE on a machine of a lab. With systemd as its first process, exports are units. */
 export class MachinePlace implements Place {
@@ -115,9 +117,10 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
   }
 
   async look(): Promise<Sight> {
-    const rows = (await this.machine.sh(this.lookScript())).split('\n').map((row) => row.trim());
+    const rows = (await this.machine.sh(lookScript)).split('\n').map((row) => row.trim());
     const of = (kind: string) =>
       rows.filter((row) => row.startsWith(`${kind} `)).map((row) => row.slice(kind.length + 1).split(' '));
+    const volumes = rows.filter((row) => row.startsWith('volume-'));
     const exports = of('vblade').flatMap(([, , ...args]) => {
       const found = parseArguments(args);
       return found ? [{ ...found, id: found.path.slice(-36) }] : [];
@@ -125,12 +128,15 @@ exec bin/blockstored --config /dev/null ${words.join(' ')}`;
     return {
       storage: {
         node: this.node,
-        volumes: of('volume').map(([name = '', size]) => ({ id: name.slice(-36), sizeBytes: Number(size) })),
+        volumes: volumes.map((row) => {
+          const [name = '', size] = row.split(' ');
+          return { id: name.slice(-36), sizeBytes: Number(size) };
+        }),
         exports,
       },
       exporters: new Map(of('vblade').map((words) => [words.at(-1)?.slice(-36) ?? '', Number(words[0])])),
       lines: [
-        ...of('volume').map((words) => `volume ${words.join(' ')}`),
+        ...volumes,
         ...of('vblade').map((words) => `export ${words.slice(2).join(' ')}`),
         ...of('file').map((words) => `file ${words.join(' ')}`),
         ...of('process').flatMap(([name, pid, parent]) =>
@@ -170,24 +176,12 @@ rm -rf ${stateDir}`);
     await this.store.connection.close();
     await this.lab.close();
   }
-
-  /** All in one script with few processes: each costs much on such a machine. */
-  private lookScript(): string {
-    return `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group} |
-  while read -r row; do echo "volume $row"; done
-pgrep -a -x vblade | while read -r row; do echo "vblade $row"; done
-find ${stateDir} -mindepth 1 -printf 'file %P\\n'
-for file in $(grep -lsz '^${planVariable}=' /proc/[0-9]*/environ); do
-  read -r pid name state parent rest 2>/dev/null <"\${file%environ}stat" && echo "process $name $pid $parent"
-done
-true`;
-  }
 }
 
 /** Those that run now are gone at its end; the daemon may have started another one by then. */
 function killVblades(id: string): string {
-  return `for pid in $(pgrep -a -x vblade | grep '${id}' | cut -d ' ' -f 1)
-do kill -KILL $pid; while pgrep -a -x vblade | grep -q "^$pid .*${id}"; do sleep 0.1; done
+  return `for pid in $(pgrep -f '^([^ ]*/)?vblade .*${id}')
+do kill -KILL $pid; while grep -q '${id}' /proc/$pid/cmdline 2>/dev/null; do sleep 0.02; done
 done`;
 }
 

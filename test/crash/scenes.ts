@@ -20,6 +20,8 @@ export interface Scene {
   again?: readonly string[];
   /** Whether what a daemon does at every report is counted as well. */
   idle?: true;
+  /** The parts that volumes have in the next run, by the part that they had in this one; others are deleted. */
+  next?: Readonly<Record<string, string>>;
 }
 
 /** A volume that every scene has and that nothing may happen to. */
@@ -31,6 +33,7 @@ const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', macs
 
 const wanted = { size: 0, userId: 'user', projectId: 'project' };
 
+/** A volume that is there already stays as it is. */
 export async function make({ commands }: Place, id: string): Promise<void> {
   await commands.create({ ...wanted, id }, deadline);
 }
@@ -41,7 +44,7 @@ async function attach({ commands }: Place, id: string): Promise<void> {
 
 async function makeAttached(place: Place, id: string): Promise<void> {
   await make(place, id);
-  await attach(place, id);
+  if ((await Volume.lookup(place.store, id)).state.attachStatus === 'detached') await attach(place, id);
 }
 
 /** One for every operation that a command can ask for. A new operation joins here. */
@@ -72,6 +75,16 @@ export const operationScenes: Readonly<Record<OperationName, Scene>> = {
 const start: Scene = {
   starting: true,
   idle: true,
+  next: {
+    'dead export': 'dead export',
+    unrecorded: 'lost',
+    detaching: 'unrecorded',
+    creating: 'deleting',
+    'creating here': 'attaching',
+    attached: 'attached',
+    attaching: 'dead attached export',
+    'dead attached export': 'detaching',
+  },
   async prepare(place, cast) {
     const plain = ['dead export', 'lost', 'unrecorded', 'deleting', 'attaching'];
     const attached = ['attached', 'dead attached export', 'detaching'];
@@ -110,6 +123,7 @@ const firstStart: Scene = {
 /** What a node does at every report, with an export to be started again. */
 const upkeep: Scene = {
   idle: true,
+  next: { [subject]: subject },
   prepare: (place, cast) => make(place, cast(subject)),
   async ask(place, cast) {
     await place.breakExport(cast(subject));

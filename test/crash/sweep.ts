@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { Volume } from '../../lib/models/volume.ts';
-import { differences, outcomeAt, told } from './outcome.ts';
+import { type Outcome, differences, outcomeAt, told } from './outcome.ts';
 import type { Place } from './place.ts';
 import { type Plan, type Point, pointsIn } from './plan.ts';
 import { Reports, reported } from './reports.ts';
@@ -24,7 +24,7 @@ const longestMs = 120_000;
 const deadline = { deadlineMs: longestMs };
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 
-/** One scene at one place: once without a crash, then once for each point and way of asking again. */
+/** One scene at one place: once without a crash, then once for each point and way of asking again, then the end. */
 export class Sweep {
   private readonly place: Place;
   private readonly scene: Scene;
@@ -45,7 +45,7 @@ export class Sweep {
     await this.begin();
     if (!scene.idle) this.ignore = await this.idleEffects();
     const asked = await this.play(noPoint);
-    const problems = [...(await asked.answer), ...(await this.settle())];
+    const problems = [...(await asked.answer), ...(await this.settle()).problems];
     if (problems.length > 0) throw new Error(`without any crash: ${problems.join('; ')}`);
     const points = pointsIn(await place.trace()) ?? [];
     this.wanted = this.told((await outcomeAt(place)).lines);
@@ -62,15 +62,26 @@ export class Sweep {
       const problems = await this.crash(point, retry).catch((error: unknown) => [String(error)]);
       if (problems.length === 0) continue;
       failures.push({ point, retry, problems: [...problems, `the daemon said:\n${await this.place.log()}`] });
-      await this.place.reset();
+      await this.reset();
     }
     return { runs: ways.length, missed: this.missed - missed, failures };
+  }
+
+  /** Comes last: nothing is left. Throws what is. */
+  async end(): Promise<void> {
+    const problems = this.parts.size === 0 ? [] : await this.clear();
+    if (problems.length > 0) throw new Error(problems.join('; '));
+  }
+
+  private async reset(): Promise<void> {
+    this.parts = new Map();
+    await this.place.reset();
   }
 
   private async crash(point: Point, retry: Retry | undefined): Promise<string[]> {
     const { place } = this;
     await this.begin();
-    const before = (await outcomeAt(place)).exporters.get(this.cast(bystander));
+    const before = (await place.look()).exporters.get(this.cast(bystander));
     const asked = await this.play(point);
     if (!(await this.ends(asked.answer)) && (await this.isSpared())) {
       if (!this.scene.idle) return ['the daemon did not come to this point'];
@@ -79,12 +90,13 @@ export class Sweep {
     }
     const early = retry === 'while down' ? this.askAgain() : [];
     await place.start();
-    const problems = [...(await this.settle()), ...(await asked.answer), ...(await early)];
+    const first = await this.settle();
+    const problems = [...first.problems, ...(await asked.answer), ...(await early)];
     if (retry === 'afterwards') problems.push(...(await this.askAgain()));
-    if (retry) problems.push(...(await this.settle()));
-    const { exporters } = await outcomeAt(place);
+    const { exporters, problems: more } = retry ? await this.settle() : { ...first, problems: [] };
+    problems.push(...more);
     if (exporters.get(this.cast(bystander)) !== before) problems.push('the export of the bystander was interrupted');
-    if (problems.length === 0) problems.push(...(await this.clear()));
+    if (problems.length === 0) problems.push(...(await this.clear(this.next())));
     return problems;
   }
 
@@ -122,7 +134,6 @@ export class Sweep {
   private async begin(): Promise<void> {
     const { place, scene, cast } = this;
     if (!(await place.running())) await place.start();
-    this.parts = new Map();
     await make(place, cast(bystander));
     await scene.prepare(place, cast);
   }
@@ -152,19 +163,21 @@ export class Sweep {
   }
 
   /** What is not as it should be after some report intervals; nothing, as soon as all is well. */
-  private async settle(): Promise<string[]> {
-    const { place, wanted } = this;
-    const reports = new Reports(place);
+  private settle(): Promise<{ problems: string[]; exporters: Outcome['exporters'] }> {
+    return this.well((lines) => (this.wanted.length > 0 ? differences(this.wanted, this.told(lines)) : []));
+  }
+
+  private async well(wrong: (lines: readonly string[]) => string[]) {
+    const reports = new Reports(this.place);
     for (const begin = performance.now(); ; await pause(20)) {
       // Asked first: what is not well after that report has had its time.
       const late = (await reports.count()) > intervals || performance.now() - begin > longestMs;
       // What comes and goes while it is looked at is looked at again.
-      const { problems, lines } = await outcomeAt(place).catch((error: unknown) => ({
-        problems: [String(error)],
-        lines: [],
-      }));
-      const all = wanted.length > 0 ? [...problems, ...differences(wanted, this.told(lines))] : [...problems];
-      if (all.length === 0 || late) return all;
+      const { problems, lines, exporters } = await outcomeAt(this.place).catch(
+        (error: unknown): Outcome => ({ problems: [String(error)], lines: [], exporters: new Map() }),
+      );
+      const all = [...problems, ...wrong(lines)];
+      if (all.length === 0 || late) return { problems: all, exporters };
     }
   }
 
@@ -172,21 +185,32 @@ export class Sweep {
     return told(lines, this.parts, this.scene.starting ?? false);
   }
 
-  /** Takes away all volumes by asking the daemon. */
-  private async clear(): Promise<string[]> {
+  /** The parts of volumes in the next run, by their ids. */
+  private next(): Map<string, string> {
+    const next: Readonly<Record<string, string>> = { ...this.scene.next, [bystander]: bystander };
+    return new Map(
+      [...this.parts].flatMap(([id, part]) => {
+        const later = next[part];
+        return later === undefined ? [] : [[id, later]];
+      }),
+    );
+  }
+
+  /** Takes away all volumes that have no part any more, by asking the daemon. */
+  private async clear(parts = new Map<string, string>()): Promise<string[]> {
     const { commands, store } = this.place;
+    this.parts = parts;
     const records = await Array.fromAsync(Volume.records(store).all());
+    const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(
-      records.map(async ({ id, attachStatus }) => {
+      ended.map(async ({ id, attachStatus }) => {
         if (attachStatus === 'attached') await commands.detach(id, deadline);
         await commands.delete(id, deadline);
       }),
     );
-    const { problems, lines } = await outcomeAt(this.place);
-    return [
-      ...problems,
-      ...lines.filter((line) => !line.startsWith('file ')).map((line) => `left at the end: ${line}`),
-    ];
+    const isLeft = (line: string) => !line.startsWith('file ') && ![...parts.keys()].some((id) => line.includes(id));
+    const { problems } = await this.well((lines) => lines.filter(isLeft).map((line) => `left at the end: ${line}`));
+    return problems;
   }
 
   /** What the daemon does while nobody asks it for anything. */

@@ -51,6 +51,7 @@ export async function sweep(
     failures.push(...done.failures);
     each?.(point, done.failures);
   }
+  await walk.end();
   const seconds = (performance.now() - begin) / 1000;
   return { backend, operation, points: points.length, chosen: chosen.length, runs, missed, failures, seconds };
 }

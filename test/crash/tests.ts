@@ -3,6 +3,7 @@ import { backends } from './backends.ts';
 import type { Place } from './place.ts';
 import type { Moment, Point } from './plan.ts';
 import { scenes } from './scenes.ts';
+import { oneForEachState } from './states.ts';
 import { inWords, sweep, told } from './sweeping.ts';
 
 const mostMs = 1_200_000;
@@ -42,19 +43,21 @@ export async function crashTests(
   }
 }
 
-/** All points, or the first point of each kind that is named, by operation. */
-export type Chosen = Readonly<Record<string, 'all' | readonly [Moment, RegExp][]>>;
+/** For a backend on which each run takes long: these operations, or all, at one point for each state that they can be left in. */
+export function crashTestsOfStates(backend: string, operations?: readonly string[]): Promise<void> {
+  return crashTests(backend, (_, points) => oneForEachState(points), operations);
+}
 
-/** For a backend on which each run takes long: these operations at these points. All that there are: `npm run crash <backend>`. */
+/** The first point of each kind that is named, by operation. */
+export type Chosen = Readonly<Record<string, readonly [Moment, RegExp][]>>;
+
+/** For a backend on which it takes longest. All points that there are: `npm run crash <backend>`. */
 export async function chosenCrashTests(backend: string, chosen: Chosen): Promise<void> {
-  const choose: Choose = (operation, points) => {
-    const kinds = chosen[operation] ?? [];
-    if (kinds === 'all') return points;
-    return kinds.map(([moment, pattern]) => {
+  const choose: Choose = (operation, points) =>
+    (chosen[operation] ?? []).map(([moment, pattern]) => {
       const point = points.find(({ moment: when, name }) => when === moment && pattern.test(name));
       if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
       return point;
     });
-  };
   await crashTests(backend, choose, Object.keys(chosen));
 }

@@ -6,7 +6,7 @@ if [ "$1" = listen ]; then
   exec socat TCP-LISTEN:7000,reuseaddr,fork,nodelay,keepalive,backlog=64 "EXEC:sh $0,stderr"
 fi
 export PATH="$repository/node_modules/.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-export NODE_COMPILE_CACHE=/run/lab/compiled HOME=/root LC_ALL=C.UTF-8 LVM_SUPPRESS_FD_WARNINGS=1
+export NODE_COMPILE_CACHE="$repository/node_modules/.cache/compiled" HOME=/root LC_ALL=C.UTF-8 LVM_SUPPRESS_FD_WARNINGS=1
 cd "$repository" || exit 1
 read -r length
 # Not all by read, which takes a system call for each byte; and eval, since every process costs 20 to 45 times what it

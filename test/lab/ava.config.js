@@ -1,7 +1,3 @@
-export default {
-  files: ['test/lab/**/*.test.ts'],
-  extensions: ['ts'],
-  workerThreads: false,
-  concurrency: 2,
-  timeout: '10m',
-};
+import all from '../../ava.config.js';
+
+export default { ...all, files: ['test/lab/**/*.test.ts'], timeout: '10m' };
