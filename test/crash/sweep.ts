@@ -167,6 +167,7 @@ export class Sweep {
     return this.well((lines) => (this.wanted.length > 0 ? differences(this.wanted, this.told(lines)) : []));
   }
 
+  /** Looks again until nothing is wrong, or the time is over. */
   private async well(wrong: (lines: readonly string[]) => string[]) {
     const reports = new Reports(this.place);
     for (const begin = performance.now(); ; await pause(20)) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import type { DeleteOptions, CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -57,6 +58,18 @@ const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 async function volumesOf(node: { all(): AsyncIterable<VolumeState> }): Promise<VolumeState[]> {
   return Array.fromAsync(node.all());
 }
+
+test.serial('storage that a crash left half-made goes with a creation that there is no room for', async (t) => {
+  const driver = new FaultyDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const id = randomUUID();
+  await driver.createVolume({ id, size: 1, sizeBytes: 4096, userId: 'user', projectId: 'project' });
+  driver.createFault = errors.noSpace('the pool', 2 ** 30, 0);
+  await t.throwsAsync(commands.create({ ...wanted, id }, deadline), { code: 'NoSpace' });
+  t.deepEqual(await driver.listVolumes(), []);
+  t.deepEqual(await volumesOf(node), []);
+});
 
 test.serial(
   'a creation that fails for good leaves an error that can be read and deleted, and takes nothing',
