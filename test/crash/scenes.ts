@@ -20,6 +20,8 @@ export interface Scene {
   again?: readonly string[];
   /** Whether what a daemon does at every report is counted as well. */
   idle?: true;
+  /** It begins with nothing: no daemon, no volume, an empty Redis. */
+  fresh?: true;
   /** The parts that volumes have in the next run, by the part that they had in this one; others are deleted. */
   next?: Readonly<Record<string, string>>;
 }
@@ -112,7 +114,8 @@ const start: Scene = {
 const firstStart: Scene = {
   starting: true,
   idle: true,
-  prepare: (place) => place.reset(),
+  fresh: true,
+  prepare: async () => {},
   async ask(place, cast) {
     const isUp = async () => (await Node.lookup(place.store, place.node)).state.state === 'up';
     await until(isUp, 'the node has entered', deadline.deadlineMs);

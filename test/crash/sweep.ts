@@ -69,6 +69,7 @@ export class Sweep {
 
   /** Comes last: nothing is left. Throws what is. */
   async end(): Promise<void> {
+    if (this.scene.fresh) return this.reset();
     const problems = this.parts.size === 0 ? [] : await this.clear();
     if (problems.length > 0) throw new Error(problems.join('; '));
   }
@@ -133,8 +134,11 @@ export class Sweep {
   /** What the scene needs is there. */
   private async begin(): Promise<void> {
     const { place, scene, cast } = this;
-    if (!(await place.running())) await place.start();
-    await make(place, cast(bystander));
+    if (scene.fresh) await this.reset();
+    else {
+      if (!(await place.running())) await place.start();
+      await make(place, cast(bystander));
+    }
     await scene.prepare(place, cast);
   }
 
@@ -199,6 +203,7 @@ export class Sweep {
 
   /** Takes away all volumes that have no part any more, by asking the daemon. */
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
+    if (this.scene.fresh) return [];
     const { commands, store } = this.place;
     this.parts = parts;
     const records = await Array.fromAsync(Volume.records(store).all());
