@@ -126,7 +126,6 @@ const firstStart: Scene = {
 /** What a node does at every report, with an export to be started again. */
 const upkeep: Scene = {
   idle: true,
-  next: { [subject]: subject },
   prepare: (place, cast) => make(place, cast(subject)),
   async ask(place, cast) {
     await place.breakExport(cast(subject));

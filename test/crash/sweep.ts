@@ -69,7 +69,6 @@ export class Sweep {
 
   /** Comes last: nothing is left. Throws what is. */
   async end(): Promise<void> {
-    if (this.scene.fresh) return this.reset();
     const problems = this.parts.size === 0 ? [] : await this.clear();
     if (problems.length > 0) throw new Error(problems.join('; '));
   }
@@ -203,7 +202,6 @@ export class Sweep {
 
   /** Takes away all volumes that have no part any more, by asking the daemon. */
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
-    if (this.scene.fresh) return [];
     const { commands, store } = this.place;
     this.parts = parts;
     const records = await Array.fromAsync(Volume.records(store).all());
