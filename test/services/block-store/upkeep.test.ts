@@ -1,6 +1,7 @@
 import test from 'ava';
 import { errors } from '../../../lib/errors.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
@@ -60,6 +61,20 @@ test.serial('a shelf that others use is left to them while there is another', as
   await cluster.node('n1', {}, { target: new Wire() });
   const { aoeDevice } = await (await cluster.commands()).create(wanted, deadline);
   t.is(aoeDevice, 'e2.0');
+});
+
+test.serial('what kept a volume from being served is told no more once it is served', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  const commands = await cluster.commands();
+  const first = await cluster.node('n1', {}, { driver });
+  await commands.create(wanted, deadline);
+  await first.stop();
+  driver.failOnce('ensureVolume', errors.lvmFailed('lvchange', 'the test fails it'));
+  await cluster.node('n1', {}, { driver });
+  const store = await cluster.store();
+  const problems = async () => (await Node.lookup(store, 'n1')).state.problems;
+  t.regex((await problems()).join('\n'), /lvchange/);
+  await until(async () => (await problems()).length === 0, 'nothing is told any more');
 });
 
 test.serial('what keeps a volume from being served is told of its node until the volume is deleted', async (t) => {
