@@ -1,7 +1,7 @@
 import test from 'ava';
 import { errors } from '../../../lib/errors.ts';
+import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
@@ -64,16 +64,25 @@ test.serial('a shelf that others use is left to them while there is another', as
 });
 
 test.serial('what kept a volume from being served is told no more once it is served', async (t) => {
-  const driver = new FaultyDriver(new FakeDriver());
+  class BrokenDriver extends FakeDriver {
+    broken = false;
+
+    override async ensureVolume(volume: VolumeSpec): Promise<void> {
+      if (this.broken) throw errors.lvmFailed('lvchange', 'the test fails it');
+      return super.ensureVolume(volume);
+    }
+  }
+  const driver = new BrokenDriver();
   const commands = await cluster.commands();
   const first = await cluster.node('n1', {}, { driver });
   await commands.create(wanted, deadline);
   await first.stop();
-  driver.failOnce('ensureVolume', errors.lvmFailed('lvchange', 'the test fails it'));
+  driver.broken = true;
   await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
   const problems = async () => (await Node.lookup(store, 'n1')).state.problems;
   t.regex((await problems()).join('\n'), /lvchange/);
+  driver.broken = false;
   await until(async () => (await problems()).length === 0, 'nothing is told any more');
 });
 
