@@ -32,3 +32,17 @@ export function countTests(report: string, succeeded: boolean): Counts {
   if (!succeeded && counts.failed === 0) counts.failed = 1;
   return counts;
 }
+
+/** The report without the tests that passed or were skipped, and what they logged: what there is to mend. */
+export function withoutPassed(report: string): string {
+  const lines = report.split('\n');
+  const begin = lines.indexOf('  ─');
+  const end = begin === -1 ? lines.length : begin;
+  let isKept = false;
+  const kept = lines.slice(0, end).filter((line) => {
+    if (/^ +(?:✔|- \[)/.test(line)) isKept = false;
+    else if (/^ {2}\S/.test(line)) isKept = true;
+    return isKept;
+  });
+  return [...kept, ...lines.slice(end)].join('\n').trimEnd();
+}

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { countTests } from '../../tools/ava-report.ts';
+import { countTests, withoutPassed } from '../../tools/ava-report.ts';
 
 test('counts what passed, failed and was skipped', (t) => {
   const report = `
@@ -35,4 +35,52 @@ test('a run that ended badly counts as a failure also when every test passed', (
 
 test('a run without a fault', (t) => {
   t.deepEqual(countTests('\n  ✔ one\n  ✔ two\n  ─\n\n  2 tests passed\n', true), { passed: 2, failed: 0, skipped: 0 });
+});
+
+test('what failed is told without what passed', (t) => {
+  const report = `
+  ✔ a › good
+    ℹ what it logged
+  ✘ [fail]: a › bad
+    ℹ what led to it
+  - [skip] a › later
+  Uncaught exception in test/a.test.ts
+
+  Error: out of a callback
+      at somewhere
+  ✔ a › good as well
+  ─
+
+  a › bad
+
+  Difference (- actual, + expected):
+
+  - []
+  + [1]
+
+  ─
+
+  1 test failed
+`;
+  t.is(
+    withoutPassed(report),
+    `  ✘ [fail]: a › bad
+    ℹ what led to it
+  Uncaught exception in test/a.test.ts
+
+  Error: out of a callback
+      at somewhere
+  ─
+
+  a › bad
+
+  Difference (- actual, + expected):
+
+  - []
+  + [1]
+
+  ─
+
+  1 test failed`,
+  );
 });
