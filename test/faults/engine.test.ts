@@ -45,8 +45,7 @@ test.serial('while storage hangs or fails its node is up, says so, and no more o
 });
 
 test.serial('volumes on an LVM whose commands go wrong one after the other: records and storage agree', async (t) => {
-  const commands = await FaultyCommands.create();
-  t.teardown(() => commands.remove());
+  const commands = await FaultyCommands.create(cluster.directory); // which goes when no node needs it any more
   await commands.put('blkdiscard');
   await commands.put('sync');
   commands.residents = false;

@@ -33,8 +33,8 @@ export class FaultyCommands extends ChildProcesses {
     this.directory = directory;
   }
 
-  static async create(): Promise<FaultyCommands> {
-    const made = new FaultyCommands(await mkdtemp(join(tmpdir(), 'blockstore-faults-')));
+  static async create(parent = tmpdir()): Promise<FaultyCommands> {
+    const made = new FaultyCommands(await mkdtemp(join(parent, 'blockstore-faults-')));
     await mkdir(join(made.directory, 'bin'));
     await mkdir(join(made.directory, 'lvs'));
     await mkdir(join(made.directory, 'next'));
