@@ -4,7 +4,7 @@ export default {
   files: ['test/**/*.test.ts', '!test/lab/**'],
   extensions: ['ts'],
   workerThreads: false,
-  concurrency: 2,
+  concurrency: 4, // on two processors: half of the time a test waits
   timeout: '60s',
   // Daemons and command lines that tests start take half the time where they need not be compiled each time.
   environmentVariables: {

@@ -33,6 +33,8 @@ export class Sweep {
   private ignore: string[] = [];
   private missed = 0;
   private wanted: readonly string[] = [];
+  /** Who exports which volume, as it was seen last. */
+  private exporters: Outcome['exporters'] = new Map();
 
   constructor(place: Place, scene: Scene) {
     this.place = place;
@@ -45,7 +47,7 @@ export class Sweep {
     await this.begin();
     if (!scene.idle) this.ignore = await this.idleEffects();
     const asked = await this.play(noPoint);
-    const problems = [...(await asked.answer), ...(await this.settle()).problems];
+    const problems = [...(await asked.answer), ...(await this.settle())];
     if (problems.length > 0) throw new Error(`without any crash: ${problems.join('; ')}`);
     const points = pointsIn(await place.trace()) ?? [];
     this.wanted = this.told((await outcomeAt(place)).lines);
@@ -81,7 +83,7 @@ export class Sweep {
   private async crash(point: Point, retry: Retry | undefined): Promise<string[]> {
     const { place } = this;
     await this.begin();
-    const before = (await place.look()).exporters.get(this.cast(bystander));
+    const exporter = await this.exporterOfBystander();
     const asked = await this.play(point);
     if (!(await this.ends(asked.answer)) && (await this.isSpared())) {
       if (!this.scene.idle) return ['the daemon did not come to this point'];
@@ -91,13 +93,19 @@ export class Sweep {
     const early = retry === 'while down' ? this.askAgain() : [];
     await place.start();
     const first = await this.settle();
-    const problems = [...first.problems, ...(await asked.answer), ...(await early)];
+    const problems = [...first, ...(await asked.answer), ...(await early)];
     if (retry === 'afterwards') problems.push(...(await this.askAgain()));
-    const { exporters, problems: more } = retry ? await this.settle() : { ...first, problems: [] };
-    problems.push(...more);
-    if (exporters.get(this.cast(bystander)) !== before) problems.push('the export of the bystander was interrupted');
+    if (retry) problems.push(...(await this.settle()));
+    if (this.exporters.get(this.cast(bystander)) !== exporter)
+      problems.push('the export of the bystander was interrupted');
     if (problems.length === 0) problems.push(...(await this.clear(this.next())));
     return problems;
+  }
+
+  /** As it was seen at the end of the last run, or, where the bystander is new, as it is now. */
+  private async exporterOfBystander(): Promise<number | undefined> {
+    const id = this.cast(bystander);
+    return this.exporters.get(id) ?? (await this.place.look()).exporters.get(id);
   }
 
   /** Whether the daemon comes to the point. What goes on side by side may leave out what it did in another run. */
@@ -166,12 +174,12 @@ export class Sweep {
   }
 
   /** What is not as it should be after some report intervals; nothing, as soon as all is well. */
-  private settle(): Promise<{ problems: string[]; exporters: Outcome['exporters'] }> {
+  private settle(): Promise<string[]> {
     return this.well((lines) => (this.wanted.length > 0 ? differences(this.wanted, this.told(lines)) : []));
   }
 
   /** Looks again until nothing is wrong, or the time is over. */
-  private async well(wrong: (lines: readonly string[]) => string[]) {
+  private async well(wrong: (lines: readonly string[]) => string[]): Promise<string[]> {
     const reports = new Reports(this.place);
     for (const begin = performance.now(); ; await pause(20)) {
       // Asked first: what is not well after that report has had its time.
@@ -180,8 +188,9 @@ export class Sweep {
       const { problems, lines, exporters } = await outcomeAt(this.place).catch(
         (error: unknown): Outcome => ({ problems: [String(error)], lines: [], exporters: new Map() }),
       );
+      this.exporters = exporters;
       const all = [...problems, ...wrong(lines)];
-      if (all.length === 0 || late) return { problems: all, exporters };
+      if (all.length === 0 || late) return all;
     }
   }
 
@@ -213,8 +222,7 @@ export class Sweep {
       }),
     );
     const isLeft = (line: string) => !line.startsWith('file ') && ![...parts.keys()].some((id) => line.includes(id));
-    const { problems } = await this.well((lines) => lines.filter(isLeft).map((line) => `left at the end: ${line}`));
-    return problems;
+    return this.well((lines) => lines.filter(isLeft).map((line) => `left at the end: ${line}`));
   }
 
   /** What the daemon does while nobody asks it for anything. */

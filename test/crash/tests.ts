@@ -10,12 +10,13 @@ const mostMs = 1_200_000;
 
 type Choose = (operation: string, points: Point[]) => Point[];
 
-/** One test for each operation on a backend, or for some. Where it cannot be had they are skipped. */
-export async function crashTests(
-  backend: string,
-  choose: Choose = (_, points) => points,
-  operations: readonly string[] = Object.keys(scenes),
-): Promise<void> {
+/** All operations that there are but some: a new one is among them. */
+export function allBut(...some: readonly string[]): string[] {
+  return Object.keys(scenes).filter((operation) => !some.includes(operation));
+}
+
+/** One test for each operation. Where the backend cannot be had they are skipped. */
+async function sweepTests(backend: string, operations: readonly string[], choose: Choose): Promise<void> {
   const missing = await backends[backend]?.missing();
   const serial = missing === undefined ? test.serial : test.serial.skip;
   let place: Place | undefined;
@@ -43,9 +44,14 @@ export async function crashTests(
   }
 }
 
-/** For a backend on which each run takes long: these operations, or all, at one point for each state that they can be left in. */
-export function crashTestsOfStates(backend: string, operations?: readonly string[]): Promise<void> {
-  return crashTests(backend, (_, points) => oneForEachState(points), operations);
+/** Every point of these operations. */
+export function crashTests(backend: string, operations: readonly string[]): Promise<void> {
+  return sweepTests(backend, operations, (_, points) => points);
+}
+
+/** For a backend on which each run takes long: these operations at one point for each state that they can be left in. */
+export function crashTestsOfStates(backend: string, operations: readonly string[]): Promise<void> {
+  return sweepTests(backend, operations, (_, points) => oneForEachState(points));
 }
 
 /** The first point of each kind that is named, by operation. */
@@ -59,5 +65,5 @@ export async function chosenCrashTests(backend: string, chosen: Chosen): Promise
       if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
       return point;
     });
-  await crashTests(backend, choose, Object.keys(chosen));
+  await sweepTests(backend, Object.keys(chosen), choose);
 }

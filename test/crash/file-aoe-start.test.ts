@@ -1,0 +1,3 @@
+import { crashTestsOfStates } from './tests.ts';
+
+await crashTestsOfStates('file-aoe', ['start', 'first-start']);

@@ -1,0 +1,3 @@
+import { crashTests } from './tests.ts';
+
+await crashTests('file', ['start', 'first-start']);
