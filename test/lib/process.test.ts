@@ -45,13 +45,13 @@ test('a command that hangs is ended at its time limit', async (t) => {
 });
 
 test('a command whose children keep its pipes open holds up nobody past its limit', async (t) => {
-  for (const script of ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait']) {
+  for (const script of ['sleep 12 & exit 0', 'trap "" TERM; sleep 12 & wait']) {
     const began = performance.now();
     const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
     t.true(failure.timedOut);
     t.true(performance.now() - began < 10_000);
   }
-  const child = processes.resident('sh', ['-c', 'sleep 30 & sleep 30'], {});
+  const child = processes.resident('sh', ['-c', 'sleep 12 & sleep 12'], {});
   child.kill('SIGKILL');
   await child.ended;
 });
