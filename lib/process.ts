@@ -117,7 +117,8 @@ export class ChildProcesses implements Processes {
       stdout: child.stdout,
       stderr: child.stderr,
       reports,
-      ended: Promise.race([child.then(() => {}), exited, abandoned]),
+      // Its own children may outlive it with its pipes, and would keep this process from ending.
+      ended: Promise.race([child.then(() => {}), exited, abandoned]).finally(() => letGo(child)),
       kill: (signal = 'SIGTERM') => {
         child.kill(signal);
         if (signal === 'SIGKILL') setTimeout(abandon, abandonMs).unref();
@@ -141,14 +142,24 @@ export class ChildProcesses implements Processes {
     const child = execa(file, list, settings);
     const result = await within(timeoutMs, child, options.signal);
     if (!result) {
-      for (const stream of child.stdio) stream?.destroy();
-      child.nodeChildProcess.unref();
+      letGo(child);
       const isCanceled = options.signal?.aborted ?? false;
       throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
     }
     if (result.failed) throw commandError(command, args, result);
     return { stdout: result.stdout, stderr: result.stderr };
   }
+}
+
+interface HeldChild {
+  stdio: readonly ({ destroy(): unknown } | null | undefined)[];
+  nodeChildProcess: { unref(): void };
+}
+
+/** It, and whoever has its pipes, holds up this process no more. */
+function letGo({ stdio, nodeChildProcess }: HeldChild): void {
+  for (const stream of stdio) stream?.destroy();
+  nodeChildProcess.unref();
 }
 
 /** Undefined when the child has not ended a while after it was to be killed, by the limit or by the signal. */

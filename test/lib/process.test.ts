@@ -45,15 +45,31 @@ test('a command that hangs is ended at its time limit', async (t) => {
 });
 
 test('a command whose children keep its pipes open holds up nobody past its limit', async (t) => {
-  for (const script of ['sleep 12 & exit 0', 'trap "" TERM; sleep 12 & wait']) {
+  for (const script of ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait']) {
     const began = performance.now();
     const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
     t.true(failure.timedOut);
     t.true(performance.now() - began < 10_000);
   }
-  const child = processes.resident('sh', ['-c', 'sleep 12 & sleep 12'], {});
+  const child = processes.resident('sh', ['-c', 'sleep 30 & sleep 30'], {});
   child.kill('SIGKILL');
   await child.ended;
+});
+
+test('children of a killed resident that keep its pipes open do not keep this process from ending', async (t) => {
+  const script = `
+    import { ChildProcesses } from ${JSON.stringify(new URL('../../lib/process.ts', import.meta.url).href)};
+    const child = new ChildProcesses().resident('sh', ['-c', 'sleep 30 & echo $!; wait'], {});
+    child.stdout.once('data', async (pid) => {
+      child.kill('SIGKILL');
+      await child.ended;
+      console.log(String(pid).trim());
+    });`;
+  const { stdout } = await execa(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    timeout: 20_000,
+  });
+  process.kill(Number(stdout), 'SIGKILL');
+  t.pass();
 });
 
 test('what the system refuses to run is said with its reason', async (t) => {
