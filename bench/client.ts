@@ -1,7 +1,7 @@
 import { silentLog } from '../lib/log.ts';
 import { loadFlags } from '../lib/flags/load.ts';
-import { Caller } from '../lib/messages/caller.ts';
-import { VolumeCommands } from '../lib/messages/volume-commands.ts';
+import { Caller } from '../lib/client/caller.ts';
+import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
 

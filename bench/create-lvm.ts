@@ -1,7 +1,7 @@
 import type { LabDaemon } from '../test/lab/daemon.ts';
 import { Lab } from '../test/lab/lab.ts';
 import type { LabNode } from '../test/lab/node.ts';
-import { until } from '../test/until.ts';
+import { until } from '../test/support/until.ts';
 import { deadline, makeClient, wanted } from './client.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { Blockstored } from '../test/blockstored.ts';
-import { RedisServer } from '../test/redis-server.ts';
+import { Blockstored } from '../test/support/blockstored.ts';
+import { RedisServer } from '../test/support/redis-server.ts';
 import { residentMiB } from './create-fake.ts';
 import { type Figure, median, timesOf } from './figures.ts';
 

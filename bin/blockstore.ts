@@ -1,5 +1,5 @@
-import { keepCompiledCode } from '../lib/cli/compile-cache.ts';
+import { keepCompiledCode } from '../cli/compile-cache.ts';
 
 keepCompiledCode();
-const { main } = await import('../lib/cli/main.ts');
+const { main } = await import('../cli/main.ts');
 await main(process.argv.slice(2));

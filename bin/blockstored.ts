@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { exitCodes } from '../lib/cli/exit-codes.ts';
+import { exitCodes } from '../cli/exit-codes.ts';
 import { asError, errors } from '../lib/errors.ts';
 import { loadFlags } from '../lib/flags/load.ts';
 import { helpText, printConfig } from '../lib/flags/print.ts';

@@ -49,7 +49,7 @@ async function addProgram(to: string): Promise<void> {
     stdout: 'inherit',
   });
   const isCopied = (file: string) => !file.endsWith('.ts');
-  for (const directory of ['bin', 'lib', 'services']) {
+  for (const directory of ['bin', 'cli', 'lib', 'services']) {
     await cp(path.join(root, directory), staged(to, directory), { recursive: true, filter: isCopied });
   }
   await add('package.json', `${to}/package.json`);

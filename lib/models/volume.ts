@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, type Fault, errors } from '../errors.ts';
-import type { Asker, MessagePlace } from '../messages/command.ts';
+import type { Asker, MessagePlace } from '../client/command.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
 import { BasicModel, type Hash, type ModelKind, Records, hashSchema } from './basic-model.ts';
 import { type Transition, type TransitionName, transitions } from './transitions.ts';

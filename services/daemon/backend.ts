@@ -6,7 +6,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import { AoeTarget } from '../../lib/targets/aoe/target.ts';
 import { NoneTarget } from '../../lib/targets/none.ts';
 import type { Target } from '../../lib/targets/target.ts';
-import type { Backend } from '../block-store/backend.ts';
+import type { Backend } from '../node/backend.ts';
 
 /** The backend that flags describe, named after its driver. Nothing is started or touched yet. */
 export function makeBackend(flags: Flags, context: DriverContext): Backend {

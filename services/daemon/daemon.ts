@@ -6,8 +6,8 @@ import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { keepingProblems } from '../../lib/redis/keeping.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
-import type { Backend } from '../block-store/backend.ts';
-import { BlockStore } from '../block-store/block-store.ts';
+import type { Backend } from '../node/backend.ts';
+import { BlockStore } from '../node/block-store.ts';
 import { SystemdNotify } from './systemd-notify.ts';
 
 export interface DaemonOptions {

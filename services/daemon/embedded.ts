@@ -6,7 +6,7 @@ import { asError } from '../../lib/errors.ts';
 import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { NoneTarget } from '../../lib/targets/none.ts';
-import type { Backend } from '../block-store/backend.ts';
+import type { Backend } from '../node/backend.ts';
 
 /** A unix socket's path is bounded to 108 bytes by the kernel. */
 const longestSocketPath = 100;

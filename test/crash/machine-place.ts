@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/messages/caller.ts';
-import { NodeCommands } from '../../lib/messages/node-commands.ts';
-import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Caller } from '../../lib/client/caller.ts';
+import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
 import type { LabDaemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/node.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 

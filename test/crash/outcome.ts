@@ -1,6 +1,6 @@
 import { Volume } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { disagreements } from '../agreement.ts';
+import { disagreements } from '../support/agreement.ts';
 import type { Place, Sight } from './place.ts';
 
 /** How things stand at a place. */

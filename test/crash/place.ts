@@ -1,7 +1,7 @@
-import type { NodeCommands } from '../../lib/messages/node-commands.ts';
-import type { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import type { NodeCommands } from '../../lib/client/node-commands.ts';
+import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import type { NodeStorage } from '../agreement.ts';
+import type { NodeStorage } from '../support/agreement.ts';
 import type { Plan } from './plan.ts';
 
 /** What there is outside Redis at a place of a test. */

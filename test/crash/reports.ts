@@ -1,5 +1,5 @@
 import { Node } from '../../lib/models/node.ts';
-import { Hopeless, until } from '../until.ts';
+import { Hopeless, until } from '../support/until.ts';
 import type { Place } from './place.ts';
 
 /** Counts the reports of a node from when it is made. */

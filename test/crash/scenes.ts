@@ -1,7 +1,7 @@
 import { Node } from '../../lib/models/node.ts';
 import type { OperationName } from '../../lib/models/transitions.ts';
 import { Volume } from '../../lib/models/volume.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import type { Place } from './place.ts';
 import { reported } from './reports.ts';
 

@@ -3,7 +3,7 @@ import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import test from 'ava';
-import { buildProgram } from '../../lib/cli/program.ts';
+import { buildProgram } from '../../cli/program.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 

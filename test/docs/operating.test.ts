@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { exitCodes, interruptedCode } from '../../lib/cli/exit-codes.ts';
+import { exitCodes, interruptedCode } from '../../cli/exit-codes.ts';
 import { errors } from '../../lib/errors.ts';
 import { flagNames } from '../../lib/flags/load.ts';
 

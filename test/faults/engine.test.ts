@@ -3,9 +3,9 @@ import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../lib/drivers/fake/faulty.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { Node } from '../../lib/models/node.ts';
-import { disagreements } from '../agreement.ts';
-import { Cluster } from '../cluster.ts';
-import { until } from '../until.ts';
+import { disagreements } from '../support/agreement.ts';
+import { Cluster } from '../support/cluster.ts';
+import { until } from '../support/until.ts';
 import { FaultyCommands } from './faulty-commands.ts';
 
 /** A whole node whose commands go wrong: records and storage agree afterwards. */

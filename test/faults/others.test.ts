@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { checkAttaching } from '../../lib/cli/doctor/compute.ts';
+import { checkAttaching } from '../../cli/doctor/compute.ts';
 import { LibvirtDomains } from '../../lib/connectors/libvirt.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { discoverTargets } from '../../lib/targets/aoe/discover.ts';

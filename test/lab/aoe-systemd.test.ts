@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { StorageCluster, group } from './storage-cluster.ts';
 
 /** What a node with real LVM and vblade does when something fails: a clear word, and records that agree with storage. */

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { Node } from '../../lib/models/node.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
 

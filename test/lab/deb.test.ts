@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
 

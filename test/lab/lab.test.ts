@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
 import { processesIn } from './traces.ts';

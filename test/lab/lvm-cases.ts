@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ChildProcesses } from '../../lib/process.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { cases, spec } from '../lib/drivers/conformance.ts';
 import { LvmMachine, WithoutShell, group } from './lvm-machine.ts';
 

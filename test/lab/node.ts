@@ -1,6 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Hopeless, until } from '../until.ts';
+import { Hopeless, until } from '../support/until.ts';
 import { Agent } from './agent.ts';
 import type { Answer } from './agent.ts';
 import { LabDaemon } from './daemon.ts';

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import { processesIn } from './traces.ts';
 

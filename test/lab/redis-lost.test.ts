@@ -1,5 +1,5 @@
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
 

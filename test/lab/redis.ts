@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { Resident } from './resident.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 
 /** A process that runs as long as the lab does, as leader of a group of its own, with its output in a file. */
 export class Resident {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { LabRedis } from './redis.ts';

@@ -1,12 +1,12 @@
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/messages/caller.ts';
-import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Caller } from '../../lib/client/caller.ts';
+import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { CommandLine } from './command-line.ts';
 import type { LabDaemon } from './daemon.ts';
 import { Lab } from './lab.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 
 let lab: Lab;

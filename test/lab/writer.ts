@@ -1,4 +1,4 @@
-import { Hopeless, until } from '../until.ts';
+import { Hopeless, until } from '../support/until.ts';
 import type { LabDaemon } from './daemon.ts';
 import type { LabNode } from './node.ts';
 

@@ -7,7 +7,7 @@ import test from 'ava';
 import { execa } from 'execa';
 import { CommandError } from '../../lib/command-error.ts';
 import { ChildProcesses } from '../../lib/process.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 
 const processes = new ChildProcesses();
 

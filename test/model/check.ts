@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { Cluster } from '../cluster.ts';
+import { Cluster } from '../support/cluster.ts';
 import { carryOut } from './carry-out.ts';
 import { plans } from './plan.ts';
 

@@ -14,7 +14,7 @@ import { silentLog } from '../../lib/log.ts';
 import { type Connection, type Redis, connect } from '../../lib/redis/connection.ts';
 import { type ScriptAnswer, Store } from '../../lib/redis/store.ts';
 import { NoneTarget } from '../../lib/targets/none.ts';
-import { BlockStore } from '../../services/block-store/block-store.ts';
+import { BlockStore } from '../../services/node/block-store.ts';
 
 /** What a node has of the world: once it is dead, nothing goes through, in whichever line it was. */
 class Life {

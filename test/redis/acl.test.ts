@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { Blockstored } from '../blockstored.ts';
-import { until } from '../until.ts';
+import { Blockstored } from '../support/blockstored.ts';
+import { until } from '../support/until.ts';
 import { RedisProcess, freePort } from './process.ts';
 
 /**

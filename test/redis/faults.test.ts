@@ -4,11 +4,11 @@ import test, { type ExecutionContext } from 'ava';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { Volume } from '../../lib/models/volume.ts';
-import type { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { disagreements } from '../agreement.ts';
-import { Cluster } from '../cluster.ts';
-import { until } from '../until.ts';
+import { disagreements } from '../support/agreement.ts';
+import { Cluster } from '../support/cluster.ts';
+import { until } from '../support/until.ts';
 import { FakeProxy, type Fault } from './fake-proxy.ts';
 
 /**

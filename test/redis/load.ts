@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BlockstoreError } from '../../lib/errors.ts';
-import type { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 

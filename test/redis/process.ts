@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 
 /** A port of the loopback interface that nobody has at present. */
 export async function freePort(): Promise<number> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { FlagName } from '../../lib/flags/definitions.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { RedisProcess, freePort } from './process.ts';
 
 /** A Redis Cluster of three primaries with a replica each, real processes. */

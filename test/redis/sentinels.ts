@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FlagName } from '../../lib/flags/definitions.ts';
-import { until } from '../until.ts';
+import { until } from '../support/until.ts';
 import { RedisProcess } from './process.ts';
 
 const name = 'main';

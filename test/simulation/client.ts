@@ -1,7 +1,7 @@
 import { BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { Caller } from '../../lib/messages/caller.ts';
-import { VolumeCommands } from '../../lib/messages/volume-commands.ts';
+import { Caller } from '../../lib/client/caller.ts';
+import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { Node } from '../../lib/models/node.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';

@@ -19,7 +19,7 @@ import { silentLog } from '../../lib/log.ts';
 import { attachment, transitions } from '../../lib/models/transitions.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { type ScriptName, Store } from '../../lib/redis/store.ts';
-import { RedisServer } from '../redis-server.ts';
+import { RedisServer } from '../support/redis-server.ts';
 import { Database } from './fake-redis/database.ts';
 import { Interpreter } from './fake-redis/interpreter.ts';
 import { Lua } from './fake-redis/lua.ts';

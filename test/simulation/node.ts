@@ -4,7 +4,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { BlockStore } from '../../services/block-store/block-store.ts';
+import { BlockStore } from '../../services/node/block-store.ts';
 import { redisSocket } from './doors.ts';
 import type { FakeMachine } from './machine.ts';
 import type { Random } from './random.ts';

@@ -1,4 +1,4 @@
-import { type NodeStorage, disagreements } from '../agreement.ts';
+import { type NodeStorage, disagreements } from '../support/agreement.ts';
 import { SimulatedClient } from './client.ts';
 import { replaceDoors } from './doors.ts';
 import { FakeRedis } from './fake-redis/server.ts';

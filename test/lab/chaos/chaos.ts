@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type VolumeState, isTransitional } from '../../../lib/models/volume-state.ts';
 import { Node } from '../../../lib/models/node.ts';
-import { until } from '../../until.ts';
+import { until } from '../../support/until.ts';
 import { StorageCluster } from '../storage-cluster.ts';
 import { CheckedWriter } from './checked-writer.ts';
 import { allDisagreements } from './checks.ts';

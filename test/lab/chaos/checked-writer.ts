@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { until } from '../../until.ts';
+import { until } from '../../support/until.ts';
 import type { LabNode } from '../node.ts';
 
 const program = path.join(import.meta.dirname, 'writer-process.ts');

@@ -1,6 +1,6 @@
-import type { NodeStorage } from '../../agreement.ts';
-import { disagreements } from '../../agreement.ts';
-import { until } from '../../until.ts';
+import type { NodeStorage } from '../../support/agreement.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { until } from '../../support/until.ts';
 import { type StorageCluster, group, stateDir } from '../storage-cluster.ts';
 
 const lvName = /^volume-([0-9a-f-]{36})$/;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { Journal } from './journal.ts';
 import { codeOf, isExpected, settledRecord } from './outcome.ts';

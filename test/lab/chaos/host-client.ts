@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { until } from '../../until.ts';
+import { until } from '../../support/until.ts';
 import type { StorageCluster } from '../storage-cluster.ts';
 import type { Journal } from './journal.ts';
 import { isExpected, settledRecord } from './outcome.ts';

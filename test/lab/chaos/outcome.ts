@@ -2,7 +2,7 @@ import { asError } from '../../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../../lib/models/volume-state.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import { until } from '../../until.ts';
+import { until } from '../../support/until.ts';
 
 /** What an operation may end with while things break: what is away, what has not ended yet, what one Redis has alone. */
 const expectedCodes = new Set(['RedisUnreachable', 'NotReplicated', 'NotFinished', 'NodeDown', 'NoNodeUp']);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { findVolume } from '../../../lib/models/find-volume.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import { Cluster } from '../../cluster.ts';
+import { Cluster } from '../../support/cluster.ts';
 
 let cluster: Cluster;
 let store: Store;

@@ -11,8 +11,8 @@ import { connectionOptions } from '../../../lib/redis/address.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { keepingProblems } from '../../../lib/redis/keeping.ts';
 import { Store } from '../../../lib/redis/store.ts';
-import { RedisServer } from '../../redis-server.ts';
-import { until } from '../../until.ts';
+import { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 
 const flagsOf = (embedded: Partial<Record<FlagName, string>>) => loadFlags({ embedded }).flags;
 

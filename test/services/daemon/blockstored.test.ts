@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { silentLog } from '../../../lib/log.ts';
-import { Caller } from '../../../lib/messages/caller.ts';
-import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
+import { Caller } from '../../../lib/client/caller.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { Store } from '../../../lib/redis/store.ts';
-import { Blockstored } from '../../blockstored.ts';
-import { RedisServer } from '../../redis-server.ts';
-import { until } from '../../until.ts';
+import { Blockstored } from '../../support/blockstored.ts';
+import { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 
 /** The daemon as real processes, several on one Redis. */
 

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import test from 'ava';
 import { silentLog } from '../../../lib/log.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
-import { Caller } from '../../../lib/messages/caller.ts';
-import { VolumeCommands } from '../../../lib/messages/volume-commands.ts';
+import { Caller } from '../../../lib/client/caller.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { Store } from '../../../lib/redis/store.ts';
-import { disagreements } from '../../agreement.ts';
-import { Blockstored } from '../../blockstored.ts';
-import { RedisServer } from '../../redis-server.ts';
-import { until } from '../../until.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { Blockstored } from '../../support/blockstored.ts';
+import { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 
 /**
  * Two daemons under one node name, on one pool, as after a take-over: the one that lost the name changes nothing more. Times

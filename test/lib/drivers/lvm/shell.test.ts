@@ -1,6 +1,6 @@
 import test from 'ava';
 import { ShellLvm } from '../../../../lib/drivers/lvm/shell.ts';
-import { until } from '../../../until.ts';
+import { until } from '../../../support/until.ts';
 import { FakePath, isRunning } from './fake-path.ts';
 
 function make(): { lvm: ShellLvm; processes: FakePath } {

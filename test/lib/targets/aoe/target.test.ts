@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../../../lib/log.ts';
 import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
-import { until } from '../../../until.ts';
+import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
 
 const real = cannotExport === undefined ? test : test.skip;

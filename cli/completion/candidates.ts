@@ -1,0 +1,50 @@
+import { Node } from '../../lib/models/node.ts';
+import { volumeStatuses } from '../../lib/models/volume-state.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { plural, printable, volumeSize } from '../format.ts';
+
+/** What may be typed, and a few words about it. */
+export interface Candidate {
+  text: string;
+  about: string;
+}
+
+const mostShown = 50;
+
+export const statusCandidates: readonly Candidate[] = volumeStatuses.map((text) => ({ text, about: '' }));
+
+/** Names and ids that begin so: the first ones of what may be a million. */
+export async function volumeCandidates(store: Store, typed: string): Promise<Candidate[]> {
+  const [names, ids] = await Promise.all([
+    startingWith(store, store.keys.volumeNames(), typed),
+    startingWith(store, store.keys.volumeIds(), typed),
+  ]);
+  const byName = new Map(
+    names.map((member) => [member.slice(member.indexOf('\0') + 1), member.slice(0, member.indexOf('\0'))]),
+  );
+  const found = await Promise.all([...byName.keys(), ...ids].map((id) => candidate(store, id, byName.get(id))));
+  return found.flat();
+}
+
+export async function nodeCandidates(store: Store): Promise<Candidate[]> {
+  const nodes = await Node.all(store);
+  return nodes.map(({ state }) => ({ text: state.id, about: `${state.state}, ${plural(state.volumes, 'volume')}` }));
+}
+
+/** One that goes while it is read is no candidate. */
+async function candidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
+  const [state] = await Volume.lookup(store, id).then(
+    (volume) => [volume.state],
+    () => [],
+  );
+  if (!state) return [];
+  const about = `${volumeSize(state.size)}, ${state.status}${name === undefined && state.name !== '' ? `, ${state.name}` : ''}`;
+  return [{ text: name ?? id, about: printable(about) }];
+}
+
+function startingWith(store: Store, index: string, beginning: string): Promise<string[]> {
+  return store.read((redis) =>
+    redis.zrange(index, `[${beginning}`, `[${beginning}\u{FF}`, 'BYLEX', 'LIMIT', 0, mostShown),
+  );
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import type { LoadedFlags } from '../lib/flags/load.ts';
+import { configFile } from './config-file.ts';
+import { Interrupts } from './interrupt.ts';
+import { Output } from './output.ts';
+import type { Session } from './session.ts';
+
+/** Options of every command. */
+export interface GlobalOptions {
+  config?: string;
+  set?: readonly string[];
+  redisUrl?: string;
+  json?: boolean;
+  color: boolean;
+  quiet?: boolean;
+}
+
+/** What a command works with. What it does not need is not even loaded: flags and Redis take most of the start. */
+export class Context {
+  readonly output: Output;
+  readonly interrupts: Interrupts;
+  readonly configFile: string | undefined;
+  private readonly options: GlobalOptions;
+
+  constructor(options: GlobalOptions) {
+    this.options = options;
+    this.output = new Output({ json: options.json === true, color: options.color, quiet: options.quiet === true });
+    this.interrupts = new Interrupts(this.output);
+    this.configFile = configFile(options.config);
+  }
+
+  static of(command: Command): Context {
+    return new Context(command.optsWithGlobals<GlobalOptions>());
+  }
+
+  /** Throws InvalidFlags. */
+  async loadFlags(): Promise<LoadedFlags> {
+    const { loadFlags } = await import('../lib/flags/load.ts');
+    const { redisUrl, set = [] } = this.options;
+    return loadFlags({
+      file: this.configFile,
+      env: process.env,
+      argv: [...(redisUrl === undefined ? [] : [`--redis-url=${redisUrl}`]), ...set.map((pair) => `--${pair}`)],
+    });
+  }
+
+  /** Connects to Redis; to be closed by the caller. Throws InvalidFlags, RedisUnreachable, RedisDenied. */
+  async open(): Promise<Session> {
+    const [{ flags }, { openSession }] = await Promise.all([this.loadFlags(), import('./session.ts')]);
+    return openSession(flags, this.output);
+  }
+}

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { LoadedFlags } from '../../lib/flags/load.ts';
+import { ChildProcesses } from '../../lib/process.ts';
+import type { Context } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import type { Output, Style } from '../output.ts';
+import { checkAttaching } from './compute.ts';
+import { checkConfiguration } from './configuration.ts';
+import { type Finding, found } from './finding.ts';
+import { checkCluster } from './redis.ts';
+import { checkStorage } from './storage.ts';
+
+export interface DoctorOptions {
+  role?: 'storage' | 'compute';
+}
+
+const styles: Record<Finding['level'], Style> = { ok: 'green', warn: 'yellow', bad: 'red' };
+
+/** Every check is made, whatever the others found. Exit code 1 when anything is bad. */
+export async function runDoctor(context: Context, options: DoctorOptions): Promise<void> {
+  const { output } = context;
+  const findings: Finding[] = [];
+  const report = async (check: () => Promise<Finding | readonly Finding[]>) => {
+    for (const finding of await found(check)) {
+      findings.push(finding);
+      if (!output.json) await writeFinding(output, finding);
+    }
+  };
+
+  let loaded: LoadedFlags | undefined;
+  await report(async () => {
+    loaded = await context.loadFlags();
+    return checkConfiguration(loaded, context.configFile);
+  });
+  if (loaded) await checkHost(loaded.flags, context, options, report);
+  if (output.json) await output.document({ findings });
+  if (findings.some((finding) => finding.level === 'bad')) process.exitCode = exitCodes.failed;
+}
+
+type Report = (check: () => Promise<Finding | readonly Finding[]>) => Promise<void>;
+
+async function checkHost(flags: Flags, context: Context, { role }: DoctorOptions, report: Report): Promise<void> {
+  const processes = new ChildProcesses();
+  // A host where the daemon has run, or is set up to, is a storage node.
+  const isStorage =
+    role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
+  await report(() => checkCluster(flags, isStorage));
+  if (isStorage) for (const check of checkStorage(flags, processes)) await report(check);
+  if (role !== 'storage') await report(() => checkAttaching(processes, role === 'compute'));
+}
+
+async function writeFinding(output: Output, { level, message, hint }: Finding): Promise<void> {
+  await output.line(`${output.paint(styles[level], level.padEnd(4))}  ${message}`);
+  if (hint !== undefined) await output.line(`      ${hint}`);
+}

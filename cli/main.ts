@@ -1,0 +1,56 @@
+import { CommanderError, type Command } from 'commander';
+import { asError, errors } from '../lib/errors.ts';
+import { exitCodes } from './exit-codes.ts';
+import { Output } from './output.ts';
+import { buildProgram } from './program.ts';
+
+/** Runs one command line and ends the process, once everything is said: no timer of a library keeps it waiting. */
+export async function main(argv: readonly string[]): Promise<never> {
+  endQuietlyWithReader();
+  const code = await run(argv);
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+  process.exit(code);
+}
+
+/** Resolves with the exit code. */
+async function run(argv: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    return report(thrown, program, argv);
+  }
+}
+
+function report(thrown: unknown, program: Command, argv: readonly string[]): number {
+  if (thrown instanceof CommanderError && thrown.code === 'commander.help') return exitCodes.invalid;
+  const error = thrown instanceof CommanderError ? usageError(thrown, program, argv) : asError(thrown);
+  new Output({ json: argv.includes('--json'), color: !argv.includes('--no-color'), quiet: false }).error(error);
+  if (error.code === 'Internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  return exitCodes[error.kind];
+}
+
+/** What commander says, pointing to the help of the command that was meant. */
+function usageError({ message }: CommanderError, program: Command, argv: readonly string[]) {
+  let command = program;
+  const path = [program.name()];
+  for (const word of argv) {
+    const next = command.commands.find((child) => child.name() === word);
+    if (!next) continue;
+    command = next;
+    path.push(word);
+  }
+  return errors.usage(message.replace(/^error: /, '').replaceAll('\n', ' '), path.join(' '));
+}
+
+/** `blockstore volume list | head` is no error. */
+function endQuietlyWithReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(0);
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { styleText } from 'node:util';
+import type { BlockstoreError } from '../lib/errors.ts';
+
+export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan';
+
+export interface OutputOptions {
+  json: boolean;
+  color: boolean;
+  quiet: boolean;
+}
+
+/** The two streams of a command: results go to stdout, all else to stderr. */
+export class Output {
+  readonly json: boolean;
+  private readonly color: boolean;
+  private readonly quiet: boolean;
+
+  constructor({ json, color, quiet }: OutputOptions) {
+    this.json = json;
+    this.color = color;
+    this.quiet = quiet;
+  }
+
+  /** Whether somebody watches stderr: there may be a line that moves. */
+  get isWatched(): boolean {
+    return process.stderr.isTTY && !this.quiet;
+  }
+
+  /** A part of the result. Waits while the reader is slow, so that a long list is never held in memory. */
+  async write(text: string): Promise<void> {
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  }
+
+  async line(text: string): Promise<void> {
+    await this.write(`${text}\n`);
+  }
+
+  /** A whole result as a JSON document. */
+  async document(value: unknown): Promise<void> {
+    await this.line(JSON.stringify(value, null, 2));
+  }
+
+  /** Said beside the result, unless --quiet. */
+  note(text: string): void {
+    if (!this.quiet) process.stderr.write(`${text}\n`);
+  }
+
+  error(error: BlockstoreError): void {
+    if (this.json) {
+      const { code, kind, message, hint } = error;
+      process.stderr.write(`${JSON.stringify({ error: { code, kind, message, hint: hint ?? null } })}\n`);
+      return;
+    }
+    const message = error.message.replaceAll('\n', '\n  ');
+    const hint = error.hint === undefined ? '' : `  ${this.paint('dim', error.hint, process.stderr)}\n`;
+    process.stderr.write(`${this.paint('red', 'blockstore:', process.stderr)} ${message}\n${hint}`);
+  }
+
+  /** Coloured on a terminal, unless --no-color or NO_COLOR. */
+  paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+    return this.color ? styleText(style, text, { stream }) : text;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Flags } from '../lib/flags/definitions.ts';
+import type { Log } from '../lib/log.ts';
+import { Caller } from '../lib/client/caller.ts';
+import { NodeCommands } from '../lib/client/node-commands.ts';
+import { VolumeCommands } from '../lib/client/volume-commands.ts';
+import { connect } from '../lib/redis/connection.ts';
+import { Store } from '../lib/redis/store.ts';
+import type { Output } from './output.ts';
+
+/** An open connection to the cluster, and what is said over it. */
+export interface Session extends AsyncDisposable {
+  readonly flags: Flags;
+  readonly store: Store;
+  readonly commands: VolumeCommands;
+  readonly nodeCommands: NodeCommands;
+}
+
+/** Throws RedisUnreachable, RedisDenied. */
+export async function openSession(flags: Flags, output: Output): Promise<Session> {
+  const connection = await connect(flags, notesOf(output));
+  const store = new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
+  const caller = new Caller(store);
+  return {
+    flags,
+    store,
+    commands: new VolumeCommands(store, caller, flags.volume_topic),
+    nodeCommands: new NodeCommands(store, caller, flags.volume_topic),
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
+
+/** A wait may outlive Redis: that it went and came back is said on stderr. */
+function notesOf(output: Output): Log {
+  const note = (message: string) => output.note(message);
+  return { error: note, warn: note, info: note, debug() {} };
+}

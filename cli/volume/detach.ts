@@ -1,0 +1,26 @@
+import { errors } from '../../lib/errors.ts';
+import { findVolume } from '../../lib/models/find-volume.ts';
+import type { Context } from '../context.ts';
+import { showing } from './follow.ts';
+import { LocalDevice } from './local-device.ts';
+import { volumeJson } from './present.ts';
+import { type Waiting, sendingOf } from './waiting.ts';
+
+export interface DetachOptions extends Waiting {
+  force?: boolean;
+  libvirtUri: string;
+}
+
+/** Prints the id. */
+export async function detachVolume(context: Context, typed: string, options: DetachOptions): Promise<void> {
+  const { output, interrupts } = context;
+  await using session = await context.open();
+  const { state } = await findVolume(session.store, typed);
+  if (LocalDevice.isHere(state)) await new LocalDevice(state, options.libvirtUri).disconnect();
+  else if (LocalDevice.isHostDevice(state) && !options.force) throw errors.deviceElsewhere(state.id, state.hostName);
+  const volume = await interrupts.during('detachment', state.id, () =>
+    showing(output, session.store, state.id, () => session.commands.detach(state.id, sendingOf(options))),
+  );
+  if (output.json) await output.document(volumeJson(volume));
+  else await output.line(volume.id);
+}

@@ -1,0 +1,101 @@
+import { errors } from '../../lib/errors.ts';
+import { Node } from '../../lib/models/node.ts';
+import { type VolumeState, isVolumeStatus, volumeStatuses } from '../../lib/models/volume-state.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Context } from '../context.ts';
+import type { Output } from '../output.ts';
+import { Table } from '../table.ts';
+import { volumeColumns, volumeJson } from './present.ts';
+
+export interface ListOptions {
+  node?: string;
+  project?: string;
+  status?: string;
+  limit?: number;
+  marker?: string;
+}
+
+const pageSize = 500;
+
+/** Page by page: a list of any length takes the same memory, and its first lines come at once. */
+export async function listVolumes(context: Context, options: ListOptions): Promise<void> {
+  const { node, status, marker } = options;
+  if (status !== undefined && !isVolumeStatus(status)) {
+    throw errors.invalidArgument('status', status, `one of ${volumeStatuses.join(', ')}`);
+  }
+  if (marker !== undefined && !/^\d+:[0-9a-f-]{36}$/.test(marker)) {
+    throw errors.invalidArgument('marker', marker, 'one that an earlier list ended with');
+  }
+  await using session = await context.open();
+  if (node !== undefined) await Node.lookup(session.store, node);
+  const pages = limited(matching(session.store, options), options.limit ?? Infinity);
+  await (context.output.json ? writeJson(context.output, pages) : writeTable(context.output, pages));
+}
+
+/** A part of the list; `next` is the marker after the last one, when there are more. */
+interface Part {
+  volumes: VolumeState[];
+  next?: string;
+}
+
+async function* matching(store: Store, { node, project, status, marker }: ListOptions): AsyncGenerator<VolumeState[]> {
+  const records = Volume.records(store);
+  const of =
+    node !== undefined
+      ? { type: 'node', id: node }
+      : project !== undefined
+        ? { type: 'project', id: project }
+        : undefined;
+  let after = marker?.replace(':', ' ');
+  do {
+    const { states, next } = await records.page({
+      limit: pageSize,
+      ...(of ? { of } : {}),
+      ...(after === undefined ? {} : { marker: after }),
+    });
+    yield states.filter(
+      (volume) => (project ?? volume.projectId) === volume.projectId && (status ?? volume.status) === volume.status,
+    );
+    after = next;
+  } while (after !== undefined);
+}
+
+async function* limited(pages: AsyncGenerator<VolumeState[]>, limit: number): AsyncGenerator<Part> {
+  let left = limit;
+  let last: VolumeState | undefined;
+  for await (const volumes of pages) {
+    const taken = volumes.slice(0, left);
+    left -= taken.length;
+    last = taken.at(-1) ?? last;
+    const isMore = taken.length < volumes.length;
+    yield { volumes: taken, ...(isMore && last ? { next: `${last.createTime}:${last.id}` } : {}) };
+    if (isMore) return;
+  }
+}
+
+async function writeTable(output: Output, parts: AsyncGenerator<Part>): Promise<void> {
+  const table = new Table(output, volumeColumns);
+  let count = 0;
+  for await (const { volumes, next } of parts) {
+    count += volumes.length;
+    await table.add(volumes);
+    if (next !== undefined) output.note(`there are more: --marker ${next}`);
+  }
+  if (count === 0) output.note('no volumes');
+}
+
+/** One document, {volumes: […], next: marker or null}, a line for each volume. */
+async function writeJson(output: Output, parts: AsyncGenerator<Part>): Promise<void> {
+  let marker: string | undefined;
+  let separator = '\n';
+  await output.write('{"volumes": [');
+  for await (const { volumes, next } of parts) {
+    if (volumes.length > 0) {
+      await output.write(separator + volumes.map((volume) => JSON.stringify(volumeJson(volume))).join(',\n'));
+      separator = ',\n';
+    }
+    marker = next;
+  }
+  await output.line(`\n], "next": ${JSON.stringify(marker ?? null)}}`);
+}

@@ -1,0 +1,67 @@
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
+import type { Style } from '../output.ts';
+import type { Column } from '../table.ts';
+
+/** A record as --json prints it: every field always there, null for "not set", times ISO 8601. */
+export function volumeJson({ createTime, attachTime, fault, ...rest }: VolumeState): object {
+  const plain = Object.entries(rest).map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
+  return {
+    ...Object.fromEntries(plain),
+    sizeBytes: volumeSizeBytes(rest.size),
+    createTime: isoTime(createTime),
+    attachTime: attachTime === undefined ? null : isoTime(attachTime),
+    fault:
+      fault === undefined ? null : { ...fault, ...(fault.time === undefined ? {} : { time: isoTime(fault.time) }) },
+  };
+}
+
+export const volumeColumns: readonly Column<VolumeState>[] = [
+  { title: 'ID', text: (volume) => volume.id },
+  { title: 'NAME', text: (volume) => volume.name },
+  { title: 'SIZE', text: (volume) => volumeSize(volume.size), right: true },
+  { title: 'STATUS', text: statusText, style: statusStyle },
+  { title: 'NODE', text: (volume) => volume.node },
+  { title: 'DEVICE', text: (volume) => volume.aoeDevice },
+  { title: 'ATTACHED TO', text: (volume) => volume.instanceId },
+  { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
+];
+
+export function volumeFacts(volume: VolumeState): [string, string][] {
+  const { fault, attachTime } = volume;
+  return [
+    ['id', volume.id],
+    ['name', volume.name],
+    ['size', volumeSize(volume.size)],
+    ['status', statusText(volume)],
+    ['attach status', volume.attachStatus],
+    ['fault', fault === undefined ? '' : fault.message],
+    ['way out', fault?.hint ?? ''],
+    ['failed step', fault?.step ?? ''],
+    ['failed', fault?.time === undefined ? '' : timeAgo(fault.time)],
+    ['node', volume.node || 'none has taken it yet'],
+    ['backend', volume.backend],
+    ['zone', volume.availabilityZone],
+    ['AoE device', volume.aoeDevice === '' ? '' : `/dev/etherd/${volume.aoeDevice}`],
+    ['instance', volume.instanceId],
+    ['host', volume.hostName],
+    ['mount point', volume.mountpoint],
+    ['mode', volume.instanceId === '' ? '' : volume.attachMode],
+    ['for', volume.attachMacs.join(', ')],
+    ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
+    ['user', volume.userId],
+    ['project', volume.projectId],
+    ['created', timeAgo(volume.createTime)],
+  ];
+}
+
+function statusText({ status, attachStatus, progress, fault }: VolumeState): string {
+  if (fault?.code === 'NodeLost') return `${status} (node lost)`;
+  const passing = attachStatus === 'attaching' || attachStatus === 'detaching' ? ` (${attachStatus})` : '';
+  return `${status}${passing}${progress === undefined ? '' : ` ${progress} %`}`;
+}
+
+function statusStyle({ status }: VolumeState): Style | undefined {
+  if (status.startsWith('error')) return 'red';
+  return status === 'creating' || status === 'deleting' ? 'yellow' : undefined;
+}

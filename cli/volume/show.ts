@@ -1,0 +1,12 @@
+import { findVolume } from '../../lib/models/find-volume.ts';
+import type { Context } from '../context.ts';
+import { writeFacts } from '../table.ts';
+import { volumeFacts, volumeJson } from './present.ts';
+
+export async function showVolume(context: Context, typed: string): Promise<void> {
+  const { output } = context;
+  await using session = await context.open();
+  const { state } = await findVolume(session.store, typed);
+  if (output.json) await output.document(volumeJson(state));
+  else await writeFacts(output, volumeFacts(state));
+}

@@ -1,0 +1,74 @@
+import test from 'ava';
+import { z } from 'zod';
+import { Node } from '../../lib/models/node.ts';
+import { Volume } from '../../lib/models/volume.ts';
+import { CliPlace } from './place.ts';
+
+const count = 1200;
+const listed = z.object({
+  volumes: z.array(z.object({ id: z.string(), name: z.string(), createTime: z.iso.datetime() })),
+  next: z.string().nullable(),
+});
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  const store = await place.store();
+  const node = await Node.enter(store, { name: 'n1', holder: 'test', leaseMs: 600_000, topic: 'volume' });
+  await node.save();
+  for (let number = 0; number < count; number += 1) {
+    const projectId = number % 3 === 0 ? 'third' : 'rest';
+    const volume = Volume.create(store, { name: `v${number}`, size: 1, userId: 'u', projectId });
+    await volume.save();
+    if (number % 100 === 0) await volume.change('finishCreate');
+  }
+});
+test.after.always(() => place.close());
+
+const list = async (...args: string[]) => listed.parse(await place.json('volume', 'list', ...args));
+
+test.serial('the whole list comes in order of creation, aligned', async (t) => {
+  const { stdout } = await place.run('volume', 'list');
+  const [head = '', ...rows] = stdout.split('\n');
+  t.is(rows.length, count);
+  t.regex(head, /^ID +NAME +SIZE +STATUS +NODE/);
+  const times = (await list()).volumes.map((volume) => volume.createTime);
+  t.deepEqual(times, times.toSorted());
+});
+
+test.serial('page by page by markers, each volume comes once', async (t) => {
+  const names: string[] = [];
+  let marker: string | null = null;
+  do {
+    const page: z.infer<typeof listed> = await list('--limit', '500', ...(marker === null ? [] : ['--marker', marker]));
+    names.push(...page.volumes.map((volume) => volume.name));
+    marker = page.next;
+  } while (marker !== null);
+  t.is(names.length, count);
+  t.is(new Set(names).size, count);
+});
+
+test.serial('filters go with limits', async (t) => {
+  t.is((await list('--project', 'third')).volumes.length, 400);
+  t.is((await list('--status', 'available')).volumes.length, 12);
+  t.is((await list('--status', 'available', '--project', 'third')).volumes.length, 4);
+  t.is((await list('--node', 'n1')).volumes.length, 0);
+  const first = await list('--status', 'available', '--limit', '5');
+  const rest = await list('--status', 'available', '--marker', String(first.next));
+  t.deepEqual([first.volumes.length, rest.volumes.length, rest.next], [5, 7, null]);
+  const human = await place.run('volume', 'list', '--limit', '2');
+  t.regex(human.stderr, /^there are more: --marker \d+:[0-9a-f-]{36}$/);
+});
+
+test.serial('a reader that has seen enough ends it quietly', async (t) => {
+  const { exitCode, stdout, stderr } = await place.shell('set -o pipefail; blockstore volume list | head -n 2');
+  t.deepEqual({ exitCode, stderr, lines: stdout.split('\n').length }, { exitCode: 0, stderr: '', lines: 2 });
+});
+
+test.serial('colours are for terminals that want them', async (t) => {
+  const escape = '\u001B[';
+  t.true((await place.terminal('blockstore volume list --limit 3')).stdout.includes(escape));
+  t.false((await place.terminal('blockstore volume list --limit 3 --no-color')).stdout.includes(escape));
+  t.false((await place.terminal('NO_COLOR=1 blockstore volume list --limit 3')).stdout.includes(escape));
+  t.false((await place.run('volume', 'list', '--limit', '3')).stdout.includes(escape));
+});

@@ -1,0 +1,122 @@
+import test from 'ava';
+import { Volume } from '../../../lib/models/volume.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+/** The 2010 test case by name, on a real redis-server, and what that time left open. */
+
+let cluster: Cluster;
+test.before(async () => {
+  cluster = await Cluster.start();
+});
+test.after.always(() => cluster.close());
+
+async function collect(volumes: AsyncIterable<VolumeState>): Promise<VolumeState[]> {
+  return Array.fromAsync(volumes);
+}
+
+test('run_create_volume', async (t) => {
+  const node = await cluster.node('create-volume');
+  const id = await node.createVolume(0, 'fake', 'fake-project');
+  const volume = await node.getVolume(id);
+  t.like(volume, {
+    id,
+    size: 0,
+    userId: 'fake',
+    projectId: 'fake-project',
+    availabilityZone: 'nova',
+    node: 'create-volume',
+    status: 'available',
+    attachStatus: 'detached',
+    aoeDevice: `e${volume.shelfId}.${volume.bladeId}`,
+  });
+  t.deepEqual(
+    (await collect(node.byNode('create-volume'))).map((one) => one.id),
+    [id],
+  );
+  await node.deleteVolume(id);
+  await t.throwsAsync(node.getVolume(id), { code: 'VolumeNotFound', message: `volume ${id} does not exist` });
+  t.deepEqual(await collect(node.byNode('create-volume')), []);
+});
+
+test('too_big_volume', async (t) => {
+  const node = await cluster.node('too-big');
+  for (const size of [1001, -1, 1.5, Number.NaN]) {
+    await t.throwsAsync(node.createVolume(size, 'user', 'project'), { code: 'InvalidSize' }, `size ${size}`);
+  }
+  t.deepEqual(await collect(node.byNode('too-big')), []);
+});
+
+test('too_many_volumes', async (t) => {
+  const flags = { first_shelf_id: '2000', last_shelf_id: '2001', slots_per_shelf: '16' };
+  const node = await cluster.node('too-many', flags);
+  const ids = await Promise.all(Array.from({ length: 32 }, () => node.createVolume(0, 'user', 'project')));
+  const error = await t.throwsAsync(node.createVolume(0, 'user', 'project'), { code: 'NoMoreVolumes' });
+  t.regex(error?.message ?? '', /node too-many/);
+  const volumes = await collect(node.byNode('too-many'));
+  t.is(volumes.length, 32, 'the refused one left nothing behind');
+  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 32);
+  await Promise.all(ids.map((id) => node.deleteVolume(id)));
+  t.deepEqual(await collect(node.byNode('too-many')), []);
+  const again = await node.getVolume(await node.createVolume(0, 'user', 'project'));
+  t.is(again.aoeDevice, 'e2000.0', 'the lowest free number is taken');
+});
+
+test('run_attach_detach_volume', async (t) => {
+  const node = await cluster.node('attach-detach');
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const id = await node.createVolume(0, 'user', 'project');
+  const before = Date.now();
+  const attached = await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/sdf' }, { deadlineMs: 5000 });
+  t.like(attached, { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1', mountpoint: '/dev/sdf' });
+  t.true((attached.attachTime ?? 0) >= before);
+  await t.throwsAsync(node.deleteVolume(id), {
+    code: 'VolumeAttached',
+    message: `volume ${id} is attached to i-1`,
+  });
+  await t.throwsAsync(commands.attach(id, { instanceId: 'i-2', mountpoint: '/dev/sdf' }), { code: 'VolumeAttached' });
+  const detached = await commands.detach(id, { deadlineMs: 5000 });
+  t.like(detached, {
+    status: 'available',
+    attachStatus: 'detached',
+    instanceId: '',
+    mountpoint: '',
+    attachTime: undefined,
+  });
+  await t.throwsAsync(commands.detach(id), { code: 'VolumeNotAttached' });
+  await node.deleteVolume(id);
+  await t.throwsAsync(Volume.lookup(store, id), { code: 'VolumeNotFound' });
+});
+
+test('concurrent_volumes_get_different_blades', async (t) => {
+  const node = await cluster.node('concurrent');
+  const ids = await Promise.all(Array.from({ length: 40 }, () => node.createVolume(0, 'user', 'project')));
+  const volumes = await Promise.all(ids.map((id) => node.getVolume(id)));
+  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 40);
+});
+
+test('multi_node', async (t) => {
+  const [one, two, three] = await Promise.all([
+    cluster.node('multi-1', { slots_per_shelf: '2', first_shelf_id: '3000', last_shelf_id: '3000' }),
+    cluster.node('multi-2', { slots_per_shelf: '4', storage_availability_zone: 'east' }),
+    cluster.node('multi-3', { slots_per_shelf: '255' }),
+  ]);
+  const ids = await Promise.all([one, two, three].flatMap((node) => [1, 2].map(() => node.createVolume(1, 'u', 'p'))));
+  const volumes = await Promise.all(ids.map((id) => three.getVolume(id)));
+  t.deepEqual(
+    volumes.map((volume) => volume.node),
+    ['multi-1', 'multi-1', 'multi-2', 'multi-2', 'multi-3', 'multi-3'],
+  );
+  const devices = volumes.slice(0, 2).map((volume) => volume.aoeDevice);
+  t.deepEqual(devices.toSorted(), ['e3000.0', 'e3000.1']);
+  t.is(volumes[2]?.availabilityZone, 'east');
+  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 6, 'no number twice in the cluster');
+  const seen = await collect(two.byNode('multi-3'));
+  t.deepEqual(seen.map((volume) => volume.id).toSorted(), ids.slice(4).toSorted());
+  await t.throwsAsync(two.deleteVolume(ids[0] ?? ''), { code: 'NotLocal', message: /belongs to node multi-1/ });
+  await t.throwsAsync(one.createVolume(1, 'u', 'p'), { code: 'NoMoreVolumes' });
+  const commands = await cluster.commands();
+  await Promise.all(ids.map((id) => commands.delete(id, { deadlineMs: 5000 })));
+  for (const node of ['multi-1', 'multi-2', 'multi-3']) t.deepEqual(await collect(one.byNode(node)), []);
+});
