@@ -1,12 +1,12 @@
 /**
- * The one catalogue of errors. Every error that leaves this project is made by a function of `errors`: a stable `code`,
- * a `kind` that the edges (command line, later HTTP) map to their own status, one line that names the object, and the
- * way out. What crosses from node to node is `toFault()`; `fromFault()` is its reverse.
+ * The catalogue of errors. A function of `errors` makes each error that a user can see: a stable `code`, a `kind` that
+ * the edges (command line, later HTTP) map to their own status, a message that names the object, and a hint in the
+ * imperative. `toFault()` returns the form that is stored and sent between nodes; `fromFault()` is its reverse.
  */
 
 export type ErrorKind = 'invalid' | 'notFound' | 'conflict' | 'exhausted' | 'unavailable' | 'denied' | 'failed';
 
-/** What a record or an answer keeps of an error. `time` is in milliseconds since the epoch. */
+/** An error as it is stored in a record or sent in a reply. `time` is in milliseconds since the epoch. */
 export interface Fault {
   code: string;
   kind: ErrorKind;
@@ -41,37 +41,43 @@ export class BlockstoreError extends Error {
   }
 }
 
-/** Any thrown value as an error of the catalogue; what is not one becomes `Internal`, with its cause kept. */
+/** Returns any thrown value as a catalogue error; unknown values become `Internal` with the cause attached. */
 export function asError(thrown: unknown): BlockstoreError {
   if (thrown instanceof BlockstoreError) return thrown;
-  // A start that failed: what then could not be stopped either says less than its cause.
+  // A failed start: the cause says more than the failures of the stops that followed.
   if (thrown instanceof AggregateError && thrown.cause !== undefined) return asError(thrown.cause);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  // ENOSPC, EPERM and the like, with the call and mostly the path in the message.
+  // ENOSPC, EPERM and similar: the message names the system call and usually the path.
   if (thrown instanceof Error && 'syscall' in thrown) {
     return new BlockstoreError(
       'SystemRefused',
       'failed',
-      `this host refused: ${message}`,
-      'see that its file systems have room and that the daemon may read and write there: "df", "ls -l"',
+      `system call failed: ${message}`,
+      'check free space (df) and permissions (ls -l) of the file it names',
       { cause: thrown },
     );
   }
-  return new BlockstoreError('Internal', 'failed', `internal error: ${message}`, 'see the log of the daemon', {
-    cause: thrown,
-  });
+  return new BlockstoreError(
+    'Internal',
+    'failed',
+    `internal error: ${message}`,
+    'see the log: journalctl -u blockstored',
+    {
+      cause: thrown,
+    },
+  );
 }
 
 export function fromFault(fault: Fault): BlockstoreError {
   return new BlockstoreError(fault.code, fault.kind, fault.message, fault.hint);
 }
 
-const seeVolumes = 'list volumes with "blockstore volume list"';
-const seeDoctor = 'run "blockstore doctor" on that node';
+const seeVolumes = 'list the volumes: blockstore volume list';
+const seeDoctor = 'run "blockstore doctor" on the node';
 
 export const errors = {
-  invalidArgument: (name: string, value: unknown, wanted: string) =>
-    new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${wanted}`),
+  invalidArgument: (name: string, value: unknown, expected: string) =>
+    new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>
     new BlockstoreError('InvalidFlags', 'invalid', problems.join('\n'), 'see "blockstored --help"'),
   invalidSize: (size: unknown) =>
@@ -79,19 +85,19 @@ export const errors = {
       'InvalidSize',
       'invalid',
       `size ${JSON.stringify(size)} is not a whole number of GiB from 0 to 1000`,
-      '0 makes a volume of 100 MiB, meant for tests',
+      'give whole GiB; 0 makes a volume of 100 MiB for tests',
     ),
   volumeNotFound: (volume: string) =>
     new BlockstoreError('VolumeNotFound', 'notFound', `volume ${volume} does not exist`, seeVolumes),
-  volumeAmbiguous: (typed: string, matches: readonly string[]) =>
+  volumeAmbiguous: (reference: string, matches: readonly string[]) =>
     new BlockstoreError(
       'VolumeAmbiguous',
       'invalid',
-      `${typed} names more than one volume: ${matches.join(', ')}`,
-      'type more of the id',
+      `${reference} matches more than one volume: ${matches.join(', ')}`,
+      'give the full id',
     ),
   volumeExists: (volume: string) =>
-    new BlockstoreError('VolumeExists', 'conflict', `volume ${volume} exists already`, seeVolumes),
+    new BlockstoreError('VolumeExists', 'conflict', `volume ${volume} already exists`, seeVolumes),
   volumeAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',
@@ -106,107 +112,112 @@ export const errors = {
       'VolumeBusy',
       'conflict',
       `volume ${volume} is in use on its node: ${by}`,
-      `end that use, then try again: blockstore volume delete ${volume}`,
+      `stop these processes or mounts, then retry: blockstore volume delete ${volume}`,
     ),
-  wrongStatus: (volume: string, status: string, wanted: string) =>
+  wrongStatus: (volume: string, status: string, required: string) =>
     new BlockstoreError(
       'WrongStatus',
       'conflict',
-      `volume ${volume} is ${status}; this needs ${wanted}`,
-      `wait for it: blockstore volume wait ${volume}`,
+      `volume ${volume} is ${status}; the operation requires ${required}`,
+      `wait until the current operation ends: blockstore volume wait ${volume}`,
     ),
   notLocal: (volume: string, owner: string, node: string) =>
     new BlockstoreError(
       'NotLocal',
       'conflict',
-      `volume ${volume} belongs to node ${owner}; it is not local to this node, ${node}`,
-      `"blockstore volume delete ${volume}" reaches its owner from anywhere`,
+      `volume ${volume} belongs to node ${owner}, not to this node (${node})`,
+      `send the command to its owner: blockstore volume delete ${volume}`,
     ),
   noMoreVolumes: (where: string) =>
     new BlockstoreError(
       'NoMoreVolumes',
       'exhausted',
-      `${where} has no AoE number left for another volume`,
+      `${where} has no free address for another volume`,
       'delete volumes, raise last_shelf_id or slots_per_shelf, or add a node',
     ),
-  noSpace: (where: string, wantedBytes: number, freeBytes: number) =>
+  noSpace: (where: string, requestedBytes: number, freeBytes: number) =>
     new BlockstoreError(
       'NoSpace',
       'exhausted',
-      `${where} has ${gib(freeBytes)} GiB free, ${gib(wantedBytes)} GiB are wanted`,
+      `${where} has ${gib(freeBytes)} GiB free; the request needs ${gib(requestedBytes)} GiB`,
       'delete volumes, add a disk to the pool, or add a node',
     ),
   noNode: (name: string) =>
-    new BlockstoreError('NodeNotFound', 'notFound', `node ${name} does not exist`, 'see "blockstore node list"'),
+    new BlockstoreError(
+      'NodeNotFound',
+      'notFound',
+      `node ${name} does not exist`,
+      'list the nodes: blockstore node list',
+    ),
   noNodeUp: () =>
     new BlockstoreError(
       'NoNodeUp',
       'unavailable',
       'no storage node is up',
-      'start blockstored on a node; "blockstore node list" shows which were heard of',
+      'start blockstored on a node; to see the known nodes: blockstore node list',
     ),
   nodeDown: (name: string) =>
     new BlockstoreError(
       'NodeDown',
       'unavailable',
       `node ${name} is down`,
-      'start blockstored there, or name another node',
+      'start blockstored on it, or choose another node',
     ),
   nodeUp: (name: string) =>
     new BlockstoreError(
       'NodeUp',
       'conflict',
-      `node ${name} is up: only one that is not heard of can be declared lost`,
-      'stop its daemon first, or see that its machine is off and wait for node_down_time',
+      `node ${name} is up: only a node whose lease has expired can be declared lost`,
+      'stop its daemon, or power the machine off and wait for node_down_time',
     ),
   noAnswer: (node: string, seconds: number) =>
     new BlockstoreError(
       'NoAnswer',
       'unavailable',
       `node ${node} has not answered within ${seconds} s`,
-      `see "blockstore node show ${node}", and the log of its daemon; --timeout gives it longer`,
+      `check "blockstore node show ${node}" and the log of its daemon, or raise --timeout`,
     ),
   nodeLost: (name: string) =>
     new BlockstoreError(
       'NodeLost',
       'unavailable',
       `the volume was on node ${name}, which was declared lost`,
-      'it is there again when blockstored runs on that node again; if it never will: blockstore volume delete',
+      'start blockstored on that node to get the volume back; if the node is gone for good: blockstore volume delete',
     ),
   nodeNameTaken: (name: string, holder: string, seconds: number) =>
     new BlockstoreError(
       'NodeNameTaken',
       'conflict',
-      `node name ${name} is held by ${holder} for another ${seconds} s`,
-      'stop that daemon, wait, or give this one another storage_name',
+      `node name ${name} is leased to ${holder} for another ${seconds} s`,
+      'stop that daemon, wait for its lease to expire, or set another storage_name here',
     ),
   fenced: (name: string) =>
     new BlockstoreError(
       'Fenced',
       'conflict',
-      `this daemon no longer holds the node name ${name}: another one took it, or the node was declared lost; it changes nothing more`,
-      'running exports were left alone; give every daemon a storage_name of its own, then start it again',
+      `this daemon lost the lease of node name ${name} to another daemon, or the node was declared lost; it makes no more changes`,
+      'give each daemon its own storage_name, then start this one again; running exports continue',
     ),
   notFinished: (volume: string, operation: string, seconds: number, state: string) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `${operation} of volume ${volume} has not ended within ${seconds} s; ${state}`,
-      `it goes on by itself; wait for it: blockstore volume wait ${volume}`,
+      `${operation} of volume ${volume} did not finish within ${seconds} s; ${state}`,
+      `it continues in the background; to wait: blockstore volume wait ${volume}`,
     ),
-  notReached: (volume: string, wanted: string, seconds: number, status: string) =>
+  notReached: (volume: string, expected: string, seconds: number, status: string) =>
     new BlockstoreError(
       'NotReached',
       'unavailable',
-      `volume ${volume} has not become ${wanted} within ${seconds} s; it is ${status}`,
-      `see what it is doing: blockstore volume show ${volume}`,
+      `volume ${volume} did not become ${expected} within ${seconds} s; it is ${status}`,
+      `check its status: blockstore volume show ${volume}`,
     ),
   interrupted: (operation: string, volume: string) =>
     new BlockstoreError(
       'Interrupted',
       'unavailable',
-      `no longer waiting for the ${operation} of volume ${volume}`,
-      `it goes on by itself; wait for it: blockstore volume wait ${volume}`,
+      `stopped waiting for the ${operation} of volume ${volume}`,
+      `it continues in the background; to wait: blockstore volume wait ${volume}`,
     ),
   usage: (message: string, command: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', message, `see "${command} --help"`),
@@ -215,108 +226,108 @@ export const errors = {
       'RedisUnreachable',
       'unavailable',
       `Redis at ${where} cannot be reached: ${reason}`,
-      'start it, or set redis_host, redis_port or redis_url; no change is accepted until then, exports go on',
+      'start Redis, or set redis_host, redis_port or redis_url; until then no change is accepted and exports continue',
     ),
   changeLost: (volume: string, operation: string, state: string) =>
     new BlockstoreError(
       'ChangeLost',
       'unavailable',
-      `volume ${volume} is ${state}: Redis lost the ${operation}, or somebody changed the volume since`,
-      `look at it, then ask again: blockstore volume show ${volume}`,
+      `volume ${volume} is ${state}: Redis lost the ${operation}, or another user changed the volume since`,
+      `check the volume, then repeat the command: blockstore volume show ${volume}`,
     ),
   redisRefuses: (where: string, reason: string) =>
     new BlockstoreError(
       'RedisRefuses',
       'unavailable',
-      `Redis at ${where} accepts no change: ${reason}`,
-      'give it memory, disk or replicas, as it says; what was begun goes on by itself then',
+      `Redis at ${where} refuses writes: ${reason}`,
+      'add the memory, disk space or replicas that Redis names; operations under way then continue',
     ),
-  notReplicated: (replicas: number, wanted: number) =>
+  notReplicated: (replicas: number, required: number) =>
     new BlockstoreError(
       'NotReplicated',
       'unavailable',
-      `the change was made, but ${replicas} of the wanted ${wanted} replicas of Redis have it (redis_min_replicas)`,
-      'bring the replicas back; until they have it, a failover may lose this change',
+      `the change was made, but only ${replicas} of ${required} replicas of Redis have it (redis_min_replicas)`,
+      'start the missing replicas; until then a failover can lose this change',
     ),
   redisDenied: (where: string, reason: string) =>
     new BlockstoreError(
       'RedisDenied',
       'denied',
-      `Redis at ${where} refused the user or password: ${reason}`,
-      'set redis_user and redis_password',
+      `Redis at ${where} denied access: ${reason}`,
+      'set redis_user and redis_password, or extend the ACL of the user',
     ),
   noVolumeGroup: (group: string) =>
     new BlockstoreError(
       'NoVolumeGroup',
       'failed',
       `volume group ${group} does not exist`,
-      'make it with vgcreate, or set storage_dev and storage_create=true and start again',
+      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon',
     ),
-  storageMissing: (volume: string, what: string) =>
+  storageMissing: (volume: string, storage: string) =>
     new BlockstoreError(
       'StorageMissing',
       'failed',
-      `volume ${volume} has a record but no storage: ${what} does not exist`,
-      `bring the storage back and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
+      `volume ${volume} has a record but no storage: ${storage} does not exist`,
+      `restore the storage and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
     ),
   storageKept: (volume: string) =>
     new BlockstoreError(
       'StorageKept',
       'failed',
-      `volume ${volume} could not be made on storage that was there before; it is left alone, for it may hold data`,
-      'mend what "blockstore doctor" shows, then: blockstore audit --repair',
+      `could not create volume ${volume} on existing storage; the storage is kept because it can hold data`,
+      'fix the problems that "blockstore doctor" reports on the node, then: blockstore audit --repair',
     ),
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
       'GroupIncomplete',
       'failed',
-      `volume group ${group} lacks a disk: ${reason}`,
-      'bring the disk back, or add it to storage_dev, and restart the daemon; "vgs" and "pvs" show what is missing',
+      `volume group ${group} is missing a disk: ${reason}`,
+      'reconnect the disk, or add it to storage_dev, then restart the daemon; "vgs" and "pvs" list the missing disks',
     ),
   groupAmbiguous: (group: string, devices: readonly string[]) =>
     new BlockstoreError(
       'GroupAmbiguous',
       'conflict',
       `more than one volume group is named ${group}: on ${devices.join(', ')}`,
-      'list the devices of the right one in storage_dev',
+      'set storage_dev to the devices of the right group',
     ),
   groupFull: (group: string) =>
     new BlockstoreError(
       'GroupFull',
       'exhausted',
-      `the metadata area of volume group ${group} has no room for another volume`,
-      'make groups with "vgcreate --metadatasize 64m", as storage_create=true does; delete volumes, or add a node',
+      `the metadata area of volume group ${group} is full`,
+      'delete volumes, add a node, or use a group created with "vgcreate --metadatasize 64m" (storage_create=true does so)',
     ),
   storageUnusable: (device: string, reason: string) =>
     new BlockstoreError(
       'StorageUnusable',
       'failed',
-      `${device} cannot become part of the volume group: ${reason}`,
-      `set storage_dev to an empty disk; if nothing on this one is needed: wipefs --all ${device}`,
+      `${device} cannot join the volume group: ${reason}`,
+      `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
-  answerUnreadable: (command: string, answer: string) =>
+  answerUnreadable: (command: string, output: string) =>
     new BlockstoreError(
       'AnswerUnreadable',
       'failed',
-      `"${command}" gave an answer that cannot be read: ${JSON.stringify(answer.slice(0, 200))}`,
+      `"${command}" printed unexpected output: ${JSON.stringify(output.slice(0, 200))}`,
       seeDoctor,
     ),
   lvmInterrupted: (command: string, reason: string) =>
-    new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" gave no answer: ${reason}`, seeDoctor),
+    new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeDoctor),
   interfaceDown: (name: string, state: string) =>
     new BlockstoreError(
       'InterfaceDown',
       'failed',
       `network interface ${name} ${state}`,
-      `bring it up (ip link set ${name} up) or set aoe_eth_dev`,
+      `bring it up (ip link set ${name} up), or set aoe_eth_dev`,
     ),
   noRawSocket: (name: string) =>
     new BlockstoreError(
       'NoRawSocket',
       'denied',
-      `vblade may not open a raw socket on ${name}`,
+      `vblade is not permitted to open a raw socket on ${name}`,
       'run the daemon as root, or give vblade CAP_NET_RAW: setcap cap_net_raw+ep "$(command -v vblade)"',
     ),
   commandMissing: (command: string, debianPackage: string) =>
@@ -327,27 +338,27 @@ export const errors = {
       `install it: apt-get install ${debianPackage}`,
     ),
   exportFailed: (volume: string, reason: string) =>
-    new BlockstoreError('ExportFailed', 'failed', `volume ${volume} could not be exported: ${reason}`, seeDoctor),
+    new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, seeDoctor),
   launcherEnded: (reason: string) =>
     new BlockstoreError(
       'LauncherEnded',
       'failed',
-      `the process that starts vblade has ended: ${reason}`,
-      'another one is started at the next try',
+      `the launcher of vblade exited: ${reason}`,
+      'retry: the daemon starts a new launcher',
     ),
   exportStays: (volume: string, pid: number) =>
     new BlockstoreError(
       'ExportStays',
       'failed',
-      `the export of volume ${volume} could not be ended: vblade, process ${pid}, does not die`,
-      `its storage hangs perhaps: see "dmesg" on that node, then delete again: blockstore volume delete ${volume}`,
+      `could not stop the export of volume ${volume}: vblade (process ${pid}) does not exit`,
+      `check for hanging storage (dmesg) on the node, then retry: blockstore volume delete ${volume}`,
     ),
   deviceInUse: (device: string, users: readonly string[]) =>
     new BlockstoreError(
       'DeviceInUse',
       'conflict',
       `${device} is in use on this host: ${users.join(', ')}`,
-      'end that use (umount, or detach it from its instance), then disconnect again',
+      'unmount it or close the programs that use it, then retry',
     ),
   domainFailed: (domain: string, reason: string, hint: string) =>
     new BlockstoreError('DomainFailed', 'failed', `libvirt domain ${domain}: ${reason}`, hint),
@@ -355,18 +366,23 @@ export const errors = {
     new BlockstoreError(
       'DeviceElsewhere',
       'conflict',
-      `volume ${volume} is a block device of host ${host}`,
-      `detach it there, where it is seen whether it is still mounted; if that host is gone: blockstore volume detach ${volume} --force`,
+      `volume ${volume} is attached as a block device of host ${host}`,
+      `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),
-  attachmentStays: (volume: string, reason: string, why: string) =>
+  attachmentStays: (volume: string, reason: string, detachReason: string) =>
     new BlockstoreError(
       'AttachmentStays',
       'failed',
-      `volume ${volume} did not become a device of this host: ${reason}; and it could not be detached again: ${why}`,
+      `could not connect volume ${volume} to this host: ${reason}; detaching it again failed: ${detachReason}`,
       `detach it: blockstore volume detach ${volume}`,
     ),
   connectorFailed: (volume: string, reason: string, hint: string) =>
-    new BlockstoreError('ConnectorFailed', 'failed', `volume ${volume} did not appear on this host: ${reason}`, hint),
+    new BlockstoreError(
+      'ConnectorFailed',
+      'failed',
+      `could not connect volume ${volume} to this host: ${reason}`,
+      hint,
+    ),
 };
 
 function gib(bytes: number): number {

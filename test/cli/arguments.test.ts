@@ -18,7 +18,10 @@ for (const [typed, shown] of [
     const { exitCode, stdout, stderr } = await place.run('volume', 'create', typed);
     t.is(exitCode, 2);
     t.is(stdout, '');
-    t.regex(stderr, new RegExp(`^blockstore: size ${shown} is not a whole number of GiB from 0 to 1000\n  0 makes`));
+    t.regex(
+      stderr,
+      new RegExp(`^blockstore: size ${shown} is not a whole number of GiB from 0 to 1000\n  give whole GiB`),
+    );
   });
 }
 

@@ -52,7 +52,7 @@ test.serial('node show', async (t) => {
   t.regex(stdout, /^problem +network interface eth1 is down\nproblem +vblade is not installed$/m);
   const missing = await place.run('node', 'show', 'nosuch');
   t.is(missing.exitCode, 4);
-  t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  see "blockstore node list"');
+  t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  list the nodes: blockstore node list');
 });
 
 test.serial('status has problems first', async (t) => {
@@ -78,7 +78,7 @@ test.serial('node lost', async (t) => {
   t.is(up.exitCode, 5);
   t.regex(
     up.stderr,
-    /^blockstore: node good is up: only one that is not heard of can be declared lost\n {2}stop its daemon/,
+    /^blockstore: node good is up: only a node whose lease has expired can be declared lost\n {2}stop its daemon/,
   );
   t.is((await place.run('node', 'lost', 'down')).stdout, 'node down is declared lost, with 0 volumes');
   t.deepEqual(await place.json('node', 'lost', 'down'), { node: 'down', volumes: 0 });

@@ -42,8 +42,8 @@ test.serial('whatever is wrong is said with its way out, Redis away or not', asy
   await writeFile(place.file('blockstore.conf'), 'aoe_eth_dev = nosuch0\n');
   const { exitCode, stdout } = await place.run('doctor');
   t.is(exitCode, 1);
-  t.regex(stdout, /^bad +Redis at .* cannot be reached: .*\n +start it, or set redis_host/m);
-  t.regex(stdout, /^bad +volume group nova-volumes does not exist\n +make it with vgcreate/m);
+  t.regex(stdout, /^bad +Redis at .* cannot be reached: .*\n +start Redis, or set redis_host/m);
+  t.regex(stdout, /^bad +volume group nova-volumes does not exist\n +create it with vgcreate/m);
   t.regex(stdout, /^bad +network interface nosuch0 does not exist\n +bring it up/m);
   t.regex(stdout, /^(ok|warn) +the kernel module aoe is /m);
 });

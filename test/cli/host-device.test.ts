@@ -16,7 +16,7 @@ test.serial('a volume that does not become a device of this host is detached aga
   const { exitCode, stdout, stderr } = await place.run('volume', 'attach', 'here', '--host-device');
   t.is(exitCode, 1);
   t.is(stdout, '');
-  t.regex(stderr, /^blockstore: volume e\d+\.\d+ did not appear on this host: /);
+  t.regex(stderr, /^blockstore: could not connect volume e\d+\.\d+ to this host: /);
   t.like(await place.json('volume', 'show', 'here'), {
     status: 'available',
     attachStatus: 'detached',
@@ -31,7 +31,7 @@ test.serial('a block device of this host is detached here, one of another host t
   await place.run(...attach, 'elsewhere');
   const refused = await place.run('volume', 'detach', 'there');
   t.is(refused.exitCode, 5);
-  t.regex(refused.stderr, /is a block device of host elsewhere\n.*blockstore volume detach \S+ --force/);
+  t.regex(refused.stderr, /is attached as a block device of host elsewhere\n.*blockstore volume detach \S+ --force/);
   t.is((await place.run('volume', 'detach', 'there', '--force')).exitCode, 0);
   await place.run(...attach, hostname());
   t.is((await place.run('volume', 'detach', 'there')).exitCode, 0);

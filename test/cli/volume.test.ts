@@ -57,7 +57,7 @@ test.serial('a volume from its creation to its deletion', async (t) => {
   t.is((await place.run('volume', 'delete', 'data')).stdout, id);
   const gone = await place.run('volume', 'show', 'data');
   t.is(gone.exitCode, 4);
-  t.is(gone.stderr, 'blockstore: volume data does not exist\n  list volumes with "blockstore volume list"');
+  t.is(gone.stderr, 'blockstore: volume data does not exist\n  list the volumes: blockstore volume list');
 });
 
 test.serial('size 0 is 100 MiB', async (t) => {

@@ -42,7 +42,7 @@ test.serial('a call that its time limit overtakes says that it goes on', async (
   t.is(exitCode, 7);
   t.regex(
     stderr,
-    /^blockstore: create of volume .* has not ended within .*node idle is at it\n  it goes on by itself; wait for it: blockstore volume wait [0-9a-f-]{36}$/,
+    /^blockstore: create of volume .* did not finish within .*node idle is at it\n  it continues in the background; to wait: blockstore volume wait [0-9a-f-]{36}$/,
   );
 });
 
@@ -59,7 +59,7 @@ test.serial('Ctrl-C ends the waiting, not what was asked for, and says how to wa
   t.regex(
     stderr,
     new RegExp(
-      `no longer waiting for the creation of volume ${id}\n  it goes on by itself; wait for it: blockstore volume wait ${id}`,
+      `stopped waiting for the creation of volume ${id}\n  it continues in the background; to wait: blockstore volume wait ${id}`,
     ),
   );
   t.is((await Volume.lookup(store, id)).state.status, 'creating');
@@ -92,7 +92,7 @@ test.serial('wait for an attach status, with a limit, and for a deletion', async
   await one.change('finishCreate');
   const late = await place.run('volume', 'wait', 'one', '--status', 'attached', '--timeout', '0.3', flag);
   t.is(late.exitCode, 7);
-  t.regex(late.stderr, /has not become attached within 0.3 s; it is available/);
+  t.regex(late.stderr, /did not become attached within 0.3 s; it is available/);
   await one.startAttach({ instanceId: 'i', mountpoint: '/dev/vdb' });
   const attached = await waiter(store, 'one', '--status', 'attached', flag);
   await one.finishAttach();

@@ -98,7 +98,7 @@ test.serial('an export from before the unit was there is kept, replaced when it 
 test.serial('storage that is not there fails with the reason that vblade gave', async (t) => {
   t.is(
     await onTarget("await target.ensureExport({ ...volume, path: '/dev/vg/nothing' });"),
-    `ExportFailed: volume ${volume.id} could not be exported: open: No such file or directory`,
+    `ExportFailed: could not export volume ${volume.id}: open: No such file or directory`,
   );
   t.is((await node.run(`systemctl is-active ${unit}`)).output.trim(), 'inactive', 'systemd does not try on');
   t.is(await onTarget('await target.removeExport(volume.id);'), '');

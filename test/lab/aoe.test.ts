@@ -134,7 +134,7 @@ test.serial('only the hosts in the list of Ethernet addresses see an export', as
   t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
   t.is(
     await onConnector(stranger, 'connect', volume, '{ timeoutMs: 2000 }'),
-    'ConnectorFailed: volume e7.4 did not appear on this host: nothing answers to that address',
+    'ConnectorFailed: could not connect volume e7.4 to this host: nothing answers to that address',
   );
   await onConnector(host, 'disconnect', volume);
 });
@@ -159,7 +159,7 @@ test.serial('an address that nobody serves is said to be silent', async (t) => {
   const nowhere = { id: randomUUID(), path: '', shelfId: 99, bladeId: 9, readOnly: false, macs: [] };
   t.is(
     await onConnector(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
-    'ConnectorFailed: volume e99.9 did not appear on this host: nothing answers to that address',
+    'ConnectorFailed: could not connect volume e99.9 to this host: nothing answers to that address',
   );
 });
 

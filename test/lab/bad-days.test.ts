@@ -37,7 +37,7 @@ const prerequisites: [string, string, string, Record<string, string>, string, nu
     { storage_create: 'false' },
     '',
     1,
-    /^blockstored: volume group nova-volumes does not exist\n {2}make it with vgcreate, .*\n$/,
+    /^blockstored: volume group nova-volumes does not exist\n {2}create it with vgcreate, .*\n$/,
   ],
   [
     'no vblade',
@@ -64,7 +64,7 @@ const prerequisites: [string, string, string, Record<string, string>, string, nu
     {},
     'setpriv --bounding-set=-net_raw --inh-caps=-net_raw',
     8,
-    /^blockstored: vblade may not open a raw socket on vec0\n {2}run the daemon as root, .*\n$/m,
+    /^blockstored: vblade is not permitted to open a raw socket on vec0\n {2}run the daemon as root, .*\n$/m,
   ],
 ];
 
@@ -84,7 +84,7 @@ test.serial('a full group: the error names it, and nothing is left behind', asyn
   const { id } = await cluster.on(1).volume('create 3');
   const refused = await cluster.on(1).run('volume create 2');
   t.like(refused, { exitCode: 6, codes: ['NoSpace'], output: '' });
-  t.regex(refused.messages[0] ?? '', /^volume group nova-volumes has 0\.\d+ GiB free, 2 GiB are wanted$/);
+  t.regex(refused.messages[0] ?? '', /^volume group nova-volumes has 0\.\d+ GiB free; the request needs 2 GiB$/);
   t.deepEqual(
     (await cluster.records()).map((volume) => volume.id),
     [id],

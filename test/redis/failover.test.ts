@@ -148,7 +148,7 @@ test.serial(
     const replica = server.servers[1];
     await replica?.kill();
     const wanted = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
-    const told = { code: 'NotReplicated', message: /the change was made, but 0 of the wanted 1 replicas/ };
+    const told = { code: 'NotReplicated', message: /the change was made, but only 0 of 1 replicas/ };
     await t.throwsAsync(commands.create(wanted, { deadlineMs: 60_000 }), told);
     t.is((await Volume.lookup(store, wanted.id)).state.status, 'creating', 'its node waits with it');
     await replica?.up();

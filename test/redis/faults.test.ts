@@ -156,7 +156,7 @@ test('memory of Redis is full: no change is made, and what was begun goes on whe
   await until(async () => (await store.redis.keys('*:pending')).length > 0, 'a node is at it');
   await store.redis.config('SET', 'maxmemory', '1');
   gate.resolve();
-  const refused = { code: 'RedisRefuses', message: /accepts no change: OOM/ };
+  const refused = { code: 'RedisRefuses', message: /refuses writes: OOM/ };
   await t.throwsAsync(commands.create(wanted, deadline), refused);
   await store.redis.config('SET', 'maxmemory', '0');
   const { id } = await begun;

@@ -37,7 +37,7 @@ withoutModule('a kernel without the module', async (t) => {
   const error = await t.throwsAsync(new AoeConnector({ processes: new Modprobe(stderr) }).connect(address), {
     code: 'ConnectorFailed',
   });
-  t.is(error?.message, `volume e7.1 did not appear on this host: the kernel module aoe cannot be loaded: ${stderr}`);
+  t.is(error?.message, `could not connect volume e7.1 to this host: the kernel module aoe cannot be loaded: ${stderr}`);
 });
 
 withoutModule('not root', async (t) => {

@@ -102,7 +102,7 @@ test('the four attach transitions, and their refusals', async (t) => {
   await t.throwsAsync(volume.startAttach(attachment), { code: 'VolumeAttached', message: /is attached to i-1/ });
   await t.throwsAsync(volume.startDetach(), {
     code: 'WrongStatus',
-    message: `volume ${volume.identifier} is attaching; this needs attached`,
+    message: `volume ${volume.identifier} is attaching; the operation requires attached`,
   });
   await volume.finishAttach();
   t.like(volume.state, { status: 'in-use', attachStatus: 'attached' });

@@ -103,7 +103,7 @@ test.serial('a daemon that was paused until another took its name over ends, and
   t.deepEqual(await store.redis.zrange(store.keys.volumes(), '0', '-1'), [id, added.id]);
   paused.signal('SIGCONT');
   t.is(await paused.ended(), 5);
-  t.regex(paused.log, /this daemon no longer holds the node name n1/);
+  t.regex(paused.log, /this daemon lost the lease of node name n1/);
   t.deepEqual(await records(), before);
   await commands.detach(id, deadline);
   await allAgrees();

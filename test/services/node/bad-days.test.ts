@@ -281,7 +281,7 @@ test.serial('a second daemon cannot take a name that is held; a node that stops 
   const node = await cluster.node('n1');
   await t.throwsAsync(cluster.node('n1', { state_dir: `${cluster.directory}/elsewhere` }), {
     code: 'NodeNameTaken',
-    message: /^node name n1 is held by .* for another \d s$/,
+    message: /^node name n1 is leased to .* for another \d s$/,
   });
   await t.throwsAsync(cluster.node('n1'), { code: 'StateDirTaken' });
   await node.stop();

@@ -94,7 +94,7 @@ real('no right to raw sockets', async (t) => {
   const processes = new Altered(withoutRawSockets);
   const target = place.target({}, { processes });
   const error = await t.throwsAsync(target.setup(), { code: 'NoRawSocket' });
-  t.is(error?.message, 'vblade may not open a raw socket on lo');
+  t.is(error?.message, 'vblade is not permitted to open a raw socket on lo');
 });
 
 real('the right to raw sockets lost later', async (t) => {

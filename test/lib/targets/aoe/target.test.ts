@@ -204,6 +204,6 @@ real('storage that is not there is an ExportFailed with the reason, and leaves n
   const target = await place.readyTarget();
   const volume = { ...(await place.volume(1)), path: join(place.directory, 'nowhere') };
   const error = await t.throwsAsync(target.ensureExport(volume), { code: 'ExportFailed' });
-  t.is(error?.message, `volume ${volume.id} could not be exported: open: No such file or directory`);
+  t.is(error?.message, `could not export volume ${volume.id}: open: No such file or directory`);
   t.deepEqual(await place.vblades(), []);
 });
