@@ -24,6 +24,11 @@ export class CommandError extends BlockstoreError {
     );
     this.failure = failure;
   }
+
+  /** Whether another attempt could end otherwise. */
+  get isRetryable(): boolean {
+    return !this.failure.notFound && !this.failure.cancelled;
+  }
 }
 
 function commandMessage(failure: CommandFailure): string {

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Options, execa } from 'execa';
 import { CommandError } from './command-error.ts';
 
@@ -20,10 +19,6 @@ export interface RunOptions {
   /** Default 60,000. The call ends a few seconds later at most, whether or not the command can be killed. */
   timeoutMs?: number;
   signal?: AbortSignal;
-  /** The most attempts; between them a pause of attempt² seconds (the ancestor's num_shell_tries). Default 1. */
-  tries?: number;
-  /** Whether a failure may pass by itself, so that another try makes sense. Default: all but a missing command. */
-  passing?: (error: CommandError) => boolean;
   /** By sudo when this process is not root. */
   asRoot?: boolean;
   input?: string;
@@ -57,16 +52,27 @@ const outputMs = 500;
 
 export class ChildProcesses implements Processes {
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    const tries = options.tries ?? 1;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.once(command, args, options);
-      } catch (error) {
-        const mayPass = error instanceof CommandError && isPassing(error, options);
-        if (!mayPass || attempt >= tries) throw error;
-        await pause(attempt ** 2 * 1000, undefined, options.signal ? { signal: options.signal } : {});
-      }
+    const [file, list] = withRoot(command, args, options.asRoot ?? false);
+    const timeoutMs = options.timeoutMs ?? 60_000;
+    const settings = {
+      env: { ...environment, ...options.env },
+      timeout: timeoutMs,
+      forceKillAfterDelay: politeMs,
+      stdin: options.input === undefined ? 'ignore' : 'pipe',
+      reject: false,
+      maxBuffer: 64 * 2 ** 20,
+      ...(options.input === undefined ? {} : { input: options.input }),
+      ...(options.signal ? { cancelSignal: options.signal } : {}),
+    } satisfies Options;
+    const child = execa(file, list, settings);
+    const result = await within(timeoutMs, child, options.signal);
+    if (!result) {
+      letGo(child);
+      const isCanceled = options.signal?.aborted ?? false;
+      throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
     }
+    if (result.failed) throw commandError(command, args, result);
+    return { stdout: result.stdout, stderr: result.stderr };
   }
 
   async detach(
@@ -125,30 +131,6 @@ export class ChildProcesses implements Processes {
       },
     };
   }
-
-  private async once(command: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
-    const [file, list] = withRoot(command, args, options.asRoot ?? false);
-    const timeoutMs = options.timeoutMs ?? 60_000;
-    const settings = {
-      env: { ...environment, ...options.env },
-      timeout: timeoutMs,
-      forceKillAfterDelay: politeMs,
-      stdin: options.input === undefined ? 'ignore' : 'pipe',
-      reject: false,
-      maxBuffer: 64 * 2 ** 20,
-      ...(options.input === undefined ? {} : { input: options.input }),
-      ...(options.signal ? { cancelSignal: options.signal } : {}),
-    } satisfies Options;
-    const child = execa(file, list, settings);
-    const result = await within(timeoutMs, child, options.signal);
-    if (!result) {
-      letGo(child);
-      const isCanceled = options.signal?.aborted ?? false;
-      throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
-    }
-    if (result.failed) throw commandError(command, args, result);
-    return { stdout: result.stdout, stderr: result.stderr };
-  }
 }
 
 interface HeldChild {
@@ -174,11 +156,6 @@ async function within<T>(timeoutMs: number, child: PromiseLike<T>, signal?: Abor
     signal?.removeEventListener('abort', hasten);
     for (const timer of timers) clearTimeout(timer);
   }
-}
-
-function isPassing(error: CommandError, options: RunOptions): boolean {
-  const { notFound, cancelled } = error.failure;
-  return !notFound && !cancelled && (options.passing?.(error) ?? true);
 }
 
 function withRoot(command: string, args: readonly string[], asRoot: boolean): [string, readonly string[]] {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { CommandError } from '../command-error.ts';
+import { pollUntil } from '../concurrency.ts';
 import { asError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
@@ -36,7 +36,7 @@ export class AoeConnector implements Connector<AoeAddress> {
     await this.loadModule(device, options.signal);
     if (await isUp(device)) await control('revalidate', device, device);
     let asked = -Infinity;
-    const isThere = await this.poll(options, async () => {
+    const isThere = await poll(options, async () => {
       if (await isUp(device)) return true;
       if (performance.now() - asked >= discoverEveryMs) {
         await control('discover', '1', device);
@@ -71,7 +71,7 @@ export class AoeConnector implements Connector<AoeAddress> {
     await control('revalidate', device, device);
     const wanted = options.sizeBytes ?? 0;
     let size = 0;
-    const isThere = await this.poll(options, async () => {
+    const isThere = await poll(options, async () => {
       size = Number((await attribute(device, 'size')) ?? 0) * 512;
       return size >= wanted;
     });
@@ -91,7 +91,7 @@ export class AoeConnector implements Connector<AoeAddress> {
     let goneSince: number | undefined;
     // With its final zero byte: the kernel compares as much as it gets, and e1.1 would mean e1.10 to e1.19 as well.
     await control('flush', `${device}\0`, device);
-    return this.poll(options, async () => {
+    return poll(options, async () => {
       if (isKnown(device)) {
         goneSince = undefined;
         await refuseWhileUsed(device, visibleUsers);
@@ -101,16 +101,6 @@ export class AoeConnector implements Connector<AoeAddress> {
       goneSince ??= performance.now();
       return performance.now() - goneSince >= settleMs;
     });
-  }
-
-  private async poll(options: ConnectOptions, isSo: () => Promise<boolean>): Promise<boolean> {
-    const deadline = performance.now() + (options.timeoutMs ?? defaultTimeoutMs);
-    for (;;) {
-      options.signal?.throwIfAborted();
-      if (await isSo()) return true;
-      if (performance.now() >= deadline) return false;
-      await pause(pollMs, undefined, options.signal ? { signal: options.signal } : {});
-    }
   }
 
   private async loadModule(device: string, signal: AbortSignal | undefined): Promise<void> {
@@ -124,6 +114,11 @@ export class AoeConnector implements Connector<AoeAddress> {
       throw moduleFailure(device, error);
     }
   }
+}
+
+async function poll({ timeoutMs, signal }: ConnectOptions, condition: () => Promise<boolean>): Promise<boolean> {
+  const deadlineMs = timeoutMs ?? defaultTimeoutMs;
+  return (await pollUntil(condition, { deadlineMs, intervalMs: pollMs, signal })) === true;
 }
 
 /** Throws DeviceInUse. */

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { CommandError } from '../command-error.ts';
+import { pollUntil } from '../concurrency.ts';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 
@@ -59,17 +59,13 @@ export class LibvirtDomains {
   /** A guest is only asked to let go of a disk; virsh does not wait for its answer. */
   private async untilGone(domain: string, target: string, scope: Scope): Promise<void> {
     const limit = this.options.detachTimeoutMs ?? 20_000;
-    const deadline = performance.now() + limit;
-    while ((await this.disks(domain, scope)).has(target)) {
-      if (performance.now() >= deadline) {
-        throw errors.domainFailed(
-          domain,
-          `its guest has not let go of disk ${target} within ${limit / 1000} s`,
-          'unmount it in the guest, or shut the guest down, then detach again',
-        );
-      }
-      await pause(200);
-    }
+    const isGone = async () => !(await this.disks(domain, scope)).has(target);
+    if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: 200 })) return;
+    throw errors.domainFailed(
+      domain,
+      `its guest has not released disk ${target} within ${limit / 1000} s`,
+      'unmount it in the guest, or shut the guest down, then detach again',
+    );
   }
 
   private async scopes(domain: string): Promise<Scope[]> {

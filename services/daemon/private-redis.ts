@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pollUntil } from '../../lib/concurrency.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
 import type { Service } from '../../lib/service.ts';
@@ -42,27 +42,25 @@ export class PrivateRedis implements Service {
     };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const logFile = join(this.directory, 'redis.log');
-    this.pid = await this.processes.detach('redis-server', args, { logFile });
-    await writeFile(this.pidFile, String(this.pid));
-    const end = performance.now() + upWithinMs;
-    while (!(await this.answers())) {
-      if (performance.now() > end || !isAlive(this.pid)) {
-        throw new BlockstoreError(
-          'PrivateRedisFailed',
-          'failed',
-          `redis-server did not start: ${(await readFile(logFile, 'utf8')).trim().split('\n').at(-1)}`,
-          `see ${logFile}`,
-        );
-      }
-      await pause(20);
-    }
+    const pid = await this.processes.detach('redis-server', args, { logFile });
+    this.pid = pid;
+    await writeFile(this.pidFile, String(pid));
+    const isOver = async () => ((await this.answers()) ? 'up' : !isAlive(pid) && 'ended');
+    if ((await pollUntil(isOver, { deadlineMs: upWithinMs, intervalMs: 20 })) === 'up') return;
+    throw new BlockstoreError(
+      'PrivateRedisFailed',
+      'failed',
+      `redis-server did not start: ${(await readFile(logFile, 'utf8')).trim().split('\n').at(-1)}`,
+      `see ${logFile}`,
+    );
   }
 
   /** SIGTERM lets it write what it has; waits until it has ended. */
   async stop(): Promise<void> {
-    if (this.pid === undefined) return;
-    process.kill(this.pid, 'SIGTERM');
-    while (isAlive(this.pid)) await pause(20);
+    const { pid } = this;
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGTERM');
+    await pollUntil(() => !isAlive(pid), { deadlineMs: Infinity, intervalMs: 20 });
   }
 
   private get pidFile(): string {

@@ -1,3 +1,4 @@
+import { Semaphore } from '../../lib/concurrency.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
@@ -8,7 +9,6 @@ import type { Store } from '../../lib/redis/store.ts';
 import { type Backend, exportSpec, volumeSpec } from './backend.ts';
 import type { Numbers } from './numbers.ts';
 import type { Engine } from './operations/engine.ts';
-import { Lane } from './operations/lanes.ts';
 import { dueOperation } from './operations/operations.ts';
 
 export interface AdoptionOptions {
@@ -220,17 +220,17 @@ export class Adoption {
   /** Throws the first failure, when all that was begun has ended. */
   private async each(work: (volume: VolumeState) => Promise<void>): Promise<void> {
     const { store, node } = this.options;
-    const lane = new Lane(sideBySide);
+    const semaphore = new Semaphore(sideBySide);
     const running = new Set<Promise<void>>();
     const failures: BlockstoreError[] = [];
     try {
       for await (const volume of Volume.records(store).associatedTo('node', node.identifier)) {
-        const one = lane
-          .enter(() => work(volume))
+        const one = semaphore
+          .run(() => work(volume))
           .catch((error: unknown) => void failures.push(asError(error)))
           .finally(() => running.delete(one));
         running.add(one);
-        if (lane.room === 0) await Promise.race(running);
+        if (semaphore.freeSlots === 0) await Promise.race(running);
         if (failures.length > 0) break;
       }
     } finally {

@@ -87,7 +87,7 @@ export class Consumer implements Service {
   private async consume(redis: Redis): Promise<void> {
     while (!this.stopping) {
       try {
-        if (this.options.engine.room === 0) await pause(1);
+        if (this.options.engine.freeSlots === 0) await pause(1);
         else for (const [topic, entries] of await this.fetch(redis, '>', blockMs)) this.submit(topic, entries, 'topic');
       } catch (error) {
         if (this.stopping) return;
@@ -103,7 +103,7 @@ export class Consumer implements Service {
     const { store, node, engine } = this.options;
     const [any, own] = this.topics;
     const keys = [store.keys.topic(any), store.keys.topic(own)] as const;
-    const count = from === '0' ? 100_000 : Math.min(engine.room, mostAtOnce);
+    const count = from === '0' ? 100_000 : Math.min(engine.freeSlots, mostAtOnce);
     const answer: unknown =
       block === undefined
         ? await redis.xreadgroup('GROUP', group, node, 'COUNT', count, 'STREAMS', ...keys, from, from)

@@ -33,8 +33,8 @@ test('a failure keeps exit code and stderr and names the command', async (t) => 
   t.regex(failure.error.message, /^"sh -c .*" failed with exit code 5: two$/);
 });
 
-test('a missing command says so and is not tried again', async (t) => {
-  const { error } = await failureOf(processes.run('no-such-command', [], { tries: 3 }));
+test('a missing command says so', async (t) => {
+  const { error } = await failureOf(processes.run('no-such-command', []));
   t.is(error.code, 'CommandNotFound');
   t.is(error.message, 'the command no-such-command is not installed');
 });
@@ -79,20 +79,9 @@ test('what the system refuses to run is said with its reason', async (t) => {
 
 test('a command is ended when its signal aborts', async (t) => {
   const abort = new AbortController();
-  const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal, tries: 3 }));
+  const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal }));
   abort.abort();
   t.true((await work).cancelled);
-});
-
-test('what may pass is tried again, what may not is not', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
-  t.teardown(() => rm(directory, { recursive: true }));
-  const file = join(directory, 'tries');
-  const script = ['-c', 'echo try >>"$1"; test "$(wc -l <"$1")" = 2', 'sh', file];
-  await processes.run('sh', script, { tries: 2 });
-  t.is(await readFile(file, 'utf8'), 'try\ntry\n');
-  await failureOf(processes.run('sh', script, { tries: 3, passing: () => false }));
-  t.is(await readFile(file, 'utf8'), 'try\ntry\ntry\n');
 });
 
 test('what needs root goes by sudo, which may ask nothing, where this is not root', async (t) => {

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
+import { retry } from '../../concurrency.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
 import type {
   DeleteOptions,
@@ -27,6 +27,7 @@ export interface LvmOptions {
   storageCreate: boolean;
   volumeClear: VolumeClear;
   volumeClearMiBps: number;
+  /** Attempts of what only reads or may be repeated at no cost. The engine retries creations and deletions. */
   numShellTries: number;
   /** Directory of this daemon; a folder `lvm` is made in it. */
   stateDir: string;
@@ -46,7 +47,7 @@ export class LvmDriver implements VolumeDriver {
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
-  private reopening: Promise<void> | undefined;
+  private reopened: Promise<void> | undefined;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
   constructor(options: LvmOptions, context: DriverContext) {
@@ -56,28 +57,28 @@ export class LvmDriver implements VolumeDriver {
 
   async setup(): Promise<void> {
     this.closed = false;
-    await this.again(() => this.open());
+    await this.retried(() => this.open());
     // After a reboot nothing is active. By tag: one command for all, and what others keep in the group is left alone.
-    await this.again(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
+    await this.retried(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
   }
 
   async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
-    return { fields: {}, isNew: await this.again(() => this.create(volume, signal), signal) };
+    return { fields: {}, isNew: await this.reopening(() => this.create(volume, signal)) };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    const found = await this.again(() => oneLogicalVolume(this.shell, this.group, lvName(volume)));
+    const found = await this.retried(() => oneLogicalVolume(this.shell, this.group, lvName(volume)));
     return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
     const there = await stat(this.localPath(volume)).catch(() => undefined);
     if (there?.isBlockDevice()) return;
-    await this.again(() => this.activate(volume));
+    await this.retried(() => this.activate(volume));
   }
 
   async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
-    await this.again(() => this.remove(volume, options), options.signal);
+    await this.reopening(() => this.remove(volume, options));
   }
 
   localPath(volume: VolumeSpec): string {
@@ -85,7 +86,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
-    const all = await this.again(() => logicalVolumes(this.shell, this.group));
+    const all = await this.retried(() => logicalVolumes(this.shell, this.group));
     return all.flatMap(({ name, sizeBytes, tags }) => {
       const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
       return id === undefined ? [] : [{ ...labelsIn(tags), id, sizeBytes }];
@@ -95,7 +96,7 @@ export class LvmDriver implements VolumeDriver {
   async stats(): Promise<DriverStats> {
     const now = performance.now();
     if (this.stated === undefined || now - this.stated.at > statsKeptMs) {
-      this.stated = { at: now, stats: this.again(() => this.space()) };
+      this.stated = { at: now, stats: this.retried(() => this.space()) };
     }
     return this.stated.stats;
   }
@@ -166,19 +167,17 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
-    const { volumeClear: clear, volumeClearMiBps: miBps, numShellTries: tries } = this.options;
+    const { volumeClear: clear, volumeClearMiBps: miBps } = this.options;
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     if (found === undefined) return;
     const device = this.localPath(volume);
     if (found.open) throw errors.volumeBusy(volume.id, await usersOf(device));
     if (clear !== 'none' && !options.unused) {
       if (!found.active) await this.activate(volume);
-      await wipe(this.context.processes, device, found.sizeBytes, { ...options, clear, miBps, tries }).catch(
-        async (error) => {
-          if (isDeviceBusy(error)) throw errors.volumeBusy(volume.id, await usersOf(device));
-          throw error;
-        },
-      );
+      await wipe(this.context.processes, device, found.sizeBytes, { ...options, clear, miBps }).catch(async (error) => {
+        if (isDeviceBusy(error)) throw errors.volumeBusy(volume.id, await usersOf(device));
+        throw error;
+      });
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
     this.changed = true;
@@ -221,27 +220,29 @@ export class LvmDriver implements VolumeDriver {
 
   /** The group has other disks than it had: where storage_dev leaves that to the group, they are looked up again. */
   private async reopen(): Promise<void> {
-    this.reopening ??= this.open().finally(() => {
-      this.reopening = undefined;
+    this.reopened ??= this.open().finally(() => {
+      this.reopened = undefined;
     });
-    await this.reopening;
+    await this.reopened;
   }
 
-  /** Every verb looks before it acts or takes "already so" for success: an interrupted one is simply done again. */
-  private async again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await work();
-      } catch (error) {
-        const code = error instanceof BlockstoreError ? error.code : '';
-        if (code === 'GroupIncomplete' && attempt === 1 && this.options.storageDev.length === 0) {
-          await this.reopen();
-          continue;
-        }
-        const mayPass = ['LvmInterrupted', 'VolumeBusy'].includes(code);
-        if (!mayPass || this.closed || attempt >= this.options.numShellTries) throw error;
-        await pause(attempt ** 2 * 1000, undefined, signal ? { signal } : {});
-      }
+  /** Reads and setup: repeating them costs little, and their callers have no retry of their own. */
+  private async retried<T>(work: () => Promise<T>): Promise<T> {
+    return retry(() => this.reopening(work), {
+      tries: this.options.numShellTries,
+      isRetryable: (error) => !this.closed && error instanceof BlockstoreError && error.code === 'LvmInterrupted',
+    });
+  }
+
+  /** Every verb looks before it acts or takes "already so" for success: one that met other disks than before runs once more. */
+  private async reopening<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const isIncomplete = error instanceof BlockstoreError && error.code === 'GroupIncomplete';
+      if (!isIncomplete || this.options.storageDev.length > 0) throw error;
+      await this.reopen();
+      return work();
     }
   }
 

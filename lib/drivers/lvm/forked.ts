@@ -1,9 +1,9 @@
 import { CommandError } from '../../command-error.ts';
+import { Semaphore } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { AnswerReader, parseAnswer } from './answer.ts';
 import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';
-import { Turns } from './turns.ts';
 
 /**
  * A process for each command: needs no more than sudo for `lvm`, and works with every LVM that reports in JSON, at ten
@@ -12,7 +12,7 @@ import { Turns } from './turns.ts';
 export class ForkedLvm implements Lvm {
   private readonly processes: Processes;
   private readonly settings: string;
-  private readonly turns = new Turns();
+  private readonly mutex = new Semaphore(1);
 
   /** `settings`: LVM configuration text that goes before the host's own. */
   constructor(processes: Processes, settings: string) {
@@ -21,11 +21,11 @@ export class ForkedLvm implements Lvm {
   }
 
   command(args: readonly string[], options: LvmCommandOptions = {}): Promise<LvmAnswer> {
-    return this.turns.take(() => this.run(args, options.timeoutMs ?? defaultTimeoutMs), options.signal);
+    return this.mutex.run(() => this.run(args, options.timeoutMs ?? defaultTimeoutMs), options.signal);
   }
 
   async close(): Promise<void> {
-    await this.turns.take(async () => {});
+    await this.mutex.run(async () => {});
   }
 
   private async run(args: readonly string[], timeoutMs: number): Promise<LvmAnswer> {

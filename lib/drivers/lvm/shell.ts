@@ -1,8 +1,8 @@
+import { Semaphore } from '../../concurrency.ts';
 import { asError, errors } from '../../errors.ts';
 import type { Processes, ResidentProcess } from '../../process.ts';
 import { AnswerReader, parseAnswer } from './answer.ts';
 import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';
-import { Turns } from './turns.ts';
 
 /**
  * An `lvm` that stays: most of a command's time is its start. Commands go to its standard input, answers come as JSON on
@@ -11,7 +11,7 @@ import { Turns } from './turns.ts';
 export class ShellLvm implements Lvm {
   private readonly processes: Processes;
   private readonly systemDirectory: string;
-  private readonly turns = new Turns();
+  private readonly mutex = new Semaphore(1);
   private shell: Shell | undefined;
   private closed = false;
 
@@ -23,7 +23,7 @@ export class ShellLvm implements Lvm {
 
   async command(args: readonly string[], options: LvmCommandOptions = {}): Promise<LvmAnswer> {
     const line = commandLine(args);
-    return this.turns.take(() => this.exchange(line, options.timeoutMs ?? defaultTimeoutMs), options.signal);
+    return this.mutex.run(() => this.exchange(line, options.timeoutMs ?? defaultTimeoutMs), options.signal);
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,6 @@ export interface WipeOptions extends DeleteOptions {
   clear: Exclude<VolumeClear, 'none'>;
   /** The most MiB written in a second; 0: no limit. */
   miBps: number;
-  tries: number;
 }
 
 const miB = 2 ** 20;
@@ -36,8 +35,8 @@ export async function wipe(
   sizeBytes: number,
   options: WipeOptions,
 ): Promise<void> {
-  const { clear, miBps, tries, signal, progress } = options;
-  const run = { asRoot: true, timeoutMs: 600_000, tries, passing: isPassing, ...(signal ? { signal } : {}) };
+  const { clear, miBps, signal, progress } = options;
+  const run = { asRoot: true, timeoutMs: 600_000, ...(signal ? { signal } : {}) };
   const chunk = miBps === 0 ? largestChunk : Math.min(largestChunk, miBps * miB);
   let told = performance.now();
   for (let offset = 0; offset < sizeBytes; offset += chunk) {
@@ -56,8 +55,4 @@ export async function wipe(
   }
   await processes.run('sync', [device], run);
   progress?.(100);
-}
-
-function isPassing(error: CommandError): boolean {
-  return !isDeviceBusy(error);
 }

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './ending.ts';
-import { pollWithin } from './polling.ts';
 import { vbladeFailure } from './failures.ts';
 import { Launcher } from './launcher.ts';
 import { lockFile, lockHolder, lockHolders } from './locks.ts';
@@ -75,11 +75,14 @@ export class DetachedSupervisor implements Supervisor {
     const pid = await this.launcher.launch(lock, log, args);
     let ready: number | undefined;
     let ended = false;
-    await pollWithin(readyMs, () => {
-      ended = !isAlive(pid); // asked before the log is read: what it wrote is then complete
-      ready = readyPid(readIfThere(log) ?? '');
-      return ended || ready !== undefined;
-    });
+    await pollUntil(
+      () => {
+        ended = !isAlive(pid); // asked before the log is read: what it wrote is then complete
+        ready = readyPid(readIfThere(log) ?? '');
+        return ended || ready !== undefined;
+      },
+      { deadlineMs: readyMs },
+    );
     const vblade = ready === undefined ? undefined : readVblade(ready);
     if (vblade) return vblade;
     const output = readIfThere(log) ?? '';

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { CommandError } from '../../command-error.ts';
+import { retry } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import type { SeenAddress } from '../target.ts';
@@ -11,7 +12,7 @@ export interface DiscoverOptions {
   interface: string;
   /** How long to listen for answers. */
   listenMs: number;
-  /** Attempts where the failure may pass. */
+  /** Attempts where the failure is transient. */
   tries: number;
 }
 
@@ -27,12 +28,8 @@ const notPermitted = 4;
 export async function discoverTargets(options: DiscoverOptions, processes: Processes): Promise<SeenAddress[]> {
   const args = [script, options.interface, String(options.listenMs)];
   try {
-    const { stdout } = await processes.run('perl', args, {
-      asRoot: true,
-      timeoutMs: options.listenMs + 10_000,
-      tries: options.tries,
-      passing: ({ failure }) => ![noInterface, notPermitted].includes(failure.exitCode ?? 0),
-    });
+    const run = () => processes.run('perl', args, { asRoot: true, timeoutMs: options.listenMs + 10_000 });
+    const { stdout } = await retry(run, { tries: options.tries, isRetryable });
     return parseAnswers(stdout);
   } catch (error) {
     throw discoverFailure(error, options.interface);
@@ -54,6 +51,11 @@ export function parseAnswers(output: string): SeenAddress[] {
     return { shelfId: Number(shelf), bladeId: Number(slot), mac };
   });
   return seen.toSorted((one, other) => one.shelfId - other.shelfId || one.bladeId - other.bladeId);
+}
+
+function isRetryable(error: unknown): boolean {
+  if (!(error instanceof CommandError) || !error.isRetryable) return false;
+  return ![noInterface, notPermitted].includes(error.failure.exitCode ?? 0);
 }
 
 function discoverFailure(error: unknown, networkInterface: string): unknown {

@@ -1,6 +1,6 @@
+import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
-import { pollWithin } from './polling.ts';
 import { type Vblade, isRunning } from './running.ts';
 
 const politeMs = 2000;
@@ -32,5 +32,5 @@ async function signal(vblade: Vblade, name: 'SIGTERM' | 'SIGKILL', processes: Pr
 }
 
 async function isGoneWithin(vblade: Vblade, ms: number): Promise<boolean> {
-  return pollWithin(ms, () => !isRunning(vblade));
+  return (await pollUntil(() => !isRunning(vblade), { deadlineMs: ms })) === true;
 }

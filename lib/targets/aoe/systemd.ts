@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { readFile, readlink, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../../command-error.ts';
+import { pollUntil, retry } from '../../concurrency.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
-import type { Processes, RunOptions } from '../../process.ts';
+import type { Processes } from '../../process.ts';
 import { endVblade } from './ending.ts';
-import { pollWithin } from './polling.ts';
 import { vbladeFailure } from './failures.ts';
 import { type Vblade, readIfThere, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
@@ -70,12 +70,15 @@ export class SystemdSupervisor implements Supervisor {
   private async untilServing(id: string): Promise<Vblade | undefined> {
     let vblade: Vblade | undefined;
     let ended = false;
-    const answered = await pollWithin(readyMs, async () => {
-      const pid = mainProcess(id);
-      vblade = pid === undefined ? undefined : readVblade(pid);
-      ended = pid === undefined;
-      return ended || (vblade !== undefined && (await hasRawSocket(vblade.pid)));
-    });
+    const answered = await pollUntil(
+      async () => {
+        const pid = mainProcess(id);
+        vblade = pid === undefined ? undefined : readVblade(pid);
+        ended = pid === undefined;
+        return ended || (vblade !== undefined && (await hasRawSocket(vblade.pid)));
+      },
+      { deadlineMs: readyMs },
+    );
     return answered && !ended ? vblade : undefined;
   }
 
@@ -108,17 +111,11 @@ export class SystemdSupervisor implements Supervisor {
   private async failure(id: string, since: number, reason: string): Promise<BlockstoreError> {
     const from = `@${(since / 1000).toFixed(3)}`;
     const args = ['--unit', unit(id), '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
-    let output = '';
-    await pollWithin(journalMs, async () => {
-      // A journal that cannot be read says nothing; the failure itself must be told all the same.
-      const options = { asRoot: this.options.asRoot, timeoutMs: journalLimitMs };
-      output = await this.processes.run('journalctl', args, options).then(
-        ({ stdout }) => stdout,
-        () => '',
-      );
-      return output !== '';
-    });
-    return vbladeFailure(id, this.options.interface, output || reason);
+    const options = { asRoot: this.options.asRoot, timeoutMs: journalLimitMs };
+    // A journal that cannot be read says nothing; the failure itself must be told all the same.
+    const read = () => this.processes.run('journalctl', args, options).catch(() => ({ stdout: '' }));
+    const output = await pollUntil(async () => (await read()).stdout || undefined, { deadlineMs: journalMs });
+    return vbladeFailure(id, this.options.interface, output ?? reason);
   }
 
   private async stopUnit(id: string): Promise<void> {
@@ -132,8 +129,7 @@ export class SystemdSupervisor implements Supervisor {
   }
 
   private async systemctl(args: readonly string[]) {
-    const options: RunOptions = { asRoot: this.options.asRoot, tries: this.options.tries, passing: isPassing };
-    return this.processes.run('systemctl', args, options);
+    return this.processes.run('systemctl', args, { asRoot: this.options.asRoot });
   }
 
   private environmentFile(id: string): string {
@@ -147,7 +143,10 @@ export class SystemdSupervisor implements Supervisor {
  */
 export async function knowsUnit(tries: number, processes: Processes): Promise<boolean> {
   try {
-    await processes.run('systemctl', ['cat', `${template}.service`], { tries, passing: (error) => !isUnknown(error) });
+    await retry(() => processes.run('systemctl', ['cat', `${template}.service`]), {
+      tries,
+      isRetryable: (error) => error instanceof CommandError && error.isRetryable && !isUnknown(error),
+    });
     return true;
   } catch (error) {
     if (error instanceof CommandError && (error.failure.notFound || isUnknown(error))) return false;
@@ -180,11 +179,6 @@ function mainProcess(id: string): number | undefined {
 function unlessMissing(error: NodeJS.ErrnoException): string[] {
   if (error.code === 'ENOENT') return [];
   throw error;
-}
-
-/** systemd is being reloaded or its bus is full; what a unit itself does wrong does not pass. */
-function isPassing(error: CommandError): boolean {
-  return /connection (timed out|reset)|Transport endpoint|Resource temporarily unavailable/i.test(error.failure.stderr);
 }
 
 /** systemd splits $VBLADE_ARGS at blanks and takes quotes and backslashes away, so none may be inside an argument. */

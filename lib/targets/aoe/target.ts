@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
@@ -13,7 +14,6 @@ import { needsSudo } from './rights.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
-import { Turns } from '../../turns.ts';
 
 export interface AoeTargetOptions {
   /** The Ethernet interface that exports are served on (aoe_eth_dev). */
@@ -21,7 +21,7 @@ export interface AoeTargetOptions {
   durability: Durability;
   /** Files of exports are kept in `<stateDir>/exports`. */
   stateDir: string;
-  /** Attempts of a command whose failure may pass. */
+  /** Attempts of commands that only read. */
   numShellTries: number;
   /**
    * Default: systemd where it runs, knows the unit blockstore-vblade@.service, and `stateDir` is /var/lib/blockstore, where
@@ -38,7 +38,7 @@ export class AoeTarget implements Target {
   private readonly options: AoeTargetOptions;
   private readonly processes: Processes;
   private readonly log: Log;
-  private readonly turns = new Turns();
+  private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
   /** The first one starts exports; another one may hold exports from a time when it was the first. */
@@ -66,7 +66,7 @@ export class AoeTarget implements Target {
 
   async ensureExport(spec: ExportSpec): Promise<void> {
     const args = vbladeArguments(spec, this.options.interface, this.options.durability);
-    await this.turns.take(spec.id, async () => {
+    await this.mutex.run(spec.id, async () => {
       const known = this.known.get(spec.id);
       if (known && sameArguments(known.args, args) && isRunning(known)) return;
       checkInterface(this.options.interface);
@@ -77,7 +77,7 @@ export class AoeTarget implements Target {
   }
 
   async removeExport(id: string): Promise<void> {
-    await this.turns.take(id, () => this.end(id));
+    await this.mutex.run(id, () => this.end(id));
   }
 
   async listExports(): Promise<FoundExport[]> {

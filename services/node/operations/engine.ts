@@ -1,3 +1,4 @@
+import { KeyedMutex, Semaphore } from '../../../lib/concurrency.ts';
 import { BlockstoreError, type Fault, asError, errors } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
 import { type Command, type MessagePlace, askerOf } from '../../../lib/client/command.ts';
@@ -6,10 +7,8 @@ import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type ChangeOptions, Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import { Turns } from '../../../lib/turns.ts';
 import type { Backend } from '../backend.ts';
 import type { Numbers } from '../numbers.ts';
-import { Lane } from './lanes.ts';
 import type { Operation, Step, StepContext } from './operation.ts';
 import { operations } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
@@ -46,8 +45,8 @@ export interface Task {
  */
 export class Engine {
   private readonly options: EngineOptions;
-  private readonly turns = new Turns();
-  private readonly lanes = { short: new Lane(1), long: new Lane(longBound) };
+  private readonly mutex = new KeyedMutex();
+  private readonly lanes: Readonly<Record<Operation['lane'], Semaphore>>;
   private readonly stopping = new AbortController();
   private readonly running = new Set<Promise<void>>();
   private readonly busy = new Map<string, number>();
@@ -56,12 +55,12 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.options = options;
-    this.lanes.short = new Lane(options.shortBound);
+    this.lanes = { short: new Semaphore(options.shortBound), long: new Semaphore(longBound) };
   }
 
   /** How many more commands may be fetched. */
-  get room(): number {
-    return this.lanes.short.room;
+  get freeSlots(): number {
+    return this.lanes.short.freeSlots;
   }
 
   /** Whether an operation on the volume goes on or waits here. */
@@ -76,8 +75,8 @@ export class Engine {
     if (place !== undefined && this.atHand.has(place)) return;
     if (place !== undefined) this.atHand.add(place);
     this.busy.set(id, (this.busy.get(id) ?? 0) + 1);
-    const work = this.turns
-      .take(id, () => this.lanes[operations[operation].lane].enter(() => this.carryOut(task)))
+    const work = this.mutex
+      .run(id, () => this.lanes[operations[operation].lane].run(() => this.carryOut(task)))
       .catch((error: unknown) => this.complain(task, asError(error)))
       .finally(() => {
         this.running.delete(work);
@@ -96,7 +95,7 @@ export class Engine {
 
   /** Other work on a volume, in its turn. */
   inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
-    return this.turns.take(id, work);
+    return this.mutex.run(id, work);
   }
 
   /** Waits for what is under way; what has not ended by then is left to the next start. */

@@ -1,8 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { retry } from '../../../lib/concurrency.ts';
 import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
 
-const longestPauseMs = 30_000;
 /** Redis takes no changes at present. */
 const redisCodes = new Set(['RedisUnreachable', 'RedisRefuses', 'NotReplicated']);
 /** Trying again cannot help, although their kind says nothing of the sort. */
@@ -18,26 +17,25 @@ const finalCodes = new Set([
 
 /**
  * Does the work until it succeeds, fails for good, has failed `tries` times, or the signal aborts. Redis being away is waited
- * out however long it takes. Between attempts tries² seconds, as the 2010 BlockStore has it.
+ * out however long it takes. The one retry of an operation's step: drivers, targets and commands below it try once.
  */
 export async function untilDone<T>(
   work: () => Promise<T>,
   options: { tries: number; signal: AbortSignal; log: Log; what: string },
 ): Promise<T> {
   const { tries, signal, log, what } = options;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (thrown) {
-      const error = asError(thrown);
-      if (signal.aborted || !mayPass(error, attempt, tries)) throw error;
-      log.debug(`${what} is tried again`, { attempt, code: error.code, reason: error.message });
-      await pause(Math.min(attempt ** 2 * 1000, longestPauseMs), undefined, { signal });
-    }
-  }
+  return retry(work, {
+    tries: Infinity,
+    signal,
+    isRetryable: (thrown, attempt) => isRetryable(asError(thrown), attempt, tries),
+    onRetry: (thrown, attempt) => {
+      const { code, message: reason } = asError(thrown);
+      log.debug(`${what} is tried again`, { attempt, code, reason });
+    },
+  });
 }
 
-function mayPass(error: BlockstoreError, attempt: number, tries: number): boolean {
+function isRetryable(error: BlockstoreError, attempt: number, tries: number): boolean {
   if (redisCodes.has(error.code)) return true;
   if (finalCodes.has(error.code)) return false;
   return (error.kind === 'failed' || error.kind === 'conflict') && attempt < tries;

@@ -154,7 +154,7 @@ test('fake virsh: a guest that keeps the disk fails the detach', async (t) => {
   const { domains } = await fakeVirsh(t, { persistent: false, deaf: true });
   await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
   const error = await t.throwsAsync(domains.detach('guest', '/dev/etherd/e7.1'), { code: 'DomainFailed' });
-  t.is(error?.message, 'libvirt domain guest: its guest has not let go of disk vdb within 0.3 s');
+  t.is(error?.message, 'libvirt domain guest: its guest has not released disk vdb within 0.3 s');
 });
 
 test('virsh is not installed', async (t) => {
