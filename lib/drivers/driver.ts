@@ -1,18 +1,21 @@
+import { errors } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 
-/** What a driver is told about a volume. Plain data: drivers know neither Redis nor targets. */
+/**
+ * What is kept of a volume beside its data, so that its record can be rebuilt from storage alone. Names are one to thirty
+ * lower-case letters, `id` excepted; drivers do not interpret the values.
+ */
+export type Labels = Readonly<Record<string, string>>;
+
+/** The volume that a driver acts on. Plain data: drivers know neither Redis nor targets. */
 export interface VolumeSpec {
   /** UUID. What the driver makes is named after it. */
   id: string;
   /** GiB, 0 to 1000; 0 is a volume of 100 MiB. */
   size: number;
   sizeBytes: number;
-  userId: string;
-  projectId: string;
-  /** The export's address, kept beside the data (LVM tags) so that records can be rebuilt from storage alone. */
-  shelfId?: number;
-  bladeId?: number;
+  labels: Labels;
 }
 
 export interface CreatedVolume {
@@ -22,22 +25,50 @@ export interface CreatedVolume {
   isNew: boolean;
 }
 
-/** A volume found on storage, with what its own labels say. */
+/** A volume found on storage. */
 export interface FoundVolume {
   id: string;
   sizeBytes: number;
-  /** Absent where the storage keeps no label of it. */
-  size?: number;
-  userId?: string;
-  projectId?: string;
-  shelfId?: number;
-  bladeId?: number;
+  /** Empty where the storage keeps none. */
+  labels: Labels;
+  /** Why its data cannot be used now, for example the disk that is absent. Absent: it can be used. */
+  unusable?: string;
 }
 
+/** All figures are from one look at the storage: the capacity for volumes is freeBytes + volumeBytes. */
 export interface DriverStats {
   totalBytes: number;
+  /** Free for new volumes. */
   freeBytes: number;
+  /** The sum of the sizes of our volumes. */
+  volumeBytes: number;
+  /** False while the pool is degraded: existing volumes are served, new ones are refused. */
+  acceptsCreates: boolean;
+  /** What is wrong with the pool, in one line. */
+  problem?: string;
 }
+
+/** What a driver can do beyond creating and deleting volumes. A request that needs more is refused before anything starts. */
+export interface Capabilities {
+  snapshots: boolean;
+  clones: boolean;
+  extend: boolean;
+  thin: boolean;
+  multiattach: boolean;
+  discard: boolean;
+  /** Identity of storage that several nodes reach, for example `rbd:<fsid>/<pool>`; empty: this node alone reaches it. */
+  shared: string;
+}
+
+export const noCapabilities: Capabilities = {
+  snapshots: false,
+  clones: false,
+  extend: false,
+  thin: false,
+  multiattach: false,
+  discard: false,
+  shared: '',
+};
 
 export interface DeleteOptions {
   /** Nobody ever had it: there is nothing to wipe. */
@@ -53,7 +84,11 @@ export interface DeleteOptions {
  */
 export interface VolumeDriver {
   readonly name: string;
-  /** Checks the prerequisites, makes what may be made. Throws the error that an operator must see. Idempotent. */
+  readonly capabilities: Capabilities;
+  /**
+   * Checks the prerequisites, makes what may be made. Throws the error that an operator must see; may be called again
+   * after a failure, and while volumes are served.
+   */
   setup(): Promise<void>;
   /** Throws NoSpace. */
   createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume>;
@@ -75,6 +110,18 @@ export interface VolumeDriver {
 export interface DriverContext {
   processes: Processes;
   log: Log;
+}
+
+/** Whether every label wanted is there with its value. What the storage has besides is no difference. */
+export function hasLabels(found: Labels, wanted: Labels): boolean {
+  return Object.entries(wanted).every(([name, value]) => found[name] === value);
+}
+
+/** Throws InvalidArgument for a name that a label cannot have. */
+export function checkLabels(labels: Labels): void {
+  const odd = Object.keys(labels).find((name) => !/^[a-z]{1,30}$/.test(name) || name === 'id');
+  if (odd !== undefined)
+    throw errors.invalidArgument('label', odd, 'one to thirty lower-case letters, other than "id"');
 }
 
 /** Bytes of a volume of `size` GiB; 0 stands for 100 MiB, as in the 2010 BlockStore. */

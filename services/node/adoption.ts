@@ -6,7 +6,7 @@ import type { Node } from '../../lib/models/node.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { type Backend, exportSpec, volumeSpec } from './backend.ts';
+import { type Backend, exportSpec, fieldsIn, volumeSpec } from './backend.ts';
 import type { Numbers } from './numbers.ts';
 import type { Engine } from './operations/engine.ts';
 import { dueOperation } from './operations/operations.ts';
@@ -153,8 +153,9 @@ export class Adoption {
   /** Storage gets its record again. Throws UnknownStorage, ForeignStorage, NoMoreVolumes. */
   async adoptUnrecorded(found: FoundVolume): Promise<void> {
     const { store, node, backend, shelves, numbers, log, availabilityZone } = this.options;
-    const { id, userId, projectId, shelfId, bladeId } = found;
-    if (found.size === undefined || userId === undefined || projectId === undefined) {
+    const { id } = found;
+    const { size, userId, projectId, shelfId, bladeId } = fieldsIn(found.labels);
+    if (size === undefined || userId === undefined || projectId === undefined) {
       throw new BlockstoreError(
         'UnknownStorage',
         'failed',
@@ -162,7 +163,7 @@ export class Adoption {
         'look at it, then remove it by hand if nobody misses it',
       );
     }
-    const fields = { size: String(found.size), userId, projectId, availabilityZone, backend: backend.name };
+    const fields = { size: String(size), userId, projectId, availabilityZone, backend: backend.name };
     const place = shelfId === undefined || bladeId === undefined ? {} : { shelf: shelfId, slot: bladeId };
     const request = JSON.stringify({ fields, ...place, ...shelves });
     await numbers.known();
@@ -178,7 +179,7 @@ export class Adoption {
         'if that node has the data as well, remove this copy by hand',
       );
     }
-    log.warn(`volume ${id} had storage but no record; it has one again`, { size: found.size, projectId });
+    log.warn(`volume ${id} had storage but no record; it has one again`, { size, projectId });
     const { state } = await Volume.lookup(store, id);
     if (shelfId !== state.shelfId || bladeId !== state.bladeId) await backend.driver.createVolume(volumeSpec(state)); // its labels
     await this.serve(state);

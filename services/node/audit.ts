@@ -1,11 +1,11 @@
 import type { AuditRequest, Finding } from '../../lib/audit/finding.ts';
-import { type FoundVolume, sizeInBytes } from '../../lib/drivers/driver.ts';
+import { type FoundVolume, hasLabels, sizeInBytes } from '../../lib/drivers/driver.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 import { type Adoption, type AdoptionOptions, awayCodes } from './adoption.ts';
-import { volumeSpec } from './backend.ts';
+import { fieldsIn, volumeSpec } from './backend.ts';
 import { dueOperation } from './operations/operations.ts';
 
 /** A difference, and how it is mended; without `run` only a person can. */
@@ -119,7 +119,7 @@ export class Audit {
         what: `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`,
         mend: '',
       });
-    } else if (!sameLabels(volume, found)) {
+    } else if (Object.keys(found.labels).length > 0 && !hasLabels(found.labels, volumeSpec(volume).labels)) {
       const run = inTurn((now) => backend.driver.createVolume(volumeSpec(now)));
       differences.push({ object, what: 'has other labels on its storage than its record', mend: 'label it anew', run });
     }
@@ -155,11 +155,12 @@ export class Audit {
     if (remove) {
       const run = async (signal: AbortSignal) => {
         await backend.target.removeExport(found.id);
-        await backend.driver.deleteVolume({ size: 0, userId: '', projectId: '', ...found }, { signal });
+        await backend.driver.deleteVolume({ size: 0, ...found }, { signal });
       };
       return [{ object, what, mend: 'remove the storage, as asked', run, asked: true }];
     }
-    const isKnown = found.size !== undefined && found.userId !== undefined && found.projectId !== undefined;
+    const { size, userId, projectId } = fieldsIn(found.labels);
+    const isKnown = size !== undefined && userId !== undefined && projectId !== undefined;
     if (record || !isKnown) return [{ object, what, mend: '' }];
     return [
       {
@@ -201,11 +202,4 @@ const numberWords = {
 
 function nameOf({ object, what }: Difference): string {
   return `${object} ${what}`;
-}
-
-/** What a driver that keeps no labels does not say is no difference. */
-function sameLabels(volume: VolumeState, found: FoundVolume): boolean {
-  const spec = volumeSpec(volume);
-  const names = ['size', 'userId', 'projectId', 'shelfId', 'bladeId'] as const;
-  return names.every((name) => found[name] === undefined || found[name] === spec[name]);
 }

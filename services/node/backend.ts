@@ -1,4 +1,4 @@
-import { type VolumeDriver, type VolumeSpec, sizeInBytes } from '../../lib/drivers/driver.ts';
+import { type Labels, type VolumeDriver, type VolumeSpec, sizeInBytes } from '../../lib/drivers/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { ExportSpec, Target } from '../../lib/targets/target.ts';
@@ -17,10 +17,33 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     id,
     size,
     sizeBytes: sizeInBytes(size),
-    userId,
-    projectId,
-    ...(shelfId === undefined ? {} : { shelfId }),
-    ...(bladeId === undefined ? {} : { bladeId }),
+    labels: {
+      user: userId,
+      project: projectId,
+      size: String(size),
+      ...(shelfId === undefined ? {} : { shelf: String(shelfId) }),
+      ...(bladeId === undefined ? {} : { blade: String(bladeId) }),
+    },
+  };
+}
+
+export interface LabelledFields {
+  size: number | undefined;
+  userId: string | undefined;
+  projectId: string | undefined;
+  shelfId: number | undefined;
+  bladeId: number | undefined;
+}
+
+/** The reverse: the fields of a record that its labels keep. A number that is none counts as absent. */
+export function fieldsIn(labels: Labels): LabelledFields {
+  const whole = (text: string | undefined) => (/^\d{1,15}$/.test(text ?? '') ? Number(text) : undefined);
+  return {
+    size: whole(labels['size']),
+    userId: labels['user'],
+    projectId: labels['project'],
+    shelfId: whole(labels['shelf']),
+    bladeId: whole(labels['blade']),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Node, OwnNumber } from '../../lib/models/node.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import type { Backend } from './backend.ts';
+import { type Backend, fieldsIn } from './backend.ts';
 
 export interface NumbersOptions {
   store: Store;
@@ -107,7 +107,14 @@ export class Numbers {
       if (id === undefined) others.set(number, `export ${path}`);
       else numbers.push({ number, id, running: true });
     }
-    if (own) numbers.push(...numbersOf(own.atWork, true), ...numbersOf(own.stored, false));
+    if (own)
+      numbers.push(
+        ...numbersOf(own.atWork, true),
+        ...numbersOf(
+          own.stored.map(({ id, labels }) => ({ id, ...fieldsIn(labels) })),
+          false,
+        ),
+      );
     const addresses = [...(await ownAddresses())];
     const seen = { others, own: own && { addresses, numbers } };
     const { kept, fresh } = await node.observe(seen, slots, whole);
@@ -130,7 +137,7 @@ interface Own {
   stored: readonly FoundVolume[];
 }
 
-function numbersOf(volumes: readonly (VolumeState | FoundVolume)[], running: boolean): OwnNumber[] {
+function numbersOf(volumes: readonly Pick<VolumeState, 'id' | 'shelfId' | 'bladeId'>[], running: boolean): OwnNumber[] {
   return volumes.flatMap(({ id, shelfId, bladeId }) =>
     shelfId === undefined ? [] : [{ number: `${shelfId}.${bladeId}`, id, running }],
   );

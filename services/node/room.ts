@@ -9,7 +9,7 @@ import type { Log } from '../../lib/log.ts';
  */
 export class Room {
   private readonly options: { driver: VolumeDriver; patienceMs: number; log: Log };
-  private last: DriverStats = { totalBytes: 0, freeBytes: 0 };
+  private last: DriverStats = { totalBytes: 0, freeBytes: 0, volumeBytes: 0, acceptsCreates: true };
   private asking: Promise<void> | undefined;
   private trouble: string | undefined;
 

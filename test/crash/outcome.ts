@@ -37,7 +37,7 @@ function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): 
 
 /** AoE numbers in records, labels, tags and arguments of vblade. */
 const numbers =
-  /"(shelfId|bladeId)":\d+|"aoeDevice":"e[\d.]+"|blockstore:(shelf|blade)=\d+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
+  /"(shelfId|bladeId)":\d+|"(shelf|blade)":"\d+"|"aoeDevice":"e[\d.]+"|blockstore:(shelf|blade)=\d+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
 
 /**
  * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else. Volumes that are made side by

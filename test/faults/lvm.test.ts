@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
-import { spec } from '../lib/drivers/conformance.ts';
+import { foundAs, spec } from '../lib/drivers/conformance.ts';
 import { FaultyCommands, faults } from './faulty-commands.ts';
 
 /** One call of one command goes wrong at a time: what each verb of the LVM driver makes of it, and what is left. */
@@ -29,9 +29,9 @@ async function place(t: ExecutionContext, shell: boolean): Promise<Place> {
     await commands.remove();
   });
   await driver.setup();
-  const kept = spec({ shelfId: 1, bladeId: 0 });
+  const kept = spec({ labels: { address: 'e1.0' } });
   await driver.createVolume(kept);
-  return { commands, driver, kept, volume: spec({ shelfId: 1, bladeId: 1 }) };
+  return { commands, driver, kept, volume: spec({ labels: { address: 'e1.1' } }) };
 }
 
 /** What each verb must have come to once it succeeded. `before` is without faults. */
@@ -73,13 +73,19 @@ const verbs: Record<
   listVolumes: {
     run: ({ driver }) => driver.listVolumes(),
     commands: 1,
-    check: async (t, { kept }, answer) => t.deepEqual(answer, [kept]),
+    check: async (t, { kept }, answer) => t.deepEqual(answer, [foundAs(kept)]),
   },
   stats: {
     before: () => pause(1100), // what was asked for a moment ago is remembered
     run: ({ driver }) => driver.stats(),
     commands: 2,
-    check: async (t, _, answer) => t.deepEqual(answer, { totalBytes: 1000 * 2 ** 30, freeBytes: 500 * 2 ** 30 }),
+    check: async (t, _, answer) =>
+      t.deepEqual(answer, {
+        totalBytes: 1000 * 2 ** 30,
+        freeBytes: 500 * 2 ** 30,
+        volumeBytes: 100 * 2 ** 20,
+        acceptsCreates: true,
+      }),
   },
 };
 
@@ -112,7 +118,7 @@ for (const shell of [false, true]) {
       if (fault === 'hang') at.commands.limitMs = 1500;
       for (const [name, verb] of Object.entries(verbs)) {
         for (let nth = 0; nth < verb.commands; nth += 1) {
-          at.volume = spec({ shelfId: 1, bladeId: 1 });
+          at.volume = spec({ labels: { address: 'e1.1' } });
           await verb.before?.(at);
           await at.commands.give('lvm', ...Array.from({ length: nth }, () => ''), fault);
           const answer = await meet(t, at, `${name}, command ${nth + 1}`, () => verb.run(at));

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ChildProcesses } from '../../lib/process.ts';
 import { until } from '../support/until.ts';
-import { cases, spec } from '../lib/drivers/conformance.ts';
+import { cases, foundAs, spec } from '../lib/drivers/conformance.ts';
 import { LvmMachine, WithoutShell, group } from './lvm-machine.ts';
 
 // Runs on a lab machine: node test/lab/lvm-cases.ts <disk of 4 GiB> <another>. Prints "ok" or "not ok" for each case.
@@ -61,7 +61,7 @@ list.push(
       await machine.sh(`lvm vgchange -an ${group}`);
       await driver.setup();
       assert.deepEqual(await machine.logicalVolumes(), ['theirs', `volume-${volume.id} active`]);
-      assert.deepEqual(await driver.listVolumes(), [volume]);
+      assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
     },
   },
   {
@@ -254,9 +254,9 @@ list.push(
       await machine.sh(`lvm vgcreate --metadatasize 100k ${group} ${machine.disk}`);
       const driver = machine.driver();
       await driver.setup();
-      const userId = 'u'.repeat(1000);
+      const user = 'u'.repeat(1000);
       const fill = async () => {
-        for (;;) await driver.createVolume(spec({ userId, projectId: userId, sizeBytes: 2 ** 22 }));
+        for (;;) await driver.createVolume(spec({ labels: { user, project: user }, sizeBytes: 2 ** 22 }));
       };
       await assert.rejects(fill(), { code: 'GroupFull' });
     },

@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FakeDriver } from '../../lib/drivers/fake/driver.ts';
-import type {
-  DeleteOptions,
-  CreatedVolume,
-  DriverStats,
-  FoundVolume,
-  VolumeDriver,
-  VolumeSpec,
+import {
+  type CreatedVolume,
+  type DeleteOptions,
+  type DriverStats,
+  type FoundVolume,
+  type VolumeDriver,
+  type VolumeSpec,
+  noCapabilities,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
@@ -49,6 +50,7 @@ class MortalStore extends Store {
 /** Storage that outlives its node, and takes its time, so that a death comes in the middle of it. */
 class MortalDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly capabilities = noCapabilities;
   private readonly driver: FakeDriver;
   private readonly life: Life;
 

@@ -1,10 +1,11 @@
-import type {
-  DeleteOptions,
-  CreatedVolume,
-  DriverStats,
-  FoundVolume,
-  VolumeDriver,
-  VolumeSpec,
+import {
+  type CreatedVolume,
+  type DeleteOptions,
+  type DriverStats,
+  type FoundVolume,
+  type VolumeDriver,
+  type VolumeSpec,
+  noCapabilities,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target } from '../../lib/targets/target.ts';
@@ -107,6 +108,7 @@ export class FakeMachine {
 
 class FakeMachineDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly capabilities = noCapabilities;
   private readonly machine: FakeMachine;
 
   constructor(machine: FakeMachine) {
@@ -163,13 +165,20 @@ class FakeMachineDriver implements VolumeDriver {
 
   listVolumes(): Promise<FoundVolume[]> {
     return this.machine.effect('listVolumes', [], () =>
-      [...this.machine.stored.values()].filter(({ whole }) => whole).map(({ volume }) => volume),
+      [...this.machine.stored.values()]
+        .filter(({ whole }) => whole)
+        .map(({ volume: { id, sizeBytes, labels } }) => ({ id, sizeBytes, labels })),
     );
   }
 
   stats(): Promise<DriverStats> {
     const { totalBytes, usedBytes } = this.machine;
-    return this.machine.effect('stats', [], () => ({ totalBytes, freeBytes: totalBytes - usedBytes }));
+    return this.machine.effect('stats', [], () => ({
+      totalBytes,
+      freeBytes: totalBytes - usedBytes,
+      volumeBytes: usedBytes,
+      acceptsCreates: true,
+    }));
   }
 
   async close(): Promise<void> {}

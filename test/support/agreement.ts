@@ -7,7 +7,7 @@ import type { FoundExport } from '../../lib/targets/target.ts';
 /** What there is on a node outside Redis, looked at by a test. */
 export interface NodeStorage {
   node: string;
-  volumes: readonly Pick<FoundVolume, 'id' | 'sizeBytes' | 'shelfId' | 'bladeId'>[];
+  volumes: readonly (Pick<FoundVolume, 'id' | 'sizeBytes'> & Partial<Pick<FoundVolume, 'labels'>>)[];
   /** Left out where nothing is exported. */
   exports?: readonly Pick<FoundExport, 'id' | 'shelfId' | 'bladeId'>[];
   /** Anything else that should not be there, such as a half-made file. */
@@ -147,12 +147,13 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
   const { node, volumes, exports, leftovers = [] } = storage;
   const stored = new Map(volumes.map((volume) => [volume.id, volume]));
   const problems = leftovers.map((leftover) => `${node} has ${leftover}`);
-  for (const { id, shelfId, bladeId } of volumes) {
+  for (const { id, labels } of volumes) {
+    const { shelf, blade } = labels ?? {};
     const record = records.get(id);
     if (record?.node !== node) problems.push(`${node} has storage of volume ${id}, which has no record there`);
     else if (record.status === 'error') problems.push(`${node} has storage of volume ${id}, which is in error`);
-    else if (shelfId !== undefined && (record.shelfId !== shelfId || record.bladeId !== bladeId))
-      problems.push(`volume ${id}, ${record.aoeDevice}, is labelled e${shelfId}.${bladeId}`);
+    else if (shelf !== undefined && record.aoeDevice !== `e${shelf}.${blade}`)
+      problems.push(`volume ${id}, ${record.aoeDevice}, is labelled e${shelf}.${blade}`);
   }
   for (const [place, count] of countBy(
     exports?.map(({ id, shelfId, bladeId }) => `${id} ${shelfId}.${bladeId}`) ?? [],

@@ -1,9 +1,18 @@
 import { errors } from '../../errors.ts';
-import type { CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import {
+  type CreatedVolume,
+  type DriverStats,
+  type FoundVolume,
+  type VolumeDriver,
+  type VolumeSpec,
+  checkLabels,
+  noCapabilities,
+} from '../driver.ts';
 
 /** No storage at all: for tests, trials and figures of everything else. Forgets its volumes when the daemon ends. */
 export class FakeDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly capabilities = noCapabilities;
   private readonly volumes = new Map<string, FoundVolume>();
   private readonly totalBytes: number;
   private usedBytes = 0;
@@ -15,11 +24,13 @@ export class FakeDriver implements VolumeDriver {
   async setup(): Promise<void> {}
 
   async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+    checkLabels(volume.labels);
     const isNew = !this.volumes.has(volume.id);
     const ownBytes = this.volumes.get(volume.id)?.sizeBytes ?? 0;
     const freeBytes = this.totalBytes - this.usedBytes + ownBytes;
     if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
-    this.volumes.set(volume.id, { ...volume });
+    const { id, sizeBytes, labels } = volume;
+    this.volumes.set(id, { id, sizeBytes, labels });
     this.usedBytes += volume.sizeBytes - ownBytes;
     return { fields: {}, isNew };
   }
@@ -46,7 +57,8 @@ export class FakeDriver implements VolumeDriver {
   }
 
   async stats(): Promise<DriverStats> {
-    return { totalBytes: this.totalBytes, freeBytes: this.totalBytes - this.usedBytes };
+    const { totalBytes, usedBytes } = this;
+    return { totalBytes, freeBytes: totalBytes - usedBytes, volumeBytes: usedBytes, acceptsCreates: true };
   }
 
   async close(): Promise<void> {}

@@ -1,16 +1,26 @@
-import type { DeleteOptions, CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import type {
+  Capabilities,
+  CreatedVolume,
+  DeleteOptions,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
+} from '../driver.ts';
 
 type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
 
 /** Any driver, with one call or another going wrong when a test says so; every other call goes through. */
 export class FaultyDriver implements VolumeDriver {
   readonly name: string;
+  readonly capabilities: Capabilities;
   private readonly driver: VolumeDriver;
   private readonly faults: { verb: Verb; meet: () => Promise<void> }[] = [];
 
   constructor(driver: VolumeDriver) {
     this.driver = driver;
     this.name = driver.name;
+    this.capabilities = driver.capabilities;
   }
 
   /** The next call of `verb` throws `error`. */

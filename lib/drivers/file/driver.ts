@@ -1,7 +1,14 @@
 import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errors } from '../../errors.ts';
-import type { CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import {
+  type CreatedVolume,
+  type DriverStats,
+  type FoundVolume,
+  type VolumeDriver,
+  type VolumeSpec,
+  noCapabilities,
+} from '../driver.ts';
 import { absentAs, labelFile, readLabels, removeFile, syncDirectory, writeLabels } from './labels.ts';
 
 export interface FileOptions {
@@ -15,6 +22,7 @@ const capacityKeptMs = 1000;
 /** Volumes are sparse files `volume-<id>` in one directory; no root and no device is needed. */
 export class FileDriver implements VolumeDriver {
   readonly name = 'file';
+  readonly capabilities = noCapabilities;
   private readonly directory: string;
   private readonly poolBytes: number;
   /** Every volume's size, promised before its file is made: creates side by side do not share the same room. */
@@ -27,7 +35,7 @@ export class FileDriver implements VolumeDriver {
   }
 
   async setup(): Promise<void> {
-    await mkdir(this.directory, { recursive: true });
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
@@ -75,19 +83,20 @@ export class FileDriver implements VolumeDriver {
   async listVolumes(): Promise<FoundVolume[]> {
     const files = await this.files();
     return Promise.all(
-      files.map(async ({ id, sizeBytes }) => Object.assign(await readLabels(this.directory, id), { id, sizeBytes })),
+      files.map(async ({ id, sizeBytes }) => ({ id, sizeBytes, labels: await readLabels(this.directory, id) })),
     );
   }
 
   async stats(): Promise<DriverStats> {
     const totalBytes = await this.capacity();
-    return { totalBytes, freeBytes: Math.max(0, totalBytes - this.promisedBytes()) };
+    const volumeBytes = this.promisedBytes();
+    return { totalBytes, freeBytes: Math.max(0, totalBytes - volumeBytes), volumeBytes, acceptsCreates: true };
   }
 
   async close(): Promise<void> {}
 
   private async makeFile(volume: VolumeSpec): Promise<void> {
-    const file = await open(this.localPath(volume), 'a');
+    const file = await open(this.localPath(volume), 'a', 0o600);
     try {
       const { size } = await file.stat();
       if (size < volume.sizeBytes) await file.truncate(volume.sizeBytes);

@@ -1,30 +1,21 @@
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { FoundVolume, VolumeSpec } from '../driver.ts';
+import { type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
 
-/** What is kept of a volume beside its data, in `<id>.json`. */
-const labels = z.object({
-  size: z.number().int(),
-  userId: z.string(),
-  projectId: z.string(),
-  shelfId: z.number().int().optional(),
-  bladeId: z.number().int().optional(),
-});
-
-type Labels = Omit<FoundVolume, 'id' | 'sizeBytes'>;
+const shape = z.record(z.string(), z.string());
 
 export function labelFile(directory: string, id: string): string {
   return path.join(directory, `${id}.json`);
 }
 
 /** Either the old labels or the new ones are there after a crash, never a part. */
-export async function writeLabels(directory: string, volume: VolumeSpec): Promise<void> {
-  const { size, userId, projectId, shelfId, bladeId } = volume;
-  const file = labelFile(directory, volume.id);
-  const handle = await open(`${file}.new`, 'w');
+export async function writeLabels(directory: string, { id, labels }: VolumeSpec): Promise<void> {
+  checkLabels(labels);
+  const file = labelFile(directory, id);
+  const handle = await open(`${file}.new`, 'w', 0o600);
   try {
-    await handle.writeFile(`${JSON.stringify({ size, userId, projectId, shelfId, bladeId })}\n`);
+    await handle.writeFile(`${JSON.stringify(labels)}\n`);
     await handle.sync();
   } finally {
     await handle.close();
@@ -32,11 +23,18 @@ export async function writeLabels(directory: string, volume: VolumeSpec): Promis
   await rename(`${file}.new`, file);
 }
 
-/** Nothing for a volume without labels. */
+/** Returns none for a volume without labels, and for a file that nothing of ours wrote. */
 export async function readLabels(directory: string, id: string): Promise<Labels> {
   const text = await absentAs('{}', readFile(labelFile(directory, id), 'utf8'));
-  const { data } = labels.partial().safeParse(JSON.parse(text));
-  return Object.fromEntries(Object.entries(data ?? {}).filter(([, value]) => value !== undefined));
+  return shape.safeParse(parseJson(text)).data ?? {};
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export async function removeFile(file: string): Promise<void> {

@@ -1,20 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { retry } from '../../concurrency.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
-import type {
-  DeleteOptions,
-  DriverContext,
-  CreatedVolume,
-  DriverStats,
-  FoundVolume,
-  VolumeDriver,
-  VolumeSpec,
+import {
+  type CreatedVolume,
+  type DeleteOptions,
+  type DriverContext,
+  type DriverStats,
+  type FoundVolume,
+  type VolumeDriver,
+  type VolumeSpec,
+  noCapabilities,
 } from '../driver.ts';
 import { failureOf, lvmError } from './failures.ts';
 import { prepareGroup } from './group.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { openLvm } from './open.ts';
-import { groupSpace, logicalVolumes, oneLogicalVolume } from './reports.ts';
+import { type LogicalVolume, groupContent, groupSpace, logicalVolumes, oneLogicalVolume } from './reports.ts';
 import { labelsIn, ourTag, tagsOf } from './tags.ts';
 import { usersOf } from './users.ts';
 import { type VolumeClear, isDeviceBusy, wipe } from './wipe.ts';
@@ -41,6 +42,7 @@ const leastMetadataBytes = 4096;
 /** Volumes are logical volumes named `volume-<id>` in one volume group, which may hold others' as well. */
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
+  readonly capabilities = noCapabilities;
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private lvm: Lvm | undefined;
@@ -87,9 +89,9 @@ export class LvmDriver implements VolumeDriver {
 
   async listVolumes(): Promise<FoundVolume[]> {
     const all = await this.retried(() => logicalVolumes(this.shell, this.group));
-    return all.flatMap(({ name, sizeBytes, tags }) => {
-      const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
-      return id === undefined ? [] : [{ ...labelsIn(tags), id, sizeBytes }];
+    return all.flatMap((volume) => {
+      const id = volumeId(volume);
+      return id === undefined ? [] : [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels }];
     });
   }
 
@@ -190,8 +192,11 @@ export class LvmDriver implements VolumeDriver {
 
   private async space(): Promise<DriverStats> {
     await this.backUp();
-    const { sizeBytes, freeBytes } = await groupSpace(this.shell, this.group);
-    return { totalBytes: sizeBytes, freeBytes };
+    const { sizeBytes, freeBytes, volumes } = await groupContent(this.shell, this.group);
+    const volumeBytes = volumes
+      .filter((volume) => volumeId(volume) !== undefined)
+      .reduce((sum, volume) => sum + volume.sizeBytes, 0);
+    return { totalBytes: sizeBytes, freeBytes, volumeBytes, acceptsCreates: true };
   }
 
   /** A copy of the metadata for vgcfgrestore, at most one for each look at the space: LVM's own way is one at each change. */
@@ -253,6 +258,11 @@ export class LvmDriver implements VolumeDriver {
 
 function lvName(volume: VolumeSpec): string {
   return `volume-${volume.id}`;
+}
+
+/** Undefined for a logical volume that is not ours. */
+function volumeId({ name }: LogicalVolume): string | undefined {
+  return /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
 }
 
 function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {

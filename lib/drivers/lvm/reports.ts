@@ -35,13 +35,25 @@ const physicalVolume = z
     missing: row.pv_missing !== '',
   }));
 
-type LogicalVolume = z.infer<typeof logicalVolume>;
+export type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
 export async function logicalVolumes(lvm: Lvm, group: string): Promise<LogicalVolume[]> {
   const args = ['lvs', '-o', 'lv_name,lv_size,lv_tags', ...inBytes, group];
   const answer = await ask(lvm, args);
   return read(args, answer, z.array(logicalVolume), answer.rows);
+}
+
+/** The group's figures and its volumes from one look at its metadata. */
+export async function groupContent(
+  lvm: Lvm,
+  group: string,
+): Promise<{ sizeBytes: number; freeBytes: number; volumes: LogicalVolume[] }> {
+  const args = ['lvs', '-o', 'lv_name,lv_size,lv_tags,vg_size,vg_free,vg_mda_free', ...inBytes, group];
+  const answer = await ask(lvm, args);
+  const volumes = read(args, answer, z.array(logicalVolume), answer.rows);
+  if (volumes.length === 0) return { ...(await groupSpace(lvm, group)), volumes };
+  return { ...read(args, answer, volumeGroup, answer.rows[0]), volumes };
 }
 
 /** One LV with what the kernel knows of it; undefined when it does not exist. */

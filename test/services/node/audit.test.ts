@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { spec } from '../../lib/drivers/conformance.ts';
 import type { Finding } from '../../../lib/audit/finding.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -114,7 +115,8 @@ const mendable: Record<string, { make: () => Promise<unknown>; found: () => stri
     found: () => 'volume gone is exported (/x) and does not exist',
   },
   'labels of another owner': {
-    make: async () => driver.createVolume({ id, size: 1, sizeBytes: 2 ** 30, userId: 'other', projectId: 'project' }),
+    make: async () =>
+      driver.createVolume(spec({ id, size: 1, labels: { user: 'other', project: 'project', size: '1' } })),
     found: () => `volume ${id} has other labels on its storage than its record`,
   },
   'a lost number': {
@@ -173,23 +175,23 @@ for (const [name, { make, found }] of Object.entries(mendable)) {
 
 test.serial('a record without storage goes into error, and out of it when the storage is back', async (t) => {
   const [kept] = await driver.listVolumes();
-  await driver.deleteVolume({ id, size: 1, sizeBytes: 2 ** 30, userId: '', projectId: '' });
+  await driver.deleteVolume(spec({ id }));
   t.deepEqual(said(await audit()), [`volume ${id} has a record but no storage`]);
   t.like((await Volume.lookup(store, id)).state, { status: 'available' });
   t.like(await audit({ repair: true }), { 0: { mended: true, mend: 'put its record into error' } });
   t.like((await Volume.lookup(store, id)).state, { status: 'error', fault: { code: 'StorageMissing' } });
   t.like(await audit({ repair: true }), { 0: { mended: false, mend: '' } }, 'nothing brings the data back');
 
-  await driver.createVolume({ size: 1, userId: '', projectId: '', ...kept, id, sizeBytes: 2 ** 30 });
+  await driver.createVolume(spec({ id, size: 1, labels: kept?.labels ?? {} }));
   t.like(await audit({ repair: true }), { 0: { mended: true, mend: 'make it available again' } });
   t.like((await Volume.lookup(store, id)).state, { status: 'available', fault: undefined });
 });
 
 test.serial('data without a record is removed only when it is named', async (t) => {
   const stranger = randomUUID();
-  await driver.createVolume({ id: stranger, size: 1, sizeBytes: 2 ** 30, userId: 'user', projectId: 'project' });
+  await driver.createVolume(spec({ id: stranger, size: 1 }));
   const other = randomUUID();
-  await driver.createVolume({ id: other, size: 2, sizeBytes: 2 ** 31, userId: 'user', projectId: 'project' });
+  await driver.createVolume(spec({ id: other, size: 2 }));
   t.is((await audit({ remove: [stranger] })).find(({ object }) => object.includes(stranger))?.mended, true);
   t.deepEqual((await driver.listVolumes()).map((found) => found.id).toSorted(), [id, other].toSorted());
   await audit({ remove: [id] });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { spec } from '../../lib/drivers/conformance.ts';
 import type { DeleteOptions, CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver as OnceFaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
@@ -39,9 +40,9 @@ class FaultyTarget extends NoneTarget {
   fault: BlockstoreError | undefined;
   readonly specs: ExportSpec[] = [];
 
-  override async ensureExport(spec: ExportSpec): Promise<void> {
+  override async ensureExport(wantedExport: ExportSpec): Promise<void> {
     if (this.fault) throw this.fault;
-    this.specs.push(spec);
+    this.specs.push(wantedExport);
   }
 }
 
@@ -64,7 +65,7 @@ test.serial('storage that a crash left half-made goes with a creation that there
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const id = randomUUID();
-  await driver.createVolume({ id, size: 1, sizeBytes: 4096, userId: 'user', projectId: 'project' });
+  await driver.createVolume(spec({ id, size: 1, sizeBytes: 4096 }));
   driver.createFault = errors.noSpace('the pool', 2 ** 30, 0);
   await t.throwsAsync(commands.create({ ...wanted, id }, deadline), { code: 'NoSpace' });
   t.deepEqual(await driver.listVolumes(), []);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { spec } from '../../lib/drivers/conformance.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { errors } from '../../../lib/errors.ts';
@@ -133,7 +134,7 @@ test.serial(
     const { id: gone } = await commands.create(wanted, deadline);
     await store.redis.del(store.keys.lease('n1'));
     await Node.lose(store, 'n1', 'volume');
-    await driver.deleteVolume({ id: gone, size: 1, sizeBytes: 2 ** 30, userId: '', projectId: '' });
+    await driver.deleteVolume(spec({ id: gone }));
     await store.redis.hset(store.keys.node('n1'), 'fence', '1-lost'); // the date was set back meanwhile
     await until(async () => (await node.getVolume(id)).status === 'available', 'it is available');
     t.is((await node.getVolume(id)).fault, undefined);

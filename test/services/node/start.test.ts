@@ -1,4 +1,5 @@
 import test from 'ava';
+import { spec } from '../../lib/drivers/conformance.ts';
 import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
@@ -34,7 +35,7 @@ test('a volume whose deletion ends while the node starts does not come back', as
   const store = await cluster.store();
   const volume = await Volume.lookup(store, id);
   driver.afterFirstLook = async () => {
-    await driver.deleteVolume({ ...volume.state, sizeBytes: 0, shelfId: 1, bladeId: 0 });
+    await driver.deleteVolume(spec({ id }));
     await volume.destroy();
   };
   await cluster.node('n1', {}, { driver });
