@@ -1,45 +1,45 @@
 import { errors } from '../lib/errors.ts';
 
-/** Whole GiB as typed; what is not a number stays text, for InvalidSize to name it. */
-export function sizeOf(typed: string): unknown {
-  return /^-?\d+(\.\d+)?$/.test(typed) ? Number(typed) : typed;
+/** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
+export function sizeOf(text: string): unknown {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-/** Seconds as typed, in milliseconds. Throws InvalidArgument. */
-export function milliseconds(typed: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(typed) ? Number(typed) : 0;
-  if (seconds <= 0) throw errors.invalidArgument('timeout', typed, 'a number of seconds greater than 0');
+/** Parses seconds and returns milliseconds. Throws InvalidArgument. */
+export function milliseconds(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (seconds <= 0) throw errors.invalidArgument('timeout', text, 'a number of seconds greater than 0');
   return seconds * 1000;
 }
 
-/** Throws InvalidArgument. */
-export function atLeastOne(typed: string): number {
-  if (!/^[1-9]\d*$/.test(typed)) throw errors.invalidArgument('limit', typed, 'a whole number of at least 1');
-  return Number(typed);
+/** Parses a positive whole number. Throws InvalidArgument. */
+export function atLeastOne(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw errors.invalidArgument('limit', text, 'a whole number of at least 1');
+  return Number(text);
 }
 
-/** Throws InvalidArgument. */
-export function uuid(typed: string): string {
-  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(typed);
-  if (!isUuid) throw errors.invalidArgument('id', typed, 'a UUID');
-  return typed.toLowerCase();
+/** Returns the UUID in lower case. Throws InvalidArgument. */
+export function uuid(text: string): string {
+  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+  if (!isUuid) throw errors.invalidArgument('id', text, 'a UUID');
+  return text.toLowerCase();
 }
 
-/** Throws InvalidArgument. */
-export function volumeName(typed: string): string {
-  if (!/^\P{Cc}{1,255}$/u.test(typed)) throw errors.invalidArgument('name', typed, '1 to 255 printable characters');
-  return typed;
+/** Checks a volume name. Throws InvalidArgument. */
+export function volumeName(text: string): string {
+  if (!/^\P{Cc}{1,255}$/u.test(text)) throw errors.invalidArgument('name', text, '1 to 255 printable characters');
+  return text;
 }
 
-/** Ethernet addresses, separated by commas. Throws InvalidArgument. */
-export function ethernetAddresses(typed: string): string[] {
-  const addresses = typed.split(',').map((address) => address.trim().toLowerCase());
+/** Parses Ethernet addresses separated by commas. Throws InvalidArgument. */
+export function ethernetAddresses(text: string): string[] {
+  const addresses = text.split(',').map((address) => address.trim().toLowerCase());
   const wrong = addresses.find((address) => !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address));
   if (wrong !== undefined) throw errors.invalidArgument('mac', wrong, 'an Ethernet address such as 52:54:00:12:34:56');
   return addresses;
 }
 
-/** An option that may be given several times. */
-export function collect(typed: string, before: readonly string[] = []): string[] {
-  return [...before, typed];
+/** Collects the values of an option that can be repeated. */
+export function collect(value: string, previous: readonly string[] = []): string[] {
+  return [...previous, value];
 }

@@ -15,7 +15,7 @@ export interface GlobalOptions {
   quiet?: boolean;
 }
 
-/** What a command works with. What it does not need is not even loaded: flags and Redis take most of the start. */
+/** Context of one command. Flags and the Redis client are loaded on demand: they take most of the start-up time. */
 export class Context {
   readonly output: Output;
   readonly interrupts: Interrupts;
@@ -44,7 +44,7 @@ export class Context {
     });
   }
 
-  /** Connects to Redis; to be closed by the caller. Throws InvalidFlags, RedisUnreachable, RedisDenied. */
+  /** Connects to Redis; the caller disposes of the session. Throws InvalidFlags, RedisUnreachable, RedisDenied. */
   async open(): Promise<Session> {
     const [{ flags }, { openSession }] = await Promise.all([this.loadFlags(), import('./session.ts')]);
     return openSession(flags, this.output);

@@ -1,6 +1,6 @@
 import type { ErrorKind } from '../lib/errors.ts';
 
-/** What the shell is told: the one place where kinds of errors become numbers. */
+/** Maps kinds of errors to exit codes. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = {
   failed: 1,
   invalid: 2,
@@ -11,17 +11,18 @@ export const exitCodes: Readonly<Record<ErrorKind, number>> = {
   denied: 8,
 };
 
-/** As shells have it for what Ctrl-C ended. */
+/** The shell convention for a program ended by Ctrl-C. */
 export const interruptedCode = 130;
 
-export const exitCodesHelp = `
-Exit codes:
-  0    done
-  1    failed, or "doctor" found something bad
-  2    what was typed is invalid
-  4    no such volume or node
-  5    its state does not allow it: attached, exists already, in use
-  6    no space or no number left
-  7    unavailable: Redis or a node is away, or the time limit passed
-  8    denied
-  130  ended by Ctrl-C; what was begun goes on by itself`;
+/** Exit codes of `blockstore` with their meanings, as help and manual pages print them. */
+export const exitCodeMeanings: readonly (readonly [number, string])[] = [
+  [0, 'success'],
+  [exitCodes.failed, 'failed; also when "doctor" finds an error or "audit" a difference'],
+  [exitCodes.invalid, 'invalid argument, option or configuration'],
+  [exitCodes.notFound, 'no such volume or node'],
+  [exitCodes.conflict, 'the state of the object does not allow it: attached, already exists, in use'],
+  [exitCodes.exhausted, 'no space or no address left'],
+  [exitCodes.unavailable, 'Redis or a node is unavailable, or the time limit expired'],
+  [exitCodes.denied, 'permission denied'],
+  [interruptedCode, 'interrupted by Ctrl-C; the operation continues in the background'],
+];

@@ -1,6 +1,6 @@
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** A volume's size, whole GiB; 0 stands for 100 MiB. */
+/** Returns a volume's size as text. Sizes are whole GiB; 0 means 100 MiB. */
 export function volumeSize(gib: number): string {
   return gib === 0 ? '100 MiB' : `${gib} GiB`;
 }
@@ -9,7 +9,7 @@ export function volumeSizeBytes(gib: number): number {
   return gib === 0 ? 100 * 2 ** 20 : gib * 2 ** 30;
 }
 
-/** Rounded down: what is said to be free is free. */
+/** Rounds down, so that free space is never overstated. */
 export function byteSize(bytes: number): string {
   let power = 0;
   let value = bytes;
@@ -17,7 +17,7 @@ export function byteSize(bytes: number): string {
   return `${value < 10 && power > 0 ? Math.floor(value * 10) / 10 : Math.floor(value)} ${units[power]}`;
 }
 
-/** "12 s", "5 min", "3 h", "40 d": milliseconds, rounded down. */
+/** Returns milliseconds as "12 s", "5 min", "3 h" or "40 d", rounded down. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 120) return `${seconds} s`;
@@ -26,7 +26,7 @@ export function duration(ms: number): string {
   return `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** Milliseconds since the epoch as ISO 8601, with how long ago that is. */
+/** Returns a time in milliseconds since the epoch as ISO 8601 and as an age. */
 export function timeAgo(time: number, now = Date.now()): string {
   return `${isoTime(time)} (${duration(now - time)} ago)`;
 }
@@ -39,7 +39,7 @@ export function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
-/** Text that others typed, safe to show: a name cannot move the cursor. */
+/** Replaces control characters, so that text from records cannot control the terminal. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}');
 }

@@ -4,15 +4,15 @@ import { exitCodes } from './exit-codes.ts';
 import { Output } from './output.ts';
 import { buildProgram } from './program.ts';
 
-/** Runs one command line and ends the process, once everything is said: no timer of a library keeps it waiting. */
+/** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
-  endQuietlyWithReader();
+  exitOnClosedPipe();
   const code = await run(argv);
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(code);
 }
 
-/** Resolves with the exit code. */
+/** Returns the exit code. */
 async function run(argv: readonly string[]): Promise<number> {
   const program = buildProgram();
   try {
@@ -32,7 +32,7 @@ function report(thrown: unknown, program: Command, argv: readonly string[]): num
   return exitCodes[error.kind];
 }
 
-/** What commander says, pointing to the help of the command that was meant. */
+/** Returns commander's message with a hint at the help of the command. */
 function usageError({ message }: CommanderError, program: Command, argv: readonly string[]) {
   let command = program;
   const path = [program.name()];
@@ -45,8 +45,8 @@ function usageError({ message }: CommanderError, program: Command, argv: readonl
   return errors.usage(message.replace(/^error: /, '').replaceAll('\n', ' '), path.join(' '));
 }
 
-/** `blockstore volume list | head` is no error. */
-function endQuietlyWithReader(): void {
+/** Exits without an error when the reader of a pipe ends, as in `blockstore volume list | head`. */
+function exitOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;

@@ -10,7 +10,7 @@ export interface OutputOptions {
   quiet: boolean;
 }
 
-/** The two streams of a command: results go to stdout, all else to stderr. */
+/** Output of a command: results go to stdout, everything else to stderr. */
 export class Output {
   readonly json: boolean;
   private readonly color: boolean;
@@ -22,12 +22,12 @@ export class Output {
     this.quiet = quiet;
   }
 
-  /** Whether somebody watches stderr: there may be a line that moves. */
+  /** Whether stderr is a terminal, so that a progress line can be drawn. */
   get isWatched(): boolean {
     return process.stderr.isTTY && !this.quiet;
   }
 
-  /** A part of the result. Waits while the reader is slow, so that a long list is never held in memory. */
+  /** Writes a part of the result. Waits for a slow reader, so that a long list is never held in memory. */
   async write(text: string): Promise<void> {
     if (!process.stdout.write(text)) await once(process.stdout, 'drain');
   }
@@ -36,12 +36,12 @@ export class Output {
     await this.write(`${text}\n`);
   }
 
-  /** A whole result as a JSON document. */
+  /** Writes a result as a JSON document. */
   async document(value: unknown): Promise<void> {
     await this.line(JSON.stringify(value, null, 2));
   }
 
-  /** Said beside the result, unless --quiet. */
+  /** Writes a message to stderr, unless --quiet. */
   note(text: string): void {
     if (!this.quiet) process.stderr.write(`${text}\n`);
   }
@@ -57,7 +57,7 @@ export class Output {
     process.stderr.write(`${this.paint('red', 'blockstore:', process.stderr)} ${message}\n${hint}`);
   }
 
-  /** Coloured on a terminal, unless --no-color or NO_COLOR. */
+  /** Returns coloured text on a terminal, unless --no-color or NO_COLOR is set. */
   paint(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
     return this.color ? styleText(style, text, { stream }) : text;
   }

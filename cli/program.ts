@@ -4,11 +4,11 @@ import { collect } from './arguments.ts';
 import { addAuditCommands } from './audit/commands.ts';
 import { addClusterCommands } from './cluster/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
-import { exitCodesHelp } from './exit-codes.ts';
+import { exitCodeMeanings } from './exit-codes.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
-/** The command tree. Nothing in it is loaded before it is called: help and errors come at once. */
+/** Builds the command tree. A command's code is loaded when it runs, so that help and usage errors are fast. */
 export function buildProgram(): Command {
   const program = new Command('blockstore')
     .description('Persistent block volumes for a cluster of plain Linux machines.')
@@ -23,10 +23,10 @@ export function buildProgram(): Command {
       'configuration file (default: BLOCKSTORE_CONFIG, var/blockstore.conf, /etc/blockstore/blockstore.conf)',
     )
     .option('--redis-url <url>', 'Redis of the cluster: redis://host[:port][/db], rediss://…, unix:/path')
-    .addOption(new Option('--set <name=value>', 'any flag of the configuration, may be repeated').argParser(collect))
-    .option('--json', 'print JSON, errors too')
-    .option('--no-color', 'print no colours')
-    .option('-q, --quiet', 'print results and errors alone');
+    .addOption(new Option('--set <name=value>', 'set a configuration flag; can be repeated').argParser(collect))
+    .option('--json', 'print results and errors as JSON')
+    .option('--no-color', 'disable colours')
+    .option('-q, --quiet', 'print only results and errors');
   addVolumeCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
@@ -35,9 +35,11 @@ export function buildProgram(): Command {
   return program.addHelpText(
     'after',
     `
-Wherever a volume is named, the beginning of its id or its name will do.
-Every flag of the configuration may also be set in the environment: BLOCKSTORE_REDIS_HOST=….
-${exitCodesHelp}
+A <volume> is an id, a name, or the beginning of an id.
+Each configuration flag can also be set in the environment, for example BLOCKSTORE_REDIS_HOST=….
+
+Exit codes:
+${exitCodeMeanings.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join('\n')}
 
 Example:
   id=$(blockstore volume create 10 --name data)

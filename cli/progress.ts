@@ -4,7 +4,7 @@ import type { Output } from './output.ts';
 const frames = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const frameMs = 100;
 
-/** One line on a terminal's stderr that says what is waited for, and goes away at the end. Elsewhere nothing. */
+/** A progress line on a terminal's stderr, erased at the end. Without a terminal it prints nothing. */
 export class Progress {
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly began = performance.now();
@@ -20,7 +20,7 @@ export class Progress {
     this.text = text;
   }
 
-  /** Takes the line away; it comes back by itself unless this was the end. */
+  /** Erases the line; the timer draws it again. */
   clear(): void {
     if (this.timer) process.stderr.write('\r\u001B[K');
   }
@@ -33,7 +33,7 @@ export class Progress {
   private draw(): void {
     this.frame += 1;
     const line = `${frames[this.frame % frames.length]} ${this.text} (${duration(performance.now() - this.began)})`;
-    // A line that wraps could not be taken away.
+    // A wrapped line could not be erased.
     process.stderr.write(`\r\u001B[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
   }
 }

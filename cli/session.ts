@@ -7,7 +7,7 @@ import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
 import type { Output } from './output.ts';
 
-/** An open connection to the cluster, and what is said over it. */
+/** An open connection to the cluster, with the clients that use it. */
 export interface Session extends AsyncDisposable {
   readonly flags: Flags;
   readonly store: Store;
@@ -17,7 +17,7 @@ export interface Session extends AsyncDisposable {
 
 /** Throws RedisUnreachable, RedisDenied. */
 export async function openSession(flags: Flags, output: Output): Promise<Session> {
-  const connection = await connect(flags, notesOf(output));
+  const connection = await connect(flags, noteLogger(output));
   const store = new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
   const caller = new Caller(store);
   return {
@@ -29,8 +29,8 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
   };
 }
 
-/** A wait may outlive Redis: that it went and came back is said on stderr. */
-function notesOf(output: Output): Log {
+/** Returns a log that writes to stderr: a long wait reports the loss and return of Redis. */
+function noteLogger(output: Output): Log {
   const note = (message: string) => output.note(message);
   return { error: note, warn: note, info: note, debug() {} };
 }

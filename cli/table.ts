@@ -5,16 +5,16 @@ export interface Column<Row> {
   title: string;
   text: (row: Row) => string;
   style?: (row: Row) => Style | undefined;
-  /** Numbers line up at their ends. */
+  /** Right-aligned, for numbers. */
   right?: boolean;
 }
 
-/** Aligned columns, a page of rows at a time: a column grows with what comes and never shrinks. */
+/** Prints aligned columns page by page; a column grows with wider cells and never shrinks. */
 export class Table<Row> {
   private readonly output: Output;
   private readonly columns: readonly Column<Row>[];
   private readonly widths: number[];
-  private begun = false;
+  private hasHeader = false;
 
   constructor(output: Output, columns: readonly Column<Row>[]) {
     this.output = output;
@@ -30,9 +30,9 @@ export class Table<Row> {
         this.widths[index] = Math.max(this.widths[index] ?? 0, cell.length);
       });
     }
-    if (!this.begun)
+    if (!this.hasHeader)
       await this.output.line(this.output.paint('bold', this.render(this.columns.map((column) => column.title))));
-    this.begun = true;
+    this.hasHeader = true;
     await this.output.write(rows.map((row, index) => `${this.render(cells[index] ?? [], row)}\n`).join(''));
   }
 
@@ -50,7 +50,7 @@ export class Table<Row> {
   }
 }
 
-/** Names and values, one a line; what has no value is left out. */
+/** Prints names and values, one pair a line, without empty values. */
 export async function writeFacts(output: Output, facts: readonly (readonly [string, string])[]): Promise<void> {
   const shown = facts.filter(([, value]) => value !== '');
   const longest = Math.max(...shown.map(([name]) => name.length));

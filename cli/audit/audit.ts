@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { type Column, Table } from '../table.ts';
-import { type NodeOptions, askNodes } from './nodes.ts';
+import { type NodeOptions, auditNodes } from './nodes.ts';
 
 export interface AuditOptions extends NodeOptions {
   repair?: boolean;
@@ -13,32 +13,32 @@ export interface AuditOptions extends NodeOptions {
 
 const columns: readonly Column<Finding>[] = [
   { title: 'WHERE', text: ({ node }) => node || 'Redis' },
-  { title: 'WHAT', text: ({ object, what }) => `${object} ${what}` },
-  { title: 'MEND', text: way, style: ({ mended }) => (mended ? 'green' : undefined) },
+  { title: 'DIFFERENCE', text: ({ object, what }) => `${object} ${what}` },
+  { title: 'FIX', text: fixText, style: ({ mended }) => (mended ? 'green' : undefined) },
 ];
 
-/** Redis first: what it lacks would have nodes look at less. */
+/** Repairs Redis first: a node checks only the volumes that the indexes list. */
 export async function runAudit(context: Context, options: AuditOptions): Promise<void> {
   const { repair = false, remove = [], node } = options;
   const { output } = context;
   await using session = await context.open();
   const findings: Finding[] = node === undefined ? await Array.fromAsync(auditRecords(session.store, { repair })) : [];
-  const asked = await askNodes(session, output, { repair, remove }, options);
-  findings.push(...asked.findings);
-  const left = findings.filter(({ mended }) => !mended);
-  if (left.length > 0) process.exitCode = exitCodes.failed;
+  const audited = await auditNodes(session, output, { repair, remove }, options);
+  findings.push(...audited.findings);
+  const open = findings.filter(({ mended }) => !mended);
+  if (open.length > 0) process.exitCode = exitCodes.failed;
   if (output.json) {
-    await output.document({ findings, notAsked: asked.silent });
+    await output.document({ findings, notAudited: audited.notAudited });
     return;
   }
   await new Table(output, columns).add(findings);
-  if (findings.length === 0) output.note('everything agrees');
-  const mendable = left.filter(({ mend }) => mend !== '').length;
-  if (mendable > 0 && !repair)
-    output.note(`"blockstore audit --repair" mends ${mendable} of ${plural(left.length, 'difference')}`);
+  if (findings.length === 0) output.note('no differences');
+  const fixable = open.filter(({ mend }) => mend !== '').length;
+  if (fixable > 0 && !repair)
+    output.note(`"blockstore audit --repair" fixes ${fixable} of ${plural(open.length, 'difference')}`);
 }
 
-function way({ mend, mended, trouble }: Finding): string {
+function fixText({ mend, mended, trouble }: Finding): string {
   if (trouble !== undefined) return `${mend}: ${trouble}`;
-  return mended ? `done: ${mend}` : mend;
+  return mended ? `fixed: ${mend}` : mend;
 }

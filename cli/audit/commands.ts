@@ -7,19 +7,19 @@ import type { RebuildOptions } from './rebuild.ts';
 export function addAuditCommands(program: Command): void {
   program
     .command('audit')
-    .description('compare records, storage, exports and numbers on every node, and print what does not agree')
-    .option('--repair', 'mend what can be mended; storage without a record is kept')
+    .description('compare records, storage, exports and addresses on every node, and print the differences')
+    .option('--repair', 'fix the differences that can be fixed; storage without a record is kept')
     .option(
       '--remove <id>',
-      'remove the storage of this volume, which has no record where it is; may be repeated',
-      (typed: string, before: string[] | undefined) => collect(uuid(typed), before),
+      'remove the storage of this volume, which must have no record on its node; can be repeated',
+      (id: string, previous: string[] | undefined) => collect(uuid(id), previous),
     )
-    .option('--node <node>', 'one node alone')
-    .option('--timeout <seconds>', 'how long to wait for each node (default: 60)', milliseconds)
+    .option('--node <node>', 'only this node')
+    .option('--timeout <seconds>', 'time limit for each node (default: 60)', milliseconds)
     .addHelpText(
       'after',
       `
-What is merely under way is not listed. The exit code is 1 while something is left that does not agree.
+Operations under way are not differences. The exit code is 1 while differences remain.
 
 Examples:
   blockstore audit
@@ -31,14 +31,14 @@ Examples:
     });
   program
     .command('rebuild')
-    .description('make the records of volumes again whose storage is there, after Redis lost them')
-    .option('--node <node>', 'one node alone')
-    .option('--timeout <seconds>', 'how long to wait for each node (default: 60)', milliseconds)
+    .description('restore the records of volumes from their storage, after Redis lost them')
+    .option('--node <node>', 'only this node')
+    .option('--timeout <seconds>', 'time limit for each node (default: 60)', milliseconds)
     .addHelpText(
       'after',
       `
-Ids, sizes, owners and addresses are as before; names and attachments are not kept with the storage.
-A daemon does the same at its start.
+Restores ids, sizes, owners, names and addresses; attachments are not stored with the data.
+Every daemon does the same when it starts.
 
 Example:
   blockstore rebuild`,

@@ -2,36 +2,37 @@ import type { AuditRequest, Finding } from '../../lib/audit/finding.ts';
 import { Node } from '../../lib/models/node.ts';
 import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
-import { defaultTimeoutMs } from '../volume/waiting.ts';
+import { defaultTimeoutMs } from '../volume/wait-options.ts';
 
-/** Options of a command that asks nodes. `timeout` in milliseconds. */
+/** Options of a command that audits nodes. `timeout` is in milliseconds. */
 export interface NodeOptions {
   node?: string;
   timeout?: number;
 }
 
 /**
- * Asks one node or all that are up, side by side. Those that are not are named in `silent`. Throws what a node that was named
- * throws; of all, one that fails is said and is among the silent.
+ * Audits one node, or all nodes that are up, in parallel. `notAudited` names the nodes that are not up or failed; each
+ * also gets a note. Throws the error of a node given in `node`.
  */
-export async function askNodes(
+export async function auditNodes(
   session: Session,
   output: Output,
   request: AuditRequest,
   { node, timeout = defaultTimeoutMs }: NodeOptions,
-): Promise<{ findings: Finding[]; silent: string[] }> {
+): Promise<{ findings: Finding[]; notAudited: string[] }> {
   const deadline = { deadlineMs: timeout };
-  if (node !== undefined) return { findings: await session.nodeCommands.audit(node, request, deadline), silent: [] };
+  if (node !== undefined)
+    return { findings: await session.nodeCommands.audit(node, request, deadline), notAudited: [] };
   const nodes = (await Node.all(session.store)).map(({ state }) => state);
-  const silent = nodes.filter(({ state }) => state !== 'up').map(({ id }) => id);
-  for (const { id, state } of nodes) if (state !== 'up') output.note(`node ${id} is ${state}: it was not asked`);
+  const notAudited = nodes.filter(({ state }) => state !== 'up').map(({ id }) => id);
+  for (const { id, state } of nodes) if (state !== 'up') output.note(`node ${id} is ${state}: not audited`);
   const up = nodes.filter(({ state }) => state === 'up');
-  const answers = await Promise.allSettled(up.map(({ id }) => session.nodeCommands.audit(id, request, deadline)));
-  const findings = answers.flatMap((answer, index) => {
-    if (answer.status === 'fulfilled') return answer.value;
-    output.note(answer.reason instanceof Error ? answer.reason.message : String(answer.reason));
-    silent.push(up[index]?.id ?? '');
+  const replies = await Promise.allSettled(up.map(({ id }) => session.nodeCommands.audit(id, request, deadline)));
+  const findings = replies.flatMap((reply, index) => {
+    if (reply.status === 'fulfilled') return reply.value;
+    output.note(reply.reason instanceof Error ? reply.reason.message : String(reply.reason));
+    notAudited.push(up[index]?.id ?? '');
     return [];
   });
-  return { findings, silent };
+  return { findings, notAudited };
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
-import { type NodeOptions, askNodes } from './nodes.ts';
+import { type NodeOptions, auditNodes } from './nodes.ts';
 
 export type RebuildOptions = NodeOptions;
 
@@ -9,8 +9,8 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   const { output } = context;
   await using session = await context.open();
   const request = { repair: true, recordsOnly: true, remove: [] };
-  const { findings, silent } = await askNodes(session, output, request, options);
-  const made = findings
+  const { findings, notAudited } = await auditNodes(session, output, request, options);
+  const restored = findings
     .filter(({ mended }) => mended)
     .map(({ node, object }) => ({ node, volume: object.split(' ')[1] }));
   const failed = findings.flatMap(({ node, object, trouble }) =>
@@ -18,9 +18,9 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   );
   if (failed.length > 0) process.exitCode = exitCodes.failed;
   if (output.json) {
-    await output.document({ made, failed, notAsked: silent });
+    await output.document({ restored, failed, notAudited });
     return;
   }
   for (const { node, object, trouble } of failed) output.note(`${node}: ${object}: ${trouble}`);
-  await output.line(`${plural(made.length, 'record')} made again`);
+  await output.line(`restored ${plural(restored.length, 'record')}`);
 }

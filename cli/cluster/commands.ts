@@ -5,7 +5,7 @@ import type { DoctorOptions } from '../doctor/doctor.ts';
 export function addClusterCommands(program: Command): void {
   program
     .command('status')
-    .description('print the cluster at a glance, problems first')
+    .description('print a summary of the cluster, problems first')
     .addHelpText('after', '\nExample:\n  blockstore status')
     .action(async (_options: object, command: Command) => {
       const { showStatus } = await import('./status.ts');
@@ -13,9 +13,9 @@ export function addClusterCommands(program: Command): void {
     });
   program
     .command('doctor')
-    .description('check this host, and say what to do about what is wrong; the daemon need not run')
+    .description('check this host and print how to fix each problem; works without a running daemon')
     .addOption(
-      new Option('--role <role>', 'what this host is: it stores volumes, or attaches them').choices([
+      new Option('--role <role>', 'role of this host: stores volumes, or attaches them').choices([
         'storage',
         'compute',
       ]),

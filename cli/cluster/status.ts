@@ -3,7 +3,7 @@ import { Volume } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
 import { byteSize, plural } from '../format.ts';
-import { heardOf } from '../node/present.ts';
+import { lastSeen } from '../node/present.ts';
 
 interface Status {
   problems: string[];
@@ -12,11 +12,11 @@ interface Status {
   freeBytes: number;
   volumes: number;
   underWay: number;
-  /** Asked for, and taken by no node yet. */
+  /** Creations that no node has fetched yet. */
   unplaced: number;
 }
 
-/** Counts that records and indexes have ready: no volume is read. */
+/** Reads the counters of node records and indexes, no volume record. */
 export async function showStatus(context: Context): Promise<void> {
   const { output } = context;
   await using session = await context.open();
@@ -39,19 +39,19 @@ export async function showStatus(context: Context): Promise<void> {
   for (const problem of status.problems) await output.line(`${output.paint('red', '!')} ${problem}`);
   if (status.problems.length > 0) await output.line('');
   const { up, ...others } = status.nodes;
-  const away = Object.entries(others).flatMap(([state, many]) => (many > 0 ? [`${many} ${state}`] : []));
+  const notUp = Object.entries(others).flatMap(([state, many]) => (many > 0 ? [`${many} ${state}`] : []));
   await output.write(
     [
-      `nodes     ${[`${up} up`, ...away].join(', ')}`,
+      `nodes     ${[`${up} up`, ...notUp].join(', ')}`,
       `capacity  ${byteSize(status.freeBytes)} free of ${byteSize(status.totalBytes)} (nodes that are up)`,
       `volumes   ${status.volumes}`,
-      `under way ${status.underWay}${unplaced > 0 ? `, ${unplaced} of them not taken by a node yet` : ''}`,
+      `under way ${status.underWay}${unplaced > 0 ? `, ${unplaced} not taken by a node yet` : ''}`,
       '',
     ].join('\n'),
   );
 }
 
-/** Creations in the topic of any node that none has fetched. */
+/** Returns the number of create commands in the shared topic that no node has fetched. */
 async function unplacedVolumes(store: Store, topic: string): Promise<number> {
   const key = store.keys.topic(topic);
   const waiting = await store.read((redis) => redis.xlen(key));
@@ -83,10 +83,10 @@ function statusOf(nodes: readonly NodeState[], volumes: number, unplaced: number
 
 function problemsOf(nodes: readonly NodeState[]): string[] {
   return [
-    ...(nodes.some((node) => node.state === 'up') ? [] : ['no storage node is up: start blockstored on one']),
+    ...(nodes.some((node) => node.state === 'up') ? [] : ['no storage node is up: start blockstored on a node']),
     ...nodes
       .filter((node) => node.state === 'down')
-      .map((node) => `node ${node.id} is down, heard of ${heardOf(node)}; it has ${plural(node.volumes, 'volume')}`),
+      .map((node) => `node ${node.id} is down, last seen ${lastSeen(node)}, with ${plural(node.volumes, 'volume')}`),
     ...nodes
       .filter((node) => node.state === 'lost')
       .map((node) => `node ${node.id} is declared lost, with ${plural(node.volumes, 'volume')}`),

@@ -4,21 +4,21 @@ import { Volume } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { plural, printable, volumeSize } from '../format.ts';
 
-/** What may be typed, and a few words about it. */
+/** A completion with a short description. */
 export interface Candidate {
   text: string;
   about: string;
 }
 
-const mostShown = 50;
+const maxCandidates = 50;
 
 export const statusCandidates: readonly Candidate[] = volumeStatuses.map((text) => ({ text, about: '' }));
 
-/** Names and ids that begin so: the first ones of what may be a million. */
-export async function volumeCandidates(store: Store, typed: string): Promise<Candidate[]> {
+/** Returns the first names and ids that begin with `prefix`, at most 50 of each. */
+export async function volumeCandidates(store: Store, prefix: string): Promise<Candidate[]> {
   const [names, ids] = await Promise.all([
-    startingWith(store, store.keys.volumeNames(), typed),
-    startingWith(store, store.keys.volumeIds(), typed),
+    startingWith(store, store.keys.volumeNames(), prefix),
+    startingWith(store, store.keys.volumeIds(), prefix),
   ]);
   const byName = new Map(
     names.map((member) => [member.slice(member.indexOf('\0') + 1), member.slice(0, member.indexOf('\0'))]),
@@ -32,7 +32,7 @@ export async function nodeCandidates(store: Store): Promise<Candidate[]> {
   return nodes.map(({ state }) => ({ text: state.id, about: `${state.state}, ${plural(state.volumes, 'volume')}` }));
 }
 
-/** One that goes while it is read is no candidate. */
+/** Returns nothing for a volume that is deleted meanwhile. */
 async function candidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
   const [state] = await Volume.lookup(store, id).then(
     (volume) => [volume.state],
@@ -43,8 +43,8 @@ async function candidate(store: Store, id: string, name?: string): Promise<Candi
   return [{ text: name ?? id, about: printable(about) }];
 }
 
-function startingWith(store: Store, index: string, beginning: string): Promise<string[]> {
+function startingWith(store: Store, index: string, prefix: string): Promise<string[]> {
   return store.read((redis) =>
-    redis.zrange(index, `[${beginning}`, `[${beginning}\u{FF}`, 'BYLEX', 'LIMIT', 0, mostShown),
+    redis.zrange(index, `[${prefix}`, `[${prefix}\u{FF}`, 'BYLEX', 'LIMIT', 0, maxCandidates),
   );
 }

@@ -5,8 +5,8 @@ import { shells } from './shells.ts';
 export function addCompletionCommands(program: Command): void {
   program
     .command('completion')
-    .description('print what makes a shell complete commands, volumes and nodes')
-    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .description('print the shell script that completes commands, volumes and nodes')
+    .addArgument(new Argument('<shell>', 'the shell').choices(shells))
     .addHelpText(
       'after',
       `

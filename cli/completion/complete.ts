@@ -2,22 +2,22 @@ import type { Command, Option } from 'commander';
 import { Context } from '../context.ts';
 import { type Candidate, nodeCandidates, statusCandidates, volumeCandidates } from './candidates.ts';
 
-/** Nobody waits longer for a key. */
-const patienceMs = 2000;
-/** Told to the shell in place of candidates. */
-const filesWanted = ':files';
+/** A user does not wait longer for a completion. */
+const timeLimitMs = 2000;
+/** Makes the shell complete file names. */
+const fileNames = ':files';
 
 /**
- * Prints what may stand in place of the last word, one a line, after a tab what it is. What cannot be found out, because
- * Redis is away or a word before is wrong, has no candidates: an error has no place in a line that is being typed.
+ * Prints the candidates for the last word, one a line, each followed by a tab and a description. Prints nothing on any
+ * error (Redis unreachable, unknown option): an error message would disturb the line being typed.
  */
 export async function complete(program: Command, words: readonly string[]): Promise<void> {
   const before = words.slice(0, -1);
   const current = words.at(-1) ?? '';
-  const tooLate = setTimeout(() => process.exit(0), patienceMs);
+  const timer = setTimeout(() => process.exit(0), timeLimitMs);
   const found = await candidates(program, before, current).catch(() => []);
-  clearTimeout(tooLate);
-  const lines = found === filesWanted ? [filesWanted] : found.map(({ text, about }) => `${text}\t${about}`);
+  clearTimeout(timer);
+  const lines = found === fileNames ? [fileNames] : found.map(({ text, about }) => `${text}\t${about}`);
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
@@ -25,16 +25,16 @@ async function candidates(
   program: Command,
   before: readonly string[],
   current: string,
-): Promise<readonly Candidate[] | typeof filesWanted> {
+): Promise<readonly Candidate[] | typeof fileNames> {
   const place = placeOf(program, before);
   if (place.option) return valuesOf(place.option.argChoices, valueName(place.option), program, before, current);
-  if (current.startsWith('-')) return beginning(current, optionsOf(place.command));
+  if (current.startsWith('-')) return startingWith(current, optionsOf(place.command));
   const help = place.command.createHelp();
   const commands = help.visibleCommands(place.command).map((command) => ({
     text: command.name(),
     about: command.description(),
   }));
-  if (commands.length > 0) return beginning(current, commands);
+  if (commands.length > 0) return startingWith(current, commands);
   const args = place.command.registeredArguments;
   const argument = args[place.argument] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
   if (!argument) return [];
@@ -45,11 +45,11 @@ interface Place {
   command: Command;
   /** The option whose value comes next. */
   option: Option | undefined;
-  /** How many arguments stand already. */
+  /** Number of arguments before this one. */
   argument: number;
 }
 
-/** Where in the command tree the words before lead. */
+/** Returns the position in the command tree after the words before the current one. */
 function placeOf(program: Command, before: readonly string[]): Place {
   const place: Place = { command: program, option: undefined, argument: 0 };
   for (const word of before) {
@@ -81,7 +81,7 @@ function optionsOf(command: Command): Candidate[] {
   }));
 }
 
-/** "node" of "--node <node>". */
+/** Returns "node" for "--node <node>". */
 function valueName({ flags }: Option): string {
   return /<([^>]+)>/.exec(flags)?.[1] ?? '';
 }
@@ -92,21 +92,21 @@ async function valuesOf(
   program: Command,
   before: readonly string[],
   current: string,
-): Promise<readonly Candidate[] | typeof filesWanted> {
+): Promise<readonly Candidate[] | typeof fileNames> {
   if (choices)
-    return beginning(
+    return startingWith(
       current,
       choices.map((text) => ({ text, about: '' })),
     );
-  if (name === 'file') return filesWanted;
-  if (name === 'status') return beginning(current, statusCandidates);
+  if (name === 'file') return fileNames;
+  if (name === 'status') return startingWith(current, statusCandidates);
   const find = name === 'volume' ? volumeCandidates : name === 'node' ? nodeCandidates : undefined;
   if (!find) return [];
-  program.parseOptions([...before]); // which cluster
+  program.parseOptions([...before]); // selects the cluster
   await using session = await Context.of(program).open();
-  return beginning(current, await find(session.store, current));
+  return startingWith(current, await find(session.store, current));
 }
 
-function beginning(current: string, all: readonly Candidate[]): Candidate[] {
+function startingWith(current: string, all: readonly Candidate[]): Candidate[] {
   return all.filter(({ text }) => text.startsWith(current));
 }

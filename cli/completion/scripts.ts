@@ -53,7 +53,7 @@ complete -c blockstore -f -a '(__blockstore_complete)'
 
 const scripts: Readonly<Record<string, string>> = { bash, zsh, fish };
 
-/** What the shell has to read. All it does is to ask "blockstore __complete": it never gets out of date. */
+/** Returns the completion script of a shell. It calls "blockstore __complete", so it needs no update. */
 export function shellScript(shell: string): string {
   return scripts[shell] ?? '';
 }

@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
-/** The flags were loaded, so the file is there and right; what is left is who may read and write it. */
+/** Checks who can read and write the configuration file; its contents were checked when the flags were loaded. */
 export async function checkConfiguration(loaded: LoadedFlags, file: string | undefined): Promise<Finding> {
-  if (file === undefined) return ok('no configuration file: defaults and environment hold');
+  if (file === undefined) return ok('no configuration file: defaults and environment apply');
   const { mode } = await stat(file);
-  if ((mode & 0o022) !== 0) return warn(`others may write to ${file}`, `chmod go-w ${file}`);
+  if ((mode & 0o022) !== 0) return warn(`other users can write to ${file}`, `chmod go-w ${file}`);
   if ((mode & 0o004) !== 0 && hasPassword(loaded)) {
-    return warn(`every user may read ${file}, which has the password of Redis`, `chmod o-r ${file}`);
+    return warn(`every user can read ${file}, which contains the Redis password`, `chmod o-r ${file}`);
   }
   return ok(`configuration ${file}`);
 }

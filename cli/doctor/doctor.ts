@@ -7,7 +7,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
-import { type Finding, found } from './finding.ts';
+import { type Finding, runCheck } from './finding.ts';
 import { checkCluster } from './redis.ts';
 import { checkStorage } from './storage.ts';
 
@@ -17,12 +17,12 @@ export interface DoctorOptions {
 
 const styles: Record<Finding['level'], Style> = { ok: 'green', warn: 'yellow', bad: 'red' };
 
-/** Every check is made, whatever the others found. Exit code 1 when anything is bad. */
+/** Runs all checks, whatever earlier ones found. Sets exit code 1 when one is bad. */
 export async function runDoctor(context: Context, options: DoctorOptions): Promise<void> {
   const { output } = context;
   const findings: Finding[] = [];
   const report = async (check: () => Promise<Finding | readonly Finding[]>) => {
-    for (const finding of await found(check)) {
+    for (const finding of await runCheck(check)) {
       findings.push(finding);
       if (!output.json) await writeFinding(output, finding);
     }
@@ -42,7 +42,7 @@ type Report = (check: () => Promise<Finding | readonly Finding[]>) => Promise<vo
 
 async function checkHost(flags: Flags, context: Context, { role }: DoctorOptions, report: Report): Promise<void> {
   const processes = new ChildProcesses();
-  // A host where the daemon has run, or is set up to, is a storage node.
+  // A host where the daemon has run or is configured is a storage node.
   const isStorage =
     role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
   await report(() => checkCluster(flags, isStorage));

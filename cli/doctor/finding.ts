@@ -1,6 +1,6 @@
 import { asError } from '../../lib/errors.ts';
 
-/** What a check found: one line, and unless all is well the way out. */
+/** Result of a check: one line, and a hint unless the level is ok. */
 export interface Finding {
   level: 'ok' | 'warn' | 'bad';
   message: string;
@@ -11,8 +11,8 @@ export const ok = (message: string): Finding => ({ level: 'ok', message });
 export const warn = (message: string, hint: string): Finding => ({ level: 'warn', message, hint });
 export const bad = (message: string, hint: string): Finding => ({ level: 'bad', message, hint });
 
-/** A check that ends with an error of the catalogue has found just that. */
-export async function found(check: () => Promise<Finding | readonly Finding[]>): Promise<readonly Finding[]> {
+/** Runs a check; a catalogue error that it throws becomes a finding. */
+export async function runCheck(check: () => Promise<Finding | readonly Finding[]>): Promise<readonly Finding[]> {
   try {
     return [await check()].flat();
   } catch (thrown) {

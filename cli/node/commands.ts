@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { Context } from '../context.ts';
 
 export function addNodeCommands(program: Command): void {
-  const node = program.command('node').helpCommand(false).description('see the storage nodes, declare one lost');
+  const node = program.command('node').helpCommand(false).description('list storage nodes, or declare one lost');
   node
     .command('list')
-    .description('print the nodes in order of their first start')
+    .description('list the nodes in order of their first start')
     .addHelpText('after', '\nExample:\n  blockstore node list')
     .action(async (_options: object, command: Command) => {
       const { listNodes } = await import('./list.ts');
@@ -13,8 +13,8 @@ export function addNodeCommands(program: Command): void {
     });
   node
     .command('show')
-    .description('print all about a node')
-    .argument('<node>', 'its name')
+    .description('print the details of a node')
+    .argument('<node>', 'name of the node')
     .addHelpText('after', '\nExample:\n  blockstore node show node1')
     .action(async (name: string, _options: object, command: Command) => {
       const { showNode } = await import('./show.ts');
@@ -22,19 +22,19 @@ export function addNodeCommands(program: Command): void {
     });
   node
     .command('lost')
-    .description('declare a node lost that will not be back soon: its volumes hold up nobody')
-    .argument('<node>', 'its name')
+    .description('declare a node lost that will not return soon')
+    .argument('<node>', 'name of the node')
     .addHelpText(
       'after',
       `
-Its volumes go into error, and can be detached and deleted at once. When blockstored runs there again, those that were
-not deleted are available again, attached ones attached, and what was deleted is removed there.
+Its volumes go to status error and can be detached and deleted at once. When blockstored runs on the node again, the
+remaining volumes return to their former status, and the storage of deleted volumes is removed.
 
 Example:
   blockstore node lost node1`,
     )
     .action(async (name: string, _options: object, command: Command) => {
-      const { loseNode } = await import('./lost.ts');
-      await loseNode(Context.of(command), name);
+      const { declareLost } = await import('./lost.ts');
+      await declareLost(Context.of(command), name);
     });
 }

@@ -12,5 +12,5 @@ export async function listNodes(context: Context): Promise<void> {
     return;
   }
   await new Table(output, nodeColumns).add(nodes);
-  if (nodes.length === 0) output.note('no nodes: start blockstored on one');
+  if (nodes.length === 0) output.note('no nodes: start blockstored on a storage node');
 }

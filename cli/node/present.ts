@@ -3,7 +3,7 @@ import { byteSize, duration, isoTime, timeAgo } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
-/** A record as --json prints it: its name is `name`, times are ISO 8601 or null. */
+/** Returns a record in the form of --json: its id is `name`, times are ISO 8601 or null. */
 export function nodeJson({ id, reportTime, startTime, ...rest }: NodeState): object {
   const time = (value: number | undefined) => (value === undefined ? null : isoTime(value));
   return { name: id, ...rest, reportTime: time(reportTime), startTime: time(startTime) };
@@ -19,7 +19,7 @@ export const nodeColumns: readonly Column<NodeState>[] = [
   { title: 'FREE', text: (node) => byteSize(node.freeBytes), right: true },
   { title: 'VOLUMES', text: (node) => String(node.volumes), right: true },
   { title: 'PROBLEMS', text: (node) => String(node.problems.length || ''), style: () => 'red', right: true },
-  { title: 'HEARD OF', text: (node) => heardOf(node), right: true },
+  { title: 'LAST SEEN', text: (node) => lastSeen(node), right: true },
 ];
 
 export function nodeFacts(node: NodeState): [string, string][] {
@@ -35,14 +35,15 @@ export function nodeFacts(node: NodeState): [string, string][] {
     ['volumes', String(node.volumes)],
     ['under way', String(node.pending)],
     ['AoE shelves', node.shelves.join(', ')],
-    ['free numbers', String(node.freeNumbers)],
+    ['free addresses', String(node.freeNumbers)],
     ['version', node.version],
     ['started', node.startTime === undefined ? '' : timeAgo(node.startTime)],
-    ['heard of', node.reportTime === undefined ? 'never' : timeAgo(node.reportTime)],
+    ['last seen', node.reportTime === undefined ? 'never' : timeAgo(node.reportTime)],
   ];
 }
 
-export function heardOf({ reportTime }: NodeState): string {
+/** Returns the age of the last report. */
+export function lastSeen({ reportTime }: NodeState): string {
   return reportTime === undefined ? 'never' : `${duration(Date.now() - reportTime)} ago`;
 }
 

@@ -6,12 +6,12 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Attachment } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
-import { showing } from './follow.ts';
+import { withProgress } from './follow.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
-import { type Waiting, defaultTimeoutMs, isWaiting, sendingOf } from './waiting.ts';
+import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
-export interface AttachOptions extends Waiting {
+export interface AttachOptions extends ChangeOptions {
   instance?: string;
   mountpoint?: string;
   host?: string;
@@ -31,8 +31,8 @@ export async function attachVolume(context: Context, typed: string, options: Att
   const { state } = await findVolume(session.store, typed);
   const attachment = attachmentOf(state, options, isLocal);
   const [volume, device] = await interrupts.during('attachment', state.id, () =>
-    showing(output, session.store, state.id, async () => {
-      const attached = await session.commands.attach(state.id, attachment, sendingOf(options));
+    withProgress(output, session.store, state.id, async () => {
+      const attached = await session.commands.attach(state.id, attachment, sendOptions(options));
       return [attached, isLocal ? await connectHere(session, attached, options) : undefined];
     }),
   );
@@ -43,7 +43,7 @@ export async function attachVolume(context: Context, typed: string, options: Att
 function checkOptions(options: AttachOptions, isLocal: boolean): void {
   const { instance, mountpoint, domain, hostDevice } = options;
   const wrong = (message: string) => errors.usage(message, 'blockstore volume attach');
-  if (isLocal && !isWaiting(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
+  if (isLocal && !waitsForEnd(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
   if (hostDevice) return;
   if (mountpoint === undefined) throw wrong('option "--mountpoint <device>" is missing');
   if (instance === undefined && domain === undefined) {

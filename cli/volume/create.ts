@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
-import { whoCalls } from '../who.ts';
-import { showing } from './follow.ts';
+import { currentUser } from '../current-user.ts';
+import { withProgress } from './follow.ts';
 import { volumeJson } from './present.ts';
-import { type Waiting, sendingOf } from './waiting.ts';
+import { type ChangeOptions, sendOptions } from './wait-options.ts';
 
-export interface CreateOptions extends Waiting {
+export interface CreateOptions extends ChangeOptions {
   name?: string;
   node?: string;
   user?: string;
@@ -14,11 +14,11 @@ export interface CreateOptions extends Waiting {
   id?: string;
 }
 
-/** Prints the id. The id is made here, so that it is known whatever happens to the call. */
+/** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
-  const { name, node, user = whoCalls().name, project, id = randomUUID() } = options;
-  const wanted = {
+  const { name, node, user = currentUser().name, project, id = randomUUID() } = options;
+  const request = {
     id,
     size,
     userId: user,
@@ -29,7 +29,7 @@ export async function createVolume(context: Context, size: unknown, options: Cre
   const { output, interrupts } = context;
   await using session = await context.open();
   const volume = await interrupts.during('creation', id, () =>
-    showing(output, session.store, id, () => session.commands.create(wanted, sendingOf(options))),
+    withProgress(output, session.store, id, () => session.commands.create(request, sendOptions(options))),
   );
   if (output.json) await output.document(volumeJson(volume));
   else await output.line(volume.id);

@@ -3,23 +3,27 @@ import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
-import { follow, look, showing } from './follow.ts';
-import { type Waiting, defaultTimeoutMs, isWaiting, sendingOf } from './waiting.ts';
+import { follow, readVolume, withProgress } from './follow.ts';
+import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
-const mostAtOnce = 16;
+const concurrency = 16;
 
 /**
- * Deletes side by side, and prints the id of each that is gone. One that cannot be deleted keeps the others from nothing;
- * the exit code is that of the first failure.
+ * Deletes volumes in parallel and prints the id of each deleted one. A failure does not stop the others; the exit code is
+ * that of the first failure.
  */
-export async function deleteVolumes(context: Context, typed: readonly string[], options: Waiting): Promise<void> {
+export async function deleteVolumes(
+  context: Context,
+  references: readonly string[],
+  options: ChangeOptions,
+): Promise<void> {
   const { output } = context;
   await using session = await context.open();
   const deleted: string[] = [];
   let failure: BlockstoreError | undefined;
-  const waiting = [...new Set(typed)];
+  const queue = [...new Set(references)];
   const worker = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
         const id = await deleteVolume(context, session, next, options);
         deleted.push(id);
@@ -31,34 +35,39 @@ export async function deleteVolumes(context: Context, typed: readonly string[], 
       }
     }
   };
-  await Promise.all(Array.from({ length: mostAtOnce }, worker));
-  if (output.json) await output.document({ [isWaiting(options) ? 'deleted' : 'deleting']: deleted });
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  if (output.json) await output.document({ [waitsForEnd(options) ? 'deleted' : 'deleting']: deleted });
   if (failure) process.exitCode = exitCodes[failure.kind];
 }
 
-async function deleteVolume(context: Context, session: Session, typed: string, options: Waiting): Promise<string> {
+async function deleteVolume(
+  context: Context,
+  session: Session,
+  reference: string,
+  options: ChangeOptions,
+): Promise<string> {
   const { output, interrupts } = context;
   const { store, commands } = session;
-  const { identifier: id } = await findVolume(store, typed);
+  const { identifier: id } = await findVolume(store, reference);
   await interrupts.during('deletion', id, () =>
-    showing(output, store, id, async () => {
+    withProgress(output, store, id, async () => {
       try {
-        await commands.delete(id, sendingOf(options));
+        await commands.delete(id, sendOptions(options));
       } catch (error) {
         const isLate = error instanceof BlockstoreError && error.code === 'NotFinished';
-        if (!isLate || options.timeout !== undefined || !(await goesOn(session, id))) throw error;
+        if (!isLate || options.timeout !== undefined || !(await progresses(session, id))) throw error;
       }
     }),
   );
   return id;
 }
 
-/** A large volume takes its time to wipe: as long as that moves, it is waited for. Throws the fault that ends it. */
-async function goesOn(session: Session, id: string): Promise<boolean> {
-  if ((await look(session.store, id))?.progress === undefined) return false;
+/** Waits while the wipe of a large volume makes progress; returns whether the deletion ended. Throws its fault. */
+async function progresses(session: Session, id: string): Promise<boolean> {
+  if ((await readVolume(session.store, id))?.progress === undefined) return false;
   const { over, volume } = await follow(session.store, id, {
     isOver: (now) => now?.status !== 'deleting',
-    patienceMs: defaultTimeoutMs,
+    maxIdleMs: defaultTimeoutMs,
   });
   if (volume?.fault) throw fromFault(volume.fault);
   return over;

@@ -1,12 +1,12 @@
 import { errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
-import { showing } from './follow.ts';
+import { withProgress } from './follow.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
-import { type Waiting, sendingOf } from './waiting.ts';
+import { type ChangeOptions, sendOptions } from './wait-options.ts';
 
-export interface DetachOptions extends Waiting {
+export interface DetachOptions extends ChangeOptions {
   force?: boolean;
   libvirtUri: string;
 }
@@ -19,7 +19,7 @@ export async function detachVolume(context: Context, typed: string, options: Det
   if (LocalDevice.isHere(state)) await new LocalDevice(state, options.libvirtUri).disconnect();
   else if (LocalDevice.isHostDevice(state) && !options.force) throw errors.deviceElsewhere(state.id, state.hostName);
   const volume = await interrupts.during('detachment', state.id, () =>
-    showing(output, session.store, state.id, () => session.commands.detach(state.id, sendingOf(options))),
+    withProgress(output, session.store, state.id, () => session.commands.detach(state.id, sendOptions(options))),
   );
   if (output.json) await output.document(volumeJson(volume));
   else await output.line(volume.id);

@@ -8,8 +8,8 @@ import { Progress } from '../progress.ts';
 
 const pollMs = 500;
 
-/** A volume's record as it stands; undefined once it is deleted. */
-export async function look(store: Store, id: string): Promise<VolumeState | undefined> {
+/** Returns a volume's record, or undefined when it does not exist. */
+export async function readVolume(store: Store, id: string): Promise<VolumeState | undefined> {
   try {
     return (await Volume.lookup(store, id)).state;
   } catch (error) {
@@ -20,37 +20,37 @@ export async function look(store: Store, id: string): Promise<VolumeState | unde
 
 export interface FollowOptions {
   isOver: (volume: VolumeState | undefined) => boolean;
-  /** Gives up after so long. */
+  /** Time limit. */
   timeoutMs?: number;
-  /** Gives up when nothing moved for so long. */
-  patienceMs?: number;
-  onLook?: (volume: VolumeState | undefined) => void;
+  /** Time limit without a change of status or progress. */
+  maxIdleMs?: number;
+  onRead?: (volume: VolumeState | undefined) => void;
 }
 
-/** Polls a record until it is over with it: the record then, or, of one given up, undefined in `over`. */
+/** Polls a record until `isOver` or a time limit; `over` says which. Returns the last record read. */
 export async function follow(
   store: Store,
   id: string,
-  { isOver, timeoutMs = Infinity, patienceMs = Infinity, onLook }: FollowOptions,
+  { isOver, timeoutMs = Infinity, maxIdleMs = Infinity, onRead }: FollowOptions,
 ): Promise<{ over: boolean; volume: VolumeState | undefined }> {
   const began = performance.now();
-  let moved = began;
+  let lastChange = began;
   let last = '';
   for (;;) {
-    const volume = await look(store, id);
-    onLook?.(volume);
+    const volume = await readVolume(store, id);
+    onRead?.(volume);
     if (isOver(volume)) return { over: true, volume };
     const now = performance.now();
-    const state = doing(volume);
-    if (state !== last) moved = now;
+    const state = describeActivity(volume);
+    if (state !== last) lastChange = now;
     last = state;
-    if (now - began >= timeoutMs || now - moved >= patienceMs) return { over: false, volume };
+    if (now - began >= timeoutMs || now - lastChange >= maxIdleMs) return { over: false, volume };
     await pause(Math.min(pollMs, timeoutMs));
   }
 }
 
-/** What goes on with a volume, in a word or three. */
-export function doing(volume: VolumeState | undefined): string {
+/** Returns the current activity of a volume in a few words. */
+function describeActivity(volume: VolumeState | undefined): string {
   if (!volume) return 'deleted';
   const { status, attachStatus, progress, node } = volume;
   const what = attachStatus === 'attaching' || attachStatus === 'detaching' ? attachStatus : status;
@@ -58,21 +58,21 @@ export function doing(volume: VolumeState | undefined): string {
   return node === '' && status === 'creating' ? 'waiting for a node to take it' : what;
 }
 
-/** Shows on a terminal how it goes with a volume while `work` waits for it. */
-export async function showing<T>(output: Output, store: Store, id: string, work: () => Promise<T>): Promise<T> {
+/** Shows the activity of a volume on a terminal while `work` waits for it. */
+export async function withProgress<T>(output: Output, store: Store, id: string, work: () => Promise<T>): Promise<T> {
   if (!output.isWatched) return work();
   const progress = new Progress(output, `volume ${id}`);
   let over = false;
-  const watching = follow(store, id, {
+  const polling = follow(store, id, {
     isOver: (volume) => over || volume === undefined,
-    onLook: (volume) =>
-      progress.update(`volume ${id}: ${volume && isTransitional(volume) ? doing(volume) : 'asked for'}`),
-  }).catch(() => undefined); // the work itself says what went wrong
+    onRead: (volume) =>
+      progress.update(`volume ${id}: ${volume && isTransitional(volume) ? describeActivity(volume) : 'requested'}`),
+  }).catch(() => undefined); // `work` reports the error
   try {
     return await work();
   } finally {
     over = true;
     progress.end();
-    await watching;
+    await polling;
   }
 }

@@ -18,14 +18,14 @@ export interface ListOptions {
 
 const pageSize = 500;
 
-/** Page by page: a list of any length takes the same memory, and its first lines come at once. */
+/** Reads page by page: memory use does not depend on the length of the list. */
 export async function listVolumes(context: Context, options: ListOptions): Promise<void> {
   const { node, status, marker } = options;
   if (status !== undefined && !isVolumeStatus(status)) {
     throw errors.invalidArgument('status', status, `one of ${volumeStatuses.join(', ')}`);
   }
   if (marker !== undefined && !/^\d+:[0-9a-f-]{36}$/.test(marker)) {
-    throw errors.invalidArgument('marker', marker, 'one that an earlier list ended with');
+    throw errors.invalidArgument('marker', marker, 'the marker of an earlier list');
   }
   await using session = await context.open();
   if (node !== undefined) await Node.lookup(session.store, node);
@@ -33,7 +33,7 @@ export async function listVolumes(context: Context, options: ListOptions): Promi
   await (context.output.json ? writeJson(context.output, pages) : writeTable(context.output, pages));
 }
 
-/** A part of the list; `next` is the marker after the last one, when there are more. */
+/** A part of the list; `next` is the marker of the next part, if there is one. */
 interface Part {
   volumes: VolumeState[];
   next?: string;
@@ -68,9 +68,9 @@ async function* limited(pages: AsyncGenerator<VolumeState[]>, limit: number): As
     const taken = volumes.slice(0, left);
     left -= taken.length;
     last = taken.at(-1) ?? last;
-    const isMore = taken.length < volumes.length;
-    yield { volumes: taken, ...(isMore && last ? { next: `${last.createTime}:${last.id}` } : {}) };
-    if (isMore) return;
+    const hasMore = taken.length < volumes.length;
+    yield { volumes: taken, ...(hasMore && last ? { next: `${last.createTime}:${last.id}` } : {}) };
+    if (hasMore) return;
   }
 }
 
@@ -80,12 +80,12 @@ async function writeTable(output: Output, parts: AsyncGenerator<Part>): Promise<
   for await (const { volumes, next } of parts) {
     count += volumes.length;
     await table.add(volumes);
-    if (next !== undefined) output.note(`there are more: --marker ${next}`);
+    if (next !== undefined) output.note(`more volumes: --marker ${next}`);
   }
   if (count === 0) output.note('no volumes');
 }
 
-/** One document, {volumes: […], next: marker or null}, a line for each volume. */
+/** Writes one document, {volumes: […], next: marker or null}, with one line a volume. */
 async function writeJson(output: Output, parts: AsyncGenerator<Part>): Promise<void> {
   let marker: string | undefined;
   let separator = '\n';

@@ -3,7 +3,7 @@ import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../form
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
-/** A record as --json prints it: every field always there, null for "not set", times ISO 8601. */
+/** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function volumeJson({ createTime, attachTime, fault, ...rest }: VolumeState): object {
   const plain = Object.entries(rest).map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
@@ -36,10 +36,10 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['status', statusText(volume)],
     ['attach status', volume.attachStatus],
     ['fault', fault === undefined ? '' : fault.message],
-    ['way out', fault?.hint ?? ''],
+    ['hint', fault?.hint ?? ''],
     ['failed step', fault?.step ?? ''],
-    ['failed', fault?.time === undefined ? '' : timeAgo(fault.time)],
-    ['node', volume.node || 'none has taken it yet'],
+    ['failed at', fault?.time === undefined ? '' : timeAgo(fault.time)],
+    ['node', volume.node || 'not placed yet'],
     ['backend', volume.backend],
     ['zone', volume.availabilityZone],
     ['AoE device', volume.aoeDevice === '' ? '' : `/dev/etherd/${volume.aoeDevice}`],
@@ -47,7 +47,7 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['host', volume.hostName],
     ['mount point', volume.mountpoint],
     ['mode', volume.instanceId === '' ? '' : volume.attachMode],
-    ['for', volume.attachMacs.join(', ')],
+    ['allowed addresses', volume.attachMacs.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['user', volume.userId],
     ['project', volume.projectId],
@@ -57,8 +57,8 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
 
 function statusText({ status, attachStatus, progress, fault }: VolumeState): string {
   if (fault?.code === 'NodeLost') return `${status} (node lost)`;
-  const passing = attachStatus === 'attaching' || attachStatus === 'detaching' ? ` (${attachStatus})` : '';
-  return `${status}${passing}${progress === undefined ? '' : ` ${progress} %`}`;
+  const transitional = attachStatus === 'attaching' || attachStatus === 'detaching' ? ` (${attachStatus})` : '';
+  return `${status}${transitional}${progress === undefined ? '' : ` ${progress} %`}`;
 }
 
 function statusStyle({ status }: VolumeState): Style | undefined {

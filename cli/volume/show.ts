@@ -3,10 +3,10 @@ import type { Context } from '../context.ts';
 import { writeFacts } from '../table.ts';
 import { volumeFacts, volumeJson } from './present.ts';
 
-export async function showVolume(context: Context, typed: string): Promise<void> {
+export async function showVolume(context: Context, reference: string): Promise<void> {
   const { output } = context;
   await using session = await context.open();
-  const { state } = await findVolume(session.store, typed);
+  const { state } = await findVolume(session.store, reference);
   if (output.json) await output.document(volumeJson(state));
   else await writeFacts(output, volumeFacts(state));
 }

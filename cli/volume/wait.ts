@@ -3,7 +3,7 @@ import { findVolume } from '../../lib/models/find-volume.ts';
 import { type VolumeState, attachStatuses, isTransitional, volumeStatuses } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
-import { follow, showing } from './follow.ts';
+import { follow, withProgress } from './follow.ts';
 import { volumeJson } from './present.ts';
 
 export interface WaitOptions {
@@ -13,23 +13,23 @@ export interface WaitOptions {
   timeout?: number;
 }
 
-/** Prints the status that the volume ended in, or "deleted". */
-export async function waitForVolume(context: Context, typed: string, options: WaitOptions): Promise<void> {
+/** Prints the final status of the volume, or "deleted". */
+export async function waitForVolume(context: Context, reference: string, options: WaitOptions): Promise<void> {
   const { status, deleted = false, timeout } = options;
-  const known: readonly string[] = [...volumeStatuses, ...attachStatuses];
-  if (status !== undefined && !known.includes(status)) {
-    throw errors.invalidArgument('status', status, `one of ${known.join(', ')}`);
+  const statuses: readonly string[] = [...volumeStatuses, ...attachStatuses];
+  if (status !== undefined && !statuses.includes(status)) {
+    throw errors.invalidArgument('status', status, `one of ${statuses.join(', ')}`);
   }
   const { output, interrupts } = context;
   await using session = await context.open();
-  const id = await idOf(session, typed, deleted);
+  const id = await idOf(session, reference, deleted);
   if (id === undefined) return;
   const isReached = (volume: VolumeState) =>
     status === undefined
       ? !deleted && !isTransitional(volume)
       : volume.status === status || volume.attachStatus === status;
   const { over, volume } = await interrupts.during('change', id, () =>
-    showing(output, session.store, id, () =>
+    withProgress(output, session.store, id, () =>
       follow(session.store, id, {
         isOver: (now) => now === undefined || isReached(now) || hasFailed(now),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
@@ -37,30 +37,30 @@ export async function waitForVolume(context: Context, typed: string, options: Wa
     ),
   );
   if (volume === undefined) {
-    if (status !== undefined) throw errors.volumeNotFound(typed);
+    if (status !== undefined) throw errors.volumeNotFound(reference);
     await (output.json ? output.document({ id, status: 'deleted' }) : output.line('deleted'));
     return;
   }
   if (!over) {
-    const wanted = deleted ? 'deleted' : (status ?? 'settled');
-    throw errors.notReached(id, wanted, (timeout ?? 0) / 1000, volume.status);
+    const expected = deleted ? 'deleted' : (status ?? 'idle');
+    throw errors.notReached(id, expected, (timeout ?? 0) / 1000, volume.status);
   }
   if (volume.fault && volume.status !== status) throw fromFault(volume.fault);
   if (output.json) await output.document(volumeJson(volume));
   else await output.line(volume.status);
 }
 
-/** What somebody waits to see deleted may be gone already: that is no error. */
-async function idOf(session: Session, typed: string, mayBeGone: boolean): Promise<string | undefined> {
+/** Returns undefined for a missing volume when `mayBeGone`: it is already deleted. */
+async function idOf(session: Session, reference: string, mayBeGone: boolean): Promise<string | undefined> {
   try {
-    return (await findVolume(session.store, typed)).identifier;
+    return (await findVolume(session.store, reference)).identifier;
   } catch (error) {
     if (mayBeGone && error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
     throw error;
   }
 }
 
-/** It will not come to anything else by itself. */
+/** Whether the operation ended with a fault. */
 function hasFailed(volume: VolumeState): boolean {
   return !isTransitional(volume) && volume.fault !== undefined;
 }

@@ -7,15 +7,15 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-for (const [typed, shown] of [
+for (const [size, shown] of [
   ['ten', '"ten"'],
   ['-1', '-1'],
   ['1.5', '1.5'],
   ['1001', '1001'],
   ['', '""'],
 ] as const) {
-  test.serial(`size ${shown} is refused by name`, async (t) => {
-    const { exitCode, stdout, stderr } = await place.run('volume', 'create', typed);
+  test.serial(`size ${shown} is refused with the value in the message`, async (t) => {
+    const { exitCode, stdout, stderr } = await place.run('volume', 'create', size);
     t.is(exitCode, 2);
     t.is(stdout, '');
     t.regex(
@@ -25,13 +25,13 @@ for (const [typed, shown] of [
   });
 }
 
-test.serial('a size before or after options, negative or not, is a size', async (t) => {
+test.serial('a size is accepted before and after options, negative ones included', async (t) => {
   const { exitCode, stderr } = await place.run('volume', 'create', '--name', 'x', '-1', '--json');
   t.is(exitCode, 2);
   t.like(JSON.parse(stderr), { error: { code: 'InvalidSize', kind: 'invalid' } });
 });
 
-test.serial('what is typed wrongly names the help that tells how', async (t) => {
+test.serial('a usage error names the help of the command', async (t) => {
   const { exitCode, stderr } = await place.run('volume', 'creat', '3');
   t.is(exitCode, 2);
   t.regex(stderr, /unknown command 'creat' \(Did you mean create\?\)\n  see "blockstore volume --help"/);
@@ -48,21 +48,21 @@ for (const [args, message] of [
   [['create', '1', '--name', 'a\nb'], 'name "a\\nb" is not 1 to 255 printable characters'],
   [['list', '--limit', '0'], 'limit "0" is not a whole number of at least 1'],
   [['list', '--status', 'fine'], 'status "fine" is not one of creating, available'],
-  [['list', '--marker', 'x'], 'marker "x" is not one that an earlier list ended with'],
+  [['list', '--marker', 'x'], 'marker "x" is not the marker of an earlier list'],
   [['wait', 'v', '--status', 'fine'], 'status "fine" is not one of creating, available'],
   [['attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb', '--mac', '1:2'], 'mac "1:2" is not an Ethernet'],
   [['attach', 'v', '--instance', 'i'], 'option "--mountpoint <device>" is missing'],
   [['attach', 'v', '--mountpoint', '/dev/vdb'], 'one of the options "--instance <instance>"'],
   [['attach', 'v', '--host-device', '--no-wait'], '--host-device and --domain need the attachment'],
 ] as const) {
-  test.serial(`refused before Redis is asked: volume ${args.join(' ')}`, async (t) => {
+  test.serial(`refused before Redis is contacted: volume ${args.join(' ')}`, async (t) => {
     const { exitCode, stderr } = await place.run('volume', ...args, '--redis-url', 'unix:/nosuch');
     t.is(exitCode, 2);
     t.true(stderr.startsWith(`blockstore: ${message}`), stderr);
   });
 }
 
-test.serial('every command has help with an example, and the program its exit codes', async (t) => {
+test.serial('every command has help with an example, and the program lists its exit codes', async (t) => {
   const commands = ['create', 'list', 'show', 'attach', 'detach', 'delete', 'wait'].map((name) => ['volume', name]);
   for (const command of [...commands, ['node', 'list'], ['node', 'show'], ['status'], ['doctor'], ['completion']]) {
     const { exitCode, stdout } = await place.run(...command, '--help');
@@ -71,10 +71,10 @@ test.serial('every command has help with an example, and the program its exit co
     t.regex(stdout, /--json/);
   }
   const { stdout } = await place.run('--help');
-  t.regex(stdout, /Exit codes:\n  0 +done\n/);
+  t.regex(stdout, /Exit codes:\n  0 +success\n/);
   t.notRegex(stdout, /__complete/);
 });
 
-test.serial('--version', async (t) => {
+test.serial('--version prints the version', async (t) => {
   t.regex((await place.run('--version')).stdout, /^\d+\.\d+\.\d+$/);
 });

@@ -31,7 +31,7 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-test.serial('node list', async (t) => {
+test.serial('node list prints all nodes with their states', async (t) => {
   const { stdout } = await place.run('node', 'list');
   t.regex(stdout, /^NAME +STATE +ZONE/);
   t.regex(stdout, /^good +up +nova +lvm +aoe +1 TiB +512 GiB +0 +- +\d+ s ago$/m);
@@ -47,7 +47,7 @@ test.serial('node list', async (t) => {
   });
 });
 
-test.serial('node show', async (t) => {
+test.serial('node show prints problems, and fails for an unknown node', async (t) => {
   const { stdout } = await place.run('node', 'show', 'ill');
   t.regex(stdout, /^problem +network interface eth1 is down\nproblem +vblade is not installed$/m);
   const missing = await place.run('node', 'show', 'nosuch');
@@ -55,25 +55,25 @@ test.serial('node show', async (t) => {
   t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  list the nodes: blockstore node list');
 });
 
-test.serial('status has problems first', async (t) => {
+test.serial('status lists problems first', async (t) => {
   const { stdout } = await place.run('status');
   t.regex(
     stdout,
-    /^! node down is down, heard of never; it has 0 volumes\n! node ill: network interface eth1 is down\n/,
+    /^! node down is down, last seen never, with 0 volumes\n! node ill: network interface eth1 is down\n/,
   );
   t.regex(stdout, /^nodes +2 up, 1 down, 1 stopped$/m);
   t.regex(stdout, /^capacity +1 TiB free of 2 TiB /m);
   t.like(await place.json('status'), { nodes: { up: 2, down: 1, stopped: 1 }, volumes: 0, underWay: 0 });
 });
 
-test.serial('status tells how many volumes no node has taken yet', async (t) => {
+test.serial('status counts volumes that no node has taken yet', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1', '--no-wait');
   const { stdout } = await place.run('status');
-  t.regex(stdout, /^under way 1, 1 of them not taken by a node yet$/m);
+  t.regex(stdout, /^under way 1, 1 not taken by a node yet$/m);
   await place.run('volume', 'delete', id);
 });
 
-test.serial('node lost', async (t) => {
+test.serial('node lost refuses a node that is up, and declares one that is down lost', async (t) => {
   const up = await place.run('node', 'lost', 'good');
   t.is(up.exitCode, 5);
   t.regex(

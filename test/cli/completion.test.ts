@@ -10,33 +10,33 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-/** What is offered in place of the last word. */
-async function offered(...words: string[]): Promise<string[]> {
+/** Returns the candidates for the last word. */
+async function candidates(...words: string[]): Promise<string[]> {
   const { stdout } = await place.run('__complete', '--', ...words);
   return stdout.split('\n').map((line) => line.split('\t')[0] ?? '');
 }
 
-test.serial('commands, options and their values come from the command tree', async (t) => {
-  t.deepEqual(await offered('vol'), ['volume']);
-  t.deepEqual(await offered('volume', 'de'), ['detach', 'delete']);
-  t.deepEqual(await offered('volume', 'list', '--st'), ['--status']);
-  t.deepEqual(await offered('volume', 'list', '--js'), ['--json']);
-  t.deepEqual(await offered('volume', 'list', '--status', 'av'), ['available']);
-  t.deepEqual(await offered('volume', 'attach', 'x', '--mode', ''), ['rw', 'ro']);
-  t.deepEqual(await offered('completion', ''), ['bash', 'zsh', 'fish']);
-  t.deepEqual(await offered('--config', ''), [':files']);
+test.serial('commands, options and their values are completed from the command tree', async (t) => {
+  t.deepEqual(await candidates('vol'), ['volume']);
+  t.deepEqual(await candidates('volume', 'de'), ['detach', 'delete']);
+  t.deepEqual(await candidates('volume', 'list', '--st'), ['--status']);
+  t.deepEqual(await candidates('volume', 'list', '--js'), ['--json']);
+  t.deepEqual(await candidates('volume', 'list', '--status', 'av'), ['available']);
+  t.deepEqual(await candidates('volume', 'attach', 'x', '--mode', ''), ['rw', 'ro']);
+  t.deepEqual(await candidates('completion', ''), ['bash', 'zsh', 'fish']);
+  t.deepEqual(await candidates('--config', ''), [':files']);
 });
 
-test.serial('volumes and nodes come from the cluster', async (t) => {
-  t.deepEqual(await offered('volume', 'show', 'data'), ['data one', 'database']);
-  t.deepEqual(await offered('volume', 'delete', 'x', 'datab'), ['database']);
-  t.deepEqual(await offered('volume', 'list', '--node', ''), ['node-one']);
+test.serial('volumes and nodes are completed from the cluster', async (t) => {
+  t.deepEqual(await candidates('volume', 'show', 'data'), ['data one', 'database']);
+  t.deepEqual(await candidates('volume', 'delete', 'x', 'datab'), ['database']);
+  t.deepEqual(await candidates('volume', 'list', '--node', ''), ['node-one']);
   const [id = ''] = (await place.json('volume', 'list').then(JSON.stringify)).match(/[0-9a-f-]{36}/) ?? [];
-  t.deepEqual(await offered('volume', 'wait', id.slice(0, 8)), [id]);
-  t.deepEqual(await offered('volume', 'show', '--set', 'redis_prefix=empty', 'data'), ['']);
+  t.deepEqual(await candidates('volume', 'wait', id.slice(0, 8)), [id]);
+  t.deepEqual(await candidates('volume', 'show', '--set', 'redis_prefix=empty', 'data'), ['']);
 });
 
-test.serial('a Redis that is away offers nothing, and says nothing', async (t) => {
+test.serial('completion prints nothing while Redis is unreachable', async (t) => {
   const { exitCode, stdout, stderr } = await place.run(
     '__complete',
     '--',
@@ -49,7 +49,7 @@ test.serial('a Redis that is away offers nothing, and says nothing', async (t) =
   t.deepEqual({ exitCode, stdout, stderr }, { exitCode: 0, stdout: '', stderr: '' });
 });
 
-test.serial('bash completes by it', async (t) => {
+test.serial('the bash script completes', async (t) => {
   const line = (...words: string[]) =>
     `source <(blockstore completion bash); COMP_WORDS=(blockstore ${words.join(' ')}); COMP_CWORD=${words.length};
      _blockstore; printf '%s\\n' "\${COMPREPLY[@]}"`;

@@ -14,7 +14,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => place.close());
 
-test.serial('a storage node with all it needs, and its daemon running', async (t) => {
+test.serial('a complete storage node with a running daemon passes all checks', async (t) => {
   await place.daemon('n1');
   const { exitCode, stdout } = await place.run('doctor', '--role', 'storage');
   t.is(exitCode, 0, stdout);
@@ -22,10 +22,10 @@ test.serial('a storage node with all it needs, and its daemon running', async (t
   for (const line of [
     /^ok +configuration \//m,
     /^ok +Redis at .* answers in \d+\.\d ms$/m,
-    /^ok +Redis keeps an append-only file$/m,
-    /^ok +Redis evicts nothing$/m,
-    /^ok +the clocks of this host and of Redis differ by 0\.\d s$/m,
-    /^ok +node n1 is up, heard of \d+ s ago$/m,
+    /^ok +Redis has an append-only file$/m,
+    /^ok +Redis evicts no keys$/m,
+    /^ok +the clocks of this host and Redis differ by 0\.\d s$/m,
+    /^ok +node n1 is up, last seen \d+ s ago$/m,
     /^ok +state directory /m,
     /^ok +volume group nova-volumes: 512 GiB free of 1 TiB$/m,
     /^ok +network interface lo is up$/m,
@@ -35,7 +35,7 @@ test.serial('a storage node with all it needs, and its daemon running', async (t
   }
 });
 
-test.serial('whatever is wrong is said with its way out, Redis away or not', async (t) => {
+test.serial('each problem is reported with a hint, also without Redis', async (t) => {
   await place.server.down();
   await place.fakeProgram('vgs', 'echo "  Volume group \\"nova-volumes\\" not found" >&2; exit 5');
   await place.fakeProgram('modinfo', 'exit 1');
@@ -48,7 +48,7 @@ test.serial('whatever is wrong is said with its way out, Redis away or not', asy
   t.regex(stdout, /^(ok|warn) +the kernel module aoe is /m);
 });
 
-test.serial('a configuration that does not hold together is all that is checked', async (t) => {
+test.serial('an invalid configuration ends the checks', async (t) => {
   await writeFile(place.file('blockstore.conf'), 'redis_port = none\nnonsense = 1\n');
   const { exitCode, stdout } = await place.run('doctor');
   t.is(exitCode, 1);
@@ -56,14 +56,14 @@ test.serial('a configuration that does not hold together is all that is checked'
   t.regex(stdout, /^bad +redis_port = "none" must be a whole number/m);
 });
 
-test.serial('a password that every user may read', async (t) => {
+test.serial('a password that every user can read is a warning', async (t) => {
   await writeFile(place.file('blockstore.conf'), 'redis_password = secret\n');
   await chmod(place.file('blockstore.conf'), 0o644);
   const { stdout } = await place.run('doctor', '--role', 'compute');
-  t.regex(stdout, /^warn +every user may read .*\n +chmod o-r /m);
+  t.regex(stdout, /^warn +every user can read .*\n +chmod o-r /m);
 });
 
-test.serial('JSON has the same findings', async (t) => {
+test.serial('--json prints the same findings', async (t) => {
   const { exitCode, stdout } = await place.run('doctor', '--role', 'storage', '--json');
   t.is(exitCode, 0);
   t.like(JSON.parse(stdout).findings.at(-1), { level: 'ok', message: 'vblade may open raw sockets' });
@@ -72,6 +72,6 @@ test.serial('JSON has the same findings', async (t) => {
   );
   t.deepEqual(
     warned.map(({ message }) => message),
-    ['the cluster has not heard of a node n1 yet'],
+    ['the cluster has no record of node n1 yet'],
   );
 });

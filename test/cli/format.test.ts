@@ -1,7 +1,7 @@
 import test from 'ava';
 import { byteSize, duration, printable, volumeSize } from '../../cli/format.ts';
 
-test('sizes', (t) => {
+test('sizes are printed in binary units, rounded down', (t) => {
   t.is(volumeSize(0), '100 MiB');
   t.is(volumeSize(10), '10 GiB');
   t.is(byteSize(0), '0 bytes');
@@ -11,7 +11,7 @@ test('sizes', (t) => {
   t.is(byteSize(2 ** 50 - 1), '1023 TiB');
 });
 
-test('durations are rounded down, and never negative: clocks differ', (t) => {
+test('durations are rounded down and never negative', (t) => {
   t.is(duration(-5000), '0 s');
   t.is(duration(119_999), '119 s');
   t.is(duration(120_000), '2 min');
@@ -19,6 +19,6 @@ test('durations are rounded down, and never negative: clocks differ', (t) => {
   t.is(duration(72 * 3_600_000), '3 d');
 });
 
-test('control characters do not get through', (t) => {
+test('control characters are replaced', (t) => {
   t.is(printable('a\u001B[31mb\n'), 'a\u{FFFD}[31mb\u{FFFD}');
 });

@@ -11,7 +11,7 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-test.serial('a volume that does not become a device of this host is detached again', async (t) => {
+test.serial('a volume that cannot be connected to this host is detached again', async (t) => {
   await place.run('volume', 'create', '1', '--name', 'here');
   const { exitCode, stdout, stderr } = await place.run('volume', 'attach', 'here', '--host-device');
   t.is(exitCode, 1);
@@ -24,7 +24,7 @@ test.serial('a volume that does not become a device of this host is detached aga
   });
 });
 
-test.serial('a block device of this host is detached here, one of another host there or by force', async (t) => {
+test.serial('a block device of another host is detached only with --force', async (t) => {
   await place.run('volume', 'create', '1', '--name', 'there');
   const { aoeDevice } = Object(await place.json('volume', 'show', 'there'));
   const attach = ['volume', 'attach', 'there', '--instance', 'x', '--mountpoint', `/dev/etherd/${aoeDevice}`, '--host'];
@@ -37,7 +37,7 @@ test.serial('a block device of this host is detached here, one of another host t
   t.is((await place.run('volume', 'detach', 'there')).exitCode, 0);
 });
 
-test.serial('a domain needs to know under which name', async (t) => {
+test.serial('--domain requires --mountpoint', async (t) => {
   const { exitCode, stderr } = await place.run('volume', 'attach', 'here', '--domain', 'guest');
   t.is(exitCode, 2);
   t.regex(stderr, /option "--mountpoint <device>" is missing/);

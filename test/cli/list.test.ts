@@ -27,7 +27,7 @@ test.after.always(() => place.close());
 
 const list = async (...args: string[]) => listed.parse(await place.json('volume', 'list', ...args));
 
-test.serial('the whole list comes in order of creation, aligned', async (t) => {
+test.serial('list prints all volumes in order of creation, aligned', async (t) => {
   const { stdout } = await place.run('volume', 'list');
   const [head = '', ...rows] = stdout.split('\n');
   t.is(rows.length, count);
@@ -36,7 +36,7 @@ test.serial('the whole list comes in order of creation, aligned', async (t) => {
   t.deepEqual(times, times.toSorted());
 });
 
-test.serial('page by page by markers, each volume comes once', async (t) => {
+test.serial('pages by marker contain each volume once', async (t) => {
   const names: string[] = [];
   let marker: string | null = null;
   do {
@@ -48,7 +48,7 @@ test.serial('page by page by markers, each volume comes once', async (t) => {
   t.is(new Set(names).size, count);
 });
 
-test.serial('filters go with limits', async (t) => {
+test.serial('filters and limits combine', async (t) => {
   t.is((await list('--project', 'third')).volumes.length, 400);
   t.is((await list('--status', 'available')).volumes.length, 12);
   t.is((await list('--status', 'available', '--project', 'third')).volumes.length, 4);
@@ -57,15 +57,15 @@ test.serial('filters go with limits', async (t) => {
   const rest = await list('--status', 'available', '--marker', String(first.next));
   t.deepEqual([first.volumes.length, rest.volumes.length, rest.next], [5, 7, null]);
   const human = await place.run('volume', 'list', '--limit', '2');
-  t.regex(human.stderr, /^there are more: --marker \d+:[0-9a-f-]{36}$/);
+  t.regex(human.stderr, /^more volumes: --marker \d+:[0-9a-f-]{36}$/);
 });
 
-test.serial('a reader that has seen enough ends it quietly', async (t) => {
+test.serial('a closed pipe ends list without an error', async (t) => {
   const { exitCode, stdout, stderr } = await place.shell('set -o pipefail; blockstore volume list | head -n 2');
   t.deepEqual({ exitCode, stderr, lines: stdout.split('\n').length }, { exitCode: 0, stderr: '', lines: 2 });
 });
 
-test.serial('colours are for terminals that want them', async (t) => {
+test.serial('colours appear on terminals unless disabled', async (t) => {
   const escape = '\u001B[';
   t.true((await place.terminal('blockstore volume list --limit 3')).stdout.includes(escape));
   t.false((await place.terminal('blockstore volume list --limit 3 --no-color')).stdout.includes(escape));

@@ -8,7 +8,7 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-test.serial('where Redis is: file, environment, option, the later wins', async (t) => {
+test.serial('options override the environment, which overrides the file', async (t) => {
   const file = place.file('other.conf');
   await writeFile(file, 'redis_url = unix:/by-file\n');
   const away = async (env: NodeJS.ProcessEnv, ...args: string[]) => {
@@ -32,7 +32,7 @@ test.serial('every problem of the settings is reported at once', async (t) => {
   t.regex(stderr, /^blockstore: unknown flag --nonsense .*\n  redis_port = "0" must be/);
 });
 
-test.serial('a password that is refused has an exit code of its own', async (t) => {
+test.serial('a refused password has its own exit code', async (t) => {
   const store = await place.store();
   await store.redis.config('SET', 'requirepass', 'secret');
   const { exitCode, stderr } = await place.run('status', '--json');
@@ -43,7 +43,7 @@ test.serial('a password that is refused has an exit code of its own', async (t) 
   t.is(right.exitCode, 0);
 });
 
-test.serial('--quiet leaves results and errors', async (t) => {
+test.serial('--quiet prints only results and errors', async (t) => {
   t.is((await place.run('volume', 'list')).stderr, 'no volumes');
   t.deepEqual(await place.run('volume', 'list', '--quiet'), { exitCode: 0, stdout: '', stderr: '' });
 });

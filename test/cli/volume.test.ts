@@ -9,7 +9,7 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-test.serial('a volume from its creation to its deletion', async (t) => {
+test.serial('a volume is created, attached, detached and deleted', async (t) => {
   const created = await place.run('volume', 'create', '10', '--name', 'data', '--user', 'ann', '--project', 'web');
   t.is(created.stderr, '');
   t.is(created.exitCode, 0);
@@ -60,13 +60,13 @@ test.serial('a volume from its creation to its deletion', async (t) => {
   t.is(gone.stderr, 'blockstore: volume data does not exist\n  list the volumes: blockstore volume list');
 });
 
-test.serial('size 0 is 100 MiB', async (t) => {
+test.serial('size 0 creates 100 MiB', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'small');
   t.regex((await place.run('volume', 'show', id)).stdout, /^size +100 MiB$/m);
   t.regex((await place.run('volume', 'list')).stdout, / small +100 MiB +available /);
 });
 
-test.serial('asked for twice with the same id, it is made once', async (t) => {
+test.serial('two creates with the same id make one volume', async (t) => {
   const id = randomUUID();
   const create = ['volume', 'create', '1', '--id', id, '--project', 'twice'];
   t.is((await place.run(...create)).stdout, id);
@@ -74,14 +74,14 @@ test.serial('asked for twice with the same id, it is made once', async (t) => {
   t.is((await place.run('volume', 'list', '--project', 'twice', '--json')).stdout.match(/"id"/g)?.length, 1);
 });
 
-test.serial('--no-wait returns at once with the id; wait says how it ended', async (t) => {
+test.serial('--no-wait returns the id at once; wait prints the result', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1', '--no-wait');
   t.is((await place.run('volume', 'wait', id)).stdout, 'available');
   t.is((await place.run('volume', 'delete', id, '--no-wait')).stdout, id);
   t.is((await place.run('volume', 'wait', id, '--deleted')).exitCode, 0);
 });
 
-test.serial('several are deleted at once; one that is not there keeps none from going', async (t) => {
+test.serial('delete accepts several volumes; a missing one does not stop the others', async (t) => {
   const names = ['v1', 'v2', 'v3'];
   for (const name of names) await place.run('volume', 'create', '0', '--name', name);
   const { exitCode, stdout, stderr } = await place.run('volume', 'delete', 'v1', 'nosuch', 'v2', 'v3');
@@ -91,7 +91,7 @@ test.serial('several are deleted at once; one that is not there keeps none from 
   t.notRegex((await place.run('volume', 'list')).stdout, / v\d /);
 });
 
-test.serial('a node that is not there, or an unclear name', async (t) => {
+test.serial('an unknown node and an ambiguous name are refused', async (t) => {
   const { exitCode, stderr } = await place.run('volume', 'create', '1', '--node', 'nosuch');
   t.is(exitCode, 4);
   t.regex(stderr, /node nosuch does not exist/);
@@ -106,7 +106,7 @@ test.serial('a node that is not there, or an unclear name', async (t) => {
   for (const { stdout: id } of twins) t.true(unclear.stderr.includes(id));
 });
 
-test.serial('what must not reach a terminal from a name does not', async (t) => {
+test.serial('control characters in a name do not reach the terminal', async (t) => {
   const store = await place.store();
   const id = randomUUID();
   const { Volume } = await import('../../lib/models/volume.ts');

@@ -11,7 +11,7 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-/** A node of this test that never does what it is told, unless the test says so: every wait waits. */
+/** A node that carries out no command, so that every command waits until the test changes the record. */
 async function idleNode(prefix: string) {
   const store = await place.store(prefix);
   const node = await Node.enter(store, { name: 'idle', holder: 'test', leaseMs: 60_000, topic: 'volume' });
@@ -24,19 +24,19 @@ async function idleNode(prefix: string) {
   return { store, volume, flag: `--set=redis_prefix=${prefix}` };
 }
 
-/** `volume wait`, which has looked once and goes on waiting. */
+/** Starts `volume wait` and returns once it has read the record for the first time. */
 async function waiter(store: Store, ...args: string[]) {
-  const lookers = async () =>
+  const readers = async () =>
     String(await store.redis.client('LIST'))
       .split('\n')
       .flatMap((line) => (line.includes(' cmd=hgetall ') ? [line.split(' ')[0]] : []));
-  const before = await lookers();
+  const before = await readers();
   const child = place.begin('volume', 'wait', ...args);
-  await until(async () => (await lookers()).some((looker) => !before.includes(looker)), 'it has looked');
+  await until(async () => (await readers()).some((reader) => !before.includes(reader)), 'wait has read the record');
   return { child };
 }
 
-test.serial('a call that its time limit overtakes says that it goes on', async (t) => {
+test.serial('a command that reaches its time limit says that the operation continues', async (t) => {
   const { flag } = await idleNode('late');
   const { exitCode, stderr } = await place.run('volume', 'create', '1', '--timeout', '0.5', '--node', 'idle', flag);
   t.is(exitCode, 7);
@@ -46,13 +46,13 @@ test.serial('a call that its time limit overtakes says that it goes on', async (
   );
 });
 
-test.serial('Ctrl-C ends the waiting, not what was asked for, and says how to wait for it', async (t) => {
+test.serial('Ctrl-C ends the wait, not the operation, and prints how to wait again', async (t) => {
   const { store, flag } = await idleNode('interrupted');
   const child = place.begin('volume', 'create', '1', flag);
   const [id = ''] = await until(async () => {
     const ids = await store.redis.zrange(store.keys.volumes(), '0', '-1');
     return ids.length > 0 && ids;
-  }, 'the volume is asked for');
+  }, 'the volume is requested');
   child.kill('SIGINT');
   const { exitCode, stderr } = await child;
   t.is(exitCode, 130);
@@ -65,7 +65,7 @@ test.serial('Ctrl-C ends the waiting, not what was asked for, and says how to wa
   t.is((await Volume.lookup(store, id)).state.status, 'creating');
 });
 
-test.serial('wait ends when the volume does, well or not', async (t) => {
+test.serial('wait ends when the operation succeeds or fails', async (t) => {
   const { store, volume, flag } = await idleNode('ending');
   const good = await volume('good');
   const waiting = await waiter(store, 'good', flag);
@@ -83,10 +83,10 @@ test.serial('wait ends when the volume does, well or not', async (t) => {
   const shown = await place.run('volume', 'show', 'bad', flag);
   t.regex(shown.stdout, /^status +error$/m);
   t.regex(shown.stdout, /^fault +pool is full$/m);
-  t.regex(shown.stdout, /^way out +make room$/m);
+  t.regex(shown.stdout, /^hint +make room$/m);
 });
 
-test.serial('wait for an attach status, with a limit, and for a deletion', async (t) => {
+test.serial('wait accepts an attach status, a time limit and --deleted', async (t) => {
   const { store, volume, flag } = await idleNode('limited');
   const one = await volume('one');
   await one.change('finishCreate');
@@ -107,7 +107,7 @@ test.serial('wait for an attach status, with a limit, and for a deletion', async
   t.is((await place.run('volume', 'wait', 'one', flag)).exitCode, 4);
 });
 
-test.serial('a terminal shows how far a deletion is', async (t) => {
+test.serial('a terminal shows the progress of a deletion', async (t) => {
   const { volume, flag } = await idleNode('watched');
   const wiped = await volume('wiped');
   await wiped.change('finishCreate');
@@ -115,7 +115,7 @@ test.serial('a terminal shows how far a deletion is', async (t) => {
   await until(async () => {
     await wiped.change('progress', { set: { progress: '42' } });
     return true;
-  }, 'the deletion is asked for');
+  }, 'the deletion is requested');
   await until(() => seen(child.stdout)().includes('deleting, 42 %'), 'the progress is shown');
   await wiped.destroy();
   const { exitCode, stdout } = await child;
@@ -125,7 +125,7 @@ test.serial('a terminal shows how far a deletion is', async (t) => {
 
 const texts = new WeakMap<object, { text: string }>();
 
-/** All that came by a stream so far. */
+/** Returns a function that returns all output of a stream so far. */
 function seen(stream: NodeJS.ReadableStream): () => string {
   let entry = texts.get(stream);
   if (!entry) {
