@@ -14,12 +14,13 @@ const usage = `blockstored ${version}: the daemon of a storage node.
 
 Usage: blockstored [--config FILE] [--embedded] [--print-config] [--FLAG VALUE …]
 
-  --config FILE   lines "flag = value"; else $BLOCKSTORE_CONFIG, else ${systemConfig} if it is there
-  --embedded      a trial without preparation: private Redis, sparse files, all under ./var
-  --print-config  print every flag with its value and where that came from, then end
-  --help, --version
+  --config FILE   configuration file (default: $BLOCKSTORE_CONFIG, ${systemConfig})
+  --embedded      trial mode: private Redis, sparse files, all data under ./var
+  --print-config  print every flag with its value and source, then exit
+  --help          print this help
+  --version       print the version
 
-Flags, from default < file < environment (BLOCKSTORE_NAME) < command line:
+Flags. A later source overrides an earlier one: default, file, environment (BLOCKSTORE_NAME), command line.
 
 ${helpText()}
 `;
@@ -33,7 +34,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const embedded = argv.includes('--embedded');
   const at = argv.indexOf('--config');
   const named = at < 0 ? undefined : argv[at + 1];
-  if (at >= 0 && named === undefined) throw errors.invalidFlags(['--config needs the name of a file (command line)']);
+  if (at >= 0 && named === undefined) throw errors.invalidFlags(['--config requires a file name (command line)']);
   const rest = argv.filter((word, index) => !own.has(word) && (at < 0 || (index !== at && index !== at + 1)));
   const usual = !embedded && existsSync(systemConfig) ? systemConfig : undefined;
   const file = named ?? process.env['BLOCKSTORE_CONFIG'] ?? usual;
@@ -43,7 +44,8 @@ async function main(argv: readonly string[]): Promise<void> {
     file,
     ...(embedded ? { embedded: embeddedFlags(root) } : {}),
   });
-  if (loaded.rest.length > 0) throw errors.invalidFlags(loaded.rest.map((word) => `${word} is no flag (command line)`));
+  if (loaded.rest.length > 0)
+    throw errors.invalidFlags(loaded.rest.map((word) => `${word} is not a flag (command line)`));
   if (argv.includes('--print-config')) return void process.stdout.write(printConfig(loaded));
   await runDaemon(loaded.flags, embedded ? root : undefined);
 }

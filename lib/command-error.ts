@@ -1,6 +1,6 @@
 import { BlockstoreError } from './errors.ts';
 
-/** How a child process failed; `stderr` is whole, the message carries its last line. */
+/** How a child process failed. `stderr` is complete; the error message has its last line. */
 export interface CommandFailure {
   command: string;
   exitCode: number | undefined;
@@ -35,18 +35,20 @@ function commandMessage(failure: CommandFailure): string {
   const { command, exitCode, signal, timedOut, cancelled, notFound, stderr } = failure;
   if (notFound) return `the command ${command.split(' ')[0]} is not installed`;
   const end = timedOut
-    ? 'did not end within its time limit'
+    ? 'exceeded its time limit'
     : cancelled
       ? 'was cancelled'
       : signal === undefined
         ? exitCode === undefined
-          ? 'could not be carried out'
+          ? 'could not be executed'
           : `failed with exit code ${exitCode}`
-        : `was ended by ${signal}`;
+        : `was killed by ${signal}`;
   const reason = stderr.trim().split('\n').at(-1)?.trim();
   return `"${command}" ${end}${reason ? `: ${reason}` : ''}`;
 }
 
 function commandHint(failure: CommandFailure): string {
-  return failure.notFound ? 'run "blockstore doctor" to see what to install' : 'run "blockstore doctor" on that node';
+  return failure.notFound
+    ? 'run "blockstore doctor" to list the missing packages'
+    : 'run "blockstore doctor" on the node';
 }

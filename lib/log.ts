@@ -4,7 +4,7 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type LogFormat = 'human' | 'json' | 'journald';
 export type LogFields = Record<string, unknown>;
 
-/** What the rest of the project logs by. Fields are plain data; secrets given to createLog never appear. */
+/** The log interface of the project. Fields are plain data; secrets given to createLog are masked. */
 export interface Log {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -15,12 +15,12 @@ export interface Log {
 export interface LogOptions {
   level: LogLevel;
   format: LogFormat;
-  /** Values that are replaced by *** wherever they would appear. */
+  /** Values that are printed as ***. */
   secrets?: readonly string[];
   stream?: NodeJS.WritableStream;
 }
 
-/** journald reads a priority in front of each line (sd-daemon(3)). */
+/** journald parses a priority at the start of each line (sd-daemon(3)). */
 const priorities: Record<string, number> = { error: 3, warn: 4, info: 6, debug: 7 };
 
 export function createLog(options: LogOptions): Log & { close(): Promise<void> } {

@@ -1,4 +1,4 @@
-/** Something that runs: started once its parent starts, stopped when its parent stops. */
+/** A component with a lifecycle: started and stopped with its parent. */
 export interface Service {
   readonly name: string;
   start(): Promise<void>;
@@ -6,12 +6,11 @@ export interface Service {
 }
 
 /**
- * A service made of services. Children start in the order in which they were added, each awaited before the next one
- * begins; they stop in reverse order, and every failure of a stop is collected, so that one bad child does not keep the
- * others running. A child added while the tree runs is started at once, a child removed is stopped.
+ * A service that consists of services. Children start in the order of their addition, each one awaited, and stop in
+ * reverse order. Failures of a stop are collected, so that one failing child does not prevent the others from stopping.
+ * A child added to a running tree starts at once; a removed child is stopped.
  *
- * Unlike Twisted's MultiService, from which the idea comes, a start is awaited, and a start that fails stops what had
- * been started before it.
+ * Modelled on Twisted's MultiService, except that a start is awaited, and a failed start stops the children started before.
  */
 export class ServiceTree implements Service {
   readonly name: string;
@@ -23,9 +22,9 @@ export class ServiceTree implements Service {
     this.name = name;
   }
 
-  /** Throws when a child of that name is there already, or with what the child's own start throws. */
+  /** Throws when a child has the same name, or the error of the child's start. */
   async add(child: Service): Promise<void> {
-    if (this.find(child.name)) throw new Error(`service ${this.name} has a child named ${child.name} already`);
+    if (this.find(child.name)) throw new Error(`service ${this.name} already has a child named ${child.name}`);
     this.children.push(child);
     if (!this.running) return;
     try {
@@ -36,7 +35,7 @@ export class ServiceTree implements Service {
     }
   }
 
-  /** Throws what the child's stop throws; the child is no longer in the tree either way. */
+  /** Removes a child even when its stop fails. Throws the error of that stop. */
   async remove(child: Service): Promise<void> {
     this.children = this.children.filter((other) => other !== child);
     const index = this.started.indexOf(child);
@@ -56,13 +55,17 @@ export class ServiceTree implements Service {
     } catch (error) {
       const failures = await this.stopAll();
       if (failures.length === 0) throw error;
-      throw new AggregateError([error, ...failures], `${this.name}: a start failed, and stopping the rest failed too`, {
-        cause: error,
-      });
+      throw new AggregateError(
+        [error, ...failures],
+        `${this.name}: a start failed, and so did stopping the other services`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
-  /** Throws an AggregateError of all that failed, after everything was told to stop. */
+  /** Stops all children. Throws an AggregateError of the failures. */
   async stop(): Promise<void> {
     const failures = await this.stopAll();
     if (failures.length > 0)

@@ -15,12 +15,12 @@ export interface DaemonOptions {
   backend: Backend;
   processes: Processes;
   log: Log;
-  /** Services that must run before all others. */
+  /** Services that start before all others. */
   first?: readonly Service[];
   onFenced: (error: BlockstoreError) => void;
 }
 
-/** All that runs in one blockstored, on one event loop. */
+/** The services of one blockstored process. */
 export class Daemon implements Service {
   readonly name = 'blockstored';
   private readonly options: DaemonOptions;
@@ -32,7 +32,7 @@ export class Daemon implements Service {
     this.options = options;
   }
 
-  /** Throws the one error that keeps it from running. */
+  /** Throws the first error that prevents the start. */
   async start(): Promise<void> {
     const { first = [], processes, log } = this.options;
     const children: Service[] = [
@@ -55,7 +55,7 @@ export class Daemon implements Service {
 
   private async startBlockStore(): Promise<void> {
     const { flags, backend, log, onFenced } = this.options;
-    if (!this.connection) throw new Error('Redis comes first');
+    if (!this.connection) throw new Error('Redis is not connected');
     const store = new Store(this.connection, flags.redis_prefix, flags.redis_min_replicas);
     for (const problem of await keepingProblems(store)) log.warn(problem);
     const blockStore = new BlockStore({ flags, store, backend, log, onFenced });

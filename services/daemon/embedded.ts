@@ -8,15 +8,15 @@ import type { Log } from '../../lib/log.ts';
 import { NoneTarget } from '../../lib/targets/none.ts';
 import type { Backend } from '../node/backend.ts';
 
-/** A unix socket's path is bounded to 108 bytes by the kernel. */
-const longestSocketPath = 100;
+/** The kernel limits the path of a unix socket to 108 bytes. */
+const maxSocketPath = 100;
 
-/** Where the embedded daemon keeps everything: data, records, configuration. */
+/** Returns the directory of the embedded daemon's data, records and configuration. */
 export function embeddedDirectory(root: string): string {
   return join(root, 'var');
 }
 
-/** The flags of `npm start`: all under one directory, exported on the loopback interface. */
+/** Returns the flags of `npm start`: everything under one directory, exports on the loopback interface. */
 export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
   const directory = embeddedDirectory(root);
   return {
@@ -31,11 +31,11 @@ export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
 
 export function redisSocket(directory: string): string {
   const socket = join(directory, 'redis', 'redis.sock');
-  if (socket.length <= longestSocketPath) return socket;
+  if (socket.length <= maxSocketPath) return socket;
   return join(tmpdir(), `blockstore-${createHash('sha256').update(directory).digest('hex').slice(0, 12)}.sock`);
 }
 
-/** So that the command line finds this daemon's Redis from any shell. */
+/** Writes the configuration by which the command line finds this daemon's Redis. */
 export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<void> {
   const directory = embeddedDirectory(root);
   await mkdir(directory, { recursive: true });
@@ -55,7 +55,7 @@ export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<v
   );
 }
 
-/** Without the right or the program for exports, volumes are kept but not exported, and that is said. */
+/** Returns the backend without exports, and logs the reason, where vblade is missing or not permitted. */
 export async function exportIfPossible(backend: Backend, log: Log): Promise<Backend> {
   try {
     await backend.target.setup();
@@ -67,7 +67,7 @@ export async function exportIfPossible(backend: Backend, log: Log): Promise<Back
   }
 }
 
-export const tryNext = `
+export const firstSteps = `
 blockstored is ready. In another shell, try:
 
   ./bin/blockstore volume create 1 --name first
@@ -75,5 +75,5 @@ blockstored is ready. In another shell, try:
   ./bin/blockstore volume attach first --instance vm-1 --mountpoint /dev/vdb
   ./bin/blockstore status
 
-Ctrl-C stops the daemon; data, records and running exports stay, and the next "npm start" has them again.
+Ctrl-C stops the daemon. Data, records and running exports remain; the next "npm start" continues with them.
 `;

@@ -6,11 +6,11 @@ import { BlockstoreError } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
 import type { Service } from '../../lib/service.ts';
 
-const upWithinMs = 10_000;
+const startTimeoutMs = 10_000;
 
 /**
- * A redis-server of the embedded daemon's own: a unix socket, an append-only file that is synced at every write. It leads a
- * process group of its own, so that Ctrl-C reaches it only after the daemon has ended; one left by a crash is used again.
+ * The private redis-server of the embedded daemon: a unix socket and an append-only file synced at every write. It runs in
+ * its own process group, so that Ctrl-C does not reach it before the daemon stops. After a crash the running one is reused.
  */
 export class PrivateRedis implements Service {
   readonly name = 'private-redis';
@@ -46,16 +46,16 @@ export class PrivateRedis implements Service {
     this.pid = pid;
     await writeFile(this.pidFile, String(pid));
     const isOver = async () => ((await this.answers()) ? 'up' : !isAlive(pid) && 'ended');
-    if ((await pollUntil(isOver, { deadlineMs: upWithinMs, intervalMs: 20 })) === 'up') return;
+    if ((await pollUntil(isOver, { deadlineMs: startTimeoutMs, intervalMs: 20 })) === 'up') return;
     throw new BlockstoreError(
       'PrivateRedisFailed',
       'failed',
       `redis-server did not start: ${(await readFile(logFile, 'utf8')).trim().split('\n').at(-1)}`,
-      `see ${logFile}`,
+      `check ${logFile}`,
     );
   }
 
-  /** SIGTERM lets it write what it has; waits until it has ended. */
+  /** SIGTERM makes Redis write its data; waits for its exit. */
   async stop(): Promise<void> {
     const { pid } = this;
     if (pid === undefined) return;

@@ -6,23 +6,23 @@ import { ChildProcesses } from '../../lib/process.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackend } from './backend.ts';
 import { Daemon } from './daemon.ts';
-import { embeddedDirectory, exportIfPossible, redisSocket, tryNext, writeEmbeddedConfig } from './embedded.ts';
+import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
 
 const forcedExitCode = 130;
 
 /**
- * Runs the daemon until a signal, or until another daemon takes the node's name. The first SIGINT or SIGTERM stops in
- * order, a second one at once. Throws the one error that kept it from starting, or that ended it.
+ * Runs the daemon until a signal, or until it loses the lease of the node's name. The first SIGINT or SIGTERM stops it in
+ * order, a second one at once. Throws the error that prevented the start or ended the run.
  */
 export async function runDaemon(flags: Flags, embeddedRoot?: string): Promise<void> {
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
-  const forgetSignals = onSignals(log, () => ending.resolve(undefined));
+  const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
   try {
     await run(flags, log, ending, embeddedRoot);
   } finally {
-    forgetSignals();
+    removeSignalHandlers();
     await log.close();
   }
 }
@@ -47,16 +47,16 @@ async function run(
   if (embeddedRoot !== undefined) await writeEmbeddedConfig(embeddedRoot, flags);
   await daemon.start();
   log.info(`blockstored ${version} is ready: node ${flags.storage_name}`);
-  if (embeddedRoot !== undefined) process.stdout.write(tryNext);
+  if (embeddedRoot !== undefined) process.stdout.write(firstSteps);
   const reason = await ending.promise;
   try {
     await daemon.stop();
   } catch (error) {
     if (!reason) throw error;
-    log.warn(`not everything stopped in order: ${asError(error).message}`);
+    log.warn(`some services did not stop cleanly: ${asError(error).message}`);
   }
   if (reason) throw reason;
-  log.info('blockstored has stopped; exports go on');
+  log.info('blockstored has stopped; exports continue');
 }
 
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
@@ -65,22 +65,22 @@ function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
 }
 
 /**
- * `on`, not `once`: with children running, a handler that removes itself would let the next signal end the process. Returns
- * what removes the handlers: once the log is closed a signal has its usual effect.
+ * Installs signal handlers and returns a function that removes them. `on`, not `once`: a handler that removed itself would
+ * let the next signal end the process while children run.
  */
 function onSignals(log: Log, stop: () => void): () => void {
-  let asked = false;
-  const ask = (signal: NodeJS.Signals) => {
-    if (asked) process.exit(forcedExitCode);
-    asked = true;
-    log.info(`${signal}: stopping; a second one stops at once`);
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(forcedExitCode);
+    isStopping = true;
+    log.info(`${signal}: stopping; a second signal stops at once`);
     stop();
   };
-  process.on('SIGINT', ask);
-  process.on('SIGTERM', ask);
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
   return () => {
-    process.off('SIGINT', ask);
-    process.off('SIGTERM', ask);
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
   };
 }
 

@@ -4,8 +4,8 @@ import type { Processes } from '../../lib/process.ts';
 import type { Service } from '../../lib/service.ts';
 
 /**
- * Tells systemd that the daemon is ready and alive (sd_notify(3)); elsewhere it does nothing. By systemd-notify, for Node.js
- * has no unix datagram sockets.
+ * Reports readiness and watchdog signals to systemd (sd_notify(3)); does nothing without systemd. It runs systemd-notify,
+ * because Node.js has no unix datagram sockets.
  */
 export class SystemdNotify implements Service {
   readonly name = 'systemd-notify';
@@ -32,11 +32,11 @@ export class SystemdNotify implements Service {
     if (this.env['NOTIFY_SOCKET'] !== undefined) await this.notify('STOPPING=1');
   }
 
-  private async notify(what: string): Promise<void> {
+  private async notify(state: string): Promise<void> {
     try {
-      await this.processes.run('systemd-notify', [what], { timeoutMs: 5000 });
+      await this.processes.run('systemd-notify', [state], { timeoutMs: 5000 });
     } catch (error) {
-      this.log.warn(`systemd was not told ${what}: ${asError(error).message}`);
+      this.log.warn(`could not notify systemd of ${state}: ${asError(error).message}`);
     }
   }
 }

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 const bin = path.resolve(import.meta.dirname, '../../bin');
 const commands = ['blockstore', 'blockstored'];
 
-/** A place with the launchers, and a program for each that says who runs it with what. */
+/** Creates a directory with the launchers and programs that print their arguments; returns its path. */
 async function installation(t: ExecutionContext, suffix: 'ts' | 'js'): Promise<string> {
   const directory = await realpath(await mkdtemp(path.join(tmpdir(), 'blockstore-launch-')));
   t.teardown(() => rm(directory, { recursive: true }));
@@ -32,7 +32,7 @@ async function addNode(directory: string): Promise<string> {
 
 for (const suffix of ['ts', 'js'] as const) {
   for (const command of commands) {
-    test(`${command} runs ${command}.${suffix} on the Node.js of the package, called by a link from anywhere`, async (t) => {
+    test(`${command} runs ${command}.${suffix} on the Node.js of the package, called through a symbolic link`, async (t) => {
       const directory = await installation(t, suffix);
       await addNode(directory);
       const other = path.join(directory, 'other');
@@ -57,7 +57,7 @@ for (const suffix of ['ts', 'js'] as const) {
   }
 }
 
-test('without the packages they say what to do', async (t) => {
+test('without npm packages the launchers print how to install them', async (t) => {
   const directory = await installation(t, 'ts');
   for (const command of commands) {
     const { stdout, stderr, exitCode } = await execa(path.join(directory, 'bin', command), { reject: false });

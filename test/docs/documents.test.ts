@@ -16,7 +16,7 @@ function read(file: string): Promise<string> {
   return readFile(path.join(root, file), 'utf8');
 }
 
-/** As the usual web sites make them of headings. */
+/** Returns the anchors of a document's headings, in the form of GitHub. */
 function anchors(text: string): Set<string> {
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading);
   return new Set(
@@ -29,7 +29,7 @@ function anchors(text: string): Set<string> {
   );
 }
 
-test('links lead somewhere', async (t) => {
+test('links have a target', async (t) => {
   for (const [file, text] of await documents()) {
     for (const [, link = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(link)) continue;
@@ -41,7 +41,7 @@ test('links lead somewhere', async (t) => {
   }
 });
 
-test('commands that are shown exist, with their options', async (t) => {
+test('documented commands and options exist', async (t) => {
   let count = 0;
   for (const [file, text] of await documents()) {
     const blocks = [...text.matchAll(/```(?:sh|console)\n([\s\S]*?)```|`(blockstore [^`]+)`/g)];
@@ -53,10 +53,10 @@ test('commands that are shown exist, with their options', async (t) => {
       t.deepEqual(unknownWords(buildProgram(), typed.trim().split(/\s+/)), [], `${file}: ${line}`);
     }
   }
-  t.true(count > 20, 'they are found');
+  t.true(count > 20, 'commands were found');
 });
 
-/** Commands and options of the line that there are not. */
+/** Returns the commands and options of a line that do not exist. */
 function unknownWords(program: Command, words: readonly string[]): string[] {
   let command = program;
   const unknown: string[] = [];

@@ -5,11 +5,11 @@ import test from 'ava';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { sample, sampleFile } from '../../tools/sample-config.ts';
 
-test('the sample configuration has every flag with its default', async (t) => {
+test('the sample configuration lists every flag with its default', async (t) => {
   t.is(await readFile(sampleFile, 'utf8'), sample(), 'out of date: npm run sample-config');
 });
 
-test('it can be used as it is, and with every line uncommented, and changes nothing', async (t) => {
+test('the sample configuration is valid and equals the defaults, commented out or not', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'blockstore-config-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const file = path.join(directory, 'blockstore.conf');

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 const root = path.resolve(import.meta.dirname, '../..');
 const etc = path.join(root, 'etc');
 
-test('systemd finds nothing wrong with the units', async (t) => {
+test('systemd-analyze verify accepts the units', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'blockstore-units-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const names = (await readdir(etc)).filter((name) => name.endsWith('.service'));
@@ -26,7 +26,7 @@ test('systemd finds nothing wrong with the units', async (t) => {
   t.is(exitCode, 0);
 });
 
-test('an export is bound to the daemon in no way', async (t) => {
+test('an export unit does not depend on the daemon unit', async (t) => {
   const unit = await readFile(path.join(etc, 'blockstore-vblade@.service'), 'utf8');
   t.notRegex(unit, /^(PartOf|BindsTo|Requires|Requisite|Conflicts|After)=.*blockstored/m);
 });

@@ -40,14 +40,14 @@ test.serial('killed and started again, the daemon finds its export: no I/O error
 
 test.serial('stopped for an upgrade and started again: the same', async (t) => {
   await cluster.daemon(1).stop(60_000);
-  t.regex(await cluster.daemon(1).log(), /blockstored has stopped; exports go on/);
+  t.regex(await cluster.daemon(1).log(), /blockstored has stopped; exports continue/);
   await writer.goesOn();
   await cluster.startDaemon(1);
   await writer.goesOn();
   t.is(await cluster.vbladeOf(1, id), vblade);
 });
 
-test.serial('while Redis is away exports go on and changes are refused; then all is as before', async (t) => {
+test.serial('while Redis is away exports continue and changes are refused; then all is as before', async (t) => {
   await cluster.lab.redis.kill();
   const refused = await cluster.on(2).run('volume create 0');
   t.like(refused, { exitCode: 7, codes: ['RedisUnreachable'] });

@@ -64,7 +64,7 @@ const idsOf = (volumes: readonly { id: string }[]) => volumes.map(({ id }) => id
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 
-test.serial('multi_node: three daemons with different flags fill up, each with numbers of its own', async (t) => {
+test.serial('multi_node: three daemons with different flags fill up, each with its own addresses', async (t) => {
   await Promise.all([
     start('n1', { slots_per_shelf: '3', first_shelf_id: '7', last_shelf_id: '7' }),
     start('n2', { slots_per_shelf: '5', first_shelf_id: '8', last_shelf_id: '8', storage_availability_zone: 'east' }),
@@ -90,7 +90,7 @@ test.serial('multi_node: three daemons with different flags fill up, each with n
   t.deepEqual(await Array.fromAsync(Volume.records(store).all()), []);
 });
 
-test.serial('kill -9 in the middle of creations: the next start ends them, nothing is made twice', async (t) => {
+test.serial('kill -9 during creations: the next start finishes them, and no volume is created twice', async (t) => {
   const daemon = await start('n1', { max_operations: '2' });
   const { store, commands, close } = await client();
   t.teardown(close);
@@ -108,7 +108,7 @@ test.serial('kill -9 in the middle of creations: the next start ends them, nothi
   t.is(await store.redis.zcard(store.keys.pending('n1')), 0);
 });
 
-test.serial('a crashed daemon has its name back at once; a stopped one says good-bye', async (t) => {
+test.serial('a crashed daemon reacquires its name at once; a stopped one releases it', async (t) => {
   const daemon = await start('n1', { node_down_time: '600' });
   await daemon.kill();
   const again = await start('n1', { node_down_time: '600' });
@@ -118,7 +118,7 @@ test.serial('a crashed daemon has its name back at once; a stopped one says good
   t.is((await Node.lookup(store, 'n1')).state.state, 'stopped');
 });
 
-test.serial('a daemon whose name another one took changes nothing more and ends', async (t) => {
+test.serial('a daemon that lost its lease makes no more changes and exits', async (t) => {
   const paused = await start('n1');
   const { store, commands, close } = await client();
   t.teardown(close);
@@ -133,7 +133,7 @@ test.serial('a daemon whose name another one took changes nothing more and ends'
   t.is((await Node.lookup(store, 'n1')).state.state, 'up');
 });
 
-test.serial('a daemon stops in order while Redis is away, and says what others will see', async (t) => {
+test.serial('a daemon stops in order while Redis is unreachable, and logs how the node is shown', async (t) => {
   const daemon = await start('node1');
   await server.down('SIGKILL');
   t.is(await daemon.stop(), 0, daemon.log);
@@ -141,7 +141,7 @@ test.serial('a daemon stops in order while Redis is away, and says what others w
   t.regex(daemon.log, /blockstored has stopped/);
 });
 
-test.serial('the second signal ends a stop that waits', async (t) => {
+test.serial('a second signal ends a stop at once', async (t) => {
   const daemon = await start('n1');
   daemon.signal('SIGSTOP'); // both arrive before the first is handled
   daemon.signal('SIGTERM');
@@ -150,7 +150,7 @@ test.serial('the second signal ends a stop that waits', async (t) => {
   t.is(await daemon.ended(), 130);
 });
 
-test.serial('what keeps it from starting is one line, a way out and an exit code', async (t) => {
+test.serial('a failed start prints one line, a hint and an exit code', async (t) => {
   const cases: [Record<string, string>, number, RegExp][] = [
     [
       { redis_url: 'unix:/no/such.sock' },
@@ -179,7 +179,7 @@ test.serial('what keeps it from starting is one line, a way out and an exit code
   }
 });
 
-test.serial('a wrong Redis password is told from an unreachable Redis, and never shown', async (t) => {
+test.serial('a wrong Redis password is reported as such and never printed', async (t) => {
   await server.stop();
   server = await RedisServer.start('--requirepass', 'right-password');
   const ended = await Blockstored.run(flagsOf('n1', { redis_password: 'wrong-password' }));

@@ -88,7 +88,7 @@ async function allAgrees(): Promise<void> {
   }, 'all agrees');
 }
 
-test.serial('a daemon that was paused until another took its name over ends, and changes nothing', async (t) => {
+test.serial('a daemon paused until another took over its name exits and makes no changes', async (t) => {
   const paused = await start('first');
   const { id } = await commands.create(wanted, deadline);
   const gone = await commands.create(wanted, deadline);
@@ -109,7 +109,7 @@ test.serial('a daemon that was paused until another took its name over ends, and
   await allAgrees();
 });
 
-test.serial('what a paused daemon had fetched is carried out by the one that has its name now', async (t) => {
+test.serial('commands fetched by a paused daemon are carried out by its successor', async (t) => {
   const paused = await start('first');
   const volumes = await Promise.all(Array.from({ length: 8 }, () => commands.create(wanted, deadline)));
   paused.signal('SIGSTOP');
@@ -123,31 +123,28 @@ test.serial('what a paused daemon had fetched is carried out by the one that has
   t.deepEqual(await store.redis.zrange(store.keys.volumes(), '0', '-1'), []);
 });
 
-test.serial(
-  'a daemon that is cut off from Redis goes on when it is back, unless another took its name over',
-  async (t) => {
-    const cable = await Cable.start(join(directory, 'cable.sock'), server.socket);
-    cleaners.push(() => cable.close());
-    const cutOff = await start('first', cable.url);
-    const { id } = await commands.create(wanted, deadline);
-    cable.cut();
-    await nodeIs('down');
-    cable.mend();
-    await nodeIs('up');
-    t.false(cutOff.hasEnded, 'nobody else had the name');
-    await commands.attach(id, attachment, deadline);
+test.serial('a daemon cut off from Redis continues after reconnecting, unless it lost its lease', async (t) => {
+  const cable = await Cable.start(join(directory, 'cable.sock'), server.socket);
+  cleaners.push(() => cable.close());
+  const cutOff = await start('first', cable.url);
+  const { id } = await commands.create(wanted, deadline);
+  cable.cut();
+  await nodeIs('down');
+  cable.restore();
+  await nodeIs('up');
+  t.false(cutOff.hasEnded, 'nobody else had the name');
+  await commands.attach(id, attachment, deadline);
 
-    cable.cut();
-    await nodeIs('down');
-    await start('second');
-    await commands.detach(id, deadline);
-    const before = await records();
-    cable.mend();
-    t.is(await cutOff.ended(), 5);
-    t.deepEqual(await records(), before);
-    await allAgrees();
-  },
-);
+  cable.cut();
+  await nodeIs('down');
+  await start('second');
+  await commands.detach(id, deadline);
+  const before = await records();
+  cable.restore();
+  t.is(await cutOff.ended(), 5);
+  t.deepEqual(await records(), before);
+  await allAgrees();
+});
 
 /** A way to Redis that can be cut. */
 class Cable {
@@ -187,7 +184,7 @@ class Cable {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  mend(): void {
+  restore(): void {
     this.isCut = false;
   }
 
