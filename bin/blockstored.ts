@@ -6,7 +6,6 @@ import { loadFlags } from '../lib/flags/load.ts';
 import { helpText, printConfig } from '../lib/flags/print.ts';
 import { version } from '../lib/version.ts';
 import { embeddedFlags } from '../services/daemon/embedded.ts';
-import { runDaemon } from '../services/daemon/run.ts';
 
 const systemConfig = '/etc/blockstore/blockstore.conf';
 
@@ -47,6 +46,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (loaded.rest.length > 0)
     throw errors.invalidFlags(loaded.rest.map((word) => `${word} is not a flag (command line)`));
   if (argv.includes('--print-config')) return void process.stdout.write(printConfig(loaded));
+  const { runDaemon } = await import('../services/daemon/run.ts');
   await runDaemon(loaded.flags, embedded ? root : undefined);
 }
 

@@ -1,7 +1,8 @@
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
-import { type Log, type LogFormat, createLog } from '../../lib/log.ts';
+import type { Log, LogFormat } from '../../lib/log.ts';
+import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackend } from './backend.ts';

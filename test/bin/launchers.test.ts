@@ -8,33 +8,40 @@ const bin = path.resolve(import.meta.dirname, '../../bin');
 const commands = ['blockstore', 'blockstored'];
 
 /** Creates a directory with the launchers and programs that print their arguments; returns its path. */
-async function installation(t: ExecutionContext, suffix: 'ts' | 'js'): Promise<string> {
+async function installation(t: ExecutionContext, ...suffixes: string[]): Promise<string> {
   const directory = await realpath(await mkdtemp(path.join(tmpdir(), 'blockstore-launch-')));
   t.teardown(() => rm(directory, { recursive: true }));
   await mkdir(path.join(directory, 'bin'));
   for (const command of commands) {
     await cp(path.join(bin, command), path.join(directory, 'bin', command));
-    await writeFile(
-      path.join(directory, 'bin', `${command}.${suffix}`),
-      'console.log(JSON.stringify([process.execPath, process.argv[1], ...process.argv.slice(2)])); process.exitCode = 7;',
-    );
+    for (const suffix of suffixes) {
+      await writeFile(
+        path.join(directory, 'bin', `${command}.${suffix}`),
+        'console.log(JSON.stringify([process.execPath, process.argv[1], ...process.argv.slice(2)])); process.exitCode = 7;',
+      );
+    }
   }
   await writeFile(path.join(directory, 'package.json'), '{"type":"module"}');
   return directory;
 }
 
-async function addNode(directory: string): Promise<string> {
-  const node = path.join(directory, 'node_modules/node/bin/node');
+async function addNode(directory: string, place: string): Promise<void> {
+  const node = path.join(directory, place);
   await mkdir(path.dirname(node), { recursive: true });
   await symlink(process.execPath, node);
-  return node;
 }
 
-for (const suffix of ['ts', 'js'] as const) {
+const installations = [
+  { kind: 'a checkout', suffix: 'ts', all: ['ts'], node: 'node_modules/node/bin/node' },
+  { kind: 'a package', suffix: 'mjs', all: ['mjs'], node: 'bin/node' },
+  { kind: 'a place with both', suffix: 'mjs', all: ['ts', 'mjs'], node: 'bin/node' },
+];
+
+for (const { kind, suffix, all, node } of installations) {
   for (const command of commands) {
-    test(`${command} runs ${command}.${suffix} on the Node.js of the package, called through a symbolic link`, async (t) => {
-      const directory = await installation(t, suffix);
-      await addNode(directory);
+    test(`in ${kind} ${command} runs ${command}.${suffix} on the Node.js there, called through a symbolic link`, async (t) => {
+      const directory = await installation(t, ...all);
+      await addNode(directory, node);
       const other = path.join(directory, 'other');
       await mkdir(other);
       await writeFile(path.join(other, 'node'), '#!/bin/sh\necho the wrong node\n');
@@ -56,6 +63,20 @@ for (const suffix of ['ts', 'js'] as const) {
     });
   }
 }
+
+test('the launchers can be called by a relative path and by sh', async (t) => {
+  const directory = await installation(t, 'mjs');
+  await addNode(directory, 'bin/node');
+  const program = path.join(directory, 'bin', 'blockstore.mjs');
+  for (const [file, args, cwd] of [
+    ['bin/blockstore', [], directory],
+    ['sh', ['bin/blockstore'], directory],
+    ['sh', ['blockstore'], path.join(directory, 'bin')],
+  ] as const) {
+    const { stdout } = await execa(file, args, { cwd, reject: false });
+    t.is(JSON.parse(stdout)[1], program);
+  }
+});
 
 test('without npm packages the launchers print how to install them', async (t) => {
   const directory = await installation(t, 'ts');

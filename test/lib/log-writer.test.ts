@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import { type LogFormat, createLog } from '../../lib/log.ts';
+import type { LogFormat } from '../../lib/log.ts';
+import { createLog } from '../../lib/log-writer.ts';
 
 async function logged(format: LogFormat, secrets: string[] = []): Promise<string[]> {
   const stream = new PassThrough();

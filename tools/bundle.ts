@@ -1,0 +1,119 @@
+/**
+ * `npm run bundle [-- <directory>]`: makes both programs of this checkout into plain JavaScript that needs no node_modules, in
+ * dist/bundle or that directory:
+ *
+ *   bin/       the launchers, one entry file per program, and the chunks that they load when a command needs them
+ *   lib/ …     scripts that are read at run time, where they are in the checkout
+ *   NOTICES    the licences of the packages inside
+ */
+import { chmod, cp, glob, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type OutputChunk, type Plugin, rolldown } from 'rolldown';
+import { z } from 'zod';
+
+const root = path.resolve(import.meta.dirname, '..');
+const programs = ['blockstore', 'blockstored'];
+const folders = ['cli', 'lib', 'services'];
+const packageSchema = z.object({ name: z.string(), version: z.string(), license: z.string() });
+
+export interface BundleOptions {
+  /** Modules that are loaded before each program, in the same bundle: tests wrap the I/O boundaries of a program there. */
+  before?: readonly string[];
+}
+
+/** Replaces `directory` at once; nothing is there that is not whole. */
+export async function bundle(directory: string, { before = [] }: BundleOptions = {}): Promise<void> {
+  await mkdir(path.dirname(directory), { recursive: true });
+  const stage = await mkdtemp(`${directory}-`);
+  try {
+    await chmod(stage, 0o755);
+    const chunks = await writePrograms(path.join(stage, 'bin'), before);
+    for (const name of programs) await cp(path.join(root, 'bin', name), path.join(stage, 'bin', name));
+    for (const file of await assets()) await cp(path.join(root, file), path.join(stage, file));
+    await symlink(path.join(root, 'node_modules/node/bin/node'), path.join(stage, 'bin/node'));
+    await writeFile(path.join(stage, 'NOTICES'), await notices(chunks));
+    await rm(directory, { recursive: true, force: true });
+    await rename(stage, directory);
+  } finally {
+    await rm(stage, { recursive: true, force: true });
+  }
+}
+
+async function writePrograms(bin: string, before: readonly string[]): Promise<OutputChunk[]> {
+  const build = await rolldown({
+    cwd: root,
+    platform: 'node',
+    input: Object.fromEntries(programs.map((name) => [name, `${entryPrefix}${name}`])),
+    plugins: [entries(before), placesOfTheCheckout],
+  });
+  // Not minified: names and modules stay readable in the stack of an unexpected error. Licences are in NOTICES.
+  const { output } = await build.write({
+    dir: bin,
+    format: 'esm',
+    comments: { legal: false, annotation: false, jsdoc: false },
+    entryFileNames: '[name].mjs',
+    chunkFileNames: '[name]-[hash].mjs',
+  });
+  await build.close();
+  return output.filter((file) => file.type === 'chunk');
+}
+
+const entryPrefix = 'program:';
+
+function entries(before: readonly string[]): Plugin {
+  return {
+    name: 'entries',
+    resolveId: (id) => (id.startsWith(entryPrefix) ? id : undefined),
+    load(id) {
+      if (!id.startsWith(entryPrefix)) return undefined;
+      const files = [...before, path.join(root, 'bin', `${id.slice(entryPrefix.length)}.ts`)];
+      return files.map((file) => `import ${JSON.stringify(file)};\n`).join('');
+    },
+  };
+}
+
+/** A module in the bundle finds the files beside it where it finds them in the checkout. All chunks are in one directory. */
+const placesOfTheCheckout: Plugin = {
+  name: 'places-of-the-checkout',
+  transform(code, id) {
+    if (!id.endsWith('.ts') || !code.includes('import.meta.')) return undefined;
+    const from = path.relative(path.join(root, 'bin'), id);
+    return code
+      .replaceAll('import.meta.dirname', `(import.meta.dirname + ${JSON.stringify(`/${path.dirname(from)}`)})`)
+      .replaceAll('import.meta.url', `new URL(${JSON.stringify(from)}, import.meta.url).href`);
+  },
+};
+
+/** What is not TypeScript is read or run as it is. */
+async function assets(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of glob(
+    folders.map((folder) => `${folder}/**/*`),
+    { cwd: root, withFileTypes: true },
+  )) {
+    if (entry.isFile() && !entry.name.endsWith('.ts'))
+      found.push(path.relative(root, path.join(entry.parentPath, entry.name)));
+  }
+  return found;
+}
+
+async function notices(chunks: readonly OutputChunk[]): Promise<string> {
+  const files = chunks.flatMap(({ moduleIds }) => moduleIds.filter((id) => id.includes('/node_modules/')));
+  const directories = new Set(files.map((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? ''));
+  const texts = await Promise.all([...directories].toSorted().map(noticeOf));
+  return `blockstore contains these packages.\n${texts.join('')}`;
+}
+
+async function noticeOf(directory: string): Promise<string> {
+  const file = await readFile(path.join(directory, 'package.json'), 'utf8');
+  const { name, version, license } = packageSchema.parse(JSON.parse(file));
+  const licences = (await readdir(directory)).filter((entry) => /^(licen[cs]e|copying|notice)/i.test(entry));
+  const texts = await Promise.all(licences.map((entry) => readFile(path.join(directory, entry), 'utf8')));
+  return `\n${'='.repeat(80)}\n${name} ${version} (${license})\n\n${texts.map((text) => text.trim()).join('\n\n')}\n`;
+}
+
+if (import.meta.main) {
+  const directory = path.resolve(root, process.argv[2] ?? 'dist/bundle');
+  await bundle(directory);
+  console.log(directory);
+}
