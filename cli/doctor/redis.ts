@@ -2,6 +2,8 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import { silentLog } from '../../lib/log.ts';
 import { Node } from '../../lib/models/node.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
+import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
+import { crashProblem, evictionProblem } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { duration, plural } from '../format.ts';
 import { hasCredentials } from './configuration.ts';
@@ -17,7 +19,7 @@ const minVersion = [6, 2];
 export async function checkCluster(flags: Flags, isStorage: boolean): Promise<readonly Finding[]> {
   const connection = await connect(flags, silentLog);
   try {
-    const info = parseInfo(await connection.redis.info());
+    const info = await readInfo(connection.redis);
     return [
       ...(await checkLatency(connection)),
       checkVersion(info),
@@ -46,7 +48,7 @@ async function checkLatency({ redis, where }: Connection): Promise<Finding[]> {
   return [median > slowMs ? warn(message, 'place Redis closer to the nodes, or reduce its load') : ok(message)];
 }
 
-function checkVersion(info: ReadonlyMap<string, string>): Finding {
+function checkVersion(info: RedisInfo): Finding {
   const version = info.get('redis_version') ?? '0';
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [minMajor = 0, minMinor = 0] = minVersion;
@@ -56,22 +58,17 @@ function checkVersion(info: ReadonlyMap<string, string>): Finding {
     : bad(`Redis ${version} is too old`, `install ${minVersion.join('.')} or later`);
 }
 
-function checkPersistence(info: ReadonlyMap<string, string>): Finding {
+function checkPersistence(info: RedisInfo): Finding {
+  const problem = crashProblem(info);
+  if (problem) return bad(problem.message, problem.hint);
   if (info.get('aof_enabled') === '1') return ok('Redis has an append-only file');
-  const replicas = Number(info.get('connected_slaves') ?? 0);
-  if (replicas > 0) return ok(`Redis has ${plural(replicas, 'replica')}`);
-  return bad(
-    'Redis has neither an append-only file nor a replica: a crash loses records',
-    'run "redis-cli config set appendonly yes" and set it in redis.conf',
-  );
+  return ok(`Redis has ${plural(Number(info.get('connected_slaves') ?? 0), 'replica')}`);
 }
 
-function checkEviction(info: ReadonlyMap<string, string>): Finding {
-  const policy = info.get('maxmemory_policy') ?? 'unknown';
-  if (policy === 'noeviction') return ok('Redis evicts no keys');
-  const message = `Redis evicts keys when its memory is full (maxmemory-policy ${policy})`;
-  const hint = 'run "redis-cli config set maxmemory-policy noeviction" and set it in redis.conf';
-  return info.get('maxmemory') === '0' ? warn(message, hint) : bad(message, hint);
+function checkEviction(info: RedisInfo): Finding {
+  const problem = evictionProblem(info);
+  if (!problem) return ok('Redis evicts no keys');
+  return (problem.isLatent ? warn : bad)(problem.message, problem.hint);
 }
 
 function checkPassword(flags: Flags, where: string): Finding[] {
@@ -108,9 +105,4 @@ async function checkNode(store: Store, flags: Flags): Promise<Finding[]> {
       : bad(`node ${name} is ${state.state}, last seen ${lastSeen}`, start),
     ...state.problems.map((problem) => bad(`node ${name}: ${problem}`, 'check the log: journalctl -u blockstored')),
   ];
-}
-
-function parseInfo(text: string): ReadonlyMap<string, string> {
-  const pairs = text.split('\r\n').map((line) => line.split(':'));
-  return new Map(pairs.flatMap(([name, value]) => (name === undefined || value === undefined ? [] : [[name, value]])));
 }

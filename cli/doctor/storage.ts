@@ -1,6 +1,6 @@
-import { stat } from 'node:fs/promises';
 import { CommandError } from '../../lib/command-error.ts';
 import { errors } from '../../lib/errors.ts';
+import { statIfExists } from '../../lib/files.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Processes } from '../../lib/process.ts';
 import { checkInterface } from '../../lib/targets/aoe/interface.ts';
@@ -24,7 +24,7 @@ export function checkStorage(flags: Flags, processes: Processes): (() => Promise
 }
 
 async function checkStateDirectory({ state_dir: directory }: Flags): Promise<Finding> {
-  const state = await statIfThere(directory);
+  const state = await statIfExists(directory);
   if (!state) return warn(`${directory} does not exist yet`, 'the daemon makes it at its first start');
   if (!state.isDirectory()) return bad(`${directory} is not a directory`, 'move it away, or set state_dir');
   if ((state.mode & 0o022) !== 0) return bad(`others may write to ${directory}`, `chmod go-w ${directory}`);
@@ -50,7 +50,7 @@ async function checkVolumeGroup(flags: Flags, processes: Processes): Promise<Fin
 }
 
 async function checkPool({ volume_pool_dir: directory }: Flags): Promise<Finding> {
-  const state = await statIfThere(directory);
+  const state = await statIfExists(directory);
   if (!state) return warn(`${directory} does not exist yet`, 'the daemon makes it at its first start');
   return state.isDirectory() ? ok(`pool ${directory}`) : bad(`${directory} is not a directory`, 'set volume_pool_dir');
 }
@@ -64,13 +64,4 @@ async function checkCarrier({ aoe_eth_dev: name }: Flags): Promise<Finding> {
 async function checkVblade({ aoe_eth_dev: name }: Flags, processes: Processes): Promise<Finding> {
   const bySudo = await needsSudo(name, processes);
   return ok(bySudo ? 'vblade may open raw sockets by sudo' : 'vblade may open raw sockets');
-}
-
-async function statIfThere(path: string) {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

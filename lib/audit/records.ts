@@ -1,3 +1,4 @@
+import { pairsOf } from '../redis/pairs.ts';
 import type { Store } from '../redis/store.ts';
 import type { Finding } from './finding.ts';
 
@@ -42,7 +43,7 @@ async function* entries(store: Store, index: string): AsyncGenerator<string[]> {
   do {
     const at = cursor;
     const [next, flat] = await store.read((redis) => redis.zscan(store.keys.prefix + index, at, 'COUNT', 1000));
-    yield flat.filter((_, position) => position % 2 === 0);
+    yield pairsOf(flat).map(([member]) => member);
     cursor = next;
   } while (cursor !== '0');
 }

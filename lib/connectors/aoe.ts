@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
+import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
+import { errorCode } from '../files.ts';
 import type { Processes } from '../process.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
-import { blockDeviceUsers, visibleUsers } from './users.ts';
 
 export interface AoeAddress {
   shelfId: number;
@@ -122,8 +123,8 @@ async function poll({ timeoutMs, signal }: ConnectOptions, condition: () => Prom
 }
 
 /** Throws DeviceInUse. */
-async function refuseWhileUsed(device: string, find: (kernelName: string) => Promise<string[]>): Promise<void> {
-  const users = await find(kernelName(device));
+async function refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
+  const { users } = await find(kernelName(device));
   if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
 }
 
@@ -153,7 +154,7 @@ async function control(name: 'discover' | 'flush' | 'revalidate', text: string, 
       await handle.close();
     }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EACCES' || code === 'EPERM') throw notRoot(device);
     throw errors.connectorFailed(
       device,

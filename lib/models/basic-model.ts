@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pairsOf } from '../redis/pairs.ts';
 import type { Store } from '../redis/store.ts';
 
 /** A record as Redis gives it. */
@@ -129,7 +130,7 @@ export class Records<State extends { id: string }> {
       const flat = await this.store.read((redis) =>
         redis.zrange(index, score, '+inf', 'BYSCORE', 'LIMIT', offset, wanted + 1, 'WITHSCORES'),
       );
-      const entries = pairs(flat).filter(([id, at]) => at !== score || id > last);
+      const entries = pairsOf(flat).filter(([id, at]) => at !== score || id > last);
       const taken = entries.slice(0, wanted);
       states.push(...(await this.readAll(taken.map(([id]) => id))));
       const end = taken.at(-1);
@@ -154,12 +155,6 @@ export class Records<State extends { id: string }> {
       return isHash(hash) ? [this.kind.parse(id, hash)] : [];
     });
   }
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  const result: [string, string][] = [];
-  for (let index = 0; index + 1 < flat.length; index += 2) result.push([flat[index] ?? '', flat[index + 1] ?? '']);
-  return result;
 }
 
 function isHash(value: unknown): value is Hash {

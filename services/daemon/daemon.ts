@@ -3,7 +3,7 @@ import type { BlockstoreError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Processes } from '../../lib/process.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
-import { keepingProblems } from '../../lib/redis/keeping.ts';
+import { persistenceProblems } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import type { Backend } from '../node/backend.ts';
@@ -57,7 +57,7 @@ export class Daemon implements Service {
     const { flags, backend, log, onFenced } = this.options;
     if (!this.connection) throw new Error('Redis is not connected');
     const store = new Store(this.connection, flags.redis_prefix, flags.redis_min_replicas);
-    for (const problem of await keepingProblems(store)) log.warn(problem);
+    for (const { message, hint } of await persistenceProblems(store)) log.warn(message, { hint });
     const blockStore = new BlockStore({ flags, store, backend, log, onFenced });
     await blockStore.start();
     this.blockStore = blockStore;

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { errors } from '../../errors.ts';
+import { removeFile, statIfExists, syncDirectory } from '../../files.ts';
 import {
   type CreatedVolume,
   type DriverStats,
@@ -9,7 +10,7 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
-import { absentAs, labelFile, readLabels, removeFile, syncDirectory, writeLabels } from './labels.ts';
+import { labelFile, readLabels, writeLabels } from './labels.ts';
 
 export interface FileOptions {
   directory: string;
@@ -59,12 +60,12 @@ export class FileDriver implements VolumeDriver {
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    const found = await absentAs(undefined, stat(this.localPath(volume)));
+    const found = await statIfExists(this.localPath(volume));
     return found !== undefined && found.size >= volume.sizeBytes;
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
-    const found = await absentAs(undefined, stat(this.localPath(volume)));
+    const found = await statIfExists(this.localPath(volume));
     if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
@@ -130,7 +131,7 @@ export class FileDriver implements VolumeDriver {
     const names = (await readdir(this.directory)).filter((name) => /^volume-[0-9a-f-]{36}$/.test(name));
     const found = await Promise.all(
       names.map(async (name) => {
-        const file = await absentAs(undefined, stat(path.join(this.directory, name)));
+        const file = await statIfExists(path.join(this.directory, name));
         return file && { id: name.slice('volume-'.length), sizeBytes: file.size, filledBytes: file.blocks * 512 };
       }),
     );

@@ -1,5 +1,6 @@
-import { access, mkdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, realpath, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 
 const hostDirectory = process.env['LVM_SYSTEM_DIR'] ?? '/etc/lvm';
@@ -69,8 +70,7 @@ export async function makeSystemDirectory(processes: Processes, stateDir: string
     { env: { LVM_SUPPRESS_FD_WARNINGS: '1' } },
   );
   const file = path.join(directory, 'lvm.conf');
-  await writeFile(`${file}.new`, `${stdout}\n`);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, `${stdout}\n`);
   // backup: or the copies of the metadata would be made here, and vgcfgrestore would find an old one.
   for (const name of ['profile', 'devices', 'backup']) {
     const link = path.join(directory, name);

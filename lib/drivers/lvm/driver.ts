@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { retry } from '../../concurrency.ts';
+import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
 import {
   type CreatedVolume,
@@ -17,7 +18,6 @@ import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { openLvm } from './open.ts';
 import { type LogicalVolume, groupContent, groupSpace, logicalVolumes, oneLogicalVolume } from './reports.ts';
 import { labelsIn, ourTag, tagsOf } from './tags.ts';
-import { usersOf } from './users.ts';
 import { type VolumeClear, isDeviceBusy, wipe } from './wipe.ts';
 
 export interface LvmOptions {

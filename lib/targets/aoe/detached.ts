@@ -2,12 +2,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
+import { readIfExistsSync } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './ending.ts';
 import { vbladeFailure } from './failures.ts';
 import { Launcher } from './launcher.ts';
 import { lockFile, lockHolder, lockHolders } from './locks.ts';
-import { type Vblade, isAlive, readIfThere, readVblade, sameArguments } from './running.ts';
+import { type Vblade, isAlive, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 const readyMs = 10_000;
@@ -78,14 +79,14 @@ export class DetachedSupervisor implements Supervisor {
     await pollUntil(
       () => {
         ended = !isAlive(pid); // asked before the log is read: what it wrote is then complete
-        ready = readyPid(readIfThere(log) ?? '');
+        ready = readyPid(readIfExistsSync(log) ?? '');
         return ended || ready !== undefined;
       },
       { deadlineMs: readyMs },
     );
     const vblade = ready === undefined ? undefined : readVblade(ready);
     if (vblade) return vblade;
-    const output = readIfThere(log) ?? '';
+    const output = readIfExistsSync(log) ?? '';
     if (ended && output === '') return undefined; // the lock is taken
     throw vbladeFailure(id, this.options.interface, ended ? output : `vblade was not ready within ${readyMs / 1000} s`);
   }

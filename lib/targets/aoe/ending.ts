@@ -1,5 +1,6 @@
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
+import { errorCode } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { type Vblade, isRunning } from './running.ts';
 
@@ -20,7 +21,7 @@ async function signal(vblade: Vblade, name: 'SIGTERM' | 'SIGKILL', processes: Pr
   try {
     process.kill(vblade.pid, name);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ESRCH') return;
     if (code !== 'EPERM') throw error;
     try {

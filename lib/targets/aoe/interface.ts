@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { errors } from '../../errors.ts';
-import { readIfThere } from './running.ts';
+import { readIfExistsSync } from '../../files.ts';
 
 const isUp = 1; // IFF_UP
 
@@ -10,10 +10,10 @@ const isUp = 1; // IFF_UP
  */
 export function checkInterface(name: string): 'running' | 'noCarrier' {
   const directory = join('/sys/class/net', name);
-  const flags = readIfThere(join(directory, 'flags'));
+  const flags = readIfExistsSync(join(directory, 'flags'));
   if (name === '' || flags === undefined) throw errors.interfaceDown(name, 'does not exist');
   if ((Number(flags) & isUp) === 0) throw errors.interfaceDown(name, 'is down');
-  const state = readIfThere(join(directory, 'operstate'))?.trim();
+  const state = readIfExistsSync(join(directory, 'operstate'))?.trim();
   // Loopback and some virtual ones say "unknown".
   return state === 'up' || state === 'unknown' ? 'running' : 'noCarrier';
 }

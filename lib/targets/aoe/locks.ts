@@ -1,5 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { absentAs } from '../../files.ts';
 
 /**
  * Who holds the lock of an export. A detached vblade keeps `<directory>/<volume id>.lock` locked for as long as it lives,
@@ -37,10 +38,7 @@ export async function lockHolder(directory: string, id: string): Promise<number 
 }
 
 async function holder(file: string, locks: Map<bigint, Lock[]>): Promise<number | undefined> {
-  const status = await stat(file, { bigint: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+  const status = await absentAs(undefined, stat(file, { bigint: true }));
   if (status === undefined) return undefined;
   const candidates = locks.get(status.ino) ?? [];
   // On overlay and btrfs the table and stat name different devices for one file: then the inode alone decides.

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { readIfExistsSync } from '../../files.ts';
 
 /** A running vblade. Process id and start time together name a process for ever: ids are used again, the pair is not. */
 export interface Vblade {
@@ -15,7 +15,7 @@ export interface Vblade {
 export function readVblade(pid: number): Vblade | undefined {
   const status = readStatus(pid);
   if (status === undefined || status.name !== 'vblade') return undefined;
-  const line = readIfThere(`/proc/${pid}/cmdline`);
+  const line = readIfExistsSync(`/proc/${pid}/cmdline`);
   if (!line) return undefined;
   const [command, ...args] = line.split('\0').slice(0, -1);
   if (command === undefined || basename(command) !== 'vblade') return undefined;
@@ -42,25 +42,11 @@ export function sameArguments(one: readonly string[], other: readonly string[]):
 }
 
 function readStatus(pid: number): { name: string; startTime: number } | undefined {
-  const line = readIfThere(`/proc/${pid}/stat`);
+  const line = readIfExistsSync(`/proc/${pid}/stat`);
   if (!line) return undefined;
   // The name stands in parentheses and may contain any character, so the fields are counted from the last one.
   const end = line.lastIndexOf(')');
   const fields = line.slice(end + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
   return { name: line.slice(line.indexOf('(') + 1, end), startTime: Number(fields[19]) };
-}
-
-/**
- * A small file's text; undefined when it does not exist, or when its process ended while it was read. Synchronous: the
- * kernel has these files in memory, and a way through the thread pool costs several times the reading.
- */
-export function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
-      return undefined;
-    throw error;
-  }
 }

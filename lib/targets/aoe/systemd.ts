@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readFile, readlink, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, readlink, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../../command-error.ts';
 import { pollUntil, retry } from '../../concurrency.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
+import { absentAs, errorCode, isAbsent, readIfExistsSync, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './ending.ts';
 import { vbladeFailure } from './failures.ts';
-import { type Vblade, readIfThere, readVblade, sameArguments } from './running.ts';
+import { type Vblade, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 const template = 'blockstore-vblade@';
@@ -45,9 +46,7 @@ export class SystemdSupervisor implements Supervisor {
 
   async start(id: string, args: readonly string[]): Promise<Vblade> {
     const line = environmentLine(args);
-    const file = this.environmentFile(id);
-    await writeFile(`${file}.new`, line);
-    await rename(`${file}.new`, file);
+    await replaceFile(this.environmentFile(id), line);
     const found = await this.find(id);
     if (found && sameArguments(found.args, args)) return found;
     const begin = Date.now();
@@ -84,7 +83,7 @@ export class SystemdSupervisor implements Supervisor {
 
   async stop(id: string): Promise<void> {
     // The file is written before the unit starts and deleted after it has stopped: without it there is no unit.
-    if (readIfThere(this.environmentFile(id)) === undefined) return;
+    if (readIfExistsSync(this.environmentFile(id)) === undefined) return;
     const vblade = await this.find(id);
     await this.stopUnit(id);
     if (vblade) await endVblade(id, vblade, this.processes);
@@ -98,7 +97,7 @@ export class SystemdSupervisor implements Supervisor {
 
   async findAll(): Promise<Map<string, Vblade>> {
     const found = new Map<string, Vblade>();
-    for (const id of exportsIn(await readdir(slice).catch(unlessMissing))) {
+    for (const id of exportsIn(await absentAs([], readdir(slice)))) {
       const vblade = await this.find(id);
       if (vblade) found.set(id, vblade);
     }
@@ -172,13 +171,8 @@ function exportsIn(names: readonly string[]): string[] {
 
 /** The process of the unit, from its control group: systemctl would say the same for twenty times the price. */
 function mainProcess(id: string): number | undefined {
-  const processes = readIfThere(join(slice, unit(id), 'cgroup.procs'))?.trim();
+  const processes = readIfExistsSync(join(slice, unit(id), 'cgroup.procs'))?.trim();
   return processes ? Number(processes.split('\n')[0]) : undefined;
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }
 
 /** systemd splits $VBLADE_ARGS at blanks and takes quotes and backslashes away, so none may be inside an argument. */
@@ -199,9 +193,9 @@ async function hasRawSocket(pid: number): Promise<boolean> {
     const links = await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
     return links.some((link) => inodes.has(/^socket:\[(\d+)\]$/.exec(link)?.[1]));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EACCES' || code === 'EPERM') return true;
-    if (code === 'ENOENT' || code === 'ESRCH') return false;
+    if (isAbsent(error)) return false;
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { loadFlags } from '../../../lib/flags/load.ts';
 import { type Log, silentLog } from '../../../lib/log.ts';
 import { connectionOptions } from '../../../lib/redis/address.ts';
 import { connect } from '../../../lib/redis/connection.ts';
-import { keepingProblems } from '../../../lib/redis/keeping.ts';
+import { persistenceProblems } from '../../../lib/redis/persistence.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -172,7 +172,10 @@ test('a Redis that would lose records is told', async (t) => {
   t.teardown(() => server.stop());
   const connection = await connect(flagsOf({ redis_url: server.url }), silentLog);
   t.teardown(() => connection.close());
-  const problems = await keepingProblems(new Store(connection, 'test'));
+  const problems = await persistenceProblems(new Store(connection, 'test'));
   t.is(problems.length, 2);
-  t.regex(problems.join('\n'), /neither an append-only file nor a replica[\s\S]*maxmemory-policy allkeys-lru/);
+  t.regex(
+    problems.map(({ message }) => message).join('\n'),
+    /neither an append-only file nor a replica[\s\S]*maxmemory-policy allkeys-lru/,
+  );
 });

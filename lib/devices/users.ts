@@ -1,0 +1,121 @@
+import { constants } from 'node:fs';
+import { open, readFile, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { absentAs, errorCode, isAbsent } from '../files.ts';
+import { describeHolder } from './holders.ts';
+
+export interface DeviceUsers {
+  /** One text each: a mount point, a device or swap on it, a process that has it open. */
+  users: string[];
+  /** The number of processes whose open files this process may not see. */
+  unreadable: number;
+}
+
+/**
+ * Returns the users of a block device of this host and of its partitions. `kernelName` is its name under /sys/block. A device
+ * that does not exist, or disappears meanwhile, has none.
+ */
+export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers> {
+  const found = await visibleUsers(kernelName);
+  if (found.users.length > 0 || !(await isClaimed(`/dev/${kernelName.replaceAll('!', '/')}`))) return found;
+  return { ...found, users: ['mounted, or used by the kernel, in another namespace'] };
+}
+
+/** The same without opening the device: users that other namespaces hide are not found. */
+export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
+  const parts = await partsOf(kernelName);
+  if (parts.length === 0) return { users: [], unreadable: 0 };
+  const numbers = new Set(parts.map((part) => part.number));
+  const paths = new Set(parts.map((part) => part.path));
+  const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers);
+  const swaps = (await readFile('/proc/swaps', 'utf8')).split('\n').map((row) => row.split(/\s/)[0] ?? '');
+  const { openers, unreadable } = await openersOf(paths);
+  const users = [
+    ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
+    ...swaps.filter((swap) => paths.has(swap)).map((swap) => `swap on ${swap}`),
+    ...(await Promise.all(parts.flatMap((part) => part.holders).map(describeHolder))),
+    ...openers,
+  ];
+  return { users, unreadable };
+}
+
+/** Returns the users of a device named by any path, in one text. Asked once something is known to have it open. */
+export async function usersOf(device: string): Promise<string> {
+  const { rdev } = await stat(device);
+  // Major and minor as the kernel prints them; stat has both in one number.
+  const number = `${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
+  const kernelName = await absentAs('', realpath(`/sys/dev/block/${number}`));
+  const { users } = kernelName === '' ? { users: [] } : await visibleUsers(basename(kernelName));
+  return users.length > 0 ? users.join(', ') : 'something has it open';
+}
+
+/** Returns the mount points of the devices with these "major:minor" numbers; see proc(5) for the table. */
+export function mountPoints(mountinfo: string, numbers: ReadonlySet<string>): string[] {
+  return mountinfo
+    .split('\n')
+    .map((row) => row.split(' '))
+    .filter((fields) => numbers.has(fields[2] ?? ''))
+    .map((fields) =>
+      (fields[4] ?? '').replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    );
+}
+
+interface Part {
+  path: string;
+  /** "major:minor" */
+  number: string;
+  holders: string[];
+}
+
+/** The device and its partitions; nothing when it does not exist. */
+async function partsOf(kernelName: string): Promise<Part[]> {
+  const device = join('/sys/block', kernelName);
+  const names = await absentAs([], readdir(device));
+  const partitions = names.filter((name) => name.startsWith(kernelName)).map((name) => join(device, name));
+  const parts = [device, ...partitions].map(async (directory) => ({
+    path: `/dev/${basename(directory).replaceAll('!', '/')}`,
+    number: (await readFile(join(directory, 'dev'), 'utf8')).trim(),
+    holders: await readdir(join(directory, 'holders')),
+  }));
+  return absentAs([], Promise.all(parts));
+}
+
+async function openersOf(paths: ReadonlySet<string>): Promise<{ openers: string[]; unreadable: number }> {
+  const openers: string[] = [];
+  let unreadable = 0;
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!(await hasOpen(pid, paths))) continue;
+      const name = await readFile(`/proc/${pid}/comm`, 'utf8');
+      openers.push(`open in ${name.trim()}, process ${pid}`);
+    } catch (error) {
+      if (isAbsent(error)) continue; // it ended meanwhile
+      const code = errorCode(error);
+      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      unreadable += 1;
+    }
+  }
+  return { openers, unreadable };
+}
+
+async function hasOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean> {
+  const directory = `/proc/${pid}/fd`;
+  const descriptors = await readdir(directory);
+  const targets = await Promise.all(descriptors.map((name) => absentAs('', readlink(join(directory, name)))));
+  return targets.some((target) => paths.has(target));
+}
+
+/** A mount in another mount namespace is in no table of ours, but the kernel refuses to open its device exclusively. */
+async function isClaimed(path: string): Promise<boolean> {
+  try {
+    await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();
+    return false;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EBUSY') return true;
+    if (code === 'ENODEV' || code === 'ENXIO' || code === 'ENOENT') return false; // down, or gone
+    throw error;
+  }
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+
+/** The code of a system error, such as ENOENT; undefined for any other value. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Whether the error says that a file, or the process that a file of /proc describes, does not exist. */
+export function isAbsent(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ESRCH';
+}
+
+/** Returns what the work returns, or `absent` when its file, or the process that the file describes, does not exist. */
+export async function absentAs<T, A>(absent: A, work: Promise<T>): Promise<T | A> {
+  try {
+    return await work;
+  } catch (error) {
+    if (isAbsent(error)) return absent;
+    throw error;
+  }
+}
+
+/** Returns the file's text; undefined when it does not exist. */
+export function readIfExists(file: string): Promise<string | undefined> {
+  return absentAs(undefined, readFile(file, 'utf8'));
+}
+
+/**
+ * The same at once, for small files of /proc and /sys: the kernel has them in memory, and a way through the thread pool costs
+ * several times the reading.
+ */
+export function readIfExistsSync(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the file's status; undefined when it does not exist. */
+export function statIfExists(file: string) {
+  return absentAs(undefined, stat(file));
+}
+
+/** Removes the file; absent is success. */
+export async function removeFile(file: string): Promise<void> {
+  await absentAs(undefined, unlink(file));
+}
+
+/**
+ * Writes a file so that its readers, and a start after a crash, see the old text or the new one, never a part. With `flush`
+ * that holds for a power loss as well; syncDirectory() makes the new text outlast it.
+ */
+export async function replaceFile(
+  file: string,
+  text: string,
+  { flush = false, mode = 0o666 }: { flush?: boolean; mode?: number } = {},
+): Promise<void> {
+  await writeFile(`${file}.new`, text, { flush, mode });
+  await rename(`${file}.new`, file);
+}
+
+/** Makes what was created in, renamed in or removed from a directory outlast a power loss. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

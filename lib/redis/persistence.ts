@@ -1,0 +1,39 @@
+import { type RedisInfo, readInfo } from './info.ts';
+import type { Store } from './store.ts';
+
+/** A way in which a Redis can lose records. */
+export interface PersistenceProblem {
+  message: string;
+  /** The setting that ends it. */
+  hint: string;
+  /** Whether it threatens only once a memory limit is set. */
+  isLatent: boolean;
+}
+
+/** Returns how this Redis can lose records by a crash. */
+export function crashProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('aof_enabled') !== '0' || Number(info.get('connected_slaves') ?? 0) > 0) return undefined;
+  return {
+    message: 'Redis has neither an append-only file nor a replica: a crash loses records',
+    hint: 'run "redis-cli config set appendonly yes" and set it in redis.conf',
+    isLatent: false,
+  };
+}
+
+/** Returns how this Redis can lose records when its memory is full. */
+export function evictionProblem(info: RedisInfo): PersistenceProblem | undefined {
+  const policy = info.get('maxmemory_policy');
+  if (policy === undefined || policy === 'noeviction') return undefined;
+  return {
+    message: `Redis evicts keys when its memory is full (maxmemory-policy ${policy})`,
+    hint: 'run "redis-cli config set maxmemory-policy noeviction" and set it in redis.conf',
+    isLatent: info.get('maxmemory') === '0',
+  };
+}
+
+/** Returns what threatens records in this Redis now; nothing where its user may not read INFO. */
+export async function persistenceProblems(store: Store): Promise<PersistenceProblem[]> {
+  const info: RedisInfo = await store.read((redis) => readInfo(redis)).catch(() => new Map());
+  const problems = [crashProblem(info), evictionProblem(info)].filter((problem) => problem !== undefined);
+  return problems.filter(({ isLatent }) => !isLatent);
+}

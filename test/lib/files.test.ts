@@ -1,0 +1,32 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { readIfExists, readIfExistsSync, removeFile, replaceFile, statIfExists } from '../../lib/files.ts';
+
+let directory: string;
+test.beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'blockstore-files-'));
+});
+test.afterEach.always(() => rm(directory, { recursive: true }));
+
+test.serial('an absent file is a value, any other failure is an error', async (t) => {
+  const absent = join(directory, 'absent');
+  t.is(await readIfExists(absent), undefined);
+  t.is(readIfExistsSync(absent), undefined);
+  t.is(await statIfExists(absent), undefined);
+  await t.notThrowsAsync(removeFile(absent));
+  await t.throwsAsync(readIfExists(directory), { code: 'EISDIR' });
+  t.throws(() => readIfExistsSync(directory), { code: 'EISDIR' });
+  await t.throwsAsync(removeFile(directory), { message: /EISDIR|EPERM/ });
+});
+
+test.serial('a file is replaced as a whole', async (t) => {
+  const file = join(directory, 'file');
+  await writeFile(file, 'old text that is longer');
+  for (const flush of [false, true]) {
+    await replaceFile(file, `new ${flush}`, { flush });
+    t.is(await readFile(file, 'utf8'), `new ${flush}`);
+    t.deepEqual(await readdir(directory), ['file']);
+  }
+});
