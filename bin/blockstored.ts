@@ -3,31 +3,15 @@ import { join } from 'node:path';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { asError, errors } from '../lib/errors.ts';
 import { loadFlags } from '../lib/flags/load.ts';
-import { helpText, printConfig } from '../lib/flags/print.ts';
+import { printConfig } from '../lib/flags/print.ts';
 import { version } from '../lib/version.ts';
 import { embeddedFlags } from '../services/daemon/embedded.ts';
-
-const systemConfig = '/etc/blockstore/blockstore.conf';
-
-const usage = `blockstored ${version}: the daemon of a storage node.
-
-Usage: blockstored [--config FILE] [--embedded] [--print-config] [--FLAG VALUE …]
-
-  --config FILE   configuration file (default: $BLOCKSTORE_CONFIG, ${systemConfig})
-  --embedded      trial mode: private Redis, sparse files, all data under ./var
-  --print-config  print every flag with its value and source, then exit
-  --help          print this help
-  --version       print the version
-
-Flags. A later source overrides an earlier one: default, file, environment (BLOCKSTORE_NAME), command line.
-
-${helpText()}
-`;
+import { systemConfig, usage } from '../services/daemon/usage.ts';
 
 const root = join(import.meta.dirname, '..');
 
 async function main(argv: readonly string[]): Promise<void> {
-  if (argv.includes('--help')) return void process.stdout.write(usage);
+  if (argv.includes('--help')) return void process.stdout.write(usage());
   if (argv.includes('--version')) return void process.stdout.write(`${version}\n`);
   const own = new Set(['--embedded', '--print-config']);
   const embedded = argv.includes('--embedded');

@@ -1,7 +1,7 @@
 import { type Flags, definitions } from './definitions.ts';
 import { type LoadedFlags, flagNames } from './load.ts';
 
-/** A flag's value as it would be written in a file. */
+/** Returns a flag's value in the form of the configuration file. */
 function written(value: Flags[keyof Flags]): string {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
@@ -11,14 +11,30 @@ function described(name: (typeof flagNames)[number]): string {
   return unit === '' ? meaning : `${meaning}; in ${unit}`;
 }
 
-/** For `blockstored --help`: a line or two for each flag with meaning, unit and default. */
+/** One flag as help texts and manual pages print it. */
+export interface FlagHelp {
+  name: string;
+  meaning: string;
+  /** The default as it is written in a file; 'none' when it is empty. */
+  initial: string;
+}
+
+export function flagHelp(): FlagHelp[] {
+  return flagNames.map((name) => ({
+    name,
+    meaning: described(name),
+    initial: name === 'storage_name' ? 'the host name' : written(definitions[name].initial()) || 'none',
+  }));
+}
+
+/** Returns the flags for `blockstored --help`. */
 export function helpText(): string {
-  return flagNames
-    .map((name) => `  --${name}\n      ${described(name)} (default: ${written(definitions[name].initial()) || 'none'})`)
+  return flagHelp()
+    .map(({ name, meaning, initial }) => `  --${name}\n      ${meaning} (default: ${initial})`)
     .join('\n');
 }
 
-/** For `blockstored --print-config`: a file that can be used as it is, with where each value came from. Secrets are ***. */
+/** Returns a valid configuration file with the source of each value, for `--print-config`. Secrets are ***. */
 export function printConfig({ flags, origins }: LoadedFlags): string {
   return flagNames
     .map((name) => {
@@ -30,7 +46,7 @@ export function printConfig({ flags, origins }: LoadedFlags): string {
     .join('\n');
 }
 
-/** The sample configuration: every flag, commented out, at its default. Node-dependent defaults are left empty. */
+/** Returns the sample configuration: every flag, commented out, at its default. Defaults of this host are left empty. */
 export function sampleConfig(): string {
   return flagNames
     .map((name) => {
@@ -40,7 +56,7 @@ export function sampleConfig(): string {
     .join('\n');
 }
 
-/** Values that must never be logged. */
+/** Returns the values that must never be logged. */
 export function secretsOf(flags: Flags): string[] {
   return flagNames
     .filter((name) => definitions[name].secret)
