@@ -1,3 +1,4 @@
+import { ethernetAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
@@ -32,11 +33,8 @@ export function volumeName(text: string): string {
 }
 
 /** Parses Ethernet addresses separated by commas. Throws InvalidArgument. */
-export function ethernetAddresses(text: string): string[] {
-  const addresses = text.split(',').map((address) => address.trim().toLowerCase());
-  const wrong = addresses.find((address) => !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(address));
-  if (wrong !== undefined) throw errors.invalidArgument('mac', wrong, 'an Ethernet address such as 52:54:00:12:34:56');
-  return addresses;
+export function ethernetAddressList(text: string): string[] {
+  return ethernetAddresses(text.split(',').map((address) => address.trim()));
 }
 
 /** Collects the values of an option that can be repeated. */

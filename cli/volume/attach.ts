@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
+import { devicePath } from '../../lib/aoe/address.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -56,7 +57,7 @@ function attachmentOf(volume: VolumeState, options: AttachOptions, isLocal: bool
   const hostName = host ?? (isLocal ? hostname() : undefined);
   return {
     instanceId: instance ?? domain ?? hostname(),
-    mountpoint: mountpoint ?? `/dev/etherd/${volume.aoeDevice}`,
+    mountpoint: mountpoint ?? devicePath(volume.aoeDevice),
     mode,
     ...(hostName === undefined ? {} : { hostName }),
     ...(mac === undefined ? {} : { macs: mac }),

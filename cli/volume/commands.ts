@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { atLeastOne, ethernetAddresses, milliseconds, sizeOf, uuid, volumeName } from '../arguments.ts';
+import { atLeastOne, ethernetAddressList, milliseconds, sizeOf, uuid, volumeName } from '../arguments.ts';
 import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';
 import type { CreateOptions } from './create.ts';
@@ -73,7 +73,7 @@ function addAttach(volume: Command): void {
     .option(
       '--mac <addresses>',
       'comma-separated Ethernet addresses that are allowed to use the export',
-      ethernetAddresses,
+      ethernetAddressList,
     )
     .addOption(
       new Option('--host-device', 'connect the volume as a block device of this host and print the device').conflicts(

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
 import { LibvirtDomains } from '../../lib/connectors/libvirt.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
@@ -16,14 +17,14 @@ export class LocalDevice {
   constructor(volume: VolumeState, libvirtUri: string) {
     const processes = new ChildProcesses();
     this.volume = volume;
-    this.path = `/dev/etherd/${volume.aoeDevice}`;
+    this.path = volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice);
     this.connector = new AoeConnector({ processes });
     this.domains = new LibvirtDomains({ uri: libvirtUri }, { processes });
   }
 
   /** Whether `attach --host-device` made the attachment, on whichever host. */
   static isHostDevice({ mountpoint, aoeDevice }: VolumeState): boolean {
-    return aoeDevice !== '' && mountpoint === `/dev/etherd/${aoeDevice}`;
+    return aoeDevice !== '' && mountpoint === devicePath(aoeDevice);
   }
 
   /** Whether the attachment is this host's. */
@@ -43,11 +44,10 @@ export class LocalDevice {
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed. */
   async disconnect(): Promise<void> {
-    const { shelfId, bladeId, aoeDevice } = this.volume;
-    if (shelfId === undefined || bladeId === undefined) return;
-    if (!existsSync(`/sys/block/etherd!${aoeDevice}`)) return;
+    const { aoeDevice } = this.volume;
+    if (aoeDevice === '' || !existsSync(`/sys/block/${kernelName(aoeDevice)}`)) return;
     if (!LocalDevice.isHostDevice(this.volume)) await this.takeFromDomain();
-    await this.connector.disconnect({ shelfId, bladeId });
+    await this.connector.disconnect(aoeDevice);
   }
 
   /** An instance that libvirt does not know has no disk to give back: whatever else uses the device is seen later. */
@@ -61,11 +61,9 @@ export class LocalDevice {
     }
   }
 
-  private address() {
-    const { shelfId, bladeId, id } = this.volume;
-    if (shelfId === undefined || bladeId === undefined) {
-      throw errors.connectorFailed(id, 'it has no AoE number', 'wait until it is created: blockstore volume wait');
-    }
-    return { shelfId, bladeId };
+  private address(): string {
+    const { aoeDevice, id } = this.volume;
+    if (aoeDevice !== '') return aoeDevice;
+    throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
   }
 }

@@ -1,3 +1,4 @@
+import { devicePath } from '../../lib/aoe/address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
@@ -42,7 +43,7 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['node', volume.node || 'not placed yet'],
     ['backend', volume.backend],
     ['zone', volume.availabilityZone],
-    ['AoE device', volume.aoeDevice === '' ? '' : `/dev/etherd/${volume.aoeDevice}`],
+    ['AoE device', volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice)],
     ['instance', volume.instanceId],
     ['host', volume.hostName],
     ['mount point', volume.mountpoint],

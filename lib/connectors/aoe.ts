@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
+import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
@@ -7,11 +8,6 @@ import { asError, errors } from '../errors.ts';
 import { errorCode } from '../files.ts';
 import type { Processes } from '../process.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
-
-export interface AoeAddress {
-  shelfId: number;
-  bladeId: number;
-}
 
 const defaultTimeoutMs = 10_000;
 const pollMs = 50;
@@ -24,7 +20,7 @@ const settleMs = 250;
  * The kernel's AoE initiator, by the devices that its module makes: /dev/etherd/{discover,flush,revalidate}. It asks on
  * every Ethernet interface that is up, unless the module was loaded with aoe_iflist. Needs root.
  */
-export class AoeConnector implements Connector<AoeAddress> {
+export class AoeConnector implements Connector {
   readonly name = 'aoe';
   private readonly processes: Processes;
 
@@ -32,8 +28,8 @@ export class AoeConnector implements Connector<AoeAddress> {
     this.processes = processes;
   }
 
-  async connect(address: AoeAddress, options: ConnectOptions = {}): Promise<Connection> {
-    const device = deviceName(address);
+  async connect(address: string, options: ConnectOptions = {}): Promise<Connection> {
+    const device = formatAddress(parseAddress(address));
     await this.loadModule(device, options.signal);
     if (await isUp(device)) await control('revalidate', device, device);
     let asked = -Infinity;
@@ -56,8 +52,8 @@ export class AoeConnector implements Connector<AoeAddress> {
     return { devicePath: devicePath(device) };
   }
 
-  async disconnect(address: AoeAddress, options: ConnectOptions = {}): Promise<void> {
-    const device = deviceName(address);
+  async disconnect(address: string, options: ConnectOptions = {}): Promise<void> {
+    const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) return;
     // The kernel obeys a flush even while the device is mounted: asking before is on us. What was written is with the
     // target by then, for the last close of a block device waits for it.
@@ -66,8 +62,8 @@ export class AoeConnector implements Connector<AoeAddress> {
     throw errors.deviceInUse(devicePath(device), ['the kernel, which does not let go of it']);
   }
 
-  async revalidate(address: AoeAddress, options: RevalidateOptions = {}): Promise<number> {
-    const device = deviceName(address);
+  async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
+    const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
     await control('revalidate', device, device);
     const wanted = options.sizeBytes ?? 0;
@@ -144,7 +140,7 @@ function notRoot(device: string): Error {
 
 /** Writes to one of the module's control devices. */
 async function control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
-  const file = `/dev/etherd/${name}`;
+  const file = `${deviceDirectory}/${name}`;
   try {
     // r+: a device that is not there must not become a file
     const handle = await open(file, 'r+');
@@ -162,19 +158,6 @@ async function control(name: 'discover' | 'flush' | 'revalidate', text: string, 
       'see that the module aoe is loaded and that /dev is a devtmpfs or udev runs',
     );
   }
-}
-
-function deviceName({ shelfId, bladeId }: AoeAddress): string {
-  return `e${shelfId}.${bladeId}`;
-}
-
-function devicePath(device: string): string {
-  return `/dev/etherd/${device}`;
-}
-
-/** sysfs has ! for the slash in a device's name. */
-function kernelName(device: string): string {
-  return `etherd!${device}`;
 }
 
 function isKnown(device: string): boolean {

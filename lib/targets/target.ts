@@ -4,26 +4,28 @@ export interface ExportSpec {
   id: string;
   /** Block device or file, as the driver's localPath gives it. */
   path: string;
-  shelfId: number;
-  bladeId: number;
+  /** Where hosts find the export, in the target's own form; '' for a target that needs none or derives it from the id. */
+  address: string;
   readOnly: boolean;
-  /** Ethernet addresses that may use the export; empty: all. */
-  macs: readonly string[];
+  /** Ethernet addresses (or other initiator names) that may use the export; empty: all. */
+  hosts: readonly string[];
 }
 
-/** An export found running on this node. `id` is absent when it is not one of ours. */
+/** An export found running on this node, with the rights that it really has. `id` is absent when it is not one of ours. */
 export interface FoundExport {
   id?: string;
-  shelfId: number;
-  bladeId: number;
+  address: string;
   path: string;
+  readOnly: boolean;
+  /** In the target's canonical form, sorted; empty: all. */
+  hosts: readonly string[];
 }
 
 /** An address seen on the wire. */
 export interface SeenAddress {
-  shelfId: number;
-  bladeId: number;
-  mac: string;
+  address: string;
+  /** Ethernet address of the machine that answers. */
+  host: string;
 }
 
 /**

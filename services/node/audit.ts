@@ -5,7 +5,7 @@ import { type VolumeState, isTransitional } from '../../lib/models/volume-state.
 import { Volume } from '../../lib/models/volume.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 import { type Adoption, type AdoptionOptions, awayCodes } from './adoption.ts';
-import { fieldsIn, volumeSpec } from './backend.ts';
+import { exportSpec, fieldsIn, volumeSpec } from './backend.ts';
 import { dueOperation } from './operations/operations.ts';
 
 /** A difference, and how it is mended; without `run` only a person can. */
@@ -126,9 +126,15 @@ export class Audit {
     const running = exports?.find(({ id }) => id === volume.id);
     const serve = { run: inTurn((now) => this.adoption.serve(now)) };
     if (exports && !running) differences.push({ object, what: 'is not exported', mend: 'export it', ...serve });
-    if (running && (running.shelfId !== volume.shelfId || running.bladeId !== volume.bladeId)) {
-      const what = `is exported as e${running.shelfId}.${running.bladeId}, not as ${volume.aoeDevice}`;
+    if (running && running.address !== volume.aoeDevice) {
+      const what = `is exported as ${running.address}, not as ${volume.aoeDevice}`;
       differences.push({ object, what, mend: 'export it anew', ...serve });
+    } else if (running) {
+      const specified = exportSpec(volume, backend);
+      if (rightsOf(running) !== rightsOf(specified)) {
+        const what = `is exported ${rightsOf(running)}, not ${rightsOf(specified)}`;
+        differences.push({ object, what, mend: 'export it anew', ...serve });
+      }
     }
     if (volume.status === 'error') {
       const run = inTurn((now) => this.adoption.findAgain(now));
@@ -199,6 +205,11 @@ const numberWords = {
   foreign: { what: 'is in use here, but its shelf is not of this node', mend: "claim the shelf, if it is nobody's" },
   twice: { what: 'is of two volumes', mend: '' },
 } as const;
+
+/** Who may do what with an export, in words. */
+function rightsOf({ readOnly, hosts }: Pick<FoundExport, 'readOnly' | 'hosts'>): string {
+  return `${readOnly ? 'read-only' : 'for writing'} for ${hosts.toSorted().join(', ') || 'all hosts'}`;
+}
 
 function nameOf({ object, what }: Difference): string {
   return `${object} ${what}`;

@@ -49,18 +49,15 @@ export function fieldsIn(labels: Labels): LabelledFields {
 
 /** A record as a target sees it: with the attachment's rights while it has one. */
 export function exportSpec(volume: VolumeState, backend: Backend): ExportSpec {
-  const { shelfId, bladeId } = volume;
-  if (shelfId === undefined || bladeId === undefined) {
-    throw new BlockstoreError('Internal', 'failed', `volume ${volume.id} has no AoE number`);
-  }
+  const { aoeDevice: address } = volume;
+  if (address === '') throw new BlockstoreError('Internal', 'failed', `volume ${volume.id} has no address`);
   const path = backend.driver.localPath(volumeSpec(volume));
   const attached = volume.attachStatus === 'attaching' || volume.attachStatus === 'attached';
   return {
     id: volume.id,
     path,
-    shelfId,
-    bladeId,
+    address,
     readOnly: attached && volume.attachMode === 'ro',
-    macs: attached ? volume.attachMacs : [],
+    hosts: attached ? volume.attachMacs : [],
   };
 }

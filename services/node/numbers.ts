@@ -1,4 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
+import { parseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Node, OwnNumber } from '../../lib/models/node.ts';
@@ -94,16 +95,16 @@ export class Numbers {
   private async onWire(): Promise<Reasons> {
     const addresses = await ownAddresses();
     const seen = await this.options.backend.target.discover();
-    const others = seen.filter(({ mac }) => !addresses.has(mac));
-    return new Map(others.map(({ shelfId, bladeId, mac }) => [`${shelfId}.${bladeId}`, `wire ${mac}`]));
+    const others = seen.filter(({ host }) => !addresses.has(host));
+    return new Map(others.map(({ address, host }) => [numberOf(address), `wire ${host}`]));
   }
 
   private async observe(wire: Reasons, own: Own | undefined, whole: boolean): Promise<void> {
     const { node, backend, slots, log } = this.options;
     const others = new Map(wire);
     const numbers: OwnNumber[] = [];
-    for (const { id, shelfId, bladeId, path } of await backend.target.listExports()) {
-      const number = `${shelfId}.${bladeId}`;
+    for (const { id, address, path } of await backend.target.listExports()) {
+      const number = numberOf(address);
       if (id === undefined) others.set(number, `export ${path}`);
       else numbers.push({ number, id, running: true });
     }
@@ -141,6 +142,12 @@ function numbersOf(volumes: readonly Pick<VolumeState, 'id' | 'shelfId' | 'blade
   return volumes.flatMap(({ id, shelfId, bladeId }) =>
     shelfId === undefined ? [] : [{ number: `${shelfId}.${bladeId}`, id, running }],
   );
+}
+
+/** An address as Redis keeps it. */
+function numberOf(address: string): string {
+  const { shelf, slot } = parseAddress(address);
+  return `${shelf}.${slot}`;
 }
 
 /** Ethernet addresses of this machine. */

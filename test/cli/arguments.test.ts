@@ -50,7 +50,10 @@ for (const [args, message] of [
   [['list', '--status', 'fine'], 'status "fine" is not one of creating, available'],
   [['list', '--marker', 'x'], 'marker "x" is not the marker of an earlier list'],
   [['wait', 'v', '--status', 'fine'], 'status "fine" is not one of creating, available'],
-  [['attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb', '--mac', '1:2'], 'mac "1:2" is not an Ethernet'],
+  [
+    ['attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb', '--mac', '1:2'],
+    'Ethernet address "1:2" is not of the form',
+  ],
   [['attach', 'v', '--instance', 'i'], 'option "--mountpoint <device>" is missing'],
   [['attach', 'v', '--mountpoint', '/dev/vdb'], 'one of the options "--instance <instance>"'],
   [['attach', 'v', '--host-device', '--no-wait'], '--host-device and --domain need the attachment'],

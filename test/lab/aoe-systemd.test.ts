@@ -7,7 +7,7 @@ import type { LabNode } from './node.ts';
 let lab: Lab;
 let node: LabNode;
 
-const volume = { id: randomUUID(), path: '/dev/vg/v1', shelfId: 7, bladeId: 1, readOnly: false, macs: [] };
+const volume = { id: randomUUID(), path: '/dev/vg/v1', address: 'e7.1', readOnly: false, hosts: [] };
 const unit = `blockstore-vblade@${volume.id}.service`;
 
 test.before(async () => {

@@ -26,15 +26,14 @@ test.after.always(async () => {
 interface Volume {
   id: string;
   path: string;
-  shelfId: number;
-  bladeId: number;
+  address: string;
   readOnly: boolean;
-  macs: string[];
+  hosts: string[];
 }
 
-async function makeVolume(bladeId: number, change: Partial<Volume> = {}): Promise<Volume> {
-  await storage.sh(`lvcreate -y -L 64M -n v${bladeId} vg`);
-  return { id: randomUUID(), path: `/dev/vg/v${bladeId}`, shelfId: 7, bladeId, readOnly: false, macs: [], ...change };
+async function makeVolume(slot: number, change: Partial<Volume> = {}): Promise<Volume> {
+  await storage.sh(`lvcreate -y -L 64M -n v${slot} vg`);
+  return { id: randomUUID(), path: `/dev/vg/v${slot}`, address: `e7.${slot}`, readOnly: false, hosts: [], ...change };
 }
 
 /** Runs a body of TypeScript on a node as a daemon or a command would; what it returns is printed as JSON. */
@@ -73,7 +72,7 @@ async function onConnector(node: LabNode, verb: string, volume: Volume, options 
     node,
     `import { AoeConnector } from './lib/connectors/aoe.ts';
     const connector = new AoeConnector(context);`,
-    `return await connector.${verb}(${JSON.stringify(volume)}, ${options});`,
+    `return await connector.${verb}('${volume.address}', ${options});`,
   );
 }
 
@@ -128,8 +127,8 @@ test.serial('a read-only export takes no writes', async (t) => {
 });
 
 test.serial('only the hosts in the list of Ethernet addresses see an export', async (t) => {
-  const macs = [await host.sh('cat /sys/class/net/vec0/address')];
-  const volume = await makeVolume(4, { macs });
+  const hosts = [await host.sh('cat /sys/class/net/vec0/address')];
+  const volume = await makeVolume(4, { hosts });
   await exportVolume(volume);
   t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
   t.is(
@@ -156,7 +155,7 @@ test.serial('a volume that grew is seen to have grown while it is mounted', asyn
 });
 
 test.serial('an address that nobody serves is said to be silent', async (t) => {
-  const nowhere = { id: randomUUID(), path: '', shelfId: 99, bladeId: 9, readOnly: false, macs: [] };
+  const nowhere = { id: randomUUID(), path: '', address: 'e99.9', readOnly: false, hosts: [] };
   t.is(
     await onConnector(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
     'ConnectorFailed: could not connect volume e99.9 to this host: nothing answers to that address',
@@ -172,7 +171,7 @@ test.serial('exports are seen on the wire by other nodes, and freed devices are 
     `return await discoverTargets({ interface: 'vec0', listenMs: 300 }, context.processes);`,
   );
   const mac = await storage.sh('cat /sys/class/net/vec0/address');
-  t.true(seen.includes(JSON.stringify({ shelfId: 7, bladeId: 6, mac })));
+  t.true(seen.includes(JSON.stringify({ address: 'e7.6', host: mac })));
   t.not((await storage.run('lvremove -f vg/v6')).status, 0);
   await onTarget(`await target.removeExport('${volume.id}');`);
   await storage.sh('lvremove -f vg/v6');

@@ -208,9 +208,7 @@ export class Faults {
   private occupy(): void {
     const { random, nodes } = this.world;
     const number = `${random.between(shelves.first, shelves.last)}.${random.between(0, shelves.slots - 1)}`;
-    const used = nodes.some(({ machine }) =>
-      [...machine.exports.values()].some((one) => `${one.shelfId}.${one.bladeId}` === number),
-    );
+    const used = nodes.some(({ machine }) => [...machine.exports.values()].some((one) => one.address === `e${number}`));
     if (used) return;
     this.foreign.add(number);
     this.later(random.between(60_000, 7_200_000), () => this.foreign.delete(number));

@@ -63,7 +63,7 @@ export class Invariants {
     for (const other of this.world.nodes) {
       for (const spec of other.machine.exports.values()) {
         const same = spec.id === id && other.name === machine;
-        if (!same && `${spec.shelfId}.${spec.bladeId}` === number) {
+        if (!same && spec.address === `e${number}`) {
           this.add(`number ${number} is exported for ${id} by ${machine} and for ${spec.id} by ${other.name}`);
         }
       }

@@ -200,9 +200,7 @@ class FakeMachineTarget implements Target {
     if (before && JSON.stringify(before) === JSON.stringify(spec)) return Promise.resolve();
     const begin = () => {
       if (!machine.stored.get(spec.id)?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
-      const rival = [...machine.exports.values()].find(
-        ({ shelfId, bladeId }) => shelfId === spec.shelfId && bladeId === spec.bladeId,
-      );
+      const rival = [...machine.exports.values()].find(({ address }) => address === spec.address);
       if (rival && machine.world.isDoubtful(spec.id)) throw errors.exportFailed(spec.id, `so is ${rival.id}`);
       machine.exports.set(spec.id, spec);
       machine.world.onExport(machine.name, spec);
@@ -215,7 +213,7 @@ class FakeMachineTarget implements Target {
   }
 
   async listExports(): Promise<FoundExport[]> {
-    return [...this.machine.exports.values()].map(({ id, shelfId, bladeId, path }) => ({ id, shelfId, bladeId, path }));
+    return [...this.machine.exports.values()];
   }
 
   async listTraces(): Promise<string[]> {

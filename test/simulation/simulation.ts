@@ -145,7 +145,7 @@ class Simulation {
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
-      onExport: (machine, { id, shelfId, bladeId }) => this.invariants.exported(machine, id, `${shelfId}.${bladeId}`),
+      onExport: (machine, { id, address }) => this.invariants.exported(machine, id, address.slice(1)),
       wire: (machine) => this.wire(machine),
     });
   }
@@ -154,12 +154,9 @@ class Simulation {
   private wire(machine: string) {
     const others = this.nodes.filter((node) => node.name !== machine);
     const heard = others.flatMap((node) =>
-      [...node.machine.exports.values()].map(({ shelfId, bladeId }) => ({ shelfId, bladeId, mac: node.name })),
+      [...node.machine.exports.values()].map(({ address }) => ({ address, host: node.name })),
     );
-    const foreign = [...this.faults.foreignNumbers].map((number) => {
-      const [shelfId = 0, bladeId = 0] = number.split('.').map(Number);
-      return { shelfId, bladeId, mac: 'somebody' };
-    });
+    const foreign = [...this.faults.foreignNumbers].map((number) => ({ address: `e${number}`, host: 'somebody' }));
     return [...heard, ...foreign];
   }
 

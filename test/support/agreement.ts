@@ -9,7 +9,7 @@ export interface NodeStorage {
   node: string;
   volumes: readonly (Pick<FoundVolume, 'id' | 'sizeBytes'> & Partial<Pick<FoundVolume, 'labels'>>)[];
   /** Left out where nothing is exported. */
-  exports?: readonly Pick<FoundExport, 'id' | 'shelfId' | 'bladeId'>[];
+  exports?: readonly Pick<FoundExport, 'id' | 'address'>[];
   /** Anything else that should not be there, such as a half-made file. */
   leftovers?: readonly string[];
 }
@@ -155,11 +155,9 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
     else if (shelf !== undefined && record.aoeDevice !== `e${shelf}.${blade}`)
       problems.push(`volume ${id}, ${record.aoeDevice}, is labelled e${shelf}.${blade}`);
   }
-  for (const [place, count] of countBy(
-    exports?.map(({ id, shelfId, bladeId }) => `${id} ${shelfId}.${bladeId}`) ?? [],
-  )) {
+  for (const [place, count] of countBy(exports?.map(({ id, address }) => `${id} ${address}`) ?? [])) {
     const record = records.get(place.split(' ')[0] ?? '');
-    const right = record?.node === node && place === `${record.id} ${record.shelfId}.${record.bladeId}`;
+    const right = record?.node === node && place === `${record.id} ${record.aoeDevice}`;
     if (!right) problems.push(`${node} exports ${place}, which has no record there`);
     if (count > 1) problems.push(`${node} exports ${place} ${count} times`);
   }

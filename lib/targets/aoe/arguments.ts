@@ -1,5 +1,7 @@
+import { parseAddress, tryParseAddress } from '../../aoe/address.ts';
+import { ethernetAddresses } from '../../aoe/ethernet.ts';
 import { errors } from '../../errors.ts';
-import type { ExportSpec } from '../target.ts';
+import type { ExportSpec, FoundExport } from '../target.ts';
 
 /**
  * When a write is acknowledged: `sync` once it is on the disk, `direct` once the disk has it (perhaps in its own cache),
@@ -14,54 +16,45 @@ const durabilityFlags: Record<Durability, readonly string[]> = {
   cached: [],
 };
 
-/** The highest numbers are the protocol's broadcast addresses. */
-const lastShelf = 0xfffe;
-const lastSlot = 0xfe;
 /** vblade keeps its list in an array of this length and writes past its end. */
-const mostMacs = 32;
+const maxHosts = 32;
 
 /**
- * The arguments of vblade for an export. The same export always gives the same list, so that two lists tell whether a
- * running vblade is as specified. vblade itself checks none of the ranges. Throws InvalidArgument.
+ * Returns the arguments of vblade for an export. The same export always gives the same list, so that two lists tell
+ * whether a running vblade is as specified. vblade itself checks none of the ranges. Throws InvalidArgument.
  */
 export function vbladeArguments(spec: ExportSpec, networkInterface: string, durability: Durability): string[] {
-  checkNumber('shelf', spec.shelfId, lastShelf);
-  checkNumber('slot', spec.bladeId, lastSlot);
+  const { shelf, slot } = parseAddress(spec.address);
   if (!spec.path.startsWith('/')) throw errors.invalidArgument('path', spec.path, 'an absolute path');
-  const macs = [...new Set(spec.macs.map(plainMac))].toSorted();
-  if (macs.length > mostMacs) {
-    throw errors.invalidArgument('the number of Ethernet addresses', macs.length, `at most ${mostMacs}`);
+  const hosts = ethernetAddresses(spec.hosts);
+  if (hosts.length > maxHosts) {
+    throw errors.invalidArgument('the number of Ethernet addresses', hosts.length, `at most ${maxHosts}`);
   }
   return [
     ...durabilityFlags[durability],
     ...(spec.readOnly ? ['-r'] : []),
-    ...(macs.length > 0 ? ['-m', macs.join(',')] : []),
-    String(spec.shelfId),
-    String(spec.bladeId),
+    ...(hosts.length > 0 ? ['-m', hosts.map((host) => host.replaceAll(':', '')).join(',')] : []),
+    String(shelf),
+    String(slot),
     networkInterface,
     spec.path,
   ];
 }
 
-/** Number and path from a vblade's arguments, whoever wrote them; undefined when they are none. */
-export function parseArguments(
-  args: readonly string[],
-): { shelfId: number; bladeId: number; path: string } | undefined {
-  const [shelf, slot, , path] = args.slice(-4);
-  if (shelf === undefined || slot === undefined || path === undefined) return undefined;
-  if (!/^\d+$/.test(shelf) || !/^\d+$/.test(slot)) return undefined;
-  return { shelfId: Number(shelf), bladeId: Number(slot), path };
+/** Returns what a vblade with these arguments exports, whoever wrote them; undefined when they are not vblade's. */
+export function parseArguments(args: readonly string[]): Omit<FoundExport, 'id'> | undefined {
+  const [shelf = '', slot = '', , path] = args.slice(-4);
+  const numbers = /^\d+ \d+$/.test(`${shelf} ${slot}`) ? { shelf: Number(shelf), slot: Number(slot) } : undefined;
+  const address = numbers && `e${numbers.shelf}.${numbers.slot}`;
+  if (address === undefined || path === undefined || !tryParseAddress(address)) return undefined;
+  const options = args.slice(0, -4);
+  const list = options.includes('-m') ? (options[options.indexOf('-m') + 1] ?? '') : '';
+  return { address, path, readOnly: options.includes('-r'), hosts: hostsIn(list) };
 }
 
-function checkNumber(name: string, value: number, last: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > last) {
-    throw errors.invalidArgument(name, value, `a whole number from 0 to ${last}`);
-  }
-}
-
-/** Twelve small hexadecimal digits from aa:bb:cc:dd:ee:ff, with - or nothing in place of the colons. */
-function plainMac(mac: string): string {
-  const digits = /^[0-9a-f]{12}$|^[0-9a-f]{2}(:[0-9a-f]{2}){5}$|^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i.test(mac);
-  if (!digits) throw errors.invalidArgument('Ethernet address', mac, 'of the form aa:bb:cc:dd:ee:ff');
-  return mac.replaceAll(/[:-]/g, '').toLowerCase();
+/** An entry that vblade itself passes over is not in its list. */
+function hostsIn(list: string): string[] {
+  return ethernetAddresses(
+    list.split(',').filter((host) => /^[0-9a-f]{12}$|^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(host)),
+  );
 }

@@ -4,6 +4,7 @@ import { retry } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import type { SeenAddress } from '../target.ts';
+import { compareAddresses, formatAddress } from '../../aoe/address.ts';
 import { namingPackage } from './failures.ts';
 
 const script = fileURLToPath(new URL('discover.pl', import.meta.url));
@@ -44,13 +45,13 @@ export function parseAnswers(output: string): SeenAddress[] {
   const lines = [...new Set(output.split('\n'))].filter((line) => line !== '');
   if (lines.pop() !== 'done') throw errors.answerUnreadable('discover.pl', output);
   const seen = lines.map((line) => {
-    const [, shelf, slot, mac] = /^(\d{1,5}) (\d{1,3}) ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/.exec(line) ?? [];
-    if (shelf === undefined || slot === undefined || mac === undefined) {
+    const [, shelf, slot, host] = /^(\d{1,5}) (\d{1,3}) ((?:[0-9a-f]{2}:){5}[0-9a-f]{2})$/.exec(line) ?? [];
+    if (shelf === undefined || slot === undefined || host === undefined) {
       throw errors.answerUnreadable('discover.pl', line);
     }
-    return { shelfId: Number(shelf), bladeId: Number(slot), mac };
+    return { address: formatAddress({ shelf: Number(shelf), slot: Number(slot) }), host };
   });
-  return seen.toSorted((one, other) => one.shelfId - other.shelfId || one.bladeId - other.bladeId);
+  return seen.toSorted((one, other) => compareAddresses(one.address, other.address));
 }
 
 function isRetryable(error: unknown): boolean {

@@ -113,12 +113,11 @@ export class AoeTarget implements Target {
   }
 
   /** Two exports of one number would mix two volumes' data. One of this volume under another number is ended: it may be in the way. */
-  private async refuseTaken({ id, shelfId, bladeId }: ExportSpec): Promise<void> {
+  private async refuseTaken({ id, address }: ExportSpec): Promise<void> {
     for (const [other, vblade] of this.known) {
-      const [shelf, slot] = vblade.args.slice(-4);
-      if (other === id || shelf !== String(shelfId) || slot !== String(bladeId) || !isRunning(vblade)) continue;
+      if (other === id || parseArguments(vblade.args)?.address !== address || !isRunning(vblade)) continue;
       await this.end(id);
-      throw errors.exportFailed(id, `e${shelfId}.${bladeId} is still exported for volume ${other}`);
+      throw errors.exportFailed(id, `${address} is still exported for volume ${other}`);
     }
   }
 

@@ -37,7 +37,7 @@ export const exportUnattached: Step = {
   name: 'export',
   run: async ({ volume, backend }) => {
     try {
-      await backend.target.ensureExport({ ...exportSpec(volume, backend), readOnly: false, macs: [] });
+      await backend.target.ensureExport({ ...exportSpec(volume, backend), readOnly: false, hosts: [] });
     } catch (error) {
       if (await backend.driver.hasVolume(volumeSpec(volume))) throw error;
       await backend.target.removeExport(volume.id);

@@ -25,7 +25,7 @@ export async function storageOf(
     }),
     exports: vblades.map((line) => {
       const [shelf, slot, , path = ''] = line.split(' ').slice(-4);
-      return { id: path.split('/volume-')[1] ?? line, shelfId: Number(shelf), bladeId: Number(slot) };
+      return { id: path.split('/volume-')[1] ?? line, address: `e${shelf}.${slot}` };
     }),
     leftovers: [
       ...found.flatMap(([name = '']) => (lvName.test(name) ? [] : [`the logical volume ${name}`])),
@@ -40,9 +40,7 @@ export async function allDisagreements(cluster: StorageCluster, storageNodes: nu
   const ids = new Set((await cluster.records()).map(({ id }) => id));
   const numbers = Array.from({ length: storageNodes }, (_, index) => index + 1);
   const storages = await Promise.all(numbers.map((number) => storageOf(cluster, number, ids)));
-  const exported = storages.flatMap(({ exports = [] }) =>
-    exports.map(({ shelfId, bladeId }) => `${shelfId}.${bladeId}`),
-  );
+  const exported = storages.flatMap(({ exports = [] }) => exports.map(({ address }) => address));
   const twice = exported.filter((number, index) => exported.indexOf(number) !== index);
   return [
     ...(await disagreements(cluster.store, storages)),

@@ -29,7 +29,7 @@ class Modprobe extends ChildProcesses {
   }
 }
 
-const address = { shelfId: 7, bladeId: 1 };
+const address = 'e7.1';
 const withoutModule = existsSync('/sys/module/aoe') ? test.skip : test;
 
 withoutModule('a kernel without the module', async (t) => {

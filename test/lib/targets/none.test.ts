@@ -4,7 +4,7 @@ import { NoneTarget } from '../../../lib/targets/none.ts';
 test('exports nothing, and never fails', async (t) => {
   const target = new NoneTarget();
   await target.setup();
-  await target.ensureExport({ id: 'v1', path: '/nowhere', shelfId: 99_999, bladeId: -1, readOnly: false, macs: [] });
+  await target.ensureExport({ id: 'v1', path: '/nowhere', address: '', readOnly: false, hosts: [] });
   t.deepEqual(await target.listExports(), []);
   t.deepEqual(await target.discover(), []);
   await target.removeExport('v1');

@@ -24,8 +24,8 @@ class FakeTarget implements Target {
   readonly exports = new Map<string, FoundExport>();
 
   async setup(): Promise<void> {}
-  async ensureExport({ id, shelfId, bladeId, path }: ExportSpec): Promise<void> {
-    this.exports.set(id, { id, shelfId, bladeId, path });
+  async ensureExport(specified: ExportSpec): Promise<void> {
+    this.exports.set(specified.id, specified);
   }
   async removeExport(id: string): Promise<void> {
     this.exports.delete(id);
@@ -53,6 +53,7 @@ let id: string;
 
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
+const elsewhere = { address: 'e9.9', path: '/x', readOnly: false, hosts: [] };
 
 test.beforeEach(async () => {
   cluster = await Cluster.start();
@@ -107,11 +108,18 @@ const mendable: Record<string, { make: () => Promise<unknown>; found: () => stri
     found: () => `volume ${id} is not exported`,
   },
   'an export under another number': {
-    make: async () => target.exports.set(id, { id, shelfId: 9, bladeId: 9, path: '/x' }),
+    make: async () => target.exports.set(id, { ...elsewhere, id }),
     found: () => `volume ${id} is exported as e9.9, not as e1.0`,
   },
+  'an export with other rights than its record': {
+    make: async () => {
+      const running = target.exports.get(id);
+      if (running) target.exports.set(id, { ...running, readOnly: true, hosts: ['52:54:00:00:00:01'] });
+    },
+    found: () => `volume ${id} is exported read-only for 52:54:00:00:00:01, not for writing for all hosts`,
+  },
   'an export of nothing': {
-    make: async () => target.exports.set('gone', { id: 'gone', shelfId: 9, bladeId: 9, path: '/x' }),
+    make: async () => target.exports.set('gone', { ...elsewhere, id: 'gone' }),
     found: () => 'volume gone is exported (/x) and does not exist',
   },
   'labels of another owner': {
@@ -206,7 +214,7 @@ test.serial('records are made again after Redis lost them, and nothing else is c
   const before = await Array.fromAsync(Volume.records(store).all());
   for (const volume of before) await store.run('change', volume.id, '{"remove":true}');
   target.exports.delete(id);
-  target.exports.set('gone', { id: 'gone', shelfId: 9, bladeId: 9, path: '/x' });
+  target.exports.set('gone', { ...elsewhere, id: 'gone' });
   const findings = await audit({ repair: true, recordsOnly: true });
   t.is(findings.filter(({ mended }) => mended).length, 2);
   t.true(target.exports.has('gone'));

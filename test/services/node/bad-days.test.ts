@@ -185,9 +185,9 @@ test.serial('an attachment’s rights are on the export while it lasts', async (
   const { id } = await commands.create(wanted, deadline);
   await commands.attach(id, { ...attachment, mode: 'ro', macs: ['52:54:00:00:00:01'] }, deadline);
   await commands.detach(id, deadline);
-  const rights = target.specs.map(({ readOnly, macs }) => ({ readOnly, macs }));
-  const open = { readOnly: false, macs: [] };
-  t.deepEqual(rights, [open, { readOnly: true, macs: ['52:54:00:00:00:01'] }, open]);
+  const rights = target.specs.map(({ readOnly, hosts }) => ({ readOnly, hosts }));
+  const open = { readOnly: false, hosts: [] };
+  t.deepEqual(rights, [open, { readOnly: true, hosts: ['52:54:00:00:00:01'] }, open]);
 });
 
 test.serial('an attach that fails leaves error_attaching; attaching again mends it', async (t) => {

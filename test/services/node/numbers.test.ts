@@ -4,6 +4,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
 import { Node, type OwnNumber } from '../../../lib/models/node.ts';
 import { NoneTarget } from '../../../lib/targets/none.ts';
+import { shelfOf } from '../../../lib/aoe/address.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';
@@ -101,7 +102,7 @@ test.serial('a number of a shelf that another node has since is not used by the 
   release();
   const next = await until(() => commands.create({ ...wanted, node: 'n1' }, deadline), 'a third one is made');
   t.deepEqual(
-    target.exported.map(({ id, shelfId }) => [id, shelfId]),
+    target.exported.map(({ id, address }) => [id, shelfOf(address)]),
     [[next.id, 2]],
   );
 });

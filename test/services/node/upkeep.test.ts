@@ -36,7 +36,7 @@ test.serial('a node tells its room to the byte, however large it is', async (t) 
 });
 
 class Wire extends NoneTarget {
-  seen: SeenAddress[] = [{ shelfId: 1, bladeId: 0, mac: '52:54:00:00:00:09' }];
+  seen: SeenAddress[] = [{ address: 'e1.0', host: '52:54:00:00:00:09' }];
 
   override async discover(): Promise<SeenAddress[]> {
     return this.seen;

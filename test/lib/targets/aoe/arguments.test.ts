@@ -1,15 +1,16 @@
 import test from 'ava';
 import * as fc from 'fast-check';
+import { formatAddress } from '../../../../lib/aoe/address.ts';
+import { ethernetAddresses } from '../../../../lib/aoe/ethernet.ts';
 import { parseArguments, vbladeArguments } from '../../../../lib/targets/aoe/arguments.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 
 const spec: ExportSpec = {
   id: 'b4f5c1f0-0000-4000-8000-000000000000',
   path: '/dev/blockstore/volume-1',
-  shelfId: 7,
-  bladeId: 1,
+  address: 'e7.1',
   readOnly: false,
-  macs: [],
+  hosts: [],
 };
 
 const mac = fc
@@ -19,10 +20,11 @@ const mac = fc
 const valid = fc.record({
   id: fc.uuid(),
   path: fc.string({ minLength: 1 }).map((name) => `/dev/${name}`),
-  shelfId: fc.integer({ min: 0, max: 65_534 }),
-  bladeId: fc.integer({ min: 0, max: 254 }),
+  address: fc
+    .record({ shelf: fc.integer({ min: 0, max: 65_534 }), slot: fc.integer({ min: 0, max: 254 }) })
+    .map(formatAddress),
   readOnly: fc.boolean(),
-  macs: fc.array(mac, { maxLength: 32 }),
+  hosts: fc.array(mac, { maxLength: 32 }),
 });
 
 test('durability says how writes are acknowledged', (t) => {
@@ -33,8 +35,8 @@ test('durability says how writes are acknowledged', (t) => {
 });
 
 test('read-only and the list of Ethernet addresses', (t) => {
-  const macs = ['52:54:00:77:00:02', '52-54-00-77-00-01', '525400770002', '52:54:00:77:00:02'];
-  t.deepEqual(vbladeArguments({ ...spec, readOnly: true, macs }, 'eth1', 'cached'), [
+  const hosts = ['52:54:00:77:00:02', '52-54-00-77-00-01', '525400770002', '52:54:00:77:00:02'];
+  t.deepEqual(vbladeArguments({ ...spec, readOnly: true, hosts }, 'eth1', 'cached'), [
     '-r',
     '-m',
     '525400770001,525400770002',
@@ -45,13 +47,14 @@ test('read-only and the list of Ethernet addresses', (t) => {
   ]);
 });
 
-test('number and path are read back from the arguments of every valid export', (t) => {
+test('address, path and rights are read back from the arguments of every valid export', (t) => {
   fc.assert(
     fc.property(valid, fc.constantFrom('sync', 'direct', 'cached'), (volume, durability) => {
       t.deepEqual(parseArguments(vbladeArguments(volume, 'eth1', durability)), {
-        shelfId: volume.shelfId,
-        bladeId: volume.bladeId,
+        address: volume.address,
         path: volume.path,
+        readOnly: volume.readOnly,
+        hosts: ethernetAddresses(volume.hosts),
       });
     }),
   );
@@ -60,39 +63,24 @@ test('number and path are read back from the arguments of every valid export', (
 test('the order of the Ethernet addresses makes no difference', (t) => {
   fc.assert(
     fc.property(valid, (volume) => {
-      const turned = { ...volume, macs: volume.macs.toReversed() };
+      const turned = { ...volume, hosts: volume.hosts.toReversed() };
       t.deepEqual(vbladeArguments(turned, 'eth1', 'sync'), vbladeArguments(volume, 'eth1', 'sync'));
     }),
   );
 });
 
-test('numbers outside the protocol are refused, its broadcast addresses first of all', (t) => {
-  const outside = (last: number) =>
-    fc.oneof(fc.integer({ max: -1 }), fc.integer({ min: last + 1 }), fc.constant(last + 1), fc.constant(1.5));
-  fc.assert(
-    fc.property(outside(65_534), (shelfId) => {
-      t.throws(() => vbladeArguments({ ...spec, shelfId }, 'eth1', 'sync'), {
-        code: 'InvalidArgument',
-        message: /^shelf .* is not a whole number from 0 to 65534$/,
-      });
-    }),
-  );
-  fc.assert(
-    fc.property(outside(254), (bladeId) => {
-      t.throws(() => vbladeArguments({ ...spec, bladeId }, 'eth1', 'sync'), {
-        code: 'InvalidArgument',
-        message: /^slot .* is not a whole number from 0 to 254$/,
-      });
-    }),
-  );
+test('addresses outside the protocol are refused, its broadcast addresses first of all', (t) => {
+  for (const address of ['e65535.0', 'e7.255', 'e-1.0', '', '7.1']) {
+    t.throws(() => vbladeArguments({ ...spec, address }, 'eth1', 'sync'), { code: 'InvalidArgument' }, address);
+  }
 });
 
 test('at most 32 Ethernet addresses, each of them one', (t) => {
   const many = Array.from({ length: 33 }, (_, index) => `52:54:00:00:00:${index.toString(16).padStart(2, '0')}`);
-  t.throws(() => vbladeArguments({ ...spec, macs: many }, 'eth1', 'sync'), { message: /33 is not at most 32/ });
-  t.notThrows(() => vbladeArguments({ ...spec, macs: many.slice(1) }, 'eth1', 'sync'));
+  t.throws(() => vbladeArguments({ ...spec, hosts: many }, 'eth1', 'sync'), { message: /33 is not at most 32/ });
+  t.notThrows(() => vbladeArguments({ ...spec, hosts: many.slice(1) }, 'eth1', 'sync'));
   for (const wrong of ['', 'eth0', '52:54:00:00:00', '52:54:00:00:00:0g', '52:54:00:00:00:00,', '52:5400000000']) {
-    t.throws(() => vbladeArguments({ ...spec, macs: [wrong] }, 'eth1', 'sync'), { code: 'InvalidArgument' }, wrong);
+    t.throws(() => vbladeArguments({ ...spec, hosts: [wrong] }, 'eth1', 'sync'), { code: 'InvalidArgument' }, wrong);
   }
 });
 

@@ -1,15 +1,15 @@
 import test from 'ava';
 import { parseAnswers } from '../../../../lib/targets/aoe/discover.ts';
 
-test('answers are sorted by number, and one that came twice is there once', (t) => {
+test('answers are sorted by address, and one that came twice is there once', (t) => {
   t.deepEqual(
     parseAnswers(
       '70 2 52:54:00:77:00:01\n70 10 52:54:00:77:00:01\n7 254 52:54:00:77:00:02\n70 2 52:54:00:77:00:01\ndone\n',
     ),
     [
-      { shelfId: 7, bladeId: 254, mac: '52:54:00:77:00:02' },
-      { shelfId: 70, bladeId: 2, mac: '52:54:00:77:00:01' },
-      { shelfId: 70, bladeId: 10, mac: '52:54:00:77:00:01' },
+      { address: 'e7.254', host: '52:54:00:77:00:02' },
+      { address: 'e70.2', host: '52:54:00:77:00:01' },
+      { address: 'e70.10', host: '52:54:00:77:00:01' },
     ],
   );
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { existsSync } from 'node:fs';
 import { randomInt, randomUUID } from 'node:crypto';
+import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { type Log, silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
 import { type Vblade, findVblades } from '../../../../lib/targets/aoe/running.ts';
@@ -22,7 +23,7 @@ export class Place {
   readonly directory: string;
   private readonly targets: AoeTarget[] = [];
   /** Random, so that runs side by side do not answer for each other. */
-  readonly shelfId = randomInt(1, 65_000);
+  readonly shelf = randomInt(1, 65_000);
 
   static async create(): Promise<Place> {
     return new Place(await mkdtemp(join(tmpdir(), 'blockstore-aoe-')));
@@ -52,11 +53,11 @@ export class Place {
     return target;
   }
 
-  async volume(bladeId: number): Promise<ExportSpec> {
+  async volume(slot: number): Promise<ExportSpec> {
     const id = randomUUID();
     const path = join(this.directory, `volume-${id}`);
     await writeFile(path, Buffer.alloc(2 ** 20));
-    return { id, path, shelfId: this.shelfId, bladeId, readOnly: false, macs: [] };
+    return { id, path, address: formatAddress({ shelf: this.shelf, slot }), readOnly: false, hosts: [] };
   }
 
   /** The vblades that serve something of this place. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { formatAddress, shelfOf } from '../../../../lib/aoe/address.ts';
 import { silentLog } from '../../../../lib/log.ts';
 import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
 import { until } from '../../../support/until.ts';
@@ -22,7 +23,7 @@ real('an export is started once, however often and by however many daemons it is
   const [one, other] = await Promise.all([place.readyTarget(), place.readyTarget()]);
   const tenTimes = Array.from({ length: 10 });
   await Promise.all(tenTimes.flatMap(() => [one.ensureExport(volume), other.ensureExport(volume)]));
-  t.deepEqual((await place.vblade()).args, ['-d', '-s', String(place.shelfId), '1', 'lo', volume.path]);
+  t.deepEqual((await place.vblade()).args, ['-d', '-s', String(place.shelf), '1', 'lo', volume.path]);
 });
 
 real('a daemon that starts later finds the export and leaves it alone', async (t) => {
@@ -33,26 +34,26 @@ real('a daemon that starts later finds the export and leaves it alone', async (t
   const later = await place.readyTarget();
   await later.ensureExport(volume);
   t.deepEqual(await place.vblade(), before);
-  const { id, shelfId, bladeId, path } = volume;
   t.deepEqual(
-    (await later.listExports()).filter((found) => found.shelfId === shelfId),
-    [{ id, shelfId, bladeId, path }],
+    (await later.listExports()).filter(({ id }) => id === volume.id),
+    [volume],
   );
-  await later.removeExport(id);
+  await later.removeExport(volume.id);
   t.deepEqual(await place.vblades(), []);
 });
 
 real('a number is exported for one volume only; two that change numbers get each other’s in the end', async (t) => {
   const place = await placeFor(t);
   const [one, other] = [await place.volume(1), await place.volume(2)];
+  const addresses = [one.address, other.address] as const;
   const target = await place.readyTarget();
   await target.ensureExport(one);
   await target.ensureExport(other);
   const taken = { code: 'ExportFailed', message: new RegExp(`still exported for volume ${other.id}`) };
-  await t.throwsAsync(target.ensureExport({ ...one, bladeId: 2 }), taken);
+  await t.throwsAsync(target.ensureExport({ ...one, address: addresses[1] }), taken);
   t.is((await place.vblades()).length, 1, 'what had the wrong number is ended');
-  await target.ensureExport({ ...other, bladeId: 1 });
-  await target.ensureExport({ ...one, bladeId: 2 });
+  await target.ensureExport({ ...other, address: addresses[0] });
+  await target.ensureExport({ ...one, address: addresses[1] });
   const numbers = (await place.vblades()).map(({ args }) => args.slice(-3).join(' '));
   t.deepEqual(numbers.toSorted(), [`1 lo ${other.path}`, `2 lo ${one.path}`]);
 });
@@ -90,12 +91,17 @@ real('an export whose options have changed is replaced, also by a later daemon',
   const volume = await place.volume(1);
   await (await place.readyTarget()).ensureExport(volume);
   const later = await place.readyTarget({ durability: 'cached' });
-  const changes = [{}, { readOnly: true }, { macs: ['52:54:00:77:00:01'] }, { bladeId: 2 }];
+  const changes = [
+    {},
+    { readOnly: true },
+    { hosts: ['52:54:00:77:00:01'] },
+    { address: formatAddress({ shelf: place.shelf, slot: 2 }) },
+  ];
   for (const change of changes) {
     await later.ensureExport({ ...volume, ...change });
     await place.vblade();
   }
-  t.deepEqual((await place.vblade()).args, [String(place.shelfId), '2', 'lo', volume.path]);
+  t.deepEqual((await place.vblade()).args, [String(place.shelf), '2', 'lo', volume.path]);
 });
 
 real('a daemon that had not looked replaces the export of another one with other options', async (t) => {
@@ -142,14 +148,16 @@ real('an export is removed although its lock file was deleted', async (t) => {
 
 real('vblades of others are listed without an id and left alone', async (t) => {
   const place = await placeFor(t);
-  const { path, shelfId } = await place.volume(9);
-  const foreign = spawn('vblade', [String(shelfId), '9', 'lo', path], { stdio: 'ignore' });
+  const { path, address } = await place.volume(9);
+  const foreign = spawn('vblade', ['-m', '52:54:00:77:00:01', '-r', String(place.shelf), '9', 'lo', path], {
+    stdio: 'ignore',
+  });
   await once(foreign, 'spawn');
   await until(async () => (await findVblades()).some(({ pid }) => pid === foreign.pid), 'the foreign vblade runs');
   const target = await place.readyTarget();
   t.deepEqual(
-    (await target.listExports()).filter((found) => found.shelfId === shelfId),
-    [{ shelfId, bladeId: 9, path }],
+    (await target.listExports()).filter((found) => found.address === address),
+    [{ address, path, readOnly: true, hosts: ['52:54:00:77:00:01'] }],
   );
   await target.close();
   t.is(foreign.exitCode, null);
@@ -158,14 +166,14 @@ real('vblades of others are listed without an id and left alone', async (t) => {
 real('numbers that are in use are seen on the wire', async (t) => {
   const place = await placeFor(t);
   const target = await place.readyTarget();
-  const volumes = await Promise.all([1, 2].map((bladeId) => place.volume(bladeId)));
+  const volumes = await Promise.all([1, 2].map((slot) => place.volume(slot)));
   await Promise.all(volumes.map((volume) => target.ensureExport(volume)));
-  const mine = (await target.discover()).filter(({ shelfId }) => shelfId === place.shelfId);
-  const mac = '00:00:00:00:00:00';
-  t.deepEqual(mine, [
-    { shelfId: place.shelfId, bladeId: 1, mac },
-    { shelfId: place.shelfId, bladeId: 2, mac },
-  ]);
+  const mine = (await target.discover()).filter(({ address }) => shelfOf(address) === place.shelf);
+  const host = '00:00:00:00:00:00';
+  t.deepEqual(
+    mine,
+    volumes.map(({ address }) => ({ address, host })),
+  );
 });
 
 real('an export goes on after the process that started it has ended', async (t) => {

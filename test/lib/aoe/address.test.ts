@@ -1,0 +1,53 @@
+import test from 'ava';
+import * as fc from 'fast-check';
+import {
+  addressOfDevice,
+  addressOfScore,
+  addressSchema,
+  addressScore,
+  addressesOfShelf,
+  compareAddresses,
+  devicePath,
+  formatAddress,
+  kernelName,
+  lastShelf,
+  lastSlot,
+  parseAddress,
+  shelfOf,
+} from '../../../lib/aoe/address.ts';
+
+const anyAddress = fc.record({ shelf: fc.nat(lastShelf), slot: fc.nat(lastSlot) });
+
+test('every address within the ranges is written in one way, and read back', (t) => {
+  fc.assert(
+    fc.property(anyAddress, (address) => {
+      const text = formatAddress(address);
+      t.deepEqual(parseAddress(text), address);
+      t.deepEqual(addressOfScore(addressScore(address)), address);
+      t.is(addressOfDevice(devicePath(text)), text);
+    }),
+  );
+});
+
+test('the order is by shelf, then by slot, as numbers', (t) => {
+  t.deepEqual(['e10.0', 'e2.10', 'e2.9', 'e2.100'].toSorted(compareAddresses), ['e2.9', 'e2.10', 'e2.100', 'e10.0']);
+});
+
+test('other texts are refused', (t) => {
+  const wrong = ['', 'e1', 'e1.', '1.2', 'e01.2', 'e1.02', 'e1.2 ', 'e65535.0', 'e0.255', 'e-1.0', 'e1.2.3', 'E1.2'];
+  for (const text of wrong) {
+    t.throws(() => parseAddress(text), { code: 'InvalidArgument' }, text);
+    t.false(addressSchema.safeParse(text).success, text);
+  }
+  t.throws(() => formatAddress({ shelf: 1.5, slot: 0 }), { code: 'InvalidArgument' });
+  t.throws(() => formatAddress({ shelf: 1, slot: 255 }), { code: 'InvalidArgument' });
+});
+
+test('shelf, slots and device names', (t) => {
+  t.is(shelfOf('e7.12'), 7);
+  t.deepEqual(addressesOfShelf(3, 2), ['e3.0', 'e3.1']);
+  t.is(devicePath('e7.1'), '/dev/etherd/e7.1');
+  t.is(kernelName('e7.1'), 'etherd!e7.1');
+  for (const path of ['/dev/sda', '/dev/etherd/discover', 'e7.1', '/dev/etherd/e7.999'])
+    t.is(addressOfDevice(path), undefined);
+});
