@@ -1,5 +1,3 @@
-const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
-
 /** Returns a volume's size as text. Sizes are whole GiB; 0 means 100 MiB. */
 export function volumeSize(gib: number): string {
   return gib === 0 ? '100 MiB' : `${gib} GiB`;
@@ -7,14 +5,6 @@ export function volumeSize(gib: number): string {
 
 export function volumeSizeBytes(gib: number): number {
   return gib === 0 ? 100 * 2 ** 20 : gib * 2 ** 30;
-}
-
-/** Rounds down, so that free space is never overstated. */
-export function byteSize(bytes: number): string {
-  let power = 0;
-  let value = bytes;
-  for (; value >= 1024 && power < units.length - 1; power += 1) value /= 1024;
-  return `${value < 10 && power > 0 ? Math.floor(value * 10) / 10 : Math.floor(value)} ${units[power]}`;
 }
 
 /** Returns milliseconds as "12 s", "5 min", "3 h" or "40 d", rounded down. */

@@ -2,7 +2,8 @@ import { Node, type NodeState } from '../../lib/models/node.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
-import { byteSize, plural } from '../format.ts';
+import { byteSize } from '../../lib/byte-size.ts';
+import { plural } from '../format.ts';
 import { lastSeen } from '../node/present.ts';
 
 interface Status {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { CommandError } from '../../lib/command-error.ts';
 import type { Processes } from '../../lib/process.ts';
-import { type Finding, bad, ok, warn } from './finding.ts';
+import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 
 /** Checks what a host needs to connect volumes as block devices; only a warning unless `isRequired`. */
 export async function checkAttaching(processes: Processes, isRequired: boolean): Promise<Finding> {

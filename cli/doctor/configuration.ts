@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
-import { type Finding, ok, warn } from './finding.ts';
+import { type Finding, ok, warn } from '../../lib/check.ts';
 
 /** Checks who can read and write the configuration file; its contents were checked when the flags were loaded. */
 export async function checkConfiguration(loaded: LoadedFlags, file: string | undefined): Promise<Finding> {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import type { Check, Finding } from '../../lib/check.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -7,7 +8,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
-import { type Finding, runCheck } from './finding.ts';
+import { runCheck } from './finding.ts';
 import { checkCluster } from './redis.ts';
 import { checkStorage } from './storage.ts';
 
@@ -21,7 +22,7 @@ const styles: Record<Finding['level'], Style> = { ok: 'green', warn: 'yellow', b
 export async function runDoctor(context: Context, options: DoctorOptions): Promise<void> {
   const { output } = context;
   const findings: Finding[] = [];
-  const report = async (check: () => Promise<Finding | readonly Finding[]>) => {
+  const report = async (check: Check) => {
     for (const finding of await runCheck(check)) {
       findings.push(finding);
       if (!output.json) await writeFinding(output, finding);
@@ -38,7 +39,7 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
   if (findings.some((finding) => finding.level === 'bad')) process.exitCode = exitCodes.failed;
 }
 
-type Report = (check: () => Promise<Finding | readonly Finding[]>) => Promise<void>;
+type Report = (check: Check) => Promise<void>;
 
 async function checkHost(flags: Flags, context: Context, { role }: DoctorOptions, report: Report): Promise<void> {
   const processes = new ChildProcesses();

@@ -7,7 +7,7 @@ import { crashProblem, evictionProblem } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { duration, plural } from '../format.ts';
 import { hasCredentials } from './configuration.ts';
-import { type Finding, bad, ok, warn } from './finding.ts';
+import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 
 const pings = 5;
 const slowMs = 20;

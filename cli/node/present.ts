@@ -1,5 +1,6 @@
 import type { NodeState } from '../../lib/models/node.ts';
-import { byteSize, duration, isoTime, timeAgo } from '../format.ts';
+import { byteSize } from '../../lib/byte-size.ts';
+import { duration, isoTime, timeAgo } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 

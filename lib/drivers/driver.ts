@@ -1,4 +1,6 @@
 import { errors } from '../errors.ts';
+import type { Check } from '../check.ts';
+import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 
@@ -127,4 +129,27 @@ export function checkLabels(labels: Labels): void {
 /** Bytes of a volume of `size` GiB; 0 stands for 100 MiB, as in the 2010 BlockStore. */
 export function sizeInBytes(size: number): number {
   return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
+}
+
+/** Flags of the node that every driver may use. */
+export interface NodeFlags {
+  state_dir: string;
+  num_shell_tries: number;
+}
+
+/** What the rest of the product uses of a driver. Its code is loaded when it is made or checked, not before. */
+export interface DriverRegistration<Name extends string, Own extends Definitions> {
+  readonly name: Name;
+  readonly flags: Own;
+  /** Names the storage: two backends of a node must not use the same. Empty: each has storage of its own. */
+  storage(flags: ValuesOf<Own>): string;
+  make(flags: ValuesOf<Own> & NodeFlags, context: DriverContext): Promise<VolumeDriver>;
+  /** Checks of a host for `blockstore doctor`. They change nothing. */
+  check(flags: ValuesOf<Own> & NodeFlags, processes: Processes): readonly Check[];
+}
+
+export function defineDriver<const Name extends string, Own extends Definitions>(
+  registration: DriverRegistration<Name, Own>,
+): DriverRegistration<Name, Own> {
+  return registration;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { errors } from '../errors.ts';
-import { type FlagName, type Flags, definitions } from './definitions.ts';
+import { type FlagName, type Flags, definitions, flagGroups } from './definitions.ts';
 
 /** Where a value came from, later ones win. */
 export type Origin = 'default' | 'embedded default' | 'environment' | 'command line' | `file ${string}`;
@@ -68,7 +68,7 @@ export function loadFlags(sources: FlagSources): LoadedFlags {
   return { flags: values, origins, rest };
 }
 
-export const flagNames = Object.keys(definitions).filter(isFlagName);
+export const flagNames = flagGroups.flatMap(({ names }) => names).filter(isFlagName);
 
 function isFlagName(name: string): name is FlagName {
   return Object.hasOwn(definitions, name);

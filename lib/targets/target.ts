@@ -1,3 +1,8 @@
+import type { Check } from '../check.ts';
+import type { Definitions, ValuesOf } from '../flags/flag.ts';
+import type { Log } from '../log.ts';
+import type { Processes } from '../process.ts';
+
 /** What a target is told about an export. Plain data: targets know neither Redis nor drivers. */
 export interface ExportSpec {
   /** The volume's UUID. */
@@ -50,4 +55,25 @@ export interface Target {
   /** Addresses that answer on the wire, this node's own included where they are heard. */
   discover(): Promise<SeenAddress[]>;
   close(): Promise<void>;
+}
+
+/** What the rest of the product uses of a target. Its code is loaded when it is made or checked, not before. */
+export interface TargetRegistration<Name extends string, Own extends Definitions> {
+  readonly name: Name;
+  readonly flags: Own;
+  make(flags: ValuesOf<Own> & NodeFlags, context: { processes: Processes; log: Log }): Promise<Target>;
+  /** Checks of a host for `blockstore doctor`. They change nothing. */
+  check(flags: ValuesOf<Own>, processes: Processes): readonly Check[];
+}
+
+/** Flags of the node that every target may use. */
+export interface NodeFlags {
+  state_dir: string;
+  num_shell_tries: number;
+}
+
+export function defineTarget<const Name extends string, Own extends Definitions>(
+  registration: TargetRegistration<Name, Own>,
+): TargetRegistration<Name, Own> {
+  return registration;
 }

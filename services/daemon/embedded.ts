@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { asError } from '../../lib/errors.ts';
 import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
-import { NoneTarget } from '../../lib/targets/none.ts';
+import { NoneTarget } from '../../lib/targets/none/target.ts';
 import type { Backend } from '../node/backend.ts';
 
 /** The kernel limits the path of a unix socket to 108 bytes. */

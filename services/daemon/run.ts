@@ -35,7 +35,7 @@ async function run(
   embeddedRoot: string | undefined,
 ): Promise<void> {
   const processes = new ChildProcesses();
-  const plain = makeBackend(flags, { processes, log });
+  const plain = await makeBackend(flags, { processes, log });
   const daemon = new Daemon({
     flags,
     processes,

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { byteSize, duration, printable, volumeSize } from '../../cli/format.ts';
+import { duration, printable, volumeSize } from '../../cli/format.ts';
+import { byteSize } from '../../lib/byte-size.ts';
 
 test('sizes are printed in binary units, rounded down', (t) => {
   t.is(volumeSize(0), '100 MiB');

@@ -25,13 +25,14 @@ import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } fr
 const doors = join(import.meta.dirname, 'doors.ts');
 const node = 'crash';
 const readyMs = 60_000;
+const slotsPerShelf = 16;
 
 type FlagValues = Readonly<Record<string, string>>;
 
 /** A daemon on this machine, with all that it keeps in one directory. */
 export class HostPlace implements Place {
   readonly node = node;
-  readonly slots = 16;
+  readonly slots = slotsPerShelf;
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
@@ -46,32 +47,21 @@ export class HostPlace implements Place {
     const server = await RedisServer.start();
     const { flags } = loadFlags({ embedded: { redis_url: server.url } });
     const store = new Store(await connect(flags, silentLog), flags.redis_prefix);
-    return new HostPlace(server, store, await mkdtemp(join(tmpdir(), 'blockstore-crash-')), given);
+    const root = await mkdtemp(join(tmpdir(), 'blockstore-crash-'));
+    const own = flagsOf(server, root, given);
+    const context = { processes: new ChildProcesses(), log: silentLog };
+    return new HostPlace(server, store, root, own, await makeBackend(loadFlags({ embedded: own }).flags, context));
   }
 
-  private constructor(server: RedisServer, store: Store, root: string, given: FlagValues) {
+  private constructor(server: RedisServer, store: Store, root: string, flags: FlagValues, backend: Backend) {
     this.server = server;
     this.store = store;
     const caller = new Caller(store);
     this.commands = new VolumeCommands(store, caller, 'volume');
     this.nodeCommands = new NodeCommands(store, caller, 'volume');
     this.root = root;
-    this.flags = {
-      storage_name: node,
-      redis_url: server.url,
-      report_interval: '1',
-      node_down_time: '600',
-      // Of its own, so that vblades of other tests are no neighbours.
-      first_shelf_id: String(randomInt(1, 65_000)),
-      slots_per_shelf: String(this.slots),
-      state_dir: join(root, 'state'),
-      volume_pool_dir: join(root, 'volumes'),
-      log_format: 'human',
-      log_level: 'debug',
-      ...given,
-    };
-    const context = { processes: new ChildProcesses(), log: silentLog };
-    this.backend = makeBackend(loadFlags({ embedded: this.flags }).flags, context);
+    this.flags = flags;
+    this.backend = backend;
   }
 
   running(): Promise<boolean> {
@@ -197,4 +187,21 @@ export class HostPlace implements Place {
 
 function idIn(path: string): string {
   return path.slice(-36);
+}
+
+function flagsOf(server: RedisServer, root: string, given: FlagValues): FlagValues {
+  return {
+    storage_name: node,
+    redis_url: server.url,
+    report_interval: '1',
+    node_down_time: '600',
+    // Of its own, so that vblades of other tests are no neighbours.
+    first_shelf_id: String(randomInt(1, 65_000)),
+    slots_per_shelf: String(slotsPerShelf),
+    state_dir: join(root, 'state'),
+    volume_pool_dir: join(root, 'volumes'),
+    log_format: 'human',
+    log_level: 'debug',
+    ...given,
+  };
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../support/faulty-driver.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { Node } from '../../lib/models/node.ts';
 import { disagreements } from '../support/agreement.ts';

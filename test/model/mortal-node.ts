@@ -14,7 +14,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import { silentLog } from '../../lib/log.ts';
 import { type Connection, type Redis, connect } from '../../lib/redis/connection.ts';
 import { type ScriptAnswer, Store } from '../../lib/redis/store.ts';
-import { NoneTarget } from '../../lib/targets/none.ts';
+import { NoneTarget } from '../../lib/targets/none/target.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
 
 /** What a node has of the world: once it is dead, nothing goes through, in whichever line it was. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../support/faulty-driver.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Cluster } from '../support/cluster.ts';

@@ -9,7 +9,7 @@ import { Caller } from '../../lib/client/caller.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { NoneTarget } from '../../lib/targets/none.ts';
+import { NoneTarget } from '../../lib/targets/none/target.ts';
 import type { Backend } from '../../services/node/backend.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
 import { RedisServer } from './redis-server.ts';

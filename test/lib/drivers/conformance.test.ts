@@ -4,7 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import type { VolumeDriver } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { cases } from './conformance.ts';
 

@@ -5,7 +5,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import { type ScriptAnswer, Store } from '../../../lib/redis/store.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 

@@ -4,7 +4,7 @@ import { spec } from '../../lib/drivers/conformance.ts';
 import type { Finding } from '../../../lib/audit/finding.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { Caller } from '../../../lib/client/caller.ts';
 import { NodeCommands } from '../../../lib/client/node-commands.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';

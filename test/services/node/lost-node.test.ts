@@ -1,11 +1,11 @@
 import test from 'ava';
 import { spec } from '../../lib/drivers/conformance.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { Node } from '../../../lib/models/node.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { Node, type OwnNumber } from '../../../lib/models/node.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import { shelfOf } from '../../../lib/aoe/address.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';

@@ -1,13 +1,13 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { BlockstoreError, errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Caller } from '../../../lib/client/caller.ts';
 import { NodeCommands } from '../../../lib/client/node-commands.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { Node } from '../../../lib/models/node.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { BlockStore } from '../../../services/node/block-store.ts';
 import { disagreements } from '../../support/agreement.ts';

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import type { CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';

@@ -2,7 +2,7 @@ import test from 'ava';
 import { spec } from '../../lib/drivers/conformance.ts';
 import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../lib/drivers/fake/faulty.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';

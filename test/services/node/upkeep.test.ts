@@ -4,7 +4,7 @@ import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Node } from '../../../lib/models/node.ts';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import type { SeenAddress } from '../../../lib/targets/target.ts';
 import { Reporter } from '../../../services/node/reporter.ts';
 import { Cluster } from '../../support/cluster.ts';

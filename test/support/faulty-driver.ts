@@ -6,7 +6,7 @@ import type {
   FoundVolume,
   VolumeDriver,
   VolumeSpec,
-} from '../driver.ts';
+} from '../../lib/drivers/driver.ts';
 
 type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { FakeDriver } from '../../../../lib/drivers/fake/driver.ts';
-import { FaultyDriver } from '../../../../lib/drivers/fake/faulty.ts';
-import { spec } from '../conformance.ts';
+import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import { FaultyDriver } from './faulty-driver.ts';
+import { spec } from '../lib/drivers/conformance.ts';
 
 test('a call fails once, another waits once, and the rest go through', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());

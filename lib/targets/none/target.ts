@@ -1,4 +1,4 @@
-import type { ExportSpec, FoundExport, SeenAddress, Target } from './target.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
 
 /** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
 export class NoneTarget implements Target {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { NoneTarget } from '../../../lib/targets/none.ts';
+import { NoneTarget } from '../../../../lib/targets/none/target.ts';
 
 test('exports nothing, and never fails', async (t) => {
   const target = new NoneTarget();

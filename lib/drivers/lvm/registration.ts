@@ -1,0 +1,24 @@
+import { defineDriver } from '../driver.ts';
+import { lvmFlags } from './flags.ts';
+
+export const lvm = defineDriver({
+  name: 'lvm',
+  flags: lvmFlags,
+  storage: ({ volume_group: group }) => `volume group ${group}`,
+  make: async (flags, context) => {
+    const { LvmDriver } = await import('./driver.ts');
+    return new LvmDriver(
+      {
+        volumeGroup: flags.volume_group,
+        storageDev: flags.storage_dev,
+        storageCreate: flags.storage_create,
+        volumeClear: flags.volume_clear,
+        volumeClearMiBps: flags.volume_clear_mibps,
+        numShellTries: flags.num_shell_tries,
+        stateDir: flags.state_dir,
+      },
+      context,
+    );
+  },
+  check: (flags, processes) => [async () => (await import('./check.ts')).checkVolumeGroup(flags, processes)],
+});
