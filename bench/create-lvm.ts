@@ -83,7 +83,7 @@ export async function benchLvm(): Promise<Figure[]> {
 /** Each under a name of its own, so that each has a log of its own. */
 async function startDaemon(node: LabNode, name: string, words: string): Promise<[LabDaemon, number]> {
   const begin = performance.now();
-  const daemon = await node.start(name, `exec bin/blockstored --config /dev/null ${words}`);
+  const daemon = await node.start(name, `exec blockstored --config /dev/null ${words}`);
   await until(async () => (await daemon.log()).includes('is ready'), 'blockstored is ready', 120_000);
   return [daemon, performance.now() - begin];
 }

@@ -7,9 +7,10 @@ import { silentLog } from '../../lib/log.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { Blockstored } from '../support/blockstored.ts';
+import { bundled } from '../support/bundle.ts';
 import { RedisServer } from '../support/redis-server.ts';
 
-const bin = join(import.meta.dirname, '..', '..', 'bin');
+const bin = join(await bundled(), 'bin');
 
 export interface Ended {
   exitCode: number | undefined;

@@ -1,5 +1,5 @@
 /**
- * Loaded into a daemon before its own code (node --import): counts all that the daemon does to the world outside, at its doors, and
+ * Bundled into a daemon before its own code: counts all that the daemon does to the world outside, at its doors, and
  * ends it where its plan says. The daemon knows nothing of this.
  */
 import childProcess, { ChildProcess } from 'node:child_process';

@@ -19,10 +19,10 @@ import { makeBackend } from '../../services/daemon/backend.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
+import { crashable } from './crashable.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
-const doors = join(import.meta.dirname, 'doors.ts');
 const node = 'crash';
 const readyMs = 60_000;
 const slotsPerShelf = 16;
@@ -72,10 +72,7 @@ export class HostPlace implements Place {
     await mkdir(this.root, { recursive: true });
     if (plan) await writeFile(join(this.root, planFile), JSON.stringify(plan));
     else await rm(join(this.root, planFile), { force: true });
-    const daemon = Blockstored.begin(this.flags, {
-      [planVariable]: this.root,
-      NODE_OPTIONS: `--import=${doors}`,
-    });
+    const daemon = Blockstored.begin(this.flags, { [planVariable]: this.root }, await crashable());
     this.daemon = daemon;
     await until(
       () => {

@@ -11,10 +11,10 @@ import type { LabDaemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/node.ts';
 import { until } from '../support/until.ts';
+import { crashable } from './crashable.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
-const doors = join(import.meta.dirname, 'doors.ts');
 const group = 'nova-volumes';
 const disk = '/dev/ubda';
 const stateDir = '/var/lib/blockstore';
@@ -41,8 +41,7 @@ export class MachinePlace implements Place {
     try {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
       const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
-      // Daemons that are killed keep nothing of what they compiled for the next ones.
-      await place.machine.sh(`mkdir -p ${directory}; bin/blockstored --version`);
+      await place.machine.sh(`mkdir -p ${directory}`);
       if (systemd) await place.machine.sh(`cp etc/blockstore-vblade@.service ${units} && systemctl daemon-reload`);
       return place;
     } catch (error) {
@@ -84,8 +83,8 @@ export class MachinePlace implements Place {
     };
     const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     const script = `${plan ? writePlan(plan) : `rm -f ${directory}/${planFile}`}
-export ${planVariable}=${directory} NODE_OPTIONS=--import=${doors}
-exec bin/blockstored --config /dev/null ${words.join(' ')}`;
+export ${planVariable}=${directory}
+exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
     const daemon = await this.machine.start(`blockstored-${this.starts}`, script);
     this.daemon = daemon;
     if (await daemon.says('is ready', readyMs)) return;

@@ -35,7 +35,7 @@ test.serial(
     const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
 mkdir -p /run/lab/clients && cd /run/lab/clients || exit
 seq ${clientsOnEach} | xargs -P ${sideBySide} -I{} sh -c '
-  "$OLDPWD"/bin/blockstore volume create 0 --timeout 120 >{}.out 2>&1; echo $? >{}.code'
+  blockstore volume create 0 --timeout 120 >{}.out 2>&1; echo $? >{}.code'
 cat *.code`;
     const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 180_000 })));
     const ended = codes.join('\n').split('\n').toSorted();

@@ -19,7 +19,7 @@ export interface CommandEnd {
 
 const separator = '\n--- errors ---\n';
 
-/** The real `bin/blockstore` on a node of a lab. */
+/** The real `blockstore` on a node of a lab. */
 export class CommandLine {
   private readonly node: LabNode;
   private readonly setting: string;
@@ -33,7 +33,7 @@ export class CommandLine {
   async run(command: string): Promise<CommandEnd> {
     const { status, output } = await this.node.run(
       `said=$(mktemp)
-${this.setting} bin/blockstore --json ${command} 2>$said; status=$?
+${this.setting} blockstore --json ${command} 2>$said; status=$?
 printf '${separator.replaceAll('\n', String.raw`\n`)}'; cat $said; rm $said; exit $status`,
       { timeoutMs: 300_000 },
     );

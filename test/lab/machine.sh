@@ -1,5 +1,6 @@
 # Second stage, in the overlay: makes it a machine of its own (devices, name, network, modules, LVM without udev), then
-# hands over to the agent or to systemd. From the kernel's command line: N (the node's number), INIT (agent or systemd).
+# hands over to the agent or to systemd. From the kernel's command line: N (the node's number), INIT (agent or systemd),
+# BUNDLE (where the programs are).
 here=${0%/*}
 umount -l /mnt/old
 mount -t proc proc /proc

@@ -1,5 +1,6 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { bundled } from '../support/bundle.ts';
 import { Hopeless, until } from '../support/until.ts';
 import { Agent } from './agent.ts';
 import type { Answer } from './agent.ts';
@@ -28,6 +29,7 @@ export class LabNode {
   #options: NodeOptions;
   #networkArguments: string[];
   #processor: number;
+  #bundle: string;
   #kernel: Resident | undefined;
 
   static async create(place: LabPlace, network: LabNetwork, number: number, options: NodeOptions): Promise<LabNode> {
@@ -37,7 +39,8 @@ export class LabNode {
     const disks = new LabDisks(place, name);
     await disks.add(options.diskGiB);
     const processor = await processorForMachine();
-    return new LabNode({ number, place, network, agent, disks, options, networkArguments, processor });
+    const bundle = await bundled();
+    return new LabNode({ number, place, network, agent, disks, options, networkArguments, processor, bundle });
   }
 
   constructor(parts: {
@@ -49,6 +52,7 @@ export class LabNode {
     options: NodeOptions;
     networkArguments: string[];
     processor: number;
+    bundle: string;
   }) {
     this.#number = parts.number;
     this.name = `node${parts.number}`;
@@ -60,6 +64,7 @@ export class LabNode {
     this.#options = parts.options;
     this.#networkArguments = parts.networkArguments;
     this.#processor = parts.processor;
+    this.#bundle = parts.bundle;
   }
 
   get isOn(): boolean {
@@ -183,6 +188,7 @@ export class LabNode {
       'ro',
       `init=${path.join(import.meta.dirname, 'init.sh')}`,
       `N=${this.#number}`,
+      `BUNDLE=${this.#bundle}`,
       `INIT=${this.#options.systemd ? 'systemd' : 'agent'}`,
       'con=null',
       'con0=null,fd:1',

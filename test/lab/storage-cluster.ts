@@ -110,7 +110,7 @@ export class StorageCluster {
   /** Starts the daemon, with `given` in place of the cluster's flags, and waits until it is ready. */
   async startDaemon(number: number, given: ClusterFlags = {}): Promise<LabDaemon> {
     this.starts += 1;
-    const run = this.restarts ? 'while :; do bin/blockstored; sleep 1; done' : 'exec bin/blockstored';
+    const run = this.restarts ? 'while :; do blockstored; sleep 1; done' : 'exec blockstored';
     const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
@@ -122,7 +122,7 @@ export class StorageCluster {
 
   /** Runs a daemon that is expected to end by itself; `by` is a command that starts it with other rights. */
   async failDaemon(number: number, given: ClusterFlags = {}, by = ''): Promise<{ exitCode: number; output: string }> {
-    const script = `${this.configuration(number, given)}\nexec timeout 50 ${by} bin/blockstored`;
+    const script = `${this.configuration(number, given)}\nexec timeout 50 ${by} blockstored`;
     const { status, output } = await this.node(number).run(`(${script})`);
     return { exitCode: status, output };
   }

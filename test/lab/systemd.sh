@@ -35,6 +35,7 @@ cat >"$units/lab-agent.service" <<END
 [Unit]
 After=basic.target
 [Service]
+Environment=BUNDLE=$BUNDLE
 ExecStart=/bin/sh $here/agent.sh listen
 StandardOutput=tty
 StandardError=tty

@@ -6,6 +6,7 @@ import test from 'ava';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { Blockstored } from '../support/blockstored.ts';
+import { bundled } from '../support/bundle.ts';
 import { until } from '../support/until.ts';
 import { RedisProcess, freePort } from './process.ts';
 
@@ -15,6 +16,7 @@ import { RedisProcess, freePort } from './process.ts';
  */
 
 const root = join(import.meta.dirname, '..', '..');
+const bin = join(await bundled('test/redis/command-spy.ts'), 'bin');
 const sample = join(root, 'etc', 'redis-users.acl');
 const roles = { blockstored: 'change-this-too', blockstore: 'change-this' };
 type Role = keyof typeof roles;
@@ -65,16 +67,14 @@ function flagsOf(role: Role): Record<string, string> {
 }
 
 /** What a program of that role sends is written down. */
-function spied(role: Role): NodeJS.ProcessEnv {
+function spied(role: Role): Record<string, string> {
   return {
-    NODE_OPTIONS: `--import=${join(import.meta.dirname, 'command-spy.ts')}`,
     COMMAND_SPY: join(directory, `${role}.sent`),
   };
 }
 
 async function daemon(name: string, more: Record<string, string> = {}): Promise<Blockstored> {
-  Object.assign(process.env, spied('blockstored'));
-  const started = await Blockstored.start({
+  const flags = {
     ...flagsOf('blockstored'),
     volume_driver: 'fake',
     volume_target: 'none',
@@ -83,14 +83,15 @@ async function daemon(name: string, more: Record<string, string> = {}): Promise<
     report_interval: '1',
     node_down_time: '3',
     ...more,
-  });
+  };
+  const started = await Blockstored.start(flags, spied('blockstored'), join(bin, 'blockstored'));
   daemons.push(started);
   return started;
 }
 
 async function run(...args: string[]): Promise<string> {
   const flags = Object.entries(flagsOf('blockstore')).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
-  const { stdout, stderr, exitCode } = await execa(join(root, 'bin', 'blockstore'), [...flags, ...args], {
+  const { stdout, stderr, exitCode } = await execa(join(bin, 'blockstore'), [...flags, ...args], {
     reject: false,
     env: { ...spied('blockstore'), BLOCKSTORE_CONFIG: '/dev/null' },
   });

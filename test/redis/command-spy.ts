@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 
-/** Loaded before a program: writes down every command that it sends to Redis, and the scripts' text. */
+/** Bundled into a program before its own code: writes down every command that it sends to Redis, and the scripts' text. */
 const file = process.env['COMMAND_SPY'];
 const sendCommand: unknown = Reflect.get(Redis.prototype, 'sendCommand');
 if (typeof sendCommand !== 'function') throw new Error('there is no sendCommand to spy on');

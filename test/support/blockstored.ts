@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { bundled } from './bundle.ts';
 import { Hopeless, until } from './until.ts';
 
-const launcher = join(import.meta.dirname, '..', '..', 'bin', 'blockstored');
+const launcher = join(await bundled(), 'bin', 'blockstored');
 
 /** A real blockstored of a test's own, as a process. */
 export class Blockstored {
@@ -11,9 +12,9 @@ export class Blockstored {
   private output = '';
   private over = false;
 
-  private constructor(flags: Record<string, string>, env: Record<string, string>) {
+  private constructor(flags: Record<string, string>, env: Record<string, string>, program: string) {
     this.flags = flags;
-    this.child = Blockstored.spawn(flags, env);
+    this.child = Blockstored.spawn(flags, env, program);
     this.child.all.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
     });
@@ -23,13 +24,17 @@ export class Blockstored {
   }
 
   /** Begun, perhaps not ready yet. */
-  static begin(flags: Record<string, string>, env: Record<string, string> = {}): Blockstored {
-    return new Blockstored(flags, env);
+  static begin(flags: Record<string, string>, env: Record<string, string> = {}, program = launcher): Blockstored {
+    return new Blockstored(flags, env, program);
   }
 
   /** Ready, or an error with all that it said. */
-  static async start(flags: Record<string, string>): Promise<Blockstored> {
-    const daemon = Blockstored.begin(flags);
+  static async start(
+    flags: Record<string, string>,
+    env?: Record<string, string>,
+    program?: string,
+  ): Promise<Blockstored> {
+    const daemon = Blockstored.begin(flags, env, program);
     await until(async () => {
       if (daemon.hasEnded) throw new Hopeless(daemon.log);
       return daemon.log.includes('is ready');
@@ -75,9 +80,9 @@ export class Blockstored {
     return (await this.child).exitCode;
   }
 
-  private static spawn(flags: Record<string, string>, env: Record<string, string>) {
+  private static spawn(flags: Record<string, string>, env: Record<string, string>, program: string) {
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    return execa(launcher, args, {
+    return execa(program, args, {
       all: true,
       reject: false,
       stdin: 'ignore',

@@ -5,7 +5,7 @@ import { type StorageCluster, group, stateDir } from '../storage-cluster.ts';
 
 const lvName = /^volume-([0-9a-f-]{36})$/;
 /** What a daemon has running beside exports, each once. */
-const helpers = ['node.*bin/blockstored\\.ts', 'lvm$', 'perl .*launcher\\.pl'];
+const helpers = ['node.*bin/blockstored\\.mjs', 'lvm$', 'perl .*launcher\\.pl'];
 
 /** What there is on a storage node: logical volumes, vblades, files of exports, processes. */
 export async function storageOf(

@@ -14,7 +14,7 @@ export interface Fault {
   most: number;
 }
 
-const daemonPid = `$(pgrep -o -f 'node.*bin/blockstored\\.ts')`;
+const daemonPid = `$(pgrep -o -f 'node.*bin/blockstored\\.mjs')`;
 
 /** What can happen to a storage node. `keep` is given what a power loss would take: the daemon's log. */
 export function nodeFaults(
