@@ -21,7 +21,8 @@ export function optionsOf(command: Command): (readonly [string, string])[] {
     .map((option) => [option.flags, help.optionDescription(option)]);
 }
 
-function leavesOf(command: Command): Command[] {
+/** Returns the commands that have no subcommands. */
+export function leavesOf(command: Command): Command[] {
   const children = command.createHelp().visibleCommands(command);
   return children.length === 0 ? [command] : children.flatMap(leavesOf);
 }
