@@ -4,73 +4,9 @@
  * imperative. `toFault()` returns the form that is stored and sent between nodes; `fromFault()` is its reverse.
  */
 
-export type ErrorKind = 'invalid' | 'notFound' | 'conflict' | 'exhausted' | 'unavailable' | 'denied' | 'failed';
+import { BlockstoreError } from './blockstore-error.ts';
 
-/** An error as it is stored in a record or sent in a reply. `time` is in milliseconds since the epoch. */
-export interface Fault {
-  code: string;
-  kind: ErrorKind;
-  message: string;
-  hint?: string;
-  step?: string;
-  time?: number;
-}
-
-export class BlockstoreError extends Error {
-  readonly code: string;
-  readonly kind: ErrorKind;
-  readonly hint: string | undefined;
-
-  constructor(code: string, kind: ErrorKind, message: string, hint?: string, options?: { cause?: unknown }) {
-    super(message, options);
-    this.name = code;
-    this.code = code;
-    this.kind = kind;
-    this.hint = hint;
-  }
-
-  toFault(step?: string): Fault {
-    return {
-      code: this.code,
-      kind: this.kind,
-      message: this.message,
-      ...(this.hint === undefined ? {} : { hint: this.hint }),
-      ...(step === undefined ? {} : { step }),
-      time: Date.now(),
-    };
-  }
-}
-
-/** Returns any thrown value as a catalogue error; unknown values become `Internal` with the cause attached. */
-export function asError(thrown: unknown): BlockstoreError {
-  if (thrown instanceof BlockstoreError) return thrown;
-  // A failed start: the cause says more than the failures of the stops that followed.
-  if (thrown instanceof AggregateError && thrown.cause !== undefined) return asError(thrown.cause);
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  // ENOSPC, EPERM and similar: the message names the system call and usually the path.
-  if (thrown instanceof Error && 'syscall' in thrown) {
-    return new BlockstoreError(
-      'SystemRefused',
-      'failed',
-      `system call failed: ${message}`,
-      'check free space (df) and permissions (ls -l) of the file it names',
-      { cause: thrown },
-    );
-  }
-  return new BlockstoreError(
-    'Internal',
-    'failed',
-    `internal error: ${message}`,
-    'see the log: journalctl -u blockstored',
-    {
-      cause: thrown,
-    },
-  );
-}
-
-export function fromFault(fault: Fault): BlockstoreError {
-  return new BlockstoreError(fault.code, fault.kind, fault.message, fault.hint);
-}
+export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
 const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
@@ -336,6 +272,20 @@ export const errors = {
       'failed',
       `the command ${command} is not installed`,
       `install it: apt-get install ${debianPackage}`,
+    ),
+  discoveryIncomplete: (name: string, reason: string) =>
+    new BlockstoreError(
+      'DiscoveryIncomplete',
+      'failed',
+      `not every AoE answer on network interface ${name} was received: ${reason}`,
+      `reduce the load on ${name}, or enlarge net.core.netdev_max_backlog; discovery is repeated`,
+    ),
+  discoveryFailed: (name: string, reason: string) =>
+    new BlockstoreError(
+      'DiscoveryFailed',
+      'failed',
+      `AoE discovery on network interface ${name} failed: ${reason}`,
+      seeDoctor,
     ),
   exportFailed: (volume: string, reason: string) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, seeDoctor),

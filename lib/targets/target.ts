@@ -52,8 +52,11 @@ export interface Target {
    * back that were removed just before it. removeExport clears them.
    */
   listTraces(): Promise<string[]>;
-  /** Addresses that answer on the wire, this node's own included where they are heard. */
-  discover(): Promise<SeenAddress[]>;
+  /**
+   * Returns the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
+   * Throws DiscoveryIncomplete when some may be left out.
+   */
+  discover(shelves: readonly number[]): Promise<SeenAddress[]>;
   close(): Promise<void>;
 }
 

@@ -202,7 +202,7 @@ export class BlockStore implements Service {
       slots: flags.slots_per_shelf,
     };
     const shared = { store, node: this.node, log };
-    const numbers = new Numbers({ ...shared, backend, slots: shelves.slots });
+    const numbers = new Numbers({ ...shared, backend, slots: shelves.slots, firstShelf: shelves.first });
     const engine = new Engine({
       ...shared,
       backend,

@@ -12,8 +12,12 @@ export interface NumbersOptions {
   node: Node;
   backend: Backend;
   slots: number;
+  firstShelf: number;
   log: Log;
 }
+
+/** Free shelves that are asked about. */
+const candidates = 4;
 
 /**
  * AoE numbers that are in use although no record has them: others' exports, and those of own volumes whose records Redis has lost.
@@ -94,9 +98,19 @@ export class Numbers {
   /** What other machines export. */
   private async onWire(): Promise<Reasons> {
     const addresses = await ownAddresses();
-    const seen = await this.options.backend.target.discover();
+    const seen = await this.options.backend.target.discover(await this.shelves());
     const others = seen.filter(({ host }) => !addresses.has(host));
     return new Map(others.map(({ address, host }) => [numberOf(address), `wire ${host}`]));
+  }
+
+  /** Own shelves, and the next ones by number that are free. */
+  private async shelves(): Promise<number[]> {
+    const { store, node } = this.options;
+    const owners = await store.read((redis) => redis.hgetall(store.keys.shelves()));
+    const own = Object.keys(owners).filter((shelf) => owners[shelf] === node.identifier);
+    const first = this.options.firstShelf;
+    const next = Array.from({ length: Object.keys(owners).length + candidates }, (_, index) => first + index);
+    return [...own.map(Number), ...next.filter((shelf) => owners[shelf] === undefined).slice(0, candidates)];
   }
 
   private async observe(wire: Reasons, own: Own | undefined, whole: boolean): Promise<void> {

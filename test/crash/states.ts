@@ -1,7 +1,7 @@
 import type { Point } from './plan.ts';
 
 /** A child that only looks at things. */
-const reading = /(^| )(pvs|vgs|lvs|lvmconfig|discover\.pl|vblade -r)$/;
+const reading = /(^| )(pvs|vgs|lvs|lvmconfig|discover\.pl|vblade -r)( [<>] .*)?$/;
 /** What comes from a child has no moment after it. */
 const arrival = /^end of | > answer to /;
 

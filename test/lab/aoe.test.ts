@@ -167,8 +167,9 @@ test.serial('exports are seen on the wire by other nodes, and freed devices are 
   await exportVolume(volume);
   const seen = await script(
     host,
-    `import { discoverTargets } from './lib/targets/aoe/discover.ts';`,
-    `return await discoverTargets({ interface: 'vec0', listenMs: 300 }, context.processes);`,
+    `import { Discovery } from './lib/targets/aoe/discover.ts';`,
+    `const discovery = new Discovery(context.processes, { interface: 'vec0' });
+    try { return await discovery.shelves([7]); } finally { await discovery.close(); }`,
   );
   const mac = await storage.sh('cat /sys/class/net/vec0/address');
   t.true(seen.includes(JSON.stringify({ address: 'e7.6', host: mac })));

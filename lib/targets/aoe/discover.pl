@@ -1,64 +1,191 @@
 #!/usr/bin/perl
-# Asks every AoE target on one Ethernet interface for its configuration and prints "shelf slot mac" for each answer, and
-# "done" at the end.
-# Node.js has no raw sockets; perl-base is on every Debian.
-# Usage: discover.pl <interface> <milliseconds to listen>
-# Exit codes: 0 done, 3 no such interface, 4 raw sockets are not permitted, 1 anything else.
+# Asks AoE targets for their configuration, for as long as its standard input is open: Node.js has no raw sockets, and
+# perl-base is on every Debian.
+#
+# A request is a line of words: number, interface, milliseconds of silence that end the listening, most milliseconds in all,
+# receive buffer in bytes, then what to ask as shelf.slot; slot 255 is every slot of the shelf.
+# The answer: "number seen shelf slot mac" for each target, at most four for one address; then "number done lost", with the
+# count of frames that this machine may have lost meanwhile, or "number failed reason text". Reasons: interface, rights,
+# busy (answers did not end), other. Only answers to this very request from the shelves and slots asked count.
 use strict;
 use warnings;
 
 use constant {
-    AF_PACKET => 17,
-    SOCK_RAW  => 3,
-    ETH_P_AOE => 0x88a2,
-    RESPONSE  => 0x08,
-    QUERY     => 1,
+    AF_PACKET         => 17,
+    SOCK_RAW          => 3,
+    SOL_SOCKET        => 1,
+    SO_RCVBUF         => 8,
+    SO_ATTACH_FILTER  => 26,
+    SO_RCVBUFFORCE    => 33,
+    SOL_PACKET        => 263,
+    PACKET_STATISTICS => 6,
+    ETH_P_AOE         => 0x88a2,
+    RESPONSE          => 0x08,
+    QUERY             => 1,
+    ALL_SLOTS         => 0xff,
+    MOST_HOSTS        => 4,
 };
 
-my ($interface, $limit) = @ARGV;
-die "usage: discover.pl <interface> <milliseconds>\n" unless defined $limit && $limit =~ /^\d+$/;
+$| = 1;
+my %requests;    # by number
+my $input = '';
+my $open  = 1;
+
+while ($open || %requests) {
+    my ($readable, $now) = ('', now());
+    vec($readable, fileno STDIN,        1) = 1 if $open;
+    vec($readable, fileno $_->{socket}, 1) = 1 for values %requests;
+    my $wait;
+    for (values %requests) {
+        my $left = ends($_) - $now;
+        $wait = $left < 0 ? 0 : $left if !defined $wait || $left < $wait;
+    }
+    my $ready = select($readable, undef, undef, $wait);
+    next if $ready < 0;    # a signal
+    for my $request (values %requests) {
+        receive($request) if vec($readable, fileno $request->{socket}, 1);
+        finish($request)  if defined $requests{ $request->{number} } && ends($request) <= now();
+    }
+    if ($open && vec($readable, fileno STDIN, 1)) {
+        $open = sysread STDIN, $input, 65536, length $input;
+        while ($input =~ s/^(.*)\n//) { begin(split ' ', $1) }
+    }
+}
+
+# Seconds since boot, to a hundredth: a clock that nobody sets.
+sub now {
+    open my $file, '<', '/proc/uptime' or die "/proc/uptime: $!\n";
+    my ($now) = split ' ', <$file>;
+    close $file;
+    return $now;
+}
+
+sub ends {
+    my ($request) = @_;
+    my $quiet = $request->{last} + $request->{quiet};
+    return $quiet < $request->{limit} ? $quiet : $request->{limit};
+}
+
+sub begin {
+    my ($number, $interface, $quiet, $limit, $buffer, @asked) = map { s/%([0-9A-F]{2})/chr hex $1/ger } @_;
+    my $request = { number => $number, interface => $interface, quiet => $quiet / 1000, asked => {} };
+    eval {
+        my $index   = attribute($interface, 'ifindex');
+        my $address = pack 'H12', attribute($interface, 'address') =~ s/://gr;
+        my $tag     = pack 'N', int rand 2**32;
+        $request->{tag}  = $tag;
+        $request->{lost} = lost($interface);
+        socket(my $socket, AF_PACKET, SOCK_RAW, 0) or refuse($!{EPERM} ? 'rights' : 'other', "raw socket: $!");
+        $request->{socket} = $socket;
+        filter($socket, $tag);
+        setsockopt($socket, SOL_SOCKET, SO_RCVBUFFORCE, pack 'i', $buffer)
+            || setsockopt($socket, SOL_SOCKET, SO_RCVBUF, pack 'i', $buffer)
+            || refuse('other', "receive buffer: $!");
+        # struct sockaddr_ll: family, protocol (network order), interface, hardware type, packet type, address length, address
+        bind($socket, pack 'S n i S C C a8', AF_PACKET, ETH_P_AOE, $index, 0, 0, 0, '') or refuse(down(), "bind: $!");
+        for (@asked) {
+            my ($shelf, $slot) = split /\./;
+            $request->{asked}{"$shelf $slot"} = 1;
+            defined send($socket, query($address, $shelf, $slot, $tag), 0) or refuse(down(), "send: $!");
+        }
+        $request->{last}  = now();
+        $request->{limit} = now() + $limit / 1000;
+        $requests{$number} = $request;
+        1;
+    } or print "$number failed $@";
+    return;
+}
+
+# A frame that asks: Ethernet header; version 1, no flags; error; shelf; slot; command; tag; buffers, firmware, sectors, read,
+# length.
+sub query {
+    my ($address, $shelf, $slot, $tag) = @_;
+    my $frame = pack 'a6 a6 n C C n C C a4 n n C C n',
+        "\xff" x 6, $address, ETH_P_AOE, 0x10, 0, $shelf, $slot, QUERY, $tag, 0, 0, 0, 0, 0;
+    return $frame . "\0" x (60 - length $frame);
+}
+
+# The kernel hands over answers with this tag alone: the traffic of volumes does not fill the buffer.
+sub filter {
+    my ($socket, $tag) = @_;
+    my @program = (
+        [0x30, 0, 0, 14], [0x45, 0, 5, RESPONSE],            # A = flags; answers
+        [0x30, 0, 0, 19], [0x15, 0, 3, QUERY],               # A = command
+        [0x20, 0, 0, 20], [0x15, 0, 1, unpack 'N', $tag],    # A = tag
+        [0x06, 0, 0, 0xffff], [0x06, 0, 0, 0],
+    );
+    my $code = join '', map { pack 'S C C L', @$_ } @program;
+    setsockopt($socket, SOL_SOCKET, SO_ATTACH_FILTER, pack('S x![L!] P', scalar @program, $code))
+        or refuse('other', "filter: $!");
+    return;
+}
+
+sub receive {
+    my ($request) = @_;
+    my $frame;
+    if (!defined recv($request->{socket}, $frame, 2048, 64)) {    # MSG_DONTWAIT
+        return if $!{EAGAIN};
+        return close_request($request, 'failed ' . ($!{ENETDOWN} ? 'interface' : 'other') . " receive: $!");
+    }
+    return if length $frame < 24;
+    my (undef, $source, $type, $flags, undef, $shelf, $slot, $command, $tag) = unpack 'a6 a6 n C C n C C a4', $frame;
+    return unless $type == ETH_P_AOE && $flags & RESPONSE && $command == QUERY && $tag eq $request->{tag};
+    return if $slot == ALL_SLOTS;
+    return unless $request->{asked}{"$shelf $slot"} || $request->{asked}{ "$shelf " . ALL_SLOTS };
+    $request->{last} = now();
+    my $hosts = $request->{hosts}{"$shelf $slot"} //= {};
+    return if $hosts->{$source} || keys %$hosts >= MOST_HOSTS;
+    $hosts->{$source} = 1;
+    printf "%s seen %d %d %s\n", $request->{number}, $shelf, $slot, join ':', unpack '(H2)6', $source;
+    return;
+}
+
+sub finish {
+    my ($request) = @_;
+    return close_request($request, 'failed busy answers do not end') if $request->{last} + $request->{quiet} > now();
+    my $statistics = getsockopt($request->{socket}, SOL_PACKET, PACKET_STATISTICS);
+    return close_request($request, "failed other statistics: $!") unless defined $statistics;
+    my (undef, $dropped) = unpack 'L L', $statistics;
+    my $lost = eval { lost($request->{interface}) };
+    return close_request($request, "failed $@") unless defined $lost;
+    return close_request($request, 'done ' . ($dropped + $lost - $request->{lost}));
+}
+
+sub close_request {
+    my ($request, $end) = @_;
+    print "$request->{number} $end\n";
+    delete $requests{ $request->{number} };
+    close $request->{socket};
+    return;
+}
+
+# Frames that the interface's ring and the queues of the processors have lost since they exist.
+sub lost {
+    my ($interface) = @_;
+    my $lost = attribute($interface, 'statistics/rx_missed_errors') + attribute($interface, 'statistics/rx_fifo_errors');
+    open my $file, '<', '/proc/net/softnet_stat' or refuse('other', "/proc/net/softnet_stat: $!");
+    while (my $line = <$file>) { $lost += hex((split ' ', $line)[1]) }
+    close $file;
+    return $lost;
+}
 
 # First line of a file under /sys/class/net/<interface>.
 sub attribute {
-    my ($name) = @_;
-    open(my $file, '<', "/sys/class/net/$interface/$name") or fail(3, "$interface: no such interface");
+    my ($interface, $name) = @_;
+    open my $file, '<', "/sys/class/net/$interface/$name" or refuse('interface', 'does not exist');
     my $value = <$file>;
     close $file;
     chomp $value;
     return $value;
 }
 
-sub fail {
-    my ($code, $reason) = @_;
-    print STDERR "$reason\n";
-    exit $code;
+sub down {
+    return $!{ENETDOWN} || $!{ENODEV} || $!{ENXIO} ? 'interface' : 'other';
 }
 
-my $index   = attribute('ifindex');
-my $address = pack 'H12', attribute('address') =~ s/://gr;
-
-socket(my $socket, AF_PACKET, SOCK_RAW, unpack('S', pack('n', ETH_P_AOE)))
-    or fail($!{EPERM} ? 4 : 1, "raw socket: $!");
-# struct sockaddr_ll: family, protocol (network order), interface, hardware type, packet type, address length, address
-bind($socket, pack('S n i S C C a8', AF_PACKET, ETH_P_AOE, $index, 0, 0, 0, '')) or fail(1, "bind: $!");
-
-# Ethernet header; version 1, no flags; error; shelf and slot: all; command; tag; buffers, firmware, sectors, read, length
-my $tag   = pack 'N', int rand 2**31;
-my $query = pack 'a6 a6 n C C n C C a4 n n C C n',
-    "\xff" x 6, $address, ETH_P_AOE, 0x10, 0, 0xffff, 0xff, QUERY, $tag, 0, 0, 0, 0, 0;
-$query .= "\0" x (60 - length $query);
-defined send($socket, $query, 0) or fail(1, "send: $!");
-
-my $left = $limit / 1000;
-while ($left > 0) {
-    my $readable = '';
-    vec($readable, fileno $socket, 1) = 1;
-    (my $found, $left) = select($readable, undef, undef, $left);    # Linux gives back what is left of the time
-    last unless $found > 0;
-    defined recv($socket, my $frame, 2048, 0) or fail(1, "receive: $!");
-    next if length $frame < 24;
-    my (undef, $source, $type, $flags, undef, $shelf, $slot, $command, $answered) = unpack 'a6 a6 n C C n C C a4', $frame;
-    next unless $type == ETH_P_AOE && $flags & RESPONSE && $command == QUERY && $answered eq $tag;
-    printf "%d %d %s\n", $shelf, $slot, join ':', unpack '(H2)6', $source;
+# Ends the request; the newline keeps Perl from adding where.
+sub refuse {
+    my ($reason, $text) = @_;
+    $text =~ s/\s+/ /g;
+    die "$reason $text\n";
 }
-print "done\n";

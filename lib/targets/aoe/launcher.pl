@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Starts vblades that outlive it and the daemon. It is small, so its forks cost a tenth of the daemon's.
 # Each line of its input: number, lock file, log file, arguments of vblade; blanks between them, each percent-encoded.
-# The answer: number, process id. The vblade holds the lock as long as it lives; where the lock is taken it ends without
+# The answer: number, "done", process id. The vblade holds the lock as long as it lives; where the lock is taken it ends without
 # a word. Ends at the end of its input.
 # Every module that it does not load makes each of its forks cheaper: a third, with strict, warnings and POSIX. Its test
 # checks it with strict; setsid(1) gives it a session of its own.
@@ -25,7 +25,7 @@ while (my $line = <STDIN>) {
         launch($lock, $log, @arguments);
         kill 'KILL', $$;    # not exit: nothing of the launcher's is to be flushed or ended twice
     }
-    print "$number $pid\n";
+    print "$number done $pid\n";
 }
 
 sub launch {

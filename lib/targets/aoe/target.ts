@@ -7,7 +7,7 @@ import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
 import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
 import { DetachedSupervisor } from './detached.ts';
-import { discoverTargets } from './discover.ts';
+import { Discovery } from './discover.ts';
 import { endVblade } from './ending.ts';
 import { checkInterface } from './interface.ts';
 import { needsSudo } from './rights.ts';
@@ -30,14 +30,13 @@ export interface AoeTargetOptions {
   supervisor?: 'systemd' | 'detached';
 }
 
-const discoverListenMs = 300;
-
 /** Exports volumes over ATA over Ethernet, one vblade process each, which all outlive the daemon. */
 export class AoeTarget implements Target {
   readonly name = 'aoe';
   private readonly options: AoeTargetOptions;
   private readonly processes: Processes;
   private readonly log: Log;
+  private readonly discovery: Discovery;
   private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
@@ -48,6 +47,7 @@ export class AoeTarget implements Target {
     this.options = options;
     this.processes = processes;
     this.log = log;
+    this.discovery = new Discovery(processes, { interface: options.interface });
   }
 
   async setup(): Promise<void> {
@@ -95,14 +95,14 @@ export class AoeTarget implements Target {
     return [...new Set(ids)];
   }
 
-  async discover(): Promise<SeenAddress[]> {
-    const { interface: name, numShellTries: tries } = this.options;
-    return discoverTargets({ interface: name, listenMs: discoverListenMs, tries }, this.processes);
+  discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    return this.discovery.shelves(shelves);
   }
 
   /** Exports go on. */
   async close(): Promise<void> {
     for (const supervisor of this.supervisors ?? []) await supervisor.close();
+    await this.discovery.close();
   }
 
   private async end(id: string): Promise<void> {

@@ -18,7 +18,7 @@ export class NoneTarget implements Target {
     return [];
   }
 
-  async discover(): Promise<SeenAddress[]> {
+  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
     return [];
   }
 

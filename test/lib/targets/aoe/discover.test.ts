@@ -1,11 +1,84 @@
-import test from 'ava';
-import { parseAnswers } from '../../../../lib/targets/aoe/discover.ts';
+import test, { type ExecutionContext } from 'ava';
+import { addressesOfShelf } from '../../../../lib/aoe/address.ts';
+import { ChildProcesses } from '../../../../lib/process.ts';
+import { Discovery, type DiscoveryOptions, parseAnswers } from '../../../../lib/targets/aoe/discover.ts';
+import { cannotExport } from './place.ts';
+import { Veth, startPerl } from './veth.ts';
 
-test('answers are sorted by address, and one that came twice is there once', (t) => {
+const real = cannotExport === undefined ? test : test.skip;
+const responder = new URL('../../../support/aoe-responder.pl', import.meta.url);
+
+async function discoveryFor(t: ExecutionContext, options: DiscoveryOptions): Promise<Discovery> {
+  const discovery = new Discovery(new ChildProcesses(), options);
+  t.teardown(() => discovery.close());
+  return discovery;
+}
+
+real('2,295 targets on the wire are all found', async (t) => {
+  const veth = await Veth.create(t);
+  const shelves = Array.from({ length: 9 }, (_, index) => 100 + index);
+  await startPerl(t, responder, veth.far, 'all', ...shelves.map(String));
+  const discovery = await discoveryFor(t, { interface: veth.near, quietMs: 1000 });
+  const host = await veth.address(veth.far);
+  const wanted = shelves.flatMap((shelf) => addressesOfShelf(shelf, 255).map((address) => ({ address, host })));
+  t.deepEqual(await discovery.shelves([...shelves, 42]), wanted);
+});
+
+real('answers that nobody asked for do not count', async (t) => {
+  const veth = await Veth.create(t);
+  await startPerl(t, responder, veth.far, 'forged', '7');
+  const discovery = await discoveryFor(t, { interface: veth.near, quietMs: 500 });
+  const host = await veth.address(veth.far);
+  t.deepEqual(await discovery.shelves([7]), [{ address: 'e7.1', host }]);
+  t.deepEqual(await discovery.shelves([8]), []);
+  t.deepEqual(await discovery.shelves([]), []);
+});
+
+real('lost answers are an error, and each shelf is asked by itself before', async (t) => {
+  const veth = await Veth.create(t);
+  await startPerl(t, responder, veth.far, 'all', '1', '2', '3');
+  // Each answer counts for some 800 bytes: the buffer has room for those of one shelf, and not for those of three.
+  const roomy = await discoveryFor(t, { interface: veth.near, quietMs: 1000, receiveBufferBytes: 2 ** 18 });
+  t.is((await roomy.shelves([1, 2, 3])).length, 765);
+  const tight = await discoveryFor(t, { interface: veth.near, quietMs: 100, receiveBufferBytes: 4096 });
+  const error = await t.throwsAsync(tight.shelves([1, 2, 3]), { code: 'DiscoveryIncomplete' });
+  t.regex(error?.message ?? '', /^not every AoE answer on network interface \w+ was received: \d+ frames were lost$/);
+});
+
+real('answers that do not end are an error', async (t) => {
+  const veth = await Veth.create(t);
+  await startPerl(t, responder, veth.far, 'endless', '7');
+  const discovery = await discoveryFor(t, { interface: veth.near });
+  await t.throwsAsync(discovery.shelves([7]), { code: 'DiscoveryIncomplete', message: /answers do not end/ });
+});
+
+real('queries for single addresses run side by side', async (t) => {
+  const veth = await Veth.create(t);
+  await startPerl(t, responder, veth.far, 'slot', '7');
+  const discovery = await discoveryFor(t, { interface: veth.near });
+  const host = await veth.address(veth.far);
+  const addresses = addressesOfShelf(7, 50);
+  const began = performance.now();
+  const answers = await Promise.all(addresses.map((address) => discovery.address(address, 1000)));
   t.deepEqual(
-    parseAnswers(
-      '70 2 52:54:00:77:00:01\n70 10 52:54:00:77:00:01\n7 254 52:54:00:77:00:02\n70 2 52:54:00:77:00:01\ndone\n',
-    ),
+    answers.flat(),
+    addresses.map((address) => ({ address, host })),
+  );
+  t.true(performance.now() - began < 20_000, 'one after the other takes 50 s');
+  t.deepEqual(await discovery.address('e8.1', 50), []);
+});
+
+real('an interface that is down or not there is named', async (t) => {
+  const veth = await Veth.create(t, { up: false });
+  const down = await discoveryFor(t, { interface: veth.near });
+  await t.throwsAsync(down.shelves([1]), { code: 'InterfaceDown', message: `network interface ${veth.near} is down` });
+  const absent = await discoveryFor(t, { interface: 'eth99' });
+  await t.throwsAsync(absent.shelves([1]), { code: 'InterfaceDown', message: /eth99 does not exist$/ });
+});
+
+test('answers are sorted by address', (t) => {
+  t.deepEqual(
+    parseAnswers(['seen 70 2 52:54:00:77:00:01', 'seen 70 10 52:54:00:77:00:01', 'seen 7 254 52:54:00:77:00:02']),
     [
       { address: 'e7.254', host: '52:54:00:77:00:02' },
       { address: 'e70.2', host: '52:54:00:77:00:01' },
@@ -14,12 +87,13 @@ test('answers are sorted by address, and one that came twice is there once', (t)
   );
 });
 
-test('no answer is an empty list', (t) => {
-  t.deepEqual(parseAnswers('done\n'), []);
-});
-
 test('a line that is no answer is not passed over', (t) => {
-  for (const line of ['hello', '7 1', '7 1 52:54:00:77:00', '-7 1 52:54:00:77:00:01', '7 1 52:54:00:77:00:01 x']) {
-    t.throws(() => parseAnswers(`${line}\ndone\n`), { code: 'AnswerUnreadable' });
-  }
+  for (const line of [
+    'hello',
+    'seen 7 1',
+    'seen 7 1 52:54:00:77:00',
+    'seen -7 1 52:54:00:77:00:01',
+    'seen 7 1 52:54:00:77:00:01 x',
+  ])
+    t.throws(() => parseAnswers([line]), { code: 'AnswerUnreadable' });
 });

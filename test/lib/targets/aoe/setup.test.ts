@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
 import { Place, cannotExport } from './place.ts';
+import { Veth } from './veth.ts';
 
 const real = cannotExport === undefined ? test : test.skip;
-const execute = promisify(execFile);
 
 async function placeFor(t: ExecutionContext): Promise<Place> {
   const place = await Place.create();
@@ -40,14 +38,6 @@ class Altered extends ChildProcesses {
 
 const withoutRawSockets = ['setpriv', '--bounding-set', '-net_raw'];
 
-/** A pair of interfaces that are down: nothing is ever sent on them. */
-async function interfaceDown(t: ExecutionContext): Promise<string> {
-  const name = `bs${randomBytes(4).toString('hex')}`;
-  await execute('ip', ['link', 'add', `${name}a`, 'type', 'veth', 'peer', 'name', `${name}b`]);
-  t.teardown(() => execute('ip', ['link', 'del', `${name}a`]));
-  return `${name}a`;
-}
-
 real('a file that a crash kept from getting its name is cleared away', async (t) => {
   const place = await placeFor(t);
   const target = await place.readyTarget();
@@ -63,7 +53,7 @@ test('an interface that does not exist', async (t) => {
 });
 
 real('an interface that is down', async (t) => {
-  const name = await interfaceDown(t);
+  const { near: name } = await Veth.create(t, { up: false });
   const place = await placeFor(t);
   const target = place.target({ interface: name });
   const error = await t.throwsAsync(target.setup(), { code: 'InterfaceDown' });
@@ -71,13 +61,13 @@ real('an interface that is down', async (t) => {
 });
 
 real('an interface that goes away later fails exports and discovery by name', async (t) => {
-  const name = await interfaceDown(t);
-  await execute('ip', ['link', 'set', name, 'up']);
+  const veth = await Veth.create(t);
+  const name = veth.near;
   const place = await placeFor(t);
   const target = await place.readyTarget({ interface: name });
-  await execute('ip', ['link', 'set', name, 'down']);
+  await veth.set('down');
   await t.throwsAsync(target.ensureExport(await place.volume(1)), { code: 'InterfaceDown', message: /is down$/ });
-  await t.throwsAsync(target.discover(), { code: 'InterfaceDown', message: /is down$/ });
+  await t.throwsAsync(target.discover([1]), { code: 'InterfaceDown', message: /is down$/ });
 });
 
 real('no vblade', async (t) => {
@@ -104,7 +94,7 @@ real('the right to raw sockets lost later', async (t) => {
   await target.setup();
   prefix.push(...withoutRawSockets);
   await t.throwsAsync(target.ensureExport(await place.volume(1)), { code: 'NoRawSocket' });
-  await t.throwsAsync(target.discover(), { code: 'NoRawSocket' });
+  await t.throwsAsync(target.discover([1]), { code: 'NoRawSocket' });
   t.deepEqual(await place.vblades(), []);
 });
 

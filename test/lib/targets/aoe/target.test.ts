@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { formatAddress, shelfOf } from '../../../../lib/aoe/address.ts';
+import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { silentLog } from '../../../../lib/log.ts';
 import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
 import { until } from '../../../support/until.ts';
@@ -168,7 +168,7 @@ real('numbers that are in use are seen on the wire', async (t) => {
   const target = await place.readyTarget();
   const volumes = await Promise.all([1, 2].map((slot) => place.volume(slot)));
   await Promise.all(volumes.map((volume) => target.ensureExport(volume)));
-  const mine = (await target.discover()).filter(({ address }) => shelfOf(address) === place.shelf);
+  const mine = await target.discover([place.shelf]);
   const host = '00:00:00:00:00:00';
   t.deepEqual(
     mine,
