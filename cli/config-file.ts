@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { errors } from '../lib/errors.ts';
 
 /** Written by the daemon of `npm start`. */
 const embeddedFile = join(import.meta.dirname, '..', 'var', 'blockstore.conf');
@@ -7,5 +8,7 @@ const systemFile = '/etc/blockstore/blockstore.conf';
 
 /** Returns the configuration file to read: the given one, $BLOCKSTORE_CONFIG, or the first default that exists. */
 export function configFile(named: string | undefined, env = process.env): string | undefined {
-  return named ?? env['BLOCKSTORE_CONFIG'] ?? [embeddedFile, systemFile].find((file) => existsSync(file));
+  if (named === '') throw errors.invalidFlags(['--config requires a file name (command line)']);
+  const inEnvironment = env['BLOCKSTORE_CONFIG'] || undefined;
+  return named ?? inEnvironment ?? [embeddedFile, systemFile].find((file) => existsSync(file));
 }

@@ -40,7 +40,7 @@ export class Context {
     return loadFlags({
       file: this.configFile,
       env: process.env,
-      argv: [...(redisUrl === undefined ? [] : [`--redis-url=${redisUrl}`]), ...set.map((pair) => `--${pair}`)],
+      set: [...(redisUrl === undefined ? [] : [`redis_url=${redisUrl}`]), ...set],
     });
   }
 

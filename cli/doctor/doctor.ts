@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import type { Check, Finding } from '../../lib/check.ts';
-import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
@@ -34,20 +33,26 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
     loaded = await context.loadFlags();
     return checkConfiguration(loaded, context.configFile);
   });
-  if (loaded) await checkHost(loaded.flags, context, options, report);
+  if (loaded) await checkHost(loaded, context, options, report);
   if (output.json) await output.document({ findings });
   if (findings.some((finding) => finding.level === 'bad')) process.exitCode = exitCodes.failed;
 }
 
 type Report = (check: Check) => Promise<void>;
 
-async function checkHost(flags: Flags, context: Context, { role }: DoctorOptions, report: Report): Promise<void> {
+async function checkHost(
+  loaded: LoadedFlags,
+  context: Context,
+  { role }: DoctorOptions,
+  report: Report,
+): Promise<void> {
+  const { flags } = loaded;
   const processes = new ChildProcesses();
   // A host where the daemon has run or is configured is a storage node.
   const isStorage =
     role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
   await report(() => checkCluster(flags, isStorage));
-  if (isStorage) for (const check of checkStorage(flags, processes)) await report(check);
+  if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
   if (role !== 'storage') await report(() => checkAttaching(processes, role === 'compute'));
 }
 

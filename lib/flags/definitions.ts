@@ -1,7 +1,20 @@
 import { hostname } from 'node:os';
 import { drivers } from '../drivers/registry.ts';
+import { parseEndpoint, parseHost, parseRedisUrl } from '../redis/url.ts';
 import { targets } from '../targets/registry.ts';
-import { type ValuesOf, absolutePath, flag, list, oneOf, text, whole, yesNo } from './flag.ts';
+import {
+  type Definition,
+  type ValuesOf,
+  absolutePath,
+  flag,
+  listOf,
+  oneOf,
+  parsedBy,
+  text,
+  whole,
+  yesNo,
+} from './flag.ts';
+import { backendNameRule, isBackendName } from './backend-name.ts';
 import { mergeFlags } from './merge.ts';
 
 const nodeName = text.regex(
@@ -54,6 +67,12 @@ const nodeFlags = {
 };
 
 const backendFlags = {
+  enabled_backends: flag(
+    listOf(isBackendName, backendNameRule),
+    [],
+    'backends of this node, each with a section [name] below; empty: one, described by the flags outside sections',
+    { nodeWide: true },
+  ),
   volume_driver: flag(
     oneOf(...drivers.map(({ name }) => name)),
     'lvm',
@@ -66,12 +85,22 @@ const backendFlags = {
   ),
 };
 
+const endpointRule = 'must be host, host:port or [IPv6 address]:port, separated by commas';
+
+function isEndpoint(item: string): boolean {
+  try {
+    return parseEndpoint(item, 1).port > 0;
+  } catch {
+    return false;
+  }
+}
+
 const redisFlags = {
-  redis_host: flag(text, '127.0.0.1', 'Redis host'),
+  redis_host: flag(parsedBy(parseHost), '127.0.0.1', 'Redis host'),
   redis_port: flag(whole(1, 65_535), 6379, 'Redis port'),
   redis_db: flag(whole(0, 1_000_000), 0, 'Redis database number'),
   redis_url: flag(
-    text,
+    parsedBy(parseRedisUrl),
     '',
     'in place of host, port and db: redis://[user:password@]host[:port][/db], rediss://… for TLS, unix:/path/of/socket',
     { secret: true },
@@ -80,10 +109,10 @@ const redisFlags = {
   redis_password: flag(text, '', 'Redis password', { secret: true }),
   redis_tls: flag(yesNo, false, 'speak TLS to Redis'),
   redis_tls_ca: flag(text, '', "file with the certificate authority of Redis; empty: the system's"),
-  redis_sentinels: flag(list, [], 'Sentinels to ask for the primary, host:port,…'),
+  redis_sentinels: flag(listOf(isEndpoint, endpointRule), [], 'Sentinels to ask for the primary, host:port,…'),
   redis_sentinel_name: flag(text, 'mymaster', 'name of the primary at the Sentinels'),
   redis_cluster: flag(
-    list,
+    listOf(isEndpoint, endpointRule),
     [],
     'in place of host and port: nodes of a Redis Cluster to ask where the records are, host:port,…',
   ),
@@ -116,6 +145,27 @@ export const definitions = {
 
 export type FlagName = keyof typeof definitions;
 export type Flags = ValuesOf<typeof definitions>;
+
+export function isFlagName(name: string): name is FlagName {
+  return Object.hasOwn(definitions, name);
+}
+
+/** Returns the flag that is meant: dashes and underscores are the same. */
+export function flagNameOf(typed: string): FlagName | undefined {
+  const plain = typed.replaceAll('-', '_');
+  return isFlagName(plain) ? plain : undefined;
+}
+
+const sectionFlags: Readonly<Record<string, Definition<unknown>>> = {
+  ...backendFlags,
+  ...mergeFlags(drivers),
+  ...mergeFlags(targets),
+};
+
+/** Whether a backend may have a value of its own. */
+export function isSectionFlag(name: string): boolean {
+  return Object.hasOwn(sectionFlags, name) && sectionFlags[name]?.nodeWide === false;
+}
 
 /** In the order of help texts and samples. */
 export const flagGroups: readonly { title: string; names: readonly string[] }[] = [

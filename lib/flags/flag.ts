@@ -54,7 +54,7 @@ export const optionalWhole = (most: number) => whole(-1, most);
 
 export const yesNo = z.union(
   [
-    z.literal(['true', 'yes', 'on', '1', '']).transform(() => true),
+    z.literal(['true', 'yes', 'on', '1']).transform(() => true),
     z.literal(['false', 'no', 'off', '0']).transform(() => false),
   ],
   'must be true or false',
@@ -66,6 +66,22 @@ export const list = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 );
+
+/** Text that the function can parse. Its errors say what is wrong without showing the text, which may be a secret. */
+export function parsedBy(parse: (value: string) => unknown) {
+  return text.superRefine((value, context) => {
+    try {
+      parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    }
+  });
+}
+
+/** A list whose items must all be right. */
+export function listOf(isRight: (item: string) => boolean, wanted: string) {
+  return list.refine((items) => items.every(isRight), wanted);
+}
 
 export function oneOf<const T extends readonly string[]>(...values: T) {
   return z.enum(values, `must be one of ${values.join(', ')}`);

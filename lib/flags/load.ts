@@ -1,156 +1,97 @@
 import { readFileSync } from 'node:fs';
-import { errors } from '../errors.ts';
-import { type FlagName, type Flags, definitions, flagGroups } from './definitions.ts';
-
-/** Where a value came from, later ones win. */
-export type Origin = 'default' | 'embedded default' | 'environment' | 'command line' | `file ${string}`;
+import { asError, errors } from '../errors.ts';
+import { readArguments, readEnvironment } from './arguments.ts';
+import { type BackendFlags, backendsOf } from './backends.ts';
+import { type ConfigFile, parseConfigFile } from './config-file.ts';
+import { contradictions } from './contradictions.ts';
+import { type FlagName, type Flags, definitions, flagGroups, isFlagName } from './definitions.ts';
+import { type Given, type Origin, parseFlag } from './given.ts';
+import { keepOneRedisWay } from './redis-way.ts';
+import { Settings } from './settings.ts';
 
 export interface LoadedFlags {
+  /** Outside sections. */
   flags: Flags;
-  origins: Record<FlagName, Origin>;
-  /** What on the command line was not a flag. */
+  origins: Readonly<Record<FlagName, Origin>>;
+  /** One for each name in enabled_backends; without that flag one, named after its driver. */
+  backends: readonly [BackendFlags, ...BackendFlags[]];
+  /** Words of the command line that are no flags. */
   rest: string[];
 }
 
 export interface FlagSources {
-  /** `--name=value`, `--name value` or, for yes and no, `--name`; dashes and underscores are the same. */
+  /** `--name=value`, `--name value` or, for yes and no, `--name`; `--backend.name=…`; dashes and underscores are the same. */
   argv?: readonly string[];
-  /** BLOCKSTORE_NAME=value. */
+  /** `name=value` or `backend.name=value`, as strong as argv. */
+  set?: readonly string[];
+  /** BLOCKSTORE_NAME=value or BLOCKSTORE_BACKEND__NAME=value. */
   env?: Readonly<Record<string, string | undefined>>;
-  /** A file of `name = value` lines; # begins a comment. */
+  /** The path of a file as parseConfigFile reads it. */
   file?: string | undefined;
   /** In place of the built-in defaults. */
   embedded?: Readonly<Partial<Record<FlagName, string>>>;
 }
 
-const environmentPrefix = 'BLOCKSTORE_';
-/** BLOCKSTORE_CONFIG names the file itself. */
-const notFlags = new Set(['BLOCKSTORE_CONFIG']);
-
-/** Throws InvalidFlags with every problem of every source at once, each naming the flag, the value and the source. */
-export function loadFlags(sources: FlagSources): LoadedFlags {
-  const problems: string[] = [];
-  const given = new Map<FlagName, { value: string; origin: Origin }>();
-  const take = (name: string, value: string, origin: Origin, as = name) => {
-    const flag = flagName(name);
-    if (flag) given.set(flag, { value, origin });
-    else problems.push(`unknown flag ${as} (${origin})`);
-  };
-
-  for (const [name, value] of Object.entries(sources.embedded ?? {})) take(name, value, 'embedded default');
-  if (sources.file !== undefined) readFile(sources.file, take, problems);
-  for (const [name, value] of Object.entries(sources.env ?? {})) {
-    if (!name.startsWith(environmentPrefix) || notFlags.has(name) || value === undefined) continue;
-    take(name.slice(environmentPrefix.length).toLowerCase(), value, 'environment', name);
-  }
-  const rest = readArguments(sources.argv ?? [], take, problems);
-
-  const values: Record<string, unknown> = {};
-  const origins: Record<string, Origin> = {};
-  for (const name of flagNames) {
-    const { initial, schema, secret } = definitions[name];
-    const found = given.get(name);
-    origins[name] = found?.origin ?? 'default';
-    if (!found) {
-      values[name] = initial();
-      continue;
-    }
-    const parsed = schema.safeParse(found.value);
-    if (parsed.success) values[name] = parsed.data;
-    else {
-      const shown = secret ? '***' : JSON.stringify(found.value);
-      const wanted = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ');
-      problems.push(`${name} = ${shown} ${wanted} (${found.origin})`);
-    }
-  }
-  if (problems.length === 0 && isComplete(values)) problems.push(...contradictions(values));
-  if (problems.length > 0 || !isComplete(values) || !hasOrigins(origins)) throw errors.invalidFlags(problems);
-  return { flags: values, origins, rest };
-}
-
 export const flagNames = flagGroups.flatMap(({ names }) => names).filter(isFlagName);
 
-function isFlagName(name: string): name is FlagName {
-  return Object.hasOwn(definitions, name);
+/**
+ * Flags from default < file < environment < command line. An empty value is none. Throws InvalidFlags with every problem of
+ * every source at once, each naming the flag, the value and the source.
+ */
+export function loadFlags(sources: FlagSources): LoadedFlags {
+  const problems: string[] = [];
+  const settings = new Settings(problems);
+  for (const [name, value] of Object.entries(sources.embedded ?? {})) {
+    settings.take(undefined, name, { value, origin: 'embedded default', rank: 0 });
+  }
+  if (sources.file !== undefined) takeFile(sources.file, settings, problems);
+  readEnvironment(sources.env ?? {}, settings);
+  const rest = readArguments({ argv: sources.argv ?? [], set: sources.set ?? [] }, settings, problems);
+
+  const removed = keepOneRedisWay(settings.top, problems);
+  const values = parseAll(settings.top, problems);
+  const origins: Record<string, unknown> = {};
+  for (const name of flagNames) origins[name] = settings.top.get(name)?.origin ?? removed.get(name) ?? 'default';
+  if (!isComplete(values) || !hasOrigins(origins)) throw errors.invalidFlags(problems);
+  const backends = backendsOf({ flags: values, origins }, settings, problems);
+  if (problems.length === 0) problems.push(...contradictions(values, backends));
+  const [first, ...others] = backends;
+  if (problems.length > 0 || !first) throw errors.invalidFlags(problems);
+  return { flags: values, origins, backends: [first, ...others], rest };
+}
+
+function takeFile(path: string, settings: Settings, problems: string[]): void {
+  let file: ConfigFile;
+  try {
+    file = parseConfigFile(readFileSync(path, 'utf8'));
+  } catch (error) {
+    problems.push(`the configuration file ${path} cannot be read: ${asError(error).message}`);
+    return;
+  }
+  const origin = (line: number): Origin => `file ${path} line ${line}`;
+  problems.push(...file.problems.map(({ line, text }) => `${path} line ${line}: ${text}`));
+  for (const { name, line } of file.sections) settings.open(name, origin(line));
+  for (const { section, name, value, line } of file.settings) {
+    settings.takeOnce(section, name, { value, origin: origin(line), rank: 1 });
+  }
+}
+
+/** Parses what is given, the default of the rest. A value that cannot be parsed is left out, and a problem. */
+function parseAll(given: ReadonlyMap<FlagName, Given>, problems: string[]): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const name of flagNames) {
+    const found = given.get(name);
+    values[name] = found
+      ? (parseFlag(name, found, '', problems) ?? definitions[name].initial())
+      : definitions[name].initial();
+  }
+  return values;
 }
 
 function isComplete(values: Record<string, unknown>): values is Flags {
   return flagNames.every((name) => values[name] !== undefined);
 }
 
-function hasOrigins(origins: Record<string, Origin>): origins is Record<FlagName, Origin> {
+function hasOrigins(origins: Record<string, unknown>): origins is Record<FlagName, Origin> {
   return flagNames.every((name) => origins[name] !== undefined);
-}
-
-function flagName(name: string): FlagName | undefined {
-  const plain = name.replaceAll('-', '_');
-  return isFlagName(plain) ? plain : undefined;
-}
-
-type Take = (name: string, value: string, origin: Origin, as?: string) => void;
-
-function readFile(path: string, take: Take, problems: string[]): void {
-  let content: string;
-  try {
-    content = readFileSync(path, 'utf8');
-  } catch (error) {
-    problems.push(
-      `the configuration file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return;
-  }
-  content.split('\n').forEach((line, index) => {
-    const plain = line.trim();
-    if (plain === '' || plain.startsWith('#')) return;
-    const [, name, value] = /^(?:--)?([A-Za-z][\w-]*)\s*=\s*(.*)$/.exec(plain) ?? [];
-    if (name === undefined || value === undefined) {
-      problems.push(`${path} line ${index + 1}: ${JSON.stringify(plain)} is not "name = value"`);
-    } else take(name, value, `file ${path}`);
-  });
-}
-
-function readArguments(argv: readonly string[], take: Take, problems: string[]): string[] {
-  const rest: string[] = [];
-  for (let index = 0; index < argv.length; index += 1) {
-    const word = argv[index] ?? '';
-    const [, name, , value] = /^--([A-Za-z][\w-]*)(=([\s\S]*))?$/.exec(word) ?? [];
-    if (name === undefined) {
-      rest.push(word);
-      continue;
-    }
-    const flag = flagName(name);
-    if (value !== undefined || !flag) take(name, value ?? '', 'command line', word.split('=')[0]);
-    else if (typeof definitions[flag].initial() === 'boolean') take(name, 'true', 'command line');
-    else {
-      index += 1;
-      const next = argv[index];
-      if (next === undefined) problems.push(`--${name} needs a value (command line)`);
-      else take(name, next, 'command line');
-    }
-  }
-  return rest;
-}
-
-function contradictions(flags: Flags): string[] {
-  const problems: string[] = [];
-  const { first_shelf_id: first, last_shelf_id: last } = flags;
-  if (last >= 0 && first < 0) problems.push(`last_shelf_id = ${last} needs first_shelf_id to be set as well`);
-  if (first >= 0 && last >= 0 && last < first) {
-    problems.push(`last_shelf_id = ${last} must not be less than first_shelf_id = ${first}`);
-  }
-  if (flags.storage_create && flags.storage_dev.length === 0) {
-    problems.push('storage_create = true needs storage_dev: the devices to make the volume group on');
-  }
-  if (flags.node_down_time < 2 * flags.report_interval) {
-    problems.push(
-      `node_down_time = ${flags.node_down_time} must be at least twice report_interval = ${flags.report_interval}`,
-    );
-  }
-  if (flags.redis_cluster.length > 0 && flags.redis_sentinels.length > 0) {
-    problems.push('redis_cluster and redis_sentinels cannot both be set');
-  }
-  if (flags.redis_cluster.length > 0 && flags.redis_db !== 0) {
-    problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has database 0 alone`);
-  }
-  return problems;
 }

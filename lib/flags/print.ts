@@ -1,4 +1,8 @@
-import { type FlagName, type Flags, definitions, flagGroups } from './definitions.ts';
+import { driverOf } from '../drivers/registry.ts';
+import { targetOf } from '../targets/registry.ts';
+import type { BackendFlags } from './backends.ts';
+import { quoted } from './config-file.ts';
+import { type FlagName, type Flags, definitions, flagGroups, isSectionFlag } from './definitions.ts';
 import { type LoadedFlags, flagNames } from './load.ts';
 
 /** Returns a flag's value in the form of the configuration file. */
@@ -41,13 +45,31 @@ export function helpText(): string {
 }
 
 /** Returns a valid configuration file with the source of each value, for `--print-config`. Secrets are ***. */
-export function printConfig({ flags, origins }: LoadedFlags): string {
-  return inGroups(heading, (name) => {
-    const value = written(flags[name]);
-    const shown = definitions[name].secret && value !== '' ? '***' : value;
+export function printConfig({ flags, origins, backends }: LoadedFlags): string {
+  const entry = (name: FlagName, from: Omit<BackendFlags, 'name'>) => {
+    const value = written(from.flags[name]);
+    const shown = definitions[name].secret && value !== '' ? '***' : quoted(value);
     const initial = written(definitions[name].initial()) || 'none';
-    return `# ${described(name)} (default: ${initial}; from: ${origins[name]})\n${name} = ${shown}\n`;
+    return `# ${described(name)} (default: ${initial}; from: ${from.origins[name]})\n${name} = ${shown}`.trimEnd();
+  };
+  const node = inGroups(heading, (name) => `${entry(name, { flags, origins })}\n`);
+  if (flags.enabled_backends.length === 0) return node;
+  const sections = backends.map((backend) => {
+    const entries = flagsOf(backend.flags).map((name) => entry(name, backend));
+    return [`[${backend.name}]`, ...entries].join('\n\n').concat('\n');
   });
+  return [node, ...sections].join('\n');
+}
+
+/** The flags that matter to a backend: those of its driver and its target. */
+function flagsOf(flags: Flags): FlagName[] {
+  const own = new Set([
+    'volume_driver',
+    'volume_target',
+    ...Object.keys(driverOf(flags).flags),
+    ...Object.keys(targetOf(flags).flags),
+  ]);
+  return flagNames.filter((name) => own.has(name) && isSectionFlag(name));
 }
 
 /** Returns the sample configuration: every flag, commented out, at its default. Defaults of this host are left empty. */
@@ -71,10 +93,17 @@ function inGroups(head: (title: string) => string, entry: (name: FlagName) => st
     .join(`\n${between}`);
 }
 
-/** Returns the values that must never be logged. */
+/** Returns the values that must never be logged, and the password that a URL carries in the forms it can have. */
 export function secretsOf(flags: Flags): string[] {
-  return flagNames
-    .filter((name) => definitions[name].secret)
-    .map((name) => written(flags[name]))
-    .filter((value) => value !== '');
+  const values = flagNames.filter((name) => definitions[name].secret).map((name) => written(flags[name]));
+  const inUrl = URL.canParse(flags.redis_url) ? new URL(flags.redis_url).password : '';
+  return [...values, inUrl, decoded(inUrl)].filter((value, index, all) => value !== '' && all.indexOf(value) === index);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
-import { errors } from '../errors.ts';
+import { asError, errors } from '../errors.ts';
 import type { Flags } from '../flags/definitions.ts';
 import { shardOf } from './cluster.ts';
+import { type Endpoint, parseEndpoint, parseHost, parseRedisUrl } from './url.ts';
 
 export type RedisFlags = Pick<
   Flags,
@@ -40,7 +41,7 @@ export function connectionOptions(flags: RedisFlags): { options: ConnectionOptio
     maxRetriesPerRequest: 0,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), 1000),
     // It is not the primary, or no longer: who is, is asked anew.
-    reconnectOnError: (error) => (/READONLY|MOVED|UNBLOCKED/.test(error.message) ? 1 : false),
+    reconnectOnError: (error) => (/^(?:READONLY|MOVED|UNBLOCKED)\b/.test(error.message) ? 1 : false),
     ...(flags.redis_user === '' ? {} : { username: flags.redis_user }),
     ...(flags.redis_password === '' ? {} : { password: flags.redis_password }),
     ...(flags.redis_tls ? { tls: tlsOptions(flags) } : {}),
@@ -65,45 +66,43 @@ export function connectionOptions(flags: RedisFlags): { options: ConnectionOptio
     return { where, options: { ...base, Connector } };
   }
   if (flags.redis_url === '') {
-    const where = `${flags.redis_host}:${flags.redis_port}`;
-    return { where, options: { ...base, host: flags.redis_host, port: flags.redis_port, db: flags.redis_db } };
+    const endpoint = { host: parseHost(flags.redis_host), port: flags.redis_port };
+    return { where: shown(endpoint), options: { ...base, ...endpoint, db: flags.redis_db } };
   }
   return fromUrl(flags, base);
 }
 
-/** Of host:port; a host alone has the usual port. */
-function addresses(list: readonly string[], usualPort: number): { host: string; port: number }[] {
-  return list.map((address) => {
-    const [host = '', port = usualPort] = address.split(':');
-    return { host, port: Number(port) };
-  });
+function addresses(list: readonly string[], defaultPort: number): Endpoint[] {
+  return list.map((text) => parseEndpoint(text, defaultPort));
 }
 
 function fromUrl(flags: RedisFlags, base: ConnectionOptions): { options: ConnectionOptions; where: string } {
-  if (!URL.canParse(flags.redis_url)) throw errors.invalidFlags(['redis_url is not a URL']);
-  const url = new URL(flags.redis_url);
-  const db = Number(url.searchParams.get('db') ?? (url.protocol === 'unix:' ? '0' : url.pathname.slice(1) || '0'));
-  if (url.protocol === 'unix:') {
-    return { where: url.pathname, options: { ...base, path: url.pathname, db } };
-  }
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
-    throw errors.invalidFlags([`redis_url must begin with redis://, rediss:// or unix:, not ${url.protocol}`]);
-  }
-  const port = Number(url.port || '6379');
+  const url = parseRedisUrl(flags.redis_url);
+  const { db, user, password } = url;
+  const options = {
+    ...base,
+    db,
+    ...(user === '' ? {} : { username: user }),
+    ...(password === '' ? {} : { password }),
+  };
+  if ('path' in url) return { where: url.path, options: { ...options, path: url.path } };
+  const { host, port, tls } = url;
   return {
-    where: `${url.hostname}:${port}`,
-    options: {
-      ...base,
-      host: url.hostname,
-      port,
-      db,
-      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-      ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
-      ...(url.protocol === 'rediss:' ? { tls: tlsOptions(flags) } : {}),
-    },
+    where: shown({ host, port }),
+    options: { ...options, host, port, ...(tls ? { tls: tlsOptions(flags) } : {}) },
   };
 }
 
-function tlsOptions(flags: RedisFlags): { ca?: string } {
-  return flags.redis_tls_ca === '' ? {} : { ca: readFileSync(flags.redis_tls_ca, 'utf8') };
+function shown({ host, port }: Endpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Throws InvalidFlags. */
+function tlsOptions({ redis_tls_ca: file }: RedisFlags): { ca?: string } {
+  if (file === '') return {};
+  try {
+    return { ca: readFileSync(file, 'utf8') };
+  } catch (error) {
+    throw errors.invalidFlags([`redis_tls_ca = ${JSON.stringify(file)} cannot be read: ${asError(error).message}`]);
+  }
 }

@@ -1,11 +1,12 @@
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
+import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
 import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { version } from '../../lib/version.ts';
-import { makeBackend } from './backend.ts';
+import { makeBackends } from './backend.ts';
 import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
@@ -16,12 +17,13 @@ const forcedExitCode = 130;
  * Runs the daemon until a signal, or until it loses the lease of the node's name. The first SIGINT or SIGTERM stops it in
  * order, a second one at once. Throws the error that prevented the start or ended the run.
  */
-export async function runDaemon(flags: Flags, embeddedRoot?: string): Promise<void> {
+export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Promise<void> {
+  const { flags } = loaded;
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
   try {
-    await run(flags, log, ending, embeddedRoot);
+    await run(loaded, log, ending, embeddedRoot);
   } finally {
     removeSignalHandlers();
     await log.close();
@@ -29,13 +31,14 @@ export async function runDaemon(flags: Flags, embeddedRoot?: string): Promise<vo
 }
 
 async function run(
-  flags: Flags,
+  { flags, backends }: LoadedFlags,
   log: Log,
   ending: PromiseWithResolvers<BlockstoreError | undefined>,
   embeddedRoot: string | undefined,
 ): Promise<void> {
   const processes = new ChildProcesses();
-  const plain = await makeBackend(flags, { processes, log });
+  const [plain, ...others] = await makeBackends(backends, { processes, log });
+  for (const { name } of others) log.warn(`backend ${name} is not served: this version serves the first one alone`);
   const daemon = new Daemon({
     flags,
     processes,

@@ -49,11 +49,11 @@ test.serial('each problem is reported with a hint, also without Redis', async (t
 });
 
 test.serial('an invalid configuration ends the checks', async (t) => {
-  await writeFile(place.file('blockstore.conf'), 'redis_port = none\nnonsense = 1\n');
+  await writeFile(place.file('blockstore.conf'), 'slots_per_shelf = none\nnonsense = 1\n');
   const { exitCode, stdout } = await place.run('doctor');
   t.is(exitCode, 1);
   t.regex(stdout, /^bad +unknown flag nonsense \(file .*\)\n/m);
-  t.regex(stdout, /^bad +redis_port = "none" must be a whole number/m);
+  t.regex(stdout, /^bad +slots_per_shelf = "none" must be a whole number/m);
 });
 
 test.serial('a password that every user can read is a warning', async (t) => {

@@ -29,7 +29,7 @@ test.serial('options override the environment, which overrides the file', async 
 test.serial('every problem of the settings is reported at once', async (t) => {
   const { exitCode, stderr } = await place.run('status', '--set', 'nonsense=1', '--set', 'redis_port=0');
   t.is(exitCode, 2);
-  t.regex(stderr, /^blockstore: unknown flag --nonsense .*\n  redis_port = "0" must be/);
+  t.regex(stderr, /^blockstore: unknown flag nonsense .*\n  redis_port = "0" must be/);
 });
 
 test.serial('a refused password has its own exit code', async (t) => {

@@ -15,7 +15,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
 import { type Vblade, findVblades } from '../../lib/targets/aoe/running.ts';
 import { type Backend, volumeSpec } from '../../services/node/backend.ts';
-import { makeBackend } from '../../services/daemon/backend.ts';
+import { makeBackends } from '../../services/daemon/backend.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
@@ -50,7 +50,8 @@ export class HostPlace implements Place {
     const root = await mkdtemp(join(tmpdir(), 'blockstore-crash-'));
     const own = flagsOf(server, root, given);
     const context = { processes: new ChildProcesses(), log: silentLog };
-    return new HostPlace(server, store, root, own, await makeBackend(loadFlags({ embedded: own }).flags, context));
+    const [backend] = await makeBackends(loadFlags({ embedded: own }).backends, context);
+    return new HostPlace(server, store, root, own, backend);
   }
 
   private constructor(server: RedisServer, store: Store, root: string, flags: FlagValues, backend: Backend) {

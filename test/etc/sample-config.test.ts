@@ -17,5 +17,8 @@ test('the sample configuration is valid and equals the defaults, commented out o
   await writeFile(file, sample().replace(/^#(?!storage_name)(?=\w+ =)/gm, ''));
   t.deepEqual(loadFlags({ file: sampleFile }).flags, loadFlags({}).flags);
   t.deepEqual(loadFlags({ file }).flags, loadFlags({}).flags);
-  t.is(Object.values(loadFlags({ file }).origins).filter((origin) => origin === 'default').length, 1);
+  const { origins } = loadFlags({ file });
+  for (const name of sample().matchAll(/^#(?!storage_name)(\w+) = ./gm)) {
+    t.regex(Object.entries(origins).find(([flag]) => flag === name[1])?.[1] ?? '', /^file /, name[1]);
+  }
 });

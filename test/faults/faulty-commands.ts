@@ -67,7 +67,7 @@ export class FaultyCommands extends ChildProcesses {
       volumeClear: 'zero',
       volumeClearMiBps: 0,
       numShellTries: 2,
-      stateDir: this.directory,
+      directory: join(this.directory, 'lvm'),
     };
     return new LvmDriver({ ...usual, ...options }, { processes: this, log: silentLog });
   }

@@ -164,7 +164,7 @@ for (const command of ['blkdiscard', 'sync']) {
 test('no room for its configuration keeps the driver from starting, by name', async (t) => {
   const { commands } = await place(t, true);
   const directory = '/dev/full/state';
-  const driver = commands.lvmDriver({ numShellTries: 1, stateDir: directory });
+  const driver = commands.lvmDriver({ numShellTries: 1, directory });
   await t.throwsAsync(stat(directory), { code: 'ENOTDIR' });
   await t.throwsAsync(driver.setup(), { message: /\/dev\/full\/state/ });
 });

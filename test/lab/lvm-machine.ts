@@ -34,7 +34,7 @@ export class LvmMachine {
       volumeClear: 'zero',
       volumeClearMiBps: 0,
       numShellTries: 3,
-      stateDir: this.stateDir,
+      directory: this.stateDir,
     };
     const driver = new LvmDriver({ ...defaults, ...options }, { processes, log: silentLog });
     this.drivers.push(driver);

@@ -43,10 +43,10 @@ export async function lvmSettings(devices: readonly string[]): Promise<string> {
  * at every change. Reading through /dev and writing two copies is most of an lvcreate: measured in a lab node with 100 volumes,
  * 114 ms with both, 31 ms without. The driver makes a copy now and then instead.
  */
-export async function shellSettings(stateDir: string, devices: readonly string[]): Promise<string> {
+export async function shellSettings(directory: string, devices: readonly string[]): Promise<string> {
   const copies = ['backup/backup=0', 'backup/archive=0'];
   if (devices.length === 0) return [await lvmSettings(devices), ...copies].join(' ');
-  const folder = path.join(stateDir, 'lvm', 'scan');
+  const folder = path.join(directory, 'scan');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   for (const device of devices) await symlink(await realpath(device), path.join(folder, path.basename(device)));
@@ -59,9 +59,8 @@ export async function shellSettings(stateDir: string, devices: readonly string[]
   return [await lvmSettings([]), ...copies, ...limits].join(' ');
 }
 
-/** Makes a directory for LVM_SYSTEM_DIR: the host's own configuration with `settings` before it. Returns its path. */
-export async function makeSystemDirectory(processes: Processes, stateDir: string, settings: string): Promise<string> {
-  const directory = path.join(stateDir, 'lvm');
+/** Makes the directory fit for LVM_SYSTEM_DIR: the host's own configuration with `settings` before it. */
+export async function makeSystemDirectory(processes: Processes, directory: string, settings: string): Promise<string> {
   await mkdir(directory, { recursive: true });
   // LVM itself merges lvm.conf, lvmlocal.conf and ours: a setting given twice in one file is warned of at every command.
   const { stdout } = await processes.run(

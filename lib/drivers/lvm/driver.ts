@@ -30,8 +30,8 @@ export interface LvmOptions {
   volumeClearMiBps: number;
   /** Attempts of what only reads or may be repeated at no cost. The engine retries creations and deletions. */
   numShellTries: number;
-  /** Directory of this daemon; a folder `lvm` is made in it. */
-  stateDir: string;
+  /** A directory of this driver alone, for its LVM configuration. Created when it does not exist. */
+  directory: string;
 }
 
 const activateAllTimeoutMs = 600_000;
@@ -219,7 +219,7 @@ export class LvmDriver implements VolumeDriver {
     const { processes, log } = this.context;
     const devices = await prepareGroup(processes, this.options);
     const before = this.lvm;
-    this.lvm = await openLvm(processes, log, { stateDir: this.options.stateDir, devices });
+    this.lvm = await openLvm(processes, log, { directory: this.options.directory, devices });
     await before?.close();
   }
 

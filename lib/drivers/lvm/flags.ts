@@ -1,8 +1,27 @@
 import { flag, list, oneOf, text, whole, yesNo } from '../../flags/flag.ts';
 
+/** A group named so has no folder for its volumes, or one that is not its own. `snapshot` is LVM's. */
+const takenInDev = new Set(
+  'snapshot block bus char cpu disk etherd fd hugepages input mapper mqueue net pts shm'.split(' '),
+);
+
+/** `volume-` and a UUID, every dash doubled. */
+const volumePart = 48;
+const longestDeviceName = 127;
+
+function fitsDeviceMapper(group: string): boolean {
+  return group.replaceAll('-', '--').length + 1 + volumePart <= longestDeviceName;
+}
+
 export const lvmFlags = {
   volume_group: flag(
-    text.regex(/^[A-Za-z0-9_.+][A-Za-z0-9_.+-]*$/, 'must be an LVM name'),
+    text
+      .regex(/^[A-Za-z0-9_+][A-Za-z0-9_.+-]*$/, 'must be letters, digits and _ . + -, and begin with none of . and -')
+      .refine((name) => !takenInDev.has(name), 'must not be the name of a directory that every system has in /dev')
+      .refine(
+        fitsDeviceMapper,
+        'must leave room for "-volume-<id>" in the 127 characters of a device name, each dash twice',
+      ),
     'nova-volumes',
     'LVM volume group that holds the volumes',
   ),

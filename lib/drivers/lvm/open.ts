@@ -15,12 +15,12 @@ const probeTimeoutMs = 10_000;
 export async function openLvm(
   processes: Processes,
   log: Log,
-  place: { stateDir: string; devices: readonly string[] },
+  place: { directory: string; devices: readonly string[] },
 ): Promise<Lvm> {
   const settings = await lvmSettings(place.devices);
   if (process.getuid?.() !== 0) return new ForkedLvm(processes, settings);
-  const ownSettings = await shellSettings(place.stateDir, place.devices);
-  const shell = new ShellLvm(processes, await makeSystemDirectory(processes, place.stateDir, ownSettings));
+  const ownSettings = await shellSettings(place.directory, place.devices);
+  const shell = new ShellLvm(processes, await makeSystemDirectory(processes, place.directory, ownSettings));
   try {
     await shell.command(['vgs'], { timeoutMs: probeTimeoutMs });
     return shell;

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { defineDriver } from '../driver.ts';
 import { lvmFlags } from './flags.ts';
 
@@ -15,7 +16,7 @@ export const lvm = defineDriver({
         volumeClear: flags.volume_clear,
         volumeClearMiBps: flags.volume_clear_mibps,
         numShellTries: flags.num_shell_tries,
-        stateDir: flags.state_dir,
+        directory: path.join(flags.state_dir, 'lvm', flags.volume_group),
       },
       context,
     );

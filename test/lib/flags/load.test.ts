@@ -1,17 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
+import { fileWith } from './place.ts';
 import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
 import { helpText, printConfig, sampleConfig, secretsOf } from '../../../lib/flags/print.ts';
-
-async function fileWith(t: { teardown(clean: () => Promise<void>): void }, content: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'blockstore-flags-'));
-  t.teardown(() => rm(directory, { recursive: true }));
-  const file = join(directory, 'blockstore.conf');
-  await writeFile(file, content);
-  return file;
-}
 
 test('without any source every flag has its default', (t) => {
   const { flags, origins } = loadFlags({});
@@ -27,23 +17,27 @@ test('the command line wins over the environment, that over the file, that over 
     argv: ['--redis-port', '3'],
   });
   t.like(flags, { redis_port: 3, redis_db: 2, redis_host: 'file' });
-  t.like(origins, { redis_port: 'command line', redis_db: 'environment', redis_host: `file ${file}` });
+  t.like(origins, { redis_port: 'command line', redis_db: 'environment', redis_host: `file ${file} line 4` });
 });
 
 test('all problems are reported at once, each with flag, value and source', async (t) => {
   const file = await fileWith(t, 'volume_clear = shred\nnonsense\nvolume_grop = x\n');
   const error = t.throws(
     () =>
-      loadFlags({ file, env: { BLOCKSTORE_REDIS_PORT: '' }, argv: ['--slots_per_shelf=256', '--fake_storage=maybe'] }),
+      loadFlags({
+        file,
+        env: { BLOCKSTORE_REDIS_PORT: 'none' },
+        argv: ['--slots_per_shelf=256', '--fake_storage=maybe'],
+      }),
     { code: 'InvalidFlags' },
   );
   const lines = error?.message.split('\n') ?? [];
   t.is(lines.length, 6);
   for (const words of [
     ['volume_clear = "shred"', 'zero, discard, none', file],
-    ['line 2', 'nonsense'],
+    ['line 2', 'name = value'],
     ['unknown flag volume_grop'],
-    ['redis_port = ""', 'whole number from 1 to 65535', 'environment'],
+    ['redis_port = "none"', 'whole number from 1 to 65535', 'environment'],
     ['slots_per_shelf = "256"', '1 to 255', 'command line'],
     ['fake_storage = "maybe"', 'true or false'],
   ]) {

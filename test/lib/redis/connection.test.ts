@@ -55,12 +55,28 @@ test('every form of address is understood', (t) => {
     sentinelTLS: {},
     tls: {},
   });
+  t.like(options({ redis_url: 'redis://[::1]:7/2' }), { host: '::1', port: 7, db: 2 });
+  t.like(options({ redis_url: 'unix:/my dir/a%23b?db=3' }), { path: '/my dir/a#b', db: 3 });
+  t.like(options({ redis_host: '[::1]', redis_port: '7' }), { host: '::1', port: 7 });
+  t.like(options({ redis_host: '::1' }), { host: '::1' });
+  t.like(options({ redis_sentinels: '[::1]:7,::2,[::3]' }), {
+    sentinels: [
+      { host: '::1', port: 7 },
+      { host: '::2', port: 26_379 },
+      { host: '::3', port: 26_379 },
+    ],
+  });
+  t.throws(() => options({ redis_tls: 'true', redis_tls_ca: '/nonexistent' }), {
+    code: 'InvalidFlags',
+    message: /redis_tls_ca = "\/nonexistent" cannot be read/,
+  });
   t.throws(() => options({ redis_url: 'http://h' }), {
     code: 'InvalidFlags',
     message: /redis:\/\/, rediss:\/\/ or unix:/,
   });
   const { where } = connectionOptions(flagsOf({ redis_url: 'redis://u:secret@h' }));
   t.is(where, 'h:6379', 'no secret in what errors show');
+  t.is(connectionOptions(flagsOf({ redis_url: 'redis://[::1]' })).where, '[::1]:6379');
 });
 
 test('users and passwords are told apart from an unreachable Redis', async (t) => {

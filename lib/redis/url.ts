@@ -1,0 +1,69 @@
+import { isIPv6 } from 'node:net';
+
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+export type RedisUrl = { db: number; user: string; password: string } & (
+  | { path: string }
+  | (Endpoint & { tls: boolean })
+);
+
+const usualPort = 6379;
+
+/** Reads a redis_url. Throws an Error whose message names what is wrong and shows nothing of the URL. */
+export function parseRedisUrl(text: string): RedisUrl {
+  if (!URL.canParse(text)) throw new Error('is not a URL: percent-encode special characters of user and password');
+  const url = new URL(text);
+  if (!['redis:', 'rediss:', 'unix:'].includes(url.protocol)) {
+    throw new Error('must begin with redis://, rediss:// or unix:');
+  }
+  if (url.hash !== '') throw new Error('must not have a #: percent-encode it as %23');
+  const isUnix = url.protocol === 'unix:';
+  const inQuery = url.searchParams.get('db') ?? '';
+  if ([...url.searchParams.keys()].some((name) => name !== 'db')) throw new Error('may have ?db=, nothing else');
+  const inPath = isUnix ? '' : url.pathname.slice(1);
+  const database = inPath || inQuery || '0';
+  if (!/^\d{1,6}$/.test(database) || (inPath !== '' && inQuery !== '')) {
+    throw new Error('must end with the number of a database or none: percent-encode a / in user or password');
+  }
+  const common = { db: Number(database), user: decoded(url.username), password: decoded(url.password) };
+  if (isUnix) {
+    if (!url.pathname.startsWith('/')) throw new Error('must have an absolute path after unix:');
+    return { ...common, path: decoded(url.pathname) };
+  }
+  if (url.hostname === '') throw new Error('must name a host');
+  const tls = url.protocol === 'rediss:';
+  return { ...common, tls, host: withoutBrackets(url.hostname), port: Number(url.port || usualPort) };
+}
+
+/** Reads host, host:port or [IPv6]:port. Throws an Error whose message says what it must be. */
+export function parseEndpoint(text: string, defaultPort: number): Endpoint {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]\s/@]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = isIPv6(text) ? text : (bracketed ?? plain);
+  const number = Number(port ?? defaultPort);
+  if (host === undefined || (bracketed !== undefined && !isIPv6(bracketed)) || number < 1 || number > 65_535) {
+    throw new Error('must be host, host:port or [IPv6 address]:port');
+  }
+  return { host, port: number };
+}
+
+/** Reads a host alone, an IPv6 address also in brackets. Throws an Error whose message says what it must be. */
+export function parseHost(text: string): string {
+  const host = withoutBrackets(text);
+  if (isIPv6(host) || /^[^:[\]\s/@]+$/.test(text)) return host;
+  throw new Error('must be the name or address of a host, without a port');
+}
+
+function withoutBrackets(host: string): string {
+  return /^\[(.*)\]$/.exec(host)?.[1] ?? host;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error('has a % that begins no percent-encoding: write %25');
+  }
+}
