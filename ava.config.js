@@ -6,6 +6,7 @@ export default {
   workerThreads: false,
   concurrency: 4, // on two processors: half of the time a test waits
   timeout: '60s',
+  require: ['./test/support/file-time.ts'],
   // Daemons and command lines that tests start take half the time where they need not be compiled each time.
   environmentVariables: {
     NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compiled', import.meta.url)),

@@ -4,5 +4,10 @@ import all from '../ava.config.js';
 export default {
   ...all,
   concurrency: 10, // most of them wait
-  files: ['test/lib/**/*.test.ts', 'test/services/**/*.test.ts', '!test/services/daemon/**'],
+  files: [
+    'test/lib/**/*.test.ts',
+    'test/services/**/*.test.ts',
+    'test/support/**/*.test.ts',
+    '!test/services/daemon/**',
+  ],
 };

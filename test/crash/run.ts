@@ -1,34 +1,26 @@
 /**
- * `npm run crash [backend [operation [numbers [before|after]]]]`: kills daemons at every point of every operation, or at some
- * (`7`, `60-`, `60-80`, `states`: one for each state that they can be left in), and prints a line for each point and each
- * operation. Each point is met with every way of asking again, each state with one, as in `npm test`.
+ * `npm run crash [backend [operation [points [before|after]]]]`: kills daemons at every point of every operation, or at some
+ * (`7`, `60-`, `60-80`; `states`: one for each state that they can be left in; `2/3`: the second third of all), and prints a
+ * line for each point and each operation. Each point is met with every way of asking again; of states and parts each with one,
+ * in turn.
  */
 import { type CrashBackend, backends } from './backends.ts';
+import { type Choice, choiceForms, parseChoice } from './choice.ts';
 import type { Point } from './plan.ts';
 import { scenes } from './scenes.ts';
-import { oneForEachState } from './states.ts';
 import type { Failure } from './sweep.ts';
 import { inWords, sweep, told } from './sweeping.ts';
 
-const [backend, operation, numbers = '1-', moment] = process.argv.slice(2);
-const isOfStates = numbers === 'states';
-const range = /^(\d+)(-?)(\d*)$/.exec(isOfStates ? '1-' : numbers);
+const [backend, operation, words = '1-', moment] = process.argv.slice(2);
+const choice = parseChoice(words, moment);
 const isKnown = (word: string | undefined, known: object) => word === undefined || Object.hasOwn(known, word);
-if (!isKnown(backend, backends) || !isKnown(operation, scenes) || !range) {
+if (!choice || !isKnown(backend, backends) || !isKnown(operation, scenes)) {
   const list = [backends, scenes].map((known) => Object.keys(known).join('|'));
-  console.error(`crash: [${list[0]} [${list[1]} [number|from-|from-to|states [before|after]]]]`);
+  console.error(`crash: [${list[0]} [${list[1]} [${choiceForms} [before|after]]]]`);
   process.exit(2);
 }
-const [, from, dash, to] = range;
-const [first, last] = [Number(from), dash ? Number(to || Infinity) : Number(from)];
 
-function choose(points: Point[]): Point[] {
-  return (isOfStates ? oneForEachState(points) : points).filter(
-    (point) => point.number >= first && point.number <= last && (moment === undefined || point.moment === moment),
-  );
-}
-
-async function sweepAll(name: string, where: CrashBackend): Promise<void> {
+async function sweepAll(name: string, where: CrashBackend, chosen: Choice): Promise<void> {
   const reason = await where.missing();
   if (reason !== undefined) return console.log(`${name}: skipped, ${reason}`);
   const place = await where.place();
@@ -39,7 +31,7 @@ async function sweepAll(name: string, where: CrashBackend): Promise<void> {
         console.log(`${one} ${number} ${when} ${effect}: ${failures.length === 0 ? 'well' : 'FAILED'}`);
         for (const failure of failures) console.log(told({ backend: name, operation: one }, failure));
       };
-      const swept = await sweep(name, place, one, { choose, everyWay: !isOfStates, each });
+      const swept = await sweep(name, place, one, { ...chosen, each });
       console.log(`${name.padEnd(9)} ${one.padEnd(7)} ${inWords(swept)}`);
       if (swept.failures.length > 0 || swept.runs === 0) process.exitCode = 1;
     }
@@ -49,5 +41,5 @@ async function sweepAll(name: string, where: CrashBackend): Promise<void> {
 }
 
 for (const [name, one] of Object.entries(backends)) {
-  if (backend === undefined || backend === name) await sweepAll(name, one);
+  if (backend === undefined || backend === name) await sweepAll(name, one, choice);
 }

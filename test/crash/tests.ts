@@ -1,41 +1,54 @@
 import test from 'ava';
-import { backends } from './backends.ts';
+import { sample } from '../support/sample.ts';
+import { type CrashBackend, backends } from './backends.ts';
 import type { Place } from './place.ts';
-import type { Moment, Point } from './plan.ts';
 import { scenes } from './scenes.ts';
 import { oneForEachState } from './states.ts';
 import { inWords, sweep, told } from './sweeping.ts';
 
-const mostMs = 1_200_000;
+const maxMs = 1_800_000;
 
-type Choose = (operation: string, points: Point[]) => Point[];
-
-/** All operations that there are but some: a new one is among them. */
-export function allBut(...some: readonly string[]): string[] {
-  return Object.keys(scenes).filter((operation) => !some.includes(operation));
+interface Size {
+  /** Pairs of a backend and an operation. */
+  operations: number;
+  /** Points of each. */
+  points: number;
 }
 
-/** One test for each operation. Where the backend cannot be had they are skipped. */
-async function sweepTests(backend: string, operations: readonly string[], choose: Choose): Promise<void> {
-  const missing = await backends[backend]?.missing();
-  const serial = missing === undefined ? test.serial : test.serial.skip;
-  let place: Place | undefined;
-  if (missing === undefined) {
-    test.before(async () => {
-      place = await backends[backend]?.place();
-    });
-  }
-  test.after.always(async () => place?.close());
-  for (const operation of operations) {
-    serial(`${backend}: killed in the middle of ${operation}`, async (t) => {
-      t.timeout(mostMs);
-      if (!place) throw new Error(`there is no ${backend}`);
-      const swept = await sweep(backend, place, operation, {
-        choose: (points) => choose(operation, points),
+/** All operations on all backends that run there. */
+function pairsOn(on: CrashBackend['on']): { name: string; backend: string; operation: string }[] {
+  const names = Object.keys(backends).filter((name) => backends[name]?.on === on);
+  return names.flatMap((backend) =>
+    Object.keys(scenes).map((operation) => ({ name: `${backend} ${operation}`, backend, operation })),
+  );
+}
+
+/**
+ * One test for each operation of a sample of this size, however many operations and backends there are. Where a backend
+ * cannot be had its operations are skipped. `npm run crash` has all points.
+ */
+export async function sampledCrashTests(on: CrashBackend['on'], size: Size): Promise<void> {
+  const chosen = sample(`crash on ${on}`, pairsOn(on), size.operations, ({ name }) => name);
+  const places = new Places();
+  test.after.always(() => places.close());
+  for (const { name, backend, operation } of chosen) {
+    const title = `${backend}: killed in the middle of ${operation}`;
+    const missing = await backends[backend]?.missing();
+    if (missing !== undefined) {
+      test.skip(`${title} (${missing})`, () => {});
+      continue;
+    }
+    test.serial(title, async (t) => {
+      t.timeout(maxMs);
+      const swept = await sweep(backend, await places.of(backend), operation, {
+        choose: (points) =>
+          sample(`points of ${name}`, oneForEachState(points), size.points, (point) => JSON.stringify(point)),
         everyWay: false,
+        each: ({ number, moment, name: effect }) =>
+          t.log(`npm run crash ${backend} ${operation} ${number} ${moment}   # ${effect}`),
       });
       t.log(inWords(swept));
-      t.true(swept.missed * 5 < swept.runs, 'most runs came to their point');
+      t.true(swept.missed <= Math.max(1, swept.runs / 5), 'most runs came to their point');
       t.deepEqual(
         swept.failures.map((failure) => told(swept, failure)),
         [],
@@ -44,26 +57,24 @@ async function sweepTests(backend: string, operations: readonly string[], choose
   }
 }
 
-/** Every point of these operations. */
-export function crashTests(backend: string, operations: readonly string[]): Promise<void> {
-  return sweepTests(backend, operations, (_, points) => points);
-}
+/** One place at a time: a machine takes memory. */
+class Places {
+  private backend = '';
+  private place: Place | undefined;
 
-/** For a backend on which each run takes long: these operations at one point for each state that they can be left in. */
-export function crashTestsOfStates(backend: string, operations: readonly string[]): Promise<void> {
-  return sweepTests(backend, operations, (_, points) => oneForEachState(points));
-}
+  async of(backend: string): Promise<Place> {
+    if (this.place && this.backend === backend) return this.place;
+    await this.close();
+    const made = await backends[backend]?.place();
+    if (!made) throw new Error(`there is no ${backend}`);
+    this.backend = backend;
+    this.place = made;
+    return made;
+  }
 
-/** The first point of each kind that is named, by operation. */
-export type Chosen = Readonly<Record<string, readonly [Moment, RegExp][]>>;
-
-/** For a backend on which it takes longest. All points that there are: `npm run crash <backend>`. */
-export async function chosenCrashTests(backend: string, chosen: Chosen): Promise<void> {
-  const choose: Choose = (operation, points) =>
-    (chosen[operation] ?? []).map(([moment, pattern]) => {
-      const point = points.find(({ moment: when, name }) => when === moment && pattern.test(name));
-      if (!point) throw new Error(`${operation} has no point ${moment} ${pattern}`);
-      return point;
-    });
-  await sweepTests(backend, Object.keys(chosen), choose);
+  async close(): Promise<void> {
+    const { place } = this;
+    this.place = undefined;
+    await place?.close();
+  }
 }

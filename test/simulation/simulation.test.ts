@@ -1,12 +1,15 @@
 import test from 'ava';
+import { sampleNumber } from '../support/sample.ts';
 import { simulate } from './simulation.ts';
 
-/** A short part of what `npm run simulate` does for long. A failure is seen again by its seed. */
+/** A short part of what `npm run simulate` does for long, with seeds of this commit. A failure is seen again by its seed. */
+const seeds = [1, 2, 3, 4].map((one) => sampleNumber(`simulation ${one}`, 1_000_000));
 
-for (const seed of [1, 2, 3, 4]) {
+for (const seed of seeds) {
   test.serial(`a cluster in which everything goes wrong keeps what it says: seed ${seed}`, async (t) => {
+    t.log(`npm run simulate -- --seed ${seed} --hours 6`);
     const { violations, comparisons } = await simulate({ seed, hours: 6 });
-    t.deepEqual(violations, [], `npm run simulate -- --seed ${seed} --hours 6`);
+    t.deepEqual(violations, []);
     t.true(comparisons > 0);
   });
 }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { glob, readFile, rename, rm, stat } from 'node:fs/promises';
+import { glob, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { fingerprint } from './fingerprint.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const cache = path.join(root, 'node_modules/.cache/bundle');
-const sources = ['bin/*', 'cli/**', 'lib/**', 'services/**', 'package.json', 'package-lock.json', 'tools/bundle.ts'];
 const maxAgeMs = 24 * 3600 * 1000;
 
 const made = new Map<string, Promise<string>>();
@@ -23,7 +22,11 @@ export function bundled(...before: string[]): Promise<string> {
 
 /** Test files run side by side: who is first puts the bundle in its place, and nobody sees half of one. */
 async function make(before: readonly string[]): Promise<string> {
-  const directory = path.join(cache, await fingerprint(before));
+  const own = before.map((file) => `${path.dirname(file)}/*.ts`);
+  const directory = path.join(
+    cache,
+    [await fingerprint(own), ...before.map((file) => path.basename(file, '.ts'))].join('-'),
+  );
   if (existsSync(directory)) return directory;
   const { bundle } = await import('../../tools/bundle.ts'); // takes longer to load than all else here
   await removeOld();
@@ -34,17 +37,6 @@ async function make(before: readonly string[]): Promise<string> {
     if (!existsSync(directory)) throw error;
   });
   return directory;
-}
-
-async function fingerprint(before: readonly string[]): Promise<string> {
-  const patterns = [...sources, ...before.map((file) => `${path.dirname(file)}/*.ts`)];
-  const files: string[] = [];
-  for await (const entry of glob(patterns, { cwd: root, withFileTypes: true })) {
-    if (entry.isFile()) files.push(path.join(entry.parentPath, entry.name));
-  }
-  const hash = createHash('sha256').update(JSON.stringify(before));
-  for (const file of files.toSorted()) hash.update(`\0${file}\0`).update(await readFile(file));
-  return hash.digest('hex').slice(0, 16);
 }
 
 async function removeOld(): Promise<void> {

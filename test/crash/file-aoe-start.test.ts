@@ -1,3 +1,0 @@
-import { crashTestsOfStates } from './tests.ts';
-
-await crashTestsOfStates('file-aoe', ['start', 'first-start']);

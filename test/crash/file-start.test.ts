@@ -1,3 +1,0 @@
-import { crashTests } from './tests.ts';
-
-await crashTests('file', ['start', 'first-start']);

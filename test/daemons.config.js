@@ -1,0 +1,7 @@
+import all from '../ava.config.js';
+
+/** Daemons, command lines, packages and real components, as processes on one machine. */
+export default {
+  ...all,
+  files: ['test/{bin,cli,docs,etc,faults,redis,tools}/**/*.test.ts', 'test/services/daemon/**/*.test.ts'],
+};

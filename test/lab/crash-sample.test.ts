@@ -1,0 +1,3 @@
+import { sampledCrashTests } from '../crash/tests.ts';
+
+await sampledCrashTests('machine', { operations: 6, points: 4 });

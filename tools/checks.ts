@@ -1,0 +1,9 @@
+import { type Stage, check } from './stages.ts';
+
+/** What is found without running the code. */
+export const checks: readonly Stage[] = [
+  check('lint', 'oxlint', '--type-aware', '--deny-warnings'),
+  check('format', 'biome', 'format'),
+  check('dead code', 'knip'),
+  check('types', 'tsc'),
+];

@@ -1,0 +1,65 @@
+import { backends } from '../test/crash/backends.ts';
+import { scenes } from '../test/crash/scenes.ts';
+import { missingForLab } from '../test/lab/requirements.ts';
+import { sampleNumber } from '../test/support/sample.ts';
+import { checks } from './checks.ts';
+import { type Stage, ava, command } from './stages.ts';
+
+const simulatedSeeds = 1000;
+const seedsAtOnce = 250;
+const modelRuns = 1000;
+const runsAtOnce = 500;
+const chaosMinutes = 60;
+const minutesAtOnce = 30;
+
+/** All there is to test, in parts of which none takes longer than 40 minutes on two processors. */
+export function parts(): Stage[] {
+  return [
+    ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
+    ava('unit', 'test/unit.config.js'),
+    ava('daemons', 'test/daemons.config.js'),
+    ava('sample', 'test/sample.config.js'),
+    ava('lab', 'test/lab/ava.config.js', missingForLab),
+    ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
+    ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {
+      const seed = sampleNumber('simulated seeds', 1_000_000) + (part - 1) * seedsAtOnce;
+      return script('test/simulation/run.ts', '--seed', seed, '--seeds', seedsAtOnce, '--hours', 24);
+    }),
+    ...inParts('model', modelRuns, runsAtOnce, (part) =>
+      script('test/model/run.ts', '--runs', runsAtOnce, '--seed', sampleNumber(`model ${part}`, 1_000_000)),
+    ),
+    ...inParts('chaos', chaosMinutes, minutesAtOnce, chaosPart, missingForLab),
+  ];
+}
+
+/** Every point of an operation. A start has many, and on a machine each takes long. */
+function crashParts(backend: string, scene: string): Stage[] {
+  const isSlow = backends[backend]?.on === 'machine' && scenes[scene]?.starting === true;
+  const count = isSlow ? 4 : 1;
+  const make = (part: number) =>
+    script('test/crash/run.ts', backend, scene, ...(count > 1 ? [`${part}/${count}`] : []));
+  return inParts(`crash-${backend}-${scene}`, count, 1, make, backends[backend]?.missing);
+}
+
+function chaosPart(part: number): string[] {
+  const seed = sampleNumber(`chaos ${part}`, 1_000_000);
+  return script('test/lab/chaos/run.ts', '--minutes', minutesAtOnce, '--seed', seed);
+}
+
+/** One part for each `step` of the whole, numbered where there are several. */
+function inParts(
+  name: string,
+  whole: number,
+  step: number,
+  make: (part: number) => string[],
+  missing?: () => Promise<string | undefined>,
+): Stage[] {
+  const count = Math.ceil(whole / step);
+  return Array.from({ length: count }, (_, index) =>
+    command(count > 1 ? `${name}-${index + 1}` : name, process.execPath, make(index + 1), missing),
+  );
+}
+
+function script(file: string, ...args: (string | number)[]): string[] {
+  return [file, ...args.map(String)];
+}
