@@ -59,14 +59,14 @@ test('a command whose children keep its pipes open holds up nobody past its limi
 test('children of a killed resident that keep its pipes open do not keep this process from ending', async (t) => {
   const script = `
     import { ChildProcesses } from ${JSON.stringify(new URL('../../lib/process.ts', import.meta.url).href)};
-    const child = new ChildProcesses().resident('sh', ['-c', 'sleep 30 & echo $!; wait'], {});
+    const child = new ChildProcesses().resident('sh', ['-c', 'sleep 600 & echo $!; wait'], {});
     child.stdout.once('data', async (pid) => {
       child.kill('SIGKILL');
       await child.ended;
       console.log(String(pid).trim());
     });`;
   const { stdout } = await execa(process.execPath, ['--input-type=module-typescript', '-e', script], {
-    timeout: 20_000,
+    timeout: 120_000,
   });
   process.kill(Number(stdout), 'SIGKILL');
   t.pass();
