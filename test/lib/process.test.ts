@@ -74,7 +74,7 @@ test('children of a killed resident that keep its pipes open do not keep this pr
 
 test('what the system refuses to run is said with its reason', async (t) => {
   const { error } = await failureOf(processes.run('/etc/passwd', []));
-  t.regex(error.message, /^"\/etc\/passwd" could not be carried out: .*EACCES/);
+  t.regex(error.message, /^"\/etc\/passwd" could not be executed: .*EACCES/);
 });
 
 test('a command is ended when its signal aborts', async (t) => {
