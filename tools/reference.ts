@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { exitCodeMeanings } from '../cli/exit-codes.ts';
 import { buildProgram } from '../cli/program.ts';
-import { flagHelp } from '../lib/flags/print.ts';
+import { type FlagHelp, flagHelp } from '../lib/flags/print.ts';
 import { leavesOf, optionsOf } from './man/command-page.ts';
 
 export const referenceFile = path.resolve(import.meta.dirname, '../docs/reference.md');
@@ -31,10 +31,9 @@ const parts: Readonly<Record<string, () => string>> = {
       exitCodeMeanings.map(([exit, meaning]) => [String(exit), meaning]),
     ),
   flags: () =>
-    table(
-      ['flag', 'meaning', 'default'],
-      flagHelp().map(({ name, meaning, initial }) => [code(name), meaning, initial]),
-    ),
+    flagHelp()
+      .map(({ title, flags }) => `### ${title}\n${table(['flag', 'meaning', 'default'], flags.map(flagRow))}`)
+      .join('\n'),
 };
 
 function commandSection(command: Command): string {
@@ -49,6 +48,10 @@ function commandSection(command: Command): string {
   const usage = code(help.commandUsage(command));
   const description = command.description();
   return `### ${names}\n${usage}:\n${description}.\n${rows.length === 0 ? '' : `\n${table(['argument', 'meaning'], rows)}`}`;
+}
+
+function flagRow({ name, meaning, initial }: FlagHelp): string[] {
+  return [code(name), meaning, initial];
 }
 
 function optionRows(command: Command): string[][] {

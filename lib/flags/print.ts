@@ -23,8 +23,9 @@ export interface FlagHelp {
   initial: string;
 }
 
-export function flagHelp(): FlagHelp[] {
-  return flagNames.map(helpOf);
+/** Returns the groups of flags with their flags, without empty groups. */
+export function flagHelp(): { title: string; flags: FlagHelp[] }[] {
+  return nonEmptyGroups().map(({ title, flags }) => ({ title, flags: flags.map(helpOf) }));
 }
 
 function helpOf(name: FlagName): FlagHelp {
@@ -84,16 +85,19 @@ function heading(title: string): string {
   return `## ${title}\n`;
 }
 
-/** A group without flags is left out. */
 function inGroups(head: (title: string) => string, entry: (name: FlagName) => string, between = ''): string {
-  return flagGroups
-    .map(({ title, names }) => ({ title, flags: flagNames.filter((name) => names.includes(name)) }))
-    .filter(({ flags }) => flags.length > 0)
+  return nonEmptyGroups()
     .map(({ title, flags }) => [head(title), ...flags.map(entry)].join('\n'))
     .join(`\n${between}`);
 }
 
-/** Returns the values that must never be logged, and the password that a URL carries in the forms it can have. */
+function nonEmptyGroups(): { title: string; flags: FlagName[] }[] {
+  return flagGroups
+    .map(({ title, names }) => ({ title, flags: flagNames.filter((name) => names.includes(name)) }))
+    .filter(({ flags }) => flags.length > 0);
+}
+
+/** Returns the values that must never be logged, with the password of a URL in each of its forms. */
 export function secretsOf(flags: Flags): string[] {
   const values = flagNames.filter((name) => definitions[name].secret).map((name) => written(flags[name]));
   const inUrl = URL.canParse(flags.redis_url) ? new URL(flags.redis_url).password : '';

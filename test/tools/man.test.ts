@@ -49,7 +49,7 @@ test('blockstore(1) documents every command, option and exit code', (t) => {
 
 test('blockstore.conf(5) documents every flag with its default', (t) => {
   const text = textOf('blockstore.conf.5');
-  for (const { name, initial } of flagHelp()) {
+  for (const { name, initial } of flagHelp().flatMap(({ flags }) => flags)) {
     const [, entry = ''] = new RegExp(`^ +${name}(?:\\n| )([^]*?)\\n\\n`, 'm').exec(text) ?? [];
     t.true(entry.includes(`Default: ${initial}.`), `${name}: ${entry}`);
   }

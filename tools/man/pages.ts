@@ -94,7 +94,7 @@ function daemonPage(): ManPage {
 }
 
 function configurationPage(): ManPage {
-  return pageOf('blockstore.conf', 5)
+  const page = pageOf('blockstore.conf', 5)
     .section('SYNOPSIS')
     .paragraph(systemConfig)
     .section('DESCRIPTION')
@@ -104,8 +104,13 @@ function configurationPage(): ManPage {
     .paragraph(
       `A later source overrides an earlier one: ${sources}. "blockstored --print-config" prints every flag with its value and source. A change takes effect when the daemon restarts; exports continue meanwhile.`,
     )
-    .section('FLAGS')
-    .items(flagHelp().map(({ name, meaning, initial }) => [name, `${capitalized(meaning)}. Default: ${initial}.`]))
+    .section('FLAGS');
+  for (const { title, flags } of flagHelp()) {
+    page
+      .subsection(title)
+      .items(flags.map(({ name, meaning, initial }) => [name, `${capitalized(meaning)}. Default: ${initial}.`]));
+  }
+  return page
     .section('EXAMPLES')
     .example([
       'storage_name = node1',
