@@ -1,22 +1,22 @@
-/** `npm run sample-config`: writes etc/blockstore.conf anew from the flags. */
+/** `npm run sample-config`: writes etc/blockstore.conf from the flags. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sampleConfig } from '../lib/flags/print.ts';
 
-const header = `# Configuration of blockstored. Every flag is here, commented out, with its default.
-# A value may be in quotes; an empty one is none. A comment has a line of its own.
-# The same names work on the command line (--redis-host=…) and in the environment (BLOCKSTORE_REDIS_HOST=…);
-# the command line wins over the environment, and that over this file.
-# What a daemon would really run with, and where each value comes from: blockstored --print-config
-# A change takes effect with: systemctl restart blockstored (exports go on meanwhile)
+const header = `# Configuration of blockstored and blockstore; see blockstore.conf(5). Every flag is listed, commented out, with its default.
+# A value can be quoted; an empty value counts as not set. A comment needs its own line.
+# A flag can also be set in the environment (BLOCKSTORE_REDIS_HOST=…) and on the command line (--redis-host=…).
+# The command line overrides the environment, which overrides this file.
+# To print the effective values and their sources: blockstored --print-config
+# To apply a change: systemctl restart blockstored (exports continue meanwhile)
 
 `;
 
 const footer = `
 ## Several backends
 #
-# With enabled_backends each backend has a section at the end of the file. What a section leaves open is as above it.
-# On the command line --fast.volume_group=…, in the environment BLOCKSTORE_FAST__VOLUME_GROUP=….
+# With enabled_backends each backend has a section at the end of the file. Flags that a section omits have the values above.
+# A backend's flag on the command line: --fast.volume_group=…, in the environment: BLOCKSTORE_FAST__VOLUME_GROUP=….
 #
 #   enabled_backends = fast, slow
 #

@@ -24,7 +24,7 @@ const nodeName = text.regex(
 
 /** Names are those of the 2010 BlockStore where it had one. */
 const nodeFlags = {
-  storage_name: flag(nodeName, () => hostname(), 'name of this node in the cluster; one daemon may hold it at a time'),
+  storage_name: flag(nodeName, () => hostname(), 'name of this node in the cluster; one daemon at a time can hold it'),
   storage_availability_zone: flag(
     text.min(1, 'must not be empty'),
     'nova',
@@ -33,36 +33,33 @@ const nodeFlags = {
   fake_storage: flag(
     yesNo,
     false,
-    'touch no storage and no network: stands for volume_driver=fake, volume_target=none',
+    'use neither storage nor network: the same as volume_driver=fake and volume_target=none',
   ),
   num_shell_tries: flag(
     whole(1, 10),
     3,
-    'attempts of a command whose failure can be transient; between them tries² seconds',
+    'attempts of a step that fails transiently; n² seconds after the n-th attempt',
   ),
-  max_operations: flag(whole(1, 1000), 64, 'operations on different volumes that this node carries out side by side'),
+  max_operations: flag(whole(1, 1000), 64, 'maximum number of concurrent operations on different volumes'),
   volume_topic: flag(
     text.regex(/^[a-z][a-z0-9_-]*$/, 'must be lower-case letters, digits, dashes'),
     'volume',
     'name of the topic that commands are sent to',
   ),
-  report_interval: flag(whole(1, 3600), 10, 'time between two reports of this node', { unit: 's' }),
-  node_down_time: flag(
-    whole(2, 86_400),
-    60,
-    'a node is down, and its name free, when its last report is older than this',
-    { unit: 's' },
-  ),
+  report_interval: flag(whole(1, 3600), 10, 'time between two reports of this node', { unit: 'seconds' }),
+  node_down_time: flag(whole(2, 86_400), 60, 'age of the last report after which a node is down and its name is free', {
+    unit: 'seconds',
+  }),
   stop_timeout: flag(
     whole(0, 600),
     30,
-    'how long a stop waits for operations under way; the others continue at the next start',
-    { unit: 's' },
+    'time that a stop waits for operations under way; the rest resume at the next start',
+    { unit: 'seconds' },
   ),
   state_dir: flag(
     absolutePath,
     '/var/lib/blockstore',
-    "the daemon's files on this node: its identity, LVM configuration, running exports",
+    "directory of the daemon's state: identity, LVM configuration, running exports",
   ),
 };
 
@@ -70,18 +67,18 @@ const backendFlags = {
   enabled_backends: flag(
     listOf(isBackendName, backendNameRule),
     [],
-    'backends of this node, each with a section [name] below; empty: one, described by the flags outside sections',
+    'names of the backends, each with a section [name]; empty: one backend, configured by the flags outside sections',
     { nodeWide: true },
   ),
   volume_driver: flag(
     oneOf(...drivers.map(({ name }) => name)),
     'lvm',
-    'where data is kept: LVM volumes, sparse files, or nowhere (fake)',
+    'storage of the volumes: LVM, sparse files, or none (fake)',
   ),
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'how volumes are exported: by ATA over Ethernet, or not at all',
+    'export of the volumes: ATA over Ethernet, or none',
   ),
 };
 
@@ -102,34 +99,38 @@ const redisFlags = {
   redis_url: flag(
     parsedBy(parseRedisUrl),
     '',
-    'in place of host, port and db: redis://[user:password@]host[:port][/db], rediss://… for TLS, unix:/path/of/socket',
+    'address of Redis in place of host, port and db: redis://[user:password@]host[:port][/db], rediss://… for TLS, unix:/path/of/socket',
     { secret: true },
   ),
   redis_user: flag(text, '', 'Redis user (ACL)'),
   redis_password: flag(text, '', 'Redis password', { secret: true }),
-  redis_tls: flag(yesNo, false, 'speak TLS to Redis'),
+  redis_tls: flag(yesNo, false, 'use TLS for Redis'),
   redis_tls_ca: flag(text, '', "file with the certificate authority of Redis; empty: the system's"),
-  redis_sentinels: flag(listOf(isEndpoint, endpointRule), [], 'Sentinels to ask for the primary, host:port,…'),
+  redis_sentinels: flag(listOf(isEndpoint, endpointRule), [], 'Sentinels that monitor the primary, host:port,…'),
   redis_sentinel_name: flag(text, 'mymaster', 'name of the primary at the Sentinels'),
   redis_cluster: flag(
     listOf(isEndpoint, endpointRule),
     [],
-    'in place of host and port: nodes of a Redis Cluster to ask where the records are, host:port,…',
+    'nodes of a Redis Cluster in place of host and port, host:port,…',
   ),
   redis_prefix: flag(
     text.regex(/^[A-Za-z0-9_.-]+$/, 'must be letters, digits, dots, dashes'),
     'blockstore',
-    'first part of every key; a cell of its own for each prefix',
+    'first part of every key; separates several clusters in one Redis',
   ),
-  redis_min_replicas: flag(whole(0, 10), 0, 'replicas that must have a change before it is acknowledged (WAIT)'),
+  redis_min_replicas: flag(
+    whole(0, 10),
+    0,
+    'number of replicas that must have a change before it is acknowledged (WAIT)',
+  ),
 };
 
 const logFlags = {
-  log_level: flag(oneOf('error', 'warn', 'info', 'debug'), 'info', 'least level that is logged'),
+  log_level: flag(oneOf('error', 'warn', 'info', 'debug'), 'info', 'lowest level that is logged'),
   log_format: flag(
     oneOf('auto', 'human', 'json', 'journald'),
     'auto',
-    'form of the log; auto: human on a terminal, journald under systemd, else JSON lines',
+    'format of the log; auto: human on a terminal, journald under systemd, else JSON lines',
   ),
 };
 

@@ -99,10 +99,14 @@ function configurationPage(): ManPage {
     .paragraph(systemConfig)
     .section('DESCRIPTION')
     .paragraph(
-      `blockstored and blockstore read the file given by --config, else by BLOCKSTORE_CONFIG, else ${systemConfig}. Each line is "name = value". Empty lines and lines that begin with # are ignored. An unknown name or an invalid value is an error.`,
+      `blockstored and blockstore read the file given by --config, else by BLOCKSTORE_CONFIG, else ${systemConfig}. Each line is "name = value". Empty lines and lines that begin with # are ignored. A value can be in double quotes; an empty value counts as not set. An unknown name, an invalid value or a repeated name is an error.`,
     )
     .paragraph(
       `A later source overrides an earlier one: ${sources}. "blockstored --print-config" prints every flag with its value and source. A change takes effect when the daemon restarts; exports continue meanwhile.`,
+    )
+    .section('BACKENDS')
+    .paragraph(
+      'A backend is a driver, a target and their flags. Without enabled_backends the node has one backend, named after its driver. With it, each name has a section "[name]" at the end of the file, which can contain volume_driver, volume_target and the flags of drivers and targets. Flags that a section omits have the values outside the sections.',
     )
     .section('FLAGS');
   for (const { title, flags } of flagHelp()) {
@@ -112,12 +116,22 @@ function configurationPage(): ManPage {
   }
   return page
     .section('EXAMPLES')
+    .paragraph('A node with one backend:')
     .example([
       'storage_name = node1',
       'storage_dev = /dev/sdb,/dev/sdc',
       'storage_create = true',
       'aoe_eth_dev = eth1',
       'redis_host = redis1',
+    ])
+    .paragraph('Two backends:')
+    .example([
+      'enabled_backends = fast, slow',
+      '[fast]',
+      'volume_group = nvme',
+      '[slow]',
+      'volume_group = disks',
+      'aoe_durability = direct',
     ])
     .section('SEE ALSO')
     .paragraph('blockstore(1), blockstored(8)');

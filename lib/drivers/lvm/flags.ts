@@ -23,19 +23,16 @@ export const lvmFlags = {
         'must leave room for "-volume-<id>" in the 127 characters of a device name, each dash twice',
       ),
     'nova-volumes',
-    'LVM volume group that holds the volumes',
+    'LVM volume group of the volumes',
   ),
   storage_dev: flag(
     list,
     [],
-    'block devices of the volume group; LVM reads no other. Empty: the devices that the group has',
+    'block devices of the volume group; LVM reads no others. Empty: the devices of the existing group',
   ),
   storage_create: flag(yesNo, false, 'create the volume group on storage_dev when it does not exist'),
-  volume_clear: flag(oneOf('zero', 'discard', 'none'), 'zero', 'what becomes of the data of a deleted volume'),
-  volume_clear_mibps: flag(
-    whole(0, 1_000_000),
-    100,
-    'the most that wiping may write per second and volume; 0: no limit',
-    { unit: 'MiB/s' },
-  ),
+  volume_clear: flag(oneOf('zero', 'discard', 'none'), 'zero', 'how the data of a deleted volume is erased'),
+  volume_clear_mibps: flag(whole(0, 1_000_000), 100, 'maximum rate of wiping per volume; 0: no limit', {
+    unit: 'MiB/s',
+  }),
 };

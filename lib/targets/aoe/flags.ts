@@ -4,21 +4,21 @@ export const aoeFlags = {
   aoe_eth_dev: flag(
     text.regex(/^[^/\s]{1,15}$/, 'must be the name of a network interface'),
     'eth0',
-    'network interface that AoE exports are served on',
+    'network interface of the AoE exports',
   ),
   aoe_durability: flag(
     oneOf('sync', 'direct', 'cached'),
     'sync',
-    'what a power loss may take: nothing acknowledged (sync), what the disk caches (direct), what the page cache holds (cached)',
+    'writes that a power loss can lose: none that was acknowledged (sync), those in the disk cache (direct), those in the page cache (cached)',
   ),
   first_shelf_id: flag(
     optionalWhole(65_534),
     -1,
-    'first AoE shelf that this node may take; -1: the next free one in the cluster',
+    'first AoE shelf that this node can claim; -1: the next free shelf of the cluster',
     { nodeWide: true },
   ),
-  last_shelf_id: flag(optionalWhole(65_534), -1, 'last AoE shelf that this node may take; -1: no bound', {
+  last_shelf_id: flag(optionalWhole(65_534), -1, 'last AoE shelf that this node can claim; -1: no bound', {
     nodeWide: true,
   }),
-  slots_per_shelf: flag(whole(1, 255), 16, 'volumes per shelf', { nodeWide: true }),
+  slots_per_shelf: flag(whole(1, 255), 16, 'AoE slots, that is volumes, per shelf', { nodeWide: true }),
 };
