@@ -5,6 +5,7 @@
  */
 
 import { BlockstoreError } from './blockstore-error.ts';
+import { hostErrors } from './host-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -12,6 +13,7 @@ const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
 
 export const errors = {
+  ...hostErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>
@@ -206,6 +208,13 @@ export const errors = {
       `volume ${volume} has a record but no storage: ${storage} does not exist`,
       `restore the storage and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
     ),
+  storageRecorded: (volume: string, node: string, status: string) =>
+    new BlockstoreError(
+      'StorageRecorded',
+      'conflict',
+      `volume ${volume} is recorded as ${status} on node ${node || '(none yet)'}: its storage here may be the only copy`,
+      `delete the volume ("blockstore volume delete ${volume}"), or start node ${node} and see that it has the data`,
+    ),
   storageKept: (volume: string) =>
     new BlockstoreError(
       'StorageKept',
@@ -302,36 +311,6 @@ export const errors = {
       'failed',
       `could not stop the export of volume ${volume}: vblade (process ${pid}) does not exit`,
       `check for hanging storage (dmesg) on the node, then retry: blockstore volume delete ${volume}`,
-    ),
-  deviceInUse: (device: string, users: readonly string[]) =>
-    new BlockstoreError(
-      'DeviceInUse',
-      'conflict',
-      `${device} is in use on this host: ${users.join(', ')}`,
-      'unmount it or close the programs that use it, then retry',
-    ),
-  domainFailed: (domain: string, reason: string, hint: string) =>
-    new BlockstoreError('DomainFailed', 'failed', `libvirt domain ${domain}: ${reason}`, hint),
-  deviceElsewhere: (volume: string, host: string) =>
-    new BlockstoreError(
-      'DeviceElsewhere',
-      'conflict',
-      `volume ${volume} is attached as a block device of host ${host}`,
-      `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
-    ),
-  attachmentStays: (volume: string, reason: string, detachReason: string) =>
-    new BlockstoreError(
-      'AttachmentStays',
-      'failed',
-      `could not connect volume ${volume} to this host: ${reason}; detaching it again failed: ${detachReason}`,
-      `detach it: blockstore volume detach ${volume}`,
-    ),
-  connectorFailed: (volume: string, reason: string, hint: string) =>
-    new BlockstoreError(
-      'ConnectorFailed',
-      'failed',
-      `could not connect volume ${volume} to this host: ${reason}`,
-      hint,
     ),
 };
 

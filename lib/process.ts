@@ -11,6 +11,8 @@ export interface Processes {
   run(command: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** Starts a command that outlives this process, its output appended to a file. Returns its process id. */
   detach(command: string, args: readonly string[], options: { logFile: string; asRoot?: boolean }): Promise<number>;
+  /** Runs a short command whose standard input is that open file of this process. Throws CommandError. */
+  runOnFile(command: string, args: readonly string[], descriptor: number): Promise<void>;
   /** Starts a child that stays, with pipes on its standard input, output, error and on descriptor 3. */
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess;
 }
@@ -42,6 +44,7 @@ export interface ResidentProcess {
   kill(signal?: NodeJS.Signals): void;
 }
 
+const defaultTimeoutMs = 60_000;
 const environment = { LC_ALL: 'C' };
 /** Between the polite signal and SIGKILL. */
 const politeMs = 2000;
@@ -53,7 +56,7 @@ const outputMs = 500;
 export class ChildProcesses implements Processes {
   async run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const [file, list] = withRoot(command, args, options.asRoot ?? false);
-    const timeoutMs = options.timeoutMs ?? 60_000;
+    const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     const settings = {
       env: { ...environment, ...options.env },
       timeout: timeoutMs,
@@ -102,6 +105,30 @@ export class ChildProcesses implements Processes {
     } finally {
       await log.close();
     }
+  }
+
+  async runOnFile(command: string, args: readonly string[], descriptor: number): Promise<void> {
+    // Not by execa either, for the same reason.
+    const child = spawn(command, args, {
+      env: { ...process.env, ...environment },
+      stdio: [descriptor, 'ignore', 'pipe'],
+      timeout: defaultTimeoutMs,
+    });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    const failure = { timedOut: false, isCanceled: false };
+    const [exitCode, signal] = await once(child, 'close').catch((error: NodeJS.ErrnoException) => {
+      throw commandError(command, args, { ...failure, code: error.code, stderr: error.message });
+    });
+    if (exitCode === 0) return;
+    throw commandError(command, args, {
+      ...failure,
+      exitCode: exitCode ?? undefined,
+      signal: signal ?? undefined,
+      stderr,
+    });
   }
 
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { errors } from '../errors.ts';
 import type { ScriptAnswer, Store } from '../redis/store.ts';
 import { BasicModel, type Hash } from './basic-model.ts';
+import { type LeaseAnswer, type LeaseOptions, takeLease } from './lease.ts';
 import { attachment } from './transitions.ts';
 import type { Owner } from './volume.ts';
 
@@ -57,14 +58,6 @@ export interface SeenNumbers {
 const numberFaults = ['lost', 'free too', 'foreign', 'twice'] as const;
 export type NumberFault = (typeof numberFaults)[number];
 
-export interface LeaseOptions {
-  name: string;
-  /** Who holds the name: the same for every start on the same state directory, so that a crashed daemon starts again at once. */
-  holder: string;
-  leaseMs: number;
-  topic: string;
-}
-
 /** A node. Its name is a lease: the daemon that entered last holds it, and every change made for the node presents its fence. */
 export class Node extends BasicModel<NodeState> {
   private readonly lease: LeaseOptions | undefined;
@@ -92,12 +85,14 @@ export class Node extends BasicModel<NodeState> {
     return parseNode(name, {}, false, {});
   }
 
-  /** Takes the node's name for this daemon. Throws NodeNameTaken. */
+  /** Takes the node's name for this daemon. Throws NodeNameTaken, MachineCloned. */
   static async enter(store: Store, lease: LeaseOptions): Promise<Node> {
     const incarnation = randomUUID().slice(0, 8);
-    const [word, first = '', milliseconds = '0'] = await takeName(store, lease, incarnation, '');
-    if (word !== 'ok') throw errors.nodeNameTaken(lease.name, first, Math.ceil(Number(milliseconds) / 1000));
-    return new Node(store, Node.defaultState(lease.name), true, lease, first, incarnation);
+    const token = await takeLease(lease, async (holder): Promise<LeaseAnswer> => {
+      const [word, first = '', leftMs = '0'] = await takeName(store, { ...lease, holder }, incarnation, '');
+      return word === 'ok' ? { word, token: first } : { word: 'NodeNameTaken', holder: first, leftMs: Number(leftMs) };
+    });
+    return new Node(store, Node.defaultState(lease.name), true, lease, token, incarnation);
   }
 
   /**

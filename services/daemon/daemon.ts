@@ -8,6 +8,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import type { Backend } from '../node/backend.ts';
 import { BlockStore } from '../node/block-store.ts';
+import { StateDirectory } from './state-directory.ts';
 import { SystemdNotify } from './systemd-notify.ts';
 
 export interface DaemonOptions {
@@ -34,11 +35,14 @@ export class Daemon implements Service {
 
   /** Throws the first error that prevents the start. */
   async start(): Promise<void> {
-    const { first = [], processes, log } = this.options;
+    const { first = [], processes, log, flags } = this.options;
+    const stateDirectory = new StateDirectory({ directory: flags.state_dir, node: flags.storage_name, processes });
+    const startBlockStore = () => this.startBlockStore(stateDirectory.holder);
     const children: Service[] = [
+      stateDirectory,
       ...first,
       { name: 'redis', start: () => this.connect(), stop: async () => this.connection?.close() },
-      { name: 'block-store', start: () => this.startBlockStore(), stop: async () => this.blockStore?.stop() },
+      { name: 'block-store', start: startBlockStore, stop: async () => this.blockStore?.stop() },
       new SystemdNotify(processes, log),
     ];
     for (const child of children) await this.tree.add(child);
@@ -53,12 +57,12 @@ export class Daemon implements Service {
     this.connection = await connect(this.options.flags, this.options.log);
   }
 
-  private async startBlockStore(): Promise<void> {
+  private async startBlockStore(holder: string): Promise<void> {
     const { flags, backend, log, onFenced } = this.options;
     if (!this.connection) throw new Error('Redis is not connected');
     const store = new Store(this.connection, flags.redis_prefix, flags.redis_min_replicas);
     for (const { message, hint } of await persistenceProblems(store)) log.warn(message, { hint });
-    const blockStore = new BlockStore({ flags, store, backend, log, onFenced });
+    const blockStore = new BlockStore({ flags, holder, store, backend, log, onFenced });
     await blockStore.start();
     this.blockStore = blockStore;
   }

@@ -10,6 +10,7 @@ import { makeBackends } from './backend.ts';
 import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
+import { nodeOf } from './state-directory.ts';
 
 const forcedExitCode = 130;
 
@@ -23,7 +24,7 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
   try {
-    await run(loaded, log, ending, embeddedRoot);
+    await run(await keepNodeName(loaded, log), log, ending, embeddedRoot);
   } finally {
     removeSignalHandlers();
     await log.close();
@@ -61,6 +62,18 @@ async function run(
   }
   if (reason) throw reason;
   log.info('blockstored has stopped; exports continue');
+}
+
+/** A node whose host got another name continues under the name of its state directory, unless storage_name is set. */
+async function keepNodeName(loaded: LoadedFlags, log: Log): Promise<LoadedFlags> {
+  const { flags, origins } = loaded;
+  if (origins.storage_name !== 'default') return loaded;
+  const node = (await nodeOf(flags.state_dir)) ?? flags.storage_name;
+  if (node === flags.storage_name) return loaded;
+  log.warn(`this host is named ${flags.storage_name} now; the daemon continues as node ${node}`, {
+    hint: `set storage_name = ${node}`,
+  });
+  return { ...loaded, flags: { ...flags, storage_name: node } };
 }
 
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {

@@ -176,7 +176,7 @@ export class Adoption {
         'ForeignStorage',
         'conflict',
         `the storage volume-${id} is here, but its record (${status}) is of node ${owner || 'nobody yet'}`,
-        'if that node has the data as well, remove this copy by hand',
+        `it may be the only copy: keep it. If this machine was node ${owner} before, set storage_name = ${owner} and restart`,
       );
     }
     log.warn(`volume ${id} had storage but no record; it has one again`, { size, projectId });

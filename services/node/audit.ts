@@ -158,6 +158,10 @@ export class Audit {
     const what = record
       ? `has storage here, but its record is of node ${record.node || 'nobody yet'}`
       : 'has storage but no record';
+    if (remove && record) {
+      const refuse = () => Promise.reject(errors.storageRecorded(found.id, record.node, record.status));
+      return [{ object, what, mend: 'remove the storage, as asked', run: refuse, asked: true }];
+    }
     if (remove) {
       const run = async (signal: AbortSignal) => {
         await backend.target.removeExport(found.id);

@@ -13,7 +13,6 @@ import { Adoption } from './adoption.ts';
 import { Audit } from './audit.ts';
 import type { Backend } from './backend.ts';
 import { Consumer } from './consumer.ts';
-import { Identity } from './identity.ts';
 import { NodeCommandService } from './node-commands.ts';
 import { Numbers } from './numbers.ts';
 import { Engine } from './operations/engine.ts';
@@ -25,6 +24,8 @@ import { Room } from './room.ts';
 
 export interface BlockStoreOptions {
   flags: Flags;
+  /** Who holds the node's name. */
+  holder: string;
   store: Store;
   backend: Backend;
   log: Log;
@@ -36,6 +37,8 @@ export interface BlockStoreOptions {
 
 /** How long the node API waits for its own node. */
 const callDeadlineMs = 120_000;
+/** Reports that the holder of a name misses when it is one of this machine before a reboot. */
+const quietReports = 2.5;
 
 /**
  * The service of a storage node: makes, exports, attaches, detaches and deletes the volumes of this node, and answers about
@@ -67,9 +70,7 @@ export class BlockStore implements Service {
   /** Checks what it stands on, takes the node's name, makes records and storage agree, then takes commands. */
   async start(): Promise<void> {
     const { flags, backend } = this.options;
-    const identity = new Identity(flags.state_dir);
     const children = [
-      identity,
       service(
         'backend',
         () => setUp(backend),
@@ -77,7 +78,7 @@ export class BlockStore implements Service {
       ),
       service(
         'node',
-        () => this.enter(identity.holder),
+        () => this.enter(),
         () => this.leave(),
       ),
       this.every('heartbeat', () => this.reportState(), true),
@@ -187,12 +188,13 @@ export class BlockStore implements Service {
     await this.numbers?.upkeep();
   }
 
-  private async enter(holder: string): Promise<void> {
-    const { flags, store, backend, log } = this.options;
+  private async enter(): Promise<void> {
+    const { flags, store, backend, log, holder } = this.options;
     this.node = await Node.enter(store, {
       name: flags.storage_name,
       holder,
       leaseMs: flags.node_down_time * 1000,
+      quietMs: Math.min(flags.node_down_time * 1000, flags.report_interval * quietReports * 1000),
       topic: flags.volume_topic,
     });
     const availabilityZone = flags.storage_availability_zone;

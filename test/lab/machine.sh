@@ -16,6 +16,9 @@ exec </dev/null >/dev/console 2>&1
 
 hostname "node$N"
 echo "node$N" >/etc/hostname
+# Without one, systemd takes this for a first boot and enables what the distribution would.
+rm -f /etc/machine-id
+printf '%032x\n' "$((4096 + N))" >/etc/machine-id
 {
   echo '127.0.0.1 localhost'
   for n in $(seq 1 32); do echo "10.77.0.$((10 + n)) node$n"; done

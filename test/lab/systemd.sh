@@ -1,10 +1,8 @@
 # Part of machine.sh: makes the overlay boot with systemd as PID 1, with what the host would start switched off,
 # then becomes systemd. The agent is its only service.
 units=/etc/systemd/system
-rm -f /etc/fstab /etc/machine-id
+rm -f /etc/fstab
 touch /etc/fstab
-# Without one, systemd takes this for a first boot and enables what the distribution would.
-printf '%032x\n' "$((4096 + N))" >/etc/machine-id
 rm -rf "$units"/*.wants "$units"/*.service /lib/systemd/system/timers.target.wants /lib/systemd/system-generators/*
 for unit in systemd-hwdb-update.service systemd-firstboot.service systemd-timesyncd.service systemd-resolved.service \
   systemd-networkd.service systemd-network-generator.service networking.service systemd-pstore.service \

@@ -137,7 +137,7 @@ export class MortalNode {
     const connection = await connect(this.flags, silentLog);
     const store = new MortalStore(connection, this.flags.redis_prefix, life);
     const backend = { name: 'fake', driver: new MortalDriver(this.storage, life), target: new NoneTarget() };
-    const node = new BlockStore({ flags: this.flags, store, backend, log: silentLog });
+    const node = new BlockStore({ flags: this.flags, holder: 'test', store, backend, log: silentLog });
     await node.start();
     this.life = life;
     this.connection = connection;

@@ -1,5 +1,4 @@
 import crypto from 'node:crypto';
-import { EventEmitter } from 'node:events';
 import files from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
@@ -12,22 +11,17 @@ export const redisSocket = '/simulated/redis';
 const root = '/simulated/';
 
 /**
- * Node's own doors, as simulated processes see them: connections to Redis, the sockets that lock a state directory, files
+ * Node's own doors, as simulated processes see them: connections to Redis, files
  * below /simulated, and chance. Others keep the real ones. Returns what brings the real ones back.
  */
 export function replaceDoors(options: { random: Random; connect: (owner: VirtualProcess) => FakeSocket }): () => void {
   const { random, connect } = options;
-  const locks = new Set<string>();
   const undo = [
     replace(net, 'createConnection', (real) => (...args: unknown[]) => {
       const owner = VirtualProcess.current;
       if (owner) return connect(owner);
       if (isOurRedis(args[0])) throw lostOwner();
       return real(...args);
-    }),
-    replace(net, 'createServer', (real) => (...args: unknown[]) => {
-      const owner = VirtualProcess.current;
-      return owner ? new FakeLock(locks, owner) : real(...args);
     }),
     replace(crypto, 'randomUUID', () => () => random.uuid()),
     replace(Math, 'random', () => () => random.next()),
@@ -67,42 +61,6 @@ function replace(owner: object, name: string, make: (real: Call) => Call): () =>
 
 function isCall(value: unknown): value is Call {
   return typeof value === 'function';
-}
-
-/** A server that only holds its name, until it is closed or its process is dead. */
-class FakeLock extends EventEmitter {
-  private readonly locks: Set<string>;
-  private readonly owner: VirtualProcess;
-  private name = '';
-
-  constructor(locks: Set<string>, owner: VirtualProcess) {
-    super();
-    this.locks = locks;
-    this.owner = owner;
-  }
-
-  listen(name: string): this {
-    if (this.locks.has(name)) {
-      const error = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
-      process.nextTick(() => this.emit('error', error));
-      return this;
-    }
-    this.name = name;
-    this.locks.add(name);
-    this.owner.onDeath(() => this.locks.delete(name));
-    process.nextTick(() => this.emit('listening'));
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
-
-  close(): this {
-    this.locks.delete(this.name);
-    process.nextTick(() => this.emit('close'));
-    return this;
-  }
 }
 
 /** A flat file system: directories are there once something asks for them. */

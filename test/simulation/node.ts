@@ -136,6 +136,7 @@ export class SimulatedNode {
       const fenced = Promise.withResolvers<void>();
       const block = new BlockStore({
         flags,
+        holder: `machine of ${this.name}`,
         store,
         backend: { name: 'fake', driver, target },
         log: own,

@@ -71,7 +71,13 @@ export class Cluster<Redis extends RunningRedis = RedisServer> {
   ): Promise<BlockStore> {
     const flags = this.flags({ storage_name, ...given });
     const whole: Backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget(), ...backend };
-    const node = new BlockStore({ flags, store: store ?? (await this.store(flags)), backend: whole, log: silentLog });
+    const node = new BlockStore({
+      flags,
+      holder: `daemon on ${flags.state_dir}`,
+      store: store ?? (await this.store(flags)),
+      backend: whole,
+      log: silentLog,
+    });
     await node.start();
     this.cleaners.push(() => node.stop());
     return node;

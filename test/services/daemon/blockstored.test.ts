@@ -189,3 +189,25 @@ test.serial('a wrong Redis password is reported as such and never printed', asyn
   const daemon = await start('n1', { redis_password: 'right-password' });
   t.false(daemon.log.includes('right-password'));
 });
+
+test.serial('a node whose host is renamed continues under its name, and another storage_name is refused', async (t) => {
+  const first = await start('n1');
+  await first.stop();
+  const { storage_name: _, ...flags } = flagsOf('n1');
+  const renamed = await Blockstored.start(flags);
+  daemons.push(renamed);
+  t.regex(renamed.log, /continues as node n1[\s\S]*storage_name = n1[\s\S]*is ready: node n1/);
+  await renamed.stop();
+  const refused = await Blockstored.run({ ...flags, storage_name: 'n2' });
+  t.is(refused.exitCode, 5);
+  t.regex(refused.log, /belongs to node n1, not to n2/);
+});
+
+test.serial('a second daemon on a state directory is refused until the first one is gone, killed or not', async (t) => {
+  const first = await start('n1');
+  const refused = await Blockstored.run(flagsOf('n1'));
+  t.is(refused.exitCode, 5);
+  t.regex(refused.log, /another daemon uses the state directory/);
+  await first.kill();
+  await t.notThrowsAsync(start('n1'));
+});

@@ -195,6 +195,16 @@ test.serial('a record without storage goes into error, and out of it when the st
   t.like((await Volume.lookup(store, id)).state, { status: 'available', fault: undefined });
 });
 
+test.serial('storage that the record of another node counts on is not removed, named or not', async (t) => {
+  await store.redis.zrem(store.keys.nodeVolumes('n1'), id);
+  await store.redis.hset(store.keys.volume(id), 'node', 'n2');
+  const findings = await audit({ remove: [id] });
+  const found = findings.find(({ what }) => what.includes('has storage here, but its record is of node n2'));
+  t.like(found, { object: `volume ${id}`, mended: false });
+  t.regex(found?.trouble ?? '', /recorded as available on node n2: its storage here may be the only copy$/);
+  t.true((await driver.listVolumes()).some((volume) => volume.id === id));
+});
+
 test.serial('data without a record is removed only when it is named', async (t) => {
   const stranger = randomUUID();
   await driver.createVolume(spec({ id: stranger, size: 1 }));

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
@@ -234,6 +235,7 @@ test.serial('a name that Redis lost is taken again, also where the answer to tha
   const store = await cluster.store();
   const lease = { name: 'n1', holder: 'one', leaseMs: 60_000, topic: 'volume' };
   const node = await Node.enter(store, lease);
+  await pause(2); // a token has the time in it, in milliseconds
   await store.redis.del(store.keys.node('n1'));
   await t.throwsAsync(node.save(), { code: 'Fenced' });
   const run = store.run.bind(store);
@@ -256,6 +258,7 @@ test.serial('a daemon whose name another one took in an emptied Redis ends', asy
   const backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget() };
   const node = new BlockStore({
     flags,
+    holder: 'test',
     store: await cluster.store(),
     backend,
     log: silentLog,

@@ -1,0 +1,48 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { errors } from '../errors.ts';
+import { relationOf } from './holder.ts';
+
+export interface LeaseOptions {
+  name: string;
+  /** Who holds the name, as formatHolder() has it: a crashed daemon's next start on the same machine takes it at once. */
+  holder: string;
+  leaseMs: number;
+  /** How long a holder has not renewed the lease when it counts as dead. Default: the whole lease. */
+  quietMs?: number;
+  topic: string;
+}
+
+/** What the script answers to an attempt to take a lease. */
+export type LeaseAnswer = { word: 'ok'; token: string } | { word: 'NodeNameTaken'; holder: string; leftMs: number };
+
+const pollMs = 250;
+
+/**
+ * Takes the lease of a node name. Returns the fencing token. A lease that this machine held before a reboot is taken once its
+ * holder has been quiet for `quietMs`; a holder that renews it meanwhile is a clone of this machine.
+ * Throws NodeNameTaken; MachineCloned where the holder has a copy of this daemon's state directory.
+ */
+export async function takeLease(
+  options: LeaseOptions,
+  attempt: (holder: string) => Promise<LeaseAnswer>,
+): Promise<string> {
+  const { name, holder, leaseMs, quietMs = leaseMs } = options;
+  let first: { holder: string; leftMs: number } | undefined;
+  for (;;) {
+    const answer = await attempt(holder);
+    if (answer.word === 'ok') return answer.token;
+    const relation = relationOf(holder, answer.holder);
+    const isRenewed = first !== undefined && (answer.leftMs > first.leftMs || answer.holder !== first.holder);
+    if (relation === 'clone' || (relation === 'earlierBoot' && isRenewed)) {
+      throw errors.machineCloned(name, answer.holder, holder);
+    }
+    const isQuiet = leaseMs - answer.leftMs >= quietMs;
+    if (relation === 'same' || (relation === 'earlierBoot' && isQuiet)) {
+      const taken = await attempt(answer.holder);
+      if (taken.word === 'ok') return taken.token;
+    }
+    if (relation === 'unrelated') throw errors.nodeNameTaken(name, answer.holder, Math.ceil(answer.leftMs / 1000));
+    first = answer;
+    await pause(pollMs);
+  }
+}

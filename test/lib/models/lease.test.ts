@@ -1,0 +1,68 @@
+import test from 'ava';
+import { formatHolder, relationOf } from '../../../lib/models/holder.ts';
+import { type LeaseAnswer, takeLease } from '../../../lib/models/lease.ts';
+
+const holder = (given: Partial<Record<'host' | 'state' | 'machine' | 'boot', string>> = {}) =>
+  formatHolder({ host: 'host1', state: 'a'.repeat(32), machine: 'b'.repeat(32), boot: 'c'.repeat(32), ...given });
+const ours = holder();
+const beforeReboot = holder({ boot: 'd'.repeat(32) });
+const elsewhere = holder({ machine: 'e'.repeat(32) });
+
+/** Takes a lease of 60 s, of which attempts find these holders with so many seconds left; an attempt as that holder succeeds. */
+async function take(found: readonly [holder: string, leftS: number][]): Promise<{ attempts: string[]; token: string }> {
+  const attempts: string[] = [];
+  const answers = [...found];
+  const attempt = async (as: string): Promise<LeaseAnswer> => {
+    attempts.push(as);
+    const [held, leftS] = (answers.length > 1 ? answers.shift() : answers[0]) ?? ['', 0];
+    return held === '' || held === as
+      ? { word: 'ok', token: `token of ${as}` }
+      : { word: 'NodeNameTaken', holder: held, leftMs: leftS * 1000 };
+  };
+  const lease = { name: 'n1', holder: ours, leaseMs: 60_000, quietMs: 20_000, topic: 'volume' };
+  return { token: await takeLease(lease, attempt), attempts };
+}
+
+test('holders are the same, of another run, of a clone, or unrelated', (t) => {
+  t.is(relationOf(ours, holder({ host: 'renamed' })), 'same');
+  t.is(relationOf(ours, beforeReboot), 'earlierBoot');
+  t.is(relationOf(ours, elsewhere), 'clone');
+  t.is(relationOf(ours, holder({ state: 'f'.repeat(32) })), 'unrelated');
+  t.is(relationOf(ours, 'anything else'), 'unrelated');
+});
+
+test('a free lease, and that of an earlier daemon on a renamed host, is taken at once', async (t) => {
+  t.is((await take([['', 0]])).token, `token of ${ours}`);
+  const renamed = holder({ host: 'renamed' });
+  t.deepEqual((await take([[renamed, 59]])).attempts, [ours, renamed]);
+});
+
+test('the lease of this machine before its reboot is taken once its holder has been quiet', async (t) => {
+  t.deepEqual((await take([[beforeReboot, 39]])).attempts, [ours, beforeReboot]);
+  const { attempts } = await take([
+    [beforeReboot, 41],
+    [beforeReboot, 40.5],
+    [beforeReboot, 39.9],
+  ]);
+  t.deepEqual(attempts, [ours, ours, ours, beforeReboot]);
+});
+
+test('a holder with the same state directory and machine id that renews its lease is a clone', async (t) => {
+  const renewed: [string, number][] = [
+    [beforeReboot, 55],
+    [beforeReboot, 60],
+  ];
+  await t.throwsAsync(take(renewed), { code: 'MachineCloned' });
+});
+
+test('a clone is refused the name of its twin with both named', async (t) => {
+  const error = await t.throwsAsync(take([[elsewhere, 1]]), { code: 'MachineCloned' });
+  t.true(error.message.includes(elsewhere) && error.message.includes(ours), error.message);
+});
+
+test('a name that another node holds is refused at once', async (t) => {
+  await t.throwsAsync(take([['somebody else', 12]]), {
+    code: 'NodeNameTaken',
+    message: /somebody else for another 12 s/,
+  });
+});

@@ -1,0 +1,79 @@
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { ChildProcesses } from '../../../lib/process.ts';
+import { StateDirectory, nodeOf } from '../../../services/daemon/state-directory.ts';
+
+let parent: string;
+let directory: string;
+test.beforeEach(async () => {
+  parent = await mkdtemp(join(tmpdir(), 'blockstore-state-'));
+  directory = join(parent, 'deep', 'state');
+});
+test.afterEach.always(() => rm(parent, { recursive: true, force: true }));
+
+const machine = { machine: 'a'.repeat(32), boot: 'b'.repeat(32) };
+
+function stateDirectory(node = 'n1', where = directory): StateDirectory {
+  return new StateDirectory({ directory: where, node, processes: new ChildProcesses(), machine });
+}
+
+async function holderOf(service: StateDirectory): Promise<string> {
+  await service.start();
+  const { holder } = service;
+  await service.stop();
+  return holder;
+}
+
+test.serial('a state directory is the same holder at every start, and another directory another one', async (t) => {
+  t.is(await nodeOf(directory), undefined);
+  const holder = await holderOf(stateDirectory());
+  t.regex(holder, /^\S+ \(state [0-9a-f]{12}, machine a{12}, boot b{12}\)$/);
+  t.is(await holderOf(stateDirectory()), holder);
+  t.is(await nodeOf(directory), 'n1');
+  t.not(await holderOf(stateDirectory('n1', join(parent, 'other'))), holder);
+  t.deepEqual((await readdir(directory)).toSorted(), ['identity', 'lock']);
+});
+
+test.serial('one daemon at a time uses a state directory', async (t) => {
+  const first = stateDirectory();
+  await first.start();
+  await t.throwsAsync(stateDirectory().start(), { code: 'StateDirTaken', message: new RegExp(directory) });
+  await first.stop();
+  await t.notThrowsAsync(holderOf(stateDirectory()));
+});
+
+test.serial('a state directory is refused to another node, with the name of its own', async (t) => {
+  await holderOf(stateDirectory('n1'));
+  const error = await t.throwsAsync(stateDirectory('n2').start(), { code: 'StateDirOfOtherNode' });
+  t.regex(error.message, /belongs to node n1, not to n2$/);
+  t.like(error, {
+    hint: 'to continue as that node, with its volumes: storage_name = n1; to set up another node: set another state_dir',
+  });
+  await t.notThrowsAsync(holderOf(stateDirectory('n1')), 'the refused start released the lock');
+});
+
+for (const [name, content] of [
+  ['empty', ''],
+  ['random', 'Y\u0000\ufffd3'],
+  ['of another form', '{"state":"x","node":"n1"}'],
+] as const) {
+  test.serial(`an identity file with ${name} content is refused, and left alone`, async (t) => {
+    await mkdir(directory, { recursive: true });
+    const file = join(directory, 'identity');
+    await writeFile(file, content);
+    await t.throwsAsync(stateDirectory().start(), { code: 'StateDirDamaged', message: new RegExp(file) });
+    t.is(await readFile(file, 'utf8'), content);
+  });
+}
+
+test.serial('a directory that cannot be used is named with the reason', async (t) => {
+  for (const where of ['/dev/null/state', '/proc/no/such']) {
+    await t.throwsAsync(stateDirectory('n1', where).start(), { code: 'StateDirUnusable', message: new RegExp(where) });
+  }
+  if (process.getuid?.() === 0) return;
+  await mkdir(directory, { recursive: true });
+  await chmod(directory, 0o500);
+  await t.throwsAsync(stateDirectory().start(), { code: 'StateDirUnusable' });
+});
