@@ -111,6 +111,7 @@ class Simulation {
       process.off('unhandledRejection', thrown);
       process.off('uncaughtException', thrown);
       for (const one of [...this.nodes, ...this.clients]) one.end();
+      await time.settle();
       bringBack();
     }
     return this.outcome();

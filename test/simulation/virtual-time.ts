@@ -63,6 +63,11 @@ export class VirtualTime {
     }
   }
 
+  /** What runs now ends, or waits for time that does not pass: no timer of it is left to the real clock. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 3; round += 1) await settled();
+  }
+
   end(): void {
     this.clock.uninstall();
     Object.assign(globalThis, real); // it does not know its own any more
