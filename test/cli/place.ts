@@ -117,5 +117,5 @@ export class CliPlace {
 }
 
 function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-  return execa(file, args, { env, extendEnv: false, reject: false, timeout: 50_000 });
+  return execa(file, args, { env, extendEnv: false, reject: false, timeout: 180_000 });
 }

@@ -24,7 +24,7 @@ import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
 const node = 'crash';
-const readyMs = 60_000;
+const readyMs = 300_000;
 const slotsPerShelf = 16;
 
 type FlagValues = Readonly<Record<string, string>>;

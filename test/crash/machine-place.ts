@@ -20,7 +20,7 @@ const disk = '/dev/ubda';
 const stateDir = '/var/lib/blockstore';
 const directory = '/run/crash';
 const units = '/etc/systemd/system';
-const readyMs = 90_000;
+const readyMs = 300_000;
 const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
 perl ${join(import.meta.dirname, 'look.pl')} ${stateDir} ${planVariable}`;
 

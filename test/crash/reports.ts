@@ -27,5 +27,5 @@ export async function reported(place: Place, times: number, signal?: AbortSignal
     if (signal?.aborted) throw new Hopeless(what);
     return (await reports.count()) >= times;
   };
-  await until(enough, what, 60_000);
+  await until(enough, what);
 }

@@ -30,7 +30,7 @@ export interface Scene {
 export const bystander = 'bystander';
 
 const subject = 'subject';
-const deadline = { deadlineMs: 60_000 };
+const deadline = { deadlineMs: 300_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', macs: ['52:54:00:77:00:01'] } as const;
 
 const wanted = { size: 0, userId: 'user', projectId: 'project' };

@@ -20,7 +20,7 @@ export interface Failure {
 
 /** What a crash may take: so many report intervals. */
 const intervals = 2;
-const longestMs = 120_000;
+const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 

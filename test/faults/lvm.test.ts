@@ -18,7 +18,7 @@ interface Place {
 }
 
 async function place(t: ExecutionContext, shell: boolean): Promise<Place> {
-  t.timeout(180_000);
+  t.timeout(600_000);
   const commands = await FaultyCommands.create();
   await commands.put('blkdiscard');
   await commands.put('sync');
@@ -102,7 +102,7 @@ async function meet(t: ExecutionContext, at: Place, name: string, work: () => Pr
     t.truthy(error.hint, `${name}: ${error.message}`);
     return error;
   } finally {
-    t.true(performance.now() - began < 45_000, `${name} took ${performance.now() - began} ms`);
+    t.true(performance.now() - began < 120_000, `${name} took ${performance.now() - began} ms`);
     t.true((await at.commands.logicalVolumes()).includes(`volume-${at.kept.id}`), `${name}: another volume is there`);
   }
 }

@@ -75,7 +75,7 @@ test.serial('the data of a deleted volume cannot be read from the next one in it
   const first = await cluster.on(1).volume('create 0 --node node2');
   const { device = '' } = await cluster.on(3).volume(`attach ${first.id} --host-device`);
   const fill = `perl -e '$page = "my secret\\n" x 104858; syswrite STDOUT, $page, 2 ** 20 for 1 .. 100'`;
-  await cluster.node(3).sh(`${fill} >${device} && sync ${device}`, { timeoutMs: 120_000 });
+  await cluster.node(3).sh(`${fill} >${device} && sync ${device}`, { timeoutMs: 600_000 });
   await cluster.on(3).output(`volume detach ${first.id}`);
   const where = await place(first.id);
   t.is(await secrets(first.id), String(100 * 104_857), 'it is full of it');

@@ -14,7 +14,7 @@ export class Agent {
   #connections = new Set<net.Socket>();
 
   static async start(network: LabNetwork, node: number, socketFile: string, logFile: string): Promise<Agent> {
-    const target = `TCP:${network.commandAddress(node)}:7000,nodelay,keepalive,connect-timeout=5`;
+    const target = `TCP:${network.commandAddress(node)}:7000,nodelay,keepalive,connect-timeout=60`;
     const [command, args] = network.inside('socat', [`UNIX-LISTEN:${socketFile},fork,backlog=64`, target]);
     return new Agent(socketFile, await Resident.start(command, args, logFile));
   }

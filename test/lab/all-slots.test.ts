@@ -35,9 +35,9 @@ test.serial(
     const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
 mkdir -p /run/lab/clients && cd /run/lab/clients || exit
 seq ${clientsOnEach} | xargs -P ${sideBySide} -I{} sh -c '
-  blockstore volume create 0 --timeout 120 >{}.out 2>&1; echo $? >{}.code'
+  blockstore volume create 0 --timeout 300 >{}.out 2>&1; echo $? >{}.code'
 cat *.code`;
-    const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 180_000 })));
+    const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 600_000 })));
     const ended = codes.join('\n').split('\n').toSorted();
     const refused = numbers.length * (clientsOnEach - slots);
     t.deepEqual(ended, [...Array<string>(numbers.length * slots).fill('0'), ...Array<string>(refused).fill('6')]);

@@ -4,5 +4,5 @@ export default {
   ...all,
   concurrency: 2, // machines wait for nothing but the processor
   files: ['test/lab/**/*.test.ts'],
-  timeout: '10m',
+  timeout: '20m',
 };

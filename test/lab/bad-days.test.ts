@@ -17,7 +17,7 @@ test.after.always(async () => {
 
 async function removeAll(): Promise<void> {
   const volumes = await cluster.records();
-  await Promise.all(volumes.map(({ id }) => cluster.commands.delete(id, { deadlineMs: 30_000 })));
+  await Promise.all(volumes.map(({ id }) => cluster.commands.delete(id, { deadlineMs: 120_000 })));
 }
 
 let daemon: Promise<unknown> | undefined;

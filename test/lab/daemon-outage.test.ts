@@ -39,7 +39,7 @@ test.serial('killed and started again, the daemon finds its export: no I/O error
 });
 
 test.serial('stopped for an upgrade and started again: the same', async (t) => {
-  await cluster.daemon(1).stop(60_000);
+  await cluster.daemon(1).stop();
   t.regex(await cluster.daemon(1).log(), /blockstored has stopped; exports continue/);
   await writer.goesOn();
   await cluster.startDaemon(1);
@@ -54,7 +54,7 @@ test.serial('while Redis is away exports continue and changes are refused; then 
   await writer.goesOn();
   t.is(await cluster.vbladeOf(1, id), vblade);
   await cluster.lab.redis.start();
-  const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again', 60_000);
+  const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again');
   await cluster.on(2).output(`volume delete ${made.id}`);
   const log = await cluster.daemon(1).log();
   t.is(log.match(/ is away:/g)?.length, 1, log);
@@ -64,10 +64,10 @@ test.serial('while Redis is away exports continue and changes are refused; then 
 test.serial('cut off from all others, the node is down and is given nothing; back again, it goes on', async (t) => {
   const state = async () => (await Node.lookup(cluster.store, 'node1')).state.state;
   await cluster.node(1).partition();
-  await until(async () => (await state()) === 'down', 'the node is down', 60_000);
+  await until(async () => (await state()) === 'down', 'the node is down');
   t.like(await cluster.on(2).run('volume create 0 --node node1'), { exitCode: 7, codes: ['NodeDown'] });
   await cluster.node(1).heal();
-  await until(async () => (await state()) === 'up', 'the node is up again', 60_000);
+  await until(async () => (await state()) === 'up', 'the node is up again');
   await writer.goesOn();
   t.is(await cluster.vbladeOf(1, id), vblade);
 });
@@ -98,21 +98,17 @@ test.serial('killed in the middle of creations, it ends them at its next start; 
 test.serial('killed in the middle of deletions, it ends them at its next start', async (t) => {
   const others = (await cluster.records()).filter((volume) => volume.id !== id);
   await Promise.all(others.map((volume) => cluster.commands.delete(volume.id)));
-  await until(
-    async () => (await cluster.logicalVolumes(1)).length <= others.length - 2,
-    'some of them are gone',
-    60_000,
-  );
+  await until(async () => (await cluster.logicalVolumes(1)).length <= others.length - 2, 'some of them are gone');
   await cluster.daemon(1).kill();
   t.true((await cluster.records()).length > 1, 'some are left');
   await cluster.startDaemon(1);
-  await until(async () => (await cluster.records()).length === 1, 'they are gone', 60_000);
+  await until(async () => (await cluster.records()).length === 1, 'they are gone');
   t.deepEqual(await cluster.differences(1), []);
 });
 
 test.serial('a vblade that dies is started again, and the writer only waits for it', async (t) => {
   await cluster.node(1).sh(`kill -9 ${vblade}`);
-  const next = await until(async () => cluster.vbladeOf(1, id), 'another vblade runs', 30_000);
+  const next = await until(async () => cluster.vbladeOf(1, id), 'another vblade runs');
   t.not(next, vblade);
   await writer.goesOn();
   t.deepEqual(await cluster.differences(1), []);

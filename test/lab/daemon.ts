@@ -35,7 +35,7 @@ echo $! | tee ${base}.pid`);
     await this.#node.run(`kill -${signal} ${this.pid}`);
   }
 
-  async stop(timeoutMs = 15_000): Promise<void> {
+  async stop(timeoutMs = 120_000): Promise<void> {
     await this.signal('TERM');
     await this.ended(timeoutMs);
   }
@@ -55,7 +55,7 @@ echo $! | tee ${base}.pid`);
   }
 
   /** Throws where the time is up. */
-  async ended(timeoutMs = 15_000): Promise<void> {
+  async ended(timeoutMs = 120_000): Promise<void> {
     const status = await this.within(timeoutMs, `tail -s 0.05 --pid=${this.pid} -f /dev/null`);
     if (status !== 0) throw new Error(`${this.name} on ${this.#node.name} did not end within ${timeoutMs} ms`);
   }

@@ -14,7 +14,7 @@ test.after.always(async () => {
 });
 
 async function stop(): Promise<void> {
-  await cluster.daemon(1).stop(60_000);
+  await cluster.daemon(1).stop();
 }
 
 test.serial('Redis has lost everything: volumes have their records again, exports never stop', async (t) => {
@@ -58,7 +58,7 @@ test.serial('storage was removed behind its back: the volume says so, and its re
 
 test.serial('what others have on the node and on the wire is left alone, and their numbers are skipped', async (t) => {
   const [, , third] = await cluster.records();
-  await cluster.commands.delete(third?.id ?? '', { deadlineMs: 30_000 });
+  await cluster.commands.delete(third?.id ?? '', { deadlineMs: 120_000 });
   await stop();
   const unlabelled = 'volume-00000000-0000-4000-8000-00000000abcd';
   await cluster.node(1).sh(`lvcreate -qy -L 8M -n theirs ${group} && lvcreate -qy -L 8M -n ${unlabelled} ${group}`);

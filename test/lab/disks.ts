@@ -39,7 +39,7 @@ export class LabDisks {
     const { stdout } = await execa('socat', ['-t2', '-', `UNIX-SENDTO:${consoleSocket},bind=${reply},unlink-close=1`], {
       input: request,
       encoding: 'buffer',
-      timeout: 10_000,
+      timeout: 60_000,
     });
     const answer = Buffer.from(stdout);
     if (answer.length < 12 || answer.readUInt32LE(0) !== 0) {

@@ -77,7 +77,7 @@ export class LabNode {
     return this.#kernel.pid;
   }
 
-  async boot(timeoutMs = 60_000): Promise<void> {
+  async boot(timeoutMs = 180_000): Promise<void> {
     if (this.isOn) throw new Error(`${this.name} is on already`);
     const consoleFile = this.#place.file(`${this.name}-console.log`);
     const from = await stat(consoleFile).then(
@@ -100,11 +100,11 @@ export class LabNode {
       `${this.name} boots, see ${consoleFile}`,
       timeoutMs,
     );
-    await until(async () => (await this.run('true', { timeoutMs: 5000 })).status === 0, `${this.name} answers`);
+    await until(async () => (await this.run('true', { timeoutMs: 30_000 })).status === 0, `${this.name} answers`);
   }
 
   /** Runs a shell script on the node, in the repository, with its node_modules/.bin first in the path. */
-  async run(script: string, { timeoutMs = 60_000 }: { timeoutMs?: number } = {}): Promise<Answer> {
+  async run(script: string, { timeoutMs = 180_000 }: { timeoutMs?: number } = {}): Promise<Answer> {
     if (!this.isOn) throw new Error(`${this.name} is off`);
     try {
       return await this.#agent.run(script, timeoutMs);

@@ -46,20 +46,20 @@ dd if=/dev/urandom of=file bs=1M count=8 conv=fsync 2>/dev/null && sha256sum fil
   t.is(await client.sh(`cd ${mountPoint} && sha256sum file && echo more >another && sync .`), written);
   await client.sh(`umount ${mountPoint}`);
   for (const { id } of [files, raw]) {
-    await cluster.commands.detach(id, { deadlineMs: 30_000 });
-    await cluster.commands.delete(id, { deadlineMs: 30_000 });
+    await cluster.commands.detach(id, { deadlineMs: 120_000 });
+    await cluster.commands.delete(id, { deadlineMs: 120_000 });
   }
 });
 
 test.serial('creations and deletions that it interrupts come to their end', async (t) => {
   const wanted = { size: 0, userId: 'user', projectId: 'project' };
   const kept = await Promise.all(
-    Array.from({ length: 3 }, () => cluster.commands.create(wanted, { deadlineMs: 60_000 })),
+    Array.from({ length: 3 }, () => cluster.commands.create(wanted, { deadlineMs: 120_000 })),
   );
   await Promise.all(kept.map(({ id }) => cluster.commands.delete(id)));
   const asked = await Promise.all(Array.from({ length: 8 }, () => cluster.commands.create(wanted)));
   const isThere = async (id: string) => (await cluster.node(1).run(`test -e /dev/${group}/volume-${id}`)).status === 0;
-  await until(() => isThere(asked[1]?.id ?? ''), 'two of them have storage', 30_000);
+  await until(() => isThere(asked[1]?.id ?? ''), 'two of them have storage');
 
   await powerFails();
 

@@ -44,11 +44,11 @@ export class LabRedis {
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
     const [command, commandArgs] = this.#network.inside('redis-server', args);
     this.#server = await Resident.start(command, commandArgs, this.#place.file(`redis-${this.port}.log`));
-    await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers', 60_000);
+    await until(async () => (await this.command('PING')) === 'PONG', 'the lab’s Redis answers');
   }
 
   async command(...args: string[]): Promise<string> {
-    return (await execa('redis-cli', ['-s', this.socket, ...args], { timeout: 10_000 })).stdout;
+    return (await execa('redis-cli', ['-s', this.socket, ...args], { timeout: 60_000 })).stdout;
   }
 
   async stop(): Promise<void> {

@@ -54,7 +54,7 @@ export class Resident {
 
   /** Waits for the leader to end by itself, then ends what it left behind. */
   async end(): Promise<void> {
-    await until(() => !this.running, `process ${this.pid} ends`, 30_000);
+    await until(() => !this.running, `process ${this.pid} ends`);
     await this.kill();
   }
 
@@ -63,7 +63,7 @@ export class Resident {
   }
 
   async #gone(when: string): Promise<void> {
-    await until(() => !this.running && !this.#signalGroup(0), `process group ${this.pid} is gone ${when}`, 15_000);
+    await until(() => !this.running && !this.#signalGroup(0), `process group ${this.pid} is gone ${when}`);
   }
 
   #signalGroup(signal: NodeJS.Signals | 0): boolean {

@@ -56,21 +56,17 @@ export class LabSentinels {
 
   /** Resolves once a replica has all that the primary has, and the Sentinels know it. */
   async whole(): Promise<void> {
-    await until(
-      async () => {
-        const known = await this.#ask('master', name);
-        const replication = await (await this.primary()).command('INFO', 'replication');
-        return (
-          /^flags\nmaster$/m.test(known) &&
-          /^num-slaves\n1$/m.test(known) &&
-          /^num-other-sentinels\n2$/m.test(known) &&
-          /^role:master\r?$/m.test(replication) &&
-          /^slave0:.*state=online/m.test(replication)
-        );
-      },
-      'Redis has a primary and a replica',
-      120_000,
-    );
+    await until(async () => {
+      const known = await this.#ask('master', name);
+      const replication = await (await this.primary()).command('INFO', 'replication');
+      return (
+        /^flags\nmaster$/m.test(known) &&
+        /^num-slaves\n1$/m.test(known) &&
+        /^num-other-sentinels\n2$/m.test(known) &&
+        /^role:master\r?$/m.test(replication) &&
+        /^slave0:.*state=online/m.test(replication)
+      );
+    }, 'Redis has a primary and a replica');
   }
 
   async kill(): Promise<void> {
@@ -86,7 +82,7 @@ export class LabSentinels {
       'sentinel',
       ...words,
     ]);
-    return (await execa(command, args, { timeout: 10_000 })).stdout;
+    return (await execa(command, args, { timeout: 60_000 })).stdout;
   }
 
   async #startSentinel(port: number, primaryPort: number): Promise<void> {

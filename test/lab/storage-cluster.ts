@@ -114,7 +114,7 @@ export class StorageCluster {
     const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
-    if (!(await daemon.says('is ready', 180_000))) {
+    if (!(await daemon.says('is ready', 300_000))) {
       throw new Error(`blockstored on node${number} is not ready:\n${await daemon.log()}`);
     }
     return daemon;
@@ -122,7 +122,7 @@ export class StorageCluster {
 
   /** Runs a daemon that is expected to end by itself; `by` is a command that starts it with other rights. */
   async failDaemon(number: number, given: ClusterFlags = {}, by = ''): Promise<{ exitCode: number; output: string }> {
-    const script = `${this.configuration(number, given)}\nexec timeout 50 ${by} blockstored`;
+    const script = `${this.configuration(number, given)}\nexec timeout 150 ${by} blockstored`;
     const { status, output } = await this.node(number).run(`(${script})`);
     return { exitCode: status, output };
   }
@@ -139,7 +139,7 @@ export class StorageCluster {
 
   /** No node has anything left to do. */
   async settled(): Promise<void> {
-    await until(async () => !(await this.records()).some(isTransitional), 'nothing is under way', 60_000);
+    await until(async () => !(await this.records()).some(isTransitional), 'nothing is under way');
   }
 
   /** Names of the logical volumes in the node's group. */

@@ -49,22 +49,18 @@ export class Writer {
   /** Resolves when some more blocks are written. Throws with what was said of an I/O error. */
   async goesOn(): Promise<void> {
     const before = await this.written();
-    await until(
-      async () => {
-        if ((await this.written()) >= before + 5) return true;
-        if (await this.process.running()) return false;
-        throw new Hopeless(`the writer has ended: ${await this.process.log()}`);
-      },
-      `the writer to ${this.device} goes on`,
-      60_000,
-    );
+    await until(async () => {
+      if ((await this.written()) >= before + 5) return true;
+      if (await this.process.running()) return false;
+      throw new Hopeless(`the writer has ended: ${await this.process.log()}`);
+    }, `the writer to ${this.device} goes on`);
   }
 
   /** Ends it, and tells whether the device, read past the page cache, has all that was written. */
   async endsWell(): Promise<boolean> {
     await this.goesOn();
     await this.node.sh(`touch ${this.directory}/stop`);
-    await this.process.ended(60_000);
+    await this.process.ended();
     const log = await this.process.log();
     if (log !== 'ended\n') throw new Error(`the writer failed: ${log}`);
     const { status } = await this.node.run(`cd ${this.directory} &&

@@ -49,7 +49,7 @@ test('a command whose children keep its pipes open holds up nobody past its limi
     const began = performance.now();
     const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
     t.true(failure.timedOut);
-    t.true(performance.now() - began < 10_000);
+    t.true(performance.now() - began < 25_000);
   }
   const child = processes.resident('sh', ['-c', 'sleep 30 & sleep 30'], {});
   child.kill('SIGKILL');

@@ -67,7 +67,7 @@ class Run {
       return !all.some(isTransitional) && left.every((length) => length === 0);
     };
     const problems: string[] = [];
-    await until(quiet, 'all that was begun has ended', 30_000).catch((error: unknown) => problems.push(String(error)));
+    await until(quiet, 'all that was begun has ended').catch((error: unknown) => problems.push(String(error)));
     const storages = this.nodes.map(async ({ name, storage }) => ({
       node: name,
       volumes: await storage.listVolumes(),

@@ -45,19 +45,17 @@ async function survives<Redis extends Group>(
   const store = await cluster.store();
   const load = new Load(await cluster.commands(given), { mayLose });
   t.teardown(() => load.stop());
-  await until(() => load.count > 50, 'clients are served', 30_000);
+  await until(() => load.count > 50, 'clients are served');
   const bringBack = await lose(server);
   const before = load.count;
   await bringBack(); // or no change is acknowledged: there would be no replica
-  await until(() => load.count > before + 50, 'clients are served again', 60_000);
+  await until(() => load.count > before + 50, 'clients are served again');
   await load.stop();
   const storages = () =>
     Promise.all(Object.entries(drivers).map(async ([node, driver]) => ({ node, volumes: await driver.listVolumes() })));
-  await until(
-    async () => (await disagreements(store, await storages())).length === 0,
-    'everything agrees',
-    30_000,
-  ).catch(async () => t.deepEqual(await disagreements(store, await storages()), []));
+  await until(async () => (await disagreements(store, await storages())).length === 0, 'everything agrees').catch(
+    async () => t.deepEqual(await disagreements(store, await storages()), []),
+  );
   const lost = await load.lost(store);
   if (!mayLose) t.deepEqual(lost, []);
   t.deepEqual(await disagreements(store, await storages()), []);
@@ -69,7 +67,7 @@ function back(lost: RedisProcess): () => Promise<void> {
 }
 
 test.serial('Sentinels: the primary is killed', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
     const primary = await group.primary();
     await primary.kill();
@@ -79,7 +77,7 @@ test.serial('Sentinels: the primary is killed', async (t) => {
 });
 
 test.serial('Sentinels: the primary hangs, and wakes up as a replica', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
     const primary = await group.primary();
     primary.signal('SIGSTOP');
@@ -89,7 +87,7 @@ test.serial('Sentinels: the primary hangs, and wakes up as a replica', async (t)
 });
 
 test.serial('Cluster: the primary of the records’ shard is killed', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   await survives(t, await RedisCluster.start(), async (group) => {
     const primary = await group.owner('blockstore');
     await primary.kill();
@@ -101,7 +99,7 @@ test.serial('Cluster: the primary of the records’ shard is killed', async (t) 
 const alone = { redis_min_replicas: '0' };
 
 test.serial('one Redis: it is killed, and started again with its append-only file', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   const lose = async (server: RedisServer) => {
     await server.down('SIGKILL');
     return () => server.up();
@@ -110,7 +108,7 @@ test.serial('one Redis: it is killed, and started again with its append-only fil
 });
 
 test.serial('one Redis: it reads its data anew, and forgets its scripts', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   const lose = async (server: RedisServer) => async () => {
     for (const command of ['DEBUG RELOAD', 'SCRIPT FLUSH']) {
       await execa('redis-cli', ['-s', server.socket, ...command.split(' ')]);
@@ -120,7 +118,7 @@ test.serial('one Redis: it reads its data anew, and forgets its scripts', async 
 });
 
 test.serial('one Redis: it is started again from an older copy', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   const lose = async (server: RedisServer) => {
     const [files, copy] = [join(server.directory, 'appendonlydir'), join(server.directory, 'copy')];
     await cp(files, copy, { recursive: true });
@@ -136,7 +134,7 @@ test.serial('one Redis: it is started again from an older copy', async (t) => {
 test.serial(
   'without a replica a change is made and not acknowledged; what is asked again has one effect',
   async (t) => {
-    t.timeout(120_000);
+    t.timeout(600_000);
     const server = await RedisWithSentinels.start({ replicas: 1 });
     const cluster = await Cluster.over(server);
     t.teardown(() => cluster.close());
@@ -149,17 +147,17 @@ test.serial(
     await replica?.kill();
     const wanted = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
     const told = { code: 'NotReplicated', message: /the change was made, but only 0 of 1 replicas/ };
-    await t.throwsAsync(commands.create(wanted, { deadlineMs: 60_000 }), told);
+    await t.throwsAsync(commands.create(wanted, { deadlineMs: 120_000 }), told);
     t.is((await Volume.lookup(store, wanted.id)).state.status, 'creating', 'its node waits with it');
     await replica?.up();
-    t.is((await commands.create(wanted, { deadlineMs: 60_000 })).status, 'available');
+    t.is((await commands.create(wanted, { deadlineMs: 120_000 })).status, 'available');
     t.is(await Volume.records(store).count(), 1);
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
 
 test.serial('the end of an operation that replicas do not have yet is not told as done', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   const server = await RedisWithSentinels.start({ replicas: 1 });
   const cluster = await Cluster.over(server);
   t.teardown(() => cluster.close());
@@ -168,7 +166,7 @@ test.serial('the end of an operation that replicas do not have yet is not told a
   const commands = await cluster.commands({ redis_min_replicas: '1' });
   const id = randomUUID();
   const release = driver.holdOnce('createVolume');
-  const creating = commands.create({ id, size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 60_000 });
+  const creating = commands.create({ id, size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 120_000 });
   await until(async () => (await node.getVolume(id)).shelfId !== undefined, 'the node is at it');
   server.servers[1]?.signal('SIGSTOP');
   release();

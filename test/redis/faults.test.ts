@@ -27,7 +27,7 @@ const faults: Record<string, Fault> = {
 
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
-const deadline = { deadlineMs: 20_000 };
+const deadline = { deadlineMs: 120_000 };
 const clear = new Set(['RedisUnreachable', 'RedisRefuses']);
 /** What is told where the request had its effect before. */
 const hadEffect = new Set(['VolumeAttached', 'VolumeNotAttached', 'VolumeNotFound']);
@@ -58,20 +58,16 @@ async function setUp(t: ExecutionContext, side: 'client' | 'node'): Promise<Plac
 /** As somebody does who gets an error: asks again until it is done. Returns the codes of the errors. */
 async function insist(request: () => Promise<unknown>): Promise<string[]> {
   const codes: string[] = [];
-  await until(
-    async () => {
-      try {
-        await request();
-      } catch (error) {
-        if (!(error instanceof BlockstoreError)) throw error;
-        codes.push(error.code);
-        return codes.length > 1 && hadEffect.has(error.code);
-      }
-      return true;
-    },
-    'it is done',
-    30_000,
-  );
+  await until(async () => {
+    try {
+      await request();
+    } catch (error) {
+      if (!(error instanceof BlockstoreError)) throw error;
+      codes.push(error.code);
+      return codes.length > 1 && hadEffect.has(error.code);
+    }
+    return true;
+  }, 'it is done');
   return codes;
 }
 
@@ -95,14 +91,10 @@ for (const side of ['client', 'node'] as const) {
           codes.slice(0, 1).every((code) => clear.has(code)),
           `${operation}: ${codes.join(', ')}`,
         );
-        await until(
-          async () => {
-            const state = await Volume.records(store).find(id);
-            return isDone(state && `${state.status} ${state.attachStatus}`);
-          },
-          `${operation} is done`,
-          20_000,
-        );
+        await until(async () => {
+          const state = await Volume.records(store).find(id);
+          return isDone(state && `${state.status} ${state.attachStatus}`);
+        }, `${operation} is done`);
         t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), [], operation);
       }
     });
@@ -115,10 +107,10 @@ for (const side of ['client', 'node'] as const) {
     await commands.attach(third, attachment, deadline);
     proxy.arm('freeze');
     const codes = await Promise.all([
-      insist(() => commands.create({ ...wanted, id: fourth }, { deadlineMs: 30_000 })),
-      insist(() => commands.attach(first, attachment, { deadlineMs: 30_000 })),
-      insist(() => commands.delete(second, { deadlineMs: 30_000 })),
-      insist(() => commands.detach(third, { deadlineMs: 30_000 })),
+      insist(() => commands.create({ ...wanted, id: fourth }, { deadlineMs: 120_000 })),
+      insist(() => commands.attach(first, attachment, { deadlineMs: 120_000 })),
+      insist(() => commands.delete(second, { deadlineMs: 120_000 })),
+      insist(() => commands.detach(third, { deadlineMs: 120_000 })),
     ]);
     t.is(proxy.count, 1);
     const told = codes.flatMap(([code = 'done']) => code);

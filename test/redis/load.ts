@@ -7,7 +7,7 @@ import type { Store } from '../../lib/redis/store.ts';
 /** What was acknowledged of a volume last; `unknown` when the last request ended in an error. */
 type Known = 'there' | 'attached' | 'gone' | 'unknown';
 
-const deadline = { deadlineMs: 30_000 };
+const deadline = { deadlineMs: 120_000 };
 const expectedErrors =
   /^(RedisUnreachable|RedisRefuses|NotReplicated|NotFinished|ChangeLost|NoNodeUp|WrongStatus|VolumeAttached|VolumeNotAttached)$/;
 

@@ -51,7 +51,7 @@ export class RedisProcess {
   /** What redis-cli prints. */
   async cli(...args: string[]): Promise<string> {
     const { stdout } = await execa('redis-cli', ['-h', '127.0.0.1', '-p', String(this.port), ...args], {
-      timeout: 5000,
+      timeout: 60_000,
     });
     return stdout.trim();
   }

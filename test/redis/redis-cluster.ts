@@ -57,14 +57,10 @@ export class RedisCluster {
   }
 
   async failedOver(from: RedisProcess, prefix: string): Promise<RedisProcess> {
-    return until(
-      async () => {
-        const owner = await this.owner(prefix);
-        return owner !== from && owner;
-      },
-      'its replica has taken over',
-      20_000,
-    );
+    return until(async () => {
+      const owner = await this.owner(prefix);
+      return owner !== from && owner;
+    }, 'its replica has taken over');
   }
 
   async stop(): Promise<void> {

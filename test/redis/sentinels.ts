@@ -53,14 +53,10 @@ export class RedisWithSentinels {
 
   /** Another one is the primary, and says so itself. */
   async failedOver(from: RedisProcess): Promise<RedisProcess> {
-    return until(
-      async () => {
-        const primary = await this.primary();
-        return primary !== from && (await primary.cli('ROLE')).startsWith('master') && primary;
-      },
-      'a replica is the primary',
-      20_000,
-    );
+    return until(async () => {
+      const primary = await this.primary();
+      return primary !== from && (await primary.cli('ROLE')).startsWith('master') && primary;
+    }, 'a replica is the primary');
   }
 
   async stop(): Promise<void> {

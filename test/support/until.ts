@@ -4,7 +4,7 @@ import { pollUntil } from '../../lib/concurrency.ts';
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string,
-  ms = 10_000,
+  ms = 120_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   let last = '';
   const ask = async (): Promise<T | undefined> => {

@@ -50,7 +50,7 @@ test('the daemon serves volumes to the command line', async (t) => {
   daemon.all.on('data', (chunk: Buffer) => {
     log += chunk.toString();
   });
-  await until(() => log.includes('is ready'), 'blockstored is ready', 60_000);
+  await until(() => log.includes('is ready'), 'blockstored is ready');
   const created = await run('blockstore', [url, 'volume', 'create', '1', '--name', 'data', '-q']);
   t.is(created.exitCode, 0, created.all);
   t.regex((await run('blockstore', [url, 'volume', 'list'])).stdout, /data.*available|available.*data/);

@@ -43,7 +43,7 @@ export class CheckedWriter {
   }
 
   /** Resolves when more was written, or when it has said of an error. */
-  async goesOn(timeoutMs = 90_000): Promise<void> {
+  async goesOn(timeoutMs = 180_000): Promise<void> {
     const before = await this.state().catch(() => undefined);
     await until(
       async () => {

@@ -62,7 +62,7 @@ async function client(): Promise<{ store: Store; commands: VolumeCommands; close
 
 const idsOf = (volumes: readonly { id: string }[]) => volumes.map(({ id }) => id).toSorted();
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
-const deadline = { deadlineMs: 20_000 };
+const deadline = { deadlineMs: 120_000 };
 
 test.serial('multi_node: three daemons with different flags fill up, each with its own addresses', async (t) => {
   await Promise.all([

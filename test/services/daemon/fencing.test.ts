@@ -45,7 +45,7 @@ test.afterEach.always(async () => {
 
 const wanted = { size: 0, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
-const deadline = { deadlineMs: 20_000 };
+const deadline = { deadlineMs: 120_000 };
 
 /** Node n1 from a state directory of its own: a machine of its own. */
 async function start(machine: string, redis_url = server.url): Promise<Blockstored> {
@@ -113,7 +113,7 @@ test.serial('commands fetched by a paused daemon are carried out by its successo
   const paused = await start('first');
   const volumes = await Promise.all(Array.from({ length: 8 }, () => commands.create(wanted, deadline)));
   paused.signal('SIGSTOP');
-  const deleted = Promise.all(volumes.map(({ id }) => commands.delete(id, { deadlineMs: 40_000 })));
+  const deleted = Promise.all(volumes.map(({ id }) => commands.delete(id, { deadlineMs: 120_000 })));
   await nodeIs('down');
   await start('second');
   await deleted;

@@ -123,7 +123,7 @@ test.serial('while Redis is away a creation exports nothing, and goes on when it
   await turn(); // the next step has begun, if it is to begin
   t.deepEqual(target.exported, []);
   await cluster.server.up();
-  await until(async () => (await node.getVolume(id)).status === 'available', 'it is made', 30_000);
+  await until(async () => (await node.getVolume(id)).status === 'available', 'it is made');
   t.is(target.exported.length, 1);
 });
 

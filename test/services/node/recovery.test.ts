@@ -210,7 +210,7 @@ test.serial('a Redis from a copy older than the daemon’s start gives it its na
   await before.stop();
   const node = await cluster.node('n1', {}, { driver });
   await restore();
-  await until(() => commands.delete(id, deadline).then(() => true), 'its volume can be deleted', 20_000);
+  await until(() => commands.delete(id, deadline).then(() => true), 'its volume can be deleted');
   await node.reportState();
   t.deepEqual(await driver.listVolumes(), []);
 });

@@ -48,7 +48,7 @@ test.serial('what takes longer than stop_timeout is left to the next start, whic
   const { driver, node, id } = await deletingNode({ stop_timeout: '1' });
   let hasStopped = false;
   const stopping = node.stop().then(() => (hasStopped = true));
-  await until(() => hasStopped, 'the node has stopped', 20_000);
+  await until(() => hasStopped, 'the node has stopped');
   await stopping;
   t.is((await node.getVolume(id)).status, 'deleting');
   driver.finish = Promise.withResolvers();

@@ -122,7 +122,7 @@ test.serial('a report that fails in the same way again is logged once, and the n
     },
   });
   await reporter.start();
-  await until(() => reports > failures.length, 'every report was tried', 30_000);
+  await until(() => reports > failures.length, 'every report was tried');
   await reporter.stop();
   t.deepEqual(
     lines.map((line) => /^the heartbeat failed: .*(no \w+)$/.exec(line)?.[1]),
