@@ -28,6 +28,6 @@ async function checkStateDirectory({ state_dir: directory }: Flags): Promise<Fin
   const state = await statIfExists(directory);
   if (!state) return warn(`${directory} does not exist yet`, 'the daemon creates it at its first start');
   if (!state.isDirectory()) return bad(`${directory} is not a directory`, 'move it away, or set state_dir');
-  if ((state.mode & 0o022) !== 0) return bad(`others may write to ${directory}`, `chmod go-w ${directory}`);
+  if ((state.mode & 0o022) !== 0) return bad(`other users can write to ${directory}`, `chmod go-w ${directory}`);
   return ok(`state directory ${directory}`);
 }

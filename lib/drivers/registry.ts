@@ -2,7 +2,7 @@ import { fake } from './fake/registration.ts';
 import { file } from './file/registration.ts';
 import { lvm } from './lvm/registration.ts';
 
-/** Every driver. A new one is a folder beside these and a name here; its flags and checks come with it. */
+/** All drivers. To add one, add a folder here and one line below; flags and checks are part of the registration. */
 export const drivers = [lvm, file, fake] as const;
 
 /** Returns the driver that a backend's flags select. */

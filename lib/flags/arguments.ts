@@ -2,7 +2,7 @@ import { definitions, flagNameOf } from './definitions.ts';
 import type { Settings } from './settings.ts';
 
 const environmentPrefix = 'BLOCKSTORE_';
-/** BLOCKSTORE_CONFIG names the file itself. */
+/** BLOCKSTORE_CONFIG is the path of the file, not a flag. */
 const notFlags = new Set(['BLOCKSTORE_CONFIG']);
 
 /** BLOCKSTORE_REDIS_PORT for the node, BLOCKSTORE_FAST__VOLUME_GROUP for the backend fast. */
@@ -16,14 +16,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   }
 }
 
-/** Returns the words that are no flags. */
+/** Returns the words that are not flags. */
 export function readArguments(
   { argv, set }: { argv: readonly string[]; set: readonly string[] },
   settings: Settings,
   problems: string[],
 ): string[] {
-  const take = (typed: string, value: string, shown: string) => {
-    const [one = '', other] = splitOnce(typed, '.');
+  const take = (spelling: string, value: string, shown: string) => {
+    const [one = '', other] = splitOnce(spelling, '.');
     const given = { value, origin: 'command line', rank: 3 };
     if (other === undefined) settings.take(undefined, one, given, shown);
     else settings.take(one, other, given, shown);
@@ -31,31 +31,31 @@ export function readArguments(
   const rest: string[] = [];
   for (let index = 0; index < argv.length; index += 1) {
     const word = argv[index] ?? '';
-    const [, typed, , value] = /^--([A-Za-z][\w-]*(?:\.[\w-]+)?)(=([\s\S]*))?$/.exec(word) ?? [];
-    if (typed === undefined) {
+    const [, spelling, , value] = /^--([A-Za-z][\w-]*(?:\.[\w-]+)?)(=([\s\S]*))?$/.exec(word) ?? [];
+    if (spelling === undefined) {
       rest.push(word);
       continue;
     }
-    const flag = flagNameOf(splitOnce(typed, '.').at(-1) ?? '');
-    if (value !== undefined || !flag) take(typed, value ?? '', `--${typed}`);
-    else if (typeof definitions[flag].initial() === 'boolean') take(typed, 'true', `--${typed}`);
+    const flag = flagNameOf(splitOnce(spelling, '.').at(-1) ?? '');
+    if (value !== undefined || !flag) take(spelling, value ?? '', `--${spelling}`);
+    else if (typeof definitions[flag].initial() === 'boolean') take(spelling, 'true', `--${spelling}`);
     else {
       index += 1;
       const next = argv[index];
-      if (next === undefined) problems.push(`--${typed} needs a value (command line)`);
-      else take(typed, next, `--${typed}`);
+      if (next === undefined) problems.push(`--${spelling} requires a value (command line)`);
+      else take(spelling, next, `--${spelling}`);
     }
   }
   for (const pair of set) {
-    const [, typed, value] = /^([A-Za-z][\w-]*(?:\.[\w-]+)?)=([\s\S]*)$/.exec(pair) ?? [];
-    if (typed === undefined || value === undefined)
+    const [, spelling, value] = /^([A-Za-z][\w-]*(?:\.[\w-]+)?)=([\s\S]*)$/.exec(pair) ?? [];
+    if (spelling === undefined || value === undefined)
       problems.push(`--set: ${described(pair)} is not name=value (command line)`);
-    else take(typed, value, typed);
+    else take(spelling, value, spelling);
   }
   return rest;
 }
 
-/** What stands before the value, which may be a secret. */
+/** Returns the pair without its value, which can be a secret. */
 function described(pair: string): string {
   const [before = '', value] = splitOnce(pair, '=');
   return value === undefined ? 'a word without =' : JSON.stringify(`${before}=…`);

@@ -3,14 +3,14 @@ import type { FlagName, Flags } from './definitions.ts';
 import { type Given, type Origin, parseFlag } from './given.ts';
 import { type Settings, keyOf } from './settings.ts';
 
-/** A backend of this node: the flags of its section, and those of the node for what the section leaves open. */
+/** A backend of this node: the flags of its section, and those outside sections for the rest. */
 export interface BackendFlags {
   name: string;
   flags: Flags;
   origins: Readonly<Record<FlagName, Origin>>;
 }
 
-/** Returns the backends in the order of enabled_backends. Problems are added: sections and names that do not match. */
+/** Returns the backends in the order of enabled_backends. Adds problems for sections and names that do not match. */
 export function backendsOf(
   node: Omit<BackendFlags, 'name'>,
   settings: Settings,

@@ -10,7 +10,7 @@ export interface Setting {
 export interface ConfigFile {
   settings: Setting[];
   sections: { name: string; line: number }[];
-  /** One line each, without anything that may be a secret. */
+  /** One line each, without values, which can be secrets. */
   problems: { line: number; text: string }[];
 }
 
@@ -19,8 +19,8 @@ const byteOrderMark = '\uFEFF';
 const controlCharacter = /(?!\t)\p{Cc}/u;
 
 /**
- * Reads lines `name = value` and `[section]`. A line that begins with # is a comment. A value may be in quotes; without them
- * it must have no # after a space, for that could be a comment or part of a password.
+ * Parses lines `name = value` and `[section]`. A line that begins with # is a comment. A value can be quoted; an unquoted one
+ * must not contain # after a space, which could be a comment or part of a password.
  */
 export function parseConfigFile(content: string): ConfigFile {
   const file: ConfigFile = { settings: [], sections: [], problems: [] };
@@ -48,14 +48,13 @@ export function parseConfigFile(content: string): ConfigFile {
     }
     const value = unquoted(raw);
     if (value !== undefined) file.settings.push({ section, name, value, line });
-    else if (/^["']/.test(raw))
-      problem(`${name}: the value begins with a quote that nothing, or something else, follows`);
-    else problem(`${name}: write the comment on a line of its own, or put a value that has a # in quotes`);
+    else if (/^["']/.test(raw)) problem(`${name}: the value has an opening quote without a closing quote at its end`);
+    else problem(`${name}: put the comment on its own line, or quote a value that contains #`);
   }
   return file;
 }
 
-/** Undefined for what could be meant in two ways. */
+/** Returns undefined for an ambiguous value. */
 function unquoted(raw: string): string | undefined {
   if (/^["']/.test(raw)) {
     const [, , inner] = /^(["'])((?:(?!\1).)*)\1(?:\s+#.*)?$/.exec(raw) ?? [];
@@ -64,7 +63,7 @@ function unquoted(raw: string): string | undefined {
   return /(?:^|\s)#/.test(raw) ? undefined : raw;
 }
 
-/** Returns a value as it must be written in a file to be read back. */
+/** Returns a value in the form that parseConfigFile reads back. */
 export function quoted(value: string): string {
   if (!/^["'\s]|(?:^|\s)#|\s$/.test(value)) return value;
   return value.includes('"') ? `'${value}'` : `"${value}"`;

@@ -2,11 +2,11 @@ import { driverOf } from '../drivers/registry.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
-/** Returns what cannot be true at once, one line each. */
+/** Returns contradictions between flags, one line each. */
 export function contradictions(flags: Flags, backends: readonly BackendFlags[]): string[] {
   const problems: string[] = [];
   const { first_shelf_id: first, last_shelf_id: last } = flags;
-  if (last >= 0 && first < 0) problems.push(`last_shelf_id = ${last} needs first_shelf_id to be set as well`);
+  if (last >= 0 && first < 0) problems.push(`last_shelf_id = ${last} requires first_shelf_id`);
   if (first >= 0 && last >= 0 && last < first) {
     problems.push(`last_shelf_id = ${last} must not be less than first_shelf_id = ${first}`);
   }
@@ -16,18 +16,20 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
     );
   }
   if (flags.redis_cluster.length > 0 && flags.redis_db !== 0) {
-    problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has database 0 alone`);
+    problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has only database 0`);
   }
   const users = new Map<string, string>();
   for (const backend of backends) {
     const where = flags.enabled_backends.length === 0 ? '' : `[${backend.name}] `;
     if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
-      problems.push(`${where}storage_create = true needs storage_dev: the devices to create the volume group on`);
+      problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
     const storage = driverOf(backend.flags).storage(backend.flags);
     const other = users.get(storage);
     if (storage !== '' && other !== undefined) {
-      problems.push(`the backends ${other} and ${backend.name} are both on ${storage}: give each storage of its own`);
+      problems.push(
+        `the backends ${other} and ${backend.name} both use ${storage}: configure different storage for each`,
+      );
     }
     users.set(storage, backend.name);
   }

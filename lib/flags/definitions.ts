@@ -152,8 +152,8 @@ export function isFlagName(name: string): name is FlagName {
 }
 
 /** Returns the flag that is meant: dashes and underscores are the same. */
-export function flagNameOf(typed: string): FlagName | undefined {
-  const plain = typed.replaceAll('-', '_');
+export function flagNameOf(spelling: string): FlagName | undefined {
+  const plain = spelling.replaceAll('-', '_');
   return isFlagName(plain) ? plain : undefined;
 }
 

@@ -37,15 +37,15 @@ export const text = z.string('must be text');
 export const absolutePath = text.regex(/^\//, 'must be an absolute path');
 
 export function whole(least: number, most: number) {
-  const wanted = `must be a whole number from ${least} to ${most}`;
-  return numeric(wanted).pipe(z.int(wanted).min(least, wanted).max(most, wanted));
+  const rule = `must be a whole number from ${least} to ${most}`;
+  return numeric(rule).pipe(z.int(rule).min(least, rule).max(most, rule));
 }
 
 /** Text that is a plain decimal number: an empty value is not taken for 0. */
-function numeric(wanted: string) {
+function numeric(rule: string) {
   return z
     .string()
-    .regex(/^-?\d+(\.\d+)?$/, wanted)
+    .regex(/^-?\d+(\.\d+)?$/, rule)
     .transform(Number);
 }
 
@@ -79,8 +79,8 @@ export function parsedBy(parse: (value: string) => unknown) {
 }
 
 /** A list whose items must all be right. */
-export function listOf(isRight: (item: string) => boolean, wanted: string) {
-  return list.refine((items) => items.every(isRight), wanted);
+export function listOf(isRight: (item: string) => boolean, rule: string) {
+  return list.refine((items) => items.every(isRight), rule);
 }
 
 export function oneOf<const T extends readonly string[]>(...values: T) {

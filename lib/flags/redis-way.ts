@@ -1,7 +1,7 @@
 import type { FlagName } from './definitions.ts';
 import type { Given } from './given.ts';
 
-/** Each way to say where Redis is. */
+/** The alternative ways to give the address of Redis. */
 const ways: readonly (readonly FlagName[])[] = [
   ['redis_url'],
   ['redis_sentinels'],
@@ -10,8 +10,8 @@ const ways: readonly (readonly FlagName[])[] = [
 ];
 
 /**
- * Of several ways to say where Redis is, the one from the strongest source counts: the flags of the others are removed from
- * `given`, or a file's redis_url would beat the command line's redis_port. Returns why, for each flag removed.
+ * Keeps the address of Redis from the source with the highest rank and removes the flags of the other ways from `given`;
+ * otherwise the redis_url of a file would override the redis_port of the command line. Returns the reason per removed flag.
  */
 export function keepOneRedisWay(given: Map<FlagName, Given>, problems: string[]): Map<FlagName, string> {
   const found = ways.flatMap((names) => {
@@ -26,11 +26,12 @@ export function keepOneRedisWay(given: Map<FlagName, Given>, problems: string[])
   if (!best) return removed;
   if (second?.rank === best.rank)
     problems.push(
-      `${best.name} and ${second.name} both say where Redis is: set one (${best.origin}, ${second.origin})`,
+      `${best.name} and ${second.name} both give the address of Redis: set only one (${best.origin}, ${second.origin})`,
     );
   const remove = (name: FlagName) => {
     const weaker = given.get(name);
-    if (weaker) removed.set(name, `default; its value (${weaker.origin}) gives way to ${best.name} (${best.origin})`);
+    if (weaker)
+      removed.set(name, `default; its value (${weaker.origin}) is overridden by ${best.name} (${best.origin})`);
     given.delete(name);
   };
   for (const { names } of found) if (names !== best.names) for (const name of names) remove(name);
@@ -38,6 +39,6 @@ export function keepOneRedisWay(given: Map<FlagName, Given>, problems: string[])
   if (!database || (best.name !== 'redis_url' && best.name !== 'redis_cluster')) return removed;
   if (database.rank < best.rank) remove('redis_db');
   else if (best.name === 'redis_url')
-    problems.push(`redis_db and redis_url cannot both be set: put the database into the URL (${database.origin})`);
+    problems.push(`redis_db and redis_url cannot both be set: add the database to the URL (${database.origin})`);
   return removed;
 }

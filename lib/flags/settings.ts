@@ -2,12 +2,12 @@ import { backendNameRule, isBackendName } from './backend-name.ts';
 import { type FlagName, flagNameOf, isSectionFlag } from './definitions.ts';
 import type { Given, Origin } from './given.ts';
 
-/** What each source gave, the stronger source in place of the weaker. Sources are entered in the order of their strength. */
+/** The values of all sources. Sources are added in the order of their rank; a later one overrides an earlier one. */
 export class Settings {
   readonly top = new Map<FlagName, Given>();
-  /** By the name of the backend, dashes as underscores; with the place that named it first. */
+  /** By the name of the backend with underscores for dashes; with the first place that names it. */
   readonly sections = new Map<string, { name: string; origin: Origin; given: Map<FlagName, Given> }>();
-  /** Every backend that some source enables, were it only a weaker one. */
+  /** Every backend that any source enables, even an overridden one. */
   readonly everEnabled = new Set<string>();
   private readonly problems: string[];
 
@@ -15,9 +15,9 @@ export class Settings {
     this.problems = problems;
   }
 
-  /** `shown` is the name as it was typed, where that is another. */
-  take(section: string | undefined, typed: string, given: Given, shown = typed): void {
-    const name = flagNameOf(typed);
+  /** `shown` is the name as the user wrote it. */
+  take(section: string | undefined, spelling: string, given: Given, shown = spelling): void {
+    const name = flagNameOf(spelling);
     if (name === undefined) {
       this.problems.push(`unknown flag ${shown} (${given.origin})`);
       return;
@@ -35,19 +35,19 @@ export class Settings {
       );
   }
 
-  /** The same; a flag that the same file had before is a problem. */
-  takeOnce(section: string | undefined, typed: string, given: Given): void {
-    const name = flagNameOf(typed);
+  /** Like take(); a flag repeated in the same file is a problem. */
+  takeOnce(section: string | undefined, spelling: string, given: Given): void {
+    const name = flagNameOf(spelling);
     const earlier = name && (section === undefined ? this.top : this.sections.get(keyOf(section))?.given)?.get(name);
     if (earlier?.rank === given.rank) {
-      this.problems.push(`${typed} is set twice: ${earlier.origin} and ${given.origin}`);
-    } else this.take(section, typed, given);
+      this.problems.push(`${spelling} is set twice: ${earlier.origin} and ${given.origin}`);
+    } else this.take(section, spelling, given);
   }
 
   /** A section header of a file. */
   open(section: string, origin: Origin): void {
     const earlier = this.sections.get(keyOf(section));
-    if (earlier) this.problems.push(`the section [${section}] is there twice: ${earlier.origin} and ${origin}`);
+    if (earlier) this.problems.push(`the section [${section}] is repeated: ${earlier.origin} and ${origin}`);
     else this.opened(section, origin);
   }
 
@@ -64,7 +64,7 @@ export class Settings {
   }
 }
 
-/** In the environment there are no dashes. */
+/** Names of environment variables have no dashes. */
 export function keyOf(section: string): string {
   return section.replaceAll('-', '_');
 }

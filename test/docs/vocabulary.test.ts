@@ -12,13 +12,13 @@ const vocabulary = z
 
 const checked = [
   '*.md',
-  'docs/{limits,operating,performance,reference,reliability,troubleshooting,tutorial}.md',
+  'docs/{design,limits,operating,performance,reference,reliability,troubleshooting,tutorial}.md',
   'bin/*',
   'cli/{cluster,completion,doctor,node}/*.ts',
   'cli/*.ts',
   'etc/**/*',
   'lib/*.ts',
-  'lib/{concurrency,targets/none}/*.ts',
+  'lib/{drivers,flags}/**/*.ts',
   'services/daemon/*.ts',
   'test/{bin,cli,docs,etc}/*.ts',
 ];

@@ -9,7 +9,7 @@ import {
   noCapabilities,
 } from '../driver.ts';
 
-/** No storage at all: for tests, trials and figures of everything else. Forgets its volumes when the daemon ends. */
+/** Driver without storage, for tests, trials and benchmarks. Its volumes are gone when the daemon ends. */
 export class FakeDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly capabilities = noCapabilities;

@@ -10,5 +10,5 @@ export const fake = defineDriver({
     const { FakeDriver } = await import('./driver.ts');
     return new FakeDriver({ totalBytes: flags.fake_storage_bytes });
   },
-  check: () => [async () => ok('the driver fake touches no storage')],
+  check: () => [async () => ok('the driver fake uses no storage')],
 });

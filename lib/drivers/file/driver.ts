@@ -14,19 +14,19 @@ import { labelFile, readLabels, writeLabels } from './labels.ts';
 
 export interface FileOptions {
   directory: string;
-  /** The most that all volumes together may have; default: what the file system has room for. */
+  /** Maximum total size of all volumes; default: the space of the file system. */
   poolBytes?: number;
 }
 
 const capacityKeptMs = 1000;
 
-/** Volumes are sparse files `volume-<id>` in one directory; no root and no device is needed. */
+/** Stores volumes as sparse files `volume-<id>` in one directory; requires neither root nor a device. */
 export class FileDriver implements VolumeDriver {
   readonly name = 'file';
   readonly capabilities = noCapabilities;
   private readonly directory: string;
   private readonly poolBytes: number;
-  /** Every volume's size, promised before its file is made: creates side by side do not share the same room. */
+  /** Size of each volume, reserved before its file exists, so that concurrent creates do not use the same space. */
   private readonly promised = new Map<string, number>();
   private measured: { at: number; bytes: Promise<number> } | undefined;
 
@@ -49,7 +49,7 @@ export class FileDriver implements VolumeDriver {
       this.promised.set(volume.id, volume.sizeBytes);
     }
     try {
-      // Labels first: a file with data in it always has them.
+      // Labels first: a file with data always has them.
       await writeLabels(this.directory, volume);
       await this.makeFile(volume);
     } catch (error) {
@@ -69,7 +69,7 @@ export class FileDriver implements VolumeDriver {
     if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
-  /** Nothing to wipe: a file system gives no other file the old data. Labels go first: what is found of a volume is its data. */
+  /** Needs no wipe: a file system never exposes old data. Labels are removed first, so that a remaining file is recognised. */
   async deleteVolume(volume: VolumeSpec): Promise<void> {
     await removeFile(labelFile(this.directory, volume.id));
     await removeFile(this.localPath(volume));
@@ -112,7 +112,7 @@ export class FileDriver implements VolumeDriver {
     return [...this.promised.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** Room for volumes, the existing ones included: what they have filled of their promise is theirs already. */
+  /** Space for volumes including the existing ones, whose blocks already count as used. */
   private capacity(): Promise<number> {
     const now = performance.now();
     if (this.measured === undefined || now - this.measured.at > capacityKeptMs) {

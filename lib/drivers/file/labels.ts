@@ -9,13 +9,13 @@ export function labelFile(directory: string, id: string): string {
   return path.join(directory, `${id}.json`);
 }
 
-/** Either the old labels or the new ones are there after a crash, never a part. */
+/** Replaces the labels atomically: after a crash either the old or the new ones exist. */
 export async function writeLabels(directory: string, { id, labels }: VolumeSpec): Promise<void> {
   checkLabels(labels);
   await replaceFile(labelFile(directory, id), `${JSON.stringify(labels)}\n`, { flush: true, mode: 0o600 });
 }
 
-/** Returns none for a volume without labels, and for a file that nothing of ours wrote. */
+/** Returns no labels for a volume without labels or with a foreign file in their place. */
 export async function readLabels(directory: string, id: string): Promise<Labels> {
   const text = (await readIfExists(labelFile(directory, id))) ?? '{}';
   return shape.safeParse(parseJson(text)).data ?? {};

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import type { LvmAnswer } from './lvm.ts';
 
 /**
- * Cuts a stream of LVM's JSON into answers. LVM writes one token or row a line, and closes an answer at the indentation
- * at which it opened; a line that cannot be JSON is a warning that strayed in, and is left out.
+ * Splits a stream of LVM's JSON into reports. LVM writes one token or row per line and closes a report at the indentation
+ * at which it opened. Lines that cannot be JSON are warnings and are dropped.
  */
 export class AnswerReader {
   private rest = '';
   private indent = '';
   private lines: string[] = [];
 
-  /** The answers that `chunk` completes. */
+  /** Returns the reports that `chunk` completes. */
   feed(chunk: string): string[] {
     const answers: string[] = [];
     const lines = (this.rest + chunk).split('\n');
@@ -53,7 +53,7 @@ const shape = z.object({
     .default([]),
 });
 
-/** Throws when `text` is no answer of LVM's. `exitCode` where a process of its own carried out the command. */
+/** Throws when `text` is not a report of LVM. `exitCode` is set when a separate process ran the command. */
 export function parseAnswer(text: string, exitCode?: number): LvmAnswer {
   const { report, log } = shape.parse(JSON.parse(withoutStrayCommas(text)));
   const said = (type: string) =>
@@ -68,7 +68,7 @@ export function parseAnswer(text: string, exitCode?: number): LvmAnswer {
   };
 }
 
-/** LVM 2.03.16 leaves a comma after the last row of a list. No string spans lines, so none can be hit. */
+/** LVM 2.03.16 writes a comma after the last row of a list. Strings do not span lines, so none is changed. */
 function withoutStrayCommas(text: string): string {
   return text.replace(/,(\s*\n\s*[\]}])/g, '$1');
 }

@@ -5,7 +5,7 @@ import type { Processes } from '../../process.ts';
 
 const hostDirectory = process.env['LVM_SYSTEM_DIR'] ?? '/etc/lvm';
 
-/** What makes LVM answer in one known form, whatever the host's lvm.conf says of reports. */
+/** Settings that fix the format of reports, whatever the host's lvm.conf says. */
 const answers = [
   'log/report_command_log=1',
   'log/command_log_cols="log_seq_num,log_type,log_context,log_object_type,log_object_name,log_message,log_errno,log_ret_code"',
@@ -13,10 +13,10 @@ const answers = [
   'report/output_format="json"',
 ];
 
-/** A copy of the metadata per change, for ever, is how /etc/lvm/archive comes to 120,000 files. */
+/** Without a limit /etc/lvm/archive grows by a file per change. */
 const retention = ['backup/retain_min=10', 'backup/retain_days=0'];
 
-/** Discarding is the wipe's business: within lvremove it would hold up every other command. */
+/** The wipe discards; a discard within lvremove would block every other command. */
 const removal = ['devices/issue_discards=0'];
 
 /** Without these, lvcreate waits for a udevd that does not run: "device not cleared". */
@@ -29,8 +29,8 @@ const withoutUdev = [
 ];
 
 /**
- * Our settings, in LVM's syntax, to go before the host's own. `devices`: the only ones that LVM is to look at, so that
- * volume groups inside guests' disks, or of the same name elsewhere, are never seen; empty: those that the host allows.
+ * Returns settings in LVM's syntax that precede the host's. LVM reads only `devices`, so that volume groups inside guests'
+ * disks, or with the same name elsewhere, are never seen; empty: the devices that the host's configuration allows.
  */
 export async function lvmSettings(devices: readonly string[]): Promise<string> {
   const limits = devices.length === 0 ? [] : ['devices/use_devicesfile=0', `devices/filter=${await filter(devices)}`];
@@ -39,9 +39,9 @@ export async function lvmSettings(devices: readonly string[]): Promise<string> {
 }
 
 /**
- * What a resident shell has besides: it looks for devices in a folder that has nothing else, and keeps no copy of the metadata
- * at every change. Reading through /dev and writing two copies is most of an lvcreate: measured in a lab node with 100 volumes,
- * 114 ms with both, 31 ms without. The driver makes a copy now and then instead.
+ * Additional settings of a resident shell: it finds devices in a separate directory and makes no copy of the metadata at
+ * every change. Scanning /dev and writing two copies is most of the time of an lvcreate: in a lab node with 100 volumes
+ * 114 ms with both, 31 ms without. The driver makes a copy periodically instead.
  */
 export async function shellSettings(directory: string, devices: readonly string[]): Promise<string> {
   const copies = ['backup/backup=0', 'backup/archive=0'];
@@ -59,10 +59,10 @@ export async function shellSettings(directory: string, devices: readonly string[
   return [await lvmSettings([]), ...copies, ...limits].join(' ');
 }
 
-/** Makes the directory fit for LVM_SYSTEM_DIR: the host's own configuration with `settings` before it. */
+/** Writes a directory for LVM_SYSTEM_DIR: `settings`, then the host's own configuration. */
 export async function makeSystemDirectory(processes: Processes, directory: string, settings: string): Promise<string> {
   await mkdir(directory, { recursive: true });
-  // LVM itself merges lvm.conf, lvmlocal.conf and ours: a setting given twice in one file is warned of at every command.
+  // LVM merges lvm.conf, lvmlocal.conf and these settings itself: it warns at every command of a setting given twice.
   const { stdout } = await processes.run(
     'lvm',
     ['lvmconfig', '--mergedconfig', '--type', 'current', '--config', settings],
@@ -70,7 +70,7 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
   );
   const file = path.join(directory, 'lvm.conf');
   await replaceFile(file, `${stdout}\n`);
-  // backup: or the copies of the metadata would be made here, and vgcfgrestore would find an old one.
+  // backup: otherwise copies of the metadata would be made here, and vgcfgrestore would find an old one.
   for (const name of ['profile', 'devices', 'backup']) {
     const link = path.join(directory, name);
     await rm(link, { recursive: true, force: true });
@@ -79,7 +79,7 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
   return directory;
 }
 
-/** A device may be known to LVM by the name that was configured or by the one that this points to. */
+/** LVM can know a device by the configured name or by the name that it links to. */
 async function filter(devices: readonly string[]): Promise<string> {
   const names = new Set<string>();
   for (const device of devices) {
@@ -90,7 +90,7 @@ async function filter(devices: readonly string[]): Promise<string> {
   return `[${[...accepted, '"r|.*|"'].join(',')}]`;
 }
 
-/** As a regular expression that matches this text alone. */
+/** Returns a regular expression that matches only this text. */
 function literally(text: string): string {
   return text.replace(/[.*+?^${}()[\]|\\]/g, '[$&]');
 }

@@ -22,24 +22,24 @@ import { type VolumeClear, isDeviceBusy, wipe } from './wipe.ts';
 
 export interface LvmOptions {
   volumeGroup: string;
-  /** Block devices of the group; LVM looks at no other. Empty: the ones that the group has. */
+  /** Block devices of the group; LVM reads no others. Empty: the devices of the existing group. */
   storageDev: readonly string[];
-  /** Whether to make the group on storageDev when it is not there. */
+  /** Whether to create a missing group on storageDev. */
   storageCreate: boolean;
   volumeClear: VolumeClear;
   volumeClearMiBps: number;
-  /** Attempts of what only reads or may be repeated at no cost. The engine retries creations and deletions. */
+  /** Attempts of reads and other cheap commands. The engine retries creates and deletes. */
   numShellTries: number;
-  /** A directory of this driver alone, for its LVM configuration. Created when it does not exist. */
+  /** Directory of this driver for its LVM configuration. Created when it does not exist. */
   directory: string;
 }
 
 const activateAllTimeoutMs = 600_000;
 const statsKeptMs = 1000;
-/** Less than this is not enough for the tags of one more volume. */
-const leastMetadataBytes = 4096;
+/** Less than this does not hold the tags of another volume. */
+const minMetadataBytes = 4096;
 
-/** Volumes are logical volumes named `volume-<id>` in one volume group, which may hold others' as well. */
+/** Stores volumes as logical volumes `volume-<id>` in one volume group, which can contain others as well. */
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
   readonly capabilities = noCapabilities;
@@ -60,7 +60,7 @@ export class LvmDriver implements VolumeDriver {
   async setup(): Promise<void> {
     this.closed = false;
     await this.retried(() => this.open());
-    // After a reboot nothing is active. By tag: one command for all, and what others keep in the group is left alone.
+    // After a reboot no volume is active. One command activates all by tag, without those of others in the group.
     await this.retried(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
   }
 
@@ -119,12 +119,12 @@ export class LvmDriver implements VolumeDriver {
     return this.lvm;
   }
 
-  /** Whether it was not there before. */
+  /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
     const size = ['-L', `${volume.sizeBytes}b`];
-    // -Z: the first 4 KiB are zeroed, so that no file system of an earlier age of the disk appears in a new volume. Looking
-    // for signatures elsewhere (-W) takes a third of the whole command.
+    // -Z zeroes the first 4 KiB, so that no earlier file system appears in a new volume. Searching for signatures elsewhere
+    // (-W) would take a third of the command's time.
     const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
     this.changed = true;
     const answer = await this.shell.command(args, signal ? { signal } : {});
@@ -138,11 +138,11 @@ export class LvmDriver implements VolumeDriver {
       throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, (await this.space()).freeBytes);
     // LVM gives no reason when its metadata area is full.
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
-    if (metadataFreeBytes < leastMetadataBytes) throw errors.groupFull(this.group);
+    if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
     throw lvmError(args, answer, this.group);
   }
 
-  /** What an earlier call made, perhaps not to its end, or for another address. */
+  /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
   private async adopt(volume: VolumeSpec): Promise<void> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     if (found === undefined) throw errors.lvmInterrupted('lvcreate', 'the volume was there, and is there no more');
@@ -150,9 +150,9 @@ export class LvmDriver implements VolumeDriver {
     if ((id !== undefined && id !== volume.id) || found.sizeBytes < volume.sizeBytes)
       throw errors.volumeExists(volume.id);
     if (!sameTags(found.tags, volume)) {
-      const wanted = new Set(tagsOf(volume));
-      const old = found.tags.filter((tag) => tag.startsWith(ourTag) && !wanted.has(tag));
-      const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...wanted].flatMap((tag) => ['--addtag', tag])];
+      const expected = new Set(tagsOf(volume));
+      const old = found.tags.filter((tag) => tag.startsWith(ourTag) && !expected.has(tag));
+      const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...expected].flatMap((tag) => ['--addtag', tag])];
       await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
     }
     if (!found.active) await this.activate(volume);
@@ -199,7 +199,7 @@ export class LvmDriver implements VolumeDriver {
     return { totalBytes: sizeBytes, freeBytes, volumeBytes, acceptsCreates: true };
   }
 
-  /** A copy of the metadata for vgcfgrestore, at most one for each look at the space: LVM's own way is one at each change. */
+  /** Makes a copy of the metadata for vgcfgrestore, at most one per read of the free space instead of one per change. */
   private async backUp(): Promise<void> {
     if (!this.changed) return;
     this.changed = false;
@@ -223,7 +223,7 @@ export class LvmDriver implements VolumeDriver {
     await before?.close();
   }
 
-  /** The group has other disks than it had: where storage_dev leaves that to the group, they are looked up again. */
+  /** Reads the devices of the group again after it changed, unless storage_dev fixes them. */
   private async reopen(): Promise<void> {
     this.reopened ??= this.open().finally(() => {
       this.reopened = undefined;
@@ -231,7 +231,7 @@ export class LvmDriver implements VolumeDriver {
     await this.reopened;
   }
 
-  /** Reads and setup: repeating them costs little, and their callers have no retry of their own. */
+  /** Retries reads and setup, which cost little and whose callers do not retry. */
   private async retried<T>(work: () => Promise<T>): Promise<T> {
     return retry(() => this.reopening(work), {
       tries: this.options.numShellTries,
@@ -239,7 +239,7 @@ export class LvmDriver implements VolumeDriver {
     });
   }
 
-  /** Every verb looks before it acts or takes "already so" for success: one that met other disks than before runs once more. */
+  /** Runs a verb once more when the disks of the group have changed; every verb is idempotent. */
   private async reopening<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -260,13 +260,13 @@ function lvName(volume: VolumeSpec): string {
   return `volume-${volume.id}`;
 }
 
-/** Undefined for a logical volume that is not ours. */
+/** Returns undefined for a logical volume that does not belong to blockstore. */
 function volumeId({ name }: LogicalVolume): string | undefined {
   return /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
 }
 
 function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
-  const wanted = tagsOf(volume);
+  const expected = tagsOf(volume);
   const ours = tags.filter((tag) => tag.startsWith(ourTag));
-  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
+  return ours.length === expected.length && expected.every((tag) => ours.includes(tag));
 }

@@ -14,14 +14,14 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
 ];
 
-/** What kind of failure an answer tells of: by its status and its words together. */
+/** Classifies a failure by its status and its messages. */
 export function failureOf(answer: LvmAnswer): LvmFailure {
   if (answer.status !== failed) return 'other';
   const words = answer.messages.join('\n');
   return patterns.find(([, pattern]) => pattern.test(words))?.[0] ?? 'other';
 }
 
-/** The error for a failure that is about the group, or that nothing more is known of. */
+/** Returns the error for a failure of the group, or for an unclassified one. */
 export function lvmError(args: readonly string[], answer: LvmAnswer, group: string): BlockstoreError {
   const reason = answer.messages.join('; ') || `status ${answer.status}, without a reason`;
   const failure = failureOf(answer);

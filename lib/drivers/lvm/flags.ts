@@ -1,11 +1,11 @@
 import { flag, list, oneOf, text, whole, yesNo } from '../../flags/flag.ts';
 
-/** A group named so has no folder for its volumes, or one that is not its own. `snapshot` is LVM's. */
+/** Names whose directory in /dev belongs to the system. `snapshot` is reserved by LVM. */
 const takenInDev = new Set(
   'snapshot block bus char cpu disk etherd fd hugepages input mapper mqueue net pts shm'.split(' '),
 );
 
-/** `volume-` and a UUID, every dash doubled. */
+/** Length of `volume-` and a UUID with every dash doubled. */
 const volumePart = 48;
 const longestDeviceName = 127;
 

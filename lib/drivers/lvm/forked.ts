@@ -6,15 +6,15 @@ import { AnswerReader, parseAnswer } from './answer.ts';
 import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';
 
 /**
- * A process for each command: needs no more than sudo for `lvm`, and works with every LVM that reports in JSON, at ten
- * times the resident shell's cost. One at a time, because they would only wait for each other's lock on the group.
+ * Runs a process per command: requires only sudo for `lvm` and an LVM that reports in JSON, at ten times the cost of the
+ * resident shell. One at a time, because the processes would wait for each other's lock on the group.
  */
 export class ForkedLvm implements Lvm {
   private readonly processes: Processes;
   private readonly settings: string;
   private readonly mutex = new Semaphore(1);
 
-  /** `settings`: LVM configuration text that goes before the host's own. */
+  /** `settings`: LVM configuration that precedes the host's. */
   constructor(processes: Processes, settings: string) {
     this.processes = processes;
     this.settings = settings;
@@ -49,7 +49,7 @@ function failed(args: readonly string[], error: CommandError): LvmAnswer {
   if (notFound) throw errors.commandMissing('lvm', 'lvm2');
   // 128 and above: sudo's report of a command that a signal ended.
   if (exitCode === undefined || exitCode >= 128) throw errors.lvmInterrupted(args.join(' '), error.message);
-  // Without an answer it was not LVM that failed, but sudo.
+  // Without output sudo failed, not LVM.
   if (!stdout.includes('{')) throw error;
   const answer = read(args, stdout, exitCode);
   return answer.messages.length > 0 ? answer : { ...answer, messages: stderr.trim().split('\n') };

@@ -14,15 +14,15 @@ interface GroupOptions {
 }
 
 /**
- * Room for the metadata of volumes: measured 560 bytes for each with our tags, and LVM keeps two copies side by side. This
- * holds more than 50,000; LVM's default of 1 MiB ends at about 900.
+ * Size of the metadata area: a volume with its tags takes 560 bytes (measured), and LVM keeps two copies. This is enough for
+ * more than 50,000 volumes; LVM's default of 1 MiB for about 900.
  */
 const metadataMiB = 64;
 
 const vgcreateTimeoutMs = 120_000;
 
 /**
- * Finds the volume group, or makes it where that is wanted and allowed. Returns the devices that it is on.
+ * Finds the volume group, or creates it if the flags allow that. Returns its devices.
  * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, StorageUnusable.
  */
 export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<string[]> {
@@ -32,7 +32,7 @@ export async function prepareGroup(processes: Processes, options: GroupOptions):
   if (storageDev.length === 0 || !storageCreate) throw errors.noVolumeGroup(volumeGroup);
   const elsewhere = await findGroup(processes, volumeGroup, []);
   if (elsewhere) {
-    throw errors.groupIncomplete(volumeGroup, `it is on ${elsewhere.join(', ')}, of which storage_dev says nothing`);
+    throw errors.groupIncomplete(volumeGroup, `it is also on ${elsewhere.join(', ')}, which storage_dev does not list`);
   }
   const settings = await lvmSettings(storageDev);
   await removeUnused(new ForkedLvm(processes, settings));
@@ -62,7 +62,7 @@ async function findGroup(
   if (new Set(members.map((volume) => volume.groupUuid)).size > 1) throw errors.groupAmbiguous(group, names(members));
   if (members.some((volume) => volume.missing)) {
     const there = names(members.filter((volume) => !volume.missing)).join(', ');
-    throw errors.groupIncomplete(group, `of its disks only ${there} can be seen`);
+    throw errors.groupIncomplete(group, `only ${there} of its disks are present`);
   }
   return names(members);
 }
@@ -72,18 +72,18 @@ function names(volumes: readonly PhysicalVolume[]): string[] {
 }
 
 /**
- * A disk that is marked for LVM and in no group is what a power loss in the middle of vgcreate leaves behind. Without the mark
- * it is empty again, and vgcreate gives it room for our metadata.
+ * Removes the mark of a disk that is marked for LVM but in no group, as a power loss during vgcreate leaves it. vgcreate then
+ * creates a metadata area of the right size.
  */
 async function removeUnused(lvm: Lvm): Promise<void> {
   for (const { device, group } of await physicalVolumes(lvm)) {
-    if (group !== '') continue; // '[unknown]' where its group's metadata is on a disk that is not seen
+    if (group !== '') continue; // '[unknown]' if the group's metadata is on a missing disk
     const { status, messages } = await lvm.command(['pvremove', device]);
     if (status !== 0) throw errors.storageUnusable(device, messages.join('; '));
   }
 }
 
-/** A disk that carries anything at all is somebody's. */
+/** Refuses a disk with any signature: it can contain data. */
 async function checkEmpty(processes: Processes, device: string): Promise<void> {
   const found = await stat(device).catch(() => undefined);
   if (found === undefined) throw errors.storageUnusable(device, 'it does not exist');
@@ -92,7 +92,7 @@ async function checkEmpty(processes: Processes, device: string): Promise<void> {
     const { stdout } = await processes.run('wipefs', ['--no-act', '--parsable', device], { asRoot: true });
     const rows = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     const signatures = rows.map((row) => row.split(',').at(-1)).join(', ');
-    if (signatures !== '') throw errors.storageUnusable(device, `it carries data (${signatures})`);
+    if (signatures !== '') throw errors.storageUnusable(device, `it contains data (${signatures})`);
   } catch (error) {
     if (error instanceof CommandError && !error.failure.notFound) {
       throw errors.storageUnusable(device, error.failure.stderr.trim() || error.message);

@@ -1,18 +1,18 @@
-/** One way to have LVM do something: a resident shell, or a process for each command. */
+/** Executes LVM commands, in a resident shell or a process per command. */
 export interface Lvm {
   /**
-   * Carries out one command, after those that were asked for before it.
-   * Throws LvmInterrupted when it is not known whether the command was done: look before doing it again.
+   * Runs one command after all earlier ones. Throws LvmInterrupted when it is unknown whether the command ran: check the
+   * state before repeating it.
    */
   command(args: readonly string[], options?: LvmCommandOptions): Promise<LvmAnswer>;
-  /** Ends what stays running. May be called twice. */
+  /** Ends the resident process. Can be called twice. */
   close(): Promise<void>;
 }
 
 export interface LvmCommandOptions {
   /** Default 60,000. */
   timeoutMs?: number;
-  /** Takes a command out of the queue; one that has begun is awaited. */
+  /** Removes a waiting command from the queue; a running one completes. */
   signal?: AbortSignal;
 }
 
@@ -20,9 +20,9 @@ export interface LvmCommandOptions {
 export interface LvmAnswer {
   status: number;
   rows: unknown[];
-  /** Whether there was a report at all: without one, no rows does not mean that there is nothing. */
+  /** Whether the output has a report: without one, an absence of rows means nothing. */
   reported: boolean;
-  /** What LVM said of errors, in order; warnings where it named no error. */
+  /** LVM's error messages in order; its warnings if there is no error message. */
   messages: string[];
 }
 

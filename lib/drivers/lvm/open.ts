@@ -9,8 +9,8 @@ import { ShellLvm } from './shell.ts';
 const probeTimeoutMs = 10_000;
 
 /**
- * The quickest way to LVM that this host has: a resident shell where this process is root and the host's LVM answers on a
- * descriptor of its own, a process for each command otherwise.
+ * Returns the fastest way to run LVM commands: a resident shell if this process is root and the host's LVM can report on a
+ * separate descriptor, else a process per command.
  */
 export async function openLvm(
   processes: Processes,

@@ -44,7 +44,7 @@ export async function logicalVolumes(lvm: Lvm, group: string): Promise<LogicalVo
   return read(args, answer, z.array(logicalVolume), answer.rows);
 }
 
-/** The group's figures and its volumes from one look at its metadata. */
+/** Returns the group's figures and volumes from a single read of its metadata. */
 export async function groupContent(
   lvm: Lvm,
   group: string,
@@ -56,7 +56,7 @@ export async function groupContent(
   return { ...read(args, answer, volumeGroup, answer.rows[0]), volumes };
 }
 
-/** One LV with what the kernel knows of it; undefined when it does not exist. */
+/** Returns one LV with its kernel state; undefined when it does not exist. */
 export async function oneLogicalVolume(lvm: Lvm, group: string, name: string, options?: LvmCommandOptions) {
   const fields = 'lv_name,lv_size,lv_tags,lv_active,lv_device_open';
   const args = ['lvs', '-o', fields, ...inBytes, `${group}/${name}`];
@@ -78,7 +78,7 @@ export async function physicalVolumes(lvm: Lvm): Promise<PhysicalVolume[]> {
   return read(args, answer, z.array(physicalVolume), answer.rows);
 }
 
-/** Half an answer is none: what it leaves out must not be taken for absent. Throws LvmInterrupted. */
+/** Refuses an incomplete report: an omitted volume must not count as absent. Throws LvmInterrupted. */
 function read<T>(args: readonly string[], answer: LvmAnswer, shape: z.ZodType<T>, found: unknown): T {
   if (!answer.reported)
     throw errors.lvmInterrupted(args.join(' '), 'it reported nothing, not even that there is nothing');

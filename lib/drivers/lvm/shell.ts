@@ -5,8 +5,8 @@ import { AnswerReader, parseAnswer } from './answer.ts';
 import { type Lvm, type LvmAnswer, type LvmCommandOptions, defaultTimeoutMs } from './lvm.ts';
 
 /**
- * An `lvm` that stays: most of a command's time is its start. Commands go to its standard input, answers come as JSON on
- * descriptor 3. A shell that dies, hangs, or answers what cannot be read is ended, and the next command starts another.
+ * A resident `lvm`: most of a command's time is its start. Commands go to its standard input, reports come as JSON on
+ * descriptor 3. A shell that dies, hangs or prints an invalid report is ended, and the next command starts another.
  */
 export class ShellLvm implements Lvm {
   private readonly processes: Processes;
@@ -15,7 +15,7 @@ export class ShellLvm implements Lvm {
   private shell: Shell | undefined;
   private closed = false;
 
-  /** `systemDirectory` holds an lvm.conf that turns on the command log and JSON. */
+  /** `systemDirectory` has an lvm.conf that enables the command log and JSON. */
   constructor(processes: Processes, systemDirectory: string) {
     this.processes = processes;
     this.systemDirectory = systemDirectory;
@@ -42,7 +42,7 @@ export class ShellLvm implements Lvm {
       LVM_SYSTEM_DIR: this.systemDirectory,
       LVM_REPORT_FD: '3',
       LVM_SUPPRESS_FD_WARNINGS: '1',
-      // It writes a history of its commands into its home.
+      // lvm writes a history of its commands to its home directory.
       HOME: this.systemDirectory,
     });
   }
@@ -53,7 +53,7 @@ interface Question {
   fail: (reason: string) => void;
 }
 
-/** One process, from its start to its end. */
+/** One process of the shell. */
 class Shell {
   over = false;
   private readonly process: ResidentProcess;
@@ -95,7 +95,7 @@ class Shell {
     });
   }
 
-  /** At the end of its input it ends by itself, after the command under way. */
+  /** Closes the input: lvm exits after the current command. */
   async end(): Promise<void> {
     this.process.stdin.end();
     const impatience = setTimeout(() => this.process.kill('SIGKILL'), 5000);
@@ -104,7 +104,7 @@ class Shell {
   }
 
   private answered(text: string): void {
-    // An answer that nobody asked for would be taken for the next command's.
+    // An unexpected report would be taken for that of the next command.
     if (this.question === undefined) return this.giveUp('it answered twice');
     const question = this.question;
     question.answer(text);
@@ -120,7 +120,7 @@ class Shell {
   }
 }
 
-/** The shell's own rules of quoting are not relied on: nothing that the driver says needs any. */
+/** The driver's arguments need no quoting; anything else is refused. */
 function commandLine(args: readonly string[]): string {
   const odd = args.find((arg) => !/^[^\s"'\\#][^\s"'\\]*$/.test(arg));
   if (odd !== undefined) throw errors.invalidArgument('LVM argument', odd, 'a word without spaces or quotes');

@@ -1,12 +1,12 @@
 import { errors } from '../../errors.ts';
 import { type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
 
-/** On every LV of ours, so that all can be named at once: `lvs @blockstore`. */
+/** Tag of every LV of blockstore, which selects them all: `lvs @blockstore`. */
 export const ourTag = 'blockstore';
 
 const longestTag = 1024;
 
-/** `blockstore:user=alice` and so on. Throws InvalidArgument for a label that does not fit into a tag. */
+/** Returns labels as tags such as `blockstore:user=alice`. Throws InvalidArgument for a label that does not fit a tag. */
 export function tagsOf({ id, labels }: Pick<VolumeSpec, 'id' | 'labels'>): string[] {
   checkLabels(labels);
   const tags = Object.entries({ id, ...labels }).map(([name, value]) => `${ourTag}:${name}=${escapeTag(value)}`);
@@ -15,7 +15,7 @@ export function tagsOf({ id, labels }: Pick<VolumeSpec, 'id' | 'labels'>): strin
   return [ourTag, ...tags];
 }
 
-/** The reverse. Tags of others are passed over. `id` is the volume that the tags were written for. */
+/** Returns tags as labels, without foreign tags. `id` is the volume that the tags were written for. */
 export function labelsIn(tags: readonly string[]): { id?: string; labels: Labels } {
   const pairs = tags.flatMap((tag) => {
     const [, name, value] = /^blockstore:([a-z]{1,30})=(.*)$/.exec(tag) ?? [];
@@ -25,7 +25,7 @@ export function labelsIn(tags: readonly string[]): { id?: string; labels: Labels
   return id === undefined ? { labels } : { id, labels };
 }
 
-/** LVM allows A-Z a-z 0-9 _ + . - / = ! : & #. Every byte of UTF-8 that is none of these, and `!`, becomes ! and two hexadecimal digits. */
+/** LVM allows A-Z a-z 0-9 _ + . - / = ! : & #. Every other byte of UTF-8, and `!`, becomes ! and two hexadecimal digits. */
 function escapeTag(text: string): string {
   return Array.from(Buffer.from(text), (byte) => {
     const character = String.fromCharCode(byte);

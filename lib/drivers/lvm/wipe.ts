@@ -3,12 +3,12 @@ import { CommandError } from '../../command-error.ts';
 import type { Processes } from '../../process.ts';
 import type { DeleteOptions } from '../driver.ts';
 
-/** What becomes of old data. `discard` is for devices of which the operator knows that discarded blocks read as zeros. */
+/** How old data is erased. `discard` requires a device whose discarded blocks read as zeros. */
 export type VolumeClear = 'zero' | 'discard' | 'none';
 
 export interface WipeOptions extends DeleteOptions {
   clear: Exclude<VolumeClear, 'none'>;
-  /** The most MiB written in a second; 0: no limit. */
+  /** Maximum MiB per second; 0: no limit. */
   miBps: number;
 }
 
@@ -16,18 +16,18 @@ const miB = 2 ** 20;
 const largestChunk = 256 * miB;
 const progressEveryMs = 500;
 
-/** Thrown through when the device is open elsewhere: nothing was written. */
+/** Rethrown when the device is open elsewhere: nothing was written. */
 export function isDeviceBusy(error: unknown): boolean {
   return error instanceof CommandError && /resource busy/i.test(error.failure.stderr);
 }
 
 /**
- * Overwrites a block device from its beginning to its end, and makes sure that the zeros are on the disk: after a power
- * loss the removal of the LV must not be there without them. May be begun again at any time.
+ * Overwrites a whole block device and syncs the zeros to the disk, so that a power loss cannot keep the removal of the LV and
+ * lose the zeros. Can be restarted at any time.
  *
- * The kernel is asked to write the zeros (blkdiscard --zeroout). Unlike a write of ours that goes through no page cache,
- * moves no data through this process, is passed to devices that can do it themselves, and is refused while the device is
- * mounted. In chunks, so that it can be throttled, cancelled, and told of.
+ * The kernel writes the zeros (blkdiscard --zeroout). This bypasses the page cache, moves no data through this process, is
+ * offloaded to devices that support it, and is refused while the device is mounted. Chunks make it possible to throttle,
+ * cancel and report progress.
  */
 export async function wipe(
   processes: Processes,

@@ -50,12 +50,12 @@ test('all problems are reported at once, each with flag, value and source', asyn
 
 test('flags that contradict each other are refused', (t) => {
   t.throws(() => loadFlags({ argv: ['--first_shelf_id=5', '--last_shelf_id=4'] }), { message: /last_shelf_id = 4/ });
-  t.throws(() => loadFlags({ argv: ['--storage_create'] }), { message: /needs storage_dev/ });
+  t.throws(() => loadFlags({ argv: ['--storage_create'] }), { message: /requires storage_dev/ });
   t.throws(() => loadFlags({ argv: ['--node_down_time=10'] }), { message: /twice report_interval = 10/ });
 });
 
 test('a flag without its value is refused; a yes-or-no flag needs none', (t) => {
-  t.throws(() => loadFlags({ argv: ['--redis_port'] }), { message: /--redis_port needs a value/ });
+  t.throws(() => loadFlags({ argv: ['--redis_port'] }), { message: /--redis_port requires a value/ });
   t.true(loadFlags({ argv: ['--fake-storage', 'word'] }).flags.fake_storage);
   t.deepEqual(loadFlags({ argv: ['--fake-storage', 'word'] }).rest, ['word']);
 });

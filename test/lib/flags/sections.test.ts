@@ -80,12 +80,12 @@ const wrong: Record<string, [file: string, problems: RegExp[]]> = {
   ],
   'a section twice': [
     'enabled_backends = fast\n[fast]\n\n[fast]\n',
-    [/^the section \[fast\] is there twice: file FILE line 2 and file FILE line 4$/],
+    [/^the section \[fast\] is repeated: file FILE line 2 and file FILE line 4$/],
   ],
   'a backend enabled twice': ['enabled_backends = a,b,a\n[a]\n[b]\nvolume_group = x\n', [/names a twice .*line 1\)$/]],
   'sections that differ by dash and underscore': [
     'enabled_backends = a-b\n[a-b]\n[a_b]\n',
-    [/^the section \[a_b\] is there twice.*line 2 and .*line 3$/],
+    [/^the section \[a_b\] is repeated.*line 2 and .*line 3$/],
   ],
   'an unknown flag in a section': [
     'enabled_backends = fast\n[fast]\nvolume_grop = x\n',
@@ -119,15 +119,15 @@ const wrong: Record<string, [file: string, problems: RegExp[]]> = {
   ],
   'two backends on one volume group': [
     'enabled_backends = a,b\n[a]\n[b]\n',
-    [/^the backends a and b are both on volume group nova-volumes: give each storage of its own$/],
+    [/^the backends a and b both use volume group nova-volumes: configure different storage for each$/],
   ],
   'two backends in one directory': [
     'enabled_backends = a,b\nvolume_driver = file\n[a]\n[b]\n',
-    [/both on directory \/var\/lib\/blockstore\/volumes/],
+    [/both use directory \/var\/lib\/blockstore\/volumes/],
   ],
   'storage_create without storage_dev': [
     'enabled_backends = a\n[a]\nstorage_create = true\n',
-    [/^\[a\] storage_create = true needs storage_dev/],
+    [/^\[a\] storage_create = true requires storage_dev/],
   ],
 };
 

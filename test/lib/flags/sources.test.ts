@@ -104,17 +104,17 @@ test('of several ways to say where Redis is, the one of the strongest source cou
   });
   const { origins, flags } = loadFlags({ file: url, env: { BLOCKSTORE_REDIS_HOST: 'h' }, set: ['redis_port=1'] });
   t.like(flags, { redis_host: 'h', redis_port: 1 });
-  t.is(origins.redis_url, `default; its value (file ${url} line 1) gives way to redis_port (command line)`);
+  t.is(origins.redis_url, `default; its value (file ${url} line 1) is overridden by redis_port (command line)`);
   t.regex(
     printConfig(loadFlags({ file: url, set: ['redis_port=1'] })),
-    /gives way to redis_port \(command line\)\)\nredis_url =\n/,
+    /is overridden by redis_port \(command line\)\)\nredis_url =\n/,
   );
 });
 
 test('two ways in one source, and a database beside a URL, are refused', async (t) => {
   const both = await fileWith(t, 'redis_host = h\nredis_url = redis://u\n');
   t.deepEqual(problemsOf(t, { file: both }), [
-    'redis_url and redis_host both say where Redis is: set one (file FILE line 2, file FILE line 1)',
+    'redis_url and redis_host both give the address of Redis: set only one (file FILE line 2, file FILE line 1)',
   ]);
   t.like(loadFlags({ file: both, set: ['redis_sentinels=s'] }).flags, { redis_url: '', redis_host: '127.0.0.1' });
   t.regex(
