@@ -5,5 +5,6 @@ export const checks: readonly Stage[] = [
   check('lint', 'oxlint', '--type-aware', '--deny-warnings'),
   check('format', 'biome', 'format'),
   check('dead code', 'knip'),
+  check('scripts for Redis', process.execPath, 'tools/lint-lua.ts'),
   check('types', 'tsc'),
 ];

@@ -6,7 +6,8 @@ set -eu
 # package=command; a command that is there by other means than its package is as good.
 packages_needed='redis-server=redis-server'
 packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-base=perl"
-packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze"
+packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze
+  lua-check=luacheck"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
   kmod=modprobe e2fsprogs=mke2fs libvirt-clients=virsh libvirt-daemon-driver-qemu=virt-qemu-run
   qemu-system-x86=qemu-system-x86_64"

@@ -32,7 +32,8 @@ interface Script {
 }
 
 const folder = join(import.meta.dirname, 'scripts');
-const scripts = loadScripts();
+/** Every script by its name, as it is sent to Redis. */
+export const scripts = loadScripts();
 
 /**
  * Every script is its own file after the key names and the shared functions that it uses: Redis makes every function anew
@@ -57,7 +58,7 @@ function functionsIn(file: string): LuaFunction[] {
 /** A function may use those before it, so the last one is asked first. */
 function withUsed(functions: readonly LuaFunction[], script: string): string {
   return functions.reduceRight(
-    (source, used) => (source.includes(`${used.name}(`) ? `${used.source}\n${source}` : source),
+    (source, used) => (new RegExp(`\\b${used.name}\\(`).test(source) ? `${used.source}\n${source}` : source),
     script,
   );
 }

@@ -55,7 +55,7 @@ const prerequisites: [string, string, string, Record<string, string>, string, nu
     { aoe_eth_dev: 'down0' },
     '',
     1,
-    /^blockstored: network interface down0 is down\n {2}bring it up \(ip link set down0 up\) .*\n$/m,
+    /^blockstored: network interface down0 is down\n {2}bring it up \(ip link set down0 up\).*\n$/m,
   ],
   [
     'no right to raw sockets',
