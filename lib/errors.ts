@@ -296,6 +296,20 @@ export const errors = {
       `AoE discovery on network interface ${name} failed: ${reason}`,
       seeDoctor,
     ),
+  noFence: (name: string, reason: string) =>
+    new BlockstoreError(
+      'NoFence',
+      'failed',
+      `cannot restrict the access to exports on network interface ${name}: ${reason}`,
+      'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfenced=true',
+    ),
+  addressInUse: (volume: string, address: string, host: string) =>
+    new BlockstoreError(
+      'AddressInUse',
+      'conflict',
+      `could not export volume ${volume}: another machine, ${host}, answers at its address ${address}`,
+      `end that export, or remove ${host} from the storage network`,
+    ),
   exportFailed: (volume: string, reason: string) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, seeDoctor),
   launcherEnded: (reason: string) =>

@@ -120,7 +120,7 @@ Maintainer: ${process.env['DEBFULLNAME'] ?? 'blockstore'} <${process.env['DEBEMA
 Section: admin
 Priority: optional
 Installed-Size: ${installedKib}
-Depends: libc6 (>= 2.28), libstdc++6, lvm2, perl-base, util-linux, vblade
+Depends: iproute2, libc6 (>= 2.28), libstdc++6, lvm2, perl-base, util-linux, vblade
 Recommends: aoetools, redis-tools, thin-provisioning-tools
 Suggests: redis-server
 Description: ${description.split(':')[0]}

@@ -17,6 +17,7 @@ import { type Vblade, findVblades } from '../../lib/targets/aoe/running.ts';
 import { type Backend, volumeSpec } from '../../services/node/backend.ts';
 import { makeBackends } from '../../services/daemon/backend.ts';
 import { Blockstored } from '../support/blockstored.ts';
+import { removeFence } from '../support/fence.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
 import { crashable } from './crashable.ts';
@@ -143,6 +144,7 @@ export class HostPlace implements Place {
     const left = [...(await this.vblades()), ...(await this.strays())].map(({ pid }) => pid);
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
+    await removeFence(join(this.root, 'state', 'exports'));
     await rm(this.root, { recursive: true, force: true });
     await this.store.redis.flushall();
   }

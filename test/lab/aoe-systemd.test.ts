@@ -23,7 +23,14 @@ test.after.always(async () => {
 
 /** A body of TypeScript with a target as a daemon on the node has it; what it returns is printed as JSON. */
 async function onTarget(body: string, options: Record<string, unknown> = {}): Promise<string> {
-  const all = { interface: 'vec0', durability: 'sync', stateDir: '/var/lib/blockstore', numShellTries: 1, ...options };
+  const all = {
+    interface: 'vec0',
+    durability: 'sync',
+    stateDir: '/var/lib/blockstore',
+    numShellTries: 1,
+    unfenced: false,
+    ...options,
+  };
   const text = `
     import { ChildProcesses } from './lib/process.ts';
     import { silentLog } from './lib/log.ts';

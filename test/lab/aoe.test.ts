@@ -53,7 +53,7 @@ async function script(node: LabNode, setting: string, body: string): Promise<str
 }
 
 async function onTarget(body: string): Promise<string> {
-  const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1 };
+  const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1, unfenced: false };
   return script(
     storage,
     `import { AoeTarget } from './lib/targets/aoe/target.ts';

@@ -1,5 +1,7 @@
 import { type Finding, ok, warn } from '../../check.ts';
 import type { Processes } from '../../process.ts';
+import { asError } from '../../errors.ts';
+import { Tc } from './fence/tc.ts';
 import { checkInterface } from './interface.ts';
 import { needsSudo } from './rights.ts';
 
@@ -13,4 +15,19 @@ export function checkCarrier(name: string): Finding {
 export async function checkVblade(name: string, processes: Processes): Promise<Finding> {
   const bySudo = await needsSudo(name, processes);
   return ok(bySudo ? 'vblade may open raw sockets by sudo' : 'vblade may open raw sockets');
+}
+
+/** Whether access to exports can be restricted. Changes nothing. Throws NoFence, CommandNotFound where it must be. */
+export async function checkFence(name: string, unfenced: boolean, processes: Processes): Promise<Finding> {
+  const tc = new Tc(processes, name);
+  try {
+    await tc.filters([]);
+    return ok(`access to exports on ${name} can be restricted (tc)`);
+  } catch (thrown) {
+    const error = asError(thrown);
+    if (!unfenced) throw error;
+    return warn(error.message, error.hint ?? '');
+  } finally {
+    await tc.close();
+  }
 }

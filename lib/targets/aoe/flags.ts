@@ -1,4 +1,4 @@
-import { flag, oneOf, optionalWhole, text, whole } from '../../flags/flag.ts';
+import { flag, oneOf, optionalWhole, text, whole, yesNo } from '../../flags/flag.ts';
 
 export const aoeFlags = {
   aoe_eth_dev: flag(
@@ -10,6 +10,11 @@ export const aoeFlags = {
     oneOf('sync', 'direct', 'cached'),
     'sync',
     'writes that a power loss can lose: none that was acknowledged (sync), those in the disk cache (direct), those in the page cache (cached)',
+  ),
+  aoe_unfenced: flag(
+    yesNo,
+    false,
+    'export although this node cannot restrict access to exports (without tc, module cls_bpf or CAP_NET_ADMIN)',
   ),
   first_shelf_id: flag(
     optionalWhole(65_534),

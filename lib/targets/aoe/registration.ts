@@ -12,12 +12,14 @@ export const aoe = defineTarget({
         durability: flags.aoe_durability,
         stateDir: flags.state_dir,
         numShellTries: flags.num_shell_tries,
+        unfenced: flags.aoe_unfenced,
       },
       context,
     );
   },
-  check: ({ aoe_eth_dev: name }, processes) => [
+  check: ({ aoe_eth_dev: name, aoe_unfenced }, processes) => [
     async () => (await import('./check.ts')).checkCarrier(name),
     async () => (await import('./check.ts')).checkVblade(name, processes),
+    async () => (await import('./check.ts')).checkFence(name, aoe_unfenced, processes),
   ],
 });

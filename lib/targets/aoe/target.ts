@@ -5,11 +5,12 @@ import { errors } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
+import { Access } from './access.ts';
 import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
 import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
 import { endVblade } from './ending.ts';
-import { checkInterface } from './interface.ts';
+import { checkInterface, ownEthernetAddresses } from './interface.ts';
 import { needsSudo } from './rights.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -23,12 +24,17 @@ export interface AoeTargetOptions {
   stateDir: string;
   /** Attempts of commands that only read. */
   numShellTries: number;
+  /** Whether exports may be served where access to them cannot be restricted (aoe_unfenced). */
+  unfenced: boolean;
   /**
    * Default: systemd where it runs, knows the unit blockstore-vblade@.service, and `stateDir` is /var/lib/blockstore, where
    * that unit looks; else detached.
    */
   supervisor?: 'systemd' | 'detached';
 }
+
+/** How long another machine has to answer at an address before an export starts there. */
+const foreignAnswerMs = 20;
 
 /** Exports volumes over ATA over Ethernet, one vblade process each, which all outlive the daemon. */
 export class AoeTarget implements Target {
@@ -37,6 +43,7 @@ export class AoeTarget implements Target {
   private readonly processes: Processes;
   private readonly log: Log;
   private readonly discovery: Discovery;
+  private readonly access: Access;
   private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
@@ -48,6 +55,10 @@ export class AoeTarget implements Target {
     this.processes = processes;
     this.log = log;
     this.discovery = new Discovery(processes, { interface: options.interface });
+    this.access = new Access(
+      { interface: options.interface, owner: this.directory, unfenced: options.unfenced },
+      { processes, log },
+    );
   }
 
   async setup(): Promise<void> {
@@ -61,6 +72,7 @@ export class AoeTarget implements Target {
     this.supervisors = await this.makeSupervisors();
     this.known.clear();
     for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);
+    await this.access.setup(this.accessOfKnown());
     this.log.debug('exports found running', { count: this.known.size, supervisor: this.supervisors[0].name });
   }
 
@@ -68,10 +80,13 @@ export class AoeTarget implements Target {
     const args = vbladeArguments(spec, this.options.interface, this.options.durability);
     await this.mutex.run(spec.id, async () => {
       const known = this.known.get(spec.id);
-      if (known && sameArguments(known.args, args) && isRunning(known)) return;
+      if (known && sameArguments(known.args, args) && isRunning(known)) {
+        return this.access.admit(spec.address, spec.hosts);
+      }
       checkInterface(this.options.interface);
       await this.refuseTaken(spec);
       if (known) await this.clearWay(spec.id, known);
+      await this.openTo(spec, known);
       this.known.set(spec.id, await this.ready[0].start(spec.id, args));
     });
   }
@@ -103,13 +118,42 @@ export class AoeTarget implements Target {
   async close(): Promise<void> {
     for (const supervisor of this.supervisors ?? []) await supervisor.close();
     await this.discovery.close();
+    await this.access.end();
   }
 
+  /** Closed first: a vblade whose storage hangs may not die. */
   private async end(id: string): Promise<void> {
-    for (const supervisor of this.ready) await supervisor.stop(id);
     const known = this.known.get(id);
+    const address = known && parseArguments(known.args)?.address;
+    if (address !== undefined) await this.access.close(address);
+    for (const supervisor of this.ready) await supervisor.stop(id);
     if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
     this.known.delete(id);
+    if (address !== undefined) await this.access.remove(address);
+  }
+
+  /** Before the vblade starts: its address is nobody else's, and the fence admits its hosts alone. Throws AddressInUse, NoFence. */
+  private async openTo(spec: ExportSpec, known: Vblade | undefined): Promise<void> {
+    const before = known && parseArguments(known.args)?.address;
+    const isNew = before !== spec.address;
+    const foreign = isNew ? await this.foreignHost(spec.address) : undefined;
+    if (foreign !== undefined) throw errors.addressInUse(spec.id, spec.address, foreign);
+    await this.access.admit(spec.address, spec.hosts);
+    if (before !== undefined && isNew) await this.access.remove(before);
+  }
+
+  /** Returns the Ethernet address of another machine that answers at an address. */
+  private async foreignHost(address: string): Promise<string | undefined> {
+    const own = ownEthernetAddresses();
+    const answers = await this.discovery.address(address, foreignAnswerMs);
+    return answers.find(({ host }) => !own.has(host))?.host;
+  }
+
+  private accessOfKnown(): Map<string, readonly string[]> {
+    const found = [...this.known.values()]
+      .map(({ args }) => parseArguments(args))
+      .filter((parsed) => parsed !== undefined);
+    return new Map(found.map(({ address, hosts }) => [address, hosts]));
   }
 
   /** Two exports of one number would mix two volumes' data. One of this volume under another number is ended: it may be in the way. */

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +10,8 @@ import { type Log, silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
 import { type Vblade, findVblades } from '../../../../lib/targets/aoe/running.ts';
 import { AoeTarget, type AoeTargetOptions } from '../../../../lib/targets/aoe/target.ts';
+import { removeFence } from '../../../support/fence.ts';
+import { until } from '../../../support/until.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 
 /** Why real exports cannot be made here; undefined when they can. */
@@ -40,7 +44,15 @@ export class Place {
   ): AoeTarget {
     const { directory: stateDir } = this;
     const target = new AoeTarget(
-      { interface: 'lo', durability: 'sync', stateDir, numShellTries: 1, supervisor: 'detached', ...options },
+      {
+        interface: 'lo',
+        durability: 'sync',
+        stateDir,
+        numShellTries: 1,
+        unfenced: false,
+        supervisor: 'detached',
+        ...options,
+      },
       { processes, log },
     );
     this.targets.push(target);
@@ -60,6 +72,13 @@ export class Place {
     return { id, path, address: formatAddress({ shelf: this.shelf, slot }), readOnly: false, hosts: [] };
   }
 
+  /** Starts a vblade by hand, which is nobody's. */
+  async vbladeOf(args: readonly string[]): Promise<void> {
+    const vblade = spawn('vblade', args, { stdio: 'ignore' });
+    await once(vblade, 'spawn');
+    await until(async () => (await findVblades()).some(({ pid }) => pid === vblade.pid), 'the vblade runs');
+  }
+
   /** The vblades that serve something of this place. */
   async vblades(): Promise<Vblade[]> {
     return (await findVblades()).filter((vblade) => vblade.args.at(-1)?.startsWith(this.directory));
@@ -75,6 +94,7 @@ export class Place {
   async remove(): Promise<void> {
     for (const target of this.targets) await target.close();
     for (const vblade of await this.vblades()) process.kill(vblade.pid, 'SIGKILL');
+    await removeFence(join(this.directory, 'exports'));
     await rm(this.directory, { recursive: true, force: true });
   }
 }

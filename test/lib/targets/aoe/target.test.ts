@@ -193,6 +193,7 @@ real('an export goes on after the process that started it has ended', async (t) 
     durability: 'sync',
     stateDir: place.directory,
     numShellTries: 1,
+    unfenced: false,
     supervisor: 'detached',
   };
   const daemon = spawn(

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { ethernetAddresses } from '../../../aoe/ethernet.ts';
+import { Semaphore } from '../../../concurrency.ts';
+import type { Processes } from '../../../process.ts';
+import type { Admitted } from './program.ts';
+import { Rules } from './rules.ts';
+import { Tc } from './tc.ts';
+
+export interface FenceOptions {
+  interface: string;
+  /** Whose exports these are: fences of different owners do not touch each other. */
+  owner: string;
+}
+
+/**
+ * Decides in the kernel, in front of vblade, which frames reach an export: those of admitted hosts that read, write or ask for the
+ * configuration. vblade itself obeys commands of anybody that change who may use it. The filters outlive the daemon, as the exports do.
+ */
+export class Fence {
+  private readonly interface: string;
+  private readonly rules: Rules;
+  private readonly tc: Tc;
+  /** One batch at a time; what changes meanwhile is in the next one. */
+  private readonly turn = new Semaphore(1);
+  private readonly dirty = new Set<number>();
+  private flushing: Promise<void> | undefined;
+  private hasBase = false;
+
+  constructor({ interface: name, owner }: FenceOptions, processes: Processes) {
+    this.interface = name;
+    this.rules = new Rules(owner);
+    this.tc = new Tc(processes, name);
+  }
+
+  /**
+   * Takes over what earlier daemons left: the filters of the exports that run stay as they are where they are right, without a
+   * moment in which one is missing. Throws NoFence, CommandNotFound.
+   */
+  async setup(running: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    await this.prove();
+    for (const [address, hosts] of running) this.rules.set(address, admittedOf(hosts));
+    await this.check();
+  }
+
+  /** Only these hosts reach the export, all when the list is empty. In effect when this resolves. Throws NoFence. */
+  admit(address: string, hosts: readonly string[]): Promise<void> {
+    return this.set(address, admittedOf(hosts));
+  }
+
+  /** Nobody reaches the export any more. In effect when this resolves. Throws NoFence. */
+  close(address: string): Promise<void> {
+    return this.rules.admitted(address) === undefined ? Promise.resolve() : this.set(address, 'none');
+  }
+
+  /** The export is gone. Throws NoFence. */
+  async remove(address: string): Promise<void> {
+    if (this.rules.admitted(address) === undefined) return;
+    this.dirty.add(this.rules.delete(address));
+    await this.flush();
+  }
+
+  /**
+   * Compares the kernel's filters with what they should be and corrects them. Returns the differences, a line each. Throws
+   * NoFence when they cannot be read or corrected.
+   */
+  async check(): Promise<string[]> {
+    return this.turn.run(() => this.correct());
+  }
+
+  /** Ends helper processes; the filters stay. */
+  async end(): Promise<void> {
+    await this.tc.close();
+  }
+
+  private async set(address: string, admitted: Admitted): Promise<void> {
+    const before = this.rules.admitted(address);
+    const group = this.rules.set(address, admitted);
+    if (this.hasBase && String(before) === String(admitted) && !this.dirty.has(group) && !this.flushing) return;
+    this.dirty.add(group);
+    await this.flush();
+  }
+
+  /** Changes that come while a batch is under way share the next one. */
+  private async flush(): Promise<void> {
+    this.flushing ??= Promise.resolve().then(() => this.turn.run(() => this.applyChanges()));
+    await this.flushing;
+  }
+
+  private async correct(): Promise<string[]> {
+    this.dirty.clear();
+    this.hasBase = false;
+    if (!this.hasInterface) return [];
+    const vlans = await servedVlans(this.interface);
+    const { differences, lines } = this.rules.compare(await this.tc.filters(this.rules.prefs), this.interface, vlans);
+    if (lines.length > 0) await this.tc.batch(lines);
+    this.hasBase = !this.rules.isEmpty;
+    return differences;
+  }
+
+  private async applyChanges(): Promise<void> {
+    this.flushing = undefined;
+    if (this.rules.isEmpty || !this.hasInterface) return void (await this.correct());
+    const groups = [...this.dirty];
+    this.dirty.clear();
+    const base = this.hasBase ? [] : this.rules.baseLines(this.interface, await servedVlans(this.interface));
+    try {
+      await this.tc.batch([...base, ...groups.map((group) => this.rules.groupLine(group, this.interface))]);
+      this.hasBase = true;
+    } catch (error) {
+      for (const group of groups) this.dirty.add(group);
+      this.hasBase = false;
+      throw error;
+    }
+  }
+
+  /** An interface that is gone has taken its filters with it, and receives nothing; `check` makes them when it is back. */
+  private get hasInterface(): boolean {
+    return existsSync(`/sys/class/net/${this.interface}`);
+  }
+
+  /** Throws NoFence when this machine has no means for a fence. */
+  private async prove(): Promise<void> {
+    const [pref] = this.rules.prefs;
+    const place = `dev ${this.interface} ingress protocol 0x88a2 pref ${pref + 3} handle 1 bpf`;
+    await this.tc.batch([
+      `qdisc add dev ${this.interface} clsact`,
+      `filter replace ${place} direct-action bytecode '1,6 0 0 4294967295,'`,
+      `filter del ${place}`,
+    ]);
+  }
+}
+
+function admittedOf(hosts: readonly string[]): Admitted {
+  return hosts.length === 0 ? 'all' : ethernetAddresses(hosts);
+}
+
+/** VLANs that have an interface of their own on this one. */
+async function servedVlans(networkInterface: string): Promise<number[]> {
+  const text = await readFile('/proc/net/vlan/config', 'utf8').catch(() => '');
+  const rows = text.matchAll(/^\S+ *\| *(?<id>\d+) *\| *(?<on>\S+)/gm);
+  return Array.from(rows, ({ groups }) => groups)
+    .filter((row) => row?.['on'] === networkInterface)
+    .map((row) => Number(row?.['id']));
+}

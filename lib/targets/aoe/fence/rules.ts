@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { type AoeAddress, parseAddress } from '../../../aoe/address.ts';
+import { type Admitted, broadcastProgram, exportsProgram, groupOf, vlanProgram } from './program.ts';
+import type { Filter } from './tc.ts';
+
+/** Handle of the program for broadcast addresses, above those of all groups of exports. */
+const broadcastHandle = 0x20_0000;
+const protocols = ['0x88a2', '802.1Q', '802.1ad'] as const;
+
+interface Rule extends Filter {
+  protocol: (typeof protocols)[number];
+}
+
+/** The filters that a fence should consist of, by the exports and the hosts that each admits. */
+export class Rules {
+  /** The kernel's priorities of the filters: of AoE frames, then of frames with either kind of VLAN tag. */
+  readonly prefs: readonly [number, number, number];
+  private readonly exports = new Map<string, Admitted>();
+  private readonly groups = new Map<number, Map<string, AoeAddress>>();
+
+  /** Fences of different owners on one interface have different filters: none touches another's. */
+  constructor(owner: string) {
+    const hash = createHash('sha256').update(owner).digest().readUInt32BE();
+    const first = 4096 + 4 * (hash % 12_000);
+    this.prefs = [first, first + 1, first + 2];
+  }
+
+  get isEmpty(): boolean {
+    return this.exports.size === 0;
+  }
+
+  admitted(address: string): Admitted | undefined {
+    return this.exports.get(address);
+  }
+
+  /** Returns the group whose filter changes. */
+  set(address: string, admitted: Admitted): number {
+    const parsed = parseAddress(address);
+    const group = groupOf(parsed);
+    this.exports.set(address, admitted);
+    this.groups.set(group, (this.groups.get(group) ?? new Map<string, AoeAddress>()).set(address, parsed));
+    return group;
+  }
+
+  /** Returns the group whose filter changes. */
+  delete(address: string): number {
+    const group = groupOf(parseAddress(address));
+    this.exports.delete(address);
+    const members = this.groups.get(group);
+    members?.delete(address);
+    if (members?.size === 0) this.groups.delete(group);
+    return group;
+  }
+
+  /** Lines for `tc` that make one group's filter what it should be. One replaces another without a moment between them. */
+  groupLine(group: number, networkInterface: string): string {
+    const rule = this.groupRule(group);
+    return rule ? replaceLine(rule, networkInterface) : this.deleteLine(this.prefs[0], group + 1, networkInterface);
+  }
+
+  /** The filters that every fence has. */
+  baseLines(networkInterface: string, vlans: readonly number[]): string[] {
+    return [
+      `qdisc add dev ${networkInterface} clsact`,
+      ...this.base(vlans).map((rule) => replaceLine(rule, networkInterface)),
+    ];
+  }
+
+  /** What differs from the filters found, in words, and the lines for `tc` that correct it. */
+  compare(
+    found: readonly Filter[],
+    networkInterface: string,
+    vlans: readonly number[],
+  ): { differences: string[]; lines: string[] } {
+    const right = this.isEmpty ? [] : this.all(vlans);
+    const known = new Map(found.map((filter) => [keyOf(filter), filter.bytecode]));
+    const wrong = right.filter((rule) => known.get(keyOf(rule)) !== rule.bytecode);
+    const keys = new Set(right.map(keyOf));
+    const strange = found.filter((filter) => !keys.has(keyOf(filter)));
+    return {
+      differences: [
+        ...wrong.map((rule) => `${nameOf(rule)} was ${known.has(keyOf(rule)) ? 'changed' : 'missing'}`),
+        ...strange.map((filter) => `${nameOf(filter)} belongs to no export`),
+      ],
+      lines: [
+        ...(wrong.length > 0 ? [`qdisc add dev ${networkInterface} clsact`] : []),
+        ...wrong.map((rule) => replaceLine(rule, networkInterface)),
+        ...strange.map(({ pref, handle }) => this.deleteLine(pref, handle, networkInterface)),
+      ],
+    };
+  }
+
+  private all(vlans: readonly number[]): Rule[] {
+    const groups = [...this.groups.keys()].map((group) => this.groupRule(group));
+    return [...this.base(vlans), ...groups.filter((rule) => rule !== undefined)];
+  }
+
+  private base(vlans: readonly number[]): Rule[] {
+    const [plain, tagged, serviceTagged] = this.prefs;
+    const bytecode = vlanProgram(vlans);
+    return [
+      { protocol: '0x88a2', pref: plain, handle: broadcastHandle, bytecode: broadcastProgram },
+      { protocol: '802.1Q', pref: tagged, handle: 1, bytecode },
+      { protocol: '802.1ad', pref: serviceTagged, handle: 1, bytecode },
+    ];
+  }
+
+  private groupRule(group: number): Rule | undefined {
+    const members = this.groups.get(group);
+    if (!members) return undefined;
+    const [first] = members.values();
+    const slots = [...members].map(([address, { slot }]) => [slot, this.exports.get(address) ?? 'none'] as const);
+    const bytecode = exportsProgram(first?.shelf ?? 0, new Map(slots));
+    return { protocol: '0x88a2', pref: this.prefs[0], handle: group + 1, bytecode };
+  }
+
+  private deleteLine(pref: number, handle: number, networkInterface: string): string {
+    const protocol = protocols[this.prefs.indexOf(pref)] ?? protocols[0];
+    return `filter del dev ${networkInterface} ingress protocol ${protocol} pref ${pref} handle ${handle} bpf`;
+  }
+}
+
+function replaceLine({ protocol, pref, handle, bytecode }: Rule, networkInterface: string): string {
+  const place = `dev ${networkInterface} ingress protocol ${protocol} pref ${pref} handle ${handle}`;
+  return `filter replace ${place} bpf direct-action bytecode '${bytecode},'`;
+}
+
+function keyOf({ pref, handle }: Filter): string {
+  return `${pref} ${handle}`;
+}
+
+function nameOf({ pref, handle }: Filter): string {
+  return `filter pref ${pref} handle 0x${handle.toString(16)}`;
+}

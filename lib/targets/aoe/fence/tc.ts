@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url';
+import { errors } from '../../../errors.ts';
+import type { Processes } from '../../../process.ts';
+import { Helper } from '../helper.ts';
+
+const script = fileURLToPath(new URL('tc.pl', import.meta.url));
+const answerMs = 20_000;
+
+/** A filter that the kernel has on the ingress of an interface. */
+export interface Filter {
+  pref: number;
+  handle: number;
+  bytecode: string;
+}
+
+/** The `tc` of iproute2. */
+export class Tc {
+  private readonly helper: Helper;
+  private readonly interface: string;
+
+  constructor(processes: Processes, networkInterface: string) {
+    this.interface = networkInterface;
+    this.helper = new Helper(processes, {
+      command: 'perl',
+      args: [script],
+      debianPackage: 'perl-base',
+      asRoot: process.getuid?.() !== 0,
+      failure: (reason) => errors.noFence(networkInterface, reason),
+      missing: errors.commandMissing,
+    });
+  }
+
+  /**
+   * Carries out all lines in order, also after one that fails. Throws NoFence with the reason of the first failure; that of a
+   * deletion is none, since absent is success.
+   */
+  async batch(lines: readonly string[]): Promise<void> {
+    const { output } = await this.run(['-force', '-batch', '-'], lines.join('\n'));
+    const failed = output.flatMap((line, index) => {
+      const number = /^Command failed .*:(\d+)$/.exec(line)?.[1];
+      return number === undefined
+        ? []
+        : [{ line: lines[Number(number) - 1] ?? '', reason: reasonBefore(output, index) }];
+    });
+    const failure = failed.find(({ line, reason }) => !isHarmless(line, reason));
+    if (failure) throw errors.noFence(this.interface, failure.reason);
+  }
+
+  /** Returns the filters of these preferences. An interface without filters, or that does not exist, has none. Throws NoFence. */
+  async filters(prefs: readonly number[]): Promise<Filter[]> {
+    const { output, status } = await this.run(['filter', 'show', 'dev', this.interface, 'ingress'], '');
+    if (status !== 0 && !output.some((line) => /Cannot find device|Parent Qdisc/.test(line))) {
+      throw errors.noFence(this.interface, output.join('; ') || `tc ended with ${status}`);
+    }
+    return output.flatMap((line) => {
+      const [, pref, handle, bytecode] =
+        / pref (\d+) bpf .*handle (0x[0-9a-f]+) direct-action .*bytecode '([^']*)'/.exec(line) ?? [];
+      if (handle === undefined || bytecode === undefined || !prefs.includes(Number(pref))) return [];
+      return [{ pref: Number(pref), handle: Number(handle), bytecode }];
+    });
+  }
+
+  close(): Promise<void> {
+    return this.helper.close(answerMs);
+  }
+
+  private async run(args: readonly string[], input: string): Promise<{ output: string[]; status: number }> {
+    const lines = await this.helper.request([input, ...args], answerMs);
+    const [, status = ''] = /^done (\d+)$/.exec(lines.pop() ?? '') ?? [];
+    const output = lines.map((line) => line.replace(/^> ?/, ''));
+    if (status === '127') throw errors.commandMissing('tc', 'iproute2');
+    return { output, status: Number(status) };
+  }
+}
+
+/** tc writes why before it says which line failed. */
+function reasonBefore(output: readonly string[], index: number): string {
+  const reasons = output.slice(0, index).filter((line) => !/^(We have an error|Command failed)/.test(line));
+  return (reasons.at(-1) ?? '').replace(/^(Error|RTNETLINK answers): /, '') || 'tc gave no reason';
+}
+
+function isHarmless(line: string, reason: string): boolean {
+  if (line.startsWith('filter del')) return /not found|Invalid handle|Cannot find|Parent Qdisc/i.test(reason);
+  return line.startsWith('qdisc add') && /Exclusivity flag|File exists/.test(reason);
+}
