@@ -4,7 +4,7 @@ export interface Counts {
   skipped: number;
 }
 
-/** What the lines at the end of a report count as. Of what passed ava tells the number only where nothing failed. */
+/** How the last lines of a report count. ava prints the number of passed tests only if none failed. */
 const summaryLines: [RegExp, keyof Counts][] = [
   [/^ *(\d+) known failures?$/, 'skipped'],
   [/^ *(\d+) tests? (?:skipped|todo)$/, 'skipped'],
@@ -15,8 +15,8 @@ const summaryLines: [RegExp, keyof Counts][] = [
 ];
 
 /**
- * Counts from what ava writes to its standard output without colours. A test that is known to fail counts as skipped;
- * a run that `succeeded` is not true of (ava ended with another code than 0), but in which no test failed, as one failure.
+ * Returns the counts from ava's output without colours. A test that is expected to fail counts as skipped; a run without a
+ * failed test that did not succeed (exit code other than 0) counts as one failure.
  */
 export function countTests(report: string, succeeded: boolean): Counts {
   const lines = report.split('\n');
@@ -33,7 +33,7 @@ export function countTests(report: string, succeeded: boolean): Counts {
   return counts;
 }
 
-/** The report without the tests that passed or were skipped, and what they logged: what there is to mend. */
+/** Returns the report without passed and skipped tests and their logs. */
 export function withoutPassed(report: string): string {
   const lines = report.split('\n');
   const begin = lines.indexOf('  ─');

@@ -1,10 +1,10 @@
 /**
- * `npm run bundle [-- <directory>]`: makes both programs of this checkout into plain JavaScript that needs no node_modules, in
+ * `npm run bundle [-- <directory>]`: bundles both programs of this checkout as plain JavaScript without node_modules in
  * dist/bundle or that directory:
  *
- *   bin/       the launchers, one entry file per program, and the chunks that they load when a command needs them
- *   lib/ …     scripts that are read at run time, where they are in the checkout
- *   NOTICES    the licences of the packages inside
+ *   bin/       the launchers, one entry file per program, and the chunks that they load on demand
+ *   lib/ …     scripts that are read at run time, at the same place as in the checkout
+ *   NOTICES    the licences of the bundled packages
  */
 import { chmod, cp, glob, mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,7 +21,7 @@ export interface BundleOptions {
   before?: readonly string[];
 }
 
-/** Replaces `directory` at once; nothing is there that is not whole. */
+/** Replaces `directory` atomically, so that it never has an incomplete bundle. */
 export async function bundle(directory: string, { before = [] }: BundleOptions = {}): Promise<void> {
   await mkdir(path.dirname(directory), { recursive: true });
   const stage = await mkdtemp(`${directory}-`);
@@ -84,7 +84,7 @@ const placesOfTheCheckout: Plugin = {
   },
 };
 
-/** What is not TypeScript is read or run as it is. */
+/** Copies files that are not TypeScript; they are read or run as they are. */
 async function assets(): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of glob(

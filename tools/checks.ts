@@ -1,6 +1,6 @@
 import { type Stage, check } from './stages.ts';
 
-/** What is found without running the code. */
+/** Static checks of the code. */
 export const checks: readonly Stage[] = [
   check('lint', 'oxlint', '--type-aware', '--deny-warnings'),
   check('format', 'biome', 'format'),

@@ -31,7 +31,7 @@ const lockSchema = z.object({ packages: z.record(z.string(), z.object({ dev: z.b
 const run = execa({ cwd: root, stderr: 'inherit' });
 
 await mkdir(output, { recursive: true });
-// Beside the result, on one file system with it.
+// In the same file system as the result.
 const stage = await mkdtemp(path.join(output, '.stage-'));
 try {
   await chmod(stage, 0o755);
@@ -43,7 +43,7 @@ try {
   await rm(stage, { recursive: true });
 }
 
-/** Node.js runs no TypeScript under node_modules and checks nothing by types: what is shipped is JavaScript. */
+/** Packages contain JavaScript: Node.js runs no TypeScript under node_modules. */
 async function addProgram(to: string): Promise<void> {
   await run(path.join(root, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', staged(to)], {
     stdout: 'inherit',
@@ -55,13 +55,13 @@ async function addProgram(to: string): Promise<void> {
   await add('package.json', `${to}/package.json`);
 }
 
-/** The packages that run needs, without what only developers read, and Node.js as one file where bin/ looks for it. */
+/** Adds the runtime packages without development files, and Node.js where bin/ expects it. */
 async function addPackages(to: string): Promise<void> {
   const { packages } = lockSchema.parse(JSON.parse(await readFile(path.join(root, 'package-lock.json'), 'utf8')));
   for (const [place, { dev }] of Object.entries(packages)) {
     const name = path.relative('node_modules', place);
     const directory = path.join(root, place);
-    // What is not there is for other platforms.
+    // Packages of other platforms are not installed.
     if (dev || place === '' || /^node(-bin-setup)?(\/|$)/.test(name) || !existsSync(directory)) continue;
     await cp(directory, staged(to, name), {
       recursive: true,
@@ -72,7 +72,7 @@ async function addPackages(to: string): Promise<void> {
     await add(license, `${to}/node/LICENSE`);
   }
   await mkdir(staged(to, 'node/bin'), { recursive: true });
-  // The same file twice, if the file system lets it be: it is large.
+  // A hard link if possible: the file is large.
   const [from, node] = [path.join(root, 'node_modules/node/bin/node'), staged(to, 'node/bin/node')];
   await link(from, node).catch(() => cp(from, node));
 }
@@ -84,7 +84,7 @@ async function addSystemFiles(): Promise<void> {
   }
   await add('etc/blockstored.service', 'usr/lib/systemd/system/blockstored.service');
   await add('etc/blockstore-vblade@.service', 'usr/lib/systemd/system/blockstore-vblade@.service');
-  // It may get a password of Redis.
+  // It can contain the Redis password.
   await add('etc/blockstore.conf', 'etc/blockstore/blockstore.conf', 0o640);
   await add('etc/logrotate.d/blockstore', 'etc/logrotate.d/blockstore');
   await add('etc/sudoers.d/blockstore', 'usr/share/doc/blockstore/examples/sudoers');
@@ -107,7 +107,7 @@ async function build(): Promise<string> {
   await write('DEBIAN/md5sums', sums.join(''));
   for (const script of ['postinst', 'prerm', 'postrm']) await add(`tools/deb/${script}`, `DEBIAN/${script}`, 0o755);
   const result = path.join(output, `blockstore_${version}_${architecture}.deb`);
-  // Read by dpkg since Debian 12; ten times as fast as xz both ways, for a fifth more room.
+  // Supported by dpkg since Debian 12; ten times as fast as xz, and a fifth larger.
   await run('dpkg-deb', ['--root-owner-group', '-Zzstd', '-z6', '--build', stage, result]);
   return result;
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run lock`: brings package-lock.json up to date. A registry mirror that holds one platform's binaries makes npm
- * leave the other platforms' packages out of the lock file, and `npm ci` then refuses that file, everywhere. They are
- * entered here by what their names say, so that npm ci knows them and passes them over.
+ * `npm run lock`: updates package-lock.json. With a registry mirror that has the binaries of one platform, npm omits the
+ * packages of other platforms from the lock file, and `npm ci` then refuses it. This adds entries for them, derived from
+ * their names, so that npm ci knows and skips them.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -12,7 +12,7 @@ const runsAtOnce = 500;
 const chaosMinutes = 60;
 const minutesAtOnce = 30;
 
-/** All there is to test, in parts of which none takes longer than 40 minutes on two processors. */
+/** All tests, in parts of at most 40 minutes on two processors. */
 export function parts(): Stage[] {
   return [
     ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
@@ -32,7 +32,7 @@ export function parts(): Stage[] {
   ];
 }
 
-/** Every point of an operation. A start has many, and on a machine each takes long. */
+/** All points of an operation. A start has many, and each takes long on a lab machine. */
 function crashParts(backend: string, scene: string): Stage[] {
   const isSlow = backends[backend]?.on === 'machine' && scenes[scene]?.starting === true;
   const count = isSlow ? 4 : 1;
@@ -46,7 +46,7 @@ function chaosPart(part: number): string[] {
   return script('test/lab/chaos/run.ts', '--minutes', minutesAtOnce, '--seed', seed);
 }
 
-/** One part for each `step` of the whole, numbered where there are several. */
+/** Returns a part per `step` points, numbered if there are several. */
 function inParts(
   name: string,
   whole: number,

@@ -1,6 +1,6 @@
 /**
- * `node tools/record.ts`: runs the first steps of a user on lab machines and puts what was typed and printed into
- * README.md, between its two "recording" comments. Needs root and the lab's packages.
+ * `node tools/record.ts`: runs the first steps of a user on lab machines and writes commands and output to README.md,
+ * between its two "recording" comments. Needs root and the lab's packages.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,8 +9,8 @@ import { StorageCluster } from '../test/lab/storage-cluster.ts';
 const readme = path.resolve(import.meta.dirname, '..', 'README.md');
 const device = '/dev/etherd/e1.0';
 
-/** Number of the machine, and what is typed there. node1 keeps the volumes, node2 and node3 use them. */
-const typed: readonly [number, string][] = [
+/** Number of the machine, and the command. node1 stores the volumes, node2 and node3 use them. */
+const commands: readonly [number, string][] = [
   [2, 'blockstore node list'],
   [2, 'blockstore volume create 1 --name data'],
   [2, 'blockstore volume attach data --host-device'],
@@ -24,12 +24,12 @@ const typed: readonly [number, string][] = [
   [3, 'blockstore volume delete data; echo "exit code $?"'],
 ];
 
-/** Throws when a step fails: a recording shows what works. */
+/** Returns the recording. Throws when a command fails. */
 async function record(): Promise<string> {
   const cluster = await StorageCluster.create({ nodes: 3, storageNodes: 1 });
   try {
     const lines: string[] = [];
-    for (const [number, command] of typed) {
+    for (const [number, command] of commands) {
       const setting = 'export PATH="$PWD/bin:$PATH" BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf';
       const output = await cluster.node(number).sh(`${setting}; ${command}`);
       lines.push(`node${number}# ${command}`, ...(output === '' ? [] : [output]));

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what blockstore needs and is missing: tools/setup.sh run (to start it) or test (to run its tests as well).
-# npm calls it before start and test. It may be run at any time: with nothing missing it is done at once.
+# Installs missing packages: tools/setup.sh run (to start blockstore) or test (to run its tests as well). npm runs it before
+# start and test. It can be repeated at any time and ends at once if no package is missing.
 set -eu
 
-# package=command; a command that is there by other means than its package is as good.
+# package=command; a command from another source than its package is accepted.
 packages_needed='redis-server=redis-server'
 packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-base=perl"
 packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 
 main() {
   case ${1:-} in
-    # Without LVM and vblade it still runs, on files and without exports; without the lab's packages the lab is skipped.
+    # Without LVM and vblade it runs on files and without exports; without the packages of the lab the lab is skipped.
     run) packages=$packages_to_run needed=$packages_needed ;;
     test) packages=$packages_to_test needed=$packages_needed_to_test ;;
     *) fail 'usage: tools/setup.sh run|test' ;;
@@ -33,14 +33,14 @@ fail() {
   exit 1
 }
 
-# A copy of the lock file is kept beside what it made: compared by content, as git gives files the time of the checkout.
+# A copy of the lock file beside the installed packages is compared by content: git sets file times to the checkout.
 install_npm_packages() {
   stamp=node_modules/.installed-lock.json
   node=node_modules/node/bin/node
   if [ -x "$node" ] && cmp -s package-lock.json "$stamp"; then return; fi
   command -v npm >/dev/null || fail 'npm is missing: install Node.js 20 or later with npm'
   say 'installing the npm packages, Node.js 24 among them'
-  # The machine's own Node may be older than the packages ask for: npm's warnings of that are about the wrong Node.
+  # The system's Node can be older than the packages require; npm's warnings about it do not apply.
   npm ci --no-audit --no-fund --loglevel=error </dev/null || fail 'npm ci failed'
   [ -x "$node" ] || fail 'npm did not run the install script of the package "node": npm rebuild node --allow-scripts=node'
   cp package-lock.json "$stamp"
@@ -54,14 +54,14 @@ missing_of() {
 
 cannot_install() {
   [ -z "$(missing_of "$needed")" ] || fail "please install$1"
-  say "going on without$1"
+  say "continuing without$1"
 }
 
 install_debian_packages() {
   missing=$(missing_of "$packages")
   [ -n "$missing" ] || return 0
   if ! command -v apt-get >/dev/null; then
-    cannot_install " what Debian has as$missing"
+    cannot_install " the equivalents of the Debian packages$missing"
     return
   fi
   if [ "$(id -u)" = 0 ]; then
@@ -79,22 +79,22 @@ install_debian_packages() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   forbid_services
-  # Package lists are often there and fresh enough; fetching them takes longer than all the rest.
+  # Package lists are often recent enough; fetching them takes longest.
   if ! apt_install >"$log" 2>&1; then
     if ! { $root apt-get -q update && apt_install; } >>"$log" 2>&1; then
       cat "$log" >&2
-      cannot_install "$missing (apt-get could not)"
+      cannot_install "$missing (apt-get failed)"
       return
     fi
   fi
-  # blockstore starts a Redis of its own where it wants one. What was there before this installation is left as it was.
+  # npm start runs a private Redis. An earlier installation is not changed.
   case " $missing " in
     *' redis-server '*)
       if command -v systemctl >/dev/null; then $root systemctl disable redis-server.service >/dev/null 2>&1 || true; fi
       ;;
   esac
   missing=$(missing_of "$packages")
-  [ -z "$missing" ] || cannot_install "$missing (its package is installed, its command is not found)"
+  [ -z "$missing" ] || cannot_install "$missing (package installed, command not found)"
 }
 
 apt_install() {
@@ -103,7 +103,7 @@ apt_install() {
     -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 $missing </dev/null
 }
 
-# Debian starts the services of what it installs, unless this file says no.
+# Debian starts the services of new packages unless this file forbids it.
 policy=/usr/sbin/policy-rc.d
 forbade=
 

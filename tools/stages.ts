@@ -1,4 +1,4 @@
-/** Runs stages of tests one after the other, whatever becomes of each, and sums them up. */
+/** Runs stages of tests one after the other, also after failures, and prints a summary. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,10 +8,10 @@ import { type Counts, countTests, withoutPassed } from './ava-report.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const bin = path.join(root, 'node_modules', '.bin');
-// Without colours, and with the marks that countTests knows.
+// Without colours, and with the marks that countTests expects.
 const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, NO_COLOR: '1', FORCE_COLOR: '0', TERM: 'dumb' };
 const slowestFiles = 10;
-/** Of a command's output, what is kept to be printed again at the end. */
+/** Number of characters of a command's output that are repeated at the end. */
 const maxFailureLines = 300;
 
 export interface FileTime {
@@ -20,16 +20,16 @@ export interface FileTime {
 }
 
 export interface Outcome extends Counts {
-  /** What is to be read again at the end; '' where nothing failed. */
+  /** Failures to repeat at the end; '' if there are none. */
   failures: string;
-  /** How long each test file took; empty where there is none. */
+  /** Time of each test file; empty for checks. */
   files: readonly FileTime[];
 }
 
 export interface Stage {
   name: string;
   run: () => Promise<Outcome>;
-  /** A check without a test is no sign that anything was tested. */
+  /** A check does not count as a test run. */
   isCheck?: boolean;
 }
 
@@ -38,12 +38,12 @@ export interface Ended extends Outcome {
   seconds: number;
 }
 
-/** Resolves with why a stage cannot run here; undefined where it can. */
+/** Returns why a stage cannot run on this host; undefined if it can. */
 type Missing = () => Promise<string | undefined>;
 
 const nothingMissing: Missing = async () => undefined;
 
-/** A stage that is one command, and counts as one test. */
+/** A stage of one command, which counts as one test. */
 export function command(name: string, file: string, args: readonly string[], missing = nothingMissing): Stage {
   return {
     name,
@@ -104,7 +104,7 @@ function unlessMissing(missing: Missing, run: Stage['run']): Stage['run'] {
   };
 }
 
-/** What test/support/file-time.ts has noted. */
+/** Reads the times that test/support/file-time.ts recorded. */
 async function fileTimes(times: string): Promise<FileTime[]> {
   const lines = (await readFile(times, 'utf8').catch(() => '')).split('\n').filter(Boolean);
   return lines.map((line) => {
@@ -123,7 +123,7 @@ export async function runStage(stage: Stage): Promise<Ended> {
   return { ...outcome, name, seconds };
 }
 
-/** Prints what failed once more, the slowest files, the time of each stage, and, as the last line, the counts. */
+/** Prints the failures again, the slowest files, the time of each stage and, in the last line, the counts. */
 export function report(ended: readonly Ended[]): Counts {
   for (const { name, failures } of ended) if (failures !== '') console.log(`\n== failed in ${name}\n${failures}`);
   const files = ended.flatMap((one) => one.files).toSorted((one, other) => other.seconds - one.seconds);

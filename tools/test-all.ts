@@ -1,9 +1,9 @@
 /**
- * `npm run test:all`: all tests, in parts, for hours. What has passed is kept under var/test-all/, for this commit and these
- * changes to it: a run that is interrupted goes on where it was, and what failed is run again.
+ * `npm run test:all`: all tests, in parts, for hours. Results are stored under var/test-all/ for this commit and the changes to
+ * it: an interrupted run continues, and failed parts run again.
  *
- *   -- --list         prints the parts, and what became of each
- *   -- --part NAME    runs this part, or those whose names begin with NAME-, also where they have passed; may be repeated
+ *   -- --list         prints the parts with their results
+ *   -- --part NAME    runs this part, or those whose names begin with NAME-, even if they passed; can be repeated
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -42,7 +42,7 @@ else process.exitCode = await runAll(chosen);
 /** Returns the exit code. */
 async function runAll(stages: readonly Stage[]): Promise<number> {
   let isInterrupted = false;
-  // The part gets the signal as well, and clears away what it has started.
+  // The part gets the signal as well, and cleans up.
   process.on('SIGINT', () => {
     isInterrupted = true;
   });
@@ -84,7 +84,7 @@ async function readDone(): Promise<Done> {
   return doneSchema.parse(JSON.parse(text));
 }
 
-/** Another part may have been run beside this one. */
+/** Another part can have run at the same time. */
 async function keep({ name, passed, failed, skipped, seconds }: Ended): Promise<void> {
   const state = { ...(await readDone()), [name]: { passed, failed, skipped, seconds } };
   await mkdir(path.dirname(stateFile), { recursive: true });
@@ -92,7 +92,7 @@ async function keep({ name, passed, failed, skipped, seconds }: Ended): Promise<
   await rename(`${stateFile}.new`, stateFile);
 }
 
-/** A name for what differs from the commit; '' where nothing does, or outside git. */
+/** Returns a name for the uncommitted changes; '' without changes, or outside git. */
 async function changes(): Promise<string> {
   const git = execa({ cwd: root, reject: false });
   const [diff, untracked] = await Promise.all([

@@ -1,6 +1,6 @@
 /**
- * What `npm test` runs: checks of the code (each counts as one test), then the tests, tier by tier; of crashes, the model and
- * the simulation a sample that the commit chooses. `npm run test:all` has all of them.
+ * `npm test`: runs checks of the code (each counts as one test), then the tests by tier; of crashes, model and simulation a
+ * sample chosen by the commit. `npm run test:all` runs all of them.
  */
 import { missingForLab } from '../test/lab/requirements.ts';
 import { sampleName, sampleVariable } from '../test/support/sample.ts';

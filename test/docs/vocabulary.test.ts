@@ -21,6 +21,7 @@ const checked = [
   'lib/{drivers,flags}/**/*.ts',
   'services/daemon/*.ts',
   'test/{bin,cli,docs,etc}/*.ts',
+  'tools/**/*',
 ];
 
 test('documents, code and tests use no retired word', async (t) => {
