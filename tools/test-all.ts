@@ -61,8 +61,8 @@ async function runAll(stages: readonly Stage[]): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
-function isCalled({ name }: Stage, wanted: string): boolean {
-  return name === wanted || name.startsWith(`${wanted}-`);
+function isCalled({ name }: Stage, prefix: string): boolean {
+  return name === prefix || name.startsWith(`${prefix}-`);
 }
 
 function isNamed(stage: Stage): boolean {

@@ -19,7 +19,7 @@ test.afterEach.always(() => cluster.close());
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 60_000 };
 
-test.serial('while storage hangs or fails its node is up, says so, and no more once it is well', async (t) => {
+test.serial('a node whose storage hangs or fails is up and reports the problem until it ends', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());
   await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
@@ -44,7 +44,7 @@ test.serial('while storage hangs or fails its node is up, says so, and no more o
   }
 });
 
-test.serial('volumes on an LVM whose commands go wrong one after the other: records and storage agree', async (t) => {
+test.serial('records and storage agree after each LVM command failed in turn', async (t) => {
   const commands = await FaultyCommands.create(cluster.directory); // which goes when no node needs it any more
   await commands.put('blkdiscard');
   await commands.put('sync');

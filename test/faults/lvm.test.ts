@@ -161,7 +161,7 @@ for (const command of ['blkdiscard', 'sync']) {
   });
 }
 
-test('no room for its configuration keeps the driver from starting, by name', async (t) => {
+test('the driver does not start without space for its configuration, and names the file', async (t) => {
   const { commands } = await place(t, true);
   const directory = '/dev/full/state';
   const driver = commands.lvmDriver({ numShellTries: 1, directory });

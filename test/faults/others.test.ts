@@ -63,7 +63,7 @@ for (const command of ['perl', 'vblade']) {
   });
 }
 
-test('a launcher that hangs is ended at its limit, also at the close, and the next launch begins another one', async (t) => {
+test('a hanging launcher is killed at its time limit and at close, and the next launch starts another one', async (t) => {
   const commands = await commandsFor(t, ['perl']);
   const launcher = new Launcher(commands, { asRoot: false, limitMs: 300 });
   await commands.give('perl', 'stubborn', 'hang');
@@ -76,23 +76,20 @@ test('a launcher that hangs is ended at its limit, also at the close, and the ne
   await t.notThrowsAsync(launcher.close());
 });
 
-real(
-  'what was heard of numbers is whole, or an error: a number that was left out would be taken for free',
-  async (t) => {
-    const commands = await commandsFor(t, ['perl', '/usr/bin/perl']);
-    for (const fault of everyFault) {
-      const discovery = new Discovery(commands, { interface: 'lo', quietMs: 50, answerMs: 1500 });
-      await commands.give('perl', fault);
-      const answer = await endOf(t, discovery.shelves([1]));
-      t.is(Array.isArray(answer), /warning|JSON/.test(fault), fault);
-      await commands.give('perl');
-      t.true(Array.isArray(await discovery.shelves([1])), `the next one is whole after ${fault}`);
-      await discovery.close();
-    }
-  },
-);
+real('an incomplete discovery is an error: an omitted address would count as free', async (t) => {
+  const commands = await commandsFor(t, ['perl', '/usr/bin/perl']);
+  for (const fault of everyFault) {
+    const discovery = new Discovery(commands, { interface: 'lo', quietMs: 50, answerMs: 1500 });
+    await commands.give('perl', fault);
+    const answer = await endOf(t, discovery.shelves([1]));
+    t.is(Array.isArray(answer), /warning|JSON/.test(fault), fault);
+    await commands.give('perl');
+    t.true(Array.isArray(await discovery.shelves([1])), `the next one is whole after ${fault}`);
+    await discovery.close();
+  }
+});
 
-test('only the word of systemd that it has no such unit is believed', async (t) => {
+test('only the answer of systemd that a unit does not exist selects the other supervisor', async (t) => {
   const commands = await commandsFor(t, ['systemctl']);
   commands.limitMs = 1500;
   t.true(await knowsUnit(1, commands));
@@ -107,7 +104,7 @@ test('only the word of systemd that it has no such unit is believed', async (t) 
   t.false(await knowsUnit(1, commands));
 });
 
-test('a unit that could not be started is stopped, and the reason is told, whatever becomes of the journal', async (t) => {
+test('a unit that could not start is stopped, and the reason is reported also without the journal', async (t) => {
   const commands = await commandsFor(t, ['systemctl'], ['journalctl']);
   commands.limitMs = 1500;
   const directory = join(commands.directory, 'exports');
@@ -127,7 +124,7 @@ test('a unit that could not be started is stopped, and the reason is told, whate
   }
 });
 
-test('a domain of which half is told gets no disk, and keeps none unseen', async (t) => {
+test('a domain with incomplete information gets no disk and keeps none', async (t) => {
   const commands = await commandsFor(t, ['virsh', join(import.meta.dirname, 'commands', 'virsh')]);
   commands.limitMs = 1500;
   const domains = new LibvirtDomains({ uri: 'fake:///', detachTimeoutMs: 300 }, { processes: commands });
@@ -155,7 +152,7 @@ test('a domain of which half is told gets no disk, and keeps none unseen', async
   }
 });
 
-test('the doctor says of the kernel module only what it was told', async (t) => {
+test('doctor reports the kernel module as missing only if modinfo says so', async (t) => {
   const commands = await commandsFor(t, ['modinfo']);
   commands.limitMs = 1500;
   for (const fault of ['exit 5', 'exit 139', 'hang', 'stubborn']) {

@@ -14,7 +14,7 @@ test.before(async () => {
 });
 test.after.always(() => rm(directory, { recursive: true }));
 
-test('a lock is held by one at a time until it is released', async (t) => {
+test('a lock has one holder at a time until its release', async (t) => {
   const file = join(directory, 'one');
   const first = await FileLock.take(file, processes);
   t.truthy(first);
@@ -25,7 +25,7 @@ test('a lock is held by one at a time until it is released', async (t) => {
   await second?.release();
 });
 
-test('the lock of a process that is killed is free, also while its children run on', async (t) => {
+test('the lock of a killed process is free, also while its children run', async (t) => {
   const file = join(directory, 'two');
   const modules = ['file-lock', 'process'].map((name) => new URL(`../../lib/${name}.ts`, import.meta.url).href);
   const script = `

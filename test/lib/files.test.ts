@@ -10,7 +10,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => rm(directory, { recursive: true }));
 
-test.serial('an absent file is a value, any other failure is an error', async (t) => {
+test.serial('an absent file is returned as a value; any other failure is an error', async (t) => {
   const absent = join(directory, 'absent');
   t.is(await readIfExists(absent), undefined);
   t.is(readIfExistsSync(absent), undefined);
@@ -21,7 +21,7 @@ test.serial('an absent file is a value, any other failure is an error', async (t
   await t.throwsAsync(removeFile(directory), { message: /EISDIR|EPERM/ });
 });
 
-test.serial('a file is replaced as a whole', async (t) => {
+test.serial('a file is replaced atomically', async (t) => {
   const file = join(directory, 'file');
   await writeFile(file, 'old text that is longer');
   for (const flush of [false, true]) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readMachineId } from '../../lib/machine.ts';
 
-test('a machine has an id of its own, which hides its machine-id, and another boot id after each boot', async (t) => {
+test('a machine has an id that does not reveal its machine-id, and a new boot id after each boot', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-machine-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const files = { machineId: join(directory, 'machine-id'), bootId: join(directory, 'boot_id') };

@@ -21,30 +21,30 @@ async function failureOf(work: Promise<unknown>) {
   throw new Error('it did not fail');
 }
 
-test('a command gets its arguments as they are, and speaks no other language than C', async (t) => {
+test('a command gets its arguments unchanged, and runs with LC_ALL=C', async (t) => {
   const { stdout } = await processes.run('sh', ['-c', 'echo "$1" $LC_ALL', 'sh', 'a  $HOME "b"']);
   t.is(stdout, 'a  $HOME "b" C');
 });
 
-test('a failure keeps exit code and stderr and names the command', async (t) => {
+test('a failure has exit code and stderr and names the command', async (t) => {
   const failure = await failureOf(processes.run('sh', ['-c', 'echo one >&2; echo two >&2; exit 5']));
   t.is(failure.exitCode, 5);
   t.is(failure.stderr, 'one\ntwo');
   t.regex(failure.error.message, /^"sh -c .*" failed with exit code 5: two$/);
 });
 
-test('a missing command says so', async (t) => {
+test('a missing command is reported as CommandNotFound', async (t) => {
   const { error } = await failureOf(processes.run('no-such-command', []));
   t.is(error.code, 'CommandNotFound');
   t.is(error.message, 'the command no-such-command is not installed');
 });
 
-test('a command that hangs is ended at its time limit', async (t) => {
+test('a hanging command is killed at its time limit', async (t) => {
   const failure = await failureOf(processes.run('sleep', ['1000'], { timeoutMs: 50 }));
   t.true(failure.timedOut);
 });
 
-test('a command whose children keep its pipes open holds up nobody past its limit', async (t) => {
+test('a command whose children keep its pipes open ends at its time limit', async (t) => {
   for (const script of ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait']) {
     const began = performance.now();
     const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
@@ -72,19 +72,19 @@ test('children of a killed resident that keep its pipes open do not keep this pr
   t.pass();
 });
 
-test('what the system refuses to run is said with its reason', async (t) => {
+test('a program that the system refuses to run fails with the reason', async (t) => {
   const { error } = await failureOf(processes.run('/etc/passwd', []));
   t.regex(error.message, /^"\/etc\/passwd" could not be executed: .*EACCES/);
 });
 
-test('a command is ended when its signal aborts', async (t) => {
+test('a command is killed when its signal aborts', async (t) => {
   const abort = new AbortController();
   const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal }));
   abort.abort();
   t.true((await work).cancelled);
 });
 
-test('what needs root goes by sudo, which may ask nothing, where this is not root', async (t) => {
+test('a command that needs root runs with sudo -n when this process is not root', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
   t.teardown(() => rm(directory, { recursive: true }));
   await writeFile(join(directory, 'sudo'), `#!/bin/sh\nprintf '%s|' "$@"\n`, { mode: 0o755 });
@@ -99,7 +99,7 @@ test('what needs root goes by sudo, which may ask nothing, where this is not roo
   t.is(stdout, '-n|echo|a b|c|\na b c');
 });
 
-test('a command that does not heed SIGTERM is killed', async (t) => {
+test('a command that ignores SIGTERM is killed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const file = join(directory, 'deaf');
@@ -111,7 +111,7 @@ test('a command that does not heed SIGTERM is killed', async (t) => {
   t.is((await work).signal, 'SIGKILL');
 });
 
-test('a detached command leads a session of its own and writes to its log', async (t) => {
+test('a detached command leads its own session and writes to its log', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const logFile = join(directory, 'log');

@@ -127,7 +127,7 @@ async function sentBy(role: Role): Promise<Set<string>> {
   return found;
 }
 
-test('all works under the sample users, and nothing is allowed in vain', async (t) => {
+test('the sample users permit everything that is used, and nothing else', async (t) => {
   t.timeout(600_000);
   const first = await daemon('n1');
   const second = await daemon('n2', { fake_storage_bytes: '1' });

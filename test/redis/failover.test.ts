@@ -66,7 +66,7 @@ function back(lost: RedisProcess): () => Promise<void> {
   return () => lost.up();
 }
 
-test.serial('Sentinels: the primary is killed', async (t) => {
+test.serial('Sentinels: no acknowledged change is lost when the primary is killed', async (t) => {
   t.timeout(600_000);
   await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
     const primary = await group.primary();
@@ -76,7 +76,7 @@ test.serial('Sentinels: the primary is killed', async (t) => {
   });
 });
 
-test.serial('Sentinels: the primary hangs, and wakes up as a replica', async (t) => {
+test.serial('Sentinels: no acknowledged change is lost when the primary hangs and returns as a replica', async (t) => {
   t.timeout(600_000);
   await survives(t, await RedisWithSentinels.start({ replicas: 1 }), async (group) => {
     const primary = await group.primary();
@@ -86,7 +86,7 @@ test.serial('Sentinels: the primary hangs, and wakes up as a replica', async (t)
   });
 });
 
-test.serial('Cluster: the primary of the records’ shard is killed', async (t) => {
+test.serial('Cluster: no acknowledged change is lost when the primary of the shard is killed', async (t) => {
   t.timeout(600_000);
   await survives(t, await RedisCluster.start(), async (group) => {
     const primary = await group.owner('blockstore');
@@ -98,16 +98,19 @@ test.serial('Cluster: the primary of the records’ shard is killed', async (t) 
 
 const alone = { redis_min_replicas: '0' };
 
-test.serial('one Redis: it is killed, and started again with its append-only file', async (t) => {
-  t.timeout(600_000);
-  const lose = async (server: RedisServer) => {
-    await server.down('SIGKILL');
-    return () => server.up();
-  };
-  await survives(t, await RedisServer.start('--appendfsync', 'always'), lose, alone);
-});
+test.serial(
+  'one Redis: no acknowledged change is lost when it is killed and restarted with its append-only file',
+  async (t) => {
+    t.timeout(600_000);
+    const lose = async (server: RedisServer) => {
+      await server.down('SIGKILL');
+      return () => server.up();
+    };
+    await survives(t, await RedisServer.start('--appendfsync', 'always'), lose, alone);
+  },
+);
 
-test.serial('one Redis: it reads its data anew, and forgets its scripts', async (t) => {
+test.serial('one Redis: clients continue after it reloads its data and loses its scripts', async (t) => {
   t.timeout(600_000);
   const lose = async (server: RedisServer) => async () => {
     for (const command of ['DEBUG RELOAD', 'SCRIPT FLUSH']) {
@@ -117,7 +120,7 @@ test.serial('one Redis: it reads its data anew, and forgets its scripts', async 
   await survives(t, await RedisServer.start('--enable-debug-command', 'local'), lose, alone);
 });
 
-test.serial('one Redis: it is started again from an older copy', async (t) => {
+test.serial('one Redis: records and storage agree after a restart from an older copy', async (t) => {
   t.timeout(600_000);
   const lose = async (server: RedisServer) => {
     const [files, copy] = [join(server.directory, 'appendonlydir'), join(server.directory, 'copy')];
@@ -132,7 +135,7 @@ test.serial('one Redis: it is started again from an older copy', async (t) => {
 });
 
 test.serial(
-  'without a replica a change is made and not acknowledged; what is asked again has one effect',
+  'without a replica a change is made but not acknowledged; repeating the request has one effect',
   async (t) => {
     t.timeout(600_000);
     const server = await RedisWithSentinels.start({ replicas: 1 });
@@ -156,7 +159,7 @@ test.serial(
   },
 );
 
-test.serial('the end of an operation that replicas do not have yet is not told as done', async (t) => {
+test.serial('an operation is not reported as done before the replicas have its end', async (t) => {
   t.timeout(600_000);
   const server = await RedisWithSentinels.start({ replicas: 1 });
   const cluster = await Cluster.over(server);

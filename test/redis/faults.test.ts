@@ -124,7 +124,7 @@ for (const side of ['client', 'node'] as const) {
   });
 }
 
-test('a subscription that is cut off as it is made again is made once more', async (t) => {
+test('a subscription that breaks while it is re-established is retried', async (t) => {
   const { proxy, store, commands } = await setUp(t, 'client');
   const { id } = await commands.create(wanted, deadline);
   const [channel = ''] = await store.redis.pubsub('CHANNELS').then((channels) => channels.map(String));
@@ -136,7 +136,7 @@ test('a subscription that is cut off as it is made again is made once more', asy
   await commands.delete(id, deadline);
 });
 
-test('memory of Redis is full: no change is made, and what was begun goes on when there is room', async (t) => {
+test('a full Redis refuses changes, and operations under way continue when it has memory again', async (t) => {
   const { store, driver, commands } = await setUp(t, 'node');
   const gate = Promise.withResolvers<void>();
   const create = driver.createVolume.bind(driver);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { countTests, withoutPassed } from '../../tools/ava-report.ts';
 
-test('counts what passed, failed and was skipped', (t) => {
+test('passed, failed and skipped tests are counted', (t) => {
   const report = `
   ✔ a › good
   ✔ a › slow (1.2s)
@@ -27,17 +27,17 @@ test('counts what passed, failed and was skipped', (t) => {
   t.deepEqual(countTests(report, false), { passed: 2, failed: 2, skipped: 4 });
 });
 
-test('a run that ended badly counts as a failure also when every test passed', (t) => {
+test('a run with a failing exit code counts as a failure even if every test passed', (t) => {
   const report = '\n  ✔ good\n  ✘ No tests found in test/b.test.ts\n  ─\n\n  1 test passed\n';
   t.deepEqual(countTests(report, false), { passed: 1, failed: 1, skipped: 0 });
   t.deepEqual(countTests('', false), { passed: 0, failed: 1, skipped: 0 });
 });
 
-test('a run without a fault', (t) => {
+test('a run without failures reports none', (t) => {
   t.deepEqual(countTests('\n  ✔ one\n  ✔ two\n  ─\n\n  2 tests passed\n', true), { passed: 2, failed: 0, skipped: 0 });
 });
 
-test('what failed is told without what passed', (t) => {
+test('a report of failures omits passed tests', (t) => {
   const report = `
   ✔ a › good
     ℹ what it logged

@@ -58,7 +58,7 @@ test('the daemon serves volumes to the command line', async (t) => {
   t.is((await daemon).exitCode, 0);
 });
 
-test('scripts that are run are where the checkout has them', async (t) => {
+test('scripts that run are at the same place as in the checkout', async (t) => {
   const files = (await readdir(path.join(root, 'lib'), { recursive: true })).filter((file) => /\.(lua|pl)$/.test(file));
   t.true(files.length > 2);
   for (const file of files) {
@@ -88,7 +88,7 @@ test('help loads neither Redis nor the checks of flags, and no command loads win
   for (const name of ['execa', 'winston', 'logform']) t.false(isIn(list, name), name);
 });
 
-test('the notices have the licence of every package inside', async (t) => {
+test('the notices have the licence of every bundled package', async (t) => {
   const notices = await readFile(path.join(directory, 'bundle', 'NOTICES'), 'utf8');
   const names = new Set<string>();
   for (const file of await readdir(path.join(directory, 'bundle', 'bin'))) {
@@ -103,7 +103,7 @@ test('the notices have the licence of every package inside', async (t) => {
   for (const part of parts) t.true(part.length > 400, part.split('\n')[0]);
 });
 
-test('it knows nothing of the checkout that it was made in', async (t) => {
+test('the bundle has no path of the checkout that it was made in', async (t) => {
   const { stdout } = await execa('grep', ['-rlF', root, path.join(directory, 'bundle')], { reject: false });
   t.is(stdout, '');
 });

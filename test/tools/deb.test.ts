@@ -20,13 +20,13 @@ test.before('build and unpack the package', async () => {
 
 test.after.always(() => rm(directory, { recursive: true, force: true }));
 
-test('it is named after version and architecture', async (t) => {
+test('the package is named after version and architecture', async (t) => {
   const { stdout } = await execa('dpkg-deb', ['-W', '--showformat=${Package}_${Version}_${Architecture}.deb', deb]);
   t.is(path.basename(deb), stdout);
   t.deepEqual((await readdir(directory)).toSorted(), [stdout, 'unpacked'].toSorted(), 'nothing is left behind');
 });
 
-test('everything belongs to root, and others may not read the configuration', async (t) => {
+test('all files belong to root, and other users cannot read the configuration', async (t) => {
   const { stdout } = await execa('dpkg-deb', ['-c', deb]);
   const lines = stdout.split('\n').map((line) => line.split(/\s+/));
   t.deepEqual(new Set(lines.map(([, owner]) => owner)), new Set(['root/root']));
@@ -36,7 +36,7 @@ test('everything belongs to root, and others may not read the configuration', as
   t.true(kept.split('\n').includes('/etc/blockstore/blockstore.conf'));
 });
 
-test('both commands run from it, on the Node.js inside, whatever node is on the PATH', async (t) => {
+test('both commands run on the packaged Node.js, whatever node is on the PATH', async (t) => {
   const bin = path.join(unpacked, 'opt/blockstore/bin');
   for (const command of ['blockstore', 'blockstored']) {
     const { stdout } = await execa(path.join(bin, command), ['--help'], {
@@ -48,7 +48,7 @@ test('both commands run from it, on the Node.js inside, whatever node is on the 
   }
 });
 
-test('what the code reads beside itself is there, and no TypeScript', async (t) => {
+test('the package has the files that the code reads, and no TypeScript', async (t) => {
   for (const folder of ['lib', 'services']) {
     const packed = await filesIn(path.join(unpacked, 'opt/blockstore', folder));
     const sources = await filesIn(path.join(root, folder));
@@ -56,7 +56,7 @@ test('what the code reads beside itself is there, and no TypeScript', async (t) 
   }
 });
 
-test('it knows nothing of the checkout that it was built in', async (t) => {
+test('the package has no path of the checkout that it was built in', async (t) => {
   const places = ['bin', 'lib', 'services'].map((folder) => path.join(unpacked, 'opt/blockstore', folder));
   const found = await execa('grep', ['-rlF', root, ...places, path.join(unpacked, 'usr'), path.join(unpacked, 'etc')], {
     reject: false,
@@ -65,14 +65,14 @@ test('it knows nothing of the checkout that it was built in', async (t) => {
   t.is(found.exitCode, 1);
 });
 
-test('its scripts are ones that sh understands', async (t) => {
+test('the maintainer scripts are valid sh', async (t) => {
   for (const script of ['postinst', 'prerm', 'postrm']) {
     const { stdout } = await execa('dpkg-deb', ['-I', deb, script]);
     await t.notThrowsAsync(execa('sh', ['-n'], { input: stdout }));
   }
 });
 
-test('completion and units are where bash and systemd look', async (t) => {
+test('completion and units are where bash and systemd expect them', async (t) => {
   const share = path.join(unpacked, 'usr/share/bash-completion/completions/blockstore');
   await t.notThrowsAsync(execa('bash', ['-n', share]));
   t.regex(await readFile(share, 'utf8'), /complete .*blockstore/);

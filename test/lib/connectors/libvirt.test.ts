@@ -74,7 +74,7 @@ mount --bind ${directory}/passwd /etc/passwd && mount --bind ${directory}/group 
 }
 
 withQemu(
-  'real libvirt: the definition of a domain gets a raw disk past the page cache, once, and loses it',
+  'real libvirt: the definition of a domain gets a raw disk without page cache, once, and loses it',
   async (t) => {
     const { domains, virsh } = await qemu(t);
     await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
@@ -128,7 +128,7 @@ esac
   return { domains, calls };
 }
 
-test('fake virsh: a running domain that has a definition gets and loses the disk in both', async (t) => {
+test('fake virsh: a running domain with a definition gets and loses the disk in both', async (t) => {
   const { domains, calls } = await fakeVirsh(t, { persistent: true });
   await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
   await domains.detach('guest', '/dev/etherd/e7.1');
@@ -144,20 +144,20 @@ test('fake virsh: a running domain that has a definition gets and loses the disk
   );
 });
 
-test('fake virsh: a domain without a definition gets the disk in the guest alone', async (t) => {
+test('fake virsh: a domain without a definition gets the disk only in the guest', async (t) => {
   const { domains, calls } = await fakeVirsh(t, { persistent: false });
   await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
   t.false((await calls()).includes('--config'));
 });
 
-test('fake virsh: a guest that keeps the disk fails the detach', async (t) => {
+test('fake virsh: detach fails for a guest that keeps the disk', async (t) => {
   const { domains } = await fakeVirsh(t, { persistent: false, deaf: true });
   await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
   const error = await t.throwsAsync(domains.detach('guest', '/dev/etherd/e7.1'), { code: 'DomainFailed' });
   t.is(error?.message, 'libvirt domain guest: its guest has not released disk vdb within 0.3 s');
 });
 
-test('virsh is not installed', async (t) => {
+test('a missing virsh is CommandNotFound', async (t) => {
   class WithoutPath extends ChildProcesses {
     override async run(command: string, args: readonly string[]) {
       return super.run(command, args, { env: { PATH: '/nonexistent' } });
@@ -167,7 +167,7 @@ test('virsh is not installed', async (t) => {
   await t.throwsAsync(domains.attach('guest', '/dev/etherd/e7.1', 'vdb'), { code: 'CommandNotFound' });
 });
 
-test('the disks of a domain are read from its XML; half of it is an error', (t) => {
+test('the disks of a domain are read from its XML; incomplete XML is an error', (t) => {
   const xml = `<domain type='kvm' id='1'>
   <devices>
     <disk type='file' device='disk'>

@@ -2,7 +2,7 @@ import test from 'ava';
 import { describeMap } from '../../../lib/devices/holders.ts';
 import { blockDeviceUsers, mountPoints } from '../../../lib/devices/users.ts';
 
-test('mount points are those of the device’s number, with their blanks', (t) => {
+test('mount points are found by device number, with blanks in their names', (t) => {
   const table = [
     String.raw`36 35 152:16 / /mnt/my\040volume rw,noatime shared:1 - ext4 /dev/etherd/e1.1 rw`,
     '37 35 152:32 / /mnt/other rw - ext4 /dev/etherd/e1.2 rw',

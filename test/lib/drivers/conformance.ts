@@ -34,7 +34,7 @@ export function foundAs({ id, sizeBytes, labels }: VolumeSpec): FoundVolume {
 /** What every driver must do. Plain assertions, so that the same list runs where there is no test runner. */
 export const cases: readonly Case[] = [
   {
-    title: 'a created volume is there and listed with its size and labels, whatever their names and values',
+    title: 'a created volume exists and is listed with its size and labels, whatever their names and values',
     run: async ({ driver }) => {
       const labels = { user: 'ällice, & co', project: 'a/b!c', address: 'e12.3', anything: '', name: ' "x"\\\n#' };
       const volume = spec({ labels });
@@ -47,7 +47,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a label whose name cannot be kept is refused before anything is made',
+    title: 'a label with an invalid name is refused before anything is created',
     run: async ({ driver }) => {
       for (const name of ['id', 'two words', 'Upper', 'a=b', '', 'x'.repeat(31)]) {
         await assert.rejects(driver.createVolume(spec({ labels: { [name]: 'x' } })), { code: 'InvalidArgument' });
@@ -56,7 +56,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'creating it again keeps it',
+    title: 'a repeated create keeps the volume',
     run: async ({ driver }) => {
       const volume = spec();
       assert.equal((await driver.createVolume(volume)).isNew, true);
@@ -67,7 +67,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'creating it again with other labels replaces them all',
+    title: 'a repeated create with other labels replaces all of them',
     run: async ({ driver }) => {
       const volume = spec({ labels: { address: 'e1.1', user: 'alice', old: 'x' } });
       const later = { ...volume, labels: { address: 'e2.1', user: 'alice' } };
@@ -78,7 +78,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a volume that is there can be ensured, one that is not is StorageMissing',
+    title: 'ensure succeeds for an existing volume and throws StorageMissing for a missing one',
     run: async ({ driver }) => {
       const volume = spec();
       await assert.rejects(driver.ensureVolume(volume), { code: 'StorageMissing' });
@@ -89,7 +89,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a deleted volume is gone, and deleting it again or one that never was is success',
+    title: 'a deleted volume is gone; deleting it again, or one that never existed, succeeds',
     run: async ({ driver }) => {
       const volume = spec();
       await driver.createVolume(volume);
@@ -101,7 +101,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'what does not fit is NoSpace, leaves nothing, and the room comes back with a delete',
+    title: 'a volume that does not fit is NoSpace and leaves nothing; a delete frees its space',
     run: async ({ driver, roomGiB }) => {
       const first = spec({ size: roomGiB });
       const second = spec({ size: roomGiB });
@@ -118,7 +118,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'of two creates at once for the last room one succeeds',
+    title: 'of two concurrent creates for the last space one succeeds',
     run: async ({ driver, roomGiB }) => {
       const both = [spec({ size: roomGiB }), spec({ size: roomGiB })];
       const ended = await Promise.allSettled(both.map((volume) => driver.createVolume(volume)));
@@ -145,7 +145,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'many volumes are created side by side, each with its own labels',
+    title: 'many volumes are created concurrently, each with its own labels',
     run: async ({ driver }) => {
       const volumes = Array.from({ length: 8 }, (_, slot) => spec({ labels: { address: `e1.${slot}` } }));
       await Promise.all(volumes.map((volume) => driver.createVolume(volume)));
@@ -156,7 +156,7 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'it may be set up again and closed twice',
+    title: 'setup can be repeated, and close can be called twice',
     run: async ({ driver }) => {
       const volume = spec();
       await driver.createVolume(volume);

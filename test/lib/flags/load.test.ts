@@ -9,7 +9,7 @@ test('without any source every flag has its default', (t) => {
   t.true(flagNames.every((name) => origins[name] === 'default'));
 });
 
-test('the command line wins over the environment, that over the file, that over the default', async (t) => {
+test('the command line overrides the environment, which overrides the file, which overrides the default', async (t) => {
   const file = await fileWith(t, '# comment\nredis_port = 1\nredis_db = 1\nredis_host = file\n\n');
   const { flags, origins } = loadFlags({
     file,
@@ -54,13 +54,13 @@ test('flags that contradict each other are refused', (t) => {
   t.throws(() => loadFlags({ argv: ['--node_down_time=10'] }), { message: /twice report_interval = 10/ });
 });
 
-test('a flag without its value is refused; a yes-or-no flag needs none', (t) => {
+test('a flag without a value is refused; a boolean flag needs none', (t) => {
   t.throws(() => loadFlags({ argv: ['--redis_port'] }), { message: /--redis_port requires a value/ });
   t.true(loadFlags({ argv: ['--fake-storage', 'word'] }).flags.fake_storage);
   t.deepEqual(loadFlags({ argv: ['--fake-storage', 'word'] }).rest, ['word']);
 });
 
-test('what --print-config prints can be used as a file, and shows no secret', async (t) => {
+test('the output of --print-config is a valid file without secrets', async (t) => {
   const loaded = loadFlags({ argv: ['--redis_password=hunter2', '--storage_dev=/dev/sdb,/dev/sdc', '--redis_port=7'] });
   const printed = printConfig(loaded);
   t.false(printed.includes('hunter2'));

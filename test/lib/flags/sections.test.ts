@@ -48,7 +48,7 @@ test('environment and command line reach into sections, with or without one in t
   t.is(alone.backends[0].flags.volume_driver, 'file');
 });
 
-test('a stronger source may enable fewer backends than the file has sections', async (t) => {
+test('a later source can enable fewer backends than the file has sections', async (t) => {
   const file = await fileWith(t, two);
   t.deepEqual(
     loadFlags({ file, argv: ['--enabled_backends=slow'] }).backends.map(({ name }) => name),
@@ -56,7 +56,7 @@ test('a stronger source may enable fewer backends than the file has sections', a
   );
 });
 
-test('what --print-config prints has the sections, and can be used as a file', async (t) => {
+test('the output of --print-config has the sections and is a valid file', async (t) => {
   const loaded = loadFlags({ file: await fileWith(t, two), set: ['slow.volume_target=none'] });
   const printed = printConfig(loaded);
   t.regex(printed, /\[fast\]\n[^[]*from: file .* line 4\)\nvolume_group = nvme\n/);

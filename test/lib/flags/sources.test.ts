@@ -8,7 +8,7 @@ test('a file may have a byte order mark, CRLF line ends, tabs, and no line end a
   t.like(loadFlags({ file }).flags, { redis_port: 7, redis_db: 2, storage_name: 'n1' });
 });
 
-test('a value may be in quotes, with a comment behind it', async (t) => {
+test('a value can be quoted, with a comment behind it', async (t) => {
   const file = await fileWith(
     t,
     `redis_password = "secret # prod" # comment\nredis_user = 'say "hi"'\nstorage_name = "n1"\nredis_prefix=''\n`,
@@ -23,7 +23,7 @@ test('a # without a space before it, and a quote inside a value, are part of the
   t.is(loadFlags({ file }).flags.redis_password, `a#b'c"`);
 });
 
-test('what could be meant in two ways is refused by line, and shows no value', async (t) => {
+test('an ambiguous line is refused by number, without its value', async (t) => {
   const lines = [
     'redis_password = secret # prod',
     'redis_password = # secret',
@@ -48,7 +48,7 @@ test('a flag that a file sets twice is reported with both lines', async (t) => {
   t.deepEqual(problemsOf(t, { file }), ['redis-port is set twice: file FILE line 1 and file FILE line 3']);
 });
 
-test('an empty value is none, in every source', async (t) => {
+test('an empty value counts as not set, in every source', async (t) => {
   const file = await fileWith(t, 'storage_create =\nredis_port = 7\n');
   const { flags, origins } = loadFlags({
     file,
@@ -60,7 +60,7 @@ test('an empty value is none, in every source', async (t) => {
   t.is(origins.redis_port, `file ${file} line 2`);
 });
 
-test('a --set that is not name=value, and a name that is no flag, are refused without their value', (t) => {
+test('an invalid --set and an unknown flag are refused without their value', (t) => {
   const set = [' redis_port=1', 'redis port=1', '--redis_port=1', '=1', 'redis_port', '', 'a.b.c=1', 'nonsense=secret'];
   const problems = problemsOf(t, { set });
   t.is(problems.length, set.length, problems.join('\n'));
@@ -79,7 +79,7 @@ test('every flag can be given as --flag=value and as --flag value', (t) => {
   );
 });
 
-test('of several ways to say where Redis is, the one of the strongest source counts', async (t) => {
+test('of several addresses of Redis the one of the last source is used', async (t) => {
   const url = await fileWith(t, 'redis_url = redis://by-file:1/4\nredis_password = p\n');
   const sentinels = await fileWith(t, 'redis_sentinels = s1, s2:5\nredis_sentinel_name = main\nredis_db = 3\n');
   t.like(loadFlags({ file: url, set: ['redis_port=7302'] }).flags, {
@@ -111,7 +111,7 @@ test('of several ways to say where Redis is, the one of the strongest source cou
   );
 });
 
-test('two ways in one source, and a database beside a URL, are refused', async (t) => {
+test('two addresses of Redis in one source, and a database beside a URL, are refused', async (t) => {
   const both = await fileWith(t, 'redis_host = h\nredis_url = redis://u\n');
   t.deepEqual(problemsOf(t, { file: both }), [
     'redis_url and redis_host both give the address of Redis: set only one (file FILE line 2, file FILE line 1)',
@@ -123,7 +123,7 @@ test('two ways in one source, and a database beside a URL, are refused', async (
   );
 });
 
-test('a redis_url that cannot be right is refused, and nothing of it is shown', (t) => {
+test('an invalid redis_url is refused and not printed', (t) => {
   const wrong = [
     'redis://hunter2/abc',
     'redis://hunter2/-1',
@@ -148,7 +148,7 @@ test('a redis_url that cannot be right is refused, and nothing of it is shown', 
   }
 });
 
-test('hosts and ports that cannot be right are refused', (t) => {
+test('invalid hosts and ports are refused', (t) => {
   for (const pair of [
     'redis_sentinels=h:99999',
     'redis_sentinels=h:0',

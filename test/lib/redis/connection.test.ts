@@ -30,7 +30,7 @@ async function directoryFor(t: { teardown: (clean: () => Promise<void>) => void 
   return directory;
 }
 
-test('every form of address is understood', (t) => {
+test('every form of address is parsed', (t) => {
   const options = (embedded: Partial<Record<FlagName, string>>) => connectionOptions(flagsOf(embedded)).options;
   t.like(options({}), { host: '127.0.0.1', port: 6379, db: 0 });
   t.like(options({ redis_host: 'h', redis_port: '1', redis_db: '2', redis_user: 'u', redis_password: 'p' }), {
@@ -79,7 +79,7 @@ test('every form of address is understood', (t) => {
   t.is(connectionOptions(flagsOf({ redis_url: 'redis://[::1]' })).where, '[::1]:6379');
 });
 
-test('users and passwords are told apart from an unreachable Redis', async (t) => {
+test('a refused password and an unreachable Redis are different errors', async (t) => {
   const server = await RedisServer.start(...'--user default off --user eve on >right ~* &* +@all'.split(' '));
   t.teardown(() => server.stop());
   const as = (redis_user: string, redis_password: string) =>
@@ -121,7 +121,7 @@ test('TLS: the certificate is checked', async (t) => {
   await connection.close();
 });
 
-test('Sentinels are asked for the primary', async (t) => {
+test('the primary is found through Sentinels', async (t) => {
   const [port, sentinelPort] = [await freePort(), await freePort()];
   const server = await RedisServer.start('--bind', '127.0.0.1', '--port', port);
   t.teardown(() => server.stop());
@@ -138,7 +138,7 @@ test('Sentinels are asked for the primary', async (t) => {
   await connection.close();
 });
 
-test('one line when Redis goes, one when it comes back', async (t) => {
+test('the loss and the return of Redis are logged once each', async (t) => {
   const server = await RedisServer.start();
   t.teardown(() => server.stop());
   const lines: string[] = [];
@@ -176,7 +176,7 @@ test('scripts work after SCRIPT FLUSH', async (t) => {
   t.regex(fence ?? '', /^\d+-b$/);
 });
 
-test('a Redis that would lose records is told', async (t) => {
+test('a Redis that would lose records is reported', async (t) => {
   const server = await RedisServer.start(
     '--appendonly',
     'no',

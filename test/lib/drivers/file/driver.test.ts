@@ -5,7 +5,7 @@ import test from 'ava';
 import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { foundAs, spec } from '../conformance.ts';
 
-test('volumes are found again by the next daemon, take no room until they are written, and other files are left alone', async (t) => {
+test('the next daemon finds the volumes, sparse files take no space, and other files are not touched', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
   t.teardown(() => rm(directory, { recursive: true }));
   await writeFile(path.join(directory, 'notes'), 'mine');
@@ -22,7 +22,7 @@ test('volumes are found again by the next daemon, take no room until they are wr
   t.true(file.blocks * 512 < 2 ** 20);
 });
 
-test('what is in a volume survives creating it again', async (t) => {
+test('the data of a volume survives a repeated create', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const driver = new FileDriver({ directory: path.join(directory, 'pool') });

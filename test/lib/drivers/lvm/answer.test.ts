@@ -21,7 +21,7 @@ const rows = [
   { lv_name: '{b', lv_tags: '' },
 ];
 
-test('answers are the same however the stream is cut and whatever warnings stray in', (t) => {
+test('reports are the same however the stream is split and whatever warnings it has', (t) => {
   const lines = report.split('\n').slice(0, -1);
   const noise = fc.constantFrom('WARNING: a }', 'File descriptor 3 leaked', '', '  Reading...');
   fc.assert(
@@ -44,17 +44,17 @@ test('answers are the same however the stream is cut and whatever warnings stray
   );
 });
 
-test('without errors, warnings are what was said', (t) => {
+test('without errors the warnings are the messages', (t) => {
   const text = '{"log":[{"log_type":"warn","log_object_type":"vg","log_message":" odd ","log_ret_code":"0"}]}';
   t.deepEqual(parseAnswer(text), { status: 0, rows: [], reported: false, messages: ['odd'] });
 });
 
-test('a failure in the middle of a command that succeeds is no failure', (t) => {
+test('a failure row within a successful command is no failure', (t) => {
   const row = { log_type: 'status', log_object_type: 'lv', log_message: 'failure', log_ret_code: '5' };
   t.is(parseAnswer(JSON.stringify({ log: [row] })).status, 0);
   t.is(parseAnswer(JSON.stringify({ log: [row, { ...row, log_object_type: 'cmd' }] })).status, 5);
 });
 
-test('what is no answer is refused', (t) => {
+test('invalid reports are refused', (t) => {
   for (const text of ['', '{', '{"report": 1}', '{"log": [{}]}']) t.throws(() => parseAnswer(text));
 });

@@ -21,7 +21,7 @@ for (const [message, failure] of Object.entries(said)) {
   });
 }
 
-test('an error names the command and keeps what LVM said', (t) => {
+test('an error names the command and has the messages of LVM', (t) => {
   const error = lvmError(
     ['lvcreate', '-y', 'v'],
     { status: 5, rows: [], messages: ['Something new'], reported: false },

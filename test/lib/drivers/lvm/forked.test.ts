@@ -4,12 +4,12 @@ import { FakePath } from './fake-path.ts';
 
 const lvm = new ForkedLvm(new FakePath(), 'settings');
 
-test('a command is a process, and noise does no harm', async (t) => {
+test('a command is a process, and additional output is ignored', async (t) => {
   t.deepEqual((await lvm.command(['first', 'x'])).rows, [{ lv_name: 'first x' }]);
   t.deepEqual((await lvm.command(['noisy'])).rows, [{ lv_name: 'before' }]);
 });
 
-test('a failed command is an answer, with its status and what was said', async (t) => {
+test('a failed command returns its status and messages', async (t) => {
   t.deepEqual(await lvm.command(['fail']), {
     status: 5,
     rows: [],
@@ -25,6 +25,6 @@ for (const word of ['die', 'hang', 'unreadable']) {
   });
 }
 
-test('what fails before LVM is not taken for an answer of it', async (t) => {
+test('a failure before LVM runs is not a result of LVM', async (t) => {
   await t.throwsAsync(lvm.command(['refused']), { code: 'CommandFailed', message: /a password is required/ });
 });

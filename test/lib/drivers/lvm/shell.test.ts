@@ -8,7 +8,7 @@ function make(): { lvm: ShellLvm; processes: FakePath } {
   return { processes, lvm: new ShellLvm(processes, '/nowhere') };
 }
 
-test('many commands are answered in order by one shell', async (t) => {
+test('one shell runs many commands in order', async (t) => {
   const { lvm, processes } = make();
   const asked = Array.from({ length: 20 }, (_, number) => `command${number}`);
   const answers = await Promise.all(asked.map((name) => lvm.command([name, 'x'])));
@@ -20,7 +20,7 @@ test('many commands are answered in order by one shell', async (t) => {
   await lvm.close();
 });
 
-test('noise, and an answer in pieces, do no harm', async (t) => {
+test('additional output and split reports are accepted', async (t) => {
   const { lvm, processes } = make();
   t.deepEqual((await lvm.command(['noisy'])).rows, [{ lv_name: 'before' }]);
   t.deepEqual(await lvm.command(['slowly']), { status: 0, rows: [], reported: false, messages: [] });
@@ -28,7 +28,7 @@ test('noise, and an answer in pieces, do no harm', async (t) => {
   await lvm.close();
 });
 
-test('a failed command is an answer, with its status and what was said', async (t) => {
+test('a failed command returns its status and messages', async (t) => {
   const { lvm } = make();
   t.deepEqual(await lvm.command(['fail']), {
     status: 5,
@@ -57,7 +57,7 @@ for (const [word, reason] of [
   });
 }
 
-test('an answer too many is not taken for the next one', async (t) => {
+test('an unexpected report is not returned for the next command', async (t) => {
   const { lvm, processes } = make();
   t.deepEqual((await lvm.command(['twice'])).rows, [{ lv_name: 'first' }]);
   await until(() => !isRunning(processes.residents[0] ?? 0), 'the shell is gone');
@@ -65,7 +65,7 @@ test('an answer too many is not taken for the next one', async (t) => {
   await lvm.close();
 });
 
-test('a command that is cancelled while it waits is never carried out', async (t) => {
+test('a command cancelled while it waits never runs', async (t) => {
   const { lvm } = make();
   const cancel = new AbortController();
   const first = lvm.command(['slowly']);
@@ -78,7 +78,7 @@ test('a command that is cancelled while it waits is never carried out', async (t
   await lvm.close();
 });
 
-test('what the shell would split or read as a comment is refused', async (t) => {
+test('arguments that the shell would split or treat as a comment are refused', async (t) => {
   const { lvm, processes } = make();
   for (const odd of ['a b', "it's", '#tag', 'a\nb', '']) {
     await t.throwsAsync(lvm.command(['lvs', odd]), { code: 'InvalidArgument' });
@@ -86,7 +86,7 @@ test('what the shell would split or read as a comment is refused', async (t) => 
   t.deepEqual(processes.residents, []);
 });
 
-test('close ends the shell, also twice, and an idle or hanging one', async (t) => {
+test('close ends an idle or hanging shell, and can be called twice', async (t) => {
   const { lvm, processes } = make();
   await lvm.command(['first']);
   await lvm.close();

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { labelsIn, tagsOf } from '../../../../lib/drivers/lvm/tags.ts';
 import { spec } from '../conformance.ts';
 
-test('LVM accepts the tags of any labels, and they are read back as they were', (t) => {
+test('LVM accepts the tags of any labels, and they are parsed back', (t) => {
   const name = fc.stringMatching(/^[a-z]{1,30}$/).filter((text) => text !== 'id');
   const labels = fc.dictionary(name, fc.string({ unit: 'grapheme', maxLength: 60 }), { noNullPrototype: true });
   fc.assert(
@@ -16,7 +16,7 @@ test('LVM accepts the tags of any labels, and they are read back as they were', 
   );
 });
 
-test('tags of others are passed over', (t) => {
+test('foreign tags are ignored', (t) => {
   const tags = ['ours', 'blockstore', 'blockstore:', 'blockstore:Size=1', 'blockstores:a=1', 'blockstore:user=a'];
   t.deepEqual(labelsIn(tags), { labels: { user: 'a' } });
 });

@@ -27,14 +27,14 @@ const valid = fc.record({
   hosts: fc.array(mac, { maxLength: 32 }),
 });
 
-test('durability says how writes are acknowledged', (t) => {
+test('durability selects how writes are acknowledged', (t) => {
   const rest = ['7', '1', 'eth1', '/dev/blockstore/volume-1'];
   t.deepEqual(vbladeArguments(spec, 'eth1', 'sync'), ['-d', '-s', ...rest]);
   t.deepEqual(vbladeArguments(spec, 'eth1', 'direct'), ['-d', ...rest]);
   t.deepEqual(vbladeArguments(spec, 'eth1', 'cached'), rest);
 });
 
-test('read-only and the list of Ethernet addresses', (t) => {
+test('read-only mode and Ethernet addresses become arguments', (t) => {
   const hosts = ['52:54:00:77:00:02', '52-54-00-77-00-01', '525400770002', '52:54:00:77:00:02'];
   t.deepEqual(vbladeArguments({ ...spec, readOnly: true, hosts }, 'eth1', 'cached'), [
     '-r',
@@ -47,7 +47,7 @@ test('read-only and the list of Ethernet addresses', (t) => {
   ]);
 });
 
-test('address, path and rights are read back from the arguments of every valid export', (t) => {
+test('address, path and rights are parsed back from the arguments of every valid export', (t) => {
   fc.assert(
     fc.property(valid, fc.constantFrom('sync', 'direct', 'cached'), (volume, durability) => {
       t.deepEqual(parseArguments(vbladeArguments(volume, 'eth1', durability)), {
@@ -69,13 +69,13 @@ test('the order of the Ethernet addresses makes no difference', (t) => {
   );
 });
 
-test('addresses outside the protocol are refused, its broadcast addresses first of all', (t) => {
+test('addresses outside the protocol are refused, broadcast addresses included', (t) => {
   for (const address of ['e65535.0', 'e7.255', 'e-1.0', '', '7.1']) {
     t.throws(() => vbladeArguments({ ...spec, address }, 'eth1', 'sync'), { code: 'InvalidArgument' }, address);
   }
 });
 
-test('at most 32 Ethernet addresses, each of them one', (t) => {
+test('at most 32 valid Ethernet addresses are accepted', (t) => {
   const many = Array.from({ length: 33 }, (_, index) => `52:54:00:00:00:${index.toString(16).padStart(2, '0')}`);
   t.throws(() => vbladeArguments({ ...spec, hosts: many }, 'eth1', 'sync'), { message: /33 is not at most 32/ });
   t.notThrows(() => vbladeArguments({ ...spec, hosts: many.slice(1) }, 'eth1', 'sync'));
@@ -88,7 +88,7 @@ test('a path that vblade could take for an option is refused', (t) => {
   t.throws(() => vbladeArguments({ ...spec, path: '-r' }, 'eth1', 'sync'), { message: /absolute path/ });
 });
 
-test('arguments that are none of vblade give nothing', (t) => {
+test('arguments of other programs give no export', (t) => {
   for (const args of [[], ['7', '1', 'eth0'], ['x', '1', 'eth0', '/dev/sdb'], ['7', '-r', 'eth0', '/dev/sdb']]) {
     t.is(parseArguments(args), undefined);
   }

@@ -87,7 +87,7 @@ test('answers are sorted by address', (t) => {
   );
 });
 
-test('a line that is no answer is not passed over', (t) => {
+test('an invalid line is an error', (t) => {
   for (const line of [
     'hello',
     'seen 7 1',

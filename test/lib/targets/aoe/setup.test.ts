@@ -46,7 +46,7 @@ real('a file that a crash kept from getting its name is cleared away', async (t)
   t.deepEqual(await (await place.readyTarget()).listTraces(), []);
 });
 
-test('an interface that does not exist', async (t) => {
+test('a missing interface is InterfaceDown', async (t) => {
   const place = await placeFor(t);
   const error = await t.throwsAsync(place.target({ interface: 'eth99' }).setup(), { code: 'InterfaceDown' });
   t.is(error?.message, 'network interface eth99 does not exist');

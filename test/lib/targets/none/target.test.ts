@@ -1,7 +1,7 @@
 import test from 'ava';
 import { NoneTarget } from '../../../../lib/targets/none/target.ts';
 
-test('exports nothing, and never fails', async (t) => {
+test('the target none exports nothing and never fails', async (t) => {
   const target = new NoneTarget();
   await target.setup();
   await target.ensureExport({ id: 'v1', path: '/nowhere', address: '', readOnly: false, hosts: [] });
