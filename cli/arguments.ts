@@ -1,5 +1,6 @@
 import { ethernetAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
+import { checkText, isUuid } from '../lib/models/texts.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
 export function sizeOf(text: string): unknown {
@@ -21,15 +22,13 @@ export function atLeastOne(text: string): number {
 
 /** Returns the UUID in lower case. Throws InvalidArgument. */
 export function uuid(text: string): string {
-  const isUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
-  if (!isUuid) throw errors.invalidArgument('id', text, 'a UUID');
+  if (!isUuid(text)) throw errors.invalidArgument('id', text, 'a UUID');
   return text.toLowerCase();
 }
 
-/** Checks a volume name. Throws InvalidArgument. */
-export function volumeName(text: string): string {
-  if (!/^\P{Cc}{1,255}$/u.test(text)) throw errors.invalidArgument('name', text, '1 to 255 printable characters');
-  return text;
+/** Returns a parser of the text of that option. It throws InvalidArgument. */
+export function textOf(option: string): (text: string) => string {
+  return (text) => checkText(option, text);
 }
 
 /** Parses Ethernet addresses separated by commas. Throws InvalidArgument. */

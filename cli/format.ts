@@ -1,3 +1,5 @@
+import stringWidth from 'string-width';
+
 /** Returns a volume's size as text. Sizes are whole GiB; 0 means 100 MiB. */
 export function volumeSize(gib: number): string {
   return gib === 0 ? '100 MiB' : `${gib} GiB`;
@@ -29,7 +31,33 @@ export function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
-/** Replaces control characters, so that text from records cannot control the terminal. */
+/**
+ * Returns the text with control, format and other invisible characters as escapes, such as \\u{202e}: text from records and from
+ * other programs must not move the cursor or change the order of what is shown.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}');
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+}
+
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** Returns the columns that the text takes on a terminal. */
+export function displayWidth(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
+}
+
+/** Returns the text, cut with an ellipsis where it takes more columns. */
+export function cut(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text;
+  let kept = '';
+  for (const character of text) {
+    if (displayWidth(kept + character) > columns - 1) break;
+    kept += character;
+  }
+  return `${kept}…`;
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { styleText } from 'node:util';
 import type { BlockstoreError } from '../lib/errors.ts';
+import { printable, printableLines } from './format.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan';
 
@@ -27,6 +28,11 @@ export class Output {
     return process.stderr.isTTY && !this.quiet;
   }
 
+  /** Whether stdout is a terminal: long cells of a table are cut there, and nowhere else. */
+  get isTerminal(): boolean {
+    return process.stdout.isTTY;
+  }
+
   /** Writes a part of the result. Waits for a slow reader, so that a long list is never held in memory. */
   async write(text: string): Promise<void> {
     if (!process.stdout.write(text)) await once(process.stdout, 'drain');
@@ -43,7 +49,7 @@ export class Output {
 
   /** Writes a message to stderr, unless --quiet. */
   note(text: string): void {
-    if (!this.quiet) process.stderr.write(`${text}\n`);
+    if (!this.quiet) process.stderr.write(`${printableLines(text)}\n`);
   }
 
   error(error: BlockstoreError): void {
@@ -52,8 +58,8 @@ export class Output {
       process.stderr.write(`${JSON.stringify({ error: { code, kind, message, hint: hint ?? null } })}\n`);
       return;
     }
-    const message = error.message.replaceAll('\n', '\n  ');
-    const hint = error.hint === undefined ? '' : `  ${this.paint('dim', error.hint, process.stderr)}\n`;
+    const message = printableLines(error.message).replaceAll('\n', '\n  ');
+    const hint = error.hint === undefined ? '' : `  ${this.paint('dim', printable(error.hint), process.stderr)}\n`;
     process.stderr.write(`${this.paint('red', 'blockstore:', process.stderr)} ${message}\n${hint}`);
   }
 

@@ -1,10 +1,12 @@
-import { printable } from './format.ts';
+import { cut, displayWidth, printable } from './format.ts';
 import type { Output, Style } from './output.ts';
 
 export interface Column<Row> {
   title: string;
   text: (row: Row) => string;
   style?: (row: Row) => Style | undefined;
+  /** Columns at most, on a terminal. */
+  maxWidth?: number;
   /** Right-aligned, for numbers. */
   right?: boolean;
 }
@@ -24,10 +26,10 @@ export class Table<Row> {
 
   async add(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
-    const cells = rows.map((row) => this.columns.map((column) => printable(column.text(row)) || '-'));
+    const cells = rows.map((row) => this.columns.map((column) => this.cell(column, row)));
     for (const row of cells) {
       row.forEach((cell, index) => {
-        this.widths[index] = Math.max(this.widths[index] ?? 0, cell.length);
+        this.widths[index] = Math.max(this.widths[index] ?? 0, displayWidth(cell));
       });
     }
     if (!this.hasHeader)
@@ -36,13 +38,18 @@ export class Table<Row> {
     await this.output.write(rows.map((row, index) => `${this.render(cells[index] ?? [], row)}\n`).join(''));
   }
 
+  private cell({ text, maxWidth = Infinity }: Column<Row>, row: Row): string {
+    const shown = printable(text(row)) || '-';
+    return this.output.isTerminal ? cut(shown, maxWidth) : shown;
+  }
+
   private render(cells: readonly string[], row?: Row): string {
     return cells
       .map((cell, index) => {
         const column = this.columns[index];
         const style = row === undefined ? undefined : column?.style?.(row);
         const painted = style === undefined ? cell : this.output.paint(style, cell);
-        const missing = (this.widths[index] ?? 0) - cell.length;
+        const missing = (this.widths[index] ?? 0) - displayWidth(cell);
         if (column?.right) return ' '.repeat(missing) + painted;
         return index === cells.length - 1 ? painted : painted + ' '.repeat(missing);
       })

@@ -34,6 +34,13 @@ export const errors = {
       `${reference} matches more than one volume: ${matches.join(', ')}`,
       'give the full id',
     ),
+  volumeNotNamed: (reference: string, matches: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeNotFound',
+      'notFound',
+      `no volume is named ${reference}; it is the beginning of ${matches.join(', ')}`,
+      'give the full id or the exact name: what cannot be undone is not done by the beginning of an id',
+    ),
   volumeExists: (volume: string) =>
     new BlockstoreError('VolumeExists', 'conflict', `volume ${volume} already exists`, seeVolumes),
   volumeAttached: (volume: string, instance: string) =>
@@ -156,6 +163,13 @@ export const errors = {
       'unavailable',
       `stopped waiting for the ${operation} of volume ${volume}`,
       `it continues in the background; to wait: blockstore volume wait ${volume}`,
+    ),
+  outputFailed: (reason: string) =>
+    new BlockstoreError(
+      'OutputFailed',
+      'failed',
+      `the output could not be written: ${reason}`,
+      'see "df", or write elsewhere',
     ),
   usage: (message: string, command: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', message, `see "${command} --help"`),

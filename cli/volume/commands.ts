@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { atLeastOne, ethernetAddressList, milliseconds, sizeOf, uuid, volumeName } from '../arguments.ts';
+import { checkVolumeName } from '../../lib/models/texts.ts';
+import { atLeastOne, ethernetAddressList, milliseconds, sizeOf, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';
 import type { CreateOptions } from './create.ts';
@@ -22,10 +23,10 @@ function addCreate(volume: Command): void {
   withWaitOptions(volume.command('create'))
     .description('create a volume and print its id')
     .argument('<size>', 'size in whole GiB, 0 to 1000; 0 creates 100 MiB for tests', sizeOf)
-    .option('--name <name>', 'name of the volume', volumeName)
+    .option('--name <name>', 'name of the volume', checkVolumeName)
     .option('--node <node>', 'node to create it on (default: a node with free space)')
-    .option('--user <user>', 'owner (default: the current user)')
-    .option('--project <project>', 'project', 'default')
+    .option('--user <user>', 'owner (default: the current user)', textOf('user'))
+    .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)
     .addHelpText('after', '\nExample:\n  blockstore volume create 10 --name data')
     .action(async (size: unknown, options: CreateOptions, command: Command) => {
@@ -63,12 +64,17 @@ function addAttach(volume: Command): void {
   withWaitOptions(volume.command('attach'))
     .description('attach a volume to an instance, to this host, or to a libvirt domain of this host')
     .argument('<volume>', 'id, name, or beginning of an id')
-    .option('--instance <instance>', 'the instance (default: this host with --host-device, the domain with --domain)')
+    .option(
+      '--instance <instance>',
+      'the instance (default: this host with --host-device, the domain with --domain)',
+      textOf('instance'),
+    )
     .option(
       '--mountpoint <device>',
       'device name in the instance, such as /dev/vdb (default with --host-device: the AoE device)',
+      textOf('mountpoint'),
     )
-    .option('--host <host>', 'the host of the instance')
+    .option('--host <host>', 'the host of the instance', textOf('host'))
     .addOption(new Option('--mode <mode>', 'read-write or read-only').choices(['rw', 'ro']).default('rw'))
     .option(
       '--mac <addresses>',
@@ -112,7 +118,7 @@ function addDetach(volume: Command): void {
 function addDelete(volume: Command): void {
   withWaitOptions(volume.command('delete'), '60 s without progress')
     .description('delete volumes and wipe their data')
-    .argument('<volume...>', 'ids, names, or beginnings of ids')
+    .argument('<volume...>', 'ids or names')
     .addHelpText('after', '\nExample:\n  blockstore volume delete data logs')
     .action(async (references: readonly string[], options: ChangeOptions, command: Command) => {
       const { deleteVolumes } = await import('./delete.ts');

@@ -9,8 +9,9 @@ import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from '
 const concurrency = 16;
 
 /**
- * Deletes volumes in parallel and prints the id of each deleted one. A failure does not stop the others; the exit code is
- * that of the first failure.
+ * Deletes volumes in parallel and prints the id of each deleted one. Nothing is deleted before every reference is resolved: one
+ * that a deletion makes ambiguous or unambiguous must not mean another volume. A reference without a volume, or a failure, does
+ * not stop the others; the exit code is that of the first failure.
  */
 export async function deleteVolumes(
   context: Context,
@@ -21,17 +22,27 @@ export async function deleteVolumes(
   await using session = await context.open();
   const deleted: string[] = [];
   let failure: BlockstoreError | undefined;
-  const queue = [...new Set(references)];
+  const report = (thrown: unknown) => {
+    const error = asError(thrown);
+    failure ??= error;
+    output.error(error);
+  };
+  const queue = new Set<string>();
+  for (const reference of new Set(references)) {
+    await findVolume(session.store, reference, { byBeginning: false }).then(
+      ({ identifier }) => queue.add(identifier),
+      report,
+    );
+  }
   const worker = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const id of queue) {
+      queue.delete(id);
       try {
-        const id = await deleteVolume(context, session, next, options);
+        await deleteVolume(context, session, id, options);
         deleted.push(id);
         if (!output.json) await output.line(id);
       } catch (thrown) {
-        const error = asError(thrown);
-        failure ??= error;
-        output.error(error);
+        report(thrown);
       }
     }
   };
@@ -40,15 +51,9 @@ export async function deleteVolumes(
   if (failure) process.exitCode = exitCodes[failure.kind];
 }
 
-async function deleteVolume(
-  context: Context,
-  session: Session,
-  reference: string,
-  options: ChangeOptions,
-): Promise<string> {
+async function deleteVolume(context: Context, session: Session, id: string, options: ChangeOptions): Promise<void> {
   const { output, interrupts } = context;
   const { store, commands } = session;
-  const { identifier: id } = await findVolume(store, reference);
   await interrupts.during('deletion', id, () =>
     withProgress(output, store, id, async () => {
       try {
@@ -59,7 +64,6 @@ async function deleteVolume(
       }
     }),
   );
-  return id;
 }
 
 /** Waits while the wipe of a large volume makes progress; returns whether the deletion ended. Throws its fault. */

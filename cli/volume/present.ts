@@ -19,12 +19,12 @@ export function volumeJson({ createTime, attachTime, fault, ...rest }: VolumeSta
 
 export const volumeColumns: readonly Column<VolumeState>[] = [
   { title: 'ID', text: (volume) => volume.id },
-  { title: 'NAME', text: (volume) => volume.name },
+  { title: 'NAME', text: (volume) => volume.name, maxWidth: 32 },
   { title: 'SIZE', text: (volume) => volumeSize(volume.size), right: true },
   { title: 'STATUS', text: statusText, style: statusStyle },
   { title: 'NODE', text: (volume) => volume.node },
   { title: 'DEVICE', text: (volume) => volume.aoeDevice },
-  { title: 'ATTACHED TO', text: (volume) => volume.instanceId },
+  { title: 'ATTACHED TO', text: (volume) => volume.instanceId, maxWidth: 32 },
   { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
 ];
 

@@ -23,7 +23,10 @@ export async function waitForVolume(context: Context, reference: string, options
   const { output, interrupts } = context;
   await using session = await context.open();
   const id = await idOf(session, reference, deleted);
-  if (id === undefined) return;
+  if (id === undefined) {
+    await (output.json ? output.document({ id: null, status: 'deleted' }) : output.line('deleted'));
+    return;
+  }
   const isReached = (volume: VolumeState) =>
     status === undefined
       ? !deleted && !isTransitional(volume)

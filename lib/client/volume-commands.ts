@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BlockstoreError, errors } from '../errors.ts';
 import { findVolume } from '../models/find-volume.ts';
+import { checkText, checkVolumeName } from '../models/texts.ts';
 import { Node } from '../models/node.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { type Attachment, type NewVolume, Volume } from '../models/volume.ts';
@@ -53,6 +54,8 @@ export class VolumeCommands {
    */
   async create(wanted: NewVolume & { node?: string }, sending: Sending = {}): Promise<VolumeState> {
     const { node = '', ...fields } = wanted;
+    if (fields.name !== undefined) checkVolumeName(fields.name);
+    for (const field of ['userId', 'projectId'] as const) checkText(field, fields[field]);
     const volume = Volume.create(this.store, { ...fields, id: fields.id ?? randomUUID() });
     return this.carryOut('create', volume, sending, async (asker) => {
       try {
@@ -67,12 +70,14 @@ export class VolumeCommands {
 
   /** Throws VolumeNotFound, VolumeAttached, WrongStatus; a call also what kept its node from removing it. */
   async delete(typed: string, sending: Sending = {}): Promise<void> {
-    const volume = await findVolume(this.store, typed);
+    const volume = await findVolume(this.store, typed, { byBeginning: false });
     await this.carryOut('delete', volume, sending, (asker) => volume.startDelete(this.options(asker)));
   }
 
   /** Throws VolumeNotFound, VolumeAttached, WrongStatus, InvalidArgument. */
   async attach(typed: string, attachment: Attachment, sending: Sending = {}): Promise<VolumeState> {
+    for (const field of ['instanceId', 'mountpoint'] as const) checkText(field, attachment[field]);
+    if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
     const volume = await findVolume(this.store, typed);
     return this.carryOut('attach', volume, sending, (asker) => volume.startAttach(attachment, this.options(asker)));
   }

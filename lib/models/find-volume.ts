@@ -1,29 +1,46 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
+import { isAncestorForm, isUuid } from './texts.ts';
 import { Volume } from './volume.ts';
 
-const mostShown = 5;
+const maxShown = 5;
+/** Of an id whose beginning stands for it: so long that a name is hardly taken for one. */
+const minDigits = 8;
+
+export interface FindOptions {
+  /** Whether the beginning of an id will do. Default: yes. Not for what cannot be undone. */
+  byBeginning?: boolean;
+}
 
 /**
- * The volume that a person means: by its id, an unambiguous beginning of it, `vol-` and a beginning, or its name.
- * Throws VolumeNotFound or VolumeAmbiguous.
+ * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
+ * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound or VolumeAmbiguous.
  */
-export async function findVolume(store: Store, typed: string): Promise<Volume> {
-  const beginning = typed.replace(/^vol-/, '').toLowerCase();
-  const [byId, byName] = await Promise.all([
-    /^[0-9a-f-]{1,36}$/.test(beginning) ? startingWith(store, store.keys.volumeIds(), beginning) : [],
-    startingWith(store, store.keys.volumeNames(), `${typed}\0`),
-  ]);
-  const named = byName.map((member) => member.slice(typed.length + 1));
-  const ids = [...new Set([...named, ...byId])];
+export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<Volume> {
+  if (isUuid(reference)) return Volume.lookup(store, reference.toLowerCase());
+  const named = await startingWith(store, store.keys.volumeNames(), `${reference}\0`);
+  const ids = named.map((member) => member.slice(reference.length + 1));
+  if (ids.length > 0) return only(store, reference, ids);
+  const begun = await byBeginning(store, reference);
+  if (options.byBeginning === false && begun.length > 0) throw errors.volumeNotNamed(reference, begun);
+  return only(store, reference, begun);
+}
+
+function only(store: Store, reference: string, ids: readonly string[]): Promise<Volume> {
   const [id] = ids;
-  if (id === undefined) throw errors.volumeNotFound(typed);
-  if (ids.length > 1) throw errors.volumeAmbiguous(typed, ids);
-  return await Volume.lookup(store, id);
+  if (id === undefined) throw errors.volumeNotFound(reference);
+  if (ids.length > 1) throw errors.volumeAmbiguous(reference, ids);
+  return Volume.lookup(store, id);
+}
+
+async function byBeginning(store: Store, reference: string): Promise<string[]> {
+  const text = (isAncestorForm(reference) ? reference.slice('vol-'.length) : reference).toLowerCase();
+  if (!/^[0-9a-f-]+$/.test(text) || text.replaceAll('-', '').length < minDigits) return [];
+  return startingWith(store, store.keys.volumeIds(), text);
 }
 
 function startingWith(store: Store, index: string, beginning: string): Promise<string[]> {
   return store.read((redis) =>
-    redis.zrange(index, `[${beginning}`, `[${beginning}\xff`, 'BYLEX', 'LIMIT', 0, mostShown),
+    redis.zrange(index, `[${beginning}`, `[${beginning}\xff`, 'BYLEX', 'LIMIT', 0, maxShown),
   );
 }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { duration, printable, volumeSize } from '../../cli/format.ts';
+import { cut, displayWidth, duration, printable, volumeSize } from '../../cli/format.ts';
 import { byteSize } from '../../lib/byte-size.ts';
 
 test('sizes are printed in binary units, rounded down', (t) => {
@@ -20,6 +20,16 @@ test('durations are rounded down and never negative', (t) => {
   t.is(duration(72 * 3_600_000), '3 d');
 });
 
-test('control characters are replaced', (t) => {
-  t.is(printable('a\u001B[31mb\n'), 'a\u{FFFD}[31mb\u{FFFD}');
+test('control, format and other invisible characters are escaped', (t) => {
+  t.is(printable('a\u001B[31mb\n'), String.raw`a\u{1b}[31mb\u{a}`);
+  t.is(printable('\u202Eb\u200B\u2028\u{D800}'), String.raw`\u{202e}b\u{200b}\u{2028}\u{d800}`);
+  t.is(printable('Größe 表 👍'), 'Größe 表 👍');
+});
+
+test('text is cut by the columns that it takes', (t) => {
+  t.is(displayWidth('abc'), 3);
+  t.is(displayWidth('表e\u0301'), 3);
+  t.is(cut('abc', 3), 'abc');
+  t.is(cut('abcd', 3), 'ab…');
+  t.is(cut('表表表', 4), '表…');
 });

@@ -1,0 +1,40 @@
+import { errors } from '../errors.ts';
+
+const maxBytes = 255;
+/** Control, format (bidi, zero-width), unassigned and private characters, lone surrogates; separators of lines. */
+const unprintable = /[\p{C}\p{Zl}\p{Zp}\u{FFFD}]/u;
+const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ancestorForm = /^vol-[0-9a-f]{8}$/i;
+
+export function isUuid(text: string): boolean {
+  return uuidForm.test(text);
+}
+
+/** `vol-` and the first eight digits of an id: how the 2010 BlockStore named volumes. */
+export function isAncestorForm(text: string): boolean {
+  return ancestorForm.test(text);
+}
+
+/**
+ * Checks a text that is stored in a record and shown to others: a name, an owner, an instance, a host. Returns it.
+ * Throws InvalidArgument.
+ */
+export function checkText(field: string, text: string): string {
+  if (text === '' || Buffer.byteLength(text) > maxBytes) {
+    const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+    throw errors.invalidArgument(field, shown, `1 to ${maxBytes} bytes long`);
+  }
+  if (unprintable.test(text)) throw errors.invalidArgument(field, text, '1 to 255 printable characters');
+  if (text.trim() !== text) throw errors.invalidArgument(field, text, 'free of spaces at its beginning and end');
+  return text;
+}
+
+/** Checks the name of a volume, which must not be taken for an id or an option. Returns it. Throws InvalidArgument. */
+export function checkVolumeName(text: string): string {
+  checkText('name', text);
+  if (text.startsWith('-')) throw errors.invalidArgument('name', text, 'free of a hyphen at its beginning');
+  if (isUuid(text) || isAncestorForm(text)) {
+    throw errors.invalidArgument('name', text, 'possible: it has the form of an id');
+  }
+  return text;
+}

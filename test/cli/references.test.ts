@@ -1,0 +1,90 @@
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+/** Which volume a command line means, and what is done where that is in doubt. */
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await place.daemon('n1');
+});
+test.after.always(() => place.close());
+
+async function create(name: string, id?: string): Promise<string> {
+  const { stdout } = await place.run(
+    'volume',
+    'create',
+    '0',
+    '--name',
+    name,
+    ...(id === undefined ? [] : ['--id', id]),
+  );
+  return stdout.trim();
+}
+
+async function names(): Promise<string[]> {
+  const { volumes } = Object(await place.json('volume', 'list'));
+  return volumes.map(({ name }: { name: string }) => name).toSorted();
+}
+
+test.serial('a delete that is repeated by name does not reach a volume whose id begins with that name', async (t) => {
+  const named = await create('db1f0000');
+  await create('other', 'db1f0000-0000-4000-8000-000000000001');
+  t.is((await place.run('volume', 'delete', named)).exitCode, 0);
+  const repeated = await place.run('volume', 'delete', 'db1f0000');
+  t.is(repeated.exitCode, 4);
+  t.regex(repeated.stderr, /no volume is named db1f0000; it is the beginning of db1f0000-0000-4000-8000-000000000001/);
+  t.deepEqual(await names(), ['other']);
+  t.is((await place.run('volume', 'show', 'db1f0000')).exitCode, 0, 'to look at one, a beginning will do');
+  await place.run('volume', 'delete', 'other');
+});
+
+test.serial(
+  'references are resolved before the first deletion, each volume once, and the unknown ones are named',
+  async (t) => {
+    const id = await create('a');
+    await create('keep');
+    const { exitCode, stdout, stderr } = await place.run('volume', 'delete', 'a', id, 'a', 'nosuch', id.slice(0, 8));
+    t.is(exitCode, 4);
+    t.is(stdout, id);
+    t.regex(stderr, /volume nosuch does not exist\n/);
+    t.deepEqual(await names(), ['keep']);
+    await place.run('volume', 'delete', 'keep');
+  },
+);
+
+test.serial('waiting for the deletion of a volume that is gone says so', async (t) => {
+  t.like(await place.run('volume', 'wait', 'nosuch', '--deleted'), { exitCode: 0, stdout: 'deleted' });
+  t.deepEqual(await place.json('volume', 'wait', 'nosuch', '--deleted'), { id: null, status: 'deleted' });
+});
+
+test.serial('an argument that is not UTF-8 is refused', async (t) => {
+  const { exitCode, stderr } = await place.shell(String.raw`blockstore volume create 0 --name $'a\xff'`);
+  t.is(exitCode, 2);
+  t.regex(stderr, /is not valid UTF-8/);
+  t.deepEqual(await names(), []);
+});
+
+test.serial('a name of wide characters keeps the columns, and a terminal cuts a long one', async (t) => {
+  await create('表'.repeat(20));
+  await create('x'.repeat(60));
+  const plain = await place.run('volume', 'list');
+  t.regex(plain.stdout, /表{20} {20}  100 MiB/);
+  t.regex(plain.stdout, /x{60}  100 MiB/);
+  const { stdout } = await place.terminal('blockstore --no-color volume list');
+  t.regex(stdout, /表{15}… {1,2} 100 MiB/);
+  t.regex(stdout, /x{31}…  100 MiB/);
+  for (const name of await names()) await place.run('volume', 'delete', name);
+});
+
+test.serial('what others wrote into a record is shown escaped, on standard error too', async (t) => {
+  const id = await create('plain');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), { userId: 'a\u001B[2J\u202Eb', instanceId: 'i\nj' });
+  const { stdout } = await place.run('volume', 'show', id);
+  t.regex(stdout, /user +a\\u\{1b\}\[2J\\u\{202e\}b\n/);
+  const { stderr } = await place.run('volume', 'show', 'no\u001B[2Jsuch');
+  t.regex(stderr, /^blockstore: volume no\\u\{1b\}\[2Jsuch does not exist\n/);
+  await store.redis.hdel(store.keys.volume(id), 'instanceId');
+  await place.run('volume', 'delete', id);
+});

@@ -1,0 +1,93 @@
+import test from 'ava';
+import { findVolume } from '../../../lib/models/find-volume.ts';
+import { checkText, checkVolumeName } from '../../../lib/models/texts.ts';
+import { Volume } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+let cluster: Cluster;
+let store: Store;
+const ids = {
+  first: 'db1f0000-0000-4000-8000-000000000001',
+  second: 'db1f0000-0000-4000-8000-000000000002',
+  third: 'ee000000-0000-4000-8000-000000000003',
+};
+
+test.before(async () => {
+  cluster = await Cluster.start();
+  await cluster.node('n1', { report_interval: '3600', node_down_time: '86400' });
+  store = await cluster.store();
+  const save = (id: string, name: string) =>
+    Volume.create(store, { id, name, size: 1, userId: 'user', projectId: 'project' }).save();
+  await save(ids.first, 'one');
+  await save(ids.second, 'db1f0000');
+  await save(ids.third, ids.first); // as a version before this one allowed
+});
+test.after.always(() => cluster.close());
+
+const found = async (reference: string, byBeginning = true) =>
+  (await findVolume(store, reference, { byBeginning })).identifier;
+
+test('a full id means that volume, whatever others are named', async (t) => {
+  t.is(await found(ids.first), ids.first);
+  t.is(await found(ids.first.toUpperCase(), false), ids.first);
+  await t.throwsAsync(found('db1f0000-0000-4000-8000-000000000009'), { code: 'VolumeNotFound' });
+});
+
+test('an exact name comes before the beginning of an id', async (t) => {
+  t.is(await found('one', false), ids.first);
+  t.is(await found('db1f0000', false), ids.second);
+});
+
+test('the beginning of an id has at least eight digits', async (t) => {
+  t.is(await found('ee000000'), ids.third);
+  t.is(await found('EE000000-0000-4'), ids.third);
+  t.is(await found('vol-ee000000'), ids.third);
+  for (const reference of [
+    'e',
+    'ee00000',
+    'ee00000-',
+    'vol-ee00000',
+    'vol-one',
+    'vol-',
+    '',
+    'vol-ee0000000',
+    '-'.repeat(9),
+  ]) {
+    await t.throwsAsync(found(reference), { code: 'VolumeNotFound' }, reference);
+  }
+  await t.throwsAsync(found('db1f0000-0000'), { code: 'VolumeAmbiguous', message: new RegExp(ids.second) });
+});
+
+test('the beginning of an id does not do for what cannot be undone', async (t) => {
+  for (const reference of ['ee000000', 'vol-ee000000']) {
+    await t.throwsAsync(found(reference, false), { code: 'VolumeNotFound', message: new RegExp(ids.third) });
+  }
+});
+
+test('names that are empty, invisible, too long, or have the form of an id or an option are refused', (t) => {
+  const refused = [
+    '',
+    ' ',
+    '  a',
+    'a ',
+    '--',
+    '-x',
+    'a\nb',
+    'a\u001B[2J',
+    '\u202Etxt',
+    '\u200B',
+    '\u2028',
+    '\u{D800}',
+    '\uFFFD',
+  ];
+  for (const name of [...refused, ids.third, 'vol-0123abcd', 'ä'.repeat(128), 'x'.repeat(256)]) {
+    t.throws(() => checkVolumeName(name), { code: 'InvalidArgument' }, JSON.stringify(name));
+  }
+  for (const name of ['data', 'vol-1', 'vol-0123abcdef', 'Größe 表', 'x'.repeat(255), 'db1f0000', '@now']) {
+    t.is(checkVolumeName(name), name);
+  }
+  t.is(checkText('instance', '-1'), '-1');
+  const { message } = t.throws(() => checkText('user', 'ü'.repeat(200)));
+  t.true(message.length < 120, message);
+});
