@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Moment } from './plan.ts';
 import { oneForEachState } from './states.ts';
 
-test('one point for each state of the world', (t) => {
+test('each state has one crash point', (t) => {
   const trace: [number, Moment, string][] = [
     [1, 'before', 'mkdir exports'],
     [1, 'after', 'mkdir exports'],

@@ -28,7 +28,7 @@ async function kernelDevice(number: number, device: string): Promise<string> {
   return (await cluster.node(number).run(`stat -c %i '/sys/block/${name}' 2>/dev/null`)).output.trim();
 }
 
-test.serial('a volume made from one node on another keeps its data from host to host', async (t) => {
+test.serial('a volume created from another node keeps its data from host to host', async (t) => {
   const { id } = await cluster.on(1).volume('create 1 --name data --node node2');
   t.like(await cluster.record(id), { node: 'node2', status: 'available', name: 'data' });
 
@@ -55,7 +55,7 @@ test.serial('a volume made from one node on another keeps its data from host to 
   await cluster.on(1).output('volume detach data');
 });
 
-test.serial('a volume that any node may take is deleted from every node', async (t) => {
+test.serial('a volume can be deleted from every node', async (t) => {
   const { id } = await cluster.on(3).volume('create 0');
   const { node } = await cluster.record(id);
   t.regex(node, /^node[123]$/);
@@ -67,7 +67,7 @@ test.serial('a volume that any node may take is deleted from every node', async 
   t.deepEqual(await cluster.differences(owner), []);
 });
 
-test.serial('the data of a deleted volume cannot be read from the next one in its place', async (t) => {
+test.serial('the data of a deleted volume cannot be read from the next volume in its place', async (t) => {
   const storage = cluster.node(2);
   const place = async (id: string) => storage.sh(`lvs --noheadings -o seg_pe_ranges ${group}/volume-${id} | tr -d ' '`);
   const secrets = async (id: string) => storage.sh(`grep -a -c 'my secret' /dev/${group}/volume-${id} || true`);

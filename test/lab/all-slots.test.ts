@@ -29,28 +29,25 @@ async function allDifferences(): Promise<string[]> {
   return (await Promise.all(numbers.map((number) => cluster.differences(number)))).flat();
 }
 
-test.serial(
-  'parallel clients on three nodes get every number once; who comes late is told that none is left',
-  async (t) => {
-    const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
+test.serial('concurrent clients on three nodes get every address once, and then NoMoreVolumes', async (t) => {
+  const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
 mkdir -p /run/lab/clients && cd /run/lab/clients || exit
 seq ${clientsOnEach} | xargs -P ${sideBySide} -I{} sh -c '
   blockstore volume create 0 --timeout 300 >{}.out 2>&1; echo $? >{}.code'
 cat *.code`;
-    const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 600_000 })));
-    const ended = codes.join('\n').split('\n').toSorted();
-    const refused = numbers.length * (clientsOnEach - slots);
-    t.deepEqual(ended, [...Array<string>(numbers.length * slots).fill('0'), ...Array<string>(refused).fill('6')]);
+  const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 600_000 })));
+  const ended = codes.join('\n').split('\n').toSorted();
+  const refused = numbers.length * (clientsOnEach - slots);
+  t.deepEqual(ended, [...Array<string>(numbers.length * slots).fill('0'), ...Array<string>(refused).fill('6')]);
 
-    const volumes = await cluster.records();
-    const wanted = numbers.flatMap((shelf) => Array.from({ length: slots }, (_, slot) => `e${shelf}.${slot}`));
-    t.deepEqual(volumes.map(({ aoeDevice }) => aoeDevice).toSorted(), wanted);
-    t.true(volumes.every(({ status, node, shelfId }) => status === 'available' && node === `node${shelfId}`));
-    t.deepEqual(await allDifferences(), []);
-  },
-);
+  const volumes = await cluster.records();
+  const wanted = numbers.flatMap((shelf) => Array.from({ length: slots }, (_, slot) => `e${shelf}.${slot}`));
+  t.deepEqual(volumes.map(({ aoeDevice }) => aoeDevice).toSorted(), wanted);
+  t.true(volumes.every(({ status, node, shelfId }) => status === 'available' && node === `node${shelfId}`));
+  t.deepEqual(await allDifferences(), []);
+});
 
-test.serial('one more is refused, and leaves nothing behind', async (t) => {
+test.serial('one volume more is refused and leaves nothing', async (t) => {
   for (const where of ['', '--node node3']) {
     t.like(await cluster.on(2).run(`volume create 0 ${where}`), { exitCode: 6, codes: ['NoMoreVolumes'], output: '' });
   }
@@ -58,13 +55,13 @@ test.serial('one more is refused, and leaves nothing behind', async (t) => {
   t.deepEqual(await allDifferences(), []);
 });
 
-test.serial('a number that is free again is given again', async (t) => {
+test.serial('a released address is allocated again', async (t) => {
   const volume = (await cluster.records()).find(({ aoeDevice }) => aoeDevice === 'e2.5');
   await cluster.on(1).output(`volume delete ${volume?.id ?? 'e2.5'}`);
   t.is((await cluster.on(3).volume('create 0')).aoeDevice, 'e2.5');
 });
 
-test.serial('when all are deleted, nothing is left of them anywhere', async (t) => {
+test.serial('deleted volumes leave nothing anywhere', async (t) => {
   const ids = (await cluster.records()).map(({ id }) => id);
   await Promise.all(
     numbers.map((number, index) => {

@@ -67,7 +67,7 @@ test.serial('an export is an instance of the template unit, started once', async
   t.is((await oneVblade()).args, '-d -s 7 1 vec0 /dev/vg/v1');
 });
 
-test.serial('a later daemon leaves it alone, and systemd starts it again when it dies', async (t) => {
+test.serial('a later daemon does not touch the export, and systemd restarts it when it dies', async (t) => {
   const { pid } = await oneVblade();
   t.is(await onTarget('await target.ensureExport(volume);'), '');
   t.is((await oneVblade()).pid, pid);
@@ -78,19 +78,19 @@ test.serial('a later daemon leaves it alone, and systemd starts it again when it
   t.is((await oneVblade()).pid, next);
 });
 
-test.serial('changed options replace it', async (t) => {
+test.serial('changed options replace the export', async (t) => {
   t.is(await onTarget('await target.ensureExport({ ...volume, readOnly: true });', { durability: 'cached' }), '');
   t.is((await oneVblade()).args, '-r 7 1 vec0 /dev/vg/v1');
 });
 
-test.serial('removed, it is gone with its files', async (t) => {
+test.serial('a removed export leaves no files', async (t) => {
   t.is(await onTarget('await target.removeExport(volume.id); await target.removeExport(volume.id);'), '');
   t.deepEqual(await vblades(), []);
   t.is(await node.sh('ls /var/lib/blockstore/exports'), '');
   t.is((await node.run(`systemctl is-active ${unit}`)).output.trim(), 'inactive');
 });
 
-test.serial('an export from before the unit was there is kept, replaced when it changes, and removed', async (t) => {
+test.serial('an export from before the unit existed is kept, replaced when it changes, and removed', async (t) => {
   t.is(await onTarget('await target.ensureExport(volume);', { supervisor: 'detached' }), '');
   const { pid } = await oneVblade();
   t.is(await onTarget('await target.ensureExport(volume);'), '');
@@ -102,7 +102,7 @@ test.serial('an export from before the unit was there is kept, replaced when it 
   t.deepEqual(await vblades(), []);
 });
 
-test.serial('storage that is not there fails with the reason that vblade gave', async (t) => {
+test.serial('an export of missing storage fails with the reason of vblade', async (t) => {
   t.is(
     await onTarget("await target.ensureExport({ ...volume, path: '/dev/vg/nothing' });"),
     `ExportFailed: could not export volume ${volume.id}: open: No such file or directory`,

@@ -81,7 +81,7 @@ async function kernelDevice(): Promise<string> {
   return (await host.run("stat -c %i '/sys/block/etherd!e7.1' 2>/dev/null")).output.trim();
 }
 
-test.serial('a volume becomes a device on another host, keeps its data, and goes again', async (t) => {
+test.serial('a volume becomes a device of another host with its data, and is disconnected again', async (t) => {
   const volume = await makeVolume(1);
   await exportVolume(volume);
   t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
@@ -96,7 +96,7 @@ test.serial('a volume becomes a device on another host, keeps its data, and goes
   t.is(await onConnector(stranger, 'disconnect', volume), '');
 });
 
-test.serial('a device in use is not disconnected, and who uses it is named', async (t) => {
+test.serial('a device in use is not disconnected, and the error names its user', async (t) => {
   const volume = await makeVolume(2);
   await exportVolume(volume);
   await onConnector(host, 'connect', volume);
@@ -117,7 +117,7 @@ test.serial('a device in use is not disconnected, and who uses it is named', asy
   await until(async () => (await onConnector(host, 'disconnect', volume)) === '', 'the device is free');
 });
 
-test.serial('a read-only export takes no writes', async (t) => {
+test.serial('a read-only export refuses writes', async (t) => {
   const volume = await makeVolume(3, { readOnly: true });
   await exportVolume(volume);
   await onConnector(host, 'connect', volume);
@@ -138,7 +138,7 @@ test.serial('only the hosts in the list of Ethernet addresses see an export', as
   await onConnector(host, 'disconnect', volume);
 });
 
-test.serial('a volume that grew is seen to have grown while it is mounted', async (t) => {
+test.serial('the new size of a grown volume is visible while it is mounted', async (t) => {
   const volume = await makeVolume(5);
   await exportVolume(volume);
   await onConnector(host, 'connect', volume);
@@ -154,7 +154,7 @@ test.serial('a volume that grew is seen to have grown while it is mounted', asyn
   t.is(await onConnector(host, 'disconnect', volume), '');
 });
 
-test.serial('an address that nobody serves is said to be silent', async (t) => {
+test.serial('an address without an export is reported as not answering', async (t) => {
   const nowhere = { id: randomUUID(), path: '', address: 'e99.9', readOnly: false, hosts: [] };
   t.is(
     await onConnector(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
@@ -162,7 +162,7 @@ test.serial('an address that nobody serves is said to be silent', async (t) => {
   );
 });
 
-test.serial('exports are seen on the wire by other nodes, and freed devices are free at once', async (t) => {
+test.serial('exports are visible to other nodes, and removed ones disappear at once', async (t) => {
   const volume = await makeVolume(6);
   await exportVolume(volume);
   const seen = await script(
@@ -178,7 +178,7 @@ test.serial('exports are seen on the wire by other nodes, and freed devices are 
   await storage.sh('lvremove -f vg/v6');
 });
 
-test.serial('a disconnected device takes none with it whose number begins the same', async (t) => {
+test.serial('disconnecting a device does not disconnect another one whose address begins the same', async (t) => {
   const short = await makeVolume(7);
   const long = await makeVolume(70);
   await exportVolume(short);

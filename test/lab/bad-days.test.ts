@@ -69,7 +69,7 @@ const prerequisites: [string, string, string, Record<string, string>, string, nu
 ];
 
 for (const [title, script, undo, flags, by, exitCode, words] of prerequisites) {
-  test.serial(`the daemon does not start and says why: ${title}`, async (t) => {
+  test.serial(`the daemon does not start and reports the reason: ${title}`, async (t) => {
     await cluster.node(1).sh(script);
     const ended = await cluster.failDaemon(1, flags, by);
     await cluster.node(1).sh(undo);
@@ -79,7 +79,7 @@ for (const [title, script, undo, flags, by, exitCode, words] of prerequisites) {
   });
 }
 
-test.serial('a full group: the error names it, and nothing is left behind', async (t) => {
+test.serial('a full group is named in the error, and nothing remains', async (t) => {
   await startDaemon();
   const { id } = await cluster.on(1).volume('create 3');
   const refused = await cluster.on(1).run('volume create 2');
@@ -93,7 +93,7 @@ test.serial('a full group: the error names it, and nothing is left behind', asyn
   await removeAll();
 });
 
-test.serial('vblade goes missing under a running daemon: the volume says so, its storage is given back', async (t) => {
+test.serial('a vblade removed under a running daemon is reported, and the storage is removed', async (t) => {
   await startDaemon();
   await cluster.node(1).sh('mv /usr/sbin/vblade /usr/sbin/vblade.away');
   t.like(await cluster.on(1).run('volume create 0'), { exitCode: 1, codes: ['CommandNotFound'] });
@@ -105,7 +105,7 @@ test.serial('vblade goes missing under a running daemon: the volume says so, its
   t.deepEqual(await cluster.records(), []);
 });
 
-test.serial('a volume that is mounted on its node is not deleted, and is once it is unmounted', async (t) => {
+test.serial('a volume mounted on its node is deleted only after it is unmounted', async (t) => {
   await startDaemon();
   const { id } = await cluster.on(1).volume('create 0');
   const device = `/dev/${group}/volume-${id}`;
@@ -121,7 +121,7 @@ echo kept >/mnt/busy/file`);
   t.deepEqual(await cluster.logicalVolumes(1), []);
 });
 
-test.serial('attached twice, detached twice: refused with an exit code, the attachment is as it was', async (t) => {
+test.serial('a second attach or detach is refused with an exit code and changes nothing', async (t) => {
   await startDaemon();
   const { id } = await cluster.on(1).volume('create 0 --name one');
   t.like(await cluster.on(1).run('volume detach one'), { exitCode: 5, codes: ['VolumeNotAttached'] });
@@ -135,25 +135,22 @@ test.serial('attached twice, detached twice: refused with an exit code, the atta
   await removeAll();
 });
 
-test.serial(
-  'storage that is removed under a running daemon: the volume says so, and keeps no other from service',
-  async (t) => {
-    await startDaemon();
-    const lost = await cluster.on(1).volume('create 0');
-    const other = await cluster.on(1).volume('create 0');
-    await cluster.on(1).output(`volume attach ${lost.id} --instance i-1 --mountpoint /dev/vdb`);
-    const before = await cluster.vbladeOf(1, other.id);
-    // A killed vblade holds its device for a moment, and the daemon may start the next one first.
-    await cluster.node(1).sh(`until pkill -9 -x vblade; lvremove -qy ${group}/volume-${lost.id}; do sleep 0.1; done`);
-    const volume = await until(async () => {
-      const record = await cluster.record(lost.id);
-      return record.status === 'error' && record;
-    }, 'the volume is in error');
-    t.is(volume.fault?.code, 'StorageMissing');
-    await until(async () => (await cluster.vbladeOf(1, other.id)) !== before, 'the other one is exported again');
-    await cluster.on(1).output(`volume detach ${lost.id}`);
-    await cluster.on(1).output(`volume delete ${lost.id} ${other.id}`);
-    t.deepEqual(await cluster.records(), []);
-    t.deepEqual(await cluster.vblades(1), []);
-  },
-);
+test.serial('storage removed under a running daemon is reported, and other volumes are served', async (t) => {
+  await startDaemon();
+  const lost = await cluster.on(1).volume('create 0');
+  const other = await cluster.on(1).volume('create 0');
+  await cluster.on(1).output(`volume attach ${lost.id} --instance i-1 --mountpoint /dev/vdb`);
+  const before = await cluster.vbladeOf(1, other.id);
+  // A killed vblade holds its device for a moment, and the daemon may start the next one first.
+  await cluster.node(1).sh(`until pkill -9 -x vblade; lvremove -qy ${group}/volume-${lost.id}; do sleep 0.1; done`);
+  const volume = await until(async () => {
+    const record = await cluster.record(lost.id);
+    return record.status === 'error' && record;
+  }, 'the volume is in error');
+  t.is(volume.fault?.code, 'StorageMissing');
+  await until(async () => (await cluster.vbladeOf(1, other.id)) !== before, 'the other one is exported again');
+  await cluster.on(1).output(`volume detach ${lost.id}`);
+  await cluster.on(1).output(`volume delete ${lost.id} ${other.id}`);
+  t.deepEqual(await cluster.records(), []);
+  t.deepEqual(await cluster.vblades(1), []);
+});

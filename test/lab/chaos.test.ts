@@ -1,7 +1,7 @@
 import test from 'ava';
 import { runChaos } from './chaos/chaos.ts';
 
-test('after a minute of random faults under load everything is as it was acknowledged', async (t) => {
+test('after a minute of random faults under load all acknowledged changes persist', async (t) => {
   const lines: string[] = [];
   const journal = await runChaos({
     minutes: 1,

@@ -28,7 +28,7 @@ test.after.always(async () => {
   await cluster?.close();
 });
 
-test.serial('killed and started again, the daemon finds its export: no I/O error, no second vblade', async (t) => {
+test.serial('a killed and restarted daemon finds its export without an I/O error or a second vblade', async (t) => {
   await cluster.daemon(1).kill();
   await writer.goesOn();
   t.is(await cluster.vbladeOf(1, id), vblade);
@@ -38,7 +38,7 @@ test.serial('killed and started again, the daemon finds its export: no I/O error
   t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached' });
 });
 
-test.serial('stopped for an upgrade and started again: the same', async (t) => {
+test.serial('an export continues while its daemon is stopped and started again', async (t) => {
   await cluster.daemon(1).stop();
   t.regex(await cluster.daemon(1).log(), /blockstored has stopped; exports continue/);
   await writer.goesOn();
@@ -47,21 +47,24 @@ test.serial('stopped for an upgrade and started again: the same', async (t) => {
   t.is(await cluster.vbladeOf(1, id), vblade);
 });
 
-test.serial('while Redis is away exports continue and changes are refused; then all is as before', async (t) => {
-  await cluster.lab.redis.kill();
-  const refused = await cluster.on(2).run('volume create 0');
-  t.like(refused, { exitCode: 7, codes: ['RedisUnreachable'] });
-  await writer.goesOn();
-  t.is(await cluster.vbladeOf(1, id), vblade);
-  await cluster.lab.redis.start();
-  const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again');
-  await cluster.on(2).output(`volume delete ${made.id}`);
-  const log = await cluster.daemon(1).log();
-  t.is(log.match(/ is away:/g)?.length, 1, log);
-  t.is(log.match(/ is back$/gm)?.length, 1, log);
-});
+test.serial(
+  'while Redis is unreachable, exports continue and changes are refused; then all is as before',
+  async (t) => {
+    await cluster.lab.redis.kill();
+    const refused = await cluster.on(2).run('volume create 0');
+    t.like(refused, { exitCode: 7, codes: ['RedisUnreachable'] });
+    await writer.goesOn();
+    t.is(await cluster.vbladeOf(1, id), vblade);
+    await cluster.lab.redis.start();
+    const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again');
+    await cluster.on(2).output(`volume delete ${made.id}`);
+    const log = await cluster.daemon(1).log();
+    t.is(log.match(/ is away:/g)?.length, 1, log);
+    t.is(log.match(/ is back$/gm)?.length, 1, log);
+  },
+);
 
-test.serial('cut off from all others, the node is down and is given nothing; back again, it goes on', async (t) => {
+test.serial('a node that is cut off is down and gets no volumes, and continues when it is back', async (t) => {
   const state = async () => (await Node.lookup(cluster.store, 'node1')).state.state;
   await cluster.node(1).partition();
   await until(async () => (await state()) === 'down', 'the node is down');
@@ -72,7 +75,7 @@ test.serial('cut off from all others, the node is down and is given nothing; bac
   t.is(await cluster.vbladeOf(1, id), vblade);
 });
 
-test.serial('killed in the middle of creations, it ends them at its next start; nothing is made twice', async (t) => {
+test.serial('a daemon killed during creates completes them at its next start, without duplicates', async (t) => {
   const wanted = { size: 0, userId: 'user', projectId: 'project' };
   const asked = await Promise.all(Array.from({ length: 12 }, () => cluster.commands.create(wanted)));
   const ids = new Set(asked.map((volume) => volume.id));
@@ -95,7 +98,7 @@ test.serial('killed in the middle of creations, it ends them at its next start; 
   );
 });
 
-test.serial('killed in the middle of deletions, it ends them at its next start', async (t) => {
+test.serial('a daemon killed during deletes completes them at its next start', async (t) => {
   const others = (await cluster.records()).filter((volume) => volume.id !== id);
   await Promise.all(others.map((volume) => cluster.commands.delete(volume.id)));
   await until(async () => (await cluster.logicalVolumes(1)).length <= others.length - 2, 'some of them are gone');
@@ -106,7 +109,7 @@ test.serial('killed in the middle of deletions, it ends them at its next start',
   t.deepEqual(await cluster.differences(1), []);
 });
 
-test.serial('a vblade that dies is started again, and the writer only waits for it', async (t) => {
+test.serial('a dead vblade is restarted, and the writer only waits', async (t) => {
   await cluster.node(1).sh(`kill -9 ${vblade}`);
   const next = await until(async () => cluster.vbladeOf(1, id), 'another vblade runs');
   t.not(next, vblade);
@@ -114,6 +117,6 @@ test.serial('a vblade that dies is started again, and the writer only waits for 
   t.deepEqual(await cluster.differences(1), []);
 });
 
-test.serial('all that was written is there', async (t) => {
+test.serial('everything written is present', async (t) => {
   t.true(await writer.endsWell());
 });

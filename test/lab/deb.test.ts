@@ -47,14 +47,14 @@ async function isActive(): Promise<boolean> {
   return (await node.run('systemctl is-active blockstored')).output.trim() === 'active';
 }
 
-test.serial('an installation starts nothing and says what to do', async (t) => {
+test.serial('an installation starts nothing and prints the next steps', async (t) => {
   const output = await node.sh(`dpkg -i ${deb}`, { timeoutMs: 600_000 });
   t.regex(output, /edit \/etc\/blockstore\/blockstore\.conf/);
   t.is(await node.sh('systemctl is-enabled blockstored'), 'enabled');
   t.is(await property('ActiveState'), 'inactive');
 });
 
-test.serial('a wrong flag is said once, and is not tried for ever', async (t) => {
+test.serial('an invalid flag is reported once, and the daemon is not restarted', async (t) => {
   await node.sh('echo "redis_port = many" >>/etc/blockstore/blockstore.conf');
   t.not((await node.run('systemctl start blockstored')).status, 0);
   t.is(await property('ActiveState'), 'failed');
@@ -62,7 +62,7 @@ test.serial('a wrong flag is said once, and is not tried for ever', async (t) =>
   t.regex(await node.sh('journalctl -u blockstored -o cat'), /redis_port = "many" must be/);
 });
 
-test.serial('configured, it is ready when systemctl start returns', async (t) => {
+test.serial('a configured daemon is ready when systemctl start returns', async (t) => {
   await node.sh(`cat >/etc/blockstore/blockstore.conf <<END
 storage_dev = /dev/ubda
 storage_create = true
@@ -75,14 +75,14 @@ systemctl start blockstored`);
   t.regex(await node.sh('blockstore node list'), /node1/);
 });
 
-test.serial('a volume is exported by a unit of its own', async (t) => {
+test.serial('each volume is exported by its own unit', async (t) => {
   await node.sh('blockstore volume create 0 --name first');
   const units = await node.sh("systemctl list-units --plain --no-legend --state=active 'blockstore-vblade@*'");
   t.is(units.split('\n').length, 1);
   t.regex(await vblade(), /^\d+$/);
 });
 
-test.serial('neither daemon nor export has more rights than it needs', async (t) => {
+test.serial('daemon and export have only the rights that they need', async (t) => {
   const pids = { daemon: await property('MainPID'), vblade: await vblade() };
   const rights = async (pid: string) =>
     node.sh(`awk '/^(CapBnd|NoNewPrivs|Seccomp):/ { print $1 $2 }' /proc/${pid}/status`);
@@ -97,7 +97,7 @@ test.serial('neither daemon nor export has more rights than it needs', async (t)
   }
 });
 
-test.serial('a stop leaves the export up, and the next start finds it', async (t) => {
+test.serial('an export continues during a stop, and the next start finds it', async (t) => {
   const [before, run] = [await vblade(), await property('InvocationID')];
   const group = `/sys/fs/cgroup${await property('ControlGroup')}`;
   const beside = await node.start('beside', `echo $$ >${group}/cgroup.procs; exec sleep 1000`);
@@ -116,7 +116,7 @@ test.serial('a stop leaves the export up, and the next start finds it', async (t
   t.is(await vblade(), before);
 });
 
-test.serial('killed, it is started again; the export does not notice', async (t) => {
+test.serial('a killed daemon is restarted, and the export continues', async (t) => {
   const before = await bothRunning();
   await node.sh(`kill -9 ${before.daemon}`);
   await isBackAfter(before.daemon);
@@ -124,7 +124,7 @@ test.serial('killed, it is started again; the export does not notice', async (t)
   t.is(await vblade(), before.vblade);
 });
 
-test.serial('hanging, it is ended by the watchdog and started again; the export does not notice', async (t) => {
+test.serial('the watchdog restarts a hanging daemon, and the export continues', async (t) => {
   t.is(await property('WatchdogUSec'), '1min');
   const changes = '/run/systemd/system/blockstored.service.d';
   await node.sh(`mkdir -p ${changes}
@@ -141,7 +141,7 @@ systemctl daemon-reload; systemctl restart blockstored`);
   await node.sh(`rm -r ${changes}; systemctl daemon-reload; systemctl restart blockstored`);
 });
 
-test.serial('an upgrade restarts the daemon and nothing else, and keeps the configuration', async (t) => {
+test.serial('an upgrade restarts only the daemon and keeps the configuration', async (t) => {
   const before = await bothRunning();
   await node.sh(`dpkg -i --force-confold ${deb}`, { timeoutMs: 600_000 });
   t.is(await property('ActiveState'), 'active');
@@ -150,7 +150,7 @@ test.serial('an upgrade restarts the daemon and nothing else, and keeps the conf
   t.regex(await node.sh('blockstore volume list'), /first/);
 });
 
-test.serial('an export that dies comes back by itself, also without the daemon', async (t) => {
+test.serial('a dead export is restarted, also without the daemon', async (t) => {
   await node.sh('systemctl stop blockstored');
   const before = await vblade();
   await node.sh(`kill -9 ${before}`);
@@ -158,7 +158,7 @@ test.serial('an export that dies comes back by itself, also without the daemon',
   t.not(now, before);
 });
 
-test.serial('removed and purged, the package leaves exports and data alone', async (t) => {
+test.serial('removing and purging the package keeps exports and data', async (t) => {
   const before = await vblade();
   const output = await node.sh('dpkg -P blockstore', { timeoutMs: 600_000 });
   t.regex(output, /1 exports continue/);

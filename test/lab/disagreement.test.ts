@@ -17,7 +17,7 @@ async function stop(): Promise<void> {
   await cluster.daemon(1).stop();
 }
 
-test.serial('Redis has lost everything: volumes have their records again, exports never stop', async (t) => {
+test.serial('after Redis lost all records they are restored, and exports never stop', async (t) => {
   const made = [
     await cluster.on(1).volume('create 1 --user alice --project blue'),
     await cluster.on(1).volume('create 0 --user "bob the builder"'),
@@ -42,7 +42,7 @@ test.serial('Redis has lost everything: volumes have their records again, export
   );
 });
 
-test.serial('storage was removed behind its back: the volume says so, and its record can be deleted', async (t) => {
+test.serial('removed storage is reported in the record, which can be deleted', async (t) => {
   const { id } = await cluster.on(1).volume('create 0 --name lost');
   const vblade = await cluster.vbladeOf(1, id);
   await stop();
@@ -56,7 +56,7 @@ test.serial('storage was removed behind its back: the volume says so, and its re
   t.deepEqual(await cluster.differences(1), []);
 });
 
-test.serial('what others have on the node and on the wire is left alone, and their numbers are skipped', async (t) => {
+test.serial('foreign volumes and exports are not touched, and their addresses are not allocated', async (t) => {
   const [, , third] = await cluster.records();
   await cluster.commands.delete(third?.id ?? '', { deadlineMs: 120_000 });
   await stop();
@@ -82,7 +82,7 @@ test.serial('what others have on the node and on the wire is left alone, and the
   );
 });
 
-test.serial('an export of ours that serves no volume any more is ended', async (t) => {
+test.serial('an export without a volume is stopped', async (t) => {
   await stop();
   const id = '00000000-0000-4000-8000-00000000dead';
   const orphan = await cluster.node(1).start(

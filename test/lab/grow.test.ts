@@ -13,7 +13,7 @@ test.after.always(async () => {
   await cluster?.close();
 });
 
-test.serial('a group that grows is used at once, without a restart', async (t) => {
+test.serial('a grown group is used at once, without a restart', async (t) => {
   const node = cluster.node(1);
   await node.sh(`vgcreate --metadatasize 64m ${group} /dev/ubda`);
   await cluster.startDaemon(1, { storage_dev: '', storage_create: 'false' });

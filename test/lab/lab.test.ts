@@ -40,14 +40,14 @@ mount ${exported} /mnt/volume && sha256sum </mnt/volume/data; sum=$?
 umount /mnt/volume && exit $sum`);
 }
 
-test.serial('nodes run the repository with its own Node, and tell status and output of a script', async (t) => {
+test.serial('nodes run the repository with its Node.js, and return status and output of a script', async (t) => {
   t.is(await storage.sh('node -v'), process.version);
   t.deepEqual(await writer.run('echo out; echo err >&2; exit 3'), { status: 3, output: 'out\nerr\n' });
   await t.throwsAsync(writer.sh('echo because; false'), { message: /status 1[^]*because/ });
   await t.throwsAsync(writer.run('sleep 60', { timeoutMs: 300 }), { message: /node2: sleep 60/ });
 });
 
-test.serial('what a node writes to its root stays in the node', async (t) => {
+test.serial('writes to the root of a node stay in the node', async (t) => {
   const file = `/etc/${lab.name}`;
   await storage.sh(`echo here >${file}`);
   t.is(await storage.readFile(file), 'here\n');
@@ -60,7 +60,7 @@ test.serial('nodes and test share one Redis', async (t) => {
   t.is(await lab.redis.command('get', 'from'), 'node2');
 });
 
-test.serial('a node hears replies of any length', async (t) => {
+test.serial('a node receives replies of any length', async (t) => {
   await lab.redis.command('set', 'long', 'x'.repeat(60_000));
   const heard = 'timeout 20 redis-cli -h 10.77.0.1 get long | wc -c';
   const lengths = await writer.sh(`for reply in $(seq 30); do ${heard}; done | sort | uniq -c`);
@@ -77,7 +77,7 @@ test.serial('a volume written by one initiator is read by another', async (t) =>
   t.is(await sumOn(reader), written);
 });
 
-test.serial('synced data is there after a power loss of the storage node', async (t) => {
+test.serial('synced data survives a power loss of the storage node', async (t) => {
   const before = await sumOn(writer);
   await storage.powerOff();
   t.false(storage.isOn);
@@ -89,7 +89,7 @@ test.serial('synced data is there after a power loss of the storage node', async
   t.is(await sumOn(writer), before);
 });
 
-test.serial('whoever waits for a node is told when its power goes', async (t) => {
+test.serial('a wait for a node fails when the node loses its power', async (t) => {
   const waiting = t.throwsAsync(reader.run('sleep 60'));
   await until(async () => (await reader.run('pgrep sleep')).status === 0, 'the script runs');
   await reader.powerOff();
@@ -98,7 +98,7 @@ test.serial('whoever waits for a node is told when its power goes', async (t) =>
   await reader.boot();
 });
 
-test.serial('a partitioned node reaches nobody but still obeys the test, until it is healed', async (t) => {
+test.serial('a partitioned node reaches only the test until the partition ends', async (t) => {
   const knock = `socat -u /dev/null TCP:${storage.ip}:7000,connect-timeout=1`;
   t.is((await writer.run(knock)).status, 0);
   await writer.partition();
@@ -108,7 +108,7 @@ test.serial('a partitioned node reaches nobody but still obeys the test, until i
   await until(async () => (await writer.run(knock)).status === 0, 'node2 reaches node1 again');
 });
 
-test.serial('a paused node answers when it is resumed', async (t) => {
+test.serial('a paused node replies after it is resumed', async (t) => {
   writer.pause();
   await t.throwsAsync(writer.run('true', { timeoutMs: 500 }));
   writer.resume();
@@ -125,7 +125,7 @@ test.serial('a clean shutdown, a new disk while off and one while on', async (t)
   t.is(await writer.sh(`blockdev --getsize64 ${offline} ${online}`), `${3 * 2 ** 30}\n${2 * 2 ** 30}`);
 });
 
-test.serial('daemons are detached, with a log, and end when told', async (t) => {
+test.serial('daemons are detached, have a log, and end on request', async (t) => {
   const daemon = await reader.start('echo', 'echo begin; exec socat TCP-LISTEN:9,fork EXEC:cat');
   t.true(await daemon.running());
   t.is(await daemon.log(), 'begin\n');
@@ -133,7 +133,7 @@ test.serial('daemons are detached, with a log, and end when told', async (t) => 
   t.false(await daemon.running());
 });
 
-test.serial('Redis goes and comes back with its data', async (t) => {
+test.serial('operations continue after Redis returns with its data', async (t) => {
   await lab.redis.command('set', 'kept', 'yes');
   await lab.redis.kill();
   t.not((await writer.run('redis-cli -h 10.77.0.1 get kept')).status, 0);
@@ -141,7 +141,7 @@ test.serial('Redis goes and comes back with its data', async (t) => {
   t.is(await writer.sh('redis-cli -h 10.77.0.1 get kept'), 'yes');
 });
 
-test.serial('two labs live side by side, and close leaves nothing', async (t) => {
+test.serial('two labs run concurrently, and close leaves nothing', async (t) => {
   const other = await Lab.create();
   t.not(other.name, lab.name);
   t.is(await other.node(1).sh('hostname'), 'node1');

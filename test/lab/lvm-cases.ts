@@ -25,16 +25,16 @@ async function conform(kind: string, processes: ChildProcesses, shells: number):
 }
 
 list.push(
-  { title: 'lvm does what every driver does', run: () => conform('lvm', new ChildProcesses(), 1) },
+  { title: 'the driver lvm passes the conformance suite', run: () => conform('lvm', new ChildProcesses(), 1) },
   {
-    title: 'lvm without a resident shell does the same',
+    title: 'the driver lvm without a resident shell passes the conformance suite',
     run: () => conform('lvm without a resident shell', new WithoutShell(), 0),
   },
 );
 
 list.push(
   {
-    title: 'a shell that is killed is replaced, and no create is lost',
+    title: 'a killed shell is replaced, and no create is lost',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -48,7 +48,7 @@ list.push(
     },
   },
   {
-    title: 'what is ours becomes active again after a reboot; what others keep in the group is left alone',
+    title: 'after a reboot the volumes of blockstore become active, and others in the group do not',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -65,7 +65,7 @@ list.push(
     },
   },
   {
-    title: 'the data of a deleted volume cannot be read through the next one',
+    title: 'the data of a deleted volume cannot be read from the next volume in its place',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -108,7 +108,7 @@ list.push(
     },
   },
   {
-    title: 'a copy of the metadata, for vgcfgrestore, has what was made until the last look at the space',
+    title: 'the metadata copy for vgcfgrestore has all changes until the last read of the free space',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -120,7 +120,7 @@ list.push(
     },
   },
   {
-    title: 'a delete that is cancelled leaves the volume, and a later one ends it',
+    title: 'a cancelled delete keeps the volume, and a later one completes it',
     run: async () => {
       const driver = machine.driver({ volumeClearMiBps: 20 });
       await driver.setup();
@@ -139,7 +139,7 @@ list.push(
     },
   },
   {
-    title: 'a create is not held up by the wiping of another volume',
+    title: 'a create does not wait for the wipe of another volume',
     run: async () => {
       const driver = machine.driver({ volumeClearMiBps: 20 });
       await driver.setup();
@@ -155,7 +155,7 @@ list.push(
     },
   },
   {
-    title: 'a mounted volume is busy, says where, and keeps its data',
+    title: 'a mounted volume is VolumeBusy with its mount point, and keeps its data',
     run: async () => {
       const driver = machine.driver({ numShellTries: 1 });
       await driver.setup();
@@ -175,7 +175,7 @@ list.push(
     },
   },
   {
-    title: 'a volume that is open for a moment is deleted all the same',
+    title: 'a volume that is open for a moment is deleted',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -189,7 +189,7 @@ list.push(
     },
   },
   {
-    title: 'a disk that carries data is not taken, nor is one without storage_create',
+    title: 'a disk with data is refused, and any disk without storage_create',
     run: async () => {
       await machine.sh(`mkfs.ext4 -q ${machine.disk}`);
       await assert.rejects(machine.driver().setup(), { code: 'StorageUnusable', message: /ext4/ });
@@ -200,7 +200,7 @@ list.push(
     },
   },
   {
-    title: 'a disk that is marked for LVM and in no group is taken, one whose group cannot be seen is not',
+    title: 'a disk marked for LVM without a group is used; one whose group is incomplete is refused',
     run: async () => {
       await machine.sh(`lvm pvcreate ${machine.disk}`);
       await machine.driver().setup();
@@ -215,7 +215,7 @@ list.push(
     },
   },
   {
-    title: 'a group of the same name in a volume or on another disk does not disturb',
+    title: 'a group with the same name inside a volume or on another disk has no effect',
     run: async () => {
       const start = '/tmp/start-of-another-group';
       await machine.sh(`lvm vgcreate ${group} ${machine.otherDisk}`);
@@ -240,7 +240,7 @@ list.push(
     },
   },
   {
-    title: 'a group that has lost a disk says so',
+    title: 'a group with a missing disk is GroupIncomplete',
     run: async () => {
       const both = machine.driver({ storageDev: [machine.disk, machine.otherDisk] });
       await both.setup();
@@ -249,7 +249,7 @@ list.push(
     },
   },
   {
-    title: 'a full metadata area says so',
+    title: 'a full metadata area is GroupFull',
     run: async () => {
       await machine.sh(`lvm vgcreate --metadatasize 100k ${group} ${machine.disk}`);
       const driver = machine.driver();

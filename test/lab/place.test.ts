@@ -31,7 +31,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
   });
 }
 
-test.serial('what a run leaves that was killed together with its guard, the next lab removes', async (t) => {
+test.serial('the next lab removes the remains of a run that was killed with its guard', async (t) => {
   const { run, name, directory } = await hangingRun();
   const guard = await execa('pgrep', ['-f', `remove.sh ${name} `]);
   process.kill(Number(guard.stdout), 'SIGKILL');
@@ -45,7 +45,7 @@ test.serial('what a run leaves that was killed together with its guard, the next
   t.deepEqual(await processesIn(name), []);
 });
 
-test.serial('a lab that fails to boot says why and leaves nothing', async (t) => {
+test.serial('a lab that fails to boot reports the reason and leaves nothing', async (t) => {
   await t.throwsAsync(Lab.create({ nodes: 2, memory: '12M' }), { message: /node1 does not boot/ });
   const left = (await readdir('/run/netns')).filter((name) => name.startsWith(`bslab-${process.pid}-`));
   t.deepEqual(left, []);

@@ -23,7 +23,7 @@ async function powerFails(): Promise<void> {
   await cluster.startDaemon(1);
 }
 
-test.serial('exports are there again, synced data is intact, and who was writing goes on', async (t) => {
+test.serial('exports return with their synced data, and writers continue', async (t) => {
   const client = cluster.node(2);
   const [files, raw] = await Promise.all([
     cluster.on(2).volume('create 1 --name files'),
@@ -51,7 +51,7 @@ dd if=/dev/urandom of=file bs=1M count=8 conv=fsync 2>/dev/null && sha256sum fil
   }
 });
 
-test.serial('creations and deletions that it interrupts come to their end', async (t) => {
+test.serial('interrupted creates and deletes complete', async (t) => {
   const wanted = { size: 0, userId: 'user', projectId: 'project' };
   const kept = await Promise.all(
     Array.from({ length: 3 }, () => cluster.commands.create(wanted, { deadlineMs: 120_000 })),

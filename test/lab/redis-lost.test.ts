@@ -31,7 +31,7 @@ async function sumOf(host: number, device: string): Promise<string> {
 }
 
 test.serial(
-  'Redis lost everything: volumes are back with data, owners and numbers; exports never stopped',
+  'after Redis lost all records volumes return with data, owners and addresses, and exports never stopped',
   async (t) => {
     const still = await Promise.all([
       made(1, '1 --user alice --project blue'),
@@ -66,7 +66,7 @@ test.serial(
 );
 
 test.serial(
-  'then the cluster works on: what was in use is attached again, and new volumes have numbers of their own',
+  'the cluster then continues: used volumes are attached again, and new volumes get unused addresses',
   async (t) => {
     const before = await cluster.records();
     for (const { id, node } of before) {

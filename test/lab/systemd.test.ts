@@ -12,7 +12,7 @@ test.after.always(async () => {
   await lab?.close();
 });
 
-test.serial('systemd is PID 1, has started all it wants, and runs units and journals', async (t) => {
+test.serial('systemd is PID 1, has started its units, and has a journal', async (t) => {
   const node = lab.node(1);
   t.is(await node.sh('cat /proc/1/comm'), 'systemd');
   t.is(await node.sh('systemctl --failed --no-legend'), '');
@@ -37,7 +37,7 @@ test.serial('LVM works', async (t) => {
   t.is(await lab.node(1).sh('test -b /dev/vg/one && lvs --noheadings -o lv_name vg'), '  one');
 });
 
-test.serial('it shuts down cleanly and boots again', async (t) => {
+test.serial('a machine shuts down cleanly and boots again', async (t) => {
   await lab.node(1).shutdownClean();
   await lab.node(1).boot();
   t.is(await lab.node(1).sh('vgchange -ay vg >/dev/null; ls /dev/vg'), 'one');

@@ -4,7 +4,7 @@ import { sample, sampleNumber } from './sample.ts';
 const pool = Array.from({ length: 100 }, (_, index) => String(index));
 const self = (name: string) => name;
 
-test('a sample has its size, the order of its pool, and is the same each time', (t) => {
+test('a sample has the requested size and the order of its pool, and is reproducible', (t) => {
   const chosen = sample('topic', pool, 7, self);
   t.is(chosen.length, 7);
   t.deepEqual(
@@ -15,12 +15,12 @@ test('a sample has its size, the order of its pool, and is the same each time', 
   t.notDeepEqual(sample('another topic', pool, 7, self), chosen);
 });
 
-test('a larger pool does not make it larger, a smaller one is all of it', (t) => {
+test('a sample does not grow with its pool, and a small pool is used completely', (t) => {
   t.is(sample('topic', [...pool, 'new', 'newer'], 7, self).length, 7);
   t.deepEqual(sample('topic', pool.slice(0, 3), 7, self), pool.slice(0, 3));
 });
 
-test('every item has its turn', (t) => {
+test('every item is sampled eventually', (t) => {
   const seen = new Set(Array.from({ length: 200 }, (_, topic) => sample(String(topic), pool, 10, self)).flat());
   t.is(seen.size, pool.length);
   t.true(
