@@ -1,3 +1,4 @@
+import type { BlockstoreError } from '../errors.ts';
 import type { Check } from '../check.ts';
 import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
@@ -33,6 +34,12 @@ export interface SeenAddress {
   host: string;
 }
 
+/** What keeps exports from running: all exports of the node, or with an id that of one volume. */
+export interface TargetProblem {
+  id?: string;
+  error: BlockstoreError;
+}
+
 /**
  * Makes volumes reachable from other machines. Verbs say "make it so" as a driver's do. Exports outlive the daemon:
  * nothing here ends one but removeExport.
@@ -57,6 +64,11 @@ export interface Target {
    * Throws DiscoveryIncomplete when some may be left out.
    */
   discover(shelves: readonly number[]): Promise<SeenAddress[]>;
+  /**
+   * Returns the present problems, from a table in memory: the target watches its exports, and starts those again that end. While a
+   * problem of the whole node lasts, its volumes have none of their own.
+   */
+  problems(): readonly TargetProblem[];
   close(): Promise<void>;
 }
 

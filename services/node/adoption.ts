@@ -85,6 +85,7 @@ export class Adoption {
    */
   async revive(): Promise<void> {
     const { backend, engine } = this.options;
+    if (backend.target.problems().some(({ id }) => id === undefined)) return; // no export can start: one problem, not one for each
     const isExporting = backend.target.name !== 'none';
     const running = new Set((await backend.target.listExports()).map((found) => found.id));
     const recorded = new Set<string>();

@@ -7,6 +7,7 @@ import { Node } from '../../lib/models/node.ts';
 import { Volume } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import type { Target } from '../../lib/targets/target.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
 import { Adoption } from './adoption.ts';
@@ -170,7 +171,9 @@ export class BlockStore implements Service {
         totalBytes: stats.totalBytes,
         freeBytes: stats.freeBytes,
         startTime: this.startTime,
-        problems: [...this.room.problems, ...(this.adoption?.problems ?? [])].join('\n'),
+        problems: [...this.room.problems, ...nodeProblems(backend.target), ...(this.adoption?.problems ?? [])].join(
+          '\n',
+        ),
       },
       flags.report_interval * 1000,
     );
@@ -283,6 +286,11 @@ export class BlockStore implements Service {
     this.options.log.error(error.message, { hint: error.hint });
     this.options.onFenced?.(error);
   }
+}
+
+/** What keeps every export of this node from running. */
+function nodeProblems(target: Target): string[] {
+  return target.problems().flatMap(({ id, error }) => (id === undefined ? [error.message] : []));
 }
 
 function service(name: string, start: () => Promise<void>, stop: () => Promise<void>): Service {

@@ -8,7 +8,7 @@ import {
   noCapabilities,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target } from '../../lib/targets/target.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
 import { VirtualProcess, outside } from './virtual-process.ts';
 
 interface Stored {
@@ -218,6 +218,10 @@ class FakeMachineTarget implements Target {
 
   async listTraces(): Promise<string[]> {
     return [...this.machine.exports.keys()];
+  }
+
+  problems(): readonly TargetProblem[] {
+    return [];
   }
 
   async discover(): Promise<SeenAddress[]> {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errors } from '../../errors.ts';
+import { type BlockstoreError, errors } from '../../errors.ts';
 import { readIfExistsSync } from '../../files.ts';
 
 const interfaces = '/sys/class/net';
@@ -11,13 +11,20 @@ const isUp = 1; // IFF_UP
  * without a carrier (a cable pulled, a bridge without ports) is no failure: exports start and wait for the other side.
  */
 export function checkInterface(name: string): 'running' | 'noCarrier' {
-  const directory = join(interfaces, name);
-  const flags = readIfExistsSync(join(directory, 'flags'));
-  if (name === '' || flags === undefined) throw errors.interfaceDown(name, 'does not exist');
-  if ((Number(flags) & isUp) === 0) throw errors.interfaceDown(name, 'is down');
-  const state = readIfExistsSync(join(directory, 'operstate'))?.trim();
+  const { error } = interfaceState(name);
+  if (error) throw error;
+  const state = readIfExistsSync(join(interfaces, name, 'operstate'))?.trim();
   // Loopback and some virtual ones say "unknown".
   return state === 'up' || state === 'unknown' ? 'running' : 'noCarrier';
+}
+
+/** Returns the error while an interface does not exist or is not up, and its index: another one has taken its place when that changes. */
+export function interfaceState(name: string): { error: BlockstoreError | undefined; index: string | undefined } {
+  const directory = join(interfaces, name);
+  const flags = name === '' ? undefined : readIfExistsSync(join(directory, 'flags'));
+  if (flags === undefined) return { error: errors.interfaceDown(name, 'does not exist'), index: undefined };
+  const error = (Number(flags) & isUp) === 0 ? errors.interfaceDown(name, 'is down') : undefined;
+  return { error, index: readIfExistsSync(join(directory, 'ifindex')) };
 }
 
 /** Returns the Ethernet addresses of this machine. */

@@ -4,7 +4,7 @@ import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
 import { Access } from './access.ts';
 import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
 import { DetachedSupervisor } from './detached.ts';
@@ -15,6 +15,7 @@ import { needsSudo } from './rights.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
+import { Watch } from './watch.ts';
 
 export interface AoeTargetOptions {
   /** The Ethernet interface that exports are served on (aoe_eth_dev). */
@@ -47,6 +48,9 @@ export class AoeTarget implements Target {
   private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
+  /** Exports that this daemon has been asked for. */
+  private readonly specs = new Map<string, ExportSpec>();
+  private readonly watch: Watch;
   /** The first one starts exports; another one may hold exports from a time when it was the first. */
   private supervisors: readonly [Supervisor, ...Supervisor[]] | undefined;
 
@@ -59,6 +63,13 @@ export class AoeTarget implements Target {
       { interface: options.interface, owner: this.directory, unfenced: options.unfenced },
       { processes, log },
     );
+    this.watch = new Watch({
+      interface: options.interface,
+      deadExports: () => this.deadExports(),
+      restart: (id) => this.restart(id),
+      checkAccess: () => this.access.check(),
+      log,
+    });
   }
 
   async setup(): Promise<void> {
@@ -73,26 +84,41 @@ export class AoeTarget implements Target {
     this.known.clear();
     for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);
     await this.access.setup(this.accessOfKnown());
+    this.watch.start();
     this.log.debug('exports found running', { count: this.known.size, supervisor: this.supervisors[0].name });
   }
 
   async ensureExport(spec: ExportSpec): Promise<void> {
-    const args = vbladeArguments(spec, this.options.interface, this.options.durability);
     await this.mutex.run(spec.id, async () => {
-      const known = this.known.get(spec.id);
-      if (known && sameArguments(known.args, args) && isRunning(known)) {
-        return this.access.admit(spec.address, spec.hosts);
-      }
-      checkInterface(this.options.interface);
-      await this.refuseTaken(spec);
-      if (known) await this.clearWay(spec.id, known);
-      await this.openTo(spec, known);
-      this.known.set(spec.id, await this.ready[0].start(spec.id, args));
+      this.specs.set(spec.id, spec);
+      await this.ensure(spec);
     });
   }
 
+  private async ensure(spec: ExportSpec): Promise<void> {
+    const args = vbladeArguments(spec, this.options.interface, this.options.durability);
+    const known = this.known.get(spec.id);
+    if (known && sameArguments(known.args, args) && isRunning(known)) {
+      return this.access.admit(spec.address, spec.hosts);
+    }
+    checkInterface(this.options.interface);
+    await this.refuseTaken(spec);
+    if (known) await this.clearWay(spec.id, known);
+    await this.openTo(spec, known);
+    this.known.set(spec.id, await this.ready[0].start(spec.id, args));
+    this.watch.clear(spec.id);
+  }
+
+  problems(): readonly TargetProblem[] {
+    return this.watch.problems;
+  }
+
   async removeExport(id: string): Promise<void> {
-    await this.mutex.run(id, () => this.end(id));
+    await this.mutex.run(id, async () => {
+      this.specs.delete(id);
+      this.watch.clear(id);
+      await this.end(id);
+    });
   }
 
   async listExports(): Promise<FoundExport[]> {
@@ -116,9 +142,22 @@ export class AoeTarget implements Target {
 
   /** Exports go on. */
   async close(): Promise<void> {
+    await this.watch.stop();
     for (const supervisor of this.supervisors ?? []) await supervisor.close();
     await this.discovery.close();
     await this.access.end();
+  }
+
+  /** Those that have ended by themselves. */
+  private deadExports(): string[] {
+    return [...this.known].filter(([id, vblade]) => this.specs.has(id) && !isRunning(vblade)).map(([id]) => id);
+  }
+
+  private async restart(id: string): Promise<void> {
+    await this.mutex.run(id, async () => {
+      const spec = this.specs.get(id);
+      if (spec) await this.ensure(spec); // it may have been removed meanwhile
+    });
   }
 
   /** Closed first: a vblade whose storage hangs may not die. */

@@ -1,4 +1,4 @@
-import type { ExportSpec, FoundExport, SeenAddress, Target } from '../target.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
 
 /** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
 export class NoneTarget implements Target {
@@ -19,6 +19,10 @@ export class NoneTarget implements Target {
   }
 
   async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
+    return [];
+  }
+
+  problems(): readonly TargetProblem[] {
     return [];
   }
 

@@ -11,7 +11,7 @@ import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { Node } from '../../../lib/models/node.ts';
 import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target } from '../../../lib/targets/target.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../../lib/targets/target.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';
@@ -35,6 +35,9 @@ class FakeTarget implements Target {
   }
   async listTraces(): Promise<string[]> {
     return [...this.exports.keys()];
+  }
+  problems(): readonly TargetProblem[] {
+    return [];
   }
   async discover(): Promise<SeenAddress[]> {
     return [];

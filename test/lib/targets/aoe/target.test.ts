@@ -6,6 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { silentLog } from '../../../../lib/log.ts';
 import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
+import type { AoeTargetOptions } from '../../../../lib/targets/aoe/target.ts';
+import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
 
@@ -15,6 +17,17 @@ async function placeFor(t: ExecutionContext): Promise<Place> {
   const place = await Place.create();
   t.teardown(() => place.remove());
   return place;
+}
+
+/** As a daemon did that has stopped since. */
+async function exportedBefore(
+  place: Place,
+  volume: ExportSpec,
+  options: Partial<AoeTargetOptions> = {},
+): Promise<void> {
+  const target = await place.readyTarget(options);
+  await target.ensureExport(volume);
+  await target.close();
 }
 
 real('an export is started once, however often and by however many daemons it is asked for', async (t) => {
@@ -29,7 +42,7 @@ real('an export is started once, however often and by however many daemons it is
 real('a daemon that starts later finds the export and leaves it alone', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
-  await (await place.readyTarget()).ensureExport(volume);
+  await exportedBefore(place, volume);
   const before = await place.vblade();
   const later = await place.readyTarget();
   await later.ensureExport(volume);
@@ -89,7 +102,7 @@ real('an export that died is started again, and its death is logged', async (t) 
 real('an export whose options have changed is replaced, also by a later daemon', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
-  await (await place.readyTarget()).ensureExport(volume);
+  await exportedBefore(place, volume);
   const later = await place.readyTarget({ durability: 'cached' });
   const changes = [
     {},
@@ -108,7 +121,7 @@ real('a daemon that had not looked replaces the export of another one with other
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const late = await place.readyTarget();
-  await (await place.readyTarget({ durability: 'cached' })).ensureExport(volume);
+  await exportedBefore(place, volume, { durability: 'cached' });
   await late.ensureExport(volume);
   t.deepEqual((await place.vblade()).args.slice(0, 2), ['-d', '-s']);
 });
@@ -204,7 +217,7 @@ real('an export goes on after the process that started it has ended', async (t) 
   const [, signal]: unknown[] = await once(daemon, 'exit');
   t.is(signal, 'SIGKILL');
   const before = await place.vblade();
-  await (await place.readyTarget()).ensureExport(volume);
+  await exportedBefore(place, volume);
   t.deepEqual(await place.vblade(), before);
 });
 

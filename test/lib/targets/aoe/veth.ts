@@ -32,6 +32,13 @@ export class Veth {
     await execute('ip', ['link', 'set', this.near, ...words]);
   }
 
+  /** Removed, and made again under the same names, as by a reload of its driver. */
+  async remake(): Promise<void> {
+    await this.remove();
+    await execute('ip', ['link', 'add', this.near, 'type', 'veth', 'peer', 'name', this.far]);
+    for (const name of [this.near, this.far]) await execute('ip', ['link', 'set', name, 'up']);
+  }
+
   async remove(): Promise<void> {
     await execute('ip', ['link', 'del', this.near]).catch(() => {}); // a test may have removed it
   }

@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { silentLog } from '../../../../lib/log.ts';
+import { isRunning } from '../../../../lib/targets/aoe/running.ts';
+import { until } from '../../../support/until.ts';
+import { Place, cannotExport } from './place.ts';
+import { Veth } from './veth.ts';
+
+const real = cannotExport === undefined ? test : test.skip;
+const execute = promisify(execFile);
+const patienceMs = 60_000;
+
+real('exports end with the interface and are back with it, and meanwhile it is the one problem', async (t) => {
+  t.timeout(180_000);
+  const veth = await Veth.create(t);
+  const place = await Place.create();
+  t.teardown(() => place.remove());
+  const errors: string[] = [];
+  const log = { ...silentLog, error: (message: string) => errors.push(message) };
+  const target = await place.readyTarget({ interface: veth.near }, { log });
+  const volumes = await Promise.all([1, 2, 3].map((slot) => place.volume(slot)));
+  for (const volume of volumes) await target.ensureExport({ ...volume, hosts: ['52:54:00:00:00:01'] });
+  const before = await place.vblades();
+  t.deepEqual(target.problems(), []);
+  await veth.set('down');
+  await until(async () => before.every((vblade) => !isRunning(vblade)), 'the vblades have ended', patienceMs);
+  await until(() => target.problems().length > 0, 'the problem is seen', patienceMs);
+  t.deepEqual(
+    target.problems().map(({ id, error }) => [id, error.message]),
+    [[undefined, `network interface ${veth.near} is down`]],
+  );
+  await veth.set('up');
+  const began = performance.now();
+  await until(async () => (await place.vblades()).length === 3, 'all are back', patienceMs);
+  t.log(`${Math.round(performance.now() - began)} ms`);
+  await until(() => target.problems().length === 0, 'the problem is over', patienceMs);
+  t.deepEqual(errors, [`network interface ${veth.near} is down`]);
+});
+
+real('an interface that is made anew has its exports and its filters again', async (t) => {
+  t.timeout(180_000);
+  const veth = await Veth.create(t);
+  const place = await Place.create();
+  t.teardown(() => place.remove());
+  const target = await place.readyTarget({ interface: veth.near });
+  await target.ensureExport({ ...(await place.volume(1)), hosts: ['52:54:00:00:00:01'] });
+  const filters = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
+  const right = await filters();
+  t.regex(right, /bytecode/);
+  await veth.remake();
+  const vblade = await until(async () => (await place.vblades())[0], 'the export is back', patienceMs);
+  await until(async () => (await filters()) === right, 'the filters are back', patienceMs);
+  await until(async () => (await place.vblades())[0]?.pid === vblade.pid && isRunning(vblade), 'it stays', patienceMs);
+});
+
+real('an export that cannot be started again is a problem of its volume until it can, or is removed', async (t) => {
+  t.timeout(180_000);
+  const place = await Place.create();
+  t.teardown(() => place.remove());
+  const errors: string[] = [];
+  const log = { ...silentLog, error: (message: string) => errors.push(message) };
+  const target = await place.readyTarget({}, { log });
+  const [one, other] = [await place.volume(1), await place.volume(2)];
+  for (const volume of [one, other]) {
+    await target.ensureExport(volume);
+    await execute('mv', [volume.path, `${volume.path}.away`]);
+  }
+  for (const { pid } of await place.vblades()) process.kill(pid, 'SIGKILL');
+  await until(() => target.problems().length === 2, 'both are problems', patienceMs);
+  t.deepEqual(
+    new Set(target.problems().map(({ id, error }) => `${id} ${error.code}`)),
+    new Set([`${one.id} ExportFailed`, `${other.id} ExportFailed`]),
+  );
+  await target.removeExport(other.id);
+  await execute('mv', [`${one.path}.away`, one.path]);
+  await until(() => target.problems().length === 0, 'it is over', patienceMs);
+  t.is((await place.vblade()).args.at(-1), one.path);
+  t.is(errors.length, 2, 'each is logged once, however often it is tried');
+});
