@@ -1,4 +1,4 @@
-/** The form of every error of the catalogue in errors.ts, which is what other files import from. */
+/** The form of every error of the catalogue; other files import it from errors.ts. */
 
 export type ErrorKind = 'invalid' | 'notFound' | 'conflict' | 'exhausted' | 'unavailable' | 'denied' | 'failed';
 

@@ -1,6 +1,6 @@
 const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** "512 GiB", "1.5 TiB": rounded down, so that no more is said to be free than is. */
+/** Returns bytes as "512 GiB" or "1.5 TiB", rounded down, so that free space is never overstated. */
 export function byteSize(bytes: number): string {
   let power = 0;
   let value = bytes;

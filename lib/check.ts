@@ -1,11 +1,11 @@
-/** One result of a check of this host: one line, and unless all is well what to do. */
+/** Result of a check of this host: one line, and a hint unless the level is ok. */
 export interface Finding {
   level: 'ok' | 'warn' | 'bad';
   message: string;
   hint?: string;
 }
 
-/** Throws an error of the catalogue in place of a finding that is bad. */
+/** A check. Throws a catalogue error instead of returning a bad finding. */
 export type Check = () => Promise<Finding | readonly Finding[]>;
 
 export const ok = (message: string): Finding => ({ level: 'ok', message });

@@ -106,7 +106,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
 }
 
 export interface PollOptions {
-  /** How long to poll, in milliseconds. The condition is asked at least once. */
+  /** How long to poll, in milliseconds. The condition is checked at least once. */
   deadlineMs: number;
   /** The first pause. Default 5. */
   intervalMs?: number;
@@ -116,9 +116,9 @@ export interface PollOptions {
 }
 
 /**
- * Asks the condition at once and then after every pause. Returns its value as soon as that is neither false, null nor
- * undefined; undefined when the deadline passes first. A condition that takes long is asked less often: at most half of the
- * time is spent asking. Throws what the condition throws, or the signal's reason.
+ * Checks the condition at once and then after every pause. Returns its value as soon as that is neither false, null nor
+ * undefined; undefined when the deadline passes first. A slow condition is checked less often: at most half of the
+ * time is spent in it. Throws what the condition throws, or the signal's reason.
  */
 export async function pollUntil<T>(
   condition: () => T | Promise<T>,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 
-/** The code of a system error, such as ENOENT; undefined for any other value. */
+/** Returns the code of a system error, such as ENOENT; undefined for any other value. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
@@ -28,8 +28,8 @@ export function readIfExists(file: string): Promise<string | undefined> {
 }
 
 /**
- * The same at once, for small files of /proc and /sys: the kernel has them in memory, and a way through the thread pool costs
- * several times the reading.
+ * The synchronous form, for small files of /proc and /sys: the kernel has them in memory, and the thread pool costs several
+ * times the read.
  */
 export function readIfExistsSync(file: string): string | undefined {
   try {
@@ -63,7 +63,7 @@ export async function replaceFile(
   await rename(`${file}.new`, file);
 }
 
-/** Makes what was created in, renamed in or removed from a directory outlast a power loss. */
+/** Makes created, renamed and removed entries of a directory survive a power loss. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {

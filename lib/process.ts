@@ -5,23 +5,23 @@ import type { Readable, Writable } from 'node:stream';
 import { type Options, execa } from 'execa';
 import { CommandError } from './command-error.ts';
 
-/** The door through which every child process is started. Tests put fakes and faults here. */
+/** Starts every child process of the product; the I/O boundary where tests substitute fakes and inject faults. */
 export interface Processes {
-  /** Runs a command to its end. Throws CommandError. */
+  /** Runs a command and returns its output. Throws CommandError. */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
-  /** Starts a command that outlives this process, its output appended to a file. Returns its process id. */
+  /** Starts a command that outlives this process and appends its output to a file. Returns its process id. */
   detach(command: string, args: readonly string[], options: { logFile: string; asRoot?: boolean }): Promise<number>;
   /** Runs a short command whose standard input is that open file of this process. Throws CommandError. */
   runOnFile(command: string, args: readonly string[], descriptor: number): Promise<void>;
-  /** Starts a child that stays, with pipes on its standard input, output, error and on descriptor 3. */
+  /** Starts a resident child with pipes on standard input, output, error and descriptor 3. */
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess;
 }
 
 export interface RunOptions {
-  /** Default 60,000. The call ends a few seconds later at most, whether or not the command can be killed. */
+  /** Default 60,000. The call ends at most a few seconds later, even if the command cannot be killed. */
   timeoutMs?: number;
   signal?: AbortSignal;
-  /** By sudo when this process is not root. */
+  /** Runs through sudo when this process is not root. */
   asRoot?: boolean;
   input?: string;
   env?: Record<string, string>;
@@ -39,18 +39,18 @@ export interface ResidentProcess {
   readonly stderr: Readable;
   /** Descriptor 3. */
   readonly reports: Readable;
-  /** Resolves when the child has ended, or never was, or does not even die of SIGKILL. */
+  /** Resolves when the child has ended, failed to start, or survived SIGKILL. */
   readonly ended: Promise<void>;
   kill(signal?: NodeJS.Signals): void;
 }
 
 const defaultTimeoutMs = 60_000;
 const environment = { LC_ALL: 'C' };
-/** Between the polite signal and SIGKILL. */
+/** Time between SIGTERM and SIGKILL. */
 const politeMs = 2000;
-/** How long a child that was killed is waited for: one that hangs in the kernel does not die. */
+/** Maximum wait for a killed child: one that hangs in the kernel does not die. */
 const abandonMs = politeMs + 1000;
-/** How long the output of a child that has ended is waited for: children of its own may hold the pipes open. */
+/** Maximum wait for the output of an ended child: its children can hold the pipes open. */
 const outputMs = 500;
 
 export class ChildProcesses implements Processes {
@@ -86,7 +86,7 @@ export class ChildProcesses implements Processes {
     const [file, list] = withRoot(command, args, options.asRoot ?? false);
     const log = await open(options.logFile, 'a');
     try {
-      // Not by execa: it has no way to hand a file's descriptor to the child, and a pipe would tie it to this process.
+      // Not with execa: it cannot pass a file descriptor to the child, and a pipe would bind the child to this process.
       const child = spawn(file, list, {
         env: { ...process.env, ...environment },
         detached: true,
@@ -139,7 +139,7 @@ export class ChildProcesses implements Processes {
       reject: false,
     });
     const reports = child.stdio[3];
-    child.stdin.on('error', () => {}); // EPIPE of a child that ended; `ended` tells
+    child.stdin.on('error', () => {}); // EPIPE of an ended child; see `ended`
     const { promise: abandoned, resolve: abandon } = Promise.withResolvers<void>();
     const exited = new Promise<void>((resolve) =>
       child.nodeChildProcess.once('exit', () => setTimeout(resolve, outputMs).unref()),
@@ -150,7 +150,7 @@ export class ChildProcesses implements Processes {
       stdout: child.stdout,
       stderr: child.stderr,
       reports,
-      // Its own children may outlive it with its pipes, and would keep this process from ending.
+      // Its children can outlive it with its pipes, and would keep this process from ending.
       ended: Promise.race([child.then(() => {}), exited, abandoned]).finally(() => letGo(child)),
       kill: (signal = 'SIGTERM') => {
         child.kill(signal);
@@ -165,13 +165,13 @@ interface HeldChild {
   nodeChildProcess: { unref(): void };
 }
 
-/** It, and whoever has its pipes, holds up this process no more. */
+/** Detaches the child and its pipes, so that this process can end. */
 function letGo({ stdio, nodeChildProcess }: HeldChild): void {
   for (const stream of stdio) stream?.destroy();
   nodeChildProcess.unref();
 }
 
-/** Undefined when the child has not ended a while after it was to be killed, by the limit or by the signal. */
+/** Returns undefined when the child survives its kill, by time limit or signal, for too long. */
 async function within<T>(timeoutMs: number, child: PromiseLike<T>, signal?: AbortSignal): Promise<T | undefined> {
   const { promise: abandoned, resolve } = Promise.withResolvers<undefined>();
   const timers = [setTimeout(resolve, timeoutMs + abandonMs, undefined)];
@@ -198,7 +198,7 @@ interface FailedResult {
   code?: string | undefined;
   stdout?: unknown;
   stderr?: unknown;
-  /** What the system said where no command ran. */
+  /** Returns the system's error when the command could not start. */
   originalMessage?: string | undefined;
 }
 

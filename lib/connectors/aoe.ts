@@ -11,14 +11,14 @@ import type { ConnectOptions, Connection, Connector, RevalidateOptions } from '.
 
 const defaultTimeoutMs = 10_000;
 const pollMs = 50;
-/** A query or its answer may be lost: it is asked again. */
+/** Interval of repeated queries: a query or its reply can be lost. */
 const discoverEveryMs = 1000;
-/** How late the answer to a query may come. */
+/** Maximum delay of the reply to a query. */
 const settleMs = 250;
 
 /**
- * The kernel's AoE initiator, by the devices that its module makes: /dev/etherd/{discover,flush,revalidate}. It asks on
- * every Ethernet interface that is up, unless the module was loaded with aoe_iflist. Needs root.
+ * Controls the kernel's AoE initiator through the devices of its module: /dev/etherd/{discover,flush,revalidate}. It queries
+ * every Ethernet interface that is up, unless the module was loaded with aoe_iflist. Requires root.
  */
 export class AoeConnector implements Connector {
   readonly name = 'aoe';
@@ -55,38 +55,38 @@ export class AoeConnector implements Connector {
   async disconnect(address: string, options: ConnectOptions = {}): Promise<void> {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) return;
-    // The kernel obeys a flush even while the device is mounted: asking before is on us. What was written is with the
-    // target by then, for the last close of a block device waits for it.
+    // The kernel obeys a flush even while the device is mounted, so the users were checked before. The target has all
+    // writes by then, because the last close of a block device waits for them.
     await refuseWhileUsed(device, blockDeviceUsers);
     if (await this.flush(device, options)) return;
-    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not let go of it']);
+    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not release it']);
   }
 
   async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
     await control('revalidate', device, device);
-    const wanted = options.sizeBytes ?? 0;
+    const expected = options.sizeBytes ?? 0;
     let size = 0;
     const isThere = await poll(options, async () => {
       size = Number((await attribute(device, 'size')) ?? 0) * 512;
-      return size >= wanted;
+      return size >= expected;
     });
     if (isThere) return size;
     throw errors.connectorFailed(
       device,
-      `it has ${size} bytes, ${wanted} are expected`,
-      'a running export does not notice that its device grew: it must be started again',
+      `it has ${size} bytes instead of ${expected}`,
+      'detach and attach the volume: a running export does not notice that its device grew',
     );
   }
 
   /**
-   * Whether the device is gone. The kernel asks the target anew at every last close of a device (the check for users is
-   * one), and an answer that comes after the flush makes the device again: it must stay away for a moment.
+   * Whether the device is gone. The kernel queries the target at every last close of a device (the check for users is one),
+   * and a reply after the flush creates the device again: it must stay absent for a moment.
    */
   private async flush(device: string, options: ConnectOptions): Promise<boolean> {
     let goneSince: number | undefined;
-    // With its final zero byte: the kernel compares as much as it gets, and e1.1 would mean e1.10 to e1.19 as well.
+    // With a final zero byte: the kernel compares only the given bytes, and e1.1 would match e1.10 to e1.19 as well.
     await control('flush', `${device}\0`, device);
     return poll(options, async () => {
       if (isKnown(device)) {
@@ -138,11 +138,11 @@ function notRoot(device: string): Error {
   return errors.connectorFailed(device, 'only root may connect AoE devices', 'run this as root');
 }
 
-/** Writes to one of the module's control devices. */
+/** Writes to a control device of the module. */
 async function control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
   const file = `${deviceDirectory}/${name}`;
   try {
-    // r+: a device that is not there must not become a file
+    // r+: a missing device must not become a file
     const handle = await open(file, 'r+');
     try {
       await handle.write(text);
@@ -164,7 +164,7 @@ function isKnown(device: string): boolean {
   return existsSync(`/sys/block/${kernelName(device)}`);
 }
 
-/** "up", perhaps with more after a comma, and the node in /dev made. */
+/** Whether the state is "up", possibly followed by a comma and more, and the node in /dev exists. */
 async function isUp(device: string): Promise<boolean> {
   return ((await attribute(device, 'state')) ?? '').startsWith('up') && existsSync(devicePath(device));
 }

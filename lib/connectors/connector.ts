@@ -1,13 +1,13 @@
-/** The attaching host's half: it makes an exported volume a block device of this host. An address is the target's. */
+/** Connects an exported volume as a block device of this host. The address is that of the target. */
 export interface Connector {
   readonly name: string;
-  /** Resolves when the device answers; one that is there already is checked again. Throws ConnectorFailed. */
+  /** Resolves when the device answers; an existing device is checked again. Throws ConnectorFailed. */
   connect(address: string, options?: ConnectOptions): Promise<Connection>;
-  /** The device is gone from this host; absent is success. Throws DeviceInUse, naming who has it open or mounted. */
+  /** Removes the device from this host; an absent device is success. Throws DeviceInUse with the users of the device. */
   disconnect(address: string, options?: ConnectOptions): Promise<void>;
   /**
-   * The host looks again at the device's size, also while it is in use. Resolves with it, in bytes; when `sizeBytes` is
-   * given, not before the device is at least that large. Throws ConnectorFailed.
+   * Makes the host read the size of the device again, also while it is in use. Returns the size in bytes, and with
+   * `sizeBytes` only once the device is at least that large. Throws ConnectorFailed.
    */
   revalidate(address: string, options?: RevalidateOptions): Promise<number>;
 }

@@ -3,20 +3,20 @@ import { pollUntil } from '../concurrency.ts';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 
-/** Where a domain has its disks: in the running guest, in the definition that it starts from. */
+/** Where a domain has disks: in the running guest, in its persistent definition. */
 type Scope = '--live' | '--config';
 
 export interface LibvirtOptions {
   /** Connection URI, as for virsh. */
   uri: string;
-  /** How long a guest may take to let go of a disk. Default 20,000. */
+  /** Time limit for a guest to release a disk. Default 20,000. */
   detachTimeoutMs?: number;
 }
 
 const diskOptions =
   '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
 
-/** Gives block devices of this host to libvirt domains as virtio disks, raw and past the host's page cache. */
+/** Attaches block devices of this host to libvirt domains as virtio disks, raw and without the host's page cache. */
 export class LibvirtDomains {
   private readonly options: LibvirtOptions;
   private readonly processes: Processes;
@@ -27,8 +27,8 @@ export class LibvirtDomains {
   }
 
   /**
-   * The device is disk `target` (vdb, …) of the domain: in the guest when it runs, in its definition when it has one. Done
-   * already is success. Throws DomainFailed, also when another disk has that target; CommandNotFound.
+   * Makes the device disk `target` (vdb, …) of the domain: in the guest if it runs, in its definition if it has one. An
+   * existing disk of this device is success. Throws DomainFailed, also when another disk has that target; CommandNotFound.
    */
   async attach(domain: string, devicePath: string, target: string): Promise<void> {
     for (const scope of await this.scopes(domain)) {
@@ -45,7 +45,7 @@ export class LibvirtDomains {
     }
   }
 
-  /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
+  /** Removes the disk of this device from the domain; an absent disk is success. Throws DomainFailed, CommandNotFound. */
   async detach(domain: string, devicePath: string): Promise<void> {
     for (const scope of await this.scopes(domain)) {
       for (const [target, source] of await this.disks(domain, scope)) {
@@ -56,7 +56,7 @@ export class LibvirtDomains {
     }
   }
 
-  /** A guest is only asked to let go of a disk; virsh does not wait for its answer. */
+  /** Waits until the guest has released the disk: virsh only sends the request. */
   private async untilGone(domain: string, target: string, scope: Scope): Promise<void> {
     const limit = this.options.detachTimeoutMs ?? 20_000;
     const isGone = async () => !(await this.disks(domain, scope)).has(target);
@@ -72,7 +72,7 @@ export class LibvirtDomains {
     const info = await this.virsh(domain, ['dominfo', domain]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
-    // Half an answer would have the disk forgotten in one of the two places.
+    // With incomplete output the disk would remain in one of the two places.
     if (state === undefined || persistent === undefined) throw errors.answerUnreadable(`virsh dominfo ${domain}`, info);
     return [
       ...(state === 'shut off' ? [] : (['--live'] as const)),
@@ -80,7 +80,7 @@ export class LibvirtDomains {
     ];
   }
 
-  /** Sources by target. */
+  /** Returns the source of each disk by target. */
   private async disks(domain: string, scope: Scope): Promise<Map<string, string>> {
     return disksIn(await this.virsh(domain, ['dumpxml', domain, ...(scope === '--config' ? ['--inactive'] : [])]));
   }
@@ -97,8 +97,8 @@ export class LibvirtDomains {
 }
 
 /**
- * Sources by target in the XML of a domain, as libvirt itself writes it; '' where there is no source. Throws AnswerUnreadable
- * where its end is missing: a disk that was left out would be taken for absent.
+ * Returns sources by target from the XML of a domain in libvirt's form; '' for a disk without a source. Throws
+ * AnswerUnreadable if the end is missing: an omitted disk would count as absent.
  */
 export function disksIn(xml: string): Map<string, string> {
   if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml);
@@ -112,7 +112,7 @@ function attribute(xml: string, element: string, name: string): string {
   return new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`).exec(xml)?.[1] ?? '';
 }
 
-/** virsh prints what was tried first and the cause last, each after "error:". */
+/** virsh prints the failed action first and the cause last, each after "error:". */
 function reasonOf(error: CommandError): string {
   const lines = error.failure.stderr.split('\n').map((line) => line.replace(/^error:\s*/, '').trim());
   return lines.findLast((line) => line !== '') ?? error.message;

@@ -1,7 +1,7 @@
 import { readIfExists } from '../files.ts';
 
 /**
- * Describes a device that is made of another one, with the command that releases it. `name` is its kernel name: dm-0, md0, …
+ * Returns a description of a device that is built on another one, with the command that releases it. `name` is its kernel name: dm-0, md0, …
  */
 export async function describeHolder(name: string): Promise<string> {
   if (name.startsWith('md')) return `part of RAID device ${name} (to release it: mdadm --stop /dev/${name})`;
@@ -10,7 +10,7 @@ export async function describeHolder(name: string): Promise<string> {
   return map === '' ? `part of ${name}` : describeMap(map, uuid);
 }
 
-/** The kind of a device-mapper map is the beginning of its UUID. */
+/** The UUID of a device-mapper map begins with its kind. */
 export function describeMap(map: string, uuid: string): string {
   if (uuid.startsWith('LVM-')) {
     const group = volumeGroupOf(map);

@@ -5,9 +5,9 @@ import { absentAs, errorCode, isAbsent } from '../files.ts';
 import { describeHolder } from './holders.ts';
 
 export interface DeviceUsers {
-  /** One text each: a mount point, a device or swap on it, a process that has it open. */
+  /** A text per user: a mount point, a device or swap on it, a process that has it open. */
   users: string[];
-  /** The number of processes whose open files this process may not see. */
+  /** Number of processes whose open files are not readable for this process. */
   unreadable: number;
 }
 
@@ -21,7 +21,7 @@ export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers>
   return { ...found, users: ['mounted, or used by the kernel, in another namespace'] };
 }
 
-/** The same without opening the device: users that other namespaces hide are not found. */
+/** Finds users without opening the device: those in other namespaces are not visible. */
 export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
   const parts = await partsOf(kernelName);
   if (parts.length === 0) return { users: [], unreadable: 0 };
@@ -39,7 +39,7 @@ export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
   return { users, unreadable };
 }
 
-/** Returns the users of a device named by any path, in one text. Asked once something is known to have it open. */
+/** Returns the users of a device with any path as one text. Call it once the device is known to be open. */
 export async function usersOf(device: string): Promise<string> {
   const { rdev } = await stat(device);
   // Major and minor as the kernel prints them; stat has both in one number.
@@ -91,7 +91,7 @@ async function openersOf(paths: ReadonlySet<string>): Promise<{ openers: string[
       const name = await readFile(`/proc/${pid}/comm`, 'utf8');
       openers.push(`open in ${name.trim()}, process ${pid}`);
     } catch (error) {
-      if (isAbsent(error)) continue; // it ended meanwhile
+      if (isAbsent(error)) continue; // the process ended meanwhile
       const code = errorCode(error);
       if (code !== 'EACCES' && code !== 'EPERM') throw error;
       unreadable += 1;
@@ -107,7 +107,7 @@ async function hasOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean
   return targets.some((target) => paths.has(target));
 }
 
-/** A mount in another mount namespace is in no table of ours, but the kernel refuses to open its device exclusively. */
+/** Detects mounts in other namespaces: the kernel refuses to open their device exclusively. */
 async function isClaimed(path: string): Promise<boolean> {
   try {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();

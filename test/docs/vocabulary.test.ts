@@ -18,7 +18,7 @@ const checked = [
   'cli/*.ts',
   'etc/**/*',
   'lib/*.ts',
-  'lib/{drivers,flags}/**/*.ts',
+  'lib/{connectors,devices,drivers,flags}/**/*.ts',
   'services/daemon/*.ts',
   'test/{bin,cli,docs,etc}/*.ts',
   'tools/**/*',
