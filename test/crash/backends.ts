@@ -4,16 +4,16 @@ import { HostPlace } from './host-place.ts';
 import { MachinePlace } from './machine-place.ts';
 import type { Place } from './place.ts';
 
-/** A driver and a target that daemons are killed on. */
+/** A driver and a target for crash tests. */
 export interface CrashBackend {
-  /** Why it cannot be had here; undefined where it can. */
+  /** Returns why it cannot run here; undefined if it can. */
   missing: () => Promise<string | undefined>;
   place(): Promise<Place>;
-  /** Where daemons run. On a machine of a lab each run takes about ten times as long. */
+  /** Where daemons run. On a lab machine each run takes about ten times as long. */
   on: 'host' | 'machine';
 }
 
-/** A new driver or target joins here. */
+/** Add a new driver or target here. */
 export const backends: Readonly<Record<string, CrashBackend>> = {
   file: {
     on: 'host',

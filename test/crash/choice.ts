@@ -1,16 +1,16 @@
 import type { Moment, Point } from './plan.ts';
 import { oneForEachState } from './states.ts';
 
-/** Some of the points of an operation, as a person names them. */
+/** A selection of the points of an operation. */
 export interface Choice {
   choose(points: Point[]): Point[];
-  /** Whether each point is met with every way of asking again; otherwise the ways take turns. */
+  /** Whether each point runs with both kinds of repetition; otherwise they alternate. */
   everyWay: boolean;
 }
 
 export const choiceForms = 'number|from-|from-to|part/parts|states';
 
-/** Returns undefined where the words are none of choiceForms. */
+/** Returns undefined for words that are not one of choiceForms. */
 export function parseChoice(words: string, moment: string | undefined): Choice | undefined {
   if (words === 'states') return { choose: oneForEachState, everyWay: false };
   const [, part, parts] = /^([1-9]\d*)\/([1-9]\d*)$/.exec(words)?.map(Number) ?? [];

@@ -24,7 +24,7 @@ function replace(owner: object, method: string, make: (original: Original) => Re
   );
 }
 
-/** Calls of a method are effects where `nameOf` has a name for them. */
+/** Calls of a method are effects if `nameOf` returns a name. */
 function count(points: Points, owner: object, method: string, nameOf: (args: unknown[]) => string | undefined): void {
   replace(
     owner,
@@ -37,13 +37,13 @@ function count(points: Points, owner: object, method: string, nameOf: (args: unk
   );
 }
 
-/** A name that is the same in every run. */
+/** Returns a name that is the same in every run. */
 function plain(value: unknown): string {
   const text = typeof value === 'string' || value instanceof URL ? basename(String(value)) : '';
   return text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
 }
 
-/** What connections say of themselves, what only reads, and scripts, which are counted where they are called. */
+/** Commands that are not counted: of the connection itself, reads, and scripts, which are counted where they are called. */
 const noEffect =
   /^(hello|auth|client|select|info|config|ping|wait|(un)?subscribe|hgetall|h?get|hmget|zrange|zcard|exists|eval(sha)?)$/;
 
@@ -103,7 +103,7 @@ function countProcesses(points: Points): void {
   );
 }
 
-/** What is written to a child, its first answer to that, and its end. */
+/** Counts writes to a child, its first reply to each, and its end. */
 function countChild(points: Points, child: ChildProcess, name: string): void {
   let asked: string | undefined;
   const onEmit = (owner: object, event: string, note: () => void) =>

@@ -30,7 +30,7 @@ const slotsPerShelf = 16;
 
 type FlagValues = Readonly<Record<string, string>>;
 
-/** A daemon on this machine, with all that it keeps in one directory. */
+/** A daemon on this machine, with all its files in one directory. */
 export class HostPlace implements Place {
   readonly node = node;
   readonly slots = slotsPerShelf;
@@ -130,7 +130,7 @@ export class HostPlace implements Place {
   async breakExport(id: string): Promise<void> {
     const killed = (await this.vblades()).filter(({ args }) => args.at(-1)?.endsWith(id)).map(({ pid }) => pid);
     for (const pid of killed) process.kill(pid, 'SIGKILL');
-    // The daemon may have started another one by then.
+    // The daemon can have started another one meanwhile.
     await until(async () => !(await this.vblades()).some(({ pid }) => killed.includes(pid)), 'the vblade is gone');
   }
 
@@ -169,7 +169,7 @@ export class HostPlace implements Place {
     return entries.map((name) => join(folder, name));
   }
 
-  /** Helpers of a daemon that is no more. */
+  /** Returns the helper processes of a dead daemon. */
   private async strays(): Promise<{ pid: number; name: string }[]> {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
     const found = await Promise.all(
@@ -195,7 +195,7 @@ function flagsOf(server: RedisServer, root: string, given: FlagValues): FlagValu
     redis_url: server.url,
     report_interval: '1',
     node_down_time: '600',
-    // Of its own, so that vblades of other tests are no neighbours.
+    // A separate one, so that vblades of other tests are not visible.
     first_shelf_id: String(randomInt(1, 65_000)),
     slots_per_shelf: String(slotsPerShelf),
     state_dir: join(root, 'state'),

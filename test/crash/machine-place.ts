@@ -24,7 +24,7 @@ const readyMs = 300_000;
 const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
 perl ${join(import.meta.dirname, 'look.pl')} ${stateDir} ${planVariable}`;
 
-/** A daemon on LVM and AoE on a machine of a lab. With systemd as its first process, exports are units. */
+/** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
   readonly slots = 16;
@@ -150,7 +150,7 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
   }
 
   async breakStorage(id: string): Promise<void> {
-    // The daemon may export it again in between.
+    // The daemon can export it again meanwhile.
     const remove = `lvremove -qy ${group}/volume-${id}`;
     await this.machine.sh(`for try in 1 2 3 4 5; do ${killVblades(id)}; ${remove} && exit; sleep 0.2; done; exit 1`);
   }
@@ -177,7 +177,7 @@ rm -rf ${stateDir}`);
   }
 }
 
-/** Those that run now are gone at its end; the daemon may have started another one by then. */
+/** Kills the current ones; the daemon can have started another one by then. */
 function killVblades(id: string): string {
   return `for pid in $(pgrep -f '^([^ ]*/)?vblade .*${id}')
 do kill -KILL $pid; while grep -q '${id}' /proc/$pid/cmdline 2>/dev/null; do sleep 0.02; done

@@ -3,11 +3,11 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { disagreements } from '../support/agreement.ts';
 import type { Place, Sight } from './place.ts';
 
-/** How things stand at a place. */
+/** The state of a place. */
 export interface Outcome {
-  /** What does not fit together. */
+  /** Differences. */
   problems: readonly string[];
-  /** Records and storage, a line each; ids as they are. */
+  /** Records and storage, a line each, with real ids. */
   lines: readonly string[];
   exporters: ReadonlyMap<string, number>;
 }
@@ -19,7 +19,7 @@ export async function outcomeAt(place: Place): Promise<Outcome> {
   return { problems, lines: [...records.map(recordLine), ...sight.lines], exporters: sight.exporters };
 }
 
-/** Files of volumes that are no more, and half-made ones. */
+/** Returns files of missing volumes, and incomplete ones. */
 function withoutStrays(sight: Sight, records: readonly VolumeState[]) {
   const ids = new Set(records.map(({ id }) => id));
   const isStray = (line: string) =>
@@ -29,13 +29,13 @@ function withoutStrays(sight: Sight, records: readonly VolumeState[]) {
 
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Without what is another at each run: times, and the words of a fault, which have ids in them. */
+/** Removes what differs between runs: times, and the text of a fault, which contains ids. */
 function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): string {
   const { code, step } = fault ?? {};
   return `record ${JSON.stringify({ ...record, created: createTime > 0, attached: attachTime !== undefined, code, step })}`;
 }
 
-/** AoE numbers in records, labels, tags and arguments of vblade. */
+/** Addresses in records, labels, tags and arguments of vblade. */
 const numbers =
   /"(shelfId|bladeId)":\d+|"(shelf|blade)":"\d+"|"aoeDevice":"e[\d.]+"|blockstore:(shelf|blade)=\d+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
 
@@ -43,15 +43,19 @@ const numbers =
  * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else. Volumes that are made side by
  * side have their numbers in any order: then without these.
  */
-export function told(lines: readonly string[], parts: ReadonlyMap<string, string>, anyNumber: boolean): string[] {
+export function withVolumeParts(
+  lines: readonly string[],
+  parts: ReadonlyMap<string, string>,
+  anyNumber: boolean,
+): string[] {
   const plain = anyNumber ? lines.map((line) => line.replaceAll(numbers, '')) : lines;
   return plain.map((line) => line.replaceAll(uuids, (id) => parts.get(id) ?? id)).toSorted();
 }
 
-/** In what the lines are not those that were wanted. */
-export function differences(wanted: readonly string[], there: readonly string[]): string[] {
+/** Returns the differences from the expected lines. */
+export function differences(expected: readonly string[], there: readonly string[]): string[] {
   return [
-    ...wanted.filter((line) => !there.includes(line)).map((line) => `missing: ${line}`),
-    ...there.filter((line) => !wanted.includes(line)).map((line) => `too much: ${line}`),
+    ...expected.filter((line) => !there.includes(line)).map((line) => `missing: ${line}`),
+    ...there.filter((line) => !expected.includes(line)).map((line) => `too much: ${line}`),
   ];
 }

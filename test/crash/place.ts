@@ -4,42 +4,42 @@ import type { Store } from '../../lib/redis/store.ts';
 import type { NodeStorage } from '../support/agreement.ts';
 import type { Plan } from './plan.ts';
 
-/** What there is outside Redis at a place of a test. */
+/** Objects of a place outside Redis. */
 export interface Sight {
   storage: NodeStorage;
-  /** Process ids of exports, by volume. */
+  /** Process ids of exports by volume. */
   exporters: ReadonlyMap<string, number>;
-  /** All that must be the same after a crash as without one, a line each. */
+  /** Everything that must be the same with and without a crash, a line each. */
   lines: readonly string[];
 }
 
-/** Where one daemon lives with its storage, on this machine or on another: started, killed and looked at by a test. */
+/** The environment of one daemon with its storage, on this machine or another, under control of a test. */
 export interface Place {
-  /** The name of its node. */
+  /** Name of the node. */
   readonly node: string;
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
-  /** Numbers of a shelf. */
+  /** Slots of a shelf. */
   readonly slots: number;
   running(): Promise<boolean>;
-  /** Resolves when the daemon is ready, or has ended by its plan: counted from its first line on. */
+  /** Starts the daemon, counting from its first line; resolves when it is ready, or has died by its plan. */
   start(plan?: Plan): Promise<void>;
-  /** Has the running daemon count from now on. Resolves when it does, or has ended by its plan. */
+  /** Makes the running daemon count from now on; resolves when it does, or has died by its plan. */
   arm(plan: Plan): Promise<void>;
-  /** What was counted since; undefined while it does not count. */
+  /** Returns the effects counted since; undefined while it does not count. */
   trace(): Promise<string>;
   /** Resolves when the daemon has ended. */
   ended(): Promise<void>;
   kill(): Promise<void>;
   look(): Promise<Sight>;
-  /** Ends the export of a volume behind the daemon's back. */
+  /** Ends the export of a volume without the daemon. */
   breakExport(id: string): Promise<void>;
-  /** Removes the storage of a volume behind the daemon's back, and ends its export. */
+  /** Removes the storage of a volume and ends its export without the daemon. */
   breakStorage(id: string): Promise<void>;
-  /** Nothing of the past is left: neither in Redis nor on storage; no daemon runs. */
+  /** Empties Redis and storage; no daemon runs then. */
   reset(): Promise<void>;
-  /** What the daemon said last. */
+  /** Returns the last lines of the daemon's log. */
   log(): Promise<string>;
   close(): Promise<void>;
 }

@@ -5,23 +5,23 @@ import { type Moment, type Plan, type Point, planFile, planSchema, traceBegin, t
 type Effect = Pick<Point, 'number' | 'name' | 'turn'>;
 type Counted = Effect & { plan: Plan };
 
-const kill = process.kill.bind(process); // before that, too, is counted
+const kill = process.kill.bind(process); // before the wrapper
 
-/** Counts the effects of a daemon, notes each in the trace, and ends the daemon at the one that its plan names. */
+/** Counts the effects of a daemon, writes each to the trace, and kills the daemon at the effect of its plan. */
 export class Points {
   private readonly directory: string;
   private plan: Plan | undefined;
   private count = 0;
-  /** How often each effect has come. */
+  /** Number of occurrences of each effect. */
   private readonly turns = new Map<string, number>();
-  /** A read that waits for something to come. */
+  /** A blocking read. */
   private waiting: string | undefined;
 
   constructor(directory: string) {
     this.directory = directory;
   }
 
-  /** Counting begins anew, by the plan that is there now; without one, nothing is counted. */
+  /** Restarts counting with the current plan; without a plan nothing is counted. */
   arm(): void {
     const file = join(this.directory, planFile);
     this.plan = existsSync(file) ? planSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
@@ -31,7 +31,7 @@ export class Points {
     this.meetWaiting();
   }
 
-  /** One effect, whether its result comes at once or later. */
+  /** Counts one effect, synchronous or not. */
   around(name: string, work: () => unknown): unknown {
     const effect = this.begin(name);
     const result = work();
@@ -40,12 +40,12 @@ export class Points {
     return result;
   }
 
-  /** Something comes from outside and the daemon has not seen it yet. */
+  /** Counts an event from outside that the daemon has not processed yet. */
   arrival(name: string): void {
     this.begin(name);
   }
 
-  /** A read that waits is an effect only where something came; before it is as long as it waits. */
+  /** A blocking read is an effect only if it returns something; its "before" is the wait. */
   async reading(name: string, work: () => unknown): Promise<unknown> {
     this.waiting = name;
     this.meetWaiting();
@@ -68,7 +68,7 @@ export class Points {
   }
 
   private end(effect: Counted | undefined): void {
-    // What was under way when counting began anew is not counted.
+    // Effects under way when counting restarted are not counted.
     if (!effect || effect.plan !== this.plan) return;
     this.meet(effect, 'after');
     this.meetWaiting();
@@ -89,7 +89,7 @@ export class Points {
     return plan !== undefined && plan.moment === moment && plan.name === name && plan.turn === turn;
   }
 
-  /** Does not return where the plan has this point. */
+  /** Does not return at the point of the plan. */
   private meet(effect: Effect, moment: Moment): void {
     appendFileSync(join(this.directory, traceFile), traceLine({ ...effect, moment }));
     if (this.isEnd(effect, moment)) kill(process.pid, 'SIGKILL');

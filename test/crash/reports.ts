@@ -2,7 +2,7 @@ import { Node } from '../../lib/models/node.ts';
 import { Hopeless, until } from '../support/until.ts';
 import type { Place } from './place.ts';
 
-/** Counts the reports of a node from when it is made. */
+/** Counts the reports of a node from its construction on. */
 export class Reports {
   private readonly place: Place;
   private readonly seen = new Set<number | undefined>();
@@ -11,7 +11,7 @@ export class Reports {
     this.place = place;
   }
 
-  /** How many came since the first call. */
+  /** Returns the number of reports since the first call. */
   async count(): Promise<number> {
     const { state } = await Node.lookup(this.place.store, this.place.node);
     this.seen.add(state.reportTime);
@@ -19,7 +19,7 @@ export class Reports {
   }
 }
 
-/** Resolves when the node has reported so many times. Rejects soon after the signal. */
+/** Resolves after that many reports of the node. Rejects soon after the signal. */
 export async function reported(place: Place, times: number, signal?: AbortSignal): Promise<void> {
   const reports = new Reports(place);
   const what = `the node reports ${times} times`;

@@ -9,7 +9,7 @@ import { type Choice, choiceForms, parseChoice } from './choice.ts';
 import type { Point } from './plan.ts';
 import { scenes } from './scenes.ts';
 import type { Failure } from './sweep.ts';
-import { inWords, sweep, told } from './sweeping.ts';
+import { summarize, sweep, describeFailure } from './sweeping.ts';
 
 const [backend, operation, words = '1-', moment] = process.argv.slice(2);
 const choice = parseChoice(words, moment);
@@ -29,10 +29,10 @@ async function sweepAll(name: string, where: CrashBackend, chosen: Choice): Prom
     for (const one of operation === undefined ? Object.keys(scenes) : [operation]) {
       const each = ({ number, moment: when, name: effect }: Point, failures: readonly Failure[]) => {
         console.log(`${one} ${number} ${when} ${effect}: ${failures.length === 0 ? 'well' : 'FAILED'}`);
-        for (const failure of failures) console.log(told({ backend: name, operation: one }, failure));
+        for (const failure of failures) console.log(describeFailure({ backend: name, operation: one }, failure));
       };
       const swept = await sweep(name, place, one, { ...chosen, each });
-      console.log(`${name.padEnd(9)} ${one.padEnd(7)} ${inWords(swept)}`);
+      console.log(`${name.padEnd(9)} ${one.padEnd(7)} ${summarize(swept)}`);
       if (swept.failures.length > 0 || swept.runs === 0) process.exitCode = 1;
     }
   } finally {

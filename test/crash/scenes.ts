@@ -5,39 +5,39 @@ import { until } from '../support/until.ts';
 import type { Place } from './place.ts';
 import { reported } from './reports.ts';
 
-/** The id of the volume that has this part in a scene; the same one whenever it is asked for. */
+/** Returns the id of the volume with this part in a scene, always the same. */
 export type Cast = (part: string) => string;
 
-/** Something that a daemon does and in the middle of which it is killed. */
+/** An activity of a daemon during which it is killed. */
 export interface Scene {
-  /** Whether the daemon that is killed runs when it is asked, or is about to start. Default: it runs. */
+  /** Whether the daemon already runs or is about to start. Default: it runs. */
   starting?: true;
-  /** Makes what there must be before. The daemon runs; where it is to start it is killed afterwards. */
+  /** Prepares the scene while the daemon runs; a daemon that is about to start is killed afterwards. */
   prepare(place: Place, cast: Cast): Promise<void>;
-  /** Asks for it, as a client that waits for the end. */
+  /** Sends the request as a client that waits for the end. */
   ask(place: Place, cast: Cast): Promise<void>;
-  /** What a client that asks again may be told in place of success; none: it cannot be asked again. */
+  /** Errors that a repeated request can return instead of success; undefined: it cannot be repeated. */
   again?: readonly string[];
-  /** Whether what a daemon does at every report is counted as well. */
+  /** Whether the effects of every report are counted as well. */
   idle?: true;
-  /** It begins with nothing: no daemon, no volume, an empty Redis. */
+  /** Starts with no daemon, no volume and an empty Redis. */
   fresh?: true;
-  /** The parts that volumes have in the next run, by the part that they had in this one; others are deleted. */
+  /** The parts of volumes in the next run, by their part in this one; other volumes are deleted. */
   next?: Readonly<Record<string, string>>;
 }
 
-/** A volume that every scene has and that nothing may happen to. */
+/** A volume of every scene that must not be affected. */
 export const bystander = 'bystander';
 
 const subject = 'subject';
 const deadline = { deadlineMs: 300_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', macs: ['52:54:00:77:00:01'] } as const;
 
-const wanted = { size: 0, userId: 'user', projectId: 'project' };
+const request = { size: 0, userId: 'user', projectId: 'project' };
 
-/** A volume that is there already stays as it is. */
+/** Keeps an existing volume. */
 export async function make({ commands }: Place, id: string): Promise<void> {
-  await commands.create({ ...wanted, id }, deadline);
+  await commands.create({ ...request, id }, deadline);
 }
 
 async function attach({ commands }: Place, id: string): Promise<void> {
@@ -49,7 +49,7 @@ async function makeAttached(place: Place, id: string): Promise<void> {
   if ((await Volume.lookup(place.store, id)).state.attachStatus === 'detached') await attach(place, id);
 }
 
-/** One for every operation that a command can ask for. A new operation joins here. */
+/** One for every operation of a command. Add a new operation here. */
 export const operationScenes: Readonly<Record<OperationName, Scene>> = {
   create: {
     prepare: async () => {},
@@ -73,7 +73,7 @@ export const operationScenes: Readonly<Record<OperationName, Scene>> = {
   },
 };
 
-/** A node starts with a volume in every state that it may find. */
+/** A node starts with a volume in every possible state. */
 const start: Scene = {
   starting: true,
   idle: true,
@@ -102,7 +102,7 @@ const start: Scene = {
   async ask(place, cast) {
     await Promise.all([
       make(place, cast('creating')),
-      place.commands.create({ ...wanted, id: cast('creating here'), node: place.node }, deadline),
+      place.commands.create({ ...request, id: cast('creating here'), node: place.node }, deadline),
       place.commands.delete(cast('deleting'), deadline),
       attach(place, cast('attaching')),
       place.commands.detach(cast('detaching'), deadline),
@@ -110,7 +110,7 @@ const start: Scene = {
   },
 };
 
-/** A node starts for the first time: nothing on its storage, nothing in Redis. */
+/** A node starts for the first time, with empty storage and Redis. */
 const firstStart: Scene = {
   starting: true,
   idle: true,
@@ -123,7 +123,7 @@ const firstStart: Scene = {
   },
 };
 
-/** What a node does at every report, with an export to be started again. */
+/** The activity at every report, with an export to restart. */
 const upkeep: Scene = {
   idle: true,
   prepare: (place, cast) => make(place, cast(subject)),
@@ -133,7 +133,7 @@ const upkeep: Scene = {
   },
 };
 
-/** What does not fit together is mended because somebody asks for it. */
+/** A repair on request. */
 const audit: Scene = {
   async prepare(place, cast) {
     for (const part of ['lost', 'unrecorded']) await make(place, cast(part));

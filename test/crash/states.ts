@@ -1,8 +1,8 @@
 import type { Point } from './plan.ts';
 
-/** A child that only looks at things. */
+/** A child that only reads. */
 const reading = /(^| )(pvs|vgs|lvs|lvmconfig|discover\.pl|vblade -r)( [<>] .*)?$/;
-/** What comes from a child has no moment after it. */
+/** Events from a child have no "after". */
 const arrival = /^end of | > answer to /;
 
 /**

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { Volume } from '../../lib/models/volume.ts';
-import { type Outcome, differences, outcomeAt, told } from './outcome.ts';
+import { type Outcome, differences, outcomeAt, withVolumeParts } from './outcome.ts';
 import type { Place } from './place.ts';
 import { type Plan, type Point, pointsIn } from './plan.ts';
 import { Reports, reported } from './reports.ts';
 import { type Scene, bystander, make } from './scenes.ts';
 
-/** When a client asks again. */
+/** When a client repeats its request. */
 const retries = ['while down', 'afterwards'] as const;
 type Retry = (typeof retries)[number];
 
@@ -18,22 +18,22 @@ export interface Failure {
   problems: readonly string[];
 }
 
-/** What a crash may take: so many report intervals. */
+/** Maximum recovery time in report intervals. */
 const intervals = 2;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 
-/** One scene at one place: once without a crash, then once for each point and way of asking again, then the end. */
+/** One scene at one place: a run without a crash, then one per point and kind of repetition, then the end. */
 export class Sweep {
   private readonly place: Place;
   private readonly scene: Scene;
-  /** The part of each volume, by its id. */
+  /** Part of each volume by id. */
   private parts = new Map<string, string>();
   private ignore: string[] = [];
   private missed = 0;
-  private wanted: readonly string[] = [];
-  /** Who exports which volume, as it was seen last. */
+  private expected: readonly string[] = [];
+  /** Last known export processes by volume. */
   private exporters: Outcome['exporters'] = new Map();
 
   constructor(place: Place, scene: Scene) {
@@ -41,21 +41,21 @@ export class Sweep {
     this.scene = scene;
   }
 
-  /** Comes first: how it ends without a crash, and the points that there are. */
+  /** First step: determines the outcome without a crash, and the points. */
   async rehearse(): Promise<Point[]> {
     const { place, scene } = this;
     await this.begin();
     if (!scene.idle) this.ignore = await this.idleEffects();
     const asked = await this.play(noPoint);
-    const problems = [...(await asked.answer), ...(await this.settle())];
+    const problems = [...(await asked.answer), ...(await this.findDifferences())];
     if (problems.length > 0) throw new Error(`without any crash: ${problems.join('; ')}`);
     const points = pointsIn(await place.trace()) ?? [];
-    this.wanted = this.told((await outcomeAt(place)).lines);
+    this.expected = this.withVolumeParts((await outcomeAt(place)).lines);
     await this.clear();
     return points;
   }
 
-  /** What goes wrong when the daemon ends at one point, in every way of asking again or in one of them. */
+  /** Returns the faults of a crash at one point, with both kinds of repetition or one of them. */
   async at(point: Point, everyWay: boolean): Promise<{ runs: number; missed: number; failures: Failure[] }> {
     const ways = this.scene.again ? retries.filter((_, index) => everyWay || index === wayAt(point)) : [undefined];
     const failures: Failure[] = [];
@@ -69,7 +69,7 @@ export class Sweep {
     return { runs: ways.length, missed: this.missed - missed, failures };
   }
 
-  /** Comes last: nothing is left. Throws what is. */
+  /** Last step. Throws when something remains. */
   async end(): Promise<void> {
     const problems = this.parts.size === 0 ? [] : await this.clear();
     if (problems.length > 0) throw new Error(problems.join('; '));
@@ -92,23 +92,23 @@ export class Sweep {
     }
     const early = retry === 'while down' ? this.askAgain() : [];
     await place.start();
-    const first = await this.settle();
+    const first = await this.findDifferences();
     const problems = [...first, ...(await asked.answer), ...(await early)];
     if (retry === 'afterwards') problems.push(...(await this.askAgain()));
-    if (retry) problems.push(...(await this.settle()));
+    if (retry) problems.push(...(await this.findDifferences()));
     if (this.exporters.get(this.cast(bystander)) !== exporter)
       problems.push('the export of the bystander was interrupted');
     if (problems.length === 0) problems.push(...(await this.clear(this.next())));
     return problems;
   }
 
-  /** As it was seen at the end of the last run, or, where the bystander is new, as it is now. */
+  /** Returns its state at the end of the last run; if the bystander is new, its current state. */
   private async exporterOfBystander(): Promise<number | undefined> {
     const id = this.cast(bystander);
     return this.exporters.get(id) ?? (await this.place.look()).exporters.get(id);
   }
 
-  /** Whether the daemon comes to the point. What goes on side by side may leave out what it did in another run. */
+  /** Whether the daemon reaches the point. Concurrent activities can omit an effect of another run. */
   private async ends(answer: Promise<string[]>): Promise<boolean> {
     const ended = new AbortController();
     const over = answer
@@ -124,13 +124,13 @@ export class Sweep {
     }
   }
 
-  /** Whether the daemon is running, and does not end at a point any more: it might come to it in what is asked next. */
+  /** Whether the daemon runs and no longer dies at a point, which it could reach during the next request. */
   private async isSpared(): Promise<boolean> {
     await this.place.arm({ ...noPoint, ignore: [] });
     return this.place.running();
   }
 
-  /** The id of the volume that has a part. */
+  /** Returns the id of the volume with a part. */
   private readonly cast = (part: string): string => {
     const known = [...this.parts].find(([, name]) => name === part)?.[0];
     const id = known ?? randomUUID();
@@ -138,7 +138,7 @@ export class Sweep {
     return id;
   };
 
-  /** What the scene needs is there. */
+  /** Prepares the scene. */
   private async begin(): Promise<void> {
     const { place, scene, cast } = this;
     if (scene.fresh) await this.reset();
@@ -149,14 +149,14 @@ export class Sweep {
     await scene.prepare(place, cast);
   }
 
-  /** Asked, with the daemon counting. The answer is what went wrong from the client's view. */
+  /** Sends the request while the daemon counts. Returns the faults from the client's view. */
   private async play(point: Point): Promise<{ answer: Promise<string[]> }> {
     const { place, scene, cast } = this;
     const plan: Plan = { ...point, ignore: this.ignore };
     if (!scene.starting) await place.arm(plan);
     const answer = scene.ask(place, cast).then(
       () => [],
-      (error: unknown) => [`the client was told: ${String(error)}`],
+      (error: unknown) => [`the client got: ${String(error)}`],
     );
     if (scene.starting) await place.start(plan);
     return { answer };
@@ -169,22 +169,24 @@ export class Sweep {
       return [];
     } catch (error) {
       const isRight = error instanceof BlockstoreError && scene.again?.includes(error.code);
-      return isRight ? [] : [`the client that asked again was told: ${String(error)}`];
+      return isRight ? [] : [`the repeated request failed: ${String(error)}`];
     }
   }
 
-  /** What is not as it should be after some report intervals; nothing, as soon as all is well. */
-  private settle(): Promise<string[]> {
-    return this.well((lines) => (this.wanted.length > 0 ? differences(this.wanted, this.told(lines)) : []));
+  /** Returns the differences that remain after some report intervals; none as soon as everything agrees. */
+  private findDifferences(): Promise<string[]> {
+    return this.well((lines) =>
+      this.expected.length > 0 ? differences(this.expected, this.withVolumeParts(lines)) : [],
+    );
   }
 
-  /** Looks again until nothing is wrong, or the time is over. */
+  /** Checks again until there is no difference, or the time is over. */
   private async well(wrong: (lines: readonly string[]) => string[]): Promise<string[]> {
     const reports = new Reports(this.place);
     for (const begin = performance.now(); ; await pause(20)) {
-      // Asked first: what is not well after that report has had its time.
+      // Counted first: a difference after that report is final.
       const late = (await reports.count()) > intervals || performance.now() - begin > longestMs;
-      // What comes and goes while it is looked at is looked at again.
+      // Objects that change during the check are checked again.
       const { problems, lines, exporters } = await outcomeAt(this.place).catch(
         (error: unknown): Outcome => ({ problems: [String(error)], lines: [], exporters: new Map() }),
       );
@@ -194,11 +196,11 @@ export class Sweep {
     }
   }
 
-  private told(lines: readonly string[]): string[] {
-    return told(lines, this.parts, this.scene.starting ?? false);
+  private withVolumeParts(lines: readonly string[]): string[] {
+    return withVolumeParts(lines, this.parts, this.scene.starting ?? false);
   }
 
-  /** The parts of volumes in the next run, by their ids. */
+  /** Returns the parts of volumes in the next run by id. */
   private next(): Map<string, string> {
     const next: Readonly<Record<string, string>> = { ...this.scene.next, [bystander]: bystander };
     return new Map(
@@ -209,7 +211,7 @@ export class Sweep {
     );
   }
 
-  /** Takes away all volumes that have no part any more, by asking the daemon. */
+  /** Deletes all volumes without a part through the daemon. */
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
     const { commands, store } = this.place;
     this.parts = parts;
@@ -225,7 +227,7 @@ export class Sweep {
     return this.well((lines) => lines.filter(isLeft).map((line) => `left at the end: ${line}`));
   }
 
-  /** What the daemon does while nobody asks it for anything. */
+  /** Returns the effects of an idle daemon. */
   private async idleEffects(): Promise<string[]> {
     const { place } = this;
     await place.arm({ ...noPoint, ignore: [] });
@@ -234,7 +236,7 @@ export class Sweep {
   }
 }
 
-/** Each effect has one way before it and the other after it. */
+/** Each effect has one kind of repetition before it and the other after it. */
 function wayAt({ number, moment }: Point): number {
   return (number + (moment === 'before' ? 0 : 1)) % retries.length;
 }

@@ -3,15 +3,15 @@ import type { Point } from './plan.ts';
 import { scenes } from './scenes.ts';
 import { type Failure, Sweep } from './sweep.ts';
 
-/** What was done to one operation on one backend. */
+/** Results of one operation on one backend. */
 export interface Swept {
   backend: string;
   operation: string;
-  /** How many points it has, and at how many of them the daemon was killed. */
+  /** Number of points, and of those at which the daemon was killed. */
   points: number;
   chosen: number;
   runs: number;
-  /** In so many of them the daemon did not come to the point. */
+  /** Number of runs in which the daemon did not reach the point. */
   missed: number;
   failures: readonly Failure[];
   seconds: number;
@@ -20,13 +20,13 @@ export interface Swept {
 export interface Sweeping {
   /** Default: all. */
   choose?: (points: Point[]) => Point[];
-  /** Whether each point is met with every way of asking again; otherwise the ways take turns. */
+  /** Whether each point runs with both kinds of repetition; otherwise they alternate. */
   everyWay: boolean;
-  /** Told of each point when it is done. */
+  /** Called after each point. */
   each?: (point: Point, failures: readonly Failure[]) => void;
 }
 
-/** Kills a daemon at every chosen point of an operation. Throws where the operation fails without any crash. */
+/** Kills a daemon at every chosen point of an operation. Throws when the operation fails without a crash. */
 export async function sweep(
   backend: string,
   place: Place,
@@ -56,8 +56,8 @@ export async function sweep(
   return { backend, operation, points: points.length, chosen: chosen.length, runs, missed, failures, seconds };
 }
 
-/** A failure for a person to read, with the command that repeats it. */
-export function told(
+/** Returns a readable failure with the command that repeats it. */
+export function describeFailure(
   { backend, operation }: Pick<Swept, 'backend' | 'operation'>,
   { point, retry, problems }: Failure,
 ): string {
@@ -69,7 +69,7 @@ export function told(
   ].join('\n');
 }
 
-export function inWords({ points, chosen, runs, missed, failures, seconds }: Swept): string {
+export function summarize({ points, chosen, runs, missed, failures, seconds }: Swept): string {
   const part = chosen === points ? `${points} points` : `${chosen} of ${points} points`;
   const not = missed === 0 ? '' : ` (${missed} missed it)`;
   return `${part}, ${runs} runs${not}, ${failures.length} failures, ${seconds.toFixed(0)} s`;

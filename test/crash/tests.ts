@@ -4,18 +4,18 @@ import { type CrashBackend, backends } from './backends.ts';
 import type { Place } from './place.ts';
 import { scenes } from './scenes.ts';
 import { oneForEachState } from './states.ts';
-import { inWords, sweep, told } from './sweeping.ts';
+import { summarize, sweep, describeFailure } from './sweeping.ts';
 
 const maxMs = 1_800_000;
 
 interface Size {
-  /** Pairs of a backend and an operation. */
+  /** Number of pairs of a backend and an operation. */
   operations: number;
-  /** Points of each. */
+  /** Number of points of each. */
   points: number;
 }
 
-/** All operations on all backends that run there. */
+/** All operations on all backends that support them. */
 function pairsOn(on: CrashBackend['on']): { name: string; backend: string; operation: string }[] {
   const names = Object.keys(backends).filter((name) => backends[name]?.on === on);
   return names.flatMap((backend) =>
@@ -47,17 +47,17 @@ export async function sampledCrashTests(on: CrashBackend['on'], size: Size): Pro
         each: ({ number, moment, name: effect }) =>
           t.log(`npm run crash ${backend} ${operation} ${number} ${moment}   # ${effect}`),
       });
-      t.log(inWords(swept));
+      t.log(summarize(swept));
       t.true(swept.missed <= Math.max(1, swept.runs / 5), 'most runs came to their point');
       t.deepEqual(
-        swept.failures.map((failure) => told(swept, failure)),
+        swept.failures.map((failure) => describeFailure(swept, failure)),
         [],
       );
     });
   }
 }
 
-/** One place at a time: a machine takes memory. */
+/** One place at a time: a machine requires memory. */
 class Places {
   private backend = '';
   private place: Place | undefined;

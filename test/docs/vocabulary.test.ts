@@ -21,6 +21,7 @@ const checked = [
   'lib/{connectors,devices,drivers,flags}/**/*.ts',
   'services/daemon/*.ts',
   'test/{bin,cli,docs,etc}/*.ts',
+  'test/crash/**/*.ts',
   'tools/**/*',
 ];
 

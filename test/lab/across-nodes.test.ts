@@ -1,7 +1,7 @@
 import test from 'ava';
 import { StorageCluster, group } from './storage-cluster.ts';
 
-/** Three storage nodes which are each other's clients. */
+/** Three storage nodes that are clients of each other. */
 
 let cluster: StorageCluster;
 
@@ -15,14 +15,14 @@ test.after.always(async () => {
 
 const mountPoint = '/mnt/volume';
 
-/** Mounts a device on a node, runs a script on it, unmounts it; the answer is what the script printed. */
+/** Mounts a device on a node, runs a script on it and unmounts it; returns the output of the script. */
 async function mounted(number: number, device: string, script: string): Promise<string> {
   return cluster.node(number).sh(`mkdir -p ${mountPoint} && mount ${device} ${mountPoint} || exit
 (${script}); status=$?
 umount ${mountPoint} && exit $status`);
 }
 
-/** Which device the kernel has there, '' for none: one that it finds anew by itself, once a minute, is another one. */
+/** Returns the identity of the kernel's device, '' for none. A device that the kernel rediscovers, once a minute, is another one. */
 async function kernelDevice(number: number, device: string): Promise<string> {
   const name = device.replace('/dev/', '').replace('/', '!');
   return (await cluster.node(number).run(`stat -c %i '/sys/block/${name}' 2>/dev/null`)).output.trim();
@@ -47,7 +47,7 @@ test.serial('a volume created from another node keeps its data from host to host
   const before = await kernelDevice(3, device);
   t.not(before, '');
   await cluster.on(3).output('volume detach data');
-  t.not(await kernelDevice(3, device), before, 'the host has let go of it');
+  t.not(await kernelDevice(3, device), before, 'the host has released it');
   t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached', instanceId: '' });
 
   t.is((await cluster.on(1).volume('attach data --host-device')).device, device);

@@ -31,7 +31,7 @@ export class Agent {
       connection.destroy(new Error(`no answer within ${timeoutMs} ms`));
     }, timeoutMs);
     try {
-      // The agent's end of the connection must stay open both ways until it has answered: write, never end.
+      // The connection must stay open in both directions until the agent has replied: write, never end.
       connection.write(`${Buffer.byteLength(script)}\n${script}`);
       const chunks: Buffer[] = [];
       for await (const chunk of connection) chunks.push(chunk);
@@ -43,7 +43,7 @@ export class Agent {
     }
   }
 
-  /** A node that is off says nothing, not even that: whoever waits for it has to be told. */
+  /** Fails all waiting calls: a node that is off closes no connection. */
   disconnect(reason: string): void {
     for (const connection of this.#connections) connection.destroy(new Error(reason));
   }

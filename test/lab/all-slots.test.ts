@@ -1,13 +1,13 @@
 import test from 'ava';
 import { StorageCluster } from './storage-cluster.ts';
 
-/** Three nodes with a shelf of eight numbers each, and clients on all of them. */
+/** Three nodes with a shelf of eight slots each, and clients on all of them. */
 
 const numbers = [1, 2, 3];
 const slots = 8;
 const clientsOnEach = 9;
-/** More of them starve a node's only processor until connections time out. */
-const sideBySide = 3;
+/** More clients starve a node's only processor until connections time out. */
+const concurrency = 3;
 
 let cluster: StorageCluster;
 
@@ -32,7 +32,7 @@ async function allDifferences(): Promise<string[]> {
 test.serial('concurrent clients on three nodes get every address once, and then NoMoreVolumes', async (t) => {
   const script = `export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf
 mkdir -p /run/lab/clients && cd /run/lab/clients || exit
-seq ${clientsOnEach} | xargs -P ${sideBySide} -I{} sh -c '
+seq ${clientsOnEach} | xargs -P ${concurrency} -I{} sh -c '
   blockstore volume create 0 --timeout 300 >{}.out 2>&1; echo $? >{}.code'
 cat *.code`;
   const codes = await Promise.all(numbers.map((number) => cluster.node(number).sh(script, { timeoutMs: 600_000 })));
@@ -41,8 +41,8 @@ cat *.code`;
   t.deepEqual(ended, [...Array<string>(numbers.length * slots).fill('0'), ...Array<string>(refused).fill('6')]);
 
   const volumes = await cluster.records();
-  const wanted = numbers.flatMap((shelf) => Array.from({ length: slots }, (_, slot) => `e${shelf}.${slot}`));
-  t.deepEqual(volumes.map(({ aoeDevice }) => aoeDevice).toSorted(), wanted);
+  const expected = numbers.flatMap((shelf) => Array.from({ length: slots }, (_, slot) => `e${shelf}.${slot}`));
+  t.deepEqual(volumes.map(({ aoeDevice }) => aoeDevice).toSorted(), expected);
   t.true(volumes.every(({ status, node, shelfId }) => status === 'available' && node === `node${shelfId}`));
   t.deepEqual(await allDifferences(), []);
 });
@@ -86,7 +86,7 @@ test.serial('deleted volumes leave nothing anywhere', async (t) => {
   }
 });
 
-/** Keys of Redis other than those that nodes have for themselves. */
+/** Returns the keys of Redis except those of the nodes themselves. */
 async function keysLeft(): Promise<string[]> {
   const { redis, keys } = cluster.store;
   const names = numbers.map((number) => `node${number}`);

@@ -21,7 +21,7 @@ test.after.always(async () => {
   await lab?.close();
 });
 
-/** A body of TypeScript with a target as a daemon on the node has it; what it returns is printed as JSON. */
+/** Runs TypeScript on the node with a target configured as in a daemon; prints its result as JSON. */
 async function onTarget(body: string, options: Record<string, unknown> = {}): Promise<string> {
   const all = {
     interface: 'vec0',
@@ -48,7 +48,7 @@ async function onTarget(body: string, options: Record<string, unknown> = {}): Pr
   return node.sh(`node --input-type=module-typescript -e '${text.replaceAll("'", String.raw`'\''`)}'`);
 }
 
-/** Process id and arguments of every vblade. */
+/** Returns process id and arguments of every vblade. */
 async function vblades(): Promise<string[]> {
   const { output } = await node.run('pgrep -a -x vblade');
   return output.split('\n').filter((line) => line !== '');

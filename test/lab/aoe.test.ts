@@ -36,7 +36,7 @@ async function makeVolume(slot: number, change: Partial<Volume> = {}): Promise<V
   return { id: randomUUID(), path: `/dev/vg/v${slot}`, address: `e7.${slot}`, readOnly: false, hosts: [], ...change };
 }
 
-/** Runs a body of TypeScript on a node as a daemon or a command would; what it returns is printed as JSON. */
+/** Runs TypeScript on a node in the environment of a daemon or a command; returns its result. */
 async function script(node: LabNode, setting: string, body: string): Promise<string> {
   const text = `
     import { ChildProcesses } from './lib/process.ts';
@@ -76,7 +76,7 @@ async function onConnector(node: LabNode, verb: string, volume: Volume, options 
   );
 }
 
-/** Which device the kernel has for e7.1 on the host, '' for none. It finds it anew by itself once a minute: as another one. */
+/** Returns the identity of the kernel's device for e7.1, '' for none. The kernel rediscovers it once a minute as another one. */
 async function kernelDevice(): Promise<string> {
   return (await host.run("stat -c %i '/sys/block/etherd!e7.1' 2>/dev/null")).output.trim();
 }
@@ -146,7 +146,7 @@ test.serial('the new size of a grown volume is visible while it is mounted', asy
   await storage.sh('lvextend -L 128M vg/v5');
   t.regex(
     await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20}, timeoutMs: 500 }`),
-    /^ConnectorFailed: .*it has 67108864 bytes, 134217728 are expected$/,
+    /^ConnectorFailed: .*it has 67108864 bytes instead of 134217728$/,
   );
   await onTarget(`await target.removeExport('${volume.id}'); await target.ensureExport(${JSON.stringify(volume)});`);
   t.is(await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20} }`), String(128 * 2 ** 20));

@@ -2,7 +2,7 @@ import test from 'ava';
 import { until } from '../support/until.ts';
 import { StorageCluster, group } from './storage-cluster.ts';
 
-/** What a node with real LVM and vblade does when something fails: a clear word, and records that agree with storage. */
+/** Failures of a node with real LVM and vblade: a clear error, and records that agree with storage. */
 
 let cluster: StorageCluster;
 
@@ -28,7 +28,7 @@ async function startDaemon(): Promise<void> {
   await daemon;
 }
 
-/** A reason why the daemon does not start: what makes and unmakes it, flags, what starts it, exit code, what it must say. */
+/** A reason why the daemon does not start: its set-up and removal, flags, the starting command, exit code, expected message. */
 const prerequisites: [string, string, string, Record<string, string>, string, number, RegExp][] = [
   [
     'no volume group',
@@ -141,7 +141,7 @@ test.serial('storage removed under a running daemon is reported, and other volum
   const other = await cluster.on(1).volume('create 0');
   await cluster.on(1).output(`volume attach ${lost.id} --instance i-1 --mountpoint /dev/vdb`);
   const before = await cluster.vbladeOf(1, other.id);
-  // A killed vblade holds its device for a moment, and the daemon may start the next one first.
+  // A killed vblade keeps its device for a moment, and the daemon can start the next one first.
   await cluster.node(1).sh(`until pkill -9 -x vblade; lvremove -qy ${group}/volume-${lost.id}; do sleep 0.1; done`);
   const volume = await until(async () => {
     const record = await cluster.record(lost.id);

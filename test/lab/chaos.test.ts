@@ -5,7 +5,7 @@ test('after a minute of random faults under load all acknowledged changes persis
   const lines: string[] = [];
   const journal = await runChaos({
     minutes: 1,
-    // Its first minute has daemons killed and stopped, a power loss, partitions, a hang, and Redis failing over.
+    // The first minute has killed and stopped daemons, a power loss, partitions, a hang and a failover of Redis.
     seed: 32,
     nodes: 3,
     print: (line) => lines.push(line),

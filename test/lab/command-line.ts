@@ -4,15 +4,15 @@ import type { LabNode } from './node.ts';
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 const volumeSchema = z.looseObject({ id: z.string(), aoeDevice: z.string(), device: z.string().optional() });
 
-/** What `blockstore --json` prints of a volume, as far as tests look at it there and not in its record. */
+/** Fields of a volume in the output of `blockstore --json` that tests check. */
 export type PrintedVolume = z.infer<typeof volumeSchema>;
 
-/** How a command ended. */
+/** Result of a command. */
 export interface CommandEnd {
   exitCode: number;
-  /** What it printed to stdout. */
+  /** Its standard output. */
   output: string;
-  /** The codes of the errors that it told, and their messages. */
+  /** The codes of its errors, and their messages. */
   codes: string[];
   messages: string[];
 }
@@ -48,7 +48,7 @@ printf '${separator.replaceAll('\n', String.raw`\n`)}'; cat $said; rm $said; exi
     };
   }
 
-  /** What a command that must succeed prints. */
+  /** Returns the output of a command that must succeed. */
   async output(command: string): Promise<string> {
     const end = await this.run(command);
     if (end.exitCode !== 0) throw new Error(`blockstore ${command} on ${this.node.name}: ${JSON.stringify(end)}`);

@@ -4,7 +4,7 @@ import { until } from '../support/until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
 
-/** The daemon of node1, and Redis, come and go; somebody on node2 writes to a volume all the while. */
+/** The daemon of node1 and Redis stop and return while a process on node2 writes to a volume. */
 
 let cluster: StorageCluster;
 let writer: Writer;
@@ -15,7 +15,7 @@ test.before(async () => {
   cluster = await StorageCluster.create({
     nodes: 2,
     storageNodes: 1,
-    // Wiped so slowly, volumes are still being deleted when the daemon is killed, however busy this machine is.
+    // A slow wipe, so that deletes are under way when the daemon is killed, however busy this machine is.
     flags: { report_interval: '2', node_down_time: '15', volume_clear_mibps: '20' },
   });
   ({ id } = await cluster.on(2).volume('create 1 --node node1'));
@@ -76,8 +76,8 @@ test.serial('a node that is cut off is down and gets no volumes, and continues w
 });
 
 test.serial('a daemon killed during creates completes them at its next start, without duplicates', async (t) => {
-  const wanted = { size: 0, userId: 'user', projectId: 'project' };
-  const asked = await Promise.all(Array.from({ length: 12 }, () => cluster.commands.create(wanted)));
+  const request = { size: 0, userId: 'user', projectId: 'project' };
+  const asked = await Promise.all(Array.from({ length: 12 }, () => cluster.commands.create(request)));
   const ids = new Set(asked.map((volume) => volume.id));
   await until(async () => (await cluster.logicalVolumes(1)).length >= 3, 'some of them have storage');
   await cluster.daemon(1).kill();

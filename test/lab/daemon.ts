@@ -1,6 +1,6 @@
 import type { LabNode } from './node.ts';
 
-/** A process that a test has started on a node, detached from the test's connection. */
+/** A process that a test started on a node, detached from the test's connection. */
 export class LabDaemon {
   readonly name: string;
   readonly pid: number;
@@ -54,7 +54,7 @@ echo $! | tee ${base}.pid`);
     return (await this.within(timeoutMs, tail, ` | grep -q -m 1 -F '${words}'`)) === 0;
   }
 
-  /** Throws where the time is up. */
+  /** Throws when the time limit expires. */
   async ended(timeoutMs = 120_000): Promise<void> {
     const status = await this.within(timeoutMs, `tail -s 0.05 --pid=${this.pid} -f /dev/null`);
     if (status !== 0) throw new Error(`${this.name} on ${this.#node.name} did not end within ${timeoutMs} ms`);

@@ -33,7 +33,7 @@ async function vblade(): Promise<string> {
   return node.sh('pidof vblade');
 }
 
-/** Process ids of the daemon, which is started if need be, and of the export. */
+/** Returns the process ids of the daemon, which is started if necessary, and of the export. */
 async function bothRunning(): Promise<{ daemon: string; vblade: string }> {
   await node.sh('systemctl start blockstored');
   return { daemon: await property('MainPID'), vblade: await vblade() };
@@ -109,7 +109,7 @@ test.serial('an export continues during a stop, and the next start finds it', as
   t.true(await beside.running(), 'so would an export without a unit of its own');
   await beside.kill();
   t.is(await property('Result'), 'success');
-  // Whatever the sandbox forbade would be here.
+  // Operations that the sandbox refused would be listed here.
   t.is(await node.sh(`journalctl _SYSTEMD_INVOCATION_ID=${run} -p warning -o cat --quiet`), '');
   t.is(await vblade(), before);
   await node.sh('systemctl start blockstored');

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { StorageCluster, group, stateDir } from './storage-cluster.ts';
 
-/** At its start a daemon finds records, storage and exports that do not belong together. node2 is somebody else's. */
+/** A daemon starts with records, storage and exports that do not match. node2 is a foreign machine. */
 
 let cluster: StorageCluster;
 

@@ -13,7 +13,7 @@ export class LabDisks {
     this.#node = node;
   }
 
-  /** The answer is the device that the disk will be on the node. */
+  /** Returns the device of the disk on the node. */
   async add(gib: number): Promise<string> {
     const file = this.#place.file(`${this.#node}-disk${this.#files.length + 1}.img`);
     const handle = await open(file, 'wx');
@@ -27,7 +27,7 @@ export class LabDisks {
     return this.#files.map((file, index) => `${this.#device(index)}=${file}`);
   }
 
-  /** Tells a running kernel of the newest disk, by its management console (which speaks unix datagrams, unlike Node). */
+  /** Announces the newest disk to a running kernel through its management console, which uses unix datagrams, unlike Node. */
   async plugInLast(consoleSocket: string): Promise<void> {
     const text = Buffer.from(`config ${this.kernelArguments().at(-1)}`);
     const request = Buffer.alloc(12 + 512);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { StorageCluster, group } from './storage-cluster.ts';
 
-/** A disk that comes to the group while the daemon runs. */
+/** A disk is added to the group while the daemon runs. */
 
 let cluster: StorageCluster;
 

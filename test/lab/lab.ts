@@ -11,7 +11,7 @@ export interface LabOptions extends Partial<NodeOptions> {
   nodes?: number;
 }
 
-/** Several real machines (User-mode Linux) with a network and a Redis between them, on this one. */
+/** Several machines (User-mode Linux) on this one, with a network and a Redis. */
 export class Lab {
   readonly nodes: LabNode[] = [];
   readonly redis: LabRedis;
@@ -28,7 +28,7 @@ export class Lab {
       await mkdir(place.file('uml'));
       const network = await LabNetwork.create(place.name);
       const lab = new Lab(place, network, { diskGiB, memory, systemd });
-      // Both are awaited to their end before a failure clears away what they have started.
+      // Wait for both before a failure removes what they started.
       const started = await Promise.allSettled([lab.redis.start(), lab.#addNodes(nodes)]);
       for (const result of started) if (result.status === 'rejected') throw result.reason;
       return lab;
@@ -54,12 +54,12 @@ export class Lab {
     return this.#place.directory;
   }
 
-  /** Where the nodes find Redis. */
+  /** Address of Redis for the nodes. */
   get redisUrl(): string {
     return this.redis.url;
   }
 
-  /** Where the test process finds the same Redis. */
+  /** Address of the same Redis for the test process. */
   get redisSocket(): string {
     return this.redis.socket;
   }
@@ -70,7 +70,7 @@ export class Lab {
     return node;
   }
 
-  /** The lab's Redis gets a replica, and Sentinels that see to a primary. */
+  /** Adds a replica and Sentinels to the lab's Redis. */
   async addSentinels(): Promise<LabSentinels> {
     this.#sentinels = new LabSentinels(this.network, this.#place, this.redis);
     await this.#sentinels.start();
@@ -85,7 +85,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.#place.remove();
-    // All have been killed by now: this waits until the last of them is out of the process table.
+    // All have been killed: wait until the last one has left the process table.
     await Promise.all([this.#sentinels?.kill(), this.redis.kill(), ...this.nodes.map((node) => node.remove())]);
   }
 

@@ -13,7 +13,7 @@ const roomGiB = 2;
 const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
 const list: { title: string; run: () => Promise<void> }[] = [];
 
-/** One group and one driver for the whole list: its cases leave nothing, and the last one closes. */
+/** One group and one driver for the whole list: its cases leave nothing, and the last one closes the driver. */
 async function conform(kind: string, processes: ChildProcesses, shells: number): Promise<void> {
   const driver = machine.driver({}, processes);
   await driver.setup();

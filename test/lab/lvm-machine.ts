@@ -45,7 +45,7 @@ export class LvmMachine {
     this.stateDir = await mkdtemp(path.join(tmpdir(), 'lvm-'));
   }
 
-  /** Empty disks again. */
+  /** Empties the disks. */
   async end(): Promise<void> {
     for (const driver of this.drivers.splice(0)) await driver.close();
     await rm(this.stateDir, { recursive: true });
@@ -53,19 +53,19 @@ export class LvmMachine {
       for disk in ${this.disk} ${this.otherDisk}; do blkdiscard --zeroout --length 100M $disk; done`);
   }
 
-  /** Process ids of the resident shells that this program has started. */
+  /** Returns the process ids of the resident shells that this program started. */
   async shells(): Promise<number[]> {
     const children = await this.sh(`pgrep -x -P ${process.pid} lvm || true`);
     return children.split('\n').filter(Boolean).map(Number);
   }
 
-  /** "name" or "name active" of every logical volume. */
+  /** Returns "name" or "name active" of every logical volume. */
   async logicalVolumes(): Promise<string[]> {
     const rows = await this.sh(`lvm lvs --noheadings -o lv_name,lv_active ${group}`);
     return rows.split('\n').map((row) => row.trim());
   }
 
-  /** 4 KiB of `text`, durable. */
+  /** Writes 4 KiB of `text` durably. */
   async write(device: string, text: string, places: readonly number[]): Promise<void> {
     const file = await open(device, 'r+');
     for (const place of places) await file.write(Buffer.alloc(4096, text), 0, 4096, place);
@@ -73,7 +73,7 @@ export class LvmMachine {
     await file.close();
   }
 
-  /** The beginning of the text in the 4 KiB at each of these places, '' for zeros. In words: a difference of buffers is not for reading. */
+  /** Returns the beginning of the text in the 4 KiB at each of these offsets, '' for zeros; readable, unlike a difference of buffers. */
   async read(device: string, places: readonly number[]): Promise<string[]> {
     const file = await open(device, 'r');
     const texts: string[] = [];
@@ -86,7 +86,7 @@ export class LvmMachine {
   }
 }
 
-/** A host whose lvm cannot stay: what it starts as a resident ends at once. */
+/** A host whose lvm cannot run as a resident process. */
 export class WithoutShell extends ChildProcesses {
   override resident(): ReturnType<Processes['resident']> {
     return super.resident('true', [], {});

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 
 const mtu = '9000';
 
-/** The network namespace of a lab: a bridge for data, which partitions cut, and one for the tests' commands, which they do not. */
+/** The network namespace of a lab: a bridge for data, which partitions cut, and one for the tests' commands. */
 export class LabNetwork {
   static readonly hostAddress = '10.77.0.1';
   readonly namespace: string;
@@ -29,7 +29,7 @@ export class LabNetwork {
     return `10.78.0.${10 + node}`;
   }
 
-  /** Plugs a node's two cables in; the answer is what the kernel of the node has to be told. */
+  /** Connects the two cables of a node; returns the arguments of its kernel. */
   async addNode(node: number): Promise<string[]> {
     this.#nodes.push(node);
     await this.#addTap(`data${node}`, 'data');
@@ -49,21 +49,21 @@ export class LabNetwork {
     await this.#ip('link', 'set', `data${node}`, 'master', 'data');
   }
 
-  /** Cuts all nodes off from each other, or joins them again; what is at the bridge itself, such as Redis, they reach. */
+  /** Cuts all nodes off from each other, or joins them again; Redis, at the bridge itself, remains reachable. */
   async isolate(isCut: boolean): Promise<void> {
     for (const node of this.#nodes) {
       await execa(
         'bridge',
         ['-n', this.namespace, 'link', 'set', 'dev', `data${node}`, 'isolated', isCut ? 'on' : 'off'],
         {
-          // A node that is unplugged at the moment has no port to isolate.
+          // An unplugged node has no port to isolate.
           reject: false,
         },
       );
     }
   }
 
-  /** How to start a program inside: the command and its first arguments. */
+  /** Returns the command and first arguments that start a program in the namespace. */
   inside(command: string, args: readonly string[]): [string, string[]] {
     return ['ip', ['netns', 'exec', this.namespace, command, ...args]];
   }
@@ -72,7 +72,7 @@ export class LabNetwork {
     await this.#ip('link', 'add', name, 'type', 'bridge');
     await this.#ip('addr', 'add', `${address}/24`, 'dev', name);
     await this.#ip('link', 'set', name, 'mtu', mtu, 'up');
-    // What the host sends is cut into frames here: a node drops longer ones, and after some of them hears nothing more.
+    // The host must send single frames: a node drops longer ones, and after some of them receives nothing more.
     await execa('ip', ['netns', 'exec', this.namespace, 'ethtool', '-K', name, 'tso', 'off', 'gso', 'off']);
   }
 

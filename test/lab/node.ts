@@ -17,7 +17,7 @@ export interface NodeOptions {
   systemd: boolean;
 }
 
-/** One machine of a lab. Its files live in memory: after a power loss or a shutdown only its disks are as they were. */
+/** One machine of a lab. Its files are in memory: only its disks survive a power loss or a shutdown. */
 export class LabNode {
   readonly name: string;
   readonly ip: string;
@@ -113,7 +113,7 @@ export class LabNode {
     }
   }
 
-  /** The output of a script that must succeed, without the newlines at its end. */
+  /** Returns the output of a script that must succeed, without trailing newlines. */
   async sh(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
     const { status, output } = await this.run(script, options);
     if (status !== 0) throw new Error(`${this.name}: status ${status} from: ${script}\n${output}`);
@@ -130,12 +130,12 @@ export class LabNode {
     return output;
   }
 
-  /** Pulls the plug: what was not synced is lost. */
+  /** Cuts the power: writes that were not synced are lost. */
   async powerOff(): Promise<void> {
     await this.#kernel?.kill();
   }
 
-  /** Ends all of the node that runs on the host. */
+  /** Ends all processes of the node on the host. */
   async remove(): Promise<void> {
     await this.#kernel?.kill();
     await this.#agent.stop();
@@ -143,12 +143,12 @@ export class LabNode {
 
   async shutdownClean(): Promise<void> {
     const how = this.#options.systemd ? 'systemctl poweroff' : 'sync; poweroff -f';
-    // The node may be off before it has answered; whether it went off is seen by its process.
+    // The node can be off before it replies; the end of its process shows that it is.
     await Promise.allSettled([this.run(`(${how}) >/dev/null 2>&1 &`)]);
     await this.#kernel?.end();
   }
 
-  /** Cuts the node off from all others and from Redis, not from the test. */
+  /** Cuts the node off from all others and from Redis, but not from the test. */
   async partition(): Promise<void> {
     await this.#network.unplug(this.#number);
   }
@@ -157,7 +157,7 @@ export class LabNode {
     await this.#network.plugIn(this.#number);
   }
 
-  /** The whole machine hangs until resume. */
+  /** Pauses the whole machine until resume. */
   pause(): void {
     this.#kernel?.signal('SIGSTOP');
   }
@@ -166,7 +166,7 @@ export class LabNode {
     this.#kernel?.signal('SIGCONT');
   }
 
-  /** Adds a disk, also while the node runs; the answer is its device. */
+  /** Adds a disk, also while the node runs; returns its device. */
   async addDisk(gib = this.#options.diskGiB): Promise<string> {
     const device = await this.#disks.add(gib);
     if (this.isOn) {

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import { processesIn } from './traces.ts';
 
-/** A test process that makes a lab and hangs. */
+/** A test process that starts a lab and hangs. */
 async function hangingRun() {
   const script = `import { Lab } from ${JSON.stringify(new URL('lab.ts', import.meta.url).href)};
     const lab = await Lab.create();

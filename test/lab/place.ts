@@ -56,7 +56,7 @@ export class LabPlace {
   }
 }
 
-/** Runs that were killed together with their guard leave things behind; their names carry the pid. */
+/** Removes the remains of runs that were killed with their guard; names contain the pid. */
 async function removeLeftovers(): Promise<void> {
   const entries = [...(await namesIn(os.tmpdir())), ...(await namesIn('/run/netns'))];
   for (const name of new Set(entries.filter((entry) => entry.startsWith(prefix)))) {
@@ -71,7 +71,7 @@ async function isOwned(name: string): Promise<boolean> {
   return noted === '' || noted === started;
 }
 
-/** When a process started, which tells it from a later one with the same pid; empty if there is none. */
+/** Returns the start time of a process, which distinguishes it from a later one with the same pid; '' if there is none. */
 async function startTime(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';

@@ -3,7 +3,7 @@ import { until } from '../support/until.ts';
 import { StorageCluster, group } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
 
-/** The storage node loses its power; nobody but its daemon, which starts with it, does anything about that. */
+/** The storage node loses power; only its daemon, which starts with it, handles that. */
 
 let cluster: StorageCluster;
 
@@ -52,12 +52,12 @@ dd if=/dev/urandom of=file bs=1M count=8 conv=fsync 2>/dev/null && sha256sum fil
 });
 
 test.serial('interrupted creates and deletes complete', async (t) => {
-  const wanted = { size: 0, userId: 'user', projectId: 'project' };
+  const request = { size: 0, userId: 'user', projectId: 'project' };
   const kept = await Promise.all(
-    Array.from({ length: 3 }, () => cluster.commands.create(wanted, { deadlineMs: 120_000 })),
+    Array.from({ length: 3 }, () => cluster.commands.create(request, { deadlineMs: 120_000 })),
   );
   await Promise.all(kept.map(({ id }) => cluster.commands.delete(id)));
-  const asked = await Promise.all(Array.from({ length: 8 }, () => cluster.commands.create(wanted)));
+  const asked = await Promise.all(Array.from({ length: 8 }, () => cluster.commands.create(request)));
   const isThere = async (id: string) => (await cluster.node(1).run(`test -e /dev/${group}/volume-${id}`)).status === 0;
   await until(() => isThere(asked[1]?.id ?? ''), 'two of them have storage');
 

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** Whose turn it is, by its place among the processors. */
+/** Index of the next processor. */
 let turn: number | undefined;
 
 /**
@@ -23,7 +23,7 @@ async function quietest(processors: readonly number[]): Promise<number> {
   return counts.indexOf(Math.min(...counts));
 }
 
-/** None where the process is no machine's kernel; its children, the machine's processes, are not counted. */
+/** Returns none if the process is not the kernel of a machine; its children are not counted. */
 async function processorOfMachine(pid: string): Promise<readonly number[]> {
   if (!/^\d+$/.test(pid)) return [];
   try {
@@ -32,7 +32,7 @@ async function processorOfMachine(pid: string): Promise<readonly number[]> {
     const processors = await allowed(pid);
     return processors.length === 1 ? processors : [];
   } catch {
-    return []; // it has ended
+    return []; // the process has ended
   }
 }
 

@@ -3,7 +3,7 @@ import { until } from '../support/until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
 
-/** FLUSHALL under three running nodes with volumes in use. Daemons that end are started again, as systemd would. */
+/** FLUSHALL on three running nodes with volumes in use. Daemons that exit are restarted, as with systemd. */
 
 let cluster: StorageCluster;
 
@@ -18,7 +18,7 @@ test.after.always(async () => {
 
 const nodes = [1, 2, 3];
 
-/** Makes a volume on a node, and a block device of it on the next one. */
+/** Creates a volume on a node and connects it to the next one. */
 async function made(number: number, options: string): Promise<{ id: string; device: string; host: number }> {
   const host = (number % nodes.length) + 1;
   const { id } = await cluster.on(host).volume(`create ${options} --node node${number}`);

@@ -4,7 +4,7 @@ import { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { Resident } from './resident.ts';
 
-/** A Redis of a lab, on the host's side of the data bridge: partitions cut nodes off from it. */
+/** A Redis of a lab, on the host's side of the data bridge: partitions separate nodes from it. */
 export class LabRedis {
   readonly port: number;
   readonly url: string;
@@ -26,7 +26,7 @@ export class LabRedis {
     return this.#server?.running ?? false;
   }
 
-  /** `settings` are further ones of redis-server. */
+  /** `settings` are additional settings of redis-server. */
   async start(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const options = {
       bind: LabNetwork.hostAddress,

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What the lab runs, and the Debian package that each comes with. */
+/** The programs of the lab with their Debian packages. */
 const packages = {
   'linux.uml': 'user-mode-linux',
   ip: 'iproute2',
@@ -16,7 +16,7 @@ const packages = {
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
-/** One line that says why no lab can run here and what to do about it, or undefined if one can. */
+/** Returns a line with the reason why no lab can run here and the fix; undefined if one can run. */
 export async function missingForLab(): Promise<string | undefined> {
   if (process.getuid?.() !== 0)
     return 'a lab of machines needs root (network namespaces and taps): run the tests with sudo';

@@ -3,10 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { until } from '../support/until.ts';
 
-/** A process that runs as long as the lab does, as leader of a group of its own, with its output in a file. */
+/** A process that runs as long as the lab, as leader of its own group, with its output in a file. */
 export class Resident {
   readonly pid: number;
-  /** Resolves when the leader has ended, with a word on how. */
+  /** Resolves when the leader has ended, with a description. */
   readonly ended: Promise<string>;
   #child: ChildProcess;
 
@@ -40,19 +40,19 @@ export class Resident {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Ends the whole group with no chance to tidy up. */
+  /** Kills the whole group. */
   async kill(): Promise<void> {
     this.#signalGroup('SIGKILL');
     await this.#gone('after SIGKILL');
   }
 
-  /** Asks the leader to end. */
+  /** Terminates the leader. */
   async terminate(): Promise<void> {
     this.signal('SIGTERM');
     await this.#gone('after SIGTERM');
   }
 
-  /** Waits for the leader to end by itself, then ends what it left behind. */
+  /** Waits for the end of the leader, then kills the rest of its group. */
   async end(): Promise<void> {
     await until(() => !this.running, `process ${this.pid} ends`);
     await this.kill();

@@ -10,7 +10,7 @@ import { Resident } from './resident.ts';
 const name = 'mymaster';
 const ports = [26_379, 26_380, 26_381];
 
-/** Two Redis, one of them the primary, and three Sentinels that make the other one primary when it is gone. */
+/** Two Redis, one of them the primary, and three Sentinels for the failover. */
 export class LabSentinels {
   /** Flags of daemons and command lines: a change is acknowledged once both Redis have it. */
   readonly flags = {
@@ -19,14 +19,14 @@ export class LabSentinels {
     redis_sentinel_name: name,
     redis_min_replicas: '1',
   };
-  /** Leads the test process, which is outside the lab's network, to whichever is primary when it connects. */
+  /** Connects the test process, which is outside the lab's network, to the current primary. */
   readonly socket: string;
   readonly servers: readonly [LabRedis, LabRedis];
   #network: LabNetwork;
   #place: LabPlace;
   #residents: Resident[] = [];
 
-  /** `first` runs, and begins as the primary. */
+  /** `first` runs and is the first primary. */
   constructor(network: LabNetwork, place: LabPlace, first: LabRedis) {
     this.#network = network;
     this.#place = place;
@@ -46,7 +46,7 @@ export class LabSentinels {
     await this.whole();
   }
 
-  /** The one that the Sentinels call primary. */
+  /** Returns the primary according to the Sentinels. */
   async primary(): Promise<LabRedis> {
     const port = await this.#ask('get-master-addr-by-name', name);
     const server = this.servers.find((one) => port.endsWith(String(one.port)));
@@ -54,7 +54,7 @@ export class LabSentinels {
     return server;
   }
 
-  /** Resolves once a replica has all that the primary has, and the Sentinels know it. */
+  /** Resolves once a replica is complete and known to the Sentinels. */
   async whole(): Promise<void> {
     await until(async () => {
       const known = await this.#ask('master', name);

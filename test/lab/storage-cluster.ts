@@ -21,23 +21,23 @@ export type ClusterFlags = Readonly<Record<string, string>>;
 
 export interface ClusterOptions {
   nodes: number;
-  /** The first so many of them run the daemon; default: all. */
+  /** Number of nodes, from the first, that run the daemon; default: all. */
   storageNodes?: number;
   flags?: ClusterFlags;
   diskGiB?: number;
-  /** State directories lie on disks of their own, and so outlive a power loss. */
+  /** State directories are on separate disks and survive a power loss. */
   keepState?: boolean;
   /** Redis has a replica, and a change is acknowledged once both have it. */
   sentinels?: boolean;
-  /** A daemon that ends is started again, as systemd would. */
+  /** A daemon that exits is restarted, as with systemd. */
   restarts?: boolean;
 }
 
-/** Machines that run the real daemon on real LVM, vblade and Redis, and the real command line. */
+/** Machines with the real daemon on real LVM, vblade and Redis, and the real command line. */
 export class StorageCluster {
   readonly lab: Lab;
   readonly sentinels: LabSentinels | undefined;
-  /** The lab's Redis, as the test sees it. */
+  /** The lab's Redis, for the test. */
   readonly store: Store;
   /** Commands to the nodes, sent by the test itself. */
   readonly commands: VolumeCommands;
@@ -120,14 +120,14 @@ export class StorageCluster {
     return daemon;
   }
 
-  /** Runs a daemon that is expected to end by itself; `by` is a command that starts it with other rights. */
+  /** Runs a daemon that is expected to exit; `by` is a command that starts it with other rights. */
   async failDaemon(number: number, given: ClusterFlags = {}, by = ''): Promise<{ exitCode: number; output: string }> {
     const script = `${this.configuration(number, given)}\nexec timeout 150 ${by} blockstored`;
     const { status, output } = await this.node(number).run(`(${script})`);
     return { exitCode: status, output };
   }
 
-  /** Every record, or those of one node. */
+  /** Returns every record, or those of one node. */
   async records(number?: number): Promise<VolumeState[]> {
     const records = Volume.records(this.store);
     return Array.fromAsync(number === undefined ? records.all() : records.associatedTo('node', `node${number}`));
@@ -137,29 +137,29 @@ export class StorageCluster {
     return Volume.records(this.store).lookup(id);
   }
 
-  /** No node has anything left to do. */
+  /** Resolves once no node has an operation under way. */
   async settled(): Promise<void> {
     await until(async () => !(await this.records()).some(isTransitional), 'nothing is under way');
   }
 
-  /** Names of the logical volumes in the node's group. */
+  /** Returns the names of the logical volumes in the node's group. */
   async logicalVolumes(number: number): Promise<string[]> {
     return this.lines(number, `lvs --noheadings -o lv_name ${group}`);
   }
 
-  /** "pid arguments" of each vblade on the node. */
+  /** Returns "pid arguments" of each vblade on the node. */
   async vblades(number: number): Promise<string[]> {
     return this.lines(number, 'pgrep -a -x vblade || true');
   }
 
-  /** The process id of the one vblade that serves a volume. */
+  /** Returns the process id of the only vblade of a volume. */
   async vbladeOf(number: number, id: string): Promise<string> {
     const [line = '', ...others] = (await this.vblades(number)).filter((row) => row.endsWith(`/volume-${id}`));
     if (line === '' || others.length > 0) throw new Error(`not one vblade: ${[line, ...others].join('; ')}`);
     return line.split(' ')[0] ?? '';
   }
 
-  /** In what records, storage and exports of a node disagree, a line each. */
+  /** Returns the differences between records, storage and exports of a node, a line each. */
   async differences(number: number): Promise<string[]> {
     const served = (await this.records(number)).filter(({ status }) => status !== 'error');
     const names = served.map(({ id }) => `volume-${id}`);
@@ -171,7 +171,7 @@ export class StorageCluster {
     ];
   }
 
-  /** The node was off: its root is as new, its disks are as they were. */
+  /** Prepares a node that was off: its root is new, its disks are unchanged. */
   async bootAgain(number: number): Promise<void> {
     await this.node(number).boot();
     await this.mountState(number);
@@ -192,7 +192,7 @@ export class StorageCluster {
     return rows.map((row) => row.trim()).filter((row) => row !== '');
   }
 
-  /** A script that writes the configuration of daemon and command line, as an operator would. */
+  /** Returns a script that writes the configuration of daemon and command line. */
   private configuration(number: number, given: ClusterFlags = {}): string {
     const flags: ClusterFlags = {
       storage_name: `node${number}`,
@@ -215,12 +215,12 @@ export BLOCKSTORE_CONFIG=${configFile}`;
   }
 }
 
-function compared(kind: string, wanted: readonly string[], there: readonly string[]): string[] {
-  const missing = without(wanted, there).map((name) => `no ${kind} ${name}`);
-  return missing.concat(without(there, wanted).map((name) => `one ${kind} too many: ${name}`));
+function compared(kind: string, expected: readonly string[], there: readonly string[]): string[] {
+  const missing = without(expected, there).map((name) => `no ${kind} ${name}`);
+  return missing.concat(without(there, expected).map((name) => `one ${kind} too many: ${name}`));
 }
 
-/** `those` less `these`, each as often as it is there. */
+/** Returns `those` without `these`, with multiplicity. */
 function without(those: readonly string[], these: readonly string[]): string[] {
   const left = [...these];
   return those.filter((name) => {

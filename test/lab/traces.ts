@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 
-/** Process ids that run in a network namespace; none if there is no such namespace. */
+/** Returns the process ids in a network namespace; none if it does not exist. */
 export async function processesIn(namespace: string): Promise<number[]> {
   const { stdout } = await execa('ip', ['netns', 'pids', namespace], { reject: false });
   return stdout

@@ -19,7 +19,7 @@ while [ ! -e stop ]; do
 done
 echo ended`;
 
-/** Somebody on a compute host who writes to a volume all the time. */
+/** A process on a compute host that writes to a volume continuously. */
 export class Writer {
   private readonly node: LabNode;
   private readonly device: string;
@@ -41,12 +41,12 @@ export class Writer {
     this.process = process;
   }
 
-  /** How many blocks were written so far. */
+  /** Returns the number of blocks written so far. */
   async written(): Promise<number> {
     return Number((await this.node.run(`cat ${this.directory}/written 2>/dev/null || echo 0`)).output);
   }
 
-  /** Resolves when some more blocks are written. Throws with what was said of an I/O error. */
+  /** Resolves when more blocks have been written. Throws the writer's I/O error. */
   async goesOn(): Promise<void> {
     const before = await this.written();
     await until(async () => {
@@ -56,7 +56,7 @@ export class Writer {
     }, `the writer to ${this.device} goes on`);
   }
 
-  /** Ends it, and tells whether the device, read past the page cache, has all that was written. */
+  /** Ends the writer and checks that the device, read without the page cache, has everything that was written. */
   async endsWell(): Promise<boolean> {
     await this.goesOn();
     await this.node.sh(`touch ${this.directory}/stop`);

@@ -15,10 +15,10 @@ import { Random } from './random.ts';
 export interface ChaosOptions {
   minutes: number;
   seed: number;
-  /** Storage nodes; one more machine is the host that writes. */
+  /** Number of storage nodes; another machine is the writing host. */
   nodes: number;
   print: (line: string) => void;
-  /** Takes the log of a node's daemons. */
+  /** Receives the log of a node's daemons. */
   keep: (node: string, log: string) => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ const flags = { report_interval: String(reportInterval), node_down_time: '10', l
 const clients = 3;
 const quietMs = 180_000;
 
-/** Breaks things for a while under load, then looks whether all is well. The journal has what is not. */
+/** Injects faults under load for a while, then checks for violations, which the journal lists. */
 export async function runChaos(options: ChaosOptions): Promise<Journal> {
   const { nodes, print } = options;
   const cluster = await StorageCluster.create({
@@ -64,7 +64,7 @@ class Chaos {
   async run(): Promise<Journal> {
     const { journal } = this;
     try {
-      // Faults may follow each other closely: the host's kernel waits longer than its usual 180 s before it gives up a device.
+      // Faults can follow each other closely: the host's kernel waits longer than its default of 180 s before it fails a device.
       await this.cluster.node(this.host).sh('echo 600 >/sys/module/aoe/parameters/aoe_deadsecs');
       this.writers = await Promise.all(this.numbers.map((number) => this.startWriter(number)));
       journal.note('faults begin');
@@ -130,12 +130,12 @@ class Chaos {
       new HostClient(cluster, this.host, stream('host'), journal).work(isOver),
       this.watchWriters(isOver),
     ];
-    // A failure is a violation, at which all others end: what they have broken is whole then.
+    // A failure is a violation and ends all others, which remove their faults first.
     await Promise.all(all.map((one) => one.catch((error: unknown) => this.fail(error))));
     journal.minutes = (performance.now() - begin) / 60_000;
   }
 
-  /** An I/O error ends the run, and does not wait for its end. */
+  /** An I/O error ends the run at once. */
   private async watchWriters(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       await pause(5000);
@@ -146,7 +146,7 @@ class Chaos {
     }
   }
 
-  /** Everything runs again and nothing is under way; then every node has looked after its own twice. */
+  /** Resolves when everything runs, nothing is under way, and every node has made two reports since. */
   private async quiet(): Promise<void> {
     const { cluster, journal } = this;
     const begin = performance.now();

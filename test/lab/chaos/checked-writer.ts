@@ -14,10 +14,10 @@ const stateSchema = z.object({
   error: z.string().optional(),
 });
 
-/** How far a writer is: blocks written, blocks read back, the longest time that one of them took. */
+/** Progress of a writer: blocks written, blocks read back, the longest time of one block. */
 export type WriterState = z.infer<typeof stateSchema>;
 
-/** Somebody on a host who writes to a volume all the time and knows what must be on it. */
+/** A process on a host that writes to a volume continuously and knows its expected contents. */
 export class CheckedWriter {
   readonly device: string;
   private readonly node: LabNode;
@@ -42,7 +42,7 @@ export class CheckedWriter {
     return stateSchema.parse(JSON.parse(await this.node.readFile(`${this.file}.json`)));
   }
 
-  /** Resolves when more was written, or when it has said of an error. */
+  /** Resolves when more has been written, or on an error. */
   async goesOn(timeoutMs = 180_000): Promise<void> {
     const before = await this.state().catch(() => undefined);
     await until(
@@ -55,7 +55,7 @@ export class CheckedWriter {
     );
   }
 
-  /** Ends it; the answer has an error, or every block is as it was last acknowledged. */
+  /** Ends the writer; returns an error unless every block has its last acknowledged contents. */
   async end(timeoutMs = 120_000): Promise<WriterState> {
     await this.node.sh(`touch ${this.file}.stop`);
     return until(

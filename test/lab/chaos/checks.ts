@@ -4,10 +4,10 @@ import { until } from '../../support/until.ts';
 import { type StorageCluster, group, stateDir } from '../storage-cluster.ts';
 
 const lvName = /^volume-([0-9a-f-]{36})$/;
-/** What a daemon has running beside exports, each once. */
+/** Processes of a daemon other than exports, one each. */
 const helpers = ['node.*bin/blockstored\\.mjs', 'lvm$', 'perl .*launcher\\.pl'];
 
-/** What there is on a storage node: logical volumes, vblades, files of exports, processes. */
+/** Objects of a storage node: logical volumes, vblades, files of exports, processes. */
 export async function storageOf(
   cluster: StorageCluster,
   number: number,
@@ -35,7 +35,7 @@ export async function storageOf(
   };
 }
 
-/** All that does not fit together in Redis and on every storage node; a number that two exports have, too. */
+/** Returns all differences in Redis and on the storage nodes, including addresses with two exports. */
 export async function allDisagreements(cluster: StorageCluster, storageNodes: number): Promise<string[]> {
   const ids = new Set((await cluster.records()).map(({ id }) => id));
   const numbers = Array.from({ length: storageNodes }, (_, index) => index + 1);
@@ -52,7 +52,7 @@ async function exportFiles(cluster: StorageCluster, number: number): Promise<str
   return (await cluster.node(number).sh(`ls ${stateDir}/exports`)).split('\n').filter((file) => file !== '');
 }
 
-/** A child that has not become its own program yet looks like one too many: only those count that stay. */
+/** A child before its exec looks like a second daemon: only processes that remain count. */
 async function tooMany(cluster: StorageCluster, number: number): Promise<string[]> {
   const count = async (pattern: string) => Number((await cluster.node(number).run(`pgrep -c -f '${pattern}'`)).output);
   const found: string[] = [];

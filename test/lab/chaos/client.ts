@@ -18,13 +18,13 @@ type Known = 'detached' | 'attached';
 
 const mostVolumes = 4;
 const deadlineMs = 60_000;
-/** Longer than any fault and what comes after it take. */
+/** Longer than any fault with its recovery. */
 const stuckMs = 240_000;
 
-/** Somebody who makes, attaches, detaches and deletes volumes all the time, and holds the cluster to what it acknowledged. */
+/** A client that creates, attaches, detaches and deletes volumes continuously and checks that acknowledged changes persist. */
 export class Client {
   private readonly options: ClientOptions;
-  /** What was acknowledged, by volume. */
+  /** Acknowledged state by volume. */
   private readonly volumes = new Map<string, Known>();
   private attachments = 0;
 
@@ -40,7 +40,7 @@ export class Client {
     }
   }
 
-  /** Every volume is as it was last acknowledged. */
+  /** Checks that every volume has its last acknowledged state. */
   async check(): Promise<void> {
     for (const id of this.volumes.keys()) await this.look(id);
   }
@@ -59,8 +59,8 @@ export class Client {
     const { commands, nodes, name, random } = this.options;
     const id = random.uuid();
     const place = random.isOneIn(2) ? { node: random.pick(nodes) } : {};
-    const wanted = { id, size: 0, userId: name, projectId: 'chaos', name: `${name}-${id.slice(0, 4)}`, ...place };
-    await this.carryOut('create', id, () => commands.create(wanted, { deadlineMs }), 'detached');
+    const request = { id, size: 0, userId: name, projectId: 'chaos', name: `${name}-${id.slice(0, 4)}`, ...place };
+    await this.carryOut('create', id, () => commands.create(request, { deadlineMs }), 'detached');
   }
 
   private async attach(id: string): Promise<void> {
@@ -83,7 +83,7 @@ export class Client {
     await this.carryOut('delete', id, () => this.options.commands.delete(id, { deadlineMs }), undefined);
   }
 
-  /** What is acknowledged must hold from then on. After a failure the record says what became of it, whichever it is. */
+  /** An acknowledged change must persist. After a failure either result is accepted, as the record says. */
   private async carryOut(
     operation: string,
     id: string,
@@ -109,14 +109,14 @@ export class Client {
     else this.volumes.set(id, record.attachStatus === 'attached' ? 'attached' : 'detached');
   }
 
-  /** Whether the record is as it was acknowledged. */
+  /** Whether the record has the acknowledged state. */
   private async look(id: string): Promise<boolean> {
     const { journal } = this.options;
     const known = this.volumes.get(id);
     const record = await this.settled(id);
     const found = record && `${record.status}, ${record.attachStatus}`;
-    const wanted = { detached: 'available, detached', attached: 'in-use, attached' };
-    if (found === (known && wanted[known])) return true;
+    const expected = { detached: 'available, detached', attached: 'in-use, attached' };
+    if (found === (known && expected[known])) return true;
     const fault = record?.fault === undefined ? '' : ` (${record.fault.code}: ${record.fault.message})`;
     journal.violation(`volume ${id} was acknowledged as ${known ?? 'gone'}, and is ${found ?? 'gone'}${fault}`);
     this.volumes.delete(id);

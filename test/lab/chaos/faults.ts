@@ -5,18 +5,18 @@ import type { StorageCluster } from '../storage-cluster.ts';
 import type { Journal } from './journal.ts';
 import type { Random } from './random.ts';
 
-/** Something that is broken for a while and whole again when `run` resolves. */
+/** A fault that lasts for a while and has ended when `run` resolves. */
 export interface Fault {
   kind: string;
   run: (seconds: number) => Promise<void>;
-  /** How long it lasts. */
+  /** Its duration. */
   least: number;
   most: number;
 }
 
 const daemonPid = `$(pgrep -o -f 'node.*bin/blockstored\\.mjs')`;
 
-/** What can happen to a storage node. `keep` is given what a power loss would take: the daemon's log. */
+/** Faults of a storage node. `keep` receives the daemon's log, which a power loss would take. */
 export function nodeFaults(
   cluster: StorageCluster,
   number: number,
@@ -71,7 +71,7 @@ export function nodeFaults(
       },
     },
     {
-      // Not for longer: answers that come so late make the initiator of Linux wait for minutes with what was lost.
+      // Not longer: such late replies make the Linux initiator wait for minutes before it repeats lost requests.
       kind: 'machine hung',
       least: 1,
       most: 6,
@@ -94,7 +94,7 @@ export function nodeFaults(
   ];
 }
 
-/** What can happen to Redis. Each ends with both in step again: two faults at once are more than one replica is for. */
+/** Faults of Redis. Each ends with both in sync: one replica does not cover two faults at once. */
 export function redisFaults(sentinels: LabSentinels): Fault[] {
   const replica = async () => {
     const primary = await sentinels.primary();
@@ -140,7 +140,7 @@ export function redisFaults(sentinels: LabSentinels): Fault[] {
   ];
 }
 
-/** What can happen to the Ethernet between the machines, while all of them reach Redis. */
+/** Faults of the Ethernet between the machines, while all of them reach Redis. */
 export function networkFaults(network: LabNetwork): Fault[] {
   return [
     {
@@ -156,7 +156,7 @@ export function networkFaults(network: LabNetwork): Fault[] {
   ];
 }
 
-/** One fault after the other, with pauses, until the time is over; what was broken is whole then. */
+/** Injects one fault after the other, with pauses, until the time is over; none remains then. */
 export async function breakThings(options: {
   where: string;
   faults: readonly Fault[];

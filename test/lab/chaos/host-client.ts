@@ -5,12 +5,12 @@ import type { Journal } from './journal.ts';
 import { isExpected, settledRecord } from './outcome.ts';
 import type { Random } from './random.ts';
 
-/** What attaching to a host may end with while things break, beside what every operation may. */
-/** WrongStatus: an attach that nobody waits for any more goes on. */
+/** Additional errors that attaching to a host can end with during faults. */
+/** WrongStatus: an attach continues after its wait ended. */
 const expectedHere = new Set(['ConnectorFailed', 'AttachmentStays', 'WrongStatus']);
 const patienceMs = 300_000;
 
-/** Somebody who uses volumes as disks of a host, by the command line there: made, attached, written, read, detached, deleted. */
+/** A client that uses volumes as disks of a host through its command line: create, attach, write, read, detach, delete. */
 export class HostClient {
   private readonly cluster: StorageCluster;
   private readonly host: number;
@@ -42,7 +42,7 @@ export class HostClient {
     if (left) this.journal.violation(`volume ${id} was deleted, and is ${left.status}`);
   }
 
-  /** A file of random bytes goes to the device and comes back the same. */
+  /** Writes random bytes to the device and compares them. */
   private async writeAndRead(id: string): Promise<void> {
     const { aoeDevice } = await until(() => this.cluster.record(id), `Redis tells of volume ${id}`, patienceMs);
     const { status, output } = await this.cluster.node(this.host).run(
@@ -55,7 +55,7 @@ status=$?; rm $file; exit $status`,
     if (status !== 0) this.journal.violation(`volume ${id} as ${aoeDevice} of the host: ${output}`);
   }
 
-  /** Until it is done, or had been. */
+  /** Repeats the command until it is done, or was done before. */
   private async repeat(name: string, id: string, command: string, done: readonly string[] = []): Promise<void> {
     const begin = performance.now();
     for (;;) {

@@ -1,14 +1,14 @@
-/** How often an operation was carried out, and how it failed. */
+/** Number of runs of an operation, and its failures. */
 interface Tally {
   done: number;
   failed: Map<string, number>;
   longestMs: number;
 }
 
-/** What happens in a run, a line each, and the figures of it. */
+/** The events of a run, a line each, and its figures. */
 export class Journal {
   readonly violations: string[] = [];
-  /** How long things were broken. */
+  /** Total duration of the faults. */
   minutes = 0;
   private readonly faults = new Map<string, number>();
   private readonly operations = new Map<string, Tally>();
@@ -30,7 +30,7 @@ export class Journal {
     this.note(`${where}: ${kind}`);
   }
 
-  /** Runs an operation and counts how it ended; the code of its failure, or undefined. */
+  /** Runs an operation and counts its result; returns the code of its failure, or undefined. */
   async operation(name: string, volume: string, work: () => Promise<string | undefined>): Promise<string | undefined> {
     const begin = performance.now();
     const code = await work();

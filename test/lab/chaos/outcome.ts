@@ -4,14 +4,14 @@ import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { until } from '../../support/until.ts';
 
-/** What an operation may end with while things break: what is away, what has not ended yet, what one Redis has alone. */
+/** Errors that an operation can end with during faults: unavailable, not finished, not replicated. */
 const expectedCodes = new Set(['RedisUnreachable', 'NotReplicated', 'NotFinished', 'NodeDown', 'NoNodeUp']);
 
 export function isExpected(code: string): boolean {
   return expectedCodes.has(code);
 }
 
-/** The code that work failed with, or undefined. What is no error of the catalogue is told whole. */
+/** Returns the code of a failure, or undefined; other errors with their full text. */
 export async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
   try {
     await work;
@@ -22,7 +22,7 @@ export async function codeOf(work: Promise<unknown>): Promise<string | undefined
   }
 }
 
-/** The record once nothing is under way for it, or undefined where it has none. Throws when that takes too long. */
+/** Returns the record once its operation has ended, or undefined without a record. Throws when that takes too long. */
 export async function settledRecord(store: Store, id: string, timeoutMs: number): Promise<VolumeState | undefined> {
   const { record } = await until(
     async () => {

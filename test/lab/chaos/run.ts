@@ -1,4 +1,4 @@
-/** npm run chaos: breaks things in a lab of machines for a while, and ends with 1 if anything was not as it must be. */
+/** npm run chaos: injects faults in a lab of machines for a while; exits with 1 on a violation. */
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

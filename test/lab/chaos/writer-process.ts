@@ -12,18 +12,18 @@ const blockBytes = 64 * 1024;
 const blocks = 192;
 const pauseMs = 40;
 const stride = Math.floor(Number(size) / blocks / blockBytes) * blockBytes;
-/** TypeScript knows it with the types of browsers alone. */
+/** TypeScript declares it only with the types of browsers. */
 declare const WebAssembly: { Memory: new (size: { initial: number }) => { buffer: ArrayBuffer } };
 /** A WebAssembly memory begins at a page, as reads and writes past the page cache want it. */
 const page = new Uint8Array(new WebAssembly.Memory({ initial: 2 }).buffer);
 const [out, back] = [page.subarray(0, blockBytes), page.subarray(blockBytes, 2 * blockBytes)];
 
-/** By block, the number of the last write to it. */
+/** Number of the last write to each block. */
 const acknowledged = new Map<number, number>();
 let longestMs = 0;
 let verified = 0;
 
-/** Every line names device, block and write: whatever part of another write is in it shows. */
+/** Every line names device, block and write, so that a part of another write is visible. */
 function contentOf(block: number, number: number): Buffer {
   return Buffer.alloc(blockBytes, `${device} block ${block} write ${number}\n`.padStart(64));
 }
