@@ -35,7 +35,9 @@ function commandPage(): ManPage {
     .paragraph(
       'Results are printed on standard output, notes and errors on standard error. With --json both are JSON. A command waits until its operation ends, unless --no-wait is given. Ctrl-C ends the wait, not the operation.',
     )
-    .paragraph('A volume is given as its id, its name, or the beginning of its id.')
+    .paragraph(
+      'A volume is given as its id, its name, or the beginning of its id with at least 8 digits, in this order. "volume delete" requires the id or the name.',
+    )
     .section('GLOBAL OPTIONS')
     .items(optionsOf(program))
     .section('COMMANDS');
