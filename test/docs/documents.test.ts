@@ -69,3 +69,12 @@ function unknownWords(program: Command, words: readonly string[]): string[] {
   }
   return unknown;
 }
+
+test('lines of prose have at most 120 characters', async (t) => {
+  const long: string[] = [];
+  for (const [file, text] of await documents()) {
+    const prose = text.replaceAll(/```[^]*?```/g, '').split('\n');
+    for (const line of prose) if (line.length > 120 && !/^(\||!\[|<!--)/.test(line)) long.push(`${file}: ${line}`);
+  }
+  t.deepEqual(long, []);
+});
