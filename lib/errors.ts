@@ -239,9 +239,53 @@ export const errors = {
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
       'GroupIncomplete',
-      'failed',
+      'unavailable',
       `volume group ${group} is missing a disk: ${reason}`,
-      'reconnect the disk, or add it to storage_dev, then restart the daemon; "vgs" and "pvs" list the missing disks',
+      'reconnect the disk, or add it to storage_dev and restart the daemon; volumes on the other disks are served',
+    ),
+  diskMarkedMissing: (group: string, device: string, uuid: string) =>
+    new BlockstoreError(
+      'GroupIncomplete',
+      'unavailable',
+      `volume group ${group}: the disk ${device} (${uuid}) is back, but the group was changed without it`,
+      `check that the disk is healthy, then: vgextend --restoremissing ${group} ${device}`,
+    ),
+  diskMissing: (volume: string, group: string, disks: string) =>
+    new BlockstoreError(
+      'DiskMissing',
+      'unavailable',
+      `volume ${volume} cannot be used: volume group ${group} is missing the disk with UUID ${disks}`,
+      'reconnect the disk; the volume is served again with the next report',
+    ),
+  groupInaccessible: (group: string, reason: string, hint: string) =>
+    new BlockstoreError('GroupInaccessible', 'failed', `volume group ${group} cannot be used here: ${reason}`, hint),
+  groupUnreadable: (group: string, devices: readonly string[], reason: string) =>
+    new BlockstoreError(
+      'GroupUnreadable',
+      'failed',
+      `${devices.join(', ')} belongs to a volume group whose metadata cannot be read: ${reason}`,
+      `do not wipe it; if it is a disk of ${group}, list all its disks in storage_dev, or restore: vgcfgrestore ${group}`,
+    ),
+  sectorsDiffer: (devices: readonly string[]) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `disks with different sector sizes cannot be in one volume group: ${devices.join(', ')}`,
+      'set storage_dev to disks of one sector size; use enabled_backends for several groups',
+    ),
+  notLabelled: (volume: string, path: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `volume ${volume} cannot be created: ${path} exists and is not labelled as a volume of blockstore`,
+      `check whose it is; if it is in the way: lvrename ${path} other-name`,
+    ),
+  notActivated: (volume: string, path: string) =>
+    new BlockstoreError(
+      'NotActivated',
+      'failed',
+      `volume ${volume} cannot be used: LVM leaves ${path} inactive without an error`,
+      'add the group to activation/volume_list in /etc/lvm/lvm.conf ("lvmconfig activation/volume_list"), or unset it',
     ),
   groupAmbiguous: (group: string, devices: readonly string[]) =>
     new BlockstoreError(

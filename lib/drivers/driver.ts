@@ -98,6 +98,8 @@ export interface VolumeDriver {
   hasVolume(volume: VolumeSpec): Promise<boolean>;
   /** Activates an existing volume, for example after a reboot. Throws StorageMissing. */
   ensureVolume(volume: VolumeSpec): Promise<void>;
+  /** Replaces the labels of a volume that exists. Throws StorageMissing. */
+  labelVolume(volume: VolumeSpec): Promise<void>;
   /** Wipes the data as configured, then removes the volume. Throws VolumeBusy. */
   deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void>;
   /** Returns the path of the block device or file that a target exports. */

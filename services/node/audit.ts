@@ -120,7 +120,7 @@ export class Audit {
         mend: '',
       });
     } else if (Object.keys(found.labels).length > 0 && !hasLabels(found.labels, volumeSpec(volume).labels)) {
-      const run = inTurn((now) => backend.driver.createVolume(volumeSpec(now)));
+      const run = inTurn((now) => backend.driver.labelVolume(volumeSpec(now)));
       differences.push({ object, what: 'has other labels on its storage than its record', mend: 'label it anew', run });
     }
     const running = exports?.find(({ id }) => id === volume.id);

@@ -3,10 +3,27 @@ import test from 'ava';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
+/** An lvm whose group has these disks. */
+function lvmWith(...disks: string[]): string {
+  const rows = disks.map((pv_name) => ({
+    pv_name,
+    pv_uuid: 'p',
+    pv_missing: '',
+    vg_name: 'nova-volumes',
+    vg_uuid: 'v',
+    vg_exported: '',
+    vg_systemid: '',
+    vg_lock_type: '',
+  }));
+  const figures = { vg_size: '1099511627776', vg_free: '549755813888', vg_mda_free: '1', vg_missing_pv_count: '0' };
+  const answer = (report: object) => JSON.stringify({ report: [report], log: [] }, undefined, 2);
+  return `case $1 in\npvs) cat <<END\n${answer({ pv: rows })}\nEND\n;; vgs) cat <<END\n${answer({ vg: [figures] })}\nEND\nesac`;
+}
+
 test.beforeEach(async () => {
   place = await CliPlace.start();
   await place.fakeProgram('sudo', 'shift; exec "$@"');
-  await place.fakeProgram('vgs', 'echo "  1099511627776 549755813888"');
+  await place.fakeProgram('lvm', lvmWith('/dev/sdx'));
   await place.fakeProgram('vblade', 'echo "vblade: no/interface: No such device" >&2; exit 1');
   await place.fakeProgram('modinfo', 'exit 0');
   await mkdir(place.file('state'), { mode: 0o700 });
@@ -37,7 +54,7 @@ test.serial('a complete storage node with a running daemon passes all checks', a
 
 test.serial('each problem is reported with a hint, also without Redis', async (t) => {
   await place.server.down();
-  await place.fakeProgram('vgs', 'echo "  Volume group \\"nova-volumes\\" not found" >&2; exit 5');
+  await place.fakeProgram('lvm', lvmWith());
   await place.fakeProgram('modinfo', 'exit 1');
   await writeFile(place.file('blockstore.conf'), 'aoe_eth_dev = nosuch0\n');
   const { exitCode, stdout } = await place.run('doctor');

@@ -64,10 +64,15 @@ const verbs: Record<
     commands: 1,
     check: async (t, { driver, kept }) => t.true(await driver.hasVolume(kept)),
   },
+  labelVolume: {
+    run: ({ driver, kept }) => driver.labelVolume(kept),
+    commands: 1,
+    check: async (t, { driver, kept }) => t.true(await driver.hasVolume(kept)),
+  },
   deleteVolume: {
     before: ({ driver, volume }) => driver.createVolume(volume),
     run: ({ driver, volume }) => driver.deleteVolume(volume),
-    commands: 2,
+    commands: 3,
     check: async (t, { driver, volume }) => t.false(await driver.hasVolume(volume)),
   },
   listVolumes: {
@@ -150,10 +155,10 @@ for (const command of ['blkdiscard', 'sync']) {
           await commands.give(command);
           await driver.deleteVolume(volume);
         }
-        const ends = (await commands.calls()).filter((call) => call.includes(volume.id)).slice(-3);
+        const ends = (await commands.calls()).filter((call) => call.includes(volume.id)).slice(-4);
         t.deepEqual(
           ends.map((call) => call.split(' ')[0]),
-          ['blkdiscard', 'sync', 'lvremove'],
+          ['blkdiscard', 'sync', 'lvs', 'lvremove'],
           fault,
         );
       }),

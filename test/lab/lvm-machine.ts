@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../lib/process.ts';
 
 export const group = 'nova-volumes';
+const conf = '/etc/lvm/lvm.conf';
 
 /** The lab machine that this program runs on, with two disks: the first, of 4 GiB, becomes the volume group. */
 export class LvmMachine {
@@ -15,6 +16,7 @@ export class LvmMachine {
   readonly otherDisk: string;
   private readonly drivers: LvmDriver[] = [];
   private stateDir = '';
+  #loops = 0;
 
   constructor(disk: string, otherDisk: string) {
     this.disk = disk;
@@ -41,6 +43,28 @@ export class LvmMachine {
     return driver;
   }
 
+  /** More disks, of 160 MiB each, on loop devices; gone at the end of the case. */
+  async loops(count: number, sectorBytes = 512): Promise<string[]> {
+    const names = Array.from({ length: count }, () => `/dev/loop${this.#loops++}`);
+    for (const name of names) {
+      const file = LvmMachine.fileOf(name);
+      await this.sh(`truncate -s 160M ${file}; losetup --sector-size ${sectorBytes} ${name} ${file}`);
+    }
+    return names;
+  }
+
+  /** What a loop device keeps its data in. */
+  static fileOf(loop: string): string {
+    return `/run/lvm-${path.basename(loop)}`;
+  }
+
+  /** In front of the settings of the machine, until the end of the case. */
+  async configure(settings: string): Promise<void> {
+    await this.sh(`cp -n ${conf} ${conf}.kept`);
+    const { stdout } = await promisify(execFile)('lvm', ['lvmconfig', '--mergedconfig', '--config', settings]);
+    await writeFile(conf, stdout);
+  }
+
   async begin(): Promise<void> {
     this.stateDir = await mkdtemp(path.join(tmpdir(), 'lvm-'));
   }
@@ -49,7 +73,10 @@ export class LvmMachine {
   async end(): Promise<void> {
     for (const driver of this.drivers.splice(0)) await driver.close();
     await rm(this.stateDir, { recursive: true });
+    this.#loops = 0;
+    await this.sh(`[ ! -e ${conf}.kept ] || mv ${conf}.kept ${conf}`);
     await this.sh(`umount /mnt/volume 2>/dev/null; dmsetup remove_all --force; dmsetup mknodes; rm -rf /dev/${group}
+      losetup -D; rm -rf /run/lvm-loop* /dev/links
       for disk in ${this.disk} ${this.otherDisk}; do blkdiscard --zeroout --length 100M $disk; done`);
   }
 
@@ -90,5 +117,27 @@ export class LvmMachine {
 export class WithoutShell extends ChildProcesses {
   override resident(): ReturnType<Processes['resident']> {
     return super.resident('true', [], {});
+  }
+}
+
+export interface LvmCase {
+  title: string;
+  run: () => Promise<void>;
+}
+
+/** Prints "ok" or "not ok" for each. With words in the environment variable ONLY, those whose titles have them. */
+export async function runCases(machine: LvmMachine, list: readonly LvmCase[]): Promise<void> {
+  for (const { title, run } of list.filter((one) => one.title.includes(process.env['ONLY'] ?? ''))) {
+    await machine.begin();
+    try {
+      await run();
+      process.stdout.write(`ok ${title}\n`);
+    } catch (error) {
+      process.exitCode = 1;
+      process.stdout.write(
+        `not ok ${title}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+    }
+    await machine.end();
   }
 }

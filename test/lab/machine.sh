@@ -46,7 +46,7 @@ devices {
   obtain_device_list_from_udev = $udev
   external_device_info_source = "none"
   use_devicesfile = 0
-  filter = [ "a|^/dev/ubd|", "r|.*|" ]
+  filter = [ "a|^/dev/ubd|", "a|^/dev/loop|", "a|^/dev/mapper/disk|", "r|.*|" ]
 }
 activation {
   udev_sync = $udev

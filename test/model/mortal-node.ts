@@ -73,6 +73,10 @@ class MortalDriver implements VolumeDriver {
     return this.slowly(() => this.driver.ensureVolume(volume));
   }
 
+  async labelVolume(volume: VolumeSpec): Promise<void> {
+    return this.slowly(() => this.driver.labelVolume(volume));
+  }
+
   async deleteVolume(volume: VolumeSpec, _options?: DeleteOptions): Promise<void> {
     return this.slowly(() => this.driver.deleteVolume(volume));
   }

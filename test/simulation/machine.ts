@@ -148,6 +148,15 @@ class FakeMachineDriver implements VolumeDriver {
     return this.machine.effect('ensureVolume', [activate], () => {});
   }
 
+  labelVolume(volume: VolumeSpec): Promise<void> {
+    const label = () => {
+      const found = this.machine.stored.get(volume.id);
+      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
+      this.machine.stored.set(volume.id, { ...found, volume });
+    };
+    return this.machine.effect('labelVolume', [label], () => {});
+  }
+
   deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
     const { machine } = this;
     const owner = VirtualProcess.current;

@@ -55,6 +55,10 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.ensureVolume(volume);
   }
 
+  labelVolume(volume: VolumeSpec): Promise<void> {
+    return this.driver.labelVolume(volume);
+  }
+
   async deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void> {
     await this.meet('deleteVolume');
     return this.driver.deleteVolume(volume, options);

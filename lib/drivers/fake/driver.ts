@@ -43,6 +43,13 @@ export class FakeDriver implements VolumeDriver {
     if (!this.volumes.has(volume.id)) throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
+  async labelVolume({ id, labels }: VolumeSpec): Promise<void> {
+    const found = this.volumes.get(id);
+    if (!found) throw errors.storageMissing(id, `fake:volume-${id}`);
+    checkLabels(labels);
+    this.volumes.set(id, { ...found, labels });
+  }
+
   async deleteVolume(volume: VolumeSpec): Promise<void> {
     this.usedBytes -= this.volumes.get(volume.id)?.sizeBytes ?? 0;
     this.volumes.delete(volume.id);

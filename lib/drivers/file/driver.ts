@@ -69,6 +69,11 @@ export class FileDriver implements VolumeDriver {
     if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
+  async labelVolume(volume: VolumeSpec): Promise<void> {
+    await this.ensureVolume(volume);
+    await writeLabels(this.directory, volume);
+  }
+
   /** Needs no wipe: a file system never exposes old data. Labels are removed first, so that a remaining file is recognised. */
   async deleteVolume(volume: VolumeSpec): Promise<void> {
     await removeFile(labelFile(this.directory, volume.id));

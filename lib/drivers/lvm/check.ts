@@ -1,25 +1,32 @@
 import { byteSize } from '../../byte-size.ts';
-import { type Finding, ok } from '../../check.ts';
-import { CommandError } from '../../command-error.ts';
+import { type Finding, bad, ok } from '../../check.ts';
 import { errors } from '../../errors.ts';
 import type { ValuesOf } from '../../flags/flag.ts';
 import type { Processes } from '../../process.ts';
+import { lvmSettings } from './configuration.ts';
 import type { lvmFlags } from './flags.ts';
+import { ForkedLvm } from './forked.ts';
+import { findGroup } from './group.ts';
+import { groupSpace } from './reports.ts';
 
-export async function checkVolumeGroup(flags: ValuesOf<typeof lvmFlags>, processes: Processes): Promise<Finding> {
-  const { volume_group: group, storage_dev: devices, storage_create: mayCreate } = flags;
-  const only = devices.length === 0 ? [] : ['--devices', devices.join(',')];
-  const columns = ['--noheadings', '--nosuffix', '--units', 'b', '--options', 'vg_size,vg_free'];
-  try {
-    const { stdout } = await processes.run('vgs', [...only, ...columns, group], { asRoot: true });
-    const [, size, free] = /^\s*(\d+)\s+(\d+)\s*$/.exec(stdout) ?? [];
-    if (size === undefined || free === undefined) throw errors.answerUnreadable('vgs', stdout);
-    return ok(`volume group ${group}: ${byteSize(Number(free))} free of ${byteSize(Number(size))}`);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    if (error.failure.notFound) throw errors.commandMissing('vgs', 'lvm2');
-    if (!/not found/.test(error.failure.stderr)) throw error;
-    if (mayCreate) return ok(`the daemon will create volume group ${group} on ${devices.join(', ')}`);
-    throw errors.noVolumeGroup(group);
+/** Looks at the group as the daemon does, with the same settings. Throws the errors of prepareGroup. */
+export async function checkVolumeGroup(flags: ValuesOf<typeof lvmFlags>, processes: Processes): Promise<Finding[]> {
+  const { volume_group: volumeGroup, storage_dev: storageDev, storage_create: storageCreate } = flags;
+  const group = await findGroup(processes, { volumeGroup, storageDev, storageCreate });
+  if (!group) {
+    const devices = storageDev.join(', ');
+    if (storageCreate) return [ok(`the daemon will create volume group ${volumeGroup} on ${devices}`)];
+    throw errors.noVolumeGroup(volumeGroup);
   }
+  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  const { sizeBytes, freeBytes } = await groupSpace(lvm, volumeGroup);
+  const found = [ok(`volume group ${volumeGroup}: ${byteSize(freeBytes)} free of ${byteSize(sizeBytes)}`)];
+  for (const { uuid, device } of group.missing) {
+    const { message, hint } =
+      device === undefined
+        ? errors.groupIncomplete(volumeGroup, `UUID ${uuid}`)
+        : errors.diskMarkedMissing(volumeGroup, device, uuid);
+    found.push(bad(message, hint ?? ''));
+  }
+  return found;
 }

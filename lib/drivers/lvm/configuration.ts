@@ -1,17 +1,37 @@
-import { access, mkdir, realpath, rm, symlink } from 'node:fs/promises';
+import { access, lstat, mkdir, realpath, rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { replaceFile } from '../../files.ts';
+import { absentAs, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 
 const hostDirectory = process.env['LVM_SYSTEM_DIR'] ?? '/etc/lvm';
 
-/** Settings that fix the format of reports, whatever the host's lvm.conf says. */
+/** Settings that fix the format of reports and messages, whatever the host's lvm.conf says. */
 const answers = [
+  'log/prefix="  "',
+  'log/command_names=0',
+  'log/silent=0',
+  'log/verbose=0',
   'log/report_command_log=1',
   'log/command_log_cols="log_seq_num,log_type,log_context,log_object_type,log_object_name,log_message,log_errno,log_ret_code"',
   'log/command_log_selection="!(log_type=status && message=success)"',
+  'log/command_log_sort="log_seq_num"',
   'report/output_format="json"',
+  'report/compact_output=0',
+  'report/compact_output_cols=""',
+  'report/prefixes=0',
+  'report/quoted=1',
+  'report/headings=1',
+  'report/buffered=1',
+  'report/columns_as_rows=0',
+  'report/separator=" "',
+  'report/list_item_separator=","',
+  'report/binary_values_as_numeric=0',
+  'report/mark_hidden_devices=1',
+  'report/two_word_unknown_device=0',
 ];
+
+/** Groups of guests inside volumes are never read, and a volume that lacks a part of its data is never activated. */
+const isolation = ['devices/scan_lvs=0', 'activation/activation_mode="degraded"'];
 
 /** Without a limit /etc/lvm/archive grows by a file per change. */
 const retention = ['backup/retain_min=10', 'backup/retain_days=0'];
@@ -35,7 +55,7 @@ const withoutUdev = [
 export async function lvmSettings(devices: readonly string[]): Promise<string> {
   const limits = devices.length === 0 ? [] : ['devices/use_devicesfile=0', `devices/filter=${await filter(devices)}`];
   const udev = (await isThere('/run/udev/control')) ? [] : withoutUdev;
-  return [...answers, ...retention, ...removal, ...udev, ...limits].join(' ');
+  return [...answers, ...isolation, ...retention, ...removal, ...udev, ...limits].join(' ');
 }
 
 /**
@@ -49,7 +69,11 @@ export async function shellSettings(directory: string, devices: readonly string[
   const folder = path.join(directory, 'scan');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  for (const device of devices) await symlink(await realpath(device), path.join(folder, path.basename(device)));
+  // Of two names of one disk one is enough; two disks may have one basename; a disk that is absent has no name.
+  const present = await Promise.all(devices.map((device) => absentAs(undefined, realpath(device))));
+  for (const device of new Set(present.filter((one) => one !== undefined))) {
+    await symlink(device, path.join(folder, device.slice(1).replaceAll('/', '!')));
+  }
   const limits = [
     'devices/use_devicesfile=0',
     'devices/obtain_device_list_from_udev=0',
@@ -70,13 +94,25 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
   );
   const file = path.join(directory, 'lvm.conf');
   await replaceFile(file, `${stdout}\n`);
-  // backup: otherwise copies of the metadata would be made here, and vgcfgrestore would find an old one.
-  for (const name of ['profile', 'devices', 'backup']) {
+  for (const name of ['profile', 'devices']) {
     const link = path.join(directory, name);
     await rm(link, { recursive: true, force: true });
     if (await isThere(path.join(hostDirectory, name))) await symlink(path.join(hostDirectory, name), link);
   }
+  await linkBackups(path.join(directory, 'backup'), path.join(hostDirectory, 'backup'));
   return directory;
+}
+
+/**
+ * Copies of the metadata are made where vgcfgrestore looks for them. Without such a directory they are made in ours, which is
+ * never removed: until the next copy it has the only one.
+ */
+async function linkBackups(own: string, host: string): Promise<void> {
+  if (!(await isThere(host))) return;
+  const found = await absentAs(undefined, lstat(own));
+  if (found?.isDirectory()) await rename(own, `${own}.${Date.now()}`);
+  else await rm(own, { force: true });
+  await symlink(host, own);
 }
 
 /** LVM can know a device by the configured name or by the name that it links to. */

@@ -1,7 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
+import { readIfExists, replaceFile } from '../../files.ts';
 import {
   type CreatedVolume,
   type DeleteOptions,
@@ -12,13 +14,13 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
-import { failureOf, lvmError } from './failures.ts';
-import { prepareGroup } from './group.ts';
+import { type LvmFailure, failureOf, lvmError } from './failures.ts';
+import { type Group, prepareGroup } from './group.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { openLvm } from './open.ts';
-import { type LogicalVolume, groupContent, groupSpace, logicalVolumes, oneLogicalVolume } from './reports.ts';
+import { type LogicalVolume, type OneLogicalVolume, groupContent, groupSpace, oneLogicalVolume } from './reports.ts';
 import { labelsIn, ourTag, tagsOf } from './tags.ts';
-import { type VolumeClear, isDeviceBusy, wipe } from './wipe.ts';
+import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
 export interface LvmOptions {
   volumeGroup: string;
@@ -36,6 +38,8 @@ export interface LvmOptions {
 
 const activateAllTimeoutMs = 600_000;
 const statsKeptMs = 1000;
+/** How often a group that lacks a disk is looked for anew. */
+const reopenAfterMs = 5000;
 /** Less than this does not hold the tags of another volume. */
 const minMetadataBytes = 4096;
 
@@ -46,6 +50,9 @@ export class LvmDriver implements VolumeDriver {
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private lvm: Lvm | undefined;
+  /** As of the last opening. */
+  private disks: Group | undefined;
+  private openedAt = 0;
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
@@ -60,8 +67,7 @@ export class LvmDriver implements VolumeDriver {
   async setup(): Promise<void> {
     this.closed = false;
     await this.retried(() => this.open());
-    // After a reboot no volume is active. One command activates all by tag, without those of others in the group.
-    await this.retried(() => this.carryOut(['lvchange', '-ay', `@${ourTag}`], { timeoutMs: activateAllTimeoutMs }));
+    await this.retried(() => this.activateAll());
   }
 
   async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
@@ -69,7 +75,8 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    const found = await this.retried(() => oneLogicalVolume(this.shell, this.group, lvName(volume)));
+    const found = await this.retried(() => this.find(volume));
+    if (found?.isPartial) throw errors.diskMissing(volume.id, this.group, this.missingNames);
     return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
   }
 
@@ -87,11 +94,21 @@ export class LvmDriver implements VolumeDriver {
     return `/dev/${this.group}/${lvName(volume)}`;
   }
 
+  async labelVolume(volume: VolumeSpec): Promise<void> {
+    await this.retried(async () => {
+      const found = await this.find(volume);
+      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
+      await this.label(volume, found);
+    });
+  }
+
   async listVolumes(): Promise<FoundVolume[]> {
-    const all = await this.retried(() => logicalVolumes(this.shell, this.group));
-    return all.flatMap((volume) => {
+    const { volumes } = await this.retried(() => this.content());
+    return volumes.flatMap((volume) => {
       const id = volumeId(volume);
-      return id === undefined ? [] : [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels }];
+      if (id === undefined) return [];
+      const unusable = volume.isPartial ? { unusable: `it is on a missing disk: UUID ${this.missingNames}` } : {};
+      return [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels, ...unusable }];
     });
   }
 
@@ -119,6 +136,33 @@ export class LvmDriver implements VolumeDriver {
     return this.lvm;
   }
 
+  /** The UUIDs of the disks that are missing. */
+  private get missingNames(): string {
+    return this.disks?.missing.map(({ uuid }) => uuid).join(', ') || 'unknown';
+  }
+
+  /** Returns the volume's LV; undefined where there is none, or one that somebody else made. */
+  private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
+    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
+    return found && volumeId(found) === volume.id ? found : undefined;
+  }
+
+  /** The group's figures and volumes. A group that lacks a disk is first looked for again: the disk may be back. */
+  private async content() {
+    const content = await groupContent(this.shell, this.group);
+    if (content.missingDisks === 0) return content;
+    if (this.disks?.missing.length !== 0 && performance.now() - this.openedAt < reopenAfterMs) return content;
+    await this.reopen();
+    return groupContent(this.shell, this.group);
+  }
+
+  /** Why nothing in the group may be changed now: LVM would write down that the disk is missing, also once it is back. */
+  private incomplete(): BlockstoreError {
+    const marked = this.disks?.missing.find(({ device }) => device !== undefined);
+    if (marked?.device !== undefined) return errors.diskMarkedMissing(this.group, marked.device, marked.uuid);
+    return errors.groupIncomplete(this.group, `UUID ${this.missingNames}`);
+  }
+
   /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
@@ -130,8 +174,8 @@ export class LvmDriver implements VolumeDriver {
     const answer = await this.shell.command(args, signal ? { signal } : {});
     if (answer.status === 0) return true;
     const failure = failureOf(answer);
-    if (failure === 'exists') {
-      await this.adopt(volume);
+    if (failure === 'exists' || failure === 'incomplete') {
+      await this.adopt(volume, failure);
       return false;
     }
     if (failure === 'noSpace')
@@ -143,43 +187,74 @@ export class LvmDriver implements VolumeDriver {
   }
 
   /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
-  private async adopt(volume: VolumeSpec): Promise<void> {
+  private async adopt(volume: VolumeSpec, failure: LvmFailure): Promise<void> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
-    if (found === undefined) throw errors.lvmInterrupted('lvcreate', 'the volume was there, and is there no more');
-    const { id } = labelsIn(found.tags);
-    if ((id !== undefined && id !== volume.id) || found.sizeBytes < volume.sizeBytes)
-      throw errors.volumeExists(volume.id);
-    if (!sameTags(found.tags, volume)) {
-      const expected = new Set(tagsOf(volume));
-      const old = found.tags.filter((tag) => tag.startsWith(ourTag) && !expected.has(tag));
-      const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...expected].flatMap((tag) => ['--addtag', tag])];
-      await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
+    if (found === undefined) {
+      if (failure === 'incomplete') throw await this.stillIncomplete();
+      throw errors.lvmInterrupted('lvcreate', 'the volume existed, and exists no more');
     }
+    if (volumeId(found) !== volume.id) throw errors.notLabelled(volume.id, this.fullName(volume));
+    if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
+    if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.missingNames);
+    await this.label(volume, found);
     if (!found.active) await this.activate(volume);
   }
 
+  private async label(volume: VolumeSpec, found: OneLogicalVolume): Promise<void> {
+    if (sameTags(found.tags, volume)) return;
+    if (found.missingDisks > 0) throw await this.stillIncomplete();
+    const wanted = new Set(tagsOf(volume));
+    const old = found.tags.filter((tag) => isOurs(tag) && !wanted.has(tag));
+    const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...wanted].flatMap((tag) => ['--addtag', tag])];
+    this.changed = true;
+    await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
+  }
+
+  /** After a look at the disks. */
+  private async stillIncomplete(): Promise<BlockstoreError> {
+    await this.content();
+    return this.incomplete();
+  }
+
+  /** After a reboot no volume is active. One command activates all by tag, without those of others in the group. */
+  private async activateAll(): Promise<void> {
+    const args = ['lvchange', '-ay', '-K', `@${ourTag}`];
+    const answer = await this.shell.command(args, { timeoutMs: activateAllTimeoutMs });
+    // Those on disks that are present are active then.
+    if (answer.status !== 0 && failureOf(answer) !== 'incomplete') throw lvmError(args, answer, this.group);
+  }
+
   private async activate(volume: VolumeSpec): Promise<void> {
-    const args = ['lvchange', '-ay', this.fullName(volume)];
+    const args = ['lvchange', '-ay', '-K', this.fullName(volume)];
     const answer = await this.shell.command(args);
-    if (answer.status === 0) return;
-    const failure = failureOf(answer);
-    if (failure === 'absent' || failure === 'incomplete')
-      throw errors.storageMissing(volume.id, this.localPath(volume));
-    throw lvmError(args, answer, this.group);
+    const failure = answer.status === 0 ? undefined : failureOf(answer);
+    if (failure === 'absent') throw errors.storageMissing(volume.id, this.localPath(volume));
+    if (failure === 'incomplete') {
+      await this.content();
+      throw errors.diskMissing(volume.id, this.group, this.missingNames);
+    }
+    if (failure !== undefined) throw lvmError(args, answer, this.group);
+    if (!(await this.find(volume))?.active) throw errors.notActivated(volume.id, this.fullName(volume));
   }
 
   private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
     const { volumeClear: clear, volumeClearMiBps: miBps } = this.options;
-    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
-    if (found === undefined) return;
+    const { processes } = this.context;
     const device = this.localPath(volume);
-    if (found.open) throw errors.volumeBusy(volume.id, await usersOf(device));
-    if (clear !== 'none' && !options.unused) {
+    const found = await this.removable(volume);
+    if (!found) return;
+    if (!options.unused) {
       if (!found.active) await this.activate(volume);
-      await wipe(this.context.processes, device, found.sizeBytes, { ...options, clear, miBps }).catch(async (error) => {
+      const wiping =
+        clear === 'none'
+          ? wipeSignatures(processes, device, found.sizeBytes, options.signal)
+          : wipe(processes, device, found.sizeBytes, { ...options, clear, miBps });
+      await wiping.catch(async (error) => {
         if (isDeviceBusy(error)) throw errors.volumeBusy(volume.id, await usersOf(device));
         throw error;
       });
+      // Wiping takes long: somebody may have made a snapshot, which lvremove would remove as well.
+      if (!(await this.removable(volume))) return;
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
     this.changed = true;
@@ -190,13 +265,29 @@ export class LvmDriver implements VolumeDriver {
     throw lvmError(args, answer, this.group);
   }
 
+  /** Returns undefined where there is nothing of ours. Throws VolumeBusy, GroupIncomplete. */
+  private async removable(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
+    const found = await this.find(volume);
+    if (!found) return undefined;
+    if (found.dependants.length > 0) {
+      const names = found.dependants.map((name) => `${this.group}/${name}`).join(' ');
+      throw errors.volumeBusy(volume.id, `LVM snapshots or thin volumes depend on it; remove them: lvremove ${names}`);
+    }
+    if (found.locked) throw errors.volumeBusy(volume.id, 'pvmove is moving it; wait for it, or: pvmove --abort');
+    if (found.open) throw errors.volumeBusy(volume.id, await usersOf(this.localPath(volume)));
+    if (found.missingDisks > 0) throw await this.stillIncomplete();
+    return found;
+  }
+
   private async space(): Promise<DriverStats> {
-    await this.backUp();
-    const { sizeBytes, freeBytes, volumes } = await groupContent(this.shell, this.group);
+    const { sizeBytes, freeBytes, missingDisks, volumes } = await this.content();
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
-    return { totalBytes: sizeBytes, freeBytes, volumeBytes, acceptsCreates: true };
+    const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
+    if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.incomplete().message };
+    await this.backUp();
+    return { ...figures, acceptsCreates: true };
   }
 
   /** Makes a copy of the metadata for vgcfgrestore, at most one per read of the free space instead of one per change. */
@@ -217,13 +308,22 @@ export class LvmDriver implements VolumeDriver {
 
   private async open(): Promise<void> {
     const { processes, log } = this.context;
-    const devices = await prepareGroup(processes, this.options);
+    const { directory } = this.options;
+    const remembered = path.join(directory, 'group-uuid');
+    const knownUuid = (await readIfExists(remembered))?.trim();
+    const disks = await prepareGroup(processes, { ...this.options, knownUuid });
     const before = this.lvm;
-    this.lvm = await openLvm(processes, log, { directory: this.options.directory, devices });
+    this.lvm = await openLvm(processes, log, { directory, devices: disks.devices });
+    this.disks = disks;
+    this.openedAt = performance.now();
     await before?.close();
+    if (disks.uuid !== knownUuid) {
+      await mkdir(directory, { recursive: true });
+      await replaceFile(remembered, `${disks.uuid}\n`);
+    }
   }
 
-  /** Reads the devices of the group again after it changed, unless storage_dev fixes them. */
+  /** Reads the disks of the group again after they changed. */
   private async reopen(): Promise<void> {
     this.reopened ??= this.open().finally(() => {
       this.reopened = undefined;
@@ -245,8 +345,9 @@ export class LvmDriver implements VolumeDriver {
       return await work();
     } catch (error) {
       const isIncomplete = error instanceof BlockstoreError && error.code === 'GroupIncomplete';
-      if (!isIncomplete || this.options.storageDev.length > 0) throw error;
+      if (!isIncomplete) throw error;
       await this.reopen();
+      if (this.disks?.missing.length !== 0) throw error;
       return work();
     }
   }
@@ -260,13 +361,18 @@ function lvName(volume: VolumeSpec): string {
   return `volume-${volume.id}`;
 }
 
-/** Returns undefined for a logical volume that does not belong to blockstore. */
-function volumeId({ name }: LogicalVolume): string | undefined {
-  return /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
+/** Returns undefined for a logical volume that is not labelled ours, whatever its name. */
+function volumeId({ name, tags }: LogicalVolume): string | undefined {
+  const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
+  return labelsIn(tags).id === id ? id : undefined;
 }
 
 function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
-  const expected = tagsOf(volume);
-  const ours = tags.filter((tag) => tag.startsWith(ourTag));
-  return ours.length === expected.length && expected.every((tag) => ours.includes(tag));
+  const wanted = tagsOf(volume);
+  const ours = tags.filter(isOurs);
+  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
+}
+
+function isOurs(tag: string): boolean {
+  return tag === ourTag || tag.startsWith(`${ourTag}:`);
 }

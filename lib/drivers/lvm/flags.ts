@@ -31,7 +31,11 @@ export const lvmFlags = {
     'block devices of the volume group; LVM reads no others. Empty: the devices of the existing group',
   ),
   storage_create: flag(yesNo, false, 'create the volume group on storage_dev when it does not exist'),
-  volume_clear: flag(oneOf('zero', 'discard', 'none'), 'zero', 'how the data of a deleted volume is erased'),
+  volume_clear: flag(
+    oneOf('zero', 'discard', 'none'),
+    'zero',
+    'how the data of a deleted volume is erased; none: only signatures at its start and end are',
+  ),
   volume_clear_mibps: flag(whole(0, 1_000_000), 100, 'maximum rate of wiping per volume; 0: no limit', {
     unit: 'MiB/s',
   }),

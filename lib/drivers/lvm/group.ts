@@ -1,16 +1,31 @@
-import { stat } from 'node:fs/promises';
-import { CommandError } from '../../command-error.ts';
 import { errors } from '../../errors.ts';
+import { statIfExists } from '../../files.ts';
 import type { Processes } from '../../process.ts';
-import { ForkedLvm } from './forked.ts';
 import { lvmSettings } from './configuration.ts';
+import { checkEmpty, checkSectors, distinctDisks } from './disks.ts';
+import { ForkedLvm } from './forked.ts';
 import type { Lvm } from './lvm.ts';
 import { type PhysicalVolume, physicalVolumes } from './reports.ts';
 
-interface GroupOptions {
+export interface GroupOptions {
   volumeGroup: string;
   storageDev: readonly string[];
   storageCreate: boolean;
+  /** Of the group in an earlier run: tells it from another one that has the same name. */
+  knownUuid?: string | undefined;
+}
+
+export interface Group {
+  uuid: string;
+  /** Its disks that are present. */
+  devices: string[];
+  missing: readonly MissingDisk[];
+}
+
+export interface MissingDisk {
+  uuid: string;
+  /** Where LVM sees it, when it is back after changes of the group that were made without it. */
+  device?: string;
 }
 
 /**
@@ -22,53 +37,91 @@ const metadataMiB = 64;
 const vgcreateTimeoutMs = 120_000;
 
 /**
- * Finds the volume group, or creates it if the flags allow that. Returns its devices.
- * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, StorageUnusable.
+ * Finds the volume group, also when disks of it are missing, or creates it if the flags allow that.
+ * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, GroupInaccessible, GroupUnreadable, StorageUnusable.
  */
-export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<string[]> {
+export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<Group> {
   const { volumeGroup, storageDev, storageCreate } = options;
-  const found = await findGroup(processes, volumeGroup, storageDev);
+  const found = await findGroup(processes, options);
   if (found) return found;
+  const absent = await firstAbsent(storageDev);
+  if (absent !== undefined) throw errors.storageUnusable(absent, 'it does not exist');
   if (storageDev.length === 0 || !storageCreate) throw errors.noVolumeGroup(volumeGroup);
-  const elsewhere = await findGroup(processes, volumeGroup, []);
+  const elsewhere = (await lookForGroup(processes, { ...options, storageDev: [] })).group;
   if (elsewhere) {
-    throw errors.groupIncomplete(volumeGroup, `it is also on ${elsewhere.join(', ')}, which storage_dev does not list`);
+    const devices = elsewhere.devices.join(', ');
+    throw errors.groupIncomplete(volumeGroup, `it is on ${devices}, which storage_dev does not list`);
   }
-  const settings = await lvmSettings(storageDev);
-  await removeUnused(new ForkedLvm(processes, settings));
-  for (const device of storageDev) await checkEmpty(processes, device);
-  const args = [
-    'vgcreate',
-    '--yes',
-    '--config',
-    settings,
-    '--metadatasize',
-    `${metadataMiB}m`,
-    volumeGroup,
-    ...storageDev,
-  ];
-  await processes.run('lvm', args, { asRoot: true, timeoutMs: vgcreateTimeoutMs });
-  return [...storageDev];
+  const disks = await distinctDisks(storageDev);
+  await checkSectors(disks);
+  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  await removeUnused(lvm);
+  for (const { device } of disks) await checkEmpty(processes, device);
+  const devices = disks.map(({ device }) => device);
+  const args = ['vgcreate', '--yes', '--metadatasize', `${metadataMiB}m`, volumeGroup, ...devices];
+  const { status, messages } = await lvm.command(args, { timeoutMs: vgcreateTimeoutMs });
+  if (status !== 0) throw errors.lvmFailed(`vgcreate ${volumeGroup} ${devices.join(' ')}`, messages.join('; '));
+  const created = await findGroup(processes, options);
+  if (!created) throw errors.noVolumeGroup(volumeGroup);
+  return created;
 }
 
-async function findGroup(
+/** Changes nothing. Throws as prepareGroup does. */
+export async function findGroup(processes: Processes, options: GroupOptions): Promise<Group | undefined> {
+  const { group, unreadable, warnings } = await lookForGroup(processes, options);
+  if (!group && unreadable.length > 0) {
+    throw errors.groupUnreadable(options.volumeGroup, unreadable, warnings.slice(0, 3).join('; '));
+  }
+  return group;
+}
+
+/** `unreadable`: disks of groups whose metadata cannot be read. */
+async function lookForGroup(
   processes: Processes,
-  group: string,
-  devices: readonly string[],
-): Promise<string[] | undefined> {
-  const lvm = new ForkedLvm(processes, await lvmSettings(devices));
-  const members = (await physicalVolumes(lvm)).filter((volume) => volume.group === group);
-  if (members.length === 0) return undefined;
-  if (new Set(members.map((volume) => volume.groupUuid)).size > 1) throw errors.groupAmbiguous(group, names(members));
-  if (members.some((volume) => volume.missing)) {
-    const there = names(members.filter((volume) => !volume.missing)).join(', ');
-    throw errors.groupIncomplete(group, `only ${there} of its disks are present`);
+  options: GroupOptions,
+): Promise<{ group?: Group; unreadable: string[]; warnings: string[] }> {
+  const { volumeGroup: group, storageDev } = options;
+  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  const { disks, warnings } = await physicalVolumes(lvm);
+  const members = ofOneGroup(disks, options);
+  const unreadable = disks.filter((disk) => disk.group === '[unknown]').map(({ device }) => device);
+  const [member] = members;
+  if (!member) return { unreadable, warnings };
+  if (member.isExported) {
+    throw errors.groupInaccessible(group, 'it is exported', `if it belongs to this host now: vgimport ${group}`);
   }
-  return names(members);
+  if (member.mayBeForeign) await checkAccess(lvm, group);
+  const missing = members
+    .filter((disk) => disk.missing)
+    .map((disk) => (isPresent(disk) ? { uuid: disk.uuid, device: disk.device } : { uuid: disk.uuid }));
+  const devices = members.filter(isPresent).map(({ device }) => device);
+  return { group: { uuid: member.groupUuid, devices, missing }, unreadable, warnings };
 }
 
-function names(volumes: readonly PhysicalVolume[]): string[] {
-  return volumes.map((volume) => volume.device);
+function isPresent({ device }: PhysicalVolume): boolean {
+  return device.startsWith('/');
+}
+
+function ofOneGroup(disks: readonly PhysicalVolume[], { volumeGroup, knownUuid }: GroupOptions): PhysicalVolume[] {
+  const members = disks.filter(({ group }) => group === volumeGroup);
+  if (new Set(members.map(({ groupUuid }) => groupUuid)).size <= 1) return members;
+  const known = members.filter(({ groupUuid }) => groupUuid === knownUuid);
+  if (known.length > 0) return known;
+  throw errors.groupAmbiguous(
+    volumeGroup,
+    members.map(({ device }) => device),
+  );
+}
+
+/** LVM's own words say why a group of another host, or with locks of a cluster, is refused. */
+async function checkAccess(lvm: Lvm, group: string): Promise<void> {
+  const answer = await lvm.command(['vgs', '-o', 'vg_name', group]);
+  if (answer.status === 0) return;
+  const reason = answer.messages.join('; ');
+  const hint = /system ID/i.test(reason)
+    ? `if no other host uses the group: vgchange --systemid <this host's id> ${group} with local/extra_system_ids; see lvmsystemid(7)`
+    : 'start lvmlockd and the lock manager of the group: see lvmlockd(8)';
+  throw errors.groupInaccessible(group, reason, hint);
 }
 
 /**
@@ -76,27 +129,15 @@ function names(volumes: readonly PhysicalVolume[]): string[] {
  * creates a metadata area of the right size.
  */
 async function removeUnused(lvm: Lvm): Promise<void> {
-  for (const { device, group } of await physicalVolumes(lvm)) {
-    if (group !== '') continue; // '[unknown]' if the group's metadata is on a missing disk
+  const { disks } = await physicalVolumes(lvm);
+  for (const { device, group } of disks) {
+    if (group !== '') continue;
     const { status, messages } = await lvm.command(['pvremove', device]);
     if (status !== 0) throw errors.storageUnusable(device, messages.join('; '));
   }
 }
 
-/** Refuses a disk with any signature: it can contain data. */
-async function checkEmpty(processes: Processes, device: string): Promise<void> {
-  const found = await stat(device).catch(() => undefined);
-  if (found === undefined) throw errors.storageUnusable(device, 'it does not exist');
-  if (!found.isBlockDevice()) throw errors.storageUnusable(device, 'it is not a block device');
-  try {
-    const { stdout } = await processes.run('wipefs', ['--no-act', '--parsable', device], { asRoot: true });
-    const rows = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const signatures = rows.map((row) => row.split(',').at(-1)).join(', ');
-    if (signatures !== '') throw errors.storageUnusable(device, `it contains data (${signatures})`);
-  } catch (error) {
-    if (error instanceof CommandError && !error.failure.notFound) {
-      throw errors.storageUnusable(device, error.failure.stderr.trim() || error.message);
-    }
-    throw error;
-  }
+async function firstAbsent(devices: readonly string[]): Promise<string | undefined> {
+  for (const device of devices) if ((await statIfExists(device)) === undefined) return device;
+  return undefined;
 }

@@ -4,52 +4,87 @@ import { failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 
 const bytes = z.coerce.number().int();
+const words = z.string().transform((text) => text.split(',').filter((word) => word !== ''));
 const inBytes = ['--units', 'b', '--nosuffix'];
 
 const logicalVolume = z
   .object({
     lv_name: z.string(),
     lv_size: bytes,
-    lv_tags: z.string(),
+    lv_tags: words,
+    lv_health_status: z.string(),
   })
   .transform((row) => ({
     name: row.lv_name,
     sizeBytes: row.lv_size,
-    tags: row.lv_tags.split(',').filter((tag) => tag !== ''),
+    tags: row.lv_tags,
+    /** Whether a disk that has a part of it is missing. */
+    isPartial: row.lv_health_status === 'partial',
   }));
 
 const logicalVolumeState = z
-  .object({ lv_active: z.string(), lv_device_open: z.string() })
-  .transform((row) => ({ active: row.lv_active === 'active', open: row.lv_device_open === 'open' }));
-
-const volumeGroup = z
-  .object({ vg_size: bytes, vg_free: bytes, vg_mda_free: bytes })
-  .transform((row) => ({ sizeBytes: row.vg_size, freeBytes: row.vg_free, metadataFreeBytes: row.vg_mda_free }));
-
-const physicalVolume = z
-  .object({ pv_name: z.string(), vg_name: z.string(), vg_uuid: z.string(), pv_missing: z.string() })
+  .object({
+    lv_active: z.string(),
+    lv_device_open: z.string(),
+    lv_descendants: words,
+    lv_allocation_locked: z.string(),
+    vg_missing_pv_count: bytes,
+  })
   .transform((row) => ({
-    device: row.pv_name,
-    group: row.vg_name,
-    groupUuid: row.vg_uuid,
-    missing: row.pv_missing !== '',
+    active: row.lv_active === 'active',
+    open: row.lv_device_open === 'open',
+    /** Snapshots, and thin volumes that have it as their origin. */
+    dependants: row.lv_descendants,
+    /** While pvmove moves it. */
+    locked: row.lv_allocation_locked !== '',
+    missingDisks: row.vg_missing_pv_count,
   }));
 
+const volumeGroup = z
+  .object({ vg_size: bytes, vg_free: bytes, vg_mda_free: bytes, vg_missing_pv_count: bytes })
+  .transform((row) => ({
+    sizeBytes: row.vg_size,
+    freeBytes: row.vg_free,
+    metadataFreeBytes: row.vg_mda_free,
+    missingDisks: row.vg_missing_pv_count,
+  }));
+type VolumeGroup = z.infer<typeof volumeGroup>;
+
+const physicalVolume = z
+  .object({
+    pv_name: z.string(),
+    pv_uuid: z.string(),
+    pv_missing: z.string(),
+    vg_name: z.string(),
+    vg_uuid: z.string(),
+    vg_exported: z.string(),
+    vg_systemid: z.string(),
+    vg_lock_type: z.string(),
+  })
+  .transform((row) => ({
+    device: row.pv_name,
+    uuid: row.pv_uuid,
+    /** It was not found, or it was written to without it and LVM marked it. */
+    missing: row.pv_missing !== '',
+    /** '' when it is in none, '[unknown]' when the metadata of its group cannot be read. */
+    group: row.vg_name,
+    groupUuid: row.vg_uuid,
+    isExported: row.vg_exported !== '',
+    /** Whether other hosts may use the group and not this one. */
+    mayBeForeign: row.vg_systemid !== '' || !['', 'none'].includes(row.vg_lock_type),
+  }));
+
+export type OneLogicalVolume = LogicalVolume & z.infer<typeof logicalVolumeState>;
 export type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
-export async function logicalVolumes(lvm: Lvm, group: string): Promise<LogicalVolume[]> {
-  const args = ['lvs', '-o', 'lv_name,lv_size,lv_tags', ...inBytes, group];
-  const answer = await ask(lvm, args);
-  return read(args, answer, z.array(logicalVolume), answer.rows);
-}
+const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status';
+const stateFields = 'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,vg_missing_pv_count';
+const vgFields = 'vg_size,vg_free,vg_mda_free,vg_missing_pv_count';
 
 /** Returns the group's figures and volumes from a single read of its metadata. */
-export async function groupContent(
-  lvm: Lvm,
-  group: string,
-): Promise<{ sizeBytes: number; freeBytes: number; volumes: LogicalVolume[] }> {
-  const args = ['lvs', '-o', 'lv_name,lv_size,lv_tags,vg_size,vg_free,vg_mda_free', ...inBytes, group];
+export async function groupContent(lvm: Lvm, group: string): Promise<VolumeGroup & { volumes: LogicalVolume[] }> {
+  const args = ['lvs', '-o', `${lvFields},${vgFields}`, ...inBytes, group];
   const answer = await ask(lvm, args);
   const volumes = read(args, answer, z.array(logicalVolume), answer.rows);
   if (volumes.length === 0) return { ...(await groupSpace(lvm, group)), volumes };
@@ -58,24 +93,25 @@ export async function groupContent(
 
 /** Returns one LV with its kernel state; undefined when it does not exist. */
 export async function oneLogicalVolume(lvm: Lvm, group: string, name: string, options?: LvmCommandOptions) {
-  const fields = 'lv_name,lv_size,lv_tags,lv_active,lv_device_open';
-  const args = ['lvs', '-o', fields, ...inBytes, `${group}/${name}`];
+  const args = ['lvs', '-o', `${lvFields},${stateFields}`, ...inBytes, `${group}/${name}`];
   const answer = await lvm.command(args, options);
   if (answer.status === 0) return read(args, answer, logicalVolume.and(logicalVolumeState), answer.rows[0]);
   if (failureOf(answer) === 'absent') return undefined;
   throw lvmError(args, answer, group);
 }
 
-export async function groupSpace(lvm: Lvm, group: string): Promise<z.infer<typeof volumeGroup>> {
-  const args = ['vgs', '-o', 'vg_size,vg_free,vg_mda_free', ...inBytes, group];
+export async function groupSpace(lvm: Lvm, group: string): Promise<VolumeGroup> {
+  const args = ['vgs', '-o', vgFields, ...inBytes, group];
   const answer = await ask(lvm, args);
   return read(args, answer, volumeGroup, answer.rows[0]);
 }
 
-export async function physicalVolumes(lvm: Lvm): Promise<PhysicalVolume[]> {
-  const args = ['pvs', '-o', 'pv_name,vg_name,vg_uuid,pv_missing'];
+/** Returns disks of groups that this host may not use as well, and what LVM warned of meanwhile. */
+export async function physicalVolumes(lvm: Lvm): Promise<{ disks: PhysicalVolume[]; warnings: string[] }> {
+  const fields = 'pv_name,pv_uuid,pv_missing,vg_name,vg_uuid,vg_exported,vg_systemid,vg_lock_type';
+  const args = ['pvs', '--foreign', '--shared', '-o', fields];
   const answer = await ask(lvm, args);
-  return read(args, answer, z.array(physicalVolume), answer.rows);
+  return { disks: read(args, answer, z.array(physicalVolume), answer.rows), warnings: answer.messages };
 }
 
 /** Refuses an incomplete report: an omitted volume must not count as absent. Throws LvmInterrupted. */

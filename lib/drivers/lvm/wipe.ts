@@ -16,6 +16,9 @@ const miB = 2 ** 20;
 const largestChunk = 256 * miB;
 const progressEveryMs = 500;
 
+/** Where file systems, partition tables, RAID and LVM have their signatures: at the start and at the end of a device. */
+const signatureBytes = miB;
+
 /** Rethrown when the device is open elsewhere: nothing was written. */
 export function isDeviceBusy(error: unknown): boolean {
   return error instanceof CommandError && /resource busy/i.test(error.failure.stderr);
@@ -55,4 +58,19 @@ export async function wipe(
   }
   await processes.run('sync', [device], run);
   progress?.(100);
+}
+
+/** Zeros the places of signatures, so that no host takes the next owner's volume for a part of the last one's array. */
+export async function wipeSignatures(
+  processes: Processes,
+  device: string,
+  sizeBytes: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const run = { asRoot: true, timeoutMs: 60_000, ...(signal ? { signal } : {}) };
+  for (const offset of [0, Math.max(0, sizeBytes - signatureBytes)]) {
+    const place = ['--offset', String(offset), '--length', String(Math.min(signatureBytes, sizeBytes))];
+    await processes.run('blkdiscard', ['--zeroout', ...place, device], run);
+  }
+  await processes.run('sync', [device], run);
 }

@@ -101,6 +101,19 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    title: 'a volume that exists can be labelled, one that does not is StorageMissing and is not created',
+    run: async ({ driver }) => {
+      const volume = spec({ labels: { address: 'e1.1', old: 'x' } });
+      await assert.rejects(driver.labelVolume(volume), { code: 'StorageMissing' });
+      assert.deepEqual(await driver.listVolumes(), []);
+      await driver.createVolume(volume);
+      const later = { ...volume, labels: { address: 'e2.1' } };
+      await driver.labelVolume(later);
+      assert.deepEqual(await listed(driver, volume.id), foundAs(later));
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
     title: 'a volume that does not fit is NoSpace and leaves nothing; a delete frees its space',
     run: async ({ driver, roomGiB }) => {
       const first = spec({ size: roomGiB });
