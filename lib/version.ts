@@ -1,4 +1,4 @@
 import manifest from '../package.json' with { type: 'json' };
 
 /** This release. */
-export const { version } = manifest;
+export const version: string = manifest.version;
