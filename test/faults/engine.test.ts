@@ -29,7 +29,7 @@ test.serial('a node whose storage hangs or fails is up and reports the problem u
     [false, /^storage does not say how much room it has: .*no answer/],
   ] as const) {
     const release = hold ? driver.holdOnce('stats') : () => {};
-    if (!hold) for (let time = 0; time < 6; time += 1) driver.failOnce('stats', errors.lvmInterrupted('vgs', 'dead'));
+    if (!hold) for (let time = 0; time < 20; time += 1) driver.failOnce('stats', errors.lvmInterrupted('vgs', 'dead'));
     const { reportTime = 0 } = await until(
       async () => reason.test((await problems()).problems.join()) && (await problems()),
       'the problem is told',
