@@ -1,7 +1,7 @@
 import { aoe } from './aoe/registration.ts';
 import { none } from './none/registration.ts';
 
-/** Every target. A new one is a folder beside these and a name here; its flags and checks come with it. */
+/** All targets. To add one, add a folder here and one line below; flags and checks are part of the registration. */
 export const targets = [aoe, none] as const;
 
 /** Returns the target that a backend's flags select. */
