@@ -10,14 +10,14 @@ export interface AoeAddress {
   slot: number;
 }
 
-/** The highest numbers are the protocol's broadcast addresses. */
+/** The highest numbers are broadcast addresses of the protocol. */
 export const lastShelf = 0xfffe;
 export const lastSlot = 0xfe;
 const slotsPerScore = 256;
 
 export const deviceDirectory = '/dev/etherd';
 
-/** Returns undefined for any text that is not the one way to write an address within the ranges. */
+/** Returns undefined for any text that is not the canonical form of a valid address. */
 export function tryParseAddress(text: string): AoeAddress | undefined {
   const [, shelf, slot] = /^e(0|[1-9]\d{0,4})\.(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const address = { shelf: Number(shelf), slot: Number(slot) };
@@ -42,12 +42,12 @@ export function formatAddress({ shelf, slot }: AoeAddress): string {
   return text;
 }
 
-/** The text of an address, checked. */
+/** Returns the canonical form of an address. Throws InvalidArgument. */
 export const addressSchema = z
   .string()
   .refine((text) => tryParseAddress(text) !== undefined, 'must be an AoE address, e<shelf>.<slot>');
 
-/** A whole number that orders addresses by shelf, then slot. */
+/** Returns a whole number that orders addresses by shelf, then slot. */
 export function addressScore({ shelf, slot }: AoeAddress): number {
   return shelf * slotsPerScore + slot;
 }
@@ -66,23 +66,23 @@ export function shelfOf(address: string): number {
   return parseAddress(address).shelf;
 }
 
-/** The first `count` addresses of a shelf. Throws InvalidArgument. */
+/** Returns the first `count` addresses of a shelf. Throws InvalidArgument. */
 export function addressesOfShelf(shelf: number, count: number): string[] {
   return Array.from({ length: count }, (_, slot) => formatAddress({ shelf, slot }));
 }
 
-/** The block device that the aoe module of an attached host makes. Throws InvalidArgument. */
+/** Returns the block device that the aoe module of an attached host creates. Throws InvalidArgument. */
 export function devicePath(address: string): string {
   return `${deviceDirectory}/${formatAddress(parseAddress(address))}`;
 }
 
-/** Returns the address that a block device stands for; undefined for any other path. */
+/** Returns the address of a block device; undefined for any other path. */
 export function addressOfDevice(path: string): string | undefined {
   const name = path.startsWith(`${deviceDirectory}/`) ? path.slice(deviceDirectory.length + 1) : '';
   return tryParseAddress(name) && name;
 }
 
-/** The device's name in sysfs, which has ! in place of the slash. Throws InvalidArgument. */
+/** Returns the device's name in sysfs, which has ! in place of the slash. Throws InvalidArgument. */
 export function kernelName(address: string): string {
   return `etherd!${formatAddress(parseAddress(address))}`;
 }

@@ -5,13 +5,13 @@ import { Fence } from './fence/fence.ts';
 
 export interface AccessOptions {
   interface: string;
-  /** Directory of the exports: their fence is a matter of its own. */
+  /** Directory of the exports, which identifies their fence. */
   owner: string;
-  /** Whether exports may be served where this machine has no means for a fence. */
+  /** Whether exports are served without a fence on a machine that does not support one. */
   unfenced: boolean;
 }
 
-/** The fence of this target's exports, or none where that is allowed. */
+/** The fence of this target's exports, or none if the flags allow that. */
 export class Access {
   private readonly options: AccessOptions;
   private readonly processes: Processes;
@@ -53,7 +53,7 @@ export class Access {
     await this.fence?.remove(address);
   }
 
-  /** Corrects filters that somebody changed or removed. Returns the differences. Throws NoFence. */
+  /** Corrects filters that were changed or removed. Returns the differences. Throws NoFence. */
   async check(): Promise<string[]> {
     return (await this.fence?.check()) ?? [];
   }
@@ -70,7 +70,7 @@ interface Shared {
   users: number;
 }
 
-/** Several backends of one daemon may export on one interface: they share a fence, or one would undo the other's filters. */
+/** Backends of one daemon that export on the same interface share a fence; otherwise one would undo the other's filters. */
 const shared = new WeakMap<Processes, Map<string, Shared>>();
 
 function acquire({ interface: name, owner }: AccessOptions, processes: Processes): Fence {

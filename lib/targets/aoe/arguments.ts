@@ -4,9 +4,9 @@ import { errors } from '../../errors.ts';
 import type { ExportSpec, FoundExport } from '../target.ts';
 
 /**
- * When a write is acknowledged: `sync` once it is on the disk, `direct` once the disk has it (perhaps in its own cache),
- * `cached` once this node has it in memory, which a power loss takes away. vblade acknowledges a flush without syncing,
- * so only with `sync` does the fsync of a guest mean anything.
+ * When a write is acknowledged: `sync` once it is on the disk, `direct` once the disk has it (possibly in its own cache),
+ * `cached` once it is in this node's memory, which a power loss clears. vblade acknowledges a flush without syncing, so the
+ * fsync of a guest is only effective with `sync`.
  */
 export type Durability = 'sync' | 'direct' | 'cached';
 
@@ -16,12 +16,12 @@ const durabilityFlags: Record<Durability, readonly string[]> = {
   cached: [],
 };
 
-/** vblade keeps its list in an array of this length and writes past its end. */
+/** vblade stores its list in an array of this length without checking it. */
 const maxHosts = 32;
 
 /**
- * Returns the arguments of vblade for an export. The same export always gives the same list, so that two lists tell
- * whether a running vblade is as specified. vblade itself checks none of the ranges. Throws InvalidArgument.
+ * Returns the arguments of vblade for an export. The same export always has the same list, so that a running vblade
+ * can be compared. vblade itself checks none of the ranges. Throws InvalidArgument.
  */
 export function vbladeArguments(spec: ExportSpec, networkInterface: string, durability: Durability): string[] {
   const { shelf, slot } = parseAddress(spec.address);
@@ -41,7 +41,7 @@ export function vbladeArguments(spec: ExportSpec, networkInterface: string, dura
   ];
 }
 
-/** Returns what a vblade with these arguments exports, whoever wrote them; undefined when they are not vblade's. */
+/** Returns the export of a vblade with these arguments; undefined for arguments of another program. */
 export function parseArguments(args: readonly string[]): Omit<FoundExport, 'id'> | undefined {
   const [shelf = '', slot = '', , path] = args.slice(-4);
   const numbers = /^\d+ \d+$/.test(`${shelf} ${slot}`) ? { shelf: Number(shelf), slot: Number(slot) } : undefined;
@@ -52,7 +52,7 @@ export function parseArguments(args: readonly string[]): Omit<FoundExport, 'id'>
   return { address, path, readOnly: options.includes('-r'), hosts: hostsIn(list) };
 }
 
-/** An entry that vblade itself passes over is not in its list. */
+/** Drops entries that vblade itself ignores. */
 function hostsIn(list: string): string[] {
   return ethernetAddresses(
     list.split(',').filter((host) => /^[0-9a-f]{12}$|^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(host)),

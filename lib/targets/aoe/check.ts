@@ -11,13 +11,13 @@ export function checkCarrier(name: string): Finding {
   return warn(`network interface ${name} is up but has no carrier`, 'check its cable and switch port');
 }
 
-/** Installed, and with the right to raw sockets. Throws CommandNotFound, NoRawSocket. */
+/** Checks that vblade is installed and can open raw sockets. Throws CommandNotFound, NoRawSocket. */
 export async function checkVblade(name: string, processes: Processes): Promise<Finding> {
   const bySudo = await needsSudo(name, processes);
   return ok(bySudo ? 'vblade may open raw sockets by sudo' : 'vblade may open raw sockets');
 }
 
-/** Whether access to exports can be restricted. Changes nothing. Throws NoFence, CommandNotFound where it must be. */
+/** Checks without changes whether access to exports can be restricted. Throws NoFence and CommandNotFound if it must be. */
 export async function checkFence(name: string, unfenced: boolean, processes: Processes): Promise<Finding> {
   const tc = new Tc(processes, name);
   try {

@@ -14,8 +14,8 @@ import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 const readyMs = 10_000;
 
 /**
- * vblade as a process of its own, which holds the lock of its volume as long as it lives, so the kernel refuses a second
- * one, whatever daemons do. One that dies is started again by the
+ * Runs vblade as a separate process that holds the lock of its volume while it runs, so that the kernel refuses a second
+ * one. One that dies is started again by the
  * daemon's next ensureExport.
  */
 export class DetachedSupervisor implements Supervisor {
@@ -68,17 +68,17 @@ export class DetachedSupervisor implements Supervisor {
     return found;
   }
 
-  /** Resolves when the new vblade serves; with undefined when another process has the lock. */
+  /** Resolves when the new vblade serves; returns undefined when another process has the lock. */
   private async tryStart(id: string, args: readonly string[]): Promise<Vblade | undefined> {
     const log = this.logFile(id);
     const lock = lockFile(this.options.directory, id);
-    await rm(log, { force: true }); // of an earlier vblade: what is read from it must be of this one
+    await rm(log, { force: true }); // the log of an earlier vblade
     const pid = await this.launcher.launch(lock, log, args);
     let ready: number | undefined;
     let ended = false;
     await pollUntil(
       () => {
-        ended = !isAlive(pid); // asked before the log is read: what it wrote is then complete
+        ended = !isAlive(pid); // checked before the log is read, so that the log is complete
         ready = readyPid(readIfExistsSync(log) ?? '');
         return ended || ready !== undefined;
       },

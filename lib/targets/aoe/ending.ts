@@ -7,7 +7,7 @@ import { type Vblade, isRunning } from './running.ts';
 const politeMs = 2000;
 const forcedMs = 5000;
 
-/** Ends a vblade and resolves when it is certainly gone, its device closed. Throws ExportStays. */
+/** Ends a vblade; resolves when it has certainly ended and closed its device. Throws ExportStays. */
 export async function endVblade(id: string, vblade: Vblade, processes: Processes): Promise<void> {
   await signal(vblade, 'SIGTERM', processes);
   if (await isGoneWithin(vblade, politeMs)) return;
@@ -27,7 +27,7 @@ async function signal(vblade: Vblade, name: 'SIGTERM' | 'SIGKILL', processes: Pr
     try {
       await processes.run('kill', ['-s', name.slice(3), String(vblade.pid)], { asRoot: true });
     } catch (failure) {
-      if (isRunning(vblade)) throw failure; // else it ended by itself meanwhile
+      if (isRunning(vblade)) throw failure; // otherwise it has ended meanwhile
     }
   }
 }

@@ -8,9 +8,9 @@ export interface HelperOptions {
   /** The Debian package of the command. */
   debianPackage: string;
   asRoot: boolean;
-  /** Returns the error for requests that a helper which ended has not answered. */
+  /** Returns the error for requests that an ended helper did not answer. */
   failure: (reason: string) => BlockstoreError;
-  /** Returns the error when the command itself is not there. */
+  /** Returns the error for a missing command. */
   missing: (command: string, debianPackage: string) => BlockstoreError;
 }
 
@@ -94,7 +94,7 @@ export class Helper {
   }
 
   private onEnd(child: ResidentProcess, reason: string): void {
-    if (this.child !== child) return; // given up before
+    if (this.child !== child) return; // already abandoned
     this.child = undefined;
     const { command, asRoot, debianPackage, failure, missing } = this.options;
     const absent = child.pid === undefined;

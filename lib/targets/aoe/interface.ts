@@ -7,14 +7,14 @@ const interfaces = '/sys/class/net';
 const isUp = 1; // IFF_UP
 
 /**
- * Whether frames can leave. Throws InterfaceDown when the interface does not exist or is not up. An interface that is up
- * without a carrier (a cable pulled, a bridge without ports) is no failure: exports start and wait for the other side.
+ * Returns whether the interface is running. Throws InterfaceDown when it does not exist or is not up. An interface without a
+ * carrier (no cable, a bridge without ports) is no failure: exports start and wait for the other side.
  */
 export function checkInterface(name: string): 'running' | 'noCarrier' {
   const { error } = interfaceState(name);
   if (error) throw error;
   const state = readIfExistsSync(join(interfaces, name, 'operstate'))?.trim();
-  // Loopback and some virtual ones say "unknown".
+  // Loopback and some virtual interfaces report "unknown".
   return state === 'up' || state === 'unknown' ? 'running' : 'noCarrier';
 }
 

@@ -5,12 +5,12 @@ import { Helper } from './helper.ts';
 
 const script = fileURLToPath(new URL('launcher.pl', import.meta.url));
 
-/** It forks and answers; nothing that it does may take long. */
+/** The launcher only forks and replies, which is fast. */
 const answerMs = 10_000;
 
 /**
- * Starts vblades that outlive this process, each holding a lock. A fork of the daemon copies the page tables of all of
- * Node and stops its event loop meanwhile; this has a small process do it, which is started once and ends with the daemon.
+ * Starts vblades that outlive this process and hold a lock each. A fork of the daemon would copy the page tables of Node.js
+ * and stop its event loop; a small resident process forks instead. It is started once and ends with the daemon.
  */
 export class Launcher {
   private readonly helper: Helper;
@@ -29,8 +29,8 @@ export class Launcher {
   }
 
   /**
-   * Resolves with the process id once it is forked. The vblade appends its output to the log file and holds the lock file
-   * locked as long as it lives; where the lock is taken it ends without a message. Throws CommandNotFound, LauncherEnded.
+   * Returns the process id after the fork. The vblade appends its output to the log file and keeps the lock file
+   * locked while it runs; if the lock is taken it ends without a message. Throws CommandNotFound, LauncherEnded.
    */
   async launch(lockFile: string, logFile: string, args: readonly string[]): Promise<number> {
     const lines = await this.helper.request([lockFile, logFile, ...args], this.limitMs);
@@ -39,7 +39,7 @@ export class Launcher {
     return Number(pid);
   }
 
-  /** Exports that were launched go on. */
+  /** Ends the launcher; exports continue. */
   close(): Promise<void> {
     return this.helper.close(this.limitMs);
   }

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { absentAs } from '../../files.ts';
 
 /**
- * Who holds the lock of an export. A detached vblade keeps `<directory>/<volume id>.lock` locked for as long as it lives,
- * so the kernel's table of locks says which process belongs to which volume: also after a crash of the daemon, and with
- * nothing to go stale as the pid in a file would.
+ * The holders of export locks. A detached vblade keeps `<directory>/<volume id>.lock` locked while it runs, so the kernel's
+ * table of locks maps processes to volumes, also after a crash of the daemon. Unlike a pid file it cannot be stale.
  */
 
 const suffix = '.lock';
@@ -20,7 +19,7 @@ export function lockFile(directory: string, id: string): string {
   return join(directory, id + suffix);
 }
 
-/** Process ids by volume id. A lock that is free has no entry. */
+/** Returns process ids by volume id, without free locks. */
 export async function lockHolders(directory: string): Promise<Map<string, number>> {
   const names = (await readdir(directory)).filter((name) => name.endsWith(suffix));
   const locks = names.length > 0 ? await readLocks() : new Map<bigint, Lock[]>();
@@ -32,7 +31,7 @@ export async function lockHolders(directory: string): Promise<Map<string, number
   return holders;
 }
 
-/** The process that holds that volume's lock, if one does. */
+/** Returns the process that holds the lock of the volume; undefined if it is free. */
 export async function lockHolder(directory: string, id: string): Promise<number | undefined> {
   return holder(lockFile(directory, id), await readLocks());
 }
@@ -41,12 +40,12 @@ async function holder(file: string, locks: Map<bigint, Lock[]>): Promise<number 
   const status = await absentAs(undefined, stat(file, { bigint: true }));
   if (status === undefined) return undefined;
   const candidates = locks.get(status.ino) ?? [];
-  // On overlay and btrfs the table and stat name different devices for one file: then the inode alone decides.
+  // On overlay and btrfs the table and stat have different devices for one file: then only the inode is compared.
   const same = candidates.find((lock) => lock.device === deviceName(status.dev));
   return (same ?? candidates[0])?.pid;
 }
 
-/** Rows like `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2150131 0 EOF`; those that wait have an arrow and hold nothing. */
+/** Rows like `1: FLOCK  ADVISORY  WRITE 4711 fe:00:2150131 0 EOF`; waiting ones have an arrow. */
 async function readLocks(): Promise<Map<bigint, Lock[]>> {
   const locks = new Map<bigint, Lock[]>();
   const rows = (await readFile('/proc/locks', 'utf8')).matchAll(

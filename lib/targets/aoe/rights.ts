@@ -3,14 +3,14 @@ import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import { namingPackage, prerequisiteFailure } from './failures.ts';
 
-/** No interface can have a slash in its name, so vblade opens its socket, fails to find this one, and ends. */
+/** No interface name contains a slash, so vblade opens its socket, fails to find the interface and ends. */
 const noInterface = 'no/interface';
 
 const probeMs = 10_000;
 
 /**
- * Tries vblade: false when it may open raw sockets as it is (root, a capability of the daemon or of the file), true when
- * it may by sudo. Nothing is exported by this. Throws CommandNotFound, NoRawSocket.
+ * Runs vblade without an export: returns false when it can open raw sockets directly (as root, or with a capability of the
+ * daemon or the file), true when it needs sudo. Throws CommandNotFound, NoRawSocket.
  */
 export async function needsSudo(networkInterface: string, processes: Processes): Promise<boolean> {
   const failure = await probe(false, networkInterface, processes);

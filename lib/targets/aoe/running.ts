@@ -2,16 +2,16 @@ import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { readIfExistsSync } from '../../files.ts';
 
-/** A running vblade. Process id and start time together name a process for ever: ids are used again, the pair is not. */
+/** A running vblade. Process id and start time identify a process permanently: ids are reused, pairs are not. */
 export interface Vblade {
   pid: number;
   /** In clock ticks since boot. */
   startTime: number;
-  /** What followed the command's name. */
+  /** Arguments after the command's name. */
   args: readonly string[];
 }
 
-/** The vblade of that process id; undefined when it has ended or is (not yet) a vblade. */
+/** Returns the vblade with that process id; undefined when it has ended or is not (yet) a vblade. */
 export function readVblade(pid: number): Vblade | undefined {
   const status = readStatus(pid);
   if (status === undefined || status.name !== 'vblade') return undefined;
@@ -22,7 +22,7 @@ export function readVblade(pid: number): Vblade | undefined {
   return { pid, startTime: status.startTime, args };
 }
 
-/** Every vblade on this machine, whoever started it. Reads all of /proc: not for the way of each volume. */
+/** Returns every vblade on this machine. Reads all of /proc: too slow to call per volume. */
 export async function findVblades(): Promise<Vblade[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.map(readVblade).filter((vblade) => vblade !== undefined);
@@ -32,7 +32,7 @@ export function isRunning(vblade: Vblade): boolean {
   return readStatus(vblade.pid)?.startTime === vblade.startTime;
 }
 
-/** Whether any process has that id, a zombie not counted: a zombie has closed its files already. */
+/** Whether a process has that id, except a zombie, which has closed its files already. */
 export function isAlive(pid: number): boolean {
   return readStatus(pid) !== undefined;
 }
@@ -44,7 +44,7 @@ export function sameArguments(one: readonly string[], other: readonly string[]):
 function readStatus(pid: number): { name: string; startTime: number } | undefined {
   const line = readIfExistsSync(`/proc/${pid}/stat`);
   if (!line) return undefined;
-  // The name stands in parentheses and may contain any character, so the fields are counted from the last one.
+  // The name is in parentheses and can contain any character, so the fields are counted from the last parenthesis.
   const end = line.lastIndexOf(')');
   const fields = line.slice(end + 2).split(' ');
   if (fields[0] === 'Z' || fields[0] === 'X') return undefined;

@@ -6,7 +6,7 @@ import { interfaceState } from './interface.ts';
 
 export interface WatchOptions {
   interface: string;
-  /** Volumes whose export should run and has ended. Asked every second. */
+  /** Returns the volumes whose export should run and has ended. Called every second. */
   deadExports: () => string[];
   /** Starts an export that has ended. */
   restart: (id: string) => Promise<void>;
@@ -16,9 +16,9 @@ export interface WatchOptions {
 }
 
 const everyMs = 1000;
-/** Checks of the access, which reads all filters, are rarer. */
+/** The check of the access is rarer, because it reads all filters. */
 const ticksPerAccessCheck = 10;
-/** An interface that returns finds a thousand dead exports: they are started a few at a time. */
+/** After a return of the interface all exports have to start: a few at a time. */
 const concurrency = 8;
 const maxPauseMs = 30_000;
 
@@ -30,8 +30,8 @@ interface Failure {
 }
 
 /**
- * Looks every second, without a command or a request, at the interface and at the processes of the exports, and starts those
- * again that have ended. While the interface is down that is the one problem; when it is back all exports are started at once.
+ * Checks the interface and the processes of the exports every second, without a command or a request, and restarts ended ones.
+ * While the interface is down it is the only problem; when it returns all exports are started at once.
  */
 export class Watch {
   private readonly options: WatchOptions;
@@ -63,7 +63,7 @@ export class Watch {
     await this.running;
   }
 
-  /** What keeps exports from running: of the whole node, and of single volumes. */
+  /** Returns the problems of the whole node and of single volumes. */
   get problems(): TargetProblem[] {
     const node = [this.interfaceProblem, this.accessProblem].filter((error) => error !== undefined);
     const volumes = this.interfaceProblem ? [] : [...this.failures].map(([id, { error }]) => ({ id, error }));
@@ -85,7 +85,7 @@ export class Watch {
     await Promise.all(due.map((id) => this.slots.run(() => this.restart(id))));
   }
 
-  /** Returns whether the interface is there again: what was bound to it has ended, and its filters may be gone. */
+  /** Returns whether the interface has returned: processes bound to it have ended, and its filters can be gone. */
   private noteInterface(): boolean {
     const { interface: name, log } = this.options;
     const { error, index } = interfaceState(name);

@@ -9,19 +9,19 @@ import { Tc } from './tc.ts';
 
 export interface FenceOptions {
   interface: string;
-  /** Whose exports these are: fences of different owners do not touch each other. */
+  /** Owner of the exports: fences of different owners do not affect each other. */
   owner: string;
 }
 
 /**
- * Decides in the kernel, in front of vblade, which frames reach an export: those of admitted hosts that read, write or ask for the
- * configuration. vblade itself obeys commands of anybody that change who may use it. The filters outlive the daemon, as the exports do.
+ * Filters frames in the kernel, in front of vblade: only admitted hosts reach an export, and only to read, to write or to query
+ * the configuration. vblade itself obeys any sender's commands that change access. The filters outlive the daemon, as exports do.
  */
 export class Fence {
   private readonly interface: string;
   private readonly rules: Rules;
   private readonly tc: Tc;
-  /** One batch at a time; what changes meanwhile is in the next one. */
+  /** One batch at a time; changes meanwhile are in the next one. */
   private readonly turn = new Semaphore(1);
   private readonly dirty = new Set<number>();
   private flushing: Promise<void> | undefined;
@@ -34,8 +34,7 @@ export class Fence {
   }
 
   /**
-   * Takes over what earlier daemons left: the filters of the exports that run stay as they are where they are right, without a
-   * moment in which one is missing. Throws NoFence, CommandNotFound.
+   * Adopts the filters of earlier daemons: correct filters of running exports remain without interruption. Throws NoFence, CommandNotFound.
    */
   async setup(running: ReadonlyMap<string, readonly string[]>): Promise<void> {
     await this.prove();
@@ -43,17 +42,17 @@ export class Fence {
     await this.check();
   }
 
-  /** Only these hosts reach the export, all when the list is empty. In effect when this resolves. Throws NoFence. */
+  /** Admits these hosts to the export, all when the list is empty. In effect when it resolves. Throws NoFence. */
   admit(address: string, hosts: readonly string[]): Promise<void> {
     return this.set(address, admittedOf(hosts));
   }
 
-  /** Nobody reaches the export any more. In effect when this resolves. Throws NoFence. */
+  /** Admits no host to the export. In effect when it resolves. Throws NoFence. */
   close(address: string): Promise<void> {
     return this.rules.admitted(address) === undefined ? Promise.resolve() : this.set(address, 'none');
   }
 
-  /** The export is gone. Throws NoFence. */
+  /** Removes the rules of an ended export. Throws NoFence. */
   async remove(address: string): Promise<void> {
     if (this.rules.admitted(address) === undefined) return;
     this.dirty.add(this.rules.delete(address));
@@ -61,14 +60,14 @@ export class Fence {
   }
 
   /**
-   * Compares the kernel's filters with what they should be and corrects them. Returns the differences, a line each. Throws
+   * Compares the kernel's filters with the expected ones and corrects them. Returns the differences, a line each. Throws
    * NoFence when they cannot be read or corrected.
    */
   async check(): Promise<string[]> {
     return this.turn.run(() => this.correct());
   }
 
-  /** Ends helper processes; the filters stay. */
+  /** Ends helper processes; the filters remain. */
   async end(): Promise<void> {
     await this.tc.close();
   }
@@ -81,7 +80,7 @@ export class Fence {
     await this.flush();
   }
 
-  /** Changes that come while a batch is under way share the next one. */
+  /** Changes during a batch share the next one. */
   private async flush(): Promise<void> {
     this.flushing ??= Promise.resolve().then(() => this.turn.run(() => this.applyChanges()));
     await this.flushing;
@@ -114,12 +113,12 @@ export class Fence {
     }
   }
 
-  /** An interface that is gone has taken its filters with it, and receives nothing; `check` makes them when it is back. */
+  /** Filters disappear with their interface, which then receives nothing; `check` restores them when it returns. */
   private get hasInterface(): boolean {
     return existsSync(`/sys/class/net/${this.interface}`);
   }
 
-  /** Throws NoFence when this machine has no means for a fence. */
+  /** Throws NoFence when this machine does not support a fence. */
   private async prove(): Promise<void> {
     const [pref] = this.rules.prefs;
     const place = `dev ${this.interface} ingress protocol 0x88a2 pref ${pref + 3} handle 1 bpf`;
@@ -135,7 +134,7 @@ function admittedOf(hosts: readonly string[]): Admitted {
   return hosts.length === 0 ? 'all' : ethernetAddresses(hosts);
 }
 
-/** VLANs that have an interface of their own on this one. */
+/** Returns the VLANs with their own interface on this one. */
 async function servedVlans(networkInterface: string): Promise<number[]> {
   const text = await readFile('/proc/net/vlan/config', 'utf8').catch(() => '');
   const rows = text.matchAll(/^\S+ *\| *(?<id>\d+) *\| *(?<on>\S+)/gm);

@@ -11,14 +11,14 @@ interface Rule extends Filter {
   protocol: (typeof protocols)[number];
 }
 
-/** The filters that a fence should consist of, by the exports and the hosts that each admits. */
+/** The expected filters of a fence, from the exports and their admitted hosts. */
 export class Rules {
   /** The kernel's priorities of the filters: of AoE frames, then of frames with either kind of VLAN tag. */
   readonly prefs: readonly [number, number, number];
   private readonly exports = new Map<string, Admitted>();
   private readonly groups = new Map<number, Map<string, AoeAddress>>();
 
-  /** Fences of different owners on one interface have different filters: none touches another's. */
+  /** Fences of different owners on one interface have different filters. */
   constructor(owner: string) {
     const hash = createHash('sha256').update(owner).digest().readUInt32BE();
     const first = 4096 + 4 * (hash % 12_000);
@@ -52,13 +52,13 @@ export class Rules {
     return group;
   }
 
-  /** Lines for `tc` that make one group's filter what it should be. One replaces another without a moment between them. */
+  /** Returns the lines for `tc` that set the filter of one group, which replaces the former one atomically. */
   groupLine(group: number, networkInterface: string): string {
     const rule = this.groupRule(group);
     return rule ? replaceLine(rule, networkInterface) : this.deleteLine(this.prefs[0], group + 1, networkInterface);
   }
 
-  /** The filters that every fence has. */
+  /** Returns the filters that every fence has. */
   baseLines(networkInterface: string, vlans: readonly number[]): string[] {
     return [
       `qdisc add dev ${networkInterface} clsact`,
@@ -66,7 +66,7 @@ export class Rules {
     ];
   }
 
-  /** What differs from the filters found, in words, and the lines for `tc` that correct it. */
+  /** Returns the differences from the filters found, and the lines for `tc` that correct them. */
   compare(
     found: readonly Filter[],
     networkInterface: string,

@@ -6,7 +6,7 @@ import { Helper } from '../helper.ts';
 const script = fileURLToPath(new URL('tc.pl', import.meta.url));
 const answerMs = 20_000;
 
-/** A filter that the kernel has on the ingress of an interface. */
+/** A filter on the ingress of an interface. */
 export interface Filter {
   pref: number;
   handle: number;
@@ -31,8 +31,8 @@ export class Tc {
   }
 
   /**
-   * Carries out all lines in order, also after one that fails. Throws NoFence with the reason of the first failure; that of a
-   * deletion is none, since absent is success.
+   * Runs all lines in order, also after a failure. Throws NoFence with the reason of the first failure, except that of a
+   * deletion, since absent is success.
    */
   async batch(lines: readonly string[]): Promise<void> {
     const { output } = await this.run(['-force', '-batch', '-'], lines.join('\n'));
@@ -73,7 +73,7 @@ export class Tc {
   }
 }
 
-/** tc writes why before it says which line failed. */
+/** tc prints the reason before the number of the failed line. */
 function reasonBefore(output: readonly string[], index: number): string {
   const reasons = output.slice(0, index).filter((line) => !/^(We have an error|Command failed)/.test(line));
   return (reasons.at(-1) ?? '').replace(/^(Error|RTNETLINK answers): /, '') || 'tc gave no reason';
