@@ -14,7 +14,7 @@ async function discoveryFor(t: ExecutionContext, options: DiscoveryOptions): Pro
   return discovery;
 }
 
-real('2,295 targets on the wire are all found', async (t) => {
+real('discovery finds all of 2,295 targets', async (t) => {
   const veth = await Veth.create(t);
   const shelves = Array.from({ length: 9 }, (_, index) => 100 + index);
   await startPerl(t, responder, veth.far, 'all', ...shelves.map(String));
@@ -24,7 +24,7 @@ real('2,295 targets on the wire are all found', async (t) => {
   t.deepEqual(await discovery.shelves([...shelves, 42]), wanted);
 });
 
-real('answers that nobody asked for do not count', async (t) => {
+real('unrequested replies are ignored', async (t) => {
   const veth = await Veth.create(t);
   await startPerl(t, responder, veth.far, 'forged', '7');
   const discovery = await discoveryFor(t, { interface: veth.near, quietMs: 500 });
@@ -34,7 +34,7 @@ real('answers that nobody asked for do not count', async (t) => {
   t.deepEqual(await discovery.shelves([]), []);
 });
 
-real('lost answers are an error, and each shelf is asked by itself before', async (t) => {
+real('lost replies are an error after each shelf was queried separately', async (t) => {
   const veth = await Veth.create(t);
   await startPerl(t, responder, veth.far, 'all', '1', '2', '3');
   // Each answer counts for some 800 bytes: the buffer has room for those of one shelf, and not for those of three.
@@ -45,14 +45,14 @@ real('lost answers are an error, and each shelf is asked by itself before', asyn
   t.regex(error?.message ?? '', /^not every AoE answer on network interface \w+ was received: \d+ frames were lost$/);
 });
 
-real('answers that do not end are an error', async (t) => {
+real('endless replies are an error', async (t) => {
   const veth = await Veth.create(t);
   await startPerl(t, responder, veth.far, 'endless', '7');
   const discovery = await discoveryFor(t, { interface: veth.near });
   await t.throwsAsync(discovery.shelves([7]), { code: 'DiscoveryIncomplete', message: /answers do not end/ });
 });
 
-real('queries for single addresses run side by side', async (t) => {
+real('queries for single addresses run concurrently', async (t) => {
   const veth = await Veth.create(t);
   await startPerl(t, responder, veth.far, 'slot', '7');
   const discovery = await discoveryFor(t, { interface: veth.near });
@@ -68,7 +68,7 @@ real('queries for single addresses run side by side', async (t) => {
   t.deepEqual(await discovery.address('e8.1', 50), []);
 });
 
-real('an interface that is down or not there is named', async (t) => {
+real('a missing interface and one that is down are named', async (t) => {
   const veth = await Veth.create(t, { up: false });
   const down = await discoveryFor(t, { interface: veth.near });
   await t.throwsAsync(down.shelves([1]), { code: 'InterfaceDown', message: `network interface ${veth.near} is down` });
@@ -76,7 +76,7 @@ real('an interface that is down or not there is named', async (t) => {
   await t.throwsAsync(absent.shelves([1]), { code: 'InterfaceDown', message: /eth99 does not exist$/ });
 });
 
-test('answers are sorted by address', (t) => {
+test('replies are sorted by address', (t) => {
   t.deepEqual(
     parseAnswers(['seen 70 2 52:54:00:77:00:01', 'seen 70 10 52:54:00:77:00:01', 'seen 7 254 52:54:00:77:00:02']),
     [

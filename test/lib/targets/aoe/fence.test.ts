@@ -49,7 +49,7 @@ const reserve = { command: 3, data: `0201${stranger.replaceAll(':', '')}` };
 const setConfig = { command: 1, data: '0000000000140001aa' };
 const everywhere = { shelf: 65_535, slot: 255 };
 
-real('only admitted hosts reach an export, and nobody its commands that change access', async (t) => {
+real('only admitted hosts reach an export, and no host its commands that change access', async (t) => {
   const { fence, address, isHeard } = await served(t);
   t.deepEqual(await isHeard([readMask, setConfig, { ...reserve, data: '0000' }]), [true, true, true], 'vblade obeys');
   await fence.admit(address, [host, '52:54:00:00:00:09']);
@@ -65,7 +65,7 @@ real('only admitted hosts reach an export, and nobody its commands that change a
   ]);
 });
 
-real('broadcast asks for configuration and does nothing else', async (t) => {
+real('broadcasts can only query the configuration', async (t) => {
   const { fence, address, isHeard, shelf } = await served(t);
   await fence.admit(address, [host]);
   for (const to of [everywhere, { shelf, slot: 255 }, { shelf: 65_535, slot: 1 }]) {
@@ -74,14 +74,14 @@ real('broadcast asks for configuration and does nothing else', async (t) => {
   }
 });
 
-real('an export without hosts is for all, and still nobody changes its access', async (t) => {
+real('an export without hosts admits all hosts, but no change of its access', async (t) => {
   const { fence, address, isHeard } = await served(t);
   await fence.admit(address, []);
   const requests = [query, identify, addMask, reserve, setConfig];
   t.deepEqual(await isHeard(requests, { source: stranger }), [true, true, false, false, false]);
 });
 
-real('no VLAN tag leads past the fence', async (t) => {
+real('frames with a VLAN tag do not bypass the fence', async (t) => {
   const { fence, address, isHeard } = await served(t);
   const tags = ['0', '5', '0+0', '0+5', '0+0+0'];
   const requests = tags.map((vlan) => ({ ...query, vlan }));
@@ -93,7 +93,7 @@ real('no VLAN tag leads past the fence', async (t) => {
   );
 });
 
-real('hosts change without an export in between, and a closed export is silent', async (t) => {
+real('hosts are replaced atomically, and a closed export is silent', async (t) => {
   const { fence, address, isHeard } = await served(t);
   const both = [query, { ...query, source: stranger }];
   await fence.admit(address, [host]);
@@ -104,32 +104,29 @@ real('hosts change without an export in between, and a closed export is silent',
   t.deepEqual(await isHeard(both), [false, false]);
 });
 
-real(
-  'filters that somebody removed or changed are found and corrected; the last export takes them all with it',
-  async (t) => {
-    const { veth, fence, address, isHeard, shelf } = await served(t);
-    const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
-    await fence.admit(address, [stranger]);
-    await fence.admit(`e${shelf}.200`, [host]);
-    t.deepEqual(await fence.check(), []);
-    const right = await show();
-    const [, pref = ''] = /pref (\d+) bpf .*handle/.exec(right) ?? [];
-    await execute('tc', ['filter', 'del', 'dev', veth.near, 'ingress', 'pref', pref]);
-    t.deepEqual(await isHeard([query]), [true]);
-    t.is((await fence.check()).length, 3);
-    t.deepEqual(await isHeard([query]), [false]);
-    await execute('tc', ['qdisc', 'del', 'dev', veth.near, 'clsact']);
-    t.is((await fence.check()).length, 5);
-    t.deepEqual(await isHeard([query]), [false]);
-    t.deepEqual(await fence.check(), []);
-    await fence.remove(address);
-    t.deepEqual(await isHeard([query, { ...addMask, ...everywhere }]), [true, false]);
-    await fence.remove(`e${shelf}.200`);
-    t.is(await show(), '');
-  },
-);
+real('removed or changed filters are detected and corrected; the last export removes all of them', async (t) => {
+  const { veth, fence, address, isHeard, shelf } = await served(t);
+  const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
+  await fence.admit(address, [stranger]);
+  await fence.admit(`e${shelf}.200`, [host]);
+  t.deepEqual(await fence.check(), []);
+  const right = await show();
+  const [, pref = ''] = /pref (\d+) bpf .*handle/.exec(right) ?? [];
+  await execute('tc', ['filter', 'del', 'dev', veth.near, 'ingress', 'pref', pref]);
+  t.deepEqual(await isHeard([query]), [true]);
+  t.is((await fence.check()).length, 3);
+  t.deepEqual(await isHeard([query]), [false]);
+  await execute('tc', ['qdisc', 'del', 'dev', veth.near, 'clsact']);
+  t.is((await fence.check()).length, 5);
+  t.deepEqual(await isHeard([query]), [false]);
+  t.deepEqual(await fence.check(), []);
+  await fence.remove(address);
+  t.deepEqual(await isHeard([query, { ...addMask, ...everywhere }]), [true, false]);
+  await fence.remove(`e${shelf}.200`);
+  t.is(await show(), '');
+});
 
-real('a later daemon takes over the filters, and one of another owner leaves them alone', async (t) => {
+real('a later daemon adopts the filters, and one of another owner does not change them', async (t) => {
   const { veth, fence, address, isHeard, place } = await served(t);
   await fence.admit(address, [stranger]);
   const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
@@ -148,7 +145,7 @@ real('a later daemon takes over the filters, and one of another owner leaves the
   t.deepEqual(await isHeard([query]), [false]);
 });
 
-real('a thousand exports are admitted at once, in a few batches', async (t) => {
+real('a thousand exports are admitted in a few batches', async (t) => {
   const { veth, fence } = await served(t);
   const addresses = Array.from({ length: 1000 }, (_, index) => `e${100 + Math.floor(index / 16)}.${index % 16}`);
   await Promise.all(addresses.map((address) => fence.admit(address, [host])));
@@ -159,7 +156,7 @@ real('a thousand exports are admitted at once, in a few batches', async (t) => {
   t.deepEqual(await fence.check(), []);
 });
 
-real('an interface that does not exist, and a machine without tc', async (t) => {
+real('a missing interface and a missing tc are reported', async (t) => {
   const absent = new Fence({ interface: 'eth99', owner: 'x' }, new ChildProcesses());
   t.teardown(() => absent.end());
   await t.throwsAsync(absent.setup(new Map()), { code: 'NoFence', message: /eth99: Cannot find device/ });

@@ -38,7 +38,7 @@ class Altered extends ChildProcesses {
 
 const withoutRawSockets = ['setpriv', '--bounding-set', '-net_raw'];
 
-real('a file that a crash kept from getting its name is cleared away', async (t) => {
+real('an incomplete file of a crash is removed', async (t) => {
   const place = await placeFor(t);
   const target = await place.readyTarget();
   await writeFile(join(place.directory, 'exports', `${randomUUID()}.env.new`), 'VBLADE_ARGS=');
@@ -52,7 +52,7 @@ test('a missing interface is InterfaceDown', async (t) => {
   t.is(error?.message, 'network interface eth99 does not exist');
 });
 
-real('an interface that is down', async (t) => {
+real('an interface that is down is InterfaceDown', async (t) => {
   const { near: name } = await Veth.create(t, { up: false });
   const place = await placeFor(t);
   const target = place.target({ interface: name });
@@ -60,7 +60,7 @@ real('an interface that is down', async (t) => {
   t.is(error?.message, `network interface ${name} is down`);
 });
 
-real('an interface that goes away later fails exports and discovery by name', async (t) => {
+real('exports and discovery fail with the name of an interface that disappears later', async (t) => {
   const veth = await Veth.create(t);
   const name = veth.near;
   const place = await placeFor(t);
@@ -70,7 +70,7 @@ real('an interface that goes away later fails exports and discovery by name', as
   await t.throwsAsync(target.discover([1]), { code: 'InterfaceDown', message: /is down$/ });
 });
 
-real('no vblade', async (t) => {
+real('a missing vblade is CommandNotFound', async (t) => {
   const place = await placeFor(t);
   const processes = new Altered([], { PATH: place.directory });
   await t.throwsAsync(place.target({}, { processes }).setup(), {
@@ -79,7 +79,7 @@ real('no vblade', async (t) => {
   });
 });
 
-real('no right to raw sockets', async (t) => {
+real('a missing permission for raw sockets is NoRawSocket', async (t) => {
   const place = await placeFor(t);
   const processes = new Altered(withoutRawSockets);
   const target = place.target({}, { processes });
@@ -87,7 +87,7 @@ real('no right to raw sockets', async (t) => {
   t.is(error?.message, 'vblade is not permitted to open a raw socket on lo');
 });
 
-real('the right to raw sockets lost later', async (t) => {
+real('a permission for raw sockets that is lost later is NoRawSocket', async (t) => {
   const place = await placeFor(t);
   const prefix: string[] = [];
   const target = place.target({}, { processes: new Altered(prefix) });

@@ -30,7 +30,7 @@ async function exportedBefore(
   await target.close();
 }
 
-real('an export is started once, however often and by however many daemons it is asked for', async (t) => {
+real('an export is started once, however many daemons request it', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const [one, other] = await Promise.all([place.readyTarget(), place.readyTarget()]);
@@ -39,7 +39,7 @@ real('an export is started once, however often and by however many daemons it is
   t.deepEqual((await place.vblade()).args, ['-d', '-s', String(place.shelf), '1', 'lo', volume.path]);
 });
 
-real('a daemon that starts later finds the export and leaves it alone', async (t) => {
+real('a later daemon finds the export and does not change it', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   await exportedBefore(place, volume);
@@ -55,7 +55,7 @@ real('a daemon that starts later finds the export and leaves it alone', async (t
   t.deepEqual(await place.vblades(), []);
 });
 
-real('a number is exported for one volume only; two that change numbers get each other’s in the end', async (t) => {
+real('an address is exported for one volume only; two volumes can swap addresses', async (t) => {
   const place = await placeFor(t);
   const [one, other] = [await place.volume(1), await place.volume(2)];
   const addresses = [one.address, other.address] as const;
@@ -71,21 +71,24 @@ real('a number is exported for one volume only; two that change numbers get each
   t.deepEqual(numbers.toSorted(), [`1 lo ${other.path}`, `2 lo ${one.path}`]);
 });
 
-real('what a power loss brings back of a removed export is named, and goes with another removal', async (t) => {
-  const place = await placeFor(t);
-  const volume = await place.volume(1);
-  const target = await place.readyTarget();
-  await target.ensureExport(volume);
-  t.deepEqual(await target.listTraces(), [volume.id]);
-  await target.removeExport(volume.id);
-  t.deepEqual(await target.listTraces(), []);
-  for (const kind of ['lock', 'log']) await writeFile(join(place.directory, 'exports', `${volume.id}.${kind}`), '');
-  t.deepEqual(await target.listTraces(), [volume.id]);
-  await target.removeExport(volume.id);
-  t.deepEqual(await readdir(join(place.directory, 'exports')), []);
-});
+real(
+  'files of a removed export that a power loss restored are listed, and removed with the next removal',
+  async (t) => {
+    const place = await placeFor(t);
+    const volume = await place.volume(1);
+    const target = await place.readyTarget();
+    await target.ensureExport(volume);
+    t.deepEqual(await target.listTraces(), [volume.id]);
+    await target.removeExport(volume.id);
+    t.deepEqual(await target.listTraces(), []);
+    for (const kind of ['lock', 'log']) await writeFile(join(place.directory, 'exports', `${volume.id}.${kind}`), '');
+    t.deepEqual(await target.listTraces(), [volume.id]);
+    await target.removeExport(volume.id);
+    t.deepEqual(await readdir(join(place.directory, 'exports')), []);
+  },
+);
 
-real('an export that died is started again, and its death is logged', async (t) => {
+real('a dead export is restarted and logged', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const warnings: string[] = [];
@@ -99,7 +102,7 @@ real('an export that died is started again, and its death is logged', async (t) 
   t.deepEqual(warnings, ['export had died and is started again']);
 });
 
-real('an export whose options have changed is replaced, also by a later daemon', async (t) => {
+real('an export with changed options is replaced, also by a later daemon', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   await exportedBefore(place, volume);
@@ -117,7 +120,7 @@ real('an export whose options have changed is replaced, also by a later daemon',
   t.deepEqual((await place.vblade()).args, [String(place.shelf), '2', 'lo', volume.path]);
 });
 
-real('a daemon that had not looked replaces the export of another one with other options', async (t) => {
+real('a daemon replaces an export with other options that another daemon started', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const late = await place.readyTarget();
@@ -126,7 +129,7 @@ real('a daemon that had not looked replaces the export of another one with other
   t.deepEqual((await place.vblade()).args.slice(0, 2), ['-d', '-s']);
 });
 
-real('a removed export is certainly gone, with its files; removing it again is success', async (t) => {
+real('a removed export has ended, its files are gone, and removing it again succeeds', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const target = await place.readyTarget();
@@ -138,7 +141,7 @@ real('a removed export is certainly gone, with its files; removing it again is s
   await target.removeExport('never-there');
 });
 
-real('an export is removed although it does not heed SIGTERM', async (t) => {
+real('an export that ignores SIGTERM is removed', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const target = await place.readyTarget();
@@ -149,7 +152,7 @@ real('an export is removed although it does not heed SIGTERM', async (t) => {
   t.deepEqual(await place.vblades(), []);
 });
 
-real('an export is removed although its lock file was deleted', async (t) => {
+real('an export without its lock file is removed', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const target = await place.readyTarget();
@@ -159,7 +162,7 @@ real('an export is removed although its lock file was deleted', async (t) => {
   t.deepEqual(await place.vblades(), []);
 });
 
-real('vblades of others are listed without an id and left alone', async (t) => {
+real('foreign vblades are listed without an id and not changed', async (t) => {
   const place = await placeFor(t);
   const { path, address } = await place.volume(9);
   const foreign = spawn('vblade', ['-m', '52:54:00:77:00:01', '-r', String(place.shelf), '9', 'lo', path], {
@@ -176,7 +179,7 @@ real('vblades of others are listed without an id and left alone', async (t) => {
   t.is(foreign.exitCode, null);
 });
 
-real('numbers that are in use are seen on the wire', async (t) => {
+real('discovery finds addresses in use', async (t) => {
   const place = await placeFor(t);
   const target = await place.readyTarget();
   const volumes = await Promise.all([1, 2].map((slot) => place.volume(slot)));
@@ -189,7 +192,7 @@ real('numbers that are in use are seen on the wire', async (t) => {
   );
 });
 
-real('an export goes on after the process that started it has ended', async (t) => {
+real('an export continues after the process that started it has ended', async (t) => {
   const place = await placeFor(t);
   const volume = await place.volume(1);
   const script = `
@@ -221,7 +224,7 @@ real('an export goes on after the process that started it has ended', async (t) 
   t.deepEqual(await place.vblade(), before);
 });
 
-real('storage that is not there is an ExportFailed with the reason, and leaves nothing running', async (t) => {
+real('missing storage is an ExportFailed with the reason, and leaves no process', async (t) => {
   const place = await placeFor(t);
   const target = await place.readyTarget();
   const volume = { ...(await place.volume(1)), path: join(place.directory, 'nowhere') };

@@ -11,7 +11,7 @@ const real = cannotExport === undefined ? test : test.skip;
 const execute = promisify(execFile);
 const patienceMs = 60_000;
 
-real('exports end with the interface and are back with it, and meanwhile it is the one problem', async (t) => {
+real('exports end and return with the interface, which is the only problem meanwhile', async (t) => {
   t.timeout(180_000);
   const veth = await Veth.create(t);
   const place = await Place.create();
@@ -38,7 +38,7 @@ real('exports end with the interface and are back with it, and meanwhile it is t
   t.deepEqual(errors, [`network interface ${veth.near} is down`]);
 });
 
-real('an interface that is made anew has its exports and its filters again', async (t) => {
+real('a recreated interface gets its exports and filters again', async (t) => {
   t.timeout(180_000);
   const veth = await Veth.create(t);
   const place = await Place.create();
@@ -54,7 +54,7 @@ real('an interface that is made anew has its exports and its filters again', asy
   await until(async () => (await place.vblades())[0]?.pid === vblade.pid && isRunning(vblade), 'it stays', patienceMs);
 });
 
-real('an export that cannot be started again is a problem of its volume until it can, or is removed', async (t) => {
+real('an export that cannot be restarted is a problem of its volume until it runs or is removed', async (t) => {
   t.timeout(180_000);
   const place = await Place.create();
   t.teardown(() => place.remove());
