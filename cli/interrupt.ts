@@ -22,6 +22,26 @@ export class Interrupts {
     }
   }
 
+  /**
+   * Runs work that must not be left half done: Ctrl-C aborts its signal, upon which it undoes what it did; a second Ctrl-C exits
+   * at once.
+   */
+  async undoable<T>(operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    const onSignal = () => {
+      if (abort.signal.aborted) process.exit(interruptedCode);
+      if (this.output.isWatched) process.stderr.write('\n');
+      this.output.note(`undoing the ${operation}; Ctrl-C again leaves it half done`);
+      abort.abort();
+    };
+    process.on('SIGINT', onSignal);
+    try {
+      return await work(abort.signal);
+    } finally {
+      process.off('SIGINT', onSignal);
+    }
+  }
+
   private readonly onSignal = () => {
     if (this.output.isWatched) process.stderr.write('\n');
     for (const [volume, operation] of this.inFlight) this.output.error(errors.interrupted(operation, volume));

@@ -48,11 +48,18 @@ export const hostErrors = {
     ),
   domainFailed: (domain: string, reason: string, hint: string) =>
     new BlockstoreError('DomainFailed', 'failed', `libvirt domain ${domain}: ${reason}`, hint),
+  domainNotFound: (domain: string, uri: string) =>
+    new BlockstoreError(
+      'DomainNotFound',
+      'notFound',
+      `libvirt domain ${domain} does not exist`,
+      `give its name or UUID: virsh --connect ${uri} list --all --uuid --name`,
+    ),
   deviceElsewhere: (volume: string, host: string) =>
     new BlockstoreError(
       'DeviceElsewhere',
       'conflict',
-      `volume ${volume} is attached as a block device of host ${host}`,
+      `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),
   attachmentStays: (volume: string, reason: string, detachReason: string) =>
@@ -60,7 +67,14 @@ export const hostErrors = {
       'AttachmentStays',
       'failed',
       `could not connect volume ${volume} to this host: ${reason}; detaching it again failed: ${detachReason}`,
-      `detach it: blockstore volume detach ${volume}`,
+      `detach it: blockstore volume detach ${volume}; if that fails as well, with --force`,
+    ),
+  attachmentUndone: (volume: string) =>
+    new BlockstoreError(
+      'AttachmentUndone',
+      'unavailable',
+      `the attachment of volume ${volume} was interrupted and undone`,
+      `to attach it, repeat the command`,
     ),
   connectorFailed: (volume: string, reason: string, hint: string) =>
     new BlockstoreError(

@@ -19,3 +19,30 @@ export async function checkAttaching(processes: Processes, isRequired: boolean):
     );
   }
 }
+
+/** Checks that LVM of this host looks for no volume groups inside attached volumes: they are a guest's, or another host's. */
+export async function checkLvmFilter(processes: Processes): Promise<Finding> {
+  const settings = ['devices/global_filter', 'devices/filter', 'devices/use_devicesfile'];
+  try {
+    const { stdout } = await processes.run('lvmconfig', ['--type', 'full', ...settings]);
+    if (hidesAoe(stdout)) return ok('LVM of this host ignores attached volumes');
+    return warn(
+      'LVM of this host scans attached volumes: it can activate a volume group of a guest, and hang on a lost device',
+      String.raw`in /etc/lvm/lvm.conf, section devices, set global_filter = [ "r|^/dev/etherd/|", "a|.*|" ]`,
+    );
+  } catch (error) {
+    if (error instanceof CommandError && error.failure.notFound) return ok('this host has no LVM');
+    throw error;
+  }
+}
+
+/** Of a list of filters the first that matches decides. Whoever accepts only certain devices ends with a rejection of all. */
+function hidesAoe(settings: string): boolean {
+  if (/^use_devicesfile=1$/m.test(settings)) return true;
+  const lists = Array.from(settings.matchAll(/filter=\[(.*)\]$/gm), ([, list = '']) => list);
+  return lists.some((list) => {
+    const rules = Array.from(list.matchAll(/"([ar])(.)(.*?)\2"/g), ([, verb, , pattern = '']) => ({ verb, pattern }));
+    const first = rules.find(({ pattern }) => new RegExp(pattern).test('/dev/etherd/e1.0'));
+    return first?.verb === 'r';
+  });
+}

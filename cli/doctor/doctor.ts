@@ -5,7 +5,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
-import { checkAttaching } from './compute.ts';
+import { checkAttaching, checkLvmFilter } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { runCheck } from './finding.ts';
 import { checkCluster } from './redis.ts';
@@ -53,7 +53,9 @@ async function checkHost(
     role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
   await report(() => checkCluster(flags, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
-  if (role !== 'storage') await report(() => checkAttaching(processes, role === 'compute'));
+  if (role === 'storage') return;
+  await report(() => checkAttaching(processes, role === 'compute'));
+  await report(() => checkLvmFilter(processes));
 }
 
 async function writeFinding(output: Output, { level, message, hint }: Finding): Promise<void> {

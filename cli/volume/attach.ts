@@ -1,11 +1,15 @@
 import { hostname } from 'node:os';
-import { basename } from 'node:path';
 import { devicePath } from '../../lib/aoe/address.ts';
+import { ethernetAddressesOfHost } from '../../lib/connectors/ethernet.ts';
+import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { asError, errors } from '../../lib/errors.ts';
+import { readMachineId } from '../../lib/machine.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Attachment } from '../../lib/models/volume.ts';
+import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
+import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { withProgress } from './follow.ts';
 import { LocalDevice } from './local-device.ts';
@@ -24,60 +28,109 @@ export interface AttachOptions extends ChangeOptions {
 }
 
 /** Prints the id, or with --host-device the device. */
-export async function attachVolume(context: Context, typed: string, options: AttachOptions): Promise<void> {
-  const { output, interrupts } = context;
+export async function attachVolume(context: Context, reference: string, options: AttachOptions): Promise<void> {
+  checkOptions(options);
   const isLocal = options.hostDevice === true || options.domain !== undefined;
-  checkOptions(options, isLocal);
-  await using session = await context.open();
-  const { state } = await findVolume(session.store, typed);
-  const attachment = attachmentOf(state, options, isLocal);
-  const [volume, device] = await interrupts.during('attachment', state.id, () =>
-    withProgress(output, session.store, state.id, async () => {
-      const attached = await session.commands.attach(state.id, attachment, sendOptions(options));
-      return [attached, isLocal ? await connectHere(session, attached, options) : undefined];
-    }),
-  );
-  if (output.json) await output.document({ ...volumeJson(volume), ...(device === undefined ? {} : { device }) });
-  else await output.line(options.hostDevice && device !== undefined ? device : volume.id);
+  await (isLocal ? attachHere : attachElsewhere)(context, reference, options);
 }
 
-function checkOptions(options: AttachOptions, isLocal: boolean): void {
+async function attachElsewhere(context: Context, reference: string, options: AttachOptions): Promise<void> {
+  const { output, interrupts } = context;
+  const { instance = '', mountpoint = '', host, mode, mac } = options;
+  await using session = await context.open();
+  const { identifier: id } = await findVolume(session.store, reference);
+  const attachment: Attachment = {
+    instanceId: instance,
+    mountpoint,
+    mode,
+    ...(host === undefined ? {} : { hostName: host }),
+    ...(mac === undefined ? {} : { macs: mac }),
+  };
+  const volume = await interrupts.during('attachment', id, () =>
+    withProgress(output, session.store, id, () => session.commands.attach(id, attachment, sendOptions(options))),
+  );
+  if (output.json) await output.document(volumeJson(volume));
+  else await output.line(volume.id);
+}
+
+/** A failure or Ctrl-C after the record was made undoes it: the cluster would have it in use where it is not. */
+async function attachHere(context: Context, reference: string, options: AttachOptions): Promise<void> {
+  const { output, interrupts } = context;
+  const note = (text: string) => output.note(text);
+  const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
+  await using session = await context.open();
+  const { state } = await findVolume(session.store, reference);
+  const attachment = await localAttachment(state, options, domain);
+  const outcome = await interrupts.undoable('attachment', (signal) =>
+    withProgress(output, session.store, state.id, async () => {
+      const volume = await session.commands.attach(state.id, attachment, sendOptions(options));
+      const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
+      try {
+        signal.throwIfAborted();
+        const path = await device.connect(signal);
+        if (domain !== undefined) await device.giveToDomain();
+        signal.throwIfAborted();
+        return { volume, path };
+      } catch (error) {
+        await undo(session, device, volume, error, note);
+        if (signal.aborted) return undefined;
+        throw error;
+      }
+    }),
+  );
+  if (outcome === undefined) {
+    output.error(errors.attachmentUndone(state.id));
+    process.exitCode = interruptedCode;
+    return;
+  }
+  const { volume, path } = outcome;
+  if (output.json) await output.document({ ...volumeJson(volume), device: path });
+  else await output.line(options.hostDevice ? path : volume.id);
+}
+
+function checkOptions(options: AttachOptions): void {
   const { instance, mountpoint, domain, hostDevice } = options;
   const wrong = (message: string) => errors.usage(message, 'blockstore volume attach');
+  const isLocal = hostDevice === true || domain !== undefined;
   if (isLocal && !waitsForEnd(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
   if (hostDevice) return;
   if (mountpoint === undefined) throw wrong('option "--mountpoint <device>" is missing');
-  if (instance === undefined && domain === undefined) {
+  if (domain !== undefined) diskTarget(mountpoint);
+  else if (instance === undefined) {
     throw wrong('one of the options "--instance <instance>", "--domain <domain>" and "--host-device" is missing');
   }
 }
 
-function attachmentOf(volume: VolumeState, options: AttachOptions, isLocal: boolean): Attachment {
-  const { instance, mountpoint, host, mode, mac, domain } = options;
-  const hostName = host ?? (isLocal ? hostname() : undefined);
+/** Looked up once: names and ids can change hands, the UUID cannot. */
+function domainOf(reference: string, uri: string): Promise<Domain> {
+  return new LibvirtDomains({ uri }, { processes: new ChildProcesses() }).lookup(reference);
+}
+
+async function localAttachment(volume: VolumeState, options: AttachOptions, domain?: Domain): Promise<Attachment> {
+  const { instance, mountpoint, host = hostname(), mode, mac } = options;
   return {
-    instanceId: instance ?? domain ?? hostname(),
+    instanceId: instance ?? domain?.name ?? hostname(),
     mountpoint: mountpoint ?? devicePath(volume.aoeDevice),
     mode,
-    ...(hostName === undefined ? {} : { hostName }),
-    ...(mac === undefined ? {} : { macs: mac }),
+    hostName: host,
+    hostId: (await readMachineId()).machine,
+    macs: mac ?? (await ethernetAddressesOfHost()),
+    ...(domain === undefined ? {} : { domain: domain.uuid }),
   };
 }
 
-/** What fails here must not stay attached: the cluster would have it in use where it is not. */
-async function connectHere(session: Session, volume: VolumeState, options: AttachOptions): Promise<string> {
-  const device = new LocalDevice(volume, options.libvirtUri);
+/** Throws AttachmentStays. */
+async function undo(
+  session: Session,
+  device: LocalDevice,
+  volume: VolumeState,
+  error: unknown,
+  note: (text: string) => void,
+): Promise<void> {
   try {
-    const path = await device.connect();
-    if (options.domain !== undefined) await device.giveTo(options.domain, basename(volume.mountpoint));
-    return path;
-  } catch (error) {
-    try {
-      await device.disconnect();
-      await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs });
-    } catch (second) {
-      throw errors.attachmentStays(volume.id, asError(error).message, asError(second).message);
-    }
-    throw error;
+    await device.undo(note);
+    await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs });
+  } catch (second) {
+    throw errors.attachmentStays(volume.id, asError(error).message, asError(second).message);
   }
 }

@@ -106,7 +106,7 @@ function addDetach(volume: Command): void {
   withWaitOptions(volume.command('detach'))
     .description('detach a volume; its device on this host is disconnected first')
     .argument('<volume>', 'id, name, or beginning of an id')
-    .option('--force', 'detach it from another host that no longer runs')
+    .option('--force', 'detach it although its host does not run, or still uses it')
     .addOption(libvirtUri())
     .addHelpText('after', '\nExample:\n  blockstore volume detach data')
     .action(async (reference: string, options: DetachOptions, command: Command) => {

@@ -1,6 +1,7 @@
-import { errors } from '../../lib/errors.ts';
+import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
+import type { Output } from '../output.ts';
 import { withProgress } from './follow.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
@@ -11,16 +12,31 @@ export interface DetachOptions extends ChangeOptions {
   libvirtUri: string;
 }
 
-/** Prints the id. */
-export async function detachVolume(context: Context, typed: string, options: DetachOptions): Promise<void> {
+/**
+ * Prints the id. A device of this host is disconnected first, for what is mounted must be written. With --force the export is
+ * closed first, and what still uses the device is said.
+ */
+export async function detachVolume(context: Context, reference: string, options: DetachOptions): Promise<void> {
   const { output, interrupts } = context;
+  const note = (text: string) => output.note(text);
+  const { force = false, libvirtUri } = options;
   await using session = await context.open();
-  const { state } = await findVolume(session.store, typed);
-  if (LocalDevice.isHere(state)) await new LocalDevice(state, options.libvirtUri).disconnect();
-  else if (LocalDevice.isHostDevice(state) && !options.force) throw errors.deviceElsewhere(state.id, state.hostName);
+  const { state } = await findVolume(session.store, reference, { byBeginning: !force });
+  const isHere = await LocalDevice.isHere(state);
+  if (!isHere && !force && LocalDevice.isConnected(state)) throw errors.deviceElsewhere(state.id, state.hostName);
+  const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;
+  if (!force) await device?.disconnect();
   const volume = await interrupts.during('detachment', state.id, () =>
     withProgress(output, session.store, state.id, () => session.commands.detach(state.id, sendOptions(options))),
   );
+  if (force) await device?.disconnect().catch((thrown: unknown) => reportLeft(output, thrown));
   if (output.json) await output.document(volumeJson(volume));
   else await output.line(volume.id);
+}
+
+/** The volume is detached all the same: what uses the device here reaches no data any more. */
+function reportLeft(output: Output, thrown: unknown): void {
+  const { message, hint } = asError(thrown);
+  output.note(`detached, but not cleaned up on this host: ${message}`);
+  if (hint !== undefined) output.note(`  ${hint}`);
 }

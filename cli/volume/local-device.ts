@@ -2,10 +2,18 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
-import { LibvirtDomains } from '../../lib/connectors/libvirt.ts';
+import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
+import { sizeInBytes } from '../../lib/drivers/driver.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
+import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+
+export interface LocalDeviceOptions {
+  libvirtUri: string;
+  /** Called with what a person should know, although it is no error. */
+  note: (text: string) => void;
+}
 
 /** An attached volume as a block device of this host, and a disk of one of its libvirt domains. */
 export class LocalDevice {
@@ -14,56 +22,90 @@ export class LocalDevice {
   private readonly connector: AoeConnector;
   private readonly domains: LibvirtDomains;
 
-  constructor(volume: VolumeState, libvirtUri: string) {
+  constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
     this.path = volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice);
-    this.connector = new AoeConnector({ processes });
+    this.connector = new AoeConnector({ processes, note });
     this.domains = new LibvirtDomains({ uri: libvirtUri }, { processes });
   }
 
-  /** Whether `attach --host-device` made the attachment, on whichever host. */
-  static isHostDevice({ mountpoint, aoeDevice }: VolumeState): boolean {
-    return aoeDevice !== '' && mountpoint === devicePath(aoeDevice);
+  /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */
+  static isConnected(volume: VolumeState): boolean {
+    return volume.hostId !== '' || isHostDevice(volume);
   }
 
-  /** Whether the attachment is this host's. */
-  static isHere(volume: VolumeState): boolean {
+  /** Whether the attachment is this host's, whatever its name is now. */
+  static async isHere(volume: VolumeState): Promise<boolean> {
+    if (volume.hostId !== '') return volume.hostId === (await readMachineId()).machine;
     return volume.hostName === hostname();
   }
 
-  /** Throws ConnectorFailed. */
-  async connect(): Promise<string> {
-    return (await this.connector.connect(this.address())).devicePath;
+  /** Throws ConnectorFailed, DeviceInUse. */
+  async connect(signal: AbortSignal): Promise<string> {
+    const { aoeDevice, id, size, attachMode } = this.volume;
+    if (aoeDevice === '') {
+      throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
+    }
+    const options = { sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro', signal };
+    return (await this.connector.connect(aoeDevice, options)).devicePath;
   }
 
   /** Throws DomainFailed, CommandNotFound. */
-  giveTo(domain: string, target: string): Promise<void> {
-    return this.domains.attach(domain, this.path, target);
+  giveToDomain(): Promise<void> {
+    const { domain, mountpoint, attachMode } = this.volume;
+    return this.domains.attach(domain, this.path, diskTarget(mountpoint), { readOnly: attachMode === 'ro' });
   }
 
-  /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed. */
+  /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
   async disconnect(): Promise<void> {
-    const { aoeDevice } = this.volume;
-    if (aoeDevice === '' || !existsSync(`/sys/block/${kernelName(aoeDevice)}`)) return;
-    if (!LocalDevice.isHostDevice(this.volume)) await this.takeFromDomain();
-    await this.connector.disconnect(aoeDevice);
+    await this.takeFromDomain();
+    await this.leaveHost();
   }
 
-  /** An instance that libvirt does not know has no disk to give back: whatever else uses the device is seen later. */
+  /**
+   * Undoes what connect() and giveToDomain() did. libvirt is asked only where it may have a disk; a device that stays on this host
+   * reaches nothing once the export is closed. Throws DomainFailed.
+   */
+  async undo(note: (text: string) => void): Promise<void> {
+    if (this.domains.mayHaveDisk(this.volume.domain)) await this.takeFromDomain();
+    await this.leaveHost().catch((error: unknown) => note(`${this.path} stays on this host: ${String(error)}`));
+  }
+
+  /**
+   * A recorded domain is asked whether or not the device is there: its definition may name the device of an address that another
+   * volume has next. An instance that libvirt does not know has no disk to release.
+   */
   private async takeFromDomain(): Promise<void> {
-    try {
-      await this.domains.detach(this.volume.instanceId, this.path);
-    } catch (error) {
-      if (!(error instanceof BlockstoreError)) throw error;
-      const isUnknown = error.code === 'CommandNotFound' || /failed to get domain/.test(error.message);
-      if (!isUnknown) throw error;
+    const { domain, instanceId } = this.volume;
+    if (domain !== '') {
+      await unlessUnknown(this.domains.detach(domain, this.path));
+    } else if (!isHostDevice(this.volume) && this.isOnHost) {
+      const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
+      if (found) await this.domains.detach(found.uuid, this.path);
     }
   }
 
-  private address(): string {
-    const { aoeDevice, id } = this.volume;
-    if (aoeDevice !== '') return aoeDevice;
-    throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
+  private async leaveHost(): Promise<void> {
+    if (this.isOnHost) await this.connector.disconnect(this.volume.aoeDevice);
+  }
+
+  private get isOnHost(): boolean {
+    const { aoeDevice } = this.volume;
+    return aoeDevice !== '' && existsSync(`/sys/block/${kernelName(aoeDevice)}`);
+  }
+}
+
+/** Whether `attach --host-device` made the attachment, on whichever host. */
+function isHostDevice({ mountpoint, aoeDevice }: VolumeState): boolean {
+  return aoeDevice !== '' && mountpoint === devicePath(aoeDevice);
+}
+
+async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof BlockstoreError && ['DomainNotFound', ...more].includes(error.code)) return undefined;
+    throw error;
   }
 }

@@ -46,6 +46,7 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['AoE device', volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice)],
     ['instance', volume.instanceId],
     ['host', volume.hostName],
+    ['libvirt domain', volume.domain],
     ['mount point', volume.mountpoint],
     ['mode', volume.instanceId === '' ? '' : volume.attachMode],
     ['allowed addresses', volume.attachMacs.join(', ')],

@@ -6,8 +6,8 @@ import { pollUntil } from '../concurrency.ts';
 import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
 import { errorCode } from '../files.ts';
-import type { Processes } from '../process.ts';
-import type { ConnectOptions, Connection, Connector, RevalidateOptions } from './connector.ts';
+import type { Processes, RunOptions } from '../process.ts';
+import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
 
 const defaultTimeoutMs = 10_000;
 const pollMs = 50;
@@ -15,6 +15,11 @@ const pollMs = 50;
 const discoverEveryMs = 1000;
 /** Maximum delay of the reply to a query. */
 const settleMs = 250;
+/** How long the answer of a known device's target is waited for before the device counts as another volume's. */
+const renewMs = 3000;
+const readTimeoutMs = 10_000;
+/** A volume of 100 MiB is larger on storage that allocates in larger units. */
+const roundingBytes = 256 * 2 ** 20;
 
 /**
  * Controls the kernel's AoE initiator through the devices of its module: /dev/etherd/{discover,flush,revalidate}. It queries
@@ -23,41 +28,49 @@ const settleMs = 250;
 export class AoeConnector implements Connector {
   readonly name = 'aoe';
   private readonly processes: Processes;
+  /** Called with what a person should know, although it is no error. */
+  private readonly note: (text: string) => void;
+  private hasNoted = false;
 
-  constructor({ processes }: { processes: Processes }) {
+  constructor({ processes, note = () => {} }: { processes: Processes; note?: (text: string) => void }) {
     this.processes = processes;
+    this.note = note;
   }
 
+  /**
+   * A device that is there already, from an earlier attachment, may be of a volume that was deleted since, with the same address:
+   * one of another size is disconnected first. The read at the end finds an export that answers queries, but no reads.
+   */
   async connect(address: string, options: ConnectOptions = {}): Promise<Connection> {
     const device = formatAddress(parseAddress(address));
     await this.loadModule(device, options.signal);
-    if (await isUp(device)) await control('revalidate', device, device);
-    let asked = -Infinity;
-    const isThere = await poll(options, async () => {
-      if (await isUp(device)) return true;
-      if (performance.now() - asked >= discoverEveryMs) {
-        await control('discover', '1', device);
-        asked = performance.now();
-      }
-      return false;
-    });
-    if (!isThere) {
+    if (isKnown(device)) await this.renew(device, options);
+    if (!(await this.discover(device, options))) {
       throw errors.connectorFailed(
         device,
-        'nothing answers to that address',
-        'see that the volume is exported ("blockstore volume show"), that an interface of this host is up and in the ' +
-          "same Ethernet as the storage node's aoe_eth_dev, and that its address is among those allowed",
+        'no target answers on that address',
+        'check that the volume is exported ("blockstore volume show"), that an interface of this host is up and in the ' +
+          "same Ethernet as the storage node's aoe_eth_dev, and that its address is among the allowed ones",
       );
     }
+    if (!hasSize(await sizeOf(device), options.sizeBytes)) {
+      throw errors.connectorFailed(
+        device,
+        `its target has ${await sizeOf(device)} bytes, the volume has ${options.sizeBytes}`,
+        'another machine answers on that address, or an export was not restarted: see "blockstore audit"',
+      );
+    }
+    await this.setReadOnly(device, options.readOnly ?? false);
+    await this.readOnce(device, options.signal);
     return { devicePath: devicePath(device) };
   }
 
-  async disconnect(address: string, options: ConnectOptions = {}): Promise<void> {
+  async disconnect(address: string, options: WaitOptions = {}): Promise<void> {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) return;
     // The kernel obeys a flush even while the device is mounted, so the users were checked before. The target has all
     // writes by then, because the last close of a block device waits for them.
-    await refuseWhileUsed(device, blockDeviceUsers);
+    await this.refuseWhileUsed(device, blockDeviceUsers);
     if (await this.flush(device, options)) return;
     throw errors.deviceInUse(devicePath(device), ['the kernel, which does not release it']);
   }
@@ -69,7 +82,7 @@ export class AoeConnector implements Connector {
     const expected = options.sizeBytes ?? 0;
     let size = 0;
     const isThere = await poll(options, async () => {
-      size = Number((await attribute(device, 'size')) ?? 0) * 512;
+      size = await sizeOf(device);
       return size >= expected;
     });
     if (isThere) return size;
@@ -84,20 +97,91 @@ export class AoeConnector implements Connector {
    * Whether the device is gone. The kernel queries the target at every last close of a device (the check for users is one),
    * and a reply after the flush creates the device again: it must stay absent for a moment.
    */
-  private async flush(device: string, options: ConnectOptions): Promise<boolean> {
+  private async flush(device: string, options: WaitOptions): Promise<boolean> {
     let goneSince: number | undefined;
     // With a final zero byte: the kernel compares only the given bytes, and e1.1 would match e1.10 to e1.19 as well.
     await control('flush', `${device}\0`, device);
     return poll(options, async () => {
       if (isKnown(device)) {
         goneSince = undefined;
-        await refuseWhileUsed(device, visibleUsers);
+        await this.refuseWhileUsed(device, visibleUsers);
         await control('flush', `${device}\0`, device);
         return false;
       }
       goneSince ??= performance.now();
       return performance.now() - goneSince >= settleMs;
     });
+  }
+
+  /** Makes the kernel ask the target of a device anew. One that has another size after that is disconnected. */
+  private async renew(device: string, options: ConnectOptions): Promise<void> {
+    const { sizeBytes } = options;
+    // The kernel changes a device's size under its users: they would go on in the next volume.
+    if (sizeBytes !== undefined) await this.refuseWhileUsed(device, blockDeviceUsers);
+    if (await isUp(device)) await control('revalidate', device, device);
+    if (sizeBytes === undefined) return;
+    const hasRightSize = async () => (await isUp(device)) && hasSize(await sizeOf(device), sizeBytes);
+    if (await poll({ ...options, timeoutMs: renewMs }, hasRightSize)) return;
+    if (await this.flush(device, options)) return;
+    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not release it']);
+  }
+
+  /** Whether the device is there, up, within the time limit. */
+  private discover(device: string, options: ConnectOptions): Promise<boolean> {
+    let asked = -Infinity;
+    return poll(options, async () => {
+      if (await isUp(device)) return true;
+      if (performance.now() - asked >= discoverEveryMs) {
+        await control('discover', '1', device);
+        asked = performance.now();
+      }
+      return false;
+    });
+  }
+
+  private async setReadOnly(device: string, readOnly: boolean): Promise<void> {
+    const path = devicePath(device);
+    const verb = readOnly ? '--setro' : '--setrw';
+    await this.runTool(device, 'blockdev', [verb, path], 'util-linux');
+  }
+
+  /** In a child process: a read that is never answered hangs in the kernel, and nothing ends it there. */
+  private async readOnce(device: string, signal: AbortSignal | undefined): Promise<void> {
+    const args = [`if=${devicePath(device)}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
+    await this.runTool(device, 'dd', args, 'coreutils', { timeoutMs: readTimeoutMs, ...(signal ? { signal } : {}) });
+  }
+
+  private async runTool(
+    device: string,
+    command: string,
+    args: readonly string[],
+    debianPackage: string,
+    options: RunOptions = {},
+  ): Promise<void> {
+    try {
+      await this.processes.run(command, args, { asRoot: true, ...options });
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.failure.cancelled) throw error;
+      if (error.failure.notFound) throw errors.commandMissing(command, debianPackage);
+      const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
+      throw errors.connectorFailed(
+        device,
+        command === 'dd' ? `a read of the device failed: ${reason}` : reason,
+        'see that the export of the volume admits this host ("blockstore volume show"), and "dmesg" of this host',
+      );
+    }
+  }
+
+  /** Throws DeviceInUse. */
+  private async refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
+    const { users, unreadable } = await find(kernelName(device));
+    if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
+    if (unreadable > 0 && !this.hasNoted) {
+      this.hasNoted = true;
+      this.note(
+        `the open files of ${unreadable} processes cannot be read: whether they use ${devicePath(device)} is unknown`,
+      );
+    }
   }
 
   private async loadModule(device: string, signal: AbortSignal | undefined): Promise<void> {
@@ -113,15 +197,9 @@ export class AoeConnector implements Connector {
   }
 }
 
-async function poll({ timeoutMs, signal }: ConnectOptions, condition: () => Promise<boolean>): Promise<boolean> {
+async function poll({ timeoutMs, signal }: WaitOptions, condition: () => Promise<boolean>): Promise<boolean> {
   const deadlineMs = timeoutMs ?? defaultTimeoutMs;
   return (await pollUntil(condition, { deadlineMs, intervalMs: pollMs, signal })) === true;
-}
-
-/** Throws DeviceInUse. */
-async function refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
-  const { users } = await find(kernelName(device));
-  if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
 }
 
 function moduleFailure(device: string, error: CommandError): Error {
@@ -172,4 +250,12 @@ async function isUp(device: string): Promise<boolean> {
 async function attribute(device: string, name: string): Promise<string | undefined> {
   if (!isKnown(device)) return undefined;
   return (await readFile(`/sys/block/${kernelName(device)}/${name}`, 'utf8')).trim();
+}
+
+async function sizeOf(device: string): Promise<number> {
+  return Number((await attribute(device, 'size')) ?? 0) * 512;
+}
+
+function hasSize(bytes: number, expected: number | undefined): boolean {
+  return expected === undefined || (bytes >= expected && bytes < expected + roundingBytes);
 }

@@ -4,7 +4,7 @@ export interface Connector {
   /** Resolves when the device answers; an existing device is checked again. Throws ConnectorFailed. */
   connect(address: string, options?: ConnectOptions): Promise<Connection>;
   /** Removes the device from this host; an absent device is success. Throws DeviceInUse with the users of the device. */
-  disconnect(address: string, options?: ConnectOptions): Promise<void>;
+  disconnect(address: string, options?: WaitOptions): Promise<void>;
   /**
    * Makes the host read the size of the device again, also while it is in use. Returns the size in bytes, and with
    * `sizeBytes` only once the device is at least that large. Throws ConnectorFailed.
@@ -12,13 +12,23 @@ export interface Connector {
   revalidate(address: string, options?: RevalidateOptions): Promise<number>;
 }
 
-export interface ConnectOptions {
+export interface WaitOptions {
   /** Default 10,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
 
-export interface RevalidateOptions extends ConnectOptions {
+export interface ConnectOptions extends WaitOptions {
+  /**
+   * What the device must have: another size is another volume's. With it, a device that is in use already is refused: its user
+   * has it from an earlier attachment. Default: any.
+   */
+  sizeBytes?: number;
+  /** Whether this host may not write to the device. Default: it may. */
+  readOnly?: boolean;
+}
+
+export interface RevalidateOptions extends WaitOptions {
   sizeBytes?: number;
 }
 

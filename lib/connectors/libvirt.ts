@@ -1,25 +1,39 @@
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
-import { errors } from '../errors.ts';
+import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 
-/** Where a domain has disks: in the running guest, in its persistent definition. */
+/** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
 
 export interface LibvirtOptions {
   /** Connection URI, as for virsh. */
   uri: string;
-  /** Time limit for a guest to release a disk. Default 20,000. */
+  /** How long a guest may take to release a disk. Default 20,000. */
   detachTimeoutMs?: number;
+  /** How often a guest that has not released a disk is asked again. Default 2,000. */
+  askAgainMs?: number;
 }
 
+export interface Domain {
+  name: string;
+  uuid: string;
+}
+
+export interface DiskOptions {
+  readOnly?: boolean;
+}
+
+const pollMs = 200;
 const diskOptions =
   '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
 
-/** Attaches block devices of this host to libvirt domains as virtio disks, raw and without the host's page cache. */
+/** Gives block devices of this host to libvirt domains as virtio disks, raw and past the host's page cache. */
 export class LibvirtDomains {
   private readonly options: LibvirtOptions;
   private readonly processes: Processes;
+  /** Domains that this object has asked to take a disk. */
+  private readonly asked = new Set<string>();
 
   constructor(options: LibvirtOptions, { processes }: { processes: Processes }) {
     this.options = options;
@@ -27,62 +41,107 @@ export class LibvirtDomains {
   }
 
   /**
-   * Makes the device disk `target` (vdb, …) of the domain: in the guest if it runs, in its definition if it has one. An
-   * existing disk of this device is success. Throws DomainFailed, also when another disk has that target; CommandNotFound.
+   * Returns the domain of that name or UUID. Not by virsh's own look-up: it takes numbers for ids first, which another domain
+   * has after each start. Throws DomainNotFound, DomainFailed, CommandNotFound.
    */
-  async attach(domain: string, devicePath: string, target: string): Promise<void> {
-    for (const scope of await this.scopes(domain)) {
-      const source = (await this.disks(domain, scope)).get(target);
+  async lookup(reference: string): Promise<Domain> {
+    const text = await this.virsh(reference, ['list', '--all', '--uuid', '--name']);
+    const domains = text.split('\n').flatMap((line) => {
+      const [, uuid, name] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(.*\S)\s*$/.exec(line) ?? [];
+      return uuid === undefined || name === undefined ? [] : [{ uuid, name }];
+    });
+    const found =
+      domains.find(({ name }) => name === reference) ?? domains.find(({ uuid }) => uuid === reference.toLowerCase());
+    if (!found) throw errors.domainNotFound(reference, this.options.uri);
+    return found;
+  }
+
+  /**
+   * The device is disk `target` (vdb, …) of the domain: in the guest when it runs, in its definition when it has one. Done
+   * already is success. `uuid` is the domain's. Throws DomainFailed, also when another disk has that target; CommandNotFound.
+   */
+  async attach(
+    uuid: string,
+    devicePath: string,
+    target: string,
+    { readOnly = false }: DiskOptions = {},
+  ): Promise<void> {
+    const mode = readOnly ? ['--mode', 'readonly'] : [];
+    for (const scope of await this.scopes(uuid)) {
+      const source = (await this.disks(uuid, scope)).get(target);
       if (source === devicePath) continue;
       if (source !== undefined) {
         throw errors.domainFailed(
-          domain,
+          uuid,
           `its disk ${target} is ${source || 'another one'}`,
           'choose another target name',
         );
       }
-      await this.virsh(domain, ['attach-disk', domain, devicePath, target, scope, ...diskOptions]);
+      this.asked.add(uuid);
+      await this.virsh(uuid, ['attach-disk', scope, ...diskOptions, ...mode, '--', uuid, devicePath, target]);
     }
   }
 
-  /** Removes the disk of this device from the domain; an absent disk is success. Throws DomainFailed, CommandNotFound. */
-  async detach(domain: string, devicePath: string): Promise<void> {
-    for (const scope of await this.scopes(domain)) {
-      for (const [target, source] of await this.disks(domain, scope)) {
-        if (source !== devicePath) continue;
-        await this.virsh(domain, ['detach-disk', domain, target, scope]);
-        await this.untilGone(domain, target, scope);
-      }
-    }
+  /** Whether a failed attach() may have left a disk in the domain. */
+  mayHaveDisk(uuid: string): boolean {
+    return this.asked.has(uuid);
   }
 
-  /** Waits until the guest has released the disk: virsh only sends the request. */
-  private async untilGone(domain: string, target: string, scope: Scope): Promise<void> {
+  /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
+  async detach(uuid: string, devicePath: string): Promise<void> {
+    for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
+  }
+
+  /**
+   * A guest is only asked to release a disk, and virsh does not wait for its answer. A guest that boots loses the request,
+   * one that is busy refuses it, one that is shut off needs none: so it is asked again until the disk is gone.
+   */
+  private async detachFrom(scope: Scope, uuid: string, devicePath: string): Promise<void> {
     const limit = this.options.detachTimeoutMs ?? 20_000;
-    const isGone = async () => !(await this.disks(domain, scope)).has(target);
-    if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: 200 })) return;
+    const askAgainMs = this.options.askAgainMs ?? 2000;
+    let reason = '';
+    let asked = -Infinity;
+    let lastTarget = '';
+    const isGone = async () => {
+      const disks = (await this.scopes(uuid)).includes(scope)
+        ? await this.disks(uuid, scope)
+        : new Map<string, string>();
+      const target = [...disks].find(([, source]) => source === devicePath)?.[0];
+      if (target === undefined) return true;
+      lastTarget = target;
+      if (performance.now() - asked < askAgainMs) return false;
+      asked = performance.now();
+      try {
+        await this.virsh(uuid, ['detach-disk', scope, '--', uuid, target]);
+      } catch (error) {
+        if (!(error instanceof BlockstoreError) || error.code !== 'DomainFailed') throw error;
+        reason = ` (${error.message.replace(`libvirt domain ${uuid}: `, '')})`;
+      }
+      return false;
+    };
+    if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: pollMs })) return;
     throw errors.domainFailed(
-      domain,
-      `its guest has not released disk ${target} within ${limit / 1000} s`,
+      uuid,
+      `its guest has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
       'unmount it in the guest, or shut the guest down, then detach again',
     );
   }
 
-  private async scopes(domain: string): Promise<Scope[]> {
-    const info = await this.virsh(domain, ['dominfo', domain]);
+  private async scopes(uuid: string): Promise<Scope[]> {
+    const info = await this.virsh(uuid, ['dominfo', '--', uuid]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
-    // With incomplete output the disk would remain in one of the two places.
-    if (state === undefined || persistent === undefined) throw errors.answerUnreadable(`virsh dominfo ${domain}`, info);
+    // Half an answer would have the disk forgotten in one of the two places.
+    if (state === undefined || persistent === undefined) throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info);
     return [
       ...(state === 'shut off' ? [] : (['--live'] as const)),
       ...(persistent === 'yes' ? (['--config'] as const) : []),
     ];
   }
 
-  /** Returns the source of each disk by target. */
-  private async disks(domain: string, scope: Scope): Promise<Map<string, string>> {
-    return disksIn(await this.virsh(domain, ['dumpxml', domain, ...(scope === '--config' ? ['--inactive'] : [])]));
+  /** Sources by target. */
+  private async disks(uuid: string, scope: Scope): Promise<Map<string, string>> {
+    return disksIn(await this.virsh(uuid, ['dumpxml', ...(scope === '--config' ? ['--inactive'] : []), '--', uuid]));
   }
 
   private async virsh(domain: string, args: readonly string[]): Promise<string> {
@@ -91,14 +150,26 @@ export class LibvirtDomains {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.failure.notFound) throw errors.commandMissing('virsh', 'libvirt-clients');
-      throw errors.domainFailed(domain, reasonOf(error), `see "virsh --connect ${this.options.uri} list --all"`);
+      const reason = reasonOf(error);
+      if (/failed to get domain|Domain not found/i.test(error.failure.stderr)) {
+        throw errors.domainNotFound(domain, this.options.uri);
+      }
+      throw errors.domainFailed(domain, reason, `see "virsh --connect ${this.options.uri} list --all"`);
     }
   }
 }
 
+/** Returns the disk's name in the guest for a mount point, such as vdb for /dev/vdb. Throws InvalidArgument. */
+export function diskTarget(mountpoint: string): string {
+  const target = /^\/dev\/(vd[a-z]{1,2})$/.exec(mountpoint)?.[1];
+  if (target === undefined)
+    throw errors.invalidArgument('mount point', mountpoint, 'a whole virtio disk such as /dev/vdb');
+  return target;
+}
+
 /**
- * Returns sources by target from the XML of a domain in libvirt's form; '' for a disk without a source. Throws
- * AnswerUnreadable if the end is missing: an omitted disk would count as absent.
+ * Sources by target in the XML of a domain, as libvirt itself writes it; '' where there is no source. Throws AnswerUnreadable
+ * where its end is missing: a disk that was left out would be taken for absent.
  */
 export function disksIn(xml: string): Map<string, string> {
   if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml);
@@ -112,7 +183,7 @@ function attribute(xml: string, element: string, name: string): string {
   return new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`).exec(xml)?.[1] ?? '';
 }
 
-/** virsh prints the failed action first and the cause last, each after "error:". */
+/** virsh prints what was tried first and the cause last, each after "error:". */
 function reasonOf(error: CommandError): string {
   const lines = error.failure.stderr.split('\n').map((line) => line.replace(/^error:\s*/, '').trim());
   return lines.findLast((line) => line !== '') ?? error.message;

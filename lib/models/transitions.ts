@@ -21,7 +21,16 @@ export interface Transition {
 }
 
 /** Fields of a record that go with its attachment. */
-export const attachment = ['instanceId', 'hostName', 'mountpoint', 'attachMode', 'attachMacs', 'attachTime'] as const;
+export const attachment = [
+  'instanceId',
+  'hostName',
+  'hostId',
+  'domain',
+  'mountpoint',
+  'attachMode',
+  'attachMacs',
+  'attachTime',
+] as const;
 
 /** Every allowed change of a volume's status. The script checks `from` and writes the rest at once, or refuses. */
 export const transitions = {

@@ -54,6 +54,10 @@ export interface VolumeState {
   instanceId: string;
   /** The host that the instance runs on. */
   hostName: string;
+  /** The machine id of the attaching host, where that host connected the volume itself. */
+  hostId: string;
+  /** The libvirt domain, by its UUID, that has the volume as a disk. */
+  domain: string;
   mountpoint: string;
   attachMode: 'rw' | 'ro';
   /** Ethernet addresses that may use the export while attached; none: all. */
@@ -105,6 +109,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     attachStatus,
     instanceId: hash['instanceId'] ?? '',
     hostName: hash['hostName'] ?? '',
+    hostId: hash['hostId'] ?? '',
+    domain: hash['domain'] ?? '',
     mountpoint: hash['mountpoint'] ?? '',
     attachMode: hash['attachMode'] === 'ro' ? 'ro' : 'rw',
     attachMacs: hash['attachMacs'] === undefined ? [] : hash['attachMacs'].split(','),

@@ -21,6 +21,10 @@ export interface Attachment {
   instanceId: string;
   mountpoint: string;
   hostName?: string;
+  /** The machine id of the attaching host, where that host connected the volume itself. */
+  hostId?: string;
+  /** The UUID of the libvirt domain. */
+  domain?: string;
   mode?: 'rw' | 'ro';
   /** Ethernet addresses of the attaching host. */
   macs?: readonly string[];
@@ -109,12 +113,14 @@ export class Volume extends BasicModel<VolumeState> {
 
   /** available -> in-use, attaching. Throws VolumeAttached, WrongStatus, VolumeNotFound. */
   startAttach(attachment: Attachment, options: ChangeOptions = {}): Promise<void> {
-    const { instanceId, mountpoint, hostName = '', mode = 'rw', macs = [] } = attachment;
+    const { instanceId, mountpoint, hostName = '', hostId = '', domain = '', mode = 'rw', macs = [] } = attachment;
     checkMountpoint(mountpoint);
     const set = {
       instanceId,
       mountpoint,
       ...(hostName === '' ? {} : { hostName }),
+      ...(hostId === '' ? {} : { hostId }),
+      ...(domain === '' ? {} : { domain }),
       ...(mode === 'ro' ? { attachMode: mode } : {}),
       ...(macs.length === 0 ? {} : { attachMacs: macs.join(',') }),
     };

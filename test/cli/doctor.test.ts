@@ -95,3 +95,22 @@ test.serial('--json prints the same findings', async (t) => {
     ['the cluster has no record of node n1 yet'],
   );
 });
+
+test.serial('LVM of an attaching host that scans attached volumes is reported with the filter to set', async (t) => {
+  for (const [settings, message] of [
+    [
+      String.raw`global_filter=["a|.*|"]\nfilter=["a|.*|"]\nuse_devicesfile=0`,
+      /^warn +LVM of this host scans attached volumes.*\n +.*global_filter = /m,
+    ],
+    [
+      String.raw`global_filter=["r|^/dev/etherd/|","a|.*|"]\nuse_devicesfile=0`,
+      /^ok +LVM of this host ignores attached volumes$/m,
+    ],
+    [String.raw`filter=["a|^/dev/sd|","r|.*|"]\nuse_devicesfile=0`, /^ok +LVM of this host ignores/m],
+    [String.raw`global_filter=["a|.*|"]\nuse_devicesfile=1`, /^ok +LVM of this host ignores/m],
+  ] as const) {
+    await place.fakeProgram('lvmconfig', `printf '%b\\n' '${settings}'`);
+    const { stdout } = await place.run('doctor', '--role', 'compute');
+    t.regex(stdout, message, settings);
+  }
+});

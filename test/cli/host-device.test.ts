@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import test from 'ava';
+import { readMachineId } from '../../lib/machine.ts';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -24,17 +28,82 @@ test.serial('a volume that cannot be connected to this host is detached again', 
   });
 });
 
-test.serial('a block device of another host is detached only with --force', async (t) => {
-  await place.run('volume', 'create', '1', '--name', 'there');
-  const { aoeDevice } = Object(await place.json('volume', 'show', 'there'));
-  const attach = ['volume', 'attach', 'there', '--instance', 'x', '--mountpoint', `/dev/etherd/${aoeDevice}`, '--host'];
-  await place.run(...attach, 'elsewhere');
+/** Makes the attachment that a host with that machine id would have made. */
+async function attachedBy(name: string, fields: Record<string, string>): Promise<string> {
+  const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
+  await place.run('volume', 'attach', name, '--instance', 'x', '--mountpoint', '/dev/vdb', '--host', 'somewhere');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), fields);
+  return id;
+}
+
+test.serial('a volume that another host connected is detached only with --force', async (t) => {
+  await attachedBy('there', { hostId: 'f'.repeat(32), hostName: hostname() });
   const refused = await place.run('volume', 'detach', 'there');
   t.is(refused.exitCode, 5);
-  t.regex(refused.stderr, /is attached as a block device of host elsewhere\n.*blockstore volume detach \S+ --force/);
+  t.regex(refused.stderr, /is attached on host \S+, not on this one\n.*blockstore volume detach \S+ --force/);
   t.is((await place.run('volume', 'detach', 'there', '--force')).exitCode, 0);
-  await place.run(...attach, hostname());
-  t.is((await place.run('volume', 'detach', 'there')).exitCode, 0);
+});
+
+test.serial('a host that is renamed detaches what it attached under its former name', async (t) => {
+  const { machine } = await readMachineId();
+  await attachedBy('renamed', { hostId: machine, hostName: 'former-name' });
+  t.is((await place.run('volume', 'detach', 'renamed')).exitCode, 0);
+});
+
+test.serial(
+  'a domain gives its disk back also where the device is not there; --force frees the volume at once',
+  async (t) => {
+    const domain = '00000000-0000-4000-8000-000000000001';
+    const { machine } = await readMachineId();
+    await attachedBy('disk', { hostId: machine, domain });
+    const down = 'echo "error: failed to connect to the hypervisor" >&2; exit 1';
+    await place.fakeProgram('virsh', `echo "$*" >>${place.file('virsh-calls')}; ${down}`);
+    const refused = await place.run('volume', 'detach', 'disk');
+    t.is(refused.exitCode, 1);
+    t.regex(refused.stderr, /failed to connect to the hypervisor/);
+    t.regex(await readFile(place.file('virsh-calls'), 'utf8'), new RegExp(`dominfo -- ${domain}`));
+    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'attached', domain });
+    const forced = await place.run('volume', 'detach', 'disk', '--force');
+    t.is(forced.exitCode, 0);
+    t.regex(forced.stderr, /^detached, but not cleaned up on this host: .*failed to connect/);
+    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'detached', domain: null, hostId: null });
+  },
+);
+
+test.serial('a domain that does not exist, or is an option, attaches nothing', async (t) => {
+  await place.fakeProgram('virsh', `echo '${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)} guest'`);
+  for (const domain of ['--domain=-x', '--domain=1', '--domain=nobody']) {
+    const { exitCode, stderr } = await place.run('volume', 'attach', 'here', domain, '--mountpoint', '/dev/vdb');
+    t.is(exitCode, 4, domain);
+    t.regex(stderr, /^blockstore: libvirt domain \S+ does not exist\n/);
+  }
+  for (const target of ['/dev/etherd/e1.0', '/dev/vdb1', '/dev/sda']) {
+    const { exitCode, stderr } = await place.run(
+      'volume',
+      'attach',
+      'here',
+      '--domain',
+      'guest',
+      '--mountpoint',
+      target,
+    );
+    t.is(exitCode, 2, target);
+    t.regex(stderr, /is not a whole virtio disk/);
+  }
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached' });
+});
+
+test.serial('Ctrl-C while the volume is connected undoes the attachment', async (t) => {
+  await place.fakeProgram('modprobe', `touch ${place.file('connecting')}; exec sleep 1000`);
+  const attaching = place.begin('volume', 'attach', 'here', '--host-device');
+  await until(() => existsSync(place.file('connecting')), 'the host connects', 60_000);
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached' });
+  attaching.kill('SIGINT');
+  const { exitCode, stderr } = await attaching;
+  t.is(exitCode, 130);
+  t.regex(stderr, /the attachment of volume \S+ was interrupted and undone/);
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
 });
 
 test.serial('--domain requires --mountpoint', async (t) => {

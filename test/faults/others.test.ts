@@ -37,6 +37,7 @@ async function endOf<T>(t: ExecutionContext, work: Promise<T>): Promise<T | Bloc
   }
 }
 
+const uuid = '00000000-0000-4000-8000-000000000001';
 const everyFault = [...faults, 'stubborn', 'no output'];
 
 for (const command of ['perl', 'vblade']) {
@@ -127,25 +128,29 @@ test('a unit that could not start is stopped, and the reason is reported also wi
 test('a domain with incomplete information gets no disk and keeps none', async (t) => {
   const commands = await commandsFor(t, ['virsh', join(import.meta.dirname, 'commands', 'virsh')]);
   commands.limitMs = 1500;
-  const domains = new LibvirtDomains({ uri: 'fake:///', detachTimeoutMs: 300 }, { processes: commands });
+  const domains = new LibvirtDomains(
+    { uri: 'fake:///', detachTimeoutMs: 5000, askAgainMs: 100 },
+    { processes: commands },
+  );
   for (const verb of ['attach', 'detach'] as const) {
     for (const fault of everyFault) {
       // An answer may be missing; that nothing was done while success was told is no fault that a command has.
       for (const nth of /hang|stubborn/.test(fault) ? [0] : fault === 'no output' ? [0, 1] : [0, 1, 2]) {
-        await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
-        if (verb === 'attach') await domains.detach('guest', '/dev/etherd/e7.1');
+        await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+        if (verb === 'attach') await domains.detach(uuid, '/dev/etherd/e7.1');
         await commands.give('virsh', ...['', '', ''].slice(0, nth), fault);
         const answer = await endOf(
           t,
           verb === 'attach'
-            ? domains.attach('guest', '/dev/etherd/e7.1', 'vdb')
-            : domains.detach('guest', '/dev/etherd/e7.1'),
+            ? domains.attach(uuid, '/dev/etherd/e7.1', 'vdb')
+            : domains.detach(uuid, '/dev/etherd/e7.1'),
         );
         await commands.give('virsh');
-        const disks = (await commands.run('virsh', ['dumpxml', 'guest'])).stdout;
-        const config = (await commands.run('virsh', ['dumpxml', 'guest', '--inactive'])).stdout;
+        const disks = (await commands.run('virsh', ['dumpxml', '--', uuid])).stdout;
+        const config = (await commands.run('virsh', ['dumpxml', '--inactive', '--', uuid])).stdout;
         const wanted = verb === 'attach' ? /e7\.1/ : /^((?!e7\.1).)*$/s;
-        if (answer instanceof BlockstoreError) t.regex(answer.message, /guest|virsh/, `${verb}, ${fault}, ${nth}`);
+        if (answer instanceof BlockstoreError)
+          t.regex(answer.message, /libvirt domain|virsh/, `${verb}, ${fault}, ${nth}`);
         else for (const scope of [disks, config]) t.regex(scope, wanted, `${verb}, ${fault}, ${nth}`);
       }
     }

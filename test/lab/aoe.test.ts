@@ -3,6 +3,7 @@ import test from 'ava';
 import { until } from '../support/until.ts';
 import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
+import { onConnector, runScript } from './script.ts';
 
 let lab: Lab;
 let storage: LabNode;
@@ -36,25 +37,9 @@ async function makeVolume(slot: number, change: Partial<Volume> = {}): Promise<V
   return { id: randomUUID(), path: `/dev/vg/v${slot}`, address: `e7.${slot}`, readOnly: false, hosts: [], ...change };
 }
 
-/** Runs TypeScript on a node in the environment of a daemon or a command; returns its result. */
-async function script(node: LabNode, setting: string, body: string): Promise<string> {
-  const text = `
-    import { ChildProcesses } from './lib/process.ts';
-    import { silentLog } from './lib/log.ts';
-    const context = { processes: new ChildProcesses(), log: silentLog };
-    ${setting}
-    try {
-      const result = await (async () => { ${body} })();
-      if (result !== undefined) console.log(JSON.stringify(result));
-    } catch (error) {
-      console.log(error.code + ': ' + error.message);
-    }`;
-  return node.sh(`node --input-type=module-typescript -e '${text.replaceAll("'", String.raw`'\''`)}'`);
-}
-
 async function onTarget(body: string): Promise<string> {
   const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1, unfenced: false };
-  return script(
+  return runScript(
     storage,
     `import { AoeTarget } from './lib/targets/aoe/target.ts';
     const target = new AoeTarget(${JSON.stringify(options)}, context);`,
@@ -67,13 +52,8 @@ async function exportVolume(volume: Volume): Promise<void> {
   if (answer !== '') throw new Error(answer);
 }
 
-async function onConnector(node: LabNode, verb: string, volume: Volume, options = '{}'): Promise<string> {
-  return script(
-    node,
-    `import { AoeConnector } from './lib/connectors/aoe.ts';
-    const connector = new AoeConnector(context);`,
-    `return await connector.${verb}('${volume.address}', ${options});`,
-  );
+function onVolume(node: LabNode, verb: string, volume: Volume, options = '{}'): Promise<string> {
+  return onConnector(node, verb, `'${volume.address}'`, options);
 }
 
 /** Returns the identity of the kernel's device for e7.1, '' for none. The kernel rediscovers it once a minute as another one. */
@@ -84,80 +64,80 @@ async function kernelDevice(): Promise<string> {
 test.serial('a volume becomes a device of another host with its data, and is disconnected again', async (t) => {
   const volume = await makeVolume(1);
   await exportVolume(volume);
-  t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
+  t.is(await onVolume(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
   await host.sh('printf persistent | dd of=/dev/etherd/e7.1 oflag=sync conv=notrunc 2>/dev/null');
   const device = await kernelDevice();
   t.not(device, '');
-  t.is(await onConnector(host, 'disconnect', volume), '');
+  t.is(await onVolume(host, 'disconnect', volume), '');
   t.not(await kernelDevice(), device);
-  t.is(await onConnector(host, 'disconnect', volume), '');
-  t.is(await onConnector(stranger, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
+  t.is(await onVolume(host, 'disconnect', volume), '');
+  t.is(await onVolume(stranger, 'connect', volume), '{"devicePath":"/dev/etherd/e7.1"}');
   t.is(await stranger.sh('head -c 10 /dev/etherd/e7.1'), 'persistent');
-  t.is(await onConnector(stranger, 'disconnect', volume), '');
+  t.is(await onVolume(stranger, 'disconnect', volume), '');
 });
 
 test.serial('a device in use is not disconnected, and the error names its user', async (t) => {
   const volume = await makeVolume(2);
   await exportVolume(volume);
-  await onConnector(host, 'connect', volume);
+  await onVolume(host, 'connect', volume);
   await host.sh('mkfs.ext4 -q /dev/etherd/e7.2 && mkdir -p /mnt/two && mount /dev/etherd/e7.2 /mnt/two');
   t.is(
-    await onConnector(host, 'disconnect', volume),
+    await onVolume(host, 'disconnect', volume),
     'DeviceInUse: /dev/etherd/e7.2 is in use on this host: mounted on /mnt/two',
   );
   await host.sh('echo still >/mnt/two/there && sync && umount /mnt/two');
   const reader = await host.start('reader', 'exec sleep 1000 </dev/etherd/e7.2');
   await until(reader.running.bind(reader), 'a process has the device open');
-  t.regex(await onConnector(host, 'disconnect', volume), /^DeviceInUse: .*: open in sleep, process \d+$/);
+  t.regex(await onVolume(host, 'disconnect', volume), /^DeviceInUse: .*: open in sleep, process \d+$/);
   await reader.stop();
   await host.start('elsewhere', 'exec unshare --mount sh -c "mount /dev/etherd/e7.2 /mnt/two && exec sleep 1000"');
   await until(async () => (await host.run('grep -l " /mnt/two " /proc/[0-9]*/mounts')).status === 0, 'a hidden mount');
-  t.regex(await onConnector(host, 'disconnect', volume), /^DeviceInUse: .*another namespace$/);
+  t.regex(await onVolume(host, 'disconnect', volume), /^DeviceInUse: .*another namespace$/);
   await host.sh('kill $(pgrep -x sleep)');
-  await until(async () => (await onConnector(host, 'disconnect', volume)) === '', 'the device is free');
+  await until(async () => (await onVolume(host, 'disconnect', volume)) === '', 'the device is free');
 });
 
 test.serial('a read-only export refuses writes', async (t) => {
   const volume = await makeVolume(3, { readOnly: true });
   await exportVolume(volume);
-  await onConnector(host, 'connect', volume);
+  await onVolume(host, 'connect', volume);
   t.is((await host.run('dd if=/dev/etherd/e7.3 of=/dev/null bs=4k count=1 iflag=direct')).status, 0);
   t.not((await host.run('dd if=/dev/zero of=/dev/etherd/e7.3 bs=4k count=1 oflag=direct')).status, 0);
-  await onConnector(host, 'disconnect', volume);
+  await onVolume(host, 'disconnect', volume);
 });
 
 test.serial('only the hosts in the list of Ethernet addresses see an export', async (t) => {
   const hosts = [await host.sh('cat /sys/class/net/vec0/address')];
   const volume = await makeVolume(4, { hosts });
   await exportVolume(volume);
-  t.is(await onConnector(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
+  t.is(await onVolume(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
   t.is(
-    await onConnector(stranger, 'connect', volume, '{ timeoutMs: 2000 }'),
+    await onVolume(stranger, 'connect', volume, '{ timeoutMs: 2000 }'),
     'ConnectorFailed: could not connect volume e7.4 to this host: nothing answers to that address',
   );
-  await onConnector(host, 'disconnect', volume);
+  await onVolume(host, 'disconnect', volume);
 });
 
 test.serial('the new size of a grown volume is visible while it is mounted', async (t) => {
   const volume = await makeVolume(5);
   await exportVolume(volume);
-  await onConnector(host, 'connect', volume);
+  await onVolume(host, 'connect', volume);
   await host.sh('mkfs.ext4 -q /dev/etherd/e7.5 && mkdir -p /mnt/five && mount /dev/etherd/e7.5 /mnt/five');
   await storage.sh('lvextend -L 128M vg/v5');
   t.regex(
-    await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20}, timeoutMs: 500 }`),
+    await onVolume(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20}, timeoutMs: 500 }`),
     /^ConnectorFailed: .*it has 67108864 bytes instead of 134217728$/,
   );
   await onTarget(`await target.removeExport('${volume.id}'); await target.ensureExport(${JSON.stringify(volume)});`);
-  t.is(await onConnector(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20} }`), String(128 * 2 ** 20));
+  t.is(await onVolume(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20} }`), String(128 * 2 ** 20));
   await host.sh('resize2fs /dev/etherd/e7.5 && umount /mnt/five');
-  t.is(await onConnector(host, 'disconnect', volume), '');
+  t.is(await onVolume(host, 'disconnect', volume), '');
 });
 
 test.serial('an address without an export is reported as not answering', async (t) => {
   const nowhere = { id: randomUUID(), path: '', address: 'e99.9', readOnly: false, hosts: [] };
   t.is(
-    await onConnector(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
+    await onVolume(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
     'ConnectorFailed: could not connect volume e99.9 to this host: nothing answers to that address',
   );
 });
@@ -165,7 +145,7 @@ test.serial('an address without an export is reported as not answering', async (
 test.serial('exports are visible to other nodes, and removed ones disappear at once', async (t) => {
   const volume = await makeVolume(6);
   await exportVolume(volume);
-  const seen = await script(
+  const seen = await runScript(
     host,
     `import { Discovery } from './lib/targets/aoe/discover.ts';`,
     `const discovery = new Discovery(context.processes, { interface: 'vec0' });
@@ -183,9 +163,9 @@ test.serial('disconnecting a device does not disconnect another one whose addres
   const long = await makeVolume(70);
   await exportVolume(short);
   await exportVolume(long);
-  await onConnector(host, 'connect', short);
-  await onConnector(host, 'connect', long);
-  t.is(await onConnector(host, 'disconnect', short), '');
+  await onVolume(host, 'connect', short);
+  await onVolume(host, 'connect', long);
+  t.is(await onVolume(host, 'disconnect', short), '');
   t.is((await host.run('test -b /dev/etherd/e7.70')).status, 0);
-  t.is(await onConnector(host, 'disconnect', long), '');
+  t.is(await onVolume(host, 'disconnect', long), '');
 });

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { LibvirtDomains, disksIn } from '../../../lib/connectors/libvirt.ts';
+import { LibvirtDomains, diskTarget, disksIn } from '../../../lib/connectors/libvirt.ts';
 import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
 
 const execute = promisify(execFile);
+const uuid = '00000000-0000-4000-8000-000000000001';
+const otherUuid = '00000000-0000-4000-8000-000000000002';
+const twinUuid = '00000000-0000-4000-8000-000000000003';
 const realQemu =
   process.getuid?.() === 0 &&
   ['virsh', 'virt-qemu-run', 'qemu-system-x86_64'].every((command) => existsSync(`/usr/bin/${command}`));
@@ -77,18 +80,23 @@ withQemu(
   'real libvirt: the definition of a domain gets a raw disk without page cache, once, and loses it',
   async (t) => {
     const { domains, virsh } = await qemu(t);
-    await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
-    await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
+    const { uuid: guest } = await domains.lookup('guest');
+    t.is(guest, (await virsh('domuuid', 'guest')).trim());
+    await domains.attach(guest, '/dev/etherd/e7.1', 'vdb');
+    await domains.attach(guest, '/dev/etherd/e7.1', 'vdb');
     const xml = await virsh('dumpxml', 'guest', '--inactive');
     t.is(xml.split('<disk ').length, 2);
     t.regex(xml, /<disk type='block' device='disk'>\s*<driver name='qemu' type='raw' cache='none' io='native'\/>/);
     t.regex(xml, /<source dev='\/dev\/etherd\/e7\.1'\/>\s*<target dev='vdb' bus='virtio'\/>/);
 
-    const error = await t.throwsAsync(domains.attach('guest', '/dev/etherd/e7.2', 'vdb'), { code: 'DomainFailed' });
-    t.is(error?.message, 'libvirt domain guest: its disk vdb is /dev/etherd/e7.1');
+    const error = await t.throwsAsync(domains.attach(guest, '/dev/etherd/e7.2', 'vdb'), { code: 'DomainFailed' });
+    t.is(error?.message, `libvirt domain ${guest}: its disk vdb is /dev/etherd/e7.1`);
 
-    await domains.detach('guest', '/dev/etherd/e7.1');
-    await domains.detach('guest', '/dev/etherd/e7.1');
+    await domains.detach(guest, '/dev/etherd/e7.1');
+    await domains.detach(guest, '/dev/etherd/e7.1');
+    await domains.attach(guest, '/dev/etherd/e7.1', 'vdc', { readOnly: true });
+    t.regex(await virsh('dumpxml', 'guest', '--inactive'), /<target dev='vdc' bus='virtio'\/>\s*<readonly\/>/);
+    await domains.detach(guest, '/dev/etherd/e7.1');
     t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
   },
 );
@@ -97,64 +105,125 @@ const withVirsh = existsSync('/usr/bin/virsh') ? test : test.skip;
 
 withVirsh('real libvirt: a domain that does not exist', async (t) => {
   const domains = new LibvirtDomains({ uri: 'test:///default' }, { processes: new ChildProcesses() });
-  const error = await t.throwsAsync(domains.attach('nobody', '/dev/etherd/e7.1', 'vdb'), { code: 'DomainFailed' });
-  t.is(error?.message, "libvirt domain nobody: failed to get domain 'nobody'");
+  await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'DomainNotFound' });
+  await t.throwsAsync(domains.lookup('nobody'), {
+    code: 'DomainNotFound',
+    message: 'libvirt domain nobody does not exist',
+  });
+  t.deepEqual(await domains.lookup('test'), { name: 'test', uuid: '6695eb01-f6a4-8304-79aa-97f2502e193f' });
 });
 
-/** Not libvirt: a shell script named virsh, whose domain runs, keeps disks in a file a scope, and notes its arguments. */
-async function fakeVirsh(t: ExecutionContext, { persistent, deaf = false }: { persistent: boolean; deaf?: boolean }) {
+/**
+ * Not libvirt: a shell script named virsh, whose domain runs, keeps disks in a file a scope, and notes its arguments. `refusals` is
+ * how often it refuses or loses a request to release a disk.
+ */
+async function fakeVirsh(
+  t: ExecutionContext,
+  { persistent, refusals = 0 }: { persistent: boolean; refusals?: number },
+) {
   const directory = await directoryFor(t);
+  await writeFile(join(directory, 'refusals'), String(refusals));
   await writeFile(
     join(directory, 'virsh'),
     `#!/bin/sh
 cd ${directory}; echo "$*" >>calls
 [ "$1" = --connect ] && shift 3
 case " $* " in *--config*|*--inactive*) file=config;; *) file=live;; esac
-case $1 in
-  dominfo) printf 'State:          running\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n';;
+verb=$1
+while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
+case $verb in
+  list) printf '${uuid} guest\\n${otherUuid} 2\\n${twinUuid} ${uuid}\\n';;
+  dominfo) [ "$2" = ${uuid} ] || { echo "error: failed to get domain '$2'" >&2; exit 1; }
+    printf 'State:          %s\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n' "$(cat state 2>/dev/null || echo running)";;
   dumpxml) echo "<domain type='kvm'>"; cat $file 2>/dev/null; echo '</domain>';;
   attach-disk) echo "<disk type='block'><source dev='$3'/><target dev='$4' bus='virtio'/></disk>" >>$file;;
-  detach-disk) ${deaf ? 'true' : `sed -i "/'$3'/d" $file`};;
+  detach-disk)
+    left=$(cat refusals)
+    [ "$left" = 0 ] && exec sed -i "/'$3'/d" $file
+    echo $((left - 1)) >refusals
+    [ $((left % 2)) = 0 ] && exit 0
+    echo 'error: device is already in the process of unplug' >&2; exit 1;;
 esac
 `,
     { mode: 0o755 },
   );
   const domains = new LibvirtDomains(
-    { uri: 'fake:///', detachTimeoutMs: 300 },
+    { uri: 'fake:///', detachTimeoutMs: refusals > 100 ? 300 : 60_000, askAgainMs: 1 },
     { processes: new WithVirsh(directory) },
   );
   const calls = async () =>
     (await readFile(join(directory, 'calls'), 'utf8')).replaceAll('--connect fake:/// --quiet ', '');
-  return { domains, calls };
+  const shutOff = () => writeFile(join(directory, 'state'), 'shut off');
+  return { domains, calls, shutOff };
 }
 
 test('fake virsh: a running domain with a definition gets and loses the disk in both', async (t) => {
   const { domains, calls } = await fakeVirsh(t, { persistent: true });
-  await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
-  await domains.detach('guest', '/dev/etherd/e7.1');
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await domains.detach(uuid, '/dev/etherd/e7.1');
   const changes = (await calls()).split('\n').filter((line) => line.includes('-disk'));
   t.deepEqual(
-    changes.map((line) => line.split(' --sourcetype')[0]),
+    changes.map((line) => line.replace(/ --sourcetype.*native/, '')),
     [
-      'attach-disk guest /dev/etherd/e7.1 vdb --live',
-      'attach-disk guest /dev/etherd/e7.1 vdb --config',
-      'detach-disk guest vdb --live',
-      'detach-disk guest vdb --config',
+      `attach-disk --live -- ${uuid} /dev/etherd/e7.1 vdb`,
+      `attach-disk --config -- ${uuid} /dev/etherd/e7.1 vdb`,
+      `detach-disk --live -- ${uuid} vdb`,
+      `detach-disk --config -- ${uuid} vdb`,
     ],
   );
 });
 
-test('fake virsh: a domain without a definition gets the disk only in the guest', async (t) => {
+test('fake virsh: a domain without a definition gets the disk only in the guest, read-only where wanted', async (t) => {
   const { domains, calls } = await fakeVirsh(t, { persistent: false });
-  await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
+  t.false(domains.mayHaveDisk(uuid));
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb', { readOnly: true });
+  t.true(domains.mayHaveDisk(uuid));
   t.false((await calls()).includes('--config'));
+  t.regex(await calls(), /attach-disk .*--mode readonly -- /);
 });
 
-test('fake virsh: detach fails for a guest that keeps the disk', async (t) => {
-  const { domains } = await fakeVirsh(t, { persistent: false, deaf: true });
-  await domains.attach('guest', '/dev/etherd/e7.1', 'vdb');
-  const error = await t.throwsAsync(domains.detach('guest', '/dev/etherd/e7.1'), { code: 'DomainFailed' });
-  t.is(error?.message, 'libvirt domain guest: its guest has not released disk vdb within 0.3 s');
+test('fake virsh: a guest that refuses or loses the request is asked again', async (t) => {
+  const { domains, calls } = await fakeVirsh(t, { persistent: false, refusals: 3 });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await domains.detach(uuid, '/dev/etherd/e7.1');
+  t.is((await calls()).match(/detach-disk/g)?.length, 4);
+});
+
+test('fake virsh: detach fails for a guest that keeps the disk, and ends for one that is shut off', async (t) => {
+  const { domains, shutOff } = await fakeVirsh(t, { persistent: false, refusals: 1_000_000 });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  const error = await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { code: 'DomainFailed' });
+  t.regex(error.message, new RegExp(`^libvirt domain ${uuid}: its guest has not released disk vdb within 0.3 s`));
+  await shutOff();
+  await t.notThrowsAsync(domains.detach(uuid, '/dev/etherd/e7.1'));
+});
+
+test('fake virsh: a domain is looked up by its exact name, then its UUID, never by an id', async (t) => {
+  const { domains } = await fakeVirsh(t, { persistent: true });
+  t.deepEqual(await domains.lookup('guest'), { name: 'guest', uuid });
+  t.deepEqual(await domains.lookup('2'), { name: '2', uuid: otherUuid });
+  t.deepEqual(await domains.lookup(otherUuid.toUpperCase()), { name: '2', uuid: otherUuid });
+  t.is((await domains.lookup(uuid)).uuid, twinUuid, 'named so');
+  for (const reference of ['1', '0x1', '-x', 'gues', '']) {
+    await t.throwsAsync(domains.lookup(reference), { code: 'DomainNotFound' }, reference);
+  }
+  await t.throwsAsync(domains.detach(otherUuid, '/dev/etherd/e7.1'), { code: 'DomainNotFound' });
+});
+
+test('a disk of a domain is a whole virtio disk', (t) => {
+  t.is(diskTarget('/dev/vdb'), 'vdb');
+  t.is(diskTarget('/dev/vdaa'), 'vdaa');
+  for (const odd of [
+    '/dev/vdb1',
+    '/dev/disk/by-id/x',
+    '/dev/foo/vdb',
+    '/dev/sda',
+    '/dev/etherd/e1.12',
+    'vdb',
+    '/dev/vd',
+  ]) {
+    t.throws(() => diskTarget(odd), { code: 'InvalidArgument' }, odd);
+  }
 });
 
 test('a missing virsh is CommandNotFound', async (t) => {
@@ -164,7 +233,7 @@ test('a missing virsh is CommandNotFound', async (t) => {
     }
   }
   const domains = new LibvirtDomains({ uri: 'test:///default' }, { processes: new WithoutPath() });
-  await t.throwsAsync(domains.attach('guest', '/dev/etherd/e7.1', 'vdb'), { code: 'CommandNotFound' });
+  await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'CommandNotFound' });
 });
 
 test('the disks of a domain are read from its XML; incomplete XML is an error', (t) => {

@@ -1,0 +1,98 @@
+import test from 'ava';
+import { until } from '../support/until.ts';
+import { Lab } from './lab.ts';
+import type { LabNode } from './node.ts';
+import { onConnector } from './script.ts';
+
+/** What a host does with a device that is not the volume's, or does not answer. */
+
+const MiB = 2 ** 20;
+
+let lab: Lab;
+let storage: LabNode;
+let host: LabNode;
+
+test.before(async () => {
+  lab = await Lab.create({ nodes: 2 });
+  storage = lab.node(1);
+  host = lab.node(2);
+});
+
+test.after.always(async () => {
+  await lab?.close();
+});
+
+/** Starts a vblade of a file of that size; returns what ends it. */
+async function exportFile(slot: number, sizeMiB: number): Promise<() => Promise<void>> {
+  await storage.sh(`truncate -s ${sizeMiB}M /run/v${slot}`);
+  const vblade = await storage.start(`vblade${slot}`, `exec vblade 8 ${slot} vec0 /run/v${slot}`);
+  await until(vblade.running.bind(vblade), 'vblade runs');
+  return () => vblade.stop();
+}
+
+function connect(slot: number, options: object): Promise<string> {
+  return onConnector(host, 'connect', `'e8.${slot}'`, JSON.stringify({ timeoutMs: 60_000, ...options }));
+}
+
+test.serial('a device has the size of its volume, or is refused', async (t) => {
+  const end = await exportFile(1, 100);
+  t.is(await connect(1, { sizeBytes: 100 * MiB }), '{"devicePath":"/dev/etherd/e8.1"}');
+  t.is(await onConnector(host, 'disconnect', "'e8.1'"), '');
+  t.regex(
+    await connect(1, { sizeBytes: 1024 * MiB }),
+    /^ConnectorFailed: .*its target has 104857600 bytes, the volume has/,
+  );
+  await end();
+});
+
+test.serial('a device that a deleted volume left is replaced, unless it is used', async (t) => {
+  const endOld = await exportFile(2, 2048);
+  t.is(await connect(2, { sizeBytes: 2048 * MiB }), '{"devicePath":"/dev/etherd/e8.2"}');
+  const reader = await host.start('reader', 'exec sleep 1000 </dev/etherd/e8.2');
+  await endOld();
+  const end = await exportFile(2, 1024);
+  t.regex(await connect(2, { sizeBytes: 1024 * MiB }), /^DeviceInUse: .*open in sleep, process \d+/);
+  await reader.stop();
+  t.is(await connect(2, { sizeBytes: 1024 * MiB }), '{"devicePath":"/dev/etherd/e8.2"}');
+  t.is((await host.sh('blockdev --getsize64 /dev/etherd/e8.2')).trim(), String(1024 * MiB));
+  t.is(await onConnector(host, 'disconnect', "'e8.2'"), '');
+  await end();
+});
+
+test.serial('a device is read-only where the attachment is', async (t) => {
+  const end = await exportFile(3, 100);
+  t.is(await connect(3, { readOnly: true }), '{"devicePath":"/dev/etherd/e8.3"}');
+  t.not((await host.run('dd if=/dev/zero of=/dev/etherd/e8.3 bs=4096 count=1 oflag=direct')).status, 0);
+  t.is(await connect(3, {}), '{"devicePath":"/dev/etherd/e8.3"}');
+  t.is((await host.run('dd if=/dev/zero of=/dev/etherd/e8.3 bs=4096 count=1 oflag=direct')).status, 0);
+  t.is(await onConnector(host, 'disconnect', "'e8.3'"), '');
+  await end();
+});
+
+test.serial('an export that stops answering is an error within a limit, not a hang', async (t) => {
+  const end = await exportFile(4, 100);
+  t.is(await connect(4, {}), '{"devicePath":"/dev/etherd/e8.4"}');
+  await storage.sh('pkill -STOP -x vblade');
+  t.regex(await connect(4, {}), /^ConnectorFailed: .*a read of the device failed: no answer within 10 s/);
+  await storage.sh('pkill -CONT -x vblade');
+  await until(async () => (await onConnector(host, 'disconnect', "'e8.4'")) === '', 'the device is free', 120_000);
+  await end();
+});
+
+test.serial('a volume group on a device is named with the command that releases it', async (t) => {
+  const end = await exportFile(5, 100);
+  await connect(5, {});
+  const lvm = `--config 'devices { filter = [ "a|^/dev/etherd/|", "r|.*|" ] types = [ "aoe", 16 ] }'`;
+  const made = await host.run(
+    `(vgcreate ${lvm} -y inner-group /dev/etherd/e8.5 && lvcreate ${lvm} -y -L 16M -n data inner-group) 2>&1`,
+  );
+  t.is(made.status, 0, made.output);
+  t.is(
+    await onConnector(host, 'disconnect', "'e8.5'"),
+    'DeviceInUse: /dev/etherd/e8.5 is in use on this host: part of LVM volume group inner-group ' +
+      '(to release it: vgchange -an inner-group)',
+  );
+  await host.sh(`vgchange ${lvm} -an inner-group`);
+  t.is(await onConnector(host, 'disconnect', "'e8.5'"), '');
+  await end();
+});
