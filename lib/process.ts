@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { type Options, execa } from 'execa';
+import { childEnvironment } from './child-environment.ts';
 import { CommandError } from './command-error.ts';
 
 /** Starts every child process of the product; the I/O boundary where tests substitute fakes and inject faults. */
@@ -45,7 +46,6 @@ export interface ResidentProcess {
 }
 
 const defaultTimeoutMs = 60_000;
-const environment = { LC_ALL: 'C' };
 /** Time between SIGTERM and SIGKILL. */
 const politeMs = 2000;
 /** Maximum wait for a killed child: one that hangs in the kernel does not die. */
@@ -58,7 +58,8 @@ export class ChildProcesses implements Processes {
     const [file, list] = withRoot(command, args, options.asRoot ?? false);
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
     const settings = {
-      env: { ...environment, ...options.env },
+      env: childEnvironment(options.env),
+      extendEnv: false,
       timeout: timeoutMs,
       forceKillAfterDelay: politeMs,
       stdin: options.input === undefined ? 'ignore' : 'pipe',
@@ -88,7 +89,7 @@ export class ChildProcesses implements Processes {
     try {
       // Not with execa: it cannot pass a file descriptor to the child, and a pipe would bind the child to this process.
       const child = spawn(file, list, {
-        env: { ...process.env, ...environment },
+        env: childEnvironment(),
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
       });
@@ -110,7 +111,7 @@ export class ChildProcesses implements Processes {
   async runOnFile(command: string, args: readonly string[], descriptor: number): Promise<void> {
     // Not by execa either, for the same reason.
     const child = spawn(command, args, {
-      env: { ...process.env, ...environment },
+      env: childEnvironment(),
       stdio: [descriptor, 'ignore', 'pipe'],
       timeout: defaultTimeoutMs,
     });
@@ -133,7 +134,8 @@ export class ChildProcesses implements Processes {
 
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess {
     const child = execa(command, args, {
-      env: { ...environment, ...env },
+      env: childEnvironment(env),
+      extendEnv: false,
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       buffer: false,
       reject: false,

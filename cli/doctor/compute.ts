@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { CommandError } from '../../lib/command-error.ts';
+import { errors } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
 import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 
@@ -11,7 +12,8 @@ export async function checkAttaching(processes: Processes, isRequired: boolean):
     return ok('the kernel module aoe is available; "blockstore volume attach --host-device" loads it');
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    if (error.failure.exitCode !== 1 && !error.failure.notFound) throw error; // not a statement about the module
+    if (error.failure.notFound) throw errors.commandMissing('modinfo', 'kmod');
+    if (error.failure.exitCode !== 1) throw error; // not a statement about the module
     const level = isRequired ? bad : warn;
     return level(
       'the kernel module aoe is missing: this host cannot connect volumes as block devices',

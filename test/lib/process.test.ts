@@ -26,6 +26,48 @@ test('a command gets its arguments unchanged, and runs with LC_ALL=C', async (t)
   t.is(stdout, 'a  $HOME "b" C');
 });
 
+test.serial(
+  'a child has an environment of its own, with the directories of administration tools, and no secret',
+  async (t) => {
+    const before = process.env;
+    process.env = {
+      PATH: `bin:${before['PATH']}`,
+      BLOCKSTORE_REDIS_PASSWORD: 'secret',
+      http_proxy: 'http://proxy',
+      LANG: 'de_DE.UTF-8',
+      HOME: '/home/user',
+      TERM: 'xterm',
+      NOTIFY_SOCKET: '/run/notify',
+    };
+    const directory = await mkdtemp(join(tmpdir(), 'process-'));
+    try {
+      const resident = processes.resident('sh', ['-c', 'env'], { EXTRA: '2' });
+      resident.stdin.end();
+      const texts = await Promise.all([
+        processes.run('env', [], { env: { EXTRA: '1' } }).then(({ stdout }) => stdout),
+        resident.stdout.toArray().then((chunks) => chunks.join('')),
+      ]);
+      const logFile = join(directory, 'log');
+      await processes.detach('env', [], { logFile });
+      texts.push(
+        await until(async () => (await readFile(logFile, 'utf8')) || undefined, 'the detached child has written'),
+      );
+      for (const text of texts) {
+        t.notRegex(text, /secret|proxy|de_DE|user|xterm|BLOCKSTORE/);
+        for (const line of ['LC_ALL=C', 'HOME=/nonexistent', 'TERM=dumb', 'NOTIFY_SOCKET=/run/notify']) {
+          t.true(text.includes(line), line);
+        }
+        t.regex(text, /^PATH=\/(?!.*:bin).*:\/usr\/sbin:/m);
+      }
+      t.regex(texts[0] ?? '', /^EXTRA=1$/m);
+      t.regex(texts[1] ?? '', /^EXTRA=2$/m);
+    } finally {
+      process.env = before;
+      await rm(directory, { recursive: true });
+    }
+  },
+);
+
 test('a failure has exit code and stderr and names the command', async (t) => {
   const failure = await failureOf(processes.run('sh', ['-c', 'echo one >&2; echo two >&2; exit 5']));
   t.is(failure.exitCode, 5);
