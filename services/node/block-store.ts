@@ -169,7 +169,7 @@ export class BlockStore implements Service {
         driver: backend.driver.name,
         target: backend.target.name,
         totalBytes: stats.totalBytes,
-        freeBytes: stats.freeBytes,
+        freeBytes: stats.acceptsCreates ? stats.freeBytes : 0, // so that creates are placed elsewhere
         startTime: this.startTime,
         problems: [...this.room.problems, ...nodeProblems(backend.target), ...(this.adoption?.problems ?? [])].join(
           '\n',

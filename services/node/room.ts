@@ -38,7 +38,8 @@ export class Room {
   private async ask(): Promise<void> {
     try {
       this.last = await this.options.driver.stats();
-      this.trouble = undefined;
+      if (this.last.problem === undefined) this.trouble = undefined;
+      else this.tell(this.last.problem);
     } catch (error) {
       this.tell(`storage does not say how much room it has: ${asError(error).message}`);
     }

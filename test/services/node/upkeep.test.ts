@@ -21,6 +21,28 @@ test.afterEach.always(() => cluster.close());
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 
+class DegradedDriver extends FakeDriver {
+  problem: string | undefined = 'volume group v is missing a disk';
+
+  override async stats() {
+    const stats = await super.stats();
+    return this.problem === undefined ? stats : { ...stats, acceptsCreates: false, problem: this.problem };
+  }
+}
+
+test.serial('a degraded pool is a problem of its node, which offers no space until it is whole', async (t) => {
+  const driver = new DegradedDriver();
+  await cluster.node('n1', { report_interval: '1' }, { driver });
+  const store = await cluster.store();
+  const state = async () => (await Node.lookup(store, 'n1')).state;
+  const { problem } = driver;
+  await until(async () => (await state()).problems.join() === problem, 'the problem is reported');
+  t.is((await state()).freeBytes, 0);
+  driver.problem = undefined;
+  await until(async () => (await state()).problems.length === 0, 'the problem is over');
+  t.true((await state()).freeBytes > 0);
+});
+
 test.serial('a volume whose command was lost is taken up with a report', async (t) => {
   const node = await cluster.node('n1');
   const { id } = await (await cluster.commands()).create(wanted, deadline);
