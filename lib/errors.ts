@@ -324,7 +324,9 @@ export const errors = {
       'InterfaceDown',
       'failed',
       `network interface ${name} ${state}`,
-      `bring it up (ip link set ${name} up), or set aoe_eth_dev`,
+      state === 'is down'
+        ? `bring it up (ip link set ${name} up), or set aoe_eth_dev`
+        : 'set aoe_eth_dev to the name of an interface, not to an alternative one: ip -br link',
     ),
   noRawSocket: (name: string) =>
     new BlockstoreError(
@@ -368,8 +370,8 @@ export const errors = {
       `could not export volume ${volume}: another machine, ${host}, answers at its address ${address}`,
       `end that export, or remove ${host} from the storage network`,
     ),
-  exportFailed: (volume: string, reason: string) =>
-    new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, seeDoctor),
+  exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
+    new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
   launcherEnded: (reason: string) =>
     new BlockstoreError(
       'LauncherEnded',

@@ -42,7 +42,7 @@ export class MachinePlace implements Place {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
       const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
       await place.machine.sh(`mkdir -p ${directory}`);
-      if (systemd) await place.machine.sh(`cp etc/blockstore-vblade@.service ${units} && systemctl daemon-reload`);
+      if (systemd) await place.machine.sh(`cp etc/blockstore-vblade*.service ${units} && systemctl daemon-reload`);
       return place;
     } catch (error) {
       await lab.close();
@@ -157,7 +157,7 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
 
   async reset(): Promise<void> {
     await this.kill();
-    await this.machine.sh(`[ ! -d /run/systemd/system ] || systemctl stop 'blockstore-vblade@*'
+    await this.machine.sh(`[ ! -d /run/systemd/system ] || systemctl stop 'blockstore-vblade*'
 for name in vblade blkdiscard lvm
 do pkill -KILL -x $name; while pgrep -x $name >/dev/null; do sleep 0.1; done
 done

@@ -11,7 +11,11 @@ test('systemd-analyze verify accepts the units', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'blockstore-units-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const names = (await readdir(etc)).filter((name) => name.endsWith('.service'));
-  t.deepEqual(names.toSorted(), ['blockstore-vblade@.service', 'blockstored.service']);
+  t.deepEqual(names.toSorted(), [
+    'blockstore-vblade-file@.service',
+    'blockstore-vblade@.service',
+    'blockstored.service',
+  ]);
   for (const name of names) {
     // Where the package would put it there is nothing yet.
     const unit = (await readFile(path.join(etc, name), 'utf8')).replace('=/usr/bin/', `=${root}/bin/`);

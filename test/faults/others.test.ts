@@ -117,7 +117,7 @@ test('a unit that could not start is stopped, and the reason is reported also wi
     const answer = await endOf(t, supervisor.start('v1', ['1', '1', 'lo', '/dev/null']));
     const { code, message } = answer instanceof BlockstoreError ? answer : { code: '', message: '' };
     t.is(code, 'ExportFailed', fault);
-    t.regex(message, /^could not export volume v1: "systemctl restart/, fault);
+    t.regex(message, /^could not export volume v1: "systemctl set-property/, fault);
     t.deepEqual((await commands.calls()).slice(-2), [
       'systemctl stop blockstore-vblade@v1.service',
       'systemctl reset-failed blockstore-vblade@v1.service',

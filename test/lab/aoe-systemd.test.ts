@@ -8,13 +8,14 @@ let lab: Lab;
 let node: LabNode;
 
 const volume = { id: randomUUID(), path: '/dev/vg/v1', address: 'e7.1', readOnly: false, hosts: [] };
+const patienceMs = 120_000;
 const unit = `blockstore-vblade@${volume.id}.service`;
 
 test.before(async () => {
   lab = await Lab.create({ systemd: true });
   node = lab.node(1);
   await node.sh(`vgcreate -y vg /dev/ubda && lvcreate -y -L 64M -n v1 vg
-    cp etc/blockstore-vblade@.service /etc/systemd/system/ && systemctl daemon-reload`);
+    cp etc/blockstore-vblade*.service /etc/systemd/system/ && systemctl daemon-reload`);
 });
 
 test.after.always(async () => {
@@ -76,6 +77,50 @@ test.serial('a later daemon does not touch the export, and systemd restarts it w
   const { pid: next } = await oneVblade();
   t.is(await onTarget('await target.ensureExport(volume);'), '');
   t.is((await oneVblade()).pid, next);
+});
+
+test.serial('it is not root, and may open the device of its volume alone', async (t) => {
+  const { pid } = await oneVblade();
+  const status = await node.sh(`cat /proc/${pid}/status`);
+  t.notRegex(status, /^Uid:\t0\t/m);
+  t.regex(status, /^CapEff:\t0000000000002000$/m, 'CAP_NET_RAW');
+  await node.sh('lvcreate -y -L 64M -n v2 vg');
+  const group = await node.sh(`cut -d: -f3 /proc/${pid}/cgroup`);
+  const inGroup = (command: string) => node.run(`sh -c 'echo $$ >"/sys/fs/cgroup${group}/cgroup.procs" && ${command}'`);
+  t.is((await inGroup('head -c 1 /dev/vg/v1 >/dev/null')).status, 0);
+  t.regex((await inGroup('head -c 1 /dev/vg/v2')).output, /Operation not permitted/);
+  t.regex((await inGroup('head -c 1 /dev/ubda')).output, /Operation not permitted/);
+  t.regex(await node.sh(`nsenter --mount --target ${pid} ls /var/lib/blockstore 2>&1 || true`), /^$|Permission denied/);
+});
+
+test.serial('while the interface is down it waits, and it is back with it, without a daemon', async (t) => {
+  const restarts = () => node.sh(`systemctl show --property NRestarts --value ${unit}`);
+  const { pid } = await oneVblade();
+  await node.sh('ip link set vec0 down');
+  await until(async () => !(await vblades()).some((line) => line.startsWith(`${pid} `)), 'it has ended', patienceMs);
+  await until(
+    async () => (await node.sh(`systemctl is-active ${unit} || true`)) === 'activating',
+    'it waits',
+    patienceMs,
+  );
+  const before = Number(await restarts());
+  await node.sh('sleep 5');
+  t.true(Number(await restarts()) <= before + 1, 'no restart storm');
+  await node.sh('ip link set vec0 up');
+  await until(async () => (await vblades()).length === 1, 'it is back', patienceMs);
+});
+
+test.serial('the volume of a file is exported by a unit that may open no device', async (t) => {
+  const file = '/var/lib/blockstore/volumes/v9';
+  await node.sh(`mkdir -p -m 700 /var/lib/blockstore/volumes && truncate -s 1M ${file} && chmod 600 ${file}`);
+  const fileVolume = { ...volume, id: randomUUID(), path: file, address: 'e7.9' };
+  const spec = JSON.stringify(fileVolume);
+  const cached = { durability: 'cached' }; // the machine's root is in memory, without O_DIRECT
+  t.is(await onTarget(`await target.ensureExport(${spec});`, cached), '');
+  const line = (await vblades()).find((one) => one.endsWith(file)) ?? '';
+  t.regex(await node.sh(`cat /proc/${line.split(' ')[0]}/status`), /^CapEff:\t0000000000002000$/m);
+  t.is(await onTarget(`await target.removeExport('${fileVolume.id}');`, cached), '');
+  t.is((await vblades()).length, 1);
 });
 
 test.serial('changed options replace the export', async (t) => {

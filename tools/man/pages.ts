@@ -90,6 +90,7 @@ function daemonPage(): ManPage {
       ['/var/lib/blockstore', 'State of the node (state_dir): its identity, LVM configuration and running exports.'],
       ['blockstored.service', 'The systemd unit of the daemon.'],
       ['blockstore-vblade@.service', 'The systemd unit of one AoE export; its instance is the id of the volume.'],
+      ['blockstore-vblade-file@.service', 'The same for a volume of the driver file.'],
     ])
     .section('SEE ALSO')
     .paragraph('blockstore(1), blockstore.conf(5), vblade(8), lvm(8)');

@@ -12,6 +12,8 @@ import { type Vblade, isAlive, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 const readyMs = 10_000;
+/** From the lock until the process is vblade. */
+const startingMs = 5000;
 
 /**
  * Runs vblade as a separate process that holds the lock of its volume while it runs, so that the kernel refuses a second
@@ -33,7 +35,7 @@ export class DetachedSupervisor implements Supervisor {
   async start(id: string, args: readonly string[]): Promise<Vblade> {
     const started = await this.tryStart(id, args);
     if (started) return started;
-    const holder = await this.find(id);
+    const holder = await this.holder(id);
     if (holder && sameArguments(holder.args, args)) return holder;
     if (holder) await endVblade(id, holder, this.processes);
     const again = await this.tryStart(id, args);
@@ -47,7 +49,7 @@ export class DetachedSupervisor implements Supervisor {
   }
 
   async stop(id: string): Promise<void> {
-    for (let vblade = await this.find(id); vblade; vblade = await this.find(id)) {
+    for (let vblade = await this.holder(id); vblade; vblade = await this.holder(id)) {
       await endVblade(id, vblade, this.processes);
     }
     await rm(lockFile(this.options.directory, id), { force: true });
@@ -66,6 +68,19 @@ export class DetachedSupervisor implements Supervisor {
       if (vblade) found.set(id, vblade);
     }
     return found;
+  }
+
+  /** The vblade that has the lock. One that is being started is not vblade yet: it is waited for. */
+  private async holder(id: string): Promise<Vblade | undefined> {
+    const found = await pollUntil(
+      async () => {
+        const pid = await lockHolder(this.options.directory, id);
+        const vblade = pid === undefined ? undefined : readVblade(pid);
+        return pid === undefined || vblade ? { vblade } : undefined;
+      },
+      { deadlineMs: startingMs },
+    );
+    return found?.vblade;
   }
 
   /** Resolves when the new vblade serves; returns undefined when another process has the lock. */

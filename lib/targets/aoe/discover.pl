@@ -24,6 +24,7 @@ use constant {
     QUERY             => 1,
     ALL_SLOTS         => 0xff,
     MOST_HOSTS        => 4,
+    GAP               => 0.02,    # seconds between two queries of one request
 };
 
 $| = 1;
@@ -37,14 +38,16 @@ while ($open || %requests) {
     vec($readable, fileno $_->{socket}, 1) = 1 for values %requests;
     my $wait;
     for (values %requests) {
-        my $left = ends($_) - $now;
+        my $left = due($_) - $now;
         $wait = $left < 0 ? 0 : $left if !defined $wait || $left < $wait;
     }
     my $ready = select($readable, undef, undef, $wait);
     next if $ready < 0;    # a signal
     for my $request (values %requests) {
         receive($request) if vec($readable, fileno $request->{socket}, 1);
-        finish($request)  if defined $requests{ $request->{number} } && ends($request) <= now();
+        next unless defined $requests{ $request->{number} } && due($request) <= now();
+        if (!@{ $request->{queries} }) { finish($request) }
+        else { eval { ask($request); 1 } or close_request($request, 'failed ' . $@ =~ s/\n$//r) }
     }
     if ($open && vec($readable, fileno STDIN, 1)) {
         $open = sysread STDIN, $input, 65536, length $input;
@@ -60,15 +63,17 @@ sub now {
     return $now;
 }
 
-sub ends {
+# When something is to be done about a request: the next query, or its end.
+sub due {
     my ($request) = @_;
+    return $request->{next} if @{ $request->{queries} };
     my $quiet = $request->{last} + $request->{quiet};
     return $quiet < $request->{limit} ? $quiet : $request->{limit};
 }
 
 sub begin {
     my ($number, $interface, $quiet, $limit, $buffer, @asked) = map { s/%([0-9A-F]{2})/chr hex $1/ger } @_;
-    my $request = { number => $number, interface => $interface, quiet => $quiet / 1000, asked => {} };
+    my $request = { number => $number, interface => $interface, quiet => $quiet / 1000 };
     eval {
         my $index   = attribute($interface, 'ifindex');
         my $address = pack 'H12', attribute($interface, 'address') =~ s/://gr;
@@ -83,16 +88,23 @@ sub begin {
             || refuse('other', "receive buffer: $!");
         # struct sockaddr_ll: family, protocol (network order), interface, hardware type, packet type, address length, address
         bind($socket, pack 'S n i S C C a8', AF_PACKET, ETH_P_AOE, $index, 0, 0, 0, '') or refuse(down(), "bind: $!");
-        for (@asked) {
-            my ($shelf, $slot) = split /\./;
-            $request->{asked}{"$shelf $slot"} = 1;
-            defined send($socket, query($address, $shelf, $slot, $tag), 0) or refuse(down(), "send: $!");
-        }
-        $request->{last}  = now();
-        $request->{limit} = now() + $limit / 1000;
+        $request->{asked}   = { map { tr/./ /r => 1 } @asked };
+        $request->{queries} = [ map { query($address, split(/\./), $tag) } @asked ];
+        $request->{limit}   = now() + $limit / 1000 + GAP * @asked;
+        ask($request);
         $requests{$number} = $request;
         1;
     } or print "$number failed $@";
+    return;
+}
+
+# Sends the next query. The answers to all of them at once would not fit the queues of every network on their way.
+sub ask {
+    my ($request) = @_;
+    my $query = shift @{ $request->{queries} };
+    defined send($request->{socket}, $query, 0) or refuse(down(), "send: $!");
+    $request->{last} = now();
+    $request->{next} = now() + GAP;
     return;
 }
 

@@ -28,6 +28,8 @@ const defaultBufferBytes = 8 * 2 ** 20;
 /** Answers that arrive for longer than this are not those of targets. */
 const maxListenMs = 5000;
 const defaultAnswerMs = 10_000;
+/** Pause of the helper between two queries of one request, with a margin. */
+const queryGapMs = 40;
 /** Slot of the protocol's broadcast address of a shelf. */
 const allSlots = 255;
 
@@ -87,7 +89,8 @@ export class Discovery {
   private async ask(asked: readonly string[], quietMs: number): Promise<{ answers: Answer[]; lost: number }> {
     const { interface: name, receiveBufferBytes = defaultBufferBytes } = this.options;
     const listen = [this.options.quietMs ?? quietMs, maxListenMs];
-    const lines = await this.helper.request([name, ...listen, receiveBufferBytes, ...asked], this.answerMs);
+    const limitMs = this.answerMs + asked.length * queryGapMs;
+    const lines = await this.helper.request([name, ...listen, receiveBufferBytes, ...asked], limitMs);
     const end = lines.pop() ?? '';
     const [, lost] = /^done (\d+)$/.exec(end) ?? [];
     if (lost === undefined) throw failure(name, end);

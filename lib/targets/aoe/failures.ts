@@ -3,6 +3,13 @@ import { type BlockstoreError, errors } from '../../errors.ts';
 
 /** What vblade (or the launcher in its place) wrote before it ended, as the error that an operator must see. */
 export function vbladeFailure(id: string, networkInterface: string, output: string): BlockstoreError {
+  if (output.includes('open: Invalid argument')) {
+    return errors.exportFailed(
+      id,
+      'its file system has no direct I/O (O_DIRECT)',
+      'set aoe_durability = cached, or use another file system',
+    );
+  }
   return prerequisiteFailure(networkInterface, output) ?? errors.exportFailed(id, lastLine(output));
 }
 

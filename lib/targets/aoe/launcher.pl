@@ -14,6 +14,10 @@ if (open my $daemon, '+<&=', 3) { close $daemon }
 my ($vblade) = grep { -x } map { "$_/vblade" } split /:/, $ENV{PATH} // '';
 $vblade //= 'vblade';
 
+# As root: with no right but to packet sockets, where this process may give up the others.
+my @confined = ('setpriv', '--no-new-privs', '--inh-caps=-all,+net_raw', '--bounding-set=-all,+net_raw');
+my $confines = $> == 0 && system("@confined true 2>/dev/null") == 0;
+
 $| = 1;
 $SIG{CHLD} = 'IGNORE';    # the kernel clears away what has ended
 
@@ -37,6 +41,18 @@ sub launch {
     local $^F = 255;    # the lock stays open across exec
     open my $held, '>>', $lock or return print STDERR "$lock: $!\n";
     flock $held, $lock_ex_nb or return;
-    exec { $vblade } $vblade, @arguments;
+    my @command = (confinement($arguments[-1]), $vblade, @arguments);
+    exec { $command[0] } @command;
     print STDERR "failed to execute vblade: $!\n";
+}
+
+# What a vblade is started by: as the owner of the file; for a device that a group may write as nobody in that group.
+sub confinement {
+    my ($path) = @_;
+    return unless $confines;
+    my ($mode, $user, $group) = (stat $path)[2, 4, 5];
+    return @confined unless defined $mode;
+    $user = 65534 if -b _ && ($mode & 060) == 060 && $group != 0;
+    return @confined if $user == 0;
+    return (@confined, '--ambient-caps=+net_raw', "--reuid=$user", '--regid=65534', "--groups=$group");
 }

@@ -11,18 +11,31 @@ import { vbladeFailure } from './failures.ts';
 import { type Vblade, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
-const template = 'blockstore-vblade@';
-/** The only place where the unit looks for its arguments. */
+interface Template {
+  name: string;
+  /** Where systemd has the control groups of the template's instances (cgroup v2). */
+  slice: string;
+}
+
+/** Of exports of block devices: a user without rights, and one device. */
+const ofDevices: Template = {
+  name: 'blockstore-vblade@',
+  slice: String.raw`/sys/fs/cgroup/system.slice/system-blockstore\x2dvblade.slice`,
+};
+/** Of exports of files, which belong to root: root without rights beside this. */
+const ofFiles: Template = {
+  name: 'blockstore-vblade-file@',
+  slice: String.raw`/sys/fs/cgroup/system.slice/system-blockstore\x2dvblade\x2dfile.slice`,
+};
+/** The only place where the units look for their arguments. */
 const unitDirectory = '/var/lib/blockstore/exports';
-/** Where systemd has the control groups of the template's instances (cgroup v2). */
-const slice = String.raw`/sys/fs/cgroup/system.slice/system-blockstore\x2dvblade.slice`;
 const readyMs = 10_000;
 const journalMs = 1000;
 const journalLimitMs = 5000;
 
 /**
- * vblade as an instance of the template unit blockstore-vblade@.service, which takes its arguments from VBLADE_ARGS in
- * `<directory>/<volume id>.env`. systemd sees to it that one runs and starts it again when it dies.
+ * vblade as an instance of the template unit blockstore-vblade@.service (for files blockstore-vblade-file@.service), which takes
+ * its arguments from `<directory>/<volume id>.env`. systemd sees to it that one runs and starts it again when it dies.
  */
 export class SystemdSupervisor implements Supervisor {
   readonly name = 'systemd';
@@ -45,23 +58,25 @@ export class SystemdSupervisor implements Supervisor {
   }
 
   async start(id: string, args: readonly string[]): Promise<Vblade> {
-    const line = environmentLine(args);
-    await replaceFile(this.environmentFile(id), line);
+    const { template, path, text } = environment(args);
+    const name = unit(template, id);
+    await replaceFile(this.environmentFile(id), text);
     const found = await this.find(id);
     if (found && sameArguments(found.args, args)) return found;
     const begin = Date.now();
     let reason = '';
     try {
+      if (template === ofDevices) await this.allowDevice(name, path);
       // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
-      await this.systemctl(['restart', unit(id)]);
+      await this.systemctl(['restart', name]);
       const vblade = await this.untilServing(id);
       if (vblade) return vblade;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       reason = error.message;
     }
-    const failure = await this.failure(id, begin, reason);
-    await this.stopUnit(id); // or systemd goes on trying what the caller takes for failed
+    const failure = await this.failure(id, name, begin, reason);
+    await this.stopUnit(name); // or systemd goes on trying what the caller takes for failed
     throw failure;
   }
 
@@ -83,9 +98,10 @@ export class SystemdSupervisor implements Supervisor {
 
   async stop(id: string): Promise<void> {
     // The file is written before the unit starts and deleted after it has stopped: without it there is no unit.
-    if (readIfExistsSync(this.environmentFile(id)) === undefined) return;
+    const text = readIfExistsSync(this.environmentFile(id));
+    if (text === undefined) return;
     const vblade = await this.find(id);
-    await this.stopUnit(id);
+    await this.stopUnit(unit(templateOf(text), id));
     if (vblade) await endVblade(id, vblade, this.processes);
     await rm(this.environmentFile(id), { force: true });
   }
@@ -97,9 +113,11 @@ export class SystemdSupervisor implements Supervisor {
 
   async findAll(): Promise<Map<string, Vblade>> {
     const found = new Map<string, Vblade>();
-    for (const id of exportsIn(await absentAs([], readdir(slice)))) {
-      const vblade = await this.find(id);
-      if (vblade) found.set(id, vblade);
+    for (const template of [ofDevices, ofFiles]) {
+      for (const id of exportsIn(template, await absentAs([], readdir(template.slice)))) {
+        const vblade = await this.find(id);
+        if (vblade) found.set(id, vblade);
+      }
     }
     return found;
   }
@@ -107,9 +125,9 @@ export class SystemdSupervisor implements Supervisor {
   async close(): Promise<void> {}
 
   /** What vblade wrote to the journal since then; a line takes a moment to get there. */
-  private async failure(id: string, since: number, reason: string): Promise<BlockstoreError> {
+  private async failure(id: string, name: string, since: number, reason: string): Promise<BlockstoreError> {
     const from = `@${(since / 1000).toFixed(3)}`;
-    const args = ['--unit', unit(id), '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
+    const args = ['--unit', name, '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
     const options = { asRoot: this.options.asRoot, timeoutMs: journalLimitMs };
     // A journal that cannot be read says nothing; the failure itself must be told all the same.
     const read = () => this.processes.run('journalctl', args, options).catch(() => ({ stdout: '' }));
@@ -117,12 +135,17 @@ export class SystemdSupervisor implements Supervisor {
     return vbladeFailure(id, this.options.interface, output ?? reason);
   }
 
-  private async stopUnit(id: string): Promise<void> {
-    const isRunning = mainProcess(id) !== undefined;
-    await this.systemctl(['stop', unit(id)]);
-    if (isRunning) return;
+  /** The unit may use this device and no other. It is a setting at run time: systemd forgets it at a reboot. */
+  private async allowDevice(name: string, path: string): Promise<void> {
+    await this.systemctl(['set-property', '--runtime', name, 'DeviceAllow=', `DeviceAllow=${path} rw`]);
+  }
+
+  private async stopUnit(name: string): Promise<void> {
+    const isActive = processIn(name) !== undefined;
+    await this.systemctl(['stop', name]);
+    if (isActive) return;
     // One that was waiting to be started again stays behind as failed.
-    await this.systemctl(['reset-failed', unit(id)]).catch((error: unknown) => {
+    await this.systemctl(['reset-failed', name]).catch((error: unknown) => {
       if (!(error instanceof CommandError)) throw error; // it was not loaded: there is nothing to reset
     });
   }
@@ -142,7 +165,7 @@ export class SystemdSupervisor implements Supervisor {
  */
 export async function knowsUnit(tries: number, processes: Processes): Promise<boolean> {
   try {
-    await retry(() => processes.run('systemctl', ['cat', `${template}.service`]), {
+    await retry(() => processes.run('systemctl', ['cat', `${ofDevices.name}.service`]), {
       tries,
       isRetryable: (error) => error instanceof CommandError && error.isRetryable && !isUnknown(error),
     });
@@ -157,31 +180,43 @@ function isUnknown(error: CommandError): boolean {
   return /No files found/i.test(error.failure.stderr);
 }
 
-function unit(id: string): string {
-  return `${template}${id}.service`;
+function unit({ name }: Template, id: string): string {
+  return `${name}${id}.service`;
 }
 
 /** Volume ids from the names of units. */
-function exportsIn(names: readonly string[]): string[] {
+function exportsIn(template: Template, names: readonly string[]): string[] {
   const suffix = '.service';
   return names
-    .filter((name) => name.startsWith(template) && name.endsWith(suffix))
-    .map((name) => name.slice(template.length, -suffix.length));
+    .filter((name) => name.startsWith(template.name) && name.endsWith(suffix))
+    .map((name) => name.slice(template.name.length, -suffix.length));
 }
 
 /** The process of the unit, from its control group: systemctl would say the same for twenty times the price. */
 function mainProcess(id: string): number | undefined {
-  const processes = readIfExistsSync(join(slice, unit(id), 'cgroup.procs'))?.trim();
+  return processIn(unit(ofDevices, id)) ?? processIn(unit(ofFiles, id));
+}
+
+function processIn(name: string): number | undefined {
+  const { slice } = name.startsWith(ofFiles.name) ? ofFiles : ofDevices;
+  const processes = readIfExistsSync(join(slice, name, 'cgroup.procs'))?.trim();
   return processes ? Number(processes.split('\n')[0]) : undefined;
 }
 
 /** systemd splits $VBLADE_ARGS at blanks and takes quotes and backslashes away, so none may be inside an argument. */
-function environmentLine(args: readonly string[]): string {
+function environment(args: readonly string[]): { template: Template; path: string; text: string } {
   const unsafe = args.find((argument) => !/^[\w@%+=:,./-]+$/.test(argument));
   if (unsafe !== undefined) {
     throw errors.invalidArgument('vblade argument', unsafe, 'made of letters, digits and @%+=:,./_-');
   }
-  return `VBLADE_ARGS=${args.join(' ')}\n`;
+  const [networkInterface = '', path = ''] = args.slice(-2);
+  const text = `VBLADE_ARGS=${args.join(' ')}\nVBLADE_INTERFACE=${networkInterface}\n`;
+  return { template: templateOf(text), path, text };
+}
+
+/** The template of an export, from what its unit reads. */
+function templateOf(text: string): Template {
+  return /^VBLADE_ARGS=.* \/dev\/\S+$/m.test(text) ? ofDevices : ofFiles;
 }
 
 /** Whether a process has opened a packet socket. Where that may not be seen, systemd's word that it runs must do. */

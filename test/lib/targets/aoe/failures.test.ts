@@ -11,6 +11,7 @@ const failures: [output: string, code: string, message: RegExp][] = [
   ['got bad socket: Operation not permitted\n', 'NoRawSocket', /raw socket on eth9/],
   ['failed to execute vblade: No such file or directory\n', 'CommandNotFound', /vblade is not installed/],
   ['open: No such file or directory\n', 'ExportFailed', /volume v1.*: open: No such file or directory$/],
+  ['open: Invalid argument\n', 'ExportFailed', /no direct I\/O/],
   ['0-sector file size is too small\n', 'ExportFailed', /0-sector file size is too small$/],
   ['', 'ExportFailed', /vblade ended without a word$/],
 ];

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatAddress } from '../../../../lib/aoe/address.ts';
@@ -127,6 +127,26 @@ real('a daemon replaces an export with other options that another daemon started
   await exportedBefore(place, volume, { durability: 'cached' });
   await late.ensureExport(volume);
   t.deepEqual((await place.vblade()).args.slice(0, 2), ['-d', '-s']);
+});
+
+real('a vblade has no right but to packet sockets, and is its volume’s owner', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.readyTarget();
+  const [ofRoot, ofAnother] = [await place.volume(1), await place.volume(2)];
+  await chmod(place.directory, 0o755);
+  await chown(ofAnother.path, 12_345, 12_345);
+  for (const [volume, user] of [
+    [ofRoot, 0],
+    [ofAnother, 12_345],
+  ] as const) {
+    await target.ensureExport(volume);
+    const status = await readFile(`/proc/${(await place.vblade()).pid}/status`, 'utf8');
+    t.regex(status, /^CapEff:\t0000000000002000$/m, 'CAP_NET_RAW');
+    t.regex(status, /^CapBnd:\t0000000000002000$/m);
+    t.regex(status, /^NoNewPrivs:\t1$/m);
+    t.regex(status, new RegExp(`^Uid:\\t${user}\\t`, 'm'));
+    await target.removeExport(volume.id);
+  }
 });
 
 real('a removed export has ended, its files are gone, and removing it again succeeds', async (t) => {
