@@ -1,8 +1,8 @@
 /** Where administration tools are. Daemons of cron, and users without root's PATH, do not have these. */
 const systemDirectories = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
 
-/** Passed on as they are: where LVM is configured, where systemd expects notifications, where temporary files may be. */
-const passed = ['LVM_SYSTEM_DIR', 'NOTIFY_SOCKET', 'TMPDIR'];
+/** Passed on as they are: settings of LVM and the device mapper, the socket of systemd, the place of temporary files. */
+const passed = ['LVM_SYSTEM_DIR', 'DM_DISABLE_UDEV', 'NOTIFY_SOCKET', 'TMPDIR'];
 
 /**
  * Returns the environment of a child process: the same whatever started this process, so that locale, proxies and files in a

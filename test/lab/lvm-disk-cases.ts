@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import { checkSectors } from '../../lib/targets/aoe/sectors.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { until } from '../support/until.ts';
 import { type LvmCase, LvmMachine, group, runCases } from './lvm-machine.ts';
@@ -156,6 +157,9 @@ const list: readonly LvmCase[] = [
       await driver.setup();
       const volume = spec({ sizeBytes });
       await driver.createVolume(volume);
+      const exported = { id: volume.id, path: driver.localPath(volume) };
+      await assert.rejects(checkSectors(exported, 'sync'), { code: 'ExportFailed', message: /4096 bytes.*cached/ });
+      await checkSectors(exported, 'cached');
       await machine.write(driver.localPath(volume), 'secret', [0, sizeBytes - 4096]);
       await driver.deleteVolume(volume);
       const next = spec({ sizeBytes });

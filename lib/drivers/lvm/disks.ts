@@ -1,46 +1,26 @@
 import { realpath, stat } from 'node:fs/promises';
 import { CommandError } from '../../command-error.ts';
+import { deviceNumber, sectorBytes } from '../../devices/sectors.ts';
 import { errors } from '../../errors.ts';
-import { readIfExists } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 
-/** A block device, by its own name. */
-export interface Disk {
-  device: string;
-  /** Major and minor number. */
-  number: string;
-}
-
-/** Returns each disk once, though it may be listed by several names. Throws StorageUnusable. */
-export async function distinctDisks(devices: readonly string[]): Promise<Disk[]> {
-  const disks = new Map<string, Disk>();
+/** Returns the own name of each disk, once, though it may be listed by several. Throws StorageUnusable. */
+export async function distinctDisks(devices: readonly string[]): Promise<string[]> {
+  const disks = new Map<string, string>();
   for (const device of devices) {
     const found = await stat(device);
     if (!found.isBlockDevice()) throw errors.storageUnusable(device, 'it is not a block device');
     const number = deviceNumber(found.rdev);
-    if (!disks.has(number)) disks.set(number, { device: await realpath(device), number });
+    if (!disks.has(number)) disks.set(number, await realpath(device));
   }
   return [...disks.values()];
 }
 
-/** As the kernel writes it in /sys: stat has both parts in one number. */
-function deviceNumber(rdev: number): string {
-  return `${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
-}
-
 /** LVM refuses a group of disks with different sectors only after it has written to them. Throws StorageUnusable. */
-export async function checkSectors(disks: readonly Disk[]): Promise<void> {
+export async function checkSectors(disks: readonly string[]): Promise<void> {
   const sizes = await Promise.all(disks.map(sectorBytes));
   if (new Set(sizes).size <= 1) return;
-  throw errors.sectorsDiffer(disks.map(({ device }, index) => `${device} (${sizes[index]} bytes)`));
-}
-
-/** A partition has no queue of its own, but its disk's. */
-async function sectorBytes({ number }: Disk): Promise<number> {
-  const directory = await realpath(`/sys/dev/block/${number}`);
-  const name = 'queue/logical_block_size';
-  const text = (await readIfExists(`${directory}/${name}`)) ?? (await readIfExists(`${directory}/../${name}`));
-  return Number(text ?? 512);
+  throw errors.sectorsDiffer(disks.map((device, index) => `${device} (${sizes[index]} bytes)`));
 }
 
 /** A disk that carries anything at all is somebody's. Throws StorageUnusable. */

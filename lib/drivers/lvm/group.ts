@@ -56,11 +56,10 @@ export async function prepareGroup(processes: Processes, options: GroupOptions):
   await checkSectors(disks);
   const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
   await removeUnused(lvm);
-  for (const { device } of disks) await checkEmpty(processes, device);
-  const devices = disks.map(({ device }) => device);
-  const args = ['vgcreate', '--yes', '--metadatasize', `${metadataMiB}m`, volumeGroup, ...devices];
+  for (const disk of disks) await checkEmpty(processes, disk);
+  const args = ['vgcreate', '--yes', '--metadatasize', `${metadataMiB}m`, volumeGroup, ...disks];
   const { status, messages } = await lvm.command(args, { timeoutMs: vgcreateTimeoutMs });
-  if (status !== 0) throw errors.lvmFailed(`vgcreate ${volumeGroup} ${devices.join(' ')}`, messages.join('; '));
+  if (status !== 0) throw errors.lvmFailed(`vgcreate ${volumeGroup} ${disks.join(' ')}`, messages.join('; '));
   const created = await findGroup(processes, options);
   if (!created) throw errors.noVolumeGroup(volumeGroup);
   return created;

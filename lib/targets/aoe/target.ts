@@ -13,6 +13,7 @@ import { endVblade } from './ending.ts';
 import { checkInterface, ownEthernetAddresses } from './interface.ts';
 import { needsSudo } from './rights.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
+import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
 import { Watch } from './watch.ts';
@@ -102,6 +103,7 @@ export class AoeTarget implements Target {
       return this.access.admit(spec.address, spec.hosts);
     }
     checkInterface(this.options.interface);
+    await checkSectors(spec, this.options.durability);
     await this.refuseTaken(spec);
     if (known) await this.clearWay(spec.id, known);
     await this.openTo(spec, known);
