@@ -30,7 +30,7 @@ async function record(): Promise<string> {
   try {
     const lines: string[] = [];
     for (const [number, command] of commands) {
-      const setting = 'export PATH="$PWD/bin:$PATH" BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf';
+      const setting = 'export BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf';
       const output = await cluster.node(number).sh(`${setting}; ${command}`);
       lines.push(`node${number}# ${command}`, ...(output === '' ? [] : [output]));
     }
