@@ -1,6 +1,6 @@
 import { silentLog } from '../lib/log.ts';
 import { loadFlags } from '../lib/flags/load.ts';
-import { Caller } from '../lib/client/caller.ts';
+import { RequestClient } from '../lib/client/request-client.ts';
 import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
@@ -10,9 +10,9 @@ export async function makeClient(redis_url: string) {
   const { flags } = loadFlags({ embedded: { redis_url } });
   const connection = await connect(flags, silentLog);
   const store = new Store(connection, flags.redis_prefix);
-  const commands = new VolumeCommands(store, new Caller(store), flags.volume_topic);
+  const commands = new VolumeCommands(store, new RequestClient(store), flags.volume_topic);
   return { store, commands, close: () => connection.close() };
 }
 
 export const wanted = { size: 1, userId: 'bench-user', projectId: 'bench-project' };
-export const deadline = { deadlineMs: 120_000 };
+export const deadline = { deadlineMs: 600_000 };

@@ -46,7 +46,7 @@ export async function benchStart(): Promise<Figure[]> {
         yardstick,
       },
       { what: 'blockstore --help', value: help, unit: 'ms', aim: '≤ 3× node -e 0', yardstick },
-      { what: 'resident memory of an idle daemon', value: median(memory), unit: 'MiB' },
+      { what: 'resident memory of an idle daemon', value: median(memory), unit: 'MiB', aim: '≤ 90' },
     ];
   } finally {
     await server.stop();

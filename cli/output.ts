@@ -52,6 +52,11 @@ export class Output {
     if (!this.quiet) process.stderr.write(`${printableLines(text)}\n`);
   }
 
+  /** Writes to stderr, also with --quiet: what a user must not overlook. */
+  warn(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
   error(error: BlockstoreError): void {
     if (this.json) {
       const { code, kind, message, hint } = error;

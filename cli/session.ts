@@ -1,7 +1,7 @@
 import type { Flags } from '../lib/flags/definitions.ts';
 import type { Log } from '../lib/log.ts';
-import { Caller } from '../lib/client/caller.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
+import { RequestClient } from '../lib/client/request-client.ts';
 import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
@@ -18,13 +18,13 @@ export interface Session extends AsyncDisposable {
 /** Throws RedisUnreachable, RedisDenied. */
 export async function openSession(flags: Flags, output: Output): Promise<Session> {
   const connection = await connect(flags, noteLogger(output));
-  const store = new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
-  const caller = new Caller(store);
+  const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
+  const client = new RequestClient(store);
   return {
     flags,
     store,
-    commands: new VolumeCommands(store, caller, flags.volume_topic),
-    nodeCommands: new NodeCommands(store, caller, flags.volume_topic),
+    commands: new VolumeCommands(store, client, flags.volume_topic),
+    nodeCommands: new NodeCommands(store, client, flags.volume_topic),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { BlockstoreError } from './blockstore-error.ts';
+import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
@@ -13,6 +14,7 @@ const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
 
 export const errors = {
+  ...clusterErrors,
   ...hostErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
@@ -41,8 +43,13 @@ export const errors = {
       `no volume is named ${reference}; it is the beginning of ${matches.join(', ')}`,
       'give the full id or the exact name: what cannot be undone is not done by the beginning of an id',
     ),
-  volumeExists: (volume: string) =>
-    new BlockstoreError('VolumeExists', 'conflict', `volume ${volume} already exists`, seeVolumes),
+  volumeExists: (volume: string, difference = '') =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `volume ${volume} already exists${difference === '' ? '' : `: ${difference}`}`,
+      seeVolumes,
+    ),
   volumeAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { scripts } from '../lib/redis/store.ts';
+import { scripts } from '../lib/redis/script-sources.ts';
 
 /** What Redis gives to scripts: of Lua's own, nothing that reads files or loads code. */
 const globals = `redis KEYS ARGV cjson cmsgpack bit struct math string table assert error getmetatable ipairs next pairs

@@ -14,7 +14,7 @@ export interface AuditOptions extends NodeOptions {
 const columns: readonly Column<Finding>[] = [
   { title: 'WHERE', text: ({ node }) => node || 'Redis' },
   { title: 'DIFFERENCE', text: ({ object, what }) => `${object} ${what}` },
-  { title: 'FIX', text: fixText, style: ({ mended }) => (mended ? 'green' : undefined) },
+  { title: 'FIX', text: fixText, style: ({ fixed }) => (fixed ? 'green' : undefined) },
 ];
 
 /** Repairs Redis first: a node checks only the volumes that the indexes list. */
@@ -23,22 +23,27 @@ export async function runAudit(context: Context, options: AuditOptions): Promise
   const { output } = context;
   await using session = await context.open();
   const findings: Finding[] = node === undefined ? await Array.fromAsync(auditRecords(session.store, { repair })) : [];
-  const audited = await auditNodes(session, output, { repair, remove }, options);
+  const audited = await auditNodes(session, output, { repair, remove: [...remove] }, options);
   findings.push(...audited.findings);
-  const open = findings.filter(({ mended }) => !mended);
+  const open = findings.filter(({ fixed }) => !fixed);
+  const { notAudited, notExamined } = audited;
+  const isComplete = notAudited.length === 0 && notExamined.length === 0;
+  if (!isComplete) process.exitCode = exitCodes.unavailable;
   if (open.length > 0) process.exitCode = exitCodes.failed;
   if (output.json) {
-    await output.document({ findings, notAudited: audited.notAudited });
+    await output.document({ findings, notAudited, notExamined });
     return;
   }
   await new Table(output, columns).add(findings);
-  if (findings.length === 0) output.note('no differences');
-  const fixable = open.filter(({ mend }) => mend !== '').length;
+  for (const volume of notExamined) output.warn(`not examined, something is under way: volume ${volume}`);
+  if (notAudited.length > 0) output.warn(`not examined: ${notAudited.map((name) => `node ${name}`).join(', ')}`);
+  if (findings.length === 0 && isComplete) output.note('no differences');
+  const fixable = open.filter(({ fix }) => fix !== '').length;
   if (fixable > 0 && !repair)
     output.note(`"blockstore audit --repair" fixes ${fixable} of ${plural(open.length, 'difference')}`);
 }
 
-function fixText({ mend, mended, trouble }: Finding): string {
-  if (trouble !== undefined) return `${mend}: ${trouble}`;
-  return mended ? `fixed: ${mend}` : mend;
+function fixText({ fix, fixed, failure }: Finding): string {
+  if (failure !== undefined) return `${fix}: ${failure}`;
+  return fixed ? `fixed: ${fix}` : fix;
 }

@@ -1,5 +1,5 @@
 import type { AuditRequest, Finding } from '../../lib/audit/finding.ts';
-import { Node } from '../../lib/models/node.ts';
+import { everyNode } from '../../lib/models/node.ts';
 import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
 import { defaultTimeoutMs } from '../volume/wait-options.ts';
@@ -10,29 +10,44 @@ export interface NodeOptions {
   timeout?: number;
 }
 
-/**
- * Audits one node, or all nodes that are up, in parallel. `notAudited` names the nodes that are not up or failed; each
- * also gets a note. Throws the error of a node given in `node`.
- */
+export interface Audited {
+  findings: Finding[];
+  /** Nodes that are not up, failed, or have an unreadable record. */
+  notAudited: string[];
+  /** Volumes that had something under way. */
+  notExamined: string[];
+}
+
+/** Audits one node, or all nodes that are up, in parallel. Throws the error of a node given in `node`. */
 export async function auditNodes(
   session: Session,
   output: Output,
   request: AuditRequest,
   { node, timeout = defaultTimeoutMs }: NodeOptions,
-): Promise<{ findings: Finding[]; notAudited: string[] }> {
+): Promise<Audited> {
   const deadline = { deadlineMs: timeout };
-  if (node !== undefined)
-    return { findings: await session.nodeCommands.audit(node, request, deadline), notAudited: [] };
-  const nodes = (await Node.all(session.store)).map(({ state }) => state);
-  const notAudited = nodes.filter(({ state }) => state !== 'up').map(({ id }) => id);
-  for (const { id, state } of nodes) if (state !== 'up') output.note(`node ${id} is ${state}: not audited`);
+  if (node !== undefined) {
+    const { findings, notExamined } = await session.nodeCommands.audit(node, request, deadline);
+    return { findings, notAudited: [], notExamined };
+  }
+  const { nodes, unreadable } = await everyNode(session.store);
+  const audited: Audited = { findings: [], notAudited: unreadable.map(({ id }) => id), notExamined: [] };
+  for (const { id, reason } of unreadable) output.note(`the record of node ${id} ${reason}`);
+  for (const { id, state } of nodes) {
+    if (state === 'up') continue;
+    output.note(`node ${id} is ${state}: not audited`);
+    audited.notAudited.push(id);
+  }
   const up = nodes.filter(({ state }) => state === 'up');
   const replies = await Promise.allSettled(up.map(({ id }) => session.nodeCommands.audit(id, request, deadline)));
-  const findings = replies.flatMap((reply, index) => {
-    if (reply.status === 'fulfilled') return reply.value;
+  replies.forEach((reply, index) => {
+    if (reply.status === 'fulfilled') {
+      audited.findings.push(...reply.value.findings);
+      audited.notExamined.push(...reply.value.notExamined);
+      return;
+    }
     output.note(reply.reason instanceof Error ? reply.reason.message : String(reply.reason));
-    notAudited.push(up[index]?.id ?? '');
-    return [];
+    audited.notAudited.push(up[index]?.id ?? '');
   });
-  return { findings, notAudited };
+  return audited;
 }

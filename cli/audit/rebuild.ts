@@ -11,16 +11,18 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   const request = { repair: true, recordsOnly: true, remove: [] };
   const { findings, notAudited } = await auditNodes(session, output, request, options);
   const restored = findings
-    .filter(({ mended }) => mended)
+    .filter(({ fixed }) => fixed)
     .map(({ node, object }) => ({ node, volume: object.split(' ')[1] }));
-  const failed = findings.flatMap(({ node, object, trouble }) =>
-    trouble === undefined ? [] : [{ node, object, trouble }],
+  const failed = findings.flatMap(({ node, object, failure }) =>
+    failure === undefined ? [] : [{ node, object, failure }],
   );
+  if (notAudited.length > 0) process.exitCode = exitCodes.unavailable;
   if (failed.length > 0) process.exitCode = exitCodes.failed;
   if (output.json) {
     await output.document({ restored, failed, notAudited });
     return;
   }
-  for (const { node, object, trouble } of failed) output.note(`${node}: ${object}: ${trouble}`);
+  for (const { node, object, failure } of failed) output.note(`${node}: ${object}: ${failure}`);
+  if (notAudited.length > 0) output.warn(`not examined: ${notAudited.map((name) => `node ${name}`).join(', ')}`);
   await output.line(`restored ${plural(restored.length, 'record')}`);
 }

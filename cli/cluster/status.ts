@@ -1,10 +1,9 @@
-import { Node, type NodeState } from '../../lib/models/node.ts';
-import { Volume } from '../../lib/models/volume.ts';
-import type { Store } from '../../lib/redis/store.ts';
+import { type NodePage, type NodeState, everyNode } from '../../lib/models/node.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { byteSize } from '../../lib/byte-size.ts';
 import { plural } from '../format.ts';
-import { lastSeen } from '../node/present.ts';
+import { lastSeen, problemsIn, sizesOf } from '../node/present.ts';
 
 interface Status {
   problems: string[];
@@ -13,8 +12,6 @@ interface Status {
   freeBytes: number;
   volumes: number;
   underWay: number;
-  /** Creations that no node has fetched yet. */
-  unplaced: number;
 }
 
 /** Reads the counters of node records and indexes, no volume record. */
@@ -22,17 +19,8 @@ export async function showStatus(context: Context): Promise<void> {
   const { output } = context;
   await using session = await context.open();
   const { store } = session;
-  const volumes = Volume.records(store);
-  const [nodes, count, unplaced] = await Promise.all([
-    Node.all(store),
-    volumes.count(),
-    unplacedVolumes(store, session.flags.volume_topic),
-  ]);
-  const status = statusOf(
-    nodes.map((node) => node.state),
-    count,
-    unplaced,
-  );
+  const [page, count] = await Promise.all([everyNode(store), volumesOf(store).count(store.keys.volumes())]);
+  const status = statusOf(page, count);
   if (output.json) {
     await output.document(status);
     return;
@@ -46,39 +34,29 @@ export async function showStatus(context: Context): Promise<void> {
       `nodes     ${[`${up} up`, ...notUp].join(', ')}`,
       `capacity  ${byteSize(status.freeBytes)} free of ${byteSize(status.totalBytes)} (nodes that are up)`,
       `volumes   ${status.volumes}`,
-      `under way ${status.underWay}${unplaced > 0 ? `, ${unplaced} not taken by a node yet` : ''}`,
+      `under way ${status.underWay}`,
       '',
     ].join('\n'),
   );
 }
 
-/** Returns the number of create commands in the shared topic that no node has fetched. */
-async function unplacedVolumes(store: Store, topic: string): Promise<number> {
-  const key = store.keys.topic(topic);
-  const waiting = await store.read((redis) => redis.xlen(key));
-  if (waiting === 0) return 0;
-  const [fetched] = await store.read((redis) => redis.xpending(key, 'nodes'));
-  return Math.max(0, waiting - Number(fetched));
-}
-
-function statusOf(nodes: readonly NodeState[], volumes: number, unplaced: number): Status {
+function statusOf({ nodes, unreadable }: NodePage, volumes: number): Status {
   const inState = (state: NodeState['state']) => nodes.filter((node) => node.state === state);
   const up = inState('up');
   const sum = (of: readonly NodeState[], value: (node: NodeState) => number) =>
     of.reduce((total, node) => total + value(node), 0);
   return {
-    problems: problemsOf(nodes),
+    problems: [...problemsOf(nodes), ...unreadable.map(({ id, reason }) => `the record of node ${id} ${reason}`)],
     nodes: {
       up: up.length,
       down: inState('down').length,
       stopped: inState('stopped').length,
       lost: inState('lost').length,
     },
-    totalBytes: sum(up, (node) => node.totalBytes),
-    freeBytes: sum(up, (node) => node.freeBytes),
+    totalBytes: sum(up, (node) => sizesOf(node).totalBytes),
+    freeBytes: sum(up, (node) => sizesOf(node).freeBytes),
     volumes,
-    underWay: unplaced + sum(nodes, (node) => node.pending),
-    unplaced,
+    underWay: sum(nodes, (node) => node.pending),
   };
 }
 
@@ -91,6 +69,6 @@ function problemsOf(nodes: readonly NodeState[]): string[] {
     ...nodes
       .filter((node) => node.state === 'lost')
       .map((node) => `node ${node.id} is declared lost, with ${plural(node.volumes, 'volume')}`),
-    ...nodes.flatMap((node) => node.problems.map((problem) => `node ${node.id}: ${problem}`)),
+    ...nodes.flatMap((node) => problemsIn(node).map((problem) => `node ${node.id}: ${problem}`)),
   ];
 }

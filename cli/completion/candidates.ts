@@ -1,6 +1,6 @@
-import { Node } from '../../lib/models/node.ts';
+import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { plural, printable, volumeSize } from '../format.ts';
 
@@ -28,16 +28,13 @@ export async function volumeCandidates(store: Store, prefix: string): Promise<Ca
 }
 
 export async function nodeCandidates(store: Store): Promise<Candidate[]> {
-  const nodes = await Node.all(store);
-  return nodes.map(({ state }) => ({ text: state.id, about: `${state.state}, ${plural(state.volumes, 'volume')}` }));
+  const { nodes } = await everyNode(store);
+  return nodes.map(({ id, state, volumes }) => ({ text: id, about: `${state}, ${plural(volumes, 'volume')}` }));
 }
 
 /** Returns nothing for a volume that is deleted meanwhile. */
 async function candidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
-  const [state] = await Volume.lookup(store, id).then(
-    (volume) => [volume.state],
-    () => [],
-  );
+  const [state] = (await volumesOf(store).readAll([id])).states;
   if (!state) return [];
   const about = `${volumeSize(state.size)}, ${state.status}${name === undefined && state.name !== '' ? `, ${state.name}` : ''}`;
   return [{ text: name ?? id, about: printable(about) }];

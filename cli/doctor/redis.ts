@@ -1,6 +1,6 @@
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
 import { crashProblem, evictionProblem } from '../../lib/redis/persistence.ts';
@@ -97,12 +97,12 @@ async function checkNode(store: Store, flags: Flags): Promise<Finding[]> {
   const nodes = await store.read((redis) => redis.zscore(store.keys.nodes(), name));
   const start = 'start the daemon: systemctl start blockstored';
   if (nodes === null) return [warn(`the cluster has no record of node ${name} yet`, start)];
-  const { state } = await Node.lookup(store, name);
-  const lastSeen = state.reportTime === undefined ? 'never' : `${duration(Date.now() - state.reportTime)} ago`;
+  const { state, reportTime, problems } = await lookupNode(store, name);
+  const lastSeen = reportTime === undefined ? 'never' : `${duration(Date.now() - reportTime)} ago`;
   return [
-    state.state === 'up'
+    state === 'up'
       ? ok(`node ${name} is up, last seen ${lastSeen}`)
-      : bad(`node ${name} is ${state.state}, last seen ${lastSeen}`, start),
-    ...state.problems.map((problem) => bad(`node ${name}: ${problem}`, 'check the log: journalctl -u blockstored')),
+      : bad(`node ${name} is ${state}, last seen ${lastSeen}`, start),
+    ...problems.map((problem) => bad(`node ${name}: ${problem}`, 'check the log: journalctl -u blockstored')),
   ];
 }

@@ -2,7 +2,10 @@ import type { Command } from 'commander';
 import { Context } from '../context.ts';
 
 export function addNodeCommands(program: Command): void {
-  const node = program.command('node').helpCommand(false).description('list storage nodes, or declare one lost');
+  const node = program
+    .command('node')
+    .helpCommand(false)
+    .description('list storage nodes, declare one lost, or remove one');
   node
     .command('list')
     .description('list the nodes in order of their first start')
@@ -34,7 +37,16 @@ Example:
   blockstore node lost node1`,
     )
     .action(async (name: string, _options: object, command: Command) => {
-      const { declareLost } = await import('./lost.ts');
-      await declareLost(Context.of(command), name);
+      const { declareNodeLost } = await import('./lost.ts');
+      await declareNodeLost(Context.of(command), name);
+    });
+  node
+    .command('remove')
+    .description('remove a node that is not up and has no volumes; its AoE shelves become free')
+    .argument('<node>', 'name of the node')
+    .addHelpText('after', '\nExample:\n  blockstore node remove node1')
+    .action(async (name: string, _options: object, command: Command) => {
+      const { removeNodeRecord } = await import('./remove.ts');
+      await removeNodeRecord(Context.of(command), name);
     });
 }

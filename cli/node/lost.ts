@@ -1,12 +1,16 @@
-import { Node } from '../../lib/models/node.ts';
+import { declareLost } from '../../lib/client/declare-lost.ts';
 import type { Context } from '../context.ts';
 import { plural } from '../format.ts';
+import { Progress } from '../progress.ts';
 
-/** Declares a node lost. Throws NodeNotFound, NodeUp. */
-export async function declareLost(context: Context, name: string): Promise<void> {
+/** Declares a node lost, and marks its volumes. Throws NodeNotFound, NodeUp. */
+export async function declareNodeLost(context: Context, name: string): Promise<void> {
   const { output } = context;
   await using session = await context.open();
-  const volumes = await Node.lose(session.store, name, session.flags.volume_topic);
+  const progress = new Progress(output, `node ${name}`);
+  const volumes = await declareLost(session.store, name, (done) =>
+    progress.update(`node ${name}: ${plural(done, 'volume')} marked`),
+  ).finally(() => progress.end());
   if (output.json) await output.document({ node: name, volumes });
   else await output.line(`node ${name} is declared lost, with ${plural(volumes, 'volume')}`);
 }

@@ -1,3 +1,5 @@
+import { roomOf } from '../../lib/client/placement.ts';
+import type { BackendState } from '../../lib/models/backend.ts';
 import type { NodeState } from '../../lib/models/node.ts';
 import { byteSize } from '../../lib/byte-size.ts';
 import { duration, isoTime, timeAgo } from '../format.ts';
@@ -14,12 +16,11 @@ export const nodeColumns: readonly Column<NodeState>[] = [
   { title: 'NAME', text: (node) => node.id },
   { title: 'STATE', text: (node) => node.state, style: stateStyle },
   { title: 'ZONE', text: (node) => node.availabilityZone },
-  { title: 'DRIVER', text: (node) => node.driver },
-  { title: 'TARGET', text: (node) => node.target },
-  { title: 'SIZE', text: (node) => byteSize(node.totalBytes), right: true },
-  { title: 'FREE', text: (node) => byteSize(node.freeBytes), right: true },
+  { title: 'BACKENDS', text: (node) => node.backends.map(({ name }) => name).join(',') },
+  { title: 'SIZE', text: (node) => byteSize(sizesOf(node).totalBytes), right: true },
+  { title: 'FREE', text: (node) => byteSize(sizesOf(node).freeBytes), right: true },
   { title: 'VOLUMES', text: (node) => String(node.volumes), right: true },
-  { title: 'PROBLEMS', text: (node) => String(node.problems.length || ''), style: () => 'red', right: true },
+  { title: 'PROBLEMS', text: (node) => String(problemsIn(node).length || ''), style: () => 'red', right: true },
   { title: 'LAST SEEN', text: (node) => lastSeen(node), right: true },
 ];
 
@@ -27,20 +28,38 @@ export function nodeFacts(node: NodeState): [string, string][] {
   return [
     ['name', node.id],
     ['state', node.state],
-    ...node.problems.map((problem): [string, string] => ['problem', problem]),
+    ...problemsIn(node).map((problem): [string, string] => ['problem', problem]),
     ['zone', node.availabilityZone],
-    ['driver', node.driver],
-    ['target', node.target],
-    ['size', byteSize(node.totalBytes)],
-    ['free', byteSize(node.freeBytes)],
+    ...node.backends.map((backend): [string, string] => ['backend', backendText(backend)]),
     ['volumes', String(node.volumes)],
     ['under way', String(node.pending)],
     ['AoE shelves', node.shelves.join(', ')],
-    ['free addresses', String(node.freeNumbers)],
     ['version', node.version],
     ['started', node.startTime === undefined ? '' : timeAgo(node.startTime)],
     ['last seen', node.reportTime === undefined ? 'never' : timeAgo(node.reportTime)],
   ];
+}
+
+/** Sums over the backends of a node, in bytes: free is what new volumes may have. */
+export function sizesOf({ backends }: NodeState): { totalBytes: number; freeBytes: number } {
+  return {
+    totalBytes: backends.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
+    freeBytes: backends.reduce((sum, backend) => sum + roomOf(backend), 0),
+  };
+}
+
+/** Problems of a node and of its backends. */
+export function problemsIn({ problems, backends }: NodeState): string[] {
+  return [
+    ...problems,
+    ...backends.flatMap(({ name, problem }) => (problem === '' ? [] : [`backend ${name}: ${problem}`])),
+  ];
+}
+
+function backendText(backend: BackendState): string {
+  const { id, driver, target, totalBytes, accepting } = backend;
+  const state = accepting ? '' : ', takes no volumes';
+  return `${id}: ${driver}, ${target}, ${byteSize(roomOf(backend))} free of ${byteSize(totalBytes)}${state}`;
 }
 
 /** Returns the age of the last report. */

@@ -38,13 +38,13 @@ async function attachElsewhere(context: Context, reference: string, options: Att
   const { output, interrupts } = context;
   const { instance = '', mountpoint = '', host, mode, mac } = options;
   await using session = await context.open();
-  const { identifier: id } = await findVolume(session.store, reference);
+  const { id } = await findVolume(session.store, reference);
   const attachment: Attachment = {
     instanceId: instance,
     mountpoint,
     mode,
     ...(host === undefined ? {} : { hostName: host }),
-    ...(mac === undefined ? {} : { macs: mac }),
+    ...(mac === undefined ? {} : { hosts: mac }),
   };
   const volume = await interrupts.during('attachment', id, () =>
     withProgress(output, session.store, id, () => session.commands.attach(id, attachment, sendOptions(options))),
@@ -59,7 +59,7 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const note = (text: string) => output.note(text);
   const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
   await using session = await context.open();
-  const { state } = await findVolume(session.store, reference);
+  const state = await findVolume(session.store, reference);
   const attachment = await localAttachment(state, options, domain);
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
@@ -110,11 +110,11 @@ async function localAttachment(volume: VolumeState, options: AttachOptions, doma
   const { instance, mountpoint, host = hostname(), mode, mac } = options;
   return {
     instanceId: instance ?? domain?.name ?? hostname(),
-    mountpoint: mountpoint ?? devicePath(volume.aoeDevice),
+    mountpoint: mountpoint ?? devicePath(volume.address),
     mode,
     hostName: host,
     hostId: (await readMachineId()).machine,
-    macs: mac ?? (await ethernetAddressesOfHost()),
+    hosts: mac ?? (await ethernetAddressesOfHost()),
     ...(domain === undefined ? {} : { domain: domain.uuid }),
   };
 }

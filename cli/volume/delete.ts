@@ -29,10 +29,7 @@ export async function deleteVolumes(
   };
   const queue = new Set<string>();
   for (const reference of new Set(references)) {
-    await findVolume(session.store, reference, { byBeginning: false }).then(
-      ({ identifier }) => queue.add(identifier),
-      report,
-    );
+    await findVolume(session.store, reference, { byBeginning: false }).then(({ id }) => queue.add(id), report);
   }
   const worker = async () => {
     for (const id of queue) {

@@ -21,7 +21,7 @@ export async function detachVolume(context: Context, reference: string, options:
   const note = (text: string) => output.note(text);
   const { force = false, libvirtUri } = options;
   await using session = await context.open();
-  const { state } = await findVolume(session.store, reference, { byBeginning: !force });
+  const state = await findVolume(session.store, reference, { byBeginning: !force });
   const isHere = await LocalDevice.isHere(state);
   if (!isHere && !force && LocalDevice.isConnected(state)) throw errors.deviceElsewhere(state.id, state.hostName);
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;

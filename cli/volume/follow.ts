@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { BlockstoreError } from '../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Output } from '../output.ts';
 import { Progress } from '../progress.ts';
@@ -9,13 +8,8 @@ import { Progress } from '../progress.ts';
 const pollMs = 500;
 
 /** Returns a volume's record, or undefined when it does not exist. */
-export async function readVolume(store: Store, id: string): Promise<VolumeState | undefined> {
-  try {
-    return (await Volume.lookup(store, id)).state;
-  } catch (error) {
-    if (error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
-    throw error;
-  }
+export function readVolume(store: Store, id: string): Promise<VolumeState | undefined> {
+  return volumesOf(store).find(id);
 }
 
 export interface FollowOptions {
@@ -52,10 +46,9 @@ export async function follow(
 /** Returns the current activity of a volume in a few words. */
 function describeActivity(volume: VolumeState | undefined): string {
   if (!volume) return 'deleted';
-  const { status, attachStatus, progress, node } = volume;
+  const { status, attachStatus, progress } = volume;
   const what = attachStatus === 'attaching' || attachStatus === 'detaching' ? attachStatus : status;
-  if (progress !== undefined) return `${what}, ${progress} %`;
-  return node === '' && status === 'creating' ? 'waiting for a node to take it' : what;
+  return progress === undefined ? what : `${what}, ${progress} %`;
 }
 
 /** Shows the activity of a volume on a terminal while `work` waits for it. */

@@ -1,7 +1,8 @@
 import { errors } from '../../lib/errors.ts';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
+import type { Unreadable } from '../../lib/models/records.ts';
 import { type VolumeState, isVolumeStatus, volumeStatuses } from '../../lib/models/volume-state.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
@@ -28,7 +29,7 @@ export async function listVolumes(context: Context, options: ListOptions): Promi
     throw errors.invalidArgument('marker', marker, 'the marker of an earlier list');
   }
   await using session = await context.open();
-  if (node !== undefined) await Node.lookup(session.store, node);
+  if (node !== undefined) await lookupNode(session.store, node);
   const pages = limited(matching(session.store, options), options.limit ?? Infinity);
   await (context.output.json ? writeJson(context.output, pages) : writeTable(context.output, pages));
 }
@@ -36,40 +37,39 @@ export async function listVolumes(context: Context, options: ListOptions): Promi
 /** A part of the list; `next` is the marker of the next part, if there is one. */
 interface Part {
   volumes: VolumeState[];
+  /** Records that this version cannot read; they do not count for the limit. */
+  unreadable: Unreadable[];
   next?: string;
 }
 
-async function* matching(store: Store, { node, project, status, marker }: ListOptions): AsyncGenerator<VolumeState[]> {
-  const records = Volume.records(store);
-  const of =
+async function* matching(store: Store, { node, project, status, marker }: ListOptions): AsyncGenerator<Part> {
+  const records = volumesOf(store);
+  const index =
     node !== undefined
-      ? { type: 'node', id: node }
+      ? store.keys.nodeVolumes(node)
       : project !== undefined
-        ? { type: 'project', id: project }
-        : undefined;
+        ? store.keys.projectVolumes(project)
+        : store.keys.volumes();
   let after = marker?.replace(':', ' ');
   do {
-    const { states, next } = await records.page({
-      limit: pageSize,
-      ...(of ? { of } : {}),
-      ...(after === undefined ? {} : { marker: after }),
-    });
-    yield states.filter(
+    const page = await records.page(index, { limit: pageSize, ...(after === undefined ? {} : { marker: after }) });
+    const volumes = page.states.filter(
       (volume) => (project ?? volume.projectId) === volume.projectId && (status ?? volume.status) === volume.status,
     );
-    after = next;
+    yield { volumes, unreadable: status === undefined ? page.unreadable : [] };
+    after = page.next;
   } while (after !== undefined);
 }
 
-async function* limited(pages: AsyncGenerator<VolumeState[]>, limit: number): AsyncGenerator<Part> {
+async function* limited(pages: AsyncGenerator<Part>, limit: number): AsyncGenerator<Part> {
   let left = limit;
   let last: VolumeState | undefined;
-  for await (const volumes of pages) {
+  for await (const { volumes, unreadable } of pages) {
     const taken = volumes.slice(0, left);
     left -= taken.length;
     last = taken.at(-1) ?? last;
     const hasMore = taken.length < volumes.length;
-    yield { volumes: taken, ...(hasMore && last ? { next: `${last.createTime}:${last.id}` } : {}) };
+    yield { volumes: taken, unreadable, ...(hasMore && last ? { next: `${last.createTime}:${last.id}` } : {}) };
     if (hasMore) return;
   }
 }
@@ -77,9 +77,10 @@ async function* limited(pages: AsyncGenerator<VolumeState[]>, limit: number): As
 async function writeTable(output: Output, parts: AsyncGenerator<Part>): Promise<void> {
   const table = new Table(output, volumeColumns);
   let count = 0;
-  for await (const { volumes, next } of parts) {
-    count += volumes.length;
+  for await (const { volumes, unreadable, next } of parts) {
+    count += volumes.length + unreadable.length;
     await table.add(volumes);
+    for (const { id, reason } of unreadable) output.warn(`volume ${id} is unreadable: its record ${reason}`);
     if (next !== undefined) output.note(`more volumes: --marker ${next}`);
   }
   if (count === 0) output.note('no volumes');
@@ -90,9 +91,13 @@ async function writeJson(output: Output, parts: AsyncGenerator<Part>): Promise<v
   let marker: string | undefined;
   let separator = '\n';
   await output.write('{"volumes": [');
-  for await (const { volumes, next } of parts) {
-    if (volumes.length > 0) {
-      await output.write(separator + volumes.map((volume) => JSON.stringify(volumeJson(volume))).join(',\n'));
+  for await (const { volumes, unreadable, next } of parts) {
+    const rows = [
+      ...volumes.map(volumeJson),
+      ...unreadable.map(({ id, reason }) => ({ id, status: 'unreadable', reason })),
+    ];
+    if (rows.length > 0) {
+      await output.write(separator + rows.map((row) => JSON.stringify(row)).join(',\n'));
       separator = ',\n';
     }
     marker = next;

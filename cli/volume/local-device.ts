@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
-import { sizeInBytes } from '../../lib/drivers/driver.ts';
+import { sizeInBytes } from '../../lib/size.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -25,7 +25,7 @@ export class LocalDevice {
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
-    this.path = volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice);
+    this.path = volume.address === '' ? '' : devicePath(volume.address);
     this.connector = new AoeConnector({ processes, note });
     this.domains = new LibvirtDomains({ uri: libvirtUri }, { processes });
   }
@@ -43,12 +43,12 @@ export class LocalDevice {
 
   /** Throws ConnectorFailed, DeviceInUse. */
   async connect(signal: AbortSignal): Promise<string> {
-    const { aoeDevice, id, size, attachMode } = this.volume;
-    if (aoeDevice === '') {
+    const { address, id, size, attachMode } = this.volume;
+    if (address === '') {
       throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
     }
     const options = { sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro', signal };
-    return (await this.connector.connect(aoeDevice, options)).devicePath;
+    return (await this.connector.connect(address, options)).devicePath;
   }
 
   /** Throws DomainFailed, CommandNotFound. */
@@ -87,18 +87,18 @@ export class LocalDevice {
   }
 
   private async leaveHost(): Promise<void> {
-    if (this.isOnHost) await this.connector.disconnect(this.volume.aoeDevice);
+    if (this.isOnHost) await this.connector.disconnect(this.volume.address);
   }
 
   private get isOnHost(): boolean {
-    const { aoeDevice } = this.volume;
-    return aoeDevice !== '' && existsSync(`/sys/block/${kernelName(aoeDevice)}`);
+    const { address } = this.volume;
+    return address !== '' && existsSync(`/sys/block/${kernelName(address)}`);
   }
 }
 
 /** Whether `attach --host-device` made the attachment, on whichever host. */
-function isHostDevice({ mountpoint, aoeDevice }: VolumeState): boolean {
-  return aoeDevice !== '' && mountpoint === devicePath(aoeDevice);
+function isHostDevice({ mountpoint, address }: VolumeState): boolean {
+  return address !== '' && mountpoint === devicePath(address);
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

@@ -1,15 +1,17 @@
-import { devicePath } from '../../lib/aoe/address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function volumeJson({ createTime, attachTime, fault, ...rest }: VolumeState): object {
-  const plain = Object.entries(rest).map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
+export function volumeJson({ createTime, attachTime, fault, task, ...rest }: VolumeState): object {
+  const shown = Object.entries(rest).filter(([name]) => name !== 'taskText');
+  const plain = shown.map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
     ...Object.fromEntries(plain),
     sizeBytes: volumeSizeBytes(rest.size),
+    host: hostText(rest),
+    task: task === undefined ? null : task.kind,
     createTime: isoTime(createTime),
     attachTime: attachTime === undefined ? null : isoTime(attachTime),
     fault:
@@ -22,8 +24,8 @@ export const volumeColumns: readonly Column<VolumeState>[] = [
   { title: 'NAME', text: (volume) => volume.name, maxWidth: 32 },
   { title: 'SIZE', text: (volume) => volumeSize(volume.size), right: true },
   { title: 'STATUS', text: statusText, style: statusStyle },
-  { title: 'NODE', text: (volume) => volume.node },
-  { title: 'DEVICE', text: (volume) => volume.aoeDevice },
+  { title: 'HOST', text: hostText },
+  { title: 'ADDRESS', text: (volume) => volume.address },
   { title: 'ATTACHED TO', text: (volume) => volume.instanceId, maxWidth: 32 },
   { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
 ];
@@ -40,21 +42,26 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['hint', fault?.hint ?? ''],
     ['failed step', fault?.step ?? ''],
     ['failed at', fault?.time === undefined ? '' : timeAgo(fault.time)],
-    ['node', volume.node || 'not placed yet'],
-    ['backend', volume.backend],
+    ['host', hostText(volume)],
     ['zone', volume.availabilityZone],
-    ['AoE device', volume.aoeDevice === '' ? '' : devicePath(volume.aoeDevice)],
+    ['address', volume.address],
+    ['retried step', volume.attempts === 0 ? '' : `${volume.step}, failed ${volume.attempts} times`],
     ['instance', volume.instanceId],
-    ['host', volume.hostName],
+    ['attached host', volume.hostName],
     ['libvirt domain', volume.domain],
     ['mount point', volume.mountpoint],
     ['mode', volume.instanceId === '' ? '' : volume.attachMode],
-    ['allowed addresses', volume.attachMacs.join(', ')],
+    ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['user', volume.userId],
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
   ];
+}
+
+/** Where a volume is: `node@backend`. */
+function hostText({ node, backend }: Pick<VolumeState, 'node' | 'backend'>): string {
+  return `${node}@${backend}`;
 }
 
 function statusText({ status, attachStatus, progress, fault }: VolumeState): string {

@@ -6,7 +6,7 @@ import { volumeFacts, volumeJson } from './present.ts';
 export async function showVolume(context: Context, reference: string): Promise<void> {
   const { output } = context;
   await using session = await context.open();
-  const { state } = await findVolume(session.store, reference);
+  const state = await findVolume(session.store, reference);
   if (output.json) await output.document(volumeJson(state));
   else await writeFacts(output, volumeFacts(state));
 }

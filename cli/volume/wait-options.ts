@@ -1,4 +1,4 @@
-import type { Sending } from '../../lib/client/volume-commands.ts';
+import type { SendOptions } from '../../lib/client/volume-commands.ts';
 
 /** Options of a command that changes a volume. `timeout` is in milliseconds. */
 export interface ChangeOptions {
@@ -13,6 +13,6 @@ export function waitsForEnd({ wait = true }: ChangeOptions): boolean {
 }
 
 /** Returns options with a deadline to wait for the reply, or without one to return at once. */
-export function sendOptions(options: ChangeOptions): Sending {
+export function sendOptions(options: ChangeOptions): SendOptions {
   return waitsForEnd(options) ? { deadlineMs: options.timeout ?? defaultTimeoutMs } : {};
 }

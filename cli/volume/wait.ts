@@ -56,7 +56,7 @@ export async function waitForVolume(context: Context, reference: string, options
 /** Returns undefined for a missing volume when `mayBeGone`: it is already deleted. */
 async function idOf(session: Session, reference: string, mayBeGone: boolean): Promise<string | undefined> {
   try {
-    return (await findVolume(session.store, reference)).identifier;
+    return (await findVolume(session.store, reference)).id;
   } catch (error) {
     if (mayBeGone && error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
     throw error;

@@ -1,31 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import { BlockstoreError, errors } from '../errors.ts';
-import { findVolume } from '../models/find-volume.ts';
+import { type BlockstoreError, errors } from '../errors.ts';
+import type { BackendState } from '../models/backend.ts';
+import type { Hash } from '../models/hash.ts';
+import { isId } from '../models/id.ts';
+import { lookupNode } from '../models/node.ts';
+import { type TaskKind, taskKey, writeTask } from '../models/task.ts';
+import {
+  type Attachment,
+  type NewVolume,
+  attachmentSet,
+  checkAttachment,
+  checkSize,
+  volumesOf,
+} from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/texts.ts';
-import { Node } from '../models/node.ts';
-import type { VolumeState } from '../models/volume-state.ts';
-import { type Attachment, type NewVolume, Volume } from '../models/volume.ts';
+import { type VolumeState, parseVolume } from '../models/volume-state.ts';
+import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { type Caller, type Outcome, failed } from './caller.ts';
-import type { Asker } from './command.ts';
+import { differences } from './differences.ts';
+import { topicOf } from './message.ts';
+import { RecentCandidates, place } from './placement.ts';
+import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
+import { type Sent, type StartRequest, joinTask, startTask } from './start-task.ts';
 
-/** How to send a command: with a deadline it is a call, which waits for the answer; without, a cast. */
-export interface Sending {
+/** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
+export interface SendOptions {
   deadlineMs?: number;
 }
 
-type Operation = 'create' | 'delete' | 'attach' | 'detach';
-
-/** What a volume's record says of an operation that is over. */
-const ended: Record<Operation, (volume: VolumeState) => boolean> = {
-  create: (volume) => volume.status !== 'creating',
-  delete: (volume) => volume.status !== 'deleting',
-  attach: (volume) => volume.attachStatus !== 'attaching',
-  detach: (volume) => volume.attachStatus !== 'detaching',
-};
-
-/** What it says then where it ended well; otherwise, without a fault, Redis lost the operation. */
-const isDone: Record<Operation, (volume: VolumeState) => boolean> = {
+/** Whether a record shows that an operation ended well; otherwise, without a fault, Redis lost the operation. */
+const isDone: Record<TaskKind, (volume: VolumeState) => boolean> = {
   create: () => true,
   delete: () => false,
   attach: (volume) => volume.attachStatus !== 'detached',
@@ -33,120 +37,175 @@ const isDone: Record<Operation, (volume: VolumeState) => boolean> = {
 };
 
 /**
- * Commands on volumes, sent from anywhere to the node that owns them. Each returns the record: as the operation left it
- * (call) or as it stands when the command was recorded (cast). A call that its deadline overtakes throws NotFinished; the
- * operation goes on.
+ * Commands on volumes, by their ids, sent from anywhere. Each returns the record: as the operation left it (call) or as it was
+ * when the command was recorded (cast). A call that passes its deadline throws NotFinished; the operation continues.
  */
 export class VolumeCommands {
   private readonly store: Store;
-  private readonly caller: Caller;
+  private readonly client: RequestClient;
   private readonly topic: string;
+  private readonly recent = new RecentCandidates();
 
-  constructor(store: Store, caller: Caller, topic: string) {
+  constructor(store: Store, client: RequestClient, topic: string) {
     this.store = store;
-    this.caller = caller;
+    this.client = client;
     this.topic = topic;
   }
 
   /**
-   * On any node with room, or on `node` alone. Throws InvalidSize, NoNodeUp, NodeNotFound, NodeDown; a call also
-   * NoMoreVolumes and NoSpace, which leave nothing behind.
+   * Creates a volume on the backend that placement chooses, or on `node` (`node` or `node@backend`) alone. A repeated request with the
+   * same id and arguments has one effect. Throws InvalidSize, NoNodeUp, NodeNotFound, NodeDown, NoSpace, BackendUnavailable,
+   * VolumeExists; a call also NoMoreVolumes, which leaves nothing behind.
    */
-  async create(wanted: NewVolume & { node?: string }, sending: Sending = {}): Promise<VolumeState> {
-    const { node = '', ...fields } = wanted;
-    if (fields.name !== undefined) checkVolumeName(fields.name);
-    for (const field of ['userId', 'projectId'] as const) checkText(field, fields[field]);
-    const volume = Volume.create(this.store, { ...fields, id: fields.id ?? randomUUID() });
-    return this.carryOut('create', volume, sending, async (asker) => {
-      try {
-        await volume.dispatch({ topic: this.topic, node, ...(asker ? { asker } : {}) });
-      } catch (error) {
-        const askedBefore =
-          fields.id !== undefined && error instanceof BlockstoreError && error.code === 'VolumeExists';
-        if (!askedBefore) throw error;
-      }
-    });
+  async create(
+    request: Omit<NewVolume, 'id'> & { id?: string; node?: string },
+    options: SendOptions = {},
+  ): Promise<VolumeState> {
+    checkSize(request.size);
+    if (request.name !== undefined) checkVolumeName(request.name);
+    for (const field of ['userId', 'projectId'] as const) checkText(field, request[field]);
+    const { node, id = randomUUID(), ...rest } = request;
+    if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
+    const volume = { id, ...rest };
+    return this.carryOut('create', id, options, (to) => this.sendCreate(volume, node, to));
   }
 
   /** Throws VolumeNotFound, VolumeAttached, WrongStatus; a call also what kept its node from removing it. */
-  async delete(typed: string, sending: Sending = {}): Promise<void> {
-    const volume = await findVolume(this.store, typed, { byBeginning: false });
-    await this.carryOut('delete', volume, sending, (asker) => volume.startDelete(this.options(asker)));
+  async delete(id: string, options: SendOptions = {}): Promise<void> {
+    await this.carryOut('delete', id, options, (to) =>
+      this.start({ transition: 'startDelete', kind: 'delete', whenLost: 'abandon' }, id, to),
+    );
   }
 
-  /** Throws VolumeNotFound, VolumeAttached, WrongStatus, InvalidArgument. */
-  async attach(typed: string, attachment: Attachment, sending: Sending = {}): Promise<VolumeState> {
-    for (const field of ['instanceId', 'mountpoint'] as const) checkText(field, attachment[field]);
-    if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
-    const volume = await findVolume(this.store, typed);
-    return this.carryOut('attach', volume, sending, (asker) => volume.startAttach(attachment, this.options(asker)));
+  /** Throws VolumeNotFound, VolumeAttached, WrongStatus, NodeLost, InvalidArgument. */
+  async attach(id: string, attachment: Attachment, options: SendOptions = {}): Promise<VolumeState> {
+    checkAttachment(attachment);
+    const set = attachmentSet(attachment);
+    return this.carryOut('attach', id, options, (to) =>
+      this.start({ transition: 'startAttach', kind: 'attach', set, whenLost: 'refuse' }, id, to),
+    );
   }
 
   /** Throws VolumeNotFound, VolumeNotAttached, WrongStatus while it is being attached. */
-  async detach(typed: string, sending: Sending = {}): Promise<VolumeState> {
-    const volume = await findVolume(this.store, typed);
-    return this.carryOut('detach', volume, sending, (asker) => volume.startDetach(this.options(asker)));
+  async detach(id: string, options: SendOptions = {}): Promise<VolumeState> {
+    return this.carryOut('detach', id, options, (to) =>
+      this.start({ transition: 'startDetach', kind: 'detach', whenLost: 'detachLost' }, id, to),
+    );
   }
 
-  private options(asker: Asker | undefined) {
-    return { command: { topic: this.topic, ...(asker ? { asker } : {}) } };
+  private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
+    const volume = await volumesOf(this.store).lookup(id);
+    return startTask(this.store, { ...request, topic: this.topic }, volume, to);
+  }
+
+  private async sendCreate(volume: NewVolume, node: string | undefined, to?: ReplyTo): Promise<Sent> {
+    const { id } = volume;
+    const created = await this.placeNew(volume, node, to);
+    if (created) return { volume: created };
+    const found = await volumesOf(this.store).lookup(id);
+    const difference = differences(found, volume, node);
+    if (difference !== undefined) throw errors.volumeExists(id, difference);
+    return joinTask(this.store, found, 'create', to);
+  }
+
+  /** Returns undefined where a record with that id exists: a repeated request has its answer from it, whatever has room now. */
+  private async placeNew(
+    volume: NewVolume,
+    node: string | undefined,
+    to: ReplyTo | undefined,
+  ): Promise<VolumeState | undefined> {
+    const { id, size } = volume;
+    try {
+      const request = { size, recent: this.recent, ...(node === undefined ? {} : { node }) };
+      let set: Hash = {};
+      const placed = await place(this.store, request, (backend) => {
+        set = newRecord(volume, backend, node !== undefined, to);
+        return {
+          edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }],
+          commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
+        };
+      });
+      return 'backend' in placed ? stateIn(id, { ...set, createTime: placed.outcome.time }) : undefined;
+    } catch (error) {
+      if (await volumesOf(this.store).find(id)) return undefined;
+      throw error;
+    }
   }
 
   private async carryOut(
-    operation: Operation,
-    volume: Volume,
-    sending: Sending,
-    send: (asker?: Asker) => Promise<void>,
+    kind: TaskKind,
+    id: string,
+    { deadlineMs }: SendOptions,
+    send: (to?: ReplyTo) => Promise<Sent>,
   ): Promise<VolumeState> {
-    const { deadlineMs } = sending;
-    if (deadlineMs === undefined) {
-      await send();
-      return volume.state;
-    }
-    const outcome = await this.caller.call({
-      send,
+    if (deadlineMs === undefined) return (await send()).volume;
+    let sent: Sent | undefined;
+    const end = await this.client.call({
       deadlineMs,
-      look: () => this.look(operation, volume.identifier),
+      send: async (to) => {
+        sent = await send(to);
+        return sent.end;
+      },
+      poll: () => this.poll(kind, id),
     });
-    if (!outcome) throw await this.notFinished(operation, volume.identifier, deadlineMs);
-    if ('fault' in outcome) throw outcome.fault;
-    if (this.store.isReplicated) await this.confirm(operation, volume.identifier, deadlineMs);
-    return outcome.record ? Volume.parse(volume.identifier, outcome.record) : volume.state;
+    if (!end) throw await this.notFinished(kind, id, deadlineMs);
+    if ('fault' in end) throw end.fault;
+    if (this.store.isReplicated) await this.confirm(kind, id, deadlineMs);
+    if (end.record) return stateIn(id, end.record);
+    if (sent) return sent.volume;
+    throw new Error(`the ${kind} of volume ${id} ended without having been sent`);
   }
 
-  /** An answer comes before replicas have the change: a primary that was lost since has taken it with it. Throws NotReplicated. */
-  private async confirm(operation: Operation, id: string, deadlineMs: number): Promise<void> {
+  /** A reply comes before replicas have the change: a failover since then may have lost it. Throws NotReplicated. */
+  private async confirm(kind: TaskKind, id: string, deadlineMs: number): Promise<void> {
     const { count } = this.store.connection;
-    const seen = await this.look(operation, id);
+    const end = await this.poll(kind, id);
     await this.store.replicated(count);
-    if (!seen) throw await this.notFinished(operation, id, deadlineMs);
-    if ('fault' in seen) throw seen.fault;
+    if (!end) throw await this.notFinished(kind, id, deadlineMs);
+    if ('fault' in end) throw end.fault;
   }
 
-  private async look(operation: Operation, id: string): Promise<Outcome | undefined> {
-    try {
-      const { state } = await Volume.lookup(this.store, id);
-      if (!ended[operation](state)) return undefined;
-      // A volume in error can be detached, and stays in error.
-      const isDetached = operation === 'detach' && state.attachStatus === 'detached';
-      if (state.fault && !isDetached) return failed(state.fault);
-      if (!isDone[operation](state)) {
-        return { fault: errors.changeLost(id, operation, `${state.status}, ${state.attachStatus}`) };
-      }
-      return { record: await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id))) };
-    } catch (error) {
-      if (!(error instanceof BlockstoreError) || error.code !== 'VolumeNotFound') throw error;
-      return operation === 'delete' ? {} : { fault: error };
+  private async poll(kind: TaskKind, id: string): Promise<RequestEnd | undefined> {
+    const record = await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id)));
+    if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: errors.volumeNotFound(id) };
+    const volume = stateIn(id, record);
+    if (volume.task?.kind === kind) return undefined;
+    // A volume in error can be detached, and stays in error.
+    const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
+    if (volume.fault && !isDetached) return failed(volume.fault);
+    if (!isDone[kind](volume)) {
+      return { fault: errors.changeLost(id, kind, `${volume.status}, ${volume.attachStatus}`) };
     }
+    return { record };
   }
 
-  private async notFinished(operation: Operation, id: string, deadlineMs: number): Promise<BlockstoreError> {
-    const seconds = Math.round(deadlineMs / 1000);
-    const { state } = await Volume.lookup(this.store, id);
-    if (state.node === '') return errors.notFinished(id, operation, seconds, 'no node has taken it yet');
-    const node = await Node.lookup(this.store, state.node);
-    const what =
-      node.state.state === 'up' ? `node ${state.node} is at it` : `its node ${state.node} is ${node.state.state}`;
-    return errors.notFinished(id, operation, seconds, what);
+  private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
+    const { node } = await volumesOf(this.store).lookup(id);
+    const { state } = await lookupNode(this.store, node);
+    const activity = state === 'up' ? `node ${node} is working on it` : `its node ${node} is ${state}`;
+    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
   }
+}
+
+/** Fields of the record of a new volume, besides its creation time. */
+function newRecord(volume: NewVolume, backend: BackendState, isPinned: boolean, to: ReplyTo | undefined): Hash {
+  const { name, size, userId, projectId, deleteOnTermination = false } = volume;
+  return {
+    ...(name === undefined ? {} : { name }),
+    size: String(size),
+    userId,
+    projectId,
+    ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
+    node: backend.node,
+    backend: backend.name,
+    availabilityZone: backend.availabilityZone,
+    status: 'creating',
+    attachStatus: 'detached',
+    task: writeTask({ kind: 'create', key: taskKey(), ...(isPinned ? { pinned: true } : {}) }),
+    ...(to ? { requesters: to } : {}),
+  };
+}
+
+function stateIn(id: string, record: Hash | undefined): VolumeState {
+  return parseVolume(id, record ?? {});
 }

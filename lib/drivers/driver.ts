@@ -128,11 +128,6 @@ export function checkLabels(labels: Labels): void {
     throw errors.invalidArgument('label', odd, 'one to thirty lower-case letters, other than "id"');
 }
 
-/** Returns the bytes of a volume of `size` GiB; 0 means 100 MiB, as in the 2010 BlockStore. */
-export function sizeInBytes(size: number): number {
-  return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
-}
-
 /** Flags of the node that every driver can use. */
 export interface NodeFlags {
   state_dir: string;

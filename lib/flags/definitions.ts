@@ -41,6 +41,11 @@ const nodeFlags = {
     'attempts of a step that fails transiently; n² seconds after the n-th attempt',
   ),
   max_operations: flag(whole(1, 1000), 64, 'maximum number of concurrent operations on different volumes'),
+  export_unattached: flag(
+    yesNo,
+    false,
+    'export volumes as long as they exist, to every host, as the 2010 BlockStore did; false: only while they are attached',
+  ),
   volume_topic: flag(
     text.regex(/^[a-z][a-z0-9_-]*$/, 'must be lower-case letters, digits, dashes'),
     'volume',

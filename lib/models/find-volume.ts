@@ -1,7 +1,8 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { isAncestorForm, isUuid } from './texts.ts';
-import { Volume } from './volume.ts';
+import type { VolumeState } from './volume-state.ts';
+import { volumesOf } from './volume.ts';
 
 const maxShown = 5;
 /** Of an id whose beginning stands for it: so long that a name is hardly taken for one. */
@@ -16,8 +17,8 @@ export interface FindOptions {
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
  * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound or VolumeAmbiguous.
  */
-export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<Volume> {
-  if (isUuid(reference)) return Volume.lookup(store, reference.toLowerCase());
+export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
+  if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
   const named = await startingWith(store, store.keys.volumeNames(), `${reference}\0`);
   const ids = named.map((member) => member.slice(reference.length + 1));
   if (ids.length > 0) return only(store, reference, ids);
@@ -26,11 +27,11 @@ export async function findVolume(store: Store, reference: string, options: FindO
   return only(store, reference, begun);
 }
 
-function only(store: Store, reference: string, ids: readonly string[]): Promise<Volume> {
+function only(store: Store, reference: string, ids: readonly string[]): Promise<VolumeState> {
   const [id] = ids;
   if (id === undefined) throw errors.volumeNotFound(reference);
   if (ids.length > 1) throw errors.volumeAmbiguous(reference, ids);
-  return Volume.lookup(store, id);
+  return volumesOf(store).lookup(id);
 }
 
 async function byBeginning(store: Store, reference: string): Promise<string[]> {

@@ -3,13 +3,12 @@ import { errors } from '../errors.ts';
 import { relationOf } from './holder.ts';
 
 export interface LeaseOptions {
-  name: string;
+  node: string;
   /** Who holds the name, as formatHolder() has it: a crashed daemon's next start on the same machine takes it at once. */
   holder: string;
   leaseMs: number;
   /** How long a holder has not renewed the lease when it counts as dead. Default: the whole lease. */
   quietMs?: number;
-  topic: string;
 }
 
 /** What the script answers to an attempt to take a lease. */
@@ -26,7 +25,7 @@ export async function takeLease(
   options: LeaseOptions,
   attempt: (holder: string) => Promise<LeaseAnswer>,
 ): Promise<string> {
-  const { name, holder, leaseMs, quietMs = leaseMs } = options;
+  const { node, holder, leaseMs, quietMs = leaseMs } = options;
   let first: { holder: string; leftMs: number } | undefined;
   for (;;) {
     const answer = await attempt(holder);
@@ -34,14 +33,14 @@ export async function takeLease(
     const relation = relationOf(holder, answer.holder);
     const isRenewed = first !== undefined && (answer.leftMs > first.leftMs || answer.holder !== first.holder);
     if (relation === 'clone' || (relation === 'earlierBoot' && isRenewed)) {
-      throw errors.machineCloned(name, answer.holder, holder);
+      throw errors.machineCloned(node, answer.holder, holder);
     }
     const isQuiet = leaseMs - answer.leftMs >= quietMs;
     if (relation === 'same' || (relation === 'earlierBoot' && isQuiet)) {
       const taken = await attempt(answer.holder);
       if (taken.word === 'ok') return taken.token;
     }
-    if (relation === 'unrelated') throw errors.nodeNameTaken(name, answer.holder, Math.ceil(answer.leftMs / 1000));
+    if (relation === 'unrelated') throw errors.nodeNameTaken(node, answer.holder, Math.ceil(answer.leftMs / 1000));
     first = answer;
     await pause(pollMs);
   }

@@ -1,13 +1,13 @@
 import { errors } from '../errors.ts';
+import { isId } from './id.ts';
 
 const maxBytes = 255;
 /** Control, format (bidi, zero-width), unassigned and private characters, lone surrogates; separators of lines. */
 const unprintable = /[\p{C}\p{Zl}\p{Zp}\u{FFFD}]/u;
-const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ancestorForm = /^vol-[0-9a-f]{8}$/i;
 
 export function isUuid(text: string): boolean {
-  return uuidForm.test(text);
+  return isId(text.toLowerCase());
 }
 
 /** `vol-` and the first eight digits of an id: how the 2010 BlockStore named volumes. */

@@ -1,104 +1,184 @@
-import type { AttachStatus, VolumeStatus } from './volume-state.ts';
-
-/** What a node does to a volume; the names of commands. */
-export const operationNames = ['create', 'delete', 'attach', 'detach'] as const;
-export type OperationName = (typeof operationNames)[number];
+import type { Fault } from '../errors.ts';
+import type { Edit } from '../redis/scripts.ts';
+import { type Task, type TaskKind, taskKey, writeTask } from './task.ts';
+import type { AttachStatus, VolumeState, VolumeStatus } from './volume-state.ts';
 
 export interface Transition {
-  from: { status?: readonly VolumeStatus[]; attachStatus?: readonly AttachStatus[] };
-  set?: { status?: VolumeStatus; attachStatus?: AttachStatus; attachTime?: '@now' };
+  /** Statuses that it begins from; a transition that ends a task names the task instead. */
+  from?: { status?: readonly VolumeStatus[]; attachStatus?: readonly AttachStatus[] };
+  /** The task that it belongs to. */
+  during?: TaskKind;
+  /** The task ends with it. */
+  ends?: true;
+  /** The task that it begins. */
+  begins?: TaskKind;
+  set?: { status?: VolumeStatus; attachStatus?: AttachStatus };
   unset?: readonly string[];
-  /** The record goes, with its index entries and its number. */
+  /** Fields that become the time. */
+  stamp?: readonly string[];
+  /** The record goes, and its address is in quarantine. */
   remove?: true;
-  giveNumber?: true;
-  cancelUnplaced?: true;
-  /** What the owner must now do: appended to its topic in the same write. */
-  operation?: OperationName;
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
-  /** What is done at once, in place of all that, while the owner is declared lost. `forget`: it is removed when its node is back. */
-  whenLost?: { set?: { attachStatus?: AttachStatus }; unset?: readonly string[]; forget?: true };
 }
 
+/** The instance of an attachment that Redis has lost and a running export shows. */
+export const unknownInstance = 'unknown';
+
 /** Fields of a record that go with its attachment. */
-export const attachment = [
+export const attachmentFields = [
   'instanceId',
   'hostName',
   'hostId',
   'domain',
   'mountpoint',
   'attachMode',
-  'attachMacs',
+  'attachHosts',
   'attachTime',
 ] as const;
 
-/** Every allowed change of a volume's status. The script checks `from` and writes the rest at once, or refuses. */
+/** Fields that go with a task. */
+const taskFields = ['task', 'requesters', 'progress', 'step', 'attempts'] as const;
+
+/** Every allowed change of a volume's status. */
 export const transitions = {
-  finishCreate: { from: { status: ['creating'] }, set: { status: 'available' }, unset: ['fault', 'progress'] },
-  failCreate: { from: { status: ['creating'] }, set: { status: 'error' }, giveNumber: true, unset: ['progress'] },
-  failCreateKept: { from: { status: ['creating'] }, set: { status: 'error' }, unset: ['progress'] },
+  finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault'] },
+  failCreate: { during: 'create', ends: true, set: { status: 'error' } },
   startAttach: {
     from: { status: ['available', 'error_attaching'], attachStatus: ['detached'] },
-    set: { status: 'in-use', attachStatus: 'attaching', attachTime: '@now' },
+    begins: 'attach',
+    set: { status: 'in-use', attachStatus: 'attaching' },
+    stamp: ['attachTime'],
     unset: ['fault'],
-    operation: 'attach',
   },
-  finishAttach: { from: { attachStatus: ['attaching'] }, set: { attachStatus: 'attached' }, unset: ['fault'] },
+  /** A volume whose attachment Redis has lost is attached again, by the host that has it. */
+  startReattach: {
+    from: { status: ['in-use'], attachStatus: ['attached'] },
+    begins: 'attach',
+    set: { attachStatus: 'attaching' },
+    stamp: ['attachTime'],
+  },
+  finishAttach: { during: 'attach', ends: true, set: { attachStatus: 'attached' }, unset: ['fault'] },
   failAttach: {
-    from: { attachStatus: ['attaching'] },
+    during: 'attach',
+    ends: true,
     set: { status: 'error_attaching', attachStatus: 'detached' },
-    unset: attachment,
+    unset: attachmentFields,
   },
   startDetach: {
-    from: { attachStatus: ['attached', 'detaching'] },
+    from: { attachStatus: ['attached'] },
+    begins: 'detach',
     set: { status: 'in-use', attachStatus: 'detaching' },
     unset: ['fault'],
     keepsError: true,
-    operation: 'detach',
-    whenLost: { set: { attachStatus: 'detached' }, unset: attachment },
   },
   finishDetach: {
-    from: { attachStatus: ['detaching'] },
+    during: 'detach',
+    ends: true,
     set: { status: 'available', attachStatus: 'detached' },
-    unset: ['fault', ...attachment],
+    unset: ['fault', ...attachmentFields],
     keepsError: true,
   },
   failDetach: {
-    from: { attachStatus: ['detaching'] },
+    during: 'detach',
+    ends: true,
     set: { status: 'error_detaching', attachStatus: 'attached' },
+    keepsError: true,
+  },
+  /** The node is lost: nothing of it can be asked, and no export of it can be reached. */
+  detachLost: {
+    from: { attachStatus: ['attached', 'detaching', 'attaching'] },
+    ends: true,
+    set: { status: 'available', attachStatus: 'detached' },
+    unset: attachmentFields,
     keepsError: true,
   },
   startDelete: {
     from: {
-      status: ['available', 'error', 'error_deleting', 'error_attaching', 'deleting'],
+      status: ['available', 'error', 'error_deleting', 'error_attaching'],
       attachStatus: ['detached'],
     },
+    begins: 'delete',
     set: { status: 'deleting' },
-    unset: ['fault', 'progress'],
-    cancelUnplaced: true,
-    operation: 'delete',
-    whenLost: { forget: true },
+    unset: ['fault'],
   },
-  finishDelete: { from: { status: ['deleting'] }, remove: true },
-  failDelete: { from: { status: ['deleting'] }, set: { status: 'error_deleting' }, unset: ['progress'] },
-  /** Storage that a record names is not there. */
-  lose: {
+  finishDelete: { during: 'delete', remove: true },
+  failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' } },
+  /** Its node was declared lost: nothing of its task will end. */
+  loseNode: { ends: true, set: { status: 'error' } },
+  loseNodeDetached: { ends: true, set: { status: 'error', attachStatus: 'detached' }, unset: attachmentFields },
+  /** Storage that a record names is absent. */
+  markMissing: {
     from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error'] },
     set: { status: 'error' },
   },
-  /** It is there again. */
-  findAgain: {
+  /** It exists again. */
+  markFound: {
     from: { status: ['error'], attachStatus: ['detached'] },
     set: { status: 'available' },
     unset: ['fault'],
   },
-  findAgainAttached: {
+  markFoundAttached: {
     from: { status: ['error'], attachStatus: ['attached'] },
     set: { status: 'in-use' },
     unset: ['fault'],
   },
-  /** Progress of a long delete. */
-  progress: { from: { status: ['deleting'] } },
+  /** Its export runs for hosts although Redis has lost the attachment: it is recorded again. */
+  restoreAttachment: {
+    from: { status: ['available'], attachStatus: ['detached'] },
+    set: { status: 'in-use', attachStatus: 'attached' },
+    stamp: ['attachTime'],
+  },
+  /** A long step has come further, or is being retried. */
+  progress: {},
 } as const satisfies Record<string, Transition>;
 
 export type TransitionName = keyof typeof transitions;
+
+export interface EditOptions {
+  set?: Readonly<Record<string, string>>;
+  fault?: Fault;
+  /** Of the task that begins. */
+  task?: Omit<Task, 'kind' | 'key'>;
+}
+
+/** Returns whether a volume in this state may go through the transition. */
+export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
+  const { from, during }: Transition = transitions[name];
+  if (during !== undefined) return volume.task?.kind === during;
+  if (from === undefined) return true;
+  if (volume.task && name !== 'detachLost') return false;
+  return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
+}
+
+/**
+ * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's statuses or task are no
+ * longer those of `volume`.
+ */
+export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
+  const transition: Transition = transitions[name];
+  const { begins, ends, remove, stamp, keepsError } = transition;
+  const staysInError = keepsError === true && volume.status === 'error';
+  const { status, ...others } = transition.set ?? {};
+  const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
+  const set = {
+    ...(status === undefined || staysInError ? {} : { status }),
+    ...others,
+    ...options.set,
+    ...fault,
+    ...(begins ? { task: writeTask({ kind: begins, key: taskKey(), ...options.task }) } : {}),
+  };
+  const unset = [
+    ...(transition.unset ?? []).filter((field) => !(staysInError && field === 'fault')),
+    ...(ends || begins ? taskFields : []),
+  ].filter((field) => !(field in set));
+  return {
+    kind: 'volume',
+    id: volume.id,
+    expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
+    ...(remove ? { remove, rest: volume.address } : {}),
+    set,
+    ...(unset.length > 0 ? { unset } : {}),
+    ...(stamp ? { stamp } : {}),
+  };
+}

@@ -1,6 +1,9 @@
 import { z } from 'zod';
-import { BlockstoreError, type Fault } from '../errors.ts';
-import type { Hash } from './basic-model.ts';
+import type { Fault } from '../errors.ts';
+import { parseFault } from './fault.ts';
+import { type Hash, UnreadableError } from './hash.ts';
+import { isId } from './id.ts';
+import { type Task, type TaskKind, parseTask } from './task.ts';
 
 export const volumeStatuses = [
   'creating',
@@ -17,26 +20,6 @@ export type VolumeStatus = (typeof volumeStatuses)[number];
 export const attachStatuses = ['detached', 'attaching', 'attached', 'detaching'] as const;
 export type AttachStatus = (typeof attachStatuses)[number];
 
-const faultSchema = z.object({
-  code: z.string(),
-  kind: z.enum(['invalid', 'notFound', 'conflict', 'exhausted', 'unavailable', 'denied', 'failed']),
-  message: z.string(),
-  hint: z.string().optional(),
-  step: z.string().optional(),
-  time: z.number().optional(),
-});
-
-/** Text that came from Redis or from another node. Throws on what no version of this project writes. */
-export function parseFault(text: string): Fault {
-  const { hint, step, time, ...rest } = faultSchema.parse(JSON.parse(text));
-  return {
-    ...rest,
-    ...(hint === undefined ? {} : { hint }),
-    ...(step === undefined ? {} : { step }),
-    ...(time === undefined ? {} : { time }),
-  };
-}
-
 /** A volume's record. Times are milliseconds since the epoch, sizes whole GiB (0: 100 MiB); '' means "not set". */
 export interface VolumeState {
   id: string;
@@ -45,7 +28,7 @@ export interface VolumeState {
   userId: string;
   projectId: string;
   availabilityZone: string;
-  /** The node that owns it; '' until one has taken it. */
+  /** The node that owns it. */
   node: string;
   /** Which backend of that node. */
   backend: string;
@@ -54,24 +37,28 @@ export interface VolumeState {
   instanceId: string;
   /** The host that the instance runs on. */
   hostName: string;
-  /** The machine id of the attaching host, where that host connected the volume itself. */
+  /** The machine id of that host. */
   hostId: string;
   /** The libvirt domain, by its UUID, that has the volume as a disk. */
   domain: string;
   mountpoint: string;
   attachMode: 'rw' | 'ro';
-  /** Ethernet addresses that may use the export while attached; none: all. */
-  attachMacs: readonly string[];
+  /** Addresses (of Ethernet for AoE) that may use the export while it is attached; none: all. */
+  attachHosts: readonly string[];
   attachTime: number | undefined;
   deleteOnTermination: boolean;
-  shelfId: number | undefined;
-  bladeId: number | undefined;
-  /** e<shelf>.<blade>, on the attaching host /dev/etherd/e<shelf>.<blade>. */
-  aoeDevice: string;
+  /** Where the export is found; its form belongs to the target. */
+  address: string;
   createTime: number;
   /** Percent of a long step, such as wiping. */
   progress: number | undefined;
+  /** The step that is being retried, and how often it failed. */
+  step: string;
+  attempts: number;
   fault: Fault | undefined;
+  /** What is under way, and its text in the record. */
+  task: Task | undefined;
+  taskText: string;
 }
 
 export function isVolumeStatus(value: string): value is VolumeStatus {
@@ -82,24 +69,29 @@ function isAttachStatus(value: string): value is AttachStatus {
   return attachStatuses.some((status) => status === value);
 }
 
-const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+const wholeNumber = z.string().regex(/^\d{1,16}$/);
 
-/** Throws Internal on a record that no version of this project writes. */
+function number(hash: Hash, field: string): number | undefined {
+  const text = hash[field];
+  if (text === undefined) return undefined;
+  if (!wholeNumber.safeParse(text).success) throw new UnreadableError(`has ${field} ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
+/** Throws UnreadableError for a record that this version cannot read. */
 export function parseVolume(id: string, hash: Hash): VolumeState {
   const { status = '', attachStatus = '' } = hash;
-  if (!isVolumeStatus(status) || !isAttachStatus(attachStatus)) {
-    throw new BlockstoreError(
-      'Internal',
-      'failed',
-      `the record of volume ${id} has status "${status}", "${attachStatus}"`,
-    );
-  }
-  const shelfId = number(hash['shelfId']);
-  const bladeId = number(hash['bladeId']);
+  if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
+  if (!isVolumeStatus(status)) throw new UnreadableError(`has status ${JSON.stringify(status)}`);
+  if (!isAttachStatus(attachStatus)) throw new UnreadableError(`has attach status ${JSON.stringify(attachStatus)}`);
+  const size = number(hash, 'size');
+  const createTime = number(hash, 'createTime');
+  if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
+  const taskText = hash['task'] ?? '';
   return {
     id,
     name: hash['name'] ?? '',
-    size: Number(hash['size']),
+    size,
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
@@ -113,24 +105,46 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     domain: hash['domain'] ?? '',
     mountpoint: hash['mountpoint'] ?? '',
     attachMode: hash['attachMode'] === 'ro' ? 'ro' : 'rw',
-    attachMacs: hash['attachMacs'] === undefined ? [] : hash['attachMacs'].split(','),
-    attachTime: number(hash['attachTime']),
+    attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),
+    attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
-    shelfId,
-    bladeId,
-    aoeDevice: shelfId === undefined ? '' : `e${shelfId}.${bladeId}`,
-    createTime: Number(hash['createTime']),
-    progress: number(hash['progress']),
+    address: hash['address'] ?? '',
+    createTime,
+    progress: number(hash, 'progress'),
+    step: hash['step'] ?? '',
+    attempts: number(hash, 'attempts') ?? 0,
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
+    task: taskText === '' ? undefined : parseTask(taskText),
+    taskText,
   };
 }
 
 /** Whether its node still has something to do to it. */
 export function isTransitional(volume: VolumeState): boolean {
-  return (
-    volume.status === 'creating' ||
-    volume.status === 'deleting' ||
-    volume.attachStatus === 'attaching' ||
-    volume.attachStatus === 'detaching'
-  );
+  return volume.task !== undefined;
+}
+
+/** What the statuses of a volume with that task are; every other pair is a contradiction. */
+const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: AttachStatus }> = {
+  create: { status: 'creating', attachStatus: 'detached' },
+  delete: { status: 'deleting', attachStatus: 'detached' },
+  attach: { status: 'in-use', attachStatus: 'attaching' },
+  detach: { attachStatus: 'detaching' },
+};
+
+/** Returns how the statuses of a record contradict each other or its task, or undefined. */
+export function contradiction({ status, attachStatus, task }: VolumeState): string | undefined {
+  const isAttached = attachStatus === 'attached';
+  if (task) {
+    const { status: wanted = status, attachStatus: attach } = taskStatuses[task.kind];
+    if (status === wanted && attachStatus === attach) return undefined;
+    return `is ${status}, ${attachStatus} during its ${task.kind}`;
+  }
+  const isTaskStatus = status === 'creating' || status === 'deleting';
+  if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
+    return `is ${status}, ${attachStatus} without a task`;
+  }
+  if (status === 'error' || status === 'error_deleting') return undefined;
+  const needsAttachment = status === 'in-use' || status === 'error_detaching';
+  return needsAttachment === isAttached ? undefined : `is ${status} and ${attachStatus}`;
 }

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { type BlockstoreError, errors } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './address.ts';
+import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
 export type { Redis };
@@ -33,6 +34,7 @@ export class Connection {
   private opened = false;
   private times = 0;
   private lastError: Error | undefined;
+  private identified: { count: number; identity: string } | undefined;
 
   constructor(redis: Redis, options: ConnectionOptions, where: string, log: Log) {
     this.redis = redis;
@@ -52,12 +54,28 @@ export class Connection {
     });
   }
 
-  /** How often it was made. With each time, Redis may have lost what it had, and what was sent may not have been carried out. */
+  /** How often it was made. With each time, what was sent may not have been carried out. */
   get count(): number {
     return this.times;
   }
 
-  /** From when a loss is noticed until it is made again. */
+  /**
+   * Returns what identifies the data of the server that this connection leads to now: another value means that changes may have been lost.
+   * Throws RedisUnreachable, RedisDenied.
+   */
+  async identity(): Promise<string> {
+    const { count } = this;
+    if (this.identified?.count === count) return this.identified.identity;
+    try {
+      const identity = (await serverIdentity(this.redis)) ?? `connection ${count}`;
+      this.identified = { count, identity };
+      return identity;
+    } catch (error) {
+      throw this.explain(error);
+    }
+  }
+
+  /** Whether it is interrupted. */
   get isAway(): boolean {
     return this.redis.status !== 'ready';
   }
@@ -73,12 +91,16 @@ export class Connection {
   }
 
   /**
-   * A further connection for blocking reads or subscriptions, which have no time limit; who subscribes does so again whenever it is
-   * ready. Closed with this one. Throws RedisUnreachable.
+   * Returns a further connection, for blocking reads, subscriptions, or commands that must not queue behind others (`hasTimeLimit`).
+   * A subscriber subscribes again whenever it is ready. Closed with this one. Throws RedisUnreachable.
    */
-  async another(): Promise<Redis> {
-    const other = new Redis({ ...this.options, autoResubscribe: false });
-    other.on('error', () => {}); // the main connection speaks for all
+  async another({ hasTimeLimit = false } = {}): Promise<Redis> {
+    const other = new Redis({
+      ...this.options,
+      autoResubscribe: false,
+      ...(hasTimeLimit ? { commandTimeout: commandTimeoutMs } : {}),
+    });
+    other.on('error', () => {}); // the main connection reports for all
     this.others.push(other);
     try {
       await firstConnect(other);

@@ -1,6 +1,6 @@
 /**
- * Every key name there is. All begin with one hash tag, so that one script may touch any of them on Redis Cluster.
- * Scripts get the same names as Lua functions (`key_volume(id)`), made from the same table.
+ * Every key name there is, besides the kinds of records (lib/models/kinds.ts). All begin with one hash tag, so that one script
+ * may touch any of them on Redis Cluster. Scripts get the same names as Lua functions (`key_volume(id)`), made from the same table.
  */
 const names = {
   /** hash: a volume's record */
@@ -15,28 +15,40 @@ const names = {
   volumeIds: () => 'volume-ids',
   /** sorted set of one score: name, a zero byte, id */
   volumeNames: () => 'volume-names',
-  /** sorted set, by time (ms) of the last change: volumes of a node in a transitional status */
-  pending: (node: string) => `node:${node}:pending`,
+  /** sorted set, by the time (ms) at which the task began: volumes of a node that have a task */
+  tasks: (node: string) => `node:${node}:tasks`,
+  /** hash: the record of a volume that was deleted while its node was lost */
+  abandoned: (id: string) => `abandoned:${id}`,
+  /** sorted set, by creation time: such volumes of a node */
+  nodeAbandoned: (node: string) => `node:${node}:abandoned`,
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
   nodes: () => 'nodes',
-  /** string with time to live: the holder of a node name; there as long as the node is heard of */
+  /** string with time to live: the holder of a node name; it exists while the node is up */
   lease: (node: string) => `node:${node}:lease`,
-  /** sorted set, by creation time: volumes that were deleted while their node was lost; it deletes them when it returns */
-  forgotten: (node: string) => `node:${node}:forgotten`,
-  /** hash: the record of such a volume */
-  forgottenVolume: (id: string) => `forgotten:${id}`,
-  /** hash: AoE shelf -> node */
+  /** hash: a backend's record, by `node@backend` */
+  backend: (id: string) => `backend:${id}`,
+  /** sorted set of one score: a node's backends, as `node@backend` */
+  nodeBackends: (node: string) => `node:${node}:backends`,
+  /** sorted set, by free room in bytes: backends that accept volumes */
+  room: () => 'room',
+  /** sorted set, by number: AoE shelves that a node owns */
   shelves: () => 'aoe:shelves',
-  /** sorted set, by shelf * 256 + slot: numbers "shelf.slot" that a node may give out */
-  freeNumbers: (node: string) => `node:${node}:free`,
-  /** hash: "shelf.slot" -> why it is kept back ("wire <mac>", "export <path>", "volume <id>") */
-  heldNumbers: () => 'aoe:held',
-  /** stream: commands to any node, or to one (`volume`, `volume.<node>`) */
+  /** hash: AoE shelf -> node */
+  shelfOwners: () => 'aoe:shelf-owners',
+  /** sorted set, by number: AoE shelves of one node */
+  nodeShelves: (node: string) => `node:${node}:shelves`,
+  /** sorted set, by the time (ms) of their release: addresses of a node that are in quarantine */
+  quarantine: (node: string) => `node:${node}:quarantine`,
+  /** sorted set, by the time (ms) at which their place ends: nodes that compare records and storage after a loss of Redis */
+  catchingUp: () => 'catching-up',
+  /** stream: commands to a node */
   topic: (topic: string) => `topic:${topic}`,
-  /** channel: answers to one caller */
-  answers: (caller: string) => `answers:${caller}`,
+  /** channel: replies to one requester */
+  replies: (requester: string) => `replies:${requester}`,
+  /** string: what a connection writes before it waits for replicas */
+  replicated: () => 'replicated',
 };
 
 type Names = typeof names;
@@ -55,17 +67,23 @@ export function makeKeys(prefix: string): Keys {
     projectVolumes: (project) => tag + names.projectVolumes(project),
     volumeIds: () => tag + names.volumeIds(),
     volumeNames: () => tag + names.volumeNames(),
-    pending: (node) => tag + names.pending(node),
+    tasks: (node) => tag + names.tasks(node),
+    abandoned: (id) => tag + names.abandoned(id),
+    nodeAbandoned: (node) => tag + names.nodeAbandoned(node),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),
-    forgotten: (node) => tag + names.forgotten(node),
-    forgottenVolume: (id) => tag + names.forgottenVolume(id),
+    backend: (id) => tag + names.backend(id),
+    nodeBackends: (node) => tag + names.nodeBackends(node),
+    room: () => tag + names.room(),
     shelves: () => tag + names.shelves(),
-    freeNumbers: (node) => tag + names.freeNumbers(node),
-    heldNumbers: () => tag + names.heldNumbers(),
+    shelfOwners: () => tag + names.shelfOwners(),
+    nodeShelves: (node) => tag + names.nodeShelves(node),
+    quarantine: (node) => tag + names.quarantine(node),
+    catchingUp: () => tag + names.catchingUp(),
     topic: (topic) => tag + names.topic(topic),
-    answers: (caller) => tag + names.answers(caller),
+    replies: (requester) => tag + names.replies(requester),
+    replicated: () => tag + names.replicated(),
   };
 }
 
@@ -75,7 +93,7 @@ export interface LuaFunction {
 }
 
 /** The same names for scripts: functions `key_volume(id)` and so on, over KEYS[1] as the prefix. */
-export function keysInLua(): LuaFunction[] {
+export function keyFunctions(): LuaFunction[] {
   return Object.entries(names).map(([key, make]) => {
     const [before = '', after = ''] = make('\0').split('\0');
     const takesPart = make.length > 0;

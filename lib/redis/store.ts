@@ -1,85 +1,52 @@
-import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { errors } from '../errors.ts';
 import type { Connection } from './connection.ts';
-import { type Keys, type LuaFunction, keysInLua, makeKeys } from './keys.ts';
+import { type Keys, makeKeys } from './keys.ts';
+import { Replication } from './replication.ts';
+import { type ScriptName, scripts } from './script-sources.ts';
 
-export type ScriptName =
-  | 'create'
-  | 'change'
-  | 'claim'
-  | 'refuse'
-  | 'enter'
-  | 'report'
-  | 'leave'
-  | 'observe'
-  | 'adopt'
-  | 'lose'
-  | 'ask'
-  | 'reply'
-  | 'numbers'
-  | 'reindex'
-  | 'unindex';
-
-/** A script's answer: a word ('ok' or a code of the catalogue), then text. */
+/** A script's answer: a word ('ok' or another one that its header names), then text. */
 export type ScriptAnswer = readonly [string, ...string[]];
 
-interface Script {
-  source: string;
-  sha: string;
+export interface StoreOptions {
+  /** Replicas that must have a change before it counts. */
+  minReplicas?: number;
+  /** In place of the connection's own. */
+  redis?: Redis;
 }
 
-const folder = join(import.meta.dirname, 'scripts');
-/** Every script by its name, as it is sent to Redis. */
-export const scripts = loadScripts();
-
-/**
- * Every script is its own file after the key names and the shared functions that it uses: Redis makes every function anew
- * each time a script runs, and with all of them that would be half of the time.
- */
-function loadScripts(): ReadonlyMap<string, Script> {
-  const shared = [...keysInLua(), ...functionsIn(readFileSync(join(folder, 'shared.lua'), 'utf8'))];
-  const files = readdirSync(folder).filter((file) => file.endsWith('.lua') && file !== 'shared.lua');
-  return new Map(
-    files.map((file) => {
-      const source = withUsed(shared, readFileSync(join(folder, file), 'utf8'));
-      return [file.slice(0, -4), { source, sha: createHash('sha1').update(source).digest('hex') }];
-    }),
-  );
-}
-
-/** The functions of a file, each of which ends at the first line that is `end` and nothing else. */
-function functionsIn(file: string): LuaFunction[] {
-  return Array.from(file.matchAll(/^local function (\w+).*?^end$/gms), ([source, name = '']) => ({ name, source }));
-}
-
-/** A function may use those before it, so the last one is asked first. */
-function withUsed(functions: readonly LuaFunction[], script: string): string {
-  return functions.reduceRight(
-    (source, used) => (new RegExp(`\\b${used.name}\\(`).test(source) ? `${used.source}\n${source}` : source),
-    script,
-  );
-}
-
-/** Records in Redis: key names, scripts, plain reads. What all models share. */
+/** Records in Redis: key names, scripts (called by lib/redis/scripts.ts alone), plain reads. */
 export class Store {
   readonly keys: Keys;
   readonly connection: Connection;
+  readonly redis: Redis;
+  private readonly prefix: string;
+  private readonly replication: Replication;
   private readonly minReplicas: number;
 
-  constructor(connection: Connection, prefix: string, minReplicas = 0) {
+  constructor(
+    connection: Connection,
+    prefix: string,
+    { minReplicas = 0, redis = connection.redis }: StoreOptions = {},
+  ) {
     this.connection = connection;
+    this.prefix = prefix;
     this.keys = makeKeys(prefix);
     this.minReplicas = minReplicas;
+    this.redis = redis;
+    this.replication = new Replication(connection, this.keys.replicated());
   }
 
-  get redis(): Redis {
-    return this.connection.redis;
+  /**
+   * Returns the same records over a connection of its own, whose changes wait for no replicas: for what must not queue behind
+   * other commands. Closed with this one. Throws RedisUnreachable.
+   */
+  async onOwnConnection(): Promise<Store> {
+    const redis = await this.connection.another({ hasTimeLimit: true });
+    return new Store(this.connection, this.prefix, { redis });
   }
 
-  /** Runs a script: all of it happens, or nothing. Throws RedisUnreachable or RedisDenied. */
+  /** Runs a script: all of it happens, or nothing. Throws RedisUnreachable, RedisDenied, NotReplicated. */
   async run(name: ScriptName, ...args: (string | number)[]): Promise<ScriptAnswer> {
     const { count } = this.connection;
     const script = scripts.get(name);
@@ -96,7 +63,7 @@ export class Store {
     return parseAnswer(name, answer);
   }
 
-  /** Any reading commands, with errors of the catalogue. */
+  /** Carries out plain commands. Throws errors of the catalogue. */
   async read<T>(commands: (redis: Redis) => Promise<T>): Promise<T> {
     try {
       return await commands(this.redis);
@@ -105,10 +72,10 @@ export class Store {
     }
   }
 
-  /** Names of keys that begin so, without the prefix, some at a time; one that is there all the while comes at least once. */
+  /** Names of keys that begin so, without the prefix, a page at a time; one that exists all the while comes at least once. */
   async *names(beginning = ''): AsyncGenerator<string[]> {
     const { prefix } = this.keys;
-    const pattern = `${`${prefix}${beginning}`.replaceAll(/[[\]?*\\]/g, '\\$&')}*`;
+    const pattern = `${`${prefix}${beginning}`.replaceAll(/[[\]?*\\]/g, String.raw`\$&`)}*`;
     let cursor = '0';
     do {
       const at = cursor;
@@ -118,20 +85,18 @@ export class Store {
     } while (cursor !== '0');
   }
 
-  /** Whether a change is to be on replicas before it counts. */
+  /** Whether changes wait for replicas. */
   get isReplicated(): boolean {
     return this.minReplicas > 0;
   }
 
   /**
-   * All that this connection has read or changed is on as many replicas as are wanted; `over` is the number of the connection
-   * that it was read over: another one knows nothing of it. Throws NotReplicated.
+   * Waits until enough replicas have all that the connection numbered `over` has read or changed. Throws NotReplicated.
    */
   async replicated(over = this.connection.count): Promise<void> {
     if (!this.isReplicated) return;
-    const reached = await this.read((redis) => redis.wait(this.minReplicas, 5000));
-    const known = over === this.connection.count ? reached : 0;
-    if (known < this.minReplicas) throw errors.notReplicated(known, this.minReplicas);
+    const reached = await this.replication.wait(this.minReplicas, over);
+    if (reached < this.minReplicas) throw errors.notReplicated(reached, this.minReplicas);
   }
 }
 

@@ -46,6 +46,8 @@ export interface TargetProblem {
  */
 export interface Target {
   readonly name: string;
+  /** Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `none`, the target needs none. */
+  readonly addressing: 'aoe' | 'none';
   /** Checks the prerequisites. Throws CommandNotFound, InterfaceDown, NoRawSocket. */
   setup(): Promise<void>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */

@@ -3,7 +3,7 @@ import { driverOf } from '../../lib/drivers/registry.ts';
 import type { BackendFlags } from '../../lib/flags/backends.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { targetOf } from '../../lib/targets/registry.ts';
-import type { Backend } from '../node/backend.ts';
+import type { Backend } from '../node/backends.ts';
 
 /** The backends that flags describe. Nothing is started or touched yet. */
 export async function makeBackends(

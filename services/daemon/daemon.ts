@@ -6,14 +6,14 @@ import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { persistenceProblems } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
-import type { Backend } from '../node/backend.ts';
+import type { Backend } from '../node/backends.ts';
 import { BlockStore } from '../node/block-store.ts';
 import { StateDirectory } from './state-directory.ts';
 import { SystemdNotify } from './systemd-notify.ts';
 
 export interface DaemonOptions {
   flags: Flags;
-  backend: Backend;
+  backends: readonly Backend[];
   processes: Processes;
   log: Log;
   /** Services that start before all others. */
@@ -58,11 +58,11 @@ export class Daemon implements Service {
   }
 
   private async startBlockStore(holder: string): Promise<void> {
-    const { flags, backend, log, onFenced } = this.options;
+    const { flags, backends, log, onFenced } = this.options;
     if (!this.connection) throw new Error('Redis is not connected');
-    const store = new Store(this.connection, flags.redis_prefix, flags.redis_min_replicas);
+    const store = new Store(this.connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
     for (const { message, hint } of await persistenceProblems(store)) log.warn(message, { hint });
-    const blockStore = new BlockStore({ flags, holder, store, backend, log, onFenced });
+    const blockStore = new BlockStore({ flags, holder, store, backends, log, onFenced });
     await blockStore.start();
     this.blockStore = blockStore;
   }

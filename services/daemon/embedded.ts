@@ -6,7 +6,7 @@ import { asError } from '../../lib/errors.ts';
 import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
-import type { Backend } from '../node/backend.ts';
+import type { Backend } from '../node/backends.ts';
 
 /** The kernel limits the path of a unix socket to 108 bytes. */
 const maxSocketPath = 100;
@@ -56,16 +56,20 @@ export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<v
   );
 }
 
-/** Returns the backend without exports, and logs the reason, where vblade is missing or not permitted. */
-export async function exportIfPossible(backend: Backend, log: Log): Promise<Backend> {
-  try {
-    await backend.target.setup();
-    return backend;
-  } catch (thrown) {
-    const error = asError(thrown);
-    log.warn(`volumes are not exported: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
-    return { ...backend, target: new NoneTarget() };
-  }
+/** Returns the backends, without exports where vblade is missing or not permitted; the reason is logged. */
+export async function exportIfPossible(backends: readonly Backend[], log: Log): Promise<Backend[]> {
+  return Promise.all(
+    backends.map(async (backend) => {
+      try {
+        await backend.target.setup();
+        return backend;
+      } catch (thrown) {
+        const error = asError(thrown);
+        log.warn(`volumes are not exported: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
+        return { ...backend, target: new NoneTarget() };
+      }
+    }),
+  );
 }
 
 export const firstSteps = `

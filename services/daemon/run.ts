@@ -26,7 +26,7 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
   try {
-    await run(await keepNodeName(loaded, log), log, ending, embeddedRoot);
+    await run({ ...loaded, flags: await keepNodeName(loaded, log) }, log, ending, embeddedRoot);
   } finally {
     removeSignalHandlers();
     await log.close();
@@ -40,13 +40,12 @@ async function run(
   embeddedRoot: string | undefined,
 ): Promise<void> {
   const processes = new ChildProcesses();
-  const [plain, ...others] = await makeBackends(backends, { processes, log });
-  for (const { name } of others) log.warn(`backend ${name} is not served: this version serves the first one alone`);
+  const plain = await makeBackends(backends, { processes, log });
   const daemon = new Daemon({
     flags,
     processes,
     log,
-    backend: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
+    backends: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
     first: embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes)],
     onFenced: ending.resolve,
   });
@@ -67,15 +66,14 @@ async function run(
 }
 
 /** A node whose host got another name continues under the name of its state directory, unless storage_name is set. */
-async function keepNodeName(loaded: LoadedFlags, log: Log): Promise<LoadedFlags> {
-  const { flags, origins } = loaded;
-  if (origins.storage_name !== 'default') return loaded;
+async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<Flags> {
+  if (origins.storage_name !== 'default') return flags;
   const node = (await nodeOf(flags.state_dir)) ?? flags.storage_name;
-  if (node === flags.storage_name) return loaded;
+  if (node === flags.storage_name) return flags;
   log.warn(`this host is named ${flags.storage_name} now; the daemon continues as node ${node}`, {
     hint: `set storage_name = ${node}`,
   });
-  return { ...loaded, flags: { ...flags, storage_name: node } };
+  return { ...flags, storage_name: node };
 }
 
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {

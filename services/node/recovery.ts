@@ -1,89 +1,119 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Finding } from '../../lib/audit/finding.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Node } from '../../lib/models/node.ts';
+import { beginCatchUp } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import type { Addresses } from './addresses.ts';
 import type { Audit } from './audit.ts';
-import type { Consumer } from './consumer.ts';
-import type { Numbers } from './numbers.ts';
+import type { NodeLease } from './lease.ts';
 
 export interface RecoveryOptions {
   store: Store;
-  node: Node;
+  lease: NodeLease;
   audit: Audit;
-  consumer: Consumer;
-  numbers: Numbers;
+  addresses: Addresses;
   log: Log;
   /** Another daemon has the node's name, or had it since: this one must end. */
   onFenced: (error: BlockstoreError) => void;
+  /** Nodes of the cluster that compare records and storage at a time, and the longest pause before one begins. */
+  places: number;
+  jitterMs: number;
 }
 
-/** Goes on where Redis has lost something: after a failover, a restart from an older copy, or when it was emptied. */
+/** How long a place is kept for a node that does not end its comparison. */
+const placeMs = 60_000;
+
+/** Continues where Redis has lost something: after a failover, a restart from an older copy, or when it was emptied. */
 export class Recovery {
   private readonly options: RecoveryOptions;
-  /** The connection over which records and storage were last seen to agree. */
-  private agreedOver: number;
-  /** Volumes that something was done to whenever they were to be looked at since then. */
-  private unseen: { over: number; ids: readonly string[] } = { over: -1, ids: [] };
-  private readonly told = new Set<string>();
+  /** The data with which records and storage were last seen to agree; see Connection.identity. */
+  private agreedWith: string | undefined;
+  /** The data that a pause before the comparison was made for. */
+  private pausedFor: string | undefined;
+  /** Volumes that something was under way for whenever they were to be examined since then. */
+  private unseen: { identity: string; ids: readonly string[] } = { identity: '', ids: [] };
+  private readonly reported = new Set<string>();
   private regaining: Promise<void> | undefined;
   private readonly stopping = new AbortController();
 
   constructor(options: RecoveryOptions) {
     this.options = options;
-    this.agreedOver = options.store.connection.count;
   }
 
-  /** The name, or the topics, are not as this daemon left them: it takes them again where nobody else has them. */
+  /** Before records and storage are reconciled: then they agree with what Redis has now. */
+  async start(): Promise<void> {
+    this.agreedWith = await this.options.store.connection.identity();
+    this.pausedFor = this.agreedWith;
+  }
+
+  /** Whether records and storage are not known to agree. */
+  get isDue(): boolean {
+    return this.agreedWith === undefined;
+  }
+
+  /** The lease is not as this daemon left it: it is acquired again where nobody else has it. */
   regain(): Promise<void> {
-    this.regaining ??= this.enterAgain().finally(() => {
+    this.regaining ??= this.reacquire().finally(() => {
       this.regaining = undefined;
     });
     return this.regaining;
   }
 
-  /** What it is at ends soon; the next start goes on with it. */
+  /** What is under way ends soon; the next start continues it. */
   stop(): void {
     this.stopping.abort();
   }
 
-  /** After every loss of the connection: Redis may have gone back in time, and an answer with commands may have been lost. */
+  /** With each report: compares records and storage where Redis may have lost changes, when the cluster has a place for it. */
   async catchUp(): Promise<void> {
-    const { store, audit, consumer } = this.options;
-    const { count } = store.connection;
-    if (count === this.agreedOver || this.stopping.signal.aborted) return;
+    const { store, audit, lease, places, jitterMs, addresses, log } = this.options;
     const { signal } = this.stopping;
-    await consumer.resume();
-    const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
-    for (const finding of findings) this.tell(finding);
-    const { over, ids } = this.unseen;
-    this.unseen = { over: count, ids: over === count ? ids.filter((id) => busy.has(id)) : [...busy] };
-    const isMended = findings.every(({ trouble }) => trouble === undefined);
-    if (this.unseen.ids.length > 0 || !isMended) return;
-    this.agreedOver = count;
-    this.told.clear();
-  }
-
-  /** Once, although what cannot be mended yet is tried again with each report. */
-  private tell({ object, what, mend, mended, trouble }: Finding): void {
-    const line = `after Redis was away: ${object} ${what}`;
-    if (this.told.has(`${line} ${trouble}`)) return;
-    this.told.add(`${line} ${trouble}`);
-    this.options.log.warn(line, { mend, mended, ...(trouble === undefined ? {} : { trouble }) });
-  }
-
-  private async enterAgain(): Promise<void> {
-    const { node, numbers, log, onFenced } = this.options;
+    const identity = await store.connection.identity();
+    if (identity === this.agreedWith || signal.aborted) return;
+    if (this.pausedFor !== identity) {
+      // All nodes notice a failover at once.
+      await pause(Math.random() * jitterMs, undefined, { signal }).catch(() => undefined);
+      this.pausedFor = identity;
+    }
+    if (signal.aborted || !(await beginCatchUp(store, { node: lease.node, places, lengthMs: placeMs }))) return;
     try {
-      numbers.forget(); // before the name is held again: then creations go on
-      await node.enterAgain();
-      log.warn(`Redis had lost that this daemon holds the node name ${node.identifier}; it holds it again`);
-      this.agreedOver = -1;
+      await addresses.refill();
+      const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
+      for (const finding of findings) this.report(finding);
+      const { ids } = this.unseen;
+      const isSame = this.unseen.identity === identity;
+      this.unseen = { identity, ids: isSame ? ids.filter((id) => busy.has(id)) : [...busy] };
+      const isRepaired = findings.every(({ failure }) => failure === undefined);
+      if (this.unseen.ids.length > 0 || !isRepaired) return;
+      this.agreedWith = identity;
+      this.reported.clear();
+      log.info('records and storage were compared after an interruption of Redis');
+    } finally {
+      await store.read((redis) => redis.zrem(store.keys.catchingUp(), lease.node));
+    }
+  }
+
+  /** Once, although what cannot be repaired yet is tried again with each report. */
+  private report({ object, what, fix, fixed, failure }: Finding): void {
+    const line = `after an interruption of Redis: ${object} ${what}`;
+    if (this.reported.has(`${line} ${failure}`)) return;
+    this.reported.add(`${line} ${failure}`);
+    this.options.log.warn(line, { fix, fixed, ...(failure === undefined ? {} : { failure }) });
+  }
+
+  private async reacquire(): Promise<void> {
+    const { lease, log, onFenced } = this.options;
+    try {
+      await lease.reacquire();
+      log.warn(`Redis had lost the lease of node ${lease.node}; this daemon has acquired it again`);
+      this.agreedWith = undefined;
+      this.pausedFor = await this.options.store.connection.identity();
       await this.catchUp();
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') onFenced(error);
-      else log.debug('the node name is not regained yet', { reason: error.message }); // the next report tries again
+      else log.debug('the lease is not regained yet', { reason: error.message }); // the next report tries again
     }
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { fakeNode, loseRecord } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
@@ -14,20 +15,20 @@ test.before(async () => {
 });
 test.after.always(() => place.close());
 
-/** Simulates a Redis that lost only the record. */
-const removeRecord = (id: string) => store.run('change', id, '{"remove":true}');
-
 test.serial('audit lists differences, and fixes them with --repair', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1');
   const clean = await place.run('audit');
   t.like(clean, { exitCode: 0, stdout: '', stderr: 'no differences' });
 
-  await removeRecord(id);
+  await loseRecord(store, id);
   await store.redis.zadd(store.keys.volumes(), 1, 'gone');
   const found = await place.run('audit');
   t.is(found.exitCode, 1);
   t.regex(found.stdout, /^WHERE +DIFFERENCE +FIX$/m);
-  t.regex(found.stdout, /^Redis +entry gone is in the index volumes without a record that says so +remove it$/m);
+  t.regex(
+    found.stdout,
+    /^Redis +entry gone is in the index volumes and no record accounts for it +remove it from the index$/m,
+  );
   t.regex(found.stdout, new RegExp(`^n1 +volume ${id} has storage but no record +make its record again$`, 'm'));
   t.is(found.stderr, '"blockstore audit --repair" fixes 2 of 2 differences');
 
@@ -35,12 +36,12 @@ test.serial('audit lists differences, and fixes them with --repair', async (t) =
   t.is(repaired.exitCode, 0);
   t.regex(repaired.stdout, /fixed: make its record again$/m);
   t.like(await place.json('volume', 'show', id), { size: 1, status: 'available', node: 'n1' });
-  t.deepEqual(await place.json('audit'), { findings: [], notAudited: [] });
+  t.deepEqual(await place.json('audit'), { findings: [], notAudited: [], notExamined: [] });
 });
 
 test.serial('rebuild restores lost records', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '2', '--project', 'web');
-  await removeRecord(id);
+  await loseRecord(store, id);
   t.is((await place.run('rebuild')).stdout, 'restored 1 record');
   t.like(await place.json('volume', 'show', id), { size: 2, projectId: 'web', status: 'available' });
   t.deepEqual(await place.json('rebuild'), { restored: [], failed: [], notAudited: [] });
@@ -48,20 +49,22 @@ test.serial('rebuild restores lost records', async (t) => {
 
 test.serial('audit --remove removes storage without a record, by its full id only', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1');
-  await removeRecord(id);
+  await loseRecord(store, id);
   t.like(await place.run('audit', '--remove', id.slice(0, 8)), { exitCode: 2 });
   t.is((await place.run('audit', '--remove', randomUUID())).exitCode, 1, 'the remaining difference is listed');
   const removed = await place.run('audit', '--remove', id);
   t.is(removed.exitCode, 0);
-  t.regex(removed.stdout, /fixed: remove the storage, as asked$/m);
+  t.regex(removed.stdout, /fixed: remove the storage, as requested$/m);
   t.is((await place.run('audit')).stderr, 'no differences');
 });
 
 test.serial('audit reports a node that is down as not audited', async (t) => {
-  await Node.enter(store, { name: 'n2', holder: 'test', leaseMs: 1, topic: 'volume' });
-  await until(async () => (await Node.lookup(store, 'n2')).state.state === 'down', 'n2 is down');
-  t.is((await place.run('audit')).stderr, 'node n2 is down: not audited\nno differences');
-  t.like(await place.json('audit'), { notAudited: ['n2'] });
+  await fakeNode(store, 'n2', { leaseMs: 1 });
+  await until(async () => (await lookupNode(store, 'n2')).state === 'down', 'n2 is down');
+  t.is((await place.run('audit')).stderr, 'node n2 is down: not audited\nnot examined: node n2');
+  const { exitCode, stdout } = await place.run('audit', '--json');
+  t.is(exitCode, 7);
+  t.like(JSON.parse(stdout), { notAudited: ['n2'], findings: [] });
   t.like(await place.run('audit', '--node', 'n2'), { exitCode: 7, stdout: '' });
   t.like(await place.run('rebuild', '--node', 'nosuch'), { exitCode: 4 });
 });

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
+import { fakeNode } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
@@ -8,33 +9,24 @@ let place: CliPlace;
 test.before(async () => {
   place = await CliPlace.start();
   const store = await place.store();
-  const enter = (name: string, leaseMs: number) =>
-    Node.enter(store, { name, holder: 'test', leaseMs, topic: 'volume' });
-  const report = {
-    availabilityZone: 'nova',
-    version: '1.0.0',
-    driver: 'lvm',
-    target: 'aoe',
-    totalBytes: 2 ** 40,
-    freeBytes: 2 ** 39,
-    startTime: Date.now(),
-  };
-  const good = await enter('good', 600_000);
-  good.describe({ ...report, problems: '' }, 1000);
-  await good.save();
-  const ill = await enter('ill', 600_000);
-  ill.describe({ ...report, problems: 'network interface eth1 is down\nvblade is not installed' }, 1000);
-  await ill.save();
-  await (await enter('stopped', 600_000)).destroy();
-  await enter('down', 1);
-  await until(async () => (await Node.lookup(store, 'down')).state.state === 'down', 'the node is down');
+  const backend = { driver: 'lvm', target: 'aoe', totalBytes: 2 ** 40, freeBytes: 2 ** 39, capacityBytes: 2 ** 39 };
+  const pools = [{ ...backend, name: 'lvm' }];
+  await fakeNode(store, 'good', { backends: pools });
+  await fakeNode(store, 'ill', {
+    problems: 'network interface eth1 is down\nvblade is not installed',
+    backends: [...pools, { ...backend, name: 'slow', accepting: false, problem: 'a disk is absent' }],
+  });
+  await (await fakeNode(store, 'stopped')).release();
+  await fakeNode(store, 'down', { leaseMs: 1 });
+  await until(async () => (await lookupNode(store, 'down')).state === 'down', 'the node is down');
 });
 test.after.always(() => place.close());
 
 test.serial('node list prints all nodes with their states', async (t) => {
   const { stdout } = await place.run('node', 'list');
   t.regex(stdout, /^NAME +STATE +ZONE/);
-  t.regex(stdout, /^good +up +nova +lvm +aoe +1 TiB +512 GiB +0 +- +\d+ s ago$/m);
+  t.regex(stdout, /^good +up +nova +lvm +1 TiB +512 GiB +0 +- +\d+ s ago$/m);
+  t.regex(stdout, /^ill +up +nova +lvm,slow +2 TiB +1 TiB +0 +3 +\d+ s ago$/m);
   t.regex(stdout, /^down +down .* never$/m);
   const { nodes } = z
     .object({ nodes: z.array(z.object({ name: z.string(), state: z.string() })) })
@@ -49,7 +41,12 @@ test.serial('node list prints all nodes with their states', async (t) => {
 
 test.serial('node show prints problems, and fails for an unknown node', async (t) => {
   const { stdout } = await place.run('node', 'show', 'ill');
-  t.regex(stdout, /^problem +network interface eth1 is down\nproblem +vblade is not installed$/m);
+  t.regex(
+    stdout,
+    /^problem +network interface eth1 is down\nproblem +vblade is not installed\nproblem +backend slow: a disk is absent$/m,
+  );
+  t.regex(stdout, /^backend +ill@lvm: lvm, aoe, 512 GiB free of 1 TiB$/m);
+  t.regex(stdout, /^backend +ill@slow: lvm, aoe, 512 GiB free of 1 TiB, takes no volumes$/m);
   const missing = await place.run('node', 'show', 'nosuch');
   t.is(missing.exitCode, 4);
   t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  list the nodes: blockstore node list');
@@ -62,15 +59,28 @@ test.serial('status lists problems first', async (t) => {
     /^! node down is down, last seen never, with 0 volumes\n! node ill: network interface eth1 is down\n/,
   );
   t.regex(stdout, /^nodes +2 up, 1 down, 1 stopped$/m);
-  t.regex(stdout, /^capacity +1 TiB free of 2 TiB /m);
+  t.regex(stdout, /^capacity +1.5 TiB free of 3 TiB /m);
   t.like(await place.json('status'), { nodes: { up: 2, down: 1, stopped: 1 }, volumes: 0, underWay: 0 });
 });
 
-test.serial('status counts volumes that no node has taken yet', async (t) => {
+test.serial('status counts volumes under way', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1', '--no-wait');
   const { stdout } = await place.run('status');
-  t.regex(stdout, /^under way 1, 1 not taken by a node yet$/m);
-  await place.run('volume', 'delete', id);
+  t.regex(stdout, /^volumes +1$/m);
+  t.regex(stdout, /^under way +1$/m);
+  t.like(await place.json('volume', 'show', id), { status: 'creating' });
+});
+
+test.serial('an unreadable node record is reported and hides no other node', async (t) => {
+  const store = await place.store();
+  await store.redis.zadd(store.keys.nodes(), 1, 'odd');
+  await store.redis.hset(store.keys.node('odd'), 'reportTime', 'yesterday');
+  const { stdout, stderr, exitCode } = await place.run('node', 'list');
+  t.is(exitCode, 0);
+  t.regex(stdout, /^good +up/m);
+  t.regex(stderr, /node odd is unreadable: its record has reportTime "yesterday"/);
+  t.regex((await place.run('status')).stdout, /^! the record of node odd has reportTime "yesterday"$/m);
+  await store.redis.zrem(store.keys.nodes(), 'odd');
 });
 
 test.serial('node lost refuses a node that is up, and declares one that is down lost', async (t) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { insertVolume } from '../support/records.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -39,7 +40,7 @@ test.serial('a volume is created, attached, detached and deleted', async (t) => 
     hostName: 'h1',
     mountpoint: '/dev/vdb',
     attachMode: 'ro',
-    attachMacs: ['52:54:00:aa:bb:cc'],
+    attachHosts: ['52:54:00:aa:bb:cc'],
   });
   const shown = await place.run('volume', 'show', `vol-${id.slice(0, 8)}`);
   t.regex(shown.stdout, /^size +10 GiB$/m);
@@ -109,8 +110,7 @@ test.serial('an unknown node and an ambiguous name are refused', async (t) => {
 test.serial('control characters in a name do not reach the terminal', async (t) => {
   const store = await place.store();
   const id = randomUUID();
-  const { Volume } = await import('../../lib/models/volume.ts');
-  await Volume.create(store, { id, name: 'a\u001B[2Jb', size: 1, userId: 'u', projectId: 'p' }).save();
+  await insertVolume(store, { id, name: 'a\u001B[2Jb' });
   t.false((await place.run('volume', 'show', id)).stdout.includes('\u001B'));
   t.false((await place.run('volume', 'list')).stdout.includes('\u001B'));
 });

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { until } from '../support/until.ts';
-import { Node } from '../../lib/models/node.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import type { EditOptions, TransitionName } from '../../lib/models/transitions.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { fakeNode, insertVolume, transit } from '../support/records.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -14,12 +15,10 @@ test.after.always(() => place.close());
 /** A node that carries out no command, so that every command waits until the test changes the record. */
 async function idleNode(prefix: string) {
   const store = await place.store(prefix);
-  const node = await Node.enter(store, { name: 'idle', holder: 'test', leaseMs: 60_000, topic: 'volume' });
-  await node.save();
+  await fakeNode(store, 'idle', { backends: [{}] });
   const volume = async (name: string) => {
-    const created = Volume.create(store, { name, size: 1, userId: 'u', projectId: 'p' });
-    await created.dispatch({ topic: 'volume', node: 'idle' });
-    return created;
+    const { id } = await insertVolume(store, { name, node: 'idle' });
+    return { id, change: (transition: TransitionName, more?: EditOptions) => transit(store, id, transition, more) };
   };
   return { store, volume, flag: `--set=redis_prefix=${prefix}` };
 }
@@ -42,7 +41,7 @@ test.serial('a command that reaches its time limit says that the operation conti
   t.is(exitCode, 7);
   t.regex(
     stderr,
-    /^blockstore: create of volume .* did not finish within .*node idle is at it\n  it continues in the background; to wait: blockstore volume wait [0-9a-f-]{36}$/,
+    /^blockstore: create of volume .* did not finish within .*node idle is working on it\n  it continues in the background; to wait: blockstore volume wait [0-9a-f-]{36}$/,
   );
 });
 
@@ -62,7 +61,7 @@ test.serial('Ctrl-C ends the wait, not the operation, and prints how to wait aga
       `stopped waiting for the creation of volume ${id}\n  it continues in the background; to wait: blockstore volume wait ${id}`,
     ),
   );
-  t.is((await Volume.lookup(store, id)).state.status, 'creating');
+  t.is((await volumesOf(store).lookup(id)).status, 'creating');
 });
 
 test.serial('wait ends when the operation succeeds or fails', async (t) => {
@@ -93,34 +92,33 @@ test.serial('wait accepts an attach status, a time limit and --deleted', async (
   const late = await place.run('volume', 'wait', 'one', '--status', 'attached', '--timeout', '0.3', flag);
   t.is(late.exitCode, 7);
   t.regex(late.stderr, /did not become attached within 0.3 s; it is available/);
-  await one.startAttach({ instanceId: 'i', mountpoint: '/dev/vdb' });
+  await one.change('startAttach', { set: { instanceId: 'i', mountpoint: '/dev/vdb' } });
   const attached = await waiter(store, 'one', '--status', 'attached', flag);
-  await one.finishAttach();
+  await one.change('finishAttach');
   t.is((await attached.child).exitCode, 0);
-  await one.startDetach();
-  await one.finishDetach();
-  await one.startDelete();
+  await one.change('startDetach');
+  await one.change('finishDetach');
+  await one.change('startDelete');
   const deleted = await waiter(store, 'one', flag);
-  await one.destroy();
+  await one.change('finishDelete');
   t.like(await deleted.child, { exitCode: 0, stdout: 'deleted' });
   t.is((await place.run('volume', 'wait', 'one', '--deleted', flag)).exitCode, 0);
   t.is((await place.run('volume', 'wait', 'one', flag)).exitCode, 4);
 });
 
 test.serial('a terminal shows the progress of a deletion', async (t) => {
-  const { volume, flag } = await idleNode('watched');
+  const { store, volume, flag } = await idleNode('watched');
   const wiped = await volume('wiped');
   await wiped.change('finishCreate');
   const child = place.terminal(`blockstore volume delete wiped ${flag}`);
-  await until(async () => {
-    await wiped.change('progress', { set: { progress: '42' } });
-    return true;
-  }, 'the deletion is requested');
+  const isDeleting = async () => (await volumesOf(store).lookup(wiped.id)).status === 'deleting';
+  await until(isDeleting, 'the deletion is requested');
+  await wiped.change('progress', { set: { progress: '42' } });
   await until(() => seen(child.stdout)().includes('deleting, 42 %'), 'the progress is shown');
-  await wiped.destroy();
+  await wiped.change('finishDelete');
   const { exitCode, stdout } = await child;
   t.is(exitCode, 0);
-  t.true(stdout.trim().endsWith(wiped.identifier), stdout);
+  t.true(stdout.trim().endsWith(wiped.id), stdout);
 });
 
 const texts = new WeakMap<object, { text: string }>();

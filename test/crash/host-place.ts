@@ -5,16 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
 import { type Vblade, findVblades } from '../../lib/targets/aoe/running.ts';
-import { type Backend, volumeSpec } from '../../services/node/backend.ts';
+import type { Backend } from '../../services/node/backends.ts';
+import { volumeSpec } from '../../services/node/specs.ts';
 import { makeBackends } from '../../services/daemon/backend.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { removeFence } from '../support/fence.ts';
@@ -26,14 +27,12 @@ import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } fr
 
 const node = 'crash';
 const readyMs = 300_000;
-const slotsPerShelf = 16;
 
 type FlagValues = Readonly<Record<string, string>>;
 
 /** A daemon on this machine, with all its files in one directory. */
 export class HostPlace implements Place {
   readonly node = node;
-  readonly slots = slotsPerShelf;
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
@@ -58,9 +57,9 @@ export class HostPlace implements Place {
   private constructor(server: RedisServer, store: Store, root: string, flags: FlagValues, backend: Backend) {
     this.server = server;
     this.store = store;
-    const caller = new Caller(store);
-    this.commands = new VolumeCommands(store, caller, 'volume');
-    this.nodeCommands = new NodeCommands(store, caller, 'volume');
+    const client = new RequestClient(store);
+    this.commands = new VolumeCommands(store, client, 'volume');
+    this.nodeCommands = new NodeCommands(store, client, 'volume');
     this.root = root;
     this.flags = flags;
     this.backend = backend;
@@ -135,7 +134,7 @@ export class HostPlace implements Place {
   }
 
   async breakStorage(id: string): Promise<void> {
-    await this.backend.driver.deleteVolume(volumeSpec((await Volume.lookup(this.store, id)).state));
+    await this.backend.driver.deleteVolume(volumeSpec(await volumesOf(this.store).lookup(id)));
     await this.breakExport(id); // only now: nobody can export it again
   }
 
@@ -197,7 +196,9 @@ function flagsOf(server: RedisServer, root: string, given: FlagValues): FlagValu
     node_down_time: '600',
     // A separate one, so that vblades of other tests are not visible.
     first_shelf_id: String(randomInt(1, 65_000)),
-    slots_per_shelf: String(slotsPerShelf),
+    slots_per_shelf: '16',
+    // Hundreds of volumes come and go.
+    address_quarantine: '0',
     state_dir: join(root, 'state'),
     volume_pool_dir: join(root, 'volumes'),
     log_format: 'human',

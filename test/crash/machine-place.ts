@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
@@ -27,7 +27,6 @@ perl ${join(import.meta.dirname, 'look.pl')} ${stateDir} ${planVariable}`;
 /** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
-  readonly slots = 16;
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
@@ -54,9 +53,9 @@ export class MachinePlace implements Place {
     this.lab = lab;
     this.machine = lab.node(1);
     this.store = store;
-    const caller = new Caller(store);
-    this.commands = new VolumeCommands(store, caller, 'volume');
-    this.nodeCommands = new NodeCommands(store, caller, 'volume');
+    const client = new RequestClient(store);
+    this.commands = new VolumeCommands(store, client, 'volume');
+    this.nodeCommands = new NodeCommands(store, client, 'volume');
   }
 
   async running(): Promise<boolean> {
@@ -73,7 +72,8 @@ export class MachinePlace implements Place {
       volume_group: group,
       volume_clear_mibps: '0',
       aoe_eth_dev: 'vec0',
-      slots_per_shelf: String(this.slots),
+      slots_per_shelf: '16',
+      address_quarantine: '0', // hundreds of volumes come and go
       state_dir: stateDir,
       redis_url: this.lab.redisUrl,
       report_interval: '2',
@@ -129,7 +129,8 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
         node: this.node,
         volumes: volumes.map((row) => {
           const [name = '', size] = row.split(' ');
-          return { id: name.slice(-36), sizeBytes: Number(size) };
+          const address = /blockstore:address=(e[\d.]+)/.exec(row)?.[1];
+          return { id: name.slice(-36), sizeBytes: Number(size), labels: address === undefined ? {} : { address } };
         }),
         exports,
       },

@@ -1,4 +1,4 @@
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { disagreements } from '../support/agreement.ts';
 import type { Place, Sight } from './place.ts';
@@ -14,8 +14,8 @@ export interface Outcome {
 
 export async function outcomeAt(place: Place): Promise<Outcome> {
   const sight = await place.look();
-  const records = await Array.fromAsync(Volume.records(place.store).all());
-  const problems = await disagreements(place.store, [withoutStrays(sight, records)], { slots: place.slots });
+  const records = await Array.fromAsync(volumesOf(place.store).walk(place.store.keys.volumes()));
+  const problems = await disagreements(place.store, [withoutStrays(sight, records)]);
   return { problems, lines: [...records.map(recordLine), ...sight.lines], exporters: sight.exporters };
 }
 
@@ -36,19 +36,18 @@ function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): 
 }
 
 /** Addresses in records, labels, tags and arguments of vblade. */
-const numbers =
-  /"(shelfId|bladeId)":\d+|"(shelf|blade)":"\d+"|"aoeDevice":"e[\d.]+"|blockstore:(shelf|blade)=\d+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
+const addresses = /"address":"e[\d.]+"|blockstore:address=e[\d.]+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
 
 /**
  * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else. Volumes that are made side by
- * side have their numbers in any order: then without these.
+ * side have their addresses in any order: then without these.
  */
 export function withVolumeParts(
   lines: readonly string[],
   parts: ReadonlyMap<string, string>,
-  anyNumber: boolean,
+  anyAddress: boolean,
 ): string[] {
-  const plain = anyNumber ? lines.map((line) => line.replaceAll(numbers, '')) : lines;
+  const plain = anyAddress ? lines.map((line) => line.replaceAll(addresses, '')) : lines;
   return plain.map((line) => line.replaceAll(uuids, (id) => parts.get(id) ?? id)).toSorted();
 }
 

@@ -20,8 +20,6 @@ export interface Place {
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
-  /** Slots of a shelf. */
-  readonly slots: number;
   running(): Promise<boolean>;
   /** Starts the daemon, counting from its first line; resolves when it is ready, or has died by its plan. */
   start(plan?: Plan): Promise<void>;

@@ -1,4 +1,4 @@
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
 import { Hopeless, until } from '../support/until.ts';
 import type { Place } from './place.ts';
 
@@ -13,8 +13,8 @@ export class Reports {
 
   /** Returns the number of reports since the first call. */
   async count(): Promise<number> {
-    const { state } = await Node.lookup(this.place.store, this.place.node);
-    this.seen.add(state.reportTime);
+    const { reportTime } = await lookupNode(this.place.store, this.place.node);
+    this.seen.add(reportTime);
     return this.seen.size - 1;
   }
 }

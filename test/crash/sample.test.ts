@@ -1,11 +1,11 @@
 import test from 'ava';
-import { operationNames } from '../../lib/models/transitions.ts';
+import { taskKinds } from '../../lib/models/task.ts';
 import { scenes } from './scenes.ts';
 import { sampledCrashTests } from './tests.ts';
 
 test('every operation of a command has a crash scene', (t) => {
   t.deepEqual(
-    operationNames.filter((name) => !Object.hasOwn(scenes, name)),
+    taskKinds.filter((name) => !Object.hasOwn(scenes, name)),
     [],
   );
 });

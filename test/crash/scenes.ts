@@ -1,6 +1,7 @@
-import { Node } from '../../lib/models/node.ts';
-import type { OperationName } from '../../lib/models/transitions.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { lookupNode } from '../../lib/models/node.ts';
+import type { TaskKind } from '../../lib/models/task.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { commit } from '../../lib/redis/scripts.ts';
 import { until } from '../support/until.ts';
 import type { Place } from './place.ts';
 import { reported } from './reports.ts';
@@ -31,7 +32,7 @@ export const bystander = 'bystander';
 
 const subject = 'subject';
 const deadline = { deadlineMs: 300_000 };
-const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', macs: ['52:54:00:77:00:01'] } as const;
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', hosts: ['52:54:00:77:00:01'] } as const;
 
 const request = { size: 0, userId: 'user', projectId: 'project' };
 
@@ -44,13 +45,19 @@ async function attach({ commands }: Place, id: string): Promise<void> {
   await commands.attach(id, attachment, deadline);
 }
 
-async function makeAttached(place: Place, id: string): Promise<void> {
+/** The same of one that is attached. */
+export async function makeAttached(place: Place, id: string): Promise<void> {
   await make(place, id);
-  if ((await Volume.lookup(place.store, id)).state.attachStatus === 'detached') await attach(place, id);
+  if ((await volumesOf(place.store).lookup(id)).attachStatus === 'detached') await attach(place, id);
+}
+
+/** Redis loses the record of a volume. */
+async function forget({ store }: Place, id: string): Promise<void> {
+  await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
 }
 
 /** One for every operation of a command. Add a new operation here. */
-export const operationScenes: Readonly<Record<OperationName, Scene>> = {
+export const operationScenes: Readonly<Record<TaskKind, Scene>> = {
   create: {
     prepare: async () => {},
     ask: (place, cast) => make(place, cast(subject)),
@@ -78,7 +85,6 @@ const start: Scene = {
   starting: true,
   idle: true,
   next: {
-    'dead export': 'dead export',
     unrecorded: 'lost',
     detaching: 'unrecorded',
     creating: 'deleting',
@@ -88,16 +94,16 @@ const start: Scene = {
     'dead attached export': 'detaching',
   },
   async prepare(place, cast) {
-    const plain = ['dead export', 'lost', 'unrecorded', 'deleting', 'attaching'];
+    const plain = ['lost', 'unrecorded', 'deleting', 'attaching'];
     const attached = ['attached', 'dead attached export', 'detaching'];
     await Promise.all([
       ...plain.map((part) => make(place, cast(part))),
       ...attached.map((part) => makeAttached(place, cast(part))),
     ]);
     await place.kill();
-    for (const part of ['dead export', 'dead attached export']) await place.breakExport(cast(part));
+    await place.breakExport(cast('dead attached export'));
     await place.breakStorage(cast('lost'));
-    await (await Volume.lookup(place.store, cast('unrecorded'))).destroy();
+    await forget(place, cast('unrecorded'));
   },
   async ask(place, cast) {
     await Promise.all([
@@ -117,8 +123,8 @@ const firstStart: Scene = {
   fresh: true,
   prepare: async () => {},
   async ask(place, cast) {
-    const isUp = async () => (await Node.lookup(place.store, place.node)).state.state === 'up';
-    await until(isUp, 'the node has entered', deadline.deadlineMs);
+    const accepts = async () => (await lookupNode(place.store, place.node)).backends.some(({ accepting }) => accepting);
+    await until(accepts, 'the node accepts volumes', deadline.deadlineMs);
     await make(place, cast(subject));
   },
 };
@@ -126,7 +132,7 @@ const firstStart: Scene = {
 /** The activity at every report, with an export to restart. */
 const upkeep: Scene = {
   idle: true,
-  prepare: (place, cast) => make(place, cast(subject)),
+  prepare: (place, cast) => makeAttached(place, cast(subject)),
   async ask(place, cast) {
     await place.breakExport(cast(subject));
     await reported(place, 2);
@@ -138,7 +144,7 @@ const audit: Scene = {
   async prepare(place, cast) {
     for (const part of ['lost', 'unrecorded']) await make(place, cast(part));
     await place.breakStorage(cast('lost'));
-    await (await Volume.lookup(place.store, cast('unrecorded'))).destroy();
+    await forget(place, cast('unrecorded'));
   },
   async ask(place) {
     await place.nodeCommands.audit(place.node, { repair: true, remove: [] }, deadline);

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError } from '../../lib/errors.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { type Outcome, differences, outcomeAt, withVolumeParts } from './outcome.ts';
 import type { Place } from './place.ts';
 import { type Plan, type Point, pointsIn } from './plan.ts';
 import { Reports, reported } from './reports.ts';
-import { type Scene, bystander, make } from './scenes.ts';
+import { type Scene, bystander, makeAttached } from './scenes.ts';
 
 /** When a client repeats its request. */
 const retries = ['while down', 'afterwards'] as const;
@@ -144,7 +144,7 @@ export class Sweep {
     if (scene.fresh) await this.reset();
     else {
       if (!(await place.running())) await place.start();
-      await make(place, cast(bystander));
+      await makeAttached(place, cast(bystander));
     }
     await scene.prepare(place, cast);
   }
@@ -215,7 +215,7 @@ export class Sweep {
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
     const { commands, store } = this.place;
     this.parts = parts;
-    const records = await Array.fromAsync(Volume.records(store).all());
+    const records = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(
       ended.map(async ({ id, attachStatus }) => {

@@ -2,7 +2,7 @@ import test from 'ava';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../support/faulty-driver.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
@@ -23,24 +23,25 @@ test.serial('a node whose storage hangs or fails is up and reports the problem u
   const driver = new FaultyDriver(new FakeDriver());
   await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
-  const problems = async () => (await Node.lookup(store, 'n1')).state;
+  const state = () => lookupNode(store, 'n1');
+  const problem = async () => (await state()).backends[0]?.problem ?? '';
   for (const [hold, reason] of [
     [true, /^storage does not answer within 0.75 s$/],
-    [false, /^storage does not say how much room it has: .*dead/],
+    [false, /^storage does not report its capacity: .*dead/],
   ] as const) {
     const release = hold ? driver.holdOnce('stats') : () => {};
     if (!hold) for (let time = 0; time < 20; time += 1) driver.failOnce('stats', errors.lvmInterrupted('vgs', 'dead'));
     const { reportTime = 0 } = await until(
-      async () => reason.test((await problems()).problems.join()) && (await problems()),
-      'the problem is told',
+      async () => reason.test(await problem()) && state(),
+      'the problem is reported',
     );
     await until(
-      async () => ((await problems()).reportTime ?? 0) > reportTime + 3000,
-      'it is heard of for longer than node_down_time',
+      async () => ((await state()).reportTime ?? 0) > reportTime + 3000,
+      'it reports for longer than node_down_time',
     );
-    t.is((await problems()).state, 'up');
+    t.like(await state(), { state: 'up', backends: [{ accepting: false }] });
     release();
-    await until(async () => (await problems()).problems.length === 0, 'all is well');
+    await until(async () => (await problem()) === '', 'all is well');
   }
 });
 

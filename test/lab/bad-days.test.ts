@@ -98,7 +98,7 @@ test.serial('a vblade removed under a running daemon is reported, and the storag
   await cluster.node(1).sh('mv /usr/sbin/vblade /usr/sbin/vblade.away');
   t.like(await cluster.on(1).run('volume create 0'), { exitCode: 1, codes: ['CommandNotFound'] });
   const [volume] = await cluster.records();
-  t.like(volume, { status: 'error', aoeDevice: '', fault: { code: 'CommandNotFound', step: 'export' } });
+  t.like(volume, { status: 'error', address: '', fault: { code: 'CommandNotFound', step: 'export' } });
   t.deepEqual(await cluster.logicalVolumes(1), []);
   await cluster.node(1).sh('mv /usr/sbin/vblade.away /usr/sbin/vblade');
   await removeAll();

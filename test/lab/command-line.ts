@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { LabNode } from './node.ts';
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-const volumeSchema = z.looseObject({ id: z.string(), aoeDevice: z.string(), device: z.string().optional() });
+const volumeSchema = z.looseObject({ id: z.string(), address: z.string(), device: z.string().optional() });
 
 /** Fields of a volume in the output of `blockstore --json` that tests check. */
 export type PrintedVolume = z.infer<typeof volumeSchema>;

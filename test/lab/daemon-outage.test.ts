@@ -1,5 +1,5 @@
 import test from 'ava';
-import { Node } from '../../lib/models/node.ts';
+import { lookupNode } from '../../lib/models/node.ts';
 import { until } from '../support/until.ts';
 import { StorageCluster } from './storage-cluster.ts';
 import { Writer } from './writer.ts';
@@ -65,7 +65,7 @@ test.serial(
 );
 
 test.serial('a node that is cut off is down and gets no volumes, and continues when it is back', async (t) => {
-  const state = async () => (await Node.lookup(cluster.store, 'node1')).state.state;
+  const state = async () => (await lookupNode(cluster.store, 'node1')).state;
   await cluster.node(1).partition();
   await until(async () => (await state()) === 'down', 'the node is down');
   t.like(await cluster.on(2).run('volume create 0 --node node1'), { exitCode: 7, codes: ['NodeDown'] });

@@ -27,8 +27,8 @@ test.serial('after Redis lost all records they are restored, and exports never s
   await stop();
   await cluster.lab.redis.command('FLUSHALL');
   await cluster.startDaemon(1);
-  for (const { id, size, userId, projectId, aoeDevice, node, backend } of before) {
-    t.like(await cluster.record(id), { size, userId, projectId, aoeDevice, node, backend, status: 'available' });
+  for (const { id, size, userId, projectId, address, node, backend } of before) {
+    t.like(await cluster.record(id), { size, userId, projectId, address, node, backend, status: 'available' });
   }
   t.deepEqual(await cluster.vblades(1), vblades);
   t.deepEqual(await cluster.differences(1), []);
@@ -36,7 +36,7 @@ test.serial('after Redis lost all records they are restored, and exports never s
     await cluster
       .on(1)
       .volume('create 0')
-      .then(({ aoeDevice }) => aoeDevice),
+      .then(({ address }) => address),
     'e1.2',
     'their numbers are taken',
   );
@@ -71,7 +71,7 @@ test.serial('foreign volumes and exports are not touched, and their addresses ar
   t.regex(log, /AoE number e1\.3 is used by others and kept back/);
   t.regex(log, new RegExp(`the storage ${unlabelled} has no record, and its labels do not say whose it is`));
 
-  t.is((await cluster.on(1).volume('create 0')).aoeDevice, 'e1.4');
+  t.is((await cluster.on(1).volume('create 0'))['address'], 'e1.4');
   await cluster.on(1).output(`volume delete ${(await cluster.records()).map(({ id }) => id).join(' ')}`);
   t.deepEqual(await cluster.logicalVolumes(1), ['theirs', unlabelled]);
   t.true(await near.running());

@@ -55,8 +55,8 @@ test.serial(
       'every volume has a record again',
     );
     await cluster.settled();
-    for (const { id, size, userId, projectId, aoeDevice, node, backend } of before) {
-      t.like(await cluster.record(id), { size, userId, projectId, aoeDevice, node, backend, status: 'available' });
+    for (const { id, size, userId, projectId, address, node, backend } of before) {
+      t.like(await cluster.record(id), { size, userId, projectId, address, node, backend, status: 'available' });
     }
     t.deepEqual(await Promise.all(nodes.map((number) => cluster.vblades(number))), vblades);
     for (const number of nodes) t.deepEqual(await cluster.differences(number), []);
@@ -72,10 +72,10 @@ test.serial(
     for (const { id, node } of before) {
       const host = (Number(node.slice(-1)) % nodes.length) + 1;
       const { device } = await cluster.on(host).volume(`attach ${id} --host-device`);
-      t.is(device, `/dev/etherd/${(await cluster.record(id)).aoeDevice}`);
+      t.is(device, `/dev/etherd/${(await cluster.record(id)).address}`);
     }
-    const { aoeDevice } = await until(() => cluster.on(2).volume('create 0'), 'a volume can be made');
-    t.false(before.some((volume) => volume.aoeDevice === aoeDevice));
+    const { address } = await until(() => cluster.on(2).volume('create 0'), 'a volume can be made');
+    t.false(before.some((volume) => volume.address === address));
     for (const number of nodes) t.deepEqual(await cluster.differences(number), []);
   },
 );

@@ -1,9 +1,10 @@
+import { parseAddress } from '../../lib/aoe/address.ts';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { until } from '../support/until.ts';
@@ -56,7 +57,7 @@ export class StorageCluster {
       const { flags: own } = loadFlags({
         embedded: { redis_url: url, redis_min_replicas: flags.redis_min_replicas ?? '0' },
       });
-      const store = new Store(await connect(own, silentLog), own.redis_prefix, own.redis_min_replicas);
+      const store = new Store(await connect(own, silentLog), own.redis_prefix, { minReplicas: own.redis_min_replicas });
       const cluster = new StorageCluster(lab, store, flags, { sentinels, restarts: options.restarts ?? false });
       const numbers = lab.nodes.map((_, index) => index + 1);
       await Promise.all(
@@ -83,7 +84,7 @@ export class StorageCluster {
     this.sentinels = sentinels;
     this.restarts = restarts;
     this.store = store;
-    this.commands = new VolumeCommands(store, new Caller(store), 'volume');
+    this.commands = new VolumeCommands(store, new RequestClient(store), 'volume');
     this.flags = flags;
   }
 
@@ -129,12 +130,13 @@ export class StorageCluster {
 
   /** Returns every record, or those of one node. */
   async records(number?: number): Promise<VolumeState[]> {
-    const records = Volume.records(this.store);
-    return Array.fromAsync(number === undefined ? records.all() : records.associatedTo('node', `node${number}`));
+    const { keys } = this.store;
+    const index = number === undefined ? keys.volumes() : keys.nodeVolumes(`node${number}`);
+    return Array.fromAsync(volumesOf(this.store).walk(index));
   }
 
   async record(id: string): Promise<VolumeState> {
-    return Volume.records(this.store).lookup(id);
+    return volumesOf(this.store).lookup(id);
   }
 
   /** Resolves once no node has an operation under way. */
@@ -163,7 +165,10 @@ export class StorageCluster {
   async differences(number: number): Promise<string[]> {
     const served = (await this.records(number)).filter(({ status }) => status !== 'error');
     const names = served.map(({ id }) => `volume-${id}`);
-    const exports = served.map(({ id, shelfId, bladeId }) => `${shelfId} ${bladeId} vec0 /dev/${group}/volume-${id}`);
+    const isExported = this.flags['export_unattached'] === 'true';
+    const exports = served
+      .filter(({ attachStatus }) => isExported || attachStatus === 'attached')
+      .map(({ id, address }) => `${numbersOf(address)} vec0 /dev/${group}/volume-${id}`);
     const running = (await this.vblades(number)).map((line) => line.split(' ').slice(-4).join(' '));
     return [
       ...compared('logical volume', names, await this.logicalVolumes(number)),
@@ -213,6 +218,12 @@ ${lines.join('\n')}
 END
 export BLOCKSTORE_CONFIG=${configFile}`;
   }
+}
+
+/** Shelf and slot as vblade has them. */
+function numbersOf(address: string): string {
+  const { shelf, slot } = parseAddress(address);
+  return `${shelf} ${slot}`;
 }
 
 function compared(kind: string, expected: readonly string[], there: readonly string[]): string[] {

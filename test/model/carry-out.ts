@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
@@ -16,7 +16,7 @@ import { Clock } from '../support/clock.ts';
 import { type Entry, inWords, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
 import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
-import type { Answer, State } from './volume-model.ts';
+import type { Answer, Command, State } from './volume-model.ts';
 
 const deadline = { deadlineMs: 20_000 };
 /** After these nobody knows whether the command was carried out. */
@@ -60,9 +60,9 @@ class Run {
     this.clock.restore();
     const store = await this.store();
     const quiet = async () => {
-      const all = await Array.fromAsync(Volume.records(store).all());
+      const all = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
       const left = await Promise.all(
-        ['volume', 'volume.n0', 'volume.n1'].map((topic) => store.redis.xlen(store.keys.topic(topic))),
+        this.nodes.map(({ name }) => `volume.${name}`).map((topic) => store.redis.xlen(store.keys.topic(topic))),
       );
       return !all.some(isTransitional) && left.every((length) => length === 0);
     };
@@ -74,7 +74,7 @@ class Run {
     }));
     problems.push(...(await disagreements(store, await Promise.all(storages))));
     for (const [index, history] of this.histories.entries()) {
-      const last = stateOf(await Volume.records(store).find(this.ids[index] ?? ''));
+      const last = stateOf(await volumesOf(store).find(this.ids[index] ?? ''));
       const reason = unexplained(history, last);
       if (reason !== undefined)
         problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${inWords(entry)}`));
@@ -109,7 +109,7 @@ class Run {
 
   private async client(client: string, steps: readonly Step[]): Promise<void> {
     const store = await this.store();
-    const commands = new VolumeCommands(store, new Caller(store), 'volume');
+    const commands = new VolumeCommands(store, new RequestClient(store), 'volume');
     for (const step of steps) {
       await pause(step.pauseMs);
       if (step.name === 'list') await this.list(client, store);
@@ -118,8 +118,7 @@ class Run {
   }
 
   private async one(client: string, step: Step, work: () => Promise<Answer>): Promise<void> {
-    const name = step.name;
-    const command = name === 'attach' ? { name, instance: client.replace(' ', '-') } : { name };
+    const command = commandOf(step, client.replace(' ', '-'));
     const entry: Entry = { client, command, answer: { kind: 'unknown' }, called: this.next(), answered: Infinity };
     this.histories[step.volume]?.push(entry);
     entry.answer = await work();
@@ -129,7 +128,9 @@ class Run {
   /** The list as a whole is no snapshot; what it says of each volume is something that was so. */
   private async list(client: string, store: Store): Promise<void> {
     const called = this.next();
-    const all = new Map((await Array.fromAsync(Volume.records(store).all())).map((volume) => [volume.id, volume]));
+    const all = new Map(
+      (await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()))).map((volume) => [volume.id, volume]),
+    );
     const answered = this.next();
     for (const [index, id] of this.ids.entries()) {
       const answer = { kind: 'state', state: stateOf(all.get(id)) } as const;
@@ -141,7 +142,7 @@ class Run {
     const id = this.ids[step.volume] ?? '';
     const node = step.node === undefined ? {} : { node: `n${step.node}` };
     try {
-      if (step.name === 'show') return { kind: 'state', state: stateOf(await Volume.records(store).find(id)) };
+      if (step.name === 'show') return { kind: 'state', state: stateOf(await volumesOf(store).find(id)) };
       if (step.name === 'create')
         await commands.create({ id, size: 1, userId: 'u', projectId: 'p', ...node }, deadline);
       if (step.name === 'delete') await commands.delete(id, deadline);
@@ -159,6 +160,11 @@ class Run {
     this.place += 1;
     return this.place;
   }
+}
+
+function commandOf({ name, node }: Step, instance: string): Command {
+  if (name === 'attach') return { name, instance };
+  return name === 'create' ? { name, isPinned: node !== undefined } : { name };
 }
 
 function stateOf(volume: VolumeState | undefined): State {

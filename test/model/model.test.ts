@@ -19,7 +19,7 @@ const entry = (fields: Partial<Entry>): Entry => ({
   answered: 2,
   ...fields,
 });
-const created = entry({ command: { name: 'create' } });
+const created = entry({ command: { name: 'create', isPinned: false } });
 
 test('an order is found where there is one, and none where there is none', (t) => {
   const absent = { kind: 'state', state: 'absent' } as const;

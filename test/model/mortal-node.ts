@@ -28,10 +28,17 @@ class Life {
 
 class MortalStore extends Store {
   private readonly life: Life;
+  private readonly recordPrefix: string;
 
-  constructor(connection: Connection, prefix: string, life: Life) {
-    super(connection, prefix);
+  constructor(connection: Connection, prefix: string, life: Life, options: { redis?: Redis } = {}) {
+    super(connection, prefix, options);
     this.life = life;
+    this.recordPrefix = prefix;
+  }
+
+  override async onOwnConnection(): Promise<Store> {
+    const redis = await this.connection.another({ hasTimeLimit: true });
+    return new MortalStore(this.connection, this.recordPrefix, this.life, { redis });
   }
 
   override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
@@ -141,7 +148,7 @@ export class MortalNode {
     const connection = await connect(this.flags, silentLog);
     const store = new MortalStore(connection, this.flags.redis_prefix, life);
     const backend = { name: 'fake', driver: new MortalDriver(this.storage, life), target: new NoneTarget() };
-    const node = new BlockStore({ flags: this.flags, holder: 'test', store, backend, log: silentLog });
+    const node = new BlockStore({ flags: this.flags, holder: 'test', store, backends: [backend], log: silentLog });
     await node.start();
     this.life = life;
     this.connection = connection;

@@ -7,7 +7,9 @@
 export type State = string;
 
 export type Command =
-  | { name: 'create' | 'delete' | 'detach' | 'show' }
+  | { name: 'delete' | 'detach' | 'show' }
+  /** Pinned to a node: one that exists may be of another. */
+  | { name: 'create'; isPinned: boolean }
   | { name: 'attach'; instance: string }
   /** What a list says of this one volume. */
   | { name: 'list' };
@@ -52,11 +54,18 @@ function seen(command: Command, answer: Answer, state: State): Move[] {
   return isSo ? [{ phase: 'over', state }] : [];
 }
 
-function refuses({ name }: Command, code: string, state: State): boolean {
+function refuses(command: Command, code: string, state: State): boolean {
+  const { name } = command;
   const isBound = /^(attaching|attached|detaching)/.test(state);
   switch (code) {
     case 'VolumeNotFound':
       return state === 'absent' && name !== 'create';
+    case 'VolumeExists':
+      return name === 'create' && (state === 'deleting' || (command.isPinned && state !== 'absent'));
+    case 'NoSpace': // no node has begun to accept volumes
+    case 'NoNodeUp':
+    case 'NodeDown':
+      return name === 'create' && state === 'absent';
     case 'VolumeAttached':
       return (name === 'attach' || name === 'delete') && isBound;
     case 'WrongStatus':
@@ -78,13 +87,14 @@ function begun(command: Command, answer: Answer, state: State): Move[] {
 
 function afterBegin(command: Command, state: State): State[] {
   const { name } = command;
-  // One that is there already was asked for before.
-  if (name === 'create') return [state === 'absent' ? 'creating' : state];
-  if (name === 'attach') return state === 'available' ? [`attaching ${command.instance}`] : [];
+  // One that exists was requested before.
+  if (name === 'create') return state === 'deleting' ? [] : [state === 'absent' ? 'creating' : state];
+  if (name === 'attach') {
+    const under = `attaching ${command.instance}`;
+    return state === 'available' || state === under ? [under] : [];
+  }
   if (name === 'detach') return /^(attached|detaching) /.test(state) ? [state.replace(/^\w+/, 'detaching')] : [];
   if (name !== 'delete') return [];
-  // One that no node has taken yet is removed at once.
-  if (state === 'creating') return ['absent'];
   return state === 'available' || state === 'deleting' ? ['deleting'] : [];
 }
 

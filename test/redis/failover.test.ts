@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../support/faulty-driver.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Cluster } from '../support/cluster.ts';
 import { RedisServer } from '../support/redis-server.ts';
@@ -151,10 +151,10 @@ test.serial(
     const wanted = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
     const told = { code: 'NotReplicated', message: /the change was made, but only 0 of 1 replicas/ };
     await t.throwsAsync(commands.create(wanted, { deadlineMs: 120_000 }), told);
-    t.is((await Volume.lookup(store, wanted.id)).state.status, 'creating', 'its node waits with it');
+    t.is((await volumesOf(store).lookup(wanted.id)).status, 'creating', 'its node waits with it');
     await replica?.up();
     t.is((await commands.create(wanted, { deadlineMs: 120_000 })).status, 'available');
-    t.is(await Volume.records(store).count(), 1);
+    t.is(await volumesOf(store).count(store.keys.volumes()), 1);
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
@@ -167,10 +167,14 @@ test.serial('an operation is not reported as done before the replicas have its e
   const driver = new FaultyDriver(new FakeDriver());
   const node = await cluster.node('n1', { redis_min_replicas: '0' }, { driver });
   const commands = await cluster.commands({ redis_min_replicas: '1' });
+  const { redis, keys } = await cluster.store();
   const id = randomUUID();
   const release = driver.holdOnce('createVolume');
   const creating = commands.create({ id, size: 1, userId: 'user', projectId: 'project' }, { deadlineMs: 120_000 });
-  await until(async () => (await node.getVolume(id)).shelfId !== undefined, 'the node is at it');
+  await until(
+    async () => (await redis.xlen(keys.topic('volume.n1'))) === 0 && node.getVolume(id),
+    'the creation is under way',
+  );
   server.servers[1]?.signal('SIGSTOP');
   release();
   await t.throwsAsync(creating, { code: 'NotReplicated' });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { disagreements } from '../support/agreement.ts';
@@ -92,7 +92,7 @@ for (const side of ['client', 'node'] as const) {
           `${operation}: ${codes.join(', ')}`,
         );
         await until(async () => {
-          const state = await Volume.records(store).find(id);
+          const state = await volumesOf(store).find(id);
           return isDone(state && `${state.status} ${state.attachStatus}`);
         }, `${operation} is done`);
         t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), [], operation);
@@ -120,7 +120,7 @@ for (const side of ['client', 'node'] as const) {
     );
     const agree = async () => disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]);
     await until(async () => (await agree()).length === 0, 'everything agrees');
-    t.is(await Volume.records(store).count(), 3);
+    t.is(await volumesOf(store).count(store.keys.volumes()), 3);
   });
 }
 
@@ -145,7 +145,7 @@ test('a full Redis refuses changes, and operations under way continue when it ha
     return create(spec);
   };
   const begun = commands.create(wanted, deadline);
-  await until(async () => (await store.redis.keys('*:pending')).length > 0, 'a node is at it');
+  await until(async () => (await store.redis.keys('*:tasks')).length > 0, 'a node is at it');
   await store.redis.config('SET', 'maxmemory', '1');
   gate.resolve();
   const refused = { code: 'RedisRefuses', message: /refuses writes: OOM/ };
@@ -156,7 +156,7 @@ test('a full Redis refuses changes, and operations under way continue when it ha
   await t.throwsAsync(commands.attach(id, attachment, deadline), refused);
   await t.throwsAsync(commands.delete(id, deadline), refused);
   await store.redis.config('SET', 'maxmemory', '0');
-  t.is((await Volume.lookup(store, id)).state.status, 'available');
+  t.is((await volumesOf(store).lookup(id)).status, 'available');
   await commands.delete(id, deadline);
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BlockstoreError } from '../../lib/errors.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
-import { Volume } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 
 /** What was acknowledged of a volume last; `unknown` when the last request ended in an error. */
@@ -42,7 +42,7 @@ export class Load {
   async lost(store: Store): Promise<string[]> {
     const lost: string[] = [];
     for (const [id, known] of this.known) {
-      const state = await Volume.records(store).find(id);
+      const state = await volumesOf(store).find(id);
       if (known === 'unknown') continue;
       if (known === 'gone' ? state !== undefined : state === undefined) lost.push(`${id} is not ${known}`);
       else if (state && (state.attachStatus === 'attached') !== (known === 'attached')) {

@@ -1,33 +1,41 @@
 import { BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
+import { declareLost } from '../../lib/client/declare-lost.ts';
+import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
-import { Node } from '../../lib/models/node.ts';
 import { connect } from '../../lib/redis/connection.ts';
+import { acquireLease } from '../../lib/redis/scripts.ts';
 import { Store } from '../../lib/redis/store.ts';
 import type { Model } from './model.ts';
-import { type Intervals, simulatedFlags } from './node.ts';
+import { type Cluster, simulatedFlags } from './node.ts';
 import type { Random } from './random.ts';
 import { VirtualProcess } from './virtual-process.ts';
 
 const deadline = { deadlineMs: 120_000 };
 /** What says nothing about whether the request was carried out, or will be. */
-const uncertainCodes = new Set(['RedisUnreachable', 'NotFinished', 'Internal']);
+const uncertainCodes = new Set(['RedisUnreachable', 'NotReplicated', 'NotFinished', 'Internal']);
 
 export interface ClientOptions {
   random: Random;
-  intervals: Intervals;
+  cluster: Cluster;
   model: Model;
   log: Log;
   nodes: readonly string[];
   count: (what: string) => void;
 }
 
+interface Joined {
+  store: Store;
+  commands: VolumeCommands;
+  nodes: NodeCommands;
+}
+
 /** Somebody who makes, attaches, detaches and deletes volumes, some of them twice, as fast as chance has it. */
 export class SimulatedClient {
   readonly process: VirtualProcess;
   private readonly options: ClientOptions;
-  private joined: { store: Store; commands: VolumeCommands } | undefined;
+  private joined: Joined | undefined;
 
   constructor(name: string, options: ClientOptions) {
     this.process = new VirtualProcess(name);
@@ -68,11 +76,11 @@ export class SimulatedClient {
   }
 
   create(id: string, size: number, node?: string): void {
-    const { model, random } = this.options;
-    const named = random.chance(0.5) ? { name: `name ${id.slice(0, 4)}` } : {};
+    const { model } = this.options;
+    const named = id < '8' ? { name: `name ${id.slice(0, 4)}` } : {};
     const known = model.known(id);
     const wanted = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named };
-    this.request('create', id, async (commands) => {
+    this.request('create', id, async ({ commands }) => {
       try {
         await commands.create(node === undefined ? wanted : { ...wanted, node }, deadline);
         known.made = true;
@@ -85,7 +93,7 @@ export class SimulatedClient {
 
   delete(id: string): void {
     const known = this.options.model.known(id);
-    this.request('delete', id, async (commands) => {
+    this.request('delete', id, async ({ commands }) => {
       const wasMade = known.made;
       known.deleteAsked = true;
       try {
@@ -102,39 +110,54 @@ export class SimulatedClient {
     const { random } = this.options;
     const instanceId = `i-${random.between(1, 99)}`;
     const mode = random.chance(0.2) ? 'ro' : 'rw';
-    this.request('attach', id, async (commands) => {
+    this.request('attach', id, async ({ commands }) => {
       await commands.attach(id, { instanceId, mountpoint: '/dev/vdb', mode }, deadline);
     });
   }
 
   detach(id: string): void {
-    this.request('detach', id, async (commands) => {
+    this.request('detach', id, async ({ commands }) => {
       await commands.detach(id, deadline);
     });
   }
 
   /** An operator gives a node up. */
   lose(node: string): void {
-    this.request('lose', node, async (_commands, store) => {
-      await Node.lose(store, node, 'volume');
+    this.request('lose', node, async ({ store }) => {
+      await declareLost(store, node);
     });
   }
 
   /** A second daemon of the same name, with a state directory of its own, that does nothing with it. */
   impersonate(node: string): void {
-    const { downS } = this.options.intervals;
-    this.request('impersonate', node, async (_commands, store) => {
-      await Node.enter(store, { name: node, holder: 'impostor', leaseMs: downS * 1000, topic: 'volume' });
+    const { cluster, random } = this.options;
+    const incarnation = random.uuid().slice(0, 8);
+    const leaseMs = cluster.downS * 1000;
+    this.request('impersonate', node, async ({ store }) => {
+      await acquireLease(store, { node, holder: 'impostor', leaseMs, incarnation, tokenBefore: '' });
     });
   }
 
-  private request(what: string, id: string, work: (commands: VolumeCommands, store: Store) => Promise<void>): void {
+  /** Returns the differences of a node, one line each. */
+  async findings(node: string): Promise<string[]> {
+    const result = await this.joined?.nodes.audit(node, { repair: false, remove: [] }, deadline);
+    return result?.findings.map(({ object, what }) => `${object} ${what}`) ?? [];
+  }
+
+  /** An operator compares records and storage of a node. */
+  audit(node: string, { repair }: { repair: boolean }): void {
+    this.request('audit', node, async ({ nodes }) => {
+      await nodes.audit(node, { repair, remove: [] }, deadline);
+    });
+  }
+
+  private request(what: string, id: string, work: (joined: Joined) => Promise<void>): void {
     const { joined } = this;
     if (!joined) return;
     const { log, count } = this.options;
     this.process.run(() => {
       log.info(`asks: ${what} ${id}`);
-      void work(joined.commands, joined.store).then(
+      void work(joined).then(
         () => {
           count(what);
           log.info(`has: ${what} ${id}`);
@@ -149,10 +172,16 @@ export class SimulatedClient {
   }
 
   private async join(): Promise<void> {
-    const { intervals, log } = this.options;
-    const flags = simulatedFlags(this.process.name, intervals);
-    const store = new Store(await connect(flags, log), flags.redis_prefix);
-    this.joined = { store, commands: new VolumeCommands(store, new Caller(store), flags.volume_topic) };
+    const { cluster, log } = this.options;
+    const flags = simulatedFlags(this.process.name, cluster);
+    const connection = await connect(flags, log);
+    const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
+    const requests = new RequestClient(store);
+    this.joined = {
+      store,
+      commands: new VolumeCommands(store, requests, flags.volume_topic),
+      nodes: new NodeCommands(store, requests, flags.volume_topic),
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import type { FakeRedis } from './fake-redis/server.ts';
 import type { SimulatedClient } from './client.ts';
+import { unreadable } from './invariants.ts';
 import { type SimulatedNode, shelves } from './node.ts';
 import type { Random } from './random.ts';
 import type { Trace } from './trace.ts';
@@ -14,6 +15,9 @@ export interface FaultWorld {
   redis: () => FakeRedis;
   nodes: readonly SimulatedNode[];
   clients: readonly SimulatedClient[];
+  isReplicated: boolean;
+  /** Called when the clock of Redis was set. */
+  onRedisDate: () => void;
   /** Longer than a node stays up unheard of, in milliseconds. */
   downMs: number;
 }
@@ -41,8 +45,8 @@ export class Faults {
     this.world = world;
   }
 
-  /** AoE numbers of somebody else's targets. */
-  get foreignNumbers(): ReadonlySet<string> {
+  /** AoE addresses of somebody else's targets. */
+  get foreignAddresses(): ReadonlySet<string> {
     return this.foreign;
   }
 
@@ -57,6 +61,7 @@ export class Faults {
     this.on = false;
     this.cut.clear();
     this.foreign.clear();
+    if (this.world.isReplicated) this.world.redis().replicaAway = false;
     for (const node of this.world.nodes) node.resume();
   }
 
@@ -92,7 +97,7 @@ export class Faults {
   }
 
   private kinds(): Kind[] {
-    const { random, time, redis, downMs } = this.world;
+    const { random, time, redis, downMs, isReplicated } = this.world;
     const node = (work: (node: SimulatedNode) => void) => () => {
       const found = random.pick(this.world.nodes);
       if (found?.isUp) work(found);
@@ -119,13 +124,18 @@ export class Faults {
         happen: () => redis().restart(random.between(100, 20_000), soon() / 10),
       },
       { name: 'Redis lost its last changes', perHour: 0.3, happen: () => this.loseChanges() },
+      ...(isReplicated
+        ? [{ name: 'replica away', perHour: 1, happen: () => this.loseReplica(random.between(1000, 1_200_000)) }]
+        : []),
       { name: 'Redis emptied', perHour: 0.05, happen: () => redis().empty() },
       { name: 'Redis stalled', perHour: 0.6, happen: () => redis().stall(random.between(100, 30_000)) },
       { name: 'date set', perHour: 0.4, happen: () => time.jump(random.between(-86_400_000, 86_400_000)) },
       { name: 'date of Redis set', perHour: 0.2, happen: () => this.setRedisDate(random.between(-300_000, 300_000)) },
       { name: 'node name taken by another', perHour: 0.6, happen: () => this.impersonate() },
       { name: 'export died', perHour: 2, happen: node((one) => this.endExport(one)) },
-      { name: 'number taken by others', perHour: 0.6, happen: () => this.occupy() },
+      { name: 'address taken by others', perHour: 0.6, happen: () => this.occupy() },
+      { name: 'audit', perHour: 1, happen: () => this.audit() },
+      { name: 'record made unreadable', perHour: 0.1, happen: () => this.makeUnreadable() },
     ];
   }
 
@@ -181,14 +191,49 @@ export class Faults {
 
   /** A crash without fsync, a failover to a replica that lagged, a restart from a snapshot. */
   private loseChanges(): void {
-    const { random, redis } = this.world;
+    const { random, redis, isReplicated } = this.world;
+    if (isReplicated) {
+      redis().failOver(random.between(100, 20_000));
+      return;
+    }
     const copy = redis().database.copy();
     const lostMs = random.chance(0.5) ? random.between(10, 3000) : random.between(3000, 600_000);
     this.later(lostMs, () => redis().restart(random.between(100, 20_000), random.between(50, 2000), copy));
   }
 
+  private loseReplica(ms: number): void {
+    const { redis } = this.world;
+    redis().replicaAway = true;
+    this.later(ms, () => (redis().replicaAway = false));
+  }
+
+  /** Of a node that may be dying. */
+  private audit(): void {
+    const { random, nodes, clients } = this.world;
+    const node = random.pick(nodes);
+    if (!node) return;
+    random.pick(clients)?.audit(node.name, { repair: random.chance(0.5) });
+    if (random.chance(0.5))
+      this.later(random.between(0, 2000), () => node.isUp && node.kill(random.between(500, 20_000)));
+  }
+
+  /** A newer version, or a hand, gives a record a status that this version does not know. */
+  private makeUnreadable(): void {
+    const { random, redis } = this.world;
+    const { database } = redis();
+    const found = database.keys.filter((key) => {
+      const record = /:volume:[^:]+$/.test(key) ? database.hash(key) : undefined;
+      return record?.has('task') === false;
+    });
+    const key = random.pick(found);
+    const status = key === undefined ? undefined : database.hash(key)?.get('status');
+    if (key === undefined || status === undefined || status.startsWith(unreadable)) return;
+    redis().edit(key, 'status', unreadable + status);
+  }
+
   private setRedisDate(ms: number): void {
     this.redisAheadMs += ms;
+    this.world.onRedisDate();
   }
 
   private giveUp(node: SimulatedNode): void {
@@ -204,14 +249,14 @@ export class Faults {
     if (id !== undefined) machine.exports.delete(id);
   }
 
-  /** Somebody's target begins to answer at a number that no volume has. */
+  /** Somebody's target begins to answer at an address that no export has. */
   private occupy(): void {
     const { random, nodes } = this.world;
-    const number = `${random.between(shelves.first, shelves.last)}.${random.between(0, shelves.slots - 1)}`;
-    const used = nodes.some(({ machine }) => [...machine.exports.values()].some((one) => one.address === `e${number}`));
+    const address = `e${random.between(shelves.first, shelves.last)}.${random.between(0, shelves.slots - 1)}`;
+    const used = nodes.some(({ machine }) => [...machine.exports.values()].some((one) => one.address === address));
     if (used) return;
-    this.foreign.add(number);
-    this.later(random.between(60_000, 7_200_000), () => this.foreign.delete(number));
+    this.foreign.add(address);
+    this.later(random.between(60_000, 7_200_000), () => this.foreign.delete(address));
   }
 }
 

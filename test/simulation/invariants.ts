@@ -1,9 +1,15 @@
+import { shelfOf } from '../../lib/aoe/address.ts';
 import type { FakeRedis } from './fake-redis/server.ts';
 import type { Facts, Model } from './model.ts';
 import type { SimulatedNode } from './node.ts';
 import type { VirtualProcess } from './virtual-process.ts';
 
 const prefix = '{blockstore}:';
+
+/** Statuses that no version knows begin so; the rest is what the record had before. */
+export const unreadable = 'unheard-of ';
+/** As address_quarantine has it by default. */
+const quarantineMs = 600_000;
 
 interface Lease {
   holder: string;
@@ -13,10 +19,16 @@ interface Lease {
 /** What must hold at any moment. It looks at Redis' own data and at the machines, and asks none of the product's code. */
 export class Invariants {
   readonly violations: string[] = [];
-  private readonly fences = new Map<string, string | undefined>();
+  private readonly tokens = new Map<string, string | undefined>();
   private readonly leases = new Map<string, Lease | undefined>();
-  /** Who took a name with which fence. */
+  /** Who took a name with which token. */
   private readonly holders = new Map<string | undefined, VirtualProcess>();
+  /** Addresses of records as they were last seen, and when and by whom they were released. */
+  private addresses = new Map<string, string>();
+  private readonly released = new Map<string, { id: string; time: number }>();
+  /** Redis has lost changes, or its clock was set, since nothing was under way. */
+  private isDoubtful = false;
+  private readonly allocated = new Map<string, number>();
   private readonly world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis };
 
   constructor(world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis }) {
@@ -30,47 +42,76 @@ export class Invariants {
   /** Something was written: by the daemon that holds the name last, where a daemon wrote a record. */
   written(owner: VirtualProcess, keys: ReadonlySet<string>): void {
     for (const { name } of this.world.nodes) {
-      const fence = this.hash(`node:${name}`)?.get('fence');
+      const token = this.hash(`node:${name}`)?.get('token');
       const before = this.leases.get(name);
       const lease = this.lease(name);
       this.leases.set(name, lease);
-      if (fence === this.fences.get(name)) continue;
+      if (token === this.tokens.get(name)) continue;
       if (before && before.holder !== lease?.holder && before.end > this.world.redis().database.now()) {
         this.add(`${owner.name} took the name ${name} from ${before.holder}, who held it`);
       }
-      this.fences.set(name, fence);
-      this.holders.set(fence, owner);
+      this.tokens.set(name, token);
+      this.holders.set(token, owner);
     }
     const records = [...keys].filter((key) => key.startsWith(`${prefix}volume:`));
     if (records.length === 0) return;
     const node = this.world.nodes.find((one) => one.runs(owner));
-    if (node && this.holders.get(this.fences.get(node.name)) !== owner) {
+    if (node && this.holders.get(this.tokens.get(node.name)) !== owner) {
       this.add(`${owner.name} does not hold the name ${node.name} and wrote ${records.join(' ')}`);
     }
-    this.checkNumbers();
+    for (const key of records) {
+      if (this.isUnreadable(key)) this.add(`${owner.name} wrote ${key}, which it cannot read`);
+    }
+    this.checkAddresses();
+    this.checkRoom(node === undefined);
   }
 
-  /** Redis has lost changes: what it has now is what counts, and what clients were told may not be so until all is calm. */
-  goneBack(): void {
+  /**
+   * Redis has lost changes: what it has now is what counts, and what clients were told may not be so until all is calm; of what a
+   * replica had, clients were told nothing else.
+   */
+  goneBack(hadReplica: boolean): void {
+    this.isDoubtful ||= !hadReplica;
+    this.released.clear();
+    this.addresses = this.recordedAddresses();
     for (const { name } of this.world.nodes) {
-      this.fences.set(name, this.hash(`node:${name}`)?.get('fence'));
+      this.tokens.set(name, this.hash(`node:${name}`)?.get('token'));
       this.leases.set(name, this.lease(name));
     }
-    this.world.model.doubtAll();
+    if (!hadReplica) this.world.model.doubtAll();
   }
 
-  exported(machine: string, id: string, number: string): void {
+  /** The quarantine is by the clock of Redis. */
+  clockSet(): void {
+    this.released.clear();
+  }
+
+  exported(machine: string, id: string, address: string, owner: VirtualProcess | undefined): void {
     for (const other of this.world.nodes) {
       for (const spec of other.machine.exports.values()) {
         const same = spec.id === id && other.name === machine;
-        if (!same && spec.address === `e${number}`) {
-          this.add(`number ${number} is exported for ${id} by ${machine} and for ${spec.id} by ${other.name}`);
+        if (!same && spec.address === address) {
+          this.add(`address ${address} is exported for ${id} by ${machine} and for ${spec.id} by ${other.name}`);
         }
       }
+    }
+    if (this.isDoubtful || owner?.dead === true || this.holders.get(this.tokens.get(machine)) !== owner) return;
+    const before = this.released.get(address);
+    if (before && before.id !== id && performance.now() - before.time < quarantineMs) {
+      this.add(`address ${address} is exported for ${id} by ${machine} soon after ${before.id} had it`);
+    }
+    const shelfOwner = this.hash('aoe:shelf-owners')?.get(String(shelfOf(address)));
+    if (shelfOwner !== machine)
+      this.add(`${machine} exports ${id} at ${address}, on a shelf of ${shelfOwner ?? 'nobody'}`);
+    if (this.hash(`volume:${id}`)?.get('attachStatus') === 'detached') {
+      this.add(`${machine} exports ${id}, which is not attached`);
     }
   }
 
   removed(machine: string, id: string, unused: boolean): void {
+    if (this.isUnreadable(`${prefix}volume:${id}`)) {
+      this.add(`${machine} removes the storage of volume ${id}, whose record it cannot read`);
+    }
     const { made, deleteAsked } = this.world.model.known(id);
     if (deleteAsked || (unused && !made)) return;
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
@@ -84,6 +125,7 @@ export class Invariants {
   /** Nothing is under way: what clients were told is so for good. */
   settled(): void {
     for (const problem of this.world.model.settle(this.facts)) this.add(problem);
+    this.isDoubtful = false;
   }
 
   /** Before a volume that failed is deleted. */
@@ -104,24 +146,52 @@ export class Invariants {
 
   private get facts(): Facts {
     return {
-      has: (id) => this.hash(`volume:${id}`) !== undefined || this.hash(`forgotten:${id}`) !== undefined,
+      has: (id) => this.hash(`volume:${id}`) !== undefined || this.hash(`abandoned:${id}`) !== undefined,
       gone: (id) => /^(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
       stored: (id) => this.world.nodes.some(({ machine }) => machine.stored.has(id)),
     };
   }
 
-  private checkNumbers(): void {
+  private isUnreadable(key: string): boolean {
+    return this.world.redis().database.hash(key)?.get('status')?.startsWith(unreadable) ?? false;
+  }
+
+  private recordedAddresses(): Map<string, string> {
     const { database } = this.world.redis();
-    const owners = new Map<string, string>();
+    const addresses = new Map<string, string>();
     for (const key of database.keys) {
-      const [, id] = /^\{blockstore\}:(?:volume|forgotten):([0-9a-f-]{36})$/.exec(key) ?? [];
-      const record = id === undefined ? undefined : database.hash(key);
-      const shelf = record?.get('shelfId');
-      if (id === undefined || shelf === undefined) continue;
-      const number = `${shelf}.${record?.get('bladeId')}`;
-      const other = owners.get(number);
-      if (other !== undefined) this.add(`number ${number} is of volumes ${other} and ${id}`);
-      owners.set(number, id);
+      const [, id] = /^\{blockstore\}:(?:volume|abandoned):([0-9a-f-]{36})$/.exec(key) ?? [];
+      const address = id === undefined ? undefined : database.hash(key)?.get('address');
+      if (id !== undefined && address !== undefined) addresses.set(id, address);
+    }
+    return addresses;
+  }
+
+  private checkAddresses(): void {
+    const addresses = this.recordedAddresses();
+    for (const [id, address] of this.addresses) {
+      if (!addresses.has(id)) this.released.set(address, { id, time: performance.now() });
+    }
+    this.addresses = addresses;
+    const users = new Map<string, string>();
+    for (const [id, address] of addresses) {
+      const other = users.get(address);
+      const model = this.world.model;
+      // Redis may have lost that one of them was deleted, and have it back.
+      const areDoubtful = other !== undefined && model.known(other).doubtful && model.known(id).doubtful;
+      if (other !== undefined && !areDoubtful) this.add(`address ${address} is of volumes ${other} and ${id}`);
+      users.set(address, id);
+    }
+  }
+
+  /** Racing requests never overcommit, although a node may record more than it has: what it finds after a loss. */
+  private checkRoom(isClient: boolean): void {
+    for (const { name, machine } of this.world.nodes) {
+      const allocated = Number(this.hash(`backend:${name}@fake`)?.get('allocatedBytes') ?? 0);
+      const before = this.allocated.get(name) ?? 0;
+      this.allocated.set(name, allocated);
+      if (isClient && allocated > before && allocated > machine.totalBytes)
+        this.add(`${allocated} bytes of ${name} are allocated`);
     }
   }
 }

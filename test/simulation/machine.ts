@@ -1,3 +1,4 @@
+import { shelfOf } from '../../lib/aoe/address.ts';
 import {
   type CreatedVolume,
   type DeleteOptions,
@@ -30,12 +31,12 @@ export interface MachineWorld {
   /** Storage is about to be removed. */
   onRemove: (machine: string, id: string, unused: boolean) => void;
   /**
-   * Whether Redis has lost changes since the volume was made: then two may have one number, and the second export is refused, as by
+   * Whether Redis has lost changes since the volume was made: then two may have one address, and the second export is refused, as by
    * the real target. At other times it is let through, to be noticed.
    */
   isDoubtful: (id: string) => boolean;
   /** An export began. */
-  onExport: (machine: string, spec: ExportSpec) => void;
+  onExport: (machine: string, spec: ExportSpec, owner: VirtualProcess | undefined) => void;
   /** What else answers on the wire. */
   wire: (machine: string) => readonly SeenAddress[];
 }
@@ -195,6 +196,7 @@ class FakeMachineDriver implements VolumeDriver {
 
 class FakeMachineTarget implements Target {
   readonly name = 'aoe';
+  readonly addressing = 'aoe';
   private readonly machine: FakeMachine;
 
   constructor(machine: FakeMachine) {
@@ -205,14 +207,17 @@ class FakeMachineTarget implements Target {
 
   ensureExport(spec: ExportSpec): Promise<void> {
     const { machine } = this;
+    const owner = VirtualProcess.current;
     const before = machine.exports.get(spec.id);
     if (before && JSON.stringify(before) === JSON.stringify(spec)) return Promise.resolve();
     const begin = () => {
       if (!machine.stored.get(spec.id)?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
-      const rival = [...machine.exports.values()].find(({ address }) => address === spec.address);
-      if (rival && machine.world.isDoubtful(spec.id)) throw errors.exportFailed(spec.id, `so is ${rival.id}`);
+      const taken = [...machine.exports.values(), ...machine.world.wire(machine.name)];
+      if (machine.world.isDoubtful(spec.id) && taken.some(({ address }) => address === spec.address)) {
+        throw errors.exportFailed(spec.id, `its address ${spec.address} is in use`);
+      }
       machine.exports.set(spec.id, spec);
-      machine.world.onExport(machine.name, spec);
+      machine.world.onExport(machine.name, spec, owner);
     };
     return machine.effect('ensureExport', [() => void machine.exports.delete(spec.id), begin], () => {});
   }
@@ -233,8 +238,8 @@ class FakeMachineTarget implements Target {
     return [];
   }
 
-  async discover(): Promise<SeenAddress[]> {
-    return [...this.machine.world.wire(this.machine.name)];
+  async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    return this.machine.world.wire(this.machine.name).filter(({ address }) => shelves.includes(shelfOf(address)));
   }
 
   async close(): Promise<void> {}

@@ -16,22 +16,26 @@ export const shelves = { first: 1, last: 16, slots: 4 };
 /** How long Redis takes a machine without power for one that says nothing. */
 const silentMs = 60_000;
 
-export interface Intervals {
+/** What all nodes and clients of a simulated cluster have in common. */
+export interface Cluster {
   reportS: number;
   downS: number;
+  /** Whether changes wait for a replica. */
+  isReplicated: boolean;
 }
 
-export function simulatedFlags(name: string, intervals: Intervals): Flags {
+export function simulatedFlags(name: string, cluster: Cluster): Flags {
   return loadFlags({
     embedded: {
       storage_name: name,
       redis_url: `unix:${redisSocket}`,
-      report_interval: String(intervals.reportS),
-      node_down_time: String(intervals.downS),
+      report_interval: String(cluster.reportS),
+      node_down_time: String(cluster.downS),
       state_dir: `/simulated/${name}`,
       first_shelf_id: String(shelves.first),
       last_shelf_id: String(shelves.last),
       slots_per_shelf: String(shelves.slots),
+      redis_min_replicas: cluster.isReplicated ? '1' : '0',
     },
   }).flags;
 }
@@ -42,7 +46,7 @@ export class SimulatedNode {
   readonly machine: FakeMachine;
   private readonly options: {
     random: Random;
-    intervals: Intervals;
+    cluster: Cluster;
     log: (who: string) => Log;
   };
   private process: VirtualProcess | undefined;
@@ -125,23 +129,23 @@ export class SimulatedNode {
   }
 
   private async live(process: VirtualProcess): Promise<void> {
-    const { intervals, log, random } = this.options;
+    const { cluster, log, random } = this.options;
     const own = log(process.name);
     let connection: Connection | undefined;
     try {
-      const flags = simulatedFlags(this.name, intervals);
+      const flags = simulatedFlags(this.name, cluster);
       connection = await connect(flags, own);
-      const store = new Store(connection, flags.redis_prefix);
+      const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
       const { driver, target } = this.machine;
       const fenced = Promise.withResolvers<void>();
       const block = new BlockStore({
         flags,
         holder: `machine of ${this.name}`,
         store,
-        backend: { name: 'fake', driver, target },
+        backends: [{ name: 'fake', driver, target }],
         log: own,
         onFenced: () => fenced.resolve(),
-        everySecond: (tick) => every(intervals.reportS * 1000, random, tick),
+        everySecond: (tick) => every(cluster.reportS * 1000, random, tick),
       });
       await block.start();
       this.block = block;

@@ -1,12 +1,13 @@
+import { asError } from '../../lib/errors.ts';
 import { type NodeStorage, disagreements } from '../support/agreement.ts';
 import { SimulatedClient } from './client.ts';
 import { replaceDoors } from './doors.ts';
 import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
-import { Invariants } from './invariants.ts';
+import { Invariants, unreadable } from './invariants.ts';
 import { FakeMachine } from './machine.ts';
 import { Model } from './model.ts';
-import { SimulatedNode, shelves } from './node.ts';
+import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
 import { VirtualTime } from './virtual-time.ts';
@@ -37,6 +38,10 @@ export interface Outcome {
 const minute = 60_000;
 const hour = 60 * minute;
 const intervals = { reportS: 240, downS: 600 };
+/** Every so many seeds have a Redis with a replica. */
+const replicatedSeeds = 4;
+/** Every so many seeds have many requests. */
+const busySeeds = 3;
 const names = ['n1', 'n2', 'n3'];
 const mostVolumes = 30;
 const gibibyte = 2 ** 30;
@@ -70,16 +75,27 @@ class Simulation {
     this.random = new Random(plan.seed);
     this.trace = new Trace(() => time.now);
     const { random, trace, model } = this;
+    const cluster = { ...intervals, isReplicated: plan.seed % replicatedSeeds === 0 };
     const log = (who: string) => trace.log(who);
     const count = (what: string) => trace.count(what);
-    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, intervals, log }));
+    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, cluster, log }));
     this.clients = ['client1', 'client2', 'client3'].map(
-      (name) => new SimulatedClient(name, { random, intervals, model, log: log(name), nodes: names, count }),
+      (name) => new SimulatedClient(name, { random, cluster, model, log: log(name), nodes: names, count }),
     );
     const { nodes, clients } = this;
     const redis = () => this.server;
     this.invariants = new Invariants({ nodes, model, redis });
-    this.faults = new Faults({ random, trace, time, redis, nodes, clients, downMs: intervals.downS * 1000 });
+    this.faults = new Faults({
+      random,
+      trace,
+      time,
+      redis,
+      nodes,
+      clients,
+      isReplicated: cluster.isReplicated,
+      onRedisDate: () => this.invariants.clockSet(),
+      downMs: intervals.downS * 1000,
+    });
   }
 
   async run(): Promise<Outcome> {
@@ -135,18 +151,18 @@ class Simulation {
       fate: (request) => faults.fate(request),
       tamper: this.plan.tamper ?? ((script) => script),
       onWritten: (owner, keys) => invariants.written(owner, keys),
-      onGoneBack: () => invariants.goneBack(),
+      onGoneBack: (hadReplica) => invariants.goneBack(hadReplica),
     });
     return { redis, bringBack: replaceDoors({ random, connect: (owner) => redis.connect(owner) }) };
   }
 
   private machine(name: string): FakeMachine {
-    return new FakeMachine(name, 60 * gibibyte, {
+    return new FakeMachine(name, 40 * gibibyte, {
       latency: () => this.faults.latency(),
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
-      onExport: (machine, { id, address }) => this.invariants.exported(machine, id, address.slice(1)),
+      onExport: (machine, { id, address }, owner) => this.invariants.exported(machine, id, address, owner),
       wire: (machine) => this.wire(machine),
     });
   }
@@ -157,13 +173,14 @@ class Simulation {
     const heard = others.flatMap((node) =>
       [...node.machine.exports.values()].map(({ address }) => ({ address, host: node.name })),
     );
-    const foreign = [...this.faults.foreignNumbers].map((number) => ({ address: `e${number}`, host: 'somebody' }));
+    const foreign = [...this.faults.foreignAddresses].map((address) => ({ address, host: 'somebody' }));
     return [...heard, ...foreign];
   }
 
   private async chaos(ms: number): Promise<void> {
     const { time, random, invariants } = this;
-    const perHour = (this.plan.requestsPerHour ?? 8) * this.clients.length;
+    const usual = this.plan.seed % busySeeds === 0 ? 50 : 8;
+    const perHour = (this.plan.requestsPerHour ?? usual) * this.clients.length;
     const end = time.now + ms;
     while (time.now < end && !this.failed) {
       await time.pass(Math.min(random.waitMs(perHour / 2), end - time.now), () => this.failed);
@@ -177,6 +194,7 @@ class Simulation {
   private async compare(): Promise<void> {
     const { time, invariants } = this;
     await time.pass(4 * intervals.downS * 1000, () => this.failed);
+    await this.repairUnreadable();
     let found = await this.differences();
     for (let wait = 0; wait < 30 && found.length > 0 && !this.failed; wait += 1) {
       this.deleteFailed();
@@ -222,23 +240,47 @@ class Simulation {
     }
   }
 
+  /** An audit names every record that cannot be read; then a person repairs them. */
+  private async repairUnreadable(): Promise<void> {
+    for (const key of this.server.database.keys.filter((one) => /:volume:[^:]+$/.test(one))) {
+      const status = this.server.database.hash(key)?.get('status');
+      if (status?.startsWith(unreadable) !== true) continue;
+      const id = key.slice(key.lastIndexOf(':') + 1);
+      const { name, isUp } =
+        this.nodes.find((one) => one.name === this.invariants.hash(`volume:${id}`)?.get('node')) ?? {};
+      const findings =
+        name !== undefined && isUp === true ? await this.asClient((client) => client.findings(name)) : undefined;
+      const isReported = findings?.some(
+        (finding) => finding === `volume ${id} has an unreadable record: has status "${status}"`,
+      );
+      if (isReported === false)
+        this.invariants.add(`no audit names volume ${id}, whose record cannot be read: ${findings?.join(', ')}`);
+      this.trace.count(`unreadable record ${isReported === true ? 'named, ' : ''}repaired`);
+      this.server.edit(key, 'status', status.slice(unreadable.length));
+    }
+  }
+
+  /** What a client gets within ten minutes; undefined where it fails. */
+  private async asClient<T>(work: (client: SimulatedClient) => Promise<T>): Promise<T | undefined> {
+    const [client] = this.clients;
+    let isOver = false;
+    let result: T | undefined;
+    client?.process.run(() => {
+      void work(client)
+        .then(
+          (value) => (result = value),
+          (error: unknown) => this.trace.add(client.process.name, `has not: ${asError(error).message}`),
+        )
+        .finally(() => (isOver = true));
+    });
+    await this.time.pass(10 * minute, () => isOver);
+    return result;
+  }
+
   private async differences(): Promise<string[]> {
     const down = this.nodes.filter((node) => !node.isUp).map(({ name }) => `node ${name} is down`);
     if (down.length > 0) return down;
-    const store = this.clients[0]?.store;
-    if (!store) return ['no client is connected'];
-    let found: string[] | undefined;
-    this.clients[0]?.process.run(() => {
-      void disagreements(store, this.nodes.map(storageOf), shelves).then(
-        (problems) => {
-          found = problems;
-        },
-        (error: unknown) => {
-          found = [String(error)];
-        },
-      );
-    });
-    await this.time.pass(10 * minute, () => found !== undefined);
+    const found = await this.asClient(async ({ store }) => store && disagreements(store, this.nodes.map(storageOf)));
     return found ?? ['nothing could be compared'];
   }
 

@@ -1,34 +1,34 @@
-import { sizeInBytes } from '../../lib/drivers/driver.ts';
+import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
-import { type VolumeState, isTransitional, parseVolume } from '../../lib/models/volume-state.ts';
+import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { sizeInBytes } from '../../lib/size.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 
-/** What there is on a node outside Redis, looked at by a test. */
+/** What exists on a node outside Redis, read by a test. */
 export interface NodeStorage {
   node: string;
-  volumes: readonly (Pick<FoundVolume, 'id' | 'sizeBytes'> & Partial<Pick<FoundVolume, 'labels'>>)[];
+  volumes: readonly Pick<FoundVolume, 'id' | 'sizeBytes' | 'labels'>[];
   /** Left out where nothing is exported. */
   exports?: readonly Pick<FoundExport, 'id' | 'address'>[];
-  /** Anything else that should not be there, such as a half-made file. */
+  /** Whether unattached volumes are exported as well. */
+  exportsUnattached?: boolean;
+  /** Anything else that should not exist, such as a half-made file. */
   leftovers?: readonly string[];
 }
 
 /**
- * All that does not fit together in Redis and on storage while nothing is under way, one line each; none when all is well.
- * It reads Redis as it is, key by key, and asks none of the code that wrote it.
+ * Returns all differences in Redis and on storage while nothing is under way, one line each; none when all is well.
+ * It reads Redis as it is, key by key, and calls none of the code that wrote it.
  */
-export async function disagreements(
-  store: Store,
-  storages: readonly NodeStorage[],
-  { slots = 16 }: { slots?: number } = {},
-): Promise<string[]> {
+export async function disagreements(store: Store, storages: readonly NodeStorage[]): Promise<string[]> {
   const found = await read(store);
   return [
     ...found.unknown.map((key) => `key ${key} belongs to nothing`),
     ...[...found.records.values()].flatMap((volume) => recordProblems(volume, found)),
     ...indexProblems(found),
-    ...numberProblems(found, slots),
+    ...addressProblems(found),
+    ...allocationProblems(found),
     ...(await topicProblems(store, found.topics)),
     ...storages.flatMap((storage) => storageProblems(storage, found.records)),
   ];
@@ -38,9 +38,9 @@ interface Found {
   records: Map<string, VolumeState>;
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
-  shelves: Map<string, string>;
-  /** Why, by number. */
-  held: Map<string, string>;
+  shelfOwners: Map<string, string>;
+  /** allocatedBytes by backend. */
+  allocated: Map<string, number>;
   topics: string[];
   unknown: string[];
 }
@@ -50,29 +50,33 @@ async function read(store: Store): Promise<Found> {
   const found: Found = {
     records: new Map(),
     sets: new Map(),
-    shelves: new Map(Object.entries(await redis.hgetall(keys.shelves()))),
-    held: new Map(Object.entries(await redis.hgetall(keys.heldNumbers()))),
+    shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
+    allocated: new Map(),
     topics: [],
     unknown: [],
   };
-  for (const key of await redis.keys(`${keys.prefix.replaceAll(/[[\]?*\\]/g, '\\$&')}*`)) {
+  for (const key of await redis.keys(`${keys.prefix.replaceAll(/[[\]?*\\]/g, String.raw`\$&`)}*`)) {
     const name = key.slice(keys.prefix.length);
     const type = await redis.type(key);
     const id = /^volume:(.+)$/.exec(name)?.[1];
+    const backend = /^backend:(.+)$/.exec(name)?.[1];
     if (id !== undefined) found.records.set(id, parseVolume(id, await redis.hgetall(key)));
+    else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
-    else if (!/^(aoe:(shelves|held)|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
+    else if (!/^(aoe:shelf-owners|replicated|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
   }
   return found;
 }
 
 function recordProblems(volume: VolumeState, { sets }: Found): string[] {
-  const { id, name, node, projectId, status } = volume;
+  const { id, name, node, projectId, status, task } = volume;
   const missing = (set: string, member = id) =>
     sets.get(set)?.includes(member) ? [] : [`volume ${id} is not in ${set}`];
+  const conflict = contradiction(volume);
   return [
-    ...(isTransitional(volume) ? [`volume ${id} is ${status}, ${volume.attachStatus}`] : []),
+    ...(task ? [`volume ${id} is ${status}, ${volume.attachStatus}`] : []),
+    ...(conflict === undefined ? [] : [`volume ${id} ${conflict}`]),
     ...(node === '' ? [`volume ${id} is of no node`] : missing(`node:${node}:volumes`)),
     ...missing('volumes'),
     ...missing('volume-ids'),
@@ -81,10 +85,12 @@ function recordProblems(volume: VolumeState, { sets }: Found): string[] {
   ];
 }
 
+const otherSets = /^(nodes|room|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+
 function indexProblems({ records, sets }: Found): string[] {
   return [...sets].flatMap(([set, members]) => {
-    if (set === 'nodes' || set.endsWith(':free')) return [];
-    if (set.endsWith(':pending')) return members.map((id) => `volume ${id} is in ${set}`);
+    if (otherSets.test(set)) return [];
+    if (set.endsWith(':tasks') || set.endsWith(':abandoned')) return members.map((id) => `volume ${id} is in ${set}`);
     return members.flatMap((member) => {
       const volume = records.get(set === 'volume-names' ? (member.split('\0')[1] ?? '') : member);
       if (!volume) return [`${set} has ${JSON.stringify(member)}, which has no record`];
@@ -99,32 +105,36 @@ function ownSets({ node, projectId }: VolumeState): string[] {
   return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`];
 }
 
-/** Every number of every claimed shelf is in one place: free, with one volume, or held back. */
-function numberProblems({ records, sets, shelves, held }: Found, slots: number): string[] {
-  const places = new Map<string, string[]>();
-  const put = (number: string, place: string) => places.set(number, [...(places.get(number) ?? []), place]);
-  for (const [set, members] of sets) if (set.endsWith(':free')) for (const number of members) put(number, set);
-  for (const { id, shelfId, bladeId } of records.values()) {
-    if (shelfId !== undefined) put(`${shelfId}.${bladeId}`, `volume ${id}`);
-  }
+/** An address is of one volume, and its shelf of that volume's node; the three records of shelves agree. */
+function addressProblems({ records, sets, shelfOwners }: Found): string[] {
   const problems: string[] = [];
-  for (const [number, at] of places) {
-    if (at.length > 1) problems.push(`number ${number} is in ${at.join(' and ')}`);
-    if (!shelves.has(number.split('.')[0] ?? '')) problems.push(`number ${number} is of a shelf that nobody has`);
+  const users = new Map<string, string>();
+  for (const { id, address, node } of records.values()) {
+    if (address === '') continue;
+    const other = users.get(address);
+    if (other !== undefined) problems.push(`address ${address} is of volumes ${other} and ${id}`);
+    users.set(address, id);
+    const owner = tryParseAddress(address) && shelfOwners.get(String(shelfOf(address)));
+    if (owner !== node) problems.push(`volume ${id} of ${node} has ${address}, on a shelf of ${owner ?? 'nobody'}`);
   }
-  for (const [shelf, node] of shelves) {
-    for (let slot = 0; slot < slots; slot += 1) {
-      const number = `${shelf}.${slot}`;
-      if (!places.has(number) && !held.has(number)) problems.push(`number ${number} of ${node} is lost`);
+  for (const [shelf, owner] of shelfOwners) {
+    for (const set of ['aoe:shelves', `node:${owner}:shelves`]) {
+      if (!sets.get(set)?.includes(shelf)) problems.push(`shelf ${shelf} of ${owner} is not in ${set}`);
     }
   }
-  for (const [number, reason] of held) {
-    if (reason.startsWith('volume ')) problems.push(`number ${number} is kept for ${reason}`);
-  }
-  for (const { id, status, shelfId } of records.values()) {
-    if (shelfId === undefined && status !== 'error') problems.push(`volume ${id}, ${status}, has no number`);
-  }
   return problems;
+}
+
+function allocationProblems({ records, allocated }: Found): string[] {
+  const sums = new Map<string, number>();
+  for (const { node, backend, size } of records.values()) {
+    const id = `${node}@${backend}`;
+    sums.set(id, (sums.get(id) ?? 0) + sizeInBytes(size));
+  }
+  return [...new Set([...sums.keys(), ...allocated.keys()])].flatMap((id) => {
+    const [sum = 0, counter = 0] = [sums.get(id), allocated.get(id)];
+    return sum === counter ? [] : [`backend ${id} counts ${counter} bytes as allocated, its volumes have ${sum}`];
+  });
 }
 
 async function topicProblems(store: Store, topics: readonly string[]): Promise<string[]> {
@@ -132,40 +142,39 @@ async function topicProblems(store: Store, topics: readonly string[]): Promise<s
   const problems = await Promise.all(
     topics.map(async (topic) => {
       const left = await redis.xlen(keys.topic(topic));
-      // Without a group nothing was ever fetched.
-      const [fetched] = await redis.xpending(keys.topic(topic), 'nodes').catch(() => [0]);
-      return [
-        ...(left === 0 ? [] : [`topic ${topic} has ${left} commands that nobody carries out`]),
-        ...(fetched === 0 ? [] : [`topic ${topic} has ${String(fetched)} commands that were fetched and never ended`]),
-      ];
+      return left === 0 ? [] : [`topic ${topic} has ${left} commands that nobody reads`];
     }),
   );
   return problems.flat();
 }
 
 function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, VolumeState>): string[] {
-  const { node, volumes, exports, leftovers = [] } = storage;
+  const { node, volumes, exports, exportsUnattached = false, leftovers = [] } = storage;
   const stored = new Map(volumes.map((volume) => [volume.id, volume]));
   const problems = leftovers.map((leftover) => `${node} has ${leftover}`);
   for (const { id, labels } of volumes) {
-    const { shelf, blade } = labels ?? {};
     const record = records.get(id);
+    const label = labels['address'];
     if (record?.node !== node) problems.push(`${node} has storage of volume ${id}, which has no record there`);
     else if (record.status === 'error') problems.push(`${node} has storage of volume ${id}, which is in error`);
-    else if (shelf !== undefined && record.aoeDevice !== `e${shelf}.${blade}`)
-      problems.push(`volume ${id}, ${record.aoeDevice}, is labelled e${shelf}.${blade}`);
+    else if (label !== undefined && label !== record.address)
+      problems.push(`volume ${id}, ${record.address || 'without an address'}, is labelled ${label}`);
   }
   for (const [place, count] of countBy(exports?.map(({ id, address }) => `${id} ${address}`) ?? [])) {
     const record = records.get(place.split(' ')[0] ?? '');
-    const right = record?.node === node && place === `${record.id} ${record.aoeDevice}`;
-    if (!right) problems.push(`${node} exports ${place}, which has no record there`);
+    const isRight = record?.node === node && place === `${record.id} ${record.address}`;
+    if (!isRight) problems.push(`${node} exports ${place}, which has no record there`);
+    else if (!exportsUnattached && record.attachStatus === 'detached')
+      problems.push(`${node} exports ${place}, which is not attached`);
     if (count > 1) problems.push(`${node} exports ${place} ${count} times`);
   }
-  for (const { id, size, status, node: owner } of records.values()) {
+  for (const { id, size, status, attachStatus, node: owner } of records.values()) {
     if (owner !== node || status === 'error') continue;
     const { sizeBytes = 0 } = stored.get(id) ?? {};
     if (sizeBytes < sizeInBytes(size)) problems.push(`volume ${id}, ${status}, has ${sizeBytes} bytes`);
-    if (exports && !exports.some((one) => one.id === id)) problems.push(`volume ${id}, ${status}, is not exported`);
+    const isWanted = exportsUnattached || attachStatus === 'attached';
+    if (exports && isWanted && !exports.some((one) => one.id === id))
+      problems.push(`volume ${id}, ${status}, is not exported`);
   }
   return problems;
 }

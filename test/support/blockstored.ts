@@ -5,6 +5,9 @@ import { Hopeless, until } from './until.ts';
 
 const launcher = join(await bundled(), 'bin', 'blockstored');
 
+/** A busy machine takes long to start a process. */
+const startMs = 180_000;
+
 /** A real blockstored of a test's own, as a process. */
 export class Blockstored {
   readonly flags: Readonly<Record<string, string>>;
@@ -35,10 +38,14 @@ export class Blockstored {
     program?: string,
   ): Promise<Blockstored> {
     const daemon = Blockstored.begin(flags, env, program);
-    await until(async () => {
-      if (daemon.hasEnded) throw new Hopeless(daemon.log);
-      return daemon.log.includes('is ready');
-    }, 'blockstored is ready');
+    await until(
+      async () => {
+        if (daemon.hasEnded) throw new Hopeless(daemon.log);
+        return daemon.log.includes('is ready');
+      },
+      'blockstored is ready',
+      startMs,
+    );
     return daemon;
   }
 

@@ -5,13 +5,14 @@ import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
-import { Caller } from '../../lib/client/caller.ts';
+import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
-import type { Backend } from '../../services/node/backend.ts';
-import { BlockStore } from '../../services/node/block-store.ts';
+import type { Backend } from '../../services/node/backends.ts';
+import { BlockStore, type BlockStoreOptions } from '../../services/node/block-store.ts';
 import { RedisServer } from './redis-server.ts';
 
 type Cleaner = () => Promise<void>;
@@ -59,24 +60,27 @@ export class Cluster<Redis extends RunningRedis = RedisServer> {
   async store(flags = this.flags()): Promise<Store> {
     const connection = await connect(flags, silentLog);
     this.cleaners.push(() => connection.close());
-    return new Store(connection, flags.redis_prefix, flags.redis_min_replicas);
+    return new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
   }
 
-  /** A started node; `given` are its flags. */
+  /** A started node; `given` are its flags; `store`, `log` and `onFenced` replace its own. */
   async node(
     storage_name: string,
     given: Partial<Record<keyof Flags, string>> = {},
-    backend: Partial<Backend> = {},
-    store?: Store,
+    backend: Partial<Backend> | readonly Partial<Backend>[] = {},
+    options: Partial<BlockStoreOptions> = {},
   ): Promise<BlockStore> {
     const flags = this.flags({ storage_name, ...given });
-    const whole: Backend = { name: 'fake', driver: new FakeDriver(), target: new NoneTarget(), ...backend };
+    const backends = [backend]
+      .flat()
+      .map((one) => Object.assign({ name: 'fake', driver: new FakeDriver(), target: new NoneTarget() }, one));
     const node = new BlockStore({
       flags,
       holder: `daemon on ${flags.state_dir}`,
-      store: store ?? (await this.store(flags)),
-      backend: whole,
+      store: options.store ?? (await this.store(flags)),
+      backends,
       log: silentLog,
+      ...options,
     });
     await node.start();
     this.cleaners.push(() => node.stop());
@@ -85,7 +89,12 @@ export class Cluster<Redis extends RunningRedis = RedisServer> {
 
   async commands(given: Partial<Record<keyof Flags, string>> = {}): Promise<VolumeCommands> {
     const store = await this.store(this.flags(given));
-    return new VolumeCommands(store, new Caller(store), 'volume');
+    return new VolumeCommands(store, new RequestClient(store), 'volume');
+  }
+
+  async nodeCommands(): Promise<NodeCommands> {
+    const store = await this.store();
+    return new NodeCommands(store, new RequestClient(store), 'volume');
   }
 
   async close(): Promise<void> {

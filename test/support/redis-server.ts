@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { until } from './until.ts';
 
+/** With much data on disk it takes long to load them. */
+const startMs = 180_000;
+
 /** A real redis-server of a test's own: a unix socket and an append-only file in a temporary directory. */
 export class RedisServer {
   readonly directory: string;
@@ -35,7 +38,7 @@ export class RedisServer {
 
   async up(): Promise<void> {
     this.child = RedisServer.spawn(this);
-    await until(() => this.answers(), 'redis-server answers');
+    await until(() => this.answers(), 'redis-server answers', startMs);
   }
 
   /** What is on disk stays: `up` brings it back. */

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { scripts } from '../../lib/redis/store.ts';
+import { scripts } from '../../lib/redis/script-sources.ts';
 import { faultsOf } from '../../tools/lint-lua.ts';
 
 function faultsIn(source: string): Promise<string[]> {

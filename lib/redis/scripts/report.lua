@@ -1,17 +1,37 @@
--- A node's heartbeat: its lease goes on, its record says how it is. Gives back what the node has to go on with.
--- ARGV: node; fence; holder; lease (ms); age (ms) from which work is given back; JSON fields (texts)
--- Answers: ok id… (volumes of this node in a transitional status, longest first) | Fenced
-local node, fence, holder, lease, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- A node's heartbeat: renews its lease, writes what changed since the last report, returns the tasks that are overdue.
+-- ARGV: node; token; holder; lease (ms); age (ms) from which a task is overdue; JSON {node = fields, backends = {{id, fields}…}} (texts)
+-- Answers: ok 'complete' | 'incomplete' (Redis lacks fields that earlier reports wrote) id… (longest first) | Fenced
+-- Complexity: O(backends of the node × log N + overdue tasks, at most 1,000).
+-- uses: now, holds, update_room, reindex, key_lease, key_node, key_tasks, key_backend
+local node, token, holder, lease, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local report = cjson.decode(ARGV[6])
 
-if not holds(node, fence) then return { 'Fenced' } end
+if not holds(node, token) then return { 'Fenced' } end
 redis.call('SET', key_lease(node), holder, 'PX', lease)
-local flat = {}
-for field, value in pairs(cjson.decode(ARGV[6])) do
-  flat[#flat + 1] = field
-  flat[#flat + 1] = value
+local time = now()
+
+local function write(key, fields)
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
 end
-redis.call('HSET', key_node(node), 'reportTime', string.format('%d', now()),
-  'volumes', redis.call('ZCARD', key_nodeVolumes(node)), 'pending', redis.call('ZCARD', key_pending(node)),
-  'freeNumbers', redis.call('ZCARD', key_freeNumbers(node)), unpack(flat))
-local overdue = redis.call('ZRANGE', key_pending(node), '-inf', now() - age, 'BYSCORE', 'LIMIT', 0, 1000)
-return { 'ok', unpack(overdue) }
+
+report.node.reportTime = string.format('%d', time)
+write(key_node(node), report.node)
+local complete = redis.call('HEXISTS', key_node(node), 'version') == 1
+for _, backend in ipairs(report.backends) do
+  local id, fields = backend[1], backend[2]
+  if next(fields) then
+    fields.node = node
+    write(key_backend(id), fields)
+    reindex('backend', id, nil, { node = node }, time)
+  elseif redis.call('HEXISTS', key_backend(id), 'driver') == 0 then
+    complete = false
+  end
+  update_room(id)
+end
+local overdue = redis.call('ZRANGE', key_tasks(node), '-inf', time - age, 'BYSCORE', 'LIMIT', 0, 1000)
+return { 'ok', complete and 'complete' or 'incomplete', unpack(overdue) }

@@ -26,4 +26,10 @@ export const aoeFlags = {
     nodeWide: true,
   }),
   slots_per_shelf: flag(whole(1, 255), 16, 'AoE slots, that is volumes, per shelf', { nodeWide: true }),
+  address_quarantine: flag(
+    whole(0, 86_400),
+    600,
+    'how long a freed address is given to no other volume: hosts may still have a device of the earlier one',
+    { unit: 's', nodeWide: true },
+  ),
 };

@@ -41,6 +41,7 @@ const foreignAnswerMs = 20;
 /** Exports volumes over ATA over Ethernet, one vblade process each, which all outlive the daemon. */
 export class AoeTarget implements Target {
   readonly name = 'aoe';
+  readonly addressing = 'aoe';
   private readonly options: AoeTargetOptions;
   private readonly processes: Processes;
   private readonly log: Log;

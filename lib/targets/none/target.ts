@@ -3,6 +3,7 @@ import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from
 /** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
 export class NoneTarget implements Target {
   readonly name = 'none';
+  readonly addressing = 'none';
 
   async setup(): Promise<void> {}
 

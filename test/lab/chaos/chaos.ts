@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type VolumeState, isTransitional } from '../../../lib/models/volume-state.ts';
-import { Node } from '../../../lib/models/node.ts';
+import { everyNode } from '../../../lib/models/node.ts';
 import { until } from '../../support/until.ts';
 import { StorageCluster } from '../storage-cluster.ts';
 import { CheckedWriter } from './checked-writer.ts';
@@ -152,7 +152,7 @@ class Chaos {
     const begin = performance.now();
     await cluster.sentinels?.whole();
     await until(
-      async () => (await Node.all(cluster.store)).every(({ state }) => state.state === 'up'),
+      async () => (await everyNode(cluster.store)).nodes.every(({ state }) => state === 'up'),
       'every node is up',
       quietMs,
     );

@@ -14,14 +14,16 @@ export async function storageOf(
   ids: ReadonlySet<string>,
 ): Promise<NodeStorage> {
   const node = cluster.node(number);
-  const rows = (await node.sh(`lvs --noheadings --units b --nosuffix -o lv_name,lv_size ${group}`)).trim().split('\n');
+  const rows = (await node.sh(`lvs --noheadings --units b --nosuffix -o lv_name,lv_size,lv_tags ${group}`))
+    .trim()
+    .split('\n');
   const found = rows.map((row) => row.trim().split(/\s+/)).filter(([name]) => name !== '');
   const vblades = await cluster.vblades(number);
   return {
     node: node.name,
-    volumes: found.flatMap(([name = '', size]) => {
+    volumes: found.flatMap(([name = '', size, tags = '']) => {
       const id = lvName.exec(name)?.[1];
-      return id === undefined ? [] : [{ id, sizeBytes: Number(size) }];
+      return id === undefined ? [] : [{ id, sizeBytes: Number(size), labels: addressIn(tags) }];
     }),
     exports: vblades.map((line) => {
       const [shelf, slot, , path = ''] = line.split(' ').slice(-4);
@@ -62,4 +64,9 @@ async function tooMany(cluster: StorageCluster, number: number): Promise<string[
     });
   }
   return found;
+}
+
+function addressIn(tags: string): { address?: string } {
+  const address = /blockstore:address=(e[\d.]+)/.exec(tags)?.[1];
+  return address === undefined ? {} : { address };
 }

@@ -70,7 +70,7 @@ export class Client {
       instanceId: `${name}-${this.attachments}`,
       mountpoint: '/dev/vdb',
       mode: random.isOneIn(3) ? ('ro' as const) : ('rw' as const),
-      ...(random.isOneIn(3) ? { macs: ['52:54:00:aa:bb:cc'] } : {}),
+      ...(random.isOneIn(3) ? { hosts: ['52:54:00:aa:bb:cc'] } : {}),
     };
     await this.carryOut('attach', id, () => commands.attach(id, attachment, { deadlineMs }), 'attached');
   }

@@ -44,15 +44,15 @@ export class HostClient {
 
   /** Writes random bytes to the device and compares them. */
   private async writeAndRead(id: string): Promise<void> {
-    const { aoeDevice } = await until(() => this.cluster.record(id), `Redis tells of volume ${id}`, patienceMs);
+    const { address } = await until(() => this.cluster.record(id), `Redis tells of volume ${id}`, patienceMs);
     const { status, output } = await this.cluster.node(this.host).run(
       `file=$(mktemp); dd if=/dev/urandom of=$file bs=64k count=16 2>/dev/null
-dd if=$file of=/dev/etherd/${aoeDevice} bs=64k oflag=direct,sync 2>&1 &&
-dd if=/dev/etherd/${aoeDevice} bs=64k count=16 iflag=direct 2>/dev/null | cmp - $file 2>&1
+dd if=$file of=/dev/etherd/${address} bs=64k oflag=direct,sync 2>&1 &&
+dd if=/dev/etherd/${address} bs=64k count=16 iflag=direct 2>/dev/null | cmp - $file 2>&1
 status=$?; rm $file; exit $status`,
       { timeoutMs: patienceMs },
     );
-    if (status !== 0) this.journal.violation(`volume ${id} as ${aoeDevice} of the host: ${output}`);
+    if (status !== 0) this.journal.violation(`volume ${id} as ${address} of the host: ${output}`);
   }
 
   /** Repeats the command until it is done, or was done before. */

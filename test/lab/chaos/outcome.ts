@@ -1,6 +1,6 @@
 import { asError } from '../../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../../lib/models/volume-state.ts';
-import { Volume } from '../../../lib/models/volume.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { until } from '../../support/until.ts';
 
@@ -26,7 +26,7 @@ export async function codeOf(work: Promise<unknown>): Promise<string | undefined
 export async function settledRecord(store: Store, id: string, timeoutMs: number): Promise<VolumeState | undefined> {
   const { record } = await until(
     async () => {
-      const found = await Volume.records(store).find(id);
+      const found = await volumesOf(store).find(id);
       return (!found || !isTransitional(found)) && { record: found };
     },
     `nothing is under way for volume ${id}`,

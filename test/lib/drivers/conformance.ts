@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { until } from '../../support/until.ts';
-import {
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  sizeInBytes,
-} from '../../../lib/drivers/driver.ts';
+import { type DriverStats, type FoundVolume, type VolumeDriver, type VolumeSpec } from '../../../lib/drivers/driver.ts';
+import { sizeInBytes } from '../../../lib/size.ts';
 
 /** A driver that is set up and empty, with room for `roomGiB` and a little, and not for twice as much. */
 export interface Subject {

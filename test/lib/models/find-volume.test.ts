@@ -1,9 +1,9 @@
 import test from 'ava';
 import { findVolume } from '../../../lib/models/find-volume.ts';
 import { checkText, checkVolumeName } from '../../../lib/models/texts.ts';
-import { Volume } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { insertVolume } from '../../support/records.ts';
 
 let cluster: Cluster;
 let store: Store;
@@ -15,18 +15,14 @@ const ids = {
 
 test.before(async () => {
   cluster = await Cluster.start();
-  await cluster.node('n1', { report_interval: '3600', node_down_time: '86400' });
   store = await cluster.store();
-  const save = (id: string, name: string) =>
-    Volume.create(store, { id, name, size: 1, userId: 'user', projectId: 'project' }).save();
-  await save(ids.first, 'one');
-  await save(ids.second, 'db1f0000');
-  await save(ids.third, ids.first); // as a version before this one allowed
+  await insertVolume(store, { id: ids.first, name: 'one' });
+  await insertVolume(store, { id: ids.second, name: 'db1f0000' });
+  await insertVolume(store, { id: ids.third, name: ids.first }); // as a version before this one allowed
 });
 test.after.always(() => cluster.close());
 
-const found = async (reference: string, byBeginning = true) =>
-  (await findVolume(store, reference, { byBeginning })).identifier;
+const found = async (reference: string, byBeginning = true) => (await findVolume(store, reference, { byBeginning })).id;
 
 test('a full id means that volume, whatever others are named', async (t) => {
   t.is(await found(ids.first), ids.first);

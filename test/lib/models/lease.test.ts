@@ -19,7 +19,7 @@ async function take(found: readonly [holder: string, leftS: number][]): Promise<
       ? { word: 'ok', token: `token of ${as}` }
       : { word: 'NodeNameTaken', holder: held, leftMs: leftS * 1000 };
   };
-  const lease = { name: 'n1', holder: ours, leaseMs: 60_000, quietMs: 20_000, topic: 'volume' };
+  const lease = { node: 'n1', holder: ours, leaseMs: 60_000, quietMs: 20_000 };
   return { token: await takeLease(lease, attempt), attempts };
 }
 

@@ -1,65 +1,54 @@
 import test from 'ava';
 import * as fc from 'fast-check';
-import { findVolume } from '../../../lib/models/find-volume.ts';
-import { Volume } from '../../../lib/models/volume.ts';
+import { editOf, isAllowed } from '../../../lib/models/transitions.ts';
+import { contradiction } from '../../../lib/models/volume-state.ts';
+import { checkSize, volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { insertVolume, loseRecord, transit } from '../../support/records.ts';
 
 let cluster: Cluster;
 let store: Store;
 test.before(async () => {
   cluster = await Cluster.start();
-  await cluster.node('n1', { report_interval: '3600', node_down_time: '86400' });
   store = await cluster.store();
 });
 test.after.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', hostName: 'h1' };
 
-async function saved(more: { name?: string; projectId?: string } = {}): Promise<Volume> {
-  const volume = Volume.create(store, { ...wanted, ...more });
-  await volume.save();
-  return volume;
-}
+const inProject = (projectId: string) => store.keys.projectVolumes(projectId);
+const idsIn = (projectId: string) => Array.fromAsync(volumesOf(store).walk(inProject(projectId)), ({ id }) => id);
 
-/** As the node makes it: available. */
-async function available(): Promise<Volume> {
-  const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, { deadlineMs: 10_000 });
-  return Volume.lookup(store, id);
-}
-
-test('a new record has the defaults and is not in Redis until it is saved', async (t) => {
-  const volume = Volume.create(store, wanted);
-  t.true(volume.isNewRecord);
-  t.like(volume.state, { status: 'creating', attachStatus: 'detached', node: '', deleteOnTermination: false });
-  await t.throwsAsync(Volume.lookup(store, volume.identifier), { code: 'VolumeNotFound' });
-  await volume.save();
-  t.false(volume.isNewRecord);
-  t.deepEqual((await Volume.lookup(store, volume.identifier)).state, volume.state);
-  await t.throwsAsync(volume.save(), { code: 'VolumeExists' });
-  await volume.destroy();
-});
-
-test('destroy takes the record out of every index, and absent is success', async (t) => {
-  const volume = await saved({ name: 'to-destroy', projectId: 'destroyed' });
-  await volume.destroy();
-  await volume.destroy();
-  t.deepEqual(await Array.fromAsync(Volume.records(store).associatedTo('project', 'destroyed')), []);
-  await t.throwsAsync(findVolume(store, 'to-destroy'), { code: 'VolumeNotFound' });
-  await t.throwsAsync(findVolume(store, volume.identifier), { code: 'VolumeNotFound' });
+test('a new record has the defaults', async (t) => {
+  const volume = await insertVolume(store);
+  t.like(volume, {
+    status: 'creating',
+    attachStatus: 'detached',
+    task: { kind: 'create' },
+    address: '',
+    instanceId: '',
+    attachMode: 'rw',
+    attachHosts: [],
+    attempts: 0,
+    deleteOnTermination: false,
+    fault: undefined,
+  });
+  t.true(Math.abs(volume.createTime - Date.now()) < 60_000);
+  await t.throwsAsync(insertVolume(store, { id: volume.id }), { message: /exists/ });
 });
 
 test('records are listed by page in order of creation, also those of one millisecond', async (t) => {
-  const records = Volume.records(store);
-  const of = { type: 'project', id: 'paged' };
-  const made = await Promise.all(Array.from({ length: 250 }, () => saved({ projectId: 'paged' })));
-  t.is(await records.count(of), 250);
+  const records = volumesOf(store);
+  const index = inProject('paged');
+  await Promise.all(Array.from({ length: 250 }, () => insertVolume(store, { projectId: 'paged' })));
+  t.is(await records.count(index), 250);
   for (const limit of [1, 7, 100, 250, 1000]) {
     const listed: string[] = [];
     let marker: string | undefined;
     do {
-      const page = await records.page({ limit, of, ...(marker === undefined ? {} : { marker }) });
+      const page = await records.page(index, { limit, ...(marker === undefined ? {} : { marker }) });
       t.true(page.states.length <= limit);
       listed.push(...page.states.map(({ id }) => id));
       marker = page.next;
@@ -67,100 +56,127 @@ test('records are listed by page in order of creation, also those of one millise
     t.is(new Set(listed).size, 250, `each once, ${limit} at a time`);
     t.is(listed.length, 250);
   }
-  const times = await Array.fromAsync(records.associatedTo('project', 'paged'), ({ createTime }) => createTime);
+  const times = await Array.fromAsync(records.walk(index), ({ createTime }) => createTime);
   t.deepEqual(
     times,
     times.toSorted((one, other) => one - other),
   );
-  for (const volume of made) await volume.destroy();
 });
 
-test('what is made or removed between two pages moves nothing to another page', async (t) => {
-  const records = Volume.records(store);
-  const of = { type: 'project', id: 'moving' };
-  const made: Volume[] = [];
-  for (let count = 0; count < 6; count += 1) made.push(await saved({ projectId: 'moving' }));
-  const all = await Array.fromAsync(records.associatedTo('project', 'moving'), ({ id }) => id);
-  const first = await records.page({ limit: 3, of });
-  await made.find((volume) => volume.identifier === all[0])?.destroy();
-  await saved({ projectId: 'moving' });
+test('a record that comes or goes between two pages moves no other to another page', async (t) => {
+  const records = volumesOf(store);
+  const index = inProject('moving');
+  for (let count = 0; count < 6; count += 1) await insertVolume(store, { projectId: 'moving' });
+  const all = await idsIn('moving');
+  const first = await records.page(index, { limit: 3 });
+  await loseRecord(store, all[0] ?? '');
+  await insertVolume(store, { projectId: 'moving' });
   const { next = '' } = first;
-  const second = await records.page({ limit: 3, of, marker: next });
+  const second = await records.page(index, { limit: 3, marker: next });
   t.deepEqual(
     [...first.states, ...second.states].map(({ id }) => id),
     all,
   );
 });
 
-test('the four attach transitions, and their refusals', async (t) => {
-  const volume = await available();
-  const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', hostName: 'h1' };
-  await t.throwsAsync(volume.finishAttach(), { code: 'WrongStatus' });
-  await t.throwsAsync(volume.startDetach(), { code: 'VolumeNotAttached' });
-  await volume.startAttach(attachment);
-  t.like(volume.state, { status: 'in-use', attachStatus: 'attaching', ...attachment });
-  await t.throwsAsync(volume.startAttach(attachment), { code: 'VolumeAttached', message: /is attached to i-1/ });
-  await t.throwsAsync(volume.startDetach(), {
-    code: 'WrongStatus',
-    message: `volume ${volume.identifier} is attaching; the operation requires attached`,
+test('attach and detach change both statuses, and clear what belongs to the attachment', async (t) => {
+  const { id } = await insertVolume(store, { status: 'available' });
+  t.like(await transit(store, id, 'startAttach', { set: attachment }), {
+    status: 'in-use',
+    attachStatus: 'attaching',
+    task: { kind: 'attach' },
+    ...attachment,
   });
-  await volume.finishAttach();
-  t.like(volume.state, { status: 'in-use', attachStatus: 'attached' });
-  await t.throwsAsync(volume.startDelete(), { code: 'VolumeAttached' });
-  await volume.startDetach();
-  t.like(volume.state, { status: 'in-use', attachStatus: 'detaching', instanceId: 'i-1' });
-  await volume.finishDetach();
-  t.like(volume.state, { status: 'available', attachStatus: 'detached', instanceId: '', mountpoint: '', hostName: '' });
-  await t.throwsAsync(volume.finishDetach(), { code: 'WrongStatus' });
+  const attached = await transit(store, id, 'finishAttach');
+  t.like(attached, { status: 'in-use', attachStatus: 'attached', task: undefined, taskText: '' });
+  t.is(typeof attached?.attachTime, 'number');
+  t.like(await transit(store, id, 'startDetach'), { attachStatus: 'detaching', instanceId: 'i-1' });
+  t.like(await transit(store, id, 'finishDetach'), {
+    status: 'available',
+    attachStatus: 'detached',
+    instanceId: '',
+    mountpoint: '',
+    hostName: '',
+    attachTime: undefined,
+  });
+  await transit(store, id, 'startDelete');
+  t.is(await transit(store, id, 'finishDelete'), undefined);
 });
 
-test('of many who attach at once, one succeeds', async (t) => {
-  const { identifier } = await available();
+test('a volume in error stays so through a detach, with its fault', async (t) => {
+  const fault = { code: 'StorageMissing', kind: 'failed' as const, message: 'gone' };
+  const { id } = await insertVolume(store, { status: 'in-use', attachStatus: 'attached', ...attachment });
+  t.like(await transit(store, id, 'markMissing', { fault }), { status: 'error', attachStatus: 'attached', fault });
+  t.like(await transit(store, id, 'startDetach'), { status: 'error', attachStatus: 'detaching', fault });
+  t.like(await transit(store, id, 'finishDetach'), {
+    status: 'error',
+    attachStatus: 'detached',
+    fault,
+    instanceId: '',
+  });
+});
+
+test('a transition that is not allowed from a status is refused', async (t) => {
+  const creating = await insertVolume(store);
+  for (const name of ['finishCreate', 'failCreate', 'loseNode'] as const) t.true(isAllowed(name, creating));
+  for (const name of ['startAttach', 'startDelete', 'startDetach'] as const) t.false(isAllowed(name, creating));
+  const available = await insertVolume(store, { status: 'available' });
+  for (const name of ['finishAttach', 'startDetach', 'finishDelete'] as const) t.false(isAllowed(name, available));
+  for (const name of ['startAttach', 'startDelete'] as const) t.true(isAllowed(name, available));
+});
+
+test('every transition leads from one consistent pair of statuses to another', async (t) => {
+  const { id } = await insertVolume(store, { status: 'available' });
+  const steps = ['startAttach', 'finishAttach', 'startDetach', 'failDetach', 'startDetach', 'finishDetach'] as const;
+  for (const name of [...steps, 'startAttach', 'failAttach', 'startDelete', 'failDelete', 'startDelete'] as const) {
+    const volume = await transit(store, id, name, name === 'startAttach' ? { set: attachment } : {});
+    t.is(volume && contradiction(volume), undefined, name);
+  }
+});
+
+test('of many that attach at once, one succeeds', async (t) => {
+  const volume = await insertVolume(store, { status: 'available' });
   const attempts = Array.from({ length: 20 }, async (_, index) => {
-    const volume = await Volume.lookup(store, identifier);
-    await volume.startAttach({ instanceId: `i-${index}`, mountpoint: '/dev/vdb' });
-    return index;
+    const set = { ...attachment, instanceId: `i-${index}` };
+    const { word } = await commit(store, { edits: [editOf(volume, 'startAttach', { set })] });
+    return word === 'ok' ? [index] : [];
   });
-  const winners = (await Promise.allSettled(attempts)).flatMap((end) =>
-    end.status === 'fulfilled' ? [end.value] : [],
-  );
+  const winners = (await Promise.all(attempts)).flat();
   t.is(winners.length, 1);
-  t.is((await Volume.lookup(store, identifier)).state.instanceId, `i-${winners[0]}`);
+  t.is((await volumesOf(store).lookup(volume.id)).instanceId, `i-${winners[0]}`);
 });
 
-test('a change for another node, or with an old fence, is refused and changes nothing', async (t) => {
-  const volume = await available();
-  const before = (await Volume.lookup(store, volume.identifier)).state;
-  await t.throwsAsync(volume.change('lose', { owner: { node: 'n1', fence: '0' } }), { code: 'Fenced' });
-  await store.redis.hset(store.keys.node('n2'), 'fence', '1');
-  await t.throwsAsync(volume.change('lose', { owner: { node: 'n2', fence: '1' } }), { code: 'NotLocal' });
-  await store.redis.del(store.keys.node('n2'));
-  t.deepEqual((await Volume.lookup(store, volume.identifier)).state, before);
+test('the end of a task applies to that task alone', async (t) => {
+  const { id } = await insertVolume(store, { status: 'available' });
+  await transit(store, id, 'startAttach', { set: attachment });
+  const first = await volumesOf(store).lookup(id);
+  await transit(store, id, 'failAttach', { fault: { code: 'ExportFailed', kind: 'failed', message: 'x' } });
+  await transit(store, id, 'startAttach', { set: attachment });
+  t.like(await commit(store, { edits: [editOf(first, 'finishAttach')] }), { word: 'changed' });
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attaching' });
 });
 
 test('sizes other than whole GiB from 0 to 1000 are refused', (t) => {
   fc.assert(
     fc.property(fc.oneof(fc.double(), fc.integer({ min: 1001 }), fc.integer({ max: -1 })), (size) => {
       fc.pre(!(Number.isInteger(size) && size >= 0 && size <= 1000));
-      t.throws(() => Volume.create(store, { ...wanted, size }), { code: 'InvalidSize' });
+      t.throws(() => checkSize(size), { code: 'InvalidSize' });
     }),
   );
-  t.notThrows(() => Volume.create(store, { ...wanted, size: 1000 }));
+  t.notThrows(() => checkSize(1000));
 });
 
 test('texts of any kind come back as they were', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ minLength: 1, unit: 'binary' }),
-      fc.string({ unit: 'grapheme' }),
+      fc.string({ minLength: 1, unit: 'grapheme' }),
       async (name, userId) => {
         fc.pre(!name.includes('\0'));
-        const volume = Volume.create(store, { ...wanted, name, userId });
-        await volume.save();
-        const { state } = await Volume.lookup(store, volume.identifier);
-        t.is(state.name, name);
-        t.is(state.userId, userId);
-        await volume.destroy();
+        const volume = await insertVolume(store, { name, userId });
+        t.is(volume.name, name);
+        t.is(volume.userId, userId);
+        await loseRecord(store, volume.id);
       },
     ),
     { numRuns: 50 },

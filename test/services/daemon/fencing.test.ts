@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import test from 'ava';
 import { silentLog } from '../../../lib/log.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
-import { Caller } from '../../../lib/client/caller.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
-import { Node } from '../../../lib/models/node.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -34,7 +34,7 @@ test.beforeEach(async () => {
   const connection = await connect(flags, silentLog);
   cleaners.push(() => connection.close());
   store = new Store(connection, flags.redis_prefix);
-  commands = new VolumeCommands(store, new Caller(store), flags.volume_topic);
+  commands = new VolumeCommands(store, new RequestClient(store), flags.volume_topic);
 });
 
 test.afterEach.always(async () => {
@@ -65,13 +65,13 @@ async function start(machine: string, redis_url = server.url): Promise<Blockstor
 }
 
 function nodeIs(state: string): Promise<unknown> {
-  return until(async () => (await Node.lookup(store, 'n1')).state.state === state, `the node is ${state}`);
+  return until(async () => (await lookupNode(store, 'n1')).state === state, `the node is ${state}`);
 }
 
-/** All that is said of volumes, but for nothing: to be the same before and after. */
+/** All records and indexes of volumes: to be the same before and after. */
 async function records(): Promise<Record<string, unknown>> {
   const keys = (await store.redis.keys(`${store.keys.prefix}*`)).filter((key) =>
-    /:volume:|:free$|aoe:|:volumes$/.test(key),
+    /:volume:|:tasks$|aoe:|:volumes$/.test(key),
   );
   const values = keys.map(async (key) => {
     const isHash = (await store.redis.type(key)) === 'hash';
@@ -97,7 +97,7 @@ test.serial('a daemon paused until another took over its name exits and makes no
   await commands.attach(id, attachment);
   await nodeIs('down');
   await start('second');
-  await until(async () => (await store.redis.zcard(store.keys.pending('n1'))) === 0, 'the second one did it');
+  await until(async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 0, 'the second one did it');
   const added = await commands.create(wanted, deadline);
   const before = await records();
   t.deepEqual(await store.redis.zrange(store.keys.volumes(), '0', '-1'), [id, added.id]);

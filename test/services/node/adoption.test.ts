@@ -3,13 +3,12 @@ import test from 'ava';
 import type { DeleteOptions, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
-import { Volume } from '../../../lib/models/volume.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import { type ScriptAnswer, Store } from '../../../lib/redis/store.ts';
 import { NoneTarget } from '../../../lib/targets/none/target.ts';
-import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 
-/** An emptied Redis, and nodes that make records for what they have. */
+/** Nodes that start over what an earlier run or a loss of Redis left. */
 
 let cluster: Cluster;
 let store: Store;
@@ -18,49 +17,6 @@ test.beforeEach(async () => {
   store = await cluster.store();
 });
 test.afterEach.always(() => cluster.close());
-
-/** Somebody looks at the wire before this node has its shelves again. */
-class SeenMeanwhile extends FakeDriver {
-  seen: Readonly<Record<string, string>> = {};
-
-  override async listVolumes() {
-    const { seen } = this;
-    this.seen = {};
-    if (Object.keys(seen).length > 0) await store.redis.hset(store.keys.heldNumbers(), seen);
-    return super.listVolumes();
-  }
-}
-
-/** A node with a volume, without its records; its number is kept back for the given reason while the node starts again. */
-async function numberAfter(reason: string): Promise<string[]> {
-  const driver = new SeenMeanwhile();
-  const node = await cluster.node('n1', {}, { driver });
-  const commands = await cluster.commands();
-  const wanted = { size: 1, userId: 'user', projectId: 'project' };
-  const { id, aoeDevice } = await commands.create(wanted, { deadlineMs: 10_000 });
-  await node.stop();
-  await store.redis.flushall();
-  driver.seen = { [aoeDevice.slice(1)]: reason };
-  await cluster.node('n1', {}, { driver });
-  const volumes = await driver.listVolumes();
-  const again = await Volume.lookup(store, id);
-  const held = Object.values(await store.redis.hgetall(store.keys.heldNumbers()));
-  const problems = await disagreements(store, [{ node: 'n1', volumes }]);
-  return [aoeDevice, again.state.aoeDevice, held.join(), ...problems];
-}
-
-test.serial('a volume keeps its number although another node saw its export before its record was there', async (t) => {
-  // The address of the loopback interface, which every machine has.
-  const [before = '', after] = await numberAfter('wire 00:00:00:00:00:00');
-  t.is(after, before);
-});
-
-test.serial('a number that somebody else was seen with meanwhile is given to no volume', async (t) => {
-  const [before, after, held, ...problems] = await numberAfter('wire 02:00:00:00:00:07');
-  t.not(after, before);
-  t.is(held, 'wire 02:00:00:00:00:07');
-  t.deepEqual(problems, []);
-});
 
 /** Its deletions take until somebody ends them. */
 class WipingDriver extends FakeDriver {
@@ -74,10 +30,15 @@ class WipingDriver extends FakeDriver {
   }
 }
 
-/** Redis goes at the first report after a wiping has begun: the last thing that a start does. */
+/** Redis goes at the first report after a wiping has begun, with which a start ends. */
 class GoingStore extends Store {
   wiping: Promise<unknown> = Promise.resolve();
   private reports = 0;
+
+  /** Heartbeats have a connection of their own. */
+  override async onOwnConnection(): Promise<Store> {
+    return this;
+  }
 
   override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
     if (call[0] !== 'report' || (this.reports += 1) < 2) return super.run(...call);
@@ -95,12 +56,12 @@ test.serial('a start that fails leaves nothing at work', async (t) => {
   const driver = new WipingDriver();
   const going = new GoingStore(store.connection, 'blockstore');
   going.wiping = driver.wiping.promise;
-  await t.throwsAsync(cluster.node('n1', {}, { driver }, going), { code: 'RedisUnreachable' });
+  await t.throwsAsync(cluster.node('n1', {}, { driver }, { store: going }), { code: 'RedisUnreachable' });
   t.true((await driver.wiping.promise).aborted);
-  t.is((await Volume.lookup(store, id)).state.status, 'deleting', 'the next start goes on with it');
+  t.is((await volumesOf(store).lookup(id)).status, 'deleting', 'the next start resumes it');
 });
 
-test.serial('what is left of an export whose volume is gone is cleared away at a start', async (t) => {
+test.serial('leftovers of an export whose volume is gone are removed at a start', async (t) => {
   class TracesTarget extends NoneTarget {
     readonly traces = new Set<string>();
 
@@ -115,7 +76,9 @@ test.serial('what is left of an export whose volume is gone is cleared away at a
   const [driver, target] = [new FakeDriver(), new TracesTarget()];
   const node = await cluster.node('n1', {}, { driver, target });
   const wanted = { size: 1, userId: 'user', projectId: 'project' };
-  const { id } = await (await cluster.commands()).create(wanted, { deadlineMs: 10_000 });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, { deadlineMs: 10_000 });
+  await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, { deadlineMs: 10_000 });
   await node.stop();
   target.traces.add(id).add('gone');
   await cluster.node('n1', {}, { driver, target });

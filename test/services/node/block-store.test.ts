@@ -1,7 +1,8 @@
 import test from 'ava';
-import { Volume } from '../../../lib/models/volume.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
 
 /** The 2010 test case by name, on a real redis-server, and what that time left open. */
 
@@ -16,7 +17,8 @@ async function collect(volumes: AsyncIterable<VolumeState>): Promise<VolumeState
 }
 
 test('run_create_volume', async (t) => {
-  const node = await cluster.node('create-volume');
+  const flags = { first_shelf_id: '1000', last_shelf_id: '1000' };
+  const node = await cluster.node('create-volume', flags, { target: new FakeTarget() });
   const id = await node.createVolume(0, 'fake', 'fake-project');
   const volume = await node.getVolume(id);
   t.like(volume, {
@@ -28,7 +30,7 @@ test('run_create_volume', async (t) => {
     node: 'create-volume',
     status: 'available',
     attachStatus: 'detached',
-    aoeDevice: `e${volume.shelfId}.${volume.bladeId}`,
+    address: 'e1000.0',
   });
   t.deepEqual(
     (await collect(node.byNode('create-volume'))).map((one) => one.id),
@@ -48,18 +50,19 @@ test('too_big_volume', async (t) => {
 });
 
 test('too_many_volumes', async (t) => {
-  const flags = { first_shelf_id: '2000', last_shelf_id: '2001', slots_per_shelf: '16' };
-  const node = await cluster.node('too-many', flags);
+  const shelves = { first_shelf_id: '2000', last_shelf_id: '2001', slots_per_shelf: '16' };
+  const flags = { ...shelves, address_quarantine: '0' };
+  const node = await cluster.node('too-many', flags, { target: new FakeTarget() });
   const ids = await Promise.all(Array.from({ length: 32 }, () => node.createVolume(0, 'user', 'project')));
   const error = await t.throwsAsync(node.createVolume(0, 'user', 'project'), { code: 'NoMoreVolumes' });
   t.regex(error?.message ?? '', /node too-many/);
   const volumes = await collect(node.byNode('too-many'));
   t.is(volumes.length, 32, 'the refused one left nothing behind');
-  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 32);
+  t.is(new Set(volumes.map((volume) => volume.address)).size, 32);
   await Promise.all(ids.map((id) => node.deleteVolume(id)));
   t.deepEqual(await collect(node.byNode('too-many')), []);
   const again = await node.getVolume(await node.createVolume(0, 'user', 'project'));
-  t.is(again.aoeDevice, 'e2000.0', 'the lowest free number is taken');
+  t.is(again.address, 'e2000.0', 'the lowest free address is allocated');
 });
 
 test('run_attach_detach_volume', async (t) => {
@@ -86,21 +89,25 @@ test('run_attach_detach_volume', async (t) => {
   });
   await t.throwsAsync(commands.detach(id), { code: 'VolumeNotAttached' });
   await node.deleteVolume(id);
-  await t.throwsAsync(Volume.lookup(store, id), { code: 'VolumeNotFound' });
+  await t.throwsAsync(volumesOf(store).lookup(id), { code: 'VolumeNotFound' });
 });
 
 test('concurrent_volumes_get_different_blades', async (t) => {
-  const node = await cluster.node('concurrent');
+  const node = await cluster.node('concurrent', {}, { target: new FakeTarget() });
   const ids = await Promise.all(Array.from({ length: 40 }, () => node.createVolume(0, 'user', 'project')));
   const volumes = await Promise.all(ids.map((id) => node.getVolume(id)));
-  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 40);
+  t.is(new Set(volumes.map((volume) => volume.address)).size, 40);
 });
 
 test('multi_node', async (t) => {
   const [one, two, three] = await Promise.all([
-    cluster.node('multi-1', { slots_per_shelf: '2', first_shelf_id: '3000', last_shelf_id: '3000' }),
-    cluster.node('multi-2', { slots_per_shelf: '4', storage_availability_zone: 'east' }),
-    cluster.node('multi-3', { slots_per_shelf: '255' }),
+    cluster.node(
+      'multi-1',
+      { slots_per_shelf: '2', first_shelf_id: '3000', last_shelf_id: '3000' },
+      { target: new FakeTarget() },
+    ),
+    cluster.node('multi-2', { slots_per_shelf: '4', storage_availability_zone: 'east' }, { target: new FakeTarget() }),
+    cluster.node('multi-3', { slots_per_shelf: '255' }, { target: new FakeTarget() }),
   ]);
   const ids = await Promise.all([one, two, three].flatMap((node) => [1, 2].map(() => node.createVolume(1, 'u', 'p'))));
   const volumes = await Promise.all(ids.map((id) => three.getVolume(id)));
@@ -108,10 +115,10 @@ test('multi_node', async (t) => {
     volumes.map((volume) => volume.node),
     ['multi-1', 'multi-1', 'multi-2', 'multi-2', 'multi-3', 'multi-3'],
   );
-  const devices = volumes.slice(0, 2).map((volume) => volume.aoeDevice);
-  t.deepEqual(devices.toSorted(), ['e3000.0', 'e3000.1']);
+  const addresses = volumes.slice(0, 2).map((volume) => volume.address);
+  t.deepEqual(addresses.toSorted(), ['e3000.0', 'e3000.1']);
   t.is(volumes[2]?.availabilityZone, 'east');
-  t.is(new Set(volumes.map((volume) => volume.aoeDevice)).size, 6, 'no number twice in the cluster');
+  t.is(new Set(volumes.map((volume) => volume.address)).size, 6, 'no address twice in the cluster');
   const seen = await collect(two.byNode('multi-3'));
   t.deepEqual(seen.map((volume) => volume.id).toSorted(), ids.slice(4).toSorted());
   await t.throwsAsync(two.deleteVolume(ids[0] ?? ''), { code: 'NotLocal', message: /belongs to node multi-1/ });

@@ -2,9 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import type { CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { NoneTarget } from '../../../lib/targets/none/target.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
 
 /** What goes on side by side on one node, and what waits for its turn. */
@@ -12,6 +12,8 @@ import { until } from '../../support/until.ts';
 const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const deadline = { deadlineMs: 20_000 };
+/** No report re-drives a task. */
+const rarely = { report_interval: '600', node_down_time: '3600' };
 
 let cluster: Cluster;
 test.beforeEach(async () => {
@@ -32,7 +34,7 @@ test.serial('deletions that take long hold up nothing short, and only so many go
       return super.deleteVolume(volume);
     }
   }
-  const node = await cluster.node('n1', { max_operations: '2' }, { driver: new SlowDriver() });
+  const node = await cluster.node('n1', { ...rarely, max_operations: '2' }, { driver: new SlowDriver() });
   const commands = await cluster.commands();
   const volumes = await Promise.all(Array.from({ length: 12 }, () => commands.create(wanted, deadline)));
   const deletions = volumes.map(({ id }) => commands.delete(id, deadline));
@@ -67,7 +69,7 @@ test.serial('of one volume nothing goes on side by side; many volumes do', async
       return super.deleteVolume(volume);
     }
   }
-  class WatchedTarget extends NoneTarget {
+  class WatchedTarget extends FakeTarget {
     override ensureExport({ id }: ExportSpec): Promise<void> {
       return alone(id);
     }

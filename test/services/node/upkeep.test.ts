@@ -3,14 +3,13 @@ import { errors } from '../../../lib/errors.ts';
 import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { silentLog } from '../../../lib/log.ts';
-import { Node } from '../../../lib/models/node.ts';
-import { NoneTarget } from '../../../lib/targets/none/target.ts';
-import type { SeenAddress } from '../../../lib/targets/target.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
 import { Reporter } from '../../../services/node/reporter.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
-/** What a node sees to by itself, with no command. */
+/** Work that a node does by itself, with no command. */
 
 let cluster: Cluster;
 test.beforeEach(async () => {
@@ -30,62 +29,52 @@ class DegradedDriver extends FakeDriver {
   }
 }
 
-test.serial('a degraded pool is a problem of its node, which offers no space until it is whole', async (t) => {
+test.serial('a degraded pool is a problem of its backend, which accepts no creates until it is whole', async (t) => {
   const driver = new DegradedDriver();
   await cluster.node('n1', { report_interval: '1' }, { driver });
   const store = await cluster.store();
-  const state = async () => (await Node.lookup(store, 'n1')).state;
+  const backend = async () => (await lookupNode(store, 'n1')).backends[0];
   const { problem } = driver;
-  await until(async () => (await state()).problems.join() === problem, 'the problem is reported');
-  t.is((await state()).freeBytes, 0);
+  await until(async () => (await backend())?.problem === problem, 'the problem is reported');
+  const refused = await t.throwsAsync((await cluster.commands()).create(wanted, deadline));
+  t.is(refused?.name, 'NoSpace');
   driver.problem = undefined;
-  await until(async () => (await state()).problems.length === 0, 'the problem is over');
-  t.true((await state()).freeBytes > 0);
+  await until(async () => (await backend())?.problem === '', 'the problem is over');
+  await (await cluster.commands()).create(wanted, deadline);
 });
 
-test.serial('a volume whose command was lost is taken up with a report', async (t) => {
+test.serial('a task whose command was lost is re-driven with a report', async (t) => {
   const node = await cluster.node('n1');
   const { id } = await (await cluster.commands()).create(wanted, deadline);
-  await (await cluster.store()).run('change', id, JSON.stringify({ set: { status: 'deleting' } }));
+  await transit(await cluster.store(), id, 'startDelete');
   await until(async () => (await Array.fromAsync(node.all())).length === 0, 'the volume is gone');
   t.pass();
 });
 
-test.serial('a node tells its room to the byte, however large it is', async (t) => {
+test.serial('a node reports its capacity to the byte, however large it is', async (t) => {
   const totalBytes = 2 ** 50 - 1;
   await cluster.node('n1', {}, { driver: new FakeDriver({ totalBytes }) });
-  t.like((await Node.lookup(await cluster.store(), 'n1')).state, { totalBytes, freeBytes: totalBytes });
+  const { backends } = await lookupNode(await cluster.store(), 'n1');
+  t.like(backends, { 0: { totalBytes, freeBytes: totalBytes, capacityBytes: totalBytes, allocatedBytes: 0 } });
+  t.is(backends.length, 1);
 });
 
-class Wire extends NoneTarget {
-  seen: SeenAddress[] = [{ address: 'e1.0', host: '52:54:00:00:00:09' }];
-
-  override async discover(): Promise<SeenAddress[]> {
-    return this.seen;
-  }
-}
-
-test.serial('a number that others use is kept back, and is free again when they use it no more', async (t) => {
-  const target = new Wire();
-  const commands = await cluster.commands();
-  const create = async () => {
-    const node = await cluster.node('n1', { first_shelf_id: '1', last_shelf_id: '1' }, { target });
-    const { aoeDevice } = await commands.create(wanted, deadline);
-    await node.stop();
-    return aoeDevice;
-  };
-  t.is(await create(), 'e1.1');
-  target.seen = [];
-  t.is(await create(), 'e1.0');
+test.serial('a report writes again what Redis has lost of the reports before it', async (t) => {
+  const node = await cluster.node('n1', { report_interval: '600', node_down_time: '3600' });
+  const { redis, keys } = await cluster.store();
+  const before = await redis.hgetall(keys.backend('n1@fake'));
+  await redis.del(keys.backend('n1@fake'), keys.room(), keys.nodeBackends('n1'));
+  await node.reportState(); // notices it
+  await node.reportState();
+  t.deepEqual(await redis.hgetall(keys.backend('n1@fake')), before);
+  t.deepEqual(await redis.zrange(keys.room(), '0', '-1'), ['n1@fake']);
+  t.deepEqual(await redis.zrange(keys.nodeBackends('n1'), '0', '-1'), ['n1@fake']);
+  await redis.hdel(keys.node('n1'), 'version', 'problems');
+  for (let count = 0; count < 2; count += 1) await node.reportState();
+  t.not(await redis.hget(keys.node('n1'), 'version'), null);
 });
 
-test.serial('a shelf that others use is left to them while there is another', async (t) => {
-  await cluster.node('n1', {}, { target: new Wire() });
-  const { aoeDevice } = await (await cluster.commands()).create(wanted, deadline);
-  t.is(aoeDevice, 'e2.0');
-});
-
-test.serial('what kept a volume from being served is told no more once it is served', async (t) => {
+test.serial('a volume that is served again is no problem of its node any longer', async (t) => {
   class BrokenDriver extends FakeDriver {
     broken = false;
 
@@ -102,13 +91,13 @@ test.serial('what kept a volume from being served is told no more once it is ser
   driver.broken = true;
   await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
-  const problems = async () => (await Node.lookup(store, 'n1')).state.problems;
+  const problems = async () => (await lookupNode(store, 'n1')).problems;
   t.regex((await problems()).join('\n'), /lvchange/);
   driver.broken = false;
-  await until(async () => (await problems()).length === 0, 'nothing is told any more');
+  await until(async () => (await problems()).length === 0, 'no problem is left');
 });
 
-test.serial('what keeps a volume from being served is told of its node until the volume is deleted', async (t) => {
+test.serial('a volume that cannot be served is a problem of its node until it is deleted', async (t) => {
   class EmptyDriver extends FakeDriver {
     override async hasVolume(): Promise<boolean> {
       return false;
@@ -120,10 +109,10 @@ test.serial('what keeps a volume from being served is told of its node until the
   await first.stop();
   await cluster.node('n1', {}, { driver: new EmptyDriver() });
   const store = await cluster.store();
-  const problems = async () => (await Node.lookup(store, 'n1')).state.problems.length;
+  const problems = async () => (await lookupNode(store, 'n1')).problems.length;
   t.is(await problems(), 1);
   await commands.delete(id, deadline);
-  await until(async () => (await problems()) === 0, 'nothing is told any more');
+  await until(async () => (await problems()) === 0, 'no problem is left');
 });
 
 test.serial('a report that fails in the same way again is logged once, and the next one still comes', async (t) => {

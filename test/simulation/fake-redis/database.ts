@@ -62,14 +62,6 @@ export class Database {
     this.ends = new Map(ends);
   }
 
-  rename(from: string, to: string): void {
-    const value = this.values.get(from);
-    if (value === undefined) return;
-    this.delete(to);
-    this.delete(from);
-    this.set(to, value);
-  }
-
   endAt(key: string, time: number | undefined): void {
     if (time === undefined) this.ends.delete(key);
     else this.ends.set(key, time);

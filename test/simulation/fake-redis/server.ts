@@ -1,5 +1,6 @@
 import type { VirtualProcess } from '../virtual-process.ts';
 import { FakeConnection } from './connection.ts';
+import { info } from './commands.ts';
 import { type Copy, Database } from './database.ts';
 import { Interpreter } from './interpreter.ts';
 import { Lua } from './lua.ts';
@@ -20,11 +21,14 @@ export interface FakeRedisOptions {
   fate: (request: readonly string[]) => 'answered' | 'carried out' | 'lost';
   /** Called after every request that wrote something, with the keys it wrote. */
   onWritten: (owner: VirtualProcess, keys: ReadonlySet<string>) => void;
-  /** Called when it has lost changes. */
-  onGoneBack: () => void;
+  /** Called when it has lost changes, with whether it has all that a replica had. */
+  onGoneBack: (hadReplica: boolean) => void;
   /** What is run in place of a script. */
   tamper: (script: string) => string;
 }
+
+/** Changes after which a replica that is connected has them all, also when nobody waits for it. */
+const lag = 20;
 
 /**
  * A read that finds nothing ends after so long at least, for it is asked again at once: most of a quiet day would be that. Just before
@@ -41,6 +45,11 @@ export class FakeRedis {
   private readonly blocked = new Map<FakeConnection, Blocked>();
   private state: 'up' | 'down' | 'loading' = 'up';
   private stalledUntil = 0;
+  private run = 1;
+  private isReplicaAway = false;
+  /** What the replica has. */
+  private replica: Copy;
+  private unreplicated = 0;
 
   static async start(options: FakeRedisOptions): Promise<FakeRedis> {
     return new FakeRedis(options, await Lua.make());
@@ -55,6 +64,7 @@ export class FakeRedis {
       publish: (channel, text) => this.publish(channel, text),
       tamper: options.tamper,
     });
+    this.replica = this.database.copy();
   }
 
   connect(owner: VirtualProcess): FakeSocket {
@@ -71,9 +81,10 @@ export class FakeRedis {
   }
 
   /** Every connection breaks; nobody can connect for `downMs`, then it loads for `loadMs`. Its data stay, or are those of the copy. */
-  restart(downMs: number, loadMs: number, copy?: Copy): void {
+  restart(downMs: number, loadMs: number, copy?: Copy, hadReplica = false): void {
     this.state = 'down';
-    if (copy) this.goBackTo(copy);
+    this.run += 1;
+    if (copy) this.goBackTo(copy, hadReplica);
     this.interpreter.forgetScripts();
     for (const connection of this.connections) this.break(connection);
     setTimeout(() => {
@@ -84,20 +95,36 @@ export class FakeRedis {
     }, downMs + loadMs);
   }
 
-  /** FLUSHALL by somebody: no connection breaks. */
-  empty(): void {
-    const waiting = [...this.blocked];
-    this.goBackTo({ values: new Map(), ends: new Map() });
-    for (const [connection, { timer }] of waiting) {
-      clearTimeout(timer);
-      this.blocked.delete(connection);
-      connection.answer(failure('NOGROUP No such key or consumer group'));
-    }
+  /** Its replica takes over with what it has; another replica is there at once. */
+  failOver(downMs: number): void {
+    this.restart(downMs, 0, this.replica, true);
+    this.replicate();
   }
 
-  private goBackTo(copy: Copy): void {
+  /** Nothing is replicated for a while. */
+  set replicaAway(isAway: boolean) {
+    this.isReplicaAway = isAway;
+    if (!isAway) this.replicate();
+  }
+
+  private replicate(): void {
+    this.replica = this.database.copy();
+    this.unreplicated = 0;
+  }
+
+  /** FLUSHALL by somebody: no connection breaks. */
+  empty(): void {
+    this.goBackTo({ values: new Map(), ends: new Map() }, false);
+  }
+
+  /** A person changes a field of a record, past every script. */
+  edit(key: string, field: string, value: string): void {
+    this.database.hash(key)?.set(field, value);
+  }
+
+  private goBackTo(copy: Copy, hadReplica: boolean): void {
     this.database.goBackTo(copy);
-    this.options.onGoneBack();
+    this.options.onGoneBack(hadReplica);
   }
 
   /** It does nothing for a while, then all that came meanwhile. */
@@ -132,8 +159,10 @@ export class FakeRedis {
         return { kind: 'push', items: ['subscribe', args[0] ?? '', connection.subscribed.size] };
       }
       case 'INFO':
-        return `redis_version:7.0.15\r\nloading:${this.state === 'loading' ? 1 : 0}\r\nrole:master\r\n`;
-      case 'XREADGROUP': {
+        return info(this.run, this.state === 'loading');
+      case 'WAIT':
+        return this.wait(connection, Number(args[1]));
+      case 'XREAD': {
         const reply = this.execute(connection, request);
         const ms = Number(request[request.findIndex((word) => word.toUpperCase() === 'BLOCK') + 1]);
         if (reply !== null || !Number.isInteger(ms)) return reply;
@@ -153,9 +182,20 @@ export class FakeRedis {
     if (touched.size === 0) return reply;
     const written = new Set(touched);
     touched.clear();
+    this.unreplicated += 1;
+    if (this.unreplicated >= lag && !this.isReplicaAway) this.replicate();
     this.options.onWritten(connection.owner, written);
     this.serveBlocked(written);
     return reply;
+  }
+
+  private wait(connection: FakeConnection, ms: number): Reply | undefined {
+    if (this.isReplicaAway) {
+      setTimeout(() => connection.open && connection.answer(0), ms);
+      return undefined;
+    }
+    if (this.unreplicated > 0) this.replicate();
+    return 1;
   }
 
   private block(connection: FakeConnection, request: readonly string[], ms: number): void {

@@ -1,0 +1,224 @@
+import { errors } from '../errors.ts';
+import { addressesOfShelf, compareAddresses, shelfOf, tryParseAddress } from './address.ts';
+
+export interface AddressPoolOptions {
+  node: string;
+  /** Addresses of a shelf that are given out: its first slots. */
+  slotsPerShelf: number;
+  /** How long a freed address rests before another volume may have it. */
+  quarantineMs: number;
+  /** Makes a further shelf this node's own, or the one with that number. Returns undefined where none is left, or it is another node's. */
+  claim: (shelf?: number) => Promise<number | undefined>;
+  /** Addresses of these shelves that other machines answer at, with their Ethernet addresses. */
+  foreign: (shelves: readonly number[]) => Promise<ReadonlyMap<string, string>>;
+  /** Milliseconds since the epoch, by the clock that the quarantine is kept in. */
+  now: () => number;
+}
+
+/** Shelves that are claimed at most for one address. */
+const maxClaims = 4;
+const shelvesPerObservation = 8;
+/** Observations without an answer before a foreign address counts as free. */
+const observationsToFree = 3;
+
+/**
+ * The AoE addresses of one node. A shelf belongs to one node, which gives its slots to volumes from this table in memory; the records,
+ * the labels on storage and the exports fill it at start.
+ */
+export class AddressPool {
+  private readonly options: AddressPoolOptions;
+  private readonly shelves = new Set<number>();
+  private readonly users = new Map<string, string>();
+  private readonly addresses = new Map<string, string>();
+  /** Addresses in quarantine with its end, the earliest end first. */
+  private readonly resting = new Map<string, number>();
+  /** Shelves without a free address: a search passes them over. */
+  private readonly full = new Set<number>();
+  private readonly others = new Map<string, { host: string; missed: number }>();
+  /** Shelves of this node on which nobody has looked for other machines yet. */
+  private readonly unexamined = new Set<number>();
+  private examining: Promise<void> | undefined;
+  private claiming: Promise<boolean> | undefined;
+  private observed = 0;
+
+  constructor(options: AddressPoolOptions) {
+    this.options = options;
+  }
+
+  /** A shelf that Redis has as this node's. */
+  own(shelf: number): void {
+    if (!this.shelves.has(shelf)) this.unexamined.add(shelf);
+    this.shelves.add(shelf);
+  }
+
+  /** A shelf that another node owns: nobody here gets an address of it any more. */
+  disown(shelf: number): void {
+    this.shelves.delete(shelf);
+  }
+
+  /** Forgets all, before the table is filled again. */
+  clear(): void {
+    for (const table of [this.shelves, this.unexamined, this.full, this.users, this.addresses, this.resting])
+      table.clear();
+  }
+
+  /**
+   * Notes that a volume has an address: by its record, its label on storage, or its running export. Returns the other volume that has
+   * it already, or undefined.
+   */
+  use(id: string, address: string): string | undefined {
+    if (tryParseAddress(address) === undefined) return undefined;
+    const user = this.users.get(address);
+    if (user !== undefined && user !== id) return user;
+    const before = this.addresses.get(id);
+    if (before !== undefined && before !== address) {
+      this.users.delete(before);
+      this.noteFree(before);
+    }
+    this.users.set(address, id);
+    this.addresses.set(id, address);
+    return undefined;
+  }
+
+  /** An address that was freed at `time`. */
+  rest(address: string, time: number): void {
+    this.resting.delete(address); // the order is that of the ends
+    this.resting.set(address, time + this.options.quarantineMs);
+  }
+
+  /** The volume is gone: its address rests. */
+  release(id: string): void {
+    const address = this.addresses.get(id);
+    if (address === undefined) return;
+    this.addresses.delete(id);
+    this.users.delete(address);
+    this.rest(address, this.options.now());
+  }
+
+  addressOf(id: string): string | undefined {
+    return this.addresses.get(id);
+  }
+
+  /** Returns the volume that has the address. */
+  userOf(address: string): string | undefined {
+    return this.users.get(address);
+  }
+
+  get ownShelves(): readonly number[] {
+    return [...this.shelves].toSorted((one, other) => one - other);
+  }
+
+  /** Returns the volume's address, or the lowest free one of this node. Throws NoMoreVolumes, and what `foreign` throws. */
+  async allocate(id: string): Promise<string> {
+    if (!this.addresses.has(id)) await this.examine();
+    for (let claims = 0; ; claims += 1) {
+      const address = this.addresses.get(id) ?? this.lowestFree();
+      if (address !== undefined) {
+        this.use(id, address);
+        return address;
+      }
+      if (claims === maxClaims || !(await this.claimOne())) throw errors.noMoreVolumes(`node ${this.options.node}`);
+    }
+  }
+
+  /**
+   * Looks at the wire for other machines on this node's shelves. Returns those that answer at an address of a volume here; other
+   * addresses at which they answer are given to nobody.
+   */
+  async observe(): Promise<ReadonlyMap<string, string>> {
+    const asked = this.nextToObserve();
+    if (asked.length === 0) return new Map();
+    const seen = await this.options.foreign(asked);
+    this.noteForeign(seen);
+    for (const shelf of asked) this.unexamined.delete(shelf);
+    for (const [address, other] of this.others) {
+      if (seen.has(address) || !asked.includes(shelfOf(address))) continue;
+      other.missed += 1;
+      if (other.missed < observationsToFree) continue;
+      this.others.delete(address);
+      this.noteFree(address);
+    }
+    return new Map(
+      Array.from(this.others, ([address, { host }]): [string, string] => [address, host]).filter(([address]) =>
+        this.users.has(address),
+      ),
+    );
+  }
+
+  /** Each observation asks about some of the shelves in turn: every frame reaches every machine of the network. */
+  private nextToObserve(): number[] {
+    const own = this.ownShelves;
+    const start = own.length === 0 ? 0 : this.observed % own.length;
+    this.observed = start + shelvesPerObservation;
+    return [...own.slice(start), ...own.slice(0, start)].slice(0, shelvesPerObservation);
+  }
+
+  /** Before a first address is given out: after a start other machines may answer on shelves that are this node's own. */
+  private examine(): Promise<void> | undefined {
+    if (this.unexamined.size === 0) return undefined;
+    const asked = [...this.unexamined];
+    this.examining ??= this.options
+      .foreign(asked)
+      .then((seen) => {
+        this.noteForeign(seen);
+        for (const shelf of asked) this.unexamined.delete(shelf);
+      })
+      .finally(() => {
+        this.examining = undefined;
+      });
+    return this.examining;
+  }
+
+  private noteForeign(seen: ReadonlyMap<string, string>): void {
+    for (const [address, host] of seen) this.others.set(address, { host, missed: 0 });
+  }
+
+  private lowestFree(): string | undefined {
+    this.endQuarantines();
+    for (const shelf of this.ownShelves) {
+      if (this.full.has(shelf)) continue;
+      const free = addressesOfShelf(shelf, this.options.slotsPerShelf).find((address) => this.isFree(address));
+      if (free !== undefined) return free;
+      this.full.add(shelf);
+    }
+    return undefined;
+  }
+
+  private endQuarantines(): void {
+    const now = this.options.now();
+    for (const [address, end] of this.resting) {
+      if (end > now) return;
+      this.resting.delete(address);
+      this.noteFree(address);
+    }
+  }
+
+  private noteFree(address: string): void {
+    this.full.delete(shelfOf(address));
+  }
+
+  private isFree(address: string): boolean {
+    return !this.users.has(address) && !this.resting.has(address) && !this.others.has(address);
+  }
+
+  /** One claim at a time serves all that wait for an address. */
+  private claimOne(): Promise<boolean> {
+    this.claiming ??= this.claimNext().finally(() => {
+      this.claiming = undefined;
+    });
+    return this.claiming;
+  }
+
+  private async claimNext(): Promise<boolean> {
+    const shelf = await this.options.claim();
+    if (shelf === undefined) return false;
+    this.noteForeign(await this.options.foreign([shelf]));
+    this.shelves.add(shelf);
+    return true;
+  }
+
+  /** Every address that is in use, lowest first. */
+  get used(): readonly string[] {
+    return [...this.users.keys()].toSorted(compareAddresses);
+  }
+}

@@ -1,0 +1,66 @@
+import { errors } from '../errors.ts';
+import { Semaphore } from '../concurrency.ts';
+import { lookupNode } from '../models/node.ts';
+import { editOf } from '../models/transitions.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { redisTime } from '../redis/redis-time.ts';
+import { commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { abandonment } from './start-task.ts';
+
+const concurrency = 16;
+/** Record changes that are met at most for one volume. */
+const maxChanges = 20;
+
+/**
+ * Declares that a node will not be back soon: its daemon, should it still run, changes nothing more, and its volumes say so and hold
+ * up nobody until it returns. Returns how many they are; `onProgress` is called with the number done. A call that is
+ * interrupted is simply repeated. Throws NodeNotFound, NodeUp.
+ */
+export async function declareLost(
+  store: Store,
+  name: string,
+  onProgress: (done: number) => void = () => {},
+): Promise<number> {
+  await lookupNode(store, name);
+  const time = await redisTime(store);
+  const outcome = await commit(store, {
+    conditions: [{ is: 'down', node: name }],
+    edits: [{ kind: 'node', id: name, set: { token: `${time}-lost`, lost: String(time) } }],
+  });
+  if (outcome.word === 'absent') throw errors.noNode(name);
+  if (outcome.word !== 'ok') throw errors.nodeUp(name);
+  const slots = new Semaphore(concurrency);
+  const running = new Set<Promise<void>>();
+  let count = 0;
+  for await (const volume of volumesOf(store).walk(store.keys.nodeVolumes(name))) {
+    const one = slots.run(() => loseVolume(store, volume)).finally(() => running.delete(one));
+    running.add(one);
+    if (running.size >= concurrency) await Promise.race(running);
+    count += 1;
+    onProgress(count);
+  }
+  await Promise.all(running);
+  return count;
+}
+
+async function loseVolume(store: Store, from: VolumeState): Promise<void> {
+  let volume: VolumeState | undefined = from;
+  for (let met = 0; volume && met < maxChanges; met += 1) {
+    const isKept = !volume.task && (volume.status === 'error' || volume.status === 'error_deleting');
+    if (isKept) return;
+    const isDeleted = volume.task?.kind === 'delete';
+    const fault = errors.nodeLost(volume.node).toFault();
+    const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
+    const change = isDeleted ? await abandonment(store, volume) : { edits: [editOf(volume, name, { fault })] };
+    const outcome = await commit(store, {
+      ...change,
+      conditions: [{ is: 'lost', node: volume.node }],
+      replies: [isDeleted ? { edit: 0 } : { edit: 0, fault }],
+    });
+    // Absent: deleted meanwhile. A condition: the node is back and serves its volumes itself.
+    if (outcome.word !== 'changed' && outcome.word !== 'exists') return;
+    volume = await volumesOf(store).find(volume.id);
+  }
+}

@@ -1,0 +1,21 @@
+import type { NewVolume } from '../models/volume.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+
+/** Returns how a volume differs from what a request for the same id asks for, or undefined. */
+export function differences(volume: VolumeState, request: NewVolume, node: string | undefined): string | undefined {
+  const [wantedNode, wantedBackend] = node?.split('@') ?? [];
+  const compared: readonly (readonly [string, unknown, unknown])[] = [
+    ['size', volume.size, request.size],
+    ['name', volume.name, request.name ?? ''],
+    ['user', volume.userId, request.userId],
+    ['project', volume.projectId, request.projectId],
+    ['node', volume.node, wantedNode ?? volume.node],
+    ['backend', volume.backend, wantedBackend ?? volume.backend],
+  ];
+  const different = compared.find(([, has, wanted]) => has !== wanted);
+  if (different) {
+    const [name, has, wanted] = different;
+    return `its ${name} is ${JSON.stringify(has)}, not ${JSON.stringify(wanted)}`;
+  }
+  return volume.task?.kind === 'delete' || volume.status === 'error_deleting' ? 'it is being deleted' : undefined;
+}

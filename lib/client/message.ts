@@ -1,0 +1,10 @@
+import { z } from 'zod';
+import { idSchema } from '../models/id.ts';
+
+/** A command in a node's topic. It only names the record, of a volume or of the node itself, that has a task. */
+export const commandSchema = z.union([z.object({ volume: idSchema }), z.object({ node: z.literal(true) })]);
+
+/** The topic of a node's commands. */
+export function topicOf(topic: string, node: string): string {
+  return `${topic}.${node}`;
+}

@@ -1,0 +1,198 @@
+import { type BlockstoreError, errors } from '../errors.ts';
+import { type BackendState, backendsOf } from '../models/backend.ts';
+import { lookupNode } from '../models/node.ts';
+import { pairsOf } from '../redis/pairs.ts';
+import { type ChangeSet, type Condition, type Outcome, commit, hideBackend } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { sizeInBytes } from '../size.ts';
+
+/** What a volume asks of the backend that it is placed on. */
+export interface PlacementRequest {
+  /** GiB; 0: 100 MiB. */
+  size: number;
+  /** The one node (`node` or `node@backend`) that it may be placed on. */
+  node?: string;
+  /** Backends that were tried already, as `node@backend`. */
+  tried?: readonly string[];
+  /** Candidates that earlier requests of the same process have read. */
+  recent?: RecentCandidates;
+}
+
+/** Backends that are read at once, best first. */
+const pageSize = 32;
+/** Pages that are read at most: beyond them, what has less room is not better. */
+const maxPages = 8;
+/** Change sets that are tried before placement gives up. */
+const maxAttempts = 16;
+/** Backends whose reasons an error lists. */
+const maxReasons = 10;
+/** The reason against a backend whose node is not up. */
+const down = 'down';
+
+/** How long candidates are used without being read again, in milliseconds: the change set itself checks the room. */
+const maxAgeMs = 2000;
+
+/** The best candidates as they were read last. */
+export class RecentCandidates {
+  private backends: readonly BackendState[] = [];
+  private readAt = -Infinity;
+
+  get(): readonly BackendState[] {
+    return performance.now() - this.readAt < maxAgeMs ? this.backends : [];
+  }
+
+  note(backends: readonly BackendState[]): void {
+    this.backends = backends;
+    this.readAt = performance.now();
+  }
+
+  /** One of them could not take a volume. */
+  drop(): void {
+    this.backends = [];
+  }
+}
+
+export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 'ok' }> };
+
+/**
+ * Chooses a backend and commits the change set that `changeFor` makes for it, with the conditions that its node is up and that the
+ * backend has room, so that racing requests never overcommit; where a condition fails the next candidate is tried.
+ * Returns where the volume was placed, or the outcome that is about the record and not about the backend.
+ * Throws NoNodeUp, NodeNotFound, NodeDown, NoSpace, BackendUnavailable.
+ */
+export async function place(
+  store: Store,
+  request: PlacementRequest,
+  changeFor: (backend: BackendState) => ChangeSet,
+): Promise<Placed | Exclude<Outcome, { word: 'ok' | 'condition' }>> {
+  const reasons = new Map<string, string>();
+  let attempts = 0;
+  for await (const candidates of pages(store, request, reasons)) {
+    for (const backend of byWeight(candidates)) {
+      if (attempts === maxAttempts) break;
+      attempts += 1;
+      const change = changeFor(backend);
+      const conditions: Condition[] = [
+        { is: 'up', node: backend.node },
+        { is: 'room', backend: backend.id, size: request.size },
+      ];
+      const outcome = await commit(store, { ...change, conditions: [...conditions, ...(change.conditions ?? [])] });
+      if (outcome.word === 'ok') return { backend, outcome };
+      if (outcome.word !== 'condition') return outcome;
+      request.recent?.drop();
+      if (outcome.condition.is === 'up') await hideBackend(store, backend.id, backend.node);
+      reasons.set(backend.id, outcome.condition.is === 'up' ? down : 'its room was taken meanwhile');
+    }
+    if (attempts === maxAttempts) break;
+  }
+  throw await refusal(store, request, reasons);
+}
+
+/** Pages of backends that may take the volume; the others have their reason in `reasons`. */
+async function* pages(
+  store: Store,
+  { size, node, tried = [], recent }: PlacementRequest,
+  reasons: Map<string, string>,
+): AsyncGenerator<BackendState[]> {
+  const wantedBytes = sizeInBytes(size);
+  const suitable = (backends: readonly Candidate[]) =>
+    backends.flatMap(({ backend, isUp }) => {
+      const reason = reasonAgainst(backend, isUp, wantedBytes, tried);
+      if (reason === undefined) return [backend];
+      reasons.set(backend.id, reason);
+      return [];
+    });
+  if (node !== undefined) {
+    const { backends, state } = await lookupNode(store, node.split('@')[0] ?? '');
+    if (state !== 'up') throw errors.nodeDown(node);
+    const named = backends.filter(({ id }) => !node.includes('@') || id === node);
+    yield suitable(named.map((backend) => ({ backend, isUp: true })));
+    return;
+  }
+  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, wantedBytes, tried));
+  if (known.length > 0) yield byWeight(known).slice(0, 1);
+  for (let page = 0; page < maxPages; page += 1) {
+    const first = String(page * pageSize);
+    const last = String((page + 1) * pageSize - 1);
+    const entries = pairsOf(
+      await store.read((redis) => redis.zrange(store.keys.room(), first, last, 'REV', 'WITHSCORES')),
+    );
+    const roomy = entries.filter(([, room]) => Number(room) >= wantedBytes);
+    // Where none has room, the first ones give the reasons.
+    const read = roomy.length > 0 || reasons.size > 0 ? roomy : entries.slice(0, maxReasons);
+    const candidates = await readCandidates(
+      store,
+      read.map(([id]) => id),
+    );
+    for (const { backend, isUp } of candidates) if (!isUp) await hideBackend(store, backend.id, backend.node);
+    const found = suitable(candidates);
+    if (page === 0) recent?.note(found);
+    if (found.length > 0) yield found;
+    if (roomy.length < pageSize) return;
+  }
+}
+
+interface Candidate {
+  backend: BackendState;
+  isUp: boolean;
+}
+
+async function readCandidates(store: Store, ids: readonly string[]): Promise<Candidate[]> {
+  const { states } = await backendsOf(store).readAll(ids);
+  const up = await store.read((redis) => Promise.all(states.map(({ node }) => redis.exists(store.keys.lease(node)))));
+  return states.map((backend, index) => ({ backend, isUp: up[index] === 1 }));
+}
+
+export function roomOf({ capacityBytes, allocatedBytes }: BackendState): number {
+  return Math.max(0, capacityBytes - allocatedBytes);
+}
+
+function reasonAgainst(
+  backend: BackendState,
+  isUp: boolean,
+  wantedBytes: number,
+  tried: readonly string[],
+): string | undefined {
+  if (!isUp) return down;
+  if (tried.includes(backend.id)) return 'could not take it';
+  if (!backend.accepting) return backend.problem || 'takes no volumes now';
+  if (roomOf(backend) < wantedBytes) return `${gib(roomOf(backend))} GiB free`;
+  return undefined;
+}
+
+/** The order in which candidates are tried: by chance, weighted by room, so that racing requests spread. */
+function byWeight(backends: readonly BackendState[]): BackendState[] {
+  return backends
+    .map((backend) => ({ backend, rank: Math.random() ** (1 / Math.max(1, roomOf(backend) / 2 ** 30)) }))
+    .toSorted((one, other) => other.rank - one.rank)
+    .map(({ backend }) => backend);
+}
+
+async function refusal(
+  store: Store,
+  { size, node }: PlacementRequest,
+  reasons: Map<string, string>,
+): Promise<BlockstoreError> {
+  if (node === undefined && reasons.size < maxReasons) {
+    // Backends that accept no volumes are not among those that were looked at: the first nodes of all say why.
+    const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', String(maxReasons - 1)));
+    const nodes = await Promise.all(names.map((name) => lookupNode(store, name).catch(() => undefined)));
+    const isNoneUp = !nodes.some((one) => one?.state === 'up') && [...reasons.values()].every((why) => why === down);
+    if (isNoneUp) return errors.noNodeUp();
+    for (const one of nodes) {
+      const isKnown = one?.backends.some(({ id }) => reasons.has(id)) ?? true;
+      if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, one.state);
+      for (const backend of one?.state === 'up' ? one.backends : []) {
+        if (reasons.has(backend.id)) continue;
+        reasons.set(backend.id, reasonAgainst(backend, true, sizeInBytes(size), []) ?? 'takes no volumes now');
+      }
+    }
+  }
+  const shown = [...reasons].slice(0, maxReasons).map(([host, reason]) => `${host}: ${reason}`);
+  const more = reasons.size > maxReasons ? [`and ${reasons.size - maxReasons} more`] : [];
+  return errors.noRoom(node, sizeInBytes(size), [...shown, ...more]);
+}
+
+function gib(bytes: number): number {
+  return Math.floor((bytes / 2 ** 30) * 100) / 100;
+}

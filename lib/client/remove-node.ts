@@ -1,0 +1,33 @@
+import { errors } from '../errors.ts';
+import { lookupNode } from '../models/node.ts';
+import { commit, releaseShelves } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { topicOf } from './message.ts';
+
+/**
+ * Removes the record of a node that is not up and has no volumes, with its backends, its topic and its AoE shelves, which other
+ * nodes may own then. Throws NodeNotFound, NodeUp, NodeHasVolumes.
+ */
+export async function removeNode(store: Store, name: string, topic: string): Promise<void> {
+  const { backends, volumes, state } = await lookupNode(store, name);
+  if (state === 'up') throw errors.nodeUp(name);
+  const outcome = await commit(store, {
+    conditions: [
+      { is: 'down', node: name },
+      { is: 'empty', key: `node:${name}:volumes` },
+      { is: 'empty', key: `node:${name}:abandoned` },
+    ],
+    edits: [
+      { kind: 'node', id: name, remove: true },
+      ...backends.map(({ id }) => ({ kind: 'backend', id, remove: true }) as const),
+    ],
+  });
+  if (outcome.word === 'condition') {
+    if (outcome.condition.is === 'down') throw errors.nodeUp(name);
+    throw errors.nodeHasVolumes(name, volumes);
+  }
+  if (outcome.word === 'absent') throw errors.noNode(name);
+  await releaseShelves(store, name);
+  const { keys } = store;
+  await store.read((redis) => redis.del(keys.topic(topicOf(topic, name)), keys.quarantine(name)));
+}

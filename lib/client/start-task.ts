@@ -1,0 +1,167 @@
+import { type BlockstoreError, errors } from '../errors.ts';
+import type { TaskKind } from '../models/task.ts';
+import {
+  type Transition,
+  type TransitionName,
+  attachmentFields,
+  editOf,
+  isAllowed,
+  transitions,
+  unknownInstance,
+} from '../models/transitions.ts';
+import { type VolumeState, parseVolume } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { type ChangeSet, type ReplyTo, commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { sameHosts } from '../targets/hosts.ts';
+import { topicOf } from './message.ts';
+import { type RequestEnd, failed } from './request-client.ts';
+
+/** A command that was recorded: the record then, and the end where that was its end. */
+export interface Sent {
+  volume: VolumeState;
+  end?: RequestEnd;
+}
+
+export interface StartRequest {
+  transition: 'startAttach' | 'startDetach' | 'startDelete';
+  kind: TaskKind;
+  set?: Readonly<Record<string, string>>;
+  topic: string;
+  /** What is done at once while the volume's node is declared lost. */
+  whenLost: 'refuse' | 'detachLost' | 'abandon';
+}
+
+/** Record changes that a request meets at most before it gives up: each is the work of another requester or of the node. */
+const maxChanges = 20;
+
+/**
+ * Begins a task of a volume with the command to its node, or joins the one of the same kind that is under way with the same
+ * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost.
+ */
+export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
+  const { transition, kind, set = {}, topic } = request;
+  let volume = from;
+  let isLost = false;
+  for (let change = 0; change < maxChanges; change += 1) {
+    if (isLost) {
+      const ended = await endAtOnce(store, request, volume);
+      if (ended) return ended;
+      isLost = false; // or the record changed: the next round finds out
+    } else if (isAllowed(transition, volume) || isReattachment(transition, volume, set)) {
+      const name = isAllowed(transition, volume) ? transition : 'startReattach';
+      const requesters = to ? { requesters: to } : {};
+      const outcome = await commit(store, {
+        conditions: [{ is: 'notLost', node: volume.node }],
+        edits: [editOf(volume, name, { set: { ...set, ...requesters } })],
+        commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
+        returns: true,
+      });
+      if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
+      if (outcome.word === 'condition') {
+        isLost = true;
+        continue;
+      }
+    } else if (volume.task?.kind === kind && hasArguments(volume, kind, set)) {
+      return joinTask(store, volume, kind, to);
+    } else {
+      throw refusal(volume, transition);
+    }
+    volume = await volumesOf(store).lookup(volume.id);
+  }
+  throw errors.wrongStatus(volume.id, `${volume.status}, ${volume.attachStatus}`, 'no other request at the same time');
+}
+
+/** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
+export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind, to?: ReplyTo): Promise<Sent> {
+  if (volume.task?.kind !== kind) {
+    return { volume, end: volume.fault ? failed(volume.fault) : {} };
+  }
+  if (!to) return { volume };
+  // Where it ended just now, the requester's polling sees the end.
+  await commit(store, { edits: [{ kind: 'volume', id: volume.id, expect: { task: volume.taskText }, join: to }] });
+  return { volume };
+}
+
+/** Undefined where the node is no longer lost, or the record changed meanwhile. */
+async function endAtOnce(
+  store: Store,
+  { whenLost, transition }: StartRequest,
+  volume: VolumeState,
+): Promise<Sent | undefined> {
+  if (whenLost === 'refuse') throw errors.nodeLost(volume.node);
+  if (whenLost === 'detachLost' ? !isAllowed('detachLost', volume) : !mayAbandon(volume))
+    throw refusal(volume, transition);
+  const change =
+    whenLost === 'detachLost' ? { edits: [editOf(volume, 'detachLost')] } : await abandonment(store, volume);
+  const outcome = await commit(store, {
+    ...change,
+    conditions: [{ is: 'lost', node: volume.node }],
+    replies: [{ edit: 0 }],
+    returns: true,
+  });
+  if (outcome.word !== 'ok') return undefined;
+  const [record] = outcome.records;
+  return { volume: record ? parseVolume(volume.id, record) : volume, end: record ? { record } : {} };
+}
+
+/** The record of a volume that is deleted moves aside: its node removes the storage when it returns. */
+export async function abandonment(store: Store, volume: VolumeState): Promise<ChangeSet> {
+  const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume.id)));
+  const kept = Object.entries(record).filter(([name]) => !dropped.has(name));
+  return {
+    edits: [
+      {
+        kind: 'volume',
+        id: volume.id,
+        remove: true,
+        expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
+      },
+      { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },
+    ],
+  };
+}
+
+const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);
+
+function mayAbandon({ attachStatus }: VolumeState): boolean {
+  return attachStatus === 'detached';
+}
+
+/** Whether the host that has a volume attaches it again after Redis had lost its attachment: its export goes on. */
+function isReattachment(name: TransitionName, volume: VolumeState, set: Readonly<Record<string, string>>): boolean {
+  const { instanceId, attachMode, attachHosts } = volume;
+  return (
+    name === 'startAttach' &&
+    isAllowed('startReattach', volume) &&
+    instanceId === unknownInstance &&
+    attachMode === (set['attachMode'] ?? 'rw') &&
+    sameHosts(attachHosts, hostsIn(set))
+  );
+}
+
+function hostsIn(set: Readonly<Record<string, string>>): string[] {
+  return (set['attachHosts'] ?? '').split(',').filter((host) => host !== '');
+}
+
+/** Whether the task that is under way has the arguments of this request. */
+function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
+  if (kind !== 'attach') return true;
+  const { instanceId, mountpoint, hostName, hostId, domain, attachMode, attachHosts } = volume;
+  const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain };
+  return (
+    Object.entries(has).every(([name, value]) => value === (set[name] ?? '')) &&
+    attachMode === (set['attachMode'] ?? 'rw') &&
+    sameHosts(attachHosts, hostsIn(set))
+  );
+}
+
+function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
+  const { id, status, attachStatus, instanceId, task } = volume;
+  if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
+  if (name === 'startDetach') return errors.wrongStatus(id, attachStatus, 'attached');
+  if (attachStatus !== 'detached') return errors.volumeAttached(id, instanceId || 'an instance');
+  const { from = {} }: Transition = transitions[name];
+  const wanted = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
+  return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, wanted);
+}

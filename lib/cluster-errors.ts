@@ -1,0 +1,72 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+/** Errors of records, placement, backends and requests to nodes. */
+export const clusterErrors = {
+  recordUnreadable: (object: string, reason: string) =>
+    new BlockstoreError(
+      'RecordUnreadable',
+      'failed',
+      `the record of ${object} ${reason}`,
+      'upgrade to the version that wrote it; the record is left alone',
+    ),
+  noRoom: (node: string | undefined, requestedBytes: number, reasons: readonly string[]) =>
+    new BlockstoreError(
+      'NoSpace',
+      'exhausted',
+      `${node === undefined ? 'no backend has room' : `${node} has no room`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
+      'delete volumes, add a disk to a pool, or add a node',
+    ),
+  backendUnavailable: (backend: string, reason: string) =>
+    new BlockstoreError(
+      'BackendUnavailable',
+      'unavailable',
+      `backend ${backend} is not served: ${reason}`,
+      'run "blockstore doctor" on that node; the daemon tries the backend again with every report',
+    ),
+  nodeHasVolumes: (node: string, volumes: number) =>
+    new BlockstoreError(
+      'NodeHasVolumes',
+      'conflict',
+      `node ${node} still has ${volumes} volumes, or storage of deleted ones to remove`,
+      `delete them first: blockstore volume list --node ${node}; of a node that never returns: blockstore node lost ${node}`,
+    ),
+  nodeBusy: (node: string, task: string) =>
+    new BlockstoreError(
+      'NodeBusy',
+      'conflict',
+      `node ${node} carries out another ${task}`,
+      'try again when it has ended',
+    ),
+  unknownStorage: (volume: string) =>
+    new BlockstoreError(
+      'UnknownStorage',
+      'failed',
+      `the storage volume-${volume} has no record, and its labels do not say whose it is`,
+      'examine it; remove it by hand only if nobody needs it',
+    ),
+  foreignStorage: (volume: string, node: string, status: string) =>
+    new BlockstoreError(
+      'ForeignStorage',
+      'conflict',
+      `the storage volume-${volume} is here, but its record (${status}) is of node ${node}`,
+      `it may be the only copy: keep it. If this machine was node ${node} before, set storage_name = ${node} and restart`,
+    ),
+  addressInUse: (volume: string, address: string, owner: string) =>
+    new BlockstoreError(
+      'AddressInUse',
+      'conflict',
+      `volume ${volume} is not exported at ${address}: the shelf belongs to node ${owner}`,
+      'detach the volume; it gets another address when it is attached again',
+    ),
+  storageOffline: (volume: string, reason: string) =>
+    new BlockstoreError(
+      'StorageOffline',
+      'failed',
+      `the storage of volume ${volume} cannot be used now: ${reason}`,
+      'bring the disk back; the volume is served again by itself',
+    ),
+};
+
+function gib(bytes: number): number {
+  return Math.round((bytes / 2 ** 30) * 100) / 100;
+}

@@ -1,0 +1,57 @@
+/**
+ * Every kind of record: its key, its indexes and its sums. The script `commit` keeps indexes and sums from this table, so that no
+ * other code writes them. Templates name fields of the record in braces; `{id}` is the record's id.
+ */
+export interface RecordKind {
+  /** Template of the record's key, after the prefix. */
+  readonly key: string;
+  readonly indexes: readonly Index[];
+  readonly sum?: Sum;
+}
+
+/** A sorted set that has the record as long as the record has every field that the index names. */
+export interface Index {
+  /** Template of the sorted set's key, after the prefix. */
+  readonly key: string;
+  /** Template; default: the id. */
+  readonly member?: string;
+  /** A field of the record, or `now`: the time of the entry's making in ms; default: every score is 0. */
+  readonly score?: { readonly field: string } | 'now';
+  /** A further field that the record must have. */
+  readonly when?: string;
+}
+
+/** A counter in another record: the sum of the sizes, in bytes, of all records that name it. */
+export interface Sum {
+  /** Template of the other record's key, after the prefix. */
+  readonly key: string;
+  readonly field: string;
+}
+
+const volumeIndexes: readonly Index[] = [
+  { key: 'volumes', score: { field: 'createTime' } },
+  { key: 'volume-ids' },
+  { key: 'volume-names', member: '{name}\0{id}' },
+  { key: 'project:{projectId}:volumes', score: { field: 'createTime' } },
+  { key: 'node:{node}:volumes', score: { field: 'createTime' } },
+  { key: 'node:{node}:tasks', when: 'task', score: 'now' },
+];
+
+export const kinds = {
+  volume: {
+    key: 'volume:{id}',
+    indexes: volumeIndexes,
+    sum: { key: 'backend:{node}@{backend}', field: 'allocatedBytes' },
+  },
+  /** A volume that was deleted while its node was lost; the node removes its storage when it returns. */
+  abandoned: {
+    key: 'abandoned:{id}',
+    indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
+  },
+  node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
+  /** Storage of a node: its id is `node@name`. */
+  backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }] },
+} as const satisfies Record<string, RecordKind>;
+
+export type KindName = keyof typeof kinds;
+export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'node', 'backend'];

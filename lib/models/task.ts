@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { UnreadableError } from './hash.ts';
+
+/** What a node does to a volume. */
+export const taskKinds = ['create', 'delete', 'attach', 'detach'] as const;
+export type TaskKind = (typeof taskKinds)[number];
+
+const taskSchema = z.object({
+  kind: z.enum(taskKinds),
+  /** Random: tells a task from an earlier one of the same kind. */
+  key: z.string(),
+  /** The requester named the node: the volume is placed nowhere else. */
+  pinned: z.literal(true).optional(),
+  /** Backends that handed the volume back, as `node@backend`. */
+  tried: z.array(z.string()).optional(),
+});
+
+/** What is under way for a volume, with its arguments: as it stands in the record, from its start to its end. */
+export interface Task {
+  kind: TaskKind;
+  key: string;
+  pinned?: true | undefined;
+  tried?: readonly string[] | undefined;
+}
+
+/** Returns a new key; short, as a value of more than 64 bytes has Redis keep the record in a form that takes twice the memory. */
+export function taskKey(): string {
+  return randomUUID().slice(0, 8);
+}
+
+export function writeTask(task: Task): string {
+  return JSON.stringify(task);
+}
+
+/** Throws UnreadableError. */
+export function parseTask(text: string): Task {
+  try {
+    return taskSchema.parse(JSON.parse(text));
+  } catch {
+    throw new UnreadableError(`has a task that this version does not know: ${text.slice(0, 100)}`);
+  }
+}

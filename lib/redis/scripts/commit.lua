@@ -1,0 +1,116 @@
+-- Applies a change set: edits of records with the commands and replies that go with them. Either every precondition holds and all is
+-- written, or nothing is.
+-- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}
+--   owner       {node, token}: only the daemon that holds this node's name
+--   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'room', backend, size}: the backend accepts a volume of `size` GiB;
+--               {is = 'empty', key}: the sorted set has no member
+--   edits       {kind, id, insert?, remove?, expect?, set?, unset?, stamp?, join?, rest?}
+--     insert    the record must not exist
+--     expect    field -> value that it must have, '' = absent
+--     stamp     fields that become the time
+--     join      'requester/request', added to the requesters of the record's task; dropped beyond 500 bytes
+--     rest      an address that is in quarantine from now on, of the record's node
+--   commands    {topic, message}: appended
+--   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
+--   returns     whether to answer with the records
+-- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
+-- Complexity: O(edits × indexes × log N).
+-- uses: now, load, reindex, add_up, update_room, record_key, holds, is_up, is_lost, bytes_of, key_topic, key_replies, key_quarantine
+local change = cjson.decode(ARGV[1])
+
+if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
+
+local function is_met(condition)
+  if condition.is == 'up' then return is_up(condition.node) end
+  if condition.is == 'down' then return not is_up(condition.node) end
+  if condition.is == 'lost' then return is_lost(condition.node) end
+  if condition.is == 'notLost' then return not is_lost(condition.node) end
+  if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
+  local fields = redis.call('HMGET', record_key('backend', condition.backend), 'capacityBytes', 'allocatedBytes', 'accepting')
+  return fields[3] == 'true' and (fields[1] or 0) - (fields[2] or 0) >= bytes_of(condition.size)
+end
+
+for number, condition in ipairs(change.conditions or {}) do
+  if not is_met(condition) then return { 'condition', tostring(number) } end
+end
+
+local before = {}
+for number, edit in ipairs(change.edits) do
+  local record = load(record_key(edit.kind, edit.id))
+  before[number] = record or false
+  if edit.insert and record then return { 'exists', tostring(number), cjson.encode(record) } end
+  if not edit.insert and not record then return { 'absent', tostring(number) } end
+  for field, value in pairs(edit.expect or {}) do
+    if (record[field] or '') ~= value then return { 'changed', tostring(number), cjson.encode(record) } end
+  end
+end
+
+local time = now()
+local after = {}
+for number, edit in ipairs(change.edits) do
+  local old, key = before[number] or nil, record_key(edit.kind, edit.id)
+  if edit.rest and edit.rest ~= '' and old and old.node then
+    redis.call('ZADD', key_quarantine(old.node), time, edit.rest)
+  end
+  if edit.remove then
+    after[number] = false
+    redis.call('DEL', key)
+    reindex(edit.kind, edit.id, old, nil, time)
+    add_up(edit.kind, old, nil)
+  else
+    local new, flat = {}, {}
+    for field, value in pairs(old or {}) do new[field] = value end
+    for field, value in pairs(edit.set or {}) do new[field] = value end
+    for _, field in ipairs(edit.stamp or {}) do new[field] = string.format('%d', time) end
+    for _, field in ipairs(edit.unset or {}) do new[field] = nil end
+    if edit.join then
+      local requesters = new.requesters and new.requesters .. ' ' or ''
+      if #requesters < 500 then new.requesters = requesters .. edit.join end
+    end
+    for field, value in pairs(new) do
+      if not old or old[field] ~= value then
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+      end
+    end
+    local gone = {}
+    for field in pairs(old or {}) do
+      if new[field] == nil then gone[#gone + 1] = field end
+    end
+    if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+    after[number] = new
+    reindex(edit.kind, edit.id, old, new, time)
+    add_up(edit.kind, old, new)
+  end
+  if edit.kind == 'backend' then update_room(edit.id) end
+end
+
+for _, command in ipairs(change.commands or {}) do
+  redis.call('XADD', key_topic(command.topic), '*', 'm', command.message)
+end
+
+local texts = {}
+local function text_of(number)
+  texts[number] = texts[number] or (after[number] and cjson.encode(after[number]) or '')
+  return texts[number]
+end
+
+for _, reply in ipairs(change.replies or {}) do
+  local old = before[reply.edit]
+  if old and old.requesters then
+    local parts = reply.fault and ',"fault":' .. reply.fault or ''
+    local record = reply.result and '' or text_of(reply.edit)
+    if reply.result then parts = parts .. ',"result":' .. reply.result end
+    if record ~= '' then parts = parts .. ',"record":' .. record end
+    for requester, request in old.requesters:gmatch('(%S+)/(%S+)') do
+      redis.call('PUBLISH', key_replies(requester), '{"request":"' .. request .. '"' .. parts .. '}')
+    end
+  end
+end
+
+local answer = { 'ok', string.format('%d', time) }
+if change.returns then
+  for number in ipairs(change.edits) do answer[#answer + 1] = text_of(number) end
+end
+return answer

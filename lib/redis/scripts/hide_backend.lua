@@ -1,0 +1,7 @@
+-- Takes a backend whose node is not up out of the set that requesters place volumes by; the node's next report puts it back.
+-- ARGV: backend (node@name); node
+-- Answers: ok
+-- Complexity: O(log N).
+-- uses: is_up, key_room
+if not is_up(ARGV[2]) then redis.call('ZREM', key_room(), ARGV[1]) end
+return { 'ok' }

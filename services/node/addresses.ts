@@ -1,0 +1,175 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
+import { AddressPool } from '../../lib/aoe/address-pool.ts';
+import { claimShelf } from '../../lib/redis/scripts.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { errors } from '../../lib/errors.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { pairsOf } from '../../lib/redis/pairs.ts';
+import { redisTime } from '../../lib/redis/redis-time.ts';
+import type { Target } from '../../lib/targets/target.ts';
+import type { NodeLease } from './lease.ts';
+
+export interface AddressesOptions {
+  store: Store;
+  lease: NodeLease;
+  /** Targets whose exports have addresses of the pool. */
+  targets: () => readonly Target[];
+  shelves: { first: number; last: number; slots: number };
+  quarantineMs: number;
+}
+
+/** The address pool of this node, with what Redis keeps of it: the owners of shelves, and the quarantine. */
+export class Addresses {
+  readonly pool: AddressPool;
+  private readonly options: AddressesOptions;
+  /** Shelves that another node owns although volumes here have addresses on them. */
+  private conflicts: ReadonlyMap<number, string> = new Map();
+  /** The data that the pool was filled from; see Connection.identity. */
+  private filledFrom = '';
+  private filling: Promise<void> | undefined;
+  /** Added to the clock that nobody sets, it is the time of Redis when the pool was filled. */
+  private clockOffset = Date.now() - performance.now();
+
+  constructor(options: AddressesOptions) {
+    this.options = options;
+    const { lease, shelves, quarantineMs } = options;
+    this.pool = new AddressPool({
+      node: lease.node,
+      slotsPerShelf: shelves.slots,
+      quarantineMs,
+      claim: (shelf) => this.claim(shelf),
+      foreign: (asked) => this.foreign(asked),
+      now: () => this.now(),
+    });
+  }
+
+  /** Fills the pool with what Redis has of this node. */
+  async load(): Promise<void> {
+    const { store, lease } = this.options;
+    this.filledFrom = await store.connection.identity();
+    this.clockOffset = (await redisTime(store)) - performance.now();
+    const [shelves, resting] = await store.read((redis) =>
+      Promise.all([
+        redis.zrange(store.keys.nodeShelves(lease.node), '0', '-1'),
+        redis.zrange(store.keys.quarantine(lease.node), '0', '-1', 'WITHSCORES'),
+      ]),
+    );
+    for (const shelf of shelves) this.pool.own(Number(shelf));
+    for (const [address, time] of pairsOf(resting)) this.pool.rest(address, Number(time));
+  }
+
+  /**
+   * Returns the volume's address, or a free one in its place: where it has none, one that another volume has, or one on a shelf of
+   * another node. Throws NoMoreVolumes.
+   */
+  async allocate({ id, address }: { id: string; address: string }): Promise<string> {
+    await this.ensureFilled();
+    if (address === '') return this.pool.allocate(id);
+    if (this.pool.use(id, address) === undefined && this.ownerOf(address) === undefined) return address;
+    this.pool.release(id);
+    return this.pool.allocate(id);
+  }
+
+  /** Redis may have lost changes: the records and shelves that it has now are those of this node. */
+  async refill(): Promise<void> {
+    const { store, lease } = this.options;
+    await this.load();
+    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, hash }) => {
+      this.pool.use(id, hash['address'] ?? '');
+    });
+    for await (const { id, address } of records) this.pool.use(id, address);
+    await this.assertShelves(new Set(this.pool.used.map(shelfOf)));
+  }
+
+  /**
+   * Makes Redis agree that the shelves of this node are its own, also those of addresses that its volumes have. A shelf that another
+   * node owns meanwhile is a problem until its volumes have other addresses.
+   */
+  async assertShelves(shelves: ReadonlySet<number>): Promise<void> {
+    const conflicts = new Map<number, string>();
+    for (const shelf of new Set([...shelves, ...this.pool.ownShelves])) {
+      const owner = await this.claimOne(shelf);
+      if (owner === undefined) {
+        this.pool.own(shelf);
+      } else {
+        this.pool.disown(shelf);
+        conflicts.set(shelf, owner);
+      }
+    }
+    this.conflicts = conflicts;
+  }
+
+  /** Drops entries whose quarantine is over. */
+  async trimQuarantine(): Promise<void> {
+    const { store, lease, quarantineMs } = this.options;
+    const end = String(Math.floor(this.now() - quarantineMs));
+    await store.read((redis) => redis.zremrangebyscore(store.keys.quarantine(lease.node), '-inf', end));
+  }
+
+  get problems(): string[] {
+    return [...this.conflicts].map(
+      ([shelf, owner]) => `AoE shelf ${shelf} has volumes of this node and belongs to node ${owner}`,
+    );
+  }
+
+  /** Returns the node that owns the shelf of an address in place of this one. */
+  ownerOf(address: string): string | undefined {
+    return tryParseAddress(address) && this.conflicts.get(shelfOf(address));
+  }
+
+  /** Before an address is given out: what has one by the records may have changed with the data. */
+  private async ensureFilled(): Promise<void> {
+    if (this.filledFrom === (await this.options.store.connection.identity())) return;
+    this.filling ??= this.refill().finally(() => {
+      this.filling = undefined;
+    });
+    await this.filling;
+  }
+
+  private now(): number {
+    return performance.now() + this.clockOffset;
+  }
+
+  private async claim(shelf?: number): Promise<number | undefined> {
+    const { store, lease, shelves } = this.options;
+    const { first, last } = shelves;
+    const outcome = await claimShelf(store, { ...lease.token, first, last, ...(shelf === undefined ? {} : { shelf }) });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    return outcome.word === 'ok' ? outcome.shelf : undefined;
+  }
+
+  /** Returns the other node that owns it, or undefined. */
+  private async claimOne(shelf: number): Promise<string | undefined> {
+    const { store, lease, shelves } = this.options;
+    const outcome = await claimShelf(store, { ...lease.token, first: shelves.first, last: shelves.last, shelf });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    return outcome.word === 'Taken' ? outcome.owner : undefined;
+  }
+
+  private async foreign(shelves: readonly number[]): Promise<ReadonlyMap<string, string>> {
+    const found = await Promise.all(this.options.targets().map((target) => target.discover(shelves)));
+    const own = await ownHosts();
+    const others = found.flat().filter(({ host }) => !own.has(host));
+    // Processes of this machine do not hear each other.
+    const local = await Promise.all(this.options.targets().map((target) => target.listExports()));
+    const strangers = local.flat().filter(({ id, address }) => id === undefined && isOn(shelves, address));
+    return new Map([
+      ...others.map(({ address, host }): [string, string] => [address, host]),
+      ...strangers.map(({ address, path }): [string, string] => [address, `an export of ${path} on this node`]),
+    ]);
+  }
+}
+
+function isOn(shelves: readonly number[], address: string): boolean {
+  return tryParseAddress(address) !== undefined && shelves.includes(shelfOf(address));
+}
+
+/** Ethernet addresses of this machine. */
+async function ownHosts(): Promise<Set<string>> {
+  const interfaces = await readdir('/sys/class/net');
+  const hosts = await Promise.all(
+    interfaces.map((name) => readFile(`/sys/class/net/${name}/address`, 'utf8').catch(() => '')),
+  );
+  return new Set(hosts.map((host) => host.trim().toLowerCase()));
+}

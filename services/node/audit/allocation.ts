@@ -1,0 +1,69 @@
+import { errors } from '../../../lib/errors.ts';
+import { backendId } from '../../../lib/models/backend.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { type Edit, commit } from '../../../lib/redis/scripts.ts';
+import { sizeInBytes } from '../../../lib/size.ts';
+import type { AuditContext } from '../audit.ts';
+import type { Difference } from './difference.ts';
+
+/** Compares the counters of allocated bytes with the sums over the records, which the audit reads anyway. */
+export class AllocationAudit {
+  private readonly context: AuditContext;
+  private readonly ids: readonly string[];
+  private readonly sums = new Map<string, number>();
+  private readonly before: readonly (string | null)[];
+  private isComplete = true;
+
+  private constructor(context: AuditContext, ids: readonly string[], before: readonly (string | null)[]) {
+    this.context = context;
+    this.ids = ids;
+    this.before = before;
+  }
+
+  /** Before the first record is read. */
+  static async begin(context: AuditContext): Promise<AllocationAudit> {
+    const ids = context.backends.configured.map(({ name }) => backendId(context.lease.node, name));
+    return new AllocationAudit(context, ids, await countersOf(context, ids));
+  }
+
+  add({ node, backend, size }: VolumeState): void {
+    const id = backendId(node, backend);
+    this.sums.set(id, (this.sums.get(id) ?? 0) + sizeInBytes(size));
+  }
+
+  /** An unreadable record counts with a size that is not known. */
+  addUnreadable(): void {
+    this.isComplete = false;
+  }
+
+  /** After the last record. A counter that has changed meanwhile is not compared. */
+  async differences(): Promise<Difference[]> {
+    const after = await countersOf(this.context, this.ids);
+    if (!this.isComplete) return [];
+    return this.ids.flatMap((id, index) => {
+      const counter = after[index] ?? '';
+      const sum = this.sums.get(id) ?? 0;
+      if (counter !== (this.before[index] ?? '') || Number(counter) === sum) return [];
+      return [differenceOf(this.context, id, counter, sum)];
+    });
+  }
+}
+
+function countersOf({ store }: AuditContext, ids: readonly string[]): Promise<(string | null)[]> {
+  return store.read((redis) => Promise.all(ids.map((id) => redis.hget(store.keys.backend(id), 'allocatedBytes'))));
+}
+
+function differenceOf({ store, lease }: AuditContext, id: string, counter: string, sum: number): Difference {
+  const run = async () => {
+    const edit: Edit = {
+      kind: 'backend',
+      id,
+      expect: { allocatedBytes: counter },
+      set: { allocatedBytes: String(sum) },
+    };
+    const outcome = await commit(store, { owner: lease.token, edits: [edit] });
+    if (outcome.word !== 'ok') throw errors.wrongStatus(id, 'changing', 'no other change at the same time');
+  };
+  const what = `counts ${counter || 'nothing'} as allocated, the records come to ${sum} bytes`;
+  return { object: `backend ${id}`, what, fix: 'correct the counter', run };
+}

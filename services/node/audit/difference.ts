@@ -1,0 +1,11 @@
+/** A difference, and how it is repaired; without `run` only a person can. */
+export interface Difference {
+  object: string;
+  what: string;
+  fix: string;
+  run?: (signal: AbortSignal) => Promise<unknown>;
+  /** A record is made again; nothing else changes. */
+  makesRecord?: true;
+  /** It is repaired although no repair is asked for. */
+  requested?: true;
+}

@@ -1,0 +1,67 @@
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { sameHosts } from '../../../lib/targets/hosts.ts';
+import type { FoundExport } from '../../../lib/targets/target.ts';
+import type { AuditContext } from '../audit.ts';
+import { exportSpec, isExported } from '../specs.ts';
+import type { Difference } from './difference.ts';
+
+/** How the export of a healthy volume differs from what its record asks for: whether it runs, its address, path and rights. */
+export function exportDifferences(
+  context: AuditContext,
+  volume: VolumeState,
+  found: FoundExport | undefined,
+): Difference[] {
+  const { backends, exclusively, adoption, exportUnattached } = context;
+  if (volume.task || volume.status === 'error' || volume.status === 'error_deleting') return [];
+  if (backends.failureOf(volume.backend) !== undefined) return [];
+  const backend = backends.get(volume.backend);
+  if (backend.target.addressing === 'none') return [];
+  const object = `volume ${volume.id}`;
+  const run = () => exclusively(volume.id, (now) => adoption.serve(now));
+  if (!isExported(volume, exportUnattached)) {
+    return found ? [unattachedExport(context, volume, found)] : [];
+  }
+  if (volume.address === '') {
+    return [{ object, what: 'is attached and has no address', fix: '' }];
+  }
+  if (!found) return [{ object, what: 'is not exported', fix: 'export it', run }];
+  const spec = exportSpec(volume, backend);
+  const fix = 'export it anew';
+  if (found.address !== spec.address) {
+    return [{ object, what: `is exported as ${found.address}, not as ${spec.address}`, fix, run }];
+  }
+  if (found.path !== spec.path) return [{ object, what: `is exported from ${found.path}, not ${spec.path}`, fix, run }];
+  if (found.readOnly !== spec.readOnly || !sameHosts(found.hosts, spec.hosts)) {
+    return [{ object, what: 'is exported with other rights than its record has', fix, run }];
+  }
+  return [];
+}
+
+/** Only Redis can have lost the attachment of an available volume: a host may be writing. */
+function unattachedExport(
+  { exclusively, adoption, backends }: AuditContext,
+  { id, backend, status }: VolumeState,
+  found: FoundExport,
+): Difference {
+  const object = `volume ${id}`;
+  const what = 'is exported although it is not attached';
+  if (status !== 'available') {
+    const run = () => backends.get(backend).target.removeExport(id);
+    return { object, what, fix: 'end the export', run };
+  }
+  const run = () => exclusively(id, (now) => adoption.restoreAttachment(now, found));
+  return { object, what, fix: 'record the attachment again', run };
+}
+
+/** Exports of ours whose volume has neither record nor storage. */
+export function orphanedExports(
+  { backends }: AuditContext,
+  exports: readonly FoundExport[],
+  known: ReadonlySet<string>,
+): Difference[] {
+  return exports.flatMap(({ id, path }) => {
+    if (id === undefined || known.has(id)) return [];
+    const run = () => Promise.all(backends.served.map(({ target }) => target.removeExport(id)));
+    return [{ object: `volume ${id}`, what: `is exported (${path}) and does not exist`, fix: 'end the export', run }];
+  });
+}

@@ -1,0 +1,129 @@
+import { tryParseAddress } from '../../../lib/aoe/address.ts';
+import { type FoundVolume, hasLabels } from '../../../lib/drivers/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import { taskKey, writeTask } from '../../../lib/models/task.ts';
+import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
+import { sizeInBytes } from '../../../lib/size.ts';
+import type { AuditContext } from '../audit.ts';
+import { recoverableFaults } from '../adoption.ts';
+import { volumeSpec } from '../specs.ts';
+import type { Difference } from './difference.ts';
+
+/** How a record contradicts itself, other records or its storage. `users`: volumes by address, filled while records are examined. */
+export function recordDifferences(
+  context: AuditContext,
+  volume: VolumeState,
+  found: FoundVolume | undefined,
+  users: Map<string, string>,
+): Difference[] {
+  const { engine, exclusively, backends, adoption } = context;
+  const object = `volume ${volume.id}`;
+  const conflict = contradiction(volume);
+  if (conflict !== undefined) {
+    const run = async () => {
+      await exclusively(volume.id, (now) => makeConsistent(context, now));
+      const now = await volumesOf(context.store).find(volume.id);
+      if (now) engine.submit(now, { isResumed: true });
+    };
+    return [{ object, what: conflict, fix: 'make its statuses consistent', run }];
+  }
+  if (volume.task) {
+    const run = async () => engine.submit(volume, { isResumed: true });
+    return [{ object, what: `has its ${volume.task.kind} under way, and nothing works on it`, fix: 'resume it', run }];
+  }
+  const address = addressDifference(context, volume, users);
+  if (volume.status === 'error_deleting') return address;
+  if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return address;
+  if (backends.failureOf(volume.backend) !== undefined) return address;
+  if (!found) return [...address, missingStorage(context, volume)];
+  const differences: Difference[] = [...address];
+  const { driver } = backends.get(volume.backend);
+  if (found.unusable !== undefined) {
+    differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
+  } else if (found.sizeBytes < sizeInBytes(volume.size)) {
+    const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
+    differences.push({ object, what, fix: '' });
+  } else if (Object.keys(found.labels).length > 0 && !hasLabels(found.labels, volumeSpec(volume).labels)) {
+    const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
+    differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
+  }
+  if (volume.status === 'error' && found.unusable === undefined) {
+    const run = () =>
+      exclusively(volume.id, async (now) => {
+        const current = await adoption.markFound(now);
+        adoption.learn(current);
+        await adoption.serve(current);
+      });
+    differences.push({ object, what: 'is in error, and its storage exists', fix: 'make it available again', run });
+  }
+  return differences;
+}
+
+/** Two volumes with one address, or an address on another node's shelf. An unattached volume gets another one when it is attached. */
+function addressDifference(context: AuditContext, volume: VolumeState, users: Map<string, string>): Difference[] {
+  const { adoption, backends } = context;
+  const { id, address, attachStatus } = volume;
+  if (address === '' || tryParseAddress(address) === undefined) return [];
+  const holder = context.addresses.pool.userOf(address) ?? users.get(address) ?? id;
+  const other = holder === id ? undefined : holder;
+  if (other === undefined) users.set(address, id);
+  const owner = context.addresses.ownerOf(address);
+  if (other === undefined && owner === undefined) return [];
+  const what =
+    other === undefined
+      ? `has address ${address}, on a shelf of node ${owner}`
+      : `has address ${address}, as volume ${other} has`;
+  if (attachStatus !== 'detached') return [{ object: `volume ${id}`, what, fix: '' }];
+  const run = () =>
+    context.exclusively(id, async (now) => {
+      context.addresses.pool.release(id);
+      const current = { ...now, address: await context.addresses.allocate({ id, address: '' }) };
+      await commitChecked(context, now, { set: { address: current.address } });
+      adoption.learn(current);
+      await backends.get(now.backend).driver.labelVolume(volumeSpec(current));
+    });
+  return [{ object: `volume ${id}`, what, fix: 'give it another address', run }];
+}
+
+function missingStorage({ exclusively, adoption }: AuditContext, volume: VolumeState): Difference {
+  const object = `volume ${volume.id}`;
+  const what = 'has a record but no storage';
+  if (volume.fault?.code === 'StorageMissing') return { object, what, fix: '' };
+  const run = () => exclusively(volume.id, (now) => adoption.markMissing(now));
+  return { object, what, fix: 'put its record into error', run };
+}
+
+/** The task decides; without one, whether the volume is attached to something. */
+async function makeConsistent(context: AuditContext, volume: VolumeState): Promise<void> {
+  const { status, attachStatus, task, instanceId } = volume;
+  if (contradiction(volume) === undefined) return;
+  if (task) return commitChecked(context, volume, { unset: ['task', 'requesters', 'progress', 'step', 'attempts'] });
+  if (status === 'creating' || status === 'deleting') {
+    const kind = status === 'creating' ? 'create' : 'delete';
+    const text = writeTask({ kind, key: taskKey() });
+    return commitChecked(context, volume, { set: { attachStatus: 'detached', task: text } });
+  }
+  if (attachStatus === 'attaching' || attachStatus === 'detaching') {
+    const text = writeTask({ kind: 'detach', key: taskKey() });
+    const set = status === 'error' ? {} : { status: 'in-use' };
+    return commitChecked(context, volume, { set: { ...set, attachStatus: 'detaching', task: text } });
+  }
+  const isAttached = instanceId !== '' && attachStatus === 'attached';
+  return commitChecked(context, volume, {
+    set: { status: isAttached ? 'in-use' : 'available', attachStatus: isAttached ? 'attached' : 'detached' },
+  });
+}
+
+async function commitChecked(
+  { store, lease }: AuditContext,
+  volume: VolumeState,
+  edit: { set?: Record<string, string>; unset?: readonly string[] },
+): Promise<void> {
+  const { id, status, attachStatus, taskText } = volume;
+  const expect = { status, attachStatus, task: taskText };
+  const outcome = await commit(store, { owner: lease.token, edits: [{ kind: 'volume', id, expect, ...edit }] });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  if (outcome.word !== 'ok') throw errors.wrongStatus(id, status, 'no other change at the same time');
+}

@@ -1,0 +1,40 @@
+import type { FoundVolume } from '../../../lib/drivers/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { FoundExport } from '../../../lib/targets/target.ts';
+import type { AuditContext } from '../audit.ts';
+import type { Backend } from '../backends.ts';
+import { fieldsIn } from '../specs.ts';
+import type { Difference } from './difference.ts';
+
+/** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
+export async function storageDifferences(
+  { store, adoption, engine }: AuditContext,
+  found: FoundVolume & { backend: Backend },
+  running: FoundExport | undefined,
+  remove: boolean,
+): Promise<Difference[]> {
+  const { id, sizeBytes, labels, backend } = found;
+  const object = `volume ${id}`;
+  const page = await volumesOf(store).readAll([id]);
+  const [record] = page.states;
+  const owner = record ? record.node || 'nobody yet' : undefined;
+  const what =
+    owner === undefined ? 'has storage but no record' : `has storage here, but its record is of node ${owner}`;
+  if (page.unreadable.length > 0) return [{ object, what: 'has storage here and an unreadable record', fix: '' }];
+  if (remove && record) {
+    const run = () => Promise.reject(errors.storageRecorded(id, record.node, record.status));
+    return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
+  }
+  if (remove) {
+    const run = (signal: AbortSignal) =>
+      engine.exclusively(id, async () => {
+        await backend.target.removeExport(id);
+        await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
+      });
+    return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
+  }
+  if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
+  const run = () => adoption.adoptUnrecorded(found, running);
+  return [{ object, what, fix: 'make its record again', run, makesRecord: true }];
+}

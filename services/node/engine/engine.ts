@@ -1,0 +1,109 @@
+import { KeyedMutex, Semaphore } from '../../../lib/concurrency.ts';
+import { type BlockstoreError, asError } from '../../../lib/errors.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import type { Operation } from './operation.ts';
+import { operations } from './operations.ts';
+import { OperationRunner, type RunnerOptions } from './run.ts';
+
+export interface EngineOptions extends RunnerOptions {
+  /** Short operations that run at a time. */
+  maxShortOperations: number;
+  /** Called when the daemon has lost its lease. */
+  onFenced: (error: BlockstoreError) => void;
+}
+
+const maxLongOperations = 8;
+
+/** Carries out the tasks of this node's volumes: one at a time for each volume, a bounded number of volumes at a time. */
+export class Engine {
+  private readonly options: EngineOptions;
+  private readonly mutex = new KeyedMutex();
+  private readonly semaphores: Readonly<Record<Operation['queue'], Semaphore>>;
+  private readonly stopping = new AbortController();
+  private readonly runner: OperationRunner;
+  private readonly running = new Set<Promise<void>>();
+  private readonly busy = new Map<string, number>();
+  /** Tasks that are carried out or wait here. */
+  private readonly inFlight = new Set<string>();
+  private shortInFlight = 0;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+    this.semaphores = {
+      short: new Semaphore(options.maxShortOperations),
+      long: new Semaphore(maxLongOperations),
+    };
+    this.runner = new OperationRunner(options, this.stopping.signal);
+  }
+
+  /** How many more short operations would begin at once. Long ones do not count: they hold up nothing short. */
+  get freeSlots(): number {
+    return Math.max(0, this.options.maxShortOperations - this.shortInFlight);
+  }
+
+  /** Whether an operation on the volume runs or waits here. */
+  isBusy(id: string): boolean {
+    return this.busy.has(id);
+  }
+
+  /** Volumes on which an operation runs or waits here. */
+  get busyIds(): Iterable<string> {
+    return this.busy.keys();
+  }
+
+  /** Begins the task of a record as it was just read; a task that is in flight already is passed over. */
+  submit(volume: VolumeState, { isResumed }: { isResumed: boolean }): void {
+    const { id, task } = volume;
+    if (!task) return;
+    const name = `${id} ${task.key}`;
+    if (this.inFlight.has(name)) return;
+    const operation = operations[task.kind];
+    const slots = operation.queue === 'short' ? 1 : 0;
+    this.inFlight.add(name);
+    this.shortInFlight += slots;
+    const semaphore = this.semaphores[operation.queue];
+    const isStale = this.busy.has(id) || semaphore.freeSlots <= 0;
+    const work = this.exclusively(id, () => semaphore.run(() => this.carryOut(volume, { isResumed, isStale })))
+      .catch((error: unknown) => this.fail(volume, asError(error)))
+      .finally(() => {
+        this.running.delete(work);
+        this.inFlight.delete(name);
+        this.shortInFlight -= slots;
+      });
+    this.running.add(work);
+  }
+
+  /** Does other work on a volume while no operation runs on it. */
+  async exclusively<T>(id: string, work: () => Promise<T>): Promise<T> {
+    this.busy.set(id, (this.busy.get(id) ?? 0) + 1);
+    try {
+      return await this.mutex.run(id, work);
+    } finally {
+      const others = (this.busy.get(id) ?? 1) - 1;
+      if (others === 0) this.busy.delete(id);
+      else this.busy.set(id, others);
+    }
+  }
+
+  /** Waits for what is under way; what has not ended by then is resumed at the next start. */
+  async stop(limitMs: number): Promise<void> {
+    const limit = setTimeout(() => this.stopping.abort(), limitMs);
+    await Promise.allSettled(this.running);
+    clearTimeout(limit);
+    this.stopping.abort();
+  }
+
+  /** The lease is lost: nothing destructive goes on. */
+  abort(): void {
+    this.stopping.abort();
+  }
+
+  private async carryOut(volume: VolumeState, how: { isResumed: boolean; isStale: boolean }): Promise<void> {
+    if (!this.stopping.signal.aborted) await this.runner.run(volume, how);
+  }
+
+  private fail(volume: VolumeState, error: BlockstoreError): void {
+    if (error.code === 'Fenced') this.options.onFenced(error);
+    else this.runner.reportFailure(volume, volume.task?.kind ?? 'task', error);
+  }
+}

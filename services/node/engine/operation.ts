@@ -1,0 +1,50 @@
+import type { TaskKind } from '../../../lib/models/task.ts';
+import type { TransitionName } from '../../../lib/models/transitions.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import type { Addresses } from '../addresses.ts';
+import type { Backend } from '../backends.ts';
+
+/** What a step works with. */
+export interface StepContext {
+  /** As the record was when the operation began, with the fields that steps have returned since. */
+  volume: VolumeState;
+  /** The address that the record had then. */
+  hadAddress: string;
+  backend: Backend;
+  addresses: Addresses;
+  /** Whether unattached volumes are exported as well. */
+  exportUnattached: boolean;
+  /** Whether this very run has made the storage: nobody can have data on it. */
+  madeStorage: boolean;
+  /** Before a destructive step. Throws Fenced. */
+  checkLease: () => Promise<void>;
+  /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */
+  signal: AbortSignal;
+  /** 0 to 100; shown in the record. */
+  progress: (percent: number) => void;
+}
+
+/** Fields of the record that a step determines. */
+export type StepFields = Partial<Pick<VolumeState, 'address'>>;
+
+export interface Step {
+  name: string;
+  /** Asked only when the operation is resumed. */
+  isDone?(context: StepContext): Promise<boolean>;
+  /** "Make it so": also right when it was done before, wholly or half. */
+  run(context: StepContext): Promise<StepFields | void>;
+}
+
+/** What a node does to a volume: steps, then one guarded transition. A new operation is a new one of these. */
+export interface Operation {
+  name: TaskKind;
+  /** Long work has its own bound, so that it does not hold up short work. */
+  queue: 'short' | 'long';
+  steps: readonly Step[];
+  /** Give back what the steps took when one of them failed for good. */
+  undo: readonly Step[];
+  finish: TransitionName;
+  fail: TransitionName;
+  /** Codes with which the node hands the volume back: it is placed on another backend. */
+  handsBack: ReadonlySet<string>;
+}

@@ -1,0 +1,67 @@
+import type { TaskKind } from '../../../lib/models/task.ts';
+import type { Operation } from './operation.ts';
+import {
+  activateStorage,
+  adjustExport,
+  allocateAddress,
+  createStorage,
+  discardStorage,
+  labelStorage,
+  refuseToDiscardExisting,
+  releaseAddress,
+  removeExport,
+  removeStorage,
+  withdrawExport,
+} from './steps.ts';
+
+const none: ReadonlySet<string> = new Set();
+
+const create: Operation = {
+  name: 'create',
+  queue: 'short',
+  steps: [allocateAddress, createStorage, adjustExport],
+  undo: [refuseToDiscardExisting, removeExport, discardStorage, releaseAddress],
+  finish: 'finishCreate',
+  fail: 'failCreate',
+  handsBack: new Set([
+    'NoSpace',
+    'NoMoreVolumes',
+    'BackendUnavailable',
+    'InterfaceDown',
+    'DiscoveryFailed',
+    'DiscoveryIncomplete',
+  ]),
+};
+
+const deletion: Operation = {
+  name: 'delete',
+  queue: 'long',
+  steps: [removeExport, removeStorage],
+  undo: [],
+  finish: 'finishDelete',
+  fail: 'failDelete',
+  handsBack: none,
+};
+
+const attach: Operation = {
+  name: 'attach',
+  queue: 'short',
+  steps: [allocateAddress, activateStorage, labelStorage, adjustExport],
+  undo: [withdrawExport],
+  finish: 'finishAttach',
+  fail: 'failAttach',
+  handsBack: none,
+};
+
+const detach: Operation = {
+  name: 'detach',
+  queue: 'short',
+  steps: [withdrawExport],
+  undo: [],
+  finish: 'finishDetach',
+  fail: 'failDetach',
+  handsBack: none,
+};
+
+/** Every operation, by the task that asks for it. */
+export const operations: Readonly<Record<TaskKind, Operation>> = { create, delete: deletion, attach, detach };

@@ -1,0 +1,39 @@
+import { retry } from '../../../lib/concurrency.ts';
+import { type BlockstoreError, asError } from '../../../lib/errors.ts';
+
+/** Redis accepts no changes at present. */
+const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefuses', 'NotReplicated']);
+/** A retry cannot help, although the kind of the error does not say so. */
+const nonRetryable: ReadonlySet<string> = new Set([
+  'Fenced',
+  'NotLocal',
+  'WrongStatus',
+  'StorageMissing',
+  'StorageKept',
+  'CommandNotFound',
+  'NoVolumeGroup',
+  'AddressInUse',
+]);
+
+/**
+ * Does the work until it succeeds, fails permanently, has failed `tries` times, or the signal aborts. While Redis is unreachable it is
+ * retried without a bound. The one retry of an operation's step: drivers, targets and commands below it try once.
+ */
+export async function withRetries<T>(
+  work: () => Promise<T>,
+  options: { tries: number; signal: AbortSignal; onRetry: (error: BlockstoreError, attempt: number) => void },
+): Promise<T> {
+  const { tries, signal, onRetry } = options;
+  return retry(work, {
+    tries: Infinity,
+    signal,
+    isRetryable: (thrown, attempt) => isRetryable(asError(thrown), attempt, tries),
+    onRetry: (thrown, attempt) => onRetry(asError(thrown), attempt),
+  });
+}
+
+function isRetryable(error: BlockstoreError, attempt: number, tries: number): boolean {
+  if (redisCodes.has(error.code)) return true;
+  if (nonRetryable.has(error.code)) return false;
+  return (error.kind === 'failed' || error.kind === 'conflict') && attempt < tries;
+}

@@ -1,0 +1,208 @@
+import { type BlockstoreError, type Fault, asError, errors } from '../../../lib/errors.ts';
+import type { Log } from '../../../lib/log.ts';
+import {
+  type EditOptions,
+  type Transition,
+  type TransitionName,
+  editOf,
+  transitions,
+} from '../../../lib/models/transitions.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import type { Addresses } from '../addresses.ts';
+import type { Backends } from '../backends.ts';
+import type { NodeLease } from '../lease.ts';
+import type { VolumeTable } from '../volume-table.ts';
+import { handBack } from './hand-back.ts';
+import type { Operation, Step, StepContext } from './operation.ts';
+import { operations } from './operations.ts';
+import { ProgressWriter } from './progress.ts';
+import { withRetries } from './retry.ts';
+
+export interface RunnerOptions {
+  store: Store;
+  lease: NodeLease;
+  backends: Backends;
+  addresses: Addresses;
+  table: VolumeTable;
+  log: Log;
+  topic: string;
+  exportUnattached: boolean;
+  tries: number;
+}
+
+/** Carries out one operation: runs its steps, then ends it in one guarded transition. */
+export class OperationRunner {
+  private readonly options: RunnerOptions;
+  private readonly signal: AbortSignal;
+
+  /** `signal` aborts when the daemon stops or loses its lease. */
+  constructor(options: RunnerOptions, signal: AbortSignal) {
+    this.options = options;
+    this.signal = signal;
+  }
+
+  /**
+   * `volume` is the record with its task; `isStale`: it may have changed since it was read. `isResumed`: an earlier run may have done
+   * part of the steps. Throws Fenced, and what the abort signal throws.
+   */
+  async run(from: VolumeState, { isResumed, isStale }: { isResumed: boolean; isStale: boolean }): Promise<void> {
+    const { store, lease, log } = this.options;
+    const volume = isStale || store.isReplicated ? await this.current(from) : from;
+    if (!volume?.task || volume.node !== lease.node) return;
+    const operation = operations[volume.task.kind];
+    const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
+    let step: Step | undefined;
+    let context: StepContext | undefined;
+    try {
+      context = this.contextFor(volume, progress);
+      for (step of operation.steps) await this.runStep(step, context, isResumed);
+    } catch (thrown) {
+      await progress.end();
+      const error = asError(thrown);
+      if (this.signal.aborted || error.code === 'Fenced') throw error;
+      return this.fail(volume, operation, error, step, context);
+    }
+    await progress.end();
+    const { address } = context.volume;
+    await this.end(context.volume, operation.finish, { set: address === volume.address ? {} : { address } });
+    log.debug(`${operation.name} done`, { volume: volume.id });
+  }
+
+  /** The record as replicas have it: a task that a failover loses is not begun. */
+  private async current(volume: VolumeState): Promise<VolumeState | undefined> {
+    const { store } = this.options;
+    return this.retried(volume, 'reading', async () => {
+      const { count } = store.connection;
+      const found = await volumesOf(store).find(volume.id);
+      await store.replicated(count);
+      return found;
+    });
+  }
+
+  /** Throws BackendUnavailable. */
+  private contextFor(volume: VolumeState, progress: ProgressWriter): StepContext {
+    const { backends, addresses, exportUnattached } = this.options;
+    return {
+      volume,
+      hadAddress: volume.address,
+      backend: backends.get(volume.backend),
+      addresses,
+      exportUnattached,
+      madeStorage: false,
+      checkLease: () => this.checkLease(),
+      signal: this.signal,
+      progress: (percent) => progress.set(percent),
+    };
+  }
+
+  /** Throws Fenced. */
+  private async checkLease(): Promise<void> {
+    const { store, lease } = this.options;
+    const outcome = await commit(store, { owner: lease.token, edits: [] });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  }
+
+  private async runStep(step: Step, context: StepContext, isResumed: boolean): Promise<void> {
+    if (isResumed && (await step.isDone?.(context))) return;
+    const fields = await this.retried(context.volume, step.name, () => step.run(context));
+    if (fields) context.volume = { ...context.volume, ...fields };
+  }
+
+  private async fail(
+    volume: VolumeState,
+    operation: Operation,
+    error: BlockstoreError,
+    step: Step | undefined,
+    context: StepContext | undefined,
+  ): Promise<void> {
+    const { addresses, log } = this.options;
+    // A backend that fails its checks has the task carried out when it is served again.
+    if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return;
+    const left = context && (await this.undo(operation, context));
+    if (operation.handsBack.has(error.code) && !left) {
+      const { store, lease, topic } = this.options;
+      const outcome = await this.retried(volume, 'placement', () => handBack({ store, lease, topic }, volume, error));
+      this.options.table.drop(volume.id);
+      addresses.pool.release(volume.id);
+      log.info(`volume ${volume.id} could not be created here`, { reason: error.message, outcome });
+      return;
+    }
+    this.reportFailure(volume, operation.name, error);
+    const reason = left?.code === 'StorageKept' ? left : error;
+    const isAddressed = context !== undefined && context.volume.address !== volume.address && left !== undefined;
+    await this.end(volume, operation.fail, {
+      fault: reason.toFault(step?.name),
+      ...(isAddressed ? { set: { address: context.volume.address } } : {}),
+    });
+  }
+
+  /** Why something that the operation took is left, or undefined. */
+  private async undo(operation: Operation, context: StepContext): Promise<BlockstoreError | undefined> {
+    try {
+      for (const step of operation.undo) await this.runStep(step, context, false);
+      return undefined;
+    } catch (thrown) {
+      const error = asError(thrown);
+      this.options.log.error(`${operation.name} of volume ${context.volume.id} could not be undone`, {
+        reason: error.message,
+      });
+      return error;
+    }
+  }
+
+  private async end(volume: VolumeState, name: TransitionName, more: EditOptions): Promise<void> {
+    const { store, lease, table, addresses, log } = this.options;
+    const edit = editOf(volume, name, more);
+    const fault: Fault | undefined = more.fault;
+    const outcome = await this.retried(volume, name, () =>
+      commit(store, { owner: lease.token, edits: [edit], replies: [{ edit: 0, fault }] }),
+    );
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word !== 'ok') {
+      // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
+      log.debug(`${name} of volume ${volume.id} does not apply`, { outcome: outcome.word });
+      return;
+    }
+    if (edit.remove) {
+      table.drop(volume.id);
+      addresses.pool.release(volume.id);
+    } else {
+      const { set }: Transition = transitions[name];
+      table.note({ ...volume, ...set });
+    }
+  }
+
+  /** Fields that show how it goes. */
+  private async note(volume: VolumeState, set: Record<string, string>): Promise<void> {
+    const { store, lease, log } = this.options;
+    try {
+      await commit(store, { owner: lease.token, edits: [editOf(volume, 'progress', { set })] });
+    } catch (error) {
+      // It informs only: a failure that matters is met by the operation itself.
+      log.debug('progress not written', { volume: volume.id, reason: asError(error).message });
+    }
+  }
+
+  private retried<T>(volume: VolumeState, step: string, work: () => Promise<T>): Promise<T> {
+    const { tries, log } = this.options;
+    return withRetries(work, {
+      tries,
+      signal: this.signal,
+      onRetry: ({ code, message }, attempt) => {
+        log.debug(`step ${step} of ${volume.id} is retried`, { attempt, code, reason: message });
+        if (volume.task) void this.note(volume, { step, attempts: String(attempt) });
+      },
+    });
+  }
+
+  reportFailure(volume: VolumeState, operation: string, error: BlockstoreError): void {
+    if (this.signal.aborted) return;
+    this.options.log.error(`${operation} of volume ${volume.id} failed: ${error.message}`, {
+      code: error.code,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
+}

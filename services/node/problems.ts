@@ -1,0 +1,78 @@
+import { type BlockstoreError, asError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Backends } from './backends.ts';
+
+/** What keeps volumes of this node from being served; each is logged when it begins. */
+export class Problems {
+  private readonly backends: Backends;
+  private readonly log: Log;
+  private readonly unserved = new Map<string, BlockstoreError>();
+  private readonly unreadable = new Map<string, string>();
+  private foreignAnswers: ReadonlyMap<string, string> = new Map();
+
+  constructor(backends: Backends, log: Log) {
+    this.backends = backends;
+    this.log = log;
+  }
+
+  /** One line each. */
+  get lines(): string[] {
+    const ofTargets = this.backends.served.flatMap(({ target }) => target.problems());
+    return [
+      ...Array.from(this.unserved.values(), (error) => error.message),
+      ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
+      ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
+      ...Array.from(
+        this.foreignAnswers,
+        ([address, host]) => `another machine, ${host}, answers at address ${address}`,
+      ),
+    ];
+  }
+
+  /** Volumes that are worth another try. */
+  get volumes(): readonly string[] {
+    return [...this.unserved.keys(), ...this.unreadable.keys()];
+  }
+
+  get unreadableVolumes(): readonly string[] {
+    return [...this.unreadable.keys()];
+  }
+
+  /** A failure of one volume is reported, and does not keep the others from being served. Throws Fenced, RedisUnreachable. */
+  async during(id: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.unserved.delete(id);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
+      const { message, hint } = error;
+      if (this.unserved.get(id)?.message !== message) {
+        this.log.error(`volume ${id} cannot be served: ${message}`, hint === undefined ? {} : { hint });
+      }
+      this.unserved.set(id, error);
+    }
+  }
+
+  noteUnreadable(id: string, reason: string): void {
+    if (!this.unreadable.has(id)) this.log.error(`the record of volume ${id} ${reason}; it is left alone`);
+    this.unreadable.set(id, reason);
+  }
+
+  clearUnreadable(id: string): void {
+    this.unreadable.delete(id);
+  }
+
+  /** The volume is served, or is no longer this node's. */
+  clear(id: string): void {
+    this.unserved.delete(id);
+  }
+
+  /** Addresses of volumes here at which other machines answer, with their Ethernet addresses. */
+  noteForeignAnswers(answers: ReadonlyMap<string, string>): void {
+    for (const [address, host] of answers) {
+      if (!this.foreignAnswers.has(address)) this.log.error(`another machine, ${host}, answers at address ${address}`);
+    }
+    this.foreignAnswers = answers;
+  }
+}

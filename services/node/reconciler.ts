@@ -1,0 +1,161 @@
+import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
+import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import { taskKey, writeTask } from '../../lib/models/task.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
+import { commit } from '../../lib/redis/scripts.ts';
+import type { Adoption, AdoptionOptions } from './adoption.ts';
+import type { Backend } from './backends.ts';
+import { eachVolume } from './each-volume.ts';
+import type { Engine } from './engine/engine.ts';
+import type { Problems } from './problems.ts';
+
+export interface ReconcilerOptions extends AdoptionOptions {
+  engine: Engine;
+  adoption: Adoption;
+  problems: Problems;
+}
+
+/** Makes records, storage and exports of this node agree: wholly at start, then for single volumes. */
+export class Reconciler {
+  private readonly options: ReconcilerOptions;
+  /** Whether every volume of the node has been examined. */
+  isDone = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.options = options;
+  }
+
+  /** Reconciles every volume. A difference that cannot be repaired is reported, one line each, and keeps no other volume from being served. */
+  async reconcileAll(): Promise<void> {
+    const { store, lease, addresses, engine, adoption, problems, log, table } = this.options;
+    const due: VolumeState[] = [];
+    const recordedAddresses: { id: string; address: string }[] = [];
+    const found = await adoption.readStorage();
+    await addresses.load();
+    for (const [id, { labels }] of found) addresses.pool.use(id, labels['address'] ?? '');
+    await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
+    await this.restoreAbandoned();
+    const running = await adoption.runningExports();
+    const recorded = new Set<string>();
+    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
+      problems.noteUnreadable(id, reason);
+      recordedAddresses.push({ id, address: hash['address'] ?? '' });
+    });
+    await eachVolume(records, async (volume) => {
+      recorded.add(volume.id);
+      recordedAddresses.push({ id: volume.id, address: volume.address });
+      adoption.learn(volume);
+      if (volume.task) due.push(volume);
+      else await problems.during(volume.id, () => adoption.adopt(volume, found.get(volume.id), running.get(volume.id)));
+    });
+    // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
+    for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
+    await addresses.assertShelves(shelvesOf(addresses.pool.used));
+    for (const id of problems.unreadableVolumes) recorded.add(id);
+    const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
+    for (const volume of await this.stillThere(unrecorded)) {
+      await problems.during(volume.id, () => adoption.adoptUnrecorded(volume, running.get(volume.id)));
+    }
+    // Only now: a creation would be given the address under which storage without a record was exported.
+    for (const volume of due) engine.submit(volume, { isResumed: true });
+    this.isDone = true;
+    await this.endStrayExports(recorded, new Set(found.keys()));
+    log.info(`node ${lease.node} serves ${table.size} volumes`);
+  }
+
+  /**
+   * Starts exports that have ended, and tries again what could not be served. Reads the records of these volumes alone: which exports
+   * should run is known from the table.
+   */
+  async restoreExports(): Promise<void> {
+    const { engine, table, addresses, adoption, problems } = this.options;
+    const running = await adoption.runningExports();
+    const ended = [...table.all].filter(
+      ({ id, isExported: wanted, backend }) => wanted && !running.has(id) && this.isExporting(backend),
+    );
+    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
+    for (const id of ids) if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
+    problems.noteForeignAnswers(await addresses.pool.observe());
+  }
+
+  /** A backend that failed its checks is served now. */
+  async adoptBackend(backend: Backend): Promise<void> {
+    const { store, lease, engine, adoption, problems } = this.options;
+    const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
+    await eachVolume(volumesOf(store).walk(store.keys.nodeVolumes(lease.node)), async (volume) => {
+      if (volume.backend !== backend.name) return;
+      adoption.learn(volume);
+      if (volume.task) engine.submit(volume, { isResumed: true });
+      else await problems.during(volume.id, () => adoption.adopt(volume, found.get(volume.id)));
+    });
+  }
+
+  /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */
+  private isExporting(backendName: string): boolean {
+    const backend = this.options.backends.served.find(({ name }) => name === backendName);
+    if (!backend || backend.target.addressing === 'none') return false;
+    return backend.target.problems().every(({ id }) => id !== undefined);
+  }
+
+  private async restore(id: string): Promise<void> {
+    const { store, lease, adoption, problems } = this.options;
+    const { states, unreadable } = await volumesOf(store).readAll([id]);
+    for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
+    if (unreadable.length === 0) problems.clearUnreadable(id);
+    const [volume] = states;
+    if (!volume || volume.node !== lease.node || volume.task) {
+      problems.clear(id);
+      return;
+    }
+    await problems.during(id, () => adoption.adopt(volume, undefined));
+  }
+
+  /** The volumes that were deleted while the node was lost are its own again, to be deleted. */
+  private async restoreAbandoned(): Promise<void> {
+    const { store, lease } = this.options;
+    await eachVolume(abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node)), async ({ id }) => {
+      const record = await store.read((redis) => redis.hgetall(store.keys.abandoned(id)));
+      const volume = { ...record, status: 'deleting', attachStatus: 'detached' };
+      const task = writeTask({ kind: 'delete', key: taskKey() });
+      await commit(store, {
+        owner: lease.token,
+        edits: [
+          { kind: 'abandoned', id, remove: true },
+          { kind: 'volume', id, insert: true, set: { ...volume, task } },
+        ],
+      });
+    });
+  }
+
+  /** Without volumes whose deletion ended since storage was read: their records went only after their storage. */
+  private async stillThere<T extends FoundVolume>(volumes: readonly T[]): Promise<readonly T[]> {
+    if (volumes.length === 0) return [];
+    const now = await this.options.adoption.readStorage();
+    return volumes.filter(({ id }) => now.has(id));
+  }
+
+  /**
+   * Ends exports of ours whose volume is not to be exported, or has neither record nor storage, and clears files of exports that a power
+   * loss brought back. Storage whose record is unreadable or another node's is left as it is, with its export.
+   */
+  private async endStrayExports(recorded: ReadonlySet<string>, stored: ReadonlySet<string>): Promise<void> {
+    const { backends, engine, table, problems, log } = this.options;
+    const unreadable = new Set(problems.unreadableVolumes);
+    const isLeft = (id: string) =>
+      engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || (stored.has(id) && !recorded.has(id));
+    for (const { target } of backends.served) {
+      const running = (await target.listExports()).flatMap(({ id }) => id ?? []);
+      for (const id of new Set([...running, ...(await target.listTraces())])) {
+        if (isLeft(id)) continue;
+        const reason = recorded.has(id) ? 'is not attached' : 'has neither record nor storage';
+        if (running.includes(id)) log.warn(`the export of volume ${id} is ended: the volume ${reason}`);
+        await target.removeExport(id);
+      }
+    }
+  }
+}
+
+function shelvesOf(addresses: readonly string[]): Set<number> {
+  return new Set(addresses.filter((address) => tryParseAddress(address)).map(shelfOf));
+}

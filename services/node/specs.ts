@@ -1,0 +1,50 @@
+import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
+import { unknownInstance } from '../../lib/models/transitions.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { sizeInBytes } from '../../lib/size.ts';
+import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
+import type { Backend } from './backends.ts';
+
+/** A record as a driver sees it. */
+export function volumeSpec({ id, size, name, userId, projectId, address }: VolumeState): VolumeSpec {
+  const given = { user: userId, project: projectId, size: String(size), name, address };
+  const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  return { id, size, sizeBytes: sizeInBytes(size), labels };
+}
+
+/** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
+export function fieldsIn(
+  labels: Labels,
+): { size: string; userId: string; projectId: string; name?: string; address: string } | undefined {
+  const { size, user, project, name, address = '' } = labels;
+  if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
+  return { size, userId: user, projectId: project, address, ...(name === undefined ? {} : { name }) };
+}
+
+/** Whether the volume is exported at this moment. */
+export function isExported({ attachStatus }: VolumeState, exportUnattached: boolean): boolean {
+  return exportUnattached || attachStatus === 'attaching' || attachStatus === 'attached';
+}
+
+/** Fields of an attachment as its running export shows them, where Redis has lost them: who the instance is, is not known. */
+export function attachmentOf({ readOnly, hosts }: FoundExport): Record<string, string> {
+  return {
+    instanceId: unknownInstance,
+    ...(readOnly ? { attachMode: 'ro' } : {}),
+    ...(hosts.length === 0 ? {} : { attachHosts: hosts.join(',') }),
+  };
+}
+
+/** A record as a target sees it: with the rights of its attachment. Throws Internal for a volume without an address. */
+export function exportSpec(volume: VolumeState, { driver, target }: Backend): ExportSpec {
+  const { id, address, attachStatus, attachMode, attachHosts } = volume;
+  if (address === '' && target.addressing !== 'none') throw new Error(`volume ${id} has no address`);
+  const isAttached = attachStatus === 'attaching' || attachStatus === 'attached';
+  return {
+    id,
+    path: driver.localPath(volumeSpec(volume)),
+    address,
+    readOnly: isAttached && attachMode === 'ro',
+    hosts: isAttached ? attachHosts : [],
+  };
+}

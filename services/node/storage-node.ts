@@ -1,0 +1,234 @@
+import { type BlockstoreError, asError } from '../../lib/errors.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import type { BackendReport } from '../../lib/models/backend.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import { type Service, ServiceTree } from '../../lib/service.ts';
+import { version } from '../../lib/version.ts';
+import { Addresses } from './addresses.ts';
+import { Adoption } from './adoption.ts';
+import { Audit } from './audit.ts';
+import type { Backends } from './backends.ts';
+import { CapacityMonitor } from './capacity.ts';
+import { Consumer } from './consumer.ts';
+import { Engine } from './engine/engine.ts';
+import type { EverySecond } from './every-second.ts';
+import { Heartbeat, backendReport } from './heartbeat.ts';
+import type { NodeLease } from './lease.ts';
+import { NodeTasks } from './node-tasks.ts';
+import { Problems } from './problems.ts';
+import { Reconciler } from './reconciler.ts';
+import { Recovery } from './recovery.ts';
+import { Reporter } from './reporter.ts';
+import { VolumeTable } from './volume-table.ts';
+
+export interface StorageNodeOptions {
+  flags: Flags;
+  store: Store;
+  /** The same records over a connection that only heartbeats use. */
+  heartbeatStore: Store;
+  lease: NodeLease;
+  backends: Backends;
+  log: Log;
+  /** Called once when another daemon has taken the node's name. */
+  onFenced: (error: BlockstoreError) => void;
+  everySecond: EverySecond | undefined;
+}
+
+/** Nodes of the cluster that compare records and storage at a time after a loss of Redis. */
+const catchUpPlaces = 50;
+const catchUpJitterMs = 5000;
+
+/** What runs while the daemon holds its node's name: reports, reconciliation, operations, commands. */
+export class StorageNode implements Service {
+  readonly name = 'storage-node';
+  private readonly options: StorageNodeOptions;
+  private readonly tree = new ServiceTree('storage-node');
+  private readonly startTime = Date.now();
+  private readonly capacities: ReadonlyMap<string, CapacityMonitor>;
+  private readonly addresses: Addresses;
+  private readonly engine: Engine;
+  private readonly problems: Problems;
+  private readonly reconciler: Reconciler;
+  private readonly nodeTasks: NodeTasks;
+  private readonly consumer: Consumer;
+  private readonly recovery: Recovery;
+  private readonly heartbeat: Heartbeat;
+  private isFenced = false;
+
+  constructor(options: StorageNodeOptions) {
+    this.options = options;
+    const { flags, store, lease, backends, log } = options;
+    const exportUnattached = flags.export_unattached;
+    const shared = { store, lease, backends, log, exportUnattached };
+    const patienceMs = flags.node_down_time * 250;
+    this.capacities = new Map(
+      backends.configured.map(({ name, driver }) => [name, new CapacityMonitor({ driver, patienceMs, log })]),
+    );
+    this.addresses = new Addresses({
+      store,
+      lease,
+      targets: () => backends.served.map(({ target }) => target),
+      shelves: shelvesIn(flags),
+      quarantineMs: flags.address_quarantine * 1000,
+    });
+    const table = new VolumeTable({ exportUnattached });
+    this.engine = new Engine({
+      ...shared,
+      addresses: this.addresses,
+      table,
+      topic: flags.volume_topic,
+      tries: flags.num_shell_tries,
+      maxShortOperations: flags.max_operations,
+      onFenced: () => void this.recovery.regain(),
+    });
+    const adopting = {
+      ...shared,
+      addresses: this.addresses,
+      table,
+      availabilityZone: flags.storage_availability_zone,
+    };
+    const adoption = new Adoption(adopting);
+    this.problems = new Problems(backends, log);
+    this.reconciler = new Reconciler({ ...adopting, engine: this.engine, adoption, problems: this.problems });
+    const audit = new Audit({ ...adopting, engine: this.engine, adoption });
+    this.nodeTasks = new NodeTasks({ store, lease, audit, log });
+    this.consumer = new Consumer({
+      store,
+      engine: this.engine,
+      log,
+      node: lease.node,
+      topic: flags.volume_topic,
+      onNodeTask: () => this.nodeTasks.check(),
+    });
+    this.recovery = new Recovery({
+      ...shared,
+      audit,
+      addresses: this.addresses,
+      onFenced: (error) => this.endFenced(error),
+      places: catchUpPlaces,
+      jitterMs: Math.min(catchUpJitterMs, flags.report_interval * 500),
+    });
+    this.heartbeat = new Heartbeat({
+      store: options.heartbeatStore,
+      lease,
+      overdueMs: flags.report_interval * 1000,
+    });
+  }
+
+  async start(): Promise<void> {
+    const children = [
+      this.every('heartbeat', () => this.reportState(), true),
+      service('reconciliation', { start: () => this.reconcile() }),
+      this.every('upkeep', () => this.upkeep(), false),
+      service('engine', { stop: () => this.engine.stop(this.options.flags.stop_timeout * 1000) }),
+      service('recovery', { stop: async () => this.recovery.stop() }),
+      this.nodeTasks,
+      this.consumer,
+    ];
+    for (const child of children) await this.tree.add(child);
+    await this.tree.start();
+  }
+
+  /** What is under way ends or is resumed at the next start; exports continue. Then the node's name is free. */
+  async stop(): Promise<void> {
+    await this.tree.stop();
+    if (this.isFenced) return;
+    try {
+      await this.options.lease.release();
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code === 'Fenced') return this.endFenced(error);
+      if (error.kind !== 'unavailable') throw error;
+      this.options.log.warn(`could not release the lease; the node shows as down when it expires: ${error.message}`);
+    }
+  }
+
+  /** Heartbeat, capacity, problems, version; then tasks that are overdue are re-driven. */
+  async reportState(): Promise<void> {
+    const { flags, store } = this.options;
+    if (this.isFenced) return;
+    const overdue = await this.heartbeat.beat(
+      {
+        availabilityZone: flags.storage_availability_zone,
+        version,
+        startTime: this.startTime,
+        problems: [...this.addresses.problems, ...this.problems.lines],
+      },
+      await this.backendReports(),
+    );
+    if (!this.reconciler.isDone) return;
+    const { states } = await volumesOf(store).readAll(overdue.filter((id) => !this.engine.isBusy(id)));
+    for (const volume of states) this.engine.submit(volume, { isResumed: true });
+  }
+
+  private async backendReports(): Promise<BackendReport[]> {
+    const { backends, flags } = this.options;
+    return Promise.all(
+      backends.configured.map(async ({ name, driver, target }) => {
+        const failure = backends.failureOf(name);
+        const capacity = this.capacities.get(name);
+        const stats =
+          capacity && failure === undefined
+            ? await capacity.read()
+            : { totalBytes: 0, freeBytes: 0, volumeBytes: 0, acceptsCreates: false };
+        const about = {
+          name,
+          driver: driver.name,
+          target: target.name,
+          availabilityZone: flags.storage_availability_zone,
+        };
+        const isReady = this.reconciler.isDone && !this.recovery.isDue;
+        const broken = target.problems().find(({ id }) => id === undefined);
+        return backendReport(about, stats, { isReady, problem: failure ?? capacity?.problem ?? broken?.error.message });
+      }),
+    );
+  }
+
+  private async reconcile(): Promise<void> {
+    try {
+      await this.recovery.start(); // what Redis loses from now on is compared again
+      await this.reconciler.reconcileAll();
+      await this.reportState();
+    } catch (error) {
+      await this.engine.stop(0); // what was begun already must not continue in a daemon that ends
+      throw error;
+    }
+  }
+
+  /** What would go wrong unnoticed: changes that Redis lost, exports that ended, backends that can be served again. */
+  private async upkeep(): Promise<void> {
+    if (this.isFenced) return;
+    await this.recovery.catchUp();
+    for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
+    await this.reconciler.restoreExports();
+    await this.addresses.trimQuarantine();
+  }
+
+  private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
+    const { flags, log, everySecond } = this.options;
+    const onFenced = () => void this.recovery.regain();
+    return new Reporter({ name, intervalS: flags.report_interval, report, atOnce, log, everySecond, onFenced });
+  }
+
+  private endFenced(error: BlockstoreError): void {
+    if (this.isFenced) return;
+    this.isFenced = true;
+    this.engine.abort();
+    this.options.log.error(error.message, { hint: error.hint });
+    this.options.onFenced(error);
+  }
+}
+
+function shelvesIn(flags: Flags): { first: number; last: number; slots: number } {
+  return {
+    first: flags.first_shelf_id < 0 ? 1 : flags.first_shelf_id,
+    last: flags.last_shelf_id < 0 ? 65_534 : flags.last_shelf_id,
+    slots: flags.slots_per_shelf,
+  };
+}
+
+function service(name: string, { start, stop }: Partial<Pick<Service, 'start' | 'stop'>>): Service {
+  return { name, start: start ?? (async () => {}), stop: stop ?? (async () => {}) };
+}

@@ -1,0 +1,42 @@
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+
+export interface OwnVolume {
+  id: string;
+  backend: string;
+  address: string;
+  /** Whether its export should run. */
+  isExported: boolean;
+}
+
+/** The volumes of this node as their records were last seen: what periodic work reads in place of the records. */
+export class VolumeTable {
+  private readonly volumes = new Map<string, OwnVolume>();
+  private readonly exportUnattached: boolean;
+
+  constructor({ exportUnattached }: { exportUnattached: boolean }) {
+    this.exportUnattached = exportUnattached;
+  }
+
+  note({ id, backend, address, status, attachStatus }: VolumeState): void {
+    const isHealthy =
+      status !== 'error' && status !== 'error_deleting' && status !== 'creating' && status !== 'deleting';
+    const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
+    this.volumes.set(id, { id, backend, address, isExported: isHealthy && (this.exportUnattached || isAttached) });
+  }
+
+  drop(id: string): void {
+    this.volumes.delete(id);
+  }
+
+  get(id: string): OwnVolume | undefined {
+    return this.volumes.get(id);
+  }
+
+  get all(): IterableIterator<OwnVolume> {
+    return this.volumes.values();
+  }
+
+  get size(): number {
+    return this.volumes.size;
+  }
+}

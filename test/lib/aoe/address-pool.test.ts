@@ -1,0 +1,150 @@
+import test from 'ava';
+import { AddressPool, type AddressPoolOptions } from '../../../lib/aoe/address-pool.ts';
+import { shelfOf } from '../../../lib/aoe/address.ts';
+
+interface Wire {
+  pool: AddressPool;
+  /** Other machines by the addresses at which they answer. */
+  others: Map<string, string>;
+  /** Shelves asked about, a list for each look. */
+  looks: (readonly number[])[];
+  claims: number[];
+  clock: { now: number };
+}
+
+/** A pool with shelves of two slots, and the lowest ones of `free` to claim. */
+function make({ free = [1, 2, 3], ...given }: Partial<AddressPoolOptions> & { free?: number[] } = {}): Wire {
+  const left = [...free];
+  const looks: (readonly number[])[] = [];
+  const claims: number[] = [];
+  const wire = { others: new Map<string, string>(), looks, claims };
+  const clock = { now: 1_000_000 };
+  const pool = new AddressPool({
+    node: 'n1',
+    slotsPerShelf: 2,
+    quarantineMs: 600_000,
+    claim: async () => {
+      const shelf = left.shift();
+      if (shelf !== undefined) wire.claims.push(shelf);
+      return shelf;
+    },
+    foreign: async (shelves) => {
+      wire.looks.push(shelves);
+      return new Map([...wire.others].filter(([address]) => shelves.includes(shelfOf(address))));
+    },
+    now: () => clock.now,
+    ...given,
+  });
+  return { pool, clock, ...wire };
+}
+
+test('addresses are allocated from the lowest slot up, and a volume keeps its own', async (t) => {
+  const { pool, claims } = make();
+  t.deepEqual(
+    [await pool.allocate('a'), await pool.allocate('b'), await pool.allocate('c'), await pool.allocate('a')],
+    ['e1.0', 'e1.1', 'e2.0', 'e1.0'],
+  );
+  t.deepEqual(claims, [1, 2]);
+  t.deepEqual(pool.ownShelves, [1, 2]);
+  t.deepEqual(pool.used, ['e1.0', 'e1.1', 'e2.0']);
+  t.is(pool.userOf('e2.0'), 'c');
+  t.is(pool.addressOf('b'), 'e1.1');
+});
+
+test('many that wait for an address get different ones, with one claim at a time', async (t) => {
+  const { pool, claims } = make({ slotsPerShelf: 16, free: [5, 6, 7] });
+  const addresses = await Promise.all(Array.from({ length: 40 }, (_, index) => pool.allocate(`v${index}`)));
+  t.is(new Set(addresses).size, 40);
+  t.deepEqual(claims, [5, 6, 7]);
+});
+
+test('a full pool without a further shelf refuses, and takes nothing', async (t) => {
+  const { pool } = make({ free: [1] });
+  await pool.allocate('a');
+  await pool.allocate('b');
+  await t.throwsAsync(pool.allocate('c'), { code: 'NoMoreVolumes', message: /node n1/ });
+  t.deepEqual(pool.used, ['e1.0', 'e1.1']);
+  t.is(pool.addressOf('c'), undefined);
+});
+
+test('a freed address is quarantined for ten minutes', async (t) => {
+  const { pool, clock } = make({ free: [1] });
+  await pool.allocate('a');
+  await pool.allocate('b');
+  pool.release('a');
+  await t.throwsAsync(pool.allocate('c'), { code: 'NoMoreVolumes' });
+  clock.now += 599_999;
+  await t.throwsAsync(pool.allocate('c'), { code: 'NoMoreVolumes' });
+  clock.now += 1;
+  t.is(await pool.allocate('c'), 'e1.0');
+});
+
+test('an address that Redis has in quarantine rests from the time of its release', async (t) => {
+  const { pool, clock } = make({ free: [] });
+  pool.own(1);
+  pool.rest('e1.0', clock.now - 599_000);
+  t.is(await pool.allocate('a'), 'e1.1');
+  clock.now += 1000;
+  t.is(await pool.allocate('b'), 'e1.0');
+});
+
+test('labels on storage and records fill the pool: their addresses are given to no other volume', async (t) => {
+  const { pool } = make({ free: [] });
+  pool.own(1);
+  t.is(pool.use('labelled', 'e1.0'), undefined);
+  t.is(pool.use('labelled', 'e1.0'), undefined, 'its record says the same');
+  t.is(pool.use('other', 'e1.0'), 'labelled', 'the second one is told who has it');
+  t.is(await pool.allocate('other'), 'e1.1');
+  t.is(pool.use('labelled', 'e9.9'), undefined, 'its record has another address than its label');
+  t.is(await pool.allocate('third'), 'e1.0');
+  t.is(pool.use('odd', 'not an address'), undefined);
+  t.is(pool.addressOf('odd'), undefined);
+});
+
+test('an address at which another machine answers is given to nobody until it is silent three times', async (t) => {
+  const { pool, others } = make({ free: [1] });
+  others.set('e1.0', '52:54:00:00:00:09');
+  t.is(await pool.allocate('a'), 'e1.1');
+  others.clear();
+  for (let look = 0; look < 2; look += 1) await pool.observe();
+  await t.throwsAsync(pool.allocate('b'), { code: 'NoMoreVolumes' });
+  await pool.observe();
+  t.is(await pool.allocate('b'), 'e1.0');
+});
+
+test('shelves of an earlier start are examined before a first address is given out', async (t) => {
+  const { pool, others, looks } = make({ free: [] });
+  others.set('e1.0', '52:54:00:00:00:09');
+  pool.own(1);
+  t.is(await pool.allocate('a'), 'e1.1');
+  await t.throwsAsync(pool.allocate('b'), { code: 'NoMoreVolumes' });
+  t.deepEqual(looks, [[1]], 'once');
+});
+
+test('while the wire cannot be examined no address is given out', async (t) => {
+  let fails = true;
+  const { pool } = make({
+    foreign: async () => {
+      if (fails) throw new Error('frames were lost');
+      return new Map();
+    },
+  });
+  pool.own(1);
+  await t.throwsAsync(pool.allocate('a'), { message: 'frames were lost' });
+  fails = false;
+  t.is(await pool.allocate('a'), 'e1.0');
+});
+
+test('another machine at the address of a volume here is reported', async (t) => {
+  const { pool, others } = make();
+  const address = await pool.allocate('a');
+  t.deepEqual(await pool.observe(), new Map());
+  others.set(address, '52:54:00:00:00:09').set('e1.1', '52:54:00:00:00:0a');
+  t.deepEqual(await pool.observe(), new Map([[address, '52:54:00:00:00:09']]));
+});
+
+test('a shelf on which every slot is another machine’s is passed over', async (t) => {
+  const { pool, others } = make();
+  others.set('e1.0', '52:54:00:00:00:09').set('e1.1', '52:54:00:00:00:09');
+  t.is(await pool.allocate('a'), 'e2.0');
+});

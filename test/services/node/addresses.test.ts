@@ -1,0 +1,208 @@
+import test from 'ava';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { claimShelf } from '../../../lib/redis/scripts.ts';
+import type { SeenAddress } from '../../../lib/targets/target.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
+import { FaultyDriver } from '../../support/faulty-driver.ts';
+import { fakeNode, loseRecord } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
+
+/** Addresses as nodes allocate them, also where Redis loses what it had, and never two volumes with one address. */
+
+let cluster: Cluster;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+});
+test.afterEach.always(() => cluster.close());
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 20_000 };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+/** Nodes report so rarely that none compares its records with its storage before the next creation. */
+const rarely = { report_interval: '600', node_down_time: '3000' };
+const oneShelf = { first_shelf_id: '1', last_shelf_id: '1' };
+const elsewhere: SeenAddress = { address: 'e1.0', host: '52:54:00:00:00:09' };
+
+test.serial('the address of a volume whose record was lost is given to no other', async (t) => {
+  await cluster.node('n1', rarely, { target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const restore = await cluster.server.keepCopy();
+  const made = await until(() => commands.create(wanted, deadline), 'a volume is created');
+  await restore();
+  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  t.is(made.address, 'e1.0');
+  t.is(other.address, 'e1.1');
+});
+
+test.serial('an address is not reused after FLUSHALL on a live connection', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const made = await commands.create(wanted, deadline);
+  await store.redis.flushall();
+  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  t.is(other.address, 'e1.1');
+  await until(async () => (await node.getVolume(made.id)).address === 'e1.0', 'the first has its record again');
+  t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
+
+test.serial('a freed address is in quarantine, also for the next daemon of its node', async (t) => {
+  const target = new FakeTarget();
+  const flags = { ...oneShelf, slots_per_shelf: '2' };
+  const commands = await cluster.commands();
+  const node = await cluster.node('n1', flags, { target });
+  const { id, address } = await commands.create(wanted, deadline);
+  await commands.delete(id, deadline);
+  await node.stop();
+  const again = await cluster.node('n1', flags, { target });
+  const other = await commands.create(wanted, deadline);
+  t.deepEqual([address, other.address], ['e1.0', 'e1.1']);
+  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoMoreVolumes' });
+  await again.stop();
+  await cluster.node('n1', { ...flags, address_quarantine: '0' }, { target });
+  t.is((await commands.create(wanted, deadline)).address, 'e1.0', 'without a quarantine it is free');
+});
+
+test.serial('quarantine entries whose time is over leave Redis', async (t) => {
+  await cluster.node('n1', { address_quarantine: '1' }, { target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  const { id } = await commands.create(wanted, deadline);
+  await commands.delete(id, deadline);
+  t.deepEqual(await redis.zrange(keys.quarantine('n1'), '0', '-1'), ['e1.0']);
+  await until(async () => (await redis.zcard(keys.quarantine('n1'))) === 0, 'the entry is gone');
+});
+
+test.serial('an address at which another machine answers is given to no volume, before or after a start', async (t) => {
+  const target = new FakeTarget();
+  target.seen = [elsewhere];
+  const commands = await cluster.commands();
+  const create = async () => {
+    const node = await cluster.node('n1', { ...rarely, ...oneShelf }, { target, driver: new FakeDriver() });
+    const { address } = await commands.create(wanted, deadline);
+    await node.stop();
+    return address;
+  };
+  t.is(await create(), 'e1.1');
+  t.is(await create(), 'e1.2', 'the shelf is its own since the first start');
+  target.seen = [];
+  t.is(await create(), 'e1.0');
+});
+
+test.serial('what a node exports itself is no other machine, also where it hears it', async (t) => {
+  const target = new FakeTarget();
+  target.seen = [{ ...elsewhere, host: '00:00:00:00:00:00' }]; // the loopback interface, which every machine has
+  await cluster.node('n1', {}, { target });
+  t.is((await (await cluster.commands()).create(wanted, deadline)).address, 'e1.0');
+});
+
+test.serial('another machine at the address of a volume is a problem of its node until it is silent', async (t) => {
+  const target = new FakeTarget();
+  const node = await cluster.node('n1', {}, { target });
+  await (await cluster.commands()).create(wanted, deadline);
+  const { redis, keys } = await cluster.store();
+  const problems = () => redis.hget(keys.node('n1'), 'problems');
+  target.seen = [elsewhere];
+  await until(
+    async () => /52:54:00:00:00:09, answers at address e1.0/.test((await problems()) ?? ''),
+    'it is reported',
+  );
+  target.seen = [];
+  await until(async () => (await problems()) === '', 'it is reported no longer');
+  t.is((await Array.fromAsync(node.all())).length, 1);
+});
+
+test.serial('a volume whose shelf another node has got is attached at another address', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id, address } = await commands.create(wanted, deadline);
+  t.is(address, 'e1.0');
+  await before.stop();
+  await store.redis.flushall();
+  const other = await fakeNode(store, 'n2');
+  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
+  const node = await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
+  t.false(target.exports.has(id), 'it is not exported on the shelf of another node');
+  const attached = await commands.attach(id, attachment, deadline);
+  t.is(attached.address, 'e2.0');
+  t.like(target.exports.get(id), { address: 'e2.0' });
+  t.like(await node.getVolume(id), { address: 'e2.0', status: 'in-use' });
+  t.is((await driver.listVolumes())[0]?.labels['address'], 'e2.0');
+});
+
+test.serial('a volume that is created again keeps its address', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  const node = await cluster.node('n1', { max_operations: '1' }, { driver, target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const release = driver.holdOnce('createVolume');
+  await commands.create(wanted);
+  const { id } = await commands.create(wanted); // waits for the first
+  const restore = await cluster.server.keepCopy();
+  const made = () =>
+    until(async () => {
+      const volume = await node.getVolume(id);
+      return volume.status === 'available' && volume.address;
+    }, 'it is created');
+  release();
+  const before = await made();
+  await restore();
+  t.is(await made(), before);
+});
+
+test.serial('storage with the address of another volume gets a record with another address', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const [one, other] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+  await before.stop();
+  await loseRecord(store, other.id);
+  const labels = { user: 'user', project: 'project', size: '1', address: one.address };
+  await driver.createVolume({ id: other.id, size: 1, sizeBytes: 2 ** 30, labels });
+  const node = await cluster.node('n1', rarely, { driver, target });
+  t.is((await node.getVolume(one.id)).address, one.address);
+  t.not((await node.getVolume(other.id)).address, one.address);
+  await commands.attach(other.id, attachment, deadline);
+  t.not((await node.getVolume(other.id)).address, one.address);
+  t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
+});
+
+test.serial('records decide about addresses where labels on storage are out of date', async (t) => {
+  const backend = { driver: new FakeDriver(), target: new FakeTarget() };
+  const before = await cluster.node('n1', rarely, backend);
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  const [one, other] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+  await before.stop();
+  await redis.hset(keys.volume(one.id), 'address', other.address);
+  await redis.hset(keys.volume(other.id), 'address', 'e1.5');
+  await cluster.node('n1', rarely, backend);
+  const created = await Promise.all([1, 2, 3].map(() => commands.create(wanted, deadline)));
+  t.deepEqual(created.map(({ address }) => address).toSorted(), ['e1.0', 'e1.2', 'e1.3']);
+});
+
+test.serial('the address of a volume that is being created is given to no other where Redis forgets it', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  const target = new FakeTarget();
+  await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
+  const commands = await cluster.commands();
+  const restore = await cluster.server.keepCopy();
+  const release = driver.holdOnce('createVolume');
+  await until(() => commands.create(wanted), 'a volume is requested');
+  const { redis, keys } = await cluster.store();
+  await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'the node has fetched it');
+  await restore();
+  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  t.is(other.address, 'e1.1');
+  release();
+  await until(async () => (await driver.listVolumes()).length === 2, 'both are on storage');
+  await commands.delete(other.id, deadline);
+  t.true(target.specs.filter(({ address }) => address === 'e1.1').every(({ id }) => id === other.id));
+});

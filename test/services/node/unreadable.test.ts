@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import { auditRecords } from '../../../lib/audit/records.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Unreadable } from '../../../lib/models/records.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { until } from '../../support/until.ts';
+
+/** A record that this version cannot read stops nothing, is left alone, and is reported. */
+
+let cluster: Cluster;
+let store: Store;
+let driver: FakeDriver;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+  store = await cluster.store();
+  driver = new FakeDriver();
+});
+test.afterEach.always(() => cluster.close());
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 20_000 };
+
+const odd: Record<string, { fields: Record<string, string>; reason: RegExp }> = {
+  'an unknown status': { fields: { status: 'migrating' }, reason: /has status "migrating"/ },
+  'an unknown attach status': { fields: { attachStatus: 'reserved' }, reason: /has attach status "reserved"/ },
+  'a fault that is no fault': { fields: { fault: '{"code":7}' }, reason: /has a fault that this version cannot read/ },
+  'a fault that is no JSON': { fields: { fault: 'broken' }, reason: /has a fault/ },
+  'a task of an unknown kind': {
+    fields: { task: '{"kind":"migrate","key":"k"}' },
+    reason: /has a task that this version does not know/,
+  },
+  'a size that is no number': { fields: { size: 'large' }, reason: /has size "large"/ },
+  'a time that is no number': { fields: { attachTime: 'noon' }, reason: /has attachTime "noon"/ },
+};
+
+for (const [name, { fields, reason }] of Object.entries(odd)) {
+  test.serial(`a record with ${name} stops no start, no list and no audit`, async (t) => {
+    const before = await cluster.node('n1', {}, { driver });
+    const commands = await cluster.commands();
+    const [bad, good] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+    await before.stop();
+    await store.redis.hset(store.keys.volume(bad.id), fields);
+    const record = await store.redis.hgetall(store.keys.volume(bad.id));
+
+    const node = await cluster.node('n1', {}, { driver });
+    t.like(await node.getVolume(good.id), { status: 'available' });
+    const unreadable: Unreadable[] = [];
+    const walk = volumesOf(store).walk(store.keys.volumes(), (one) => unreadable.push(one));
+    t.deepEqual(
+      (await Array.fromAsync(walk)).map(({ id }) => id),
+      [good.id],
+    );
+    t.is(unreadable.length, 1);
+    t.regex(unreadable[0]?.reason ?? '', reason);
+    await t.throwsAsync(node.getVolume(bad.id), { code: 'RecordUnreadable', message: reason });
+    await t.throwsAsync(commands.delete(bad.id, deadline), { code: 'RecordUnreadable' });
+    t.regex((await lookupNode(store, 'n1')).problems.join('\n'), reason);
+
+    const { findings } = await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+    t.regex(findings.map(({ object, what }) => `${object} ${what}`).join('\n'), reason);
+    t.true(findings.every(({ fixed }) => !fixed));
+    t.deepEqual(await store.redis.hgetall(store.keys.volume(bad.id)), record, 'it is left alone');
+    t.true(
+      (await driver.listVolumes()).some(({ id }) => id === bad.id),
+      'with its data',
+    );
+    await commands.delete(good.id, deadline);
+
+    await store.redis.hset(store.keys.volume(bad.id), { status: 'available', attachStatus: 'detached', size: '1' });
+    await store.redis.hdel(store.keys.volume(bad.id), 'fault', 'task', 'attachTime');
+    const isClean = async () => (await lookupNode(store, 'n1')).problems.length === 0;
+    await until(isClean, 'a record that can be read again is a problem no longer');
+  });
+}
+
+test.serial('a fault of a kind that a newer version has is read as a failure', async (t) => {
+  await cluster.node('n1', {}, { driver });
+  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  const fault = { code: 'New', kind: 'quantum', message: 'of tomorrow' };
+  await store.redis.hset(store.keys.volume(id), { status: 'error', fault: JSON.stringify(fault) });
+  t.like(await volumesOf(store).lookup(id), { fault: { code: 'New', kind: 'failed', message: 'of tomorrow' } });
+});
+
+test.serial('entries whose id is no UUID, and a record that is no hash, stop no start and no audit', async (t) => {
+  const before = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(wanted, deadline);
+  await before.stop();
+  const { redis, keys } = store;
+  const noHash = randomUUID();
+  for (const member of ['../etc', 'no-uuid', noHash]) {
+    for (const index of [keys.volumes(), keys.nodeVolumes('n1'), keys.tasks('n1')]) await redis.zadd(index, 1, member);
+  }
+  await redis.hset(keys.volume('no-uuid'), { status: 'deleting', task: '{"kind":"delete","key":"k"}', node: 'n1' });
+  const node = await cluster.node('n1', {}, { driver });
+  t.like(await node.getVolume(id), { status: 'available' });
+  await redis.xadd(keys.topic('volume.n1'), '*', 'm', JSON.stringify({ volume: '../etc' }));
+  await commands.delete(id, deadline);
+  const found = await Array.fromAsync(auditRecords(store, { repair: true }), ({ object }) => object);
+  t.true(found.includes('entry ../etc'));
+  const { findings } = await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+  t.regex(JSON.stringify(findings), /no-uuid/);
+});

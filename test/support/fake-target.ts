@@ -1,0 +1,50 @@
+import { shelfOf } from '../../lib/aoe/address.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
+
+/** Exports in memory at addresses of the pool, which a test can change unnoticed. */
+export class FakeTarget implements Target {
+  readonly name = 'fake';
+  readonly addressing = 'aoe';
+  readonly exports = new Map<string, FoundExport>();
+  /** Every export that was ever asked for. */
+  readonly specs: ExportSpec[] = [];
+  /** What answers on the wire. */
+  seen: SeenAddress[] = [];
+  /** What each verb fails with. */
+  setupFault: Error | undefined;
+  exportFault: Error | undefined;
+  removeFault: Error | undefined;
+
+  async setup(): Promise<void> {
+    if (this.setupFault) throw this.setupFault;
+  }
+
+  async ensureExport(spec: ExportSpec): Promise<void> {
+    if (this.exportFault) throw this.exportFault;
+    this.specs.push(spec);
+    this.exports.set(spec.id, spec);
+  }
+
+  async removeExport(id: string): Promise<void> {
+    if (this.removeFault) throw this.removeFault;
+    this.exports.delete(id);
+  }
+
+  async listExports(): Promise<FoundExport[]> {
+    return [...this.exports.values()];
+  }
+
+  async listTraces(): Promise<string[]> {
+    return [...this.exports.values()].flatMap(({ id }) => id ?? []);
+  }
+
+  problems(): readonly TargetProblem[] {
+    return [];
+  }
+
+  async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    return this.seen.filter(({ address }) => shelves.includes(shelfOf(address)));
+  }
+
+  async close(): Promise<void> {}
+}
