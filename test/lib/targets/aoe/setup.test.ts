@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';
@@ -77,6 +79,28 @@ real('a missing vblade is CommandNotFound', async (t) => {
     code: 'CommandNotFound',
     message: 'the command vblade is not installed',
   });
+});
+
+real('a missing tc is CommandNotFound, and with aoe_unfenced a warning', async (t) => {
+  const place = await placeFor(t);
+  const bin = join(place.directory, 'bin');
+  await mkdir(bin);
+  for (const name of ['perl', 'vblade', 'setsid', 'setpriv', 'true', 'sh']) {
+    const found = ['/usr/sbin', '/usr/bin'].map((directory) => join(directory, name)).find(existsSync);
+    if (found) await symlink(found, join(bin, name));
+  }
+  const processes = new Altered([], { PATH: bin });
+  await t.throwsAsync(place.target({}, { processes }).setup(), {
+    code: 'CommandNotFound',
+    message: 'the command tc is not installed',
+  });
+  const warnings: string[] = [];
+  const log = { ...silentLog, warn: (message: string) => warnings.push(message) };
+  const target = place.target({ unfenced: true }, { processes, log });
+  await target.setup();
+  await target.ensureExport(await place.volume(1));
+  t.is((await place.vblades()).length, 1);
+  t.deepEqual(warnings, ['exports are not fenced: the command tc is not installed']);
 });
 
 real('a missing permission for raw sockets is NoRawSocket', async (t) => {
