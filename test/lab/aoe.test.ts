@@ -113,7 +113,7 @@ test.serial('only the hosts in the list of Ethernet addresses see an export', as
   t.is(await onVolume(host, 'connect', volume), '{"devicePath":"/dev/etherd/e7.4"}');
   t.is(
     await onVolume(stranger, 'connect', volume, '{ timeoutMs: 2000 }'),
-    'ConnectorFailed: could not connect volume e7.4 to this host: nothing answers to that address',
+    'ConnectorFailed: could not connect volume e7.4 to this host: no target answers on that address',
   );
   await onVolume(host, 'disconnect', volume);
 });
@@ -138,7 +138,7 @@ test.serial('an address without an export is reported as not answering', async (
   const nowhere = { id: randomUUID(), path: '', address: 'e99.9', readOnly: false, hosts: [] };
   t.is(
     await onVolume(host, 'connect', nowhere, '{ timeoutMs: 1000 }'),
-    'ConnectorFailed: could not connect volume e99.9 to this host: nothing answers to that address',
+    'ConnectorFailed: could not connect volume e99.9 to this host: no target answers on that address',
   );
 });
 
