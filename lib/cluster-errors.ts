@@ -7,7 +7,7 @@ export const clusterErrors = {
       'RecordUnreadable',
       'failed',
       `the record of ${object} ${reason}`,
-      'upgrade to the version that wrote it; the record is left alone',
+      'upgrade to the version that wrote it; the record is not changed',
     ),
   noRoom: (node: string | undefined, requestedBytes: number, reasons: readonly string[]) =>
     new BlockstoreError(
@@ -21,21 +21,21 @@ export const clusterErrors = {
       'BackendUnavailable',
       'unavailable',
       `backend ${backend} is not served: ${reason}`,
-      'run "blockstore doctor" on that node; the daemon tries the backend again with every report',
+      'run "blockstore doctor" on the node; the daemon checks the backend again at every report',
     ),
   nodeHasVolumes: (node: string, volumes: number) =>
     new BlockstoreError(
       'NodeHasVolumes',
       'conflict',
-      `node ${node} still has ${volumes} volumes, or storage of deleted ones to remove`,
-      `delete them first: blockstore volume list --node ${node}; of a node that never returns: blockstore node lost ${node}`,
+      `node ${node} still has ${volumes} volumes, or storage of deleted ones`,
+      `delete them first: blockstore volume list --node ${node}; if the node never returns: blockstore node lost ${node}`,
     ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(
       'NodeBusy',
       'conflict',
       `node ${node} carries out another ${task}`,
-      'try again when it has ended',
+      'repeat the command when it has ended',
     ),
   unknownStorage: (volume: string) =>
     new BlockstoreError(
@@ -63,7 +63,7 @@ export const clusterErrors = {
       'StorageOffline',
       'failed',
       `the storage of volume ${volume} cannot be used now: ${reason}`,
-      'bring the disk back; the volume is served again by itself',
+      'reconnect the disk; the daemon then serves the volume again',
     ),
 };
 

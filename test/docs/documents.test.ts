@@ -83,7 +83,9 @@ test('files that documents name exist', async (t) => {
   const missing: string[] = [];
   for (const [file, text] of await documents()) {
     if (file === 'CHANGELOG.md') continue;
-    for (const [, name = ''] of text.matchAll(/`((?:bench|bin|cli|docs|etc|lib|services|test|tools)\/[\w./@-]+\.\w+)`/g)) {
+    for (const [, name = ''] of text.matchAll(
+      /`((?:bench|bin|cli|docs|etc|lib|services|test|tools)\/[\w./@-]+\.\w+)`/g,
+    )) {
       if (!existsSync(path.join(root, name))) missing.push(`${file}: ${name}`);
     }
   }
