@@ -79,7 +79,7 @@ sub begin {
         my $address = pack 'H12', attribute($interface, 'address') =~ s/://gr;
         my $tag     = pack 'N', int rand 2**32;
         $request->{tag}  = $tag;
-        $request->{lost} = lost($interface);
+        $request->{counters} = counters($interface);
         socket(my $socket, AF_PACKET, SOCK_RAW, 0) or refuse($!{EPERM} ? 'rights' : 'other', "raw socket: $!");
         $request->{socket} = $socket;
         filter($socket, $tag);
@@ -158,9 +158,12 @@ sub finish {
     my $statistics = getsockopt($request->{socket}, SOL_PACKET, PACKET_STATISTICS);
     return close_request($request, "failed other statistics: $!") unless defined $statistics;
     my (undef, $dropped) = unpack 'L L', $statistics;
-    my $lost = eval { lost($request->{interface}) };
-    return close_request($request, "failed $@") unless defined $lost;
-    return close_request($request, 'done ' . ($dropped + $lost - $request->{lost}));
+    my $counters = eval { counters($request->{interface}) };
+    return close_request($request, "failed $@") unless defined $counters;
+    my ($ring, $queues, $interface) = map { $counters->[$_] - $request->{counters}[$_] } 0 .. 2;
+    # A processor's queue counts the losses of all interfaces, an interface also frames of types that nobody reads.
+    my $queued = $queues < $interface ? $queues : $interface;
+    return close_request($request, 'done ' . ($dropped + $ring + $queued));
 }
 
 sub close_request {
@@ -171,14 +174,15 @@ sub close_request {
     return;
 }
 
-# Frames that the interface's ring and the queues of the processors have lost since they exist.
-sub lost {
+# Frames lost since they exist: by the interface's ring, by the queues of the processors, and all that the interface dropped.
+sub counters {
     my ($interface) = @_;
-    my $lost = attribute($interface, 'statistics/rx_missed_errors') + attribute($interface, 'statistics/rx_fifo_errors');
+    my $ring = attribute($interface, 'statistics/rx_missed_errors') + attribute($interface, 'statistics/rx_fifo_errors');
+    my $queues = 0;
     open my $file, '<', '/proc/net/softnet_stat' or refuse('other', "/proc/net/softnet_stat: $!");
-    while (my $line = <$file>) { $lost += hex((split ' ', $line)[1]) }
+    while (my $line = <$file>) { $queues += hex((split ' ', $line)[1]) }
     close $file;
-    return $lost;
+    return [$ring, $queues, attribute($interface, 'statistics/rx_dropped')];
 }
 
 # First line of a file under /sys/class/net/<interface>.
@@ -187,6 +191,7 @@ sub attribute {
     open my $file, '<', "/sys/class/net/$interface/$name" or refuse('interface', 'does not exist');
     my $value = <$file>;
     close $file;
+    defined $value or refuse('interface', 'does not exist');    # it disappears just now
     chomp $value;
     return $value;
 }

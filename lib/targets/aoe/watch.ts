@@ -51,9 +51,11 @@ export class Watch {
   start(): void {
     this.index = interfaceState(this.options.interface).index;
     this.timer ??= setInterval(() => {
-      this.running ??= this.tick().finally(() => {
-        this.running = undefined;
-      });
+      this.running ??= this.tick()
+        .catch((error: unknown) => this.options.log.error(`could not watch exports: ${asError(error).message}`))
+        .finally(() => {
+          this.running = undefined;
+        });
     }, everyMs).unref();
   }
 
