@@ -308,13 +308,6 @@ export const errors = {
       `the metadata area of volume group ${group} is full`,
       'delete volumes, add a node, or use a group created with "vgcreate --metadatasize 64m" (storage_create=true does so)',
     ),
-  storageUnusable: (device: string, reason: string) =>
-    new BlockstoreError(
-      'StorageUnusable',
-      'failed',
-      `${device} cannot join the volume group: ${reason}`,
-      `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
-    ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
   answerUnreadable: (command: string, output: string) =>

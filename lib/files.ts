@@ -12,6 +12,12 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ESRCH';
 }
 
+/** Whether a read of an attribute in /proc or /sys failed because its process or device does not exist, or is just being removed. */
+function isAttributeGone(error: unknown): boolean {
+  const code = errorCode(error);
+  return isAbsent(error) || code === 'EINVAL' || code === 'ENODEV';
+}
+
 /** Returns what the work returns, or `absent` when its file, or the process that the file describes, does not exist. */
 export async function absentAs<T, A>(absent: A, work: Promise<T>): Promise<T | A> {
   try {
@@ -27,15 +33,25 @@ export function readIfExists(file: string): Promise<string | undefined> {
   return absentAs(undefined, readFile(file, 'utf8'));
 }
 
+/** Returns the text of a file in /proc or /sys; undefined when its process or device does not exist, or is being removed. */
+export async function readAttribute(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (isAttributeGone(error)) return undefined;
+    throw error;
+  }
+}
+
 /**
- * The synchronous form, for small files of /proc and /sys: the kernel has them in memory, and the thread pool costs several
+ * The synchronous form of readAttribute(): the kernel has such files in memory, and the thread pool costs several
  * times the read.
  */
 export function readIfExistsSync(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (isAttributeGone(error)) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { BlockstoreError } from './blockstore-error.ts';
 
-/** Errors of machines: state directories, and devices and guests of an attaching host. */
+/** Errors of machines: state directories, disks, and devices and guests of an attaching host. */
 export const hostErrors = {
   machineCloned: (name: string, theirs: string, ours: string) =>
     new BlockstoreError(
@@ -82,5 +82,19 @@ export const hostErrors = {
       'failed',
       `could not connect volume ${volume} to this host: ${reason}`,
       hint,
+    ),
+  storageInUse: (device: string, users: readonly string[]) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `${device} cannot join the volume group: it is ${users.join(', ')}`,
+      'set storage_dev to an unused disk; for a part of a multipath map set it to the map itself, /dev/mapper/NAME',
+    ),
+  storageUnusable: (device: string, reason: string) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `${device} cannot join the volume group: ${reason}`,
+      `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
     ),
 };

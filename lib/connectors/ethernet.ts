@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs, errorCode, isAbsent, readIfExists } from '../files.ts';
+import { absentAs, readAttribute } from '../files.ts';
 
 const systemDirectory = '/sys/class/net';
 const etherType = 1; // ARPHRD_ETHER
@@ -23,14 +23,4 @@ async function addressOf(directory: string): Promise<string | undefined> {
   if (['wireless', 'phy80211', 'master', 'brport'].some((entry) => entries.has(entry))) return undefined;
   const address = await read('address');
   return address === undefined || /^(00:){5}00$/.test(address) ? undefined : address;
-}
-
-/** An interface that goes away meanwhile is absent, or its attributes are no longer valid. */
-async function readAttribute(file: string): Promise<string | undefined> {
-  try {
-    return await readIfExists(file);
-  } catch (error) {
-    if (isAbsent(error) || errorCode(error) === 'EINVAL' || errorCode(error) === 'ENODEV') return undefined;
-    throw error;
-  }
 }

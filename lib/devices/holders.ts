@@ -1,11 +1,11 @@
-import { readIfExists } from '../files.ts';
+import { readAttribute } from '../files.ts';
 
 /**
  * Returns a description of a device that is built on another one, with the command that releases it. `name` is its kernel name: dm-0, md0, …
  */
 export async function describeHolder(name: string): Promise<string> {
   if (name.startsWith('md')) return `part of RAID device ${name} (to release it: mdadm --stop /dev/${name})`;
-  const read = async (file: string) => ((await readIfExists(`/sys/block/${name}/dm/${file}`)) ?? '').trim();
+  const read = async (file: string) => ((await readAttribute(`/sys/block/${name}/dm/${file}`)) ?? '').trim();
   const [map, uuid] = await Promise.all([read('name'), read('uuid')]);
   return map === '' ? `part of ${name}` : describeMap(map, uuid);
 }

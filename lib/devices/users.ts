@@ -3,6 +3,7 @@ import { open, readFile, readdir, readlink, realpath, stat } from 'node:fs/promi
 import { basename, join } from 'node:path';
 import { absentAs, errorCode, isAbsent } from '../files.ts';
 import { describeHolder } from './holders.ts';
+import { deviceNumber } from './sectors.ts';
 
 export interface DeviceUsers {
   /** A text per user: a mount point, a device or swap on it, a process that has it open. */
@@ -23,30 +24,49 @@ export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers>
 
 /** Finds users without opening the device: those in other namespaces are not visible. */
 export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
-  const parts = await partsOf(kernelName);
+  return usersOfParts(await partsOf(join('/sys/block', kernelName)));
+}
+
+/** `names` are further paths of the device: without udev a device-mapper map has a node of its own beside the kernel's. */
+async function usersOfParts(parts: readonly Part[], names: readonly string[] = []): Promise<DeviceUsers> {
   if (parts.length === 0) return { users: [], unreadable: 0 };
+  const { openers, unreadable } = await openersOf(new Set([...parts.map((part) => part.path), ...names]));
+  return { users: [...(await kernelUsers(parts)), ...openers], unreadable };
+}
+
+/**
+ * Returns what the kernel itself does with a device named by any path: mounts, swap, devices that are made of it. Processes that
+ * only have it open are not among them.
+ */
+export async function kernelUsersOf(device: string): Promise<string[]> {
+  const directory = await directoryOf(device);
+  return directory === undefined ? [] : kernelUsers(await partsOf(directory));
+}
+
+async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
   const numbers = new Set(parts.map((part) => part.number));
   const paths = new Set(parts.map((part) => part.path));
   const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers);
   const swaps = (await readFile('/proc/swaps', 'utf8')).split('\n').map((row) => row.split(/\s/)[0] ?? '');
-  const { openers, unreadable } = await openersOf(paths);
-  const users = [
+  return [
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
     ...swaps.filter((swap) => paths.has(swap)).map((swap) => `swap on ${swap}`),
     ...(await Promise.all(parts.flatMap((part) => part.holders).map(describeHolder))),
-    ...openers,
   ];
-  return { users, unreadable };
 }
 
 /** Returns the users of a device with any path as one text. Call it once the device is known to be open. */
 export async function usersOf(device: string): Promise<string> {
-  const { rdev } = await stat(device);
-  // Major and minor as the kernel prints them; stat has both in one number.
-  const number = `${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
-  const kernelName = await absentAs('', realpath(`/sys/dev/block/${number}`));
-  const { users } = kernelName === '' ? { users: [] } : await visibleUsers(basename(kernelName));
+  const directory = await directoryOf(device);
+  const { users } =
+    directory === undefined ? { users: [] } : await usersOfParts(await partsOf(directory), [await realpath(device)]);
   return users.length > 0 ? users.join(', ') : 'something has it open';
+}
+
+/** Returns the device's directory in /sys. */
+async function directoryOf(device: string): Promise<string | undefined> {
+  const { rdev } = await stat(device);
+  return absentAs(undefined, realpath(`/sys/dev/block/${deviceNumber(rdev)}`));
 }
 
 /** Returns the mount points of the devices with these "major:minor" numbers; see proc(5) for the table. */
@@ -70,10 +90,9 @@ interface Part {
 }
 
 /** The device and its partitions; nothing when it does not exist. */
-async function partsOf(kernelName: string): Promise<Part[]> {
-  const device = join('/sys/block', kernelName);
+async function partsOf(device: string): Promise<Part[]> {
   const names = await absentAs([], readdir(device));
-  const partitions = names.filter((name) => name.startsWith(kernelName)).map((name) => join(device, name));
+  const partitions = names.filter((name) => name.startsWith(basename(device))).map((name) => join(device, name));
   const parts = [device, ...partitions].map(async (directory) => ({
     path: `/dev/${basename(directory).replaceAll('!', '/')}`,
     number: (await readFile(join(directory, 'dev'), 'utf8')).trim(),

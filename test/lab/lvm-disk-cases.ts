@@ -168,6 +168,22 @@ const list: readonly LvmCase[] = [
     },
   },
   {
+    title: 'a disk that is part of a device-mapper map is named with the map, and nothing is written',
+    run: async () => {
+      const [disk = ''] = await machine.loops(1);
+      await machine.sh(`dmsetup create path-a --table "0 2048 linear ${disk} 0"`);
+      try {
+        await assert.rejects(machine.driver({ storageDev: [disk] }).setup(), {
+          code: 'StorageUnusable',
+          message: /part of device-mapper map path-a \(to release it: dmsetup remove path-a\)/,
+        });
+      } finally {
+        await machine.sh('dmsetup remove path-a');
+      }
+      assert.equal(await machine.sh(`wipefs ${disk}`), '');
+    },
+  },
+  {
     title: 'a listed disk that does not exist is named, and nothing is created on the others',
     run: async () => {
       const storageDev = [machine.disk, '/dev/none'];

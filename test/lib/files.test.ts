@@ -2,7 +2,14 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { readIfExists, readIfExistsSync, removeFile, replaceFile, statIfExists } from '../../lib/files.ts';
+import {
+  readAttribute,
+  readIfExists,
+  readIfExistsSync,
+  removeFile,
+  replaceFile,
+  statIfExists,
+} from '../../lib/files.ts';
 
 let directory: string;
 test.beforeEach(async () => {
@@ -19,6 +26,12 @@ test.serial('an absent file is returned as a value; any other failure is an erro
   await t.throwsAsync(readIfExists(directory), { code: 'EISDIR' });
   t.throws(() => readIfExistsSync(directory), { code: 'EISDIR' });
   await t.throwsAsync(removeFile(directory), { message: /EISDIR|EPERM/ });
+});
+
+test('an attribute of a device that cannot give it is absent', async (t) => {
+  const file = '/sys/class/net/lo/speed'; // EINVAL, as of an interface that is being removed
+  t.is(await readAttribute(file), undefined);
+  t.is(readIfExistsSync(file), undefined);
 });
 
 test.serial('a file is replaced atomically', async (t) => {

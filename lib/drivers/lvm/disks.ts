@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { CommandError } from '../../command-error.ts';
 import { deviceNumber, sectorBytes } from '../../devices/sectors.ts';
+import { kernelUsersOf } from '../../devices/users.ts';
 import { errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 
@@ -25,6 +26,8 @@ export async function checkSectors(disks: readonly string[]): Promise<void> {
 
 /** A disk that carries anything at all is somebody's. Throws StorageUnusable. */
 export async function checkEmpty(processes: Processes, device: string): Promise<void> {
+  const users = await kernelUsersOf(device);
+  if (users.length > 0) throw errors.storageInUse(device, users);
   try {
     const { stdout } = await processes.run('wipefs', ['--no-act', '--parsable', device], { asRoot: true });
     const rows = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
