@@ -12,10 +12,10 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['node', volume.node, wantedNode ?? volume.node],
     ['backend', volume.backend, wantedBackend ?? volume.backend],
   ];
-  const different = compared.find(([, has, wanted]) => has !== wanted);
+  const different = compared.find(([, has, requested]) => has !== requested);
   if (different) {
-    const [name, has, wanted] = different;
-    return `its ${name} is ${JSON.stringify(has)}, not ${JSON.stringify(wanted)}`;
+    const [name, has, requested] = different;
+    return `its ${name} is ${JSON.stringify(has)}, not ${JSON.stringify(requested)}`;
   }
   return volume.task?.kind === 'delete' || volume.status === 'error_deleting' ? 'it is being deleted' : undefined;
 }

@@ -47,7 +47,7 @@ export class Connection {
     });
     redis.on('close', () => this.noticeAway());
     redis.on('ready', () => {
-      if (this.away) this.log.info(`Redis at ${where} is back`);
+      if (this.away) this.log.info(`Redis at ${where} is reachable again`);
       this.away = false;
       this.opened = true;
       this.times += 1;
@@ -143,13 +143,13 @@ export class Connection {
   private noticeAway(): void {
     if (this.away || this.closing || !this.opened) return;
     this.away = true;
-    this.log.error(`Redis at ${this.where} is away: ${this.lastError?.message ?? 'the connection was closed'}`, {
-      hint: 'no change is accepted until it is back; exports go on',
+    this.log.error(`Redis at ${this.where} is unreachable: ${this.lastError?.message ?? 'the connection was closed'}`, {
+      hint: 'start Redis; until then no change is accepted and exports continue',
     });
   }
 }
 
-/** Sentinels and Clusters are asked again for ever: the first time they fail, that is told. */
+/** Sentinels and Clusters are queried again without a limit; only their first failure is logged. */
 async function firstConnect(redis: Redis): Promise<void> {
   const failed = Promise.withResolvers<never>();
   redis.once('error', failed.reject);

@@ -4,7 +4,7 @@ import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 
-/** What a target is told about an export. Plain data: targets know neither Redis nor drivers. */
+/** Specification of an export. Plain data: targets know neither Redis nor drivers. */
 export interface ExportSpec {
   /** The volume's UUID. */
   id: string;

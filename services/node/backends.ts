@@ -78,7 +78,7 @@ export class Backends {
       // A helper process that stayed would keep the daemon from ending.
       await closeBackend(backend);
       if (this.failures.get(name)?.message !== error.message) {
-        this.log.error(`backend ${name} cannot be served: ${error.message}`, hintOf(error));
+        this.log.error(`backend ${name} is not served: ${error.message}`, hintOf(error));
       }
       this.failures.set(name, error);
       return false;

@@ -93,7 +93,7 @@ export class Consumer implements Service {
     const ids = new Set<string>();
     for (const [entry, fields] of entries) {
       const command = commandSchema.safeParse(parseJson(fields[1] ?? ''));
-      if (!command.success) this.options.log.error('a command cannot be read', { entry });
+      if (!command.success) this.options.log.error('a command is unreadable', { entry });
       else if ('volume' in command.data) ids.add(command.data.volume);
       else this.options.onNodeTask();
     }

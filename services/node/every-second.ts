@@ -29,7 +29,7 @@ export const everySecond: EverySecond = (tick, log) => {
     const before = offset;
     offset = dateOffset();
     if (Math.abs(offset - before) < stepMs) return;
-    log.warn('the date was set', { byMs: Math.round(offset - before) });
+    log.warn('system clock changed', { byMs: Math.round(offset - before) });
     void task.destroy();
     task = begin();
   }, lookEveryMs).unref();
@@ -45,7 +45,7 @@ function dateOffset(): number {
   return Date.now() - performance.now();
 }
 
-/** A slow report makes node-cron skip seconds, and complain: they are there to be skipped. */
+/** A slow report makes node-cron skip seconds and warn about it; skipping them is intended. */
 function quiet(log: Log) {
   const said = (message: string | Error) => `node-cron: ${message instanceof Error ? message.message : message}`;
   const debug = (message: string | Error) => log.debug(said(message));

@@ -43,7 +43,7 @@ export class NodeTasks implements Service {
     this.last = this.last
       .then(() => this.carryOut())
       .catch((error: unknown) => {
-        this.options.log.warn('a request to this node could not be answered', { reason: asError(error).message });
+        this.options.log.warn('could not reply to a request to this node', { reason: asError(error).message });
       });
   }
 

@@ -55,7 +55,7 @@ export class Problems {
   }
 
   noteUnreadable(id: string, reason: string): void {
-    if (!this.unreadable.has(id)) this.log.error(`the record of volume ${id} ${reason}; it is left alone`);
+    if (!this.unreadable.has(id)) this.log.error(`the record of volume ${id} ${reason}; it is not changed`);
     this.unreadable.set(id, reason);
   }
 

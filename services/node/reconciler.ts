@@ -149,7 +149,7 @@ export class Reconciler {
       for (const id of new Set([...running, ...(await target.listTraces())])) {
         if (isLeft(id)) continue;
         const reason = recorded.has(id) ? 'is not attached' : 'has neither record nor storage';
-        if (running.includes(id)) log.warn(`the export of volume ${id} is ended: the volume ${reason}`);
+        if (running.includes(id)) log.warn(`ended the export of volume ${id}: the volume ${reason}`);
         await target.removeExport(id);
       }
     }

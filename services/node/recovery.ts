@@ -88,7 +88,7 @@ export class Recovery {
       if (this.unseen.ids.length > 0 || !isRepaired) return;
       this.agreedWith = identity;
       this.reported.clear();
-      log.info('records and storage were compared after an interruption of Redis');
+      log.info('compared records and storage after a loss of Redis');
     } finally {
       await store.read((redis) => redis.zrem(store.keys.catchingUp(), lease.node));
     }
@@ -106,14 +106,14 @@ export class Recovery {
     const { lease, log, onFenced } = this.options;
     try {
       await lease.reacquire();
-      log.warn(`Redis had lost the lease of node ${lease.node}; this daemon has acquired it again`);
+      log.warn(`Redis lost the lease of node ${lease.node}; this daemon acquired it again`);
       this.agreedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
       await this.catchUp();
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') onFenced(error);
-      else log.debug('the lease is not regained yet', { reason: error.message }); // the next report tries again
+      else log.debug('the lease is not acquired again yet', { reason: error.message }); // the next report tries again
     }
   }
 }

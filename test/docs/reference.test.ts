@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { exitCodes, interruptedCode } from '../../cli/exit-codes.ts';
 import { errors } from '../../lib/errors.ts';
+import { volumeJson } from '../../cli/volume/present.ts';
+import { parseVolume } from '../../lib/models/volume-state.ts';
 import { flagNames } from '../../lib/flags/load.ts';
 import { referenceFile, withGeneratedParts } from '../../tools/reference.ts';
 
@@ -78,4 +81,21 @@ test('the sample configuration has every flag, and documents name only existing 
 test('docs/reference.md is current; else run: npm run reference', async (t) => {
   const text = await readFile(referenceFile, 'utf8');
   t.is(text, withGeneratedParts(text));
+});
+
+test('docs/reference.md lists the fields of volumes and nodes', async (t) => {
+  const text = await readFile(referenceFile, 'utf8');
+  const volume = parseVolume(randomUUID(), {
+    status: 'available',
+    attachStatus: 'detached',
+    size: '1',
+    createTime: '1',
+    node: 'n1',
+    backend: 'lvm',
+  });
+  const fields = Object.keys(volumeJson(volume));
+  t.deepEqual(
+    fields.filter((field) => !text.includes(`\`${field}\``)),
+    [],
+  );
 });

@@ -59,8 +59,8 @@ test.serial(
     const made = await until(async () => cluster.on(2).volume('create 0'), 'a volume can be made again');
     await cluster.on(2).output(`volume delete ${made.id}`);
     const log = await cluster.daemon(1).log();
-    t.is(log.match(/ is away:/g)?.length, 1, log);
-    t.is(log.match(/ is back$/gm)?.length, 1, log);
+    t.is(log.match(/ is unreachable:/g)?.length, 1, log);
+    t.is(log.match(/ is reachable again$/gm)?.length, 1, log);
   },
 );
 

@@ -68,7 +68,7 @@ export class OperationRunner {
     await progress.end();
     const { address } = context.volume;
     await this.end(context.volume, operation.finish, { set: address === volume.address ? {} : { address } });
-    log.debug(`${operation.name} done`, { volume: volume.id });
+    log.debug(`${operation.name} completed`, { volume: volume.id });
   }
 
   /** The record as replicas have it: a task that a failover loses is not begun. */
@@ -163,7 +163,7 @@ export class OperationRunner {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
-      log.debug(`${name} of volume ${volume.id} does not apply`, { outcome: outcome.word });
+      log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
       return;
     }
     if (edit.remove) {

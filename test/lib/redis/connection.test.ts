@@ -159,7 +159,7 @@ test('the loss and the return of Redis are logged once each', async (t) => {
   await until(() => store.read((redis) => redis.ping()), 'it answers again');
   t.deepEqual(
     lines.map((line) => line.replace(server.socket, 'SOCKET')),
-    ['Redis at SOCKET is away: the connection was closed', 'Redis at SOCKET is back'],
+    ['Redis at SOCKET is unreachable: the connection was closed', 'Redis at SOCKET is reachable again'],
   );
 });
 
