@@ -3,14 +3,14 @@ import type { VolumeState } from '../models/volume-state.ts';
 
 /** Returns how a volume differs from what a request for the same id asks for, or undefined. */
 export function differences(volume: VolumeState, request: NewVolume, node: string | undefined): string | undefined {
-  const [wantedNode, wantedBackend] = node?.split('@') ?? [];
+  const [requestedNode, requestedBackend] = node?.split('@') ?? [];
   const compared: readonly (readonly [string, unknown, unknown])[] = [
     ['size', volume.size, request.size],
     ['name', volume.name, request.name ?? ''],
     ['user', volume.userId, request.userId],
     ['project', volume.projectId, request.projectId],
-    ['node', volume.node, wantedNode ?? volume.node],
-    ['backend', volume.backend, wantedBackend ?? volume.backend],
+    ['node', volume.node, requestedNode ?? volume.node],
+    ['backend', volume.backend, requestedBackend ?? volume.backend],
   ];
   const different = compared.find(([, has, requested]) => has !== requested);
   if (different) {

@@ -94,10 +94,10 @@ async function* pages(
   { size, node, tried = [], recent }: PlacementRequest,
   reasons: Map<string, string>,
 ): AsyncGenerator<BackendState[]> {
-  const wantedBytes = sizeInBytes(size);
+  const requestedBytes = sizeInBytes(size);
   const suitable = (backends: readonly Candidate[]) =>
     backends.flatMap(({ backend, isUp }) => {
-      const reason = reasonAgainst(backend, isUp, wantedBytes, tried);
+      const reason = reasonAgainst(backend, isUp, requestedBytes, tried);
       if (reason === undefined) return [backend];
       reasons.set(backend.id, reason);
       return [];
@@ -109,7 +109,7 @@ async function* pages(
     yield suitable(named.map((backend) => ({ backend, isUp: true })));
     return;
   }
-  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, wantedBytes, tried));
+  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, requestedBytes, tried));
   if (known.length > 0) yield byWeight(known).slice(0, 1);
   for (let page = 0; page < maxPages; page += 1) {
     const first = String(page * pageSize);
@@ -117,7 +117,7 @@ async function* pages(
     const entries = pairsOf(
       await store.read((redis) => redis.zrange(store.keys.room(), first, last, 'REV', 'WITHSCORES')),
     );
-    const roomy = entries.filter(([, room]) => Number(room) >= wantedBytes);
+    const roomy = entries.filter(([, room]) => Number(room) >= requestedBytes);
     // Where none has room, the first ones give the reasons.
     const read = roomy.length > 0 || reasons.size > 0 ? roomy : entries.slice(0, maxReasons);
     const candidates = await readCandidates(
@@ -150,13 +150,13 @@ export function roomOf({ capacityBytes, allocatedBytes }: BackendState): number 
 function reasonAgainst(
   backend: BackendState,
   isUp: boolean,
-  wantedBytes: number,
+  requestedBytes: number,
   tried: readonly string[],
 ): string | undefined {
   if (!isUp) return down;
   if (tried.includes(backend.id)) return 'could not take it';
   if (!backend.accepting) return backend.problem || 'takes no volumes now';
-  if (roomOf(backend) < wantedBytes) return `${gib(roomOf(backend))} GiB free`;
+  if (roomOf(backend) < requestedBytes) return `${gib(roomOf(backend))} GiB free`;
   return undefined;
 }
 

@@ -162,6 +162,6 @@ function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
   if (name === 'startDetach') return errors.wrongStatus(id, attachStatus, 'attached');
   if (attachStatus !== 'detached') return errors.volumeAttached(id, instanceId || 'an instance');
   const { from = {} }: Transition = transitions[name];
-  const wanted = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
-  return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, wanted);
+  const required = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
+  return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, required);
 }

@@ -23,7 +23,7 @@ export class Replication {
   }
 
   /**
-   * Returns how many replicas have all that was written before this call over the connection numbered `over`; 0 when that
+   * Returns how many replicas have every write made before this call over the connection numbered `over`; 0 when that
    * connection has ended, or leads to another server than the waiting one. Throws RedisUnreachable.
    */
   async wait(replicas: number, over: number): Promise<number> {

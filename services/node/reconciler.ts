@@ -72,7 +72,7 @@ export class Reconciler {
     const { engine, table, addresses, adoption, problems } = this.options;
     const running = await adoption.runningExports();
     const ended = [...table.all].filter(
-      ({ id, isExported: wanted, backend }) => wanted && !running.has(id) && this.isExporting(backend),
+      ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
     );
     const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
     for (const id of ids) if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));

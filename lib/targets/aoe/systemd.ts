@@ -129,7 +129,7 @@ export class SystemdSupervisor implements Supervisor {
     const from = `@${(since / 1000).toFixed(3)}`;
     const args = ['--unit', name, '--identifier', 'vblade', '--since', from, '--output', 'cat', '--quiet'];
     const options = { asRoot: this.options.asRoot, timeoutMs: journalLimitMs };
-    // A journal that cannot be read says nothing; the failure itself must be told all the same.
+    // Without a readable journal the failure is reported without its output.
     const read = () => this.processes.run('journalctl', args, options).catch(() => ({ stdout: '' }));
     const output = await pollUntil(async () => (await read()).stdout || undefined, { deadlineMs: journalMs });
     return vbladeFailure(id, this.options.interface, output ?? reason);
