@@ -108,6 +108,10 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
 
 async function localAttachment(volume: VolumeState, options: AttachOptions, domain?: Domain): Promise<Attachment> {
   const { instance, mountpoint, host = hostname(), mode, mac } = options;
+  if (volume.address === '') {
+    const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
+    throw errors.connectorFailed(volume.id, 'it has no AoE address', hint);
+  }
   return {
     instanceId: instance ?? domain?.name ?? hostname(),
     mountpoint: mountpoint ?? devicePath(volume.address),
