@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema } from '../models/id.ts';
+import { idSchema } from '../models/id-schema.ts';
 
 /** A difference found by an audit. It travels from node to requester as JSON. */
 export const findingSchema = z.object({

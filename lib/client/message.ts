@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema } from '../models/id.ts';
+import { idSchema } from '../models/id-schema.ts';
 
 /** A command in a node's topic. It only names the record, of a volume or of the node itself, that has a task. */
 export const commandSchema = z.union([z.object({ volume: idSchema }), z.object({ node: z.literal(true) })]);
