@@ -13,7 +13,7 @@ export const clusterErrors = {
     new BlockstoreError(
       'NoSpace',
       'exhausted',
-      `${node === undefined ? 'no backend has room' : `${node} has no room`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
+      `${node === undefined ? 'no backend has space' : `${node} has no space`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
       'delete volumes, add a disk to a pool, or add a node',
     ),
   backendUnavailable: (backend: string, reason: string) =>

@@ -81,7 +81,7 @@ export async function place(
       if (outcome.word !== 'condition') return outcome;
       request.recent?.drop();
       if (outcome.condition.is === 'up') await hideBackend(store, backend.id, backend.node);
-      reasons.set(backend.id, outcome.condition.is === 'up' ? down : 'its room was taken meanwhile');
+      reasons.set(backend.id, outcome.condition.is === 'up' ? down : 'its free space was allocated meanwhile');
     }
     if (attempts === maxAttempts) break;
   }
@@ -154,7 +154,7 @@ function reasonAgainst(
   tried: readonly string[],
 ): string | undefined {
   if (!isUp) return down;
-  if (tried.includes(backend.id)) return 'could not take it';
+  if (tried.includes(backend.id)) return 'could not create it';
   if (!backend.accepting) return backend.problem || 'takes no volumes now';
   if (roomOf(backend) < requestedBytes) return `${gib(roomOf(backend))} GiB free`;
   return undefined;

@@ -85,11 +85,11 @@ test.serial('NoSpace names the reason per backend', async (t) => {
   const large = { ...wanted, size: 2 };
   await t.throwsAsync(commands.create(large), {
     code: 'NoSpace',
-    message: /^no backend has room for 2 GiB: .*n1@small: 1\.5 GiB free/,
+    message: /^no backend has space for 2 GiB: .*n1@small: 1\.5 GiB free/,
   });
   await t.throwsAsync(commands.create({ ...large, node: 'n1' }), {
     code: 'NoSpace',
-    message: 'n1 has no room for 2 GiB: n1@ill: a disk is absent; n1@small: 1.5 GiB free',
+    message: 'n1 has no space for 2 GiB: n1@ill: a disk is absent; n1@small: 1.5 GiB free',
   });
 });
 
@@ -138,7 +138,7 @@ test.serial('node@backend places a volume on that backend alone', async (t) => {
   t.is((await fast.listVolumes()).length, 1);
   await t.throwsAsync(commands.create({ ...wanted, node: 'n1@fast' }, deadline), {
     code: 'NoSpace',
-    message: 'n1@fast has no room for 1 GiB: n1@fast: 0 GiB free',
+    message: 'n1@fast has no space for 1 GiB: n1@fast: 0 GiB free',
   });
   t.like(await commands.create({ ...wanted, node: 'n1' }, deadline), { node: 'n1', backend: 'large' });
   await t.throwsAsync(commands.create({ ...wanted, node: 'n1@nosuch' }, deadline), { message: /n1@nosuch/ });
