@@ -49,14 +49,24 @@ async function measure(count: number): Promise<Measured> {
   const begin = performance.now();
   const note = (text: string) =>
     console.error(`${count} nodes, ${Math.round((performance.now() - begin) / 1000)} s: ${text}`);
+  // A part that fails later leaves the figures of those before it.
+  const noteAll = (figures: readonly Figure[]) => {
+    for (const { what, value, unit } of figures) note(`${what}: ${value.toPrecision(3)} ${unit}`);
+  };
   const cluster = await SimulatedCluster.start({ nodes: count, perNode }, note);
   try {
     const figures = [...cluster.figures];
+    noteAll(figures);
     let costs: ScriptCosts = new Map();
     for (const name of partNames.filter((part) => asked.includes(part))) {
       note(name);
-      if (name === 'scripts') costs = await scriptCosts(cluster);
-      figures.push(...((await parts[name]?.(cluster)) ?? []));
+      if (name === 'scripts') {
+        costs = await scriptCosts(cluster);
+        for (const [script, cost] of costs) note(`${script}: ${Math.round(cost)} µs`);
+      }
+      const found = (await parts[name]?.(cluster)) ?? [];
+      noteAll(found);
+      figures.push(...found);
     }
     note('end');
     return { figures, costs };

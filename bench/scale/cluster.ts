@@ -16,6 +16,8 @@ const nodeProcess = path.join(import.meta.dirname, 'node-process.ts');
 const countsSchema = z.object({
   caughtUp: z.number(),
   leasesLost: z.number(),
+  /** Seconds of processor since its start. */
+  processorS: z.number(),
   errors: z.number(),
   lastError: z.string(),
 });
@@ -79,7 +81,11 @@ export class SimulatedCluster {
     const failed = answers.find(({ errors }) => errors > 0);
     if (failed) throw new Error(`a simulated node reports: ${failed.lastError}`);
     const sum = (value: (counts: Counts) => number) => answers.reduce((total, one) => total + value(one), 0);
-    return { caughtUp: sum((one) => one.caughtUp), leasesLost: sum((one) => one.leasesLost) };
+    return {
+      caughtUp: sum((one) => one.caughtUp),
+      leasesLost: sum((one) => one.leasesLost),
+      processorS: sum((one) => one.processorS),
+    };
   }
 
   async stop(): Promise<void> {

@@ -7,6 +7,7 @@ import { makeClient } from '../client.ts';
 import type { Figure } from '../figures.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { nodeName } from './layout.ts';
+import { usedProcessor } from './redis-figures.ts';
 
 const syncMs = 300_000;
 const recoveryMs = 600_000;
@@ -24,6 +25,7 @@ export async function failoverFigures(cluster: SimulatedCluster): Promise<Figure
     await server.down('SIGKILL');
     await store.redis.replicaof('NO', 'ONE');
     const promoted = await timeOf(store);
+    const processor = await usedProcessor(store.redis);
     await rename(replica.socket, server.socket);
     const seconds = () => (performance.now() - begin) / 1000;
     const expired = new Set<string>();
@@ -40,11 +42,20 @@ export async function failoverFigures(cluster: SimulatedCluster): Promise<Figure
       await pause(pollMs);
     }
     const caughtUpS = seconds();
-    const lost = expired.size + (await cluster.counts()).leasesLost - before.leasesLost;
+    const after = await cluster.counts();
+    const nodesS = after.processorS - before.processorS;
     return [
       { what: 'failover until every lease is renewed', value: safeS, unit: 's', aim: '≤ 60' },
       { what: 'failover until every node has caught up', value: caughtUpS, unit: 's', aim: '≤ 60' },
-      { what: 'leases that a failover loses', value: lost, unit: '', aim: '0' },
+      { what: 'processor time of Redis for it', value: (await usedProcessor(store.redis)) - processor, unit: 's' },
+      { what: 'processor time of each node for it', value: (nodesS / layout.nodes) * 1000, unit: 'ms' },
+      {
+        what: 'leases that a failover loses',
+        value: expired.size + after.leasesLost - before.leasesLost,
+        unit: '',
+        aim: '0',
+        yardstick: { what: 'nodes', value: layout.nodes },
+      },
     ];
   } finally {
     await close();

@@ -2,24 +2,27 @@ import { type Edit, commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Layout, backendName, nodeName, presentVolume } from './layout.ts';
 
-/** Change sets that are under way at a time: they share the writes of the connection. */
-const concurrency = 512;
+/** Records of one change set, and change sets that are under way at a time: a million round trips would take minutes. */
+const batch = 16;
+const concurrency = 32;
 
-/** Inserts the record of every volume, by the change set of a creation that has ended. */
+/** Inserts the record of every volume, as the change set of a creation that has ended does. */
 export async function insertVolumes(store: Store, layout: Layout): Promise<void> {
   const total = layout.nodes * layout.perNode;
-  for (let first = 0; first < total; first += concurrency) {
-    const count = Math.min(concurrency, total - first);
-    await Promise.all(
-      Array.from({ length: count }, async (_, offset) => {
-        const number = first + offset;
-        // One volume of each node in turn, as placement spreads them.
-        const edit = insertion(number % layout.nodes, Math.floor(number / layout.nodes), layout);
-        const { word } = await commit(store, { edits: [edit] });
-        if (word !== 'ok') throw new Error(`volume ${edit.id}: ${word}`);
-      }),
-    );
-  }
+  let next = 0;
+  const insertSome = async () => {
+    while (next < total) {
+      const first = next;
+      next = Math.min(total, first + batch);
+      // One volume of each node in turn, as placement spreads them.
+      const edits = Array.from({ length: next - first }, (_, offset) =>
+        insertion((first + offset) % layout.nodes, Math.floor((first + offset) / layout.nodes), layout),
+      );
+      const { word } = await commit(store, { edits });
+      if (word !== 'ok') throw new Error(`records from ${first} on: ${word}`);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, insertSome));
 }
 
 function insertion(node: number, number: number, layout: Layout): Edit {

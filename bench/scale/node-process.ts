@@ -60,7 +60,11 @@ async function startNode(node: number, { redisUrl, layout }: z.infer<typeof orde
 
 const orders = ordersSchema.parse(JSON.parse(process.argv[2] ?? ''));
 process.on('disconnect', () => process.exit());
-process.on('message', () => process.send?.(counts));
+const send = () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ ...counts, processorS: (user + system) / 1e6 });
+};
+process.on('message', send);
 const starting = new Semaphore(concurrency);
 await Promise.all(orders.nodes.map((node) => starting.run(() => startNode(node, orders))));
-process.send?.(counts);
+send();

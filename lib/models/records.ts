@@ -26,7 +26,8 @@ export interface Page<State> {
   next: string | undefined;
 }
 
-const pageSize = 100;
+/** Records that a walk reads at once: about two milliseconds of Redis, in commands of a few microseconds each. */
+const pageSize = 500;
 
 /** Reads of one kind of records. */
 export class Records<State extends { id: string }> {

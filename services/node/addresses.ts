@@ -148,9 +148,9 @@ export class Addresses {
   }
 
   private async foreign(shelves: readonly number[]): Promise<ReadonlyMap<string, string>> {
-    const found = await Promise.all(this.options.targets().map((target) => target.discover(shelves)));
-    const own = await ownHosts();
-    const others = found.flat().filter(({ host }) => !own.has(host));
+    const found = (await Promise.all(this.options.targets().map((target) => target.discover(shelves)))).flat();
+    const own = found.length === 0 ? new Set() : await ownHosts();
+    const others = found.filter(({ host }) => !own.has(host));
     // Processes of this machine do not hear each other.
     const local = await Promise.all(this.options.targets().map((target) => target.listExports()));
     const strangers = local.flat().filter(({ id, address }) => id === undefined && isOn(shelves, address));

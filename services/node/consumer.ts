@@ -38,6 +38,8 @@ export class Consumer implements Service {
   private readonly key: string;
   private redis: Redis | undefined;
   private stopping = false;
+  /** Volumes named by commands that are deleted, whose records could not be read. */
+  private unread: string[] = [];
   private loop: Promise<void> = Promise.resolve();
 
   constructor(options: ConsumerOptions) {
@@ -76,17 +78,22 @@ export class Consumer implements Service {
       await pause(1);
       return;
     }
-    const answer: unknown = await redis.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', this.key, '0');
-    const entries: Entries = readingSchema.parse(answer)?.[0]?.[1] ?? [];
-    if (entries.length === 0) return;
-    const ids = this.volumesIn(entries);
+    const entries = this.unread.length > 0 ? [] : await this.nextEntries(redis, count);
+    this.unread.push(...this.volumesIn(entries));
+    if (entries.length + this.unread.length === 0) return;
     // Deleted before it is carried out: at worst the node's next report finds the task.
     const [page] = await Promise.all([
-      volumesOf(store).readAll(ids),
-      store.read((main) => main.xdel(this.key, ...entries.map(([entry]) => entry))),
+      volumesOf(store).readAll(this.unread),
+      entries.length > 0 && store.read((main) => main.xdel(this.key, ...entries.map(([entry]) => entry))),
     ]);
+    this.unread = [];
     for (const volume of page.states) engine.submit(volume, { isResumed: false });
     for (const { id, reason } of page.unreadable) this.options.log.error(`the record of volume ${id} ${reason}`);
+  }
+
+  private async nextEntries(redis: Redis, count: number): Promise<Entries> {
+    const answer: unknown = await redis.xread('COUNT', count, 'BLOCK', blockMs, 'STREAMS', this.key, '0');
+    return readingSchema.parse(answer)?.[0]?.[1] ?? [];
   }
 
   private volumesIn(entries: Entries): string[] {

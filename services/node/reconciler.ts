@@ -112,19 +112,23 @@ export class Reconciler {
   }
 
   /** The volumes that were deleted while the node was lost are its own again, to be deleted. */
-  private async restoreAbandoned(): Promise<void> {
+  async restoreAbandoned(): Promise<void> {
     const { store, lease } = this.options;
     await eachVolume(abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node)), async ({ id }) => {
       const record = await store.read((redis) => redis.hgetall(store.keys.abandoned(id)));
       const volume = { ...record, status: 'deleting', attachStatus: 'detached' };
       const task = writeTask({ kind: 'delete', key: taskKey() });
-      await commit(store, {
+      const outcome = await commit(store, {
         owner: lease.token,
         edits: [
           { kind: 'abandoned', id, remove: true },
           { kind: 'volume', id, insert: true, set: { ...volume, task } },
         ],
       });
+      // Adopted meanwhile: its record decides.
+      if (outcome.word === 'exists') {
+        await commit(store, { owner: lease.token, edits: [{ kind: 'abandoned', id, remove: true }] });
+      }
     });
   }
 

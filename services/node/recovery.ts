@@ -13,6 +13,8 @@ export interface RecoveryOptions {
   lease: NodeLease;
   audit: Audit;
   addresses: Addresses;
+  /** Takes back the volumes that were deleted while the node was lost: an older state of Redis may have them again. */
+  restoreAbandoned: () => Promise<void>;
   log: Log;
   /** Another daemon has the node's name, or had it since: this one must end. */
   onFenced: (error: BlockstoreError) => void;
@@ -78,6 +80,7 @@ export class Recovery {
     }
     if (signal.aborted || !(await beginCatchUp(store, { node: lease.node, places, lengthMs: placeMs }))) return;
     try {
+      await this.options.restoreAbandoned();
       await addresses.refill();
       const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
       for (const finding of findings) this.report(finding);

@@ -106,6 +106,7 @@ export class StorageNode implements Service {
       ...shared,
       audit,
       addresses: this.addresses,
+      restoreAbandoned: () => this.reconciler.restoreAbandoned(),
       onFenced: (error) => this.endFenced(error),
       places: catchUpPlaces,
       jitterMs: Math.min(catchUpJitterMs, flags.report_interval * 500),

@@ -61,7 +61,7 @@ test.serial('one volume more is refused and leaves nothing', async (t) => {
 test.serial('a released address is allocated again', async (t) => {
   const volume = (await cluster.records()).find(({ address }) => address === 'e2.5');
   await cluster.on(1).output(`volume delete ${volume?.id ?? 'e2.5'}`);
-  t.is((await cluster.on(3).volume('create 0'))['address'], 'e2.5');
+  t.is((await cluster.on(3).volume('create 0')).address, 'e2.5');
 });
 
 test.serial('deleted volumes leave nothing anywhere', async (t) => {

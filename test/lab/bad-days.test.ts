@@ -37,7 +37,7 @@ const prerequisites: [string, string, string, Record<string, string>, string, nu
     { storage_create: 'false' },
     '',
     1,
-    /^blockstored: volume group nova-volumes does not exist\n {2}create it with vgcreate, .*\n$/,
+    /^blockstored: volume group nova-volumes does not exist\n {2}create it with vgcreate, .*\n$/m,
   ],
   [
     'no vblade',
@@ -84,7 +84,7 @@ test.serial('a full group is named in the error, and nothing remains', async (t)
   const { id } = await cluster.on(1).volume('create 3');
   const refused = await cluster.on(1).run('volume create 2');
   t.like(refused, { exitCode: 6, codes: ['NoSpace'], output: '' });
-  t.regex(refused.messages[0] ?? '', /^volume group nova-volumes has 0\.\d+ GiB free; the request needs 2 GiB$/);
+  t.regex(refused.messages[0] ?? '', /^no backend has room for 2 GiB: node1@lvm: 0\.\d+ GiB free$/);
   t.deepEqual(
     (await cluster.records()).map((volume) => volume.id),
     [id],
@@ -93,13 +93,17 @@ test.serial('a full group is named in the error, and nothing remains', async (t)
   await removeAll();
 });
 
-test.serial('a vblade removed under a running daemon is reported, and the storage is removed', async (t) => {
+test.serial('a vblade removed under a running daemon is reported, and the volume stays detached', async (t) => {
   await startDaemon();
   await cluster.node(1).sh('mv /usr/sbin/vblade /usr/sbin/vblade.away');
-  t.like(await cluster.on(1).run('volume create 0'), { exitCode: 1, codes: ['CommandNotFound'] });
-  const [volume] = await cluster.records();
-  t.like(volume, { status: 'error', address: '', fault: { code: 'CommandNotFound', step: 'export' } });
-  t.deepEqual(await cluster.logicalVolumes(1), []);
+  const { id } = await cluster.on(1).volume('create 0');
+  const refused = await cluster.on(1).run(`volume attach ${id} --instance i-1 --mountpoint /dev/vdb`);
+  t.like(refused, { exitCode: 1, codes: ['CommandNotFound'] });
+  t.like(await cluster.record(id), {
+    status: 'error_attaching',
+    attachStatus: 'detached',
+    fault: { code: 'CommandNotFound', step: 'export' },
+  });
   await cluster.node(1).sh('mv /usr/sbin/vblade.away /usr/sbin/vblade');
   await removeAll();
   t.deepEqual(await cluster.records(), []);
@@ -140,6 +144,7 @@ test.serial('storage removed under a running daemon is reported, and other volum
   const lost = await cluster.on(1).volume('create 0');
   const other = await cluster.on(1).volume('create 0');
   await cluster.on(1).output(`volume attach ${lost.id} --instance i-1 --mountpoint /dev/vdb`);
+  await cluster.on(1).output(`volume attach ${other.id} --instance i-2 --mountpoint /dev/vdb`);
   const before = await cluster.vbladeOf(1, other.id);
   // A killed vblade keeps its device for a moment, and the daemon can start the next one first.
   await cluster.node(1).sh(`until pkill -9 -x vblade; lvremove -qy ${group}/volume-${lost.id}; do sleep 0.1; done`);
@@ -149,7 +154,7 @@ test.serial('storage removed under a running daemon is reported, and other volum
   }, 'the volume is in error');
   t.is(volume.fault?.code, 'StorageMissing');
   await until(async () => (await cluster.vbladeOf(1, other.id)) !== before, 'the other one is exported again');
-  await cluster.on(1).output(`volume detach ${lost.id}`);
+  for (const { id } of [lost, other]) await cluster.on(1).output(`volume detach ${id}`);
   await cluster.on(1).output(`volume delete ${lost.id} ${other.id}`);
   t.deepEqual(await cluster.records(), []);
   t.deepEqual(await cluster.vblades(1), []);

@@ -56,7 +56,7 @@ test.serial(
     );
     await cluster.settled();
     for (const { id, size, userId, projectId, address, node, backend } of before) {
-      t.like(await cluster.record(id), { size, userId, projectId, address, node, backend, status: 'available' });
+      t.like(await cluster.record(id), { size, userId, projectId, address, node, backend, status: 'in-use' });
     }
     t.deepEqual(await Promise.all(nodes.map((number) => cluster.vblades(number))), vblades);
     for (const number of nodes) t.deepEqual(await cluster.differences(number), []);
@@ -71,6 +71,7 @@ test.serial(
     const before = await cluster.records();
     for (const { id, node } of before) {
       const host = (Number(node.slice(-1)) % nodes.length) + 1;
+      await cluster.on(host).output(`volume detach ${id}`);
       const { device } = await cluster.on(host).volume(`attach ${id} --host-device`);
       t.is(device, `/dev/etherd/${(await cluster.record(id)).address}`);
     }

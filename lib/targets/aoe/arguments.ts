@@ -41,6 +41,17 @@ export function vbladeArguments(spec: ExportSpec, networkInterface: string, dura
   ];
 }
 
+/**
+ * Returns arguments as vblade was started with, from those that /proc shows: it cuts its list of hosts at the commas in place, so that
+ * each host appears as an argument of its own.
+ */
+export function wholeList(args: readonly string[]): string[] {
+  const begin = args.indexOf('-m') + 1;
+  const end = args.findIndex((argument, index) => index > begin && !/^[0-9a-f]{12}$/i.test(argument));
+  if (begin === 0 || end < 0) return [...args];
+  return [...args.slice(0, begin), args.slice(begin, end).join(','), ...args.slice(end)];
+}
+
 /** Returns the export of a vblade with these arguments; undefined for arguments of another program. */
 export function parseArguments(args: readonly string[]): Omit<FoundExport, 'id'> | undefined {
   const [shelf = '', slot = '', , path] = args.slice(-4);

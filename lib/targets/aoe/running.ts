@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { readIfExistsSync } from '../../files.ts';
+import { wholeList } from './arguments.ts';
 
 /** A running vblade. Process id and start time identify a process permanently: ids are reused, pairs are not. */
 export interface Vblade {
@@ -19,7 +20,7 @@ export function readVblade(pid: number): Vblade | undefined {
   if (!line) return undefined;
   const [command, ...args] = line.split('\0').slice(0, -1);
   if (command === undefined || basename(command) !== 'vblade') return undefined;
-  return { pid, startTime: status.startTime, args };
+  return { pid, startTime: status.startTime, args: wholeList(args) };
 }
 
 /** Returns every vblade on this machine. Reads all of /proc: too slow to call per volume. */

@@ -130,6 +130,16 @@ test.serial('a node that crashed gets no volumes once its lease has expired, and
   t.deepEqual(await store.redis.zrange(store.keys.room(), '0', '-1'), ['n1@fake']);
 });
 
+test.serial('a create just after another one is placed on no node that has stopped meanwhile', async (t) => {
+  const stopped = await cluster.node('n1', rarely);
+  const commands = await cluster.commands();
+  await commands.create(wanted, deadline);
+  await cluster.node('n2', rarely);
+  await stopped.stop();
+  const { node } = await commands.create(wanted, deadline);
+  t.is(node, 'n2');
+});
+
 test.serial('node@backend places a volume on that backend alone', async (t) => {
   const fast = new FakeDriver({ totalBytes: gib });
   await cluster.node('n1', rarely, [{ name: 'fast', driver: fast }, { name: 'large' }]);

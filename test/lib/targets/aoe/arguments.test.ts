@@ -2,7 +2,7 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { ethernetAddresses } from '../../../../lib/aoe/ethernet.ts';
-import { parseArguments, vbladeArguments } from '../../../../lib/targets/aoe/arguments.ts';
+import { parseArguments, vbladeArguments, wholeList } from '../../../../lib/targets/aoe/arguments.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 
 const spec: ExportSpec = {
@@ -92,4 +92,12 @@ test('arguments of other programs give no export', (t) => {
   for (const args of [[], ['7', '1', 'eth0'], ['x', '1', 'eth0', '/dev/sdb'], ['7', '-r', 'eth0', '/dev/sdb']]) {
     t.is(parseArguments(args), undefined);
   }
+});
+
+test('a list of hosts that a running vblade has cut at its commas is whole again', (t) => {
+  const volume = ['1', '2', 'vec0', '/dev/volume'];
+  const hosts = ['525400770002', '525400780002', '525400790002'];
+  t.deepEqual(wholeList(['-d', '-m', ...hosts, ...volume]), ['-d', '-m', hosts.join(','), ...volume]);
+  t.deepEqual(wholeList(['-m', hosts.join(','), ...volume]), ['-m', hosts.join(','), ...volume]);
+  t.deepEqual(wholeList(['-d', ...volume]), ['-d', ...volume]);
 });

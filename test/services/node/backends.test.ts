@@ -1,0 +1,97 @@
+import test from 'ava';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
+import { silentLog } from '../../../lib/log.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
+import { until } from '../../support/until.ts';
+
+/** A node with two backends, of which one fails. */
+
+let cluster: Cluster;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+});
+test.afterEach.always(() => cluster.close());
+
+const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 20_000 };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+const broken = errors.interfaceDown('eth1', 'is down');
+
+function twoBackends() {
+  const [fast, slow] = [new FakeTarget(), new FakeTarget()];
+  const drivers = [new FakeDriver(), new FakeDriver()];
+  const backends = [
+    { name: 'fast', target: fast, driver: drivers[0] ?? new FakeDriver() },
+    { name: 'slow', target: slow, driver: drivers[1] ?? new FakeDriver() },
+  ];
+  return { fast, slow, backends };
+}
+
+test.serial('a backend that fails its setup is reported, the other is served, and it is adopted later', async (t) => {
+  const { slow, backends } = twoBackends();
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const first = await cluster.node('n1', {}, backends);
+  const kept = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
+  const attached = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
+  await commands.attach(attached.id, attachment, deadline);
+  await first.stop();
+  slow.exports.clear(); // a reboot
+  slow.setupFault = broken;
+
+  const lines: string[] = [];
+  const log = { ...silentLog, error: (line: string) => lines.push(line) };
+  const node = await cluster.node('n1', {}, backends, { log });
+  t.like(await commands.create({ ...wanted, node: 'n1' }, deadline), { backend: 'fast' });
+  await t.throwsAsync(commands.create({ ...wanted, node: 'n1@slow' }, deadline), {
+    code: 'NoSpace',
+    message: /n1@slow: .*eth1 is down/,
+  });
+  const slowState = async () => (await lookupNode(store, 'n1')).backends.find(({ name }) => name === 'slow');
+  t.like(await slowState(), { accepting: false, problem: broken.message });
+  t.like(await node.getVolume(kept.id), { status: 'available' }, 'its volumes are no failure');
+  const deleting = commands.delete(kept.id, deadline);
+  await until(async () => (await node.getVolume(kept.id)).status === 'deleting', 'a delete waits for the backend');
+  const reports = lines.filter((line) => line.includes('backend slow cannot be served')).length;
+  t.is(reports, 1, lines.join('\n'));
+
+  slow.setupFault = undefined;
+  await deleting;
+  await until(() => slow.exports.has(attached.id), 'its export runs again');
+  await until(async () => (await slowState())?.accepting, 'it accepts volumes');
+  t.like(await commands.create({ ...wanted, node: 'n1@slow' }, deadline), { backend: 'slow' });
+});
+
+test.serial('a node of which no backend can be served does not start', async (t) => {
+  const { fast, slow, backends } = twoBackends();
+  fast.setupFault = broken;
+  slow.setupFault = broken;
+  await t.throwsAsync(cluster.node('n1', {}, backends), { code: 'InterfaceDown' });
+  fast.setupFault = undefined;
+  await t.notThrowsAsync(cluster.node('n1', {}, backends));
+});
+
+test.serial('volumes of a backend that is configured no longer are reported and kept', async (t) => {
+  const { backends } = twoBackends();
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const first = await cluster.node('n1', {}, backends);
+  const { id } = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
+  await first.stop();
+  const node = await cluster.node('n1', {}, backends.slice(0, 1));
+  t.like(await node.getVolume(id), { status: 'available' });
+  t.regex((await lookupNode(store, 'n1')).problems.join('\n'), /backend slow is not served: .*enabled_backends/);
+});
+
+test.serial('two backends share the address pool of their node', async (t) => {
+  const { backends } = twoBackends();
+  await cluster.node('n1', {}, backends);
+  const commands = await cluster.commands();
+  const created = await Promise.all(
+    ['fast', 'slow', 'fast', 'slow'].map((name) => commands.create({ ...wanted, node: `n1@${name}` }, deadline)),
+  );
+  t.is(new Set(created.map(({ address }) => address)).size, 4);
+});

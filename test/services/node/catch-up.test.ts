@@ -1,0 +1,81 @@
+import test from 'ava';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
+import { beginCatchUp } from '../../../lib/redis/scripts.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { until } from '../../support/until.ts';
+
+/** Records and storage are compared again only where Redis may have lost changes, by so many nodes at a time. */
+
+let cluster: Cluster;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+});
+test.afterEach.always(() => cluster.close());
+
+/** Counts how often its storage is listed, which is what a comparison does. */
+class CountingDriver extends FakeDriver {
+  looks = 0;
+
+  override async listVolumes() {
+    this.looks += 1;
+    return super.listVolumes();
+  }
+}
+
+test.serial('a reconnection to the same server compares nothing; a restarted server is compared with', async (t) => {
+  const driver = new CountingDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const store = await cluster.store();
+  const seen = async () => (await lookupNode(store, 'n1')).reportTime ?? 0;
+  const before = driver.looks;
+  await store.redis.client('KILL', 'TYPE', 'NORMAL');
+  const reported = await until(seen, 'Redis answers again');
+  await until(async () => (await seen()) > reported + 3000, 'it reports for a while');
+  t.is(driver.looks, before);
+  await cluster.server.down();
+  await cluster.server.up();
+  await until(() => driver.looks >= before + 1, 'storage is compared');
+  const { backends } = await until(async () => {
+    const state = await lookupNode(store, 'n1');
+    return state.backends[0]?.accepting === true && state;
+  }, 'it accepts volumes');
+  t.is(backends.length, 1);
+  await node.reportState();
+});
+
+test.serial(
+  'only so many nodes compare at a time, and a place that is not given back is free after its time',
+  async (t) => {
+    const store = await cluster.store();
+    const begin = (node: string, lengthMs = 60_000) => beginCatchUp(store, { node, places: 2, lengthMs });
+    t.true(await begin('n1'));
+    t.true(await begin('n2', 1));
+    t.true(await begin('n1'), 'who has a place keeps it');
+    await until(() => begin('n3'), 'the place of n2 is free');
+    t.false(await begin('n4'));
+  },
+);
+
+test.serial('a node that waits for its place keeps its lease and serves its volumes', async (t) => {
+  const driver = new CountingDriver();
+  await cluster.node('n1', {}, { driver });
+  const store = await cluster.store();
+  const commands = await cluster.commands();
+  const { id } = await commands.create({ size: 1, userId: 'u', projectId: 'p' }, { deadlineMs: 20_000 });
+  const { redis, keys } = store;
+  for (let count = 0; count < 50; count += 1)
+    await redis.zadd(keys.catchingUp(), Date.now() + 600_000, `other${count}`);
+  const { looks } = driver;
+  await cluster.server.down();
+  await cluster.server.up();
+  await until(() => lookupNode(store, 'n1'), 'Redis answers again');
+  const begin = (await lookupNode(store, 'n1')).reportTime ?? 0;
+  await until(async () => ((await lookupNode(store, 'n1')).reportTime ?? 0) > begin + 4000, 'it reports meanwhile');
+  t.is((await lookupNode(store, 'n1')).state, 'up');
+  const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+  t.like(await commands.attach(id, attachment, { deadlineMs: 20_000 }), { attachStatus: 'attached' });
+  t.is(driver.looks, looks);
+  await redis.del(keys.catchingUp());
+  await until(() => driver.looks > looks, 'it compares once there is a place');
+});
