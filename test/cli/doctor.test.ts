@@ -61,7 +61,7 @@ test.serial('each problem is reported with a hint, also without Redis', async (t
   t.is(exitCode, 1);
   t.regex(stdout, /^bad +Redis at .* cannot be reached: .*\n +start Redis, or set redis_host/m);
   t.regex(stdout, /^bad +volume group nova-volumes does not exist\n +create it with vgcreate/m);
-  t.regex(stdout, /^bad +network interface nosuch0 does not exist\n +bring it up/m);
+  t.regex(stdout, /^bad +network interface nosuch0 does not exist\n +set aoe_eth_dev/m);
   t.regex(stdout, /^(ok|warn) +the kernel module aoe is /m);
 });
 
