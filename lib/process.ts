@@ -49,7 +49,7 @@ const defaultTimeoutMs = 60_000;
 /** Time between SIGTERM and SIGKILL. */
 const politeMs = 2000;
 /** Maximum wait for a killed child: one that hangs in the kernel does not die. */
-const abandonMs = politeMs + 1000;
+const abandonMs = politeMs + 2000;
 /** Maximum wait for the output of an ended child: its children can hold the pipes open. */
 const outputMs = 500;
 

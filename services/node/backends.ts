@@ -15,6 +15,7 @@ export class Backends {
   private readonly all: ReadonlyMap<string, Backend>;
   private readonly log: Log;
   private readonly failures = new Map<string, BlockstoreError>();
+  private readonly notConfiguredNames = new Set<string>();
 
   constructor(backends: readonly Backend[], log: Log) {
     this.all = new Map(backends.map((backend) => [backend.name, backend]));
@@ -55,7 +56,7 @@ export class Backends {
   /** Throws BackendUnavailable for one that is not configured here, or fails its checks. */
   get(name: string): Backend {
     const backend = this.all.get(name);
-    if (!backend) throw errors.backendUnavailable(name, 'it is not among the enabled_backends of this node');
+    if (!backend) throw this.notConfigured(name);
     const failure = this.failures.get(name);
     if (failure) throw errors.backendUnavailable(name, failure.message);
     return backend;
@@ -64,6 +65,13 @@ export class Backends {
   /** Why a backend is not served; undefined when it is. */
   failureOf(name: string): string | undefined {
     return this.failures.get(name)?.message;
+  }
+
+  private notConfigured(name: string): BlockstoreError {
+    const error = errors.backendUnavailable(name, 'it is not among the enabled_backends of this node');
+    if (!this.notConfiguredNames.has(name)) this.log.error(error.message, hintOf(error));
+    this.notConfiguredNames.add(name);
+    return error;
   }
 
   private async trySetup(backend: Backend): Promise<boolean> {

@@ -19,7 +19,8 @@ export class Problems {
   get lines(): string[] {
     const ofTargets = this.backends.served.flatMap(({ target }) => target.problems());
     return [
-      ...Array.from(this.unserved.values(), (error) => error.message),
+      // All volumes of a backend that is not served have one problem.
+      ...new Set(Array.from(this.unserved.values(), (error) => error.message)),
       ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
       ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
       ...Array.from(
@@ -47,7 +48,8 @@ export class Problems {
       const error = asError(thrown);
       if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
       const { message, hint } = error;
-      if (this.unserved.get(id)?.message !== message) {
+      // A backend that is not served is logged once, not with each of its volumes.
+      if (error.code !== 'BackendUnavailable' && this.unserved.get(id)?.message !== message) {
         this.log.error(`volume ${id} cannot be served: ${message}`, hint === undefined ? {} : { hint });
       }
       this.unserved.set(id, error);

@@ -11,7 +11,7 @@ import { lockFile, lockHolder, lockHolders } from './locks.ts';
 import { type Vblade, isAlive, readVblade, sameArguments } from './running.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
-const readyMs = 10_000;
+const readyMs = 60_000;
 /** From the lock until the process is vblade. */
 const startingMs = 5000;
 

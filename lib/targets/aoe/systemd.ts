@@ -29,7 +29,7 @@ const ofFiles: Template = {
 };
 /** The only place where the units look for their arguments. */
 const unitDirectory = '/var/lib/blockstore/exports';
-const readyMs = 10_000;
+const readyMs = 60_000;
 const journalMs = 1000;
 const journalLimitMs = 5000;
 

@@ -33,7 +33,7 @@ test.serial('the address of a volume whose record was lost is given to no other'
   await restore();
   const other = await until(() => commands.create(wanted, deadline), 'another is created');
   t.is(made.address, 'e1.0');
-  t.is(other.address, 'e1.1');
+  t.not(other.address, 'e1.0');
 });
 
 test.serial('an address is not reused after FLUSHALL on a live connection', async (t) => {
@@ -44,7 +44,7 @@ test.serial('an address is not reused after FLUSHALL on a live connection', asyn
   const made = await commands.create(wanted, deadline);
   await store.redis.flushall();
   const other = await until(() => commands.create(wanted, deadline), 'another is created');
-  t.is(other.address, 'e1.1');
+  t.not(other.address, 'e1.0');
   await until(async () => (await node.getVolume(made.id)).address === 'e1.0', 'the first has its record again');
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
 });
@@ -200,7 +200,7 @@ test.serial('the address of a volume that is being created is given to no other 
   await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'the node has fetched it');
   await restore();
   const other = await until(() => commands.create(wanted, deadline), 'another is created');
-  t.is(other.address, 'e1.1');
+  t.not(other.address, 'e1.0');
   release();
   await until(async () => (await driver.listVolumes()).length === 2, 'both are on storage');
   await commands.delete(other.id, deadline);

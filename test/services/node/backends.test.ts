@@ -55,7 +55,7 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   t.like(await node.getVolume(kept.id), { status: 'available' }, 'its volumes are no failure');
   const deleting = commands.delete(kept.id, deadline);
   await until(async () => (await node.getVolume(kept.id)).status === 'deleting', 'a delete waits for the backend');
-  const reports = lines.filter((line) => line.includes('backend slow cannot be served')).length;
+  const reports = lines.filter((line) => line.startsWith('backend slow is not served')).length;
   t.is(reports, 1, lines.join('\n'));
 
   slow.setupFault = undefined;
