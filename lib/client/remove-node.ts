@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import { lookupNode } from '../models/node.ts';
+import { type NodeState, findNode } from '../models/node.ts';
 import { commit, releaseShelves } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { topicOf } from './message.ts';
@@ -9,7 +9,16 @@ import { topicOf } from './message.ts';
  * nodes may own then. Throws NodeNotFound, NodeUp, NodeHasVolumes.
  */
 export async function removeNode(store: Store, name: string, topic: string): Promise<void> {
-  const { backends, volumes, state } = await lookupNode(store, name);
+  const node = await findNode(store, name);
+  if (node) await removeRecord(store, node);
+  // Also without a record: a removal may have ended after it.
+  await releaseShelves(store, name);
+  const { keys } = store;
+  await store.read((redis) => redis.del(keys.topic(topicOf(topic, name)), keys.quarantine(name)));
+  if (!node) throw errors.noNode(name);
+}
+
+async function removeRecord(store: Store, { id: name, backends, volumes, state }: NodeState): Promise<void> {
   if (state === 'up') throw errors.nodeUp(name);
   const outcome = await commit(store, {
     conditions: [
@@ -26,8 +35,4 @@ export async function removeNode(store: Store, name: string, topic: string): Pro
     if (outcome.condition.is === 'down') throw errors.nodeUp(name);
     throw errors.nodeHasVolumes(name, volumes);
   }
-  if (outcome.word === 'absent') throw errors.noNode(name);
-  await releaseShelves(store, name);
-  const { keys } = store;
-  await store.read((redis) => redis.del(keys.topic(topicOf(topic, name)), keys.quarantine(name)));
 }

@@ -49,11 +49,17 @@ const pageSize = 100;
 
 /** Throws NodeNotFound, RecordUnreadable. */
 export async function lookupNode(store: Store, name: string): Promise<NodeState> {
+  const node = await findNode(store, name);
+  if (!node) throw errors.noNode(name);
+  return node;
+}
+
+/** Throws RecordUnreadable. */
+export async function findNode(store: Store, name: string): Promise<NodeState | undefined> {
   const { nodes, unreadable } = await readNodes(store, [name]);
-  const [node] = nodes;
-  if (node) return node;
   const [problem] = unreadable;
-  throw problem ? errors.recordUnreadable(`node ${name}`, problem.reason) : errors.noNode(name);
+  if (problem) throw errors.recordUnreadable(`node ${name}`, problem.reason);
+  return nodes[0];
 }
 
 /** Every node, in order of the first start, a page at a time. */
