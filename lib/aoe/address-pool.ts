@@ -121,13 +121,16 @@ export class AddressPool {
     }
   }
 
-  /**
-   * Looks at the wire for other machines on this node's shelves. Returns those that answer at an address of a volume here; other
-   * addresses at which they answer are given to nobody.
-   */
-  async observe(): Promise<ReadonlyMap<string, string>> {
+  /** Addresses of volumes here at which other machines answered when they were last observed, with their hosts. */
+  get answeredElsewhere(): ReadonlyMap<string, string> {
+    const used = [...this.others].filter(([address]) => this.users.has(address));
+    return new Map(used.map(([address, { host }]) => [address, host]));
+  }
+
+  /** Looks at the wire for other machines on this node's shelves. An address at which one answers is given to nobody. */
+  async observe(): Promise<void> {
     const asked = this.nextToObserve();
-    if (asked.length === 0) return new Map();
+    if (asked.length === 0) return;
     const seen = await this.options.foreign(asked);
     this.noteForeign(seen);
     for (const shelf of asked) this.unexamined.delete(shelf);
@@ -138,11 +141,6 @@ export class AddressPool {
       this.others.delete(address);
       this.noteFree(address);
     }
-    return new Map(
-      Array.from(this.others, ([address, { host }]): [string, string] => [address, host]).filter(([address]) =>
-        this.users.has(address),
-      ),
-    );
   }
 
   /** Each observation asks about some of the shelves in turn: every frame reaches every machine of the network. */

@@ -4,7 +4,7 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { AllocationAudit } from './audit/allocation.ts';
 import type { Difference } from './audit/difference.ts';
-import { exportDifferences, orphanedExports } from './audit/exports.ts';
+import { exportDifferences, foreignAnswer, orphanedExports } from './audit/exports.ts';
 import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
@@ -96,6 +96,7 @@ export class Audit {
       const own = recordDifferences(this.context, volume, stored.get(volume.id), users);
       differences.push(
         ...own,
+        ...foreignAnswer(this.context, volume),
         ...(own.length > 0 ? [] : exportDifferences(this.context, volume, exportsById.get(volume.id))),
       );
     }

@@ -76,7 +76,8 @@ export class Reconciler {
     );
     const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
     for (const id of ids) if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
-    problems.noteForeignAnswers(await addresses.pool.observe());
+    await addresses.pool.observe();
+    problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
 
   /** A backend that failed its checks is served now. */

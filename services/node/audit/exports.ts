@@ -53,6 +53,15 @@ function unattachedExport(
   return { object, what, fix: 'record the attachment again', run };
 }
 
+/** The export of the volume is refused while another machine answers at its address. */
+export function foreignAnswer({ addresses }: AuditContext, { id, address }: VolumeState): Difference[] {
+  const host = addresses.pool.answeredElsewhere.get(address);
+  if (host === undefined) return [];
+  return [
+    { object: `volume ${id}`, what: `has address ${address}, at which another machine, ${host}, answers`, fix: '' },
+  ];
+}
+
 /** Exports of ours whose volume has neither record nor storage. */
 export function orphanedExports(
   { backends }: AuditContext,

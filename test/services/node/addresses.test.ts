@@ -102,13 +102,20 @@ test.serial('what a node exports itself is no other machine, also where it hears
 test.serial('another machine at the address of a volume is a problem of its node until it is silent', async (t) => {
   const target = new FakeTarget();
   const node = await cluster.node('n1', {}, { target });
-  await (await cluster.commands()).create(wanted, deadline);
+  const { id } = await (await cluster.commands()).create(wanted, deadline);
   const { redis, keys } = await cluster.store();
   const problems = () => redis.hget(keys.node('n1'), 'problems');
   target.seen = [elsewhere];
   await until(
     async () => /52:54:00:00:00:09, answers at address e1.0/.test((await problems()) ?? ''),
     'it is reported',
+  );
+  const nodeCommands = await cluster.nodeCommands();
+  const request = { repair: false, remove: [], recordsOnly: false };
+  const { findings } = await nodeCommands.audit('n1', request, deadline);
+  t.deepEqual(
+    findings.map(({ object, what }) => `${object} ${what}`),
+    [`volume ${id} has address e1.0, at which another machine, 52:54:00:00:00:09, answers`],
   );
   target.seen = [];
   await until(async () => (await problems()) === '', 'it is reported no longer');
