@@ -84,7 +84,7 @@ test.serial('a full group is named in the error, and nothing remains', async (t)
   const { id } = await cluster.on(1).volume('create 3');
   const refused = await cluster.on(1).run('volume create 2');
   t.like(refused, { exitCode: 6, codes: ['NoSpace'], output: '' });
-  t.regex(refused.messages[0] ?? '', /^no backend has room for 2 GiB: node1@lvm: 0\.\d+ GiB free$/);
+  t.regex(refused.messages[0] ?? '', /^no backend has space for 2 GiB: node1@lvm: 0\.\d+ GiB free$/);
   t.deepEqual(
     (await cluster.records()).map((volume) => volume.id),
     [id],
