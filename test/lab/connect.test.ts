@@ -82,7 +82,7 @@ test.serial('an export that stops answering is an error within a limit, not a ha
 test.serial('a volume group on a device is named with the command that releases it', async (t) => {
   const end = await exportFile(5, 100);
   await connect(5, {});
-  const lvm = `--config 'devices { filter = [ "a|^/dev/etherd/|", "r|.*|" ] types = [ "aoe", 16 ] }'`;
+  const lvm = `--config 'devices { filter = [ "a|^/dev/etherd/e8.5$|", "r|.*|" ] types = [ "aoe", 16 ] }'`;
   const made = await host.run(
     `(vgcreate ${lvm} -y inner-group /dev/etherd/e8.5 && lvcreate ${lvm} -y -L 16M -n data inner-group) 2>&1`,
   );
