@@ -20,8 +20,8 @@ const forcedExitCode = 130;
  */
 export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Promise<void> {
   const { flags } = loaded;
-  // Also for children: with a umask of 0 others could write to what they create.
-  process.umask(process.umask() | 0o022);
+  // Also for children: LVM makes directories below /dev, which vblade must be able to search, and nobody else to change.
+  process.umask(0o022);
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));

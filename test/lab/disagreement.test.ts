@@ -95,6 +95,6 @@ exec perl -e '$^F = 255; open $lock, ">>", shift; flock $lock, 2; exec @ARGV' \\
   t.false(await orphan.running());
   t.regex(
     await cluster.daemon(1).log(),
-    new RegExp(`the export of volume ${id} is ended: the volume has neither record nor storage`),
+    new RegExp(`ended the export of volume ${id}: the volume has neither record nor storage`),
   );
 });

@@ -175,7 +175,7 @@ list.push(
     },
   },
   {
-    title: 'a volume that is open for a moment is deleted',
+    title: 'a volume that is open is VolumeBusy, and deleted by a later attempt',
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
@@ -183,8 +183,9 @@ list.push(
       await driver.createVolume(volume);
       const reader = machine.sh(`exec 9<${driver.localPath(volume)}; touch /tmp/open; sleep 1.5; rm /tmp/open`);
       await until(() => existsSync('/tmp/open'), 'the reader has it open');
-      await driver.deleteVolume(volume);
+      await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy' });
       await reader;
+      await driver.deleteVolume(volume);
       assert.equal(await driver.hasVolume(volume), false);
     },
   },
