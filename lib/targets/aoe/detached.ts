@@ -87,22 +87,21 @@ export class DetachedSupervisor implements Supervisor {
   private async tryStart(id: string, args: readonly string[]): Promise<Vblade | undefined> {
     const log = this.logFile(id);
     const lock = lockFile(this.options.directory, id);
-    await rm(log, { force: true }); // the log of an earlier vblade
     const pid = await this.launcher.launch(lock, log, args);
-    let ready: number | undefined;
+    let output = '';
     let ended = false;
     await pollUntil(
       () => {
         ended = !isAlive(pid); // checked before the log is read, so that the log is complete
-        ready = readyPid(readIfExistsSync(log) ?? '');
-        return ended || ready !== undefined;
+        output = readIfExistsSync(log) ?? '';
+        return ended || readyPid(output) === pid;
       },
       { deadlineMs: readyMs },
     );
-    const vblade = ready === undefined ? undefined : readVblade(ready);
+    // The log can be that of an earlier vblade, or of the one that has the lock.
+    const vblade = readyPid(output) === pid ? readVblade(pid) : undefined;
     if (vblade) return vblade;
-    const output = readIfExistsSync(log) ?? '';
-    if (ended && output === '') return undefined; // the lock is taken
+    if (ended && (output === '' || (await lockHolder(this.options.directory, id)) !== undefined)) return undefined;
     throw vbladeFailure(id, this.options.interface, ended ? output : `vblade was not ready within ${readyMs / 1000} s`);
   }
 

@@ -35,12 +35,15 @@ while (my $line = <STDIN>) {
 sub launch {
     my ($lock, $log, @arguments) = @_;
     $SIG{CHLD} = 'DEFAULT';
-    open STDERR, '>>', $log or return;
+    local $^F = 255;    # the lock stays open across exec
+    my $opened = open my $held, '>>', $lock;
+    my $reason = "$lock: $!\n";
+    # The log belongs to the holder of the lock: another process would cut off what its vblade writes.
+    flock $held, $lock_ex_nb or return if $opened;
+    open STDERR, '>', $log or return;
     open STDOUT, '>&', \*STDERR or return;
     open STDIN, '<', '/dev/null' or return;
-    local $^F = 255;    # the lock stays open across exec
-    open my $held, '>>', $lock or return print STDERR "$lock: $!\n";
-    flock $held, $lock_ex_nb or return;
+    return print STDERR $reason unless $opened;
     my @command = (confinement($arguments[-1]), $vblade, @arguments);
     exec { $command[0] } @command;
     print STDERR "failed to execute vblade: $!\n";

@@ -69,8 +69,11 @@ real('an export that cannot be restarted is a problem of its volume until it run
   for (const { pid } of await place.vblades()) process.kill(pid, 'SIGKILL');
   await until(() => target.problems().length === 2, 'both are problems', patienceMs);
   t.deepEqual(
-    new Set(target.problems().map(({ id, error }) => `${id} ${error.code}`)),
-    new Set([`${one.id} ExportFailed`, `${other.id} ExportFailed`]),
+    target
+      .problems()
+      .map(({ id, error }) => `${id} ${error.code}`)
+      .toSorted(),
+    [`${one.id} ExportFailed`, `${other.id} ExportFailed`].toSorted(),
   );
   await target.removeExport(other.id);
   await execute('mv', [`${one.path}.away`, one.path]);
