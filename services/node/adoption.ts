@@ -27,6 +27,11 @@ export interface AdoptionOptions {
 /** Faults of volumes in error whose storage may exist again. */
 export const recoverableFaults: ReadonlySet<string> = new Set(['StorageMissing', 'StorageKept', 'NodeLost']);
 
+/** Whether the record says that its storage is absent; a failed attach alone may have found that. */
+export function isMarkedMissing({ status, fault }: VolumeState): boolean {
+  return status === 'error' && fault?.code === 'StorageMissing';
+}
+
 /** Volumes on the storage of the served backends, by their ids. */
 export type FoundStorage = ReadonlyMap<string, FoundVolume & { backend: Backend }>;
 
@@ -63,7 +68,7 @@ export class Adoption {
   async markMissing(volume: VolumeState): Promise<BlockstoreError> {
     const { driver } = this.options.backends.get(volume.backend);
     const error = errors.storageMissing(volume.id, driver.localPath(volumeSpec(volume)));
-    if (volume.fault?.code !== error.code) await this.change(volume, 'markMissing', { fault: error.toFault() });
+    if (!isMarkedMissing(volume)) await this.change(volume, 'markMissing', { fault: error.toFault() });
     return error;
   }
 

@@ -7,7 +7,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { sizeInBytes } from '../../../lib/size.ts';
 import type { AuditContext } from '../audit.ts';
-import { recoverableFaults } from '../adoption.ts';
+import { isMarkedMissing, recoverableFaults } from '../adoption.ts';
 import { volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
@@ -90,7 +90,7 @@ function addressDifference(context: AuditContext, volume: VolumeState, users: Ma
 function missingStorage({ exclusively, adoption }: AuditContext, volume: VolumeState): Difference {
   const object = `volume ${volume.id}`;
   const what = 'has a record but no storage';
-  if (volume.fault?.code === 'StorageMissing') return { object, what, fix: '' };
+  if (isMarkedMissing(volume)) return { object, what, fix: '' };
   const run = () => exclusively(volume.id, (now) => adoption.markMissing(now));
   return { object, what, fix: 'put its record into error', run };
 }

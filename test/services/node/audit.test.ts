@@ -236,3 +236,12 @@ test.serial('a node that does not exist, is down or does not answer says so', as
   faulty.failOnce('listVolumes', new Error('no lvs'));
   await t.throwsAsync(nodeCommands.audit('n1', request, deadline), { code: 'Internal', message: /no lvs/ });
 });
+
+test.serial('storage that a failed attach found missing is recorded as missing', async (t) => {
+  await driver.deleteVolume(spec({ id }));
+  await t.throwsAsync(commands.attach(id, { instanceId: 'i-2', mountpoint: '/dev/vdc' }, deadline), {
+    code: 'StorageMissing',
+  });
+  await audit({ repair: true });
+  t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'StorageMissing' } });
+});
