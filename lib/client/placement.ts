@@ -188,6 +188,9 @@ async function refusal(
       }
     }
   }
+  // Also where a node has come up since: nothing is full.
+  const areAllDown = reasons.size > 0 && [...reasons.values()].every((why) => why === down);
+  if (areAllDown) return node === undefined ? errors.noNodeUp() : errors.nodeDown(node);
   const shown = [...reasons].slice(0, maxReasons).map(([host, reason]) => `${host}: ${reason}`);
   const more = reasons.size > maxReasons ? [`and ${reasons.size - maxReasons} more`] : [];
   return errors.noRoom(node, sizeInBytes(size), [...shown, ...more]);
