@@ -17,12 +17,13 @@ test.before(async () => {
 });
 test.after.always(() => cluster.close());
 
+// One at a time: generating values blocks this process, and a command that waits meanwhile reaches its time limit.
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', hostName: 'h1' };
 
 const inProject = (projectId: string) => store.keys.projectVolumes(projectId);
 const idsIn = (projectId: string) => Array.fromAsync(volumesOf(store).walk(inProject(projectId)), ({ id }) => id);
 
-test('a new record has the defaults', async (t) => {
+test.serial('a new record has the defaults', async (t) => {
   const volume = await insertVolume(store);
   t.like(volume, {
     status: 'creating',
@@ -40,7 +41,7 @@ test('a new record has the defaults', async (t) => {
   await t.throwsAsync(insertVolume(store, { id: volume.id }), { message: /exists/ });
 });
 
-test('records are listed by page in order of creation, also those of one millisecond', async (t) => {
+test.serial('records are listed by page in order of creation, also those of one millisecond', async (t) => {
   const records = volumesOf(store);
   const index = inProject('paged');
   await Promise.all(Array.from({ length: 250 }, () => insertVolume(store, { projectId: 'paged' })));
@@ -64,7 +65,7 @@ test('records are listed by page in order of creation, also those of one millise
   );
 });
 
-test('a record that comes or goes between two pages moves no other to another page', async (t) => {
+test.serial('a record that comes or goes between two pages moves no other to another page', async (t) => {
   const records = volumesOf(store);
   const index = inProject('moving');
   for (let count = 0; count < 6; count += 1) await insertVolume(store, { projectId: 'moving' });
@@ -80,7 +81,7 @@ test('a record that comes or goes between two pages moves no other to another pa
   );
 });
 
-test('attach and detach change both statuses, and clear what belongs to the attachment', async (t) => {
+test.serial('attach and detach change both statuses, and clear what belongs to the attachment', async (t) => {
   const { id } = await insertVolume(store, { status: 'available' });
   t.like(await transit(store, id, 'startAttach', { set: attachment }), {
     status: 'in-use',
@@ -104,7 +105,7 @@ test('attach and detach change both statuses, and clear what belongs to the atta
   t.is(await transit(store, id, 'finishDelete'), undefined);
 });
 
-test('a volume in error stays so through a detach, with its fault', async (t) => {
+test.serial('a volume in error stays so through a detach, with its fault', async (t) => {
   const fault = { code: 'StorageMissing', kind: 'failed' as const, message: 'gone' };
   const { id } = await insertVolume(store, { status: 'in-use', attachStatus: 'attached', ...attachment });
   t.like(await transit(store, id, 'markMissing', { fault }), { status: 'error', attachStatus: 'attached', fault });
@@ -117,7 +118,7 @@ test('a volume in error stays so through a detach, with its fault', async (t) =>
   });
 });
 
-test('a transition that is not allowed from a status is refused', async (t) => {
+test.serial('a transition that is not allowed from a status is refused', async (t) => {
   const creating = await insertVolume(store);
   for (const name of ['finishCreate', 'failCreate', 'loseNode'] as const) t.true(isAllowed(name, creating));
   for (const name of ['startAttach', 'startDelete', 'startDetach'] as const) t.false(isAllowed(name, creating));
@@ -126,7 +127,7 @@ test('a transition that is not allowed from a status is refused', async (t) => {
   for (const name of ['startAttach', 'startDelete'] as const) t.true(isAllowed(name, available));
 });
 
-test('every transition leads from one consistent pair of statuses to another', async (t) => {
+test.serial('every transition leads from one consistent pair of statuses to another', async (t) => {
   const { id } = await insertVolume(store, { status: 'available' });
   const steps = ['startAttach', 'finishAttach', 'startDetach', 'failDetach', 'startDetach', 'finishDetach'] as const;
   for (const name of [...steps, 'startAttach', 'failAttach', 'startDelete', 'failDelete', 'startDelete'] as const) {
@@ -135,7 +136,7 @@ test('every transition leads from one consistent pair of statuses to another', a
   }
 });
 
-test('of many that attach at once, one succeeds', async (t) => {
+test.serial('of many that attach at once, one succeeds', async (t) => {
   const volume = await insertVolume(store, { status: 'available' });
   const attempts = Array.from({ length: 20 }, async (_, index) => {
     const set = { ...attachment, instanceId: `i-${index}` };
@@ -147,7 +148,7 @@ test('of many that attach at once, one succeeds', async (t) => {
   t.is((await volumesOf(store).lookup(volume.id)).instanceId, `i-${winners[0]}`);
 });
 
-test('the end of a task applies to that task alone', async (t) => {
+test.serial('the end of a task applies to that task alone', async (t) => {
   const { id } = await insertVolume(store, { status: 'available' });
   await transit(store, id, 'startAttach', { set: attachment });
   const first = await volumesOf(store).lookup(id);
@@ -157,7 +158,7 @@ test('the end of a task applies to that task alone', async (t) => {
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attaching' });
 });
 
-test('sizes other than whole GiB from 0 to 1000 are refused', (t) => {
+test.serial('sizes other than whole GiB from 0 to 1000 are refused', (t) => {
   // Not t.throws for each: it reads stacks, and for seconds nothing else in this process goes on.
   const refusal = (size: number) => {
     try {
@@ -176,7 +177,7 @@ test('sizes other than whole GiB from 0 to 1000 are refused', (t) => {
   t.deepEqual([0, 1000, 1001, 0.5].map(refusal), [undefined, undefined, 'InvalidSize', 'InvalidSize']);
 });
 
-test('texts of any kind come back as they were', async (t) => {
+test.serial('texts of any kind come back as they were', async (t) => {
   await fc.assert(
     fc.asyncProperty(
       fc.string({ minLength: 1, unit: 'binary' }),
