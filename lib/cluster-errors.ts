@@ -16,6 +16,13 @@ export const clusterErrors = {
       `${node === undefined ? 'no backend has space' : `${node} has no space`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
       'delete volumes, add a disk to a pool, or add a node',
     ),
+  noBackend: (place: string, backends: readonly string[]) =>
+    new BlockstoreError(
+      'BackendNotFound',
+      'notFound',
+      `${place} does not exist`,
+      backends.length === 0 ? 'that node has no backend yet' : `the node has ${backends.join(', ')}`,
+    ),
   backendUnavailable: (backend: string, reason: string) =>
     new BlockstoreError(
       'BackendUnavailable',

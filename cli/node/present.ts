@@ -1,5 +1,5 @@
 import { roomOf } from '../../lib/client/placement.ts';
-import type { BackendState } from '../../lib/models/backend.ts';
+import { type BackendState, placeText } from '../../lib/models/backend.ts';
 import type { NodeState } from '../../lib/models/node.ts';
 import { byteSize } from '../../lib/byte-size.ts';
 import { duration, isoTime, timeAgo } from '../format.ts';
@@ -57,9 +57,9 @@ export function problemsIn({ problems, backends }: NodeState): string[] {
 }
 
 function backendText(backend: BackendState): string {
-  const { id, driver, target, totalBytes, accepting } = backend;
+  const { id, driver, target, pool, totalBytes, accepting } = backend;
   const state = accepting ? '' : ', takes no volumes';
-  return `${id}: ${driver}, ${target}, ${byteSize(roomOf(backend))} free of ${byteSize(totalBytes)}${state}`;
+  return `${placeText(id, pool)}: ${driver}, ${target}, ${byteSize(roomOf(backend))} free of ${byteSize(totalBytes)}${state}`;
 }
 
 /** Returns the age of the last report. */

@@ -4,6 +4,7 @@ import { ethernetAddressesOfHost } from '../../lib/connectors/ethernet.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
+import { backendId, endpointOf } from '../../lib/models/backend.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Attachment } from '../../lib/models/volume.ts';
@@ -14,6 +15,7 @@ import type { Session } from '../session.ts';
 import { withProgress } from './follow.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
+import { withHost } from './host.ts';
 import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
 export interface AttachOptions extends ChangeOptions {
@@ -49,7 +51,7 @@ async function attachElsewhere(context: Context, reference: string, options: Att
   const volume = await interrupts.during('attachment', id, () =>
     withProgress(output, session.store, id, () => session.commands.attach(id, attachment, sendOptions(options))),
   );
-  if (output.json) await output.document(volumeJson(volume));
+  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);
 }
 
@@ -61,18 +63,22 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
   const attachment = await localAttachment(state, options, domain);
+  // Only one whose attachment Redis has lost is attached again: this host has it all the while.
+  const isAgain = state.attachStatus === 'attached';
+  if (!isAgain) await new LocalDevice(state, { libvirtUri: options.libvirtUri, note }).clear();
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
       const volume = await session.commands.attach(state.id, attachment, sendOptions(options));
       const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
       try {
         signal.throwIfAborted();
-        const path = await device.connect(signal);
+        const endpoint = await endpointOf(session.store, backendId(volume.node, volume.backend));
+        const path = await device.connect({ endpoint, mayBeInUse: isAgain, signal });
         if (domain !== undefined) await device.giveToDomain();
         signal.throwIfAborted();
         return { volume, path };
       } catch (error) {
-        await undo(session, device, volume, error, note);
+        if (!isAgain) await undo(session, device, volume, error, note);
         if (signal.aborted) return undefined;
         throw error;
       }
@@ -84,7 +90,7 @@ async function attachHere(context: Context, reference: string, options: AttachOp
     return;
   }
   const { volume, path } = outcome;
-  if (output.json) await output.document({ ...volumeJson(volume), device: path });
+  if (output.json) await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path });
   else await output.line(options.hostDevice ? path : volume.id);
 }
 

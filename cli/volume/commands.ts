@@ -24,7 +24,10 @@ function addCreate(volume: Command): void {
     .description('create a volume and print its id')
     .argument('<size>', 'size in whole GiB, 0 to 1000; 0 creates 100 MiB for tests', sizeOf)
     .option('--name <name>', 'name of the volume', checkVolumeName)
-    .option('--node <node>', 'node to create it on (default: a node with free space)')
+    .option(
+      '--node <node>',
+      'node, node@backend or node@backend#pool to create it on (default: a backend with free space)',
+    )
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)

@@ -3,6 +3,7 @@ import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { currentUser } from '../current-user.ts';
 import { withProgress } from './follow.ts';
+import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
 import { type ChangeOptions, sendOptions } from './wait-options.ts';
 
@@ -31,6 +32,6 @@ export async function createVolume(context: Context, size: unknown, options: Cre
   const volume = await interrupts.during('creation', id, () =>
     withProgress(output, session.store, id, () => session.commands.create(request, sendOptions(options))),
   );
-  if (output.json) await output.document(volumeJson(volume));
+  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);
 }

@@ -3,6 +3,7 @@ import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { withProgress } from './follow.ts';
+import { withHost } from './host.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
 import { type ChangeOptions, sendOptions } from './wait-options.ts';
@@ -30,7 +31,7 @@ export async function detachVolume(context: Context, reference: string, options:
     withProgress(output, session.store, state.id, () => session.commands.detach(state.id, sendOptions(options))),
   );
   if (force) await device?.disconnect().catch((thrown: unknown) => reportLeft(output, thrown));
-  if (output.json) await output.document(volumeJson(volume));
+  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);
 }
 

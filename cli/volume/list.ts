@@ -7,6 +7,7 @@ import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { Table } from '../table.ts';
+import { type HostedVolume, withHosts } from './host.ts';
 import { volumeColumns, volumeJson } from './present.ts';
 
 export interface ListOptions {
@@ -36,7 +37,7 @@ export async function listVolumes(context: Context, options: ListOptions): Promi
 
 /** A part of the list; `next` is the marker of the next part, if there is one. */
 interface Part {
-  volumes: VolumeState[];
+  volumes: HostedVolume[];
   /** Records that this version cannot read; they do not count for the limit. */
   unreadable: Unreadable[];
   next?: string;
@@ -56,7 +57,7 @@ async function* matching(store: Store, { node, project, status, marker }: ListOp
     const volumes = page.states.filter(
       (volume) => (project ?? volume.projectId) === volume.projectId && (status ?? volume.status) === volume.status,
     );
-    yield { volumes, unreadable: status === undefined ? page.unreadable : [] };
+    yield { volumes: await withHosts(store, volumes), unreadable: status === undefined ? page.unreadable : [] };
     after = page.next;
   } while (after !== undefined);
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
+import type { ConnectOptions } from '../../lib/connectors/connector.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { sizeInBytes } from '../../lib/size.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
@@ -41,13 +42,21 @@ export class LocalDevice {
     return volume.hostName === hostname();
   }
 
+  /**
+   * Before the volume is attached: what this host still has of an earlier volume at this address would be let into this one.
+   * Throws DeviceInUse.
+   */
+  async clear(): Promise<void> {
+    await this.leaveHost();
+  }
+
   /** Throws ConnectorFailed, DeviceInUse. */
-  async connect(signal: AbortSignal): Promise<string> {
+  async connect(given: Pick<ConnectOptions, 'endpoint' | 'mayBeInUse' | 'signal'>): Promise<string> {
     const { address, id, size, attachMode } = this.volume;
     if (address === '') {
       throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
     }
-    const options = { sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro', signal };
+    const options = { ...given, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
     return (await this.connector.connect(address, options)).devicePath;
   }
 

@@ -2,15 +2,15 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
+import type { HostedVolume } from './host.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function volumeJson({ createTime, attachTime, fault, task, ...rest }: VolumeState): object {
+export function volumeJson({ createTime, attachTime, fault, task, ...rest }: HostedVolume): object {
   const shown = Object.entries(rest).filter(([name]) => name !== 'taskText');
   const plain = shown.map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
     ...Object.fromEntries(plain),
     sizeBytes: volumeSizeBytes(rest.size),
-    host: hostText(rest),
     task: task === undefined ? null : task.kind,
     createTime: isoTime(createTime),
     attachTime: attachTime === undefined ? null : isoTime(attachTime),
@@ -19,18 +19,18 @@ export function volumeJson({ createTime, attachTime, fault, task, ...rest }: Vol
   };
 }
 
-export const volumeColumns: readonly Column<VolumeState>[] = [
+export const volumeColumns: readonly Column<HostedVolume>[] = [
   { title: 'ID', text: (volume) => volume.id },
   { title: 'NAME', text: (volume) => volume.name, maxWidth: 32 },
   { title: 'SIZE', text: (volume) => volumeSize(volume.size), right: true },
   { title: 'STATUS', text: statusText, style: statusStyle },
-  { title: 'HOST', text: hostText },
+  { title: 'HOST', text: (volume) => volume.host },
   { title: 'ADDRESS', text: (volume) => volume.address },
   { title: 'ATTACHED TO', text: (volume) => volume.instanceId, maxWidth: 32 },
   { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
 ];
 
-export function volumeFacts(volume: VolumeState): [string, string][] {
+export function volumeFacts(volume: HostedVolume): [string, string][] {
   const { fault, attachTime } = volume;
   return [
     ['id', volume.id],
@@ -42,7 +42,7 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['hint', fault?.hint ?? ''],
     ['failed step', fault?.step ?? ''],
     ['failed at', fault?.time === undefined ? '' : timeAgo(fault.time)],
-    ['host', hostText(volume)],
+    ['host', volume.host],
     ['zone', volume.availabilityZone],
     ['address', volume.address],
     ['retried step', volume.attempts === 0 ? '' : `${volume.step}, failed ${volume.attempts} times`],
@@ -57,11 +57,6 @@ export function volumeFacts(volume: VolumeState): [string, string][] {
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
   ];
-}
-
-/** Where a volume is: `node@backend`. */
-function hostText({ node, backend }: Pick<VolumeState, 'node' | 'backend'>): string {
-  return `${node}@${backend}`;
 }
 
 function statusText({ status, attachStatus, progress, fault }: VolumeState): string {

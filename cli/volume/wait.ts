@@ -4,6 +4,7 @@ import { type VolumeState, attachStatuses, isTransitional, volumeStatuses } from
 import type { Context } from '../context.ts';
 import type { Session } from '../session.ts';
 import { follow, withProgress } from './follow.ts';
+import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
 
 export interface WaitOptions {
@@ -49,7 +50,7 @@ export async function waitForVolume(context: Context, reference: string, options
     throw errors.notReached(id, expected, (timeout ?? 0) / 1000, volume.status);
   }
   if (volume.fault && volume.status !== status) throw fromFault(volume.fault);
-  if (output.json) await output.document(volumeJson(volume));
+  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.status);
 }
 

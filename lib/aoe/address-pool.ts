@@ -143,6 +143,11 @@ export class AddressPool {
     }
   }
 
+  /** Looks at all shelves of this node, for an audit. */
+  async observeAll(): Promise<void> {
+    for (let asked = 0; asked < this.ownShelves.length; asked += shelvesPerObservation) await this.observe();
+  }
+
   /** Each observation asks about some of the shelves in turn: every frame reaches every machine of the network. */
   private nextToObserve(): number[] {
     const own = this.ownShelves;

@@ -1,16 +1,17 @@
+import { parsePlace } from '../models/backend.ts';
 import type { NewVolume } from '../models/volume.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 
 /** Returns how a volume differs from what a request for the same id asks for, or undefined. */
 export function differences(volume: VolumeState, request: NewVolume, node: string | undefined): string | undefined {
-  const [requestedNode, requestedBackend] = node?.split('@') ?? [];
+  const place = node === undefined ? undefined : parsePlace(node);
   const compared: readonly (readonly [string, unknown, unknown])[] = [
     ['size', volume.size, request.size],
     ['name', volume.name, request.name ?? ''],
     ['user', volume.userId, request.userId],
     ['project', volume.projectId, request.projectId],
-    ['node', volume.node, requestedNode ?? volume.node],
-    ['backend', volume.backend, requestedBackend ?? volume.backend],
+    ['node', volume.node, place?.node ?? volume.node],
+    ['backend', volume.backend, place?.backend ?? volume.backend],
   ];
   const different = compared.find(([, has, requested]) => has !== requested);
   if (different) {

@@ -1,5 +1,5 @@
 import { type BlockstoreError, errors } from '../errors.ts';
-import { type BackendState, backendsOf } from '../models/backend.ts';
+import { type BackendState, backendsOf, parsePlace, placeText } from '../models/backend.ts';
 import { lookupNode } from '../models/node.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { type ChangeSet, type Condition, type Outcome, commit, hideBackend } from '../redis/scripts.ts';
@@ -10,7 +10,7 @@ import { sizeInBytes } from '../size.ts';
 export interface PlacementRequest {
   /** GiB; 0: 100 MiB. */
   size: number;
-  /** The one node (`node` or `node@backend`) that it may be placed on. */
+  /** The one node, backend or pool that it may be placed on: see parsePlace(). */
   node?: string;
   /** Backends that were tried already, as `node@backend`. */
   tried?: readonly string[];
@@ -58,7 +58,7 @@ export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 
  * Chooses a backend and commits the change set that `changeFor` makes for it, with the conditions that its node is up and that the
  * backend has room, so that racing requests never overcommit; where a condition fails the next candidate is tried.
  * Returns where the volume was placed, or the outcome that is about the record and not about the backend.
- * Throws NoNodeUp, NodeNotFound, NodeDown, NoSpace, BackendUnavailable.
+ * Throws NoNodeUp, NodeNotFound, NodeDown, BackendNotFound, NoSpace, BackendUnavailable.
  */
 export async function place(
   store: Store,
@@ -103,10 +103,7 @@ async function* pages(
       return [];
     });
   if (node !== undefined) {
-    const { backends, state } = await lookupNode(store, node.split('@')[0] ?? '');
-    if (state !== 'up') throw errors.nodeDown(node);
-    const named = backends.filter(({ id }) => !node.includes('@') || id === node);
-    yield suitable(named.map((backend) => ({ backend, isUp: true })));
+    yield suitable((await namedBackends(store, node)).map((backend) => ({ backend, isUp: true })));
     return;
   }
   const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, requestedBytes, tried));
@@ -130,6 +127,19 @@ async function* pages(
     if (found.length > 0) yield found;
     if (roomy.length < pageSize) return;
   }
+}
+
+/** Returns the backends of a place that a request names. Throws InvalidArgument, NodeNotFound, NodeDown, BackendNotFound. */
+async function namedBackends(store: Store, text: string): Promise<BackendState[]> {
+  const requested = parsePlace(text);
+  const { backends, state } = await lookupNode(store, requested.node);
+  if (state !== 'up') throw errors.nodeDown(requested.node);
+  const named = backends.filter(
+    ({ name, pool }) => (requested.backend ?? name) === name && (requested.pool ?? pool) === pool,
+  );
+  if (named.length > 0 || requested.backend === undefined) return named;
+  const known = backends.map(({ id, pool }) => placeText(id, pool));
+  throw errors.noBackend(text, known);
 }
 
 interface Candidate {

@@ -53,7 +53,7 @@ export class VolumeCommands {
   }
 
   /**
-   * Creates a volume on the backend that placement chooses, or on `node` (`node` or `node@backend`) alone. A repeated request with the
+   * Creates a volume on the backend that placement chooses, or on `node` (see parsePlace()) alone. A repeated request with the
    * same id and arguments has one effect. Throws InvalidSize, NoNodeUp, NodeNotFound, NodeDown, NoSpace, BackendUnavailable,
    * VolumeExists; a call also NoMoreVolumes, which leaves nothing behind.
    */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
+import { parseEthernetAddress } from '../aoe/ethernet.ts';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
@@ -60,6 +61,7 @@ export class AoeConnector implements Connector {
         'another machine answers on that address, or an export was not restarted: see "blockstore audit"',
       );
     }
+    await refuseStranger(device, options.endpoint ?? '');
     await this.setReadOnly(device, options.readOnly ?? false);
     await this.readOnce(device, options.signal);
     return { devicePath: devicePath(device) };
@@ -115,11 +117,11 @@ export class AoeConnector implements Connector {
 
   /** Makes the kernel ask the target of a device anew. One that has another size after that is disconnected. */
   private async renew(device: string, options: ConnectOptions): Promise<void> {
-    const { sizeBytes } = options;
+    const { sizeBytes, mayBeInUse = false } = options;
     // The kernel changes a device's size under its users: they would go on in the next volume.
-    if (sizeBytes !== undefined) await this.refuseWhileUsed(device, blockDeviceUsers);
+    if (!mayBeInUse) await this.refuseWhileUsed(device, blockDeviceUsers);
     if (await isUp(device)) await control('revalidate', device, device);
-    if (sizeBytes === undefined) return;
+    if (sizeBytes === undefined || mayBeInUse) return;
     const hasRightSize = async () => (await isUp(device)) && hasSize(await sizeOf(device), sizeBytes);
     if (await poll({ ...options, timeoutMs: renewMs }, hasRightSize)) return;
     if (await this.flush(device, options)) return;
@@ -250,6 +252,19 @@ async function isUp(device: string): Promise<boolean> {
 async function attribute(device: string, name: string): Promise<string | undefined> {
   if (!isKnown(device)) return undefined;
   return (await readFile(`/sys/block/${kernelName(device)}/${name}`, 'utf8')).trim();
+}
+
+/** Throws ConnectorFailed where another machine than the volume's node answers. */
+async function refuseStranger(device: string, endpoint: string): Promise<void> {
+  const answering = (await attribute(device, 'mac')) ?? '';
+  if (endpoint === '' || !/^[0-9a-f]{12}$/.test(answering)) return;
+  const machine = parseEthernetAddress(answering);
+  if (machine === endpoint) return;
+  throw errors.connectorFailed(
+    device,
+    `the machine ${machine} answers on that address, the volume's node is ${endpoint}`,
+    `find that machine in the storage network and stop its target; then run "aoe-flush ${device}" here and attach again`,
+  );
 }
 
 async function sizeOf(device: string): Promise<number> {

@@ -19,11 +19,12 @@ export interface WaitOptions {
 }
 
 export interface ConnectOptions extends WaitOptions {
-  /**
-   * What the device must have: another size is another volume's. With it, a device that is in use already is refused: its user
-   * has it from an earlier attachment. Default: any.
-   */
+  /** What the device must have: another size is another volume's. Default: any. */
   sizeBytes?: number;
+  /** Whether the device can be of this volume already. Default: its users have it from an earlier attachment, and it is refused. */
+  mayBeInUse?: boolean;
+  /** Where the volume's backend says that it answers (its `endpoint`): another answer is another machine's. Default: any. */
+  endpoint?: string;
   /** Whether this host may not write to the device. Default: it may. */
   readOnly?: boolean;
 }

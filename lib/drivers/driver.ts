@@ -86,6 +86,8 @@ export interface DeleteOptions {
  */
 export interface VolumeDriver {
   readonly name: string;
+  /** What its volumes are made from, as in `node@backend#pool`. */
+  readonly pool: string;
   readonly capabilities: Capabilities;
   /**
    * Checks the prerequisites and creates what the flags allow. Can be repeated after a failure, and while volumes are

@@ -11,6 +11,10 @@ export interface BackendState {
   name: string;
   driver: string;
   target: string;
+  /** What its volumes are made from: a volume group, a directory. */
+  pool: string;
+  /** Where hosts reach its exports: for AoE an Ethernet address; '' = unknown. */
+  endpoint: string;
   availabilityZone: string;
   /** As the driver reports them. */
   totalBytes: number;
@@ -27,6 +31,25 @@ export interface BackendState {
 
 export function backendId(node: string, name: string): string {
   return `${node}@${name}`;
+}
+
+/** A place as a person names it: `node`, `node@backend` or `node@backend#pool`. */
+export interface Place {
+  node: string;
+  backend?: string;
+  pool?: string;
+}
+
+/** Throws InvalidArgument. */
+export function parsePlace(text: string): Place {
+  const [, node = '', backend, pool] = /^([^@#]+)(?:@([^@#]+)(?:#(.+))?)?$/.exec(text) ?? [];
+  if (node === '') throw errors.invalidArgument('node', text, 'of the form node, node@backend or node@backend#pool');
+  return { node, ...(backend === undefined ? {} : { backend }), ...(pool === undefined ? {} : { pool }) };
+}
+
+/** Returns a backend with its pool, `node@backend#pool`; without the pool where its node has not reported it. */
+export function placeText(id: string, pool: string): string {
+  return pool === '' ? id : `${id}#${pool}`;
 }
 
 /** Fields of a backend that its node reports. */
@@ -50,6 +73,8 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     name: id.slice(at + 1),
     driver: hash['driver'] ?? '',
     target: hash['target'] ?? '',
+    pool: hash['pool'] ?? '',
+    endpoint: hash['endpoint'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
     totalBytes: bytes('totalBytes'),
     freeBytes: bytes('freeBytes'),
@@ -66,6 +91,12 @@ const reader: RecordReader<BackendState> = {
   notFound: (id) => errors.invalidArgument('backend', id, 'a backend of a node'),
   unreadable: (id, reason) => errors.recordUnreadable(`backend ${id}`, reason),
 };
+
+/** Returns where the exports of a backend are reached; '' = unknown. */
+export async function endpointOf(store: Store, id: string): Promise<string> {
+  const { states } = await backendsOf(store).readAll([id]);
+  return states[0]?.endpoint ?? '';
+}
 
 export function backendsOf(store: Store): Records<BackendState> {
   return new Records(store, reader);

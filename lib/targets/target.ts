@@ -48,6 +48,8 @@ export interface Target {
   readonly name: string;
   /** Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `none`, the target needs none. */
   readonly addressing: 'aoe' | 'none';
+  /** Where hosts reach its exports, which they compare with what answers: an Ethernet address; '' = nothing to compare. */
+  readonly endpoint: string;
   /** Checks the prerequisites. Throws CommandNotFound, InterfaceDown, NoRawSocket. */
   setup(): Promise<void>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */

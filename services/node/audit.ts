@@ -4,7 +4,7 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { AllocationAudit } from './audit/allocation.ts';
 import type { Difference } from './audit/difference.ts';
-import { exportDifferences, foreignAnswer, orphanedExports } from './audit/exports.ts';
+import { exportDifferences, foreignAnswer, orphanedExports, unobservedAddresses } from './audit/exports.ts';
 import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
@@ -43,10 +43,11 @@ export class Audit {
     signal: AbortSignal,
   ): Promise<{ findings: Finding[]; busy: Set<string> }> {
     const busy = new Set<string>();
-    const first = await this.compare(remove, busy);
+    const unobserved = await unobservedAddresses(this.context);
+    const first = [...unobserved, ...(await this.compare(remove, busy))];
     if (first.length === 0) return { findings: [], busy };
     const before = new Set(first.map(nameOf));
-    const second = await this.compare(remove, busy);
+    const second = [...unobserved, ...(await this.compare(remove, busy))];
     const differences = second.filter((difference) => before.has(nameOf(difference)));
     for (const difference of second) {
       if (!before.has(nameOf(difference))) busy.add(difference.object.replace(/^volume /, ''));

@@ -47,7 +47,7 @@ function changed(fields: Fields, before: Fields): Fields {
 
 /** Returns what a backend reports of itself. `problem`: why it takes no volumes, or what else is wrong. */
 export function backendReport(
-  backend: { name: string; driver: string; target: string; availabilityZone: string },
+  backend: Pick<BackendReport, 'name' | 'driver' | 'target' | 'pool' | 'endpoint' | 'availabilityZone'>,
   stats: DriverStats,
   { isReady, problem }: { isReady: boolean; problem: string | undefined },
 ): BackendReport {

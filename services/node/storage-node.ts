@@ -178,6 +178,8 @@ export class StorageNode implements Service {
           name,
           driver: driver.name,
           target: target.name,
+          pool: driver.pool,
+          endpoint: target.endpoint,
           availabilityZone: flags.storage_availability_zone,
         };
         const isReady = this.reconciler.isDone && !this.recovery.isDue;

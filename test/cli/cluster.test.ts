@@ -9,7 +9,14 @@ let place: CliPlace;
 test.before(async () => {
   place = await CliPlace.start();
   const store = await place.store();
-  const backend = { driver: 'lvm', target: 'aoe', totalBytes: 2 ** 40, freeBytes: 2 ** 39, capacityBytes: 2 ** 39 };
+  const backend = {
+    driver: 'lvm',
+    target: 'aoe',
+    pool: 'disks',
+    totalBytes: 2 ** 40,
+    freeBytes: 2 ** 39,
+    capacityBytes: 2 ** 39,
+  };
   const pools = [{ ...backend, name: 'lvm' }];
   await fakeNode(store, 'good', { backends: pools });
   await fakeNode(store, 'ill', {
@@ -45,8 +52,8 @@ test.serial('node show prints problems, and fails for an unknown node', async (t
     stdout,
     /^problem +network interface eth1 is down\nproblem +vblade is not installed\nproblem +backend slow: a disk is absent$/m,
   );
-  t.regex(stdout, /^backend +ill@lvm: lvm, aoe, 512 GiB free of 1 TiB$/m);
-  t.regex(stdout, /^backend +ill@slow: lvm, aoe, 512 GiB free of 1 TiB, takes no volumes$/m);
+  t.regex(stdout, /^backend +ill@lvm#disks: lvm, aoe, 512 GiB free of 1 TiB$/m);
+  t.regex(stdout, /^backend +ill@slow#disks: lvm, aoe, 512 GiB free of 1 TiB, takes no volumes$/m);
   const missing = await place.run('node', 'show', 'nosuch');
   t.is(missing.exitCode, 4);
   t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  list the nodes: blockstore node list');

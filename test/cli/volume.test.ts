@@ -27,6 +27,7 @@ test.serial('a volume is created, attached, detached and deleted', async (t) => 
     userId: 'ann',
     projectId: 'web',
     node: 'n1',
+    host: 'n1@fake#fake',
     instanceId: null,
     fault: null,
   });

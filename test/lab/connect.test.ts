@@ -11,11 +11,13 @@ const MiB = 2 ** 20;
 let lab: Lab;
 let storage: LabNode;
 let host: LabNode;
+let stranger: LabNode;
 
 test.before(async () => {
-  lab = await Lab.create({ nodes: 2 });
+  lab = await Lab.create({ nodes: 3 });
   storage = lab.node(1);
   host = lab.node(2);
+  stranger = lab.node(3);
 });
 
 test.after.always(async () => {
@@ -23,9 +25,9 @@ test.after.always(async () => {
 });
 
 /** Starts a vblade of a file of that size; returns what ends it. */
-async function exportFile(slot: number, sizeMiB: number): Promise<() => Promise<void>> {
-  await storage.sh(`truncate -s ${sizeMiB}M /run/v${slot}`);
-  const vblade = await storage.start(`vblade${slot}`, `exec vblade 8 ${slot} vec0 /run/v${slot}`);
+async function exportFile(slot: number, sizeMiB: number, node = storage): Promise<() => Promise<void>> {
+  await node.sh(`truncate -s ${sizeMiB}M /run/v${slot}`);
+  const vblade = await node.start(`vblade${slot}`, `exec vblade 8 ${slot} vec0 /run/v${slot}`);
   await until(vblade.running.bind(vblade), 'vblade runs');
   return () => vblade.stop();
 }
@@ -57,6 +59,23 @@ test.serial('a device that a deleted volume left is replaced, unless it is used'
   t.is((await host.sh('blockdev --getsize64 /dev/etherd/e8.2')).trim(), String(1024 * MiB));
   t.is(await onConnector(host, 'disconnect', "'e8.2'"), '');
   await end();
+});
+
+test.serial('a device is of the node of its volume, or is refused', async (t) => {
+  const [endpoint = '', other = ''] = await Promise.all(
+    [storage, stranger].map((node) => node.sh('cat /sys/class/net/vec0/address')),
+  );
+  const end = await exportFile(6, 100);
+  t.is(await connect(6, { endpoint }), '{"devicePath":"/dev/etherd/e8.6"}');
+  t.is(await onConnector(host, 'disconnect', "'e8.6'"), '');
+  await end();
+  const endOther = await exportFile(6, 100, stranger);
+  t.regex(
+    await connect(6, { endpoint }),
+    new RegExp(`^ConnectorFailed: .*the machine ${other} answers on that address, the volume's node is ${endpoint}`),
+  );
+  t.is(await onConnector(host, 'disconnect', "'e8.6'"), '');
+  await endOther();
 });
 
 test.serial('a device is read-only where the attachment is', async (t) => {

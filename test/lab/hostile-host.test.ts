@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import test, { type ExecutionContext } from 'ava';
-import { addressesOfShelf } from '../../lib/aoe/address.ts';
+import { addressesOfShelf, shelfOf } from '../../lib/aoe/address.ts';
 import { until } from '../support/until.ts';
-import { Lab } from './lab.ts';
 import type { LabNode } from './node.ts';
+import { runScript } from './script.ts';
+import { StorageCluster, group } from './storage-cluster.ts';
 
 /** A third machine in the storage network sends whatever AoE has, under its own and under forged addresses. */
 
-let lab: Lab;
+let cluster: StorageCluster;
 let storage: LabNode;
 let host: LabNode;
 let attacker: LabNode;
@@ -20,68 +20,53 @@ interface Volume {
   id: string;
   path: string;
   address: string;
-  readOnly: boolean;
-  hosts: readonly string[];
 }
 
 let attached: Volume;
+/** It has an address, but no export. */
+let unattached: Volume;
 let ofAttacker: Volume;
-let deleted: Volume;
-/** A volume that nobody has attached: it has no export. */
-const unattached = 'e7.2';
+/** The first one on a shelf of its own. */
+let later: Volume;
+let addressOfDeleted: string;
 
 test.before(async () => {
-  lab = await Lab.create({ nodes: 3 });
-  storage = lab.node(1);
-  host = lab.node(2);
-  attacker = lab.node(3);
-  hostAddress = await addressOf(host);
-  attackerAddress = await addressOf(attacker);
-  await storage.sh(`vgcreate -y vg /dev/ubda
-for n in 1 2 3 4; do lvcreate -y -L 16M -n v$n vg; dd if=/dev/urandom of=/dev/vg/v$n bs=1M count=16 2>/dev/null; done`);
-  attached = volume(1, [hostAddress]);
-  deleted = volume(3, [hostAddress]);
-  ofAttacker = volume(4, [attackerAddress]);
-  await onTarget(`for (const one of ${JSON.stringify([attached, deleted, ofAttacker])}) await target.ensureExport(one);
-    await target.removeExport('${deleted.id}');`);
-  await host.sh('aoe-flush -a'); // its kernel made a device of the volume that is deleted since
-  await connect(host, attached.address);
+  cluster = await StorageCluster.create({ nodes: 3, storageNodes: 1, flags: { slots_per_shelf: '4' } });
+  storage = cluster.node(1);
+  host = cluster.node(2);
+  attacker = cluster.node(3);
+  hostAddress = await ethernetAddress(host);
+  attackerAddress = await ethernetAddress(attacker);
+  attached = await createVolume('attached');
+  unattached = await createVolume('unattached');
+  const deleted = await createVolume('deleted');
+  ofAttacker = await createVolume('other');
+  later = await createVolume('later');
+  addressOfDeleted = deleted.address;
+  await cluster.on(2).output('volume attach deleted --host-device');
+  await cluster.on(2).output('volume attach attached --host-device');
+  await cluster.on(3).output('volume attach other --host-device');
+  await cluster.on(2).output('volume detach deleted');
+  await cluster.on(2).output('volume delete deleted');
 });
 
 test.after.always(async () => {
-  await lab?.close();
+  await cluster?.close();
 });
 
-function volume(slot: number, hosts: readonly string[]): Volume {
-  return { id: randomUUID(), path: `/dev/vg/v${slot}`, address: `e7.${slot}`, readOnly: false, hosts };
+async function createVolume(name: string): Promise<Volume> {
+  const { id, address } = await cluster.on(1).volume(`create 0 --name ${name}`);
+  const path = `/dev/${group}/volume-${id}`;
+  await storage.sh(`dd if=/dev/urandom of=${path} bs=1M count=16 oflag=direct 2>/dev/null`);
+  return { id, path, address };
 }
 
-async function addressOf(node: LabNode): Promise<string> {
+async function ethernetAddress(node: LabNode): Promise<string> {
   return node.sh('cat /sys/class/net/vec0/address');
 }
 
-async function onTarget(body: string): Promise<void> {
-  const options = {
-    interface: 'vec0',
-    durability: 'sync',
-    stateDir: '/var/lib/blockstore',
-    numShellTries: 1,
-    unfenced: false,
-  };
-  await storage.sh(
-    `node --input-type=module-typescript -e '
-    import { ChildProcesses } from "./lib/process.ts";
-    import { silentLog } from "./lib/log.ts";
-    import { AoeTarget } from "./lib/targets/aoe/target.ts";
-    const target = new AoeTarget(${JSON.stringify(options)}, { processes: new ChildProcesses(), log: silentLog });
-    await target.setup();
-    ${body.replaceAll("'", '"')}
-    await target.close();'`,
-    { timeoutMs: patienceMs },
-  );
-}
-
-async function connect(node: LabNode, address: string): Promise<void> {
+/** Waits until the kernel of a node has the device. */
+async function connected(node: LabNode, address: string): Promise<void> {
   await until(
     async () => (await node.run(`aoe-discover; test -b /dev/etherd/${address}`)).status === 0,
     `${node.name} has ${address}`,
@@ -111,7 +96,7 @@ async function sum(path: string): Promise<string> {
 /** What an attack must not change: data, exports with their processes, and what the host reads. */
 async function state(): Promise<string[]> {
   return [
-    await storage.sh('for n in 1 2 3 4; do sha256sum </dev/vg/v$n; done'),
+    await storage.sh(`for volume in /dev/${group}/volume-*; do sha256sum <$volume; done`),
     await storage.sh('pgrep -a -x vblade'),
     await host.sh(`dd if=/dev/etherd/${attached.address} bs=1M iflag=direct 2>/dev/null | sha256sum`),
   ];
@@ -161,14 +146,14 @@ test.serial('under its own and under strange addresses it gets no answer and cha
   const before = await state();
   for (const source of [attackerAddress, '52:54:00:de:ad:01']) {
     const attacks = [...attacksBy(source), query, identify, read, write];
-    for (const to of [attached.address, unattached, deleted.address]) {
+    for (const to of [attached.address, unattached.address, addressOfDeleted]) {
       const answers = await send(attacks, { ...place(to), source });
       t.true(
         answers.every((answer) => answer === 'silence'),
         `${source} to ${to}: ${answers.join(' | ')}`,
       );
     }
-    for (const to of [everywhere, { shelf: 7, slot: 255 }, { shelf: 65_535, slot: 1 }]) {
+    for (const to of [everywhere, { shelf: shelfOf(attached.address), slot: 255 }, { shelf: 65_535, slot: 0 }]) {
       const answers = await send([...attacksBy(source), identify, read, write], { ...to, source });
       t.true(
         answers.every((answer) => answer === 'silence'),
@@ -186,7 +171,8 @@ test.serial(
   async (t) => {
     t.timeout(20 * 60_000);
     const before = await state();
-    const others = await Promise.all(['/dev/vg/v2', '/dev/vg/v3', '/dev/vg/v4'].map(sum));
+    const others = async () => Promise.all([unattached, ofAttacker, later].map(({ path }) => sum(path)));
+    const othersBefore = await others();
     const source = hostAddress;
     for (const to of [place(attached.address), everywhere, place(ofAttacker.address)]) {
       const answers = await send(attacksBy(source), { ...to, source });
@@ -195,7 +181,7 @@ test.serial(
         answers.join(' | '),
       );
     }
-    for (const to of [unattached, deleted.address, ofAttacker.address]) {
+    for (const to of [unattached.address, addressOfDeleted, ofAttacker.address]) {
       const answers = await send([query, read, write], { ...place(to), source });
       t.true(
         answers.every((answer) => answer === 'silence'),
@@ -203,41 +189,49 @@ test.serial(
       );
     }
     t.true((await send([write, read], { ...everywhere, source })).every((answer) => answer === 'silence'));
-    await connect(host, attached.address); // its switch port is its own again
+    await connected(host, attached.address); // its switch port is its own again
     await assertUnchanged(t, before, 'but for data that the host itself may change');
     // What no list of addresses can prevent, as documented:
     const answers = await send([write], { ...place(attached.address), source });
     t.regex(answers.join(' | '), /^answers: /);
     t.is(await storage.sh(`head -c 512 ${attached.path} | tr -d f | wc -c`), '0');
-    t.deepEqual(await Promise.all(['/dev/vg/v2', '/dev/vg/v3', '/dev/vg/v4'].map(sum)), others);
+    t.deepEqual(await others(), othersBefore);
   },
 );
 
 test.serial('each host sees the devices of its own volumes alone', async (t) => {
-  await connect(attacker, ofAttacker.address);
-  await connect(host, attached.address);
-  t.is(await attacker.sh('ls /dev/etherd | grep ^e7'), ofAttacker.address);
-  t.is(await host.sh('ls /dev/etherd | grep ^e7'), attached.address);
+  await connected(attacker, ofAttacker.address);
+  await connected(host, attached.address);
+  t.is(await attacker.sh('ls /dev/etherd | grep ^e[0-9]'), ofAttacker.address);
+  t.is(await host.sh('ls /dev/etherd | grep ^e[0-9]'), attached.address);
   t.is(
     await attacker.sh(`head -c 1048576 /dev/etherd/${ofAttacker.address} | sha256sum`),
     await storage.sh(`head -c 1048576 ${ofAttacker.path} | sha256sum`),
   );
 });
 
-test.serial('an address at which it answers is refused to exports', async (t) => {
-  const responder = await attacker.start('responder', 'exec perl test/support/aoe-responder.pl vec0 slot 9');
-  const victim = { ...volume(2, [hostAddress]), address: 'e9.1' };
-  const refusal = await storage.run(`node --input-type=module-typescript -e '
-    import { ChildProcesses } from "./lib/process.ts";
-    import { silentLog } from "./lib/log.ts";
-    import { AoeTarget } from "./lib/targets/aoe/target.ts";
-    const options = { interface: "vec0", durability: "sync", stateDir: "/var/lib/blockstore", numShellTries: 1, unfenced: false };
-    const target = new AoeTarget(options, { processes: new ChildProcesses(), log: silentLog });
-    await target.setup();
-    try { await target.ensureExport(${JSON.stringify(victim)}); } catch (error) { console.log(error.code, error.message); }
-    await target.close();'`);
-  t.regex(refusal.output, new RegExp(`^AddressInUse .*${attackerAddress}, answers at its address e9.1`));
+test.serial('an attachment is refused while it answers at the address, and it is reported', async (t) => {
+  t.timeout(10 * 60_000);
+  const { address } = later;
+  t.not(shelfOf(address), shelfOf(attached.address));
+  const responder = await attacker.start(
+    'responder',
+    `exec perl test/support/aoe-responder.pl vec0 slot ${shelfOf(address)}`,
+  );
+  t.true(await responder.says('ready', patienceMs));
+  const refused = await cluster.on(2).run('volume attach later --host-device');
+  t.deepEqual(refused.codes, ['AddressInUse'], JSON.stringify(refused));
+  t.regex(refused.messages.join(), new RegExp(`${attackerAddress}, answers at its address ${address}`));
+  t.like(await cluster.record(later.id), { status: 'error_attaching', attachStatus: 'detached' });
+  const audit = await cluster.on(1).run('audit');
+  t.not(audit.exitCode, 0);
+  t.true(audit.output.includes(attackerAddress), audit.output);
   await responder.kill();
+  await until(
+    async () => (await cluster.on(2).run('volume attach later --host-device')).exitCode === 0,
+    'it is attached once nobody else answers',
+    patienceMs,
+  );
 });
 
 test.serial('of 2,295 answering targets all are found, or it is an error', async (t) => {
@@ -247,20 +241,19 @@ test.serial('of 2,295 answering targets all are found, or it is an error', async
     'many',
     `exec perl test/support/aoe-responder.pl vec0 all ${shelves.join(' ')}`,
   );
-  const output = await storage.sh(
-    `node --input-type=module-typescript -e '
-    import { ChildProcesses } from "./lib/process.ts";
-    import { Discovery } from "./lib/targets/aoe/discover.ts";
-    const discovery = new Discovery(new ChildProcesses(), { interface: "vec0", quietMs: 3000, answerMs: 60000 });
+  const output = await runScript(
+    storage,
+    "import { Discovery } from './lib/targets/aoe/discover.ts';",
+    `const discovery = new Discovery(context.processes, { interface: 'vec0', quietMs: 3000, answerMs: 60000 });
     try {
       const found = await discovery.shelves(${JSON.stringify(shelves)});
-      console.log(found.map(({ address }) => address).join());
-    } catch (error) { console.log(error.code); }
-    await discovery.close();'`,
-    { timeoutMs: patienceMs },
+      return found.map(({ address }) => address).join();
+    } finally {
+      await discovery.close();
+    }`,
   );
-  const all = shelves.flatMap((shelf) => addressesOfShelf(shelf, 255)).join();
-  t.true(output === all || output === 'DiscoveryIncomplete', output.slice(0, 300));
+  const all = JSON.stringify(shelves.flatMap((shelf) => addressesOfShelf(shelf, 255)).join());
+  t.true(output === all || output.startsWith('DiscoveryIncomplete'), output.slice(0, 300));
   t.log(output === all ? 'all were found' : output);
   await responder.kill();
 });

@@ -57,6 +57,7 @@ class MortalStore extends Store {
 /** Storage that outlives its node, and takes its time, so that a death comes in the middle of it. */
 class MortalDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly pool = 'fake';
   readonly capabilities = noCapabilities;
   private readonly driver: FakeDriver;
   private readonly life: Life;

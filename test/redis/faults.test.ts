@@ -29,7 +29,7 @@ const wanted = { size: 1, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const deadline = { deadlineMs: 120_000 };
 const clear = new Set(['RedisUnreachable', 'RedisRefuses']);
-/** What is told where the request had its effect before. */
+/** What is answered where the request had its effect before. */
 const hadEffect = new Set(['VolumeAttached', 'VolumeNotAttached', 'VolumeNotFound']);
 
 interface Place {

@@ -33,7 +33,7 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Of one node alone: it tells of the others. */
+  /** Of one node alone: it names the others. */
   get flags(): Partial<Record<FlagName, string>> {
     return {
       redis_cluster: this.servers

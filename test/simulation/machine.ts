@@ -109,6 +109,7 @@ export class FakeMachine {
 
 class FakeMachineDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly pool = 'fake';
   readonly capabilities = noCapabilities;
   private readonly machine: FakeMachine;
 
@@ -197,6 +198,7 @@ class FakeMachineDriver implements VolumeDriver {
 class FakeMachineTarget implements Target {
   readonly name = 'aoe';
   readonly addressing = 'aoe';
+  readonly endpoint = '';
   private readonly machine: FakeMachine;
 
   constructor(machine: FakeMachine) {

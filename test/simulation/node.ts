@@ -108,7 +108,7 @@ export class SimulatedNode {
     this.process?.resume();
   }
 
-  /** It is told to stop, as systemd does. */
+  /** It is asked to stop, as by systemd. */
   stop(restartMs: number): void {
     const { process, block } = this;
     if (!process || !block) return;

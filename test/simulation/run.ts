@@ -6,7 +6,7 @@ import type { Outcome } from './simulation.ts';
 
 /**
  * `npm run simulate -- --seed N --hours H [--seeds COUNT] [--jobs J]`: simulates that many hours for each of COUNT seeds from
- * N on, J side by side. What does not hold is told with its seed and the last of what happened; the exit code is then 1.
+ * N on, J side by side. What does not hold is printed with its seed and the last of what happened; the exit code is then 1.
  */
 const { values } = parseArgs({
   options: {

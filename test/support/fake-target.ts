@@ -5,6 +5,7 @@ import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from
 export class FakeTarget implements Target {
   readonly name = 'fake';
   readonly addressing = 'aoe';
+  readonly endpoint = '';
   readonly exports = new Map<string, FoundExport>();
   /** Every export that was ever asked for. */
   readonly specs: ExportSpec[] = [];

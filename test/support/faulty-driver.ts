@@ -13,6 +13,7 @@ type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVol
 /** Any driver, with one call or another going wrong when a test says so; every other call goes through. */
 export class FaultyDriver implements VolumeDriver {
   readonly name: string;
+  readonly pool: string;
   readonly capabilities: Capabilities;
   private readonly driver: VolumeDriver;
   private readonly faults: { verb: Verb; meet: () => Promise<void> }[] = [];
@@ -20,6 +21,7 @@ export class FaultyDriver implements VolumeDriver {
   constructor(driver: VolumeDriver) {
     this.driver = driver;
     this.name = driver.name;
+    this.pool = driver.pool;
     this.capabilities = driver.capabilities;
   }
 

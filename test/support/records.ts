@@ -40,6 +40,8 @@ const wholeBackend: BackendReport = {
   name: 'fake',
   driver: 'fake',
   target: 'none',
+  pool: 'fake',
+  endpoint: '',
   availabilityZone: 'nova',
   totalBytes: 2 ** 40,
   freeBytes: 2 ** 40,

@@ -12,6 +12,7 @@ import {
 /** Driver without storage, for tests, trials and benchmarks. Its volumes are gone when the daemon ends. */
 export class FakeDriver implements VolumeDriver {
   readonly name = 'fake';
+  readonly pool = 'fake';
   readonly capabilities = noCapabilities;
   private readonly volumes = new Map<string, FoundVolume>();
   private readonly totalBytes: number;

@@ -24,6 +24,7 @@ const capacityKeptMs = 1000;
 export class FileDriver implements VolumeDriver {
   readonly name = 'file';
   readonly capabilities = noCapabilities;
+  readonly pool: string;
   private readonly directory: string;
   private readonly poolBytes: number;
   /** Size of each volume, reserved before its file exists, so that concurrent creates do not use the same space. */
@@ -32,6 +33,7 @@ export class FileDriver implements VolumeDriver {
 
   constructor(options: FileOptions) {
     this.directory = options.directory;
+    this.pool = options.directory;
     this.poolBytes = options.poolBytes ?? Number.POSITIVE_INFINITY;
   }
 

@@ -46,6 +46,7 @@ const minMetadataBytes = 4096;
 /** Stores volumes as logical volumes `volume-<id>` in one volume group, which can contain others as well. */
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
+  readonly pool: string;
   readonly capabilities = noCapabilities;
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
@@ -61,6 +62,7 @@ export class LvmDriver implements VolumeDriver {
 
   constructor(options: LvmOptions, context: DriverContext) {
     this.options = options;
+    this.pool = options.volumeGroup;
     this.context = context;
   }
 

@@ -26,10 +26,14 @@ export function interfaceState(name: string): { error: BlockstoreError | undefin
   return { error, index: attribute(name, 'ifindex') };
 }
 
+/** Returns an interface's Ethernet address; '' while it does not exist. */
+export function ethernetAddressOf(name: string): string {
+  return (attribute(name, 'address') ?? '').trim().toLowerCase();
+}
+
 /** Returns the Ethernet addresses of this machine. */
 export function ownEthernetAddresses(): Set<string> {
-  const addresses = readdirSync(interfaces).map((name) => attribute(name, 'address') ?? '');
-  return new Set(addresses.map((address) => address.trim().toLowerCase()));
+  return new Set(readdirSync(interfaces).map(ethernetAddressOf));
 }
 
 /** Returns a file of an interface in /sys; undefined also when the interface disappears while the file is read. */

@@ -10,7 +10,7 @@ import { type Durability, parseArguments, vbladeArguments } from './arguments.ts
 import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
 import { endVblade } from './ending.ts';
-import { checkInterface, ownEthernetAddresses } from './interface.ts';
+import { checkInterface, ethernetAddressOf, ownEthernetAddresses } from './interface.ts';
 import { needsSudo } from './rights.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
 import { checkSectors } from './sectors.ts';
@@ -110,6 +110,11 @@ export class AoeTarget implements Target {
     await this.openTo(spec, known);
     this.known.set(spec.id, await this.ready[0].start(spec.id, args));
     this.watch.clear(spec.id);
+  }
+
+  /** As it is now: an interface can be replaced. */
+  get endpoint(): string {
+    return ethernetAddressOf(this.options.interface);
   }
 
   problems(): readonly TargetProblem[] {

@@ -1,3 +1,4 @@
+import { asError } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sameHosts } from '../../../lib/targets/hosts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
@@ -51,6 +52,16 @@ function unattachedExport(
   }
   const run = () => exclusively(id, (now) => adoption.restoreAttachment(now, found));
   return { object, what, fix: 'record the attachment again', run };
+}
+
+/** Asks the network who answers at the addresses of this node, for foreignAnswer(). */
+export async function unobservedAddresses({ addresses }: AuditContext): Promise<Difference[]> {
+  try {
+    await addresses.pool.observeAll();
+    return [];
+  } catch (error) {
+    return [{ object: 'addresses', what: `were not compared with the network: ${asError(error).message}`, fix: '' }];
+  }
 }
 
 /** The export of the volume is refused while another machine answers at its address. */

@@ -44,7 +44,7 @@ export class HostClient {
 
   /** Writes random bytes to the device and compares them. */
   private async writeAndRead(id: string): Promise<void> {
-    const { address } = await until(() => this.cluster.record(id), `Redis tells of volume ${id}`, patienceMs);
+    const { address } = await until(() => this.cluster.record(id), `Redis returns volume ${id}`, patienceMs);
     const { status, output } = await this.cluster.node(this.host).run(
       `file=$(mktemp); dd if=/dev/urandom of=$file bs=64k count=16 2>/dev/null
 dd if=$file of=/dev/etherd/${address} bs=64k oflag=direct,sync 2>&1 &&

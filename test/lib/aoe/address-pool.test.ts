@@ -93,7 +93,7 @@ test('labels on storage and records fill the pool: their addresses are given to 
   pool.own(1);
   t.is(pool.use('labelled', 'e1.0'), undefined);
   t.is(pool.use('labelled', 'e1.0'), undefined, 'its record says the same');
-  t.is(pool.use('other', 'e1.0'), 'labelled', 'the second one is told who has it');
+  t.is(pool.use('other', 'e1.0'), 'labelled', 'the second one learns who has it');
   t.is(await pool.allocate('other'), 'e1.1');
   t.is(pool.use('labelled', 'e9.9'), undefined, 'its record has another address than its label');
   t.is(await pool.allocate('third'), 'e1.0');

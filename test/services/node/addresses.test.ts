@@ -1,5 +1,6 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
 import { claimShelf } from '../../../lib/redis/scripts.ts';
 import type { SeenAddress } from '../../../lib/targets/target.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -120,6 +121,30 @@ test.serial('another machine at the address of a volume is a problem of its node
   target.seen = [];
   await until(async () => (await problems()) === '', 'it is reported no longer');
   t.is((await Array.fromAsync(node.all())).length, 1);
+});
+
+test.serial('an audit asks the network itself, and says so where it cannot', async (t) => {
+  class DeafTarget extends FakeTarget {
+    isDeaf = false;
+
+    override async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+      if (this.isDeaf) throw errors.interfaceDown('eth1', 'is down');
+      return super.discover(shelves);
+    }
+  }
+  const target = new DeafTarget();
+  await cluster.node('n1', rarely, { target });
+  await (await cluster.commands()).create(wanted, deadline);
+  const nodeCommands = await cluster.nodeCommands();
+  const findings = async () => {
+    const request = { repair: false, remove: [], recordsOnly: false };
+    return (await nodeCommands.audit('n1', request, deadline)).findings.map(({ what }) => what);
+  };
+  t.deepEqual(await findings(), []);
+  target.seen = [elsewhere];
+  t.deepEqual(await findings(), ['has address e1.0, at which another machine, 52:54:00:00:00:09, answers']);
+  target.isDeaf = true;
+  t.true((await findings()).includes('were not compared with the network: network interface eth1 is down'));
 });
 
 test.serial('a volume whose shelf another node has got is attached at another address', async (t) => {

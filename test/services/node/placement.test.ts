@@ -140,7 +140,7 @@ test.serial('a create just after another one is placed on no node that has stopp
   t.is(node, 'n2');
 });
 
-test.serial('node@backend places a volume on that backend alone', async (t) => {
+test.serial('a backend or pool that is named takes the volume alone', async (t) => {
   const fast = new FakeDriver({ totalBytes: gib });
   await cluster.node('n1', rarely, [{ name: 'fast', driver: fast }, { name: 'large' }]);
   const commands = await cluster.commands();
@@ -151,8 +151,18 @@ test.serial('node@backend places a volume on that backend alone', async (t) => {
     message: 'n1@fast has no space for 1 GiB: n1@fast: 0 GiB free',
   });
   t.like(await commands.create({ ...wanted, node: 'n1' }, deadline), { node: 'n1', backend: 'large' });
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n1@nosuch' }, deadline), { message: /n1@nosuch/ });
-  t.is(await store.redis.zcard(store.keys.volumes()), 2);
+  t.like(await commands.create({ ...wanted, node: 'n1@large#fake' }, deadline), { node: 'n1', backend: 'large' });
+  for (const place of ['n1@nosuch', 'n1@large#nosuch']) {
+    const error = await t.throwsAsync(commands.create({ ...wanted, node: place }, deadline), {
+      code: 'BackendNotFound',
+      message: `${place} does not exist`,
+    });
+    t.like(error, { hint: 'the node has n1@fast#fake, n1@large#fake' });
+  }
+  for (const place of ['n1@', '@large', 'n1#fake', 'n1@large#']) {
+    await t.throwsAsync(commands.create({ ...wanted, node: place }, deadline), { code: 'InvalidArgument' });
+  }
+  t.is(await store.redis.zcard(store.keys.volumes()), 3);
 });
 
 test.serial('a backend that accepts no volumes gets none until it accepts them again', async (t) => {
