@@ -1,6 +1,6 @@
 import { ethernetAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
-import { checkText, isUuid } from '../lib/models/texts.ts';
+import { checkText, isUuid } from '../lib/models/check-text.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
 export function sizeOf(text: string): unknown {

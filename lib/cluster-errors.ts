@@ -9,7 +9,7 @@ export const clusterErrors = {
       `the record of ${object} ${reason}`,
       'upgrade to the version that wrote it; the record is not changed',
     ),
-  noRoom: (node: string | undefined, requestedBytes: number, reasons: readonly string[]) =>
+  noFreeSpace: (node: string | undefined, requestedBytes: number, reasons: readonly string[]) =>
     new BlockstoreError(
       'NoSpace',
       'exhausted',

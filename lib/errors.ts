@@ -356,12 +356,12 @@ export const errors = {
       `AoE discovery on network interface ${name} failed: ${reason}`,
       seeDoctor,
     ),
-  noFence: (name: string, reason: string) =>
+  noAccessFilter: (name: string, reason: string) =>
     new BlockstoreError(
-      'NoFence',
+      'NoAccessFilter',
       'failed',
       `cannot restrict the access to exports on network interface ${name}: ${reason}`,
-      'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfenced=true',
+      'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfiltered=true',
     ),
   addressInUse: (volume: string, address: string, host: string) =>
     new BlockstoreError(

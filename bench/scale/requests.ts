@@ -33,7 +33,7 @@ export async function requestFigures({ client, layout }: SimulatedCluster): Prom
     { what: 'create → available, 32 at once', value: many, unit: '/s', aim: '≥ 0.67×' },
     { what: 'list page of 100', value: page, unit: 'ms', aim: '≤ 1.5×' },
     { what: 'claim of a shelf', value: shelf, unit: 'ms', aim: '≤ 1.5×' },
-    { what: 'create that no backend has room for', value: refused, unit: 'ms', aim: '≤ 1.5×' },
+    { what: 'create that no backend has space for', value: refused, unit: 'ms', aim: '≤ 1.5×' },
   ];
 }
 
@@ -58,5 +58,5 @@ async function refusal(work: () => Promise<unknown>): Promise<void> {
     if (error instanceof BlockstoreError && error.code === 'NoSpace') return;
     throw error;
   }
-  throw new Error('a backend has room for a volume of 1,000 GiB');
+  throw new Error('a backend has space for a volume of 1,000 GiB');
 }

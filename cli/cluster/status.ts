@@ -1,7 +1,7 @@
 import { type NodePage, type NodeState, everyNode } from '../../lib/models/node.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
-import { byteSize } from '../../lib/byte-size.ts';
+import { byteSize } from '../../lib/format-bytes.ts';
 import { plural } from '../format.ts';
 import { lastSeen, problemsIn, sizesOf } from '../node/present.ts';
 

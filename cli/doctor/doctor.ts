@@ -7,7 +7,7 @@ import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
 import { checkAttaching, checkLvmFilter } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
-import { runCheck } from './finding.ts';
+import { runCheck } from './run-check.ts';
 import { checkCluster } from './redis.ts';
 import { checkStorage } from './storage.ts';
 

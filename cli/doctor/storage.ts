@@ -5,7 +5,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import type { Processes } from '../../lib/process.ts';
 import { targetOf } from '../../lib/targets/registry.ts';
-import { runCheck } from './finding.ts';
+import { runCheck } from './run-check.ts';
 
 /** Returns the checks of a storage node: its own, and those of the driver and the target of each backend. */
 export function checkStorage({ flags, backends }: LoadedFlags, processes: Processes): readonly Check[] {

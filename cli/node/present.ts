@@ -1,7 +1,7 @@
-import { roomOf } from '../../lib/client/placement.ts';
+import { freeSpaceOf } from '../../lib/client/placement.ts';
 import { type BackendState, placeText } from '../../lib/models/backend.ts';
 import type { NodeState } from '../../lib/models/node.ts';
-import { byteSize } from '../../lib/byte-size.ts';
+import { byteSize } from '../../lib/format-bytes.ts';
 import { duration, isoTime, timeAgo } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
@@ -44,7 +44,7 @@ export function nodeFacts(node: NodeState): [string, string][] {
 export function sizesOf({ backends }: NodeState): { totalBytes: number; freeBytes: number } {
   return {
     totalBytes: backends.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
-    freeBytes: backends.reduce((sum, backend) => sum + roomOf(backend), 0),
+    freeBytes: backends.reduce((sum, backend) => sum + freeSpaceOf(backend), 0),
   };
 }
 
@@ -59,7 +59,7 @@ export function problemsIn({ problems, backends }: NodeState): string[] {
 function backendText(backend: BackendState): string {
   const { id, driver, target, pool, totalBytes, accepting } = backend;
   const state = accepting ? '' : ', takes no volumes';
-  return `${placeText(id, pool)}: ${driver}, ${target}, ${byteSize(roomOf(backend))} free of ${byteSize(totalBytes)}${state}`;
+  return `${placeText(id, pool)}: ${driver}, ${target}, ${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}${state}`;
 }
 
 /** Returns the age of the last report. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { devicePath } from '../../lib/aoe/address.ts';
-import { ethernetAddressesOfHost } from '../../lib/connectors/ethernet.ts';
+import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';

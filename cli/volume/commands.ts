@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { checkVolumeName } from '../../lib/models/texts.ts';
+import { checkVolumeName } from '../../lib/models/check-text.ts';
 import { atLeastOne, ethernetAddressList, milliseconds, sizeOf, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';

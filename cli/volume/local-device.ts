@@ -4,7 +4,7 @@ import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
 import type { ConnectOptions } from '../../lib/connectors/connector.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
-import { sizeInBytes } from '../../lib/size.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';

@@ -12,7 +12,7 @@ const recordName = /^(volume|abandoned|backend):(.+)$/;
 const volumeIndex = /^(volumes|volume-ids|volume-names|node:.+:(volumes|tasks)|project:.+:volumes)$/;
 const abandonedIndex = /^node:.+:abandoned$/;
 const backendIndex = /^node:.+:backends$/;
-const otherName = /^(nodes|room|replicated|catching-up|node:.+|aoe:(shelves|shelf-owners)|topic:.+)$/;
+const otherName = /^(nodes|free-space|replicated|catching-up|node:.+|aoe:(shelves|shelf-owners)|topic:.+)$/;
 
 /** Differences within Redis: records, indexes, keys. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
 export async function* auditRecords(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {

@@ -4,7 +4,7 @@ import { lookupNode } from '../models/node.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { type ChangeSet, type Condition, type Outcome, commit, hideBackend } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { sizeInBytes } from '../size.ts';
+import { sizeInBytes } from '../volume-size.ts';
 
 /** What a volume asks of the backend that it is placed on. */
 export interface PlacementRequest {
@@ -20,7 +20,7 @@ export interface PlacementRequest {
 
 /** Backends that are read at once, best first. */
 const pageSize = 32;
-/** Pages that are read at most: beyond them, what has less room is not better. */
+/** Pages that are read at most: beyond them, what has less free space is not better. */
 const maxPages = 8;
 /** Change sets that are tried before placement gives up. */
 const maxAttempts = 16;
@@ -29,7 +29,7 @@ const maxReasons = 10;
 /** The reason against a backend whose node is not up. */
 const down = 'down';
 
-/** How long candidates are used without being read again, in milliseconds: the change set itself checks the room. */
+/** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
 const maxAgeMs = 2000;
 
 /** The best candidates as they were read last. */
@@ -56,7 +56,7 @@ export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 
 
 /**
  * Chooses a backend and commits the change set that `changeFor` makes for it, with the conditions that its node is up and that the
- * backend has room, so that racing requests never overcommit; where a condition fails the next candidate is tried.
+ * backend has free space, so that racing requests never overcommit; where a condition fails the next candidate is tried.
  * Returns where the volume was placed, or the outcome that is about the record and not about the backend.
  * Throws NoNodeUp, NodeNotFound, NodeDown, BackendNotFound, NoSpace, BackendUnavailable.
  */
@@ -74,7 +74,7 @@ export async function place(
       const change = changeFor(backend);
       const conditions: Condition[] = [
         { is: 'up', node: backend.node },
-        { is: 'room', backend: backend.id, size: request.size },
+        { is: 'freeSpace', backend: backend.id, size: request.size },
       ];
       const outcome = await commit(store, { ...change, conditions: [...conditions, ...(change.conditions ?? [])] });
       if (outcome.word === 'ok') return { backend, outcome };
@@ -112,11 +112,11 @@ async function* pages(
     const first = String(page * pageSize);
     const last = String((page + 1) * pageSize - 1);
     const entries = pairsOf(
-      await store.read((redis) => redis.zrange(store.keys.room(), first, last, 'REV', 'WITHSCORES')),
+      await store.read((redis) => redis.zrange(store.keys.freeSpace(), first, last, 'REV', 'WITHSCORES')),
     );
-    const roomy = entries.filter(([, room]) => Number(room) >= requestedBytes);
-    // Where none has room, the first ones give the reasons.
-    const read = roomy.length > 0 || reasons.size > 0 ? roomy : entries.slice(0, maxReasons);
+    const sufficient = entries.filter(([, bytes]) => Number(bytes) >= requestedBytes);
+    // Where none has enough, the first ones give the reasons.
+    const read = sufficient.length > 0 || reasons.size > 0 ? sufficient : entries.slice(0, maxReasons);
     const candidates = await readCandidates(
       store,
       read.map(([id]) => id),
@@ -125,7 +125,7 @@ async function* pages(
     const found = suitable(candidates);
     if (page === 0) recent?.note(found);
     if (found.length > 0) yield found;
-    if (roomy.length < pageSize) return;
+    if (sufficient.length < pageSize) return;
   }
 }
 
@@ -153,7 +153,7 @@ async function readCandidates(store: Store, ids: readonly string[]): Promise<Can
   return states.map((backend, index) => ({ backend, isUp: up[index] === 1 }));
 }
 
-export function roomOf({ capacityBytes, allocatedBytes }: BackendState): number {
+export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): number {
   return Math.max(0, capacityBytes - allocatedBytes);
 }
 
@@ -166,14 +166,14 @@ function reasonAgainst(
   if (!isUp) return down;
   if (tried.includes(backend.id)) return 'could not create it';
   if (!backend.accepting) return backend.problem || 'takes no volumes now';
-  if (roomOf(backend) < requestedBytes) return `${gib(roomOf(backend))} GiB free`;
+  if (freeSpaceOf(backend) < requestedBytes) return `${gib(freeSpaceOf(backend))} GiB free`;
   return undefined;
 }
 
-/** The order in which candidates are tried: by chance, weighted by room, so that racing requests spread. */
+/** The order in which candidates are tried: by chance, weighted by free space, so that racing requests spread. */
 function byWeight(backends: readonly BackendState[]): BackendState[] {
   return backends
-    .map((backend) => ({ backend, rank: Math.random() ** (1 / Math.max(1, roomOf(backend) / 2 ** 30)) }))
+    .map((backend) => ({ backend, rank: Math.random() ** (1 / Math.max(1, freeSpaceOf(backend) / 2 ** 30)) }))
     .toSorted((one, other) => other.rank - one.rank)
     .map(({ backend }) => backend);
 }
@@ -203,7 +203,7 @@ async function refusal(
   if (areAllDown) return node === undefined ? errors.noNodeUp() : errors.nodeDown(node);
   const shown = [...reasons].slice(0, maxReasons).map(([host, reason]) => `${host}: ${reason}`);
   const more = reasons.size > maxReasons ? [`and ${reasons.size - maxReasons} more`] : [];
-  return errors.noRoom(node, sizeInBytes(size), [...shown, ...more]);
+  return errors.noFreeSpace(node, sizeInBytes(size), [...shown, ...more]);
 }
 
 function gib(bytes: number): number {

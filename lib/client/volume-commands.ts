@@ -13,7 +13,7 @@ import {
   checkSize,
   volumesOf,
 } from '../models/volume.ts';
-import { checkText, checkVolumeName } from '../models/texts.ts';
+import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
@@ -108,7 +108,7 @@ export class VolumeCommands {
     return joinTask(this.store, found, 'create', to);
   }
 
-  /** Returns undefined where a record with that id exists: a repeated request has its answer from it, whatever has room now. */
+  /** Returns undefined where a record with that id exists: a repeated request has its answer from it, whatever has free space now. */
   private async placeNew(
     volume: NewVolume,
     node: string | undefined,

@@ -6,7 +6,7 @@ import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import { contradictions } from './contradictions.ts';
 import { type FlagName, type Flags, definitions, flagGroups, isFlagName } from './definitions.ts';
 import { type Given, type Origin, parseFlag } from './given.ts';
-import { keepOneRedisWay } from './redis-way.ts';
+import { keepOneRedisWay } from './redis-source.ts';
 import { Settings } from './settings.ts';
 
 export interface LoadedFlags {

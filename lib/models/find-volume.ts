@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
-import { isAncestorForm, isUuid } from './texts.ts';
+import { isAncestorForm, isUuid } from './check-text.ts';
 import type { VolumeState } from './volume-state.ts';
 import { volumesOf } from './volume.ts';
 

@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { type RecordReader, Records } from './records.ts';
-import { checkText } from './texts.ts';
+import { checkText } from './check-text.ts';
 import { type VolumeState, parseVolume } from './volume-state.ts';
 
 /** A new volume. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { type BlockstoreError, errors } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type ConnectionOptions, type RedisFlags, connectionOptions } from './address.ts';
+import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */

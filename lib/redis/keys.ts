@@ -31,8 +31,8 @@ const names = {
   backend: (id: string) => `backend:${id}`,
   /** sorted set of one score: a node's backends, as `node@backend` */
   nodeBackends: (node: string) => `node:${node}:backends`,
-  /** sorted set, by free room in bytes: backends that accept volumes */
-  room: () => 'room',
+  /** sorted set, by free space in bytes: backends that accept volumes */
+  freeSpace: () => 'free-space',
   /** sorted set, by number: AoE shelves that a node owns */
   shelves: () => 'aoe:shelves',
   /** hash: AoE shelf -> node */
@@ -75,7 +75,7 @@ export function makeKeys(prefix: string): Keys {
     lease: (node) => tag + names.lease(node),
     backend: (id) => tag + names.backend(id),
     nodeBackends: (node) => tag + names.nodeBackends(node),
-    room: () => tag + names.room(),
+    freeSpace: () => tag + names.freeSpace(),
     shelves: () => tag + names.shelves(),
     shelfOwners: () => tag + names.shelfOwners(),
     nodeShelves: (node) => tag + names.nodeShelves(node),

@@ -18,7 +18,7 @@ export type ReplyTo = `${string}/${string}`;
 
 export type Condition =
   | { is: 'up' | 'down' | 'lost' | 'notLost'; node: string }
-  | { is: 'room'; backend: string; size: number }
+  | { is: 'freeSpace'; backend: string; size: number }
   | { is: 'empty'; key: string };
 
 export interface Edit {

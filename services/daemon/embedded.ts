@@ -23,7 +23,7 @@ export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
     volume_driver: 'file',
     volume_pool_dir: join(directory, 'volumes'),
     aoe_eth_dev: 'lo',
-    aoe_unfenced: 'true',
+    aoe_unfiltered: 'true',
     state_dir: join(directory, 'state'),
     redis_url: `unix:${redisSocket(directory)}`,
     log_format: 'human',

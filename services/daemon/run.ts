@@ -6,7 +6,7 @@ import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { version } from '../../lib/version.ts';
-import { makeBackends } from './backend.ts';
+import { makeBackends } from './make-backends.ts';
 import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';

@@ -7,7 +7,7 @@ import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { FileLock } from '../../lib/file-lock.ts';
 import { errorCode, readIfExists, replaceFile, syncDirectory } from '../../lib/files.ts';
 import { type MachineId, readMachineId } from '../../lib/machine.ts';
-import { formatHolder } from '../../lib/models/holder.ts';
+import { formatHolder } from '../../lib/models/lease-holder.ts';
 import type { Processes } from '../../lib/process.ts';
 import type { Service } from '../../lib/service.ts';
 

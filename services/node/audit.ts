@@ -41,9 +41,10 @@ export class Audit {
   async run(
     { repair, recordsOnly = false, remove }: AuditRequest,
     signal: AbortSignal,
+    { asksNetwork = true }: { asksNetwork?: boolean } = {},
   ): Promise<{ findings: Finding[]; busy: Set<string> }> {
     const busy = new Set<string>();
-    const unobserved = await unobservedAddresses(this.context);
+    const unobserved = asksNetwork ? await unobservedAddresses(this.context) : [];
     const first = [...unobserved, ...(await this.compare(remove, busy))];
     if (first.length === 0) return { findings: [], busy };
     const before = new Set(first.map(nameOf));

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../../lib/errors.ts';
-import { type LeaseAnswer, type LeaseOptions, takeLease } from '../../lib/models/lease.ts';
+import { type LeaseAnswer, type LeaseOptions, takeLease } from '../../lib/models/take-lease.ts';
 import { type LeaseToken, acquireLease, releaseLease } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 

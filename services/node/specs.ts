@@ -1,7 +1,7 @@
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { unknownInstance } from '../../lib/models/transitions.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { sizeInBytes } from '../../lib/size.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 

@@ -19,7 +19,7 @@ import type { NodeLease } from './lease.ts';
 import { NodeTasks } from './node-tasks.ts';
 import { Problems } from './problems.ts';
 import { Reconciler } from './reconciler.ts';
-import { Recovery } from './recovery.ts';
+import { CatchUp } from './catch-up.ts';
 import { Reporter } from './reporter.ts';
 import { VolumeTable } from './volume-table.ts';
 
@@ -53,7 +53,7 @@ export class StorageNode implements Service {
   private readonly reconciler: Reconciler;
   private readonly nodeTasks: NodeTasks;
   private readonly consumer: Consumer;
-  private readonly recovery: Recovery;
+  private readonly catchUp: CatchUp;
   private readonly heartbeat: Heartbeat;
   private isFenced = false;
 
@@ -81,7 +81,7 @@ export class StorageNode implements Service {
       topic: flags.volume_topic,
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,
-      onFenced: () => void this.recovery.regain(),
+      onFenced: () => void this.catchUp.regain(),
     });
     const adopting = {
       ...shared,
@@ -102,7 +102,7 @@ export class StorageNode implements Service {
       topic: flags.volume_topic,
       onNodeTask: () => this.nodeTasks.check(),
     });
-    this.recovery = new Recovery({
+    this.catchUp = new CatchUp({
       ...shared,
       audit,
       addresses: this.addresses,
@@ -124,7 +124,7 @@ export class StorageNode implements Service {
       service('reconciliation', { start: () => this.reconcile() }),
       this.every('upkeep', () => this.upkeep(), false),
       service('engine', { stop: () => this.engine.stop(this.options.flags.stop_timeout * 1000) }),
-      service('recovery', { stop: async () => this.recovery.stop() }),
+      service('catch-up', { stop: async () => this.catchUp.stop() }),
       this.nodeTasks,
       this.consumer,
     ];
@@ -182,7 +182,7 @@ export class StorageNode implements Service {
           endpoint: target.endpoint,
           availabilityZone: flags.storage_availability_zone,
         };
-        const isReady = this.reconciler.isDone && !this.recovery.isDue;
+        const isReady = this.reconciler.isDone && !this.catchUp.isDue;
         const broken = target.problems().find(({ id }) => id === undefined);
         return backendReport(about, stats, { isReady, problem: failure ?? capacity?.problem ?? broken?.error.message });
       }),
@@ -191,7 +191,7 @@ export class StorageNode implements Service {
 
   private async reconcile(): Promise<void> {
     try {
-      await this.recovery.start(); // what Redis loses from now on is compared again
+      await this.catchUp.start(); // what Redis loses from now on is compared again
       await this.reconciler.reconcileAll();
       await this.reportState();
     } catch (error) {
@@ -203,7 +203,7 @@ export class StorageNode implements Service {
   /** What would go wrong unnoticed: changes that Redis lost, exports that ended, backends that can be served again. */
   private async upkeep(): Promise<void> {
     if (this.isFenced) return;
-    await this.recovery.catchUp();
+    await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
     await this.reconciler.restoreExports();
     await this.addresses.trimQuarantine();
@@ -211,7 +211,7 @@ export class StorageNode implements Service {
 
   private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
     const { flags, log, everySecond } = this.options;
-    const onFenced = () => void this.recovery.regain();
+    const onFenced = () => void this.catchUp.regain();
     return new Reporter({ name, intervalS: flags.report_interval, report, atOnce, log, everySecond, onFenced });
   }
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { cut, displayWidth, duration, printable, volumeSize } from '../../cli/format.ts';
-import { byteSize } from '../../lib/byte-size.ts';
+import { byteSize } from '../../lib/format-bytes.ts';
 
 test('sizes are printed in binary units, rounded down', (t) => {
   t.is(volumeSize(0), '100 MiB');

@@ -13,12 +13,12 @@ import { ChildProcesses } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
-import { type Vblade, findVblades } from '../../lib/targets/aoe/running.ts';
+import { type Vblade, findVblades } from '../../lib/targets/aoe/vblade-process.ts';
 import type { Backend } from '../../services/node/backends.ts';
 import { volumeSpec } from '../../services/node/specs.ts';
-import { makeBackends } from '../../services/daemon/backend.ts';
+import { makeBackends } from '../../services/daemon/make-backends.ts';
 import { Blockstored } from '../support/blockstored.ts';
-import { removeFence } from '../support/fence.ts';
+import { removeAccessFilter } from '../support/access-filter.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
 import { crashable } from './crashable.ts';
@@ -143,7 +143,7 @@ export class HostPlace implements Place {
     const left = [...(await this.vblades()), ...(await this.strays())].map(({ pid }) => pid);
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
-    await removeFence(join(this.root, 'state', 'exports'));
+    await removeAccessFilter(join(this.root, 'state', 'exports'));
     await rm(this.root, { recursive: true, force: true });
     await this.store.redis.flushall();
   }

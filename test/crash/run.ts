@@ -9,7 +9,7 @@ import { type Choice, choiceForms, parseChoice } from './choice.ts';
 import type { Point } from './plan.ts';
 import { scenes } from './scenes.ts';
 import type { Failure } from './sweep.ts';
-import { summarize, sweep, describeFailure } from './sweeping.ts';
+import { summarize, sweep, describeFailure } from './in-parallel.ts';
 
 const [backend, operation, words = '1-', moment] = process.argv.slice(2);
 const choice = parseChoice(words, moment);

@@ -4,7 +4,7 @@ import { type CrashBackend, backends } from './backends.ts';
 import type { Place } from './place.ts';
 import { scenes } from './scenes.ts';
 import { oneForEachState } from './states.ts';
-import { summarize, sweep, describeFailure } from './sweeping.ts';
+import { summarize, sweep, describeFailure } from './in-parallel.ts';
 
 const maxMs = 1_800_000;
 

@@ -19,7 +19,7 @@ export const faults = [
   'EPERM',
 ] as const;
 
-/** The real door, to a PATH of the test's own: commands there have the faults that they are given, one a call. */
+/** The real processes, on a PATH of the test's own: commands there have the faults that they are given, one a call. */
 export class FaultyCommands extends ChildProcesses {
   readonly directory: string;
   /** The most that any command may take: a test that lets one hang makes it short. */

@@ -92,7 +92,7 @@ async function keysLeft(): Promise<string[]> {
     keys.nodes(),
     keys.shelves(),
     keys.shelfOwners(),
-    keys.room(),
+    keys.freeSpace(),
     ...names.flatMap((name) => [
       keys.node(name),
       keys.lease(name),

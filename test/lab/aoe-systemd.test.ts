@@ -29,7 +29,7 @@ async function onTarget(body: string, options: Record<string, unknown> = {}): Pr
     durability: 'sync',
     stateDir: '/var/lib/blockstore',
     numShellTries: 1,
-    unfenced: false,
+    unfiltered: false,
     ...options,
   };
   const text = `

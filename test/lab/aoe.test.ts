@@ -38,7 +38,7 @@ async function makeVolume(slot: number, change: Partial<Volume> = {}): Promise<V
 }
 
 async function onTarget(body: string): Promise<string> {
-  const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1, unfenced: false };
+  const options = { interface: 'vec0', durability: 'sync', stateDir, numShellTries: 1, unfiltered: false };
   return runScript(
     storage,
     `import { AoeTarget } from './lib/targets/aoe/target.ts';

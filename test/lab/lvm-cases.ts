@@ -9,7 +9,7 @@ import { LvmMachine, WithoutShell, group, runCases } from './lvm-machine.ts';
 
 // Runs on a lab machine: node test/lab/lvm-cases.ts <disk of 4 GiB> <another>. Prints "ok" or "not ok" for each case.
 
-const roomGiB = 2;
+const sizeGiB = 2;
 const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
 const list: { title: string; run: () => Promise<void> }[] = [];
 
@@ -19,7 +19,7 @@ async function conform(kind: string, processes: ChildProcesses, shells: number):
   await driver.setup();
   assert.equal((await machine.shells()).length, shells);
   for (const { title, run } of cases) {
-    await run({ driver, roomGiB });
+    await run({ driver, sizeGiB });
     process.stdout.write(`ok ${kind}: ${title}\n`);
   }
 }
@@ -69,14 +69,14 @@ list.push(
     run: async () => {
       const driver = machine.driver();
       await driver.setup();
-      const places = [0, 8192, 2 ** 30, roomGiB * 2 ** 30 - 4096];
-      const first = spec({ size: roomGiB });
+      const places = [0, 8192, 2 ** 30, sizeGiB * 2 ** 30 - 4096];
+      const first = spec({ size: sizeGiB });
       await driver.createVolume(first);
       await machine.write(driver.localPath(first), 'secret', places);
       const told: number[] = [];
       await driver.deleteVolume(first, { progress: (percent) => told.push(percent) });
       assert.equal(told.at(-1), 100);
-      const second = spec({ size: roomGiB });
+      const second = spec({ size: sizeGiB });
       await driver.createVolume(second);
       assert.deepEqual(
         await machine.read(driver.localPath(second), places),

@@ -142,7 +142,7 @@ const edits = array(edit, { minLength: 1, maxLength: 3 }).map((list) =>
 
 const condition: Arbitrary<Condition> = oneof(
   record({ is: constantFrom('up', 'down', 'lost', 'notLost'), node }),
-  record({ is: constantFrom('room'), backend, size: constantFrom(0, 1, 1000) }),
+  record({ is: constantFrom('freeSpace'), backend, size: constantFrom(0, 1, 1000) }),
   record({ is: constantFrom('empty'), key: constantFrom('volumes', 'node:n1:volumes') }),
 );
 
@@ -176,7 +176,7 @@ const plainCommand = (name: string, ...args: (string | number)[]): { what: strin
   },
 });
 
-const sets = constantFrom('volumes', 'volume-ids', 'volume-names', 'room', 'aoe:shelves', 'node:n1:volumes');
+const sets = constantFrom('volumes', 'volume-ids', 'volume-names', 'free-space', 'aoe:shelves', 'node:n1:volumes');
 
 const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   { weight: 6, arbitrary: change.map(commitAct) },
@@ -268,12 +268,12 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   record({ from: constantFrom('[0', '[01', '-'), to: constantFrom('[01\xff', '+'), offset: nat(2) }).map((wanted) =>
     plainCommand('ZRANGE', 'volume-ids', wanted.from, wanted.to, 'BYLEX', 'LIMIT', wanted.offset, 2),
   ),
-  record({ set: constantFrom('room', 'aoe:shelves'), offset: nat(2), count: integer({ min: -1, max: 3 }) }).map(
+  record({ set: constantFrom('free-space', 'aoe:shelves'), offset: nat(2), count: integer({ min: -1, max: 3 }) }).map(
     ({ set, offset, count }) =>
       plainCommand('ZRANGE', set, '-inf', '+inf', 'BYSCORE', 'LIMIT', offset, count, 'WITHSCORES'),
   ),
   record({
-    set: constantFrom('room', 'aoe:shelves'),
+    set: constantFrom('free-space', 'aoe:shelves'),
     from: integer({ min: -3, max: 2 }),
     end: constantFrom(0, 1, -1),
   }).map(({ set, from, end }) => plainCommand('ZRANGE', set, from, end, 'REV')),

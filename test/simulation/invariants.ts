@@ -63,7 +63,7 @@ export class Invariants {
       if (this.isUnreadable(key)) this.add(`${owner.name} wrote ${key}, which it cannot read`);
     }
     this.checkAddresses();
-    this.checkRoom(node === undefined);
+    this.checkFreeSpace(node === undefined);
   }
 
   /**
@@ -185,7 +185,7 @@ export class Invariants {
   }
 
   /** Racing requests never overcommit, although a node may record more than it has: what it finds after a loss. */
-  private checkRoom(isClient: boolean): void {
+  private checkFreeSpace(isClient: boolean): void {
     for (const { name, machine } of this.world.nodes) {
       const allocated = Number(this.hash(`backend:${name}@fake`)?.get('allocatedBytes') ?? 0);
       const before = this.allocated.get(name) ?? 0;

@@ -5,7 +5,7 @@ import type { Log } from '../../lib/log.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
-import { redisSocket } from './doors.ts';
+import { redisSocket } from './io-boundaries.ts';
 import type { FakeMachine } from './machine.ts';
 import type { Random } from './random.ts';
 import { VirtualProcess, outside } from './virtual-process.ts';

@@ -30,7 +30,7 @@ const broken: [string, (script: string) => string, RegExp][] = [
     /^(address [\w.]+ is (exported for|of volumes)|n\d exports [\w-]+ at [\w.]+, on a shelf of)/,
   ],
   [
-    'the room of a backend is not looked at',
+    'the free space of a backend is not looked at',
     (script) => script.replace('>= bytes_of(condition.size)', '>= 0 or true'),
     /are allocated$/,
   ],

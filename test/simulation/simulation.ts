@@ -1,7 +1,7 @@
 import { asError } from '../../lib/errors.ts';
 import { type NodeStorage, disagreements } from '../support/agreement.ts';
 import { SimulatedClient } from './client.ts';
-import { replaceDoors } from './doors.ts';
+import { replaceIoBoundaries } from './io-boundaries.ts';
 import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
 import { Invariants, unreadable } from './invariants.ts';
@@ -153,7 +153,7 @@ class Simulation {
       onWritten: (owner, keys) => invariants.written(owner, keys),
       onGoneBack: (hadReplica) => invariants.goneBack(hadReplica),
     });
-    return { redis, bringBack: replaceDoors({ random, connect: (owner) => redis.connect(owner) }) };
+    return { redis, bringBack: replaceIoBoundaries({ random, connect: (owner) => redis.connect(owner) }) };
   }
 
   private machine(name: string): FakeMachine {

@@ -2,7 +2,7 @@ import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { sizeInBytes } from '../../lib/size.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 
 /** What exists on a node outside Redis, read by a test. */
@@ -85,7 +85,7 @@ function recordProblems(volume: VolumeState, { sets }: Found): string[] {
   ];
 }
 
-const otherSets = /^(nodes|room|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+const otherSets = /^(nodes|free-space|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
 function indexProblems({ records, sets }: Found): string[] {
   return [...sets].flatMap(([set, members]) => {

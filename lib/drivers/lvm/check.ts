@@ -1,4 +1,4 @@
-import { byteSize } from '../../byte-size.ts';
+import { byteSize } from '../../format-bytes.ts';
 import { type Finding, bad, ok } from '../../check.ts';
 import { errors } from '../../errors.ts';
 import type { ValuesOf } from '../../flags/flag.ts';

@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import { statIfExists } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { lvmSettings } from './configuration.ts';
-import { checkEmpty, checkSectors, distinctDisks } from './disks.ts';
+import { checkEmpty, checkSectors, distinctDisks } from './new-group-disks.ts';
 import { ForkedLvm } from './forked.ts';
 import type { Lvm } from './lvm.ts';
 import { type PhysicalVolume, physicalVolumes } from './reports.ts';

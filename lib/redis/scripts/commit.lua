@@ -2,7 +2,7 @@
 -- written, or nothing is.
 -- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}
 --   owner       {node, token}: only the daemon that holds this node's name
---   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'room', backend, size}: the backend accepts a volume of `size` GiB;
+--   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
 --               {is = 'empty', key}: the sorted set has no member
 --   edits       {kind, id, insert?, remove?, expect?, set?, unset?, stamp?, join?, rest?}
 --     insert    the record must not exist
@@ -15,7 +15,7 @@
 --   returns     whether to answer with the records
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(edits × indexes × log N).
--- uses: now, load, reindex, add_up, update_room, record_key, holds, is_up, is_lost, bytes_of, key_topic, key_replies, key_quarantine
+-- uses: now, load, reindex, add_up, update_free_space, record_key, holds, is_up, is_lost, bytes_of, key_topic, key_replies, key_quarantine
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -83,7 +83,7 @@ for number, edit in ipairs(change.edits) do
     reindex(edit.kind, edit.id, old, new, time)
     add_up(edit.kind, old, new)
   end
-  if edit.kind == 'backend' then update_room(edit.id) end
+  if edit.kind == 'backend' then update_free_space(edit.id) end
 end
 
 for _, command in ipairs(change.commands or {}) do

@@ -2,6 +2,6 @@
 -- ARGV: backend (node@name); node
 -- Answers: ok
 -- Complexity: O(log N).
--- uses: is_up, key_room
-if not is_up(ARGV[2]) then redis.call('ZREM', key_room(), ARGV[1]) end
+-- uses: is_up, key_freeSpace
+if not is_up(ARGV[2]) then redis.call('ZREM', key_freeSpace(), ARGV[1]) end
 return { 'ok' }

@@ -2,7 +2,7 @@
 -- ARGV: node; token; holder; lease (ms); age (ms) from which a task is overdue; JSON {node = fields, backends = {{id, fields}…}} (texts)
 -- Answers: ok 'complete' | 'incomplete' (Redis lacks fields that earlier reports wrote) id… (longest first) | Fenced
 -- Complexity: O(backends of the node × log N + overdue tasks, at most 1,000).
--- uses: now, holds, update_room, reindex, key_lease, key_node, key_tasks, key_backend
+-- uses: now, holds, update_free_space, reindex, key_lease, key_node, key_tasks, key_backend
 local node, token, holder, lease, age = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local report = cjson.decode(ARGV[6])
 
@@ -31,7 +31,7 @@ for _, backend in ipairs(report.backends) do
   elseif redis.call('HEXISTS', key_backend(id), 'driver') == 0 then
     complete = false
   end
-  update_room(id)
+  update_free_space(id)
 end
 local overdue = redis.call('ZRANGE', key_tasks(node), '-inf', time - age, 'BYSCORE', 'LIMIT', 0, 1000)
 return { 'ok', complete and 'complete' or 'incomplete', unpack(overdue) }

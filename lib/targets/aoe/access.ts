@@ -1,22 +1,22 @@
 import { asError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
-import { Fence } from './fence/fence.ts';
+import { AccessFilter } from './filter/access-filter.ts';
 
 export interface AccessOptions {
   interface: string;
-  /** Directory of the exports, which identifies their fence. */
+  /** Directory of the exports, which identifies their access filter. */
   owner: string;
-  /** Whether exports are served without a fence on a machine that does not support one. */
-  unfenced: boolean;
+  /** Whether exports are served without an access filter on a machine that does not support one. */
+  unfiltered: boolean;
 }
 
-/** The fence of this target's exports, or none if the flags allow that. */
+/** The access filter of this target's exports, or none if the flags allow that. */
 export class Access {
   private readonly options: AccessOptions;
   private readonly processes: Processes;
   private readonly log: Log;
-  private fence: Fence | undefined;
+  private filter: AccessFilter | undefined;
 
   constructor(options: AccessOptions, { processes, log }: { processes: Processes; log: Log }) {
     this.options = options;
@@ -24,70 +24,73 @@ export class Access {
     this.log = log;
   }
 
-  /** Throws NoFence, CommandNotFound. */
+  /** Throws NoAccessFilter, CommandNotFound. */
   async setup(running: ReadonlyMap<string, readonly string[]>): Promise<void> {
-    const fence = acquire(this.options, this.processes);
+    const filter = acquire(this.options, this.processes);
     try {
-      await fence.setup(running);
-      this.fence = fence;
+      await filter.setup(running);
+      this.filter = filter;
     } catch (thrown) {
       await release(this.options, this.processes);
       const error = asError(thrown);
-      if (!this.options.unfenced) throw error;
+      if (!this.options.unfiltered) throw error;
       this.log.warn(`exports are not fenced: ${error.message}`, error.hint === undefined ? {} : { hint: error.hint });
     }
   }
 
-  /** Throws NoFence. */
+  /** Throws NoAccessFilter. */
   async admit(address: string, hosts: readonly string[]): Promise<void> {
-    await this.fence?.admit(address, hosts);
+    await this.filter?.admit(address, hosts);
   }
 
-  /** Throws NoFence. */
+  /** Throws NoAccessFilter. */
   async close(address: string): Promise<void> {
-    await this.fence?.close(address);
+    await this.filter?.close(address);
   }
 
-  /** Throws NoFence. */
+  /** Throws NoAccessFilter. */
   async remove(address: string): Promise<void> {
-    await this.fence?.remove(address);
+    await this.filter?.remove(address);
   }
 
-  /** Corrects filters that were changed or removed. Returns the differences. Throws NoFence. */
+  /** Corrects filters that were changed or removed. Returns the differences. Throws NoAccessFilter. */
   async check(): Promise<string[]> {
-    return (await this.fence?.check()) ?? [];
+    return (await this.filter?.check()) ?? [];
   }
 
   async end(): Promise<void> {
-    if (!this.fence) return;
-    this.fence = undefined;
+    if (!this.filter) return;
+    this.filter = undefined;
     await release(this.options, this.processes);
   }
 }
 
 interface Shared {
-  fence: Fence;
+  filter: AccessFilter;
   users: number;
 }
 
-/** Backends of one daemon that export on the same interface share a fence; otherwise one would undo the other's filters. */
+/** Backends of one daemon that export on the same interface share an access filter; otherwise one would undo the other's filters. */
 const shared = new WeakMap<Processes, Map<string, Shared>>();
 
-function acquire({ interface: name, owner }: AccessOptions, processes: Processes): Fence {
-  const fences = shared.get(processes) ?? new Map<string, Shared>();
-  shared.set(processes, fences);
-  const entry = fences.get(`${name} ${owner}`) ?? { fence: new Fence({ interface: name, owner }, processes), users: 0 };
+function acquire({ interface: name, owner }: AccessOptions, processes: Processes): AccessFilter {
+  const filters = shared.get(processes) ?? new Map<string, Shared>();
+  shared.set(processes, filters);
+  const entry = filters.get(`${name} ${owner}`) ?? {
+    filter: new AccessFilter({ interface: name, owner }, processes),
+    users: 0,
+  };
   entry.users += 1;
-  fences.set(`${name} ${owner}`, entry);
-  return entry.fence;
+  filters.set(`${name} ${owner}`, entry);
+  return entry.filter;
 }
 
 async function release({ interface: name, owner }: AccessOptions, processes: Processes): Promise<void> {
-  const fences = shared.get(processes);
-  const entry = fences?.get(`${name} ${owner}`);
-  if (!fences || !entry) return;
+  const filters = shared.get(processes);
+  const entry = filters?.get(`${name} ${owner}`);
+  if (!filters || !entry) return;
   entry.users -= 1;
   if (entry.users > 0) return;
-  fences.delete(`${name} ${owner}`);
-  await entry.fence.end();
+  filters.delete(`${name} ${owner}`);
+  await entry.filter.end();
 }

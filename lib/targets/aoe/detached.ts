@@ -4,11 +4,11 @@ import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { readIfExistsSync } from '../../files.ts';
 import type { Processes } from '../../process.ts';
-import { endVblade } from './ending.ts';
+import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
 import { Launcher } from './launcher.ts';
 import { lockFile, lockHolder, lockHolders } from './locks.ts';
-import { type Vblade, isAlive, readVblade, sameArguments } from './running.ts';
+import { type Vblade, isAlive, readVblade, sameArguments } from './vblade-process.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 const readyMs = 60_000;

@@ -11,7 +11,7 @@ export const aoeFlags = {
     'sync',
     'writes that a power loss can lose: none that was acknowledged (sync), those in the disk cache (direct), those in the page cache (cached)',
   ),
-  aoe_unfenced: flag(
+  aoe_unfiltered: flag(
     yesNo,
     false,
     'export although this node cannot restrict access to exports (without tc, module cls_bpf or CAP_NET_ADMIN)',

@@ -12,14 +12,14 @@ export const aoe = defineTarget({
         durability: flags.aoe_durability,
         stateDir: flags.state_dir,
         numShellTries: flags.num_shell_tries,
-        unfenced: flags.aoe_unfenced,
+        unfiltered: flags.aoe_unfiltered,
       },
       context,
     );
   },
-  check: ({ aoe_eth_dev: name, aoe_unfenced }, processes) => [
+  check: ({ aoe_eth_dev: name, aoe_unfiltered }, processes) => [
     async () => (await import('./check.ts')).checkCarrier(name),
     async () => (await import('./check.ts')).checkVblade(name, processes),
-    async () => (await import('./check.ts')).checkFence(name, aoe_unfenced, processes),
+    async () => (await import('./check.ts')).checkAccessFilter(name, aoe_unfiltered, processes),
   ],
 });

@@ -1,4 +1,4 @@
-import type { Vblade } from './running.ts';
+import type { Vblade } from './vblade-process.ts';
 
 /** Runs the vblade of a volume independently of the daemon. */
 export interface Supervisor {

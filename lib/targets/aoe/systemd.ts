@@ -6,9 +6,9 @@ import { pollUntil, retry } from '../../concurrency.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import { absentAs, errorCode, isAbsent, readIfExistsSync, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
-import { endVblade } from './ending.ts';
+import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
-import { type Vblade, readVblade, sameArguments } from './running.ts';
+import { type Vblade, readVblade, sameArguments } from './vblade-process.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 
 interface Template {

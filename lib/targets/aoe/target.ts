@@ -9,10 +9,10 @@ import { Access } from './access.ts';
 import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
 import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
-import { endVblade } from './ending.ts';
+import { endVblade } from './end-vblade.ts';
 import { checkInterface, ethernetAddressOf, ownEthernetAddresses } from './interface.ts';
-import { needsSudo } from './rights.ts';
-import { type Vblade, findVblades, isRunning, sameArguments } from './running.ts';
+import { needsSudo } from './sudo.ts';
+import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
@@ -26,8 +26,8 @@ export interface AoeTargetOptions {
   stateDir: string;
   /** Attempts of commands that only read. */
   numShellTries: number;
-  /** Whether exports may be served where access to them cannot be restricted (aoe_unfenced). */
-  unfenced: boolean;
+  /** Whether exports may be served where access to them cannot be restricted (aoe_unfiltered). */
+  unfiltered: boolean;
   /**
    * Default: systemd where it runs, knows the unit blockstore-vblade@.service, and `stateDir` is /var/lib/blockstore, where
    * that unit looks; else detached.
@@ -62,7 +62,7 @@ export class AoeTarget implements Target {
     this.log = log;
     this.discovery = new Discovery(processes, { interface: options.interface });
     this.access = new Access(
-      { interface: options.interface, owner: this.directory, unfenced: options.unfenced },
+      { interface: options.interface, owner: this.directory, unfiltered: options.unfiltered },
       { processes, log },
     );
     this.watch = new Watch({
@@ -179,7 +179,7 @@ export class AoeTarget implements Target {
     if (address !== undefined) await this.access.remove(address);
   }
 
-  /** Before the vblade starts: its address is nobody else's, and the fence admits its hosts alone. Throws AddressInUse, NoFence. */
+  /** Before the vblade starts: its address is nobody else's, and the access filter admits its hosts alone. Throws AddressInUse, NoAccessFilter. */
   private async openTo(spec: ExportSpec, known: Vblade | undefined): Promise<void> {
     const before = known && parseArguments(known.args)?.address;
     const isNew = before !== spec.address;
@@ -212,7 +212,7 @@ export class AoeTarget implements Target {
     }
   }
 
-  /** One that died or must change makes room. The first supervisor replaces its own; the others' are ended here. */
+  /** One that died or must change makes way. The first supervisor replaces its own; the others' are ended here. */
   private async clearWay(id: string, known: Vblade): Promise<void> {
     if (isRunning(known)) {
       this.log.info('export is replaced, its options have changed', { volume: id, pid: known.pid });

@@ -2,7 +2,7 @@ import { errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Edit, commit } from '../../../lib/redis/scripts.ts';
-import { sizeInBytes } from '../../../lib/size.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import type { Difference } from './difference.ts';
 

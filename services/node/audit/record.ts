@@ -5,7 +5,7 @@ import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
-import { sizeInBytes } from '../../../lib/size.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adoption.ts';
 import { volumeSpec } from '../specs.ts';

@@ -3,7 +3,7 @@ import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Operation } from './operation.ts';
 import { operations } from './operations.ts';
-import { OperationRunner, type RunnerOptions } from './run.ts';
+import { OperationRunner, type RunnerOptions } from './operation-runner.ts';
 
 export interface EngineOptions extends RunnerOptions {
   /** Short operations that run at a time. */

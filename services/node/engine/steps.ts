@@ -1,5 +1,5 @@
 import { errors } from '../../../lib/errors.ts';
-import { sizeInBytes } from '../../../lib/size.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
 

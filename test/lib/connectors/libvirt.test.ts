@@ -17,7 +17,7 @@ const realQemu =
   ['virsh', 'virt-qemu-run', 'qemu-system-x86_64'].every((command) => existsSync(`/usr/bin/${command}`));
 const withQemu = realQemu ? test : test.skip;
 
-/** The real door to a virsh of the test's own. */
+/** The real processes, with a virsh of the test's own. */
 class WithVirsh extends ChildProcesses {
   private readonly directory: string;
 

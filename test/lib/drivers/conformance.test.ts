@@ -11,7 +11,7 @@ import { cases } from './conformance.ts';
 
 type Factory = (directory: string) => VolumeDriver;
 
-const roomGiB = 2;
+const sizeGiB = 2;
 const totalBytes = 2.5 * 2 ** 30;
 
 /** Every registered driver is here; those that need a kernel of their own run the cases on a lab machine. */
@@ -30,7 +30,7 @@ for (const [name, make] of Object.entries(factories)) {
       t.teardown(() => rm(directory, { recursive: true }));
       const driver = make(directory);
       await driver.setup();
-      await t.notThrowsAsync(run({ driver, roomGiB }));
+      await t.notThrowsAsync(run({ driver, sizeGiB }));
       await driver.close();
     });
   }

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { until } from '../../support/until.ts';
 import { type DriverStats, type FoundVolume, type VolumeDriver, type VolumeSpec } from '../../../lib/drivers/driver.ts';
-import { sizeInBytes } from '../../../lib/size.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
 
-/** A driver that is set up and empty, with room for `roomGiB` and a little, and not for twice as much. */
+/** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
 export interface Subject {
   driver: VolumeDriver;
-  roomGiB: number;
+  sizeGiB: number;
 }
 
 export interface Case {
@@ -110,9 +110,9 @@ export const cases: readonly Case[] = [
   },
   {
     title: 'a volume that does not fit is NoSpace and leaves nothing; a delete frees its space',
-    run: async ({ driver, roomGiB }) => {
-      const first = spec({ size: roomGiB });
-      const second = spec({ size: roomGiB });
+    run: async ({ driver, sizeGiB }) => {
+      const first = spec({ size: sizeGiB });
+      const second = spec({ size: sizeGiB });
       await driver.createVolume(first);
       await assert.rejects(driver.createVolume(second), { code: 'NoSpace' });
       assert.equal(await driver.hasVolume(second), false);
@@ -127,8 +127,8 @@ export const cases: readonly Case[] = [
   },
   {
     title: 'of two concurrent creates for the last space one succeeds',
-    run: async ({ driver, roomGiB }) => {
-      const both = [spec({ size: roomGiB }), spec({ size: roomGiB })];
+    run: async ({ driver, sizeGiB }) => {
+      const both = [spec({ size: sizeGiB }), spec({ size: sizeGiB })];
       const ended = await Promise.allSettled(both.map((volume) => driver.createVolume(volume)));
       assert.deepEqual(ended.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
       for (const volume of both) await driver.deleteVolume(volume);
@@ -136,9 +136,9 @@ export const cases: readonly Case[] = [
   },
   {
     title: 'stats give the free space and the bytes of its volumes, and their sum is the capacity for volumes',
-    run: async ({ driver, roomGiB }) => {
+    run: async ({ driver, sizeGiB }) => {
       const before = await driver.stats();
-      assert.ok(before.freeBytes >= roomGiB * 2 ** 30 && before.freeBytes < 2 * roomGiB * 2 ** 30);
+      assert.ok(before.freeBytes >= sizeGiB * 2 ** 30 && before.freeBytes < 2 * sizeGiB * 2 ** 30);
       assert.ok(before.totalBytes >= before.freeBytes);
       assert.equal(before.acceptsCreates, true);
       assert.equal(before.problem, undefined);

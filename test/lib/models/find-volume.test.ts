@@ -1,6 +1,6 @@
 import test from 'ava';
 import { findVolume } from '../../../lib/models/find-volume.ts';
-import { checkText, checkVolumeName } from '../../../lib/models/texts.ts';
+import { checkText, checkVolumeName } from '../../../lib/models/check-text.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { insertVolume } from '../../support/records.ts';

@@ -91,7 +91,7 @@ test('the owner of a change holds the lease', async (t) => {
   t.deepEqual(await commit(store, { owner, edits: [] }), { word: 'Fenced' });
 });
 
-test('conditions on nodes, sets and room name the one that is not met', async (t) => {
+test('conditions on nodes, sets and free space name the one that is not met', async (t) => {
   await fakeNode(store, 'up', { backends: [{ name: 'b', capacityBytes: 2 * gib }] });
   await fakeNode(store, 'down', { leaseMs: 1, backends: [{ name: 'b', accepting: false }] });
   await until(async () => (await store.redis.exists(store.keys.lease('down'))) === 0, 'it is down');
@@ -114,10 +114,10 @@ test('conditions on nodes, sets and room name the one that is not met', async (t
       await isMet({ is: 'notLost', node: 'lost' }),
       await isMet({ is: 'empty', key: 'nosuch' }),
       await isMet({ is: 'empty', key: 'filled' }),
-      await isMet({ is: 'room', backend: 'up@b', size: 2 }),
-      await isMet({ is: 'room', backend: 'up@b', size: 3 }),
-      await isMet({ is: 'room', backend: 'down@b', size: 0 }),
-      await isMet({ is: 'room', backend: 'nosuch@b', size: 0 }),
+      await isMet({ is: 'freeSpace', backend: 'up@b', size: 2 }),
+      await isMet({ is: 'freeSpace', backend: 'up@b', size: 3 }),
+      await isMet({ is: 'freeSpace', backend: 'down@b', size: 0 }),
+      await isMet({ is: 'freeSpace', backend: 'nosuch@b', size: 0 }),
     ],
     [true, false, true, false, true, false, true, false, true, false, true, false, false, false],
   );
@@ -158,26 +158,26 @@ test('indexes follow the fields of a record', async (t) => {
   t.true(Object.values(await where()).every((isThere) => !isThere));
 });
 
-test('allocated bytes and the set of room follow the sizes of the volumes of a backend', async (t) => {
+test('allocated bytes and the set of free space follow the sizes of the volumes of a backend', async (t) => {
   const { keys, redis } = store;
   await fakeNode(store, 's', { backends: ['a', 'b'].map((name) => ({ name, capacityBytes: 10 * gib })) });
   const sums = async () => ({
     a: Number((await redis.hget(keys.backend('s@a'), 'allocatedBytes')) ?? 0) / gib,
     b: Number((await redis.hget(keys.backend('s@b'), 'allocatedBytes')) ?? 0) / gib,
-    roomA: Number(await redis.zscore(keys.room(), 's@a')) / gib,
-    roomB: Number(await redis.zscore(keys.room(), 's@b')) / gib,
+    freeA: Number(await redis.zscore(keys.freeSpace(), 's@a')) / gib,
+    freeB: Number(await redis.zscore(keys.freeSpace(), 's@b')) / gib,
   });
   const [one, small] = [volume({ node: 's', backend: 'a', size: '3' }), volume({ node: 's', backend: 'a', size: '0' })];
   await apply(one);
-  t.deepEqual(await sums(), { a: 3, b: 0, roomA: 7, roomB: 10 });
+  t.deepEqual(await sums(), { a: 3, b: 0, freeA: 7, freeB: 10 });
   await apply({ kind: 'volume', id: one.id, set: { backend: 'b' } });
-  t.deepEqual(await sums(), { a: 0, b: 3, roomA: 10, roomB: 7 });
+  t.deepEqual(await sums(), { a: 0, b: 3, freeA: 10, freeB: 7 });
   await apply({ kind: 'volume', id: one.id, set: { size: '5', name: 'grown' } });
-  t.deepEqual(await sums(), { a: 0, b: 5, roomA: 10, roomB: 5 });
+  t.deepEqual(await sums(), { a: 0, b: 5, freeA: 10, freeB: 5 });
   await apply(small);
   t.is((await sums()).a * 1024, 100, 'size 0 is 100 MiB');
   await apply({ kind: 'volume', id: one.id, remove: true }, { kind: 'volume', id: small.id, remove: true });
-  t.deepEqual(await sums(), { a: 0, b: 0, roomA: 10, roomB: 10 });
+  t.deepEqual(await sums(), { a: 0, b: 0, freeA: 10, freeB: 10 });
   const large = volume({ node: 's', backend: 'a', size: '1000' });
   await Promise.all(Array.from({ length: 100 }, () => apply({ ...large, id: randomUUID() })));
   t.is(await redis.hget(keys.backend('s@a'), 'allocatedBytes'), String(100_000 * gib), 'to the byte');

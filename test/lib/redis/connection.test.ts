@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import type { FlagName } from '../../../lib/flags/definitions.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { type Log, silentLog } from '../../../lib/log.ts';
-import { connectionOptions } from '../../../lib/redis/address.ts';
+import { connectionOptions } from '../../../lib/redis/connection-options.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { persistenceProblems } from '../../../lib/redis/persistence.ts';
 import { acquireLease } from '../../../lib/redis/scripts.ts';

@@ -48,7 +48,7 @@ test.serial('a hundred racing creates never overcommit a backend', async (t) => 
     Array.from({ length: 25 }, () => clients.map((client) => client.create(wanted, deadline))).flat(),
   );
   const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'created' : outcome.reason.code));
-  t.is(codes.filter((code) => code === 'created').length, 20, 'all room is used');
+  t.is(codes.filter((code) => code === 'created').length, 20, 'all space is used');
   t.is(codes.filter((code) => code === 'NoSpace').length, 80);
   for (const [name, size] of Object.entries(sizes)) {
     t.is((await backendsOf(store).lookup(`${name}@fake`)).allocatedBytes, size * gib, name);
@@ -59,7 +59,7 @@ test.serial('a hundred racing creates never overcommit a backend', async (t) => 
   t.deepEqual(await disagreements(store, storages), []);
 });
 
-test.serial('room is reserved by the request and given back by the deletion', async (t) => {
+test.serial('space is reserved by the request and given back by the deletion', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ capacityBytes: 3 * gib }] });
   const commands = await cluster.commands();
   await commands.create({ ...wanted, size: 2 });
@@ -127,7 +127,7 @@ test.serial('a node that crashed gets no volumes once its lease has expired, and
   await until(async () => (await store.redis.exists(store.keys.lease('crashed'))) === 0, 'it is down');
   const commands = await cluster.commands();
   for (let count = 0; count < 5; count += 1) t.is((await commands.create(wanted)).node, 'n1');
-  t.deepEqual(await store.redis.zrange(store.keys.room(), '0', '-1'), ['n1@fake']);
+  t.deepEqual(await store.redis.zrange(store.keys.freeSpace(), '0', '-1'), ['n1@fake']);
 });
 
 test.serial('a create just after another one is placed on no node that has stopped meanwhile', async (t) => {
@@ -188,17 +188,20 @@ test.serial('a backend that accepts no volumes gets none until it accepts them a
   t.is((await commands.create({ ...wanted, node: 'n1' }, deadline)).node, 'n1');
 });
 
-test.serial('a volume that its backend cannot take is placed on another one, and its room is given back', async (t) => {
-  const full = new OptimisticDriver({ totalBytes: 0 });
-  await cluster.node('full', rarely, { driver: full });
-  await cluster.node('n2', rarely, { driver: new FakeDriver({ totalBytes: 50 * gib }) });
-  const commands = await cluster.commands();
-  const created = await Promise.all(Array.from({ length: 20 }, () => commands.create(wanted, deadline)));
-  t.true(created.every(({ node, status }) => node === 'n2' && status === 'available'));
-  t.is((await backendsOf(store).lookup('full@fake')).allocatedBytes, 0);
-  t.is((await backendsOf(store).lookup('n2@fake')).allocatedBytes, 20 * gib);
-  t.deepEqual(await disagreements(store, [{ node: 'full', volumes: await full.listVolumes() }]), []);
-});
+test.serial(
+  'a volume that its backend cannot take is placed on another one, and its space is given back',
+  async (t) => {
+    const full = new OptimisticDriver({ totalBytes: 0 });
+    await cluster.node('full', rarely, { driver: full });
+    await cluster.node('n2', rarely, { driver: new FakeDriver({ totalBytes: 50 * gib }) });
+    const commands = await cluster.commands();
+    const created = await Promise.all(Array.from({ length: 20 }, () => commands.create(wanted, deadline)));
+    t.true(created.every(({ node, status }) => node === 'n2' && status === 'available'));
+    t.is((await backendsOf(store).lookup('full@fake')).allocatedBytes, 0);
+    t.is((await backendsOf(store).lookup('n2@fake')).allocatedBytes, 20 * gib);
+    t.deepEqual(await disagreements(store, [{ node: 'full', volumes: await full.listVolumes() }]), []);
+  },
+);
 
 test.serial('a volume that no backend can take leaves nothing behind where somebody waits for it', async (t) => {
   for (const name of ['n1', 'n2', 'n3']) {
@@ -210,7 +213,7 @@ test.serial('a volume that no backend can take leaves nothing behind where someb
   t.deepEqual(await disagreements(store, []), []);
 });
 
-test.serial('a creation for which nobody waits says in its record that there was no room', async (t) => {
+test.serial('a creation for which nobody waits says in its record that there was no space', async (t) => {
   const node = await cluster.node('n1', rarely, { driver: new OptimisticDriver({ totalBytes: 0 }) });
   const commands = await cluster.commands();
   const { id } = await commands.create(wanted);
@@ -277,13 +280,13 @@ test.serial('the audit corrects a wrong counter of allocated bytes, and placemen
   t.is((await commands.create(wanted, deadline)).status, 'available');
 });
 
-test.serial('volumes spread over backends by their room', async (t) => {
+test.serial('volumes spread over backends by their free space', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ capacityBytes: 1000 * gib }] });
   await fakeNode(store, 'n2', { backends: [{ capacityBytes: 3000 * gib }] });
   const commands = await cluster.commands();
   const created = await Promise.all(Array.from({ length: 400 }, () => commands.create({ ...wanted, size: 0 })));
   const share = created.filter(({ node }) => node === 'n2').length / 400;
-  t.true(share > 0.6 && share < 0.9, `${share} of them on three quarters of the room`);
+  t.true(share > 0.6 && share < 0.9, `${share} of them on three quarters of the space`);
 });
 
 /** Keeps the specs that it was given. */

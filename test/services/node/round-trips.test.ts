@@ -35,7 +35,7 @@ test('operations take a fixed number of round trips to Redis, on a cluster of an
 
   // By the node: an entry and its record in one pipeline, the next reading, one script.
   const node = { hgetall: 1, xdel: 1, xread: 1, evalsha: 1 };
-  // By the requester: one script with record, task, room and command. The best backends, their records and leases are read again where
+  // By the requester: one script with record, task, space and command. The best backends, their records and leases are read again where
   // those of an earlier request are older than two seconds, which a busy machine takes between two lines.
   const create = await sentDuring(store, () => commands.create(wanted, deadline));
   const placement = { zrange: 1, hgetall: 1 + 3, exists: 3 };

@@ -63,11 +63,11 @@ test.serial('a report writes again what Redis has lost of the reports before it'
   const node = await cluster.node('n1', { report_interval: '600', node_down_time: '3600' });
   const { redis, keys } = await cluster.store();
   const before = await redis.hgetall(keys.backend('n1@fake'));
-  await redis.del(keys.backend('n1@fake'), keys.room(), keys.nodeBackends('n1'));
+  await redis.del(keys.backend('n1@fake'), keys.freeSpace(), keys.nodeBackends('n1'));
   await node.reportState(); // notices it
   await node.reportState();
   t.deepEqual(await redis.hgetall(keys.backend('n1@fake')), before);
-  t.deepEqual(await redis.zrange(keys.room(), '0', '-1'), ['n1@fake']);
+  t.deepEqual(await redis.zrange(keys.freeSpace(), '0', '-1'), ['n1@fake']);
   t.deepEqual(await redis.zrange(keys.nodeBackends('n1'), '0', '-1'), ['n1@fake']);
   await redis.hdel(keys.node('n1'), 'version', 'problems');
   for (let count = 0; count < 2; count += 1) await node.reportState();
@@ -117,7 +117,7 @@ test.serial('a volume that cannot be served is a problem of its node until it is
 
 test.serial('a report that fails in the same way again is logged once, and the next one still comes', async (t) => {
   const lines: string[] = [];
-  const failures = ['no room', 'no room', 'no disk', 'no disk', '', 'no disk'];
+  const failures = ['no space', 'no space', 'no disk', 'no disk', '', 'no disk'];
   let reports = 0;
   const reporter = new Reporter({
     name: 'heartbeat',
@@ -137,6 +137,6 @@ test.serial('a report that fails in the same way again is logged once, and the n
   await reporter.stop();
   t.deepEqual(
     lines.map((line) => /^the heartbeat failed: .*(no \w+)$/.exec(line)?.[1]),
-    ['no room', 'no disk', 'no disk'],
+    ['no space', 'no disk', 'no disk'],
   );
 });

@@ -26,20 +26,20 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- Keeps a backend's free room in the set that requesters place volumes by. O(log N).
--- uses: whole
-local function update_room(backend)
+-- Keeps a backend's free space in the set that requesters place volumes by. O(log N).
+-- uses: whole, key_freeSpace
+local function update_free_space(backend)
   local key = KEYS[1] .. 'backend:' .. backend
   local fields = redis.call('HMGET', key, 'capacityBytes', 'allocatedBytes', 'accepting')
   if fields[3] ~= 'true' then
-    redis.call('ZREM', KEYS[1] .. 'room', backend)
+    redis.call('ZREM', key_freeSpace(), backend)
     return
   end
-  redis.call('ZADD', KEYS[1] .. 'room', whole((fields[1] or 0) - (fields[2] or 0)), backend)
+  redis.call('ZADD', key_freeSpace(), whole((fields[1] or 0) - (fields[2] or 0)), backend)
 end
 
 -- Counts a record's size where its kind has a sum.
--- uses: sum_of, bytes_of, whole, update_room
+-- uses: sum_of, bytes_of, whole, update_free_space
 local function add_up(kind, before, after)
   local from, field, to
   if before then from, field = sum_of(kind, before) end
@@ -55,5 +55,5 @@ local function add_up(kind, before, after)
     redis.call('HINCRBY', to, field, whole(new))
     changed[to] = true
   end
-  for key in pairs(changed) do update_room(key:sub(#KEYS[1] + #'backend:' + 1)) end
+  for key in pairs(changed) do update_free_space(key:sub(#KEYS[1] + #'backend:' + 1)) end
 end

@@ -3,7 +3,7 @@ import { ChildProcesses, type RunOptions, type RunResult } from '../../../../lib
 
 process.env['PATH'] = `${path.join(import.meta.dirname, 'fake-lvm')}:${process.env['PATH'] ?? ''}`;
 
-/** The real door, with the fake lvm first on PATH, and no need of root for it. Counts the shells that were started. */
+/** The real processes, with the fake lvm first on PATH, and no need of root for it. Counts the shells that were started. */
 export class FakePath extends ChildProcesses {
   residents: number[] = [];
 

@@ -8,9 +8,9 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { type Log, silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
-import { type Vblade, findVblades } from '../../../../lib/targets/aoe/running.ts';
+import { type Vblade, findVblades } from '../../../../lib/targets/aoe/vblade-process.ts';
 import { AoeTarget, type AoeTargetOptions } from '../../../../lib/targets/aoe/target.ts';
-import { removeFence } from '../../../support/fence.ts';
+import { removeAccessFilter } from '../../../support/access-filter.ts';
 import { until } from '../../../support/until.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 
@@ -49,7 +49,7 @@ export class Place {
         durability: 'sync',
         stateDir,
         numShellTries: 1,
-        unfenced: false,
+        unfiltered: false,
         supervisor: 'detached',
         ...options,
       },
@@ -94,7 +94,7 @@ export class Place {
   async remove(): Promise<void> {
     for (const target of this.targets) await target.close();
     for (const vblade of await this.vblades()) process.kill(vblade.pid, 'SIGKILL');
-    await removeFence(join(this.directory, 'exports'));
+    await removeAccessFilter(join(this.directory, 'exports'));
     await rm(this.directory, { recursive: true, force: true });
   }
 }

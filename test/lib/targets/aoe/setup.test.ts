@@ -81,7 +81,7 @@ real('a missing vblade is CommandNotFound', async (t) => {
   });
 });
 
-real('a missing tc is CommandNotFound, and with aoe_unfenced a warning', async (t) => {
+real('a missing tc is CommandNotFound, and with aoe_unfiltered a warning', async (t) => {
   const place = await placeFor(t);
   const bin = join(place.directory, 'bin');
   await mkdir(bin);
@@ -96,7 +96,7 @@ real('a missing tc is CommandNotFound, and with aoe_unfenced a warning', async (
   });
   const warnings: string[] = [];
   const log = { ...silentLog, warn: (message: string) => warnings.push(message) };
-  const target = place.target({ unfenced: true }, { processes, log });
+  const target = place.target({ unfiltered: true }, { processes, log });
   await target.setup();
   await target.ensureExport(await place.volume(1));
   t.is((await place.vblades()).length, 1);

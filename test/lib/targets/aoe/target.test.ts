@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatAddress } from '../../../../lib/aoe/address.ts';
 import { silentLog } from '../../../../lib/log.ts';
-import { findVblades, isRunning } from '../../../../lib/targets/aoe/running.ts';
+import { findVblades, isRunning } from '../../../../lib/targets/aoe/vblade-process.ts';
 import type { AoeTargetOptions } from '../../../../lib/targets/aoe/target.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import { until } from '../../../support/until.ts';
@@ -229,7 +229,7 @@ real('an export continues after the process that started it has ended', async (t
     durability: 'sync',
     stateDir: place.directory,
     numShellTries: 1,
-    unfenced: false,
+    unfiltered: false,
     supervisor: 'detached',
   };
   const daemon = spawn(

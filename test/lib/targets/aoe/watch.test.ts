@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { silentLog } from '../../../../lib/log.ts';
-import { isRunning } from '../../../../lib/targets/aoe/running.ts';
+import { isRunning } from '../../../../lib/targets/aoe/vblade-process.ts';
 import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';

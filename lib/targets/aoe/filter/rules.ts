@@ -11,14 +11,14 @@ interface Rule extends Filter {
   protocol: (typeof protocols)[number];
 }
 
-/** The expected filters of a fence, from the exports and their admitted hosts. */
+/** The expected filters of an access filter, from the exports and their admitted hosts. */
 export class Rules {
   /** The kernel's priorities of the filters: of AoE frames, then of frames with either kind of VLAN tag. */
   readonly prefs: readonly [number, number, number];
   private readonly exports = new Map<string, Admitted>();
   private readonly groups = new Map<number, Map<string, AoeAddress>>();
 
-  /** Fences of different owners on one interface have different filters. */
+  /** Access filters of different owners on one interface have different filters. */
   constructor(owner: string) {
     const hash = createHash('sha256').update(owner).digest().readUInt32BE();
     const first = 4096 + 4 * (hash % 12_000);
@@ -58,7 +58,7 @@ export class Rules {
     return rule ? replaceLine(rule, networkInterface) : this.deleteLine(this.prefs[0], group + 1, networkInterface);
   }
 
-  /** Returns the filters that every fence has. */
+  /** Returns the filters that every access filter has. */
   baseLines(networkInterface: string, vlans: readonly number[]): string[] {
     return [
       `qdisc add dev ${networkInterface} clsact`,

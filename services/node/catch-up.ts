@@ -8,7 +8,7 @@ import type { Addresses } from './addresses.ts';
 import type { Audit } from './audit.ts';
 import type { NodeLease } from './lease.ts';
 
-export interface RecoveryOptions {
+export interface CatchUpOptions {
   store: Store;
   lease: NodeLease;
   audit: Audit;
@@ -27,8 +27,8 @@ export interface RecoveryOptions {
 const placeMs = 60_000;
 
 /** Continues where Redis has lost something: after a failover, a restart from an older copy, or when it was emptied. */
-export class Recovery {
-  private readonly options: RecoveryOptions;
+export class CatchUp {
+  private readonly options: CatchUpOptions;
   /** The data with which records and storage were last seen to agree; see Connection.identity. */
   private agreedWith: string | undefined;
   /** The data that a pause before the comparison was made for. */
@@ -39,7 +39,7 @@ export class Recovery {
   private regaining: Promise<void> | undefined;
   private readonly stopping = new AbortController();
 
-  constructor(options: RecoveryOptions) {
+  constructor(options: CatchUpOptions) {
     this.options = options;
   }
 
@@ -68,7 +68,7 @@ export class Recovery {
   }
 
   /** With each report: compares records and storage where Redis may have lost changes, when the cluster has a place for it. */
-  async catchUp(): Promise<void> {
+  async run(): Promise<void> {
     const { store, audit, lease, places, jitterMs, addresses, log } = this.options;
     const { signal } = this.stopping;
     const identity = await store.connection.identity();
@@ -82,7 +82,7 @@ export class Recovery {
     try {
       await this.options.restoreAbandoned();
       await addresses.refill();
-      const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal);
+      const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
       for (const finding of findings) this.report(finding);
       const { ids } = this.unseen;
       const isSame = this.unseen.identity === identity;
@@ -112,7 +112,7 @@ export class Recovery {
       log.warn(`Redis lost the lease of node ${lease.node}; this daemon acquired it again`);
       this.agreedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
-      await this.catchUp();
+      await this.run();
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') onFenced(error);

@@ -2,7 +2,7 @@ import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { errorCode } from '../../files.ts';
 import type { Processes } from '../../process.ts';
-import { type Vblade, isRunning } from './running.ts';
+import { type Vblade, isRunning } from './vblade-process.ts';
 
 const politeMs = 2000;
 const forcedMs = 5000;

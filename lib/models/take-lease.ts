@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { errors } from '../errors.ts';
-import { relationOf } from './holder.ts';
+import { relationOf } from './lease-holder.ts';
 
 export interface LeaseOptions {
   node: string;

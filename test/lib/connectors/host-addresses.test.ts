@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { ethernetAddressesOfHost } from '../../../lib/connectors/ethernet.ts';
+import { ethernetAddressesOfHost } from '../../../lib/connectors/host-addresses.ts';
 
 test('the addresses of a host are those of its Ethernet interfaces that are up and part of no other', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-net-'));

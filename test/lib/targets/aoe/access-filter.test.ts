@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { ChildProcesses } from '../../../../lib/process.ts';
-import { Fence } from '../../../../lib/targets/aoe/fence/fence.ts';
+import { AccessFilter } from '../../../../lib/targets/aoe/filter/access-filter.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';
 
@@ -15,14 +15,14 @@ const stranger = '52:54:00:00:00:02';
 
 type Request = Record<string, string | number>;
 
-/** A volume of 1 MiB, served by a vblade without a list of its own: what is refused here, the fence refuses. */
+/** A volume of 1 MiB, served by a vblade without a list of its own: what is refused here, the access filter refuses. */
 async function served(t: ExecutionContext) {
   const veth = await Veth.create(t);
   const place = await Place.create();
   t.teardown(() => place.remove());
-  const fence = new Fence({ interface: veth.near, owner: place.directory }, new ChildProcesses());
-  t.teardown(() => fence.end());
-  await fence.setup(new Map());
+  const filter = new AccessFilter({ interface: veth.near, owner: place.directory }, new ChildProcesses());
+  t.teardown(() => filter.end());
+  await filter.setup(new Map());
   const { path, address } = await place.volume(1);
   const { shelf } = place;
   await place.vbladeOf([String(shelf), '1', veth.near, path]);
@@ -38,7 +38,7 @@ async function served(t: ExecutionContext) {
   };
   const isHeard = async (requests: readonly Request[], to?: Request) =>
     (await ask(requests, to)).map((line) => line !== 'silence');
-  return { veth, fence, address, shelf, ask, isHeard, place };
+  return { veth, filter, address, shelf, ask, isHeard, place };
 }
 
 const query = { command: 1, data: '000000000010' };
@@ -50,9 +50,9 @@ const setConfig = { command: 1, data: '0000000000140001aa' };
 const everywhere = { shelf: 65_535, slot: 255 };
 
 real('only admitted hosts reach an export, and no host its commands that change access', async (t) => {
-  const { fence, address, isHeard } = await served(t);
+  const { filter, address, isHeard } = await served(t);
   t.deepEqual(await isHeard([readMask, setConfig, { ...reserve, data: '0000' }]), [true, true, true], 'vblade obeys');
-  await fence.admit(address, [host, '52:54:00:00:00:09']);
+  await filter.admit(address, [host, '52:54:00:00:00:09']);
   const wrong = [readMask, addMask, reserve, setConfig];
   t.deepEqual(await isHeard([query, identify, ...wrong]), [true, true, false, false, false, false]);
   t.deepEqual(await isHeard([query, identify, ...wrong], { source: stranger }), [
@@ -66,8 +66,8 @@ real('only admitted hosts reach an export, and no host its commands that change 
 });
 
 real('broadcasts can only query the configuration', async (t) => {
-  const { fence, address, isHeard, shelf } = await served(t);
-  await fence.admit(address, [host]);
+  const { filter, address, isHeard, shelf } = await served(t);
+  await filter.admit(address, [host]);
   for (const to of [everywhere, { shelf, slot: 255 }, { shelf: 65_535, slot: 1 }]) {
     const requests = [query, identify, readMask, addMask, reserve, setConfig];
     t.deepEqual(await isHeard(requests, to), [true, false, false, false, false, false]);
@@ -75,18 +75,18 @@ real('broadcasts can only query the configuration', async (t) => {
 });
 
 real('an export without hosts admits all hosts, but no change of its access', async (t) => {
-  const { fence, address, isHeard } = await served(t);
-  await fence.admit(address, []);
+  const { filter, address, isHeard } = await served(t);
+  await filter.admit(address, []);
   const requests = [query, identify, addMask, reserve, setConfig];
   t.deepEqual(await isHeard(requests, { source: stranger }), [true, true, false, false, false]);
 });
 
-real('frames with a VLAN tag do not bypass the fence', async (t) => {
-  const { fence, address, isHeard } = await served(t);
+real('frames with a VLAN tag do not bypass the access filter', async (t) => {
+  const { filter, address, isHeard } = await served(t);
   const tags = ['0', '5', '0+0', '0+5', '0+0+0'];
   const requests = tags.map((vlan) => ({ ...query, vlan }));
-  t.true((await isHeard(requests)).includes(true), 'without a fence some of these reach vblade');
-  await fence.admit(address, [stranger]);
+  t.true((await isHeard(requests)).includes(true), 'without an access filter some of these reach vblade');
+  await filter.admit(address, [stranger]);
   t.deepEqual(
     await isHeard(requests),
     Array.from(tags, () => false),
@@ -94,51 +94,51 @@ real('frames with a VLAN tag do not bypass the fence', async (t) => {
 });
 
 real('hosts are replaced atomically, and a closed export is silent', async (t) => {
-  const { fence, address, isHeard } = await served(t);
+  const { filter, address, isHeard } = await served(t);
   const both = [query, { ...query, source: stranger }];
-  await fence.admit(address, [host]);
+  await filter.admit(address, [host]);
   t.deepEqual(await isHeard(both), [true, false]);
-  await fence.admit(address, [stranger]);
+  await filter.admit(address, [stranger]);
   t.deepEqual(await isHeard(both), [false, true]);
-  await fence.close(address);
+  await filter.close(address);
   t.deepEqual(await isHeard(both), [false, false]);
 });
 
 real('removed or changed filters are detected and corrected; the last export removes all of them', async (t) => {
-  const { veth, fence, address, isHeard, shelf } = await served(t);
+  const { veth, filter, address, isHeard, shelf } = await served(t);
   const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
-  await fence.admit(address, [stranger]);
-  await fence.admit(`e${shelf}.200`, [host]);
-  t.deepEqual(await fence.check(), []);
+  await filter.admit(address, [stranger]);
+  await filter.admit(`e${shelf}.200`, [host]);
+  t.deepEqual(await filter.check(), []);
   const right = await show();
   const [, pref = ''] = /pref (\d+) bpf .*handle/.exec(right) ?? [];
   await execute('tc', ['filter', 'del', 'dev', veth.near, 'ingress', 'pref', pref]);
   t.deepEqual(await isHeard([query]), [true]);
-  t.is((await fence.check()).length, 3);
+  t.is((await filter.check()).length, 3);
   t.deepEqual(await isHeard([query]), [false]);
   await execute('tc', ['qdisc', 'del', 'dev', veth.near, 'clsact']);
-  t.is((await fence.check()).length, 5);
+  t.is((await filter.check()).length, 5);
   t.deepEqual(await isHeard([query]), [false]);
-  t.deepEqual(await fence.check(), []);
-  await fence.remove(address);
+  t.deepEqual(await filter.check(), []);
+  await filter.remove(address);
   t.deepEqual(await isHeard([query, { ...addMask, ...everywhere }]), [true, false]);
-  await fence.remove(`e${shelf}.200`);
+  await filter.remove(`e${shelf}.200`);
   t.is(await show(), '');
 });
 
 real('a later daemon adopts the filters, and one of another owner does not change them', async (t) => {
-  const { veth, fence, address, isHeard, place } = await served(t);
-  await fence.admit(address, [stranger]);
+  const { veth, filter, address, isHeard, place } = await served(t);
+  await filter.admit(address, [stranger]);
   const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
   const before = await show();
-  const other = new Fence({ interface: veth.near, owner: 'another' }, new ChildProcesses());
+  const other = new AccessFilter({ interface: veth.near, owner: 'another' }, new ChildProcesses());
   t.teardown(() => other.end());
   await other.setup(new Map());
   t.is(await show(), before);
   await other.admit('e1.1', [host]);
   await other.remove('e1.1');
   t.is(await show(), before);
-  const later = new Fence({ interface: veth.near, owner: place.directory }, new ChildProcesses());
+  const later = new AccessFilter({ interface: veth.near, owner: place.directory }, new ChildProcesses());
   t.teardown(() => later.end());
   await later.setup(new Map([[address, [stranger]]]));
   t.is(await show(), before);
@@ -146,18 +146,18 @@ real('a later daemon adopts the filters, and one of another owner does not chang
 });
 
 real('a thousand exports are admitted in a few batches', async (t) => {
-  const { veth, fence } = await served(t);
+  const { veth, filter } = await served(t);
   const addresses = Array.from({ length: 1000 }, (_, index) => `e${100 + Math.floor(index / 16)}.${index % 16}`);
-  await Promise.all(addresses.map((address) => fence.admit(address, [host])));
-  t.deepEqual(await fence.check(), []);
+  await Promise.all(addresses.map((address) => filter.admit(address, [host])));
+  t.deepEqual(await filter.check(), []);
   const { stdout } = await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'], { maxBuffer: 2 ** 24 });
   t.is(stdout.split('\n').filter((line) => line.includes('bytecode')).length, 63 + 3);
-  await Promise.all(addresses.map((address) => fence.remove(address)));
-  t.deepEqual(await fence.check(), []);
+  await Promise.all(addresses.map((address) => filter.remove(address)));
+  t.deepEqual(await filter.check(), []);
 });
 
 real('a missing interface and a missing tc are reported', async (t) => {
-  const absent = new Fence({ interface: 'eth99', owner: 'x' }, new ChildProcesses());
+  const absent = new AccessFilter({ interface: 'eth99', owner: 'x' }, new ChildProcesses());
   t.teardown(() => absent.end());
-  await t.throwsAsync(absent.setup(new Map()), { code: 'NoFence', message: /eth99: Cannot find device/ });
+  await t.throwsAsync(absent.setup(new Map()), { code: 'NoAccessFilter', message: /eth99: Cannot find device/ });
 });

@@ -9,7 +9,7 @@ import { Tc } from './tc.ts';
 
 export interface FenceOptions {
   interface: string;
-  /** Owner of the exports: fences of different owners do not affect each other. */
+  /** Owner of the exports: access filters of different owners do not affect each other. */
   owner: string;
 }
 
@@ -17,7 +17,7 @@ export interface FenceOptions {
  * Filters frames in the kernel, in front of vblade: only admitted hosts reach an export, and only to read, to write or to query
  * the configuration. vblade itself obeys any sender's commands that change access. The filters outlive the daemon, as exports do.
  */
-export class Fence {
+export class AccessFilter {
   private readonly interface: string;
   private readonly rules: Rules;
   private readonly tc: Tc;
@@ -34,7 +34,7 @@ export class Fence {
   }
 
   /**
-   * Adopts the filters of earlier daemons: correct filters of running exports remain without interruption. Throws NoFence, CommandNotFound.
+   * Adopts the filters of earlier daemons: correct filters of running exports remain without interruption. Throws NoAccessFilter, CommandNotFound.
    */
   async setup(running: ReadonlyMap<string, readonly string[]>): Promise<void> {
     await this.prove();
@@ -42,17 +42,17 @@ export class Fence {
     await this.check();
   }
 
-  /** Admits these hosts to the export, all when the list is empty. In effect when it resolves. Throws NoFence. */
+  /** Admits these hosts to the export, all when the list is empty. In effect when it resolves. Throws NoAccessFilter. */
   admit(address: string, hosts: readonly string[]): Promise<void> {
     return this.set(address, admittedOf(hosts));
   }
 
-  /** Admits no host to the export. In effect when it resolves. Throws NoFence. */
+  /** Admits no host to the export. In effect when it resolves. Throws NoAccessFilter. */
   close(address: string): Promise<void> {
     return this.rules.admitted(address) === undefined ? Promise.resolve() : this.set(address, 'none');
   }
 
-  /** Removes the rules of an ended export. Throws NoFence. */
+  /** Removes the rules of an ended export. Throws NoAccessFilter. */
   async remove(address: string): Promise<void> {
     if (this.rules.admitted(address) === undefined) return;
     this.dirty.add(this.rules.delete(address));
@@ -61,7 +61,7 @@ export class Fence {
 
   /**
    * Compares the kernel's filters with the expected ones and corrects them. Returns the differences, a line each. Throws
-   * NoFence when they cannot be read or corrected.
+   * NoAccessFilter when they cannot be read or corrected.
    */
   async check(): Promise<string[]> {
     return this.turn.run(() => this.correct());
@@ -118,7 +118,7 @@ export class Fence {
     return existsSync(`/sys/class/net/${this.interface}`);
   }
 
-  /** Throws NoFence when this machine does not support a fence. */
+  /** Throws NoAccessFilter when this machine does not support an access filter. */
   private async prove(): Promise<void> {
     const [pref] = this.rules.prefs;
     const place = `dev ${this.interface} ingress protocol 0x88a2 pref ${pref + 3} handle 1 bpf`;

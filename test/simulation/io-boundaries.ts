@@ -11,10 +11,13 @@ export const redisSocket = '/simulated/redis';
 const root = '/simulated/';
 
 /**
- * Node's own doors, as simulated processes see them: connections to Redis, files
+ * Node's own I/O boundaries, as simulated processes see them: connections to Redis, files
  * below /simulated, and chance. Others keep the real ones. Returns what brings the real ones back.
  */
-export function replaceDoors(options: { random: Random; connect: (owner: VirtualProcess) => FakeSocket }): () => void {
+export function replaceIoBoundaries(options: {
+  random: Random;
+  connect: (owner: VirtualProcess) => FakeSocket;
+}): () => void {
   const { random, connect } = options;
   const undo = [
     replace(net, 'createConnection', (real) => (...args: unknown[]) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
-import { formatHolder, relationOf } from '../../../lib/models/holder.ts';
-import { type LeaseAnswer, takeLease } from '../../../lib/models/lease.ts';
+import { formatHolder, relationOf } from '../../../lib/models/lease-holder.ts';
+import { type LeaseAnswer, takeLease } from '../../../lib/models/take-lease.ts';
 
 const holder = (given: Partial<Record<'host' | 'state' | 'machine' | 'boot', string>> = {}) =>
   formatHolder({ host: 'host1', state: 'a'.repeat(32), machine: 'b'.repeat(32), boot: 'c'.repeat(32), ...given });

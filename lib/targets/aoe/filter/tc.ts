@@ -25,13 +25,13 @@ export class Tc {
       args: [script],
       debianPackage: 'perl-base',
       asRoot: process.getuid?.() !== 0,
-      failure: (reason) => errors.noFence(networkInterface, reason),
+      failure: (reason) => errors.noAccessFilter(networkInterface, reason),
       missing: errors.commandMissing,
     });
   }
 
   /**
-   * Runs all lines in order, also after a failure. Throws NoFence with the reason of the first failure, except that of a
+   * Runs all lines in order, also after a failure. Throws NoAccessFilter with the reason of the first failure, except that of a
    * deletion, since absent is success.
    */
   async batch(lines: readonly string[]): Promise<void> {
@@ -43,14 +43,14 @@ export class Tc {
         : [{ line: lines[Number(number) - 1] ?? '', reason: reasonBefore(output, index) }];
     });
     const failure = failed.find(({ line, reason }) => !isHarmless(line, reason));
-    if (failure) throw errors.noFence(this.interface, failure.reason);
+    if (failure) throw errors.noAccessFilter(this.interface, failure.reason);
   }
 
-  /** Returns the filters of these preferences. An interface without filters, or that does not exist, has none. Throws NoFence. */
+  /** Returns the filters of these preferences. An interface without filters, or that does not exist, has none. Throws NoAccessFilter. */
   async filters(prefs: readonly number[]): Promise<Filter[]> {
     const { output, status } = await this.run(['filter', 'show', 'dev', this.interface, 'ingress'], '');
     if (status !== 0 && !output.some((line) => /Cannot find device|Parent Qdisc/.test(line))) {
-      throw errors.noFence(this.interface, output.join('; ') || `tc ended with ${status}`);
+      throw errors.noAccessFilter(this.interface, output.join('; ') || `tc ended with ${status}`);
     }
     return output.flatMap((line) => {
       const [, pref, handle, bytecode] =

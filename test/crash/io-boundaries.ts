@@ -1,5 +1,5 @@
 /**
- * Bundled into a daemon before its own code: counts all that the daemon does to the world outside, at its doors, and
+ * Bundled into a daemon before its own code: counts all that the daemon does to the world outside, at its I/O boundaries, and
  * ends it where its plan says. The daemon knows nothing of this.
  */
 import childProcess, { ChildProcess } from 'node:child_process';
@@ -16,7 +16,7 @@ type Replacement = (this: unknown, ...args: unknown[]) => unknown;
 
 function replace(owner: object, method: string, make: (original: Original) => Replacement): void {
   const original: unknown = Reflect.get(owner, method);
-  if (typeof original !== 'function') throw new Error(`there is no door ${method}`);
+  if (typeof original !== 'function') throw new Error(`there is no I/O boundary ${method}`);
   Reflect.set(
     owner,
     method,
@@ -80,7 +80,7 @@ async function countFiles(points: Points): Promise<void> {
   const handle = await files.open('/dev/null');
   const handles: unknown = Object.getPrototypeOf(handle);
   await handle.close();
-  if (typeof handles !== 'object' || handles === null) throw new Error('there is no door FileHandle');
+  if (typeof handles !== 'object' || handles === null) throw new Error('there is no I/O boundary FileHandle');
   for (const method of handleMethods) count(points, handles, method, () => `${method} the file`);
   for (const method of fileMethods) count(points, files, method, ([file]) => `${method} ${plain(file)}`);
   count(points, files, 'open', ([file, flags = 'r']) => (flags === 'r' ? undefined : `open ${plain(file)}`));
