@@ -1,7 +1,12 @@
 import all from '../ava.config.js';
+import { realComponents } from './real-components.js';
 
 /** Daemons, command lines, packages and real components, as processes on one machine. */
 export default {
   ...all,
-  files: ['test/{bin,cli,docs,etc,faults,redis,tools}/**/*.test.ts', 'test/services/daemon/**/*.test.ts'],
+  files: [
+    'test/{bin,cli,docs,etc,faults,redis,tools}/**/*.test.ts',
+    'test/services/daemon/**/*.test.ts',
+    ...realComponents,
+  ],
 };

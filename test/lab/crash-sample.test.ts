@@ -1,3 +1,3 @@
 import { sampledCrashTests } from '../crash/tests.ts';
 
-await sampledCrashTests('machine', { operations: 6, points: 4 });
+await sampledCrashTests('machine', { operations: 4, points: 3 });

@@ -7,8 +7,9 @@ import { z } from 'zod';
 import { scripts } from '../../lib/redis/script-sources.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { bundled } from '../support/bundle.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { RedisProcess, freePort } from './process.ts';
+import { RedisProcess } from './process.ts';
 
 /**
  * Everything that daemon and command line can do, under the users of etc/redis-users.acl, on a Redis Cluster of one node with a

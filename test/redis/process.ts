@@ -1,17 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { until } from '../support/until.ts';
-
-/** A port of the loopback interface that nobody has at present. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
+import { freePort } from '../support/free-port.ts';
+import { Hopeless, until } from '../support/until.ts';
 
 /** One real redis-server (or, by its options, Sentinel) on a port of the loopback interface, with a folder of its own. */
 export class RedisProcess {
@@ -41,11 +32,16 @@ export class RedisProcess {
   }
 
   async up(): Promise<void> {
+    let hasEnded = false;
     this.child = RedisProcess.spawn(this);
-    await until(
-      () => this.cli('PING').then((answer) => /PONG|NOAUTH/.test(answer)),
-      `Redis at ${this.address} answers`,
-    );
+    void this.child.then(() => {
+      hasEnded = true;
+    });
+    await until(async () => {
+      // What answers in its place would be the server of another test.
+      if (hasEnded) throw new Hopeless(`redis-server did not start at ${this.address}`);
+      return /PONG|NOAUTH/.test(await this.cli('PING'));
+    }, `Redis at ${this.address} answers`);
   }
 
   /** What redis-cli prints. */

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { FlagName } from '../../lib/flags/definitions.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
-import { RedisProcess, freePort } from './process.ts';
+import { RedisProcess } from './process.ts';
 
 /** A Redis Cluster of three primaries with a replica each, real processes. */
 export class RedisCluster {

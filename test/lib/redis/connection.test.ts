@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -12,18 +11,11 @@ import { connect } from '../../../lib/redis/connection.ts';
 import { persistenceProblems } from '../../../lib/redis/persistence.ts';
 import { acquireLease } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
+import { freePort } from '../../support/free-port.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
 
 const flagsOf = (embedded: Partial<Record<FlagName, string>>) => loadFlags({ embedded }).flags;
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? String(address.port) : '';
-}
 
 async function directoryFor(t: { teardown: (clean: () => Promise<void>) => void }): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-connection-'));
@@ -111,7 +103,7 @@ test('TLS: the certificate is checked', async (t) => {
     '-out',
     certificate,
   ]);
-  const port = await freePort();
+  const port = String(await freePort());
   const tls = ['--tls-port', port, '--tls-cert-file', certificate, '--tls-key-file', key, '--tls-auth-clients', 'no'];
   const server = await RedisServer.start('--bind', '127.0.0.1', ...tls, '--tls-ca-cert-file', certificate);
   t.teardown(() => server.stop());
@@ -123,7 +115,7 @@ test('TLS: the certificate is checked', async (t) => {
 });
 
 test('the primary is found through Sentinels', async (t) => {
-  const [port, sentinelPort] = [await freePort(), await freePort()];
+  const [port, sentinelPort] = [String(await freePort()), String(await freePort())];
   const server = await RedisServer.start('--bind', '127.0.0.1', '--port', port);
   t.teardown(() => server.stop());
   const file = join(await directoryFor(t), 'sentinel.conf');
