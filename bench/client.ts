@@ -14,5 +14,5 @@ export async function makeClient(redis_url: string) {
   return { store, commands, close: () => connection.close() };
 }
 
-export const wanted = { size: 1, userId: 'bench-user', projectId: 'bench-project' };
+export const newVolume = { size: 1, userId: 'bench-user', projectId: 'bench-project' };
 export const deadline = { deadlineMs: 600_000 };

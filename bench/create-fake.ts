@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import { Blockstored } from '../test/support/blockstored.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
-import { deadline, makeClient, wanted } from './client.ts';
+import { deadline, makeClient, newVolume } from './client.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
 import { bareRoundTrips } from './yardstick.ts';
 
@@ -29,7 +29,7 @@ export async function benchFake(): Promise<Figure[]> {
   });
   const { store, commands, close } = await makeClient(server.url);
   try {
-    const create = () => commands.create(wanted, deadline);
+    const create = () => commands.create(newVolume, deadline);
     const empty = await usedMemory(store.redis);
     await timesOf(500, create); // warm
     const bare = await bareRoundTrips(server.socket, alone, runs);

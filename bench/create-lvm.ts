@@ -3,7 +3,7 @@ import { Lab } from '../test/lab/lab.ts';
 import type { LabNode } from '../test/lab/node.ts';
 import { until } from '../test/support/until.ts';
 import { volumesOf } from '../lib/models/volume.ts';
-import { deadline, makeClient, wanted } from './client.ts';
+import { deadline, makeClient, newVolume } from './client.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
 
 const warm = 5;
@@ -40,7 +40,7 @@ export async function benchLvm(): Promise<Figure[]> {
     await first.stop();
     const [daemon, emptyMs] = await start('empty'); // not the first: that one reads its files from the disk
     const { store, commands, close } = await makeClient(`unix:${lab.redisSocket}`);
-    const create = () => commands.create({ ...wanted, size }, deadline);
+    const create = () => commands.create({ ...newVolume, size }, deadline);
     const createAttached = async () => commands.attach((await create()).id, attachment, deadline);
     await timesOf(warm, createAttached); // warm: the lvm shell and the launcher run
     const one = median(await timesOf(alone, create));

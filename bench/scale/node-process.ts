@@ -6,6 +6,7 @@ import type { Log } from '../../lib/log.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
+import { logLines } from '../../services/node/catch-up.ts';
 import type { EverySecond } from '../../services/node/every-second.ts';
 import { backendName, nodeName } from './layout.ts';
 import { SimulatedTarget, storageOf } from './storage.ts';
@@ -30,15 +31,15 @@ const counts = { caughtUp: 0, leasesLost: 0, errors: 0, lastError: '' };
 const log: Log = {
   error: (message) => {
     // Redis that is away is part of a failover.
-    if (/^Redis at .* is away/.test(message)) return;
+    if (/^Redis at .* is unreachable/.test(message)) return;
     counts.errors += 1;
     counts.lastError = message;
   },
   warn: (message) => {
-    if (message.includes('had lost the lease')) counts.leasesLost += 1;
+    if (message.startsWith(logLines.leaseLost)) counts.leasesLost += 1;
   },
   info: (message) => {
-    if (message.startsWith('records and storage were compared')) counts.caughtUp += 1;
+    if (message === logLines.caughtUp) counts.caughtUp += 1;
   },
   debug: () => {},
 };

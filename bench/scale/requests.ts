@@ -2,7 +2,7 @@ import { BlockstoreError } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { claimShelf } from '../../lib/redis/scripts.ts';
-import { deadline, wanted } from '../client.ts';
+import { deadline, newVolume } from '../client.ts';
 import { type Figure, median, perSecond, timesOf } from '../figures.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { nodeName } from './layout.ts';
@@ -16,7 +16,7 @@ const failures = 50;
 /** Requests of one client, while the cluster is otherwise idle. */
 export async function requestFigures({ client, layout }: SimulatedCluster): Promise<Figure[]> {
   const { commands, store } = client;
-  const create = () => commands.create(wanted, deadline);
+  const create = () => commands.create(newVolume, deadline);
   await timesOf(200, create); // warm
   const one = median(await timesOf(alone, create));
   const many = await perSecond(together, 32, create);
@@ -26,7 +26,7 @@ export async function requestFigures({ client, layout }: SimulatedCluster): Prom
   const claim = () => claimShelf(store, { node, token, first: 1, last: 65_534 });
   const shelf = median(await timesOf(shelves, claim));
   const refused = median(
-    await timesOf(failures, () => refusal(() => commands.create({ ...wanted, size: 1000 }, deadline))),
+    await timesOf(failures, () => refusal(() => commands.create({ ...newVolume, size: 1000 }, deadline))),
   );
   return [
     { what: 'create → available, one at a time', value: one, unit: 'ms', aim: '≤ 1.5×' },

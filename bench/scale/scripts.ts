@@ -14,7 +14,7 @@ import {
   releaseLease,
 } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { deadline, wanted } from '../client.ts';
+import { deadline, newVolume } from '../client.ts';
 import { median, timesOf } from '../figures.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { backendName, nodeName, presentVolume } from './layout.ts';
@@ -40,7 +40,7 @@ export async function scriptCosts(cluster: SimulatedCluster): Promise<ScriptCost
   await log.collect((script) => (script === 'report' ? script : undefined));
 
   const ids: string[] = [];
-  await timesOf(runs, async () => ids.push((await commands.create(wanted, deadline)).id));
+  await timesOf(runs, async () => ids.push((await commands.create(newVolume, deadline)).id));
   await log.collect(sidesOf('create'));
   const attachment = { instanceId: 'bench', mountpoint: '/dev/vdb' };
   await timesOf(runs, (index) => commands.attach(ids[index] ?? '', attachment, deadline));

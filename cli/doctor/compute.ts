@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { deviceDirectory, devicePath } from '../../lib/aoe/address.ts';
 import { CommandError } from '../../lib/command-error.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
@@ -30,7 +31,7 @@ export async function checkLvmFilter(processes: Processes): Promise<Finding> {
     if (hidesAoe(stdout)) return ok('LVM of this host ignores attached volumes');
     return warn(
       'LVM of this host scans attached volumes: it can activate a volume group of a guest, and hang on a lost device',
-      String.raw`in /etc/lvm/lvm.conf, section devices, set global_filter = [ "r|^/dev/etherd/|", "a|.*|" ]`,
+      `in /etc/lvm/lvm.conf, section devices, set global_filter = [ "r|^${deviceDirectory}/|", "a|.*|" ]`,
     );
   } catch (error) {
     if (error instanceof CommandError && error.failure.notFound) return ok('this host has no LVM');
@@ -44,7 +45,7 @@ function hidesAoe(settings: string): boolean {
   const lists = Array.from(settings.matchAll(/filter=\[(.*)\]$/gm), ([, list = '']) => list);
   return lists.some((list) => {
     const rules = Array.from(list.matchAll(/"([ar])(.)(.*?)\2"/g), ([, verb, , pattern = '']) => ({ verb, pattern }));
-    const first = rules.find(({ pattern }) => new RegExp(pattern).test('/dev/etherd/e1.0'));
+    const first = rules.find(({ pattern }) => new RegExp(pattern).test(devicePath('e1.0')));
     return first?.verb === 'r';
   });
 }

@@ -23,6 +23,12 @@ export interface CatchUpOptions {
   jitterMs: number;
 }
 
+/** What is logged; the benchmark of a failover counts these lines. */
+export const logLines = {
+  caughtUp: 'compared records and storage after a loss of Redis',
+  leaseLost: 'Redis lost the lease of node',
+} as const;
+
 /** How long a place is kept for a node that does not end its comparison. */
 const placeMs = 60_000;
 
@@ -91,7 +97,7 @@ export class CatchUp {
       if (this.unseen.ids.length > 0 || !isRepaired) return;
       this.agreedWith = identity;
       this.reported.clear();
-      log.info('compared records and storage after a loss of Redis');
+      log.info(logLines.caughtUp);
     } finally {
       await store.read((redis) => redis.zrem(store.keys.catchingUp(), lease.node));
     }
@@ -109,7 +115,7 @@ export class CatchUp {
     const { lease, log, onFenced } = this.options;
     try {
       await lease.reacquire();
-      log.warn(`Redis lost the lease of node ${lease.node}; this daemon acquired it again`);
+      log.warn(`${logLines.leaseLost} ${lease.node}; this daemon acquired it again`);
       this.agreedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
       await this.run();

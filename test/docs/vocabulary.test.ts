@@ -18,7 +18,7 @@ const checked = [
   'etc/**/*',
   'lib/**/*.{ts,lua,pl}',
   'services/**/*.ts',
-  'test/{bin,cli,crash,docs,etc}/*.ts',
+  '{bench,test}/**/*.{ts,js,lua,pl,sh}',
   'tools/**/*',
 ];
 

@@ -16,7 +16,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 60_000 };
 
 test.serial('a node whose storage hangs or fails is up and reports the problem until it ends', async (t) => {
@@ -54,11 +54,11 @@ test.serial('records and storage agree after each LVM command failed in turn', a
   const flags = { num_shell_tries: '2', report_interval: '1' };
   const node = await cluster.node('n1', flags, { name: 'lvm', driver });
   const calls = await cluster.commands();
-  const kept = await calls.create(wanted, deadline);
+  const kept = await calls.create(newVolume, deadline);
   const met = ['exit 139', 'half an output', 'done, then exit 139', 'exit 5', 'no report', 'ENOSPC'];
   for (const fault of met) {
     await commands.give('lvm', fault, '', fault, fault, '', '', fault);
-    const answer = await calls.create(wanted, deadline).catch((error: unknown) => error);
+    const answer = await calls.create(newVolume, deadline).catch((error: unknown) => error);
     if (answer instanceof Error)
       t.true(answer instanceof BlockstoreError && answer.code !== 'Internal', String(answer));
     t.is((await node.getVolume(kept.id)).status, 'available', fault);

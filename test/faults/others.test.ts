@@ -22,7 +22,7 @@ async function commandsFor(t: ExecutionContext, ...names: [name: string, real?: 
   return commands;
 }
 
-/** The answer, or the error of the catalogue that names the way out. */
+/** The answer, or the error of the catalogue that has a hint. */
 async function endOf<T>(t: ExecutionContext, work: Promise<T>): Promise<T | BlockstoreError> {
   const began = performance.now();
   try {
@@ -134,7 +134,7 @@ test('a domain with incomplete information gets no disk and keeps none', async (
   );
   for (const verb of ['attach', 'detach'] as const) {
     for (const fault of everyFault) {
-      // An answer may be missing; that nothing was done while success was told is no fault that a command has.
+      // An answer may be missing; that nothing was done and success was reported is no fault that a command has.
       for (const nth of /hang|stubborn/.test(fault) ? [0] : fault === 'no output' ? [0, 1] : [0, 1, 2]) {
         await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
         if (verb === 'attach') await domains.detach(uuid, '/dev/etherd/e7.1');
@@ -148,10 +148,10 @@ test('a domain with incomplete information gets no disk and keeps none', async (
         await commands.give('virsh');
         const disks = (await commands.run('virsh', ['dumpxml', '--', uuid])).stdout;
         const config = (await commands.run('virsh', ['dumpxml', '--inactive', '--', uuid])).stdout;
-        const wanted = verb === 'attach' ? /e7\.1/ : /^((?!e7\.1).)*$/s;
+        const expected = verb === 'attach' ? /e7\.1/ : /^((?!e7\.1).)*$/s;
         if (answer instanceof BlockstoreError)
           t.regex(answer.message, /libvirt domain|virsh/, `${verb}, ${fault}, ${nth}`);
-        else for (const scope of [disks, config]) t.regex(scope, wanted, `${verb}, ${fault}, ${nth}`);
+        else for (const scope of [disks, config]) t.regex(scope, expected, `${verb}, ${fault}, ${nth}`);
       }
     }
   }

@@ -13,7 +13,7 @@ import { disagreements } from '../support/agreement.ts';
 import type { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 import { Clock } from '../support/clock.ts';
-import { type Entry, inWords, unexplained } from './explain.ts';
+import { type Entry, describe, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
 import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
 import type { Answer, Command, State } from './volume-model.ts';
@@ -67,7 +67,7 @@ class Run {
       return !all.some(isTransitional) && left.every((length) => length === 0);
     };
     const problems: string[] = [];
-    await until(quiet, 'all that was begun has ended').catch((error: unknown) => problems.push(String(error)));
+    await until(quiet, 'everything begun has ended').catch((error: unknown) => problems.push(String(error)));
     const storages = this.nodes.map(async ({ name, storage }) => ({
       node: name,
       volumes: await storage.listVolumes(),
@@ -77,7 +77,7 @@ class Run {
       const last = stateOf(await volumesOf(store).find(this.ids[index] ?? ''));
       const reason = unexplained(history, last);
       if (reason !== undefined)
-        problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${inWords(entry)}`));
+        problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${describe(entry)}`));
     }
     return problems;
   }

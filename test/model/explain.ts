@@ -36,7 +36,7 @@ export function unexplained(history: readonly Entry[], last: State): string | un
       continue;
     }
     const after = possible.filter(({ phases }) => phases.get(index) === 'over');
-    if (after.length === 0) return `${inWords(entry)}, while it could be ${states(possible)}`;
+    if (after.length === 0) return `${describe(entry)}, while it could be ${states(possible)}`;
     possible = after.map(({ state, phases }) => ({
       state,
       phases: new Map([...phases].filter(([other]) => other !== index)),
@@ -45,7 +45,7 @@ export function unexplained(history: readonly Entry[], last: State): string | un
   return possible.some(({ state }) => state === last) ? undefined : `it ended ${last}, not ${states(possible)}`;
 }
 
-export function inWords({ client, command, answer, called, answered }: Entry): string {
+export function describe({ client, command, answer, called, answered }: Entry): string {
   const what = command.name === 'attach' ? `attach to ${command.instance}` : command.name;
   const how = answer.kind === 'state' ? answer.state : answer.kind === 'error' ? answer.code : answer.kind;
   return `${client}: ${what} [${called}, ${answered}] -> ${how}`;

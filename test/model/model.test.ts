@@ -5,10 +5,10 @@ import { type Entry, unexplained } from './explain.ts';
 
 test('whatever clients do at once on nodes that crash, some order of it explains every answer', async (t) => {
   t.timeout(600_000);
-  const wanted = { runs: 40, seed: sampleNumber('model', 2 ** 31 - 1) };
-  t.log(`npm run model -- --runs ${wanted.runs} --seed ${wanted.seed}`);
-  const { runs } = await check(wanted);
-  t.is(runs, wanted.runs);
+  const options = { runs: 40, seed: sampleNumber('model', 2 ** 31 - 1) };
+  t.log(`npm run model -- --runs ${options.runs} --seed ${options.seed}`);
+  const { runs } = await check(options);
+  t.is(runs, options.runs);
 });
 
 const entry = (fields: Partial<Entry>): Entry => ({

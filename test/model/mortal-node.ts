@@ -162,7 +162,7 @@ export class MortalNode {
     const { node, connection } = this;
     this.node = undefined;
     await connection?.close();
-    // It cannot say good-bye: that fails, as it should. What it held of this process is given back.
+    // It cannot release its lease: that fails, as it should. What it held of this process is given back.
     await node.stop().catch(() => {});
   }
 }

@@ -13,7 +13,7 @@ import { RedisProcess } from './process.ts';
 
 /**
  * Everything that daemon and command line can do, under the users of etc/redis-users.acl, on a Redis Cluster of one node with a
- * replica: so that all that is sent to any Redis is sent here. What was sent is compared with what the file allows.
+ * replica: so that every command that any Redis gets is sent here. What was sent is compared with what the file allows.
  */
 
 const root = join(import.meta.dirname, '..', '..');

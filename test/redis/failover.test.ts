@@ -17,7 +17,7 @@ import { RedisWithSentinels } from './sentinels.ts';
 
 /**
  * The primary of Redis is lost while clients work: what was acknowledged with redis_min_replicas = 1 is there afterwards, what was
- * under way ends without help, and everything agrees. So it is with one Redis that is started again with all that it wrote.
+ * under way ends without help, and everything agrees. So it is with one Redis that is started again with everything that it wrote.
  */
 
 interface Group {
@@ -148,12 +148,12 @@ test.serial(
     const store = await cluster.store();
     const replica = server.servers[1];
     await replica?.kill();
-    const wanted = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
+    const newVolume = { id: randomUUID(), size: 1, userId: 'user', projectId: 'project' };
     const told = { code: 'NotReplicated', message: /the change was made, but only 0 of 1 replicas/ };
-    await t.throwsAsync(commands.create(wanted, { deadlineMs: 120_000 }), told);
-    t.is((await volumesOf(store).lookup(wanted.id)).status, 'creating', 'its node waits with it');
+    await t.throwsAsync(commands.create(newVolume, { deadlineMs: 120_000 }), told);
+    t.is((await volumesOf(store).lookup(newVolume.id)).status, 'creating', 'its node waits with it');
     await replica?.up();
-    t.is((await commands.create(wanted, { deadlineMs: 120_000 })).status, 'available');
+    t.is((await commands.create(newVolume, { deadlineMs: 120_000 })).status, 'available');
     t.is(await volumesOf(store).count(store.keys.volumes()), 1);
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },

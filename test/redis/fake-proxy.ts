@@ -4,7 +4,7 @@ import { type Server, type Socket, createConnection, createServer } from 'node:n
 
 /**
  * `cut`: the command is carried out, and the connection breaks in the middle of its answer. `freeze`: it is carried out, and nothing
- * is heard of that connection any more. Any other: Redis answers with this error, and the command is not carried out.
+ * arrives over that connection any more. Any other: Redis answers with this error, and the command is not carried out.
  */
 export type Fault = 'cut' | 'freeze' | { error: string };
 

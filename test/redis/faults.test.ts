@@ -25,7 +25,7 @@ const faults: Record<string, Fault> = {
   'MOVED, as where a shard moved': { error: 'MOVED 1 127.0.0.1:1' },
 };
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const deadline = { deadlineMs: 120_000 };
 const clear = new Set(['RedisUnreachable', 'RedisRefuses']);
@@ -77,7 +77,7 @@ for (const side of ['client', 'node'] as const) {
       const { proxy, driver, store, commands } = await setUp(t, side);
       const id = randomUUID();
       const life: [string, () => Promise<unknown>, (status: string | undefined) => boolean][] = [
-        ['create', () => commands.create({ ...wanted, id }, deadline), (status) => status === 'available detached'],
+        ['create', () => commands.create({ ...newVolume, id }, deadline), (status) => status === 'available detached'],
         ['attach', () => commands.attach(id, attachment, deadline), (status) => status === 'in-use attached'],
         ['detach', () => commands.detach(id, deadline), (status) => status === 'available detached'],
         ['delete', () => commands.delete(id, deadline), (status) => status === undefined],
@@ -100,14 +100,14 @@ for (const side of ['client', 'node'] as const) {
     });
   }
 
-  test(`${side}: nothing is heard of Redis beyond the time limit`, async (t) => {
+  test(`${side}: Redis is silent beyond the time limit`, async (t) => {
     const { proxy, driver, store, commands } = await setUp(t, side, '5'); // a report re-drives a task whose command was read and lost
     const [first, second, third, fourth] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
-    for (const id of [first, second, third]) await commands.create({ ...wanted, id }, deadline);
+    for (const id of [first, second, third]) await commands.create({ ...newVolume, id }, deadline);
     await commands.attach(third, attachment, deadline);
     proxy.arm('freeze');
     const codes = await Promise.all([
-      insist(() => commands.create({ ...wanted, id: fourth }, { deadlineMs: 120_000 })),
+      insist(() => commands.create({ ...newVolume, id: fourth }, { deadlineMs: 120_000 })),
       insist(() => commands.attach(first, attachment, { deadlineMs: 120_000 })),
       insist(() => commands.delete(second, { deadlineMs: 120_000 })),
       insist(() => commands.detach(third, { deadlineMs: 120_000 })),
@@ -126,7 +126,7 @@ for (const side of ['client', 'node'] as const) {
 
 test('a subscription that breaks while it is re-established is retried', async (t) => {
   const { proxy, store, commands } = await setUp(t, 'client');
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   const [channel = ''] = await store.redis.pubsub('CHANNELS').then((channels) => channels.map(String));
   const subscribers = async () => (await store.redis.pubsub('NUMSUB', channel))[1];
   t.is(await subscribers(), 1);
@@ -144,12 +144,12 @@ test('a full Redis refuses changes, and operations under way continue when it ha
     await gate.promise;
     return create(spec);
   };
-  const begun = commands.create(wanted, deadline);
+  const begun = commands.create(newVolume, deadline);
   await until(async () => (await store.redis.keys('*:tasks')).length > 0, 'a node is at it');
   await store.redis.config('SET', 'maxmemory', '1');
   gate.resolve();
   const refused = { code: 'RedisRefuses', message: /refuses writes: OOM/ };
-  await t.throwsAsync(commands.create(wanted, deadline), refused);
+  await t.throwsAsync(commands.create(newVolume, deadline), refused);
   await store.redis.config('SET', 'maxmemory', '0');
   const { id } = await begun;
   await store.redis.config('SET', 'maxmemory', '1');

@@ -20,8 +20,8 @@ test('no lease lapses while the replica is away and a hundred operations wait fo
   const isUp = async () => (await store.redis.exists(store.keys.lease('n1'))) === 1;
   const replica = server.servers[1];
   await replica?.kill();
-  const wanted = { size: 1, userId: 'user', projectId: 'project' };
-  const requests = Array.from({ length: 100 }, () => commands.create(wanted, { deadlineMs: 120_000 }));
+  const newVolume = { size: 1, userId: 'user', projectId: 'project' };
+  const requests = Array.from({ length: 100 }, () => commands.create(newVolume, { deadlineMs: 120_000 }));
   const ends = Promise.allSettled(requests);
   const underWay = () => store.redis.zcard(store.keys.tasks('n1'));
   await until(async () => (await underWay()) === 100, 'all are recorded');

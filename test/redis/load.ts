@@ -11,7 +11,7 @@ const deadline = { deadlineMs: 120_000 };
 const expectedErrors =
   /^(RedisUnreachable|RedisRefuses|NotReplicated|NotFinished|ChangeLost|NoNodeUp|WrongStatus|VolumeAttached|VolumeNotAttached)$/;
 
-/** Clients that create, attach, detach and delete volumes side by side until they are told to stop, and keep a record of answers. */
+/** Clients that create, attach, detach and delete volumes side by side until stop(), and keep a record of answers. */
 export class Load {
   readonly known = new Map<string, Known>();
   readonly errors: BlockstoreError[] = [];
@@ -54,12 +54,12 @@ export class Load {
 
   private async client(index: number): Promise<void> {
     const { commands } = this;
-    const wanted = { size: 1, userId: 'user', projectId: `project${index}` };
+    const newVolume = { size: 1, userId: 'user', projectId: `project${index}` };
     const attachment = { instanceId: `i-${index}`, mountpoint: '/dev/vdb' };
     for (let round = 0; this.running; round += 1) {
       const id = randomUUID();
       const steps: [Known, () => Promise<unknown>][] = [
-        ['there', () => commands.create({ ...wanted, id }, deadline)],
+        ['there', () => commands.create({ ...newVolume, id }, deadline)],
         ['attached', () => commands.attach(id, attachment, deadline)],
         ['there', () => commands.detach(id, deadline)],
         ['gone', () => commands.delete(id, deadline)],

@@ -79,10 +79,10 @@ export class SimulatedClient {
     const { model } = this.options;
     const named = id < '8' ? { name: `name ${id.slice(0, 4)}` } : {};
     const known = model.known(id);
-    const wanted = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named };
+    const newVolume = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named };
     this.request('create', id, async ({ commands }) => {
       try {
-        await commands.create(node === undefined ? wanted : { ...wanted, node }, deadline);
+        await commands.create(node === undefined ? newVolume : { ...newVolume, node }, deadline);
         known.made = true;
       } catch (error) {
         if (isUncertain(error)) known.uncertain = true;

@@ -236,9 +236,9 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
     what: `catch up ${JSON.stringify(request)}`,
     act: ({ store }: Side) => beginCatchUp(store, request),
   })),
-  record({ kind: constantFrom(...kindNames), id: oneof(id, backend), repair: boolean() }).map((wanted) => ({
-    what: `check ${JSON.stringify(wanted)}`,
-    act: ({ store }: Side) => checkRecord(store, wanted.kind, wanted.id, wanted.repair),
+  record({ kind: constantFrom(...kindNames), id: oneof(id, backend), repair: boolean() }).map((chosen) => ({
+    what: `check ${JSON.stringify(chosen)}`,
+    act: ({ store }: Side) => checkRecord(store, chosen.kind, chosen.id, chosen.repair),
   })),
   record({ id, index: sets, member: constantFrom('00aa', 'one\u000000aa', 'x'), repair: boolean() }).map(
     ({ repair, ...entry }) => ({
@@ -265,8 +265,8 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
       return found && (await redis.xdel(keys.topic(found.topic), found.entry));
     },
   })),
-  record({ from: constantFrom('[0', '[01', '-'), to: constantFrom('[01\xff', '+'), offset: nat(2) }).map((wanted) =>
-    plainCommand('ZRANGE', 'volume-ids', wanted.from, wanted.to, 'BYLEX', 'LIMIT', wanted.offset, 2),
+  record({ from: constantFrom('[0', '[01', '-'), to: constantFrom('[01\xff', '+'), offset: nat(2) }).map((chosen) =>
+    plainCommand('ZRANGE', 'volume-ids', chosen.from, chosen.to, 'BYLEX', 'LIMIT', chosen.offset, 2),
   ),
   record({ set: constantFrom('free-space', 'aoe:shelves'), offset: nat(2), count: integer({ min: -1, max: 3 }) }).map(
     ({ set, offset, count }) =>
@@ -288,11 +288,11 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   constantFrom(plainCommand('SET', 'replicated', 1)),
 );
 
-function commitAct({ owned, ...wanted }: ChangeSet & { owned?: string }): { what: string; act: Act } {
+function commitAct({ owned, ...chosen }: ChangeSet & { owned?: string }): { what: string; act: Act } {
   return {
-    what: `commit ${owned} ${JSON.stringify(wanted)}`,
+    what: `commit ${owned} ${JSON.stringify(chosen)}`,
     act: (side) =>
-      commit(side.store, { ...wanted, ...(owned === undefined ? {} : { owner: leaseOf(side, owned) }) }).catch(String),
+      commit(side.store, { ...chosen, ...(owned === undefined ? {} : { owner: leaseOf(side, owned) }) }).catch(String),
   };
 }
 

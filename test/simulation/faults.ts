@@ -18,7 +18,7 @@ export interface FaultWorld {
   isReplicated: boolean;
   /** Called when the clock of Redis was set. */
   onRedisDate: () => void;
-  /** Longer than a node stays up unheard of, in milliseconds. */
+  /** Longer than a node that reports nothing stays up, in milliseconds. */
   downMs: number;
 }
 
@@ -162,7 +162,7 @@ export class Faults {
     this.later(ms, () => node.resume());
   }
 
-  /** An operator gives up a node that is not heard of. Its machine comes back later. */
+  /** An operator gives up a node that reports nothing. Its machine comes back later. */
   private lose(node: SimulatedNode): void {
     const { downMs } = this.world;
     node.losePower(3 * downMs);

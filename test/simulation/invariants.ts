@@ -7,7 +7,7 @@ import type { VirtualProcess } from './virtual-process.ts';
 const prefix = '{blockstore}:';
 
 /** Statuses that no version knows begin so; the rest is what the record had before. */
-export const unreadable = 'unheard-of ';
+export const unreadable = 'unknown ';
 /** As address_quarantine has it by default. */
 const quarantineMs = 600_000;
 
@@ -67,8 +67,8 @@ export class Invariants {
   }
 
   /**
-   * Redis has lost changes: what it has now is what counts, and what clients were told may not be so until all is calm; of what a
-   * replica had, clients were told nothing else.
+   * Redis has lost changes: what it has now is what counts, and acknowledgements need not hold until all is calm; of what a
+   * replica had, clients had no other replies.
    */
   goneBack(hadReplica: boolean): void {
     this.isDoubtful ||= !hadReplica;
@@ -117,12 +117,12 @@ export class Invariants {
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }
 
-  /** What clients were told. */
+  /** What clients know from replies. */
   told(): void {
     for (const problem of this.world.model.problems(this.facts)) this.add(problem);
   }
 
-  /** Nothing is under way: what clients were told is so for good. */
+  /** Nothing is under way: what was acknowledged holds for good. */
   settled(): void {
     for (const problem of this.world.model.settle(this.facts)) this.add(problem);
     this.isDoubtful = false;

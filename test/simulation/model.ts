@@ -20,7 +20,7 @@ export interface Facts {
   stored: (id: string) => boolean;
 }
 
-/** What the clients were told, and what must be so because of it. */
+/** What the clients know from replies, and what must hold because of it. */
 export class Model {
   private readonly volumes = new Map<string, Known>();
   private readonly settled = new Set<string>();

@@ -52,7 +52,7 @@ export class SimulatedNode {
   private process: VirtualProcess | undefined;
   private block: BlockStore | undefined;
   private starts = 0;
-  private wanted = true;
+  private shouldRun = true;
 
   constructor(machine: FakeMachine, options: SimulatedNode['options']) {
     this.name = machine.name;
@@ -76,7 +76,7 @@ export class SimulatedNode {
   }
 
   start(): void {
-    this.wanted = true;
+    this.shouldRun = true;
     this.starts += 1;
     const process = new VirtualProcess(`${this.name}#${this.starts}`);
     this.process = process;
@@ -96,7 +96,7 @@ export class SimulatedNode {
 
   /** No daemon runs here any more. */
   end(): void {
-    this.wanted = false;
+    this.shouldRun = false;
     this.process?.die();
   }
 
@@ -112,7 +112,7 @@ export class SimulatedNode {
   stop(restartMs: number): void {
     const { process, block } = this;
     if (!process || !block) return;
-    this.wanted = false;
+    this.shouldRun = false;
     process.run(
       () =>
         void block
@@ -121,7 +121,7 @@ export class SimulatedNode {
           .finally(() => this.ended(process)),
     );
     outside(() => {
-      if (!this.wanted) {
+      if (!this.shouldRun) {
         this.ended(process);
         this.start();
       }
@@ -167,9 +167,9 @@ export class SimulatedNode {
     if (process !== this.process) return;
     this.process = undefined;
     this.block = undefined;
-    if (!this.wanted) return;
+    if (!this.shouldRun) return;
     outside(() => {
-      if (!this.process && this.wanted) this.start();
+      if (!this.process && this.shouldRun) this.start();
     }, restartMs);
   }
 }

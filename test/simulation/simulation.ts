@@ -208,7 +208,7 @@ class Simulation {
   }
 
   /**
-   * What failed is detached and deleted by who made it; that is all that it takes. Unless it was acknowledged: then something is
+   * What failed is detached and deleted by who made it; nothing else is needed. Unless it was acknowledged: then something is
    * lost.
    */
   private deleteFailed(): void {

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 const current = new AsyncLocalStorage<VirtualProcess>();
 
 /**
- * Code that lives and dies together: all that it has started, through whatever promises, timers and sockets, is its own. Once
+ * Code that lives and dies together: everything it has started, through whatever promises, timers and sockets, is its own. Once
  * dead, nothing of it runs again; while paused, what would wake it waits.
  */
 export class VirtualProcess {

@@ -31,7 +31,7 @@ export class Blockstored {
     return new Blockstored(flags, env, program);
   }
 
-  /** Ready, or an error with all that it said. */
+  /** Ready, or an error with its output. */
   static async start(
     flags: Record<string, string>,
     env?: Record<string, string>,

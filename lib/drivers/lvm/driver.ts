@@ -1,9 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { stat } from 'node:fs/promises';
 import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
-import { readIfExists, replaceFile } from '../../files.ts';
 import {
   type CreatedVolume,
   type DeleteOptions,
@@ -15,31 +13,21 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { type LvmFailure, failureOf, lvmError } from './failures.ts';
-import { type Group, prepareGroup } from './group.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
-import { openLvm } from './open.ts';
-import { type LogicalVolume, type OneLogicalVolume, groupContent, groupSpace, oneLogicalVolume } from './reports.ts';
+import { type GroupOptions, OpenGroup } from './missing-disks.ts';
+import { type LogicalVolume, type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
 import { labelsIn, ourTag, tagsOf } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
-export interface LvmOptions {
-  volumeGroup: string;
-  /** Block devices of the group; LVM reads no others. Empty: the devices of the existing group. */
-  storageDev: readonly string[];
-  /** Whether to create a missing group on storageDev. */
-  storageCreate: boolean;
+export interface LvmOptions extends GroupOptions {
   volumeClear: VolumeClear;
   volumeClearMiBps: number;
   /** Attempts of reads and other cheap commands. The engine retries creates and deletes. */
   numShellTries: number;
-  /** Directory of this driver for its LVM configuration. Created when it does not exist. */
-  directory: string;
 }
 
 const activateAllTimeoutMs = 600_000;
 const statsKeptMs = 1000;
-/** How often a group that lacks a disk is looked for anew. */
-const reopenAfterMs = 5000;
 /** Less than this does not hold the tags of another volume. */
 const minMetadataBytes = 4096;
 
@@ -50,35 +38,32 @@ export class LvmDriver implements VolumeDriver {
   readonly capabilities = noCapabilities;
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
-  private lvm: Lvm | undefined;
-  /** As of the last opening. */
-  private disks: Group | undefined;
-  private openedAt = 0;
+  private readonly openGroup: OpenGroup;
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
-  private reopened: Promise<void> | undefined;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
   constructor(options: LvmOptions, context: DriverContext) {
     this.options = options;
     this.pool = options.volumeGroup;
     this.context = context;
+    this.openGroup = new OpenGroup(options, context);
   }
 
   async setup(): Promise<void> {
     this.closed = false;
-    await this.retried(() => this.open());
+    await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
   }
 
   async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
-    return { fields: {}, isNew: await this.reopening(() => this.create(volume, signal)) };
+    return { fields: {}, isNew: await this.openGroup.reopening(() => this.create(volume, signal)) };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
     const found = await this.retried(() => this.find(volume));
-    if (found?.isPartial) throw errors.diskMissing(volume.id, this.group, this.missingNames);
+    if (found?.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
     return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
   }
 
@@ -89,7 +74,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
-    await this.reopening(() => this.remove(volume, options));
+    await this.openGroup.reopening(() => this.remove(volume, options));
   }
 
   localPath(volume: VolumeSpec): string {
@@ -105,11 +90,13 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
-    const { volumes } = await this.retried(() => this.content());
+    const { volumes } = await this.retried(() => this.openGroup.content());
     return volumes.flatMap((volume) => {
       const id = volumeId(volume);
       if (id === undefined) return [];
-      const unusable = volume.isPartial ? { unusable: `it is on a missing disk: UUID ${this.missingNames}` } : {};
+      const unusable = volume.isPartial
+        ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` }
+        : {};
       return [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels, ...unusable }];
     });
   }
@@ -123,10 +110,8 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async close(): Promise<void> {
-    const { lvm } = this;
     this.closed = true;
-    this.lvm = undefined;
-    await lvm?.close();
+    await this.openGroup.close();
   }
 
   private get group(): string {
@@ -134,35 +119,13 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private get shell(): Lvm {
-    if (this.lvm === undefined) throw errors.lvmInterrupted('lvm', 'the driver is not set up, or closed');
-    return this.lvm;
-  }
-
-  /** The UUIDs of the disks that are missing. */
-  private get missingNames(): string {
-    return this.disks?.missing.map(({ uuid }) => uuid).join(', ') || 'unknown';
+    return this.openGroup.shell;
   }
 
   /** Returns the volume's LV; undefined where there is none, or one that somebody else made. */
   private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     return found && volumeId(found) === volume.id ? found : undefined;
-  }
-
-  /** The group's figures and volumes. A group that lacks a disk is first looked for again: the disk may be back. */
-  private async content() {
-    const content = await groupContent(this.shell, this.group);
-    if (content.missingDisks === 0) return content;
-    if (this.disks?.missing.length !== 0 && performance.now() - this.openedAt < reopenAfterMs) return content;
-    await this.reopen();
-    return groupContent(this.shell, this.group);
-  }
-
-  /** Why nothing in the group may be changed now: LVM would write down that the disk is missing, also once it is back. */
-  private incomplete(): BlockstoreError {
-    const marked = this.disks?.missing.find(({ device }) => device !== undefined);
-    if (marked?.device !== undefined) return errors.diskMarkedMissing(this.group, marked.device, marked.uuid);
-    return errors.groupIncomplete(this.group, `UUID ${this.missingNames}`);
   }
 
   /** Returns whether the volume did not exist before. */
@@ -197,7 +160,7 @@ export class LvmDriver implements VolumeDriver {
     }
     if (volumeId(found) !== volume.id) throw errors.notLabelled(volume.id, this.fullName(volume));
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
-    if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.missingNames);
+    if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
     await this.label(volume, found);
     if (!found.active) await this.activate(volume);
   }
@@ -214,8 +177,8 @@ export class LvmDriver implements VolumeDriver {
 
   /** After a look at the disks. */
   private async stillIncomplete(): Promise<BlockstoreError> {
-    await this.content();
-    return this.incomplete();
+    await this.openGroup.content();
+    return this.openGroup.incomplete();
   }
 
   /** After a reboot no volume is active. One command activates all by tag, without those of others in the group. */
@@ -232,8 +195,8 @@ export class LvmDriver implements VolumeDriver {
     const failure = answer.status === 0 ? undefined : failureOf(answer);
     if (failure === 'absent') throw errors.storageMissing(volume.id, this.localPath(volume));
     if (failure === 'incomplete') {
-      await this.content();
-      throw errors.diskMissing(volume.id, this.group, this.missingNames);
+      await this.openGroup.content();
+      throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
     }
     if (failure !== undefined) throw lvmError(args, answer, this.group);
     if (!(await this.find(volume))?.active) throw errors.notActivated(volume.id, this.fullName(volume));
@@ -282,12 +245,12 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private async space(): Promise<DriverStats> {
-    const { sizeBytes, freeBytes, missingDisks, volumes } = await this.content();
+    const { sizeBytes, freeBytes, missingDisks, volumes } = await this.openGroup.content();
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
-    if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.incomplete().message };
+    if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
     await this.backUp();
     return { ...figures, acceptsCreates: true };
   }
@@ -308,50 +271,12 @@ export class LvmDriver implements VolumeDriver {
     return answer;
   }
 
-  private async open(): Promise<void> {
-    const { processes, log } = this.context;
-    const { directory } = this.options;
-    const remembered = path.join(directory, 'group-uuid');
-    const knownUuid = (await readIfExists(remembered))?.trim();
-    const disks = await prepareGroup(processes, { ...this.options, knownUuid });
-    const before = this.lvm;
-    this.lvm = await openLvm(processes, log, { directory, devices: disks.devices });
-    this.disks = disks;
-    this.openedAt = performance.now();
-    await before?.close();
-    if (disks.uuid !== knownUuid) {
-      await mkdir(directory, { recursive: true });
-      await replaceFile(remembered, `${disks.uuid}\n`);
-    }
-  }
-
-  /** Reads the disks of the group again after they changed. */
-  private async reopen(): Promise<void> {
-    this.reopened ??= this.open().finally(() => {
-      this.reopened = undefined;
-    });
-    await this.reopened;
-  }
-
   /** Retries reads and setup, which cost little and whose callers do not retry. */
   private async retried<T>(work: () => Promise<T>): Promise<T> {
-    return retry(() => this.reopening(work), {
+    return retry(() => this.openGroup.reopening(work), {
       tries: this.options.numShellTries,
       isRetryable: (error) => !this.closed && error instanceof BlockstoreError && error.code === 'LvmInterrupted',
     });
-  }
-
-  /** Runs a verb once more when the disks of the group have changed; every verb is idempotent. */
-  private async reopening<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      const isIncomplete = error instanceof BlockstoreError && error.code === 'GroupIncomplete';
-      if (!isIncomplete) throw error;
-      await this.reopen();
-      if (this.disks?.missing.length !== 0) throw error;
-      return work();
-    }
   }
 
   private fullName(volume: VolumeSpec): string {

@@ -116,6 +116,6 @@ export class DetachedSupervisor implements Supervisor {
 
 /** vblade's first line, `pid 4711: e7.1, 20480 sectors O_RDWR`, is written when its socket is open. */
 function readyPid(output: string): number | undefined {
-  const pid = /^pid (\d+): e\d+\.\d+, \d+ sectors/m.exec(output)?.[1];
+  const pid = /^pid (\d+): \S+, \d+ sectors/m.exec(output)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }

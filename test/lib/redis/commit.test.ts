@@ -202,7 +202,7 @@ test('replies reach every requester of the record before the edit', async (t) =>
   const fault = { code: 'X', kind: 'failed' as const, message: 'm' };
   const edit: Edit = { kind: 'volume', id, set: { status: 'error' }, unset: ['requesters', 'task'] };
   await commit(store, { edits: [edit], replies: [{ edit: 0, fault }] });
-  await until(() => heard.length === 2, 'both are told');
+  await until(() => heard.length === 2, 'both have the reply');
   t.like(heard, {
     0: { request: '1', fault, record: { status: 'error' } },
     1: { request: '2', fault, record: { status: 'error' } },

@@ -61,7 +61,7 @@ async function client(): Promise<{ store: Store; commands: VolumeCommands; close
 }
 
 const idsOf = (volumes: readonly { id: string }[]) => volumes.map(({ id }) => id).toSorted();
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 120_000 };
 
 test.serial('multi_node: three daemons with different flags fill up, each with its own capacity', async (t) => {
@@ -74,7 +74,7 @@ test.serial('multi_node: three daemons with different flags fill up, each with i
   const { store, commands, close } = await client();
   t.teardown(close);
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 15 }, () => commands.create({ ...wanted, size: 0 }, deadline)),
+    Array.from({ length: 15 }, () => commands.create({ ...newVolume, size: 0 }, deadline)),
   );
   const made = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
@@ -94,7 +94,7 @@ test.serial('kill -9 during creations: the next start finishes them, and no volu
   const daemon = await start('n1', { max_operations: '2' });
   const { store, commands, close } = await client();
   t.teardown(close);
-  const asked = await Promise.all(Array.from({ length: 40 }, () => commands.create({ ...wanted, size: 0 })));
+  const asked = await Promise.all(Array.from({ length: 40 }, () => commands.create({ ...newVolume, size: 0 })));
   await daemon.kill();
   await start('n1');
   await until(async () => {
@@ -123,7 +123,7 @@ test.serial('a daemon that lost its lease makes no more changes and exits', asyn
   t.teardown(close);
   paused.signal('SIGSTOP');
   await until(async () => (await lookupNode(store, 'n1')).state === 'down', 'the paused node is down');
-  const asked = await commands.create({ ...wanted, size: 0 }).catch((error: { code: string }) => error.code);
+  const asked = await commands.create({ ...newVolume, size: 0 }).catch((error: { code: string }) => error.code);
   t.is(asked, 'NoNodeUp', 'a node that is down is given nothing');
   await start('n1', { state_dir: join(directory, 'other'), volume_pool_dir: join(directory, 'other', 'volumes') });
   paused.signal('SIGCONT');

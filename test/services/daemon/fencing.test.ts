@@ -43,7 +43,7 @@ test.afterEach.always(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const wanted = { size: 0, userId: 'user', projectId: 'project' };
+const newVolume = { size: 0, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const deadline = { deadlineMs: 120_000 };
 
@@ -90,15 +90,15 @@ async function allAgrees(): Promise<void> {
 
 test.serial('a daemon paused until another took over its name exits and makes no changes', async (t) => {
   const paused = await start('first');
-  const { id } = await commands.create(wanted, deadline);
-  const gone = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
+  const gone = await commands.create(newVolume, deadline);
   paused.signal('SIGSTOP');
   await commands.delete(gone.id); // fetched by a daemon that is paused, perhaps
   await commands.attach(id, attachment);
   await nodeIs('down');
   await start('second');
   await until(async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 0, 'the second one did it');
-  const added = await commands.create(wanted, deadline);
+  const added = await commands.create(newVolume, deadline);
   const before = await records();
   t.deepEqual(await store.redis.zrange(store.keys.volumes(), '0', '-1'), [id, added.id]);
   paused.signal('SIGCONT');
@@ -111,7 +111,7 @@ test.serial('a daemon paused until another took over its name exits and makes no
 
 test.serial('commands fetched by a paused daemon are carried out by its successor', async (t) => {
   const paused = await start('first');
-  const volumes = await Promise.all(Array.from({ length: 8 }, () => commands.create(wanted, deadline)));
+  const volumes = await Promise.all(Array.from({ length: 8 }, () => commands.create(newVolume, deadline)));
   paused.signal('SIGSTOP');
   const deleted = Promise.all(volumes.map(({ id }) => commands.delete(id, { deadlineMs: 120_000 })));
   await nodeIs('down');
@@ -127,7 +127,7 @@ test.serial('a daemon cut off from Redis continues after reconnecting, unless it
   const cable = await Cable.start(join(directory, 'cable.sock'), server.socket);
   cleaners.push(() => cable.close());
   const cutOff = await start('first', cable.url);
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   cable.cut();
   await nodeIs('down');
   cable.restore();

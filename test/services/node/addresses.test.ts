@@ -18,7 +18,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 /** Nodes report so rarely that none compares its records with its storage before the next creation. */
@@ -30,9 +30,9 @@ test.serial('the address of a volume whose record was lost is given to no other'
   await cluster.node('n1', rarely, { target: new FakeTarget() });
   const commands = await cluster.commands();
   const restore = await cluster.server.keepCopy();
-  const made = await until(() => commands.create(wanted, deadline), 'a volume is created');
+  const made = await until(() => commands.create(newVolume, deadline), 'a volume is created');
   await restore();
-  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  const other = await until(() => commands.create(newVolume, deadline), 'another is created');
   t.is(made.address, 'e1.0');
   t.not(other.address, 'e1.0');
 });
@@ -42,9 +42,9 @@ test.serial('an address is not reused after FLUSHALL on a live connection', asyn
   const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
   const store = await cluster.store();
-  const made = await commands.create(wanted, deadline);
+  const made = await commands.create(newVolume, deadline);
   await store.redis.flushall();
-  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  const other = await until(() => commands.create(newVolume, deadline), 'another is created');
   t.not(other.address, 'e1.0');
   await until(async () => (await node.getVolume(made.id)).address === 'e1.0', 'the first has its record again');
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
@@ -55,23 +55,23 @@ test.serial('a freed address is in quarantine, also for the next daemon of its n
   const flags = { ...oneShelf, slots_per_shelf: '2' };
   const commands = await cluster.commands();
   const node = await cluster.node('n1', flags, { target });
-  const { id, address } = await commands.create(wanted, deadline);
+  const { id, address } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   await node.stop();
   const again = await cluster.node('n1', flags, { target });
-  const other = await commands.create(wanted, deadline);
+  const other = await commands.create(newVolume, deadline);
   t.deepEqual([address, other.address], ['e1.0', 'e1.1']);
-  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoMoreVolumes' });
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoMoreVolumes' });
   await again.stop();
   await cluster.node('n1', { ...flags, address_quarantine: '0' }, { target });
-  t.is((await commands.create(wanted, deadline)).address, 'e1.0', 'without a quarantine it is free');
+  t.is((await commands.create(newVolume, deadline)).address, 'e1.0', 'without a quarantine it is free');
 });
 
 test.serial('quarantine entries whose time is over leave Redis', async (t) => {
   await cluster.node('n1', { address_quarantine: '1' }, { target: new FakeTarget() });
   const commands = await cluster.commands();
   const { redis, keys } = await cluster.store();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   t.deepEqual(await redis.zrange(keys.quarantine('n1'), '0', '-1'), ['e1.0']);
   await until(async () => (await redis.zcard(keys.quarantine('n1'))) === 0, 'the entry is gone');
@@ -83,7 +83,7 @@ test.serial('an address at which another machine answers is given to no volume, 
   const commands = await cluster.commands();
   const create = async () => {
     const node = await cluster.node('n1', { ...rarely, ...oneShelf }, { target, driver: new FakeDriver() });
-    const { address } = await commands.create(wanted, deadline);
+    const { address } = await commands.create(newVolume, deadline);
     await node.stop();
     return address;
   };
@@ -97,13 +97,13 @@ test.serial('what a node exports itself is no other machine, also where it hears
   const target = new FakeTarget();
   target.seen = [{ ...elsewhere, host: '00:00:00:00:00:00' }]; // the loopback interface, which every machine has
   await cluster.node('n1', {}, { target });
-  t.is((await (await cluster.commands()).create(wanted, deadline)).address, 'e1.0');
+  t.is((await (await cluster.commands()).create(newVolume, deadline)).address, 'e1.0');
 });
 
 test.serial('another machine at the address of a volume is a problem of its node until it is silent', async (t) => {
   const target = new FakeTarget();
   const node = await cluster.node('n1', {}, { target });
-  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  const { id } = await (await cluster.commands()).create(newVolume, deadline);
   const { redis, keys } = await cluster.store();
   const problems = () => redis.hget(keys.node('n1'), 'problems');
   target.seen = [elsewhere];
@@ -134,7 +134,7 @@ test.serial('an audit asks the network itself, and says so where it cannot', asy
   }
   const target = new DeafTarget();
   await cluster.node('n1', rarely, { target });
-  await (await cluster.commands()).create(wanted, deadline);
+  await (await cluster.commands()).create(newVolume, deadline);
   const nodeCommands = await cluster.nodeCommands();
   const findings = async () => {
     const request = { repair: false, remove: [], recordsOnly: false };
@@ -153,7 +153,7 @@ test.serial('a volume whose shelf another node has got is attached at another ad
   const before = await cluster.node('n1', rarely, { driver, target });
   const commands = await cluster.commands();
   const store = await cluster.store();
-  const { id, address } = await commands.create(wanted, deadline);
+  const { id, address } = await commands.create(newVolume, deadline);
   t.is(address, 'e1.0');
   await before.stop();
   await store.redis.flushall();
@@ -173,8 +173,8 @@ test.serial('a volume that is created again keeps its address', async (t) => {
   const node = await cluster.node('n1', { max_operations: '1' }, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
   const release = driver.holdOnce('createVolume');
-  await commands.create(wanted);
-  const { id } = await commands.create(wanted); // waits for the first
+  await commands.create(newVolume);
+  const { id } = await commands.create(newVolume); // waits for the first
   const restore = await cluster.server.keepCopy();
   const made = () =>
     until(async () => {
@@ -193,7 +193,7 @@ test.serial('storage with the address of another volume gets a record with anoth
   const before = await cluster.node('n1', rarely, { driver, target });
   const commands = await cluster.commands();
   const store = await cluster.store();
-  const [one, other] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+  const [one, other] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
   await before.stop();
   await loseRecord(store, other.id);
   const labels = { user: 'user', project: 'project', size: '1', address: one.address };
@@ -211,27 +211,28 @@ test.serial('records decide about addresses where labels on storage are out of d
   const before = await cluster.node('n1', rarely, backend);
   const commands = await cluster.commands();
   const { redis, keys } = await cluster.store();
-  const [one, other] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+  const [one, other] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
   await before.stop();
   await redis.hset(keys.volume(one.id), 'address', other.address);
   await redis.hset(keys.volume(other.id), 'address', 'e1.5');
   await cluster.node('n1', rarely, backend);
-  const created = await Promise.all([1, 2, 3].map(() => commands.create(wanted, deadline)));
+  const created = await Promise.all([1, 2, 3].map(() => commands.create(newVolume, deadline)));
   t.deepEqual(created.map(({ address }) => address).toSorted(), ['e1.0', 'e1.2', 'e1.3']);
 });
 
 test.serial('the address of a volume that is being created is given to no other where Redis forgets it', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());
   const target = new FakeTarget();
-  await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
+  // Reports, or a command that is lost with the connection would wait for the next one.
+  await cluster.node('n1', { ...rarely, report_interval: '2', export_unattached: 'true' }, { driver, target });
   const commands = await cluster.commands();
   const restore = await cluster.server.keepCopy();
   const release = driver.holdOnce('createVolume');
-  await until(() => commands.create(wanted), 'a volume is requested');
+  await until(() => commands.create(newVolume), 'a volume is requested');
   const { redis, keys } = await cluster.store();
   await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'the node has fetched it');
   await restore();
-  const other = await until(() => commands.create(wanted, deadline), 'another is created');
+  const other = await until(() => commands.create(newVolume, deadline), 'another is created');
   t.not(other.address, 'e1.0');
   release();
   await until(async () => (await driver.listVolumes()).length === 2, 'both are on storage');

@@ -75,9 +75,9 @@ test.serial('leftovers of an export whose volume is gone are removed at a start'
   }
   const [driver, target] = [new FakeDriver(), new TracesTarget()];
   const node = await cluster.node('n1', {}, { driver, target });
-  const wanted = { size: 1, userId: 'user', projectId: 'project' };
+  const newVolume = { size: 1, userId: 'user', projectId: 'project' };
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, { deadlineMs: 10_000 });
+  const { id } = await commands.create(newVolume, { deadlineMs: 10_000 });
   await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, { deadlineMs: 10_000 });
   await node.stop();
   target.traces.add(id).add('gone');

@@ -28,7 +28,7 @@ let nodeCommands: NodeCommands;
 let id: string;
 let attachedId: string;
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const elsewhere = { address: 'e9.9', path: '/x', readOnly: false, hosts: [] };
 
@@ -41,8 +41,8 @@ test.beforeEach(async () => {
   await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { driver: faulty, target });
   commands = await cluster.commands();
   nodeCommands = await cluster.nodeCommands();
-  id = (await commands.create({ ...wanted, name: 'data' }, deadline)).id;
-  attachedId = (await commands.create(wanted, deadline)).id;
+  id = (await commands.create({ ...newVolume, name: 'data' }, deadline)).id;
+  attachedId = (await commands.create(newVolume, deadline)).id;
   await commands.attach(attachedId, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
 });
 test.afterEach.always(() => cluster.close());
@@ -70,7 +70,7 @@ const texts = (findings: readonly Finding[]) => findings.map(({ object, what }) 
 test.serial('nothing is found where everything agrees, and operations under way are no difference', async (t) => {
   t.deepEqual(await audit(), []);
   const release = faulty.holdOnce('createVolume');
-  const creating = commands.create(wanted, deadline);
+  const creating = commands.create(newVolume, deadline);
   await until(async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 1, 'the creation is under way');
   t.deepEqual(await audit(), []);
   release();
@@ -206,7 +206,7 @@ test.serial('data without a record is removed only when it is named', async (t) 
 });
 
 test.serial('records are made again after Redis lost them, and nothing else is changed', async (t) => {
-  await commands.create({ ...wanted, size: 3, projectId: 'second' }, deadline);
+  await commands.create({ ...newVolume, size: 3, projectId: 'second' }, deadline);
   const before = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
   for (const volume of before) await loseRecord(store, volume.id);
   target.exports.delete(id);

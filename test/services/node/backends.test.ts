@@ -15,7 +15,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const broken = errors.interfaceDown('eth1', 'is down');
@@ -35,8 +35,8 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   const commands = await cluster.commands();
   const store = await cluster.store();
   const first = await cluster.node('n1', {}, backends);
-  const kept = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
-  const attached = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
+  const kept = await commands.create({ ...newVolume, node: 'n1@slow' }, deadline);
+  const attached = await commands.create({ ...newVolume, node: 'n1@slow' }, deadline);
   await commands.attach(attached.id, attachment, deadline);
   await first.stop();
   slow.exports.clear(); // a reboot
@@ -45,8 +45,8 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   const lines: string[] = [];
   const log = { ...silentLog, error: (line: string) => lines.push(line) };
   const node = await cluster.node('n1', {}, backends, { log });
-  t.like(await commands.create({ ...wanted, node: 'n1' }, deadline), { backend: 'fast' });
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n1@slow' }, deadline), {
+  t.like(await commands.create({ ...newVolume, node: 'n1' }, deadline), { backend: 'fast' });
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1@slow' }, deadline), {
     code: 'NoSpace',
     message: /n1@slow: .*eth1 is down/,
   });
@@ -62,7 +62,7 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   await deleting;
   await until(() => slow.exports.has(attached.id), 'its export runs again');
   await until(async () => (await slowState())?.accepting, 'it accepts volumes');
-  t.like(await commands.create({ ...wanted, node: 'n1@slow' }, deadline), { backend: 'slow' });
+  t.like(await commands.create({ ...newVolume, node: 'n1@slow' }, deadline), { backend: 'slow' });
 });
 
 test.serial('a node of which no backend can be served does not start', async (t) => {
@@ -79,7 +79,7 @@ test.serial('volumes of a backend that is configured no longer are reported and 
   const commands = await cluster.commands();
   const store = await cluster.store();
   const first = await cluster.node('n1', {}, backends);
-  const { id } = await commands.create({ ...wanted, node: 'n1@slow' }, deadline);
+  const { id } = await commands.create({ ...newVolume, node: 'n1@slow' }, deadline);
   await first.stop();
   const node = await cluster.node('n1', {}, backends.slice(0, 1));
   t.like(await node.getVolume(id), { status: 'available' });
@@ -91,7 +91,7 @@ test.serial('two backends share the address pool of their node', async (t) => {
   await cluster.node('n1', {}, backends);
   const commands = await cluster.commands();
   const created = await Promise.all(
-    ['fast', 'slow', 'fast', 'slow'].map((name) => commands.create({ ...wanted, node: `n1@${name}` }, deadline)),
+    ['fast', 'slow', 'fast', 'slow'].map((name) => commands.create({ ...newVolume, node: `n1@${name}` }, deadline)),
   );
   t.is(new Set(created.map(({ address }) => address)).size, 4);
 });

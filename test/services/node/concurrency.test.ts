@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts';
 
 /** What goes on side by side on one node, and what waits for its turn. */
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const deadline = { deadlineMs: 20_000 };
 /** No report re-drives a task. */
@@ -36,10 +36,10 @@ test.serial('deletions that take long hold up nothing short, and only so many go
   }
   const node = await cluster.node('n1', { ...rarely, max_operations: '2' }, { driver: new SlowDriver() });
   const commands = await cluster.commands();
-  const volumes = await Promise.all(Array.from({ length: 12 }, () => commands.create(wanted, deadline)));
+  const volumes = await Promise.all(Array.from({ length: 12 }, () => commands.create(newVolume, deadline)));
   const deletions = volumes.map(({ id }) => commands.delete(id, deadline));
   await until(() => running === 8, 'eight are at it');
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   t.like(await node.getVolume(id), { attachStatus: 'attached' });
   t.is((await node.getVolume(volumes[11]?.id ?? '')).status, 'deleting');
@@ -82,7 +82,7 @@ test.serial('of one volume nothing goes on side by side; many volumes do', async
   const life = async () => {
     const [one, other] = clients;
     if (!one || !other) return;
-    const { id } = await one.create(wanted, deadline);
+    const { id } = await one.create(newVolume, deadline);
     // Two clients at once, on one volume: one of two has its way, the other is refused or finds it done.
     await Promise.allSettled([one.attach(id, attachment, deadline), other.attach(id, attachment, deadline)]);
     await Promise.allSettled([one.detach(id, deadline), other.detach(id, deadline)]);

@@ -18,7 +18,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 const rarely = { report_interval: '600', node_down_time: '3600' };
@@ -32,7 +32,7 @@ async function agreement(exportsUnattached = false): Promise<string[]> {
 test.serial('a volume is exported from its attach to its detach, with the rights of the attachment', async (t) => {
   await cluster.node('n1', rarely, { driver, target });
   const commands = await cluster.commands();
-  const { id, address } = await commands.create(wanted, deadline);
+  const { id, address } = await commands.create(newVolume, deadline);
   t.is(address, 'e1.0');
   t.deepEqual([...target.exports], [], 'an unattached volume is exported to nobody');
   const hosts = ['52:54:00:00:00:01'];
@@ -52,7 +52,7 @@ test.serial('with export_unattached volumes are exported as long as they exist, 
   const flags = { ...rarely, export_unattached: 'true' };
   const node = await cluster.node('n1', flags, { driver, target });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   const open = { readOnly: false, hosts: [] };
   t.like(target.exports.get(id), open);
   const hosts = ['52:54:00:00:00:01'];
@@ -73,7 +73,7 @@ test.serial('with export_unattached volumes are exported as long as they exist, 
 test.serial('a start restores the exports of attached volumes, and no others', async (t) => {
   const node = await cluster.node('n1', rarely, { driver, target });
   const commands = await cluster.commands();
-  const [attached] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+  const [attached] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
   await commands.attach(attached.id, { ...attachment, hosts: ['52:54:00:00:00:01'] }, deadline);
   await node.stop();
   const before = [...target.exports.values()];
@@ -85,7 +85,7 @@ test.serial('a start restores the exports of attached volumes, and no others', a
 test.serial('an attachment that Redis lost is recorded again while its export runs', async (t) => {
   const before = await cluster.node('n1', rarely, { driver, target });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, { ...attachment, mode: 'ro', hosts: ['52:54:00:00:00:01'] }, deadline);
   await before.stop();
   const { redis } = await cluster.store();
@@ -108,7 +108,7 @@ test.serial('an attachment that Redis lost is recorded again while its export ru
 test.serial('an export that died is restored with a report, which reads no other record', async (t) => {
   await cluster.node('n1', {}, { driver, target });
   const commands = await cluster.commands();
-  const volumes = await Promise.all([1, 2, 3, 4].map(() => commands.create(wanted, deadline)));
+  const volumes = await Promise.all([1, 2, 3, 4].map(() => commands.create(newVolume, deadline)));
   const ids = volumes.map(({ id }) => id);
   for (const id of ids) await commands.attach(id, attachment, deadline);
   const store = await cluster.store();
@@ -129,7 +129,7 @@ test.serial('an export that died is restored with a report, which reads no other
 test.serial('an attach that fails leaves error_attaching and no export; attaching again repairs it', async (t) => {
   const node = await cluster.node('n1', { num_shell_tries: '1' }, { driver, target });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   target.exportFault = errors.exportFailed(id, 'interface down');
   await t.throwsAsync(commands.attach(id, attachment, deadline), { code: 'ExportFailed' });
   t.like(await node.getVolume(id), {
@@ -150,7 +150,7 @@ test.serial('an attach that fails leaves error_attaching and no export; attachin
 test.serial('a detach that cannot end the export leaves the volume attached, and can be repeated', async (t) => {
   const node = await cluster.node('n1', { ...rarely, num_shell_tries: '1' }, { driver, target });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   target.removeFault = errors.exportFailed(id, 'it does not end');
   await t.throwsAsync(commands.detach(id, deadline), { code: 'ExportFailed' });

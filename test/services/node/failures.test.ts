@@ -40,7 +40,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
@@ -55,7 +55,7 @@ test.serial('storage that a crash left half-made is removed with a creation that
   const id = randomUUID();
   await driver.createVolume(spec({ id, size: 1, sizeBytes: 4096 }));
   driver.createFault = errors.noSpace('the pool', 2 ** 30, 0);
-  await t.throwsAsync(commands.create({ ...wanted, id }, deadline), { code: 'NoSpace' });
+  await t.throwsAsync(commands.create({ ...newVolume, id }, deadline), { code: 'NoSpace' });
   t.deepEqual(await driver.listVolumes(), []);
   t.deepEqual(await allOf(node), []);
 });
@@ -69,12 +69,12 @@ test.serial(
     const flags = { num_shell_tries: '1', export_unattached: 'true', address_quarantine: '0' };
     const node = await cluster.node('n1', flags, { driver, target });
     const commands = await cluster.commands();
-    await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoRawSocket' });
+    await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoRawSocket' });
     const [volume] = await allOf(node);
     t.like(volume, { status: 'error', address: '', fault: { code: 'NoRawSocket', step: 'export' } });
     t.deepEqual(await driver.listVolumes(), [], 'its storage is given back');
     target.exportFault = undefined;
-    t.is((await commands.create(wanted, deadline)).address, 'e1.0', 'its address is given back');
+    t.is((await commands.create(newVolume, deadline)).address, 'e1.0', 'its address is given back');
     await commands.delete(volume?.id ?? '', deadline);
     t.is((await allOf(node)).length, 1);
   },
@@ -84,7 +84,7 @@ test.serial('a delete that fails leaves error_deleting, and a later delete ends 
   const driver = new FaultyDriver();
   const node = await cluster.node('n1', { num_shell_tries: '1' }, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   driver.deleteFault = errors.volumeBusy(id, 'mounted on /mnt');
   await t.throwsAsync(commands.delete(id, deadline), { code: 'VolumeBusy', message: /mounted on \/mnt/ });
   t.like(await node.getVolume(id), { status: 'error_deleting', fault: { code: 'VolumeBusy', step: 'remove' } });
@@ -98,13 +98,13 @@ test.serial('a transient failure is retried and nobody notices', async (t) => {
   await cluster.node('n1', { num_shell_tries: '3' }, { driver });
   driver.failOnce('createVolume', errors.exportFailed('x', 'busy for a moment'));
   const commands = await cluster.commands();
-  t.is((await commands.create(wanted, deadline)).status, 'available');
+  t.is((await commands.create(newVolume, deadline)).status, 'available');
 });
 
 test.serial('a volume that does not exist and wrong mount points are refused', async (t) => {
   await cluster.node('n1');
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await t.throwsAsync(commands.detach('nothing'), { code: 'VolumeNotFound', message: 'volume nothing does not exist' });
   for (const mountpoint of ['vdb', '/mnt', '/dev/', '/dev/../etc', '']) {
     await t.throwsAsync(commands.attach(id, { ...attachment, mountpoint }), { code: 'InvalidArgument' }, mountpoint);
@@ -117,7 +117,7 @@ test.serial('progress of a long delete shows in the record', async (t) => {
   driver.gate = gate.promise;
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.delete(id);
   await until(async () => (await node.getVolume(id)).progress === 42, 'the record shows 42 percent');
   await t.throwsAsync(commands.delete(id, { deadlineMs: 100 }), {
@@ -132,12 +132,12 @@ test.serial('while Redis is unreachable no change is accepted; when it returns a
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
   await cluster.server.down();
-  await t.throwsAsync(commands.create(wanted, deadline), {
+  await t.throwsAsync(commands.create(newVolume, deadline), {
     code: 'RedisUnreachable',
     message: /redis\.sock cannot be reached/,
   });
   await cluster.server.up();
-  const { id } = await until(() => commands.create(wanted, deadline), 'a volume can be created again');
+  const { id } = await until(() => commands.create(newVolume, deadline), 'a volume can be created again');
   t.is((await node.getVolume(id)).status, 'available');
 });
 
@@ -146,7 +146,7 @@ test.serial('a loss of Redis in the middle of an operation only delays it', asyn
   const gate = Promise.withResolvers<void>();
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   driver.gate = gate.promise;
   await commands.delete(id);
   await cluster.server.down('SIGKILL');
@@ -171,7 +171,7 @@ test.serial('an operation whose last answer from Redis is lost is not undone', a
   const store = new ForgetfulStore(connection, 'blockstore');
   const driver = new FakeDriver();
   const node = await cluster.node('n1', {}, { driver }, { store });
-  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  const { id } = await (await cluster.commands()).create(newVolume, deadline);
   await node.stop();
   t.is(store.lost, 1);
   const state = await volumesOf(await cluster.store()).lookup(id);
@@ -207,7 +207,7 @@ test.serial(
     const target = new FakeTarget();
     const first = await cluster.node('n1', {}, { driver, target });
     const commands = await cluster.commands();
-    const { id } = await commands.create({ ...wanted, size: 3 }, deadline);
+    const { id } = await commands.create({ ...newVolume, size: 3 }, deadline);
     const kept = await driver.listVolumes();
     await first.stop();
     const empty = await cluster.node('n1', {}, { driver: new StrictDriver(), target });
@@ -226,7 +226,7 @@ test.serial(
 test.serial('a command that was fetched by a daemon that died is carried out by the next one', async (t) => {
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await node.stop();
   const { redis, keys } = await cluster.store();
   await commands.delete(id);
@@ -243,7 +243,7 @@ test.serial('a volume without its storage can be detached, and is not available 
   const driver = new FakeDriver();
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   await node.stop();
   await cluster.node('n1');

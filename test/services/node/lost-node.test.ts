@@ -14,7 +14,7 @@ import { FakeTarget } from '../../support/fake-target.ts';
 import { fakeNode, insertVolume } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
-/** A node that was declared lost holds up nobody, and has its volumes again when it returns. */
+/** A node that was declared lost blocks nobody, and has its volumes again when it returns. */
 
 let cluster: Cluster;
 let store: Store;
@@ -24,7 +24,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project', node: 'n1' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project', node: 'n1' };
 const deadline = { deadlineMs: 10_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
@@ -41,10 +41,10 @@ test.serial('volumes of a lost node say so, can be detached and deleted at once,
   const driver = new FakeDriver();
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const kept = await commands.create({ ...wanted, name: 'kept' }, deadline);
-  const attached = await commands.create(wanted, deadline);
-  const detached = await commands.create(wanted, deadline);
-  const deleted = await commands.create({ ...wanted, name: 'deleted' }, deadline);
+  const kept = await commands.create({ ...newVolume, name: 'kept' }, deadline);
+  const attached = await commands.create(newVolume, deadline);
+  const detached = await commands.create(newVolume, deadline);
+  const deleted = await commands.create({ ...newVolume, name: 'deleted' }, deadline);
   for (const { id } of [attached, detached]) await commands.attach(id, attachment, deadline);
   await node.stop();
   t.is(await declareLost(store, 'n1'), 4);
@@ -79,14 +79,14 @@ test.serial('tasks of a lost node end at once, and are put right when it returns
   const driver = new FaultyDriver(kept);
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
-  const { id: attaching } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
+  const { id: attaching } = await commands.create(newVolume, deadline);
   const [deletion, attach, creation] = (['deleteVolume', 'ensureVolume', 'createVolume'] as const).map((verb) =>
     driver.holdOnce(verb),
   );
   const deleting = commands.delete(id, deadline);
   const attached = t.throwsAsync(commands.attach(attaching, attachment, deadline), { code: 'NodeLost' });
-  const half = { ...wanted, id: randomUUID() };
+  const half = { ...newVolume, id: randomUUID() };
   const created = t.throwsAsync(commands.create(half, deadline), { code: 'NodeLost' });
   const isTaken = async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 3;
   await until(isTaken, 'all have begun');
@@ -120,7 +120,7 @@ test.serial('commands that a lost node never fetched do nothing when it returns'
   const driver = new FakeDriver();
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await node.stop();
   await commands.attach(id, attachment);
   await declareLost(store, 'n1');
@@ -150,7 +150,7 @@ test.serial('node lost that was interrupted is repeated and ends what was left',
 test.serial('a daemon whose node was declared lost while it was down changes nothing more', async (t) => {
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await store.redis.del(store.keys.lease('n1')); // as if it had been down for node_down_time
   await declareLost(store, 'n1');
   await t.throwsAsync(node.reportState(), { code: 'Fenced' });
@@ -163,8 +163,8 @@ test.serial(
     const driver = new FakeDriver();
     const node = await cluster.node('n1', {}, { driver });
     const commands = await cluster.commands();
-    const { id } = await commands.create(wanted, deadline);
-    const { id: gone } = await commands.create(wanted, deadline);
+    const { id } = await commands.create(newVolume, deadline);
+    const { id: gone } = await commands.create(newVolume, deadline);
     await store.redis.del(store.keys.lease('n1'));
     await declareLost(store, 'n1');
     await driver.deleteVolume(spec({ id: gone }));
@@ -180,7 +180,7 @@ test.serial('a volume whose detach fails while its node returns is served again 
   const kept = new FakeDriver();
   const node = await cluster.node('n1', {}, { driver: kept, target: new FakeTarget() });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   await node.stop();
   await declareLost(store, 'n1');

@@ -23,7 +23,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 const rarely = { report_interval: '600', node_down_time: '3600' };
 const gib = 2 ** 30;
@@ -45,7 +45,7 @@ test.serial('a hundred racing creates never overcommit a backend', async (t) => 
   }
   const clients = await Promise.all([1, 2, 3, 4].map(() => cluster.commands()));
   const outcomes = await Promise.allSettled(
-    Array.from({ length: 25 }, () => clients.map((client) => client.create(wanted, deadline))).flat(),
+    Array.from({ length: 25 }, () => clients.map((client) => client.create(newVolume, deadline))).flat(),
   );
   const codes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? 'created' : outcome.reason.code));
   t.is(codes.filter((code) => code === 'created').length, 20, 'all space is used');
@@ -62,11 +62,11 @@ test.serial('a hundred racing creates never overcommit a backend', async (t) => 
 test.serial('space is reserved by the request and given back by the deletion', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ capacityBytes: 3 * gib }] });
   const commands = await cluster.commands();
-  await commands.create({ ...wanted, size: 2 });
+  await commands.create({ ...newVolume, size: 2 });
   const allocated = async () => (await backendsOf(store).lookup('n1@fake')).allocatedBytes;
   t.is(await allocated(), 2 * gib, 'before the node has begun');
-  await t.throwsAsync(commands.create({ ...wanted, size: 2 }), { code: 'NoSpace' });
-  await commands.create({ ...wanted, size: 0 });
+  await t.throwsAsync(commands.create({ ...newVolume, size: 2 }), { code: 'NoSpace' });
+  await commands.create({ ...newVolume, size: 0 });
   t.is(await allocated(), 2 * gib + 100 * 2 ** 20, 'size 0 is 100 MiB');
   await store.redis.del(store.keys.lease('n1'), store.keys.node('n1'));
   const node = await cluster.node('n1', rarely, { driver: new FakeDriver({ totalBytes: 3 * gib }) });
@@ -82,7 +82,7 @@ test.serial('NoSpace names the reason per backend', async (t) => {
     ],
   });
   const commands = await cluster.commands();
-  const large = { ...wanted, size: 2 };
+  const large = { ...newVolume, size: 2 };
   await t.throwsAsync(commands.create(large), {
     code: 'NoSpace',
     message: /^no backend has space for 2 GiB: .*n1@small: 1\.5 GiB free/,
@@ -98,7 +98,7 @@ test.serial('NoSpace of a node without any accepting backend names their problem
   await fakeNode(store, 'n2', { leaseMs: 1, backends: [{}] });
   await until(async () => (await store.redis.exists(store.keys.lease('n2'))) === 0, 'n2 is down');
   const commands = await cluster.commands();
-  const error = await t.throwsAsync(commands.create(wanted), { code: 'NoSpace' });
+  const error = await t.throwsAsync(commands.create(newVolume), { code: 'NoSpace' });
   t.regex(error.message, /n1@fake: a disk is absent/);
   t.regex(error.message, /n2@fake: down/);
 });
@@ -107,17 +107,17 @@ test.serial('where every node has crashed no node is up', async (t) => {
   await fakeNode(store, 'n1', { leaseMs: 1, backends: [{}] });
   await until(async () => (await store.redis.exists(store.keys.lease('n1'))) === 0, 'n1 is down');
   const commands = await cluster.commands();
-  for (let count = 0; count < 2; count += 1) await t.throwsAsync(commands.create(wanted), { code: 'NoNodeUp' });
+  for (let count = 0; count < 2; count += 1) await t.throwsAsync(commands.create(newVolume), { code: 'NoNodeUp' });
 });
 
 test.serial('without a node that is up there is no volume', async (t) => {
   const commands = await cluster.commands();
-  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoNodeUp' });
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n9' }, deadline), { code: 'NodeNotFound', message: /n9/ });
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoNodeUp' });
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n9' }, deadline), { code: 'NodeNotFound', message: /n9/ });
   const node = await cluster.node('n1');
   await node.stop();
-  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoNodeUp' });
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n1' }, deadline), { code: 'NodeDown' });
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoNodeUp' });
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), { code: 'NodeDown' });
   t.is(await store.redis.zcard(store.keys.volumes()), 0);
 });
 
@@ -126,17 +126,17 @@ test.serial('a node that crashed gets no volumes once its lease has expired, and
   await fakeNode(store, 'n1', { backends: [{ capacityBytes: 10 * gib }] });
   await until(async () => (await store.redis.exists(store.keys.lease('crashed'))) === 0, 'it is down');
   const commands = await cluster.commands();
-  for (let count = 0; count < 5; count += 1) t.is((await commands.create(wanted)).node, 'n1');
+  for (let count = 0; count < 5; count += 1) t.is((await commands.create(newVolume)).node, 'n1');
   t.deepEqual(await store.redis.zrange(store.keys.freeSpace(), '0', '-1'), ['n1@fake']);
 });
 
 test.serial('a create just after another one is placed on no node that has stopped meanwhile', async (t) => {
   const stopped = await cluster.node('n1', rarely);
   const commands = await cluster.commands();
-  await commands.create(wanted, deadline);
+  await commands.create(newVolume, deadline);
   await cluster.node('n2', rarely);
   await stopped.stop();
-  const { node } = await commands.create(wanted, deadline);
+  const { node } = await commands.create(newVolume, deadline);
   t.is(node, 'n2');
 });
 
@@ -144,23 +144,23 @@ test.serial('a backend or pool that is named takes the volume alone', async (t) 
   const fast = new FakeDriver({ totalBytes: gib });
   await cluster.node('n1', rarely, [{ name: 'fast', driver: fast }, { name: 'large' }]);
   const commands = await cluster.commands();
-  t.like(await commands.create({ ...wanted, node: 'n1@fast' }, deadline), { node: 'n1', backend: 'fast' });
+  t.like(await commands.create({ ...newVolume, node: 'n1@fast' }, deadline), { node: 'n1', backend: 'fast' });
   t.is((await fast.listVolumes()).length, 1);
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n1@fast' }, deadline), {
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1@fast' }, deadline), {
     code: 'NoSpace',
     message: 'n1@fast has no space for 1 GiB: n1@fast: 0 GiB free',
   });
-  t.like(await commands.create({ ...wanted, node: 'n1' }, deadline), { node: 'n1', backend: 'large' });
-  t.like(await commands.create({ ...wanted, node: 'n1@large#fake' }, deadline), { node: 'n1', backend: 'large' });
+  t.like(await commands.create({ ...newVolume, node: 'n1' }, deadline), { node: 'n1', backend: 'large' });
+  t.like(await commands.create({ ...newVolume, node: 'n1@large#fake' }, deadline), { node: 'n1', backend: 'large' });
   for (const place of ['n1@nosuch', 'n1@large#nosuch']) {
-    const error = await t.throwsAsync(commands.create({ ...wanted, node: place }, deadline), {
+    const error = await t.throwsAsync(commands.create({ ...newVolume, node: place }, deadline), {
       code: 'BackendNotFound',
       message: `${place} does not exist`,
     });
     t.like(error, { hint: 'the node has n1@fast#fake, n1@large#fake' });
   }
   for (const place of ['n1@', '@large', 'n1#fake', 'n1@large#']) {
-    await t.throwsAsync(commands.create({ ...wanted, node: place }, deadline), { code: 'InvalidArgument' });
+    await t.throwsAsync(commands.create({ ...newVolume, node: place }, deadline), { code: 'InvalidArgument' });
   }
   t.is(await store.redis.zcard(store.keys.volumes()), 3);
 });
@@ -177,15 +177,15 @@ test.serial('a backend that accepts no volumes gets none until it accepts them a
   await cluster.node('n1', {}, { driver });
   await cluster.node('n2', {}, { driver: new FakeDriver({ totalBytes: 10 * gib }) });
   const commands = await cluster.commands();
-  const created = await Promise.all(Array.from({ length: 10 }, () => commands.create(wanted, deadline)));
+  const created = await Promise.all(Array.from({ length: 10 }, () => commands.create(newVolume, deadline)));
   t.true(created.every(({ node }) => node === 'n2'));
-  await t.throwsAsync(commands.create({ ...wanted, node: 'n1' }, deadline), {
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
     code: 'NoSpace',
     message: /n1@fake: a disk is absent/,
   });
   driver.acceptsCreates = true;
   await until(async () => (await backendsOf(store).lookup('n1@fake')).accepting, 'it accepts volumes');
-  t.is((await commands.create({ ...wanted, node: 'n1' }, deadline)).node, 'n1');
+  t.is((await commands.create({ ...newVolume, node: 'n1' }, deadline)).node, 'n1');
 });
 
 test.serial(
@@ -195,7 +195,7 @@ test.serial(
     await cluster.node('full', rarely, { driver: full });
     await cluster.node('n2', rarely, { driver: new FakeDriver({ totalBytes: 50 * gib }) });
     const commands = await cluster.commands();
-    const created = await Promise.all(Array.from({ length: 20 }, () => commands.create(wanted, deadline)));
+    const created = await Promise.all(Array.from({ length: 20 }, () => commands.create(newVolume, deadline)));
     t.true(created.every(({ node, status }) => node === 'n2' && status === 'available'));
     t.is((await backendsOf(store).lookup('full@fake')).allocatedBytes, 0);
     t.is((await backendsOf(store).lookup('n2@fake')).allocatedBytes, 20 * gib);
@@ -208,7 +208,7 @@ test.serial('a volume that no backend can take leaves nothing behind where someb
     await cluster.node(name, rarely, { driver: new OptimisticDriver({ totalBytes: 0 }) });
   }
   const commands = await cluster.commands();
-  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoSpace' });
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoSpace' });
   t.is(await store.redis.zcard(store.keys.volumes()), 0);
   t.deepEqual(await disagreements(store, []), []);
 });
@@ -216,7 +216,7 @@ test.serial('a volume that no backend can take leaves nothing behind where someb
 test.serial('a creation for which nobody waits says in its record that there was no space', async (t) => {
   const node = await cluster.node('n1', rarely, { driver: new OptimisticDriver({ totalBytes: 0 }) });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted);
+  const { id } = await commands.create(newVolume);
   await until(async () => (await node.getVolume(id)).status === 'error', 'the volume is in error');
   t.is((await node.getVolume(id)).fault?.code, 'NoSpace');
   await commands.delete(id, deadline);
@@ -229,7 +229,7 @@ test.serial('a volume without an address on a full node is placed on another one
   await cluster.node('n1', shelf, { target: new FakeTarget() });
   await cluster.node('n2', rarely, { target: new FakeTarget() });
   const commands = await cluster.commands();
-  const created = await Promise.all(Array.from({ length: 12 }, () => commands.create(wanted, deadline)));
+  const created = await Promise.all(Array.from({ length: 12 }, () => commands.create(newVolume, deadline)));
   t.true(created.every(({ status }) => status === 'available'));
   t.true(created.filter(({ node }) => node === 'n1').length <= 2);
   t.is(new Set(created.map(({ address }) => address)).size, 12);
@@ -239,7 +239,7 @@ test.serial('a pinned volume is placed nowhere else, also after a crash and a ha
   const refusing = new FaultyDriver(new FakeDriver());
   await cluster.node('n2', rarely);
   const commands = await cluster.commands();
-  const pinned = { ...wanted, node: 'n1' };
+  const pinned = { ...newVolume, node: 'n1' };
 
   const first = await cluster.node('n1', rarely, { driver: refusing });
   refusing.failOnce('createVolume', errors.noSpace('the pool', gib, 0));
@@ -272,19 +272,19 @@ test.serial('a pinned volume is placed nowhere else, also after a crash and a ha
 test.serial('the audit corrects a wrong counter of allocated bytes, and placement uses it', async (t) => {
   await cluster.node('n1', rarely, { driver: new FakeDriver({ totalBytes: 2 * gib }) });
   const commands = await cluster.commands();
-  await commands.create(wanted, deadline);
+  await commands.create(newVolume, deadline);
   await store.redis.hset(store.keys.backend('n1@fake'), 'allocatedBytes', String(2 * gib));
-  await t.throwsAsync(commands.create(wanted, deadline), { code: 'NoSpace' });
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoSpace' });
   const { findings } = await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
   t.like(findings, { 0: { object: 'backend n1@fake', fixed: true } });
-  t.is((await commands.create(wanted, deadline)).status, 'available');
+  t.is((await commands.create(newVolume, deadline)).status, 'available');
 });
 
 test.serial('volumes spread over backends by their free space', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ capacityBytes: 1000 * gib }] });
   await fakeNode(store, 'n2', { backends: [{ capacityBytes: 3000 * gib }] });
   const commands = await cluster.commands();
-  const created = await Promise.all(Array.from({ length: 400 }, () => commands.create({ ...wanted, size: 0 })));
+  const created = await Promise.all(Array.from({ length: 400 }, () => commands.create({ ...newVolume, size: 0 })));
   const share = created.filter(({ node }) => node === 'n2').length / 400;
   t.true(share > 0.6 && share < 0.9, `${share} of them on three quarters of the space`);
 });
@@ -303,7 +303,7 @@ test.serial('a volume carries the availability zone of its node, and its labels 
   const driver = new RecordingDriver();
   await cluster.node('n1', { ...rarely, storage_availability_zone: 'east' }, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
-  t.is((await commands.create({ ...wanted, name: 'data' }, deadline)).availabilityZone, 'east');
+  t.is((await commands.create({ ...newVolume, name: 'data' }, deadline)).availabilityZone, 'east');
   t.deepEqual(driver.specs[0]?.labels, {
     user: 'user',
     project: 'project',

@@ -18,7 +18,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
@@ -27,11 +27,11 @@ test.serial('an emptied Redis has its records again without a restart', async (t
   const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
   const store = await cluster.store();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await store.redis.flushall();
   await until(async () => (await node.getVolume(id)).status === 'available', 'the volume has a record again');
   t.is((await node.getVolume(id)).address, 'e1.0');
-  const other = await until(() => commands.create(wanted, deadline), 'the node accepts volumes again');
+  const other = await until(() => commands.create(newVolume, deadline), 'the node accepts volumes again');
   t.is(other.address, 'e1.1', 'no address is given out twice');
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
 });
@@ -41,7 +41,7 @@ test.serial('a topic that went missing is made again', async (t) => {
   const commands = await cluster.commands();
   const { redis, keys } = await cluster.store();
   await redis.del(keys.topic('volume.n1'));
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   t.pass();
 });
@@ -54,10 +54,10 @@ test.serial(
     const node = await cluster.node('n1', {}, { driver, target });
     const commands = await cluster.commands();
     const store = await cluster.store();
-    const kept = await commands.create(wanted, deadline);
-    const deleted = await commands.create(wanted, deadline);
+    const kept = await commands.create(newVolume, deadline);
+    const deleted = await commands.create(newVolume, deadline);
     const restore = await cluster.server.keepCopy();
-    const made = await until(() => commands.create(wanted, deadline), 'a volume is made after the copy');
+    const made = await until(() => commands.create(newVolume, deadline), 'a volume is made after the copy');
     await commands.delete(deleted.id, deadline);
     await commands.attach(kept.id, attachment, deadline);
     await restore();
@@ -65,7 +65,7 @@ test.serial(
     t.is((await node.getVolume(made.id)).address, made.address);
     t.like(await node.getVolume(deleted.id), { status: 'error', fault: { code: 'StorageMissing' } });
     t.like(await node.getVolume(kept.id), { status: 'in-use', instanceId: 'unknown' }, 'its export runs');
-    await until(() => commands.create(wanted, deadline), 'the node accepts volumes again');
+    await until(() => commands.create(newVolume, deadline), 'the node accepts volumes again');
     const exports = [...target.exports.values()];
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]), []);
   },
@@ -78,8 +78,8 @@ test.serial('a creation that Redis forgot, and that fails when it is repeated, l
   const node = await cluster.node('n1', flags, { driver, target });
   const commands = await cluster.commands();
   const release = driver.holdOnce('createVolume');
-  await commands.create(wanted);
-  const { id } = await commands.create(wanted); // waits for the first
+  await commands.create(newVolume);
+  const { id } = await commands.create(newVolume); // waits for the first
   const restore = await cluster.server.keepCopy();
   release();
   const isStatus = async (status: string) => (await node.getVolume(id)).status === status;
@@ -111,7 +111,7 @@ test.serial('a difference that cannot be repaired at once is repaired with a lat
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const restore = await cluster.server.keepCopy();
-  const { id } = await until(() => commands.create(wanted, deadline), 'a volume is made after the copy');
+  const { id } = await until(() => commands.create(newVolume, deadline), 'a volume is made after the copy');
   driver.left = 2; // a comparison lists storage twice
   await restore();
   await until(async () => (await node.getVolume(id)).status === 'available', 'it has a record again');
@@ -123,7 +123,7 @@ test.serial('a volume that was busy during the comparison after a loss of Redis 
   const node = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const { redis, keys } = await cluster.store();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   const release = driver.holdOnce('deleteVolume');
   await commands.delete(id);
   await until(async () => (await redis.hget(keys.volume(id), 'status')) === 'deleting', 'it is being deleted');
@@ -155,7 +155,7 @@ test.serial('the requester of a delete that Redis lost is not told that it is do
   await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const { redis, keys } = await cluster.store();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   const asked = t.throwsAsync(commands.delete(id, deadline), { code: 'ChangeLost' });
   await until(async () => (await redis.hget(keys.volume(id), 'status')) === 'deleting', 'it is being deleted');
   await forgetTask(id);
@@ -167,7 +167,7 @@ test.serial('a Redis from a copy older than the daemon’s start gives it its na
   const driver = new FakeDriver();
   const before = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   const restore = await cluster.server.keepCopy();
   await until(() => before.reportState().then(() => true), 'it is connected again');
   await before.stop();

@@ -17,14 +17,14 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project', node: 'n1' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project', node: 'n1' };
 const deadline = { deadlineMs: 20_000 };
 
 test.serial('a node is removed when it is stopped and has no volumes, and leaves no key and no shelf', async (t) => {
   const backend = { driver: new FakeDriver(), target: new FakeTarget() };
   const node = await cluster.node('n1', {}, backend);
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await t.throwsAsync(removeNode(store, 'n1', 'volume'), { code: 'NodeUp' });
   await node.stop();
   await t.throwsAsync(removeNode(store, 'n1', 'volume'), { code: 'NodeHasVolumes' });
@@ -43,7 +43,7 @@ test.serial('a node is removed when it is stopped and has no volumes, and leaves
 test.serial('a removal that ended half-way is completed by the next', async (t) => {
   const node = await cluster.node('n1', {}, { target: new FakeTarget() });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   await node.stop();
   await store.redis.del(store.keys.node('n1'));

@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 
 /** Returns how often each command is sent to Redis while `work` runs; what scripts call does not count. */
@@ -29,15 +29,15 @@ test('operations take a fixed number of round trips to Redis, on a cluster of an
   for (const node of ['n1', 'n2', 'n3']) await cluster.node(node, flags);
   const commands = await cluster.commands();
   const store = await cluster.store();
-  await commands.create(wanted, deadline); // scripts are loaded, the replies subscribed to
-  const { id } = await commands.create(wanted, deadline);
+  await commands.create(newVolume, deadline); // scripts are loaded, the replies subscribed to
+  const { id } = await commands.create(newVolume, deadline);
   const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
   // By the node: an entry and its record in one pipeline, the next reading, one script.
   const node = { hgetall: 1, xdel: 1, xread: 1, evalsha: 1 };
   // By the requester: one script with record, task, space and command. The best backends, their records and leases are read again where
   // those of an earlier request are older than two seconds, which a busy machine takes between two lines.
-  const create = await sentDuring(store, () => commands.create(wanted, deadline));
+  const create = await sentDuring(store, () => commands.create(newVolume, deadline));
   const placement = { zrange: 1, hgetall: 1 + 3, exists: 3 };
   t.deepEqual(create, { ...node, ...(create['zrange'] === undefined ? {} : placement), evalsha: 2 });
 

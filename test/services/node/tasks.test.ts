@@ -18,7 +18,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
@@ -32,7 +32,7 @@ test.serial('the same request twice has one effect', async (t) => {
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
   const id = '6f1c2f3e-0000-4000-8000-000000000001';
-  const [one, other] = await Promise.all([1, 2].map(() => commands.create({ ...wanted, id }, deadline)));
+  const [one, other] = await Promise.all([1, 2].map(() => commands.create({ ...newVolume, id }, deadline)));
   t.is(one?.id, other?.id);
   t.is((await Array.fromAsync(node.all())).length, 1);
   await Promise.all([commands.delete(id, deadline), commands.delete(id, deadline)]);
@@ -45,7 +45,7 @@ test.serial('requests that join a task add no command, and each gets the answer'
   await cluster.node('n1', {}, { driver });
   const first = await cluster.commands();
   const others = [await cluster.commands(), await cluster.commands()];
-  const { id } = await first.create(wanted, deadline);
+  const { id } = await first.create(newVolume, deadline);
   for (const verb of ['ensureVolume', 'deleteVolume'] as const) {
     const release = driver.holdOnce(verb);
     const ask = (commands: typeof first) =>
@@ -68,7 +68,7 @@ test.serial('each change of status has one command, however often it is requeste
   const length = await idleNode();
   const commands = await cluster.commands();
   const id = randomUUID();
-  for (let count = 0; count < 5; count += 1) await commands.create({ ...wanted, id });
+  for (let count = 0; count < 5; count += 1) await commands.create({ ...newVolume, id });
   t.is(await length(), 1);
   await store.redis.hset(store.keys.volume(id), 'status', 'available');
   await store.redis.hdel(store.keys.volume(id), 'task');
@@ -81,7 +81,7 @@ test.serial('each change of status has one command, however often it is requeste
 test.serial('a repeated attach with other arguments, or another request meanwhile, is refused', async (t) => {
   await idleNode();
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted);
+  const { id } = await commands.create(newVolume);
   await t.throwsAsync(commands.delete(id), { code: 'WrongStatus', message: /creating, with its create under way/ });
   await store.redis.hset(store.keys.volume(id), 'status', 'available');
   await store.redis.hdel(store.keys.volume(id), 'task');
@@ -104,7 +104,7 @@ test.serial('an id that exists is VolumeExists, with the difference named', asyn
   await cluster.node('n2');
   const commands = await cluster.commands();
   const id = randomUUID();
-  const request = { ...wanted, id, name: 'data', node: 'n1' };
+  const request = { ...newVolume, id, name: 'data', node: 'n1' };
   await commands.create(request, deadline);
   await commands.create(request, deadline);
   const cases: [Partial<typeof request>, RegExp][] = [
@@ -125,15 +125,15 @@ test.serial('an id that is being deleted is VolumeExists', async (t) => {
   await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
   const id = randomUUID();
-  await commands.create({ ...wanted, id }, deadline);
+  await commands.create({ ...newVolume, id }, deadline);
   const release = driver.holdOnce('deleteVolume');
   const deleting = commands.delete(id, deadline);
   await until(async () => (await store.redis.hget(store.keys.volume(id), 'status')) === 'deleting', 'it is deleting');
-  const request = commands.create({ ...wanted, id }, deadline);
+  const request = commands.create({ ...newVolume, id }, deadline);
   await t.throwsAsync(request, { code: 'VolumeExists', message: /it is being deleted/ });
   release();
   await deleting;
-  t.is((await commands.create({ ...wanted, id }, deadline)).status, 'available', 'then the id is free');
+  t.is((await commands.create({ ...newVolume, id }, deadline)).status, 'available', 'then the id is free');
 });
 
 test.serial(

@@ -21,7 +21,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 20_000 };
 
 const odd: Record<string, { fields: Record<string, string>; reason: RegExp }> = {
@@ -41,7 +41,7 @@ for (const [name, { fields, reason }] of Object.entries(odd)) {
   test.serial(`a record with ${name} stops no start, no list and no audit`, async (t) => {
     const before = await cluster.node('n1', {}, { driver });
     const commands = await cluster.commands();
-    const [bad, good] = [await commands.create(wanted, deadline), await commands.create(wanted, deadline)];
+    const [bad, good] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
     await before.stop();
     await store.redis.hset(store.keys.volume(bad.id), fields);
     const record = await store.redis.hgetall(store.keys.volume(bad.id));
@@ -79,7 +79,7 @@ for (const [name, { fields, reason }] of Object.entries(odd)) {
 
 test.serial('a fault of a kind that a newer version has is read as a failure', async (t) => {
   await cluster.node('n1', {}, { driver });
-  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  const { id } = await (await cluster.commands()).create(newVolume, deadline);
   const fault = { code: 'New', kind: 'quantum', message: 'of tomorrow' };
   await store.redis.hset(store.keys.volume(id), { status: 'error', fault: JSON.stringify(fault) });
   t.like(await volumesOf(store).lookup(id), { fault: { code: 'New', kind: 'failed', message: 'of tomorrow' } });
@@ -88,7 +88,7 @@ test.serial('a fault of a kind that a newer version has is read as a failure', a
 test.serial('entries whose id is no UUID, and a record that is no hash, stop no start and no audit', async (t) => {
   const before = await cluster.node('n1', {}, { driver });
   const commands = await cluster.commands();
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await before.stop();
   const { redis, keys } = store;
   const noHash = randomUUID();

@@ -17,7 +17,7 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-const wanted = { size: 1, userId: 'user', projectId: 'project' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 
 class DegradedDriver extends FakeDriver {
@@ -36,16 +36,16 @@ test.serial('a degraded pool is a problem of its backend, which accepts no creat
   const backend = async () => (await lookupNode(store, 'n1')).backends[0];
   const { problem } = driver;
   await until(async () => (await backend())?.problem === problem, 'the problem is reported');
-  const refused = await t.throwsAsync((await cluster.commands()).create(wanted, deadline));
+  const refused = await t.throwsAsync((await cluster.commands()).create(newVolume, deadline));
   t.is(refused?.name, 'NoSpace');
   driver.problem = undefined;
   await until(async () => (await backend())?.problem === '', 'the problem is over');
-  await (await cluster.commands()).create(wanted, deadline);
+  await (await cluster.commands()).create(newVolume, deadline);
 });
 
 test.serial('a task whose command was lost is re-driven with a report', async (t) => {
   const node = await cluster.node('n1');
-  const { id } = await (await cluster.commands()).create(wanted, deadline);
+  const { id } = await (await cluster.commands()).create(newVolume, deadline);
   await transit(await cluster.store(), id, 'startDelete');
   await until(async () => (await Array.fromAsync(node.all())).length === 0, 'the volume is gone');
   t.pass();
@@ -86,7 +86,7 @@ test.serial('a volume that is served again is no problem of its node any longer'
   const driver = new BrokenDriver();
   const commands = await cluster.commands();
   const first = await cluster.node('n1', {}, { driver });
-  await commands.create(wanted, deadline);
+  await commands.create(newVolume, deadline);
   await first.stop();
   driver.broken = true;
   await cluster.node('n1', {}, { driver });
@@ -105,7 +105,7 @@ test.serial('a volume that cannot be served is a problem of its node until it is
   }
   const commands = await cluster.commands();
   const first = await cluster.node('n1');
-  const { id } = await commands.create(wanted, deadline);
+  const { id } = await commands.create(newVolume, deadline);
   await first.stop();
   await cluster.node('n1', {}, { driver: new EmptyDriver() });
   const store = await cluster.store();

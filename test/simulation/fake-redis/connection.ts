@@ -27,7 +27,7 @@ export class FakeConnection {
       },
       left: () => this.there(on.left),
     });
-    // A kernel says good-bye for a process that was killed; one without power does not.
+    // A kernel closes the connections of a process that was killed; one without power does not.
     owner.onDeath((unnoticedMs) => outside(on.left, unnoticedMs + delay(owner)));
   }
 

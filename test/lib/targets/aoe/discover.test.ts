@@ -20,8 +20,8 @@ real('discovery finds all of 2,295 targets', async (t) => {
   await startPerl(t, responder, veth.far, 'all', ...shelves.map(String));
   const discovery = await discoveryFor(t, { interface: veth.near, quietMs: 1000 });
   const host = await veth.address(veth.far);
-  const wanted = shelves.flatMap((shelf) => addressesOfShelf(shelf, 255).map((address) => ({ address, host })));
-  t.deepEqual(await discovery.shelves([...shelves, 42]), wanted);
+  const expected = shelves.flatMap((shelf) => addressesOfShelf(shelf, 255).map((address) => ({ address, host })));
+  t.deepEqual(await discovery.shelves([...shelves, 42]), expected);
 });
 
 real('unrequested replies are ignored', async (t) => {

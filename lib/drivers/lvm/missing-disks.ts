@@ -1,0 +1,119 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { BlockstoreError, errors } from '../../errors.ts';
+import { readIfExists, replaceFile } from '../../files.ts';
+import type { DriverContext } from '../driver.ts';
+import { type Group, prepareGroup } from './group.ts';
+import type { Lvm } from './lvm.ts';
+import { openLvm } from './open.ts';
+import { groupContent } from './reports.ts';
+
+export interface GroupOptions {
+  volumeGroup: string;
+  /** Block devices of the group; LVM reads no others. Empty: the devices of the existing group. */
+  storageDev: readonly string[];
+  /** Whether to create a missing group on storageDev. */
+  storageCreate: boolean;
+  /** Directory of this driver for its LVM configuration. Created when it does not exist. */
+  directory: string;
+}
+
+/** How often a group that lacks a disk is looked for anew. */
+const reopenAfterMs = 5000;
+
+/**
+ * The volume group with the disks that it has now. One that lacks a disk is served, but not changed; it is opened again when the disk
+ * may be back.
+ */
+export class OpenGroup {
+  private readonly options: GroupOptions;
+  private readonly context: DriverContext;
+  private lvm: Lvm | undefined;
+  /** As of the last opening. */
+  private disks: Group | undefined;
+  private openedAt = 0;
+  private reopened: Promise<void> | undefined;
+
+  constructor(options: GroupOptions, context: DriverContext) {
+    this.options = options;
+    this.context = context;
+  }
+
+  /** Throws what keeps the group from being used, such as NoVolumeGroup. */
+  async open(): Promise<void> {
+    const { processes, log } = this.context;
+    const { directory } = this.options;
+    const remembered = path.join(directory, 'group-uuid');
+    const knownUuid = (await readIfExists(remembered))?.trim();
+    const disks = await prepareGroup(processes, { ...this.options, knownUuid });
+    const before = this.lvm;
+    this.lvm = await openLvm(processes, log, { directory, devices: disks.devices });
+    this.disks = disks;
+    this.openedAt = performance.now();
+    await before?.close();
+    if (disks.uuid !== knownUuid) {
+      await mkdir(directory, { recursive: true });
+      await replaceFile(remembered, `${disks.uuid}\n`);
+    }
+  }
+
+  async close(): Promise<void> {
+    const { lvm } = this;
+    this.lvm = undefined;
+    await lvm?.close();
+  }
+
+  /** Throws LvmInterrupted while it is closed. */
+  get shell(): Lvm {
+    if (this.lvm === undefined) throw errors.lvmInterrupted('lvm', 'the driver is not set up, or closed');
+    return this.lvm;
+  }
+
+  /** The group's figures and volumes. A group that lacks a disk is first looked for again: the disk may be back. */
+  async content() {
+    const { volumeGroup } = this.options;
+    const content = await groupContent(this.shell, volumeGroup);
+    if (content.missingDisks === 0) return content;
+    if (this.lacksDisks && performance.now() - this.openedAt < reopenAfterMs) return content;
+    await this.reopen();
+    return groupContent(this.shell, volumeGroup);
+  }
+
+  /** Runs a verb once more when the disks of the group have changed; every verb is idempotent. */
+  async reopening<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const isIncomplete = error instanceof BlockstoreError && error.code === 'GroupIncomplete';
+      if (!isIncomplete) throw error;
+      await this.reopen();
+      if (this.lacksDisks) throw error;
+      return work();
+    }
+  }
+
+  /** The UUIDs of the disks that are missing. */
+  get missingNames(): string {
+    return this.disks?.missing.map(({ uuid }) => uuid).join(', ') || 'unknown';
+  }
+
+  /** Why nothing in the group may be changed now: LVM would write down that the disk is missing, also once it is back. */
+  incomplete(): BlockstoreError {
+    const { volumeGroup } = this.options;
+    const marked = this.disks?.missing.find(({ device }) => device !== undefined);
+    if (marked?.device !== undefined) return errors.diskMarkedMissing(volumeGroup, marked.device, marked.uuid);
+    return errors.groupIncomplete(volumeGroup, `UUID ${this.missingNames}`);
+  }
+
+  private get lacksDisks(): boolean {
+    return this.disks?.missing.length !== 0;
+  }
+
+  /** Reads the disks of the group again after they changed. */
+  private async reopen(): Promise<void> {
+    this.reopened ??= this.open().finally(() => {
+      this.reopened = undefined;
+    });
+    await this.reopened;
+  }
+}
