@@ -22,7 +22,7 @@ const directory = '/run/crash';
 const units = '/etc/systemd/system';
 const readyMs = 300_000;
 const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
-perl ${join(import.meta.dirname, 'look.pl')} ${stateDir} ${planVariable}`;
+perl ${join(import.meta.dirname, 'read-machine.pl')} ${stateDir} ${planVariable}`;
 
 /** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
 export class MachinePlace implements Place {
