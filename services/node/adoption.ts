@@ -59,7 +59,11 @@ export class Adoption {
     }
     const current = volume.status === 'error' ? await this.markFound(volume) : volume;
     this.learn(current);
-    const isLost = running !== undefined && !exportUnattached && isAllowed('restoreAttachment', current);
+    const isLost =
+      running !== undefined &&
+      !exportUnattached &&
+      volume.fault?.code !== 'NodeLost' &&
+      isAllowed('restoreAttachment', current);
     if (isLost) await this.restoreAttachment(current, running);
     else await this.serve(current);
   }
@@ -72,9 +76,16 @@ export class Adoption {
     return error;
   }
 
-  /** Its storage exists again. Returns the record then. */
+  /**
+   * Its storage exists again. Returns the record then. What was detached while the node was lost is detached: an export that went on
+   * meanwhile ends first. Throws what a target throws.
+   */
   async markFound(volume: VolumeState): Promise<VolumeState> {
+    const { backends, exportUnattached } = this.options;
     const isAttached = volume.attachStatus === 'attached';
+    if (!isAttached && !exportUnattached && volume.fault?.code === 'NodeLost') {
+      await backends.get(volume.backend).target.removeExport(volume.id);
+    }
     await this.change(volume, isAttached ? 'markFoundAttached' : 'markFound');
     return { ...volume, status: isAttached ? 'in-use' : 'available', fault: undefined };
   }

@@ -18,6 +18,8 @@ export interface CatchUpOptions {
   log: Log;
   /** Another daemon has the node's name, or had it since: this one must end. */
   onFenced: (error: BlockstoreError) => void;
+  /** Whether an operation runs on a volume or waits. */
+  isBusy: (id: string) => boolean;
   /** Nodes of the cluster that compare records and storage at a time, and the longest pause before one begins. */
   places: number;
   jitterMs: number;
@@ -29,18 +31,24 @@ export const logLines = {
   leaseLost: 'Redis lost the lease of node',
 } as const;
 
+/** Pauses before a repair that failed is tried again: from each report to once in ten minutes. */
+const firstRetryMs = 1000;
+const longestRetryMs = 600_000;
+
 /** How long a place is kept for a node that does not end its comparison. */
 const placeMs = 60_000;
 
 /** Continues where Redis has lost something: after a failover, a restart from an older copy, or when it was emptied. */
 export class CatchUp {
   private readonly options: CatchUpOptions;
-  /** The data with which records and storage were last seen to agree; see Connection.identity. */
-  private agreedWith: string | undefined;
+  /** The data with which records and storage were last compared; see Connection.identity. */
+  private comparedWith: string | undefined;
   /** The data that a pause before the comparison was made for. */
   private pausedFor: string | undefined;
   /** Volumes that something was under way for whenever they were to be examined since then. */
   private unseen: { identity: string; ids: readonly string[] } = { identity: '', ids: [] };
+  /** When a repair that failed is tried again, by the monotonic clock, and the pause after that one. */
+  private retry: { at: number; pauseMs: number } | undefined;
   private readonly reported = new Set<string>();
   private regaining: Promise<void> | undefined;
   private readonly stopping = new AbortController();
@@ -51,13 +59,13 @@ export class CatchUp {
 
   /** Before records and storage are reconciled: then they agree with what Redis has now. */
   async start(): Promise<void> {
-    this.agreedWith = await this.options.store.connection.identity();
-    this.pausedFor = this.agreedWith;
+    this.comparedWith = await this.options.store.connection.identity();
+    this.pausedFor = this.comparedWith;
   }
 
-  /** Whether records and storage are not known to agree. */
+  /** Whether Redis has lost this node's lease and its records have not been compared with storage since. */
   get isDue(): boolean {
-    return this.agreedWith === undefined;
+    return this.comparedWith === undefined;
   }
 
   /** The lease is not as this daemon left it: it is acquired again where nobody else has it. */
@@ -78,7 +86,7 @@ export class CatchUp {
     const { store, audit, lease, places, jitterMs, addresses, log } = this.options;
     const { signal } = this.stopping;
     const identity = await store.connection.identity();
-    if (identity === this.agreedWith || signal.aborted) return;
+    if (signal.aborted || (identity === this.comparedWith && !this.isWorthAnother)) return;
     if (this.pausedFor !== identity) {
       // All nodes notice a failover at once.
       await pause(Math.random() * jitterMs, undefined, { signal }).catch(() => undefined);
@@ -93,14 +101,22 @@ export class CatchUp {
       const { ids } = this.unseen;
       const isSame = this.unseen.identity === identity;
       this.unseen = { identity, ids: isSame ? ids.filter((id) => busy.has(id)) : [...busy] };
+      this.comparedWith = identity;
       const isRepaired = findings.every(({ failure }) => failure === undefined);
+      this.retry = isRepaired ? undefined : later(isSame ? this.retry : undefined);
       if (this.unseen.ids.length > 0 || !isRepaired) return;
-      this.agreedWith = identity;
       this.reported.clear();
       log.info(logLines.caughtUp);
     } finally {
       await store.read((redis) => redis.zrem(store.keys.catchingUp(), lease.node));
     }
+  }
+
+  /** Volumes that were busy are examined when they are no longer, and failed repairs are repeated. */
+  private get isWorthAnother(): boolean {
+    const { ids } = this.unseen;
+    if (ids.length > 0 && !ids.every((id) => this.options.isBusy(id))) return true;
+    return this.retry !== undefined && performance.now() >= this.retry.at;
   }
 
   /** Once, although what cannot be repaired yet is tried again with each report. */
@@ -116,7 +132,7 @@ export class CatchUp {
     try {
       await lease.reacquire();
       log.warn(`${logLines.leaseLost} ${lease.node}; this daemon acquired it again`);
-      this.agreedWith = undefined;
+      this.comparedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
       await this.run();
     } catch (thrown) {
@@ -125,4 +141,9 @@ export class CatchUp {
       else log.debug('the lease is not acquired again yet', { reason: error.message }); // the next report tries again
     }
   }
+}
+
+function later(before: { pauseMs: number } | undefined): { at: number; pauseMs: number } {
+  const pauseMs = before ? Math.min(before.pauseMs * 2, longestRetryMs) : firstRetryMs;
+  return { at: performance.now() + pauseMs, pauseMs };
 }

@@ -8,6 +8,8 @@ export class Problems {
   private readonly log: Log;
   private readonly unserved = new Map<string, BlockstoreError>();
   private readonly unreadable = new Map<string, string>();
+  /** Exports that are to end, and do not. */
+  private readonly staying = new Map<string, BlockstoreError>();
   private foreignAnswers: ReadonlyMap<string, string> = new Map();
 
   constructor(backends: Backends, log: Log) {
@@ -21,6 +23,7 @@ export class Problems {
     return [
       // All volumes of a backend that is not served have one problem.
       ...new Set(Array.from(this.unserved.values(), (error) => error.message)),
+      ...Array.from(this.staying.values(), (error) => error.message),
       ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
       ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
       ...Array.from(
@@ -35,24 +38,43 @@ export class Problems {
     return [...this.unserved.keys(), ...this.unreadable.keys()];
   }
 
+  /** Volumes whose exports are to end, and could not be ended yet. */
+  get strayExports(): readonly string[] {
+    return [...this.staying.keys()];
+  }
+
   get unreadableVolumes(): readonly string[] {
     return [...this.unreadable.keys()];
   }
 
   /** A failure of one volume is reported, and does not keep the others from being served. Throws Fenced, RedisUnreachable. */
   async during(id: string, work: () => Promise<void>): Promise<void> {
+    await this.note(this.unserved, id, `volume ${id} cannot be served`, work);
+  }
+
+  /** Ends an export that should not run. A failure is reported, and keeps nothing else from being served. */
+  async ending(id: string, work: () => Promise<void>): Promise<void> {
+    await this.note(this.staying, id, `the export of volume ${id} is to end and does not`, work);
+  }
+
+  private async note(
+    failures: Map<string, BlockstoreError>,
+    id: string,
+    what: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
     try {
       await work();
-      this.unserved.delete(id);
+      failures.delete(id);
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced' || error.code === 'RedisUnreachable') throw error;
       const { message, hint } = error;
       // A backend that is not served is logged once, not with each of its volumes.
-      if (error.code !== 'BackendUnavailable' && this.unserved.get(id)?.message !== message) {
-        this.log.error(`volume ${id} cannot be served: ${message}`, hint === undefined ? {} : { hint });
+      if (error.code !== 'BackendUnavailable' && failures.get(id)?.message !== message) {
+        this.log.error(`${what}: ${message}`, hint === undefined ? {} : { hint });
       }
-      this.unserved.set(id, error);
+      failures.set(id, error);
     }
   }
 

@@ -37,13 +37,14 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreAbandoned();
     const running = await adoption.runningExports();
-    const recorded = new Set<string>();
+    /** Backends of the recorded volumes. */
+    const recorded = new Map<string, string>();
     const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
       problems.noteUnreadable(id, reason);
       recordedAddresses.push({ id, address: hash['address'] ?? '' });
     });
     await eachVolume(records, async (volume) => {
-      recorded.add(volume.id);
+      recorded.set(volume.id, volume.backend);
       recordedAddresses.push({ id: volume.id, address: volume.address });
       adoption.learn(volume);
       if (volume.task) due.push(volume);
@@ -52,7 +53,7 @@ export class Reconciler {
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
     for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
-    for (const id of problems.unreadableVolumes) recorded.add(id);
+    for (const id of problems.unreadableVolumes) recorded.set(id, '');
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     for (const volume of await this.stillThere(unrecorded)) {
       await problems.during(volume.id, () => adoption.adoptUnrecorded(volume, running.get(volume.id)));
@@ -76,6 +77,7 @@ export class Reconciler {
     );
     const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
     for (const id of ids) if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
+    for (const id of problems.strayExports) await this.endStrayExport(id);
     await addresses.pool.observe();
     problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
@@ -84,11 +86,15 @@ export class Reconciler {
   async adoptBackend(backend: Backend): Promise<void> {
     const { store, lease, engine, adoption, problems } = this.options;
     const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
+    const running = await adoption.runningExports();
     await eachVolume(volumesOf(store).walk(store.keys.nodeVolumes(lease.node)), async (volume) => {
       if (volume.backend !== backend.name) return;
       adoption.learn(volume);
       if (volume.task) engine.submit(volume, { isResumed: true });
-      else await problems.during(volume.id, () => adoption.adopt(volume, found.get(volume.id)));
+      else {
+        const { id } = volume;
+        await problems.during(id, () => adoption.adopt(volume, found.get(id), running.get(id)));
+      }
     });
   }
 
@@ -142,22 +148,39 @@ export class Reconciler {
 
   /**
    * Ends exports of ours whose volume is not to be exported, or has neither record nor storage, and clears files of exports that a power
-   * loss brought back. Storage whose record is unreadable or another node's is left as it is, with its export.
+   * loss brought back. Left as they are: storage whose record is unreadable or another node's, and volumes of a backend that is not
+   * served.
    */
-  private async endStrayExports(recorded: ReadonlySet<string>, stored: ReadonlySet<string>): Promise<void> {
+  private async endStrayExports(recorded: ReadonlyMap<string, string>, stored: ReadonlySet<string>): Promise<void> {
     const { backends, engine, table, problems, log } = this.options;
     const unreadable = new Set(problems.unreadableVolumes);
-    const isLeft = (id: string) =>
-      engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || (stored.has(id) && !recorded.has(id));
+    const served = new Set(backends.served.map(({ name }) => name));
+    const isLeft = (id: string) => {
+      const backend = recorded.get(id);
+      const isOthers = backend === undefined ? stored.has(id) : !served.has(backend);
+      return engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
+    };
     for (const { target } of backends.served) {
       const running = (await target.listExports()).flatMap(({ id }) => id ?? []);
       for (const id of new Set([...running, ...(await target.listTraces())])) {
         if (isLeft(id)) continue;
+        await this.endStrayExport(id);
         const reason = recorded.has(id) ? 'is not attached' : 'has neither record nor storage';
-        if (running.includes(id)) log.warn(`ended the export of volume ${id}: the volume ${reason}`);
-        await target.removeExport(id);
+        const hasEnded = running.includes(id) && !problems.strayExports.includes(id);
+        if (hasEnded) log.warn(`ended the export of volume ${id}: the volume ${reason}`);
       }
     }
+  }
+
+  /** One that cannot be ended, as its storage hangs, is tried again with each report. */
+  private async endStrayExport(id: string): Promise<void> {
+    const { backends, engine, table, problems } = this.options;
+    await problems.ending(id, () =>
+      engine.exclusively(id, async () => {
+        if (table.get(id)?.isExported) return; // attached meanwhile
+        for (const { target } of backends.served) await target.removeExport(id);
+      }),
+    );
   }
 }
 

@@ -108,6 +108,7 @@ export class StorageNode implements Service {
       addresses: this.addresses,
       restoreAbandoned: () => this.reconciler.restoreAbandoned(),
       onFenced: (error) => this.endFenced(error),
+      isBusy: (id) => this.engine.isBusy(id),
       places: catchUpPlaces,
       jitterMs: Math.min(catchUpJitterMs, flags.report_interval * 500),
     });

@@ -216,7 +216,7 @@ test.serial('an attachment is refused while it answers at the address, and it is
   t.not(shelfOf(address), shelfOf(attached.address));
   const responder = await attacker.start(
     'responder',
-    `exec perl test/support/aoe-responder.pl vec0 slot ${shelfOf(address)}`,
+    `exec perl test/support/aoe-responder.pl vec0 all ${shelfOf(address)}`,
   );
   t.true(await responder.says('ready', patienceMs));
   const refused = await cluster.on(2).run('volume attach later --host-device');

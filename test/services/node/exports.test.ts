@@ -48,6 +48,30 @@ test.serial('a volume is exported from its attach to its detach, with the rights
   t.deepEqual(await agreement(), []);
 });
 
+test.serial(
+  'an export that cannot be ended is a problem of its node, which starts and serves the others',
+  async (t) => {
+    const often = { report_interval: '1', node_down_time: '60' };
+    const before = await cluster.node('n1', often, { driver, target });
+    const commands = await cluster.commands();
+    const hung = await commands.create(newVolume, deadline);
+    const other = await commands.create(newVolume, deadline);
+    await commands.attach(hung.id, attachment, deadline);
+    const store = await cluster.store();
+    await before.stop();
+    const { keys, redis } = store;
+    await redis.hset(keys.volume(hung.id), { status: 'error_deleting', attachStatus: 'detached' });
+    target.removeFault = errors.exportStays(hung.id, 4711);
+    await cluster.node('n1', often, { driver, target });
+    t.is((await commands.attach(other.id, attachment, deadline)).attachStatus, 'attached');
+    const problems = async () => (await redis.hget(keys.node('n1'), 'problems')) ?? '';
+    await until(async () => (await problems()).includes('4711'), 'it is reported');
+    target.removeFault = undefined;
+    await until(() => !target.exports.has(hung.id), 'it is ended without a restart');
+    await until(async () => !(await problems()).includes('4711'), 'and no problem any longer');
+  },
+);
+
 test.serial('with export_unattached volumes are exported as long as they exist, to all while unattached', async (t) => {
   const flags = { ...rarely, export_unattached: 'true' };
   const node = await cluster.node('n1', flags, { driver, target });

@@ -74,6 +74,34 @@ test.serial('volumes of a lost node say so, can be detached and deleted at once,
   });
 });
 
+test.serial(
+  'what was detached while its node was lost stays detached when the node returns, and its export ends',
+  async (t) => {
+    const driver = new FakeDriver();
+    const target = new FakeTarget();
+    const node = await cluster.node('n1', {}, { driver, target });
+    const commands = await cluster.commands();
+    const { id } = await commands.create(newVolume, deadline);
+    await commands.attach(id, { ...attachment, hosts: ['52:54:00:00:00:01'] }, deadline);
+    await node.stop();
+    await declareLost(store, 'n1');
+    await commands.detach(id, deadline);
+    t.true(target.exports.has(id), 'the export went on');
+    target.removeFault = errors.exportStays(id, 4711);
+    const back = await cluster.node('n1', {}, { driver, target });
+    await until(
+      async () => (await lookupNode(store, 'n1')).problems.some((line) => line.includes('4711')),
+      'a problem',
+    );
+    t.like(await back.getVolume(id), { status: 'error', attachStatus: 'detached' }, 'while its host can still write');
+    target.removeFault = undefined;
+    await until(async () => (await back.getVolume(id)).status === 'available', 'it is available');
+    t.like(await back.getVolume(id), { attachStatus: 'detached', instanceId: '' });
+    t.false(target.exports.has(id));
+    await until(async () => (await lookupNode(store, 'n1')).problems.length === 0, 'no problem is left');
+  },
+);
+
 test.serial('tasks of a lost node end at once, and are put right when it returns', async (t) => {
   const kept = new FakeDriver();
   const driver = new FaultyDriver(kept);
