@@ -59,6 +59,13 @@ export const errors = {
     ),
   volumeNotAttached: (volume: string) =>
     new BlockstoreError('VolumeNotAttached', 'conflict', `volume ${volume} is not attached`, seeVolumes),
+  attachmentEnded: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeNotAttached',
+      'conflict',
+      `the attachment of volume ${volume} has ended; the volume is attached to ${instance} now`,
+      `see who uses it before you detach it: blockstore volume show ${volume}`,
+    ),
   volumeBusy: (volume: string, by: string) =>
     new BlockstoreError(
       'VolumeBusy',

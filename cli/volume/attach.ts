@@ -129,7 +129,7 @@ async function localAttachment(volume: VolumeState, options: AttachOptions, doma
   };
 }
 
-/** Throws AttachmentStays. */
+/** Ends the attachment that this command made, and no other one that the volume has by now. Throws AttachmentStays. */
 async function undo(
   session: Session,
   device: LocalDevice,
@@ -139,8 +139,9 @@ async function undo(
 ): Promise<void> {
   try {
     await device.undo(note);
-    await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs });
+    await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs, attachment: volume });
   } catch (second) {
+    if (asError(second).code === 'VolumeNotAttached') return; // somebody else detached it meanwhile
     throw errors.attachmentStays(volume.id, asError(error).message, asError(second).message);
   }
 }

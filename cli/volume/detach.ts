@@ -14,7 +14,8 @@ export interface DetachOptions extends ChangeOptions {
 }
 
 /**
- * Prints the id. A device of this host is disconnected first, for what is mounted must be written. With --force the export is
+ * Prints the id. Only the attachment that the volume has now is detached: releasing its device can take minutes, and another host
+ * may attach the volume meanwhile. A device of this host is disconnected first, for what is mounted must be written. With --force the export is
  * closed first, and what still uses the device is said.
  */
 export async function detachVolume(context: Context, reference: string, options: DetachOptions): Promise<void> {
@@ -28,7 +29,9 @@ export async function detachVolume(context: Context, reference: string, options:
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;
   if (!force) await device?.disconnect();
   const volume = await interrupts.during('detachment', state.id, () =>
-    withProgress(output, session.store, state.id, () => session.commands.detach(state.id, sendOptions(options))),
+    withProgress(output, session.store, state.id, () =>
+      session.commands.detach(state.id, { ...sendOptions(options), attachment: state }),
+    ),
   );
   if (force) await device?.disconnect().catch((thrown: unknown) => reportLeft(output, thrown));
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));

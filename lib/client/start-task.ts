@@ -23,10 +23,15 @@ export interface Sent {
   end?: RequestEnd;
 }
 
+/** What tells one attachment of a volume from every other: Redis stamps the time at each attach. Undefined = not attached. */
+export type AttachmentMark = Pick<VolumeState, 'attachTime'>;
+
 export interface StartRequest {
   transition: 'startAttach' | 'startDetach' | 'startDelete';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
+  /** The attachment that a detach means: another one stays. */
+  attachment?: AttachmentMark | undefined;
   topic: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
@@ -44,6 +49,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   let volume = from;
   let isLost = false;
   for (let change = 0; change < maxChanges; change += 1) {
+    if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
     if (isLost) {
       const ended = await endAtOnce(store, request, volume);
       if (ended) return ended;
@@ -53,7 +59,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters } })],
+        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
       });
@@ -84,16 +90,15 @@ export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind
 }
 
 /** Undefined where the node is no longer lost, or the record changed meanwhile. */
-async function endAtOnce(
-  store: Store,
-  { whenLost, transition }: StartRequest,
-  volume: VolumeState,
-): Promise<Sent | undefined> {
+async function endAtOnce(store: Store, request: StartRequest, volume: VolumeState): Promise<Sent | undefined> {
+  const { whenLost, transition } = request;
   if (whenLost === 'refuse') throw errors.nodeLost(volume.node);
   if (whenLost === 'detachLost' ? !isAllowed('detachLost', volume) : !mayAbandon(volume))
     throw refusal(volume, transition);
   const change =
-    whenLost === 'detachLost' ? { edits: [editOf(volume, 'detachLost')] } : await abandonment(store, volume);
+    whenLost === 'detachLost'
+      ? { edits: [editOf(volume, 'detachLost', { expect: expectedIn(request) })] }
+      : await abandonment(store, volume);
   const outcome = await commit(store, {
     ...change,
     conditions: [{ is: 'lost', node: volume.node }],
@@ -154,6 +159,20 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
     attachMode === (set['attachMode'] ?? 'rw') &&
     sameHosts(attachHosts, hostsIn(set))
   );
+}
+
+function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): boolean {
+  return attachment !== undefined && attachment.attachTime !== volume.attachTime;
+}
+
+/** The volume may be attached anew between the read of its record and the change, with the same statuses as before. */
+function expectedIn({ attachment }: StartRequest): Record<string, string> {
+  return attachment ? { attachTime: String(attachment.attachTime ?? '') } : {};
+}
+
+function otherAttachment({ id, attachStatus, instanceId }: VolumeState): BlockstoreError {
+  if (attachStatus === 'detached') return errors.volumeNotAttached(id);
+  return errors.attachmentEnded(id, instanceId || 'an instance');
 }
 
 function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {

@@ -21,7 +21,7 @@ import { differences } from './differences.ts';
 import { topicOf } from './message.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
-import { type Sent, type StartRequest, joinTask, startTask } from './start-task.ts';
+import { type AttachmentMark, type Sent, type StartRequest, joinTask, startTask } from './start-task.ts';
 
 /** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
 export interface SendOptions {
@@ -86,10 +86,16 @@ export class VolumeCommands {
     );
   }
 
-  /** Throws VolumeNotFound, VolumeNotAttached, WrongStatus while it is being attached. */
-  async detach(id: string, options: SendOptions = {}): Promise<VolumeState> {
+  /**
+   * Detaches a volume; with `attachment`, a record that was read before, only while it has the same attachment as then. Throws
+   * VolumeNotFound, VolumeNotAttached (also where it has another attachment), WrongStatus while it is being attached.
+   */
+  async detach(
+    id: string,
+    { attachment, ...options }: SendOptions & { attachment?: AttachmentMark } = {},
+  ): Promise<VolumeState> {
     return this.carryOut('detach', id, options, (to) =>
-      this.start({ transition: 'startDetach', kind: 'detach', whenLost: 'detachLost' }, id, to),
+      this.start({ transition: 'startDetach', kind: 'detach', attachment, whenLost: 'detachLost' }, id, to),
     );
   }
 

@@ -138,6 +138,8 @@ export type TransitionName = keyof typeof transitions;
 export interface EditOptions {
   set?: Readonly<Record<string, string>>;
   fault?: Fault;
+  /** Values that further fields must have; '' = absent. */
+  expect?: Readonly<Record<string, string>>;
   /** Of the task that begins. */
   task?: Omit<Task, 'kind' | 'key'>;
 }
@@ -153,7 +155,7 @@ export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
 
 /**
  * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's statuses or task are no
- * longer those of `volume`.
+ * longer those of `volume`, or a further field has not the expected value.
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
@@ -175,7 +177,7 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
   return {
     kind: 'volume',
     id: volume.id,
-    expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
+    expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText, ...options.expect },
     ...(remove ? { remove, rest: volume.address } : {}),
     set,
     ...(unset.length > 0 ? { unset } : {}),

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import test from 'ava';
 import { readMachineId } from '../../lib/machine.ts';
@@ -31,10 +31,12 @@ test.serial('a volume that cannot be connected to this host is detached again', 
   });
 });
 
+const elsewhere = ['--instance', 'x', '--mountpoint', '/dev/vdb', '--host', 'somewhere'];
+
 /** Makes the attachment that a host with that machine id would have made. */
 async function attachedBy(name: string, fields: Record<string, string>): Promise<string> {
   const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
-  await place.run('volume', 'attach', name, '--instance', 'x', '--mountpoint', '/dev/vdb', '--host', 'somewhere');
+  await place.run('volume', 'attach', name, ...elsewhere);
   const store = await place.store();
   await store.redis.hset(store.keys.volume(id), fields);
   return id;
@@ -107,6 +109,42 @@ test.serial('Ctrl-C while the volume is connected undoes the attachment', async 
   t.is(exitCode, 130);
   t.regex(stderr, /the attachment of volume \S+ was interrupted and undone/);
   t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+});
+
+test.serial('the undo of a failed attachment leaves one that was made since', async (t) => {
+  const failed = 'echo "modprobe: FATAL: Module aoe not found." >&2; exit 1';
+  const wait = `touch ${place.file('waits')}; while [ -e ${place.file('waits')} ]; do sleep 0.1; done`;
+  await place.fakeProgram('modprobe', `${wait}; ${failed}`);
+  const attaching = place.begin('volume', 'attach', 'here', '--host-device');
+  await until(() => existsSync(place.file('waits')), 'the host connects', 60_000);
+  t.is((await place.run('volume', 'detach', 'here', '--force')).exitCode, 0);
+  t.is((await place.run('volume', 'attach', 'here', ...elsewhere)).exitCode, 0);
+  await rm(place.file('waits'));
+  const { exitCode, stderr } = await attaching;
+  t.is(exitCode, 1);
+  t.regex(stderr, /^blockstore: could not connect volume e\d+\.\d+ to this host: /m);
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached', instanceId: 'x' });
+  t.is((await place.run('volume', 'detach', 'here', '--force')).exitCode, 0);
+});
+
+test.serial('a detach that waited for a guest leaves an attachment that was made since', async (t) => {
+  const { machine } = await readMachineId();
+  const id = await attachedBy('guest-disk', { hostId: machine, domain: '00000000-0000-4000-8000-000000000001' });
+  const unknown = 'echo "error: failed to get domain" >&2; exit 1';
+  const wait = `touch ${place.file('waits')}; while [ -e ${place.file('waits')} ]; do sleep 0.1; done`;
+  await place.fakeProgram('virsh', `${wait}; ${unknown}`);
+  const detaching = place.begin('volume', 'detach', 'guest-disk');
+  await until(() => existsSync(place.file('waits')), 'libvirt is asked', 60_000);
+  const store = await place.store();
+  // A second host frees the volume and attaches it.
+  await store.redis.hset(store.keys.volume(id), { hostId: 'f'.repeat(32), domain: '' });
+  t.is((await place.run('volume', 'detach', 'guest-disk', '--force')).exitCode, 0);
+  t.is((await place.run('volume', 'attach', 'guest-disk', ...elsewhere)).exitCode, 0);
+  await rm(place.file('waits'));
+  const { exitCode, stderr } = await detaching;
+  t.is(exitCode, 5);
+  t.regex(stderr, /has ended; the volume is attached to x now\n/);
+  t.like(await place.json('volume', 'show', 'guest-disk'), { attachStatus: 'attached', instanceId: 'x' });
 });
 
 test.serial('--domain requires --mountpoint', async (t) => {

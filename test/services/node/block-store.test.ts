@@ -92,6 +92,27 @@ test('run_attach_detach_volume', async (t) => {
   await t.throwsAsync(volumesOf(store).lookup(id), { code: 'VolumeNotFound' });
 });
 
+test('a detach of an earlier attachment leaves the present one', async (t) => {
+  const node = await cluster.node('other-attachment');
+  const commands = await cluster.commands();
+  const deadline = { deadlineMs: 5000 };
+  const id = await node.createVolume(0, 'user', 'project');
+  const first = await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/sdf' }, deadline);
+  await commands.detach(id, { ...deadline, attachment: first });
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: first }), { code: 'VolumeNotAttached' });
+  const second = await commands.attach(id, { instanceId: 'i-2', mountpoint: '/dev/sdf' }, deadline);
+
+  for (const attachment of [first, { attachTime: undefined }]) {
+    await t.throwsAsync(commands.detach(id, { ...deadline, attachment }), {
+      code: 'VolumeNotAttached',
+      message: `the attachment of volume ${id} has ended; the volume is attached to i-2 now`,
+    });
+  }
+  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached', instanceId: 'i-2' });
+  t.like(await commands.detach(id, { ...deadline, attachment: second }), { attachStatus: 'detached' });
+  await node.deleteVolume(id);
+});
+
 test('concurrent_volumes_get_different_blades', async (t) => {
   const node = await cluster.node('concurrent', {}, { target: new FakeTarget() });
   const ids = await Promise.all(Array.from({ length: 40 }, () => node.createVolume(0, 'user', 'project')));

@@ -101,6 +101,18 @@ test.serial(
     await until(async () => (await lookupNode(store, 'n1')).problems.length === 0, 'no problem is left');
   },
 );
+test.serial('a detach of another attachment is refused also while the node is lost', async (t) => {
+  const node = await cluster.node('n1');
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  const attached = await commands.attach(id, attachment, deadline);
+  await node.stop();
+  await declareLost(store, 'n1');
+  const other = { attachTime: (attached.attachTime ?? 0) - 1 };
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: other }), { code: 'VolumeNotAttached' });
+  t.like(await node.getVolume(id), { attachStatus: 'attached', instanceId: 'i-1' });
+  t.like(await commands.detach(id, { ...deadline, attachment: attached }), { attachStatus: 'detached' });
+});
 
 test.serial('tasks of a lost node end at once, and are put right when it returns', async (t) => {
   const kept = new FakeDriver();
