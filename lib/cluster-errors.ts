@@ -30,12 +30,19 @@ export const clusterErrors = {
       `backend ${backend} is not served: ${reason}`,
       'run "blockstore doctor" on the node; the daemon checks the backend again at every report',
     ),
-  nodeHasVolumes: (node: string, volumes: number) =>
+  nodeHasVolumes: (node: string, volumes: number, isLost: boolean) =>
     new BlockstoreError(
       'NodeHasVolumes',
       'conflict',
-      `node ${node} still has ${volumes} volumes, or storage of deleted ones`,
-      `delete them first: blockstore volume list --node ${node}; if the node never returns: blockstore node lost ${node}`,
+      `node ${node} still has ${volumes} ${volumes === 1 ? 'volume' : 'volumes'}`,
+      `delete them first: blockstore volume list --node ${node}${isLost ? '' : `; ${neverReturns(node)}`}`,
+    ),
+  nodeHasStorage: (node: string) =>
+    new BlockstoreError(
+      'NodeHasVolumes',
+      'conflict',
+      `node ${node} still has the storage of deleted volumes`,
+      `start blockstored on it, which removes the storage; ${neverReturns(node)}`,
     ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(
@@ -73,6 +80,10 @@ export const clusterErrors = {
       'reconnect the disk; the daemon then serves the volume again',
     ),
 };
+
+function neverReturns(node: string): string {
+  return `if the node never returns: blockstore node lost ${node}`;
+}
 
 function gib(bytes: number): number {
   return Math.round((bytes / 2 ** 30) * 100) / 100;

@@ -6,7 +6,8 @@ import { topicOf } from './message.ts';
 
 /**
  * Removes the record of a node that is not up and has no volumes, with its backends, its topic and its AoE shelves, which other
- * nodes may own then. Throws NodeNotFound, NodeUp, NodeHasVolumes.
+ * nodes may own then. Storage of deleted volumes prevents it unless the node is declared lost: their records stay, so that a node
+ * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes.
  */
 export async function removeNode(store: Store, name: string, topic: string): Promise<void> {
   const node = await findNode(store, name);
@@ -20,11 +21,13 @@ export async function removeNode(store: Store, name: string, topic: string): Pro
 
 async function removeRecord(store: Store, { id: name, backends, volumes, state }: NodeState): Promise<void> {
   if (state === 'up') throw errors.nodeUp(name);
+  const isLost = state === 'lost';
+  const abandoned = `node:${name}:abandoned`;
   const outcome = await commit(store, {
     conditions: [
       { is: 'down', node: name },
       { is: 'empty', key: `node:${name}:volumes` },
-      { is: 'empty', key: `node:${name}:abandoned` },
+      isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
     ],
     edits: [
       { kind: 'node', id: name, remove: true },
@@ -32,7 +35,9 @@ async function removeRecord(store: Store, { id: name, backends, volumes, state }
     ],
   });
   if (outcome.word === 'condition') {
-    if (outcome.condition.is === 'down') throw errors.nodeUp(name);
-    throw errors.nodeHasVolumes(name, volumes);
+    const { condition } = outcome;
+    if (condition.is !== 'empty') throw errors.nodeUp(name); // the daemon of a lost node has started meanwhile
+    if (condition.key === abandoned) throw errors.nodeHasStorage(name);
+    throw errors.nodeHasVolumes(name, volumes, isLost);
   }
 }

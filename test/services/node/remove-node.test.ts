@@ -1,11 +1,14 @@
 import test from 'ava';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { removeNode } from '../../../lib/client/remove-node.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { BlockstoreError } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
+import { until } from '../../support/until.ts';
 
 /** A node that was removed leaves nothing in Redis. */
 
@@ -39,6 +42,73 @@ test.serial('a node is removed when it is stopped and has no volumes, and leaves
   t.deepEqual(await disagreements(store, []), []);
   await t.throwsAsync(removeNode(store, 'n1', 'volume'), { code: 'NodeNotFound' });
 });
+
+/** A lost node whose only volume, at e1.0, was deleted while it was lost; its driver still has the storage. */
+async function lostNode(): Promise<FakeDriver> {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  await node.stop();
+  await declareLost(store, 'n1');
+  await commands.delete(id, deadline);
+  return driver;
+}
+
+test.serial('a lost node whose volumes were deleted is removed; its shelves are free', async (t) => {
+  await lostNode();
+  await removeNode(store, 'n1', 'volume');
+  await t.throwsAsync(lookupNode(store, 'n1'), { code: 'NodeNotFound' });
+  t.deepEqual(await store.redis.hgetall(store.keys.shelfOwners()), {});
+  await t.throwsAsync(removeNode(store, 'n1', 'volume'), { code: 'NodeNotFound' });
+});
+
+test.serial('a node that returns after its removal removes the storage of deleted volumes', async (t) => {
+  const driver = await lostNode();
+  await removeNode(store, 'n1', 'volume');
+  t.is((await driver.listVolumes()).length, 1);
+  const target = new FakeTarget();
+  const otherDriver = new FakeDriver();
+  await cluster.node('n2', {}, { driver: otherDriver, target });
+  const commands = await cluster.commands();
+  const { id, address } = await commands.create({ ...newVolume, node: 'n2' }, deadline);
+  t.is(address, 'e1.0', 'another node owns the shelf now');
+
+  await cluster.node('n1', {}, { driver, target: new FakeTarget() });
+  await until(async () => (await driver.listVolumes()).length === 0, 'the storage is removed');
+  await until(async () => (await agreement(driver, otherDriver)).length === 0, 'everything agrees').catch(async () => {
+    t.deepEqual(await agreement(driver, otherDriver), []);
+  });
+  t.like(await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline), { address: 'e1.0' });
+});
+
+test.serial('the error for a node with volumes names what is left to do', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  await node.stop();
+  const refusal = () => t.throwsAsync(removeNode(store, 'n1', 'volume'), { instanceOf: BlockstoreError });
+  t.like(await refusal(), { code: 'NodeHasVolumes', message: 'node n1 still has 1 volume' });
+  t.regex((await refusal()).hint ?? '', /volume list --node n1; if the node never returns: blockstore node lost n1/);
+  await declareLost(store, 'n1');
+  t.like(await refusal(), { code: 'NodeHasVolumes', hint: 'delete them first: blockstore volume list --node n1' });
+  await commands.delete(id, deadline);
+  // A daemon that acquired the name and ended before it had the deleted volumes again.
+  await store.redis.hdel(store.keys.node('n1'), 'lost');
+  t.like(await refusal(), { code: 'NodeHasVolumes', message: 'node n1 still has the storage of deleted volumes' });
+  t.regex(
+    (await refusal()).hint ?? '',
+    /^start blockstored on it, .*; if the node never returns: blockstore node lost n1$/,
+  );
+});
+
+async function agreement(one: FakeDriver, other: FakeDriver): Promise<string[]> {
+  return disagreements(store, [
+    { node: 'n1', volumes: await one.listVolumes() },
+    { node: 'n2', volumes: await other.listVolumes() },
+  ]);
+}
 
 test.serial('a removal that ended half-way is completed by the next', async (t) => {
   const node = await cluster.node('n1', {}, { target: new FakeTarget() });
