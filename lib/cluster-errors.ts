@@ -44,6 +44,13 @@ export const clusterErrors = {
       `node ${node} still has the storage of deleted volumes`,
       `start blockstored on it, which removes the storage; ${neverReturns(node)}`,
     ),
+  addressesQuarantined: (node: string, seconds: number) =>
+    new BlockstoreError(
+      'AddressesQuarantined',
+      'conflict',
+      `addresses of node ${node} are in quarantine for another ${seconds} s: hosts may still have devices of deleted volumes`,
+      'repeat the command after that time; address_quarantine sets how long it is',
+    ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(
       'NodeBusy',

@@ -1,17 +1,27 @@
 import { errors } from '../errors.ts';
 import { type NodeState, findNode } from '../models/node.ts';
+import { pairsOf } from '../redis/pairs.ts';
+import { redisTime } from '../redis/redis-time.ts';
 import { commit, releaseShelves } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { topicOf } from './message.ts';
 
+export interface RemoveNodeOptions {
+  /** The beginning of the names of topics. */
+  topic: string;
+  /** How long a freed address is given to no other volume: the next owner of a shelf does not know what rests on it. */
+  quarantineMs: number;
+}
+
 /**
  * Removes the record of a node that is not up and has no volumes, with its backends, its topic and its AoE shelves, which other
  * nodes may own then. Storage of deleted volumes prevents it unless the node is declared lost: their records stay, so that a node
- * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes.
+ * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes, AddressesQuarantined.
  */
-export async function removeNode(store: Store, name: string, topic: string): Promise<void> {
+export async function removeNode(store: Store, name: string, options: RemoveNodeOptions): Promise<void> {
+  const { topic, quarantineMs } = options;
   const node = await findNode(store, name);
-  if (node) await removeRecord(store, node);
+  if (node) await removeRecord(store, node, quarantineMs);
   // Also without a record: a removal may have ended after it.
   await releaseShelves(store, name);
   const { keys } = store;
@@ -19,7 +29,8 @@ export async function removeNode(store: Store, name: string, topic: string): Pro
   if (!node) throw errors.noNode(name);
 }
 
-async function removeRecord(store: Store, { id: name, backends, volumes, state }: NodeState): Promise<void> {
+async function removeRecord(store: Store, node: NodeState, quarantineMs: number): Promise<void> {
+  const { id: name, backends, volumes, state } = node;
   if (state === 'up') throw errors.nodeUp(name);
   const isLost = state === 'lost';
   const abandoned = `node:${name}:abandoned`;
@@ -28,6 +39,7 @@ async function removeRecord(store: Store, { id: name, backends, volumes, state }
       { is: 'down', node: name },
       { is: 'empty', key: `node:${name}:volumes` },
       isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
+      { is: 'rested', node: name, quarantineMs },
     ],
     edits: [
       { kind: 'node', id: name, remove: true },
@@ -36,8 +48,18 @@ async function removeRecord(store: Store, { id: name, backends, volumes, state }
   });
   if (outcome.word === 'condition') {
     const { condition } = outcome;
+    if (condition.is === 'rested') {
+      throw errors.addressesQuarantined(name, await secondsToRest(store, name, quarantineMs));
+    }
     if (condition.is !== 'empty') throw errors.nodeUp(name); // the daemon of a lost node has started meanwhile
     if (condition.key === abandoned) throw errors.nodeHasStorage(name);
     throw errors.nodeHasVolumes(name, volumes, isLost);
   }
+}
+
+/** Returns how long the address that was released last is still in quarantine. */
+async function secondsToRest(store: Store, name: string, quarantineMs: number): Promise<number> {
+  const newest = await store.read((redis) => redis.zrange(store.keys.quarantine(name), '-1', '-1', 'WITHSCORES'));
+  const [[, time] = ['', '0']] = pairsOf(newest);
+  return Math.max(1, Math.ceil((Number(time) + quarantineMs - (await redisTime(store))) / 1000));
 }

@@ -110,7 +110,10 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
   return { volume: record ? parseVolume(volume.id, record) : volume, end: record ? { record } : {} };
 }
 
-/** The record of a volume that is deleted moves aside: its node removes the storage when it returns. */
+/**
+ * The record of a volume that is deleted moves aside: its node removes the storage when it returns. The address is in quarantine from
+ * now on, for the node may be removed, with its shelves, before it returns.
+ */
 export async function abandonment(store: Store, volume: VolumeState): Promise<ChangeSet> {
   const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume.id)));
   const kept = Object.entries(record).filter(([name]) => !dropped.has(name));
@@ -120,6 +123,7 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
         kind: 'volume',
         id: volume.id,
         remove: true,
+        rest: volume.address,
         expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
       },
       { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },

@@ -19,7 +19,9 @@ export type ReplyTo = `${string}/${string}`;
 export type Condition =
   | { is: 'up' | 'down' | 'lost' | 'notLost'; node: string }
   | { is: 'freeSpace'; backend: string; size: number }
-  | { is: 'empty'; key: string };
+  | { is: 'empty'; key: string }
+  /** No address of the node was released in the last `quarantineMs`. */
+  | { is: 'rested'; node: string; quarantineMs: number };
 
 export interface Edit {
   kind: KindName;

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { z } from 'zod';
 import { lookupNode } from '../../lib/models/node.ts';
+import { redisTime } from '../../lib/redis/redis-time.ts';
 import { fakeNode } from '../support/records.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
@@ -103,4 +104,19 @@ test.serial('node lost refuses a node that is up, and declares one that is down 
   t.regex(stdout, /^! node down is declared lost, with 0 volumes$/m);
   t.regex(stdout, /^nodes +2 up, 1 stopped, 1 lost$/m);
   t.like(await place.json('node', 'show', 'down'), { state: 'lost' });
+});
+
+test.serial('node remove applies address_quarantine of the configuration', async (t) => {
+  const store = await place.store();
+  const { node } = await fakeNode(store, 'resting');
+  await store.redis.del(store.keys.lease(node));
+  await store.redis.zadd(store.keys.quarantine(node), await redisTime(store), 'e1.0');
+  const early = await place.run('node', 'remove', node);
+  t.is(early.exitCode, 5);
+  t.regex(
+    early.stderr,
+    /^blockstore: addresses of node resting are in quarantine for another \d+ s: .*\n {2}repeat the/,
+  );
+  const none = await place.run('--set', 'address_quarantine=0', 'node', 'remove', node);
+  t.is(none.stdout, 'node resting is removed');
 });

@@ -3,7 +3,8 @@
 -- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
---               {is = 'empty', key}: the sorted set has no member
+--               {is = 'empty', key}: the sorted set has no member;
+--               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
 --   edits       {kind, id, insert?, remove?, expect?, set?, unset?, stamp?, join?, rest?}
 --     insert    the record must not exist
 --     expect    field -> value that it must have, '' = absent
@@ -14,7 +15,7 @@
 --   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
 --   returns     whether to answer with the records
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
--- Complexity: O(edits × indexes × log N).
+-- Complexity: O(conditions × log N + edits × indexes × log N).
 -- uses: now, load, reindex, add_up, update_free_space, record_key, holds, is_up, is_lost, bytes_of, key_topic, key_replies, key_quarantine
 local change = cjson.decode(ARGV[1])
 
@@ -26,6 +27,10 @@ local function is_met(condition)
   if condition.is == 'lost' then return is_lost(condition.node) end
   if condition.is == 'notLost' then return not is_lost(condition.node) end
   if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
+  if condition.is == 'rested' then
+    local newest = redis.call('ZRANGE', key_quarantine(condition.node), -1, -1, 'WITHSCORES')[2]
+    return not newest or newest + condition.quarantineMs <= now()
+  end
   local fields = redis.call('HMGET', record_key('backend', condition.backend), 'capacityBytes', 'allocatedBytes', 'accepting')
   return fields[3] == 'true' and (fields[1] or 0) - (fields[2] or 0) >= bytes_of(condition.size)
 end

@@ -3,6 +3,7 @@ import test from 'ava';
 import { silentLog } from '../../../lib/log.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { connect } from '../../../lib/redis/connection.ts';
+import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { type ChangeSet, type Edit, acquireLease, commit } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { RedisServer } from '../../support/redis-server.ts';
@@ -97,6 +98,8 @@ test('conditions on nodes, sets and free space name the one that is not met', as
   await until(async () => (await store.redis.exists(store.keys.lease('down'))) === 0, 'it is down');
   await store.redis.hset(store.keys.node('lost'), 'lost', '1');
   await store.redis.zadd(`${store.keys.prefix}filled`, 1, 'x');
+  const time = await redisTime(store);
+  await store.redis.zadd(store.keys.quarantine('resting'), time - 700_000, 'e1.0', time - 500_000, 'e1.1');
   const isMet = async (condition: NonNullable<ChangeSet['conditions']>[number]) => {
     const outcome = await commit(store, { conditions: [{ is: 'up', node: 'up' }, condition], edits: [] });
     if (outcome.word === 'condition') t.deepEqual(outcome.condition, condition);
@@ -114,12 +117,15 @@ test('conditions on nodes, sets and free space name the one that is not met', as
       await isMet({ is: 'notLost', node: 'lost' }),
       await isMet({ is: 'empty', key: 'nosuch' }),
       await isMet({ is: 'empty', key: 'filled' }),
+      await isMet({ is: 'rested', node: 'nosuch', quarantineMs: 600_000 }),
+      await isMet({ is: 'rested', node: 'resting', quarantineMs: 600_000 }),
+      await isMet({ is: 'rested', node: 'resting', quarantineMs: 0 }),
       await isMet({ is: 'freeSpace', backend: 'up@b', size: 2 }),
       await isMet({ is: 'freeSpace', backend: 'up@b', size: 3 }),
       await isMet({ is: 'freeSpace', backend: 'down@b', size: 0 }),
       await isMet({ is: 'freeSpace', backend: 'nosuch@b', size: 0 }),
     ],
-    [true, false, true, false, true, false, true, false, true, false, true, false, false, false],
+    [true, false, true, false, true, false, true, false, true, false, true, false, true, true, false, false, false],
   );
 });
 
