@@ -35,7 +35,7 @@ export class AddressPool {
   /** Shelves without a free address: a search passes them over. */
   private readonly full = new Set<number>();
   private readonly others = new Map<string, { host: string; missed: number }>();
-  /** Shelves of this node on which nobody has looked for other machines yet. */
+  /** Shelves of this node on which nobody has looked for other machines yet. No address is given out while there are any. */
   private readonly unexamined = new Set<number>();
   private examining: Promise<void> | undefined;
   private claiming: Promise<boolean> | undefined;
@@ -110,8 +110,9 @@ export class AddressPool {
 
   /** Returns the volume's address, or the lowest free one of this node. Throws NoMoreVolumes, and what `foreign` throws. */
   async allocate(id: string): Promise<string> {
-    if (!this.addresses.has(id)) await this.examine();
     for (let claims = 0; ; claims += 1) {
+      // Repeated: another request may have claimed a shelf during the examination.
+      while (!this.addresses.has(id) && this.unexamined.size > 0) await this.examine();
       const address = this.addresses.get(id) ?? this.lowestFree();
       if (address !== undefined) {
         this.use(id, address);
@@ -156,9 +157,8 @@ export class AddressPool {
     return [...own.slice(start), ...own.slice(0, start)].slice(0, shelvesPerObservation);
   }
 
-  /** Before a first address is given out: after a start other machines may answer on shelves that are this node's own. */
-  private examine(): Promise<void> | undefined {
-    if (this.unexamined.size === 0) return undefined;
+  /** Before a first address is given out: other machines may answer on shelves that are this node's own, after a start or a claim. */
+  private examine(): Promise<void> {
     const asked = [...this.unexamined];
     this.examining ??= this.options
       .foreign(asked)
@@ -215,8 +215,8 @@ export class AddressPool {
   private async claimNext(): Promise<boolean> {
     const shelf = await this.options.claim();
     if (shelf === undefined) return false;
-    this.noteForeign(await this.options.foreign([shelf]));
-    this.shelves.add(shelf);
+    // Owned before it is examined: Redis has it as this node's, and a failed examination must not cost another shelf.
+    this.own(shelf);
     return true;
   }
 

@@ -135,6 +135,37 @@ test('while the wire cannot be examined no address is given out', async (t) => {
   t.is(await pool.allocate('a'), 'e1.0');
 });
 
+test('a claimed shelf whose examination fails is examined again, and no further shelf is claimed', async (t) => {
+  let failures = 3;
+  const looks: (readonly number[])[] = [];
+  const { pool, claims } = make({
+    foreign: async (shelves) => {
+      looks.push(shelves);
+      failures -= 1;
+      if (failures >= 0) throw new Error('frames were lost');
+      return new Map([['e1.0', '52:54:00:00:00:09']]);
+    },
+  });
+  for (let tries = 0; tries < 3; tries += 1) await t.throwsAsync(pool.allocate('a'), { message: 'frames were lost' });
+  t.deepEqual(pool.ownShelves, [1]);
+  t.is(await pool.allocate('a'), 'e1.1');
+  t.deepEqual(claims, [1]);
+  t.deepEqual(looks, [[1], [1], [1], [1]]);
+});
+
+test('no address of a claimed shelf is allocated before the shelf was examined', async (t) => {
+  const looked = Promise.withResolvers<ReadonlyMap<string, string>>();
+  const { pool } = make({ free: [1], foreign: () => looked.promise });
+  const both = Promise.all([pool.allocate('a'), pool.allocate('b').catch((error: unknown) => error)]);
+  const later = new Promise((resolve) => void setImmediate(resolve)).then(() => pool.allocate('c'));
+  const refused = t.throwsAsync(later, { code: 'NoMoreVolumes' });
+  await new Promise((resolve) => void setTimeout(resolve, 20));
+  t.deepEqual(pool.used, []);
+  looked.resolve(new Map());
+  t.deepEqual(await both, ['e1.0', 'e1.1']);
+  await refused;
+});
+
 test('another machine at the address of a volume here is reported', async (t) => {
   const { pool, others } = make();
   const address = await pool.allocate('a');
