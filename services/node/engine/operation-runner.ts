@@ -7,7 +7,8 @@ import {
   editOf,
   transitions,
 } from '../../../lib/models/transitions.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
+import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
@@ -118,15 +119,14 @@ export class OperationRunner {
     step: Step | undefined,
     context: StepContext | undefined,
   ): Promise<void> {
-    const { addresses, log } = this.options;
+    const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
     if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return;
     const left = context && (await this.undo(operation, context));
     if (operation.handsBack.has(error.code) && !left) {
       const { store, lease, topic } = this.options;
       const outcome = await this.retried(volume, 'placement', () => handBack({ store, lease, topic }, volume, error));
-      this.options.table.drop(volume.id);
-      addresses.pool.release(volume.id);
+      this.drop(volume.id);
       log.info(`volume ${volume.id} could not be created here`, { reason: error.message, outcome });
       return;
     }
@@ -154,7 +154,7 @@ export class OperationRunner {
   }
 
   private async end(volume: VolumeState, name: TransitionName, more: EditOptions): Promise<void> {
-    const { store, lease, table, addresses, log } = this.options;
+    const { store, lease, table, log } = this.options;
     const edit = editOf(volume, name, more);
     const fault: Fault | undefined = more.fault;
     const outcome = await this.retried(volume, name, () =>
@@ -164,14 +164,35 @@ export class OperationRunner {
     if (outcome.word !== 'ok') {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
       log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
-      return;
     }
-    if (edit.remove) {
-      table.drop(volume.id);
-      addresses.pool.release(volume.id);
-    } else {
+    if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
+      this.drop(volume.id);
+    } else if (outcome.word === 'ok') {
       const { set }: Transition = transitions[name];
       table.note({ ...volume, ...set });
+    } else if (outcome.word === 'changed') {
+      this.noteChanged(volume, outcome.record, edit.remove === true);
+    }
+  }
+
+  /** The volume is no longer this node's. */
+  private drop(id: string): void {
+    this.options.table.drop(id);
+    this.options.addresses.pool.release(id);
+  }
+
+  /** The record is not the one that the operation began with: another task has it, or after a deletion another volume has its id. */
+  private noteChanged({ id, address }: VolumeState, record: Hash, isDeleted: boolean): void {
+    const { lease, table, log } = this.options;
+    try {
+      const now = parseVolume(id, record);
+      // Only a deletion has certainly ended the export: any other volume keeps its address.
+      if (isDeleted && (now.node !== lease.node || now.address !== address)) this.drop(id);
+      if (now.node === lease.node) table.note(now);
+    } catch (error) {
+      if (!(error instanceof UnreadableError)) throw error;
+      // Only noted: a comparison of all records reports it as a problem.
+      log.debug(`the record of volume ${id} cannot be read`, { reason: error.message });
     }
   }
 

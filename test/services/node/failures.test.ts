@@ -183,6 +183,74 @@ test.serial('an operation whose last answer from Redis is lost is not undone', a
   );
 });
 
+/** Loses the answer to the first change set with this text, which Redis has applied. */
+class LossyStore extends Store {
+  lost = 0;
+  lostText = '';
+
+  override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
+    const answer = await super.run(...call);
+    if (this.lost > 0 || this.lostText === '' || !String(call[1]).includes(this.lostText)) return answer;
+    this.lost += 1;
+    throw errors.notReplicated(0, 1);
+  }
+}
+
+test.serial('the address of a deletion whose last answer is lost is quarantined, then free', async (t) => {
+  const store = new LossyStore((await cluster.store()).connection, 'blockstore');
+  store.lostText = '"remove":true';
+  const flags = { first_shelf_id: '1', last_shelf_id: '1', slots_per_shelf: '1', address_quarantine: '3' };
+  await cluster.node('n1', flags, { target: new FakeTarget() }, { store });
+  const commands = await cluster.commands();
+  const { id, address } = await commands.create(newVolume, deadline);
+  await commands.delete(id, deadline);
+  await until(() => store.lost === 1, 'the answer was lost');
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'NoMoreVolumes' });
+  const next = await until(() => commands.create(newVolume, deadline), 'the address is free', 20_000);
+  t.is(next.address, address);
+});
+
+test.serial('the export of a create whose last answer was lost is restored', async (t) => {
+  const store = new LossyStore((await cluster.store()).connection, 'blockstore');
+  store.lostText = '"status":"available"';
+  const target = new FakeTarget();
+  await cluster.node('n1', { export_unattached: 'true' }, { target }, { store });
+  const { id } = await (await cluster.commands()).create(newVolume, deadline);
+  await until(() => store.lost === 1, 'the answer was lost');
+  target.exports.delete(id);
+  await until(() => target.exports.has(id), 'the export runs again', 20_000);
+  t.pass();
+});
+
+test.serial('an id that is used again before the answer to its deletion gets another address', async (t) => {
+  class ReusingStore extends LossyStore {
+    reuse: () => Promise<void> = async () => {};
+
+    override async run(...call: Parameters<Store['run']>): Promise<ScriptAnswer> {
+      try {
+        return await super.run(...call);
+      } catch (error) {
+        await this.reuse();
+        throw error;
+      }
+    }
+  }
+  const store = new ReusingStore((await cluster.store()).connection, 'blockstore');
+  store.lostText = '"remove":true';
+  await cluster.node('n1', {}, { target: new FakeTarget() }, { store });
+  const commands = await cluster.commands();
+  const other = await cluster.commands();
+  const { id, address } = await commands.create(newVolume, deadline);
+  store.reuse = async () => void (await other.create({ ...newVolume, id }));
+  await commands.delete(id, deadline);
+  const again = await until(async () => {
+    const volume = await volumesOf(store).lookup(id);
+    return volume.status === 'available' && volume;
+  }, 'it is created again');
+  t.is(store.lost, 1);
+  t.deepEqual([address, again.address], ['e1.0', 'e1.1']);
+});
+
 test.serial('a second daemon cannot acquire a name that is held; a node that stops releases it', async (t) => {
   const node = await cluster.node('n1');
   await t.throwsAsync(cluster.node('n1', { state_dir: `${cluster.directory}/elsewhere` }), {
