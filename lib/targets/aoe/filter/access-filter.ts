@@ -87,25 +87,30 @@ export class AccessFilter {
   }
 
   private async correct(): Promise<string[]> {
-    this.dirty.clear();
     this.hasBase = false;
     if (!this.hasInterface) return [];
     const vlans = await servedVlans(this.interface);
-    const { differences, lines } = this.rules.compare(await this.tc.filters(this.rules.prefs), this.interface, vlans);
-    if (lines.length > 0) await this.tc.batch(lines);
-    this.hasBase = !this.rules.isEmpty;
+    const found = await this.tc.filters(this.rules.prefs);
+    const { differences, lines } = this.rules.compare(found, this.interface, vlans);
+    await this.apply(lines);
     return differences;
   }
 
   private async applyChanges(): Promise<void> {
     this.flushing = undefined;
     if (this.rules.isEmpty || !this.hasInterface) return void (await this.correct());
-    const groups = [...this.dirty];
-    this.dirty.clear();
     const base = this.hasBase ? [] : this.rules.baseLines(this.interface, await servedVlans(this.interface));
+    await this.apply([...base, ...[...this.dirty].map((group) => this.rules.groupLine(group, this.interface))]);
+  }
+
+  /** Runs lines that bring the filters to the present rules. Groups that change meanwhile, or all if it fails, remain to be applied. */
+  private async apply(lines: readonly string[]): Promise<void> {
+    const groups = [...this.dirty];
+    const hasBase = !this.rules.isEmpty;
+    this.dirty.clear();
     try {
-      await this.tc.batch([...base, ...groups.map((group) => this.rules.groupLine(group, this.interface))]);
-      this.hasBase = true;
+      if (lines.length > 0) await this.tc.batch(lines);
+      this.hasBase = hasBase;
     } catch (error) {
       for (const group of groups) this.dirty.add(group);
       this.hasBase = false;

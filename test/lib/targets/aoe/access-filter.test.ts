@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { ChildProcesses } from '../../../../lib/process.ts';
@@ -153,6 +156,54 @@ real('a thousand exports are admitted in a few batches', async (t) => {
   const { stdout } = await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'], { maxBuffer: 2 ** 24 });
   t.is(stdout.split('\n').filter((line) => line.includes('bytecode')).length, 63 + 3);
   await Promise.all(addresses.map((address) => filter.remove(address)));
+  t.deepEqual(await filter.check(), []);
+});
+
+/** `tc` fails once to show the filters when the file `broken` exists. */
+class FailingTc extends ChildProcesses {
+  private readonly directory: string;
+
+  private constructor(directory: string) {
+    super();
+    this.directory = directory;
+  }
+
+  static async create(directory: string): Promise<FailingTc> {
+    const bin = join(directory, 'bin');
+    const broken = join(directory, 'broken');
+    await mkdir(bin);
+    const lines = [
+      '#!/bin/sh',
+      `[ "$1 $2" = "filter show" ] && rm ${broken} 2>/dev/null && echo interrupted && exit 1`,
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin exec tc "$@"',
+    ];
+    await writeFile(join(bin, 'tc'), lines.join('\n'), { mode: 0o755 });
+    return new FailingTc(directory);
+  }
+
+  async failOnce(): Promise<() => boolean> {
+    const broken = join(this.directory, 'broken');
+    await writeFile(broken, '');
+    return () => !existsSync(broken);
+  }
+
+  override resident(command: string, args: readonly string[], env: Record<string, string>) {
+    return super.resident(command, args, { ...env, PATH: `${join(this.directory, 'bin')}:/usr/bin:/bin` });
+  }
+}
+
+real('a change during a check that fails is in effect when it resolves', async (t) => {
+  const { veth, address, isHeard, place } = await served(t);
+  const processes = await FailingTc.create(place.directory);
+  const filter = new AccessFilter({ interface: veth.near, owner: place.directory }, processes);
+  t.teardown(() => filter.end());
+  await filter.setup(new Map());
+  const hasFailed = await processes.failOnce();
+  const admitted = filter.admit(address, [host]);
+  await t.throwsAsync(filter.check(), { code: 'NoAccessFilter', message: /interrupted/ });
+  t.true(hasFailed());
+  await admitted;
+  t.deepEqual(await isHeard([query, { ...query, source: stranger }]), [true, false]);
   t.deepEqual(await filter.check(), []);
 });
 
