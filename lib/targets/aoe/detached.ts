@@ -70,6 +70,10 @@ export class DetachedSupervisor implements Supervisor {
     return found;
   }
 
+  async configured(): Promise<Map<string, readonly string[]>> {
+    return new Map(); // only the daemon starts them
+  }
+
   /** The vblade that has the lock. One that is being started is not vblade yet: it is waited for. */
   private async holder(id: string): Promise<Vblade | undefined> {
     const found = await pollUntil(

@@ -13,6 +13,8 @@ export interface Supervisor {
   find(id: string): Promise<Vblade | undefined>;
   /** Returns the running vblades by volume id. */
   findAll(): Promise<Map<string, Vblade>>;
+  /** Returns the arguments of the exports that it starts again without the daemon, by volume id, whether they run or not. */
+  configured(): Promise<Map<string, readonly string[]>>;
   /** Ends helper processes; exports continue. */
   close(): Promise<void>;
 }

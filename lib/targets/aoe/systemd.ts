@@ -29,6 +29,7 @@ const ofFiles: Template = {
 };
 /** The only place where the units look for their arguments. */
 const unitDirectory = '/var/lib/blockstore/exports';
+const environmentSuffix = '.env';
 const readyMs = 60_000;
 const journalMs = 1000;
 const journalLimitMs = 5000;
@@ -122,6 +123,17 @@ export class SystemdSupervisor implements Supervisor {
     return found;
   }
 
+  async configured(): Promise<Map<string, readonly string[]>> {
+    const found = new Map<string, readonly string[]>();
+    for (const file of await readdir(this.options.directory)) {
+      if (!file.endsWith(environmentSuffix)) continue;
+      const text = readIfExistsSync(join(this.options.directory, file)) ?? '';
+      const line = /^VBLADE_ARGS=(.+)$/m.exec(text)?.[1];
+      if (line !== undefined) found.set(file.slice(0, -environmentSuffix.length), line.split(' '));
+    }
+    return found;
+  }
+
   async close(): Promise<void> {}
 
   /** What vblade wrote to the journal since then; a line takes a moment to get there. */
@@ -155,7 +167,7 @@ export class SystemdSupervisor implements Supervisor {
   }
 
   private environmentFile(id: string): string {
-    return join(this.options.directory, `${id}.env`);
+    return join(this.options.directory, id + environmentSuffix);
   }
 }
 

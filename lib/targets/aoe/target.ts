@@ -50,6 +50,8 @@ export class AoeTarget implements Target {
   private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
+  /** Addresses of exports that systemd starts again by itself, as setup found them, until they are adjusted or removed. */
+  private readonly configured = new Map<string, string>();
   /** Exports that this daemon has been asked for. */
   private readonly specs = new Map<string, ExportSpec>();
   private readonly watch: Watch;
@@ -85,7 +87,7 @@ export class AoeTarget implements Target {
     this.supervisors = await this.makeSupervisors();
     this.known.clear();
     for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);
-    await this.access.setup(this.accessOfKnown());
+    await this.access.setup(await this.accessOfExports());
     this.watch.start();
     this.log.debug('exports found running', { count: this.known.size, supervisor: this.supervisors[0].name });
   }
@@ -101,7 +103,8 @@ export class AoeTarget implements Target {
     const args = vbladeArguments(spec, this.options.interface, this.options.durability);
     const known = this.known.get(spec.id);
     if (known && sameArguments(known.args, args) && isRunning(known)) {
-      return this.access.admit(spec.address, spec.hosts);
+      await this.access.admit(spec.address, spec.hosts);
+      return this.removeOthers(spec);
     }
     checkInterface(this.options.interface);
     await checkSectors(spec, this.options.durability);
@@ -171,12 +174,13 @@ export class AoeTarget implements Target {
   /** Closed first: a vblade whose storage hangs may not die. */
   private async end(id: string): Promise<void> {
     const known = this.known.get(id);
-    const address = known && parseArguments(known.args)?.address;
-    if (address !== undefined) await this.access.close(address);
+    const addresses = this.addressesOf(id);
+    for (const address of addresses) await this.access.close(address);
     for (const supervisor of this.ready) await supervisor.stop(id);
     if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
     this.known.delete(id);
-    if (address !== undefined) await this.access.remove(address);
+    this.configured.delete(id);
+    for (const address of addresses) await this.access.remove(address);
   }
 
   /** Before the vblade starts: its address is nobody else's, and the access filter admits its hosts alone. Throws AddressInUse, NoAccessFilter. */
@@ -186,7 +190,24 @@ export class AoeTarget implements Target {
     const foreign = isNew ? await this.foreignHost(spec.address) : undefined;
     if (foreign !== undefined) throw errors.addressInUse(spec.id, spec.address, foreign);
     await this.access.admit(spec.address, spec.hosts);
-    if (before !== undefined && isNew) await this.access.remove(before);
+    await this.removeOthers(spec);
+  }
+
+  /** Removes the filters of addresses that the export had before. Throws NoAccessFilter. */
+  private async removeOthers({ id, address }: ExportSpec): Promise<void> {
+    const others = this.addressesOf(id).filter((one) => one !== address);
+    this.configured.delete(id);
+    for (const other of others) await this.access.remove(other);
+  }
+
+  /** Returns the addresses of an export that have filters: of its vblade, and of the one that systemd would start in its place. */
+  private addressesOf(id: string): string[] {
+    const known = this.known.get(id);
+    const running = known && parseArguments(known.args)?.address;
+    const configured = this.configured.get(id);
+    if (configured === undefined || configured === running) return running === undefined ? [] : [running];
+    const isOthers = [...this.known.values()].some(({ args }) => parseArguments(args)?.address === configured);
+    return [running, isOthers ? undefined : configured].filter((address) => address !== undefined);
   }
 
   /** Returns the Ethernet address of another machine that answers at an address. */
@@ -196,11 +217,26 @@ export class AoeTarget implements Target {
     return answers.find(({ host }) => !own.has(host))?.host;
   }
 
-  private accessOfKnown(): Map<string, readonly string[]> {
-    const found = [...this.known.values()]
-      .map(({ args }) => parseArguments(args))
-      .filter((parsed) => parsed !== undefined);
-    return new Map(found.map(({ address, hosts }) => [address, hosts]));
+  /**
+   * Returns the hosts of exports by address: of those that run, and of those that systemd starts again by itself. It may be about to, and
+   * would not wait for a filter.
+   */
+  private async accessOfExports(): Promise<Map<string, readonly string[]>> {
+    const access = new Map<string, readonly string[]>();
+    this.configured.clear();
+    const configured = await Promise.all(this.ready.map((supervisor) => supervisor.configured()));
+    for (const [id, args] of configured.flatMap((exports) => Array.from(exports))) {
+      const parsed = parseArguments(args);
+      if (!parsed) continue;
+      this.configured.set(id, parsed.address);
+      access.set(parsed.address, parsed.hosts);
+    }
+    // What runs is certain; a file can be left from before a power loss.
+    for (const { args } of this.known.values()) {
+      const parsed = parseArguments(args);
+      if (parsed) access.set(parsed.address, parsed.hosts);
+    }
+    return access;
   }
 
   /** Two exports of one number would mix two volumes' data. One of this volume under another number is ended: it may be in the way. */

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { ChildProcesses } from '../../../../lib/process.ts';
+import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
 import { AccessFilter } from '../../../../lib/targets/aoe/filter/access-filter.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';
@@ -205,6 +206,44 @@ real('a change during a check that fails is in effect when it resolves', async (
   await admitted;
   t.deepEqual(await isHeard([query, { ...query, source: stranger }]), [true, false]);
   t.deepEqual(await filter.check(), []);
+});
+
+/** As if systemd ran here. */
+class WithSystemctl extends ChildProcesses {
+  override async run(command: string, args: readonly string[], options: RunOptions = {}) {
+    return super.run(command === 'systemctl' ? 'true' : command, args, options);
+  }
+}
+
+real('a restart of the daemon keeps the filter of an export that systemd is about to start again', async (t) => {
+  const { veth, isHeard, place, shelf } = await served(t);
+  const target = place.target({ supervisor: 'systemd', interface: veth.near }, { processes: new WithSystemctl() });
+  const exports = join(place.directory, 'exports');
+  const id = randomUUID();
+  await mkdir(exports);
+  const args = `-d -s -m ${host.replaceAll(':', '')} ${shelf} 1 ${veth.near} /dev/absent`;
+  await writeFile(join(exports, `${id}.env`), `VBLADE_ARGS=${args}\nVBLADE_INTERFACE=${veth.near}\n`);
+  await writeFile(join(exports, `${randomUUID()}.env`), 'damaged');
+  const both = [query, { ...query, source: stranger }];
+  t.deepEqual(await isHeard(both), [true, true]);
+  await target.setup();
+  t.deepEqual(await isHeard(both), [true, false]);
+  await target.removeExport(id);
+  t.deepEqual(await isHeard(both), [true, true], 'the filter went with the export');
+});
+
+real('an export with a file of systemd that moves to another address leaves no filter behind', async (t) => {
+  const { veth, isHeard, place, shelf } = await served(t);
+  const options = { interface: veth.near };
+  const target = place.target({ ...options, supervisor: 'systemd' }, { processes: new WithSystemctl() });
+  const volume = await place.volume(2);
+  await mkdir(join(place.directory, 'exports'));
+  const args = `-m ${host.replaceAll(':', '')} ${shelf} 1 ${veth.near} ${volume.path}`;
+  await writeFile(join(place.directory, 'exports', `${volume.id}.env`), `VBLADE_ARGS=${args}\n`);
+  await target.setup();
+  t.deepEqual(await isHeard([{ ...query, source: stranger }]), [false]);
+  await t.throwsAsync(target.ensureExport(volume), { code: 'ExportFailed' }, 'systemd does not run here');
+  t.deepEqual(await isHeard([{ ...query, source: stranger }]), [true]);
 });
 
 real('a missing interface and a missing tc are reported', async (t) => {
