@@ -4,7 +4,10 @@ import { type BlockstoreError, asError } from '../../lib/errors.ts';
 const concurrency = 16;
 
 /** Works on volumes, several at a time. Throws the first failure, when all work that began has ended. */
-export async function eachVolume<T>(volumes: AsyncIterable<T>, work: (volume: T) => Promise<void>): Promise<void> {
+export async function eachVolume<T>(
+  volumes: AsyncIterable<T> | Iterable<T>,
+  work: (volume: T) => Promise<void>,
+): Promise<void> {
   const semaphore = new Semaphore(concurrency);
   const running = new Set<Promise<void>>();
   const failures: BlockstoreError[] = [];

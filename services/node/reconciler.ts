@@ -76,8 +76,10 @@ export class Reconciler {
       ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
     );
     const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
-    for (const id of ids) if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
-    for (const id of problems.strayExports) await this.endStrayExport(id);
+    await eachVolume(ids, async (id) => {
+      if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
+    });
+    await eachVolume(problems.strayExports, (id) => this.endStrayExport(id));
     await addresses.pool.observe();
     problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
@@ -90,11 +92,9 @@ export class Reconciler {
     await eachVolume(volumesOf(store).walk(store.keys.nodeVolumes(lease.node)), async (volume) => {
       if (volume.backend !== backend.name) return;
       adoption.learn(volume);
+      const { id } = volume;
       if (volume.task) engine.submit(volume, { isResumed: true });
-      else {
-        const { id } = volume;
-        await problems.during(id, () => adoption.adopt(volume, found.get(id), running.get(id)));
-      }
+      else await problems.during(id, () => adoption.adopt(volume, found.get(id), running.get(id)));
     });
   }
 

@@ -1,4 +1,4 @@
-import { Semaphore } from '../../concurrency.ts';
+import { Semaphore, pollUntil } from '../../concurrency.ts';
 import { type BlockstoreError, asError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { TargetProblem } from '../target.ts';
@@ -21,6 +21,8 @@ const ticksPerAccessCheck = 10;
 /** After a return of the interface all exports have to start: a few at a time. */
 const concurrency = 8;
 const maxPauseMs = 30_000;
+/** How long a stop waits for restarts: a start that hangs takes a minute. */
+const stopMs = 5000;
 
 interface Failure {
   error: BlockstoreError;
@@ -37,6 +39,8 @@ export class Watch {
   private readonly options: WatchOptions;
   private readonly failures = new Map<string, Failure>();
   private readonly slots = new Semaphore(concurrency);
+  /** Exports that are being restarted, or wait for a slot. */
+  private readonly restarting = new Set<string>();
   private interfaceProblem: BlockstoreError | undefined;
   private accessProblem: BlockstoreError | undefined;
   private index: string | undefined;
@@ -59,10 +63,12 @@ export class Watch {
     }, everyMs).unref();
   }
 
+  /** Begins no further restart, and waits a few seconds for those that have begun. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.running;
+    await pollUntil(() => this.restarting.size === 0, { deadlineMs: stopMs });
   }
 
   /** Returns the problems of the whole node and of single volumes. */
@@ -84,7 +90,18 @@ export class Watch {
     if (returned || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
     const now = performance.now();
     const due = this.options.deadExports().filter((id) => (this.failures.get(id)?.due ?? 0) <= now);
-    await Promise.all(due.map((id) => this.slots.run(() => this.restart(id))));
+    for (const id of due) this.begin(id);
+  }
+
+  /** Not awaited: an export whose start hangs delays no other one, and no check. */
+  private begin(id: string): void {
+    if (this.restarting.has(id)) return;
+    this.restarting.add(id);
+    void this.slots
+      .run(async () => {
+        if (this.timer !== undefined) await this.restart(id);
+      })
+      .finally(() => this.restarting.delete(id));
   }
 
   /** Returns whether the interface has returned: processes bound to it have ended, and its filters can be gone. */

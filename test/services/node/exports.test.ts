@@ -2,6 +2,7 @@ import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { disagreements } from '../../support/agreement.ts';
+import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
@@ -190,4 +191,29 @@ test.serial('an export that runs without storage or record is ended at a start',
   target.exports.set('not ours', foreign);
   await cluster.node('n1', rarely, { driver, target });
   t.deepEqual([...target.exports.values()], [foreign]);
+});
+
+test.serial('an export whose start hangs does not delay the restoration of others', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  let starts = 0;
+  class HangingTarget extends FakeTarget {
+    isHanging = false;
+
+    override async ensureExport(spec: ExportSpec): Promise<void> {
+      starts += 1;
+      if (this.isHanging && starts === 1) await gate.promise;
+      await super.ensureExport(spec);
+    }
+  }
+  const hanging = new HangingTarget();
+  await cluster.node('n1', { export_unattached: 'true' }, { driver, target: hanging });
+  const commands = await cluster.commands();
+  for (let count = 0; count < 3; count += 1) await commands.create(newVolume, deadline);
+  hanging.isHanging = true;
+  starts = 0;
+  hanging.exports.clear();
+  await until(() => hanging.exports.size === 2, 'the others are exported again', 10_000);
+  gate.resolve();
+  await until(() => hanging.exports.size === 3, 'all are exported', 10_000);
+  t.pass();
 });

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { silentLog } from '../../../../lib/log.ts';
+import { Watch } from '../../../../lib/targets/aoe/watch.ts';
 import { isRunning } from '../../../../lib/targets/aoe/vblade-process.ts';
 import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
@@ -80,4 +81,54 @@ real('an export that cannot be restarted is a problem of its volume until it run
   await until(() => target.problems().length === 0, 'it is over', patienceMs);
   t.is((await place.vblade()).args.at(-1), one.path);
   t.is(errors.length, 2, 'each is logged once, however often it is tried');
+});
+
+test('an export whose restart hangs delays neither the restart of others nor the check of the access', async (t) => {
+  const restarts: string[] = [];
+  let dead = ['a'];
+  let checks = 0;
+  const watch = new Watch({
+    interface: 'lo',
+    deadExports: () => dead,
+    restart: async (id) => {
+      restarts.push(id);
+      if (id === 'a') await Promise.withResolvers<void>().promise;
+      dead = dead.filter((one) => one !== id);
+    },
+    checkAccess: async () => {
+      checks += 1;
+      return [];
+    },
+    log: silentLog,
+  });
+  watch.start();
+  t.teardown(() => watch.stop());
+  await until(() => restarts.includes('a'), 'the first restart has begun', 5000);
+  dead.push('b');
+  await until(() => restarts.includes('b'), 'the other export is restarted', 5000);
+  await until(() => checks > 0, 'the access is checked', 15_000);
+  t.deepEqual(restarts, ['a', 'b'], 'a restart that has not ended is not repeated');
+});
+
+test('a stop ends with restarts that wait for a slot, and soon where one hangs', async (t) => {
+  const restarts: string[] = [];
+  const dead = Array.from({ length: 20 }, (_, index) => String(index));
+  const gate = Promise.withResolvers<void>();
+  const watch = new Watch({
+    interface: 'lo',
+    deadExports: () => dead,
+    restart: async (id) => {
+      restarts.push(id);
+      await gate.promise;
+    },
+    checkAccess: async () => [],
+    log: silentLog,
+  });
+  watch.start();
+  await until(() => restarts.length > 0, 'restarts have begun', 5000);
+  const { length } = restarts;
+  await watch.stop();
+  gate.resolve();
+  await new Promise((resolve) => void setTimeout(resolve, 100));
+  t.is(restarts.length, length);
 });
