@@ -137,13 +137,15 @@ export async function report(
     holder: string;
     leaseMs: number;
     overdueMs: number;
+    /** Whether all fields are sent. Then the node's other backends are no longer configured: they accept nothing. */
+    isWhole: boolean;
     nodeFields: Readonly<Record<string, string>>;
-    /** Of each backend, `node@name` and the fields that changed. */
+    /** Of each configured backend, `node@name` and the fields that changed. */
     backends: readonly (readonly [string, Readonly<Record<string, string>>])[];
   },
 ): Promise<ReportOutcome> {
-  const { node, token, holder, leaseMs, overdueMs, nodeFields, backends } = request;
-  const fields = JSON.stringify({ node: nodeFields, backends });
+  const { node, token, holder, leaseMs, overdueMs, isWhole, nodeFields, backends } = request;
+  const fields = JSON.stringify({ node: nodeFields, backends, isWhole });
   const answer = await store.run('report', node, token, holder, leaseMs, overdueMs, fields);
   const [word, completeness, ...overdue] = answer;
   if (word === 'Fenced') return { word };

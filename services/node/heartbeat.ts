@@ -8,35 +8,50 @@ import type { NodeLease } from './lease.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
+interface Sent {
+  node: Fields;
+  backends: ReadonlyMap<string, Fields>;
+}
+
+const nothing: Sent = { node: {}, backends: new Map() };
+
 /** Renews the lease, on a connection that it shares with nobody, and writes what changed since the last report. */
 export class Heartbeat {
   private readonly store: Store;
   private readonly lease: NodeLease;
   private readonly overdueMs: number;
-  private sent: { node: Fields; backends: ReadonlyMap<string, Fields> } = { node: {}, backends: new Map() };
+  private sent: Sent = nothing;
+  /** Connections since the start: a new one can lead to a Redis that lacks what earlier reports wrote. */
+  private connections = 0;
 
   /** `overdueMs`: how long a task may be under way before a report returns it. */
   constructor(options: { store: Store; lease: NodeLease; overdueMs: number }) {
     this.store = options.store;
     this.lease = options.lease;
     this.overdueMs = options.overdueMs;
+    this.store.redis.on('ready', () => {
+      this.connections += 1;
+      this.sent = nothing;
+    });
   }
 
   /** Returns the volumes whose task is overdue. Throws Fenced. */
   async beat(node: NodeReport, backends: readonly BackendReport[]): Promise<readonly string[]> {
-    const { lease } = this;
+    const { lease, connections } = this;
     const nodeFields = writeNode(node);
     const backendFields = new Map(backends.map((one) => [backendId(lease.node, one.name), writeBackend(one)]));
     const outcome = await report(this.store, {
       ...lease.token,
       ...lease.options,
       overdueMs: this.overdueMs,
+      isWhole: this.sent === nothing,
       nodeFields: changed(nodeFields, this.sent.node),
       backends: Array.from(backendFields, ([id, fields]) => [id, changed(fields, this.sent.backends.get(id) ?? {})]),
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-    // Where Redis lacks what was sent, the next report sends all.
-    this.sent = outcome.isComplete ? { node: nodeFields, backends: backendFields } : { node: {}, backends: new Map() };
+    // Where Redis lacks what was sent, or may lack it, the next report sends all.
+    const isKept = outcome.isComplete && connections === this.connections;
+    this.sent = isKept ? { node: nodeFields, backends: backendFields } : nothing;
     return outcome.overdue;
   }
 }

@@ -3,7 +3,7 @@ import { longestFirst } from '../longest-first.js';
 
 export default {
   ...all,
-  concurrency: 2, // machines wait for nothing but the processor
+  concurrency: 3, // on two processors: a third of the time its machines wait
   files: ['test/lab/**/*.test.ts'],
   sortTestFiles: longestFirst('lvm', 'crash-sample', 'chaos', 'deb', 'daemon-outage'),
   timeout: '20m',

@@ -95,3 +95,29 @@ test.serial('two backends share the address pool of their node', async (t) => {
   );
   t.is(new Set(created.map(({ address }) => address)).size, 4);
 });
+
+test.serial('a backend that is no longer configured gets no volumes, and is forgotten once it has none', async (t) => {
+  const { backends } = twoBackends();
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const both = await cluster.node('n1', {}, backends);
+  const kept = await commands.create({ ...newVolume, node: 'n1@slow' }, deadline);
+  await both.stop();
+  const [fast] = backends;
+  const alone = await cluster.node('n1', {}, fast ? [fast] : []);
+  const places = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      commands.create({ ...newVolume, ...(index % 2 ? { node: 'n1' } : {}) }, deadline),
+    ),
+  );
+  t.deepEqual(new Set(places.map(({ backend }) => backend)), new Set(['fast']));
+  const slow = async () => (await lookupNode(store, 'n1')).backends.find(({ name }) => name === 'slow');
+  t.like(await slow(), { accepting: false, problem: 'it is not among the enabled_backends of its node' });
+  await alone.stop();
+  const again = await cluster.node('n1', {}, backends);
+  await commands.delete(kept.id, deadline);
+  await again.stop();
+  await cluster.node('n1', {}, fast ? [fast] : []);
+  t.is(await slow(), undefined);
+  t.deepEqual(await store.redis.zrange(store.keys.freeSpace(), '0', '-1'), ['n1@fast']);
+});

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import type { DriverStats } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { backendsOf } from '../../../lib/models/backend.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { NodeLease } from '../../../services/node/lease.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -241,3 +243,23 @@ async function forgetTask(id: string): Promise<void> {
     .zrem(keys.tasks('n1'), id)
     .exec();
 }
+
+test.serial('what a node reported, and Redis lost, is reported again', async (t) => {
+  let accepts = false;
+  class FullDriver extends FakeDriver {
+    override async stats(): Promise<DriverStats> {
+      return { ...(await super.stats()), acceptsCreates: accepts };
+    }
+  }
+  await cluster.node('n1', {}, { driver: new FullDriver() });
+  const store = await cluster.store();
+  const accepting = async () => (await backendsOf(store).lookup('n1@fake')).accepting;
+  t.false(await accepting());
+  const restore = await cluster.server.keepCopy();
+  accepts = true;
+  await until(accepting, 'it accepts volumes');
+  await restore();
+  await until(accepting, 'and says so again');
+  const commands = await cluster.commands();
+  t.is((await until(() => commands.create(newVolume, deadline), 'a volume is created')).backend, 'fake');
+});
