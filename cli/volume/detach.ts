@@ -14,9 +14,9 @@ export interface DetachOptions extends ChangeOptions {
 }
 
 /**
- * Prints the id. Only the attachment that the volume has now is detached: releasing its device can take minutes, and another host
- * may attach the volume meanwhile. A device of this host is disconnected first, for what is mounted must be written. With --force the export is
- * closed first, and what still uses the device is said.
+ * Prints the id. Only the attachment that the volume has now is detached: releasing its device can take minutes, and another host may
+ * attach the volume meanwhile. A device of this host is disconnected first, for what is mounted must be written. With --force the
+ * export is closed first, and what still uses the device is said.
  */
 export async function detachVolume(context: Context, reference: string, options: DetachOptions): Promise<void> {
   const { output, interrupts } = context;
