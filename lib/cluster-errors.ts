@@ -23,6 +23,13 @@ export const clusterErrors = {
       `${place} does not exist`,
       backends.length === 0 ? 'that node has no backend yet' : `the node has ${backends.join(', ')}`,
     ),
+  noBackendAccepts: (reasons: readonly string[]) =>
+    new BlockstoreError(
+      'BackendUnavailable',
+      'unavailable',
+      `no backend takes volumes at present: ${reasons.join('; ')}`,
+      'repeat the command in a minute: a node that has just started, or lost Redis, compares its records with its storage first',
+    ),
   backendUnavailable: (backend: string, reason: string) =>
     new BlockstoreError(
       'BackendUnavailable',

@@ -28,6 +28,8 @@ const maxAttempts = 16;
 const maxReasons = 10;
 /** The reason against a backend whose node is not up. */
 const down = 'down';
+/** The reason against a backend that has no problem: its node compares records and storage. */
+const notYet = 'takes no volumes now';
 
 /** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
 const maxAgeMs = 2000;
@@ -165,7 +167,7 @@ function reasonAgainst(
 ): string | undefined {
   if (!isUp) return down;
   if (tried.includes(backend.id)) return 'could not create it';
-  if (!backend.accepting) return backend.problem || 'takes no volumes now';
+  if (!backend.accepting) return backend.problem || notYet;
   if (freeSpaceOf(backend) < requestedBytes) return `${gib(freeSpaceOf(backend))} GiB free`;
   return undefined;
 }
@@ -194,7 +196,7 @@ async function refusal(
       if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, one.state);
       for (const backend of one?.state === 'up' ? one.backends : []) {
         if (reasons.has(backend.id)) continue;
-        reasons.set(backend.id, reasonAgainst(backend, true, sizeInBytes(size), []) ?? 'takes no volumes now');
+        reasons.set(backend.id, reasonAgainst(backend, true, sizeInBytes(size), []) ?? notYet);
       }
     }
   }
@@ -203,6 +205,8 @@ async function refusal(
   if (areAllDown) return node === undefined ? errors.noNodeUp() : errors.nodeDown(node);
   const shown = [...reasons].slice(0, maxReasons).map(([host, reason]) => `${host}: ${reason}`);
   const more = reasons.size > maxReasons ? [`and ${reasons.size - maxReasons} more`] : [];
+  const isForNow = reasons.size > 0 && [...reasons.values()].every((why) => why === down || why === notYet);
+  if (isForNow) return errors.noBackendAccepts([...shown, ...more]);
   return errors.noFreeSpace(node, sizeInBytes(size), [...shown, ...more]);
 }
 

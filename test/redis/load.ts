@@ -9,7 +9,7 @@ type Known = 'there' | 'attached' | 'gone' | 'unknown';
 
 const deadline = { deadlineMs: 120_000 };
 const expectedErrors =
-  /^(RedisUnreachable|RedisRefuses|NotReplicated|NotFinished|ChangeLost|NoNodeUp|WrongStatus|VolumeAttached|VolumeNotAttached)$/;
+  /^(RedisUnreachable|RedisRefuses|NotReplicated|NotFinished|ChangeLost|NoNodeUp|BackendUnavailable|WrongStatus|VolumeAttached|VolumeNotAttached)$/;
 
 /** Clients that create, attach, detach and delete volumes side by side until stop(), and keep a record of answers. */
 export class Load {

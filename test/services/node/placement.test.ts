@@ -165,6 +165,16 @@ test.serial('a backend or pool that is named takes the volume alone', async (t) 
   t.is(await store.redis.zcard(store.keys.volumes()), 3);
 });
 
+test.serial('where backends take no volumes for the moment, nothing is said to be full', async (t) => {
+  await fakeNode(store, 'n1', { backends: [{ accepting: false }] });
+  await fakeNode(store, 'n2', { backends: [{}] });
+  await store.redis.del(store.keys.lease('n2'));
+  const commands = await cluster.commands();
+  const places = /^no backend takes volumes at present: (?=.*n1@fake: takes no volumes now)(?=.*n2@fake: down)/;
+  await t.throwsAsync(commands.create(newVolume), { code: 'BackendUnavailable', message: places });
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }), { code: 'BackendUnavailable' });
+});
+
 test.serial('a backend that accepts no volumes gets none until it accepts them again', async (t) => {
   class DegradableDriver extends FakeDriver {
     acceptsCreates = false;
