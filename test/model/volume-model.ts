@@ -62,7 +62,7 @@ function refuses(command: Command, code: string, state: State): boolean {
       return state === 'absent' && name !== 'create';
     case 'VolumeExists':
       return name === 'create' && (state === 'deleting' || (command.isPinned && state !== 'absent'));
-    case 'NoSpace': // no node has begun to accept volumes
+    case 'BackendUnavailable': // no node has begun to accept volumes
     case 'NoNodeUp':
     case 'NodeDown':
       return name === 'create' && state === 'absent';

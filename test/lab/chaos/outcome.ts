@@ -5,7 +5,14 @@ import type { Store } from '../../../lib/redis/store.ts';
 import { until } from '../../support/until.ts';
 
 /** Errors that an operation can end with during faults: unavailable, not finished, not replicated. */
-const expectedCodes = new Set(['RedisUnreachable', 'NotReplicated', 'NotFinished', 'NodeDown', 'NoNodeUp']);
+const expectedCodes = new Set([
+  'RedisUnreachable',
+  'NotReplicated',
+  'NotFinished',
+  'NodeDown',
+  'NoNodeUp',
+  'BackendUnavailable',
+]);
 
 export function isExpected(code: string): boolean {
   return expectedCodes.has(code);
