@@ -5,8 +5,10 @@ import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { acquireLease } from '../../lib/redis/scripts.ts';
 import { Store } from '../../lib/redis/store.ts';
+import type { SimulatedHost } from './host.ts';
 import type { Model } from './model.ts';
 import { type Cluster, simulatedFlags } from './node.ts';
 import type { Random } from './random.ts';
@@ -21,6 +23,9 @@ export interface ClientOptions {
   cluster: Cluster;
   model: Model;
   log: Log;
+  /** The machine it runs on. */
+  host: SimulatedHost;
+  hosts: readonly SimulatedHost[];
   nodes: readonly string[];
   count: (what: string) => void;
 }
@@ -107,17 +112,34 @@ export class SimulatedClient {
   }
 
   attach(id: string): void {
-    const { random } = this.options;
+    const { random, host } = this.options;
     const instanceId = `i-${random.between(1, 99)}`;
-    const mode = random.chance(0.2) ? 'ro' : 'rw';
-    this.request('attach', id, async ({ commands }) => {
-      await commands.attach(id, { instanceId, mountpoint: '/dev/vdb', mode }, deadline);
+    const mode: 'rw' | 'ro' = random.chance(0.2) ? 'ro' : 'rw';
+    const attachment = { instanceId, mountpoint: '/dev/vdb', mode };
+    if (random.chance(0.3)) {
+      this.request('attach', id, async ({ commands }) => void (await commands.attach(id, attachment, deadline)));
+      return;
+    }
+    this.request('attach by a host', id, async ({ commands, store }) => {
+      const { address } = await volumesOf(store).lookup(id);
+      try {
+        await host.connect(id, address, () => commands.attach(id, { ...attachment, hosts: [host.address] }, deadline));
+      } catch (error) {
+        if (!isUncertain(error)) host.attachFailed(id);
+        throw error;
+      }
     });
   }
 
+  /** Other hosts keep the device, and sometimes this one. */
   detach(id: string): void {
+    const { random, host, hosts } = this.options;
+    const isForced = random.chance(0.2);
     this.request('detach', id, async ({ commands }) => {
+      if (!isForced) host.disconnect(id);
+      const acknowledged = hosts.map((one) => one.detaching(id));
       await commands.detach(id, deadline);
+      for (const tell of acknowledged) tell();
     });
   }
 

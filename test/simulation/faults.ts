@@ -62,6 +62,7 @@ export class Faults {
     this.cut.clear();
     this.foreign.clear();
     if (this.world.isReplicated) this.world.redis().replicaAway = false;
+    this.world.redis().isSelectRefused = false;
     for (const node of this.world.nodes) node.resume();
   }
 
@@ -127,6 +128,7 @@ export class Faults {
       ...(isReplicated
         ? [{ name: 'replica away', perHour: 1, happen: () => this.loseReplica(random.between(1000, 1_200_000)) }]
         : []),
+      { name: 'database refused', perHour: 0.3, happen: () => this.refuseDatabase(long()) },
       { name: 'Redis emptied', perHour: 0.05, happen: () => redis().empty() },
       { name: 'Redis stalled', perHour: 0.6, happen: () => redis().stall(random.between(100, 30_000)) },
       { name: 'date set', perHour: 0.4, happen: () => time.jump(random.between(-86_400_000, 86_400_000)) },
@@ -199,6 +201,14 @@ export class Faults {
     const copy = redis().database.copy();
     const lostMs = random.chance(0.5) ? random.between(10, 3000) : random.between(3000, 600_000);
     this.later(lostMs, () => redis().restart(random.between(100, 20_000), random.between(50, 2000), copy));
+  }
+
+  /** Redis restarts with a configuration that has fewer databases, and later with the right one. */
+  private refuseDatabase(ms: number): void {
+    const { redis } = this.world;
+    redis().isSelectRefused = true;
+    redis().restart(1000, 100);
+    this.later(ms, () => (redis().isSelectRefused = false));
   }
 
   private loseReplica(ms: number): void {

@@ -1,5 +1,7 @@
 import { shelfOf } from '../../lib/aoe/address.ts';
+import type { ExportSpec } from '../../lib/targets/target.ts';
 import type { FakeRedis } from './fake-redis/server.ts';
+import type { SimulatedHost } from './host.ts';
 import type { Facts, Model } from './model.ts';
 import type { SimulatedNode } from './node.ts';
 import type { VirtualProcess } from './virtual-process.ts';
@@ -16,6 +18,13 @@ interface Lease {
   end: number;
 }
 
+interface InvariantsWorld {
+  nodes: readonly SimulatedNode[];
+  hosts: readonly SimulatedHost[];
+  model: Model;
+  redis: () => FakeRedis;
+}
+
 /** What must hold at any moment. It looks at Redis' own data and at the machines, and asks none of the product's code. */
 export class Invariants {
   readonly violations: string[] = [];
@@ -29,9 +38,9 @@ export class Invariants {
   /** Redis has lost changes, or its clock was set, since nothing was under way. */
   private isDoubtful = false;
   private readonly allocated = new Map<string, number>();
-  private readonly world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis };
+  private readonly world: InvariantsWorld;
 
-  constructor(world: { nodes: readonly SimulatedNode[]; model: Model; redis: () => FakeRedis }) {
+  constructor(world: InvariantsWorld) {
     this.world = world;
   }
 
@@ -78,7 +87,9 @@ export class Invariants {
       this.tokens.set(name, this.hash(`node:${name}`)?.get('token'));
       this.leases.set(name, this.lease(name));
     }
-    if (!hadReplica) this.world.model.doubtAll();
+    if (hadReplica) return;
+    this.world.model.doubtAll();
+    for (const host of this.world.hosts) host.detachesLost();
   }
 
   /** The quarantine is by the clock of Redis. */
@@ -86,7 +97,9 @@ export class Invariants {
     this.released.clear();
   }
 
-  exported(machine: string, id: string, address: string, owner: VirtualProcess | undefined): void {
+  exported(machine: string, { id, address }: ExportSpec, owner: VirtualProcess | undefined): void {
+    const admitted = this.world.nodes.find(({ name }) => name === machine)?.machine.exports.get(id);
+    if (admitted) this.checkHosts(machine, admitted);
     for (const other of this.world.nodes) {
       for (const spec of other.machine.exports.values()) {
         const same = spec.id === id && other.name === machine;
@@ -108,6 +121,11 @@ export class Invariants {
     }
   }
 
+  /** A request came in a database that is somebody else's. */
+  strayed(owner: VirtualProcess, request: readonly string[]): void {
+    this.add(`${owner.name} sent ${request.slice(0, 2).join(' ')} to another database`);
+  }
+
   removed(machine: string, id: string, unused: boolean): void {
     if (this.isUnreadable(`${prefix}volume:${id}`)) {
       this.add(`${machine} removes the storage of volume ${id}, whose record it cannot read`);
@@ -117,9 +135,12 @@ export class Invariants {
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }
 
-  /** What clients know from replies. */
+  /** What clients know from replies, and what their machines can write to. */
   told(): void {
     for (const problem of this.world.model.problems(this.facts)) this.add(problem);
+    for (const { name, machine } of this.world.nodes) {
+      for (const spec of machine.exports.values()) this.checkHosts(name, spec);
+    }
   }
 
   /** Nothing is under way: what was acknowledged holds for good. */
@@ -150,6 +171,15 @@ export class Invariants {
       gone: (id) => /^(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
       stored: (id) => this.world.nodes.some(({ machine }) => machine.stored.has(id)),
     };
+  }
+
+  private checkHosts(machine: string, spec: ExportSpec): void {
+    const record = this.hash(`volume:${spec.id}`);
+    const isLost = record?.get('status') === 'error' || this.hash(`node:${machine}`)?.has('lost') === true;
+    for (const host of this.world.hosts) {
+      const trespass = host.trespass(spec, isLost);
+      if (trespass !== undefined) this.add(trespass);
+    }
   }
 
   private isUnreadable(key: string): boolean {

@@ -35,6 +35,8 @@ export interface MachineWorld {
    * the real target. At other times it is let through, to be noticed.
    */
   isDoubtful: (id: string) => boolean;
+  /** What runs in place of an export. */
+  tamper: (spec: ExportSpec) => ExportSpec;
   /** An export began. */
   onExport: (machine: string, spec: ExportSpec, owner: VirtualProcess | undefined) => void;
   /** What else answers on the wire. */
@@ -218,7 +220,7 @@ class FakeMachineTarget implements Target {
       if (machine.world.isDoubtful(spec.id) && taken.some(({ address }) => address === spec.address)) {
         throw errors.exportFailed(spec.id, `its address ${spec.address} is in use`);
       }
-      machine.exports.set(spec.id, spec);
+      machine.exports.set(spec.id, machine.world.tamper(spec));
       machine.world.onExport(machine.name, spec, owner);
     };
     return machine.effect('ensureExport', [() => void machine.exports.delete(spec.id), begin], () => {});

@@ -5,6 +5,7 @@ import type { Log } from '../../lib/log.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
+import { databaseNumber } from './fake-redis/server.ts';
 import { redisSocket } from './io-boundaries.ts';
 import type { FakeMachine } from './machine.ts';
 import type { Random } from './random.ts';
@@ -28,7 +29,7 @@ export function simulatedFlags(name: string, cluster: Cluster): Flags {
   return loadFlags({
     embedded: {
       storage_name: name,
-      redis_url: `unix:${redisSocket}`,
+      redis_url: `unix:${redisSocket}?db=${databaseNumber}`,
       report_interval: String(cluster.reportS),
       node_down_time: String(cluster.downS),
       state_dir: `/simulated/${name}`,

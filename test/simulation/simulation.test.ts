@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { ExportSpec } from '../../lib/targets/target.ts';
 import { sampleNumber } from '../support/sample.ts';
 import { simulate } from './simulation.ts';
 
@@ -50,3 +51,18 @@ for (const [rule, tamper, seen] of broken) {
     t.regex(first ?? '', seen);
   });
 }
+
+test.serial('it is noticed when an export admits every host that its address had before', async (t) => {
+  let first: string | undefined;
+  for (let seed = 3; seed <= 11 && first === undefined; seed += 1) {
+    const admitted = new Map<string, Set<string>>();
+    const tamperExport = (spec: ExportSpec): ExportSpec => {
+      const all = admitted.get(spec.address) ?? new Set();
+      for (const host of spec.hosts) all.add(host);
+      admitted.set(spec.address, all);
+      return { ...spec, hosts: [...all] };
+    };
+    first = (await simulate({ seed, hours: 6, requestsPerHour: 60, tamperExport })).violations[0];
+  }
+  t.regex(first ?? '', /^host [\w:]+ writes into volume/);
+});

@@ -1,9 +1,11 @@
 import { asError } from '../../lib/errors.ts';
+import type { ExportSpec } from '../../lib/targets/target.ts';
 import { type NodeStorage, disagreements } from '../support/agreement.ts';
 import { SimulatedClient } from './client.ts';
 import { replaceIoBoundaries } from './io-boundaries.ts';
 import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
+import { SimulatedHost } from './host.ts';
 import { Invariants, unreadable } from './invariants.ts';
 import { FakeMachine } from './machine.ts';
 import { Model } from './model.ts';
@@ -19,6 +21,8 @@ export interface Plan {
   requestsPerHour?: number;
   /** Makes a script wrong, to see whether that is noticed. */
   tamper?: (script: string) => string;
+  /** Makes an export wrong, for the same reason. */
+  tamperExport?: (spec: ExportSpec) => ExportSpec;
 }
 
 export interface Outcome {
@@ -79,12 +83,14 @@ class Simulation {
     const log = (who: string) => trace.log(who);
     const count = (what: string) => trace.count(what);
     this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, cluster, log }));
-    this.clients = ['client1', 'client2', 'client3'].map(
-      (name) => new SimulatedClient(name, { random, cluster, model, log: log(name), nodes: names, count }),
-    );
+    const hosts = [1, 2, 3].map((number) => new SimulatedHost(number));
+    this.clients = hosts.map((host, index) => {
+      const name = `client${index + 1}`;
+      return new SimulatedClient(name, { random, cluster, model, log: log(name), host, hosts, nodes: names, count });
+    });
     const { nodes, clients } = this;
     const redis = () => this.server;
-    this.invariants = new Invariants({ nodes, model, redis });
+    this.invariants = new Invariants({ nodes, hosts, model, redis });
     this.faults = new Faults({
       random,
       trace,
@@ -152,6 +158,7 @@ class Simulation {
       tamper: this.plan.tamper ?? ((script) => script),
       onWritten: (owner, keys) => invariants.written(owner, keys),
       onGoneBack: (hadReplica) => invariants.goneBack(hadReplica),
+      onStray: (owner, request) => invariants.strayed(owner, request),
     });
     return { redis, bringBack: replaceIoBoundaries({ random, connect: (owner) => redis.connect(owner) }) };
   }
@@ -162,7 +169,8 @@ class Simulation {
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
-      onExport: (machine, { id, address }, owner) => this.invariants.exported(machine, id, address, owner),
+      tamper: this.plan.tamperExport ?? ((spec) => spec),
+      onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine),
     });
   }

@@ -13,6 +13,8 @@ export class FakeConnection {
   /** Channels. */
   readonly subscribed = new Set<string>();
   open = true;
+  /** The number of the database that its requests are for. */
+  database = 0;
   private readonly reader = new RequestReader();
   private readonly delay: Delay;
   private lastThere = 0;

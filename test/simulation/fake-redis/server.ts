@@ -4,7 +4,7 @@ import { info } from './commands.ts';
 import { type Copy, Database } from './database.ts';
 import { Interpreter } from './interpreter.ts';
 import { Lua } from './lua.ts';
-import { type Reply, failure, isShaped } from './reply.ts';
+import { type Reply, failure, isShaped, ok } from './reply.ts';
 import type { FakeSocket } from './socket.ts';
 
 interface Blocked {
@@ -23,9 +23,14 @@ export interface FakeRedisOptions {
   onWritten: (owner: VirtualProcess, keys: ReadonlySet<string>) => void;
   /** Called when it has lost changes, with whether it has all that a replica had. */
   onGoneBack: (hadReplica: boolean) => void;
+  /** Called with a request for another database than the one there is. */
+  onStray: (owner: VirtualProcess, request: readonly string[]) => void;
   /** What is run in place of a script. */
   tamper: (script: string) => string;
 }
+
+/** The number of its one database. */
+export const databaseNumber = 3;
 
 /** Changes after which a replica that is connected has them all, also when nobody waits for it. */
 const lag = 20;
@@ -47,6 +52,8 @@ export class FakeRedis {
   private stalledUntil = 0;
   private run = 1;
   private isReplicaAway = false;
+  /** Its configuration has fewer databases, or its access list no SELECT. */
+  isSelectRefused = false;
   /** What the replica has. */
   private replica: Copy;
   private unreplicated = 0;
@@ -158,6 +165,11 @@ export class FakeRedis {
         for (const channel of args) connection.subscribed.add(channel);
         return { kind: 'push', items: ['subscribe', args[0] ?? '', connection.subscribed.size] };
       }
+      case 'SELECT': {
+        if (this.isSelectRefused) return failure('ERR DB index is out of range');
+        connection.database = Number(args[0]);
+        return ok;
+      }
       case 'INFO':
         return info(this.run, this.state === 'loading');
       case 'WAIT':
@@ -176,6 +188,7 @@ export class FakeRedis {
 
   private execute(connection: FakeConnection, request: readonly string[]): Reply {
     const free = /^(hello|client|ping|info)$/i.test(request[0] ?? '');
+    if (!free && connection.database !== databaseNumber) this.options.onStray(connection.owner, request);
     if (this.state === 'loading' && !free) return failure('LOADING Redis is loading the dataset in memory');
     const reply = this.interpreter.execute(request);
     const { touched } = this.database;
