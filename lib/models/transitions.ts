@@ -137,6 +137,8 @@ export type TransitionName = keyof typeof transitions;
 
 export interface EditOptions {
   set?: Readonly<Record<string, string>>;
+  /** Besides what the transition itself unsets. */
+  unset?: readonly string[];
   fault?: Fault;
   /** Values that further fields must have; '' = absent. */
   expect?: Readonly<Record<string, string>>;
@@ -172,6 +174,7 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
   };
   const unset = [
     ...(transition.unset ?? []).filter((field) => !(staysInError && field === 'fault')),
+    ...(options.unset ?? []),
     ...(ends || begins ? taskFields : []),
   ].filter((field) => !(field in set));
   return {

@@ -17,6 +17,7 @@ export class FaultyDriver implements VolumeDriver {
   readonly capabilities: Capabilities;
   private readonly driver: VolumeDriver;
   private readonly faults: { verb: Verb; meet: () => Promise<void> }[] = [];
+  private readonly held = new Set<Verb>();
 
   constructor(driver: VolumeDriver) {
     this.driver = driver;
@@ -33,8 +34,18 @@ export class FaultyDriver implements VolumeDriver {
   /** The next call of `verb` waits until what is returned is called, then does its work. */
   holdOnce(verb: Verb): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.faults.push({ verb, meet: () => promise });
+    const meet = async () => {
+      this.held.add(verb);
+      await promise;
+      this.held.delete(verb);
+    };
+    this.faults.push({ verb, meet });
     return resolve;
+  }
+
+  /** Whether a call waits because of holdOnce(). */
+  isHeld(verb: Verb): boolean {
+    return this.held.has(verb);
   }
 
   async setup(): Promise<void> {

@@ -67,8 +67,7 @@ export class OperationRunner {
       return this.fail(volume, operation, error, step, context);
     }
     await progress.end();
-    const { address } = context.volume;
-    await this.end(context.volume, operation.finish, { set: address === volume.address ? {} : { address } });
+    await this.end(context.volume, operation.finish, readdressed(context));
     log.debug(`${operation.name} completed`, { volume: volume.id });
   }
 
@@ -132,10 +131,11 @@ export class OperationRunner {
     }
     this.reportFailure(volume, operation.name, error);
     const reason = left?.code === 'StorageKept' ? left : error;
-    const isAddressed = context !== undefined && context.volume.address !== volume.address && left !== undefined;
+    // Recorded unless the undo released it: other nodes see in the record which address the volume no longer has.
+    const isKept = context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
       fault: reason.toFault(step?.name),
-      ...(isAddressed ? { set: { address: context.volume.address } } : {}),
+      ...(isKept ? readdressed(context) : {}),
     });
   }
 
@@ -226,4 +226,10 @@ export class OperationRunner {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
   }
+}
+
+/** The change of the record where the operation gave the volume another address, or took its address. */
+function readdressed({ volume: { address }, hadAddress }: StepContext): Pick<EditOptions, 'set' | 'unset'> {
+  if (address === hadAddress) return {};
+  return address === '' ? { unset: ['address'] } : { set: { address } };
 }

@@ -7,6 +7,7 @@ import {
   createStorage,
   discardStorage,
   labelStorage,
+  leaveForeignShelf,
   refuseToDiscardExisting,
   releaseAddress,
   removeExport,
@@ -56,7 +57,7 @@ const attach: Operation = {
 const detach: Operation = {
   name: 'detach',
   queue: 'short',
-  steps: [withdrawExport],
+  steps: [withdrawExport, leaveForeignShelf],
   undo: [],
   finish: 'finishDetach',
   fail: 'failDetach',

@@ -67,6 +67,16 @@ export const withdrawExport: Step = {
   run: (context) => adjustExport.run({ ...context, volume: { ...context.volume, attachStatus: 'detached' } }),
 };
 
+/** An address on a shelf that another node has meanwhile is kept only as long as hosts use it. */
+export const leaveForeignShelf: Step = {
+  name: 'address',
+  run: async ({ volume, addresses }) => {
+    if (addresses.ownerOf(volume.address) === undefined) return {};
+    addresses.pool.release(volume.id);
+    return { address: '' };
+  },
+};
+
 export const removeExport: Step = {
   name: 'unexport',
   run: ({ volume, backend }) => backend.target.removeExport(volume.id),

@@ -168,6 +168,39 @@ test.serial('a volume whose shelf another node has got is attached at another ad
   t.is((await driver.listVolumes())[0]?.labels['address'], 'e2.0');
 });
 
+test.serial('a volume on the shelf of another node loses that address with its last attachment', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, attachment, deadline);
+  await before.stop();
+  await store.redis.flushall();
+  const other = await fakeNode(store, 'n2');
+  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
+  const node = await cluster.node('n1', rarely, { driver, target });
+  t.like(await node.getVolume(id), { address: 'e1.0', status: 'in-use' }, 'its host uses it');
+  t.is((await commands.detach(id, deadline)).address, '');
+  t.is((await commands.attach(id, attachment, deadline)).address, 'e2.0');
+});
+
+test.serial('an attach that fails records the address that the volume has since', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  await before.stop();
+  await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
+  const node = await cluster.node('n1', rarely, { driver, target });
+  target.exportFault = errors.exportFailed(id, 'it is broken');
+  await t.throwsAsync(commands.attach(id, attachment, deadline), { code: 'ExportFailed' });
+  t.is((await node.getVolume(id)).address, 'e2.0');
+});
+
 test.serial('a volume that is created again keeps its address', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());
   const node = await cluster.node('n1', { max_operations: '1' }, { driver, target: new FakeTarget() });
@@ -229,8 +262,7 @@ test.serial('the address of a volume that is being created is given to no other 
   const restore = await cluster.server.keepCopy();
   const release = driver.holdOnce('createVolume');
   await until(() => commands.create(newVolume), 'a volume is requested');
-  const { redis, keys } = await cluster.store();
-  await until(async () => (await redis.xlen(keys.topic('volume.n1'))) === 0, 'the node has fetched it');
+  await until(() => driver.isHeld('createVolume'), 'its storage is being made');
   await restore();
   const other = await until(() => commands.create(newVolume, deadline), 'another is created');
   t.not(other.address, 'e1.0');

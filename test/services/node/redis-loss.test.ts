@@ -129,7 +129,7 @@ test.serial('a volume that was busy during the comparison after a loss of Redis 
   const release = driver.holdOnce('deleteVolume');
   t.teardown(release);
   await commands.delete(id);
-  await until(async () => (await redis.hget(keys.volume(id), 'status')) === 'deleting', 'it is being deleted');
+  await until(() => driver.isHeld('deleteVolume'), 'it is being deleted');
   let looks = 0;
   const list = driver.listVolumes.bind(driver);
   driver.listVolumes = async () => {
