@@ -45,7 +45,7 @@ export function recordDifferences(
   } else if (found.sizeBytes < sizeInBytes(volume.size)) {
     const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
     differences.push({ object, what, fix: '' });
-  } else if (Object.keys(found.labels).length > 0 && !hasLabels(found.labels, volumeSpec(volume).labels)) {
+  } else if (Object.keys(found.labels).length > 0 && !isLabelled(found, volume)) {
     const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
@@ -85,6 +85,11 @@ function addressDifference(context: AuditContext, volume: VolumeState, users: Ma
       await backends.get(now.backend).driver.labelVolume(volumeSpec(current));
     });
   return [{ object: `volume ${id}`, what, fix: 'give it another address', run }];
+}
+
+/** Whether its labels say what its record does; an address that it no longer has would be taken for its own after a loss of Redis. */
+function isLabelled({ labels }: FoundVolume, volume: VolumeState): boolean {
+  return hasLabels(labels, volumeSpec(volume).labels) && (labels['address'] ?? '') === volume.address;
 }
 
 function missingStorage({ exclusively, adoption }: AuditContext, volume: VolumeState): Difference {

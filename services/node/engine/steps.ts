@@ -70,9 +70,11 @@ export const withdrawExport: Step = {
 /** An address on a shelf that another node has meanwhile is kept only as long as hosts use it. */
 export const leaveForeignShelf: Step = {
   name: 'address',
-  run: async ({ volume, addresses }) => {
+  run: async ({ volume, backend, addresses }) => {
     if (addresses.ownerOf(volume.address) === undefined) return {};
     addresses.pool.release(volume.id);
+    const spec = volumeSpec({ ...volume, address: '' });
+    if (await backend.driver.hasVolume(spec)) await backend.driver.labelVolume(spec);
     return { address: '' };
   },
 };

@@ -183,6 +183,7 @@ test.serial('a volume on the shelf of another node loses that address with its l
   const node = await cluster.node('n1', rarely, { driver, target });
   t.like(await node.getVolume(id), { address: 'e1.0', status: 'in-use' }, 'its host uses it');
   t.is((await commands.detach(id, deadline)).address, '');
+  t.false('address' in ((await driver.listVolumes())[0]?.labels ?? {}));
   t.is((await commands.attach(id, attachment, deadline)).address, 'e2.0');
 });
 

@@ -113,6 +113,10 @@ const repairable: Record<string, { make: () => Promise<unknown>; found: () => st
       ),
     found: () => `volume ${id} has other labels on its storage than its record`,
   },
+  'labels with an address that its record does not have': {
+    make: () => store.redis.hdel(store.keys.volume(id), 'address'),
+    found: () => `volume ${id} has other labels on its storage than its record`,
+  },
   'two volumes with one address': {
     make: () => store.redis.hset(store.keys.volume(id), 'address', 'e1.1'),
     found: () => `volume ${id} has address e1.1, as volume ${attachedId} has`,
