@@ -77,8 +77,9 @@ export class Adoption {
   }
 
   /**
-   * Its storage exists again. Returns the record then. What was detached while the node was lost is detached: an export that went on
-   * meanwhile ends first. Throws what a target throws.
+   * Its storage exists again. Returns the record then, which gets an address that only its labels have: of a create that the loss of
+   * its node ended. What was detached while the node was lost is detached: an export that went on meanwhile ends first. Throws what
+   * a target throws.
    */
   async markFound(volume: VolumeState): Promise<VolumeState> {
     const { backends, exportUnattached } = this.options;
@@ -86,8 +87,10 @@ export class Adoption {
     if (!isAttached && !exportUnattached && volume.fault?.code === 'NodeLost') {
       await backends.get(volume.backend).target.removeExport(volume.id);
     }
-    await this.change(volume, isAttached ? 'markFoundAttached' : 'markFound');
-    return { ...volume, status: isAttached ? 'in-use' : 'available', fault: undefined };
+    const address = volume.address === '' ? this.labelledAddress(volume.id) : volume.address;
+    const set = address === volume.address ? {} : { address };
+    await this.change(volume, isAttached ? 'markFoundAttached' : 'markFound', { set });
+    return { ...volume, status: isAttached ? 'in-use' : 'available', fault: undefined, address };
   }
 
   /**
@@ -176,6 +179,13 @@ export class Adoption {
   async runningExports(): Promise<ReadonlyMap<string, FoundExport>> {
     const lists = await Promise.all(this.options.backends.served.map(({ target }) => target.listExports()));
     return new Map(lists.flat().flatMap((found) => (found.id === undefined ? [] : [[found.id, found]])));
+  }
+
+  /** Returns the address that the pool has from the volume's labels, if it is one of this node; '' otherwise. */
+  private labelledAddress(id: string): string {
+    const { addresses } = this.options;
+    const address = addresses.pool.addressOf(id) ?? '';
+    return addresses.ownerOf(address) === undefined ? address : '';
   }
 
   private async change(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Promise<void> {

@@ -1,3 +1,4 @@
+import { shelfOf } from '../../lib/aoe/address.ts';
 import { asError } from '../../lib/errors.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import { type NodeStorage, disagreements } from '../support/agreement.ts';
@@ -206,6 +207,7 @@ class Simulation {
     let found = await this.differences();
     for (let wait = 0; wait < 30 && found.length > 0 && !this.failed; wait += 1) {
       this.deleteFailed();
+      this.detachMisplaced();
       this.removeCopies();
       await time.pass(intervals.reportS * 1000, () => this.failed);
       found = await this.differences();
@@ -228,6 +230,17 @@ class Simulation {
       const client = this.random.pick(this.clients);
       if (record?.get('attachStatus') === 'attached') client?.detach(id);
       else client?.delete(id);
+    }
+  }
+
+  /** What Redis lost may have cost an attached volume its shelf. It gets another address when it is attached again. */
+  private detachMisplaced(): void {
+    for (const id of this.model.ids) {
+      const record = this.invariants.hash(`volume:${id}`);
+      const address = record?.get('address');
+      if (address === undefined || record?.get('attachStatus') !== 'attached') continue;
+      const owner = this.invariants.hash('aoe:shelf-owners')?.get(String(shelfOf(address)));
+      if (owner !== undefined && owner !== record.get('node')) this.random.pick(this.clients)?.detach(id);
     }
   }
 
