@@ -26,6 +26,14 @@ test('a # without a space before it, and a quote inside a value, are part of the
 test('an ambiguous line is refused by number, without its value', async (t) => {
   const lines = [
     'redis_password = secret # prod',
+    'redis_password = secret ; prod',
+    'redis_password = secret // prod',
+    'redis_password = \u201Csecret\u201D',
+    'redis_password = sec\u200Bret',
+    'redis_password = sec\uFEFFret',
+    'redis_password = sec\u2028ret',
+    '; redis_password = secret',
+    '<<secret',
     'redis_password = # secret',
     'redis_password = "secret',
     `redis_password = "secret' x`,
@@ -43,21 +51,67 @@ test('an ambiguous line is refused by number, without its value', async (t) => {
   }
 });
 
+test('a file or an environment that is not UTF-8 is refused where a value is concerned', async (t) => {
+  const latin1 = Buffer.from('# Gr\u00F6\u00DFe\nredis_port = 7\nredis_password = gr\u00F6\u00DFe\n', 'latin1');
+  t.deepEqual(problemsOf(t, { file: await fileWith(t, latin1) }), ['FILE line 3: is not valid UTF-8']);
+  const env = { BLOCKSTORE_REDIS_PASSWORD: 'gr\u{FFFD}e', BLOCKSTORE_REDIS_USER: 'user\n' };
+  t.deepEqual(problemsOf(t, { env }), [
+    'BLOCKSTORE_REDIS_PASSWORD is not valid UTF-8 (environment)',
+    'BLOCKSTORE_REDIS_USER has a control character (environment)',
+  ]);
+});
+
+test('a value that --print-config quotes reads back', async (t) => {
+  for (const value of ['a;b', 'a ; b', 'a // b', "it's", '"quoted"', "'", '\u201Cx', ' x ', 'a#b', '# a']) {
+    const printed = printConfig(loadFlags({ argv: [`--redis_user=${value}`] }));
+    t.is(loadFlags({ file: await fileWith(t, printed) }).flags.redis_user, value, printed);
+  }
+});
+
 test('a flag that a file sets twice is reported with both lines', async (t) => {
   const file = await fileWith(t, 'redis_port = 1\nredis_db = 1\nredis-port = 2\n');
   t.deepEqual(problemsOf(t, { file }), ['redis-port is set twice: file FILE line 1 and file FILE line 3']);
 });
 
-test('an empty value counts as not set, in every source', async (t) => {
+test('a flag that two variables set is reported', (t) => {
+  const env = { BLOCKSTORE_REDIS_PORT: '1', BLOCKSTORE_redis_port: '2', BLOCKSTORE_REDIS_DB: '1' };
+  t.deepEqual(problemsOf(t, { env }), ['BLOCKSTORE_redis_port is set twice: environment']);
+  t.is(loadFlags({ env: { ...env, BLOCKSTORE_redis_port: '' } }).flags.redis_port, 1);
+});
+
+test('of a flag repeated on the command line the last value is used', (t) => {
+  t.is(loadFlags({ argv: ['--redis-port=1', '--redis_port', '2'] }).flags.redis_port, 2);
+  t.is(loadFlags({ set: ['redis_port=1', 'redis-port=2'] }).flags.redis_port, 2);
+});
+
+test('an empty value counts as not set in a file and in the environment', async (t) => {
   const file = await fileWith(t, 'storage_create =\nredis_port = 7\n');
   const { flags, origins } = loadFlags({
     file,
     env: { BLOCKSTORE_REDIS_PORT: '', BLOCKSTORE_STORAGE_NAME: ' ' },
-    argv: ['--redis_port='],
-    set: ['redis_db='],
   });
   t.like(flags, { storage_create: false, redis_port: 7, redis_db: 0 });
   t.is(origins.redis_port, `file ${file} line 2`);
+});
+
+test('an empty value on the command line is refused: it would lead to the value of another source', (t) => {
+  t.deepEqual(problemsOf(t, { argv: ['--redis-port=', '--a.volume_group', ' '], set: ['redis_db=', 'nonsense='] }), [
+    '--redis-port requires a value (command line)',
+    '--a.volume_group requires a value (command line)',
+    'redis_db requires a value (command line)',
+    'unknown flag nonsense (command line)',
+  ]);
+});
+
+test('the name of a flag is not taken for the forgotten value of another', (t) => {
+  const argv = ['--redis_password', '--redis-port', '7', '--a.volume_group', '--b.volume_clear'];
+  t.deepEqual(problemsOf(t, { argv }), [
+    '--redis_password requires a value before --redis-port (command line)',
+    '--a.volume_group requires a value before --b.volume_clear (command line)',
+    '--b.volume_clear requires a value (command line)',
+  ]);
+  t.is(loadFlags({ argv: ['--redis_password', '--secret'] }).flags.redis_password, '--secret');
+  t.is(loadFlags({ argv: ['--redis_password=--redis-port'] }).flags.redis_password, '--redis-port');
 });
 
 test('an invalid --set and an unknown flag are refused without their value', (t) => {
