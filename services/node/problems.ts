@@ -21,6 +21,7 @@ export class Problems {
   get lines(): string[] {
     const ofTargets = this.backends.served.flatMap(({ target }) => target.problems());
     return [
+      ...(this.log.problem === undefined ? [] : [this.log.problem]),
       // All volumes of a backend that is not served have one problem.
       ...new Set(Array.from(this.unserved.values(), (error) => error.message)),
       ...Array.from(this.staying.values(), (error) => error.message),
