@@ -6,12 +6,12 @@ import { redirectForeignOutput } from '../../lib/foreign-output.ts';
 import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+import { nodeNameHere } from '../../lib/node-identity.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackends } from './make-backends.ts';
 import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
-import { nodeOf } from './state-directory.ts';
 
 const forcedExitCode = 130;
 const exitCodeOfDefect = 1;
@@ -71,8 +71,7 @@ async function run(
 
 /** A node whose host got another name continues under the name of its state directory, unless storage_name is set. */
 async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<Flags> {
-  if (origins.storage_name !== 'default') return flags;
-  const node = (await nodeOf(flags.state_dir)) ?? flags.storage_name;
+  const node = await nodeNameHere({ flags, origins });
   if (node === flags.storage_name) return flags;
   log.warn(`this host is named ${flags.storage_name} now; the daemon continues as node ${node}`, {
     hint: `set storage_name = ${node}`,
