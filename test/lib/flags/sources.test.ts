@@ -1,6 +1,8 @@
 import test from 'ava';
-import { loadFlags } from '../../../lib/flags/load.ts';
+import { definitions } from '../../../lib/flags/definitions.ts';
+import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
 import { printConfig, secretsOf } from '../../../lib/flags/print.ts';
+import { connectionOptions } from '../../../lib/redis/connection-options.ts';
 import { fileWith, problemsOf } from './place.ts';
 
 test('a file may have a byte order mark, CRLF line ends, tabs, and no line end at its end', async (t) => {
@@ -175,6 +177,82 @@ test('two addresses of Redis in one source, and a database beside a URL, are ref
     problemsOf(t, { env: { BLOCKSTORE_REDIS_URL: 'redis://u/1' }, set: ['redis_db=2'] })[0] ?? '',
     /redis_db and redis_url/,
   );
+});
+
+test('of a URL and the flags for its parts the stronger source counts', async (t) => {
+  const url = await fileWith(t, 'redis_url = rediss://u1:p1@h:1/2\n');
+  const stronger = loadFlags({ file: url, env: { BLOCKSTORE_REDIS_PASSWORD: 'p2', BLOCKSTORE_REDIS_USER: 'u2' } });
+  t.like(connectionOptions(stronger.flags).options, {
+    username: 'u2',
+    password: 'p2',
+    host: 'h',
+    port: 1,
+    db: 2,
+    tls: {},
+  });
+  const plain = loadFlags({ file: url, set: ['redis_tls=false'] });
+  t.is(connectionOptions(plain.flags).options.tls, undefined);
+  t.like(connectionOptions(plain.flags).options, { username: 'u1', password: 'p1' });
+
+  const flags = await fileWith(t, 'redis_user = u1\nredis_password = p1\nredis_tls = true\n');
+  const given = (address: string) => loadFlags({ file: flags, set: [`redis_url=${address}`] });
+  t.like(connectionOptions(given('redis://u2:p2@h').flags).options, { username: 'u2', password: 'p2' });
+  t.is(connectionOptions(given('redis://u2:p2@h').flags).options.tls, undefined);
+  t.is(connectionOptions(given('unix:/run/redis').flags).options.tls, undefined);
+  const { options } = connectionOptions(given('redis://:p2@h').flags);
+  t.is(options.username, undefined);
+  t.is(options.password, 'p2');
+  t.like(connectionOptions(given('redis://u2@h').flags).options, { username: 'u2', password: 'p1' });
+  t.is(
+    given('redis://u2:p2@h').origins.redis_password,
+    `default; its value (file ${flags} line 2) is overridden by redis_url (command line)`,
+  );
+
+  t.deepEqual(
+    problemsOf(t, { set: ['redis_url=rediss://u:hunter2@h', 'redis_user=v', 'redis_password=x', 'redis_tls=no'] }),
+    [
+      'redis_user contradicts redis_url: set only one of them (command line, command line)',
+      'redis_password contradicts redis_url: set only one of them (command line, command line)',
+      'redis_tls contradicts redis_url: set only one of them (command line, command line)',
+    ],
+  );
+  const same = loadFlags({ set: ['redis_url=redis://u@h', 'redis_password=p', 'redis_tls=yes'] });
+  t.like(connectionOptions(same.flags).options, { username: 'u', password: 'p', tls: {} });
+});
+
+test('of fake_storage and the driver and target of a stronger source the latter count', async (t) => {
+  const fake = await fileWith(t, 'fake_storage = yes\n');
+  const real = loadFlags({ file: fake, set: ['volume_driver=file'] });
+  t.is(real.backends[0].name, 'file');
+  t.is(
+    real.origins.fake_storage,
+    `default; its value (file ${fake} line 1) is overridden by volume_driver (command line)`,
+  );
+  const file = await fileWith(t, 'volume_driver = lvm\nvolume_target = aoe\n');
+  t.is(loadFlags({ file, argv: ['--fake_storage'] }).backends[0].name, 'fake');
+  t.regex(loadFlags({ file, argv: ['--fake_storage'] }).origins.volume_target, /overridden by fake_storage/);
+  t.deepEqual(problemsOf(t, { argv: ['--fake_storage', '--volume_driver=lvm', '--volume_target=none'] }), [
+    'fake_storage contradicts volume_driver: set only one of them (command line, command line)',
+  ]);
+});
+
+test('every flag has one value, however it is given', async (t) => {
+  for (const name of flagNames) {
+    const value = String(definitions[name].initial());
+    if (value === '') continue;
+    const dashes = name.replaceAll('_', '-');
+    const ways = [
+      { argv: [`--${dashes}=${value}`] },
+      { set: [`${name}=${value}`] },
+      { env: { [`BLOCKSTORE_${name.toUpperCase()}`]: value } },
+      { file: await fileWith(t, `${name} = "${value}" # comment\r\n`) },
+    ];
+    for (const way of ways) {
+      const { flags, origins } = loadFlags(way);
+      t.deepEqual(flags[name], definitions[name].initial(), name);
+      t.regex(origins[name], /^(command line|environment|file)/, name);
+    }
+  }
 });
 
 test('an invalid redis_url is refused and not printed', (t) => {
