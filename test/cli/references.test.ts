@@ -114,6 +114,16 @@ test.serial('a name that could be part of a key is not the name of a node', asyn
   }
 });
 
+test.serial('the name of an instance is text, whatever it looks like', async (t) => {
+  const id = await create('instances');
+  for (const instance of ['@now', '-1', 'null', '0']) {
+    await place.run('volume', 'attach', id, `--instance=${instance}`, '--mountpoint', '/dev/vdb');
+    t.like(await place.json('volume', 'show', id), { instanceId: instance });
+    await place.run('volume', 'detach', id);
+  }
+  await place.run('volume', 'delete', id);
+});
+
 test.serial('what others wrote into a record is shown escaped, on standard error too', async (t) => {
   const id = await create('plain');
   const store = await place.store();
