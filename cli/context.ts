@@ -8,8 +8,8 @@ import type { Session } from './session.ts';
 /** Options of every command. */
 export interface GlobalOptions {
   config?: string;
+  /** With --redis-url as redis_url=…. */
   set?: readonly string[];
-  redisUrl?: string;
   json?: boolean;
   color: boolean;
   quiet?: boolean;
@@ -36,12 +36,7 @@ export class Context {
   /** Throws InvalidFlags. */
   async loadFlags(): Promise<LoadedFlags> {
     const { loadFlags } = await import('../lib/flags/load.ts');
-    const { redisUrl, set = [] } = this.options;
-    return loadFlags({
-      file: this.configFile,
-      env: process.env,
-      set: [...(redisUrl === undefined ? [] : [`redis_url=${redisUrl}`]), ...set],
-    });
+    return loadFlags({ file: this.configFile, env: process.env, set: this.options.set ?? [] });
   }
 
   /** Connects to Redis; the caller disposes of the session. Throws InvalidFlags, RedisUnreachable, RedisDenied. */

@@ -31,21 +31,6 @@ export function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
-/**
- * Returns the text with control, format and other invisible characters as escapes, such as \\u{202e}: text from records and from
- * other programs must not move the cursor or change the order of what is shown.
- */
-export function printable(text: string): string {
-  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => {
-    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-  });
-}
-
-/** The same for text of several lines. */
-export function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
-}
-
 /** Returns the columns that the text takes on a terminal. */
 export function displayWidth(text: string): number {
   return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);

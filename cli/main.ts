@@ -1,8 +1,10 @@
 import { CommanderError, type Command } from 'commander';
 import { asError, errors } from '../lib/errors.ts';
+import { printableLines } from '../lib/printable.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Output } from './output.ts';
 import { buildProgram } from './program.ts';
+import { exitOnWriteError } from './write-errors.ts';
 
 /** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
@@ -17,7 +19,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const program = buildProgram();
   try {
     checkEncoding(argv);
-    await program.parseAsync(withHelpOption(program, argv), { from: 'user' });
+    await program.parseAsync(withHelpOption(argv), { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
@@ -29,7 +31,8 @@ function report(thrown: unknown, program: Command, argv: readonly string[]): num
   if (thrown instanceof CommanderError && thrown.code === 'commander.help') return exitCodes.invalid;
   const error = thrown instanceof CommanderError ? usageError(thrown, program, argv) : asError(thrown);
   new Output({ json: argv.includes('--json'), color: !argv.includes('--no-color'), quiet: false }).error(error);
-  if (error.code === 'Internal' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  if (error.code === 'Internal' && error.cause instanceof Error)
+    process.stderr.write(`${printableLines(error.cause.stack ?? '')}\n`);
   return exitCodes[error.kind];
 }
 
@@ -38,7 +41,7 @@ function usageError({ message }: CommanderError, program: Command, argv: readonl
   let command = program;
   const path = [program.name()];
   for (const word of argv) {
-    const next = command.commands.find((child) => child.name() === word);
+    const next = childOf(command, word);
     if (!next) continue;
     command = next;
     path.push(word);
@@ -46,31 +49,29 @@ function usageError({ message }: CommanderError, program: Command, argv: readonl
   return errors.usage(message.replace(/^error: /, '').replaceAll('\n', ' '), path.join(' '));
 }
 
-/** `help volume create` and `volume help create` are `volume create --help`. */
-function withHelpOption(program: Command, argv: readonly string[]): readonly string[] {
-  const [first, second] = argv;
-  const noun = program.commands.find((command) => command.name() === first);
-  const at = first === 'help' ? 0 : second === 'help' && noun !== undefined && noun.commands.length > 0 ? 1 : -1;
-  return at < 0 ? argv : [...argv.slice(0, at), ...argv.slice(at + 1), '--help'];
+/** `help volume create` and `volume help create` are `volume create --help`, also behind options. */
+function withHelpOption(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf('help');
+  if (at < 0) return argv;
+  const program = buildProgram(); // not the one that runs the command: parsing sets its options
+  const { operands } = program.parseOptions([...argv]);
+  const noun = childOf(program, operands[0]);
+  const isHelp = operands[0] === 'help' || (operands[1] === 'help' && noun !== undefined && noun.commands.length > 0);
+  if (!isHelp) return argv;
+  const words = argv.toSpliced(at, 1);
+  let command: Command | undefined = program;
+  for (const word of operands.toSpliced(operands.indexOf('help'), 1)) {
+    if (command && command.commands.length > 0) command = childOf(command, word);
+  }
+  return command === undefined ? words : [...words, '--help']; // an unknown command is an error, not the help of another one
+}
+
+function childOf(command: Command, name: string | undefined): Command | undefined {
+  return command.commands.find((child) => child.name() === name);
 }
 
 /** Throws InvalidArgument: Node.js replaces each byte that is not UTF-8, and another name would be stored. */
 function checkEncoding(argv: readonly string[]): void {
   const invalid = argv.find((word) => word.includes('\u{FFFD}'));
   if (invalid !== undefined) throw errors.invalidArgument('argument', invalid, 'valid UTF-8');
-}
-
-/**
- * Exits when output cannot be written: without an error when the reader of a pipe ends, as in `blockstore volume list | head`; else
- * with one line, as on a full file system.
- */
-function exitOnWriteError(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    const { message } = errors.outputFailed(error.code ?? error.message);
-    process.stderr.write(`blockstore: ${message}\n`, () => process.exit(exitCodes.failed));
-  });
-  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : exitCodes.failed);
-  });
 }

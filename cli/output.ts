@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { styleText } from 'node:util';
 import type { BlockstoreError } from '../lib/errors.ts';
-import { printable, printableLines } from './format.ts';
+import { printable, printableJson, printableLines } from '../lib/printable.ts';
 
 export type Style = 'bold' | 'dim' | 'red' | 'yellow' | 'green' | 'cyan';
 
@@ -33,9 +32,12 @@ export class Output {
     return process.stdout.isTTY;
   }
 
-  /** Writes a part of the result. Waits for a slow reader, so that a long list is never held in memory. */
+  /**
+   * Writes a part of the result. Waits for a slow reader, so that a long list is never held in memory; not for one that has ended:
+   * see write-errors.ts.
+   */
   async write(text: string): Promise<void> {
-    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+    await new Promise((resolve) => process.stdout.write(text, resolve));
   }
 
   async line(text: string): Promise<void> {
@@ -44,7 +46,7 @@ export class Output {
 
   /** Writes a result as a JSON document. */
   async document(value: unknown): Promise<void> {
-    await this.line(JSON.stringify(value, null, 2));
+    await this.line(printableJson(value, 2));
   }
 
   /** Writes a message to stderr, unless --quiet. */
@@ -54,13 +56,13 @@ export class Output {
 
   /** Writes to stderr, also with --quiet: what a user must not overlook. */
   warn(text: string): void {
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${printableLines(text)}\n`);
   }
 
   error(error: BlockstoreError): void {
     if (this.json) {
       const { code, kind, message, hint } = error;
-      process.stderr.write(`${JSON.stringify({ error: { code, kind, message, hint: hint ?? null } })}\n`);
+      process.stderr.write(`${printableJson({ error: { code, kind, message, hint: hint ?? null } })}\n`);
       return;
     }
     const message = printableLines(error.message).replaceAll('\n', '\n  ');

@@ -4,6 +4,7 @@ import { collect } from './arguments.ts';
 import { addAuditCommands } from './audit/commands.ts';
 import { addClusterCommands } from './cluster/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
+import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
@@ -27,6 +28,10 @@ export function buildProgram(): Command {
     .option('--json', 'print results and errors as JSON')
     .option('--no-color', 'disable colours')
     .option('-q, --quiet', 'print only results and errors');
+  // In the order of the command line: the last one of several addresses is used.
+  program.on('option:redis-url', (url: string) => {
+    program.setOptionValue('set', collect(`redis_url=${url}`, program.opts<GlobalOptions>().set));
+  });
   addVolumeCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);

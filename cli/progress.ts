@@ -34,6 +34,6 @@ export class Progress {
     this.frame += 1;
     const line = `${frames[this.frame % frames.length]} ${this.text} (${duration(performance.now() - this.began)})`;
     // A wrapped line could not be erased.
-    process.stderr.write(`\r\u001B[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+    process.stderr.write(`\r\u001B[K${line.slice(0, (process.stderr.columns || 80) - 1)}`);
   }
 }

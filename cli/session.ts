@@ -1,4 +1,5 @@
 import type { Flags } from '../lib/flags/definitions.ts';
+import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
 import { RequestClient } from '../lib/client/request-client.ts';
@@ -17,7 +18,9 @@ export interface Session extends AsyncDisposable {
 
 /** Throws RedisUnreachable, RedisDenied. */
 export async function openSession(flags: Flags, output: Output): Promise<Session> {
-  const connection = await connect(flags, noteLogger(output));
+  const log = noteLogger(output);
+  redirectForeignOutput(log);
+  const connection = await connect(flags, log);
   const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
   const client = new RequestClient(store);
   return {

@@ -1,4 +1,5 @@
-import { cut, displayWidth, printable } from './format.ts';
+import { printable } from '../lib/printable.ts';
+import { cut, displayWidth } from './format.ts';
 import type { Output, Style } from './output.ts';
 
 export interface Column<Row> {

@@ -8,6 +8,8 @@ export interface Log {
   warn(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
+  /** Why lines cannot be written at present. */
+  readonly problem?: string | undefined;
 }
 
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };

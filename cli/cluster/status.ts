@@ -2,6 +2,7 @@ import { type NodePage, type NodeState, everyNode } from '../../lib/models/node.
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { byteSize } from '../../lib/format-bytes.ts';
+import { printable } from '../../lib/printable.ts';
 import { plural } from '../format.ts';
 import { lastSeen, problemsIn, sizesOf } from '../node/present.ts';
 
@@ -25,7 +26,7 @@ export async function showStatus(context: Context): Promise<void> {
     await output.document(status);
     return;
   }
-  for (const problem of status.problems) await output.line(`${output.paint('red', '!')} ${problem}`);
+  for (const problem of status.problems) await output.line(`${output.paint('red', '!')} ${printable(problem)}`);
   if (status.problems.length > 0) await output.line('');
   const { up, ...others } = status.nodes;
   const notUp = Object.entries(others).flatMap(([state, many]) => (many > 0 ? [`${many} ${state}`] : []));

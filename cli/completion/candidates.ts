@@ -2,7 +2,8 @@ import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { plural, printable, volumeSize } from '../format.ts';
+import { printable } from '../../lib/printable.ts';
+import { plural, volumeSize } from '../format.ts';
 
 /** A completion with a short description. */
 export interface Candidate {
@@ -42,6 +43,6 @@ async function candidate(store: Store, id: string, name?: string): Promise<Candi
 
 function startingWith(store: Store, index: string, prefix: string): Promise<string[]> {
   return store.read((redis) =>
-    redis.zrange(index, `[${prefix}`, `[${prefix}\u{FF}`, 'BYLEX', 'LIMIT', 0, maxCandidates),
+    redis.zrange(index, `[${prefix}`, `[${prefix}\u{10FFFF}`, 'BYLEX', 'LIMIT', 0, maxCandidates),
   );
 }

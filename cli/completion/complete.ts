@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { isPrintable } from '../../lib/printable.ts';
 import { Context } from '../context.ts';
 import { type Candidate, nodeCandidates, statusCandidates, volumeCandidates } from './candidates.ts';
 
@@ -17,7 +18,10 @@ export async function complete(program: Command, words: readonly string[]): Prom
   const timer = setTimeout(() => process.exit(0), timeLimitMs);
   const found = await candidates(program, before, current).catch(() => []);
   clearTimeout(timer);
-  const lines = found === fileNames ? [fileNames] : found.map(({ text, about }) => `${text}\t${about}`);
+  const lines =
+    found === fileNames
+      ? [fileNames]
+      : found.flatMap(({ text, about }) => (isPrintable(text) ? [`${text}\t${about}`] : []));
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Check, Finding } from '../../lib/check.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
+import { printable } from '../../lib/printable.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -24,6 +25,7 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
   const report = async (check: Check) => {
     for (const finding of await runCheck(check)) {
       findings.push(finding);
+      if (finding.level === 'bad') process.exitCode = exitCodes.failed;
       if (!output.json) await writeFinding(output, finding);
     }
   };
@@ -35,7 +37,6 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
   });
   if (loaded) await checkHost(loaded, context, options, report);
   if (output.json) await output.document({ findings });
-  if (findings.some((finding) => finding.level === 'bad')) process.exitCode = exitCodes.failed;
 }
 
 type Report = (check: Check) => Promise<void>;
@@ -51,7 +52,7 @@ async function checkHost(
   // A host where the daemon has run or is configured is a storage node.
   const isStorage =
     role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
-  await report(() => checkCluster(flags, isStorage));
+  await report(() => checkCluster(loaded, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
   if (role === 'storage') return;
   await report(() => checkAttaching(processes, role === 'compute'));
@@ -59,6 +60,6 @@ async function checkHost(
 }
 
 async function writeFinding(output: Output, { level, message, hint }: Finding): Promise<void> {
-  await output.line(`${output.paint(styles[level], level.padEnd(4))}  ${message}`);
-  if (hint !== undefined) await output.line(`      ${hint}`);
+  await output.line(`${output.paint(styles[level], level.padEnd(4))}  ${printable(message)}`);
+  if (hint !== undefined) await output.line(`      ${printable(hint)}`);
 }

@@ -1,6 +1,8 @@
 import type { Flags } from '../../lib/flags/definitions.ts';
+import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { lookupNode } from '../../lib/models/node.ts';
+import { nodeNameHere } from '../../lib/node-identity.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
 import { crashProblem, evictionProblem } from '../../lib/redis/persistence.ts';
@@ -16,7 +18,8 @@ const clockMs = 2000;
 const minVersion = [6, 2];
 
 /** Checks Redis and this node's record. Throws RedisUnreachable, RedisDenied. */
-export async function checkCluster(flags: Flags, isStorage: boolean): Promise<readonly Finding[]> {
+export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Promise<readonly Finding[]> {
+  const { flags } = loaded;
   const connection = await connect(flags, silentLog);
   try {
     const info = await readInfo(connection.redis);
@@ -27,7 +30,7 @@ export async function checkCluster(flags: Flags, isStorage: boolean): Promise<re
       checkEviction(info),
       ...checkPassword(flags, connection.where),
       await checkClock(connection),
-      ...(isStorage ? await checkNode(new Store(connection, flags.redis_prefix), flags) : []),
+      ...(isStorage ? await checkNode(new Store(connection, flags.redis_prefix), loaded) : []),
     ];
   } catch (error) {
     throw connection.explain(error);
@@ -92,8 +95,9 @@ async function checkClock({ redis }: Connection): Promise<Finding> {
   return difference > clockMs ? warn(message, 'run chrony or systemd-timesyncd on both machines') : ok(message);
 }
 
-async function checkNode(store: Store, flags: Flags): Promise<Finding[]> {
-  const name = flags.storage_name;
+async function checkNode(store: Store, loaded: LoadedFlags): Promise<Finding[]> {
+  // Another user than the daemon's may be unable to read its state directory.
+  const name = await nodeNameHere(loaded).catch(() => loaded.flags.storage_name);
   const nodes = await store.read((redis) => redis.zscore(store.keys.nodes(), name));
   const start = 'start the daemon: systemctl start blockstored';
   if (nodes === null) return [warn(`the cluster has no record of node ${name} yet`, start)];

@@ -13,10 +13,10 @@ export function nodeJson({ id, reportTime, startTime, ...rest }: NodeState): obj
 }
 
 export const nodeColumns: readonly Column<NodeState>[] = [
-  { title: 'NAME', text: (node) => node.id },
+  { title: 'NAME', text: (node) => node.id, maxWidth: 32 },
   { title: 'STATE', text: (node) => node.state, style: stateStyle },
-  { title: 'ZONE', text: (node) => node.availabilityZone },
-  { title: 'BACKENDS', text: (node) => node.backends.map(({ name }) => name).join(',') },
+  { title: 'ZONE', text: (node) => node.availabilityZone, maxWidth: 32 },
+  { title: 'BACKENDS', text: (node) => node.backends.map(({ name }) => name).join(','), maxWidth: 32 },
   { title: 'SIZE', text: (node) => byteSize(sizesOf(node).totalBytes), right: true },
   { title: 'FREE', text: (node) => byteSize(sizesOf(node).freeBytes), right: true },
   { title: 'VOLUMES', text: (node) => String(node.volumes), right: true },

@@ -3,6 +3,7 @@ import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
+import { despiteWriteErrors } from '../write-errors.ts';
 import { follow, readVolume, withProgress } from './follow.ts';
 import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
@@ -18,8 +19,17 @@ export async function deleteVolumes(
   references: readonly string[],
   options: ChangeOptions,
 ): Promise<void> {
-  const { output } = context;
   await using session = await context.open();
+  await despiteWriteErrors(() => deleteEach(context, session, references, options));
+}
+
+async function deleteEach(
+  context: Context,
+  session: Session,
+  references: readonly string[],
+  options: ChangeOptions,
+): Promise<void> {
+  const { output } = context;
   const deleted: string[] = [];
   let failure: BlockstoreError | undefined;
   const report = (thrown: unknown) => {

@@ -3,6 +3,7 @@ import { lookupNode } from '../../lib/models/node.ts';
 import type { Unreadable } from '../../lib/models/records.ts';
 import { type VolumeState, isVolumeStatus, volumeStatuses } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
+import { printableJson } from '../../lib/printable.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
@@ -98,7 +99,7 @@ async function writeJson(output: Output, parts: AsyncGenerator<Part>): Promise<v
       ...unreadable.map(({ id, reason }) => ({ id, status: 'unreadable', reason })),
     ];
     if (rows.length > 0) {
-      await output.write(separator + rows.map((row) => JSON.stringify(row)).join(',\n'));
+      await output.write(separator + rows.map((row) => printableJson(row)).join(',\n'));
       separator = ',\n';
     }
     marker = next;

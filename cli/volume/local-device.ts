@@ -33,7 +33,7 @@ export class LocalDevice {
 
   /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */
   static isConnected(volume: VolumeState): boolean {
-    return volume.hostId !== '' || isHostDevice(volume);
+    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume);
   }
 
   /** Whether the attachment is this host's, whatever its name is now. */

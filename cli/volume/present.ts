@@ -24,8 +24,8 @@ export const volumeColumns: readonly Column<HostedVolume>[] = [
   { title: 'NAME', text: (volume) => volume.name, maxWidth: 32 },
   { title: 'SIZE', text: (volume) => volumeSize(volume.size), right: true },
   { title: 'STATUS', text: statusText, style: statusStyle },
-  { title: 'HOST', text: (volume) => volume.host },
-  { title: 'ADDRESS', text: (volume) => volume.address },
+  { title: 'HOST', text: (volume) => volume.host, maxWidth: 32 },
+  { title: 'ADDRESS', text: (volume) => volume.address, maxWidth: 32 },
   { title: 'ATTACHED TO', text: (volume) => volume.instanceId, maxWidth: 32 },
   { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
 ];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type AuditRequest, type AuditResult, auditResultSchema } from '../audit/finding.ts';
 import { errors } from '../errors.ts';
+import { isNodeName } from '../models/node-name.ts';
 import { type NodeTask, parseNodeTask } from '../models/node-task.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type ReplyTo, commit } from '../redis/scripts.ts';
@@ -26,6 +27,7 @@ export class NodeCommands {
    * what keeps it from examining.
    */
   async audit(node: string, request: AuditRequest, { deadlineMs }: { deadlineMs: number }): Promise<AuditResult> {
+    if (!isNodeName(node)) throw errors.noNode(node);
     const end = await this.client.call({
       deadlineMs,
       poll: () => Promise.resolve(undefined), // only the reply has the result

@@ -1,4 +1,5 @@
 import { definitions, flagNameOf } from './definitions.ts';
+import { commandLineRank } from './given.ts';
 import type { Settings } from './settings.ts';
 
 const environmentPrefix = 'BLOCKSTORE_';
@@ -11,8 +12,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     if (!variable.startsWith(environmentPrefix) || notFlags.has(variable) || value === undefined) continue;
     const [one = '', other] = splitOnce(variable.slice(environmentPrefix.length).toLowerCase(), '__');
     const given = { value, origin: 'environment', rank: 2 };
-    if (other === undefined) settings.take(undefined, one, given, variable);
-    else if (value.trim() !== '') settings.take(one, other, given, variable);
+    const [section, name] = other === undefined ? [undefined, one] : [one, other];
+    if (value.trim() === '') settings.take(section, name, given, variable);
+    else settings.takeOnce(section, name, given, variable);
   }
 }
 
@@ -24,7 +26,7 @@ export function readArguments(
 ): string[] {
   const take = (spelling: string, value: string, shown: string) => {
     const [one = '', other] = splitOnce(spelling, '.');
-    const given = { value, origin: 'command line', rank: 3 };
+    const given = { value, origin: 'command line', rank: commandLineRank };
     if (other === undefined) settings.take(undefined, one, given, shown);
     else settings.take(one, other, given, shown);
   };
@@ -40,10 +42,14 @@ export function readArguments(
     if (value !== undefined || !flag) take(spelling, value ?? '', `--${spelling}`);
     else if (typeof definitions[flag].initial() === 'boolean') take(spelling, 'true', `--${spelling}`);
     else {
-      index += 1;
-      const next = argv[index];
+      const next = argv[index + 1];
       if (next === undefined) problems.push(`--${spelling} requires a value (command line)`);
-      else take(spelling, next, `--${spelling}`);
+      // A forgotten value, which would be the name of the next flag.
+      else if (isFlag(next)) problems.push(`--${spelling} requires a value before ${next} (command line)`);
+      else {
+        take(spelling, next, `--${spelling}`);
+        index += 1;
+      }
     }
   }
   for (const pair of set) {
@@ -53,6 +59,11 @@ export function readArguments(
     else take(spelling, value, spelling);
   }
   return rest;
+}
+
+function isFlag(word: string): boolean {
+  const [, spelling] = /^--(?:[\w-]+\.)?([\w-]+)$/.exec(word) ?? [];
+  return spelling !== undefined && flagNameOf(spelling) !== undefined;
 }
 
 /** Returns the pair without its value, which can be a secret. */

@@ -1,3 +1,5 @@
+import { unusableText } from './unusable-text.ts';
+
 /** One `name = value` of a configuration file. */
 export interface Setting {
   /** Undefined above the first section. */
@@ -14,13 +16,14 @@ export interface ConfigFile {
   problems: { line: number; text: string }[];
 }
 
-const byteOrderMark = '\uFEFF';
-/** All but the tab. */
-const controlCharacter = /(?!\t)\p{Cc}/u;
+const byteOrderMark = /^\uFEFF/;
+const commentSign = /(?:^|\s)(?:#|;|\/\/)/;
+/** As text processors and web pages have them. */
+const typographicQuote = /^[\u2018-\u201F\u00AB\u2039]/;
 
 /**
  * Parses lines `name = value` and `[section]`. A line that begins with # is a comment. A value can be quoted; an unquoted one
- * must not contain # after a space, which could be a comment or part of a password.
+ * must not contain #, ; or // after a space, which could be a comment or part of a password.
  */
 export function parseConfigFile(content: string): ConfigFile {
   const file: ConfigFile = { settings: [], sections: [], problems: [] };
@@ -31,8 +34,9 @@ export function parseConfigFile(content: string): ConfigFile {
     const plain = text.trim();
     if (plain === '' || plain.startsWith('#')) continue;
     const problem = (words: string) => file.problems.push({ line, text: words });
-    if (controlCharacter.test(plain)) {
-      problem('has a control character');
+    const unusable = unusableText(plain);
+    if (unusable !== undefined) {
+      problem(unusable);
       continue;
     }
     const [, header] = /^\[\s*(.*?)\s*\]$/.exec(plain) ?? [];
@@ -49,7 +53,8 @@ export function parseConfigFile(content: string): ConfigFile {
     const value = unquoted(raw);
     if (value !== undefined) file.settings.push({ section, name, value, line });
     else if (/^["']/.test(raw)) problem(`${name}: the value has an opening quote without a closing quote at its end`);
-    else problem(`${name}: put the comment on its own line, or quote a value that contains #`);
+    else if (typographicQuote.test(raw)) problem(`${name}: use the quotes " or '`);
+    else problem(`${name}: put the comment on its own line, or quote a value that contains #, ; or //`);
   }
   return file;
 }
@@ -60,11 +65,12 @@ function unquoted(raw: string): string | undefined {
     const [, , inner] = /^(["'])((?:(?!\1).)*)\1(?:\s+#.*)?$/.exec(raw) ?? [];
     return inner;
   }
-  return /(?:^|\s)#/.test(raw) ? undefined : raw;
+  return commentSign.test(raw) || typographicQuote.test(raw) ? undefined : raw;
 }
 
 /** Returns a value in the form that parseConfigFile reads back. */
 export function quoted(value: string): string {
-  if (!/^["'\s]|(?:^|\s)#|\s$/.test(value)) return value;
+  const isPlain = !/^["'\s]|\s$/.test(value) && !commentSign.test(value) && !typographicQuote.test(value);
+  if (isPlain) return value;
   return value.includes('"') ? `'${value}'` : `"${value}"`;
 }

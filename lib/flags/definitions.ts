@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { drivers } from '../drivers/registry.ts';
 import { parseEndpoint, parseHost, parseRedisUrl } from '../redis/url.ts';
+import { isNodeName, nodeNameRule } from '../models/node-name.ts';
 import { targets } from '../targets/registry.ts';
 import {
   type Definition,
@@ -17,10 +18,7 @@ import {
 import { backendNameRule, isBackendName } from './backend-name.ts';
 import { mergeFlags } from './merge.ts';
 
-const nodeName = text.regex(
-  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/,
-  'must be 1 to 63 letters, digits, dots, dashes or underscores',
-);
+const nodeName = text.refine(isNodeName, nodeNameRule);
 
 /** Names are those of the 2010 BlockStore where it had one. */
 const nodeFlags = {

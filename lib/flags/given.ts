@@ -10,6 +10,9 @@ export interface Given {
   rank: number;
 }
 
+/** Of what is given last: it overrides every other source. */
+export const commandLineRank = 3;
+
 /** Returns undefined and adds a problem for an invalid value. */
 export function parseFlag(name: FlagName, { value, origin }: Given, section: string, problems: string[]): unknown {
   const { schema, secret } = definitions[name];

@@ -5,6 +5,7 @@ import { type BackendFlags, backendsOf } from './backends.ts';
 import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import { contradictions } from './contradictions.ts';
 import { type FlagName, type Flags, definitions, flagGroups, isFlagName } from './definitions.ts';
+import { resolveFakeStorage } from './fake-storage.ts';
 import { type Given, type Origin, parseFlag } from './given.ts';
 import { keepOneRedisWay } from './redis-source.ts';
 import { Settings } from './settings.ts';
@@ -48,7 +49,10 @@ export function loadFlags(sources: FlagSources): LoadedFlags {
   readEnvironment(sources.env ?? {}, settings);
   const rest = readArguments({ argv: sources.argv ?? [], set: sources.set ?? [] }, settings, problems);
 
-  const removed = keepOneRedisWay(settings.top, problems);
+  const removed = new Map<FlagName, string>();
+  const displacement = { given: settings.top, removed, problems };
+  keepOneRedisWay(displacement);
+  resolveFakeStorage(displacement);
   const values = parseAll(settings.top, problems);
   const origins: Record<string, unknown> = {};
   for (const name of flagNames) origins[name] = settings.top.get(name)?.origin ?? removed.get(name) ?? 'default';

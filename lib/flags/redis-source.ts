@@ -1,5 +1,6 @@
 import type { FlagName } from './definitions.ts';
-import type { Given } from './given.ts';
+import { type Displacement, displace } from './displace.ts';
+import { parseFlag } from './given.ts';
 
 /** The alternative ways to give the address of Redis. */
 const ways: readonly (readonly FlagName[])[] = [
@@ -10,10 +11,11 @@ const ways: readonly (readonly FlagName[])[] = [
 ];
 
 /**
- * Keeps the address of Redis from the source with the highest rank and removes the flags of the other ways from `given`;
- * otherwise the redis_url of a file would override the redis_port of the command line. Returns the reason per removed flag.
+ * Keeps the address of Redis from the source with the highest rank and removes the flags of the other ways: otherwise the redis_url
+ * of a file would override the redis_port of the command line. The same for what a URL and flags both give.
  */
-export function keepOneRedisWay(given: Map<FlagName, Given>, problems: string[]): Map<FlagName, string> {
+export function keepOneRedisWay(sources: Displacement): void {
+  const { given, problems } = sources;
   const found = ways.flatMap((names) => {
     const strongest = names
       .flatMap((name) => ({ name, ...given.get(name) }))
@@ -22,23 +24,68 @@ export function keepOneRedisWay(given: Map<FlagName, Given>, problems: string[])
     return [{ names, name: strongest.name, rank: strongest.rank, origin: strongest.origin }];
   });
   const [best, second] = found.toSorted((one, other) => other.rank - one.rank);
-  const removed = new Map<FlagName, string>();
-  if (!best) return removed;
+  if (!best) return;
   if (second?.rank === best.rank)
     problems.push(
       `${best.name} and ${second.name} both give the address of Redis: set only one (${best.origin}, ${second.origin})`,
     );
-  const remove = (name: FlagName) => {
-    const weaker = given.get(name);
-    if (weaker)
-      removed.set(name, `default; its value (${weaker.origin}) is overridden by ${best.name} (${best.origin})`);
-    given.delete(name);
-  };
-  for (const { names } of found) if (names !== best.names) for (const name of names) remove(name);
+  for (const { names } of found) if (names !== best.names) for (const name of names) displace(sources, name, best);
   const database = given.get('redis_db');
-  if (!database || (best.name !== 'redis_url' && best.name !== 'redis_cluster')) return removed;
-  if (database.rank < best.rank) remove('redis_db');
-  else if (best.name === 'redis_url')
+  if (database && database.rank < best.rank && (best.name === 'redis_url' || best.name === 'redis_cluster')) {
+    displace(sources, 'redis_db', best);
+  } else if (database && best.name === 'redis_url') {
     problems.push(`redis_db and redis_url cannot both be set: add the database to the URL (${database.origin})`);
-  return removed;
+  }
+  if (best.name === 'redis_url') keepOneOfUrlParts(sources);
+}
+
+/** What a URL can give as well as a flag. */
+interface UrlPart {
+  name: FlagName;
+  /** Whether the URL gives it; `isStronger`: than the flag. */
+  isIn: (url: URL, isStronger: boolean) => boolean;
+  remove: (url: URL) => void;
+}
+
+const urlParts: readonly UrlPart[] = [
+  {
+    name: 'redis_user',
+    // A password alone is that of the default user, unless the same source names another one.
+    isIn: ({ username, password }, isStronger) => username !== '' || (isStronger && password !== ''),
+    remove: (url) => {
+      url.username = '';
+    },
+  },
+  {
+    name: 'redis_password',
+    isIn: ({ password }) => password !== '',
+    remove: (url) => {
+      url.password = '';
+    },
+  },
+  {
+    name: 'redis_tls',
+    isIn: ({ protocol }, isStronger) => isStronger || protocol === 'rediss:',
+    remove: (url) => {
+      url.protocol = 'redis:';
+    },
+  },
+];
+
+function keepOneOfUrlParts(sources: Displacement): void {
+  const { given, problems } = sources;
+  for (const { name, isIn, remove } of urlParts) {
+    const address = given.get('redis_url');
+    const flag = given.get(name);
+    if (!address || !flag || !URL.canParse(address.value)) continue;
+    const url = new URL(address.value);
+    if (!isIn(url, address.rank > flag.rank)) continue;
+    if (address.rank > flag.rank) displace(sources, name, { name: 'redis_url', origin: address.origin });
+    else if (flag.rank > address.rank) {
+      remove(url);
+      given.set('redis_url', { ...address, value: url.href });
+    } else if (name !== 'redis_tls' || parseFlag(name, flag, '', []) === false) {
+      problems.push(`${name} contradicts redis_url: set only one of them (${flag.origin}, ${address.origin})`);
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import { backendNameRule, isBackendName } from './backend-name.ts';
 import { type FlagName, flagNameOf, isSectionFlag } from './definitions.ts';
-import type { Given, Origin } from './given.ts';
+import { type Given, type Origin, commandLineRank } from './given.ts';
+import { unusableText } from './unusable-text.ts';
 
 /** The values of all sources. Sources are added in the order of their rank; a later one overrides an earlier one. */
 export class Settings {
@@ -22,7 +23,16 @@ export class Settings {
       this.problems.push(`unknown flag ${shown} (${given.origin})`);
       return;
     }
-    if (given.value.trim() === '') return;
+    const unusable = unusableText(given.value);
+    if (unusable !== undefined) {
+      this.problems.push(`${shown} ${unusable} (${given.origin})`);
+      return;
+    }
+    if (given.value.trim() === '') {
+      // A script whose variable is empty must not reach another cluster, or another node.
+      if (given.rank === commandLineRank) this.problems.push(`${shown} requires a value (${given.origin})`);
+      return;
+    }
     if (section === undefined) {
       if (name === 'enabled_backends')
         for (const one of given.value.split(',')) this.everEnabled.add(keyOf(one.trim()));
@@ -35,13 +45,14 @@ export class Settings {
       );
   }
 
-  /** Like take(); a flag repeated in the same file is a problem. */
-  takeOnce(section: string | undefined, spelling: string, given: Given): void {
+  /** Like take(); a flag repeated in the same source is a problem. */
+  takeOnce(section: string | undefined, spelling: string, given: Given, shown = spelling): void {
     const name = flagNameOf(spelling);
     const earlier = name && (section === undefined ? this.top : this.sections.get(keyOf(section))?.given)?.get(name);
     if (earlier?.rank === given.rank) {
-      this.problems.push(`${spelling} is set twice: ${earlier.origin} and ${given.origin}`);
-    } else this.take(section, spelling, given);
+      const places = [...new Set([earlier.origin, given.origin])];
+      this.problems.push(`${shown} is set twice: ${places.join(' and ')}`);
+    } else this.take(section, spelling, given, shown);
   }
 
   /** A section header of a file. */

@@ -1,9 +1,10 @@
 import { errors } from '../errors.ts';
+import { isPrintable } from '../printable.ts';
 import { isId } from './id.ts';
 
 const maxBytes = 255;
-/** Control, format (bidi, zero-width), unassigned and private characters, lone surrogates; separators of lines. */
-const unprintable = /[\p{C}\p{Zl}\p{Zp}\u{FFFD}]/u;
+/** It would be drawn over the character before it. */
+const beginsWithMark = /^\p{M}/u;
 const ancestorForm = /^vol-[0-9a-f]{8}$/i;
 
 export function isUuid(text: string): boolean {
@@ -24,7 +25,9 @@ export function checkText(field: string, text: string): string {
     const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
     throw errors.invalidArgument(field, shown, `1 to ${maxBytes} bytes long`);
   }
-  if (unprintable.test(text)) throw errors.invalidArgument(field, text, '1 to 255 printable characters');
+  if (!isPrintable(text) || text.includes('\u{FFFD}') || beginsWithMark.test(text)) {
+    throw errors.invalidArgument(field, text, '1 to 255 printable characters');
+  }
   if (text.trim() !== text) throw errors.invalidArgument(field, text, 'free of spaces at its beginning and end');
   return text;
 }

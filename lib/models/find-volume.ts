@@ -15,9 +15,11 @@ export interface FindOptions {
 
 /**
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
- * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound or VolumeAmbiguous.
+ * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeAmbiguous; InvalidArgument for an empty text,
+ * which a script has whose variable is not set.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
+  if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
   if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
   const named = await startingWith(store, store.keys.volumeNames(), `${reference}\0`);
   const ids = named.map((member) => member.slice(reference.length + 1));

@@ -2,6 +2,7 @@ import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { type BackendState, parseBackend } from './backend.ts';
 import { type Hash, UnreadableError, hashSchema } from './hash.ts';
+import { isNodeName } from './node-name.ts';
 
 /** What a node last reported. Times in milliseconds since the epoch. */
 export interface NodeState {
@@ -56,6 +57,7 @@ export async function lookupNode(store: Store, name: string): Promise<NodeState>
 
 /** Throws RecordUnreadable. */
 export async function findNode(store: Store, name: string): Promise<NodeState | undefined> {
+  if (!isNodeName(name)) return undefined;
   const { nodes, unreadable } = await readNodes(store, [name]);
   const [problem] = unreadable;
   if (problem) throw errors.recordUnreadable(`node ${name}`, problem.reason);

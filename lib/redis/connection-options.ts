@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
 import { asError, errors } from '../errors.ts';
@@ -100,9 +101,22 @@ function shown({ host, port }: Endpoint): string {
 /** Throws InvalidFlags. */
 function tlsOptions({ redis_tls_ca: file }: RedisFlags): { ca?: string } {
   if (file === '') return {};
+  const refused = (reason: string) => errors.invalidFlags([`redis_tls_ca = ${JSON.stringify(file)} ${reason}`]);
+  let ca: string;
   try {
-    return { ca: readFileSync(file, 'utf8') };
+    ca = readFileSync(file, 'utf8');
   } catch (error) {
-    throw errors.invalidFlags([`redis_tls_ca = ${JSON.stringify(file)} cannot be read: ${asError(error).message}`]);
+    throw refused(`cannot be read: ${asError(error).message}`);
+  }
+  if (!isCertificate(ca)) throw refused('is not a certificate in PEM format');
+  return { ca };
+}
+
+/** TLS ignores any other text, and would then trust the system's authorities. */
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).raw.length > 0;
+  } catch {
+    return false;
   }
 }

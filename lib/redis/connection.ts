@@ -121,6 +121,12 @@ export class Connection {
     ) {
       return errors.redisDenied(this.where, error.message);
     }
+    if (error.message.includes('DB index is out of range')) {
+      const { db } = this.options;
+      return errors.invalidFlags([
+        `redis_db = ${db}, also as the end of redis_url, is not a database of Redis at ${this.where}`,
+      ]);
+    }
     if (/\b(OOM|MISCONF|NOREPLICAS)\b/.test(error.message)) return errors.redisRefuses(this.where, error.message);
     const lost =
       /Connection is closed|Command aborted|Stream isn't writeable|max retries per request|ECONN|ENOENT|EPIPE|EACCES|ETIMEDOUT|EHOST|ENOTFOUND|Command timed out|Socket timeout|LOADING|BUSY Redis|READONLY|UNBLOCKED|MASTERDOWN|CLUSTERDOWN|MOVED|\bASK\b|TRYAGAIN|sentinel/i;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { asError } from '../../lib/errors.ts';
+import { quoted } from '../../lib/flags/config-file.ts';
 import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
@@ -49,10 +50,11 @@ export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<v
     'volume_pool_dir',
     'aoe_eth_dev',
   ] as const;
-  const lines = content.map((name) => `${name} = ${flags[name]}`);
+  const lines = content.map((name) => `${name} = ${quoted(flags[name])}`);
   await writeFile(
     join(directory, 'blockstore.conf'),
     `# Written by "npm start" for the command line.\n${lines.join('\n')}\n`,
+    { mode: 0o600 }, // the URL can have a password
   );
 }
 

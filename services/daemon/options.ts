@@ -25,9 +25,10 @@ export function daemonOptionsIn(
     if (word === '--config' || word.startsWith('--config=')) {
       if (word === '--config') index += 1;
       config = word === '--config' ? argv[index] : word.slice('--config='.length);
-      if (config === undefined || config === '')
+      if (config === undefined || config.trim() === '')
         throw errors.invalidFlags(['--config requires a file name (command line)']);
-    } else if (['--help', '--version', '--embedded', '--print-config'].includes(word)) found.add(word);
+    } else if (word === '-h' || (word === 'help' && index === 0)) found.add('--help');
+    else if (['--help', '--version', '--embedded', '--print-config'].includes(word)) found.add(word);
     else rest.push(word);
   }
   return {
@@ -35,7 +36,7 @@ export function daemonOptionsIn(
     version: found.has('--version'),
     embedded: found.has('--embedded'),
     printConfig: found.has('--print-config'),
-    config: config ?? (env['BLOCKSTORE_CONFIG'] || undefined),
+    config: config ?? (env['BLOCKSTORE_CONFIG']?.trim() || undefined),
     rest,
   };
 }

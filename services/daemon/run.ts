@@ -2,17 +2,19 @@ import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
+import { redirectForeignOutput } from '../../lib/foreign-output.ts';
 import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+import { nodeNameHere } from '../../lib/node-identity.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackends } from './make-backends.ts';
 import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
-import { nodeOf } from './state-directory.ts';
 
 const forcedExitCode = 130;
+const exitCodeOfDefect = 1;
 
 /**
  * Runs the daemon until a signal, or until it loses the lease of the node's name. The first SIGINT or SIGTERM stops it in
@@ -23,8 +25,10 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
   // Also for children: LVM makes directories below /dev, which vblade must be able to search, and nobody else to change.
   process.umask(0o022);
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
+  redirectForeignOutput(log);
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
+  process.on('uncaughtException', (error) => void endAfter(error, log));
   try {
     await run({ ...loaded, flags: await keepNodeName(loaded, log) }, log, ending, embeddedRoot);
   } finally {
@@ -67,8 +71,7 @@ async function run(
 
 /** A node whose host got another name continues under the name of its state directory, unless storage_name is set. */
 async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<Flags> {
-  if (origins.storage_name !== 'default') return flags;
-  const node = (await nodeOf(flags.state_dir)) ?? flags.storage_name;
+  const node = await nodeNameHere({ flags, origins });
   if (node === flags.storage_name) return flags;
   log.warn(`this host is named ${flags.storage_name} now; the daemon continues as node ${node}`, {
     hint: `set storage_name = ${node}`,
@@ -79,6 +82,13 @@ async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
   const directory = embeddedDirectory(root);
   return new PrivateRedis({ processes, directory: `${directory}/redis`, socket: redisSocket(directory) });
+}
+
+/** A defect: the next start continues. Not by Node.js, which prints all properties of an error, also commands with secrets. */
+async function endAfter(error: Error, log: Log & { close(): Promise<void> }): Promise<void> {
+  log.error(`internal error: ${error.message}`, { stack: error.stack });
+  await log.close();
+  process.exit(exitCodeOfDefect);
 }
 
 /**

@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { FileLock } from '../../lib/file-lock.ts';
-import { errorCode, readIfExists, replaceFile, syncDirectory } from '../../lib/files.ts';
+import { errorCode } from '../../lib/files.ts';
 import { type MachineId, readMachineId } from '../../lib/machine.ts';
 import { formatHolder } from '../../lib/models/lease-holder.ts';
+import { readIdentity, writeIdentity } from '../../lib/node-identity.ts';
 import type { Processes } from '../../lib/process.ts';
 import type { Service } from '../../lib/service.ts';
 
@@ -19,10 +18,6 @@ export interface StateDirectoryOptions {
   /** Default: this machine. */
   machine?: MachineId;
 }
-
-/** The file `identity`: which state directory this is, and whose. */
-const identitySchema = z.object({ state: z.string().regex(/^[0-9a-f]{32}$/), node: z.string().min(1) });
-type Identity = z.infer<typeof identitySchema>;
 
 /**
  * The directory in which a daemon keeps what must outlast it: one daemon at a time uses it, always for the same node. It gives
@@ -63,39 +58,6 @@ export class StateDirectory implements Service {
   async stop(): Promise<void> {
     await this.lock?.release();
     this.lock = undefined;
-  }
-}
-
-/** Returns the name of the node that the state directory belongs to; undefined for a new one. Throws StateDirDamaged. */
-export async function nodeOf(directory: string): Promise<string | undefined> {
-  return (await readIdentity(directory))?.node;
-}
-
-async function readIdentity(directory: string): Promise<Identity | undefined> {
-  const file = identityFile(directory);
-  const text = await readIfExists(file);
-  if (text === undefined) return undefined;
-  const { data } = identitySchema.safeParse(parseJson(text));
-  if (!data) throw errors.stateDirDamaged(file);
-  return data;
-}
-
-async function writeIdentity(directory: string, node: string): Promise<Identity> {
-  const identity = { state: randomBytes(16).toString('hex'), node };
-  await replaceFile(identityFile(directory), `${JSON.stringify(identity)}\n`, { flush: true });
-  await syncDirectory(directory);
-  return identity;
-}
-
-function identityFile(directory: string): string {
-  return join(directory, 'identity');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

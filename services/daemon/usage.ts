@@ -8,7 +8,7 @@ export const daemonOptions: readonly (readonly [string, string])[] = [
   ['--config FILE', `configuration file (default: $BLOCKSTORE_CONFIG, ${systemConfig})`],
   ['--embedded', 'trial mode: private Redis, sparse files, all data under ./var'],
   ['--print-config', 'print every flag with its value and source, then exit'],
-  ['--help', 'print this help'],
+  ['-h, --help', 'print this help'],
   ['--version', 'print the version'],
 ];
 

@@ -38,6 +38,7 @@ export class CapacityMonitor {
   private async refresh(): Promise<void> {
     try {
       this.last = await this.options.driver.stats();
+      if (this.failure !== undefined) this.options.log.info('storage reports its capacity again');
       this.failure = undefined;
     } catch (error) {
       this.fail(`storage does not report its capacity: ${asError(error).message}`);

@@ -2,7 +2,7 @@ import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Backends } from './backends.ts';
 
-/** What keeps volumes of this node from being served; each is logged when it begins. */
+/** What keeps volumes of this node from being served; each is logged when it begins and when it is over. */
 export class Problems {
   private readonly backends: Backends;
   private readonly log: Log;
@@ -11,14 +11,23 @@ export class Problems {
   /** Exports that are to end, and do not. */
   private readonly staying = new Map<string, BlockstoreError>();
   private foreignAnswers: ReadonlyMap<string, string> = new Map();
+  private reported: readonly string[] = [];
 
   constructor(backends: Backends, log: Log) {
     this.backends = backends;
     this.log = log;
   }
 
-  /** One line each. */
-  get lines(): string[] {
+  /** One line each, for a report of the node. Logs those that are over since the last report. */
+  report(): string[] {
+    const lines = this.current();
+    const present = new Set(lines);
+    for (const line of this.reported) if (!present.has(line)) this.log.info(`this problem is over: ${line}`);
+    this.reported = lines;
+    return this.log.problem === undefined ? lines : [this.log.problem, ...lines];
+  }
+
+  private current(): string[] {
     const ofTargets = this.backends.served.flatMap(({ target }) => target.problems());
     return [
       // All volumes of a backend that is not served have one problem.

@@ -3,7 +3,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Service } from '../../lib/service.ts';
 import { type EverySecond, everySecond } from './every-second.ts';
 
-/** Calls `report` every `intervalS` seconds, one at a time; one that fails is logged once, and the next one still comes. */
+/** Calls `report` every `intervalS` seconds, one at a time; a failure is logged when it begins and when it is over, and the next one still comes. */
 export class Reporter implements Service {
   readonly name: string;
   private readonly atOnce: boolean;
@@ -59,6 +59,7 @@ export class Reporter implements Service {
   private async once(): Promise<void> {
     try {
       await this.report();
+      if (this.lastFailure !== '') this.log.info(`the ${this.name} succeeds again`);
       this.lastFailure = '';
     } catch (thrown) {
       const error = asError(thrown);

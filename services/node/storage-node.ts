@@ -156,7 +156,7 @@ export class StorageNode implements Service {
         availabilityZone: flags.storage_availability_zone,
         version,
         startTime: this.startTime,
-        problems: [...this.addresses.problems, ...this.problems.lines],
+        problems: [...this.addresses.problems, ...this.problems.report()],
       },
       await this.backendReports(),
     );

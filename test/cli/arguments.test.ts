@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isPrintable } from '../../lib/printable.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -72,6 +73,28 @@ for (const [args, message] of [
     t.true(stderr.startsWith(`blockstore: ${message}`), stderr);
   });
 }
+
+test.serial(
+  'every text that others see is refused before Redis is contacted where it could control a terminal',
+  async (t) => {
+    const attach = ['volume', 'attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb'];
+    const create = ['volume', 'create', '1'];
+    for (const [command, option] of [
+      [create, '--name'],
+      [create, '--user'],
+      [create, '--project'],
+      [attach, '--instance'],
+      [attach, '--host'],
+      [attach, '--mountpoint'],
+    ] as const) {
+      for (const text of ['', ' ', '\u001B[2J', 'a\nb', 'a\u202Eb', '\u3164', 'x'.repeat(256)]) {
+        const { exitCode, stderr } = await place.run(...command, `${option}=${text}`, '--redis-url', 'unix:/nosuch');
+        t.is(exitCode, 2, `${option} ${JSON.stringify(text)}: ${stderr}`);
+        t.true(stderr.split('\n').every(isPrintable), option);
+      }
+    }
+  },
+);
 
 test.serial('every command has help with an example, and the program lists its exit codes', async (t) => {
   const commands = ['create', 'list', 'show', 'attach', 'detach', 'delete', 'wait'].map((name) => ['volume', name]);

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -34,6 +35,14 @@ test.serial('volumes and nodes are completed from the cluster', async (t) => {
   const [id = ''] = (await place.json('volume', 'list').then(JSON.stringify)).match(/[0-9a-f-]{36}/) ?? [];
   t.deepEqual(await candidates('volume', 'wait', id.slice(0, 8)), [id]);
   t.deepEqual(await candidates('volume', 'show', '--set', 'redis_prefix=empty', 'data'), ['']);
+});
+
+test.serial('names of every script are completed, but none that would control the terminal', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', '表');
+  await until(async () => (await candidates('volume', 'show', '')).includes('表'), 'the name is offered');
+  const store = await place.store();
+  await store.redis.zadd(store.keys.volumeNames(), 0, `z\u001B[2J\0${id}`);
+  t.deepEqual(await candidates('volume', 'show', 'z'), ['']);
 });
 
 test.serial('completion prints nothing while Redis is unreachable', async (t) => {

@@ -52,6 +52,15 @@ test.serial('a complete storage node with a running daemon passes all checks', a
   }
 });
 
+test.serial('the node of a host that was renamed is found by its state directory', async (t) => {
+  await place.daemon('n1');
+  await writeFile(place.file('blockstore.conf'), `aoe_eth_dev = lo\nstate_dir = ${place.file('state-n1')}\n`);
+  const { stdout } = await place.spawn('blockstore', ['doctor', '--role', 'storage'], {
+    BLOCKSTORE_STATE_DIR: undefined,
+  });
+  t.regex(stdout, /^ok +node n1 is up, /m);
+});
+
 test.serial('each problem is reported with a hint, also without Redis', async (t) => {
   await place.server.down();
   await place.fakeProgram('lvm', lvmWith());

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { cut, displayWidth, duration, printable, volumeSize } from '../../cli/format.ts';
+import { cut, displayWidth, duration, volumeSize } from '../../cli/format.ts';
 import { byteSize } from '../../lib/format-bytes.ts';
 
 test('sizes are printed in binary units, rounded down', (t) => {
@@ -18,12 +18,6 @@ test('durations are rounded down and never negative', (t) => {
   t.is(duration(120_000), '2 min');
   t.is(duration(3 * 3_600_000), '3 h');
   t.is(duration(72 * 3_600_000), '3 d');
-});
-
-test('control, format and other invisible characters are escaped', (t) => {
-  t.is(printable('a\u001B[31mb\n'), String.raw`a\u{1b}[31mb\u{a}`);
-  t.is(printable('\u202Eb\u200B\u2028\u{D800}'), String.raw`\u{202e}b\u{200b}\u{2028}\u{d800}`);
-  t.is(printable('Größe 表 👍'), 'Größe 表 👍');
 });
 
 test('text is cut by the columns that it takes', (t) => {

@@ -50,6 +50,12 @@ test.serial('a volume that another host connected is detached only with --force'
   t.is((await place.run('volume', 'detach', 'there', '--force')).exitCode, 0);
 });
 
+test.serial('a domain of a host without a machine id is detached elsewhere only with --force', async (t) => {
+  await attachedBy('in-container', { domain: '00000000-0000-4000-8000-000000000009' });
+  t.is((await place.run('volume', 'detach', 'in-container')).exitCode, 5);
+  t.is((await place.run('volume', 'detach', 'in-container', '--force')).exitCode, 0);
+});
+
 test.serial('a host that is renamed detaches what it attached under its former name', async (t) => {
   const { machine } = await readMachineId();
   await attachedBy('renamed', { hostId: machine, hostName: 'former-name' });
@@ -99,17 +105,20 @@ test.serial('a domain that does not exist, or is an option, attaches nothing', a
   t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached' });
 });
 
-test.serial('Ctrl-C while the volume is connected undoes the attachment', async (t) => {
-  await place.fakeProgram('modprobe', `touch ${place.file('connecting')}; exec sleep 1000`);
-  const attaching = place.begin('volume', 'attach', 'here', '--host-device');
-  await until(() => existsSync(place.file('connecting')), 'the host connects', 60_000);
-  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached' });
-  attaching.kill('SIGINT');
-  const { exitCode, stderr } = await attaching;
-  t.is(exitCode, 130);
-  t.regex(stderr, /the attachment of volume \S+ was interrupted and undone/);
-  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
-});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  test.serial(`${signal} while the volume is connected undoes the attachment`, async (t) => {
+    await place.fakeProgram('modprobe', `touch ${place.file('connecting')}; exec sleep 1000`);
+    const attaching = place.begin('volume', 'attach', 'here', '--host-device');
+    await until(() => existsSync(place.file('connecting')), 'the host connects', 60_000);
+    await rm(place.file('connecting'));
+    t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached' });
+    attaching.kill(signal);
+    const { exitCode, stderr } = await attaching;
+    t.is(exitCode, 130);
+    t.regex(stderr, /the attachment of volume \S+ was interrupted and undone/);
+    t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+  });
+}
 
 test.serial('the undo of a failed attachment leaves one that was made since', async (t) => {
   const failed = 'echo "modprobe: FATAL: Module aoe not found." >&2; exit 1';

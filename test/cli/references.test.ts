@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isPrintable } from '../../lib/printable.ts';
 import { CliPlace } from './place.ts';
 
 /** Which volume a command line means, and what is done where that is in doubt. */
@@ -56,6 +57,25 @@ test.serial(
 test.serial('waiting for the deletion of a volume that is gone says so', async (t) => {
   t.like(await place.run('volume', 'wait', 'nosuch', '--deleted'), { exitCode: 0, stdout: 'deleted' });
   t.deepEqual(await place.json('volume', 'wait', 'nosuch', '--deleted'), { id: null, status: 'deleted' });
+  for (const command of ['wait', 'delete', 'show']) {
+    const args = command === 'wait' ? ['--deleted'] : [];
+    const { exitCode, stdout, stderr } = await place.run('volume', command, '', ...args);
+    t.like({ exitCode, stdout }, { exitCode: 2, stdout: '' }, command);
+    t.regex(stderr, /^blockstore: volume "" is not an id or a name/);
+  }
+});
+
+test.serial('a delete whose reader ends deletes every volume all the same', async (t) => {
+  const made = await Promise.all(Array.from({ length: 20 }, (_, index) => create(`many-${index}`)));
+  t.is(made.length, 20);
+  const { exitCode } = await place.shell(`set -o pipefail; blockstore volume delete ${made.join(' ')} | head -n 1`);
+  t.is(exitCode, 0);
+  t.deepEqual(await names(), []);
+  const last = await create('last');
+  const full = await place.shell(`blockstore volume delete ${last} >/dev/full`);
+  t.is(full.exitCode, 1);
+  t.regex(full.stderr, /^blockstore: the output could not be written: ENOSPC$/);
+  t.deepEqual(await names(), []);
 });
 
 test.serial('an argument that is not UTF-8 is refused', async (t) => {
@@ -77,6 +97,33 @@ test.serial('a name of wide characters keeps the columns, and a terminal cuts a 
   for (const name of await names()) await place.run('volume', 'delete', name);
 });
 
+test.serial('a name that could be part of a key is not the name of a node', async (t) => {
+  for (const args of [
+    ['volume', 'list', '--node'],
+    ['node', 'show'],
+    ['node', 'lost'],
+    ['node', 'remove'],
+    ['audit', '--node'],
+    ['volume', 'create', '0', '--node'],
+  ]) {
+    for (const name of ['n1:volumes', 'n1:lease', 'x:free']) {
+      const { exitCode, stderr } = await place.run(...args, name);
+      t.is(exitCode, 4, `${args.join(' ')} ${name}`);
+      t.regex(stderr, /^blockstore: node \S+ does not exist\n/);
+    }
+  }
+});
+
+test.serial('the name of an instance is text, whatever it looks like', async (t) => {
+  const id = await create('instances');
+  for (const instance of ['@now', '-1', 'null', '0']) {
+    await place.run('volume', 'attach', id, `--instance=${instance}`, '--mountpoint', '/dev/vdb');
+    t.like(await place.json('volume', 'show', id), { instanceId: instance });
+    await place.run('volume', 'detach', id);
+  }
+  await place.run('volume', 'delete', id);
+});
+
 test.serial('what others wrote into a record is shown escaped, on standard error too', async (t) => {
   const id = await create('plain');
   const store = await place.store();
@@ -85,6 +132,13 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   t.regex(stdout, /user +a\\u\{1b\}\[2J\\u\{202e\}b\n/);
   const { stderr } = await place.run('volume', 'show', 'no\u001B[2Jsuch');
   t.regex(stderr, /^blockstore: volume no\\u\{1b\}\[2Jsuch does not exist\n/);
+  const json = await place.run('volume', 'show', id, '--json');
+  t.like(JSON.parse(json.stdout), { userId: 'a\u001B[2J\u202Eb' });
+  for (const { stdout: text } of [json, await place.run('volume', 'list', '--json')]) {
+    t.true(text.split('\n').every(isPrintable), text);
+  }
+  await store.redis.hset(store.keys.node('n1'), 'problems', 'disk \u009B2J');
+  t.true((await place.run('status')).stdout.includes(String.raw`disk \u{9b}2J`));
   await store.redis.hdel(store.keys.volume(id), 'instanceId');
   await place.run('volume', 'delete', id);
 });

@@ -26,6 +26,17 @@ test.serial('options override the environment, which overrides the file', async 
   t.is(await away({}, '--set', 'redis_url=unix:/by-set', '--config', file), '/by-set');
 });
 
+test.serial('of --redis-url and --set the last one is used, and an empty address is refused', async (t) => {
+  const where = async (...args: string[]) => /Redis at (\S+) /.exec((await place.run('status', ...args)).stderr)?.[1];
+  t.is(await where('--redis-url', 'unix:/one', '--set', 'redis_url=unix:/two'), '/two');
+  t.is(await where('--set', 'redis_url=unix:/two', '--redis-url', 'unix:/one'), '/one');
+  for (const args of [['--redis-url', ''], ['--redis-url='], ['--set', 'redis_port='], ['--set='], ['--config', ' ']]) {
+    const { exitCode, stderr } = await place.run('volume', 'delete', 'x', ...args);
+    t.is(exitCode, 2, args.join(' '));
+    t.regex(stderr, /^blockstore: .*(requires a (value|file name)|is not name=value) \(command line\)\n/);
+  }
+});
+
 test.serial('every problem of the settings is reported at once', async (t) => {
   const { exitCode, stderr } = await place.run('status', '--set', 'nonsense=1', '--set', 'redis_port=0');
   t.is(exitCode, 2);

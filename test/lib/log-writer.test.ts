@@ -34,3 +34,37 @@ test('secrets are masked', async (t) => {
     t.true(text.includes('redis://:***@host'));
   }
 });
+
+test('a secret is masked in the forms that JSON and URLs give it', async (t) => {
+  const secret = 'pa"s\\s/ü';
+  const stream = new PassThrough();
+  const log = createLog({ level: 'info', format: 'json', secrets: [secret], stream });
+  log.info(`raw ${secret}`, { json: JSON.stringify({ secret }), url: `redis://:${encodeURIComponent(secret)}@host` });
+  await log.close();
+  const text = String(stream.read());
+  t.deepEqual(JSON.parse(text).message, 'raw ***');
+  t.notRegex(text, /pa"|pa\\|pa%/);
+});
+
+test('a line is one line without control characters, whatever was written into it', async (t) => {
+  for (const format of ['human', 'journald', 'json'] as const) {
+    const stream = new PassThrough();
+    const log = createLog({ level: 'info', format, stream });
+    log.info('name \u001B[2J', { words: 'one\r\ntwo\u202E' });
+    await log.close();
+    const [line = '', ...others] = String(stream.read()).split('\n');
+    t.deepEqual(others, [''], format);
+    t.regex(line, /^[ -~]*$/, format);
+    t.regex(line, /one.*two/, format);
+  }
+});
+
+test('repeated lines are limited, and the end of the log writes what it holds back', async (t) => {
+  const stream = new PassThrough();
+  const log = createLog({ level: 'info', format: 'human', stream });
+  for (let count = 0; count < 5; count += 1) log.error('Redis is unreachable', { hint: 'start it' });
+  await log.close();
+  const lines = String(stream.read()).trim().split('\n');
+  t.is(lines.length, 2);
+  t.regex(lines[1] ?? '', /Redis is unreachable hint=start it repeated=4$/);
+});

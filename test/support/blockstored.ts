@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { bundled } from './bundle.ts';
 import { Hopeless, until } from './until.ts';
 
-const launcher = join(await bundled(), 'bin', 'blockstored');
+export const launcher = join(await bundled(), 'bin', 'blockstored');
 
 /** A busy machine takes long to start a process. */
 const startMs = 180_000;

@@ -129,6 +129,7 @@ export class Watch {
       const differences = await checkAccess();
       if (differences.length > 0)
         log.warn('access to exports was not restricted as it should be, corrected', { differences });
+      if (this.accessProblem) log.info('access to exports is restricted again');
       this.accessProblem = undefined;
     } catch (thrown) {
       const error = asError(thrown);

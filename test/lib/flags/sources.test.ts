@@ -1,6 +1,8 @@
 import test from 'ava';
-import { loadFlags } from '../../../lib/flags/load.ts';
+import { definitions } from '../../../lib/flags/definitions.ts';
+import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
 import { printConfig, secretsOf } from '../../../lib/flags/print.ts';
+import { connectionOptions } from '../../../lib/redis/connection-options.ts';
 import { fileWith, problemsOf } from './place.ts';
 
 test('a file may have a byte order mark, CRLF line ends, tabs, and no line end at its end', async (t) => {
@@ -26,6 +28,14 @@ test('a # without a space before it, and a quote inside a value, are part of the
 test('an ambiguous line is refused by number, without its value', async (t) => {
   const lines = [
     'redis_password = secret # prod',
+    'redis_password = secret ; prod',
+    'redis_password = secret // prod',
+    'redis_password = \u201Csecret\u201D',
+    'redis_password = sec\u200Bret',
+    'redis_password = sec\uFEFFret',
+    'redis_password = sec\u2028ret',
+    '; redis_password = secret',
+    '<<secret',
     'redis_password = # secret',
     'redis_password = "secret',
     `redis_password = "secret' x`,
@@ -43,21 +53,67 @@ test('an ambiguous line is refused by number, without its value', async (t) => {
   }
 });
 
+test('a file or an environment that is not UTF-8 is refused where a value is concerned', async (t) => {
+  const latin1 = Buffer.from('# Gr\u00F6\u00DFe\nredis_port = 7\nredis_password = gr\u00F6\u00DFe\n', 'latin1');
+  t.deepEqual(problemsOf(t, { file: await fileWith(t, latin1) }), ['FILE line 3: is not valid UTF-8']);
+  const env = { BLOCKSTORE_REDIS_PASSWORD: 'gr\u{FFFD}e', BLOCKSTORE_REDIS_USER: 'user\n' };
+  t.deepEqual(problemsOf(t, { env }), [
+    'BLOCKSTORE_REDIS_PASSWORD is not valid UTF-8 (environment)',
+    'BLOCKSTORE_REDIS_USER has a control character (environment)',
+  ]);
+});
+
+test('a value that --print-config quotes reads back', async (t) => {
+  for (const value of ['a;b', 'a ; b', 'a // b', "it's", '"quoted"', "'", '\u201Cx', ' x ', 'a#b', '# a']) {
+    const printed = printConfig(loadFlags({ argv: [`--redis_user=${value}`] }));
+    t.is(loadFlags({ file: await fileWith(t, printed) }).flags.redis_user, value, printed);
+  }
+});
+
 test('a flag that a file sets twice is reported with both lines', async (t) => {
   const file = await fileWith(t, 'redis_port = 1\nredis_db = 1\nredis-port = 2\n');
   t.deepEqual(problemsOf(t, { file }), ['redis-port is set twice: file FILE line 1 and file FILE line 3']);
 });
 
-test('an empty value counts as not set, in every source', async (t) => {
+test('a flag that two variables set is reported', (t) => {
+  const env = { BLOCKSTORE_REDIS_PORT: '1', BLOCKSTORE_redis_port: '2', BLOCKSTORE_REDIS_DB: '1' };
+  t.deepEqual(problemsOf(t, { env }), ['BLOCKSTORE_redis_port is set twice: environment']);
+  t.is(loadFlags({ env: { ...env, BLOCKSTORE_redis_port: '' } }).flags.redis_port, 1);
+});
+
+test('of a flag repeated on the command line the last value is used', (t) => {
+  t.is(loadFlags({ argv: ['--redis-port=1', '--redis_port', '2'] }).flags.redis_port, 2);
+  t.is(loadFlags({ set: ['redis_port=1', 'redis-port=2'] }).flags.redis_port, 2);
+});
+
+test('an empty value counts as not set in a file and in the environment', async (t) => {
   const file = await fileWith(t, 'storage_create =\nredis_port = 7\n');
   const { flags, origins } = loadFlags({
     file,
     env: { BLOCKSTORE_REDIS_PORT: '', BLOCKSTORE_STORAGE_NAME: ' ' },
-    argv: ['--redis_port='],
-    set: ['redis_db='],
   });
   t.like(flags, { storage_create: false, redis_port: 7, redis_db: 0 });
   t.is(origins.redis_port, `file ${file} line 2`);
+});
+
+test('an empty value on the command line is refused: it would lead to the value of another source', (t) => {
+  t.deepEqual(problemsOf(t, { argv: ['--redis-port=', '--a.volume_group', ' '], set: ['redis_db=', 'nonsense='] }), [
+    '--redis-port requires a value (command line)',
+    '--a.volume_group requires a value (command line)',
+    'redis_db requires a value (command line)',
+    'unknown flag nonsense (command line)',
+  ]);
+});
+
+test('the name of a flag is not taken for the forgotten value of another', (t) => {
+  const argv = ['--redis_password', '--redis-port', '7', '--a.volume_group', '--b.volume_clear'];
+  t.deepEqual(problemsOf(t, { argv }), [
+    '--redis_password requires a value before --redis-port (command line)',
+    '--a.volume_group requires a value before --b.volume_clear (command line)',
+    '--b.volume_clear requires a value (command line)',
+  ]);
+  t.is(loadFlags({ argv: ['--redis_password', '--secret'] }).flags.redis_password, '--secret');
+  t.is(loadFlags({ argv: ['--redis_password=--redis-port'] }).flags.redis_password, '--redis-port');
 });
 
 test('an invalid --set and an unknown flag are refused without their value', (t) => {
@@ -121,6 +177,82 @@ test('two addresses of Redis in one source, and a database beside a URL, are ref
     problemsOf(t, { env: { BLOCKSTORE_REDIS_URL: 'redis://u/1' }, set: ['redis_db=2'] })[0] ?? '',
     /redis_db and redis_url/,
   );
+});
+
+test('of a URL and the flags for its parts the stronger source counts', async (t) => {
+  const url = await fileWith(t, 'redis_url = rediss://u1:p1@h:1/2\n');
+  const stronger = loadFlags({ file: url, env: { BLOCKSTORE_REDIS_PASSWORD: 'p2', BLOCKSTORE_REDIS_USER: 'u2' } });
+  t.like(connectionOptions(stronger.flags).options, {
+    username: 'u2',
+    password: 'p2',
+    host: 'h',
+    port: 1,
+    db: 2,
+    tls: {},
+  });
+  const plain = loadFlags({ file: url, set: ['redis_tls=false'] });
+  t.is(connectionOptions(plain.flags).options.tls, undefined);
+  t.like(connectionOptions(plain.flags).options, { username: 'u1', password: 'p1' });
+
+  const flags = await fileWith(t, 'redis_user = u1\nredis_password = p1\nredis_tls = true\n');
+  const given = (address: string) => loadFlags({ file: flags, set: [`redis_url=${address}`] });
+  t.like(connectionOptions(given('redis://u2:p2@h').flags).options, { username: 'u2', password: 'p2' });
+  t.is(connectionOptions(given('redis://u2:p2@h').flags).options.tls, undefined);
+  t.is(connectionOptions(given('unix:/run/redis').flags).options.tls, undefined);
+  const { options } = connectionOptions(given('redis://:p2@h').flags);
+  t.is(options.username, undefined);
+  t.is(options.password, 'p2');
+  t.like(connectionOptions(given('redis://u2@h').flags).options, { username: 'u2', password: 'p1' });
+  t.is(
+    given('redis://u2:p2@h').origins.redis_password,
+    `default; its value (file ${flags} line 2) is overridden by redis_url (command line)`,
+  );
+
+  t.deepEqual(
+    problemsOf(t, { set: ['redis_url=rediss://u:hunter2@h', 'redis_user=v', 'redis_password=x', 'redis_tls=no'] }),
+    [
+      'redis_user contradicts redis_url: set only one of them (command line, command line)',
+      'redis_password contradicts redis_url: set only one of them (command line, command line)',
+      'redis_tls contradicts redis_url: set only one of them (command line, command line)',
+    ],
+  );
+  const same = loadFlags({ set: ['redis_url=redis://u@h', 'redis_password=p', 'redis_tls=yes'] });
+  t.like(connectionOptions(same.flags).options, { username: 'u', password: 'p', tls: {} });
+});
+
+test('of fake_storage and the driver and target of a stronger source the latter count', async (t) => {
+  const fake = await fileWith(t, 'fake_storage = yes\n');
+  const real = loadFlags({ file: fake, set: ['volume_driver=file'] });
+  t.is(real.backends[0].name, 'file');
+  t.is(
+    real.origins.fake_storage,
+    `default; its value (file ${fake} line 1) is overridden by volume_driver (command line)`,
+  );
+  const file = await fileWith(t, 'volume_driver = lvm\nvolume_target = aoe\n');
+  t.is(loadFlags({ file, argv: ['--fake_storage'] }).backends[0].name, 'fake');
+  t.regex(loadFlags({ file, argv: ['--fake_storage'] }).origins.volume_target, /overridden by fake_storage/);
+  t.deepEqual(problemsOf(t, { argv: ['--fake_storage', '--volume_driver=lvm', '--volume_target=none'] }), [
+    'fake_storage contradicts volume_driver: set only one of them (command line, command line)',
+  ]);
+});
+
+test('every flag has one value, however it is given', async (t) => {
+  for (const name of flagNames) {
+    const value = String(definitions[name].initial());
+    if (value === '') continue;
+    const dashes = name.replaceAll('_', '-');
+    const ways = [
+      { argv: [`--${dashes}=${value}`] },
+      { set: [`${name}=${value}`] },
+      { env: { [`BLOCKSTORE_${name.toUpperCase()}`]: value } },
+      { file: await fileWith(t, `${name} = "${value}" # comment\r\n`) },
+    ];
+    for (const way of ways) {
+      const { flags, origins } = loadFlags(way);
+      t.deepEqual(flags[name], definitions[name].initial(), name);
+      t.regex(origins[name], /^(command line|environment|file)/, name);
+    }
+  }
 });
 
 test('an invalid redis_url is refused and not printed', (t) => {

@@ -46,12 +46,12 @@ test('the beginning of an id has at least eight digits', async (t) => {
     'vol-ee00000',
     'vol-one',
     'vol-',
-    '',
     'vol-ee0000000',
     '-'.repeat(9),
   ]) {
     await t.throwsAsync(found(reference), { code: 'VolumeNotFound' }, reference);
   }
+  for (const empty of ['', ' ']) await t.throwsAsync(found(empty), { code: 'InvalidArgument' });
   await t.throwsAsync(found('db1f0000-0000'), { code: 'VolumeAmbiguous', message: new RegExp(ids.second) });
 });
 
@@ -75,12 +75,30 @@ test('names that are empty, invisible, too long, or have the form of an id or an
     '\u200B',
     '\u2028',
     '\u{D800}',
+    '\u3164',
+    '\u115F',
+    'a\u034Fb',
+    'a\u{E0041}',
+    '\u2800',
+    '\u0301a',
+    '\u00A0',
+    '\u009B2J',
     '\uFFFD',
   ];
   for (const name of [...refused, ids.third, 'vol-0123abcd', 'ä'.repeat(128), 'x'.repeat(256)]) {
     t.throws(() => checkVolumeName(name), { code: 'InvalidArgument' }, JSON.stringify(name));
   }
-  for (const name of ['data', 'vol-1', 'vol-0123abcdef', 'Größe 表', 'x'.repeat(255), 'db1f0000', '@now']) {
+  for (const name of [
+    'data',
+    'vol-1',
+    'vol-0123abcdef',
+    'Größe 表',
+    'e\u0301',
+    '👍',
+    'x'.repeat(255),
+    'db1f0000',
+    '@now',
+  ]) {
     t.is(checkVolumeName(name), name);
   }
   t.is(checkText('instance', '-1'), '-1');

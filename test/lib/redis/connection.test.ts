@@ -72,6 +72,29 @@ test('every form of address is parsed', (t) => {
   t.is(connectionOptions(flagsOf({ redis_url: 'redis://[::1]' })).where, '[::1]:6379');
 });
 
+test('a file that is no certificate is refused: TLS would ignore it and trust the authorities of the system', async (t) => {
+  const directory = await directoryFor(t);
+  for (const content of ['', 'garbage', '-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n']) {
+    const file = join(directory, 'ca.pem');
+    await writeFile(file, content);
+    t.throws(() => connectionOptions(flagsOf({ redis_tls: 'true', redis_tls_ca: file })), {
+      code: 'InvalidFlags',
+      message: /^redis_tls_ca = "\S+ca\.pem" is not a certificate in PEM format$/,
+    });
+  }
+});
+
+test('a database that Redis does not have is an invalid flag', async (t) => {
+  const server = await RedisServer.start('--databases', '4');
+  t.teardown(() => server.stop());
+  await t.throwsAsync(connect(flagsOf({ redis_url: `${server.url}?db=4` }), silentLog), {
+    code: 'InvalidFlags',
+    message: /^redis_db = 4, also as the end of redis_url, is not a database of Redis at /,
+  });
+  const connection = await connect(flagsOf({ redis_url: `${server.url}?db=3` }), silentLog);
+  await connection.close();
+});
+
 test('a refused password and an unreachable Redis are different errors', async (t) => {
   const server = await RedisServer.start(...'--user default off --user eve on >right ~* &* +@all'.split(' '));
   t.teardown(() => server.stop());

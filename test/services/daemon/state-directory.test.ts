@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { ChildProcesses } from '../../../lib/process.ts';
-import { StateDirectory, nodeOf } from '../../../services/daemon/state-directory.ts';
+import { readIdentity } from '../../../lib/node-identity.ts';
+import { StateDirectory } from '../../../services/daemon/state-directory.ts';
 
 let parent: string;
 let directory: string;
@@ -27,11 +28,11 @@ async function holderOf(service: StateDirectory): Promise<string> {
 }
 
 test.serial('a state directory is the same holder at every start, and another directory another one', async (t) => {
-  t.is(await nodeOf(directory), undefined);
+  t.is(await readIdentity(directory), undefined);
   const holder = await holderOf(stateDirectory());
   t.regex(holder, /^\S+ \(state [0-9a-f]{12}, machine a{12}, boot b{12}\)$/);
   t.is(await holderOf(stateDirectory()), holder);
-  t.is(await nodeOf(directory), 'n1');
+  t.is((await readIdentity(directory))?.node, 'n1');
   t.not(await holderOf(stateDirectory('n1', join(parent, 'other'))), holder);
   t.deepEqual((await readdir(directory)).toSorted(), ['identity', 'lock']);
 });

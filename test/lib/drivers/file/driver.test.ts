@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
@@ -20,6 +20,21 @@ test('the next daemon finds the volumes, sparse files take no space, and other f
   const file = await stat(second.localPath(volume));
   t.is(file.size, volume.sizeBytes);
   t.true(file.blocks * 512 < 2 ** 20);
+});
+
+test.serial('pool and volumes are readable only by their owner, whatever the umask', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const before = process.umask(0);
+  t.teardown(() => process.umask(before));
+  const driver = new FileDriver({ directory: path.join(directory, 'pool') });
+  await driver.setup();
+  const volume = spec();
+  await driver.createVolume(volume);
+  t.is((await stat(path.join(directory, 'pool'))).mode & 0o777, 0o700);
+  for (const name of await readdir(path.join(directory, 'pool'))) {
+    t.is((await stat(path.join(directory, 'pool', name))).mode & 0o077, 0, name);
+  }
 });
 
 test('the data of a volume survives a repeated create', async (t) => {

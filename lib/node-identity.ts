@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { errors } from './errors.ts';
+import { readIfExists, replaceFile, syncDirectory } from './files.ts';
+import type { LoadedFlags } from './flags/load.ts';
+
+/** The file `identity` of a state directory: which one this is, and whose. */
+const schema = z.object({ state: z.string().regex(/^[0-9a-f]{32}$/), node: z.string().min(1) });
+export type NodeIdentity = z.infer<typeof schema>;
+
+/** Returns undefined for a new state directory. Throws StateDirDamaged. */
+export async function readIdentity(directory: string): Promise<NodeIdentity | undefined> {
+  const file = identityFile(directory);
+  const text = await readIfExists(file);
+  if (text === undefined) return undefined;
+  const { data } = schema.safeParse(parseJson(text));
+  if (!data) throw errors.stateDirDamaged(file);
+  return data;
+}
+
+export async function writeIdentity(directory: string, node: string): Promise<NodeIdentity> {
+  const identity = { state: randomBytes(16).toString('hex'), node };
+  await replaceFile(identityFile(directory), `${JSON.stringify(identity)}\n`, { flush: true });
+  await syncDirectory(directory);
+  return identity;
+}
+
+/**
+ * Returns the name of the node of this host: storage_name, or else the name that its state directory has, which a changed host name
+ * does not change. Throws StateDirDamaged.
+ */
+export async function nodeNameHere({ flags, origins }: Pick<LoadedFlags, 'flags' | 'origins'>): Promise<string> {
+  if (origins.storage_name !== 'default') return flags.storage_name;
+  return (await readIdentity(flags.state_dir))?.node ?? flags.storage_name;
+}
+
+function identityFile(directory: string): string {
+  return join(directory, 'identity');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
