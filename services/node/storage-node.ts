@@ -156,6 +156,7 @@ export class StorageNode implements Service {
         availabilityZone: flags.storage_availability_zone,
         version,
         startTime: this.startTime,
+        quarantineMs: flags.address_quarantine * 1000,
         problems: [...this.addresses.problems, ...this.problems.lines],
       },
       await this.backendReports(),
