@@ -16,6 +16,7 @@ import type { Addresses } from '../addresses.ts';
 import type { Backends } from '../backends.ts';
 import type { NodeLease } from '../lease.ts';
 import type { VolumeTable } from '../volume-table.ts';
+import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
 import type { Operation, Step, StepContext } from './operation.ts';
 import { operations } from './operations.ts';
@@ -134,7 +135,7 @@ export class OperationRunner {
     const reason = left?.code === 'StorageKept' ? left : error;
     const isAddressed = context !== undefined && context.volume.address !== volume.address && left !== undefined;
     await this.end(volume, operation.fail, {
-      fault: reason.toFault(step?.name),
+      fault: faultOf(reason, volume, step?.name),
       ...(isAddressed ? { set: { address: context.volume.address } } : {}),
     });
   }
