@@ -2,6 +2,8 @@ import { errors } from '../lib/errors.ts';
 import { interruptedCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Handles Ctrl-C while a command waits: it ends the waiting, not the operation, and prints how to wait again. */
 export class Interrupts {
   private readonly output: Output;
@@ -23,22 +25,25 @@ export class Interrupts {
   }
 
   /**
-   * Runs work that must not be left half done: Ctrl-C aborts its signal, upon which it undoes what it did; a second Ctrl-C exits
-   * at once.
+   * Runs work that must not be left half done: Ctrl-C, the end of the terminal or a kill aborts its signal, upon which it undoes what it
+   * did; a second one exits at once.
    */
   async undoable<T>(operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController();
-    const onSignal = () => {
-      if (abort.signal.aborted) process.exit(interruptedCode);
+    const onSignal = (name: NodeJS.Signals) => {
+      // A terminal that ends can send both.
+      if (abort.signal.aborted && name !== 'SIGHUP') process.exit(interruptedCode);
+      const isSilent = abort.signal.aborted || name === 'SIGHUP';
+      abort.abort();
+      if (isSilent) return; // nobody reads it, and a failed write would end the undo
       if (this.output.isWatched) process.stderr.write('\n');
       this.output.note(`undoing the ${operation}; Ctrl-C again leaves it half done`);
-      abort.abort();
     };
-    process.on('SIGINT', onSignal);
+    for (const name of endingSignals) process.on(name, onSignal);
     try {
       return await work(abort.signal);
     } finally {
-      process.off('SIGINT', onSignal);
+      for (const name of endingSignals) process.off(name, onSignal);
     }
   }
 
