@@ -159,7 +159,10 @@ export class AoeTarget implements Target {
     return [...new Set(ids)];
   }
 
-  discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+  /** Without a carrier nobody can answer: that is no answer. */
+  async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    const carrierError = checkInterface(this.options.interface);
+    if (carrierError) throw carrierError;
     return this.discovery.shelves(shelves);
   }
 
