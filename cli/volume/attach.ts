@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { devicePath } from '../../lib/aoe/address.ts';
-import { maxHosts } from '../../lib/aoe/ethernet.ts';
-import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
+import { addressesToAdmit } from '../../lib/connectors/host-addresses.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
@@ -141,23 +140,9 @@ async function localAttachment(volume: VolumeState, options: AttachOptions, doma
     mode,
     hostName: host,
     hostId: (await readMachineId()).machine,
-    hosts: mac ?? (await ownAddresses(volume.id)),
+    hosts: mac ?? (await addressesToAdmit(volume.id)),
     ...(domain === undefined ? {} : { domain: domain.uuid, libvirtUri }),
   };
-}
-
-/** Throws ConnectorFailed for none: an export without a list admits every host. */
-async function ownAddresses(volume: string): Promise<string[]> {
-  const addresses = await ethernetAddressesOfHost();
-  if (addresses.length > 0 && addresses.length <= maxHosts) return addresses;
-  const [reason, hint] =
-    addresses.length === 0
-      ? ['it has no Ethernet interface that is up', 'bring up its interface in the storage network']
-      : [
-          `it has ${addresses.length} Ethernet interfaces, an export admits at most ${maxHosts}`,
-          'name those of the storage network: --mac',
-        ];
-  throw errors.connectorFailed(volume, reason, hint);
 }
 
 /** The node may end the attach later, when nobody connects the volume to this host any more. */

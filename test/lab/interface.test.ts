@@ -67,8 +67,8 @@ test.serial('under systemd an export is started anew when its interface gets ano
   const output = await withExport(
     'vec0',
     `let last = before;
-    for (const change of ['address 52:54:00:77:66:55', 'mtu 4000']) {
-      ip('link set vec0 ' + change);
+    for (const change of [['mtu 1280'], ['down', 'address 52:54:00:77:66:55', 'up']]) {
+      for (const words of change) ip('link set vec0 ' + words);
       await until(async () => ![last, undefined].includes(await pid()), change);
       last = await pid();
     }

@@ -226,6 +226,8 @@ test('fake virsh: a connection that ends during a look-up is no domain that does
   const down = { code: 'DomainFailed', message: /failed to connect to the hypervisor/ };
   await t.throwsAsync(domains.detach(otherUuid, '/dev/etherd/e7.1'), down);
   await t.throwsAsync(domains.lookup('guest'), down);
+  await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'DomainFailed' });
+  t.false(domains.mayHaveDisk(uuid), 'there is nothing to undo');
 });
 
 test('fake virsh: a domain gets a device once, under whatever target', async (t) => {
