@@ -150,6 +150,7 @@ test.serial(
     t.is(target.asked, asked);
     target.problem = undefined;
     await until(() => target.asked > asked, 'somebody is asked again');
+  await until(async () => (await redis.hget(keys.backend('n1@fake'), 'accepting')) === 'true', 'it takes volumes');
     t.is((await commands.create(newVolume, deadline)).address, 'e1.2');
   },
 );
