@@ -26,19 +26,19 @@ export class Interrupts {
   }
 
   /**
-   * Runs work that must not be left half done: Ctrl-C, SIGTERM, or the end of the terminal abort its signal, upon which it undoes
-   * what it did; a second Ctrl-C exits at once.
+   * Runs work that must not be left half done: Ctrl-C, the end of the terminal or a kill aborts its signal, upon which it undoes what it
+   * did; a second one exits at once.
    */
   async undoable<T>(operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController();
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (abort.signal.aborted) {
-        if (signal === 'SIGINT') process.exit(interruptedCode);
-        return;
-      }
+    const onSignal = (name: NodeJS.Signals) => {
+      // A terminal that ends can send both.
+      if (abort.signal.aborted && name !== 'SIGHUP') process.exit(interruptedCode);
+      const isSilent = abort.signal.aborted || name === 'SIGHUP';
+      abort.abort();
+      if (isSilent) return; // nobody reads it, and a failed write would end the undo
       if (this.output.isWatched) process.stderr.write('\n');
       this.output.note(`undoing the ${operation}; Ctrl-C again leaves it half done`);
-      abort.abort();
     };
     for (const name of endingSignals) process.on(name, onSignal);
     try {

@@ -56,7 +56,7 @@ export const clusterErrors = {
       'AddressesQuarantined',
       'conflict',
       `addresses of node ${node} are in quarantine for another ${seconds} s: hosts may still have devices of deleted volumes`,
-      'repeat the command after that time; address_quarantine sets how long it is',
+      'repeat the command after that time, which address_quarantine of that node has set',
     ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(

@@ -317,31 +317,15 @@ export const errors = {
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
-  answerUnreadable: (command: string, output: string) =>
+  answerUnreadable: (command: string, output: string, hint = seeDoctor) =>
     new BlockstoreError(
       'AnswerUnreadable',
       'failed',
       `"${command}" printed unexpected output: ${JSON.stringify(output.slice(0, 200))}`,
-      seeDoctor,
+      hint,
     ),
   lvmInterrupted: (command: string, reason: string) =>
     new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeDoctor),
-  interfaceDown: (name: string, state: string) =>
-    new BlockstoreError(
-      'InterfaceDown',
-      'failed',
-      `network interface ${name} ${state}`,
-      state === 'is down'
-        ? `bring it up (ip link set ${name} up), or set aoe_eth_dev`
-        : 'set aoe_eth_dev to the name of an interface, not to an alternative one: ip -br link',
-    ),
-  noRawSocket: (name: string) =>
-    new BlockstoreError(
-      'NoRawSocket',
-      'denied',
-      `vblade is not permitted to open a raw socket on ${name}`,
-      'run the daemon as root, or give vblade CAP_NET_RAW: setcap cap_net_raw+ep "$(command -v vblade)"',
-    ),
   commandMissing: (command: string, debianPackage: string) =>
     new BlockstoreError(
       'CommandNotFound',

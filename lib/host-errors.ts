@@ -1,6 +1,17 @@
 import { BlockstoreError } from './blockstore-error.ts';
 
-/** Errors of machines: state directories, disks, and devices and guests of an attaching host. */
+/** What keeps exports on a network interface from being reached. */
+export type InterfaceState = keyof typeof interfaceHints;
+
+const interfaceHints = {
+  'does not exist': 'set aoe_eth_dev to the name of an interface, not to an alternative one: ip -br link',
+  'is down': 'bring it up (ip link set NAME up), or set aoe_eth_dev',
+  'has no carrier': 'check its cable and switch port; for a bridge, bond or VLAN, those of the interfaces below it',
+  'has no carrier yet: its bridge waits for the spanning tree (STP)':
+    'wait for twice its forward delay (30 s), or shorten that: ip link set NAME type bridge forward_delay 200',
+} as const;
+
+/** Errors of machines: state directories, disks, network interfaces, and devices and guests of an attaching host. */
 export const hostErrors = {
   machineCloned: (name: string, theirs: string, ours: string) =>
     new BlockstoreError(
@@ -39,6 +50,20 @@ export const hostErrors = {
       `the state directory ${directory} belongs to node ${owner}, not to ${name}`,
       `to continue as that node, with its volumes: storage_name = ${owner}; to set up another node: set another state_dir`,
     ),
+  interfaceDown: (name: string, state: InterfaceState) =>
+    new BlockstoreError(
+      'InterfaceDown',
+      'failed',
+      `network interface ${name} ${state}`,
+      interfaceHints[state].replaceAll('NAME', name),
+    ),
+  noRawSocket: (name: string) =>
+    new BlockstoreError(
+      'NoRawSocket',
+      'denied',
+      `vblade is not permitted to open a raw socket on ${name}`,
+      'run the daemon as root, or give vblade CAP_NET_RAW: setcap cap_net_raw+ep "$(command -v vblade)"',
+    ),
   deviceInUse: (device: string, users: readonly string[]) =>
     new BlockstoreError(
       'DeviceInUse',
@@ -68,6 +93,13 @@ export const hostErrors = {
       'failed',
       `could not connect volume ${volume} to this host: ${reason}; detaching it again failed: ${detachReason}`,
       `detach it: blockstore volume detach ${volume}; if that fails as well, with --force`,
+    ),
+  attachmentLate: (volume: string, reason: string) =>
+    new BlockstoreError(
+      'NotFinished',
+      'unavailable',
+      `${reason}; it is not connected to this host`,
+      `when it has ended ("blockstore volume wait ${volume}"): blockstore volume detach ${volume}, then attach it again`,
     ),
   attachmentUndone: (volume: string) =>
     new BlockstoreError(

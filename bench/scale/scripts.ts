@@ -75,7 +75,7 @@ async function callOthers(store: Store): Promise<void> {
     await beginCatchUp(store, { node, places: 50, lengthMs: 60_000 });
     await store.redis.zrem(store.keys.catchingUp(), node);
     await releaseLease(store, { node, token });
-    await removeNode(store, node, { topic: 'volume', quarantineMs: 0 });
+    await removeNode(store, node, { topic: 'volume' });
   });
 }
 

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { deviceDirectory, devicePath } from '../../lib/aoe/address.ts';
 import { CommandError } from '../../lib/command-error.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
@@ -21,31 +20,4 @@ export async function checkAttaching(processes: Processes, isRequired: boolean):
       'run a kernel with CONFIG_ATA_OVER_ETH (Debian: linux-image-amd64, not the cloud kernel)',
     );
   }
-}
-
-/** Checks that LVM of this host looks for no volume groups inside attached volumes: they are a guest's, or another host's. */
-export async function checkLvmFilter(processes: Processes): Promise<Finding> {
-  const settings = ['devices/global_filter', 'devices/filter', 'devices/use_devicesfile'];
-  try {
-    const { stdout } = await processes.run('lvmconfig', ['--type', 'full', ...settings]);
-    if (hidesAoe(stdout)) return ok('LVM of this host ignores attached volumes');
-    return warn(
-      'LVM of this host scans attached volumes: it can activate a volume group of a guest, and hang on a lost device',
-      `in /etc/lvm/lvm.conf, section devices, set global_filter = [ "r|^${deviceDirectory}/|", "a|.*|" ]`,
-    );
-  } catch (error) {
-    if (error instanceof CommandError && error.failure.notFound) return ok('this host has no LVM');
-    throw error;
-  }
-}
-
-/** Of a list of filters the first that matches decides. Whoever accepts only certain devices ends with a rejection of all. */
-function hidesAoe(settings: string): boolean {
-  if (/^use_devicesfile=1$/m.test(settings)) return true;
-  const lists = Array.from(settings.matchAll(/filter=\[(.*)\]$/gm), ([, list = '']) => list);
-  return lists.some((list) => {
-    const rules = Array.from(list.matchAll(/"([ar])(.)(.*?)\2"/g), ([, verb, , pattern = '']) => ({ verb, pattern }));
-    const first = rules.find(({ pattern }) => new RegExp(pattern).test(devicePath('e1.0')));
-    return first?.verb === 'r';
-  });
 }

@@ -7,9 +7,15 @@ import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: its id is `name`, times are ISO 8601 or null. */
-export function nodeJson({ id, reportTime, startTime, ...rest }: NodeState): object {
+export function nodeJson({ id, reportTime, startTime, quarantineMs, ...rest }: NodeState): object {
   const time = (value: number | undefined) => (value === undefined ? null : isoTime(value));
-  return { name: id, ...rest, reportTime: time(reportTime), startTime: time(startTime) };
+  return {
+    name: id,
+    ...rest,
+    quarantineMs: quarantineMs ?? null,
+    reportTime: time(reportTime),
+    startTime: time(startTime),
+  };
 }
 
 export const nodeColumns: readonly Column<NodeState>[] = [
@@ -48,12 +54,15 @@ export function sizesOf({ backends }: NodeState): { totalBytes: number; freeByte
   };
 }
 
-/** Problems of a node and of its backends. */
+/** Problems of a node and of its backends; one that several backends have, such as that of their interface, once. */
 export function problemsIn({ problems, backends }: NodeState): string[] {
-  return [
-    ...problems,
-    ...backends.flatMap(({ name, problem }) => (problem === '' ? [] : [`backend ${name}: ${problem}`])),
-  ];
+  const names = Map.groupBy(backends, ({ problem }) => problem);
+  names.delete('');
+  const ofBackends = Array.from(names, ([problem, having]) => {
+    const what = having.length === 1 ? 'backend' : 'backends';
+    return `${what} ${having.map(({ name }) => name).join(', ')}: ${problem}`;
+  });
+  return [...problems, ...ofBackends];
 }
 
 function backendText(backend: BackendState): string {

@@ -5,8 +5,7 @@ import type { Context } from '../context.ts';
 export async function removeNodeRecord(context: Context, name: string): Promise<void> {
   const { output } = context;
   await using session = await context.open();
-  const { volume_topic: topic, address_quarantine: quarantineS } = session.flags;
-  await removeNode(session.store, name, { topic, quarantineMs: quarantineS * 1000 });
+  await removeNode(session.store, name, { topic: session.flags.volume_topic });
   if (output.json) await output.document({ node: name, removed: true });
   else await output.line(`node ${name} is removed`);
 }

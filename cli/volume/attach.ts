@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { devicePath } from '../../lib/aoe/address.ts';
-import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
+import { addressesToAdmit } from '../../lib/connectors/host-addresses.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
-import { asError, errors } from '../../lib/errors.ts';
+import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { backendId, endpointOf } from '../../lib/models/backend.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
@@ -68,7 +68,9 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   if (!isAgain) await new LocalDevice(state, { libvirtUri: options.libvirtUri, note }).clear();
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
-      const volume = await session.commands.attach(state.id, attachment, sendOptions(options));
+      const volume = await session.commands
+        .attach(state.id, attachment, sendOptions(options))
+        .catch((thrown: unknown) => Promise.reject(lateAttachment(state.id, thrown)));
       const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
       try {
         signal.throwIfAborted();
@@ -78,7 +80,8 @@ async function attachHere(context: Context, reference: string, options: AttachOp
         signal.throwIfAborted();
         return { volume, path };
       } catch (error) {
-        if (!isAgain) await undo(session, device, volume, error, note);
+        if (isAgain) throw signal.aborted ? errors.interrupted('attachment', volume.id) : error;
+        await undo(session, device, volume, error, note);
         if (signal.aborted) return undefined;
         throw error;
       }
@@ -101,10 +104,23 @@ function checkOptions(options: AttachOptions): void {
   if (isLocal && !waitsForEnd(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
   if (hostDevice) return;
   if (mountpoint === undefined) throw wrong('option "--mountpoint <device>" is missing');
-  if (domain !== undefined) diskTarget(mountpoint);
-  else if (instance === undefined) {
+  if (domain !== undefined) {
+    diskTarget(mountpoint);
+    checkIsHere(options.libvirtUri);
+  }
+  if (domain === undefined && instance === undefined) {
     throw wrong('one of the options "--instance <instance>", "--domain <domain>" and "--host-device" is missing');
   }
+}
+
+/** Throws InvalidArgument for the libvirt of another host: it would look for the device there. */
+function checkIsHere(uri: string): void {
+  const [, host = ''] = /^[^:/]+:\/\/(?:[^/@]*@)?([^/:?]*)/.exec(uri) ?? [];
+  if (['', 'localhost', hostname()].includes(host)) return;
+  throw errors.usage(
+    `the libvirt connection ${uri} leads to another host: run the command there`,
+    'blockstore volume attach',
+  );
 }
 
 /** Looked up once: names and ids can change hands, the UUID cannot. */
@@ -113,7 +129,7 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
 }
 
 async function localAttachment(volume: VolumeState, options: AttachOptions, domain?: Domain): Promise<Attachment> {
-  const { instance, mountpoint, host = hostname(), mode, mac } = options;
+  const { instance, mountpoint, host = hostname(), mode, mac, libvirtUri } = options;
   if (volume.address === '') {
     const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
     throw errors.connectorFailed(volume.id, 'it has no AoE address', hint);
@@ -124,9 +140,15 @@ async function localAttachment(volume: VolumeState, options: AttachOptions, doma
     mode,
     hostName: host,
     hostId: (await readMachineId()).machine,
-    hosts: mac ?? (await ethernetAddressesOfHost()),
-    ...(domain === undefined ? {} : { domain: domain.uuid }),
+    hosts: mac ?? (await addressesToAdmit(volume.id)),
+    ...(domain === undefined ? {} : { domain: domain.uuid, libvirtUri }),
   };
+}
+
+/** The node may end the attach later, when nobody connects the volume to this host any more. */
+function lateAttachment(volume: string, thrown: unknown): BlockstoreError {
+  const error = asError(thrown);
+  return error.code === 'NotFinished' ? errors.attachmentLate(volume, error.message) : error;
 }
 
 /** Ends the attachment that this command made, and no other one that the volume has by now. Throws AttachmentStays. */
@@ -137,9 +159,12 @@ async function undo(
   error: unknown,
   note: (text: string) => void,
 ): Promise<void> {
+  const notes: string[] = [];
   try {
-    await device.undo(note);
+    await device.undo((text) => notes.push(text));
     await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs, attachment: volume });
+    // Only now: a terminal that is gone ends the program.
+    for (const text of notes) note(text);
   } catch (second) {
     if (asError(second).code === 'VolumeNotAttached') return; // somebody else detached it meanwhile
     throw errors.attachmentStays(volume.id, asError(error).message, asError(second).message);

@@ -5,6 +5,7 @@ import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';
 import type { CreateOptions } from './create.ts';
 import type { DetachOptions } from './detach.ts';
+import { defaultLibvirtUri } from './libvirt-uri.ts';
 import type { ListOptions } from './list.ts';
 import type { WaitOptions } from './wait.ts';
 import type { ChangeOptions } from './wait-options.ts';
@@ -90,7 +91,11 @@ function addAttach(volume: Command): void {
       ),
     )
     .option('--domain <domain>', 'connect the volume as a disk of this libvirt domain')
-    .addOption(libvirtUri())
+    .addOption(
+      new Option('--libvirt-uri <uri>', 'libvirt connection of the domain')
+        .env('LIBVIRT_DEFAULT_URI')
+        .default(defaultLibvirtUri),
+    )
     .addHelpText(
       'after',
       `
@@ -110,7 +115,7 @@ function addDetach(volume: Command): void {
     .description('detach a volume; its device on this host is disconnected first')
     .argument('<volume>', 'id, name, or beginning of an id')
     .option('--force', 'detach it although its host does not run, or still uses it')
-    .addOption(libvirtUri())
+    .option('--libvirt-uri <uri>', 'libvirt connection of the domain (default: the one of the attach)')
     .addHelpText('after', '\nExample:\n  blockstore volume detach data')
     .action(async (reference: string, options: DetachOptions, command: Command) => {
       const { detachVolume } = await import('./detach.ts');
@@ -142,12 +147,6 @@ function addWait(volume: Command): void {
       const { waitForVolume } = await import('./wait.ts');
       await waitForVolume(Context.of(command), reference, options);
     });
-}
-
-function libvirtUri(): Option {
-  return new Option('--libvirt-uri <uri>', 'libvirt connection of the domain')
-    .env('LIBVIRT_DEFAULT_URI')
-    .default('qemu:///system');
 }
 
 /** Adds the options of every command that changes a volume. */

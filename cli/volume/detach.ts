@@ -10,7 +10,7 @@ import { type ChangeOptions, sendOptions } from './wait-options.ts';
 
 export interface DetachOptions extends ChangeOptions {
   force?: boolean;
-  libvirtUri: string;
+  libvirtUri?: string;
 }
 
 /**

@@ -9,9 +9,11 @@ import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+import { libvirtUriOf } from './libvirt-uri.ts';
 
 export interface LocalDeviceOptions {
-  libvirtUri: string;
+  /** The libvirt connection of its domain. Default: the one that it was attached through. */
+  libvirtUri?: string | undefined;
   /** Called with what a person should know, although it is no error. */
   note: (text: string) => void;
 }
@@ -28,7 +30,7 @@ export class LocalDevice {
     this.volume = volume;
     this.path = volume.address === '' ? '' : devicePath(volume.address);
     this.connector = new AoeConnector({ processes, note });
-    this.domains = new LibvirtDomains({ uri: libvirtUri }, { processes });
+    this.domains = new LibvirtDomains({ uri: libvirtUriOf(libvirtUri, volume.libvirtUri) }, { processes });
   }
 
   /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */

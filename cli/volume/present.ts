@@ -49,6 +49,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['instance', volume.instanceId],
     ['attached host', volume.hostName],
     ['libvirt domain', volume.domain],
+    ['libvirt connection', volume.libvirtUri],
     ['mount point', volume.mountpoint],
     ['mode', volume.instanceId === '' ? '' : volume.attachMode],
     ['allowed addresses', volume.attachHosts.join(', ')],

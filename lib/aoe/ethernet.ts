@@ -3,6 +3,9 @@ import { errors } from '../errors.ts';
 /** Six bytes, as aa:bb:cc:dd:ee:ff, with - or nothing in place of the colons, in any case. */
 const forms = /^[0-9a-f]{12}$|^[0-9a-f]{2}(:[0-9a-f]{2}){5}$|^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i;
 
+/** Hosts that an export can be restricted to: vblade stores its list in an array of this length without checking it. */
+export const maxHosts = 32;
+
 /** Returns aa:bb:cc:dd:ee:ff in lower case. Throws InvalidArgument. */
 export function parseEthernetAddress(text: string): string {
   if (!forms.test(text)) throw errors.invalidArgument('Ethernet address', text, 'of the form aa:bb:cc:dd:ee:ff');

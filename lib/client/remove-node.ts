@@ -9,19 +9,19 @@ import { topicOf } from './message.ts';
 export interface RemoveNodeOptions {
   /** The beginning of the names of topics. */
   topic: string;
-  /** How long a freed address is given to no other volume: the next owner of a shelf does not know what rests on it. */
-  quarantineMs: number;
 }
+
+/** Of a node that has not reported its setting: the default of address_quarantine. */
+const defaultQuarantineMs = 600_000;
 
 /**
  * Removes the record of a node that is not up and has no volumes, with its backends, its topic and its AoE shelves, which other
- * nodes may own then. Storage of deleted volumes prevents it unless the node is declared lost: their records stay, so that a node
+ * nodes may own then, and do not know what is in quarantine on them: so the node's own setting must have passed. Storage of deleted volumes prevents it unless the node is declared lost: their records stay, so that a node
  * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes, AddressesQuarantined.
  */
-export async function removeNode(store: Store, name: string, options: RemoveNodeOptions): Promise<void> {
-  const { topic, quarantineMs } = options;
+export async function removeNode(store: Store, name: string, { topic }: RemoveNodeOptions): Promise<void> {
   const node = await findNode(store, name);
-  if (node) await removeRecord(store, node, quarantineMs);
+  if (node) await removeRecord(store, node);
   // Also without a record: a removal may have ended after it.
   await releaseShelves(store, name);
   const { keys } = store;
@@ -29,8 +29,8 @@ export async function removeNode(store: Store, name: string, options: RemoveNode
   if (!node) throw errors.noNode(name);
 }
 
-async function removeRecord(store: Store, node: NodeState, quarantineMs: number): Promise<void> {
-  const { id: name, backends, volumes, state } = node;
+async function removeRecord(store: Store, node: NodeState): Promise<void> {
+  const { id: name, backends, volumes, state, quarantineMs = defaultQuarantineMs } = node;
   if (state === 'up') throw errors.nodeUp(name);
   const isLost = state === 'lost';
   const abandoned = `node:${name}:abandoned`;

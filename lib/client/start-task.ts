@@ -156,8 +156,8 @@ function hostsIn(set: Readonly<Record<string, string>>): string[] {
 /** Whether the task that is under way has the arguments of this request. */
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
   if (kind !== 'attach') return true;
-  const { instanceId, mountpoint, hostName, hostId, domain, attachMode, attachHosts } = volume;
-  const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain };
+  const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
+  const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
   return (
     Object.entries(has).every(([name, value]) => value === (set[name] ?? '')) &&
     attachMode === (set['attachMode'] ?? 'rw') &&

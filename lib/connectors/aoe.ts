@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
-import { parseEthernetAddress } from '../aoe/ethernet.ts';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
 import { errorCode } from '../files.ts';
+import { Discovery } from '../targets/aoe/discover.ts';
 import type { Processes, RunOptions } from '../process.ts';
+import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
 
 const defaultTimeoutMs = 10_000;
@@ -19,6 +20,8 @@ const settleMs = 250;
 /** How long the answer of a known device's target is waited for before the device counts as another volume's. */
 const renewMs = 3000;
 const readTimeoutMs = 10_000;
+/** How long a second machine has to answer at the address of a device. */
+const secondAnswerMs = 100;
 /** A volume of 100 MiB is larger on storage that allocates in larger units. */
 const roundingBytes = 256 * 2 ** 20;
 
@@ -61,8 +64,9 @@ export class AoeConnector implements Connector {
         'another machine answers on that address, or an export was not restarted: see "blockstore audit"',
       );
     }
-    await refuseStranger(device, options.endpoint ?? '');
-    await this.setReadOnly(device, options.readOnly ?? false);
+    const { endpoint = '', readOnly = false } = options;
+    if (endpoint !== '') await this.refuseStranger(device, endpoint);
+    await this.setReadOnly(device, readOnly);
     await this.readOnce(device, options.signal);
     return { devicePath: devicePath(device) };
   }
@@ -139,6 +143,25 @@ export class AoeConnector implements Connector {
       }
       return false;
     });
+  }
+
+  /**
+   * Throws ConnectorFailed where another machine than the volume's node answers. One beside that node is asked for: the kernel takes
+   * both for one target, spreads reads and writes over them, and names the first alone.
+   */
+  private async refuseStranger(device: string, endpoint: string): Promise<void> {
+    const first = await firstMachineOf(device);
+    if (first !== undefined && first !== endpoint) throw strangerAnswers(device, first, endpoint);
+    for (const name of await interfacesOf(device)) {
+      const discovery = new Discovery(this.processes, { interface: name });
+      try {
+        const answers = await discovery.address(device, secondAnswerMs);
+        const other = answers.find(({ host }) => host !== endpoint);
+        if (other) throw strangerAnswers(device, other.host, endpoint);
+      } finally {
+        await discovery.close();
+      }
+    }
   }
 
   private async setReadOnly(device: string, readOnly: boolean): Promise<void> {
@@ -240,35 +263,12 @@ async function control(name: 'discover' | 'flush' | 'revalidate', text: string, 
   }
 }
 
-function isKnown(device: string): boolean {
-  return existsSync(`/sys/block/${kernelName(device)}`);
-}
-
-/** Whether the state is "up", possibly followed by a comma and more, and the node in /dev exists. */
-async function isUp(device: string): Promise<boolean> {
-  return ((await attribute(device, 'state')) ?? '').startsWith('up') && existsSync(devicePath(device));
-}
-
-async function attribute(device: string, name: string): Promise<string | undefined> {
-  if (!isKnown(device)) return undefined;
-  return (await readFile(`/sys/block/${kernelName(device)}/${name}`, 'utf8')).trim();
-}
-
-/** Throws ConnectorFailed where another machine than the volume's node answers. */
-async function refuseStranger(device: string, endpoint: string): Promise<void> {
-  const answering = (await attribute(device, 'mac')) ?? '';
-  if (endpoint === '' || !/^[0-9a-f]{12}$/.test(answering)) return;
-  const machine = parseEthernetAddress(answering);
-  if (machine === endpoint) return;
-  throw errors.connectorFailed(
+function strangerAnswers(device: string, stranger: string, endpoint: string): Error {
+  return errors.connectorFailed(
     device,
-    `the machine ${machine} answers on that address, the volume's node is ${endpoint}`,
+    `the machine ${stranger} answers on that address, the volume's node is ${endpoint}`,
     `find that machine in the storage network and stop its target; then run "aoe-flush ${device}" here and attach again`,
   );
-}
-
-async function sizeOf(device: string): Promise<number> {
-  return Number((await attribute(device, 'size')) ?? 0) * 512;
 }
 
 function hasSize(bytes: number, expected: number | undefined): boolean {

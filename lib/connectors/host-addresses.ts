@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { maxHosts } from '../aoe/ethernet.ts';
+import { errors } from '../errors.ts';
 import { absentAs, readAttribute } from '../files.ts';
 
 const systemDirectory = '/sys/class/net';
@@ -14,6 +16,24 @@ export async function ethernetAddressesOfHost(directory = systemDirectory): Prom
   const names = await readdir(directory);
   const found = await Promise.all(names.map((name) => addressOf(join(directory, name))));
   return [...new Set(found.filter((address) => address !== undefined))].toSorted();
+}
+
+/**
+ * Returns the addresses with which an export admits this host to a volume. Throws ConnectorFailed for none, which would admit every
+ * host, and for more than an export admits.
+ */
+export async function addressesToAdmit(volume: string, directory = systemDirectory): Promise<string[]> {
+  const addresses = await ethernetAddressesOfHost(directory);
+  const { length } = addresses;
+  if (length === 0) {
+    const hint = 'bring up its interface in the storage network: ip -br link';
+    throw errors.connectorFailed(volume, 'it has no Ethernet interface that is up', hint);
+  }
+  if (length > maxHosts) {
+    const reason = `it has ${length} Ethernet interfaces, and an export admits at most ${maxHosts}`;
+    throw errors.connectorFailed(volume, reason, 'give the addresses of those in the storage network: --mac');
+  }
+  return addresses;
 }
 
 async function addressOf(directory: string): Promise<string | undefined> {

@@ -68,14 +68,16 @@ export class LibvirtDomains {
   ): Promise<void> {
     const mode = readOnly ? ['--mode', 'readonly'] : [];
     for (const scope of await this.scopes(uuid)) {
-      const source = (await this.disks(uuid, scope)).get(target);
+      const disks = await this.disks(uuid, scope);
+      const [source = 'another one'] = disks.get(target) ?? [];
       if (source === devicePath) continue;
-      if (source !== undefined) {
-        throw errors.domainFailed(
-          uuid,
-          `its disk ${target} is ${source || 'another one'}`,
-          'choose another target name',
-        );
+      if (disks.has(target)) {
+        throw errors.domainFailed(uuid, `its disk ${target} is ${source}`, 'choose another target name');
+      }
+      const other = targetOf(disks, devicePath);
+      if (other !== undefined) {
+        const hint = `choose that target name, or detach it: virsh detach-disk ${uuid} ${other} ${scope}`;
+        throw errors.domainFailed(uuid, `it has ${devicePath} as its disk ${other} already`, hint);
       }
       this.asked.add(uuid);
       await this.virsh(uuid, ['attach-disk', scope, ...diskOptions, ...mode, '--', uuid, devicePath, target]);
@@ -103,10 +105,9 @@ export class LibvirtDomains {
     let asked = -Infinity;
     let lastTarget = '';
     const isGone = async () => {
-      const disks = (await this.scopes(uuid)).includes(scope)
-        ? await this.disks(uuid, scope)
-        : new Map<string, string>();
-      const target = [...disks].find(([, source]) => source === devicePath)?.[0];
+      const target = (await this.scopes(uuid)).includes(scope)
+        ? targetOf(await this.disks(uuid, scope), devicePath)
+        : undefined;
       if (target === undefined) return true;
       lastTarget = target;
       if (performance.now() - asked < askAgainMs) return false;
@@ -132,16 +133,22 @@ export class LibvirtDomains {
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
     // Half an answer would have the disk forgotten in one of the two places.
-    if (state === undefined || persistent === undefined) throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info);
+    if (state === undefined || persistent === undefined) {
+      throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.seeDomains);
+    }
     return [
       ...(state === 'shut off' ? [] : (['--live'] as const)),
       ...(persistent === 'yes' ? (['--config'] as const) : []),
     ];
   }
 
-  /** Sources by target. */
-  private async disks(uuid: string, scope: Scope): Promise<Map<string, string>> {
-    return disksIn(await this.virsh(uuid, ['dumpxml', ...(scope === '--config' ? ['--inactive'] : []), '--', uuid]));
+  private async disks(uuid: string, scope: Scope): Promise<Disks> {
+    const inactive = scope === '--config' ? ['--inactive'] : [];
+    return disksIn(await this.virsh(uuid, ['dumpxml', ...inactive, '--', uuid]), this.seeDomains);
+  }
+
+  private get seeDomains(): string {
+    return `see "virsh --connect ${this.options.uri} list --all" on this host`;
   }
 
   private async virsh(domain: string, args: readonly string[]): Promise<string> {
@@ -150,11 +157,20 @@ export class LibvirtDomains {
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.failure.notFound) throw errors.commandMissing('virsh', 'libvirt-clients');
-      const reason = reasonOf(error);
-      if (/failed to get domain|Domain not found/i.test(error.failure.stderr)) {
-        throw errors.domainNotFound(domain, this.options.uri);
-      }
-      throw errors.domainFailed(domain, reason, `see "virsh --connect ${this.options.uri} list --all"`);
+      const mayBeGone = /failed to get domain|Domain not found/i.test(error.failure.stderr);
+      if (mayBeGone && !(await this.isListed(domain))) throw errors.domainNotFound(domain, this.options.uri);
+      throw errors.domainFailed(domain, reasonOf(error), this.seeDomains);
+    }
+  }
+
+  /** virsh reports a connection that ends during a look-up as it reports a domain that does not exist. Throws DomainFailed. */
+  private async isListed(uuid: string): Promise<boolean> {
+    const args = ['--connect', this.options.uri, '--quiet', 'list', '--all', '--uuid'];
+    try {
+      return (await this.processes.run('virsh', args)).stdout.includes(uuid);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      throw errors.domainFailed(uuid, reasonOf(error), this.seeDomains);
     }
   }
 }
@@ -167,20 +183,32 @@ export function diskTarget(mountpoint: string): string {
   return target;
 }
 
+/** The sources of each disk, by its target: its own, then those that it is backed by. Empty where there is no medium. */
+export type Disks = ReadonlyMap<string, readonly string[]>;
+
 /**
- * Sources by target in the XML of a domain, as libvirt itself writes it; '' where there is no source. Throws AnswerUnreadable
- * where its end is missing: a disk that was left out would be taken for absent.
+ * Returns the disks in the XML of a domain, as libvirt itself writes it. Throws AnswerUnreadable with that hint where its end is
+ * missing: a disk that was left out would be taken for absent.
  */
-export function disksIn(xml: string): Map<string, string> {
-  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml);
+export function disksIn(xml: string, hint?: string): Disks {
+  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml, hint);
   const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
   return new Map(
-    disks.map((disk) => [attribute(disk, 'target', 'dev'), attribute(disk, 'source', 'dev|file|name|volume')]),
+    disks.map((disk) => [
+      attributes(disk, 'target', 'dev')[0] ?? '',
+      attributes(disk, 'source', 'dev|file|name|volume'),
+    ]),
   );
 }
 
-function attribute(xml: string, element: string, name: string): string {
-  return new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`).exec(xml)?.[1] ?? '';
+/** A snapshot that libvirt takes of a disk has the device below it. */
+function targetOf(disks: Disks, devicePath: string): string | undefined {
+  return [...disks].find(([, sources]) => sources.includes(devicePath))?.[0];
+}
+
+function attributes(xml: string, element: string, name: string): string[] {
+  const pattern = new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`, 'g');
+  return Array.from(xml.matchAll(pattern), ([, value = '']) => value);
 }
 
 /** virsh prints what was tried first and the cause last, each after "error:". */

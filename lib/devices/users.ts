@@ -3,6 +3,7 @@ import { open, readFile, readdir, readlink, realpath, stat } from 'node:fs/promi
 import { basename, join } from 'node:path';
 import { absentAs, errorCode, isAbsent } from '../files.ts';
 import { describeHolder } from './holders.ts';
+import { loopsOver } from './loops.ts';
 import { deviceNumber } from './sectors.ts';
 
 export interface DeviceUsers {
@@ -52,6 +53,9 @@ async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
     ...swaps.filter((swap) => paths.has(swap)).map((swap) => `swap on ${swap}`),
     ...(await Promise.all(parts.flatMap((part) => part.holders).map(describeHolder))),
+    ...(await loopsOver(paths, numbers)).map(
+      (name) => `backing file of /dev/${name} (to release it: losetup --detach /dev/${name})`,
+    ),
   ];
 }
 

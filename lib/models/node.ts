@@ -16,6 +16,8 @@ export interface NodeState {
   /** Volumes that have a task. */
   pending: number;
   shelves: readonly number[];
+  /** How long it gives a freed address to no other volume; undefined while it has not reported that. */
+  quarantineMs: number | undefined;
   reportTime: number | undefined;
   startTime: number | undefined;
   /** What it could not repair by itself, each one line. */
@@ -28,11 +30,12 @@ export interface NodeReport {
   availabilityZone: string;
   version: string;
   startTime: number;
+  quarantineMs: number;
   problems: readonly string[];
 }
 
-export function writeNode({ problems, startTime, ...rest }: NodeReport): Record<string, string> {
-  return { ...rest, startTime: String(startTime), problems: problems.join('\n') };
+export function writeNode({ problems, startTime, quarantineMs, ...rest }: NodeReport): Record<string, string> {
+  return { ...rest, startTime: String(startTime), quarantineMs: String(quarantineMs), problems: problems.join('\n') };
 }
 
 /** A node whose record this version cannot read. */
@@ -123,7 +126,7 @@ function parseNode(
   row: readonly unknown[],
   backends: ReadonlyMap<string, unknown>,
 ): NodeState {
-  const time = (field: string) => {
+  const whole = (field: string) => {
     const text = hash[field];
     if (text === undefined) return undefined;
     if (!/^\d{1,16}$/.test(text)) throw new UnreadableError(`has ${field} ${JSON.stringify(text)}`);
@@ -137,8 +140,9 @@ function parseNode(
     volumes: Number(row[2]),
     pending: Number(row[3]),
     shelves: list(row[4]).map(Number),
-    reportTime: time('reportTime'),
-    startTime: time('startTime'),
+    quarantineMs: whole('quarantineMs'),
+    reportTime: whole('reportTime'),
+    startTime: whole('startTime'),
     problems: hash['problems'] ? hash['problems'].split('\n') : [],
     backends: list(row[5]).map((id) => parseBackend(id, hashSchema.safeParse(backends.get(id)).data ?? {})),
   };

@@ -31,6 +31,7 @@ export const attachmentFields = [
   'hostName',
   'hostId',
   'domain',
+  'libvirtUri',
   'mountpoint',
   'attachMode',
   'attachHosts',

@@ -41,6 +41,8 @@ export interface VolumeState {
   hostId: string;
   /** The libvirt domain, by its UUID, that has the volume as a disk. */
   domain: string;
+  /** The libvirt connection through which it was given to the domain. */
+  libvirtUri: string;
   mountpoint: string;
   attachMode: 'rw' | 'ro';
   /** Addresses (of Ethernet for AoE) that may use the export while it is attached; none: all. */
@@ -103,6 +105,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     hostName: hash['hostName'] ?? '',
     hostId: hash['hostId'] ?? '',
     domain: hash['domain'] ?? '',
+    libvirtUri: hash['libvirtUri'] ?? '',
     mountpoint: hash['mountpoint'] ?? '',
     attachMode: hash['attachMode'] === 'ro' ? 'ro' : 'rw',
     attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),

@@ -24,6 +24,8 @@ export interface Attachment {
   hostId?: string;
   /** The UUID of the libvirt domain. */
   domain?: string;
+  /** The libvirt connection of the domain. */
+  libvirtUri?: string;
   mode?: 'rw' | 'ro';
   /** Addresses of the attaching host, of Ethernet for AoE; none: all hosts. */
   hosts?: readonly string[];
@@ -52,9 +54,10 @@ export function checkSize(size: unknown): asserts size is number {
 }
 
 /** Throws InvalidArgument. */
-export function checkAttachment({ instanceId, mountpoint, hostName }: Attachment): void {
+export function checkAttachment({ instanceId, mountpoint, hostName, libvirtUri }: Attachment): void {
   checkText('instanceId', instanceId);
   if (hostName !== undefined) checkText('hostName', hostName);
+  if (libvirtUri !== undefined) checkText('libvirtUri', libvirtUri);
   if (!/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/.-]*$/.test(mountpoint) || mountpoint.includes('..')) {
     throw errors.invalidArgument('mount point', mountpoint, 'a device path such as /dev/vdb');
   }
@@ -62,8 +65,9 @@ export function checkAttachment({ instanceId, mountpoint, hostName }: Attachment
 
 /** The fields of a record that an attachment sets. */
 export function attachmentSet(attachment: Attachment): Record<string, string> {
-  const { instanceId, mountpoint, hostName = '', hostId = '', domain = '', mode = 'rw', hosts = [] } = attachment;
-  const given = { instanceId, mountpoint, hostName, hostId, domain };
+  const { instanceId, mountpoint, hostName = '', hostId = '', domain = '', libvirtUri = '' } = attachment;
+  const { mode = 'rw', hosts = [] } = attachment;
+  const given = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
   return {
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
     ...(mode === 'ro' ? { attachMode: mode } : {}),

@@ -65,7 +65,7 @@ export interface Target {
   listTraces(): Promise<string[]>;
   /**
    * Returns the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
-   * Throws DiscoveryIncomplete when some may be left out.
+   * Throws DiscoveryIncomplete when some may be left out, InterfaceDown while none can answer.
    */
   discover(shelves: readonly number[]): Promise<SeenAddress[]>;
   /**

@@ -4,6 +4,7 @@ import { taskKey, writeTask } from '../../lib/models/task.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
+import type { Target } from '../../lib/targets/target.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
@@ -70,7 +71,7 @@ export class Reconciler {
    * should run is known from the table.
    */
   async restoreExports(): Promise<void> {
-    const { engine, table, addresses, adoption, problems } = this.options;
+    const { engine, table, addresses, adoption, backends, problems } = this.options;
     const running = await adoption.runningExports();
     const ended = [...table.all].filter(
       ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
@@ -80,7 +81,8 @@ export class Reconciler {
       if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
     });
     await eachVolume(problems.strayExports, (id) => this.endStrayExport(id));
-    await addresses.pool.observe();
+    // While the network of a target is down nobody answers, which frees no address. It is a problem already.
+    if (backends.served.every(({ target }) => hasNetwork(target))) await addresses.pool.observe();
     problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
 
@@ -101,8 +103,7 @@ export class Reconciler {
   /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */
   private isExporting(backendName: string): boolean {
     const backend = this.options.backends.served.find(({ name }) => name === backendName);
-    if (!backend || backend.target.addressing === 'none') return false;
-    return backend.target.problems().every(({ id }) => id !== undefined);
+    return backend !== undefined && backend.target.addressing !== 'none' && hasNetwork(backend.target);
   }
 
   private async restore(id: string): Promise<void> {
@@ -182,6 +183,11 @@ export class Reconciler {
       }),
     );
   }
+}
+
+/** Whether a target has no problem of all its exports. */
+function hasNetwork(target: Target): boolean {
+  return target.problems().every(({ id }) => id !== undefined);
 }
 
 function shelvesOf(addresses: readonly string[]): Set<number> {

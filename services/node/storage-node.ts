@@ -156,6 +156,7 @@ export class StorageNode implements Service {
         availabilityZone: flags.storage_availability_zone,
         version,
         startTime: this.startTime,
+        quarantineMs: flags.address_quarantine * 1000,
         problems: [...this.addresses.problems, ...this.problems.report()],
       },
       await this.backendReports(),
@@ -206,8 +207,8 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
-    await this.reconciler.restoreExports();
     await this.addresses.trimQuarantine();
+    await this.reconciler.restoreExports();
   }
 
   private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {

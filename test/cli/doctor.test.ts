@@ -112,11 +112,13 @@ test.serial('LVM of an attaching host that scans attached volumes is reported wi
       /^warn +LVM of this host scans attached volumes.*\n +.*global_filter = /m,
     ],
     [
-      String.raw`global_filter=["r|^/dev/etherd/|","a|.*|"]\nuse_devicesfile=0`,
+      String.raw`global_filter=["r|^/dev/etherd/|"]\nuse_devicesfile=0`,
       /^ok +LVM of this host ignores attached volumes$/m,
     ],
-    [String.raw`filter=["a|^/dev/sd|","r|.*|"]\nuse_devicesfile=0`, /^ok +LVM of this host ignores/m],
-    [String.raw`global_filter=["a|.*|"]\nuse_devicesfile=1`, /^ok +LVM of this host ignores/m],
+    [
+      String.raw`global_filter=["a|.*|"]\nuse_devicesfile=1\ndevicesfile="no-such-file"`,
+      /^warn +LVM of this host scans attached volumes/m,
+    ],
   ] as const) {
     await place.fakeProgram('lvmconfig', `printf '%b\\n' '${settings}'`);
     const { stdout } = await place.run('doctor', '--role', 'compute');

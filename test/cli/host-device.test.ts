@@ -141,7 +141,7 @@ test.serial('a detach that waited for a guest leaves an attachment that was made
   const id = await attachedBy('guest-disk', { hostId: machine, domain: '00000000-0000-4000-8000-000000000001' });
   const unknown = 'echo "error: failed to get domain" >&2; exit 1';
   const wait = `touch ${place.file('waits')}; while [ -e ${place.file('waits')} ]; do sleep 0.1; done`;
-  await place.fakeProgram('virsh', `${wait}; ${unknown}`);
+  await place.fakeProgram('virsh', `case "$*" in *list*) exit 0;; esac; ${wait}; ${unknown}`);
   const detaching = place.begin('volume', 'detach', 'guest-disk');
   await until(() => existsSync(place.file('waits')), 'libvirt is asked', 60_000);
   const store = await place.store();
@@ -154,6 +154,76 @@ test.serial('a detach that waited for a guest leaves an attachment that was made
   t.is(exitCode, 5);
   t.regex(stderr, /has ended; the volume is attached to x now\n/);
   t.like(await place.json('volume', 'show', 'guest-disk'), { attachStatus: 'attached', instanceId: 'x' });
+});
+
+test.serial('a domain of another libvirt connection is asked there, also where detach does not name it', async (t) => {
+  const calls = place.file('virsh-uris');
+  await place.fakeProgram(
+    'virsh',
+    `echo "$*" >>${calls}; case "$*" in *list*) echo '00000000-0000-4000-8000-000000000001 guest';; *) exit 1;; esac`,
+  );
+  await place.fakeProgram('modprobe', 'echo "modprobe: FATAL: Module aoe not found." >&2; exit 1');
+  const at = ['--mountpoint', '/dev/vdb', '--libvirt-uri'];
+  const attached = await place.run('volume', 'attach', 'here', '--domain', 'guest', ...at, 'qemu:///session');
+  t.is(attached.exitCode, 1, 'modprobe fails');
+  const { machine } = await readMachineId();
+  const domain = '00000000-0000-4000-8000-000000000001';
+  await attachedBy('of-session', { hostId: machine, domain, libvirtUri: 'qemu:///session' });
+  t.is((await place.run('volume', 'detach', 'of-session')).exitCode, 1);
+  const uris = new Set((await readFile(calls, 'utf8')).match(/--connect \S+/g));
+  t.deepEqual([...uris], ['--connect qemu:///session']);
+  t.is((await place.run('volume', 'detach', 'of-session', '--force')).exitCode, 0);
+  for (const uri of ['qemu+ssh://other.example.org/system', 'qemu+tls://root@10.0.0.9:16514/system']) {
+    const refused = await place.run('volume', 'attach', 'here', '--domain', 'guest', ...at, uri);
+    t.is(refused.exitCode, 2, uri);
+    t.regex(refused.stderr, /leads to another host: run the command there/);
+  }
+});
+
+test.serial(
+  'a volume that a domain has is detached on another host only with --force, also without a machine id',
+  async (t) => {
+    await attachedBy('in-domain', { domain: '00000000-0000-4000-8000-000000000001' });
+    const refused = await place.run('volume', 'detach', 'in-domain');
+    t.is(refused.exitCode, 5);
+    t.regex(refused.stderr, /is attached on host somewhere, not on this one/);
+    t.is((await place.run('volume', 'detach', 'in-domain', '--force')).exitCode, 0);
+  },
+);
+
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  test.serial(`${signal} while the volume is connected undoes the attachment, as Ctrl-C does`, async (t) => {
+    const begun = place.file(`begun-${signal}`);
+    await place.fakeProgram('modprobe', `touch ${begun}; exec sleep 1000`);
+    const attaching = place.begin('volume', 'attach', 'here', '--host-device');
+    await until(() => existsSync(begun), 'the host connects', 60_000);
+    attaching.kill(signal);
+    const { exitCode, stderr } = await attaching;
+    t.is(exitCode, 130, stderr);
+    t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+  });
+}
+
+test.serial('Ctrl-C to every process of a terminal undoes the attachment as well', async (t) => {
+  const begun = place.file('begun-group');
+  await place.fakeProgram('modprobe', `touch ${begun}; exec sleep 1000`);
+  const terminal = place.terminal('blockstore volume attach here --host-device');
+  await until(() => existsSync(begun), 'the host connects', 60_000);
+  terminal.stdin.write('\u0003');
+  const { stdout } = await terminal;
+  t.regex(stdout, /was interrupted and undone/);
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+});
+
+test.serial('an attach that its node does not end in time is not connected, and says what to do then', async (t) => {
+  const daemon = await place.daemon('n2');
+  const { stdout: id } = await place.run('volume', 'create', '1', '--node', 'n2', '--name', 'late');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), 'address', 'e2.0');
+  await daemon.kill();
+  const { exitCode, stderr } = await place.run('volume', 'attach', 'late', '--host-device', '--timeout', '1');
+  t.is(exitCode, 7, stderr);
+  t.regex(stderr, /did not finish within 1 s; .*it is not connected to this host\n.*blockstore volume detach/);
 });
 
 test.serial('--domain requires --mountpoint', async (t) => {

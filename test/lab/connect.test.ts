@@ -78,6 +78,25 @@ test.serial('a device is of the node of its volume, or is refused', async (t) =>
   await endOther();
 });
 
+test.serial(
+  'a device that another machine answers for beside its node is refused, whoever answers first',
+  async (t) => {
+    const [endpoint = '', other = ''] = await Promise.all(
+      [storage, stranger].map((node) => node.sh('cat /sys/class/net/vec0/address')),
+    );
+    const ends = [await exportFile(7, 100), await exportFile(7, 100, stranger)];
+    const refusal = new RegExp(`^ConnectorFailed: .*the machine ${other} answers on that address, .*is ${endpoint}`);
+    // The kernel names the machine that answered first alone: each of the two is late once.
+    for (const late of [stranger, storage]) {
+      await late.sh('tc qdisc add dev vec0 root netem delay 20ms');
+      t.regex(await connect(7, { endpoint }), refusal, late.name);
+      t.is(await onConnector(host, 'disconnect', "'e8.7'"), '');
+      await late.sh('tc qdisc del dev vec0 root');
+    }
+    for (const end of ends) await end();
+  },
+);
+
 test.serial('a device is read-only where the attachment is', async (t) => {
   const end = await exportFile(3, 100);
   t.is(await connect(3, { readOnly: true }), '{"devicePath":"/dev/etherd/e8.3"}');

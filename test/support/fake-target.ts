@@ -1,3 +1,4 @@
+import type { BlockstoreError } from '../../lib/errors.ts';
 import { shelfOf } from '../../lib/aoe/address.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
 
@@ -15,6 +16,8 @@ export class FakeTarget implements Target {
   setupFault: Error | undefined;
   exportFault: Error | undefined;
   removeFault: Error | undefined;
+  /** A problem of all its exports. */
+  problem: BlockstoreError | undefined;
 
   async setup(): Promise<void> {
     if (this.setupFault) throw this.setupFault;
@@ -40,7 +43,7 @@ export class FakeTarget implements Target {
   }
 
   problems(): readonly TargetProblem[] {
-    return [];
+    return this.problem ? [{ error: this.problem }] : [];
   }
 
   async discover(shelves: readonly number[]): Promise<SeenAddress[]> {

@@ -1,5 +1,5 @@
 import { parseAddress, tryParseAddress } from '../../aoe/address.ts';
-import { ethernetAddresses } from '../../aoe/ethernet.ts';
+import { ethernetAddresses, maxHosts } from '../../aoe/ethernet.ts';
 import { errors } from '../../errors.ts';
 import type { ExportSpec, FoundExport } from '../target.ts';
 
@@ -15,9 +15,6 @@ const durabilityFlags: Record<Durability, readonly string[]> = {
   direct: ['-d'],
   cached: [],
 };
-
-/** vblade stores its list in an array of this length without checking it. */
-const maxHosts = 32;
 
 /**
  * Returns the arguments of vblade for an export. The same export always has the same list, so that a running vblade

@@ -7,8 +7,8 @@ import { needsSudo } from './sudo.ts';
 
 /** Throws InterfaceDown. */
 export function checkCarrier(name: string): Finding {
-  if (checkInterface(name) === 'running') return ok(`network interface ${name} is up`);
-  return warn(`network interface ${name} is up but has no carrier`, 'check its cable and switch port');
+  const error = checkInterface(name);
+  return error ? warn(error.message, error.hint ?? '') : ok(`network interface ${name} is up`);
 }
 
 /** Checks that vblade is installed and can open raw sockets. Throws CommandNotFound, NoRawSocket. */

@@ -1,29 +1,54 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlockstoreError, errors } from '../../errors.ts';
-import { errorCode, readIfExistsSync } from '../../files.ts';
+import { errorCode, isAbsent, readIfExistsSync } from '../../files.ts';
 
 const interfaces = '/sys/class/net';
 const isUp = 1; // IFF_UP
 
-/**
- * Returns whether the interface is running. Throws InterfaceDown when it does not exist or is not up. An interface without a
- * carrier (no cable, a bridge without ports) is no failure: exports start and wait for the other side.
- */
-export function checkInterface(name: string): 'running' | 'noCarrier' {
-  const { error } = interfaceState(name);
-  if (error) throw error;
-  const state = attribute(name, 'operstate')?.trim();
-  // Loopback and some virtual interfaces report "unknown".
-  return state === 'up' || state === 'unknown' ? 'running' : 'noCarrier';
+/** What the processes of exports took over from their interface when they started. */
+export interface InterfaceIdentity {
+  /** Another interface has taken its place when that changes. */
+  index: string;
+  address: string;
+  mtu: string;
 }
 
-/** Returns the error while an interface does not exist or is not up, and its index: another one has taken its place when that changes. */
-export function interfaceState(name: string): { error: BlockstoreError | undefined; index: string | undefined } {
-  const flags = name === '' ? undefined : attribute(name, 'flags');
-  if (flags === undefined) return { error: errors.interfaceDown(name, 'does not exist'), index: undefined };
-  const error = (Number(flags) & isUp) === 0 ? errors.interfaceDown(name, 'is down') : undefined;
-  return { error, index: attribute(name, 'ifindex') };
+export interface InterfaceStatus {
+  /** While the interface does not exist or is not up: no export can run. */
+  error: BlockstoreError | undefined;
+  /** While it has no carrier: exports run, and nobody reaches them. */
+  carrierError: BlockstoreError | undefined;
+  identity: InterfaceIdentity | undefined;
+}
+
+/**
+ * Throws InterfaceDown when the interface does not exist or is not up. Returns the error of one without a carrier (no cable, a bridge
+ * without ports): that is no failure, exports start and wait for the other side.
+ */
+export function checkInterface(name: string): BlockstoreError | undefined {
+  const { error, carrierError } = interfaceStatus(name);
+  if (error) throw error;
+  return carrierError;
+}
+
+export function interfaceStatus(name: string): InterfaceStatus {
+  const read = (file: string) => attribute(name, file)?.trim();
+  const flags = name === '' ? undefined : read('flags');
+  if (flags === undefined) {
+    return { error: errors.interfaceDown(name, 'does not exist'), carrierError: undefined, identity: undefined };
+  }
+  const identity = { index: read('ifindex') ?? '', address: ethernetAddressOf(name), mtu: read('mtu') ?? '' };
+  if ((Number(flags) & isUp) === 0) {
+    return { error: errors.interfaceDown(name, 'is down'), carrierError: undefined, identity };
+  }
+  // Loopback and some virtual interfaces report "unknown".
+  const isRunning = ['up', 'unknown'].includes(read('operstate') ?? 'unknown');
+  return { error: undefined, carrierError: isRunning ? undefined : carrierErrorOf(name), identity };
+}
+
+export function isSameInterface(one: InterfaceIdentity | undefined, other: InterfaceIdentity | undefined): boolean {
+  return one?.index === other?.index && one?.address === other?.address && one?.mtu === other?.mtu;
 }
 
 /** Returns an interface's Ethernet address; '' while it does not exist. */
@@ -36,12 +61,30 @@ export function ownEthernetAddresses(): Set<string> {
   return new Set(readdirSync(interfaces).map(ethernetAddressOf));
 }
 
+/** A bridge has a carrier once a port forwards: with STP, twice its forward delay after that port came up. */
+function carrierErrorOf(name: string): BlockstoreError {
+  const hasStp = (attribute(name, 'bridge/stp_state')?.trim() ?? '0') !== '0';
+  const isWaiting = hasStp && portsOf(name).some((port) => ['1', '2'].includes(port));
+  const yet = 'has no carrier yet: its bridge waits for the spanning tree (STP)';
+  return errors.interfaceDown(name, isWaiting ? yet : 'has no carrier');
+}
+
+/** Returns the states of a bridge's ports: 1 listens, 2 learns, 3 forwards. */
+function portsOf(bridge: string): string[] {
+  try {
+    return readdirSync(join(interfaces, bridge, 'brif')).map((port) => attribute(port, 'brport/state')?.trim() ?? '');
+  } catch (error) {
+    if (isAbsent(error)) return []; // the bridge disappears meanwhile
+    throw error;
+  }
+}
+
 /** Returns a file of an interface in /sys; undefined also when the interface disappears while the file is read. */
 function attribute(name: string, file: string): string | undefined {
   try {
     return readIfExistsSync(join(interfaces, name, file));
   } catch (error) {
-    if (['EINVAL', 'ENODEV'].includes(errorCode(error) ?? '')) return undefined;
+    if (['EINVAL', 'ENODEV', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw error;
   }
 }

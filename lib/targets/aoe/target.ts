@@ -10,6 +10,7 @@ import { type Durability, parseArguments, vbladeArguments } from './arguments.ts
 import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
 import { endVblade } from './end-vblade.ts';
+import { FilteredAddresses } from './filtered-addresses.ts';
 import { checkInterface, ethernetAddressOf, ownEthernetAddresses } from './interface.ts';
 import { needsSudo } from './sudo.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
@@ -50,8 +51,10 @@ export class AoeTarget implements Target {
   private readonly mutex = new KeyedMutex();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
-  /** Addresses of exports that systemd starts again by itself, as setup found them, until they are adjusted or removed. */
-  private readonly configured = new Map<string, string>();
+  private readonly filtered = new FilteredAddresses();
+  /** Exports that began before their interface was replaced, or got another Ethernet address or MTU, which vblade reads once. */
+  private readonly outdated = new Set<string>();
+  private interfaceChanges = 0;
   /** Exports that this daemon has been asked for. */
   private readonly specs = new Map<string, ExportSpec>();
   private readonly watch: Watch;
@@ -70,6 +73,7 @@ export class AoeTarget implements Target {
     this.watch = new Watch({
       interface: options.interface,
       deadExports: () => this.deadExports(),
+      onInterfaceChange: () => this.markOutdated(),
       restart: (id) => this.restart(id),
       checkAccess: () => this.access.check(),
       log,
@@ -77,9 +81,7 @@ export class AoeTarget implements Target {
   }
 
   async setup(): Promise<void> {
-    if (checkInterface(this.options.interface) === 'noCarrier') {
-      this.log.warn('the network interface for AoE has no carrier', { interface: this.options.interface });
-    }
+    checkInterface(this.options.interface);
     await mkdir(this.directory, { recursive: true });
     // What a crash kept from getting its name: an export that runs does not write it again.
     const halfMade = (await readdir(this.directory)).filter((file) => file.endsWith('.new'));
@@ -96,23 +98,33 @@ export class AoeTarget implements Target {
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, spec);
       await this.ensure(spec);
+      this.watch.noteRunning(spec.id);
     });
   }
 
   private async ensure(spec: ExportSpec): Promise<void> {
     const args = vbladeArguments(spec, this.options.interface, this.options.durability);
     const known = this.known.get(spec.id);
-    if (known && sameArguments(known.args, args) && isRunning(known)) {
-      await this.access.admit(spec.address, spec.hosts);
-      return this.removeOthers(spec);
+    const isRight = known && sameArguments(known.args, args) && !this.outdated.has(spec.id) && isRunning(known);
+    if (isRight) {
+      await this.admit(spec);
+      return this.removeFormer(spec);
     }
     checkInterface(this.options.interface);
     await checkSectors(spec, this.options.durability);
     await this.refuseTaken(spec);
+    await this.refuseForeign(spec, known);
     if (known) await this.clearWay(spec.id, known);
-    await this.openTo(spec, known);
-    this.known.set(spec.id, await this.ready[0].start(spec.id, args));
-    this.watch.clear(spec.id);
+    await this.admit(spec);
+    // Its former hosts lose it now. The filters stay as long as the former vblade may answer there.
+    for (const former of this.formerAddresses(spec)) await this.access.close(former);
+    const { interfaceChanges } = this;
+    try {
+      this.known.set(spec.id, await this.ready[0].start(spec.id, args));
+      if (interfaceChanges !== this.interfaceChanges) this.outdated.add(spec.id);
+    } finally {
+      if (!known || !isRunning(known)) await this.removeFormer(spec);
+    }
   }
 
   /** As it is now: an interface can be replaced. */
@@ -147,7 +159,10 @@ export class AoeTarget implements Target {
     return [...new Set(ids)];
   }
 
-  discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+  /** Without a carrier nobody can answer: that is no answer. */
+  async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    const carrierError = checkInterface(this.options.interface);
+    if (carrierError) throw carrierError;
     return this.discovery.shelves(shelves);
   }
 
@@ -159,9 +174,10 @@ export class AoeTarget implements Target {
     await this.access.end();
   }
 
-  /** Those that have ended by themselves. */
+  /** Those that have ended by themselves, or are outdated. */
   private deadExports(): string[] {
-    return [...this.known].filter(([id, vblade]) => this.specs.has(id) && !isRunning(vblade)).map(([id]) => id);
+    const isDead = ([id, vblade]: [string, Vblade]) => this.outdated.has(id) || !isRunning(vblade);
+    return [...this.known].filter((one) => this.specs.has(one[0]) && isDead(one)).map(([id]) => id);
   }
 
   private async restart(id: string): Promise<void> {
@@ -171,43 +187,48 @@ export class AoeTarget implements Target {
     });
   }
 
+  private markOutdated(): void {
+    this.interfaceChanges += 1;
+    for (const [id, vblade] of this.known) if (isRunning(vblade)) this.outdated.add(id);
+  }
+
   /** Closed first: a vblade whose storage hangs may not die. */
   private async end(id: string): Promise<void> {
     const known = this.known.get(id);
-    const addresses = this.addressesOf(id);
+    const addresses = this.filtered.of(id);
     for (const address of addresses) await this.access.close(address);
     for (const supervisor of this.ready) await supervisor.stop(id);
     if (known) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
     this.known.delete(id);
-    this.configured.delete(id);
-    for (const address of addresses) await this.access.remove(address);
+    this.outdated.delete(id);
+    for (const address of addresses) await this.removeFilter(address);
   }
 
-  /** Before the vblade starts: its address is nobody else's, and the access filter admits its hosts alone. Throws AddressInUse, NoAccessFilter. */
-  private async openTo(spec: ExportSpec, known: Vblade | undefined): Promise<void> {
-    const before = known && parseArguments(known.args)?.address;
-    const isNew = before !== spec.address;
-    const foreign = isNew ? await this.foreignHost(spec.address) : undefined;
-    if (foreign !== undefined) throw errors.addressInUse(spec.id, spec.address, foreign);
-    await this.access.admit(spec.address, spec.hosts);
-    await this.removeOthers(spec);
+  /** The access filter admits the hosts of the export alone. Throws NoAccessFilter. */
+  private async admit({ id, address, hosts }: ExportSpec): Promise<void> {
+    await this.access.admit(address, hosts);
+    this.filtered.assign(address, id);
+  }
+
+  private formerAddresses({ id, address }: ExportSpec): string[] {
+    return this.filtered.of(id).filter((one) => one !== address);
   }
 
   /** Removes the filters of addresses that the export had before. Throws NoAccessFilter. */
-  private async removeOthers({ id, address }: ExportSpec): Promise<void> {
-    const others = this.addressesOf(id).filter((one) => one !== address);
-    this.configured.delete(id);
-    for (const other of others) await this.access.remove(other);
+  private async removeFormer(spec: ExportSpec): Promise<void> {
+    for (const former of this.formerAddresses(spec)) await this.removeFilter(former);
   }
 
-  /** Returns the addresses of an export that have filters: of its vblade, and of the one that systemd would start in its place. */
-  private addressesOf(id: string): string[] {
-    const known = this.known.get(id);
-    const running = known && parseArguments(known.args)?.address;
-    const configured = this.configured.get(id);
-    if (configured === undefined || configured === running) return running === undefined ? [] : [running];
-    const isOthers = [...this.known.values()].some(({ args }) => parseArguments(args)?.address === configured);
-    return [running, isOthers ? undefined : configured].filter((address) => address !== undefined);
+  private async removeFilter(address: string): Promise<void> {
+    await this.access.remove(address);
+    this.filtered.release(address);
+  }
+
+  /** Throws AddressInUse where another machine answers at an address that the export has not had before. */
+  private async refuseForeign({ id, address }: ExportSpec, known: Vblade | undefined): Promise<void> {
+    if (known && parseArguments(known.args)?.address === address) return;
+    const foreign = await this.foreignHost(address);
+    if (foreign !== undefined) throw errors.addressInUse(id, address, foreign);
   }
 
   /** Returns the Ethernet address of another machine that answers at an address. */
@@ -223,19 +244,17 @@ export class AoeTarget implements Target {
    */
   private async accessOfExports(): Promise<Map<string, readonly string[]>> {
     const access = new Map<string, readonly string[]>();
-    this.configured.clear();
-    const configured = await Promise.all(this.ready.map((supervisor) => supervisor.configured()));
-    for (const [id, args] of configured.flatMap((exports) => Array.from(exports))) {
+    this.filtered.clear();
+    const note = (id: string, args: readonly string[]) => {
       const parsed = parseArguments(args);
-      if (!parsed) continue;
-      this.configured.set(id, parsed.address);
+      if (!parsed) return;
       access.set(parsed.address, parsed.hosts);
-    }
+      this.filtered.assign(parsed.address, id);
+    };
+    const configured = await Promise.all(this.ready.map((supervisor) => supervisor.configured()));
+    for (const [id, args] of configured.flatMap((exports) => Array.from(exports))) note(id, args);
     // What runs is certain; a file can be left from before a power loss.
-    for (const { args } of this.known.values()) {
-      const parsed = parseArguments(args);
-      if (parsed) access.set(parsed.address, parsed.hosts);
-    }
+    for (const [id, { args }] of this.known) note(id, args);
     return access;
   }
 
@@ -251,11 +270,15 @@ export class AoeTarget implements Target {
   /** One that died or must change makes way. The first supervisor replaces its own; the others' are ended here. */
   private async clearWay(id: string, known: Vblade): Promise<void> {
     if (isRunning(known)) {
-      this.log.info('export is replaced, its options have changed', { volume: id, pid: known.pid });
+      this.log.info('export is replaced, its options or its interface have changed', { volume: id, pid: known.pid });
     } else {
       this.log.warn('export had died and is started again', { volume: id, pid: known.pid });
     }
-    for (const supervisor of this.ready.slice(1)) await supervisor.stop(id);
+    // A supervisor takes an outdated one for right: it has the right arguments.
+    const isOutdated = this.outdated.has(id);
+    for (const supervisor of isOutdated ? this.ready : this.ready.slice(1)) await supervisor.stop(id);
+    if (isOutdated) await endVblade(id, known, this.processes); // its lock file was deleted by somebody
+    this.outdated.delete(id);
   }
 
   private async findOurs(): Promise<Map<string, Vblade>> {

@@ -2,12 +2,15 @@ import { Semaphore, pollUntil } from '../../concurrency.ts';
 import { type BlockstoreError, asError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { TargetProblem } from '../target.ts';
-import { interfaceState } from './interface.ts';
+import { type InterfaceIdentity, interfaceStatus, isSameInterface } from './interface.ts';
+import { RestartHistory } from './restart-history.ts';
 
 export interface WatchOptions {
   interface: string;
-  /** Returns the volumes whose export should run and has ended. Called every second. */
+  /** Returns the volumes whose export should run and has ended, or is outdated. Called every second. */
   deadExports: () => string[];
+  /** The interface is another one, or has another address or MTU: exports that run are outdated. */
+  onInterfaceChange: () => void;
   /** Starts an export that has ended. */
   restart: (id: string) => Promise<void>;
   /** Corrects the access to exports. Returns the differences. */
@@ -18,18 +21,14 @@ export interface WatchOptions {
 const everyMs = 1000;
 /** The check of the access is rarer, because it reads all filters. */
 const ticksPerAccessCheck = 10;
+/** Without a carrier for so long it is a problem: a cable that was plugged in, or a new start, takes a few seconds. */
+const ticksToNegotiate = 5;
 /** After a return of the interface all exports have to start: a few at a time. */
 const concurrency = 8;
-const maxPauseMs = 30_000;
+/** A start that takes longer hangs: the exports that wait begin without it. */
+const slotMs = 3000;
 /** How long a stop waits for restarts: a start that hangs takes a minute. */
 const stopMs = 5000;
-
-interface Failure {
-  error: BlockstoreError;
-  attempts: number;
-  /** When the next attempt is due, by performance.now(). */
-  due: number;
-}
 
 /**
  * Checks the interface and the processes of the exports every second, without a command or a request, and restarts ended ones.
@@ -37,13 +36,15 @@ interface Failure {
  */
 export class Watch {
   private readonly options: WatchOptions;
-  private readonly failures = new Map<string, Failure>();
+  private readonly history = new RestartHistory();
   private readonly slots = new Semaphore(concurrency);
   /** Exports that are being restarted, or wait for a slot. */
   private readonly restarting = new Set<string>();
   private interfaceProblem: BlockstoreError | undefined;
+  private carrierProblem: BlockstoreError | undefined;
+  private ticksWithoutCarrier = 0;
   private accessProblem: BlockstoreError | undefined;
-  private index: string | undefined;
+  private identity: InterfaceIdentity | undefined;
   private ticks = 0;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -53,7 +54,7 @@ export class Watch {
   }
 
   start(): void {
-    this.index = interfaceState(this.options.interface).index;
+    this.identity = interfaceStatus(this.options.interface).identity;
     this.timer ??= setInterval(() => {
       this.running ??= this.tick()
         .catch((error: unknown) => this.options.log.error(`could not watch exports: ${asError(error).message}`))
@@ -73,14 +74,19 @@ export class Watch {
 
   /** Returns the problems of the whole node and of single volumes. */
   get problems(): TargetProblem[] {
-    const node = [this.interfaceProblem, this.accessProblem].filter((error) => error !== undefined);
-    const volumes = this.interfaceProblem ? [] : [...this.failures].map(([id, { error }]) => ({ id, error }));
-    return [...node.map((error) => ({ error })), ...volumes];
+    if (this.interfaceProblem) return [{ error: this.interfaceProblem }];
+    const node = [this.carrierProblem, this.accessProblem].filter((error) => error !== undefined);
+    return [...node.map((error) => ({ error })), ...this.history.problems];
   }
 
-  /** The export runs, or should no longer run. */
+  /** Somebody else has started the export. */
+  noteRunning(id: string): void {
+    this.history.noteRunning(id);
+  }
+
+  /** The export should no longer run. */
   clear(id: string): void {
-    this.failures.delete(id);
+    this.history.clear(id);
   }
 
   private async tick(): Promise<void> {
@@ -88,39 +94,52 @@ export class Watch {
     const returned = this.noteInterface();
     if (this.interfaceProblem) return;
     if (returned || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
-    const now = performance.now();
-    const due = this.options.deadExports().filter((id) => (this.failures.get(id)?.due ?? 0) <= now);
-    for (const id of due) this.begin(id);
+    for (const id of this.options.deadExports()) if (this.history.isDue(id)) this.begin(id);
   }
 
   /** Not awaited: an export whose start hangs delays no other one, and no check. */
   private begin(id: string): void {
     if (this.restarting.has(id)) return;
     this.restarting.add(id);
-    void this.slots
-      .run(async () => {
-        if (this.timer !== undefined) await this.restart(id);
-      })
-      .finally(() => this.restarting.delete(id));
+    void this.slots.run(async () => {
+      const restart = this.timer === undefined ? Promise.resolve() : this.restart(id);
+      const ended = restart.finally(() => this.restarting.delete(id));
+      await settledWithin(ended, slotMs);
+    });
   }
 
-  /** Returns whether the interface has returned: processes bound to it have ended, and its filters can be gone. */
+  /** Returns whether the interface has returned or changed: processes bound to it have ended, and its filters can be gone. */
   private noteInterface(): boolean {
-    const { interface: name, log } = this.options;
-    const { error, index } = interfaceState(name);
+    const { interface: name, log, onInterfaceChange } = this.options;
+    const { error, carrierError, identity } = interfaceStatus(name);
     const before = this.interfaceProblem;
     this.interfaceProblem = error;
     if (error) {
       if (before?.message !== error.message) log.error(error.message, { hint: error.hint });
       return false;
     }
-    const returned = before !== undefined || index !== this.index;
-    this.index = index;
-    if (returned) {
+    this.noteCarrier(carrierError);
+    const isOther = !isSameInterface(this.identity, identity);
+    if (isOther) {
+      log.warn(`network interface ${name} has changed: all exports are started anew`, { was: this.identity, identity });
+      onInterfaceChange();
+    } else if (before) {
       log.info(`network interface ${name} is up again`);
-      this.failures.clear();
     }
+    this.identity = identity;
+    const returned = before !== undefined || isOther;
+    if (returned) this.history.clearAll();
     return returned;
+  }
+
+  private noteCarrier(error: BlockstoreError | undefined): void {
+    const { interface: name, log } = this.options;
+    const before = this.carrierProblem;
+    this.ticksWithoutCarrier = error ? this.ticksWithoutCarrier + 1 : 0;
+    this.carrierProblem = this.ticksWithoutCarrier < ticksToNegotiate ? undefined : error;
+    if (!this.carrierProblem && !before) return;
+    if (!error) log.info(`network interface ${name} has a carrier again`);
+    else if (before?.message !== error.message) log.error(error.message, { hint: error.hint });
   }
 
   private async checkAccess(): Promise<void> {
@@ -140,16 +159,22 @@ export class Watch {
 
   private async restart(id: string): Promise<void> {
     const { restart, log } = this.options;
+    const before = this.history.problemOf(id)?.message;
     try {
       await restart(id);
-      this.failures.delete(id);
+      this.history.noteRestart(id);
     } catch (thrown) {
-      const error = asError(thrown);
-      const before = this.failures.get(id);
-      const attempts = (before?.attempts ?? 0) + 1;
-      const due = performance.now() + Math.min(2 ** attempts * 1000, maxPauseMs);
-      this.failures.set(id, { error, attempts, due });
-      if (before?.error.message !== error.message) log.error(error.message, { volume: id, hint: error.hint });
+      this.history.noteFailure(id, asError(thrown));
     }
+    const error = this.history.problemOf(id);
+    if (error && before !== error.message) log.error(error.message, { volume: id, hint: error.hint });
   }
+}
+
+/** Resolves when the promise has settled, or the time is over. */
+async function settledWithin(promise: Promise<void>, ms: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([promise, over]);
+  clearTimeout(timer);
 }

@@ -8,6 +8,7 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { NodeLease } from '../lease.ts';
+import { faultOf } from './fault-of.ts';
 
 export interface HandBackOptions {
   store: Store;
@@ -55,7 +56,7 @@ export async function handBack(
     }
   }
   const hasRequesters = await store.read((redis) => redis.hexists(store.keys.volume(id), 'requesters'));
-  const fault = reason.toFault();
+  const fault = faultOf(reason, volume);
   const outcome = await commit(store, {
     owner: lease.token,
     edits: [

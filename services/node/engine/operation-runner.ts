@@ -16,6 +16,7 @@ import type { Addresses } from '../addresses.ts';
 import type { Backends } from '../backends.ts';
 import type { NodeLease } from '../lease.ts';
 import type { VolumeTable } from '../volume-table.ts';
+import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
 import type { Operation, Step, StepContext } from './operation.ts';
 import { operations } from './operations.ts';
@@ -134,7 +135,7 @@ export class OperationRunner {
     // Recorded unless the undo released it: other nodes see in the record which address the volume no longer has.
     const isKept = context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
-      fault: reason.toFault(step?.name),
+      fault: faultOf(reason, volume, step?.name),
       ...(isKept ? readdressed(context) : {}),
     });
   }

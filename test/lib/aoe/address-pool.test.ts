@@ -181,3 +181,12 @@ test('a shelf on which every slot is another machine’s is passed over', async 
   others.set('e1.0', '52:54:00:00:00:09').set('e1.1', '52:54:00:00:00:09');
   t.is(await pool.allocate('a'), 'e2.0');
 });
+
+test('one request claims at most four shelves on which every slot is another machine’s', async (t) => {
+  const { pool, others, claims } = make({ free: [1, 2, 3, 4, 5, 6, 7] });
+  for (const shelf of [1, 2, 3, 4, 5]) {
+    for (const slot of [0, 1]) others.set(`e${shelf}.${slot}`, '52:54:00:00:00:09');
+  }
+  await t.throwsAsync(pool.allocate('a'), { code: 'NoMoreVolumes' });
+  t.deepEqual(claims, [1, 2, 3, 4]);
+});

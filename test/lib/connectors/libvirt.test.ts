@@ -127,6 +127,11 @@ async function fakeVirsh(
     join(directory, 'virsh'),
     `#!/bin/sh
 cd ${directory}; echo "$*" >>calls
+[ -e mute ] && exit 0
+if [ -e down ]; then
+  case " $* " in *" list "*) echo 'error: failed to connect to the hypervisor' >&2;; *) echo "error: failed to get domain 'x'" >&2;; esac
+  exit 1
+fi
 [ "$1" = --connect ] && shift 3
 case " $* " in *--config*|*--inactive*) file=config;; *) file=live;; esac
 verb=$1
@@ -154,7 +159,7 @@ esac
   const calls = async () =>
     (await readFile(join(directory, 'calls'), 'utf8')).replaceAll('--connect fake:/// --quiet ', '');
   const shutOff = () => writeFile(join(directory, 'state'), 'shut off');
-  return { domains, calls, shutOff };
+  return { domains, calls, shutOff, directory };
 }
 
 test('fake virsh: a running domain with a definition gets and loses the disk in both', async (t) => {
@@ -207,7 +212,36 @@ test('fake virsh: a domain is looked up by its exact name, then its UUID, never 
   for (const reference of ['1', '0x1', '-x', 'gues', '']) {
     await t.throwsAsync(domains.lookup(reference), { code: 'DomainNotFound' }, reference);
   }
-  await t.throwsAsync(domains.detach(otherUuid, '/dev/etherd/e7.1'), { code: 'DomainNotFound' });
+  const unknown = '00000000-0000-4000-8000-000000000009';
+  await t.throwsAsync(domains.detach(unknown, '/dev/etherd/e7.1'), { code: 'DomainNotFound' });
+});
+
+test('fake virsh: a connection that ends during a look-up is no domain that does not exist', async (t) => {
+  const { domains, directory } = await fakeVirsh(t, { persistent: true });
+  t.is((await domains.lookup('2')).uuid, otherUuid);
+  // As virsh 9 writes it, and nothing else.
+  const error = await t.throwsAsync(domains.detach(otherUuid, '/dev/etherd/e7.1'), { code: 'DomainFailed' });
+  t.regex(error.message, /failed to get domain/);
+  await writeFile(join(directory, 'down'), '');
+  const down = { code: 'DomainFailed', message: /failed to connect to the hypervisor/ };
+  await t.throwsAsync(domains.detach(otherUuid, '/dev/etherd/e7.1'), down);
+  await t.throwsAsync(domains.lookup('guest'), down);
+  await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'DomainFailed' });
+  t.false(domains.mayHaveDisk(uuid), 'there is nothing to undo');
+});
+
+test('fake virsh: a domain gets a device once, under whatever target', async (t) => {
+  const { domains } = await fakeVirsh(t, { persistent: true });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  const error = await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdc'), { code: 'DomainFailed' });
+  t.is(error.message, `libvirt domain ${uuid}: it has /dev/etherd/e7.1 as its disk vdb already`);
+});
+
+test('fake virsh: an answer that cannot be read names this host, not a node', async (t) => {
+  const { domains, directory } = await fakeVirsh(t, { persistent: true });
+  await writeFile(join(directory, 'mute'), '');
+  const error = await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { code: 'AnswerUnreadable' });
+  t.like(error, { hint: 'see "virsh --connect fake:/// list --all" on this host' });
 });
 
 test('a disk of a domain is a whole virtio disk', (t) => {
@@ -252,6 +286,14 @@ test('the disks of a domain are read from its XML; incomplete XML is an error', 
       <source protocol='rbd' name='pool/image'/>
       <target dev='vdc' bus='virtio'/>
     </disk>
+    <disk type='file' device='disk'>
+      <source file='/var/lib/images/overlay.qcow2' index='3'/>
+      <backingStore type='block' index='1'>
+        <format type='raw'/>
+        <source dev='/dev/etherd/e7.2'/>
+      </backingStore>
+      <target dev='vdd' bus='virtio'/>
+    </disk>
     <disk type='file' device='cdrom'>
       <target dev='sda' bus='sata'/>
     </disk>
@@ -261,10 +303,11 @@ test('the disks of a domain are read from its XML; incomplete XML is an error', 
   t.deepEqual(
     [...disksIn(xml)],
     [
-      ['vda', '/var/lib/my images/root.img'],
-      ['vdb', '/dev/etherd/e7.1'],
-      ['vdc', 'pool/image'],
-      ['sda', ''],
+      ['vda', ['/var/lib/my images/root.img']],
+      ['vdb', ['/dev/etherd/e7.1']],
+      ['vdc', ['pool/image']],
+      ['vdd', ['/var/lib/images/overlay.qcow2', '/dev/etherd/e7.2']],
+      ['sda', []],
     ],
   );
   for (let end = 0; end < xml.length - 2; end += 1) {

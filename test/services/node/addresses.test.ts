@@ -123,6 +123,38 @@ test.serial('another machine at the address of a volume is a problem of its node
   t.is((await Array.fromAsync(node.all())).length, 1);
 });
 
+test.serial(
+  'while the network is down nobody is asked: an address at which a machine answered stays taken',
+  async (t) => {
+    class CountingTarget extends FakeTarget {
+      asked = 0;
+
+      override async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+        this.asked += 1;
+        return super.discover(shelves);
+      }
+    }
+    const target = new CountingTarget();
+    target.seen = [elsewhere];
+    await cluster.node('n1', {}, { target });
+    const commands = await cluster.commands();
+    t.is((await commands.create(newVolume, deadline)).address, 'e1.1', 'another machine answers at e1.0');
+    const { redis, keys } = await cluster.store();
+    target.problem = errors.interfaceDown('eth1', 'has no carrier');
+    target.seen = [];
+    const time = async () => Number(await redis.hget(keys.node('n1'), 'reportTime'));
+    const down = await time();
+    await until(async () => (await time()) >= down + 6000, 'six reports are made');
+    const { asked } = target;
+    await until(async () => (await time()) >= down + 10_000, 'some more are made');
+    t.is(target.asked, asked);
+    target.problem = undefined;
+    await until(() => target.asked > asked, 'somebody is asked again');
+    await until(async () => (await redis.hget(keys.backend('n1@fake'), 'accepting')) === 'true', 'it takes volumes');
+    t.is((await commands.create(newVolume, deadline)).address, 'e1.2');
+  },
+);
+
 test.serial('an audit asks the network itself, and says so where it cannot', async (t) => {
   class DeafTarget extends FakeTarget {
     isDeaf = false;

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { problemsIn } from '../../../cli/node/present.ts';
 import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { silentLog } from '../../../lib/log.ts';
@@ -120,4 +121,35 @@ test.serial('a backend that is no longer configured gets no volumes, and is forg
   await cluster.node('n1', {}, fast ? [fast] : []);
   t.is(await slow(), undefined);
   t.deepEqual(await store.redis.zrange(store.keys.freeSpace(), '0', '-1'), ['n1@fast']);
+});
+
+test.serial('while the interface of two backends is down, the node has one problem and gets no volumes', async (t) => {
+  const { fast, slow, backends } = twoBackends();
+  await cluster.node('n1', {}, backends);
+  await cluster.node('n2');
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  fast.problem = slow.problem = broken;
+  const problems = async () => problemsIn(await lookupNode(store, 'n1'));
+  await until(async () => (await problems()).length > 0, 'it is reported');
+  t.deepEqual(await problems(), [`backends fast, slow: ${broken.message}`]);
+  for (let count = 0; count < 5; count += 1) t.is((await commands.create(newVolume, deadline)).node, 'n2');
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), { message: /n1@fast: .*eth1 is down/ });
+  fast.problem = slow.problem = undefined;
+  await until(async () => (await problems()).length === 0, 'it is over');
+  t.is((await commands.create({ ...newVolume, node: 'n1' }, deadline)).node, 'n1');
+});
+
+test.serial('an interface that goes down during a create is an error that names the node, or no matter', async (t) => {
+  const { fast, slow, backends } = twoBackends();
+  const rarely = { report_interval: '600', node_down_time: '3600', export_unattached: 'true', num_shell_tries: '1' };
+  await cluster.node('n1', rarely, backends);
+  fast.exportFault = slow.exportFault = broken;
+  const commands = await cluster.commands();
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
+    code: 'InterfaceDown',
+    message: 'node n1: network interface eth1 is down',
+  });
+  await cluster.node('n2');
+  t.is((await commands.create(newVolume, deadline)).node, 'n2');
 });

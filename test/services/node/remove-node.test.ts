@@ -22,32 +22,33 @@ test.afterEach.always(() => cluster.close());
 
 const newVolume = { size: 1, userId: 'user', projectId: 'project', node: 'n1' };
 const deadline = { deadlineMs: 20_000 };
-const atOnce = { topic: 'volume', quarantineMs: 0 };
+const topic = { topic: 'volume' };
+const noQuarantine = { address_quarantine: '0' };
 
 test.serial('a node is removed when it is stopped and has no volumes, and leaves no key and no shelf', async (t) => {
   const backend = { driver: new FakeDriver(), target: new FakeTarget() };
-  const node = await cluster.node('n1', {}, backend);
+  const node = await cluster.node('n1', noQuarantine, backend);
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
-  await t.throwsAsync(removeNode(store, 'n1', atOnce), { code: 'NodeUp' });
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeUp' });
   await node.stop();
-  await t.throwsAsync(removeNode(store, 'n1', atOnce), { code: 'NodeHasVolumes' });
-  const again = await cluster.node('n1', {}, backend);
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeHasVolumes' });
+  const again = await cluster.node('n1', noQuarantine, backend);
   await commands.delete(id, deadline);
   await again.stop();
   t.like(await lookupNode(store, 'n1'), { state: 'stopped', shelves: [1] });
 
-  await removeNode(store, 'n1', atOnce);
+  await removeNode(store, 'n1', topic);
   t.deepEqual(await store.redis.keys('*n1*'), []);
   t.deepEqual(await store.redis.hgetall(store.keys.shelfOwners()), {});
   t.deepEqual(await disagreements(store, []), []);
-  await t.throwsAsync(removeNode(store, 'n1', atOnce), { code: 'NodeNotFound' });
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeNotFound' });
 });
 
 /** A lost node whose only volume, at e1.0, was deleted while it was lost; its driver still has the storage. */
-async function lostNode(): Promise<FakeDriver> {
+async function lostNode(quarantineS = '0'): Promise<FakeDriver> {
   const driver = new FakeDriver();
-  const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() });
+  const node = await cluster.node('n1', { address_quarantine: quarantineS }, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
@@ -58,15 +59,15 @@ async function lostNode(): Promise<FakeDriver> {
 
 test.serial('a lost node whose volumes were deleted is removed; its shelves are free', async (t) => {
   await lostNode();
-  await removeNode(store, 'n1', atOnce);
+  await removeNode(store, 'n1', topic);
   await t.throwsAsync(lookupNode(store, 'n1'), { code: 'NodeNotFound' });
   t.deepEqual(await store.redis.hgetall(store.keys.shelfOwners()), {});
-  await t.throwsAsync(removeNode(store, 'n1', atOnce), { code: 'NodeNotFound' });
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeNotFound' });
 });
 
 test.serial('a node that returns after its removal removes the storage of deleted volumes', async (t) => {
   const driver = await lostNode();
-  await removeNode(store, 'n1', atOnce);
+  await removeNode(store, 'n1', topic);
   t.is((await driver.listVolumes()).length, 1);
   const target = new FakeTarget();
   const otherDriver = new FakeDriver();
@@ -85,11 +86,11 @@ test.serial('a node that returns after its removal removes the storage of delete
 
 test.serial('the error for a node with volumes names what is left to do', async (t) => {
   const driver = new FakeDriver();
-  const node = await cluster.node('n1', {}, { driver });
+  const node = await cluster.node('n1', noQuarantine, { driver });
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
-  const refusal = () => t.throwsAsync(removeNode(store, 'n1', atOnce), { instanceOf: BlockstoreError });
+  const refusal = () => t.throwsAsync(removeNode(store, 'n1', topic), { instanceOf: BlockstoreError });
   t.like(await refusal(), { code: 'NodeHasVolumes', message: 'node n1 still has 1 volume' });
   t.regex((await refusal()).hint ?? '', /volume list --node n1; if the node never returns: blockstore node lost n1/);
   await declareLost(store, 'n1');
@@ -110,25 +111,22 @@ test.serial('a node is not removed while an address of it is in quarantine', asy
   const { id, address } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   await node.stop();
-  const inTenMinutes = { topic: 'volume', quarantineMs: 600_000 };
-  await t.throwsAsync(removeNode(store, 'n1', inTenMinutes), {
+  await t.throwsAsync(removeNode(store, 'n1', topic), {
     code: 'AddressesQuarantined',
     message: /^addresses of node n1 are in quarantine for another (600|5\d\d) s: /,
   });
   t.like(await lookupNode(store, 'n1'), { state: 'stopped', shelves: [1] });
   t.deepEqual(await store.redis.zrange(store.keys.quarantine('n1'), '0', '-1'), [address]);
   await store.redis.zincrby(store.keys.quarantine('n1'), -600_000, address); // ten minutes pass
-  await removeNode(store, 'n1', inTenMinutes);
+  await removeNode(store, 'n1', topic);
   t.deepEqual(await store.redis.keys('*n1*'), []);
 });
 
 test.serial('a lost node is not removed while the address of a volume deleted since is in quarantine', async (t) => {
-  await lostNode();
-  const inTenMinutes = { topic: 'volume', quarantineMs: 600_000 };
-  await t.throwsAsync(removeNode(store, 'n1', inTenMinutes), { code: 'AddressesQuarantined' });
-  const inOneSecond = { topic: 'volume', quarantineMs: 1000 };
+  await lostNode('5');
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'AddressesQuarantined' });
   const isRemoved = async () => {
-    await removeNode(store, 'n1', inOneSecond);
+    await removeNode(store, 'n1', topic);
     return true;
   };
   await until(isRemoved, 'the quarantine is over', 20_000);
@@ -143,13 +141,13 @@ async function agreement(one: FakeDriver, other: FakeDriver): Promise<string[]> 
 }
 
 test.serial('a removal that ended half-way is completed by the next', async (t) => {
-  const node = await cluster.node('n1', {}, { target: new FakeTarget() });
+  const node = await cluster.node('n1', noQuarantine, { target: new FakeTarget() });
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
   await commands.delete(id, deadline);
   await node.stop();
   await store.redis.del(store.keys.node('n1'));
-  await t.throwsAsync(removeNode(store, 'n1', atOnce), { code: 'NodeNotFound' });
+  await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeNotFound' });
   t.deepEqual(await store.redis.hgetall(store.keys.shelfOwners()), {});
   t.is(await store.redis.exists(store.keys.quarantine('n1')), 0);
 });

@@ -246,6 +246,46 @@ real('an export with a file of systemd that moves to another address leaves no f
   t.deepEqual(await isHeard([{ ...query, source: stranger }]), [true]);
 });
 
+/** The launcher of vblades ends at once. */
+class WithoutLauncher extends ChildProcesses {
+  override resident(command: string, args: readonly string[], env: Record<string, string>) {
+    const isLauncher = args.some((argument) => argument.endsWith('launcher.pl'));
+    return super.resident(isLauncher ? 'false' : command, args, env);
+  }
+}
+
+real('an export that moves to another address is filtered until its former vblade has ended', async (t) => {
+  const { veth, isHeard, place } = await served(t);
+  const volume = { ...(await place.volume(2)), hosts: [host] };
+  const before = await place.readyTarget({ interface: veth.near });
+  await before.ensureExport(volume);
+  await before.close();
+  const requests = [query, { ...query, source: stranger }];
+  t.deepEqual(await isHeard(requests, { slot: 2 }), [true, false]);
+  const later = place.target({ interface: veth.near }, { processes: new WithoutLauncher() });
+  await later.setup();
+  const moved = { ...volume, address: volume.address.replace(/2$/, '3') };
+  await t.throwsAsync(later.ensureExport(moved), { code: 'LauncherEnded' });
+  t.true(
+    (await place.vblades()).some(({ args }) => args.at(-1) === volume.path),
+    'the former vblade runs',
+  );
+  t.deepEqual(await isHeard(requests, { slot: 2 }), [false, false], 'for nobody');
+  await later.ensureExport(volume);
+  t.deepEqual(await isHeard(requests, { slot: 2 }), [true, false], 'it may stay where it was');
+});
+
+real('an export that has never started leaves no filter when it is removed', async (t) => {
+  const { veth, place } = await served(t);
+  const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;
+  const target = await place.readyTarget({ interface: veth.near });
+  const volume = { ...(await place.volume(2)), path: `${place.directory}/nowhere`, hosts: [host] };
+  await t.throwsAsync(target.ensureExport(volume), { code: 'ExportFailed' });
+  t.regex(await show(), /bytecode/, 'it may start at any time');
+  await target.removeExport(volume.id);
+  t.is(await show(), '');
+});
+
 real('a missing interface and a missing tc are reported', async (t) => {
   const absent = new AccessFilter({ interface: 'eth99', owner: 'x' }, new ChildProcesses());
   t.teardown(() => absent.end());

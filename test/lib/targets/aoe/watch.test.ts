@@ -95,6 +95,7 @@ test('an export whose restart hangs delays neither the restart of others nor the
       if (id === 'a') await Promise.withResolvers<void>().promise;
       dead = dead.filter((one) => one !== id);
     },
+    onInterfaceChange: () => {},
     checkAccess: async () => {
       checks += 1;
       return [];
@@ -121,6 +122,7 @@ test('a stop ends with restarts that wait for a slot, and soon where one hangs',
       restarts.push(id);
       await gate.promise;
     },
+    onInterfaceChange: () => {},
     checkAccess: async () => [],
     log: silentLog,
   });
@@ -131,4 +133,24 @@ test('a stop ends with restarts that wait for a slot, and soon where one hangs',
   gate.resolve();
   await new Promise((resolve) => void setTimeout(resolve, 100));
   t.is(restarts.length, length);
+});
+
+test('exports whose restarts hang, however many, do not delay the restart of others', async (t) => {
+  const restarts: string[] = [];
+  const dead = Array.from({ length: 12 }, (_, index) => `hangs${index}`);
+  const watch = new Watch({
+    interface: 'lo',
+    deadExports: () => [...dead, 'other'],
+    restart: async (id) => {
+      restarts.push(id);
+      if (id !== 'other') await Promise.withResolvers<void>().promise;
+    },
+    onInterfaceChange: () => {},
+    checkAccess: async () => [],
+    log: silentLog,
+  });
+  watch.start();
+  t.teardown(() => watch.stop());
+  await until(() => restarts.includes('other'), 'the last one is restarted', 20_000);
+  t.is(new Set(restarts).size, 13);
 });
