@@ -1,23 +1,19 @@
 /** Where administration tools are. Daemons of cron, and users without root's PATH, do not have these. */
 const systemDirectories = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/bin', '/bin'];
 
-/** Passed on as they are: settings of LVM and the device mapper, the socket of systemd, the place of temporary files. */
-const passed = ['LVM_SYSTEM_DIR', 'DM_DISABLE_UDEV', 'NOTIFY_SOCKET', 'TMPDIR'];
-
 /**
- * Returns the environment of a child process: the same whatever started this process, so that locale, proxies and files in a
- * home directory change no result, and without its secrets, such as BLOCKSTORE_REDIS_PASSWORD. `extra` is added.
+ * Returns the environment of a child process: the same whatever started this process, and without its secrets, such as
+ * BLOCKSTORE_REDIS_PASSWORD. Of its own environment only the search path is kept: locale, proxies, files in a home
+ * directory, and variables of LVM, the device mapper, libvirt, systemd, Perl or the linker change no result. `extra` is
+ * added.
  */
 export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const kept = passed.flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(kept),
     LC_ALL: 'C',
     HOME: '/nonexistent',
     TERM: 'dumb',
+    // LVM reports each descriptor that it inherits.
+    LVM_SUPPRESS_FD_WARNINGS: '1',
     PATH: searchPath(process.env['PATH'] ?? ''),
     ...extra,
   };

@@ -7,6 +7,7 @@
 import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
+import { lvmErrors } from './lvm-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -16,6 +17,7 @@ const seeDoctor = 'run "blockstore doctor" on the node';
 export const errors = {
   ...clusterErrors,
   ...hostErrors,
+  ...lvmErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>
@@ -71,7 +73,7 @@ export const errors = {
       'VolumeBusy',
       'conflict',
       `volume ${volume} is in use on its node: ${by}`,
-      `stop these processes or mounts, then retry: blockstore volume delete ${volume}`,
+      `end these uses, then retry: blockstore volume delete ${volume}`,
     ),
   wrongStatus: (volume: string, status: string, required: string) =>
     new BlockstoreError(
@@ -222,13 +224,6 @@ export const errors = {
       `Redis at ${where} denied access: ${reason}`,
       'set redis_user and redis_password, or extend the ACL of the user',
     ),
-  noVolumeGroup: (group: string) =>
-    new BlockstoreError(
-      'NoVolumeGroup',
-      'failed',
-      `volume group ${group} does not exist`,
-      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon',
-    ),
   storageMissing: (volume: string, storage: string) =>
     new BlockstoreError(
       'StorageMissing',
@@ -250,73 +245,13 @@ export const errors = {
       `could not create volume ${volume} on existing storage; the storage is kept because it can hold data`,
       'fix the problems that "blockstore doctor" reports on the node, then: blockstore audit --repair',
     ),
-  groupIncomplete: (group: string, reason: string) =>
-    new BlockstoreError(
-      'GroupIncomplete',
-      'unavailable',
-      `volume group ${group} is missing a disk: ${reason}`,
-      'reconnect the disk, or add it to storage_dev and restart the daemon; volumes on the other disks are served',
-    ),
-  diskMarkedMissing: (group: string, device: string, uuid: string) =>
-    new BlockstoreError(
-      'GroupIncomplete',
-      'unavailable',
-      `volume group ${group}: the disk ${device} (${uuid}) is back, but the group was changed without it`,
-      `check that the disk is healthy, then: vgextend --restoremissing ${group} ${device}`,
-    ),
-  diskMissing: (volume: string, group: string, disks: string) =>
-    new BlockstoreError(
-      'DiskMissing',
-      'unavailable',
-      `volume ${volume} cannot be used: volume group ${group} is missing the disk with UUID ${disks}`,
-      'reconnect the disk; the volume is served again with the next report',
-    ),
-  groupInaccessible: (group: string, reason: string, hint: string) =>
-    new BlockstoreError('GroupInaccessible', 'failed', `volume group ${group} cannot be used here: ${reason}`, hint),
-  groupUnreadable: (group: string, devices: readonly string[], reason: string) =>
-    new BlockstoreError(
-      'GroupUnreadable',
-      'failed',
-      `${devices.join(', ')} belongs to a volume group whose metadata cannot be read: ${reason}`,
-      `do not wipe it; if it is a disk of ${group}, list all its disks in storage_dev, or restore: vgcfgrestore ${group}`,
-    ),
-  sectorsDiffer: (devices: readonly string[]) =>
-    new BlockstoreError(
-      'StorageUnusable',
-      'failed',
-      `disks with different sector sizes cannot be in one volume group: ${devices.join(', ')}`,
-      'set storage_dev to disks of one sector size; use enabled_backends for several groups',
-    ),
-  notLabelled: (volume: string, path: string) =>
+  notLabelled: (volume: string, path: string, rename: string) =>
     new BlockstoreError(
       'VolumeExists',
       'conflict',
       `volume ${volume} cannot be created: ${path} exists and is not labelled as a volume of blockstore`,
-      `check whose it is; if it is in the way: lvrename ${path} other-name`,
+      `check whose it is; if it is in the way: ${rename}`,
     ),
-  notActivated: (volume: string, path: string) =>
-    new BlockstoreError(
-      'NotActivated',
-      'failed',
-      `volume ${volume} cannot be used: LVM leaves ${path} inactive without an error`,
-      'add the group to activation/volume_list in /etc/lvm/lvm.conf ("lvmconfig activation/volume_list"), or unset it',
-    ),
-  groupAmbiguous: (group: string, devices: readonly string[]) =>
-    new BlockstoreError(
-      'GroupAmbiguous',
-      'conflict',
-      `more than one volume group is named ${group}: on ${devices.join(', ')}`,
-      'set storage_dev to the devices of the right group',
-    ),
-  groupFull: (group: string) =>
-    new BlockstoreError(
-      'GroupFull',
-      'exhausted',
-      `the metadata area of volume group ${group} is full`,
-      'delete volumes, add a node, or use a group created with "vgcreate --metadatasize 64m" (storage_create=true does so)',
-    ),
-  lvmFailed: (command: string, reason: string) =>
-    new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeDoctor),
   answerUnreadable: (command: string, output: string, hint = seeDoctor) =>
     new BlockstoreError(
       'AnswerUnreadable',
@@ -324,8 +259,6 @@ export const errors = {
       `"${command}" printed unexpected output: ${JSON.stringify(output.slice(0, 200))}`,
       hint,
     ),
-  lvmInterrupted: (command: string, reason: string) =>
-    new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeDoctor),
   commandMissing: (command: string, debianPackage: string) =>
     new BlockstoreError(
       'CommandNotFound',

@@ -85,11 +85,12 @@ export class ChildProcesses implements Processes {
     options: { logFile: string; asRoot?: boolean },
   ): Promise<number> {
     const [file, list] = withRoot(command, args, options.asRoot ?? false);
+    const env = childEnvironment();
     const log = await open(options.logFile, 'a');
     try {
       // Not with execa: it cannot pass a file descriptor to the child, and a pipe would bind the child to this process.
       const child = spawn(file, list, {
-        env: childEnvironment(),
+        env,
         detached: true,
         stdio: ['ignore', log.fd, log.fd],
       });

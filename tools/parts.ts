@@ -5,6 +5,7 @@ import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
 
+const lvmTest = 'test/lab/lvm.test.ts';
 const simulatedSeeds = 1000;
 const seedsAtOnce = 250;
 const modelRuns = 1000;
@@ -20,6 +21,8 @@ export function parts(): Stage[] {
     ava('daemons', 'test/daemons.config.js'),
     ava('sample', 'test/sample.config.js'),
     ava('lab', 'test/lab/ava.config.js', missingForLab),
+    ava('hostile', 'test/hostile.config.js'),
+    command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {
       const seed = sampleNumber('simulated seeds', 1_000_000) + (part - 1) * seedsAtOnce;

@@ -105,7 +105,8 @@ async function partsOf(device: string): Promise<Part[]> {
   return absentAs([], Promise.all(parts));
 }
 
-async function openersOf(paths: ReadonlySet<string>): Promise<{ openers: string[]; unreadable: number }> {
+/** Returns the processes that have a file with one of these paths open. */
+export async function openersOf(paths: ReadonlySet<string>): Promise<{ openers: string[]; unreadable: number }> {
   const openers: string[] = [];
   let unreadable = 0;
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {

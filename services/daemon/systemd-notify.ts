@@ -33,8 +33,9 @@ export class SystemdNotify implements Service {
   }
 
   private async notify(state: string): Promise<void> {
+    const env = { NOTIFY_SOCKET: this.env['NOTIFY_SOCKET'] ?? '' };
     try {
-      await this.processes.run('systemd-notify', [state], { timeoutMs: 5000 });
+      await this.processes.run('systemd-notify', [state], { timeoutMs: 5000, env });
     } catch (error) {
       this.log.warn(`could not notify systemd of ${state}: ${asError(error).message}`);
     }

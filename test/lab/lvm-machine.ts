@@ -6,16 +6,23 @@ import { promisify } from 'node:util';
 import { LvmDriver, type LvmOptions } from '../../lib/drivers/lvm/driver.ts';
 import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../lib/process.ts';
+import { hostileSettings } from './hostile-lvm.ts';
 
 export const group = 'nova-volumes';
 const conf = '/etc/lvm/lvm.conf';
+/** What commands of the cases use where the machine has hostile settings. */
+const plainDirectory = '/run/lvm-plain';
+
+/** Whether each case has the hostile settings; see hostile-lvm.ts. */
+const isHostile = process.env['HOSTILE'] === '1';
 
 /** The lab machine that this program runs on, with two disks: the first, of 4 GiB, becomes the volume group. */
 export class LvmMachine {
   readonly disk: string;
   readonly otherDisk: string;
   private readonly drivers: LvmDriver[] = [];
-  private stateDir = '';
+  /** Of the drivers of a case. */
+  stateDir = '';
   #loops = 0;
 
   constructor(disk: string, otherDisk: string) {
@@ -24,7 +31,8 @@ export class LvmMachine {
   }
 
   async sh(script: string): Promise<string> {
-    const { stdout } = await promisify(execFile)('sh', ['-c', script]);
+    const env = isHostile ? { ...process.env, LVM_SYSTEM_DIR: plainDirectory } : process.env;
+    const { stdout } = await promisify(execFile)('sh', ['-c', script], { env });
     return stdout.trim();
   }
 
@@ -67,6 +75,9 @@ export class LvmMachine {
 
   async begin(): Promise<void> {
     this.stateDir = await mkdtemp(path.join(tmpdir(), 'lvm-'));
+    if (!isHostile) return;
+    await this.sh(`[ -e ${plainDirectory} ] || cp -a /etc/lvm ${plainDirectory}; mkdir -p /etc/lvm/backup`);
+    await this.configure(hostileSettings.join(' '));
   }
 
   /** Empties the disks. */

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { fileUsers } from '../../devices/file-users.ts';
 import { errors } from '../../errors.ts';
 import { removeFile, statIfExists, syncDirectory } from '../../files.ts';
 import {
@@ -44,8 +45,9 @@ export class FileDriver implements VolumeDriver {
 
   async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
     const totalBytes = await this.capacity();
-    const isNew = !this.promised.has(volume.id);
-    if (isNew) {
+    const isNew = !(await this.isThere(volume));
+    const isPromised = this.promised.has(volume.id);
+    if (!isPromised) {
       const freeBytes = totalBytes - this.promisedBytes();
       if (volume.sizeBytes > freeBytes) throw errors.noSpace(this.directory, volume.sizeBytes, Math.max(0, freeBytes));
       this.promised.set(volume.id, volume.sizeBytes);
@@ -55,7 +57,7 @@ export class FileDriver implements VolumeDriver {
       await writeLabels(this.directory, volume);
       await this.makeFile(volume);
     } catch (error) {
-      if (isNew) this.promised.delete(volume.id);
+      if (!isPromised) this.promised.delete(volume.id);
       throw error;
     }
     return { fields: {}, isNew };
@@ -78,6 +80,8 @@ export class FileDriver implements VolumeDriver {
 
   /** Needs no wipe: a file system never exposes old data. Labels are removed first, so that a remaining file is recognised. */
   async deleteVolume(volume: VolumeSpec): Promise<void> {
+    const users = await fileUsers(this.localPath(volume));
+    if (users.length > 0) throw errors.volumeBusy(volume.id, users.join(', '));
     await removeFile(labelFile(this.directory, volume.id));
     await removeFile(this.localPath(volume));
     await syncDirectory(this.directory);
@@ -102,6 +106,15 @@ export class FileDriver implements VolumeDriver {
   }
 
   async close(): Promise<void> {}
+
+  /** Throws VolumeExists for a file that somebody else has put there. */
+  private async isThere(volume: VolumeSpec): Promise<boolean> {
+    const file = this.localPath(volume);
+    if ((await statIfExists(file)) === undefined) return false;
+    const labels = await statIfExists(labelFile(this.directory, volume.id));
+    if (labels === undefined) throw errors.notLabelled(volume.id, file, `mv ${file} ${file}.other`);
+    return true;
+  }
 
   private async makeFile(volume: VolumeSpec): Promise<void> {
     const file = await open(this.localPath(volume), 'a', 0o600);

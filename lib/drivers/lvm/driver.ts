@@ -158,7 +158,9 @@ export class LvmDriver implements VolumeDriver {
       if (failure === 'incomplete') throw await this.stillIncomplete();
       throw errors.lvmInterrupted('lvcreate', 'the volume existed, and exists no more');
     }
-    if (volumeId(found) !== volume.id) throw errors.notLabelled(volume.id, this.fullName(volume));
+    if (volumeId(found) !== volume.id) {
+      throw errors.notLabelled(volume.id, this.fullName(volume), `lvrename ${this.fullName(volume)} other-name`);
+    }
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
     if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
     await this.label(volume, found);

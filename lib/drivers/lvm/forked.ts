@@ -34,7 +34,6 @@ export class ForkedLvm implements Lvm {
       const { stdout } = await this.processes.run('lvm', [name, '--config', this.settings, ...rest], {
         timeoutMs,
         asRoot: true,
-        env: { LVM_SUPPRESS_FD_WARNINGS: '1' },
       });
       return read(args, stdout, 0);
     } catch (error) {
@@ -49,8 +48,10 @@ function failed(args: readonly string[], error: CommandError): LvmAnswer {
   if (notFound) throw errors.commandMissing('lvm', 'lvm2');
   // 128 and above: sudo's report of a command that a signal ended.
   if (exitCode === undefined || exitCode >= 128) throw errors.lvmInterrupted(args.join(' '), error.message);
-  // Without output sudo failed, not LVM.
-  if (!stdout.includes('{')) throw error;
+  // Without a report sudo failed, or LVM before it began; the settings in the command line would hide the reason.
+  if (!stdout.includes('{')) {
+    throw errors.lvmFailed(args.join(' '), stderr.trim() || stdout.trim() || `exit code ${exitCode}, without a reason`);
+  }
   const answer = read(args, stdout, exitCode);
   return answer.messages.length > 0 ? answer : { ...answer, messages: stderr.trim().split('\n') };
 }

@@ -41,7 +41,6 @@ export class ShellLvm implements Lvm {
     return this.processes.resident('lvm', [], {
       LVM_SYSTEM_DIR: this.systemDirectory,
       LVM_REPORT_FD: '3',
-      LVM_SUPPRESS_FD_WARNINGS: '1',
       // lvm writes a history of its commands to its home directory.
       HOME: this.systemDirectory,
     });

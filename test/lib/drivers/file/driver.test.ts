@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
@@ -48,4 +48,36 @@ test('the data of a volume survives a repeated create', async (t) => {
   await driver.createVolume(volume);
   t.is((await stat(driver.localPath(volume))).size, volume.sizeBytes);
   t.true((await stat(driver.localPath(volume))).blocks > 0);
+});
+
+test('a volume whose file is open is VolumeBusy, keeps its data and labels, and is deleted by a later attempt', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const driver = new FileDriver({ directory });
+  await driver.setup();
+  const volume = spec();
+  await driver.createVolume(volume);
+  const file = await open(driver.localPath(volume));
+  try {
+    await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /open in .*process \d+/ });
+    t.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
+  } finally {
+    await file.close();
+  }
+  await driver.deleteVolume(volume);
+  t.deepEqual(await driver.listVolumes(), []);
+});
+
+test('a file with the name of a volume, but without its labels, is never adopted', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const [early, late] = [spec(), spec()];
+  const driver = new FileDriver({ directory });
+  await writeFile(driver.localPath(early), 'theirs');
+  await driver.setup();
+  await writeFile(driver.localPath(late), 'theirs');
+  for (const volume of [early, late]) {
+    await t.throwsAsync(driver.createVolume(volume), { code: 'VolumeExists', message: /not labelled/ });
+    t.is(await readFile(driver.localPath(volume), 'utf8'), 'theirs');
+  }
 });

@@ -26,5 +26,8 @@ for (const word of ['die', 'hang', 'unreadable']) {
 }
 
 test('a failure before LVM runs is not a result of LVM', async (t) => {
-  await t.throwsAsync(lvm.command(['refused']), { code: 'CommandFailed', message: /a password is required/ });
+  await t.throwsAsync(lvm.command(['refused']), {
+    code: 'LvmFailed',
+    message: '"refused" failed: sudo: a password is required',
+  });
 });

@@ -1,0 +1,29 @@
+import { readFile, readdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { absentAs, readAttribute } from '../files.ts';
+import { openersOf } from './users.ts';
+
+/**
+ * Returns the users of a regular file: processes that have it open, loop devices on it, swap, each with what releases it. Those
+ * that this process may not see are not among them. A file that does not exist has none.
+ */
+export async function fileUsers(file: string): Promise<string[]> {
+  const path = await absentAs(undefined, realpath(file));
+  if (path === undefined) return [];
+  const [loops, swaps, { openers }] = await Promise.all([loopsOn(path), swapsOn(path), openersOf(new Set([path]))]);
+  return [...loops, ...swaps, ...openers];
+}
+
+async function loopsOn(path: string): Promise<string[]> {
+  const names = (await absentAs([], readdir('/sys/block'))).filter((name) => name.startsWith('loop'));
+  const found = await Promise.all(
+    names.map(async (name) => ((await readAttribute(join('/sys/block', name, 'loop/backing_file'))) ?? '').trimEnd()),
+  );
+  const on = names.filter((_, index) => found[index] === path);
+  return on.map((name) => `loop device /dev/${name} (to release it: losetup -d /dev/${name})`);
+}
+
+async function swapsOn(path: string): Promise<string[]> {
+  const rows = (await absentAs('', readFile('/proc/swaps', 'utf8'))).split('\n');
+  return rows.some((row) => row.split(/\s/)[0] === path) ? [`swap (to release it: swapoff ${path})`] : [];
+}

@@ -1,0 +1,85 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+const seeLvm = 'correct the cause that LVM names, then retry; for more, run the command on the node with --verbose';
+
+const seeLvmHang = 'retry; if it fails again, run "lvm vgs" on the node, and read dmesg';
+
+/** Errors of LVM: volume groups, their disks, and commands. */
+export const lvmErrors = {
+  noVolumeGroup: (group: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group} does not exist`,
+      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon',
+    ),
+  groupIncomplete: (group: string, reason: string) =>
+    new BlockstoreError(
+      'GroupIncomplete',
+      'unavailable',
+      `volume group ${group} is missing a disk: ${reason}`,
+      'reconnect the disk, or add it to storage_dev and restart the daemon; volumes on the other disks are served',
+    ),
+  diskMarkedMissing: (group: string, device: string, uuid: string) =>
+    new BlockstoreError(
+      'GroupIncomplete',
+      'unavailable',
+      `volume group ${group}: the disk ${device} (${uuid}) is back, but the group was changed without it`,
+      `check that the disk is healthy, then: vgextend --restoremissing ${group} ${device}`,
+    ),
+  diskMissing: (volume: string, group: string, disks: string) =>
+    new BlockstoreError(
+      'DiskMissing',
+      'unavailable',
+      `volume ${volume} cannot be used: volume group ${group} is missing the disk with UUID ${disks}`,
+      'reconnect the disk; the volume is served again with the next report',
+    ),
+  groupInaccessible: (group: string, reason: string, hint: string) =>
+    new BlockstoreError('GroupInaccessible', 'failed', `volume group ${group} cannot be used here: ${reason}`, hint),
+  groupUnreadable: (group: string, devices: readonly string[], reason: string) =>
+    new BlockstoreError(
+      'GroupUnreadable',
+      'failed',
+      `${devices.join(', ')} belongs to a volume group whose metadata cannot be read: ${reason}`,
+      `do not wipe it; if it is a disk of ${group}, list all its disks in storage_dev, or restore: vgcfgrestore ${group}`,
+    ),
+  sectorsDiffer: (devices: readonly string[]) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `disks with different sector sizes cannot be in one volume group: ${devices.join(', ')}`,
+      'set storage_dev to disks of one sector size; use enabled_backends for several groups',
+    ),
+  notActivated: (volume: string, path: string) =>
+    new BlockstoreError(
+      'NotActivated',
+      'failed',
+      `volume ${volume} cannot be used: LVM leaves ${path} inactive without an error`,
+      'add the group to activation/volume_list in /etc/lvm/lvm.conf ("lvmconfig activation/volume_list"), or unset it',
+    ),
+  groupAmbiguous: (group: string, devices: readonly string[]) =>
+    new BlockstoreError(
+      'GroupAmbiguous',
+      'conflict',
+      `more than one volume group is named ${group}: on ${devices.join(', ')}`,
+      'set storage_dev to the devices of the right group',
+    ),
+  groupFull: (group: string) =>
+    new BlockstoreError(
+      'GroupFull',
+      'exhausted',
+      `the metadata area of volume group ${group} is full`,
+      'delete volumes, add a node, or use a group created with "vgcreate --metadatasize 64m" (storage_create=true does so)',
+    ),
+  lvmFailed: (command: string, reason: string) =>
+    new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),
+  lvmInterrupted: (command: string, reason: string) =>
+    new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeLvmHang),
+  volumeReadOnly: (volume: string, path: string) =>
+    new BlockstoreError(
+      'VolumeBusy',
+      'conflict',
+      `volume ${volume} cannot be wiped: ${path} is read-only`,
+      `make it writable: lvchange --permission rw ${path} (see also activation/read_only_volume_list in lvm.conf), then retry`,
+    ),
+};
