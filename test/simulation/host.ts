@@ -3,7 +3,7 @@ import type { ExportSpec } from '../../lib/targets/target.ts';
 interface Device {
   /** The volume that the host attached. */
   id: string;
-  /** Somebody detached the volume by force and was told so. */
+  /** A forced detach of the volume was acknowledged to somebody. */
   isRevoked: boolean;
 }
 
