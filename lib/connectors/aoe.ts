@@ -11,7 +11,7 @@ import type { Processes, RunOptions } from '../process.ts';
 import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
 
-const defaultTimeoutMs = 10_000;
+const defaultTimeoutMs = 30_000;
 const pollMs = 50;
 /** Interval of repeated queries: a query or its reply can be lost. */
 const discoverEveryMs = 1000;

@@ -13,7 +13,7 @@ export interface Connector {
 }
 
 export interface WaitOptions {
-  /** Default 10,000. */
+  /** Default 30,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
