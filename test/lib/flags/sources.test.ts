@@ -280,6 +280,16 @@ test('an invalid redis_url is refused and not printed', (t) => {
   }
 });
 
+test('an address with a password that is given to another flag is shown without it', (t) => {
+  for (const name of ['redis_host', 'redis_port', 'redis_sentinels', 'redis_cluster', 'report_interval']) {
+    for (const address of ['redis://user:hun@ter2@host', 'user:hunter2@host', 'redis://:hunter2@host:1/2']) {
+      const problems = problemsOf(t, { set: [`${name}=${address}`] });
+      t.regex(problems[0] ?? '', new RegExp(`^${name} = "\\*\\*\\*@host`));
+      t.notRegex(problems.join('\n'), /hun|ter2/);
+    }
+  }
+});
+
 test('invalid hosts and ports are refused', (t) => {
   for (const pair of [
     'redis_sentinels=h:99999',
