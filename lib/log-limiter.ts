@@ -9,7 +9,7 @@ export interface LogLine {
 const windowMs = 60_000;
 /** Lines of one kind, about different objects, in a window. */
 const maxOfOneKind = 10;
-const idOrNumber = /[0-9a-f]+(?:-[0-9a-f]+){4}|\d+/g;
+const idOrNumber = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/g;
 
 interface Window {
   texts: Set<string>;
