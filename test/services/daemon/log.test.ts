@@ -100,9 +100,10 @@ test('libraries and Node.js write nothing between the lines of the log', async (
     DEBUG: '*',
     NODE_DEBUG: '*',
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
-      "setTimeout(() => { console.error('by a library'); process.emitWarning('by Node.js') }, 2000)",
+      "process.on('SIGUSR2', () => { console.error('by a library'); process.emitWarning('by Node.js') })",
     )}`,
   });
+  daemon.signal('SIGUSR2');
   const text = await until(async () => {
     const content = await readFile(log, 'utf8');
     return content.includes('by Node.js') && content;
