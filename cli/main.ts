@@ -9,6 +9,11 @@ import { exitOnWriteError } from './write-errors.ts';
 /** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
   exitOnWriteError();
+  // A defect. Not by Node.js, which prints all properties of an error, also commands with secrets.
+  process.once('uncaughtException', (thrown) => {
+    const code = report(thrown, buildProgram(), argv);
+    process.stderr.write('', () => process.exit(code));
+  });
   const code = await run(argv);
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(code);

@@ -40,7 +40,8 @@ export function buildProgram(): Command {
   return program.addHelpText(
     'after',
     `
-A <volume> is an id, a name, or the beginning of an id (at least 8 digits; not for "volume delete").
+A <volume> is an id, a name, or the beginning of an id (at least 8 digits; not for "volume delete", "detach --force"
+and "wait --deleted").
 Each configuration flag can also be set in the environment, for example BLOCKSTORE_REDIS_HOST=….
 
 Exit codes:

@@ -1,4 +1,5 @@
 import { errors } from '../lib/errors.ts';
+import { printableJson } from '../lib/printable.ts';
 import { exitCodes } from './exit-codes.ts';
 
 let isDeferred = false;
@@ -29,6 +30,8 @@ export async function despiteWriteErrors(work: () => Promise<void>): Promise<voi
 
 function exit(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit();
-  const { message } = errors.outputFailed(error.code ?? error.message);
-  process.stderr.write(`blockstore: ${message}\n`, () => process.exit(exitCodes.failed));
+  const { code, kind, message, hint } = errors.outputFailed(error.code ?? error.message);
+  const isJson = process.argv.includes('--json');
+  const line = isJson ? printableJson({ error: { code, kind, message, hint } }) : `blockstore: ${message}`;
+  process.stderr.write(`${line}\n`, () => process.exit(exitCodes.failed));
 }

@@ -40,7 +40,7 @@ export const errors = {
     ),
   volumeNotNamed: (reference: string, matches: readonly string[]) =>
     new BlockstoreError(
-      'VolumeNotFound',
+      'VolumeNotNamed',
       'notFound',
       `no volume is named ${reference}; it is the beginning of ${matches.join(', ')}`,
       'give the full id or the exact name: what cannot be undone is not done by the beginning of an id',

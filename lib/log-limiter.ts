@@ -7,12 +7,14 @@ export interface LogLine {
 }
 
 const windowMs = 60_000;
-/** Lines of one kind, about different objects, in a window. */
+/** Lines of one kind in a window: about different objects, or of something that ends and begins again. */
 const maxOfOneKind = 10;
-const idOrNumber = /[0-9a-f]+(?:-[0-9a-f]+){4}|\d+/g;
+const idOrNumber = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+/g;
 
 interface Window {
-  texts: Set<string>;
+  /** With the place of their last lines among all lines. */
+  texts: Map<string, number>;
+  written: number;
   suppressed: number;
   last: LogLine;
   /** Of the last line among all lines. */
@@ -21,12 +23,15 @@ interface Window {
 
 /**
  * Keeps a log readable: a line that is repeated, and lines of one kind beyond the first ten, which differ only in ids and numbers,
- * become one line a minute with the field `repeated`. Lines of level debug are not limited.
+ * become one line a minute with the field `repeated`. A problem that begins again, after a line that could say that it was over, is
+ * no repetition. Lines of level debug are not limited.
  */
 export class LogLimiter {
   private readonly write: (line: LogLine) => void;
   private readonly windows = new Map<string, Window>();
   private count = 0;
+  /** Places of the last line that reports a problem, and of the last one that does not. */
+  private readonly last = { problem: 0, info: 0 };
 
   constructor(write: (line: LogLine) => void) {
     this.write = write;
@@ -40,11 +45,17 @@ export class LogLimiter {
     const text = line.message + JSON.stringify(line.fields);
     window.last = line;
     window.order = this.count;
-    if (window.texts.has(text) || window.texts.size >= maxOfOneKind) {
+    const [own, other] = line.level === 'info' ? (['info', 'problem'] as const) : (['problem', 'info'] as const);
+    this.last[own] = this.count;
+    const before = window.texts.get(text);
+    const isRepeated = before !== undefined && before > this.last[other];
+    if (isRepeated || window.written >= maxOfOneKind) {
+      if (before !== undefined) window.texts.set(text, this.count);
       window.suppressed += 1;
       return;
     }
-    window.texts.add(text);
+    window.texts.set(text, this.count);
+    window.written += 1;
     this.write(line);
   }
 
@@ -55,7 +66,7 @@ export class LogLimiter {
   }
 
   private open(kind: string, last: LogLine): Window {
-    const window: Window = { texts: new Set(), suppressed: 0, last, order: this.count };
+    const window: Window = { texts: new Map(), written: 0, suppressed: 0, last, order: this.count };
     this.windows.set(kind, window);
     this.endLater(kind, window);
     return window;

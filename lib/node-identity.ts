@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { errors } from './errors.ts';
 import { readIfExists, replaceFile, syncDirectory } from './files.ts';
 import type { LoadedFlags } from './flags/load.ts';
+import { isNodeName, nodeNameRule } from './models/node-name.ts';
 
 /** The file `identity` of a state directory: which one this is, and whose. */
 const schema = z.object({ state: z.string().regex(/^[0-9a-f]{32}$/), node: z.string().min(1) });
@@ -28,11 +29,14 @@ export async function writeIdentity(directory: string, node: string): Promise<No
 
 /**
  * Returns the name of the node of this host: storage_name, or else the name that its state directory has, which a changed host name
- * does not change. Throws StateDirDamaged.
+ * does not change. Throws StateDirDamaged; InvalidFlags for a host name that no node can have.
  */
 export async function nodeNameHere({ flags, origins }: Pick<LoadedFlags, 'flags' | 'origins'>): Promise<string> {
-  if (origins.storage_name !== 'default') return flags.storage_name;
-  return (await readIdentity(flags.state_dir))?.node ?? flags.storage_name;
+  const { storage_name: given, state_dir: directory } = flags;
+  if (origins.storage_name !== 'default') return given;
+  const name = (await readIdentity(directory))?.node ?? given;
+  if (isNodeName(name)) return name;
+  throw errors.invalidFlags([`storage_name: the host name ${JSON.stringify(name)} ${nodeNameRule}; set another name`]);
 }
 
 function identityFile(directory: string): string {

@@ -54,10 +54,13 @@ export async function waitForVolume(context: Context, reference: string, options
   else await output.line(volume.status);
 }
 
-/** Returns undefined for a missing volume when `mayBeGone`: it is already deleted. */
+/**
+ * Returns undefined for a missing volume when `mayBeGone`: it is already deleted. Its name can then be the beginning of another one's
+ * id, which is no answer.
+ */
 async function idOf(session: Session, reference: string, mayBeGone: boolean): Promise<string | undefined> {
   try {
-    return (await findVolume(session.store, reference)).id;
+    return (await findVolume(session.store, reference, { byBeginning: !mayBeGone })).id;
   } catch (error) {
     if (mayBeGone && error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
     throw error;

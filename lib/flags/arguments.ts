@@ -45,8 +45,9 @@ export function readArguments(
       const next = argv[index + 1];
       if (next === undefined) problems.push(`--${spelling} requires a value (command line)`);
       // A forgotten value, which would be the name of the next flag.
-      else if (isFlag(next)) problems.push(`--${spelling} requires a value before ${next} (command line)`);
-      else {
+      else if (isFlag(next)) {
+        problems.push(`--${spelling} requires a value before ${splitOnce(next, '=')[0]} (command line)`);
+      } else {
         take(spelling, next, `--${spelling}`);
         index += 1;
       }
@@ -62,7 +63,7 @@ export function readArguments(
 }
 
 function isFlag(word: string): boolean {
-  const [, spelling] = /^--(?:[\w-]+\.)?([\w-]+)$/.exec(word) ?? [];
+  const [, spelling] = /^--(?:[\w-]+\.)?([\w-]+)(?:=|$)/.exec(word) ?? [];
   return spelling !== undefined && flagNameOf(spelling) !== undefined;
 }
 

@@ -39,7 +39,7 @@ export function parseConfigFile(content: string): ConfigFile {
       problem(unusable);
       continue;
     }
-    const [, header] = /^\[\s*(.*?)\s*\]$/.exec(plain) ?? [];
+    const [, header] = /^\[\s*(.*?)\s*\](?:\s+#.*)?$/.exec(plain) ?? [];
     if (header !== undefined) {
       section = header;
       file.sections.push({ name: header, line });

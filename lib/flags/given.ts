@@ -13,12 +13,17 @@ export interface Given {
 /** Of what is given last: it overrides every other source. */
 export const commandLineRank = 3;
 
+/** A URL can be given to the wrong flag. */
+function withoutCredentials(value: string): string {
+  return value.replace(/^.*:.*@/s, '***@');
+}
+
 /** Returns undefined and adds a problem for an invalid value. */
 export function parseFlag(name: FlagName, { value, origin }: Given, section: string, problems: string[]): unknown {
   const { schema, secret } = definitions[name];
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const shown = secret ? '***' : JSON.stringify(value);
+  const shown = secret ? '***' : JSON.stringify(withoutCredentials(value));
   const reason = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ');
   problems.push(`${section}${name} = ${shown} ${reason} (${origin})`);
   return undefined;

@@ -31,11 +31,7 @@ export function keepOneRedisWay(sources: Displacement): void {
     );
   for (const { names } of found) if (names !== best.names) for (const name of names) displace(sources, name, best);
   const database = given.get('redis_db');
-  if (database && database.rank < best.rank && (best.name === 'redis_url' || best.name === 'redis_cluster')) {
-    displace(sources, 'redis_db', best);
-  } else if (database && best.name === 'redis_url') {
-    problems.push(`redis_db and redis_url cannot both be set: add the database to the URL (${database.origin})`);
-  }
+  if (database && database.rank < best.rank && best.name === 'redis_cluster') displace(sources, 'redis_db', best);
   if (best.name === 'redis_url') keepOneOfUrlParts(sources);
 }
 
@@ -44,7 +40,8 @@ interface UrlPart {
   name: FlagName;
   /** Whether the URL gives it; `isStronger`: than the flag. */
   isIn: (url: URL, isStronger: boolean) => boolean;
-  remove: (url: URL) => void;
+  /** Removes it from the URL, or replaces it by the value of the flag. */
+  yield: (url: URL, value: string) => void;
 }
 
 const urlParts: readonly UrlPart[] = [
@@ -52,38 +49,50 @@ const urlParts: readonly UrlPart[] = [
     name: 'redis_user',
     // A password alone is that of the default user, unless the same source names another one.
     isIn: ({ username, password }, isStronger) => username !== '' || (isStronger && password !== ''),
-    remove: (url) => {
+    yield: (url) => {
       url.username = '';
     },
   },
   {
     name: 'redis_password',
     isIn: ({ password }) => password !== '',
-    remove: (url) => {
+    yield: (url) => {
       url.password = '';
     },
   },
   {
     name: 'redis_tls',
     isIn: ({ protocol }, isStronger) => isStronger || protocol === 'rediss:',
-    remove: (url) => {
+    yield: (url) => {
       url.protocol = 'redis:';
+    },
+  },
+  {
+    name: 'redis_db',
+    isIn: () => true, // none is 0
+    yield: (url, value) => {
+      url.search = '';
+      if (url.protocol === 'unix:') url.searchParams.set('db', value);
+      else url.pathname = `/${value}`;
     },
   },
 ];
 
 function keepOneOfUrlParts(sources: Displacement): void {
   const { given, problems } = sources;
-  for (const { name, isIn, remove } of urlParts) {
+  for (const part of urlParts) {
+    const { name } = part;
     const address = given.get('redis_url');
     const flag = given.get(name);
     if (!address || !flag || !URL.canParse(address.value)) continue;
     const url = new URL(address.value);
-    if (!isIn(url, address.rank > flag.rank)) continue;
+    if (!part.isIn(url, address.rank > flag.rank)) continue;
     if (address.rank > flag.rank) displace(sources, name, { name: 'redis_url', origin: address.origin });
     else if (flag.rank > address.rank) {
-      remove(url);
+      part.yield(url, flag.value);
       given.set('redis_url', { ...address, value: url.href });
+    } else if (name === 'redis_db') {
+      problems.push(`redis_db and redis_url cannot both be set: add the database to the URL (${flag.origin})`);
     } else if (name !== 'redis_tls' || parseFlag(name, flag, '', []) === false) {
       problems.push(`${name} contradicts redis_url: set only one of them (${flag.origin}, ${address.origin})`);
     }

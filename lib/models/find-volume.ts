@@ -9,13 +9,13 @@ const maxShown = 5;
 const minDigits = 8;
 
 export interface FindOptions {
-  /** Whether the beginning of an id will do. Default: yes. Not for what cannot be undone. */
+  /** Whether the beginning of an id will do. Default: yes. Not for what cannot be undone, nor where the volume can be gone. */
   byBeginning?: boolean;
 }
 
 /**
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
- * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeAmbiguous; InvalidArgument for an empty text,
+ * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for an empty text,
  * which a script has whose variable is not set.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
@@ -13,18 +14,20 @@ import { Daemon } from './daemon.ts';
 import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbeddedConfig } from './embedded.ts';
 import { PrivateRedis } from './private-redis.ts';
 
+/** SIGHUP: the terminal of `npm start` was closed. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const forcedExitCode = 130;
 const exitCodeOfDefect = 1;
 
 /**
- * Runs the daemon until a signal, or until it loses the lease of the node's name. The first SIGINT or SIGTERM stops it in
- * order, a second one at once. Throws the error that prevented the start or ended the run.
+ * Runs the daemon until a signal, or until it loses the lease of the node's name. The first SIGINT, SIGTERM or SIGHUP stops it
+ * in order, a second one at once. Throws the error that prevented the start or ended the run.
  */
 export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Promise<void> {
   const { flags } = loaded;
   // Also for children: LVM makes directories below /dev, which vblade must be able to search, and nobody else to change.
   process.umask(0o022);
-  const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
+  const log = createLog({ level: flags.log_level, format: await logFormat(flags), secrets: secretsOf(flags) });
   redirectForeignOutput(log);
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
@@ -103,16 +106,16 @@ function onSignals(log: Log, stop: () => void): () => void {
     log.info(`${signal}: stopping; a second signal stops at once`);
     stop();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const name of stopSignals) process.on(name, onSignal);
   return () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    for (const name of stopSignals) process.off(name, onSignal);
   };
 }
 
-function logFormat(flags: Flags): LogFormat {
+/** JOURNAL_STREAM names the stream of whoever set it, which can be an ancestor whose standard error was redirected since. */
+async function logFormat(flags: Flags): Promise<LogFormat> {
   if (flags.log_format !== 'auto') return flags.log_format;
   if (process.stderr.isTTY) return 'human';
-  return process.env['JOURNAL_STREAM'] === undefined ? 'json' : 'journald';
+  const { dev, ino } = await stat('/proc/self/fd/2');
+  return process.env['JOURNAL_STREAM'] === `${dev}:${ino}` ? 'journald' : 'json';
 }

@@ -37,6 +37,9 @@ test.serial('a delete that is repeated by name does not reach a volume whose id 
   t.regex(repeated.stderr, /no volume is named db1f0000; it is the beginning of db1f0000-0000-4000-8000-000000000001/);
   t.deepEqual(await names(), ['other']);
   t.is((await place.run('volume', 'show', 'db1f0000')).exitCode, 0, 'to look at one, a beginning will do');
+  const waiting = await place.run('volume', 'wait', 'db1f0000', '--deleted', '--timeout', '60');
+  t.like(waiting, { exitCode: 4, stdout: '' });
+  t.regex(waiting.stderr, /^blockstore: no volume is named db1f0000; /);
   await place.run('volume', 'delete', 'other');
 });
 

@@ -50,15 +50,19 @@ test.serial('of one problem of many objects ten are written', (t) => {
   t.deepEqual(written.slice(21), [`volume ${ids.at(-1)} cannot be served (90)`, 'an export had died (90)']);
 });
 
-test.serial('after a loss and a return that are repeated the last line says which of them was the last', (t) => {
+test.serial('each loss and each return is written, and of many the last line says which of them was the last', (t) => {
+  const info = (message: string) => limiter.log({ level: 'info', message, fields: {} });
   for (const last of ['lost', 'found']) {
     written.length = 0;
-    for (let count = 0; count < 5; count += 1) {
+    for (let count = 0; count < 30; count += 1) {
       error('lost');
-      error('found');
+      error('lost');
+      info('found');
     }
     if (last === 'lost') error('lost');
+    t.deepEqual(written, Array.from({ length: 10 }, () => ['lost', 'found']).flat());
     clock.tick(60_000);
+    t.is(written.length, 22);
     t.regex(written.at(-1) ?? '', new RegExp(`^${last} `));
     clock.tick(120_000);
   }

@@ -5,9 +5,9 @@ import { fileWith, problemsOf } from './place.ts';
 
 const two = `enabled_backends = fast, slow
 volume_clear = none
-[fast]
+[fast] # disks
 volume_group = nvme
-[slow]
+[ slow ]
 volume_driver = file
 volume_pool_dir = /srv/slow
 `;

@@ -173,10 +173,9 @@ test('two addresses of Redis in one source, and a database beside a URL, are ref
     'redis_url and redis_host both give the address of Redis: set only one (file FILE line 2, file FILE line 1)',
   ]);
   t.like(loadFlags({ file: both, set: ['redis_sentinels=s'] }).flags, { redis_url: '', redis_host: '127.0.0.1' });
-  t.regex(
-    problemsOf(t, { env: { BLOCKSTORE_REDIS_URL: 'redis://u/1' }, set: ['redis_db=2'] })[0] ?? '',
-    /redis_db and redis_url/,
-  );
+  t.deepEqual(problemsOf(t, { set: ['redis_url=redis://u/1', 'redis_db=2'] }), [
+    'redis_db and redis_url cannot both be set: add the database to the URL (command line)',
+  ]);
 });
 
 test('of a URL and the flags for its parts the stronger source counts', async (t) => {
@@ -207,6 +206,21 @@ test('of a URL and the flags for its parts the stronger source counts', async (t
     given('redis://u2:p2@h').origins.redis_password,
     `default; its value (file ${flags} line 2) is overridden by redis_url (command line)`,
   );
+
+  for (const address of [
+    'redis://u',
+    'redis://u:p@u:1/1',
+    'unix:/run/redis?db=1',
+    'unix:/run/redis',
+    'redis://u?db=1',
+  ]) {
+    const { flags: both } = loadFlags({ env: { BLOCKSTORE_REDIS_URL: address }, set: ['redis_db=2'] });
+    t.is(connectionOptions(both).options.db, 2, address);
+    t.is(both.redis_db, 2);
+  }
+  const [wrong = ''] = problemsOf(t, { env: { BLOCKSTORE_REDIS_URL: 'redis://u:hunter2@u' }, set: ['redis_db=x'] });
+  t.regex(wrong, /^redis_/);
+  t.notRegex(wrong, /hunter2/);
 
   t.deepEqual(
     problemsOf(t, { set: ['redis_url=rediss://u:hunter2@h', 'redis_user=v', 'redis_password=x', 'redis_tls=no'] }),
@@ -277,6 +291,16 @@ test('an invalid redis_url is refused and not printed', (t) => {
     t.regex(problem, /^redis_url = \*\*\* /, url);
     t.notRegex(problem, /hunter2|1234|zz|99999/, url);
     t.deepEqual(others, []);
+  }
+});
+
+test('an address with a password that is given to another flag is shown without it', (t) => {
+  for (const name of ['redis_host', 'redis_port', 'redis_sentinels', 'redis_cluster', 'report_interval']) {
+    for (const address of ['redis://user:hun@ter2@host', 'user:hunter2@host', 'redis://:hunter2@host:1/2']) {
+      const problems = problemsOf(t, { set: [`${name}=${address}`] });
+      t.regex(problems[0] ?? '', new RegExp(`^${name} = "\\*\\*\\*@host`));
+      t.notRegex(problems.join('\n'), /hun|ter2/);
+    }
   }
 });
 

@@ -57,7 +57,7 @@ test('the beginning of an id has at least eight digits', async (t) => {
 
 test('the beginning of an id does not do for what cannot be undone', async (t) => {
   for (const reference of ['ee000000', 'vol-ee000000']) {
-    await t.throwsAsync(found(reference, false), { code: 'VolumeNotFound', message: new RegExp(ids.third) });
+    await t.throwsAsync(found(reference, false), { code: 'VolumeNotNamed', message: new RegExp(ids.third) });
   }
 });
 

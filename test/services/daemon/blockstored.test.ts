@@ -140,6 +140,13 @@ test.serial('a daemon stops in order while Redis is unreachable, and logs how th
   t.regex(daemon.log, /blockstored has stopped/);
 });
 
+test.serial('a daemon whose terminal is closed stops in order', async (t) => {
+  const daemon = await start('n1');
+  daemon.signal('SIGHUP');
+  t.is(await daemon.ended(), 0);
+  t.regex(daemon.log, /SIGHUP: stopping[\s\S]*blockstored has stopped/);
+});
+
 test.serial('a second signal ends a stop at once', async (t) => {
   const daemon = await start('n1');
   daemon.signal('SIGSTOP'); // both arrive before the first is handled

@@ -96,12 +96,14 @@ test('a reader that does not read its log delays neither the work nor the stop o
 test('libraries and Node.js write nothing between the lines of the log', async (t) => {
   const log = join(directory, 'noisy.log');
   const daemon = await daemonWith('noisy', `2>${log}`, {
+    JOURNAL_STREAM: '1:2', // of an ancestor, whose standard error was another one
     DEBUG: '*',
     NODE_DEBUG: '*',
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
-      "setTimeout(() => { console.error('by a library'); process.emitWarning('by Node.js') }, 2000)",
+      "process.on('SIGUSR2', () => { console.error('by a library'); process.emitWarning('by Node.js') })",
     )}`,
   });
+  daemon.signal('SIGUSR2');
   const text = await until(async () => {
     const content = await readFile(log, 'utf8');
     return content.includes('by Node.js') && content;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { ChildProcesses } from '../../../lib/process.ts';
-import { readIdentity } from '../../../lib/node-identity.ts';
+import { loadFlags } from '../../../lib/flags/load.ts';
+import { nodeNameHere, readIdentity } from '../../../lib/node-identity.ts';
 import { StateDirectory } from '../../../services/daemon/state-directory.ts';
 
 let parent: string;
@@ -36,6 +37,24 @@ test.serial('a state directory is the same holder at every start, and another di
   t.not(await holderOf(stateDirectory('n1', join(parent, 'other'))), holder);
   t.deepEqual((await readdir(directory)).toSorted(), ['identity', 'lock']);
 });
+
+test.serial(
+  'the node of this host has the name of its state directory, else the host name, if a node can have it',
+  async (t) => {
+    const flags = (storage_name: string) => ({ ...loadFlags({}).flags, storage_name, state_dir: directory });
+    const { origins } = loadFlags({});
+    t.is(await nodeNameHere({ flags: flags('host'), origins }), 'host');
+    for (const name of ['x'.repeat(64), 'h\u00F6st', '']) {
+      await t.throwsAsync(nodeNameHere({ flags: flags(name), origins }), {
+        code: 'InvalidFlags',
+        message: /^storage_name: /,
+      });
+    }
+    await holderOf(stateDirectory('n1'));
+    t.is(await nodeNameHere({ flags: flags('host'), origins }), 'n1');
+    t.is(await nodeNameHere({ flags: flags('n2'), origins: { ...origins, storage_name: 'environment' } }), 'n2');
+  },
+);
 
 test.serial('one daemon at a time uses a state directory', async (t) => {
   const first = stateDirectory();
