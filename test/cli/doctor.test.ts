@@ -74,6 +74,22 @@ test.serial('each problem is reported with a hint, also without Redis', async (t
   t.regex(stdout, /^(ok|warn) +the kernel module aoe is /m);
 });
 
+test.serial('disks on which the daemon would create no volume group are no success', async (t) => {
+  await place.fakeProgram('lvm', lvmWith());
+  await writeFile(place.file('disk'), '');
+  for (const [devices, message] of [
+    ['/dev/no-such-disk', /^bad +\/dev\/no-such-disk cannot join the volume group: it does not exist$/m],
+    [place.file('disk'), /^bad +.*\/disk cannot join the volume group: it is not a block device$/m],
+  ] as const) {
+    const flags = `aoe_eth_dev = lo\nstorage_create = true\nstorage_dev = ${devices}\n`;
+    await writeFile(place.file('blockstore.conf'), flags);
+    const { exitCode, stdout } = await place.run('doctor', '--role', 'storage');
+    t.is(exitCode, 1, stdout);
+    t.regex(stdout, message);
+    t.notRegex(stdout, /will create volume group/);
+  }
+});
+
 test.serial('an invalid configuration ends the checks', async (t) => {
   await writeFile(place.file('blockstore.conf'), 'slots_per_shelf = none\nnonsense = 1\n');
   const { exitCode, stdout } = await place.run('doctor');

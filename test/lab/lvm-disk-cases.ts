@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
+import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import { ChildProcesses } from '../../lib/process.ts';
 import { checkSectors } from '../../lib/targets/aoe/sectors.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { until } from '../support/until.ts';
@@ -12,6 +14,12 @@ const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
 /** Two of these do not fit on one disk of the machine's loops, which lose 64 MiB to metadata. */
 const sizeBytes = 60 * 2 ** 20;
 const bytes = (volume: VolumeSpec, driver: LvmDriver) => machine.read(driver.localPath(volume), [0, 2 ** 20]);
+
+/** What `blockstore doctor` says of a group that is to be created on that disk. */
+function doctor(disk: string) {
+  const flags = { volume_group: group, volume_clear: 'zero', volume_clear_mibps: 0, storage_create: true } as const;
+  return checkVolumeGroup({ ...flags, storage_dev: [disk] }, new ChildProcesses());
+}
 
 /** A group on two disks with a volume on each. */
 async function twoDisks(
@@ -173,14 +181,27 @@ const list: readonly LvmCase[] = [
       const [disk = ''] = await machine.loops(1);
       await machine.sh(`dmsetup create path-a --table "0 2048 linear ${disk} 0"`);
       try {
-        await assert.rejects(machine.driver({ storageDev: [disk] }).setup(), {
+        const expected = {
           code: 'StorageUnusable',
           message: /part of device-mapper map path-a \(to release it: dmsetup remove path-a\)/,
-        });
+        };
+        await assert.rejects(machine.driver({ storageDev: [disk] }).setup(), expected);
+        await assert.rejects(doctor(disk), expected);
       } finally {
         await machine.sh('dmsetup remove path-a');
       }
       assert.equal(await machine.sh(`wipefs ${disk}`), '');
+      assert.deepEqual(
+        (await doctor(disk)).map(({ level }) => level),
+        ['ok'],
+      );
+      // As a power loss during vgcreate leaves it.
+      await machine.sh(`lvm pvcreate --yes ${disk}`);
+      assert.deepEqual(
+        (await doctor(disk)).map(({ level }) => level),
+        ['ok'],
+      );
+      await machine.sh(`lvm pvremove --yes ${disk}`);
     },
   },
   {

@@ -6,17 +6,17 @@ import type { Processes } from '../../process.ts';
 import { lvmSettings } from './configuration.ts';
 import type { lvmFlags } from './flags.ts';
 import { ForkedLvm } from './forked.ts';
-import { findGroup } from './group.ts';
+import { checkNewGroup, findGroup } from './group.ts';
 import { groupSpace } from './reports.ts';
 
 /** Looks at the group as the daemon does, with the same settings. Throws the errors of prepareGroup. */
 export async function checkVolumeGroup(flags: ValuesOf<typeof lvmFlags>, processes: Processes): Promise<Finding[]> {
   const { volume_group: volumeGroup, storage_dev: storageDev, storage_create: storageCreate } = flags;
-  const group = await findGroup(processes, { volumeGroup, storageDev, storageCreate });
+  const options = { volumeGroup, storageDev, storageCreate };
+  const group = await findGroup(processes, options);
   if (!group) {
-    const devices = storageDev.join(', ');
-    if (storageCreate) return [ok(`the daemon will create volume group ${volumeGroup} on ${devices}`)];
-    throw errors.noVolumeGroup(volumeGroup);
+    await checkNewGroup(processes, options);
+    return [ok(`the daemon will create volume group ${volumeGroup} on ${storageDev.join(', ')}`)];
   }
   const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
   const { sizeBytes, freeBytes } = await groupSpace(lvm, volumeGroup);

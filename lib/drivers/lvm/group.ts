@@ -41,9 +41,33 @@ const vgcreateTimeoutMs = 120_000;
  * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, GroupInaccessible, GroupUnreadable, StorageUnusable.
  */
 export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<Group> {
-  const { volumeGroup, storageDev, storageCreate } = options;
+  const { volumeGroup, storageDev } = options;
   const found = await findGroup(processes, options);
   if (found) return found;
+  const disks = await disksOfNewGroup(processes, options);
+  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  await removeUnused(lvm);
+  for (const disk of disks) await checkEmpty(processes, disk);
+  const args = ['vgcreate', '--yes', '--metadatasize', `${metadataMiB}m`, volumeGroup, ...disks];
+  const { status, messages } = await lvm.command(args, { timeoutMs: vgcreateTimeoutMs });
+  if (status !== 0) throw errors.lvmFailed(`vgcreate ${volumeGroup} ${disks.join(' ')}`, messages.join('; '));
+  const created = await findGroup(processes, options);
+  if (!created) throw errors.noVolumeGroup(volumeGroup);
+  return created;
+}
+
+/** Checks, where there is no group yet, whether prepareGroup would create it. Changes nothing. Throws as prepareGroup does. */
+export async function checkNewGroup(processes: Processes, options: GroupOptions): Promise<void> {
+  const disks = await disksOfNewGroup(processes, options);
+  const { disks: marked } = await physicalVolumes(new ForkedLvm(processes, await lvmSettings(options.storageDev)));
+  // A disk that is marked for LVM, and in no group, counts as empty.
+  const unused = await distinctDisks(marked.filter(({ group }) => group === '').map(({ device }) => device));
+  for (const disk of disks) if (!unused.includes(disk)) await checkEmpty(processes, disk);
+}
+
+/** Returns the disks of a group that does not exist yet; whether they are empty has not been examined. */
+async function disksOfNewGroup(processes: Processes, options: GroupOptions): Promise<string[]> {
+  const { volumeGroup, storageDev, storageCreate } = options;
   const absent = await firstAbsent(storageDev);
   if (absent !== undefined) throw errors.storageUnusable(absent, 'it does not exist');
   if (storageDev.length === 0 || !storageCreate) throw errors.noVolumeGroup(volumeGroup);
@@ -54,15 +78,7 @@ export async function prepareGroup(processes: Processes, options: GroupOptions):
   }
   const disks = await distinctDisks(storageDev);
   await checkSectors(disks);
-  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
-  await removeUnused(lvm);
-  for (const disk of disks) await checkEmpty(processes, disk);
-  const args = ['vgcreate', '--yes', '--metadatasize', `${metadataMiB}m`, volumeGroup, ...disks];
-  const { status, messages } = await lvm.command(args, { timeoutMs: vgcreateTimeoutMs });
-  if (status !== 0) throw errors.lvmFailed(`vgcreate ${volumeGroup} ${disks.join(' ')}`, messages.join('; '));
-  const created = await findGroup(processes, options);
-  if (!created) throw errors.noVolumeGroup(volumeGroup);
-  return created;
+  return disks;
 }
 
 /** Changes nothing. Throws as prepareGroup does. */
