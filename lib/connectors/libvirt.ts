@@ -92,6 +92,20 @@ export class LibvirtDomains {
   /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
   async detach(uuid: string, devicePath: string): Promise<void> {
     for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
+    await this.refuseSaved(uuid, devicePath);
+  }
+
+  /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
+  private async refuseSaved(uuid: string, devicePath: string): Promise<void> {
+    if (!/^Managed save:\s+yes\s*$/m.test(await this.virsh(uuid, ['dominfo', '--', uuid]))) return;
+    const saved = disksIn(await this.virsh(uuid, ['managedsave-dumpxml', '--', uuid]), this.seeDomains);
+    const target = targetOf(saved, devicePath);
+    if (target === undefined) return;
+    throw errors.domainFailed(
+      uuid,
+      `its saved state has disk ${target}`,
+      `start the guest, or discard its saved state (virsh managedsave-remove ${uuid}), then detach again`,
+    );
   }
 
   /**

@@ -139,7 +139,9 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 case $verb in
   list) printf '${uuid} guest\\n${otherUuid} 2\\n${twinUuid} ${uuid}\\n';;
   dominfo) [ "$2" = ${uuid} ] || { echo "error: failed to get domain '$2'" >&2; exit 1; }
-    printf 'State:          %s\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n' "$(cat state 2>/dev/null || echo running)";;
+    printf 'State:          %s\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n' "$(cat state 2>/dev/null || echo running)"
+    [ ! -e saved ] || echo 'Managed save:   yes';;
+  managedsave-dumpxml) echo "<domain type='kvm'>"; cat saved; echo '</domain>';;
   dumpxml) echo "<domain type='kvm'>"; cat $file 2>/dev/null; echo '</domain>';;
   attach-disk) echo "<disk type='block'><source dev='$3'/><target dev='$4' bus='virtio'/></disk>" >>$file;;
   detach-disk)
@@ -228,6 +230,19 @@ test('fake virsh: a connection that ends during a look-up is no domain that does
   await t.throwsAsync(domains.lookup('guest'), down);
   await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'DomainFailed' });
   t.false(domains.mayHaveDisk(uuid), 'there is nothing to undo');
+});
+
+test('fake virsh: a saved guest, which continues with the disk, has not released it', async (t) => {
+  const { domains, directory, shutOff } = await fakeVirsh(t, { persistent: true });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await shutOff();
+  const disk = (device: string) =>
+    writeFile(join(directory, 'saved'), `<disk type='block'><source dev='${device}'/><target dev='vdb'/></disk>`);
+  await disk('/dev/etherd/e7.1');
+  const error = await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { code: 'DomainFailed' });
+  t.is(error.message, `libvirt domain ${uuid}: its saved state has disk vdb`);
+  await disk('/dev/etherd/e7.10');
+  await domains.detach(uuid, '/dev/etherd/e7.1');
 });
 
 test('fake virsh: a domain gets a device once, under whatever target', async (t) => {
