@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -213,6 +214,23 @@ test.serial('Ctrl-C to every process of a terminal undoes the attachment as well
   const { stdout } = await terminal;
   t.regex(stdout, /was interrupted and undone/);
   t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+});
+
+test.serial('Ctrl-C while the node is at work undoes the attachment as soon as it is made', async (t) => {
+  const daemon = await place.daemon('n3');
+  const { stdout: id } = await place.run('volume', 'create', '1', '--node', 'n3', '--name', 'slow');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), 'address', 'e3.0');
+  const status = () => store.redis.hget(store.keys.volume(id), 'attachStatus');
+  daemon.signal('SIGSTOP');
+  const attaching = place.begin('volume', 'attach', 'slow', '--host-device');
+  await until(async () => (await status()) === 'attaching', 'it is requested', 60_000);
+  attaching.kill('SIGINT');
+  await once(attaching.stderr, 'data');
+  daemon.signal('SIGCONT');
+  const { exitCode, stderr } = await attaching;
+  t.is(exitCode, 130, stderr);
+  t.is(await status(), 'detached');
 });
 
 test.serial('an attach that its node does not end in time is not connected, and says what to do then', async (t) => {
