@@ -9,6 +9,7 @@ export class Reporter implements Service {
   private readonly atOnce: boolean;
   private readonly intervalMs: number;
   private readonly report: () => Promise<void>;
+  private readonly isUrgent: () => boolean;
   private readonly log: Log;
   private readonly onFenced: (error: BlockstoreError) => void;
   private readonly everySecond: EverySecond;
@@ -23,6 +24,8 @@ export class Reporter implements Service {
     atOnce: boolean;
     intervalS: number;
     report: () => Promise<void>;
+    /** Whether to report at once, asked every second. */
+    isUrgent?: () => boolean;
     log: Log;
     onFenced: (error: BlockstoreError) => void;
     everySecond?: EverySecond | undefined;
@@ -31,6 +34,7 @@ export class Reporter implements Service {
     this.atOnce = options.atOnce;
     this.intervalMs = options.intervalS * 1000;
     this.report = options.report;
+    this.isUrgent = options.isUrgent ?? (() => false);
     this.log = options.log;
     this.onFenced = options.onFenced;
     this.everySecond = options.everySecond ?? everySecond;
@@ -50,7 +54,8 @@ export class Reporter implements Service {
   /** Every second; the interval is measured by a clock that nobody sets. */
   private tick(): Promise<void> {
     const slack = 100;
-    if (performance.now() - this.last < this.intervalMs - slack) return Promise.resolve();
+    const isDue = performance.now() - this.last >= this.intervalMs - slack;
+    if (!isDue && !this.isUrgent()) return Promise.resolve();
     this.last = performance.now();
     this.running = this.once();
     return this.running;

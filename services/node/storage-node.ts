@@ -9,7 +9,7 @@ import { version } from '../../lib/version.ts';
 import { Addresses } from './addresses.ts';
 import { Adoption } from './adoption.ts';
 import { Audit } from './audit.ts';
-import type { Backends } from './backends.ts';
+import type { Backend, Backends } from './backends.ts';
 import { CapacityMonitor } from './capacity.ts';
 import { Consumer } from './consumer.ts';
 import { Engine } from './engine/engine.ts';
@@ -56,6 +56,8 @@ export class StorageNode implements Service {
   private readonly catchUp: CatchUp;
   private readonly heartbeat: Heartbeat;
   private isFenced = false;
+  /** The network problems in the last report. */
+  private reported = '';
 
   constructor(options: StorageNodeOptions) {
     this.options = options;
@@ -121,7 +123,12 @@ export class StorageNode implements Service {
 
   async start(): Promise<void> {
     const children = [
-      this.every('heartbeat', () => this.reportState(), true),
+      this.every(
+        'heartbeat',
+        () => this.reportState(),
+        true,
+        () => this.networkProblems() !== this.reported,
+      ),
       service('reconciliation', { start: () => this.reconcile() }),
       this.every('upkeep', () => this.upkeep(), false),
       service('engine', { stop: () => this.engine.stop(this.options.flags.stop_timeout * 1000) }),
@@ -151,6 +158,7 @@ export class StorageNode implements Service {
   async reportState(): Promise<void> {
     const { flags, store } = this.options;
     if (this.isFenced) return;
+    this.reported = this.networkProblems();
     const overdue = await this.heartbeat.beat(
       {
         availabilityZone: flags.storage_availability_zone,
@@ -211,10 +219,26 @@ export class StorageNode implements Service {
     await this.reconciler.restoreExports();
   }
 
-  private every(name: string, report: () => Promise<void>, atOnce: boolean): Reporter {
+  /** What keeps whole backends from being reached: no volume should be placed there for the rest of a report interval. */
+  private networkProblems(): string {
+    const ofTarget = ({ target }: Backend) => target.problems().find(({ id }) => id === undefined)?.error.message;
+    return this.options.backends.configured.map((backend) => ofTarget(backend) ?? '').join('\n');
+  }
+
+  private every(name: string, report: () => Promise<void>, atOnce: boolean, isUrgent?: () => boolean): Reporter {
     const { flags, log, everySecond } = this.options;
     const onFenced = () => void this.catchUp.regain();
-    return new Reporter({ name, intervalS: flags.report_interval, report, atOnce, log, everySecond, onFenced });
+    const intervalS = flags.report_interval;
+    return new Reporter({
+      name,
+      intervalS,
+      report,
+      atOnce,
+      log,
+      everySecond,
+      onFenced,
+      ...(isUrgent ? { isUrgent } : {}),
+    });
   }
 
   private endFenced(error: BlockstoreError): void {

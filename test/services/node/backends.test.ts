@@ -125,7 +125,8 @@ test.serial('a backend that is no longer configured gets no volumes, and is forg
 
 test.serial('while the interface of two backends is down, the node has one problem and gets no volumes', async (t) => {
   const { fast, slow, backends } = twoBackends();
-  await cluster.node('n1', {}, backends);
+  // It does not wait for the next report.
+  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, backends);
   await cluster.node('n2');
   const commands = await cluster.commands();
   const store = await cluster.store();
