@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import test from 'ava';
+import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
@@ -61,6 +62,19 @@ test.serial('a host that is renamed detaches what it attached under its former n
   const { machine } = await readMachineId();
   await attachedBy('renamed', { hostId: machine, hostName: 'former-name' });
   t.is((await place.run('volume', 'detach', 'renamed')).exitCode, 0);
+});
+
+test.serial('a host with the machine id of another one is not taken for it', async (t) => {
+  const { machine } = await readMachineId();
+  const own = (await ethernetAddressesOfHost())[0] ?? '';
+  const clone = { hostId: machine, hostName: 'original', attachHosts: '52:54:00:de:ad:01' };
+  const id = await attachedBy('of-original', clone);
+  const refused = await place.run('volume', 'detach', 'of-original');
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, /is attached on host original, not on this one/);
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), 'attachHosts', `52:54:00:de:ad:01,${own}`);
+  t.is((await place.run('volume', 'detach', 'of-original')).exitCode, 0, 'it has been renamed');
 });
 
 test.serial(
