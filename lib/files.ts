@@ -12,10 +12,12 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ESRCH';
 }
 
-/** Whether a read of an attribute in /proc or /sys failed because its process or device does not exist, or is just being removed. */
+/**
+ * Whether a read of an attribute in /proc or /sys failed because its process or device does not exist, is just being removed, or is no
+ * device: among the interfaces in /sys/class/net is the file bonding_masters.
+ */
 function isAttributeGone(error: unknown): boolean {
-  const code = errorCode(error);
-  return isAbsent(error) || code === 'EINVAL' || code === 'ENODEV';
+  return isAbsent(error) || ['EINVAL', 'ENODEV', 'ENOTDIR'].includes(errorCode(error) ?? '');
 }
 
 /** Returns what the work returns, or `absent` when its file, or the process that the file describes, does not exist. */

@@ -29,9 +29,14 @@ test.serial('an absent file is returned as a value; any other failure is an erro
 });
 
 test('an attribute of a device that cannot give it is absent', async (t) => {
-  const file = '/sys/class/net/lo/speed'; // EINVAL, as of an interface that is being removed
-  t.is(await readAttribute(file), undefined);
-  t.is(readIfExistsSync(file), undefined);
+  const files = [
+    '/sys/class/net/lo/speed', // EINVAL, as of an interface that is being removed
+    '/proc/uptime/address', // ENOTDIR, as of /sys/class/net/bonding_masters/address
+  ];
+  for (const file of files) {
+    t.is(await readAttribute(file), undefined);
+    t.is(readIfExistsSync(file), undefined);
+  }
 });
 
 test.serial('a file is replaced atomically', async (t) => {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlockstoreError, errors } from '../../errors.ts';
-import { errorCode, isAbsent, readIfExistsSync } from '../../files.ts';
+import { isAbsent, readIfExistsSync } from '../../files.ts';
 
 const interfaces = '/sys/class/net';
 const isUp = 1; // IFF_UP
@@ -81,10 +81,5 @@ function portsOf(bridge: string): string[] {
 
 /** Returns a file of an interface in /sys; undefined also when the interface disappears while the file is read. */
 function attribute(name: string, file: string): string | undefined {
-  try {
-    return readIfExistsSync(join(interfaces, name, file));
-  } catch (error) {
-    if (['EINVAL', 'ENODEV', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
-    throw error;
-  }
+  return readIfExistsSync(join(interfaces, name, file));
 }

@@ -28,7 +28,7 @@ test('the addresses of a host are those of its Ethernet interfaces that are up a
   await add('tap0', '52:54:00:00:00:05', { entry: 'brport' });
   await add('slave', '52:54:00:00:00:06', { entry: 'master' });
   await add('tun0', '', { type: 65_534 });
-  await mkdir(join(directory, 'bonding_masters'));
+  await writeFile(join(directory, 'bonding_masters'), 'bond0\n');
   t.deepEqual(await ethernetAddressesOfHost(directory), ['52:54:00:00:00:01', '52:54:00:00:00:02']);
   await t.notThrowsAsync(ethernetAddressesOfHost());
 });
