@@ -1,7 +1,7 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { problemsIn } from '../../../cli/node/present.ts';
-import { errors } from '../../../lib/errors.ts';
+import { BlockstoreError, errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -135,7 +135,11 @@ test.serial('while the interface of two backends is down, the node has one probl
   await until(async () => (await problems()).length > 0, 'it is reported');
   t.deepEqual(await problems(), [`backends fast, slow: ${broken.message}`]);
   for (let count = 0; count < 5; count += 1) t.is((await commands.create(newVolume, deadline)).node, 'n2');
-  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), { message: /n1@fast: .*eth1 is down/ });
+  const refused = await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
+    instanceOf: BlockstoreError,
+    message: /n1@fast: .*eth1 is down/,
+  });
+  t.regex(refused.hint ?? '', /^fix what the message names/, 'no disk helps');
   fast.problem = slow.problem = undefined;
   await until(async () => (await problems()).length === 0, 'it is over');
   t.is((await commands.create({ ...newVolume, node: 'n1' }, deadline)).node, 'n1');
