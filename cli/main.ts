@@ -7,6 +7,7 @@ import { buildProgram } from './program.ts';
 /** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
   exitOnWriteError();
+  Object.assign(console, { warn: () => {} }); // the Redis client: the errors of lib/redis say what it warns of
   const code = await run(argv);
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(code);

@@ -23,6 +23,8 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
   // Also for children: LVM makes directories below /dev, which vblade must be able to search, and nobody else to change.
   process.umask(0o022);
   const log = createLog({ level: flags.log_level, format: logFormat(flags), secrets: secretsOf(flags) });
+  // The Redis client: the errors of lib/redis say what it warns of.
+  Object.assign(console, { warn: (text: unknown) => log.debug(String(text)) });
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));
   try {
