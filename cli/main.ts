@@ -14,6 +14,7 @@ export async function main(argv: readonly string[]): Promise<never> {
     const code = report(thrown, buildProgram(), argv);
     process.stderr.write('', () => process.exit(code));
   });
+  Object.assign(console, { warn: () => {} }); // the Redis client: the errors of lib/redis say what it warns of
   const code = await run(argv);
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(code);

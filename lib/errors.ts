@@ -8,6 +8,7 @@ import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
+import { redisErrors } from './redis-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -18,6 +19,7 @@ export const errors = {
   ...clusterErrors,
   ...hostErrors,
   ...lvmErrors,
+  ...redisErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>
@@ -189,40 +191,12 @@ export const errors = {
     ),
   usage: (message: string, command: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', message, `see "${command} --help"`),
-  redisUnreachable: (where: string, reason: string) =>
-    new BlockstoreError(
-      'RedisUnreachable',
-      'unavailable',
-      `Redis at ${where} cannot be reached: ${reason}`,
-      'start Redis, or set redis_host, redis_port or redis_url; until then no change is accepted and exports continue',
-    ),
   changeLost: (volume: string, operation: string, state: string) =>
     new BlockstoreError(
       'ChangeLost',
       'unavailable',
       `volume ${volume} is ${state}: Redis lost the ${operation}, or another user changed the volume since`,
       `check the volume, then repeat the command: blockstore volume show ${volume}`,
-    ),
-  redisRefuses: (where: string, reason: string) =>
-    new BlockstoreError(
-      'RedisRefuses',
-      'unavailable',
-      `Redis at ${where} refuses writes: ${reason}`,
-      'add the memory, disk space or replicas that Redis names; operations under way then continue',
-    ),
-  notReplicated: (replicas: number, required: number) =>
-    new BlockstoreError(
-      'NotReplicated',
-      'unavailable',
-      `the change was made, but only ${replicas} of ${required} replicas of Redis have it (redis_min_replicas)`,
-      'start the missing replicas; until then a failover can lose this change',
-    ),
-  redisDenied: (where: string, reason: string) =>
-    new BlockstoreError(
-      'RedisDenied',
-      'denied',
-      `Redis at ${where} denied access: ${reason}`,
-      'set redis_user and redis_password, or extend the ACL of the user',
     ),
   storageMissing: (volume: string, storage: string) =>
     new BlockstoreError(

@@ -31,6 +31,7 @@ export function parts(): Stage[] {
     ...inParts('model', modelRuns, runsAtOnce, (part) =>
       script('test/model/run.ts', '--runs', runsAtOnce, '--seed', sampleNumber(`model ${part}`, 1_000_000)),
     ),
+    command('damage', process.execPath, script('test/damage/run.ts')),
     ...inParts('chaos', chaosMinutes, minutesAtOnce, chaosPart, missingForLab),
   ];
 }

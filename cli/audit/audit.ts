@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { type Column, Table } from '../table.ts';
-import { type NodeOptions, auditNodes } from './nodes.ts';
+import { type NodeOptions, auditNodes, reportNotExamined } from './nodes.ts';
 
 export interface AuditOptions extends NodeOptions {
   repair?: boolean;
@@ -24,19 +24,15 @@ export async function runAudit(context: Context, options: AuditOptions): Promise
   await using session = await context.open();
   const findings: Finding[] = node === undefined ? await Array.fromAsync(auditRecords(session.store, { repair })) : [];
   const audited = await auditNodes(session, output, { repair, remove: [...remove] }, options);
-  findings.push(...audited.findings);
+  // A record that cannot be read is found in Redis and by its node.
+  const known = new Set(findings.map(({ object, what }) => `${object} ${what}`));
+  findings.push(...audited.findings.filter(({ object, what }) => !known.has(`${object} ${what}`)));
   const open = findings.filter(({ fixed }) => !fixed);
-  const { notAudited, notExamined } = audited;
-  const isComplete = notAudited.length === 0 && notExamined.length === 0;
-  if (!isComplete) process.exitCode = exitCodes.unavailable;
+  if (output.json) await output.document({ ...audited, findings });
+  else await new Table(output, columns).add(findings);
+  const isComplete = reportNotExamined(output, audited);
   if (open.length > 0) process.exitCode = exitCodes.failed;
-  if (output.json) {
-    await output.document({ findings, notAudited, notExamined });
-    return;
-  }
-  await new Table(output, columns).add(findings);
-  for (const volume of notExamined) output.warn(`not examined, something is under way: volume ${volume}`);
-  if (notAudited.length > 0) output.warn(`not examined: ${notAudited.map((name) => `node ${name}`).join(', ')}`);
+  if (output.json) return;
   if (findings.length === 0 && isComplete) output.note('no differences');
   const fixable = open.filter(({ fix }) => fix !== '').length;
   if (fixable > 0 && !repair)

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
-import { type NodeOptions, auditNodes } from './nodes.ts';
+import { type NodeOptions, auditNodes, reportNotExamined } from './nodes.ts';
 
 export type RebuildOptions = NodeOptions;
 
@@ -9,20 +9,17 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   const { output } = context;
   await using session = await context.open();
   const request = { repair: true, recordsOnly: true, remove: [] };
-  const { findings, notAudited } = await auditNodes(session, output, request, options);
+  const { findings, ...rest } = await auditNodes(session, output, request, options);
   const restored = findings
     .filter(({ fixed }) => fixed)
     .map(({ node, object }) => ({ node, volume: object.split(' ')[1] }));
   const failed = findings.flatMap(({ node, object, failure }) =>
     failure === undefined ? [] : [{ node, object, failure }],
   );
-  if (notAudited.length > 0) process.exitCode = exitCodes.unavailable;
+  if (output.json) await output.document({ restored, failed, ...rest });
+  reportNotExamined(output, { findings, ...rest });
   if (failed.length > 0) process.exitCode = exitCodes.failed;
-  if (output.json) {
-    await output.document({ restored, failed, notAudited });
-    return;
-  }
-  for (const { node, object, failure } of failed) output.note(`${node}: ${object}: ${failure}`);
-  if (notAudited.length > 0) output.warn(`not examined: ${notAudited.map((name) => `node ${name}`).join(', ')}`);
+  if (output.json) return;
+  for (const { node, object, failure } of failed) output.warn(`${node}: ${object}: ${failure}`);
   await output.line(`restored ${plural(restored.length, 'record')}`);
 }

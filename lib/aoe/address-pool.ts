@@ -86,6 +86,13 @@ export class AddressPool {
     this.resting.set(address, time + this.options.quarantineMs);
   }
 
+  /** Addresses in quarantine, with the times of their release. */
+  get quarantined(): readonly [address: string, time: number][] {
+    const now = this.options.now();
+    const resting = [...this.resting].filter(([, end]) => end > now);
+    return resting.map(([address, end]) => [address, end - this.options.quarantineMs]);
+  }
+
   /** The volume is gone: its address rests. */
   release(id: string): void {
     const address = this.addresses.get(id);

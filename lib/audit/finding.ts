@@ -16,6 +16,11 @@ export const findingSchema = z.object({
 });
 export type Finding = z.infer<typeof findingSchema>;
 
+/** A difference within Redis. */
+export function inRedis(object: string, what: string, fix: string, fixed: boolean): Finding {
+  return { node: '', object, what, fix, fixed: fixed && fix !== '' };
+}
+
 export const auditRequestSchema = z.object({
   repair: z.boolean(),
   /** Only storage without a record gets one again; all else is left alone. */
@@ -25,6 +30,14 @@ export const auditRequestSchema = z.object({
 });
 export type AuditRequest = z.infer<typeof auditRequestSchema>;
 
-/** What an audit of a node found, and the volumes that it did not examine because something was under way. */
-export const auditResultSchema = z.object({ findings: z.array(findingSchema), notExamined: z.array(z.string()) });
+/** What an audit could not compare, although nothing was under way, and why. */
+const notComparedSchema = z.object({ object: z.string(), reason: z.string() });
+export type NotCompared = z.infer<typeof notComparedSchema>;
+
+/** What an audit of a node found, the volumes that it did not examine because something was under way, and what it could not compare. */
+export const auditResultSchema = z.object({
+  findings: z.array(findingSchema),
+  notExamined: z.array(z.string()),
+  notCompared: z.array(notComparedSchema).default([]),
+});
 export type AuditResult = z.infer<typeof auditResultSchema>;

@@ -5,18 +5,23 @@ import { UnreadableError } from '../models/hash.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { checkRecord, isStrayEntry } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import type { Finding } from './finding.ts';
+import { type Finding, inRedis } from './finding.ts';
+import { auditKeys, listedIn } from './keys.ts';
+import { auditShelves } from './shelves.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|backend):(.+)$/;
-const volumeIndex = /^(volumes|volume-ids|volume-names|node:.+:(volumes|tasks)|project:.+:volumes)$/;
-const abandonedIndex = /^node:.+:abandoned$/;
-const backendIndex = /^node:.+:backends$/;
-const otherName = /^(nodes|free-space|replicated|catching-up|node:.+|aoe:(shelves|shelf-owners)|topic:.+)$/;
+const recordName = /^(volume|abandoned|backend|node):([^:]+)$/;
+const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
-/** Differences within Redis: records, indexes, keys. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
+/** Differences within Redis: keys, records, indexes, AoE shelves. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
 export async function* auditRecords(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
+  const damaged = new Set<string>();
+  for await (const finding of auditKeys(store, { repair })) {
+    if (!finding.fixed) damaged.add(finding.object.slice(`key ${store.keys.prefix}`.length));
+    yield finding;
+  }
   const indexes = new Map<string, KindName>();
+  const nodes = new Set<string>();
   for await (const names of store.names()) {
     const records = names.flatMap((name) => {
       const [, kind, id] = recordName.exec(name) ?? [];
@@ -24,11 +29,10 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
     });
     yield* await eachOf(records, (record) => recordFindings(store, record, repair));
     for (const name of names) {
-      const kind = indexKind(name);
-      if (kind) indexes.set(name, kind);
-      else if (!recordName.test(name) && !otherName.test(name)) {
-        yield finding(`key ${store.keys.prefix}${name}`, 'is no key of blockstore', '', false);
-      }
+      const kind = listedIn(name);
+      if (kind && !damaged.has(name)) indexes.set(name, kind);
+      const node = shelvesOfNode.exec(name)?.[1];
+      if (node !== undefined) nodes.add(node);
     }
   }
   for (const [index, kind] of indexes) {
@@ -36,41 +40,46 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
       yield* await eachOf(members, (member) => strayEntry(store, kind, index, member, repair));
     }
   }
+  const areShelvesDamaged = [...damaged].some((name) => name.startsWith('aoe:') || shelvesOfNode.test(name));
+  if (!areShelvesDamaged) yield* auditShelves(store, nodes, { repair });
 }
 
-function isRecordKind(kind: string | undefined): kind is 'volume' | 'abandoned' | 'backend' {
-  return kind === 'volume' || kind === 'abandoned' || kind === 'backend';
-}
-
-function indexKind(name: string): KindName | undefined {
-  if (volumeIndex.test(name)) return 'volume';
-  if (abandonedIndex.test(name)) return 'abandoned';
-  return backendIndex.test(name) ? 'backend' : undefined;
+function isRecordKind(kind: string | undefined): kind is KindName {
+  return kind === 'volume' || kind === 'abandoned' || kind === 'backend' || kind === 'node';
 }
 
 async function recordFindings(
   store: Store,
-  { kind, id }: { kind: 'volume' | 'abandoned' | 'backend'; id: string },
+  { kind, id }: { kind: KindName; id: string },
   repair: boolean,
 ): Promise<Finding[]> {
   const missing = await checkRecord(store, kind, id, repair);
+  if (missing === undefined) return []; // of a wrong type: reported with its key
   const object = `${kind} ${id}`;
-  const found = missing.map((index) => finding(object, `is not in the index ${index}`, 'add it to the index', repair));
-  const reason = kind === 'volume' ? await unreadable(store, id) : undefined;
-  return reason === undefined ? found : [...found, finding(object, `has an unreadable record: ${reason}`, '', false)];
+  const found = missing.map((index) => inRedis(object, placeIn(index), 'correct the index', repair));
+  const reason = await unreadable(store, kind, id);
+  return reason === undefined ? found : [...found, inRedis(object, `has an unusable record: ${reason}`, '', false)];
 }
 
-/** Why this version cannot read a record that belongs to no node, and that no node reports therefore. */
-async function unreadable(store: Store, id: string): Promise<string | undefined> {
-  const record = await store.read((redis) => redis.hgetall(store.keys.volume(id)));
+/** Why this version cannot read a record, or who should report it cannot. */
+async function unreadable(store: Store, kind: KindName, id: string): Promise<string | undefined> {
+  if (kind !== 'volume' && kind !== 'abandoned') return undefined;
+  const key = kind === 'volume' ? store.keys.volume(id) : store.keys.abandoned(id);
+  const record = await store.read((redis) => redis.hgetall(key));
   if (Object.keys(record).length === 0) return undefined;
   try {
     const { node } = parseVolume(id, record);
-    return node === '' ? 'has no node' : undefined;
+    if (node === '') return 'has no node';
+    const exists = await store.read((redis) => redis.exists(store.keys.node(node)));
+    return exists === 1 || kind === 'abandoned' ? undefined : `is on node ${node}, which has no record`;
   } catch (error) {
-    if (error instanceof UnreadableError) return record['node'] === undefined ? error.message : undefined;
+    if (error instanceof UnreadableError) return error.message;
     throw error;
   }
+}
+
+function placeIn(index: string): string {
+  return `is not in its place in the index ${index}`;
 }
 
 async function strayEntry(
@@ -81,11 +90,11 @@ async function strayEntry(
   repair: boolean,
 ): Promise<Finding[]> {
   const id = member.slice(member.indexOf('\0') + 1);
-  const isOdd = kind !== 'backend' && !isId(id);
+  const isOdd = (kind === 'volume' || kind === 'abandoned') && !isId(id);
   if (!(await isStrayEntry(store, { kind, id, index, member }, repair)) && !isOdd) return [];
   const object = `entry ${member.replace('\0', ' ')}`;
   return [
-    finding(object, `is in the index ${index} and no record accounts for it`, 'remove it from the index', repair),
+    inRedis(object, `is in the index ${index} and no record accounts for it`, 'remove it from the index', repair),
   ];
 }
 
@@ -105,8 +114,4 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<Finding
     found.push(...(await Promise.all(items.slice(begin, begin + concurrency).map(work))).flat());
   }
   return found;
-}
-
-function finding(object: string, what: string, fix: string, fixed: boolean): Finding {
-  return { node: '', object, what, fix, fixed: fixed && fix !== '' };
 }

@@ -27,6 +27,7 @@ export async function declareLost(
   const time = await redisTime(store);
   const outcome = await commit(store, {
     conditions: [{ is: 'down', node: name }],
+    frees: true,
     edits: [{ kind: 'node', id: name, set: { token: `${time}-lost`, lost: String(time) } }],
   });
   if (outcome.word === 'absent') throw errors.noNode(name);
@@ -56,6 +57,7 @@ async function loseVolume(store: Store, from: VolumeState): Promise<void> {
     const change = isDeleted ? await abandonment(store, volume) : { edits: [editOf(volume, name, { fault })] };
     const outcome = await commit(store, {
       ...change,
+      frees: true,
       conditions: [{ is: 'lost', node: volume.node }],
       replies: [isDeleted ? { edit: 0 } : { edit: 0, fault }],
     });

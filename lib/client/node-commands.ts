@@ -50,6 +50,7 @@ export class NodeCommands {
       const task: NodeTask = { kind: 'audit', key: randomUUID(), request, deadline: time + deadlineMs };
       const expect = { task: before };
       const outcome = await commit(this.store, {
+        frees: true,
         conditions: [{ is: 'up', node }],
         edits: [
           isSame

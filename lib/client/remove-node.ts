@@ -35,6 +35,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
   const isLost = state === 'lost';
   const abandoned = `node:${name}:abandoned`;
   const outcome = await commit(store, {
+    frees: true,
     conditions: [
       { is: 'down', node: name },
       { is: 'empty', key: `node:${name}:volumes` },

@@ -62,6 +62,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
+        frees: freesMemory(kind),
       });
       if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
       if (outcome.word === 'condition') {
@@ -118,6 +119,7 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
   const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume.id)));
   const kept = Object.entries(record).filter(([name]) => !dropped.has(name));
   return {
+    frees: true,
     edits: [
       {
         kind: 'volume',
@@ -129,6 +131,11 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
       { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },
     ],
   };
+}
+
+/** Deletes and detaches go on while Redis has no memory left: they give some back. */
+function freesMemory(kind: TaskKind): boolean {
+  return kind === 'delete' || kind === 'detach';
 }
 
 const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);

@@ -108,7 +108,8 @@ export class VolumeCommands {
     const { id } = volume;
     const created = await this.placeNew(volume, node, to);
     if (created) return { volume: created };
-    const found = await volumesOf(this.store).lookup(id);
+    const found = await volumesOf(this.store).find(id);
+    if (!found) throw lost(id, 'create'); // it existed just now
     const difference = differences(found, volume, node);
     if (difference !== undefined) throw errors.volumeExists(id, difference);
     return joinTask(this.store, found, 'create', to);
@@ -173,7 +174,7 @@ export class VolumeCommands {
 
   private async poll(kind: TaskKind, id: string): Promise<RequestEnd | undefined> {
     const record = await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id)));
-    if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: errors.volumeNotFound(id) };
+    if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: lost(id, kind) };
     const volume = stateIn(id, record);
     if (volume.task?.kind === kind) return undefined;
     // A volume in error can be detached, and stays in error.
@@ -186,11 +187,18 @@ export class VolumeCommands {
   }
 
   private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
-    const { node } = await volumesOf(this.store).lookup(id);
+    const volume = await volumesOf(this.store).find(id);
+    if (!volume) return lost(id, kind);
+    const { node } = volume;
     const { state } = await lookupNode(this.store, node);
     const activity = state === 'up' ? `node ${node} is working on it` : `its node ${node} is ${state}`;
     return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
   }
+}
+
+/** While an operation is under way its record stays: Redis has lost it. */
+function lost(id: string, kind: TaskKind): BlockstoreError {
+  return errors.changeLost(id, kind, 'without a record');
 }
 
 /** Fields of the record of a new volume, besides its creation time. */

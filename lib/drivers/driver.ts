@@ -118,9 +118,12 @@ export interface DriverContext {
   log: Log;
 }
 
-/** Whether the storage has every expected label with its value; additional labels are allowed. */
-export function hasLabels(found: Labels, expected: Labels): boolean {
-  return Object.entries(expected).every(([name, value]) => found[name] === value);
+/** Labels that a volume's record and its storage both have. */
+const recordedLabels = ['user', 'project', 'size', 'name', 'address'] as const;
+
+/** Whether the storage has other labels than a record asks for: others, or some that the record lacks. */
+export function differInLabels(found: Labels, expected: Labels): boolean {
+  return recordedLabels.some((name) => found[name] !== expected[name]);
 }
 
 /** Throws InvalidArgument for an invalid label name. */

@@ -1,4 +1,5 @@
 import { errors } from '../errors.ts';
+import { codeOf } from '../redis/failures.ts';
 import type { Store } from '../redis/store.ts';
 import { type BackendState, parseBackend } from './backend.ts';
 import { type Hash, UnreadableError, hashSchema } from './hash.ts';
@@ -109,6 +110,7 @@ async function readNodes(store: Store, names: readonly string[]): Promise<NodePa
     if (hash && Object.keys(hash).length === 0) continue;
     try {
       if (!hash) throw new UnreadableError('is no hash');
+      if (row.includes(undefined)) throw new UnreadableError('has an index of a wrong type');
       page.nodes.push(parseNode(name, hash, row, backends));
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;
@@ -160,15 +162,15 @@ function list(value: unknown): string[] {
 
 type Pipeline = ReturnType<Store['redis']['pipeline']>;
 
-/** Throws the first failure. */
+/** Undefined stands for a key of a wrong type. Throws the first other failure. */
 async function pipelined(store: Store, count: number, fill: (pipeline: Pipeline) => void): Promise<unknown[]> {
   if (count === 0) return [];
   return store.read(async (redis) => {
     const pipeline = redis.pipeline();
     fill(pipeline);
     return ((await pipeline.exec()) ?? []).map(([error, value]) => {
-      if (error) throw error;
-      return value;
+      if (error && codeOf(error) !== 'WRONGTYPE') throw error;
+      return error ? undefined : value;
     });
   });
 }

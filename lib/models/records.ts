@@ -1,5 +1,6 @@
 import type { Store } from '../redis/store.ts';
 import { type Hash, UnreadableError, hashSchema } from './hash.ts';
+import { codeOf } from '../redis/failures.ts';
 import { pairsOf } from '../redis/pairs.ts';
 
 /** How a kind of record is read. A state is plain, complete data: defaults filled in, numbers as numbers. */
@@ -48,10 +49,10 @@ export class Records<State extends { id: string }> {
 
   /** Undefined when it does not exist. Throws the kind's "cannot be read". */
   async find(id: string): Promise<State | undefined> {
-    const hash = await this.store.read((redis) => redis.hgetall(this.reader.recordKey(this.store, id)));
-    const record = this.parsed(id, hash);
-    if (record && 'reason' in record) throw this.reader.unreadable(id, record.reason);
-    return record?.state;
+    const { states, unreadable } = await this.readAll([id]);
+    const [record] = unreadable;
+    if (record) throw this.reader.unreadable(id, record.reason);
+    return states[0];
   }
 
   /** Every record of an index in its order, read page by page; those that cannot be read go to `onUnreadable`. */
@@ -117,7 +118,7 @@ export class Records<State extends { id: string }> {
     });
     ids.forEach((id, index) => {
       const [error, hash] = answers[index] ?? [];
-      if (error) throw this.store.connection.explain(error);
+      if (error && codeOf(error) !== 'WRONGTYPE') throw this.store.connection.explain(error);
       const record = this.parsed(id, hash);
       if (record && 'reason' in record) page.unreadable.push(record);
       else if (record) page.states.push(record.state);

@@ -12,7 +12,15 @@ export interface LeaseOptions {
 }
 
 /** What the script answers to an attempt to take a lease. */
-export type LeaseAnswer = { word: 'ok'; token: string } | { word: 'NodeNameTaken'; holder: string; leftMs: number };
+export type LeaseAnswer =
+  | { word: 'ok'; token: string }
+  | {
+      word: 'NodeNameTaken';
+      holder: string;
+      leftMs: number;
+      /** How long ago the holder was heard last, by the clock of Redis: its lease may be of another length than ours. */
+      quietMs: number;
+    };
 
 const pollMs = 250;
 
@@ -26,16 +34,16 @@ export async function takeLease(
   attempt: (holder: string) => Promise<LeaseAnswer>,
 ): Promise<string> {
   const { node, holder, leaseMs, quietMs = leaseMs } = options;
-  let first: { holder: string; leftMs: number } | undefined;
+  let first: { holder: string; quietMs: number } | undefined;
   for (;;) {
     const answer = await attempt(holder);
     if (answer.word === 'ok') return answer.token;
     const relation = relationOf(holder, answer.holder);
-    const isRenewed = first !== undefined && (answer.leftMs > first.leftMs || answer.holder !== first.holder);
+    const isRenewed = first !== undefined && (answer.quietMs < first.quietMs || answer.holder !== first.holder);
     if (relation === 'clone' || (relation === 'earlierBoot' && isRenewed)) {
       throw errors.machineCloned(node, answer.holder, holder);
     }
-    const isQuiet = leaseMs - answer.leftMs >= quietMs;
+    const isQuiet = answer.quietMs >= quietMs;
     if (relation === 'same' || (relation === 'earlierBoot' && isQuiet)) {
       const taken = await attempt(answer.holder);
       if (taken.word === 'ok') return taken.token;

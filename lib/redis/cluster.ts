@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type TLSSocket, connect as connectTls } from 'node:tls';
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
 import { z } from 'zod';
+import { NoShardError } from './failures.ts';
 import { makeKeys } from './keys.ts';
 
 interface Address {
@@ -48,7 +49,9 @@ export function shardOf(seeds: readonly Address[], prefix: string, options: Redi
         }
         tell(
           'error',
-          new Error(`CLUSTERDOWN no node of the Cluster knows where the records are; last: ${last.message}`),
+          new NoShardError(`no node of the Cluster knows where the records are; last: ${last.message}`, {
+            cause: last,
+          }),
         );
         await pause(Math.min(100 * round, longestPauseMs));
         if (!this.connecting) throw new Error('Connection is closed.');

@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
-import { type BlockstoreError, errors } from '../errors.ts';
+import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { closedHint, unreachableHint } from '../redis-errors.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
+import { explainFailure, isRefusedSelect, saysOnlyClosed } from './failures.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
 export type { Redis };
+
+/** Of a Redis that does not answer, or no longer. */
+const plainHints: ReadonlySet<string> = new Set([closedHint, unreachableHint]);
 
 /** A command that has no answer by then fails: a hanging Redis must not hang its users. */
 const commandTimeoutMs = 10_000;
@@ -28,7 +33,8 @@ export class Connection {
   private readonly log: Log;
   private readonly options: ConnectionOptions;
   private readonly others: Redis[] = [];
-  private away = false;
+  /** Why, as it was logged, while it is away: '' = nobody answers. */
+  private awayFor: string | undefined;
   private closing = false;
   /** Before, a failure is thrown, not logged. */
   private opened = false;
@@ -42,16 +48,19 @@ export class Connection {
     this.where = where;
     this.log = log;
     redis.on('error', (error: Error) => {
-      this.lastError = error;
+      // Why it ended says more than that it has.
+      if (this.lastError === undefined || !saysOnlyClosed(error)) this.lastError = error;
       this.noticeAway();
     });
     redis.on('close', () => this.noticeAway());
     redis.on('ready', () => {
-      if (this.away) this.log.info(`Redis at ${where} is reachable again`);
-      this.away = false;
+      if (this.awayFor !== undefined) this.log.info(`Redis at ${where} is reachable again`);
+      this.awayFor = undefined;
+      this.lastError = undefined;
       this.opened = true;
       this.times += 1;
     });
+    refuseOtherDatabase(redis);
   }
 
   /** How often it was made. With each time, what was sent may not have been carried out. */
@@ -101,6 +110,7 @@ export class Connection {
       ...(hasTimeLimit ? { commandTimeout: commandTimeoutMs } : {}),
     });
     other.on('error', () => {}); // the main connection reports for all
+    refuseOtherDatabase(other);
     this.others.push(other);
     try {
       await firstConnect(other);
@@ -111,26 +121,12 @@ export class Connection {
     return other;
   }
 
-  /** Whatever a command threw, as an error of the catalogue. */
+  /** Whatever a command threw, as an error of the catalogue; a fault of the program as it is. */
   explain(thrown: unknown): BlockstoreError | Error {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (
-      /^(NOAUTH|WRONGPASS|NOPERM)|invalid (username-password|password)|without any password|executing the script can't/i.test(
-        error.message,
-      )
-    ) {
-      return errors.redisDenied(this.where, error.message);
-    }
-    if (error.message.includes('DB index is out of range')) {
-      const { db } = this.options;
-      return errors.invalidFlags([
-        `redis_db = ${db}, also as the end of redis_url, is not a database of Redis at ${this.where}`,
-      ]);
-    }
-    if (/\b(OOM|MISCONF|NOREPLICAS)\b/.test(error.message)) return errors.redisRefuses(this.where, error.message);
-    const lost =
-      /Connection is closed|Command aborted|Stream isn't writeable|max retries per request|ECONN|ENOENT|EPIPE|EACCES|ETIMEDOUT|EHOST|ENOTFOUND|Command timed out|Socket timeout|LOADING|BUSY Redis|READONLY|UNBLOCKED|MASTERDOWN|CLUSTERDOWN|MOVED|\bASK\b|TRYAGAIN|sentinel/i;
-    return lost.test(error.message) ? errors.redisUnreachable(this.where, this.reason(error)) : error;
+    const cause = this.lastError && saysOnlyClosed(error) ? this.lastError : error;
+    const about = { where: this.where, usesTls: this.options.tls !== undefined };
+    return explainFailure(cause, about) ?? explainFailure(error, about) ?? error;
   }
 
   async close(): Promise<void> {
@@ -142,17 +138,29 @@ export class Connection {
     }
   }
 
-  private reason(error: Error): string {
-    return this.lastError && /closed|writeable|retries/.test(error.message) ? this.lastError.message : error.message;
-  }
-
+  /** One line when it goes, and another one where what keeps it from coming back is not that nobody answers. */
   private noticeAway(): void {
-    if (this.away || this.closing || !this.opened) return;
-    this.away = true;
-    this.log.error(`Redis at ${this.where} is unreachable: ${this.lastError?.message ?? 'the connection was closed'}`, {
-      hint: 'start Redis; until then no change is accepted and exports continue',
-    });
+    if (this.closing || !this.opened) return;
+    const error = this.lastError && this.explain(this.lastError);
+    const hint = error instanceof BlockstoreError ? error.hint : undefined;
+    const reason = hint === undefined || plainHints.has(hint) ? '' : hint;
+    if (this.awayFor === reason || (this.awayFor !== undefined && reason === '')) return;
+    this.awayFor = reason;
+    if (error && reason !== '') this.log.error(error.message, { hint });
+    else {
+      const why = this.lastError?.message ?? 'the connection was closed';
+      this.log.error(`Redis at ${this.where} is unreachable: ${why}`, {
+        hint: 'start Redis; until then no change is accepted and exports continue',
+      });
+    }
   }
+}
+
+/** The library would go on in database 0 where Redis refuses the database: its keys are another cluster's. */
+function refuseOtherDatabase(redis: Redis): void {
+  redis.on('error', (error: Error) => {
+    if (isRefusedSelect(error)) redis.disconnect(true);
+  });
 }
 
 /** Sentinels and Clusters are queried again without a limit; only their first failure is logged. */

@@ -49,6 +49,8 @@ const names = {
   replies: (requester: string) => `replies:${requester}`,
   /** string: what a connection writes before it waits for replicas */
   replicated: () => 'replicated',
+  /** never exists: commands are tried on it, before a script changes anything, and by the doctor */
+  access: () => 'access',
 };
 
 type Names = typeof names;
@@ -84,6 +86,7 @@ export function makeKeys(prefix: string): Keys {
     topic: (topic) => tag + names.topic(topic),
     replies: (requester) => tag + names.replies(requester),
     replicated: () => tag + names.replicated(),
+    access: () => tag + names.access(),
   };
 }
 

@@ -3,7 +3,7 @@ import type { LuaFunction } from './keys.ts';
 
 /**
  * The table of record kinds as Lua functions: `record_key(kind, id)`; `entries_of(kind, id, record, time)`, which lists the index
- * entries that a record has as {key, member, score}; `reindex(kind, id, before, after, time)`, which makes the entries of a record
+ * entries that a record has as {key, member, score, whether only that score is right}; `reindex(kind, id, before, after, time)`, which makes the entries of a record
  * those of `after`, nil standing for a record that does not exist; and `sum_of(kind, record)`, the key and field that its size
  * counts in.
  */
@@ -36,7 +36,7 @@ export function kindFunctions(): LuaFunction[] {
 function entry(index: Index): string {
   const { key, member = '{id}' } = index;
   const fields = requiredBy(index);
-  const body = `list[#list + 1] = { ${text(key)}, ${text(member, '')}, ${scoreIn(index)} }`;
+  const body = `list[#list + 1] = { ${text(key)}, ${text(member, '')}, ${scoreIn(index)}, ${index.score !== 'now'} }`;
   return fields.length === 0 ? `  ${body}` : `  if ${has(fields)} then ${body} end`;
 }
 
@@ -46,8 +46,8 @@ function move(index: Index): string {
   const named = [...new Set([...fieldsIn(key), ...fieldsIn(member)])];
   const isIn = (record: string) => [record, ...requiredBy(index).map((field) => `${record}['${field}']`)].join(' and ');
   const same = ['was', 'is', ...named.map((field) => `before['${field}'] == after['${field}']`)].join(' and ');
-  const remove = `redis.call('ZREM', ${text(key, 'KEYS[1]', 'before')}, ${text(member, '', 'before')})`;
-  const add = `redis.call('ZADD', ${text(key, 'KEYS[1]', 'after')}, ${scoreIn(index, 'after')}, ${text(member, '', 'after')})`;
+  const remove = `redis.pcall('ZREM', ${text(key, 'KEYS[1]', 'before')}, ${text(member, '', 'before')})`;
+  const add = `redis.pcall('ZADD', ${text(key, 'KEYS[1]', 'after')}, ${scoreIn(index, 'after')}, ${text(member, '', 'after')})`;
   return `    do
       local was, is = ${isIn('before')}, ${isIn('after')}
       if not (${same}) then

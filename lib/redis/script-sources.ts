@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { accessCheck } from './access-check.ts';
 import { keyFunctions } from './keys.ts';
 import { kindFunctions } from './kind-functions.ts';
 
@@ -14,12 +15,15 @@ export type ScriptName =
   | 'release_shelves'
   | 'begin_catch_up'
   | 'check_record'
+  | 'check_shelf'
   | 'check_entry';
 
 export interface Script {
   /** As it is sent to Redis: the functions that it uses, then itself. */
   source: string;
   sha: string;
+  /** Commands that it calls, in capitals. */
+  commands: ReadonlySet<string>;
 }
 
 interface Included {
@@ -44,9 +48,19 @@ function loadScripts(): ReadonlyMap<string, Script> {
   return new Map(
     filesIn(folder).map((file) => {
       const own = readFileSync(join(folder, file), 'utf8');
-      const source = `${withUsed(usesOf(own), functions).join('\n')}\n${own}`;
-      return [file.slice(0, -4), { source, sha: createHash('sha1').update(source).digest('hex') }];
+      const commands = commandsIn(`${withUsed(usesOf(own), functions).join('\n')}\n${own}`);
+      const check = accessCheck(commands, /^-- without memory: (.+)$/m.exec(own)?.[1] ?? 'false');
+      const used = [...(check === '' ? [] : ['refusal_of', 'key_access']), ...usesOf(own)];
+      const source = [...withUsed(used, functions), check, own].join('\n');
+      return [file.slice(0, -4), { source, sha: createHash('sha1').update(source).digest('hex'), commands }];
     }),
+  );
+}
+
+/** Commands of a script, also those that its functions get as their first argument. */
+function commandsIn(source: string): ReadonlySet<string> {
+  return new Set(
+    Array.from(source.matchAll(/(?:redis\.p?call|call_if_typed|refusal_of)\('([A-Z]+)'/g), ([, name = '']) => name),
   );
 }
 

@@ -50,6 +50,8 @@ export interface ChangeSet {
   replies?: readonly { edit: number; result?: string; fault?: Fault | undefined }[];
   /** Whether the outcome has the records. */
   returns?: true;
+  /** Made also when Redis has no memory left: Redis has more when it and what it begins have ended. */
+  frees?: boolean;
 }
 
 /**
@@ -63,9 +65,9 @@ export type Outcome =
   | { word: 'absent'; edit: number }
   | { word: 'exists' | 'changed'; edit: number; record: Hash };
 
-/** Applies a change set: all of it, or nothing. Throws RedisUnreachable, RedisDenied, NotReplicated. */
-export async function commit(store: Store, change: ChangeSet): Promise<Outcome> {
-  const answer = await store.run('commit', JSON.stringify(forLua(change)));
+/** Applies a change set: all of it, or nothing. Throws RedisUnreachable, RedisDenied, RedisRefuses, NotReplicated. */
+export async function commit(store: Store, { frees, ...change }: ChangeSet): Promise<Outcome> {
+  const answer = await store.run('commit', JSON.stringify(forLua(change)), frees ? 'frees' : '');
   const [word, first = '', second = ''] = answer;
   switch (word) {
     case 'ok':
@@ -104,9 +106,10 @@ function recordIn(text: string): Hash | undefined {
   return text === '' ? undefined : hashSchema.parse(JSON.parse(text));
 }
 
+/** `quietMs`: how long ago the holder was heard last. */
 export type LeaseOutcome =
   | { word: 'ok'; token: string }
-  | { word: 'NodeNameTaken'; holder: string; leftMs: number }
+  | { word: 'NodeNameTaken'; holder: string; leftMs: number; quietMs: number }
   | { word: 'Fenced' };
 
 /** Takes a node's name; `tokenBefore`: takes again what Redis has lost. */
@@ -116,9 +119,9 @@ export async function acquireLease(
 ): Promise<LeaseOutcome> {
   const { node, holder, leaseMs, incarnation, tokenBefore } = request;
   const answer = await store.run('acquire_lease', node, holder, leaseMs, incarnation, tokenBefore);
-  const [word, first = '', second = ''] = answer;
+  const [word, first = '', second = '', third = ''] = answer;
   if (word === 'ok') return { word, token: first };
-  if (word === 'NodeNameTaken') return { word, holder: first, leftMs: Number(second) };
+  if (word === 'NodeNameTaken') return { word, holder: first, leftMs: Number(second), quietMs: Number(third) };
   if (word === 'Fenced') return { word };
   throw unknownAnswer('acquire_lease', answer);
 }
@@ -128,28 +131,26 @@ export async function releaseLease(store: Store, { node, token }: LeaseToken): P
   return okOrFenced('release_lease', await store.run('release_lease', node, token));
 }
 
-export type ReportOutcome = { word: 'ok'; isComplete: boolean; overdue: readonly string[] } | { word: 'Fenced' };
+export type ReportOutcome = { word: 'ok'; overdue: readonly string[] } | { word: 'Fenced' };
 
-/** A heartbeat. `isComplete` is false where Redis lacks fields that were reported before. */
+/** A heartbeat. What differs in Redis becomes as it is reported. */
 export async function report(
   store: Store,
   request: LeaseToken & {
     holder: string;
     leaseMs: number;
     overdueMs: number;
-    /** Whether all fields are sent. Then the node's other backends are no longer configured: they accept nothing. */
-    isWhole: boolean;
     nodeFields: Readonly<Record<string, string>>;
-    /** Of each configured backend, `node@name` and the fields that changed. */
+    /** Every configured backend, `node@name` and its fields: the node's others accept nothing. */
     backends: readonly (readonly [string, Readonly<Record<string, string>>])[];
   },
 ): Promise<ReportOutcome> {
-  const { node, token, holder, leaseMs, overdueMs, isWhole, nodeFields, backends } = request;
-  const fields = JSON.stringify({ node: nodeFields, backends, isWhole });
+  const { node, token, holder, leaseMs, overdueMs, nodeFields, backends } = request;
+  const fields = JSON.stringify({ node: nodeFields, backends });
   const answer = await store.run('report', node, token, holder, leaseMs, overdueMs, fields);
-  const [word, completeness, ...overdue] = answer;
+  const [word, ...overdue] = answer;
   if (word === 'Fenced') return { word };
-  if (word === 'ok') return { word, isComplete: completeness === 'complete', overdue };
+  if (word === 'ok') return { word, overdue };
   throw unknownAnswer('report', answer);
 }
 
@@ -194,10 +195,38 @@ export async function beginCatchUp(
   return word === 'ok';
 }
 
-/** Returns the names of the indexes that lack the record. */
-export async function checkRecord(store: Store, kind: KindName, id: string, repair: boolean): Promise<string[]> {
-  const [, ...missing] = await store.run('check_record', kind, id, repair ? 'repair' : '');
-  return missing;
+/** Returns the names of the indexes that lack the record, or have it in another place; undefined where the record is no hash. */
+export async function checkRecord(
+  store: Store,
+  kind: KindName,
+  id: string,
+  repair: boolean,
+): Promise<string[] | undefined> {
+  const [word, ...missing] = await store.run('check_record', kind, id, repair ? 'repair' : '');
+  return word === 'WrongType' ? undefined : missing;
+}
+
+/** What is wrong with the indexes of an AoE shelf. */
+export type ShelfFault =
+  | { word: 'Lacks'; index: string }
+  | { word: 'Unowned' }
+  | { word: 'Stray' }
+  | { word: 'Taken'; owner: string };
+
+/** `node`: in whose index the shelf is, or ''. Returns undefined where all is well. */
+export async function checkShelf(
+  store: Store,
+  shelf: string,
+  node: string,
+  repair: boolean,
+): Promise<ShelfFault | undefined> {
+  const answer = await store.run('check_shelf', shelf, node, repair ? 'repair' : '');
+  const [word, value = ''] = answer;
+  if (word === 'ok') return undefined;
+  if (word === 'Lacks') return { word, index: value };
+  if (word === 'Taken') return { word, owner: value };
+  if (word === 'Unowned' || word === 'Stray') return { word };
+  throw unknownAnswer('check_shelf', answer);
 }
 
 /** Returns whether an index has an entry that no record accounts for. */

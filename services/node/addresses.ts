@@ -3,7 +3,7 @@ import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import { AddressPool } from '../../lib/aoe/address-pool.ts';
 import { claimShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { errors } from '../../lib/errors.ts';
+import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { pairsOf } from '../../lib/redis/pairs.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
@@ -100,6 +100,29 @@ export class Addresses {
     this.conflicts = conflicts;
   }
 
+  /** Writes again what Redis lacks of the shelves and the quarantine of this node: somebody may have removed or changed it. */
+  async restore(): Promise<void> {
+    const { store, lease } = this.options;
+    const { keys } = store;
+    const own = this.pool.ownShelves;
+    const listed = new Set(await this.ownSet(keys.nodeShelves(lease.node)));
+    const [owners, scores] = await store.read((redis) =>
+      Promise.all([
+        own.length === 0 ? [] : redis.hmget(keys.shelfOwners(), ...own.map(String)),
+        Promise.all(own.map((shelf) => redis.zscore(keys.shelves(), String(shelf)))),
+      ]),
+    );
+    const isWhole = own.every(
+      (shelf, index) =>
+        owners[index] === lease.node && listed.has(String(shelf)) && Number(scores[index] ?? NaN) === shelf,
+    );
+    if (!isWhole) await this.assertShelves(new Set(this.pool.used.map(shelfOf)));
+    const resting = new Set(await this.ownSet(keys.quarantine(lease.node)));
+    const lost = this.pool.quarantined.filter(([address]) => !resting.has(address));
+    const entries = lost.flatMap(([address, time]) => [String(Math.floor(time)), address]);
+    if (lost.length > 0) await store.read((redis) => redis.zadd(keys.quarantine(lease.node), ...entries));
+  }
+
   /** Drops entries whose quarantine is over. */
   async trimQuarantine(): Promise<void> {
     const { store, lease, quarantineMs } = this.options;
@@ -125,6 +148,18 @@ export class Addresses {
       this.filling = undefined;
     });
     await this.filling;
+  }
+
+  /** Members of a sorted set that only this node writes; a key of a wrong type is removed, to be written again. */
+  private async ownSet(key: string): Promise<string[]> {
+    const { store } = this.options;
+    try {
+      return await store.read((redis) => redis.zrange(key, '0', '-1'));
+    } catch (error) {
+      if (asError(error).code !== 'RedisDataDamaged') throw error;
+      await store.read((redis) => redis.del(key));
+      return [];
+    }
   }
 
   private now(): number {

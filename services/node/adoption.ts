@@ -132,7 +132,7 @@ export class Adoption {
     if (outcome.word === 'exists') {
       throw errors.foreignStorage(id, outcome.record['node'] ?? '', outcome.record['status'] ?? '');
     }
-    log.warn(`restored the record of volume ${id} from its storage`, rest);
+    log.debug(`restored the record of volume ${id} from its storage`, rest);
     const volume = await volumesOf(store).lookup(id);
     this.learn(volume);
     if (!isOwn && address !== '') await backend.driver.labelVolume(volumeSpec(volume));
@@ -154,7 +154,7 @@ export class Adoption {
   async restoreAttachment(volume: VolumeState, running: FoundExport): Promise<void> {
     const set = attachmentOf(running);
     await this.change(volume, 'restoreAttachment', { set });
-    this.options.log.warn(`restored the attachment of volume ${volume.id}, which Redis had lost, from its export`);
+    this.options.log.debug(`restored the attachment of volume ${volume.id}, which Redis had lost, from its export`);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
   }
 

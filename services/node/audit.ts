@@ -1,4 +1,4 @@
-import type { AuditRequest, Finding } from '../../lib/audit/finding.ts';
+import type { AuditRequest, Finding, NotCompared } from '../../lib/audit/finding.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -36,19 +36,21 @@ export class Audit {
 
   /**
    * Examines twice: what is merely under way is gone at the second time. `busy` are the volumes that were not examined, because
-   * something was under way. Throws what keeps it from examining.
+   * something was under way; `notCompared` is what could not be compared. Throws what keeps it from examining.
    */
   async run(
     { repair, recordsOnly = false, remove }: AuditRequest,
     signal: AbortSignal,
     { asksNetwork = true }: { asksNetwork?: boolean } = {},
-  ): Promise<{ findings: Finding[]; busy: Set<string> }> {
+  ): Promise<{ findings: Finding[]; busy: Set<string>; notCompared: NotCompared[] }> {
     const busy = new Set<string>();
     const unobserved = asksNetwork ? await unobservedAddresses(this.context) : [];
-    const first = [...unobserved, ...(await this.compare(remove, busy))];
-    if (first.length === 0) return { findings: [], busy };
+    const once = await this.compare(remove, busy);
+    const first = [...unobserved, ...once.differences];
+    if (first.length === 0 && once.notCompared.length === 0) return { findings: [], busy, notCompared: [] };
     const before = new Set(first.map(nameOf));
-    const second = [...unobserved, ...(await this.compare(remove, busy))];
+    const again = await this.compare(remove, busy);
+    const second = [...unobserved, ...again.differences];
     const differences = second.filter((difference) => before.has(nameOf(difference)));
     for (const difference of second) {
       if (!before.has(nameOf(difference))) busy.add(difference.object.replace(/^volume /, ''));
@@ -60,7 +62,7 @@ export class Audit {
       findings.push(run && isWanted ? Object.assign(finding, await this.repair(() => run(signal))) : finding);
       signal.throwIfAborted();
     }
-    return { findings, busy };
+    return { findings, busy, notCompared: again.notCompared };
   }
 
   private async repair(run: () => Promise<unknown>): Promise<Pick<Finding, 'fixed' | 'failure'>> {
@@ -72,7 +74,10 @@ export class Audit {
     }
   }
 
-  private async compare(remove: readonly string[], busy: Set<string>): Promise<Difference[]> {
+  private async compare(
+    remove: readonly string[],
+    busy: Set<string>,
+  ): Promise<{ differences: Difference[]; notCompared: NotCompared[] }> {
     const { backends, store, lease, engine, adoption } = this.context;
     for (const id of engine.busyIds) busy.add(id); // it may end between the list of storage and the record
     const stored = await adoption.readStorage();
@@ -85,7 +90,7 @@ export class Audit {
     const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       recorded.add(id);
       allocation.addUnreadable();
-      differences.push({ object: `volume ${id}`, what: `has an unreadable record: ${reason}`, fix: '' });
+      differences.push({ object: `volume ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
     });
     for await (const volume of records) {
       recorded.add(volume.id);
@@ -109,8 +114,20 @@ export class Audit {
     }
     const known = new Set([...recorded, ...stored.keys()]);
     differences.push(...orphanedExports(this.context, exports, known));
-    return [...differences, ...(await allocation.differences())];
+    const allocated = await allocation.end();
+    return {
+      differences: [...differences, ...allocated.differences],
+      notCompared: [...notServed(this.context), ...allocated.notCompared],
+    };
   }
+}
+
+/** Storage and exports of backends that are not served. */
+function notServed({ backends, lease }: AuditContext): NotCompared[] {
+  return backends.configured.flatMap(({ name }) => {
+    const reason = backends.failureOf(name);
+    return reason === undefined ? [] : [{ object: `volumes of backend ${lease.node}@${name}`, reason }];
+  });
 }
 
 function nameOf({ object, what }: Difference): string {

@@ -35,6 +35,9 @@ export const logLines = {
 const firstRetryMs = 1000;
 const longestRetryMs = 600_000;
 
+/** Differences that are logged one by one. */
+const maxLines = 10;
+
 /** How long a place is kept for a node that does not end its comparison. */
 const placeMs = 60_000;
 
@@ -97,7 +100,7 @@ export class CatchUp {
       await this.options.restoreAbandoned();
       await addresses.refill();
       const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
-      for (const finding of findings) this.report(finding);
+      this.report(findings);
       const { ids } = this.unseen;
       const isSame = this.unseen.identity === identity;
       this.unseen = { identity, ids: isSame ? ids.filter((id) => busy.has(id)) : [...busy] };
@@ -119,12 +122,24 @@ export class CatchUp {
     return this.retry !== undefined && performance.now() >= this.retry.at;
   }
 
-  /** Once, although what cannot be repaired yet is tried again with each report. */
-  private report({ object, what, fix, fixed, failure }: Finding): void {
-    const line = `after an interruption of Redis: ${object} ${what}`;
-    if (this.reported.has(`${line} ${failure}`)) return;
-    this.reported.add(`${line} ${failure}`);
-    this.options.log.warn(line, { fix, fixed, ...(failure === undefined ? {} : { failure }) });
+  /** One line for the repaired differences; each other one has a line of its own, once although it is tried again with each report. */
+  private report(findings: readonly Finding[]): void {
+    const { log } = this.options;
+    const fixed = findings.filter((finding) => finding.fixed);
+    if (fixed.length > 0)
+      log.warn(
+        'repaired what an interruption of Redis had lost',
+        countBy(fixed, ({ fix }) => fix),
+      );
+    const lines = findings
+      .filter((finding) => !finding.fixed)
+      .map(({ object, what, failure }) => `after an interruption of Redis: ${object} ${what}${because(failure)}`)
+      .filter((line) => !this.reported.has(line));
+    for (const line of lines) this.reported.add(line);
+    for (const line of lines.slice(0, maxLines)) log.warn(line);
+    if (lines.length > maxLines) {
+      log.warn(`and ${lines.length - maxLines} more differences`, { hint: 'to list them: blockstore audit' });
+    }
   }
 
   private async reacquire(): Promise<void> {
@@ -141,6 +156,16 @@ export class CatchUp {
       else log.debug('the lease is not acquired again yet', { reason: error.message }); // the next report tries again
     }
   }
+}
+
+function because(failure: string | undefined): string {
+  return failure === undefined ? '' : `: ${failure}`;
+}
+
+function countBy<T>(items: readonly T[], nameOf: (item: T) => string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const item of items) counts[nameOf(item)] = (counts[nameOf(item)] ?? 0) + 1;
+  return counts;
 }
 
 function later(before: { pauseMs: number } | undefined): { at: number; pauseMs: number } {

@@ -5,6 +5,7 @@ import { asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Redis } from '../../lib/redis/connection.ts';
+import { codeOf } from '../../lib/redis/failures.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
 import type { Engine } from './engine/engine.ts';
@@ -64,6 +65,7 @@ export class Consumer implements Service {
         await this.consumeSome(redis);
       } catch (error) {
         if (this.stopping) return;
+        if (error instanceof Error && codeOf(error) === 'WRONGTYPE') await this.replaceTopic();
         // The connection logs that Redis is unreachable.
         this.options.log.debug('commands cannot be read', { reason: asError(error).message });
         await pause(retryMs);
@@ -89,6 +91,13 @@ export class Consumer implements Service {
     this.unread = [];
     for (const volume of page.states) engine.submit(volume, { isResumed: false });
     for (const { id, reason } of page.unreadable) this.options.log.error(`the record of volume ${id} ${reason}`);
+  }
+
+  /** The topic is no stream: somebody has overwritten it. Tasks are in the records, and reports find them. */
+  private async replaceTopic(): Promise<void> {
+    const { store, log } = this.options;
+    log.warn(`the topic ${this.key} was no stream; it is made again`);
+    await store.read((redis) => redis.del(this.key)).catch(() => {}); // it is tried again
   }
 
   private async nextEntries(redis: Redis, count: number): Promise<Entries> {

@@ -14,6 +14,8 @@ export interface NodeTasksOptions {
   lease: NodeLease;
   audit: Audit;
   log: Log;
+  /** Redis has lost the lease: acquires it again, where nobody else has it. */
+  regain: () => Promise<void>;
 }
 
 /** Carries out the task in the node's own record, and replies. */
@@ -56,17 +58,22 @@ export class NodeTasks implements Service {
     const isLate = task.deadline <= (await redisTime(store));
     const end = isLate ? {} : await this.audit(task.request);
     if (this.stopping.signal.aborted && !('result' in end)) return;
-    await commit(store, {
-      owner: lease.token,
-      edits: [{ kind: 'node', id: lease.node, expect: { task: text }, unset: ['task', 'requesters'] }],
-      replies: [{ edit: 0, ...end }],
-    });
+    const finish = () =>
+      commit(store, {
+        owner: lease.token,
+        edits: [{ kind: 'node', id: lease.node, expect: { task: text }, unset: ['task', 'requesters'] }],
+        replies: [{ edit: 0, ...end }],
+        frees: true,
+      });
+    if ((await finish()).word !== 'Fenced') return;
+    await this.options.regain();
+    await finish();
   }
 
   private async audit(request: Parameters<Audit['run']>[0]): Promise<{ result: string } | { fault: Fault }> {
     try {
-      const { findings, busy } = await this.options.audit.run(request, this.stopping.signal);
-      const result: AuditResult = { findings, notExamined: [...busy] };
+      const { findings, busy, notCompared } = await this.options.audit.run(request, this.stopping.signal);
+      const result: AuditResult = { findings, notExamined: [...busy], notCompared };
       return { result: JSON.stringify(result) };
     } catch (error) {
       return { fault: asError(error).toFault() };

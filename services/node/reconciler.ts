@@ -56,9 +56,14 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
     for (const id of problems.unreadableVolumes) recorded.set(id, '');
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
+    let restored = 0;
     for (const volume of await this.stillThere(unrecorded)) {
-      await problems.during(volume.id, () => adoption.adoptUnrecorded(volume, running.get(volume.id)));
+      await problems.during(volume.id, async () => {
+        await adoption.adoptUnrecorded(volume, running.get(volume.id));
+        restored += 1;
+      });
     }
+    if (restored > 0) log.warn(`restored records of ${restored} volumes from their storage`);
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
@@ -128,6 +133,7 @@ export class Reconciler {
       const task = writeTask({ kind: 'delete', key: taskKey() });
       const outcome = await commit(store, {
         owner: lease.token,
+        frees: true,
         edits: [
           { kind: 'abandoned', id, remove: true },
           { kind: 'volume', id, insert: true, set: { ...volume, task } },

@@ -95,7 +95,7 @@ export class StorageNode implements Service {
     this.problems = new Problems(backends, log);
     this.reconciler = new Reconciler({ ...adopting, engine: this.engine, adoption, problems: this.problems });
     const audit = new Audit({ ...adopting, engine: this.engine, adoption });
-    this.nodeTasks = new NodeTasks({ store, lease, audit, log });
+    this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.consumer = new Consumer({
       store,
       engine: this.engine,
@@ -215,6 +215,7 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
+    await this.addresses.restore();
     await this.addresses.trimQuarantine();
     await this.reconciler.restoreExports();
   }

@@ -36,7 +36,7 @@ test.serial('audit lists differences, and fixes them with --repair', async (t) =
   t.is(repaired.exitCode, 0);
   t.regex(repaired.stdout, /fixed: make its record again$/m);
   t.like(await place.json('volume', 'show', id), { size: 1, status: 'available', node: 'n1' });
-  t.deepEqual(await place.json('audit'), { findings: [], notAudited: [], notExamined: [] });
+  t.deepEqual(await place.json('audit'), { findings: [], notAudited: [], notExamined: [], notCompared: [] });
 });
 
 test.serial('rebuild restores lost records', async (t) => {
@@ -44,7 +44,13 @@ test.serial('rebuild restores lost records', async (t) => {
   await loseRecord(store, id);
   t.is((await place.run('rebuild')).stdout, 'restored 1 record');
   t.like(await place.json('volume', 'show', id), { size: 2, projectId: 'web', status: 'available' });
-  t.deepEqual(await place.json('rebuild'), { restored: [], failed: [], notAudited: [] });
+  t.deepEqual(await place.json('rebuild'), {
+    restored: [],
+    failed: [],
+    notAudited: [],
+    notExamined: [],
+    notCompared: [],
+  });
 });
 
 test.serial('audit --remove removes storage without a record, by its full id only', async (t) => {

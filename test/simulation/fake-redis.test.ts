@@ -210,7 +210,6 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
           holder: 'h',
           leaseMs: 100_000,
           overdueMs: 0,
-          isWhole: true,
           nodeFields: { version: '1' },
           backends: [[of, given]],
         }),

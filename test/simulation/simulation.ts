@@ -272,7 +272,7 @@ class Simulation {
       const findings =
         name !== undefined && isUp === true ? await this.asClient((client) => client.findings(name)) : undefined;
       const isReported = findings?.some(
-        (finding) => finding === `volume ${id} has an unreadable record: has status "${status}"`,
+        (finding) => finding === `volume ${id} has an unusable record: has status "${status}"`,
       );
       if (isReported === false)
         this.invariants.add(`no audit names volume ${id}, whose record cannot be read: ${findings?.join(', ')}`);

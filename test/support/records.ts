@@ -27,7 +27,6 @@ export async function fakeNode(
     ...lease.token,
     ...lease.options,
     overdueMs: 1000,
-    isWhole: true,
     nodeFields: { version, startTime, availabilityZone: 'nova', problems },
     backends: backends.map((given) => [
       backendId(node, given.name ?? 'fake'),

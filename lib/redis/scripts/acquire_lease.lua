@@ -2,24 +2,28 @@
 -- Redis went back in time: the time, and a random part. With the token that it had before, a daemon takes its name again: only where
 -- Redis lost that token, not where another daemon's taking or a loss of the node came after it.
 -- ARGV: node; holder; lease (ms); random part, of each daemon its own; token before, or ''
--- Answers: ok token | NodeNameTaken holder milliseconds | Fenced
+-- Answers: ok token | NodeNameTaken holder, milliseconds that are left of the lease, and since its holder was last heard | Fenced
 -- Complexity: O(log N).
--- uses: now, load, reindex, key_lease, key_node
+-- without memory: true
+-- uses: now, load_own, call_if_typed, reindex, key_lease, key_node
 local node, holder, lease, random, token_before = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local function time_of(token) return tonumber(token:match('^%d+')) or 0 end
 
-local held_by = redis.call('GET', key_lease(node))
+local time = now()
+local before = load_own(key_node(node))
+local last = before.token
+local held_by = call_if_typed('GET', key_lease(node))
 if held_by and held_by ~= holder then
-  return { 'NodeNameTaken', held_by, tostring(redis.call('PTTL', key_lease(node))) }
+  local heard = math.max(tonumber(before.reportTime) or 0, last and time_of(last) or 0)
+  local left = tostring(redis.call('PTTL', key_lease(node)))
+  return { 'NodeNameTaken', held_by, left, string.format('%d', math.max(0, time - heard)) }
 end
-local before = load(key_node(node))
-local last = before and before.token
 local is_own = last and last:match('-(.*)$') == random
 if token_before ~= '' and last and not is_own and time_of(last) >= time_of(token_before) then return { 'Fenced' } end
-local time = now()
 local token = string.format('%d-%s', time, random)
-local created = before and before.createTime or string.format('%d', time)
+local created = before.createTime
+if not (created and created:match('^%d+$')) then created = string.format('%d', time) end
 redis.call('HSET', key_node(node), 'token', token, 'createTime', created)
 redis.call('HDEL', key_node(node), 'stopTime', 'lost')
 redis.call('SET', key_lease(node), holder, 'PX', lease)

@@ -1,16 +1,26 @@
 -- Compares a record with the indexes that it belongs in; with 'repair' it is put there.
 -- ARGV: kind; id; 'repair' or ''
--- Answers: ok index… (those that it was missing from)
+-- Answers: ok index… (those that it was missing from, or had another score in) | WrongType (the record is no hash)
 -- Complexity: O(indexes × log N).
--- uses: now, load, entries_of, record_key
+-- uses: now, try_load, entries_of, record_key
 local kind, id, repair = ARGV[1], ARGV[2], ARGV[3] == 'repair'
-local record = load(record_key(kind, id))
+local is_record, record = try_load(record_key(kind, id))
+if not is_record then return { 'WrongType' } end
 if not record then return { 'ok' } end
 local missing = { 'ok' }
-for _, entry in ipairs(entries_of(kind, id, record, now())) do
-  if not redis.call('ZSCORE', entry[1], entry[2]) then
-    missing[#missing + 1] = entry[1]:sub(#KEYS[1] + 1)
-    if repair and tonumber(entry[3]) then redis.call('ZADD', entry[1], entry[3], entry[2]) end
+local time = now()
+for _, entry in ipairs(entries_of(kind, id, record, time)) do
+  local index, member, score, is_fixed = unpack(entry)
+  local found = redis.pcall('ZSCORE', index, member)
+  local is_right = type(found) == 'string'
+  if is_right and is_fixed then
+    is_right = tonumber(found) == tonumber(score)
+  elseif is_right then
+    is_right = tonumber(found) <= time + 60000 -- the time of its making, by a clock that may have been set
+  end
+  if not is_right then
+    missing[#missing + 1] = index:sub(#KEYS[1] + 1)
+    if repair and tonumber(score) then redis.pcall('ZADD', index, score, member) end
   end
 end
 return missing

@@ -23,6 +23,6 @@ end
 local owner = redis.call('HGET', key_shelfOwners(), shelf)
 if owner and owner ~= node then return { 'Taken', owner } end
 redis.call('HSET', key_shelfOwners(), shelf, node)
-redis.call('ZADD', key_shelves(), shelf, shelf)
-redis.call('ZADD', key_nodeShelves(node), shelf, shelf)
+redis.pcall('ZADD', key_shelves(), shelf, shelf)
+redis.pcall('ZADD', key_nodeShelves(node), shelf, shelf)
 return { 'ok', string.format('%d', shelf) }

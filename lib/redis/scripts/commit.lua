@@ -1,6 +1,6 @@
 -- Applies a change set: edits of records with the commands and replies that go with them. Either every precondition holds and all is
 -- written, or nothing is.
--- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}
+-- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}; 'frees' or ''
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
 --               {is = 'empty', key}: the sorted set has no member;
@@ -14,9 +14,11 @@
 --   commands    {topic, message}: appended
 --   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
 --   returns     whether to answer with the records
+--   'frees'     it is made also when Redis has no memory left: Redis has more when it and what it begins have ended
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
--- uses: now, load, reindex, add_up, update_free_space, record_key, holds, is_up, is_lost, bytes_of, key_topic, key_replies, key_quarantine
+-- without memory: ARGV[2] == 'frees'
+-- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, bytes_of, refusal_of, key_topic, key_replies, key_quarantine
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -32,7 +34,8 @@ local function is_met(condition)
     return not newest or newest + condition.quarantineMs <= now()
   end
   local fields = redis.call('HMGET', record_key('backend', condition.backend), 'capacityBytes', 'allocatedBytes', 'accepting')
-  return fields[3] == 'true' and (fields[1] or 0) - (fields[2] or 0) >= bytes_of(condition.size)
+  local free = free_space_in(fields)
+  return free and free >= bytes_of(condition.size)
 end
 
 for number, condition in ipairs(change.conditions or {}) do
@@ -50,49 +53,58 @@ for number, edit in ipairs(change.edits) do
   end
 end
 
+if change.replies then
+  local denied = refusal_of('PUBLISH', key_replies(''), '')
+  if denied then return denied end
+end
+
 local time = now()
 local after = {}
 for number, edit in ipairs(change.edits) do
-  local old, key = before[number] or nil, record_key(edit.kind, edit.id)
+  local new = {}
+  for field, value in pairs(before[number] or {}) do new[field] = value end
+  for field, value in pairs(edit.set or {}) do new[field] = value end
+  for _, field in ipairs(edit.stamp or {}) do new[field] = string.format('%d', time) end
+  for _, field in ipairs(edit.unset or {}) do new[field] = nil end
+  if edit.join then
+    local requesters = new.requesters and new.requesters .. ' ' or ''
+    if #requesters < 500 then new.requesters = requesters .. edit.join end
+  end
+  after[number] = not edit.remove and new
+end
+
+-- The counters first: where their record is damaged, or HSET is not permitted, nothing has been written yet.
+for number, edit in ipairs(change.edits) do
+  add_up(edit.kind, before[number] or nil, after[number] or nil)
+end
+
+local function write(key, old, new)
+  local flat, gone = {}, {}
+  for field, value in pairs(new) do
+    if old[field] ~= value then
+      flat[#flat + 1] = field
+      flat[#flat + 1] = value
+    end
+  end
+  for field in pairs(old) do
+    if new[field] == nil then gone[#gone + 1] = field end
+  end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+end
+
+for number, edit in ipairs(change.edits) do
+  local old, new, key = before[number] or nil, after[number] or nil, record_key(edit.kind, edit.id)
+  if new then write(key, old or {}, new) else redis.call('DEL', key) end
   if edit.rest and edit.rest ~= '' and old and old.node then
-    redis.call('ZADD', key_quarantine(old.node), time, edit.rest)
+    redis.pcall('ZADD', key_quarantine(old.node), time, edit.rest)
   end
-  if edit.remove then
-    after[number] = false
-    redis.call('DEL', key)
-    reindex(edit.kind, edit.id, old, nil, time)
-    add_up(edit.kind, old, nil)
-  else
-    local new, flat = {}, {}
-    for field, value in pairs(old or {}) do new[field] = value end
-    for field, value in pairs(edit.set or {}) do new[field] = value end
-    for _, field in ipairs(edit.stamp or {}) do new[field] = string.format('%d', time) end
-    for _, field in ipairs(edit.unset or {}) do new[field] = nil end
-    if edit.join then
-      local requesters = new.requesters and new.requesters .. ' ' or ''
-      if #requesters < 500 then new.requesters = requesters .. edit.join end
-    end
-    for field, value in pairs(new) do
-      if not old or old[field] ~= value then
-        flat[#flat + 1] = field
-        flat[#flat + 1] = value
-      end
-    end
-    local gone = {}
-    for field in pairs(old or {}) do
-      if new[field] == nil then gone[#gone + 1] = field end
-    end
-    if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
-    if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
-    after[number] = new
-    reindex(edit.kind, edit.id, old, new, time)
-    add_up(edit.kind, old, new)
-  end
+  reindex(edit.kind, edit.id, old, new, time)
   if edit.kind == 'backend' then update_free_space(edit.id) end
 end
 
 for _, command in ipairs(change.commands or {}) do
-  redis.call('XADD', key_topic(command.topic), '*', 'm', command.message)
+  redis.pcall('XADD', key_topic(command.topic), '*', 'm', command.message) -- where the topic is damaged, a report finds the task
 end
 
 local texts = {}

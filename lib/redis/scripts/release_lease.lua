@@ -2,12 +2,13 @@
 -- ARGV: node; token
 -- Answers: ok | Fenced
 -- Complexity: O(backends of the node × log N).
--- uses: now, holds, key_lease, key_node, key_nodeBackends, key_freeSpace
+-- without memory: true
+-- uses: now, holds, call_if_typed, key_lease, key_node, key_nodeBackends, key_freeSpace
 local node, token = ARGV[1], ARGV[2]
 if not holds(node, token) then return { 'Fenced' } end
-redis.call('DEL', key_lease(node))
 redis.call('HSET', key_node(node), 'stopTime', string.format('%d', now()))
-for _, backend in ipairs(redis.call('ZRANGE', key_nodeBackends(node), 0, -1)) do
-  redis.call('ZREM', key_freeSpace(), backend)
+redis.call('DEL', key_lease(node))
+for _, backend in ipairs(call_if_typed('ZRANGE', key_nodeBackends(node), 0, -1) or {}) do
+  redis.pcall('ZREM', key_freeSpace(), backend)
 end
 return { 'ok' }

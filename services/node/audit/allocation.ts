@@ -1,3 +1,4 @@
+import type { NotCompared } from '../../../lib/audit/finding.ts';
 import { errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -37,15 +38,20 @@ export class AllocationAudit {
   }
 
   /** After the last record. A counter that has changed meanwhile is not compared. */
-  async differences(): Promise<Difference[]> {
+  async end(): Promise<{ differences: Difference[]; notCompared: NotCompared[] }> {
     const after = await countersOf(this.context, this.ids);
-    if (!this.isComplete) return [];
-    return this.ids.flatMap((id, index) => {
+    const differences: Difference[] = [];
+    const notCompared: NotCompared[] = [];
+    for (const [index, id] of this.ids.entries()) {
       const counter = after[index] ?? '';
       const sum = this.sums.get(id) ?? 0;
-      if (counter !== (this.before[index] ?? '') || Number(counter) === sum) return [];
-      return [differenceOf(this.context, id, counter, sum)];
-    });
+      const reason = this.isComplete
+        ? counter !== (this.before[index] ?? '') && 'volumes were created or deleted meanwhile'
+        : 'a record of a volume cannot be read';
+      if (reason !== false) notCompared.push({ object: `allocated bytes of backend ${id}`, reason });
+      else if (Number(counter) !== sum) differences.push(differenceOf(this.context, id, counter, sum));
+    }
+    return { differences, notCompared };
   }
 }
 

@@ -40,14 +40,17 @@ export function exportDifferences(
 
 /** Only Redis can have lost the attachment of an available volume: a host may be writing. */
 function unattachedExport(
-  { exclusively, adoption, backends }: AuditContext,
+  { exclusively, adoption, backends, exportUnattached }: AuditContext,
   { id, backend, status }: VolumeState,
   found: FoundExport,
 ): Difference {
   const object = `volume ${id}`;
   const what = 'is exported although it is not attached';
   if (status !== 'available') {
-    const run = () => backends.get(backend).target.removeExport(id);
+    const run = () =>
+      exclusively(id, async (now) => {
+        if (!isExported(now, exportUnattached)) await backends.get(backend).target.removeExport(id);
+      });
     return { object, what, fix: 'end the export', run };
   }
   const run = () => exclusively(id, (now) => adoption.restoreAttachment(now, found));
@@ -75,13 +78,18 @@ export function foreignAnswer({ addresses }: AuditContext, { id, address }: Volu
 
 /** Exports of ours whose volume has neither record nor storage. */
 export function orphanedExports(
-  { backends }: AuditContext,
+  { backends, engine, store }: AuditContext,
   exports: readonly FoundExport[],
   known: ReadonlySet<string>,
 ): Difference[] {
   return exports.flatMap(({ id, path }) => {
     if (id === undefined || known.has(id)) return [];
-    const run = () => Promise.all(backends.served.map(({ target }) => target.removeExport(id)));
+    const run = () =>
+      engine.exclusively(id, async () => {
+        // Created meanwhile, or its record is back: then the export is the volume's.
+        const isRecorded = (await store.read((redis) => redis.exists(store.keys.volume(id)))) === 1;
+        if (!isRecorded) for (const { target } of backends.served) await target.removeExport(id);
+      });
     return [{ object: `volume ${id}`, what: `is exported (${path}) and does not exist`, fix: 'end the export', run }];
   });
 }

@@ -1,5 +1,5 @@
 import { tryParseAddress } from '../../../lib/aoe/address.ts';
-import { type FoundVolume, hasLabels } from '../../../lib/drivers/driver.ts';
+import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
@@ -34,9 +34,16 @@ export function recordDifferences(
     return [{ object, what: `has its ${volume.task.kind} under way, and nothing works on it`, fix: 'resume it', run }];
   }
   const address = addressDifference(context, volume, users);
+  const lacks = missingFields(volume);
+  // Its labels may have what the record has lost: they are not made like it.
+  if (lacks.length > 0) return [...address, { object, what: `has a record without ${lacks.join(', ')}`, fix: '' }];
   if (volume.status === 'error_deleting') return address;
   if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return address;
   if (backends.failureOf(volume.backend) !== undefined) return address;
+  if (!backends.configured.some(({ name }) => name === volume.backend)) {
+    const what = `is on backend ${JSON.stringify(volume.backend)}, which its node does not have`;
+    return [...address, { object, what, fix: '' }];
+  }
   if (!found) return [...address, missingStorage(context, volume)];
   const differences: Difference[] = [...address];
   const { driver } = backends.get(volume.backend);
@@ -45,7 +52,7 @@ export function recordDifferences(
   } else if (found.sizeBytes < sizeInBytes(volume.size)) {
     const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
     differences.push({ object, what, fix: '' });
-  } else if (Object.keys(found.labels).length > 0 && !isLabelled(found, volume)) {
+  } else if (Object.keys(found.labels).length > 0 && differInLabels(found.labels, volumeSpec(volume).labels)) {
     const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
@@ -59,6 +66,14 @@ export function recordDifferences(
     differences.push({ object, what: 'is in error, and its storage exists', fix: 'make it available again', run });
   }
   return differences;
+}
+
+/** Fields that every record of its kind has. */
+function missingFields(volume: VolumeState): string[] {
+  const { userId, projectId, availabilityZone, attachStatus, instanceId, attachTime } = volume;
+  const always = { userId, projectId, availabilityZone };
+  const needed = attachStatus === 'attached' ? { ...always, instanceId, attachTime } : always;
+  return Object.entries(needed).flatMap(([name, value]) => (value === '' || value === undefined ? [name] : []));
 }
 
 /** Two volumes with one address, or an address on another node's shelf. An unattached volume gets another one when it is attached. */
@@ -85,11 +100,6 @@ function addressDifference(context: AuditContext, volume: VolumeState, users: Ma
       await backends.get(now.backend).driver.labelVolume(volumeSpec(current));
     });
   return [{ object: `volume ${id}`, what, fix: 'give it another address', run }];
-}
-
-/** Whether its labels say what its record does; an address that it no longer has would be taken for its own after a loss of Redis. */
-function isLabelled({ labels }: FoundVolume, volume: VolumeState): boolean {
-  return hasLabels(labels, volumeSpec(volume).labels) && (labels['address'] ?? '') === volume.address;
 }
 
 function missingStorage({ exclusively, adoption }: AuditContext, volume: VolumeState): Difference {

@@ -65,6 +65,7 @@ export async function handBack(
         : editOf(volume, 'failCreate', { fault }),
     ],
     replies: [{ edit: 0, fault }],
+    frees: true,
   });
   if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
   return hasRequesters ? 'ended' : 'in error';

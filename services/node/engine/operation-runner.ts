@@ -159,7 +159,7 @@ export class OperationRunner {
     const edit = editOf(volume, name, more);
     const fault: Fault | undefined = more.fault;
     const outcome = await this.retried(volume, name, () =>
-      commit(store, { owner: lease.token, edits: [edit], replies: [{ edit: 0, fault }] }),
+      commit(store, { owner: lease.token, edits: [edit], replies: [{ edit: 0, fault }], frees: true }),
     );
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') {

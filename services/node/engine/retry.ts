@@ -2,7 +2,7 @@ import { retry } from '../../../lib/concurrency.ts';
 import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 
 /** Redis accepts no changes at present. */
-const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefuses', 'NotReplicated']);
+const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefuses', 'RedisDenied', 'NotReplicated']);
 /** A retry cannot help, although the kind of the error does not say so. */
 const nonRetryable: ReadonlySet<string> = new Set([
   'Fenced',
@@ -16,7 +16,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Does the work until it succeeds, fails permanently, has failed `tries` times, or the signal aborts. While Redis is unreachable it is
+ * Does the work until it succeeds, fails permanently, has failed `tries` times, or the signal aborts. While Redis accepts no changes it is
  * retried without a bound. The one retry of an operation's step: drivers, targets and commands below it try once.
  */
 export async function withRetries<T>(

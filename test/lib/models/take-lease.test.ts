@@ -8,16 +8,18 @@ const ours = holder();
 const beforeReboot = holder({ boot: 'd'.repeat(32) });
 const elsewhere = holder({ machine: 'e'.repeat(32) });
 
-/** Takes a lease of 60 s, of which attempts find these holders with so many seconds left; an attempt as that holder succeeds. */
-async function take(found: readonly [holder: string, leftS: number][]): Promise<{ attempts: string[]; token: string }> {
+/** Takes a lease of which attempts find these holders, who were quiet so many seconds; an attempt as that holder succeeds. */
+async function take(
+  found: readonly [holder: string, quietS: number][],
+): Promise<{ attempts: string[]; token: string }> {
   const attempts: string[] = [];
   const answers = [...found];
   const attempt = async (as: string): Promise<LeaseAnswer> => {
     attempts.push(as);
-    const [held, leftS] = (answers.length > 1 ? answers.shift() : answers[0]) ?? ['', 0];
+    const [held, quietS] = (answers.length > 1 ? answers.shift() : answers[0]) ?? ['', 0];
     return held === '' || held === as
       ? { word: 'ok', token: `token of ${as}` }
-      : { word: 'NodeNameTaken', holder: held, leftMs: leftS * 1000 };
+      : { word: 'NodeNameTaken', holder: held, leftMs: 12_000, quietMs: quietS * 1000 };
   };
   const lease = { node: 'n1', holder: ours, leaseMs: 60_000, quietMs: 20_000 };
   return { token: await takeLease(lease, attempt), attempts };
@@ -34,23 +36,23 @@ test('holders are the same, of another run, of a clone, or unrelated', (t) => {
 test('a free lease, and that of an earlier daemon on a renamed host, is taken at once', async (t) => {
   t.is((await take([['', 0]])).token, `token of ${ours}`);
   const renamed = holder({ host: 'renamed' });
-  t.deepEqual((await take([[renamed, 59]])).attempts, [ours, renamed]);
+  t.deepEqual((await take([[renamed, 1]])).attempts, [ours, renamed]);
 });
 
 test('the lease of this machine before its reboot is taken once its holder has been quiet', async (t) => {
-  t.deepEqual((await take([[beforeReboot, 39]])).attempts, [ours, beforeReboot]);
+  t.deepEqual((await take([[beforeReboot, 21]])).attempts, [ours, beforeReboot]);
   const { attempts } = await take([
-    [beforeReboot, 41],
-    [beforeReboot, 40.5],
-    [beforeReboot, 39.9],
+    [beforeReboot, 19],
+    [beforeReboot, 19.5],
+    [beforeReboot, 20.1],
   ]);
   t.deepEqual(attempts, [ours, ours, ours, beforeReboot]);
 });
 
 test('a holder with the same state directory and machine id that renews its lease is a clone', async (t) => {
   const renewed: [string, number][] = [
-    [beforeReboot, 55],
-    [beforeReboot, 60],
+    [beforeReboot, 5],
+    [beforeReboot, 0],
   ];
   await t.throwsAsync(take(renewed), { code: 'MachineCloned' });
 });

@@ -178,6 +178,124 @@ test('the loss and the return of Redis are logged once each', async (t) => {
   );
 });
 
+/** Returns the log of a connection: its lines, the hints behind them. */
+function linesOf(): { lines: string[]; log: Log } {
+  const lines: string[] = [];
+  const write = (line: string, more: { hint?: unknown } = {}) => lines.push(`${line} (${String(more.hint)})`);
+  return { lines, log: { ...silentLog, error: write, info: write } };
+}
+
+test('the reason of an earlier loss is not logged for a later one', async (t) => {
+  const server = await RedisServer.start();
+  t.teardown(() => server.stop());
+  const { lines, log } = linesOf();
+  const connection = await connect(flagsOf({ redis_url: server.url }), log);
+  t.teardown(() => connection.close());
+  for (let count = 0; count < 2; count += 1) {
+    const before = lines.length;
+    await server.down();
+    await until(() => lines.length > before, 'its going is logged');
+    t.regex(lines[before] ?? '', /is unreachable: the connection was closed/);
+    const reason = () => connection.explain(new Error('Connection is closed.')).message;
+    await until(() => reason().includes('ENOENT'), 'an attempt to connect has failed for another reason');
+    await server.up();
+    await until(() => !connection.isAway, 'it is back');
+  }
+});
+
+test('a connection whose database is refused is never used', async (t) => {
+  const server = await RedisServer.start('--user', 'eve', 'on', '>secret', '~*', '&*', '+@all');
+  t.teardown(() => server.stop());
+  const flags = { redis_url: `unix:${server.socket}?db=3`, redis_user: 'eve', redis_password: 'secret' };
+  const { lines, log } = linesOf();
+  const connection = await connect(flagsOf(flags), log);
+  t.teardown(() => connection.close());
+  const store = new Store(connection, 'test');
+  const another = await connection.another();
+  const admin = await connect(flagsOf({ redis_url: server.url }), silentLog);
+  t.teardown(() => admin.close());
+  const database = async (redis: typeof another) => /db=(\d+)/.exec(await redis.client('INFO'))?.[1];
+  t.is(await database(connection.redis), '3');
+  await admin.redis.acl('SETUSER', 'eve', '-select');
+  await admin.redis.call('CLIENT', 'KILL', 'SKIPME', 'yes', 'TYPE', 'NORMAL');
+  await until(() => lines.some((line) => line.includes('denied access')), 'the refusal is logged');
+  for (let count = 0; count < 50; count += 1) {
+    await t.throwsAsync(
+      store.read((redis) => redis.set('key', 'value')),
+      { code: 'RedisDenied' },
+    );
+    await t.throwsAsync(another.set('key', 'value'));
+    await until(() => true, 'a turn', 10);
+  }
+  t.is(await admin.redis.dbsize(), 0, 'nothing was written to database 0');
+  await t.throwsAsync(connect(flagsOf(flags), silentLog), { code: 'RedisDenied' });
+  await admin.redis.acl('SETUSER', 'eve', '+select');
+  await until(() => !connection.isAway && another.status === 'ready', 'it is back');
+  t.is(await database(connection.redis), '3');
+  t.is(await database(another), '3');
+});
+
+test('a database that Redis does not have is an invalid flag', async (t) => {
+  const server = await RedisServer.start('--databases', '4');
+  t.teardown(() => server.stop());
+  await t.throwsAsync(connect(flagsOf({ redis_url: `unix:${server.socket}?db=99` }), silentLog), {
+    code: 'InvalidFlags',
+    message: /^redis_db = 99: Redis at .* has no such database$/,
+  });
+});
+
+test('a password that is rotated under a connection is the reason that is logged and thrown', async (t) => {
+  const server = await RedisServer.start('--user', 'eve', 'on', '>old', '~*', '&*', '+@all');
+  t.teardown(() => server.stop());
+  const { lines, log } = linesOf();
+  const connection = await connect(flagsOf({ redis_url: server.url, redis_user: 'eve', redis_password: 'old' }), log);
+  t.teardown(() => connection.close());
+  const admin = await connect(flagsOf({ redis_url: server.url }), silentLog);
+  t.teardown(() => admin.close());
+  await admin.redis.acl('SETUSER', 'eve', 'resetpass', '>new');
+  await admin.redis.call('CLIENT', 'KILL', 'SKIPME', 'yes', 'TYPE', 'NORMAL');
+  await until(() => lines.some((line) => line.includes('WRONGPASS')), 'the refusal is logged');
+  const store = new Store(connection, 'test');
+  const ping = () => store.read((redis) => redis.ping());
+  await t.throwsAsync(ping, { code: 'RedisDenied', message: /WRONGPASS/ });
+  t.is(lines.filter((line) => line.includes('WRONGPASS')).length, 1, lines.join('\n'));
+  t.regex(lines.join('\n'), /denied access: WRONGPASS .*\(set redis_user and redis_password/);
+  await admin.redis.acl('SETUSER', 'eve', '>old');
+  await until(
+    () =>
+      ping().then(
+        (answer) => answer === 'PONG',
+        () => false,
+      ),
+    'it answers again',
+  );
+});
+
+test('a Redis without a place for another client says so', async (t) => {
+  const server = await RedisServer.start('--maxclients', '1');
+  t.teardown(() => server.stop());
+  const first = await until(
+    () => connect(flagsOf({ redis_url: server.url }), silentLog).catch(() => undefined),
+    'a place',
+  );
+  t.teardown(() => first.close());
+  const error = await t.throwsAsync(connect(flagsOf({ redis_url: server.url }), silentLog), {
+    code: 'RedisUnreachable',
+    message: /max number of clients|EPIPE|ECONNRESET/,
+  });
+  t.regex(String(Reflect.get(error, 'hint')), /maxclients/);
+});
+
+test('TLS to a port without it is named', async (t) => {
+  const port = String(await freePort());
+  const server = await RedisServer.start('--bind', '127.0.0.1', '--port', port);
+  t.teardown(() => server.stop());
+  const error = await t.throwsAsync(connect(flagsOf({ redis_url: `rediss://127.0.0.1:${port}` }), silentLog), {
+    code: 'RedisUnreachable',
+  });
+  t.regex(String(Reflect.get(error, 'hint')), /no TLS/);
+});
+
 test('scripts work after SCRIPT FLUSH', async (t) => {
   const server = await RedisServer.start();
   t.teardown(() => server.stop());

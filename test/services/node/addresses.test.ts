@@ -300,7 +300,7 @@ test.serial('the address of a volume that is being created is given to no other 
   const other = await until(() => commands.create(newVolume, deadline), 'another is created');
   t.not(other.address, 'e1.0');
   release();
-  await until(async () => (await driver.listVolumes()).length === 2, 'both are on storage');
+  await until(async () => (await driver.listVolumes()).length >= 2, 'both are on storage');
   await commands.delete(other.id, deadline);
-  t.true(target.specs.filter(({ address }) => address === 'e1.1').every(({ id }) => id === other.id));
+  t.true(target.specs.filter(({ address }) => address === other.address).every(({ id }) => id === other.id));
 });

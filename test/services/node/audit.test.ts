@@ -123,11 +123,11 @@ const repairable: Record<string, { make: () => Promise<unknown>; found: () => st
   },
   'a record that no list shows': {
     make: () => store.redis.zrem(store.keys.volumes(), id),
-    found: () => `volume ${id} is not in the index volumes`,
+    found: () => `volume ${id} is not in its place in the index volumes`,
   },
   'a name that finds nothing': {
     make: () => store.redis.zrem(store.keys.volumeNames(), `data\0${id}`),
-    found: () => `volume ${id} is not in the index volume-names`,
+    found: () => `volume ${id} is not in its place in the index volume-names`,
   },
   'an entry of a volume that does not exist': {
     make: () => store.redis.zadd(store.keys.projectVolumes('project'), 1, 'gone'),

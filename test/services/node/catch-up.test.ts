@@ -54,6 +54,11 @@ test.serial(
     t.true(await begin('n1'), 'who has a place keeps it');
     await until(() => begin('n3'), 'the place of n2 is free');
     t.false(await begin('n4'));
+    await store.redis.del(store.keys.catchingUp());
+    for (const ghost of ['x', 'y']) await store.redis.zadd(store.keys.catchingUp(), Date.now() + 600_000, ghost);
+    t.true(await begin('n5'), 'a place that ends later than any that is given out does not count');
+    await store.redis.set(store.keys.catchingUp(), 'damaged');
+    t.true(await begin('n6'));
   },
 );
 
@@ -64,8 +69,7 @@ test.serial('a node that waits for its place keeps its lease and serves its volu
   const commands = await cluster.commands();
   const { id } = await commands.create({ size: 1, userId: 'u', projectId: 'p' }, { deadlineMs: 20_000 });
   const { redis, keys } = store;
-  for (let count = 0; count < 50; count += 1)
-    await redis.zadd(keys.catchingUp(), Date.now() + 600_000, `other${count}`);
+  for (let count = 0; count < 50; count += 1) await redis.zadd(keys.catchingUp(), Date.now() + 55_000, `other${count}`);
   const { looks } = driver;
   await cluster.server.down();
   await cluster.server.up();

@@ -156,8 +156,8 @@ test.serial(
     await until(isJoined, 'the second has joined');
     release();
     t.deepEqual(await Promise.all([first, joined]), [
-      { findings: [], notExamined: [] },
-      { findings: [], notExamined: [] },
+      { findings: [], notExamined: [], notCompared: [] },
+      { findings: [], notExamined: [], notCompared: [] },
     ]);
     t.false(await hasTask());
 

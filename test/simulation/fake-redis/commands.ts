@@ -32,6 +32,7 @@ const strings: Record<string, Command> = {
     return typeof value === 'string' ? value : null;
   },
   SET: (database, [key = '', value = '', ...options]) => {
+    if (has(options, 'XX') && database.get(key) === undefined) return null;
     database.set(key, value);
     const px = option(options, 'PX');
     database.endAt(key, px === undefined ? undefined : database.now() + Number(px));
@@ -92,6 +93,7 @@ const hashes: Record<string, Command> = {
 
 const sortedSets: Record<string, Command> = {
   ZADD: (database, [key = '', ...rest]) => {
+    if (has(rest.slice(0, 1), 'XX')) return 0; // only scripts that try it, on a key that does not exist
     const set = database.writable(key, SortedSet);
     return pairs(rest).filter(([score, member]) => set.add(member, Number(score))).length;
   },
@@ -154,7 +156,8 @@ function limited(found: readonly Scored[], options: readonly string[]): readonly
 }
 
 const streams: Record<string, Command> = {
-  XADD: (database, [key = '', , ...fields]) => database.writable(key, Stream).add(database.now(), fields),
+  XADD: (database, [key = '', , ...fields]) =>
+    has(fields.slice(0, 1), '*') ? null : database.writable(key, Stream).add(database.now(), fields),
   XLEN: (database, [key = '']) => database.stream(key)?.length ?? 0,
   XDEL: (database, [key = '', ...ids]) => {
     const stream = database.stream(key);

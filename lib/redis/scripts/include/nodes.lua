@@ -1,9 +1,9 @@
 -- Functions for nodes, for scripts that name them after "uses:".
 
--- Returns whether a daemon still holds its node's name.
--- uses: key_node
+-- Returns whether a daemon still holds its node's name. A record of a wrong type holds nothing: its daemon makes it again.
+-- uses: call_if_typed, key_node
 local function holds(node, token)
-  return redis.call('HGET', key_node(node), 'token') == token
+  return call_if_typed('HGET', key_node(node), 'token') == token
 end
 
 -- uses: key_lease

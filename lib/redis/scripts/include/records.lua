@@ -6,18 +6,39 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Returns a record as a table, or nil where it does not exist.
-local function load(key)
-  local flat = redis.call('HGETALL', key)
+-- Returns the fields of a flat answer as a table, or nil where there are none.
+local function record_in(flat)
   if #flat == 0 then return nil end
   local record = {}
   for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
   return record
 end
 
--- Returns the bytes of a volume of `size` GiB; 0 stands for 100 MiB.
+-- Returns a record as a table, or nil where it does not exist.
+-- uses: record_in
+local function load(key)
+  return record_in(redis.call('HGETALL', key))
+end
+
+-- Returns whether a key can be read as a record, and the record.
+-- uses: record_in, call_if_typed
+local function try_load(key)
+  local flat = call_if_typed('HGETALL', key)
+  return flat ~= nil, flat and record_in(flat)
+end
+
+-- Returns a record that its node alone writes, empty where it does not exist; one of a wrong type is removed, to be written again.
+-- uses: try_load
+local function load_own(key)
+  local is_record, record = try_load(key)
+  if not is_record then redis.call('DEL', key) end
+  return record or {}
+end
+
+-- Returns the bytes of a volume of `size` GiB; 0 stands for 100 MiB. A size that is no number counts nothing.
 local function bytes_of(size)
   size = tonumber(size)
+  if not size then return 0 end
   return size == 0 and 104857600 or size * 1073741824
 end
 
@@ -26,20 +47,34 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- Returns the free space of a backend that accepts volumes, by its fields; nil where it accepts none, or a number is damaged.
+local function free_space_in(fields)
+  local capacity, allocated = tonumber(fields[1] or 0), tonumber(fields[2] or 0)
+  return fields[3] == 'true' and capacity and allocated and capacity - allocated or nil
+end
+
 -- Keeps a backend's free space in the set that requesters place volumes by. O(log N).
--- uses: whole, key_freeSpace
+-- pcall, here and for indexes: a key of a wrong type, which an audit reports, must not leave half a change.
+-- uses: whole, free_space_in, key_freeSpace
 local function update_free_space(backend)
-  local key = KEYS[1] .. 'backend:' .. backend
-  local fields = redis.call('HMGET', key, 'capacityBytes', 'allocatedBytes', 'accepting')
-  if fields[3] ~= 'true' then
-    redis.call('ZREM', key_freeSpace(), backend)
-    return
+  local fields = redis.call('HMGET', KEYS[1] .. 'backend:' .. backend, 'capacityBytes', 'allocatedBytes', 'accepting')
+  local free = free_space_in(fields)
+  if free then
+    redis.pcall('ZADD', key_freeSpace(), whole(free), backend)
+  else
+    redis.pcall('ZREM', key_freeSpace(), backend)
   end
-  redis.call('ZADD', key_freeSpace(), whole((fields[1] or 0) - (fields[2] or 0)), backend)
+end
+
+-- Adds to a counter; one that is no number is left to the audit.
+-- uses: whole
+local function add_to(key, field, bytes)
+  local sum = tonumber(redis.call('HGET', key, field) or 0)
+  if sum then redis.call('HSET', key, field, whole(sum + bytes)) end
 end
 
 -- Counts a record's size where its kind has a sum.
--- uses: sum_of, bytes_of, whole, update_free_space
+-- uses: sum_of, bytes_of, add_to, update_free_space
 local function add_up(kind, before, after)
   local from, field, to
   if before then from, field = sum_of(kind, before) end
@@ -48,11 +83,11 @@ local function add_up(kind, before, after)
   if from == to and old == new then return end
   local changed = {}
   if from then
-    redis.call('HINCRBY', from, field, whole(-old))
+    add_to(from, field, -old)
     changed[from] = true
   end
   if to then
-    redis.call('HINCRBY', to, field, whole(new))
+    add_to(to, field, new)
     changed[to] = true
   end
   for key in pairs(changed) do update_free_space(key:sub(#KEYS[1] + #'backend:' + 1)) end

@@ -1,0 +1,66 @@
+import type { KindName } from '../models/kinds.ts';
+import type { Store } from '../redis/store.ts';
+import { type Finding, inRedis } from './finding.ts';
+
+type RedisType = 'hash' | 'zset' | 'string' | 'stream';
+
+interface KeyKind {
+  name: RegExp;
+  type: RedisType;
+  /** The kind of records that an index lists. */
+  lists?: KindName;
+  /** Daemons and repairs make it again. */
+  isDerived: boolean;
+}
+
+/** Every key of the product, after the prefix: its type, and what it is for. */
+const kinds: readonly KeyKind[] = [
+  { name: /^(volume|abandoned|backend):[^:]+$/, type: 'hash', isDerived: false },
+  { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
+  {
+    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks))$/,
+    type: 'zset',
+    lists: 'volume',
+    isDerived: true,
+  },
+  { name: /^project:.+:volumes$/s, type: 'zset', lists: 'volume', isDerived: true },
+  { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
+  { name: /^(node:[^:]+:backends|free-space)$/, type: 'zset', lists: 'backend', isDerived: true },
+  { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },
+  { name: /^node:[^:]+:lease$/, type: 'string', isDerived: true },
+  { name: /^node:[^:]+:(shelves|quarantine)$/, type: 'zset', isDerived: true },
+  { name: /^(catching-up|aoe:shelves)$/, type: 'zset', isDerived: true },
+  { name: /^aoe:shelf-owners$/, type: 'hash', isDerived: true },
+  { name: /^topic:.+$/s, type: 'stream', isDerived: true },
+  { name: /^replicated$/, type: 'string', isDerived: true },
+];
+
+function kindOf(name: string): KeyKind | undefined {
+  return kinds.find((kind) => kind.name.test(name));
+}
+
+/** Returns the kind of records that an index lists, by its name; undefined for other keys. */
+export function listedIn(name: string): KindName | undefined {
+  return kindOf(name)?.lists;
+}
+
+/** Keys of no use, and keys of a wrong type: an index, which can be made again, is removed with `repair`. */
+export async function* auditKeys(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
+  for await (const names of store.names()) {
+    const types = await store.read((redis) => Promise.all(names.map((name) => redis.type(store.keys.prefix + name))));
+    for (const [index, name] of names.entries()) {
+      const kind = kindOf(name);
+      const type = types[index] ?? 'none';
+      const object = `key ${store.keys.prefix}${name}`;
+      if (type === 'none') continue; // gone meanwhile
+      if (!kind) {
+        yield inRedis(object, 'is no key of blockstore', '', false);
+      } else if (type !== kind.type) {
+        const isRemoved = repair && kind.isDerived;
+        if (isRemoved) await store.read((redis) => redis.del(store.keys.prefix + name));
+        const fix = kind.isDerived ? 'remove it; it is made again' : '';
+        yield inRedis(object, `is a ${type}, not a ${kind.type}`, fix, isRemoved);
+      }
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { BlockstoreError, errors } from '../errors.ts';
+import { closedHint } from '../redis-errors.ts';
+
+/** What Redis answers with a code. The text after the code is for people, and never decides. */
+const deniedCodes: ReadonlySet<string> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM', 'DENIED']);
+const refusingCodes: ReadonlySet<string> = new Set(['OOM', 'MISCONF', 'NOREPLICAS']);
+const passingCodes: ReadonlySet<string> = new Set([
+  'LOADING',
+  'BUSY',
+  'READONLY',
+  'UNBLOCKED',
+  'MASTERDOWN',
+  'CLUSTERDOWN',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+]);
+
+/** Answers without a code of their own (ERR): how each begins. */
+const noCommand = /^(?:ERR )?(?:unknown command|Unknown Redis command|unknown subcommand|Unknown subcommand)/;
+const noScriptAccess = /^(?:ERR )?The user executing the script can't/;
+const noDatabase = /^ERR (?:DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode)/;
+const noClient = /^ERR max number of clients/;
+const damaged = /^ERR (?:hash value is not an integer|value is not |increment or decrement would overflow)/;
+
+/** What a script of Redis 6 puts before the error of a command that it calls. */
+const wrapper = /^(?:ERR Error running script \(call to \w+\): )?(?:@user_script: ?\d+: )+-?/;
+
+/** Errors of the library itself, which have neither code nor class: how each begins. */
+const closed = /^(?:Connection is closed\.|Command aborted due to connection close|Stream isn't writeable)/;
+const late = /^(?:Command timed out|Socket timeout\.|timeout)/;
+const noSentinel = /^All sentinels are unreachable/;
+
+const replyCommand = z.object({ command: z.object({ name: z.string(), args: z.array(z.unknown()) }) });
+
+/** No node of a Cluster says who has the records; the cause is the failure of the last one that was asked. */
+export class NoShardError extends Error {
+  override readonly name = 'NoShardError';
+}
+
+/** Whether only the end of the connection is known from an error: why it ended is in the last error of the connection. */
+export function saysOnlyClosed(error: Error): boolean {
+  return error.name === 'MaxRetriesPerRequestError' || closed.test(error.message);
+}
+
+/** Whether Redis refused the database of a new connection: the library would go on with database 0. */
+export function isRefusedSelect(error: Error): boolean {
+  return replyCommand.safeParse(error).data?.command.name === 'select';
+}
+
+/** Returns the code at the beginning of an answer of Redis; '' where it is none, or another error. */
+export function codeOf(error: Error): string {
+  return error.name === 'ReplyError' ? (/^[A-Z]+(?= |$)/.exec(replyText(error))?.[0] ?? '') : '';
+}
+
+/** Returns what a failed command means as an error of the catalogue, or undefined where that is a fault of the program. */
+export function explainFailure(
+  error: Error,
+  { where, usesTls }: { where: string; usesTls: boolean },
+): BlockstoreError | undefined {
+  if (error instanceof BlockstoreError) return error;
+  if (error instanceof NoShardError) {
+    const cause = error.cause instanceof Error ? explainFailure(error.cause, { where, usesTls }) : undefined;
+    return cause?.code === 'RedisDenied' ? cause : errors.redisUnreachable(where, error.message);
+  }
+  if (error.name === 'ReplyError') return explainReply(error, where);
+  if (saysOnlyClosed(error) || late.test(error.message) || noSentinel.test(error.message)) {
+    return errors.redisUnreachable(where, error.message, usesTls ? noTlsHint : undefined);
+  }
+  return explainSystemError(error, where, usesTls);
+}
+
+const noTlsHint = 'start Redis; if this port has no TLS, use its TLS port, or redis:// and redis_tls=false';
+const certificateHint =
+  'set redis_tls_ca to the certificate of its authority, and the host to a name in the certificate';
+
+function explainReply(error: Error, where: string): BlockstoreError | undefined {
+  const text = replyText(error);
+  const code = codeOf(error);
+  if (deniedCodes.has(code)) return errors.redisDenied(where, text, hintOf(code));
+  if (noScriptAccess.test(text)) return errors.redisDenied(where, text, aclHint);
+  if (refusingCodes.has(code)) return errors.redisRefuses(where, text, hintOf(code));
+  if (passingCodes.has(code)) return errors.redisUnreachable(where, text);
+  const { command } = replyCommand.safeParse(error).data ?? {};
+  if (noDatabase.test(text)) return errors.noRedisDatabase(where, Number(command?.args[0] ?? 0));
+  if (noCommand.test(text)) return errors.redisDenied(where, text, missingHint);
+  if (noClient.test(text))
+    return errors.redisUnreachable(where, text, 'raise "maxclients" of Redis, or end unused clients');
+  return code === 'WRONGTYPE' || damaged.test(text) ? errors.redisDataDamaged(where, text) : undefined;
+}
+
+const aclHint = 'extend the ACL of redis_user; "blockstore doctor" names each command, key and channel that it lacks';
+const missingHint = 'remove rename-command for it from redis.conf; blockstore needs Redis 6.2 or later';
+
+function hintOf(code: string): string | undefined {
+  if (code === 'WRONGPASS' || code === 'NOAUTH') return 'set redis_user and redis_password to a user of this Redis';
+  if (code === 'NOPERM') return aclHint;
+  if (code === 'OOM') return 'raise "maxmemory" of Redis; deletes and detaches are still accepted';
+  return undefined;
+}
+
+/** Errors of Node.js and OpenSSL have a code. */
+function explainSystemError(error: Error, where: string, usesTls: boolean): BlockstoreError | undefined {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const isOfTls =
+    code === 'EPROTO' || code.startsWith('ERR_SSL_') || (usesTls && (code === 'ECONNRESET' || code === 'ETIMEDOUT'));
+  if (isOfTls) return errors.redisUnreachable(where, error.message, noTlsHint);
+  if (/CERT|^UNABLE_TO_|^ERR_TLS_/.test(code)) return errors.redisUnreachable(where, error.message, certificateHint);
+  if (code === 'ECONNRESET' || code === 'EPIPE') return errors.redisUnreachable(where, error.message, closedHint);
+  return /^E(?!RR_)[A-Z_]+$/.test(code) ? errors.redisUnreachable(where, error.message) : undefined;
+}
+
+/** The answer without what scripts put around it. */
+function replyText({ message }: Error): string {
+  return message
+    .replace(wrapper, '')
+    .replace(/ script: \w+, on @user_script:\d+\.$/, '')
+    .trim();
+}
