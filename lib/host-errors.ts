@@ -122,11 +122,9 @@ export const hostErrors = {
       `${device} cannot join the volume group: it is ${users.join(', ')}`,
       'set storage_dev to an unused disk; for a part of a multipath map set it to the map itself, /dev/mapper/NAME',
     ),
-  storageUnusable: (device: string, reason: string) =>
-    new BlockstoreError(
-      'StorageUnusable',
-      'failed',
-      `${device} cannot join the volume group: ${reason}`,
-      `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
-    ),
+  storageUnusable: (
+    device: string,
+    reason: string,
+    hint = `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
+  ) => new BlockstoreError('StorageUnusable', 'failed', `${device} cannot join the volume group: ${reason}`, hint),
 };

@@ -18,7 +18,8 @@ export const lvmErrors = {
       'GroupIncomplete',
       'unavailable',
       `volume group ${group} is missing a disk: ${reason}`,
-      'reconnect the disk, or add it to storage_dev and restart the daemon; volumes on the other disks are served',
+      'reconnect the disk, or add it to storage_dev and restart the daemon; one that lost its LVM label: pvcreate ' +
+        '--restorefile, see vgcfgrestore(8). Volumes on the other disks are served',
     ),
   diskMarkedMissing: (group: string, device: string, uuid: string) =>
     new BlockstoreError(
@@ -64,6 +65,20 @@ export const lvmErrors = {
       `more than one volume group is named ${group}: on ${devices.join(', ')}`,
       'set storage_dev to the devices of the right group',
     ),
+  groupReplaced: (group: string, file: string, found: string) =>
+    new BlockstoreError(
+      'GroupAmbiguous',
+      'conflict',
+      `volume group ${group} is not the one that this node used before: ${found}`,
+      `reconnect the disks of the former group; if it was replaced on purpose: rm ${file}, then restart the daemon`,
+    ),
+  disksCopied: (group: string, copies: readonly string[]) =>
+    new BlockstoreError(
+      'GroupAmbiguous',
+      'conflict',
+      `volume group ${group}: disks have the same UUID, so one is a copy or another path of the other: ${copies.join(', ')}`,
+      'set storage_dev to the right ones (with multipath, to /dev/mapper/NAME), or give the copy another UUID: vgimportclone',
+    ),
   groupFull: (group: string) =>
     new BlockstoreError(
       'GroupFull',
@@ -75,11 +90,4 @@ export const lvmErrors = {
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),
   lvmInterrupted: (command: string, reason: string) =>
     new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeLvmHang),
-  volumeReadOnly: (volume: string, path: string) =>
-    new BlockstoreError(
-      'VolumeBusy',
-      'conflict',
-      `volume ${volume} cannot be wiped: ${path} is read-only`,
-      `make it writable: lvchange --permission rw ${path} (see also activation/read_only_volume_list in lvm.conf), then retry`,
-    ),
 };

@@ -1,12 +1,16 @@
 import { type Check, type Finding, bad } from '../../lib/check.ts';
 import { asError } from '../../lib/errors.ts';
 
+/** Instead of a hint that leads to doctor. */
+const seeLog = 'correct what the message names; the log of the daemon can have more: journalctl --unit blockstored';
+
 /** Runs a check; a catalogue error that it throws becomes a finding. */
 export async function runCheck(check: Check): Promise<readonly Finding[]> {
   try {
     return [await check()].flat();
   } catch (thrown) {
-    const { message, hint } = asError(thrown);
-    return message.split('\n').map((line) => bad(line, hint ?? 'see "blockstored --help"'));
+    const { message, hint = 'see "blockstored --help"' } = asError(thrown);
+    const advice = hint.includes('blockstore doctor') ? seeLog : hint;
+    return message.split('\n').map((line) => bad(line, advice));
   }
 }

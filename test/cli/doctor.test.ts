@@ -9,6 +9,7 @@ function lvmWith(...disks: string[]): string {
     pv_name,
     pv_uuid: 'p',
     pv_missing: '',
+    pv_duplicate: '',
     vg_name: 'nova-volumes',
     vg_uuid: 'v',
     vg_exported: '',

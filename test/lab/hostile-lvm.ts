@@ -1,4 +1,4 @@
-/** Settings of lvm.conf that change what LVM prints, where it looks, and what its commands do. */
+/** Settings of lvm.conf that change what LVM prints, and what its commands do. */
 export const hostileSettings: readonly string[] = [
   'config/abort_on_errors=1',
   'report/binary_values_as_numeric=1',
@@ -49,10 +49,6 @@ export const hostileSettings: readonly string[] = [
   'activation/retry_deactivation=0',
   'activation/activation_mode="complete"',
   'activation/auto_activation_volume_list=["none"]',
-  'devices/use_devicesfile=1',
-  'devices/filter=["r|.*|"]',
-  'devices/global_filter=["r|/ubd|","r|/loop|","a|/dev/sda$|","r|.*|"]',
-  'devices/scan=["/dev/disk"]',
   'devices/scan_lvs=1',
   'devices/issue_discards=1',
   'devices/obtain_device_list_from_udev=1',
@@ -62,4 +58,12 @@ export const hostileSettings: readonly string[] = [
   'metadata/pvmetadatacopies=0',
   'metadata/pvmetadataignore=1',
   'metadata/record_lvs_history=1',
+];
+
+/** Settings that hide disks: without storage_dev they decide which disks the driver uses. */
+export const hidingSettings: readonly string[] = [
+  'devices/use_devicesfile=1',
+  'devices/filter=["r|.*|"]',
+  'devices/global_filter=["r|/ubd|","r|/loop|","a|/dev/sda$|","r|.*|"]',
+  'devices/scan=["/dev/disk"]',
 ];

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { ChildProcesses } from '../../lib/process.ts';
 import { until } from '../support/until.ts';
 import { cases, foundAs, spec } from '../lib/drivers/conformance.ts';
+import { hidingSettings, hostileSettings } from './hostile-lvm.ts';
 import { LvmMachine, WithoutShell, group, runCases } from './lvm-machine.ts';
 
 // Runs on a lab machine: node test/lab/lvm-cases.ts <disk of 4 GiB> <another>. Prints "ok" or "not ok" for each case.
@@ -27,8 +28,11 @@ async function conform(kind: string, processes: ChildProcesses, shells: number):
 list.push(
   { title: 'the driver lvm passes the conformance suite', run: () => conform('lvm', new ChildProcesses(), 1) },
   {
-    title: 'the driver lvm without a resident shell passes the conformance suite',
-    run: () => conform('lvm without a resident shell', new WithoutShell(), 0),
+    title: 'the driver lvm without a resident shell passes the conformance suite, whatever lvm.conf says',
+    run: async () => {
+      await machine.configure([...hostileSettings, ...hidingSettings].join(' '));
+      await conform('lvm without a resident shell', new WithoutShell(), 0);
+    },
   },
 );
 

@@ -18,7 +18,7 @@ const bytes = (volume: VolumeSpec, driver: LvmDriver) => machine.read(driver.loc
 /** What `blockstore doctor` says of a group that is to be created on that disk. */
 function doctor(disk: string) {
   const flags = { volume_group: group, volume_clear: 'zero', volume_clear_mibps: 0, storage_create: true } as const;
-  return checkVolumeGroup({ ...flags, storage_dev: [disk] }, new ChildProcesses());
+  return checkVolumeGroup({ ...flags, storage_dev: [disk] }, machine.stateDir, new ChildProcesses());
 }
 
 /** A group on two disks with a volume on each. */

@@ -1,41 +1,26 @@
 import assert from 'node:assert/strict';
 import { access, readFile } from 'node:fs/promises';
 import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { foundAs, spec } from '../lib/drivers/conformance.ts';
+import { hidingSettings, hostileSettings } from './hostile-lvm.ts';
 import { LvmMachine, WithoutShell, group, runCases, type LvmCase } from './lvm-machine.ts';
 
 // Runs on a lab machine: node test/lab/lvm-group-cases.ts <disk of 4 GiB> <another>. What administrators do to a group and its host.
 
 const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
 
-const hostile = [
-  'report/binary_values_as_numeric=1',
-  'report/list_item_separator=";"',
-  'report/compact_output=1',
-  'report/prefixes=1',
-  'report/quoted=0',
-  'report/headings=0',
-  'report/columns_as_rows=1',
-  'report/two_word_unknown_device=1',
-  'report/output_format="basic"',
-  'log/prefix="LVM: "',
-  'log/command_names=1',
-  'log/verbose=1',
-  'global/units="h"',
-  'global/suffix=1',
-].join(' ');
-
 const flags = {
   volume_group: group,
-  storage_dev: [machine.disk],
   storage_create: true,
   volume_clear: 'zero',
   volume_clear_mibps: 0,
 } as const;
 
-const check = (storage_create = true) =>
-  checkVolumeGroup({ ...flags, storage_dev: [...flags.storage_dev], storage_create }, new ChildProcesses());
+/** Doctor's view. */
+const check = (fields: Partial<Parameters<typeof checkVolumeGroup>[0]> = {}) =>
+  checkVolumeGroup({ ...flags, storage_dev: [machine.disk], ...fields }, machine.stateDir, new ChildProcesses());
 
 /** `make` does something to the group, which has no active volume. Then setup and doctor throw that. */
 function refused(title: string, make: string, expected: { code: string; message: RegExp; hint: RegExp }): LvmCase {
@@ -57,9 +42,9 @@ function refused(title: string, make: string, expected: { code: string; message:
 
 const list: readonly LvmCase[] = [
   {
-    title: 'no setting of the host that shapes the output of LVM makes a difference',
+    title: 'no setting of the host that shapes the output of LVM, hides disks or stops commands makes a difference',
     run: async () => {
-      await machine.configure(hostile);
+      await machine.configure([...hostileSettings, ...hidingSettings].join(' '));
       for (const processes of [new ChildProcesses(), new WithoutShell()]) {
         const driver = machine.driver({}, processes);
         await driver.setup();
@@ -102,7 +87,7 @@ const list: readonly LvmCase[] = [
     },
   },
   {
-    title: 'a volume with snapshots, or that pvmove moves, is busy before anything of it is wiped',
+    title: 'a volume with snapshots, a cache, mounts, read-only, or that pvmove moves, is busy before it is wiped',
     run: async () => {
       const driver = machine.driver({ storageDev: [machine.disk, machine.otherDisk], numShellTries: 1 });
       await driver.setup();
@@ -118,6 +103,29 @@ const list: readonly LvmCase[] = [
       });
       assert.match((await machine.read(`/dev/${group}/nightly`, [0]))[0] ?? '', /^data/);
       await machine.sh(snapshots.map((name) => `lvm lvremove -y ${group}/${name}`).join('; '));
+      const inTheWay = async (release: RegExp) => {
+        await assert.rejects(driver.deleteVolume(volume), (error) => {
+          assert.ok(error instanceof BlockstoreError && error.code === 'VolumeBusy', String(error));
+          assert.match(`${error.message} ${error.hint}`, release);
+          return true;
+        });
+        assert.match((await machine.read(device, [0]))[0] ?? '', /^data/);
+      };
+      await machine.sh(`lvm lvcreate -y -Wn -L 32m -n fast ${group} ${machine.otherDisk}
+        lvm lvconvert -y --type cache --cachevol fast ${group}/volume-${volume.id}`);
+      await inTheWay(/lvconvert --uncache nova-volumes\/volume-/);
+      await machine.sh(`lvm lvconvert -y --uncache ${group}/volume-${volume.id}
+        lvm lvchange --permission r ${group}/volume-${volume.id}`);
+      await inTheWay(/is read-only.*lvchange --permission rw/);
+      await machine.sh(`lvm lvchange --permission rw ${group}/volume-${volume.id}; mkdir -p /mnt/volume
+        mkfs.ext4 -q ${device}; lvm lvcreate -s -L 8m -n nightly ${group}/volume-${volume.id}
+        mount ${device} /mnt/volume; echo kept >/mnt/volume/file`);
+      await assert.rejects(driver.deleteVolume(volume), {
+        code: 'VolumeBusy',
+        message: /lvremove nova-volumes\/nightly; mounted on \/mnt\/volume/,
+      });
+      await machine.sh(`cat /mnt/volume/file; umount /mnt/volume; lvm lvremove -y ${group}/nightly`);
+      await machine.write(device, 'data', [0]);
       await machine.sh(`lvm pvmove -b -i 300 -n volume-${volume.id} ${machine.disk} ${machine.otherDisk}`);
       await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /pvmove --abort/ });
       assert.match((await machine.read(device, [0]))[0] ?? '', /^data/);
@@ -131,7 +139,7 @@ const list: readonly LvmCase[] = [
     {
       code: 'GroupInaccessible',
       message: /system ID other/,
-      hint: /vgchange --systemid/,
+      hint: /vgchange --config 'local\/extra_system_ids=\["other"\]' --systemid/,
     },
   ),
   refused('an exported group is named so', `lvm vgexport ${group}`, {
@@ -139,6 +147,16 @@ const list: readonly LvmCase[] = [
     message: /is exported/,
     hint: /vgimport/,
   }),
+  refused(
+    'a group with locks of a cluster is named so',
+    `lvm vgcfgbackup -f /run/lvm-loop-copy ${group}
+     sed -i 's/^\\tflags = /\\tlock_type = "sanlock"\\n\\tlock_args = "1.0.0:lvmlock"\\n&/' /run/lvm-loop-copy; lvm vgcfgrestore -f /run/lvm-loop-copy ${group}`,
+    {
+      code: 'GroupInaccessible',
+      message: /lock type sanlock/,
+      hint: /lvmlockd/,
+    },
+  ),
   refused(
     'a damaged metadata header is named so, and not offered for wiping',
     `dd if=/dev/urandom of=${machine.disk} bs=512 seek=8 count=1 conv=notrunc,fsync`,
@@ -148,6 +166,65 @@ const list: readonly LvmCase[] = [
       hint: /do not wipe it.*vgcfgrestore/,
     },
   ),
+  {
+    title: 'damage to one of two disks, a copy of a disk and another group of the name are found by start and doctor',
+    run: async () => {
+      const disks = await machine.loops(3);
+      const [one = '', two = '', three = ''] = disks;
+      const listed = [one, two];
+      const before = machine.driver({ storageDev: listed });
+      await before.setup();
+      const volume = spec({ sizeBytes: 2 ** 22 });
+      await before.createVolume(volume);
+      await before.close();
+      const header = 'bs=512 count=1 conv=notrunc,fsync';
+      await machine.sh(`lvm vgchange -an ${group}; dd if=${one} of=/run/lvm-loop-header skip=8 ${header}
+        dd if=/dev/urandom of=${one} seek=8 ${header}`);
+      const [, damage] = await check({ storage_dev: listed });
+      assert.match(`${damage?.level} ${damage?.message}`, /^warn .*mda header on \/dev\/loop0/);
+      assert.match(damage?.hint ?? '', /vgcfgbackup .*vgck --updatemetadata/);
+      await machine.sh(
+        `dd if=/run/lvm-loop-header of=${one} seek=8 ${header}; dd if=${one} of=${three} bs=1M conv=fsync`,
+      );
+      const copied = {
+        code: 'GroupAmbiguous',
+        message: /same UUID.*\/dev\/loop0, \/dev\/loop2/,
+        hint: /vgimportclone/,
+      };
+      for (const storageDev of [disks, []]) {
+        await assert.rejects(machine.driver({ storageDev }).setup(), copied);
+        await assert.rejects(check({ storage_dev: storageDev }), copied);
+      }
+      const right = machine.driver({ storageDev: listed });
+      await right.setup();
+      assert.deepEqual(await right.listVolumes(), [foundAs(volume)]);
+      await right.close();
+      await machine.sh(
+        `lvm vgchange -an ${group}; losetup -d ${one} ${two}; wipefs -qa ${three}; lvm vgcreate ${group} ${three}`,
+      );
+      const replaced = { code: 'GroupAmbiguous', message: /not the one that this node used/, hint: /rm .*group-uuid/ };
+      await assert.rejects(machine.driver({ storageDev: [three] }).setup(), replaced);
+      await assert.rejects(check({ storage_dev: [three] }), replaced);
+      await machine.sh(`lvm vgremove -y ${group}`);
+      await assert.rejects(machine.driver({ storageDev: [three] }).setup(), replaced);
+    },
+  },
+  {
+    title: 'doctor finds what prevents the creation of the group, which begins when nothing does',
+    run: async () => {
+      const [marked = '', used = ''] = await machine.loops(2);
+      await machine.sh(`lvm pvcreate ${marked}; mkfs.ext4 -q ${used}`);
+      const refusal = { code: 'StorageUnusable', message: /ext4/ };
+      await assert.rejects(check({ storage_dev: [marked, used] }), refusal);
+      await assert.rejects(machine.driver({ storageDev: [marked, used] }).setup(), refusal);
+      assert.match(await machine.sh('lvm pvs --noheadings -o pv_name'), new RegExp(marked), 'the mark is still there');
+      assert.match((await check({ storage_dev: [marked] }))[0]?.message ?? '', /the daemon will create volume group/);
+      await assert.rejects(check({ storage_dev: ['/dev/none'] }), {
+        code: 'StorageUnusable',
+        hint: /correct storage_dev/,
+      });
+    },
+  },
   {
     title:
       'a volume whose activation is to be skipped is active after a start; one that a filter keeps inactive says so',
@@ -168,6 +245,20 @@ const list: readonly LvmCase[] = [
       const filtered = machine.driver();
       await filtered.setup();
       await assert.rejects(filtered.ensureVolume(volume), { code: 'NotActivated', hint: /activation\/volume_list/ });
+      const lists = {
+        volume_list: '["other"]',
+        read_only_volume_list: `["${group}"]`,
+      };
+      for (const [name, value] of Object.entries(lists)) {
+        await machine.configure(`activation/volume_list=["${group}"] activation/${name}=${value}`);
+        await filtered.setup();
+        const names = new RegExp(`activation/${name} in lvm.conf`);
+        await assert.rejects(filtered.createVolume(spec()), { code: 'GroupInaccessible', message: names });
+        const stats = await filtered.stats();
+        assert.equal(stats.acceptsCreates, false);
+        assert.match(stats.problem ?? '', names);
+        assert.ok((await check()).some(({ level, message }) => level === 'bad' && names.test(message)));
+      }
     },
   },
   {

@@ -1,32 +1,57 @@
 import { byteSize } from '../../format-bytes.ts';
-import { type Finding, bad, ok } from '../../check.ts';
+import { type Finding, bad, ok, warn } from '../../check.ts';
 import { errors } from '../../errors.ts';
 import type { ValuesOf } from '../../flags/flag.ts';
 import type { Processes } from '../../process.ts';
+import { checkActivationLists } from './activation-lists.ts';
 import { lvmSettings } from './configuration.ts';
 import type { lvmFlags } from './flags.ts';
 import { ForkedLvm } from './forked.ts';
-import { checkNewGroup, findGroup } from './group.ts';
+import { type Group, findGroup } from './group.ts';
+import { readKnownUuid } from './known-uuid.ts';
+import { disksForGroup } from './new-group.ts';
 import { groupSpace } from './reports.ts';
 
-/** Looks at the group as the daemon does, with the same settings. Throws the errors of prepareGroup. */
-export async function checkVolumeGroup(flags: ValuesOf<typeof lvmFlags>, processes: Processes): Promise<Finding[]> {
+/**
+ * Examines the group as the daemon does, with the same settings, and changes nothing. `directory` is that of the driver. Throws
+ * the errors of prepareGroup.
+ */
+export async function checkVolumeGroup(
+  flags: ValuesOf<typeof lvmFlags>,
+  directory: string,
+  processes: Processes,
+): Promise<Finding[]> {
   const { volume_group: volumeGroup, storage_dev: storageDev, storage_create: storageCreate } = flags;
-  const options = { volumeGroup, storageDev, storageCreate };
-  const group = await findGroup(processes, options);
+  // Only the daemon's user may read it, and only a second group of the same name makes a difference.
+  const knownUuid = await readKnownUuid(directory).catch(() => undefined);
+  const options = { volumeGroup, storageDev, storageCreate, knownUuid, directory };
+  const { group, warnings } = await findGroup(processes, options);
   if (!group) {
-    await checkNewGroup(processes, options);
-    return [ok(`the daemon will create volume group ${volumeGroup} on ${storageDev.join(', ')}`)];
+    const { all } = await disksForGroup(processes, options);
+    return [ok(`the daemon will create volume group ${volumeGroup} on ${all.join(', ')}`)];
   }
-  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  const lvm = new ForkedLvm(processes, await lvmSettings(group.devices));
   const { sizeBytes, freeBytes } = await groupSpace(lvm, volumeGroup);
-  const found = [ok(`volume group ${volumeGroup}: ${byteSize(freeBytes)} free of ${byteSize(sizeBytes)}`)];
-  for (const { uuid, device } of group.missing) {
-    const { message, hint } =
-      device === undefined
-        ? errors.groupIncomplete(volumeGroup, `UUID ${uuid}`)
-        : errors.diskMarkedMissing(volumeGroup, device, uuid);
-    found.push(bad(message, hint ?? ''));
-  }
-  return found;
+  return [
+    ok(`volume group ${volumeGroup}: ${byteSize(freeBytes)} free of ${byteSize(sizeBytes)}`),
+    ...group.missing.map((disk) => missingDisk(volumeGroup, disk)),
+    ...damage(volumeGroup, warnings),
+    ...(await checkActivationLists(processes, volumeGroup)),
+  ];
+}
+
+/** LVM reads a group from any intact copy of its metadata, and only warns of the others. */
+function damage(volumeGroup: string, warnings: readonly string[]): Finding[] {
+  const told = warnings.filter((text) => /metadata|mda|checksum|repair/i.test(text));
+  if (told.length === 0) return [];
+  const hint = `copy the metadata first (vgcfgbackup ${volumeGroup}), check the disk, then: vgck --updatemetadata ${volumeGroup}`;
+  return [warn(`LVM warns of volume group ${volumeGroup}: ${told.slice(0, 3).join('; ')}`, hint)];
+}
+
+function missingDisk(volumeGroup: string, { uuid, device }: Group['missing'][number]): Finding {
+  const { message, hint } =
+    device === undefined
+      ? errors.groupIncomplete(volumeGroup, `UUID ${uuid}`)
+      : errors.diskMarkedMissing(volumeGroup, device, uuid);
+  return bad(message, hint ?? '');
 }

@@ -2,7 +2,7 @@ import { access, lstat, mkdir, realpath, rename, rm, symlink } from 'node:fs/pro
 import path from 'node:path';
 import { absentAs, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
-import { fixedSettings, withUdev, withoutCopies, withoutUdev } from './settings.ts';
+import { fixedSettings, withoutCopies, withoutUdev } from './settings.ts';
 
 const hostDirectory = '/etc/lvm';
 
@@ -40,7 +40,7 @@ export async function shellSettings(directory: string, devices: readonly string[
 }
 
 async function commonSettings(): Promise<string[]> {
-  return [...fixedSettings, ...((await isThere('/run/udev/control')) ? withUdev : withoutUdev)];
+  return [...fixedSettings, ...((await isThere('/run/udev/control')) ? [] : withoutUdev)];
 }
 
 /** LVM reads devices with one of these names, whatever devices file and filters the host has. */

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import type { Finding } from '../../check.ts';
 import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
@@ -12,9 +13,11 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
+import { checkActivationLists } from './activation-lists.ts';
 import { type LvmFailure, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
+import { obstaclesTo, readOnly } from './obstacles.ts';
 import { type LogicalVolume, type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
 import { labelsIn, ourTag, tagsOf } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
@@ -39,6 +42,8 @@ export class LvmDriver implements VolumeDriver {
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private readonly openGroup: OpenGroup;
+  /** Settings of the host by which volumes are not usable; as of the last setup. */
+  private restrictions: readonly Finding[] = [];
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
@@ -55,6 +60,8 @@ export class LvmDriver implements VolumeDriver {
     this.closed = false;
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
+    this.restrictions = await checkActivationLists(this.context.processes, this.group);
+    this.stated = undefined;
   }
 
   async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
@@ -130,6 +137,8 @@ export class LvmDriver implements VolumeDriver {
 
   /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
+    const [restriction] = this.restrictions;
+    if (restriction) throw errors.groupInaccessible(this.group, restriction.message, restriction.hint ?? '');
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
     const size = ['-L', `${volume.sizeBytes}b`];
     // -Z zeroes the first 4 KiB, so that no earlier file system appears in a new volume. Searching for signatures elsewhere
@@ -211,6 +220,7 @@ export class LvmDriver implements VolumeDriver {
     const found = await this.removable(volume);
     if (!found) return;
     if (!options.unused) {
+      if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (!found.active) await this.activate(volume);
       const wiping =
         clear === 'none'
@@ -236,12 +246,9 @@ export class LvmDriver implements VolumeDriver {
   private async removable(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
     const found = await this.find(volume);
     if (!found) return undefined;
-    if (found.dependants.length > 0) {
-      const names = found.dependants.map((name) => `${this.group}/${name}`).join(' ');
-      throw errors.volumeBusy(volume.id, `LVM snapshots or thin volumes depend on it; remove them: lvremove ${names}`);
-    }
-    if (found.locked) throw errors.volumeBusy(volume.id, 'pvmove is moving it; wait for it, or: pvmove --abort');
-    if (found.open) throw errors.volumeBusy(volume.id, await usersOf(this.localPath(volume)));
+    const obstacles = obstaclesTo(found, this.fullName(volume));
+    if (found.open) obstacles.push(await usersOf(this.localPath(volume)));
+    if (obstacles.length > 0) throw errors.volumeBusy(volume.id, obstacles.join('; '));
     if (found.missingDisks > 0) throw await this.stillIncomplete();
     return found;
   }
@@ -254,6 +261,8 @@ export class LvmDriver implements VolumeDriver {
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
     await this.backUp();
+    const [restriction] = this.restrictions;
+    if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
     return { ...figures, acceptsCreates: true };
   }
 

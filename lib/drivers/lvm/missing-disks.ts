@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { BlockstoreError, errors } from '../../errors.ts';
-import { readIfExists, replaceFile } from '../../files.ts';
 import type { DriverContext } from '../driver.ts';
-import { type Group, prepareGroup } from './group.ts';
+import type { Group } from './group.ts';
+import { readKnownUuid, writeKnownUuid } from './known-uuid.ts';
 import type { Lvm } from './lvm.ts';
+import { prepareGroup } from './new-group.ts';
 import { openLvm } from './open.ts';
 import { groupContent } from './reports.ts';
 
@@ -43,18 +42,14 @@ export class OpenGroup {
   async open(): Promise<void> {
     const { processes, log } = this.context;
     const { directory } = this.options;
-    const remembered = path.join(directory, 'group-uuid');
-    const knownUuid = (await readIfExists(remembered))?.trim();
+    const knownUuid = await readKnownUuid(directory);
     const disks = await prepareGroup(processes, { ...this.options, knownUuid });
     const before = this.lvm;
     this.lvm = await openLvm(processes, log, { directory, devices: disks.devices });
     this.disks = disks;
     this.openedAt = performance.now();
     await before?.close();
-    if (disks.uuid !== knownUuid) {
-      await mkdir(directory, { recursive: true });
-      await replaceFile(remembered, `${disks.uuid}\n`);
-    }
+    if (disks.uuid !== knownUuid) await writeKnownUuid(directory, disks.uuid);
   }
 
   async close(): Promise<void> {

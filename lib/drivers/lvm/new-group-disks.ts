@@ -24,15 +24,15 @@ export async function checkSectors(disks: readonly string[]): Promise<void> {
   throw errors.sectorsDiffer(disks.map((device, index) => `${device} (${sizes[index]} bytes)`));
 }
 
-/** A disk that carries anything at all is somebody's. Throws StorageUnusable. */
-export async function checkEmpty(processes: Processes, device: string): Promise<void> {
+/** A disk that carries anything but the allowed signatures is somebody's. Throws StorageUnusable. */
+export async function checkEmpty(processes: Processes, device: string, allowed: readonly string[]): Promise<void> {
   const users = await kernelUsersOf(device);
   if (users.length > 0) throw errors.storageInUse(device, users);
   try {
     const { stdout } = await processes.run('wipefs', ['--no-act', '--parsable', device], { asRoot: true });
     const rows = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    const signatures = rows.map((row) => row.split(',').at(-1)).join(', ');
-    if (signatures !== '') throw errors.storageUnusable(device, `it carries data (${signatures})`);
+    const signatures = rows.map((row) => row.split(',').at(-1) ?? '').filter((name) => !allowed.includes(name));
+    if (signatures.length > 0) throw errors.storageUnusable(device, `it carries data (${signatures.join(', ')})`);
   } catch (error) {
     if (error instanceof CommandError && !error.failure.notFound) {
       throw errors.storageUnusable(device, error.failure.stderr.trim() || error.message);

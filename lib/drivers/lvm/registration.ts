@@ -16,10 +16,17 @@ export const lvm = defineDriver({
         volumeClear: flags.volume_clear,
         volumeClearMiBps: flags.volume_clear_mibps,
         numShellTries: flags.num_shell_tries,
-        directory: path.join(flags.state_dir, 'lvm', flags.volume_group),
+        directory: directoryOf(flags),
       },
       context,
     );
   },
-  check: (flags, processes) => [async () => (await import('./check.ts')).checkVolumeGroup(flags, processes)],
+  check: (flags, processes) => [
+    async () => (await import('./check.ts')).checkVolumeGroup(flags, directoryOf(flags), processes),
+  ],
 });
+
+/** Where the driver keeps its configuration of LVM, and the UUID of its group. */
+function directoryOf(flags: { state_dir: string; volume_group: string }): string {
+  return path.join(flags.state_dir, 'lvm', flags.volume_group);
+}

@@ -28,6 +28,10 @@ const logicalVolumeState = z
     lv_device_open: z.string(),
     lv_descendants: words,
     lv_allocation_locked: z.string(),
+    lv_layout: words,
+    lv_role: words,
+    lv_permissions: z.string(),
+    lv_suspended: z.string(),
     vg_missing_pv_count: bytes,
   })
   .transform((row) => ({
@@ -37,6 +41,11 @@ const logicalVolumeState = z
     dependants: row.lv_descendants,
     /** While pvmove moves it. */
     locked: row.lv_allocation_locked !== '',
+    /** Such as linear; raid and raid1; thin and sparse; cache. */
+    layout: row.lv_layout,
+    roles: row.lv_role,
+    readOnly: row.lv_permissions.startsWith('read-only'),
+    suspended: row.lv_suspended === 'suspended',
     missingDisks: row.vg_missing_pv_count,
   }));
 
@@ -55,6 +64,7 @@ const physicalVolume = z
     pv_name: z.string(),
     pv_uuid: z.string(),
     pv_missing: z.string(),
+    pv_duplicate: z.string(),
     vg_name: z.string(),
     vg_uuid: z.string(),
     vg_exported: z.string(),
@@ -66,12 +76,15 @@ const physicalVolume = z
     uuid: row.pv_uuid,
     /** It was not found, or it was written to without it and LVM marked it. */
     missing: row.pv_missing !== '',
+    /** Another disk has its UUID, and LVM uses that one. */
+    isCopy: row.pv_duplicate !== '',
     /** '' when it is in none, '[unknown]' when the metadata of its group cannot be read. */
     group: row.vg_name,
     groupUuid: row.vg_uuid,
     isExported: row.vg_exported !== '',
     /** Whether other hosts may use the group and not this one. */
     mayBeForeign: row.vg_systemid !== '' || !['', 'none'].includes(row.vg_lock_type),
+    systemId: row.vg_systemid,
   }));
 
 export type OneLogicalVolume = LogicalVolume & z.infer<typeof logicalVolumeState>;
@@ -79,7 +92,9 @@ export type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
 const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status';
-const stateFields = 'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,vg_missing_pv_count';
+const stateFields =
+  'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_layout,lv_role,lv_permissions,lv_suspended,' +
+  'vg_missing_pv_count';
 const vgFields = 'vg_size,vg_free,vg_mda_free,vg_missing_pv_count';
 
 /** Returns the group's figures and volumes from a single read of its metadata. */
@@ -108,10 +123,12 @@ export async function groupSpace(lvm: Lvm, group: string): Promise<VolumeGroup> 
 
 /** Returns disks of groups that this host may not use as well, and what LVM warned of meanwhile. */
 export async function physicalVolumes(lvm: Lvm): Promise<{ disks: PhysicalVolume[]; warnings: string[] }> {
-  const fields = 'pv_name,pv_uuid,pv_missing,vg_name,vg_uuid,vg_exported,vg_systemid,vg_lock_type';
-  const args = ['pvs', '--foreign', '--shared', '-o', fields];
+  const fields = 'pv_name,pv_uuid,pv_missing,pv_duplicate,vg_name,vg_uuid,vg_exported,vg_systemid,vg_lock_type';
+  // With --all for the copies; other devices than disks of LVM have no UUID then.
+  const args = ['pvs', '--all', '--foreign', '--shared', '-o', fields];
   const answer = await ask(lvm, args);
-  return { disks: read(args, answer, z.array(physicalVolume), answer.rows), warnings: answer.messages };
+  const disks = read(args, answer, z.array(physicalVolume), answer.rows).filter(({ uuid }) => uuid !== '');
+  return { disks, warnings: answer.messages };
 }
 
 /** Refuses an incomplete report: an omitted volume must not count as absent. Throws LvmInterrupted. */

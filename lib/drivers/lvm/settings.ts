@@ -60,11 +60,9 @@ const removal = ['devices/issue_discards=0'];
 
 export const fixedSettings: readonly string[] = [...output, ...behaviour, ...devices, ...retention, ...removal];
 
-/** A command ends when the device node of the volume exists. */
-export const withUdev: readonly string[] = ['activation/udev_sync=1', 'activation/udev_rules=1'];
-
-/** Without these, lvcreate waits for a udevd that does not run: "device not cleared". */
+/** For a machine without udev; with it, its settings stay: a container can have the socket of udev and none of its events. */
 export const withoutUdev: readonly string[] = [
+  // Otherwise lvcreate waits for a udevd that does not run: "device not cleared".
   'activation/udev_sync=0',
   'activation/udev_rules=0',
   'activation/verify_udev_operations=0',

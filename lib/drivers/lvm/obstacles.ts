@@ -1,0 +1,41 @@
+import type { OneLogicalVolume } from './reports.ts';
+
+/** Forms of a logical volume that are its own data and nothing else. */
+const plainLayouts = /^(linear|striped|mirror|raid.*|partial|unknown)$/;
+
+/**
+ * Returns what is in the way of wiping and removing a logical volume, each with the command that releases it. LVM itself would
+ * remove snapshots and caches together with their volume.
+ */
+export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
+  const group = name.split('/')[0] ?? '';
+  const dependants = found.dependants.map((dependant) => `${group}/${dependant}`);
+  const odd = found.layout.filter((word) => !plainLayouts.test(word));
+  const obstacles: string[] = [];
+  if (dependants.length > 0) {
+    obstacles.push(`LVM snapshots or thin volumes depend on it; remove them: lvremove ${dependants.join(' ')}`);
+  } else if (found.roles.includes('origin')) {
+    obstacles.push(`LVM merges a snapshot into it; wait until it is merged: lvs -a ${group}`);
+  }
+  if (odd.includes('cache') || odd.includes('writecache')) {
+    obstacles.push(`LVM caches it; write the cache back: lvconvert --uncache ${name}`);
+  } else if (odd.length > 0) {
+    obstacles.push(`LVM uses it as ${odd.join(', ')}; copy what is needed, then: lvremove ${name}`);
+  }
+  if (found.locked) obstacles.push('pvmove is moving it; wait for it, or: pvmove --abort');
+  if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
+  return obstacles;
+}
+
+/** What is in the way of wiping alone. */
+export function readOnly(name: string): string {
+  return `it is read-only: lvchange --permission rw ${name}, and see activation/read_only_volume_list in lvm.conf`;
+}
+
+/** Returns the name in /dev/mapper: group-volume, each hyphen inside either doubled. */
+function deviceName(name: string): string {
+  return name
+    .split('/')
+    .map((part) => part.replaceAll('-', '--'))
+    .join('-');
+}
