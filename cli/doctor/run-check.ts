@@ -7,6 +7,12 @@ export async function runCheck(check: Check): Promise<readonly Finding[]> {
     return [await check()].flat();
   } catch (thrown) {
     const { message, hint } = asError(thrown);
-    return message.split('\n').map((line) => bad(line, hint ?? 'see "blockstored --help"'));
+    return message.split('\n').map((line) => bad(line, withoutDoctor(hint) || 'see "blockstored --help"'));
   }
+}
+
+/** Who runs the doctor is not sent to it. */
+function withoutDoctor(hint = ''): string {
+  const parts = hint.split('; ').filter((part) => !part.includes('blockstore doctor'));
+  return parts.join('; ');
 }
