@@ -306,3 +306,17 @@ test.serial('older values of a node restored under a live connection are replace
   await until(async () => (await redis.zcard(keys.freeSpace())) === 1, 'its backend takes volumes again');
   t.deepEqual(await redis.zrange(keys.nodes(), '0', '-1'), ['n1']);
 });
+
+test.serial('a lease that an evicting Redis has lost is logged with that cause, and the daemon goes on', async (t) => {
+  const hints: string[] = [];
+  const warn = (line: string, more: { hint?: unknown } = {}) => void hints.push(`${line} (${String(more.hint)})`);
+  const node = await cluster.node('n1', {}, {}, { log: { ...silentLog, warn } });
+  const { redis, keys } = await cluster.store();
+  await redis.config('SET', 'maxmemory', '1gb');
+  await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await redis.del(keys.node('n1'), keys.lease('n1'));
+  await until(() => hints.some((line) => line.startsWith('Redis lost the lease of node n1')), 'the loss is logged');
+  t.regex(hints.join('\n'), /evicts keys .*maxmemory-policy noeviction/);
+  await node.reportState();
+  t.is(await redis.exists(keys.lease('n1')), 1);
+});
