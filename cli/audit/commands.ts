@@ -19,7 +19,8 @@ export function addAuditCommands(program: Command): void {
     .addHelpText(
       'after',
       `
-Operations under way are not differences. The exit code is 1 while differences remain.
+Operations under way are not differences. The exit code is 1 while differences remain, else 7 if something
+was not examined.
 
 Examples:
   blockstore audit

@@ -1,5 +1,6 @@
 import { type NodePage, type NodeState, everyNode } from '../../lib/models/node.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
+import { type PersistenceProblem, persistenceProblems } from '../../lib/redis/persistence.ts';
 import type { Context } from '../context.ts';
 import { byteSize } from '../../lib/format-bytes.ts';
 import { printable } from '../../lib/printable.ts';
@@ -20,8 +21,12 @@ export async function showStatus(context: Context): Promise<void> {
   const { output } = context;
   await using session = await context.open();
   const { store } = session;
-  const [page, count] = await Promise.all([everyNode(store), volumesOf(store).count(store.keys.volumes())]);
-  const status = statusOf(page, count);
+  const [page, count, ofRedis] = await Promise.all([
+    everyNode(store),
+    volumesOf(store).count(store.keys.volumes()),
+    persistenceProblems(store),
+  ]);
+  const status = statusOf(page, count, ofRedis);
   if (output.json) {
     await output.document(status);
     return;
@@ -41,13 +46,17 @@ export async function showStatus(context: Context): Promise<void> {
   );
 }
 
-function statusOf({ nodes, unreadable }: NodePage, volumes: number): Status {
+function statusOf({ nodes, unreadable }: NodePage, volumes: number, ofRedis: readonly PersistenceProblem[]): Status {
   const inState = (state: NodeState['state']) => nodes.filter((node) => node.state === state);
   const up = inState('up');
   const sum = (of: readonly NodeState[], value: (node: NodeState) => number) =>
     of.reduce((total, node) => total + value(node), 0);
   return {
-    problems: [...problemsOf(nodes), ...unreadable.map(({ id, reason }) => `the record of node ${id} ${reason}`)],
+    problems: [
+      ...ofRedis.map(({ message }) => message),
+      ...problemsOf(nodes),
+      ...unreadable.map(({ id, reason }) => `the record of node ${id} ${reason}`),
+    ],
     nodes: {
       up: up.length,
       down: inState('down').length,

@@ -5,15 +5,18 @@ import { lookupNode } from '../../lib/models/node.ts';
 import { nodeNameHere } from '../../lib/node-identity.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
-import { crashProblem, evictionProblem } from '../../lib/redis/persistence.ts';
+import { crashProblem, evictionProblem, memoryProblem } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { duration, plural } from '../format.ts';
 import { hasCredentials } from './configuration.ts';
+import { checkAccess } from './redis-access.ts';
+import { runCheck } from './run-check.ts';
 import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 
 const pings = 5;
 const slowMs = 20;
 const clockMs = 2000;
+const maxClientsShare = 0.9;
 /** The first version with ZRANGE … BYLEX. */
 const minVersion = [6, 2];
 
@@ -22,15 +25,15 @@ export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Pro
   const { flags } = loaded;
   const connection = await connect(flags, silentLog);
   try {
-    const info = await readInfo(connection.redis);
+    const isCluster = flags.redis_cluster.length > 0;
+    const info = await readInfo(connection.redis).catch(() => undefined);
     return [
-      ...(await checkLatency(connection)),
-      checkVersion(info),
-      checkPersistence(info),
-      checkEviction(info),
+      ...(await runCheck(() => explained(connection, () => checkLatency(connection)))),
+      ...(await checkAccess(connection, { prefix: flags.redis_prefix, isStorage, isCluster })),
+      ...(info ? [checkVersion(info), checkPersistence(info), checkEviction(info), ...checkLimits(info)] : []),
       ...checkPassword(flags, connection.where),
-      await checkClock(connection),
-      ...(isStorage ? await checkNode(new Store(connection, flags.redis_prefix), loaded) : []),
+      ...(await runCheck(() => explained(connection, () => checkClock(connection)))),
+      ...(isStorage ? await runCheck(() => checkNode(new Store(connection, flags.redis_prefix), loaded)) : []),
     ];
   } catch (error) {
     throw connection.explain(error);
@@ -39,11 +42,20 @@ export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Pro
   }
 }
 
+/** Throws errors of the catalogue: what fails then is one finding, beside the others. */
+async function explained<T>(connection: Connection, check: () => Promise<T>): Promise<T> {
+  try {
+    return await check();
+  } catch (error) {
+    throw connection.explain(error);
+  }
+}
+
 async function checkLatency({ redis, where }: Connection): Promise<Finding[]> {
   const times: number[] = [];
   for (let count = 0; count < pings; count += 1) {
     const began = performance.now();
-    await redis.ping();
+    await redis.time();
     times.push(performance.now() - began);
   }
   const median = times.toSorted((one, other) => one - other)[Math.floor(pings / 2)] ?? 0;
@@ -72,6 +84,17 @@ function checkEviction(info: RedisInfo): Finding {
   const problem = evictionProblem(info);
   if (!problem) return ok('Redis evicts no keys');
   return (problem.isLatent ? warn : bad)(problem.message, problem.hint);
+}
+
+function checkLimits(info: RedisInfo): Finding[] {
+  const memory = memoryProblem(info);
+  const [clients, most] = [Number(info.get('connected_clients') ?? 0), Number(info.get('maxclients') ?? Infinity)];
+  return [
+    memory ? (memory.isLatent ? warn : bad)(memory.message, memory.hint) : ok('Redis has memory for more records'),
+    clients < most * maxClientsShare
+      ? ok(`Redis has ${clients} clients`)
+      : warn(`Redis has ${clients} clients of at most ${most} (maxclients)`, 'raise maxclients in redis.conf'),
+  ];
 }
 
 function checkPassword(flags: Flags, where: string): Finding[] {

@@ -10,7 +10,13 @@ export async function runCheck(check: Check): Promise<readonly Finding[]> {
     return [await check()].flat();
   } catch (thrown) {
     const { message, hint = 'see "blockstored --help"' } = asError(thrown);
-    const advice = hint.includes('blockstore doctor') ? seeLog : hint;
+    const advice = withoutDoctor(hint) || seeLog;
     return message.split('\n').map((line) => bad(line, advice));
   }
+}
+
+/** Who runs the doctor is not sent to it. */
+function withoutDoctor(hint: string): string {
+  const parts = hint.split('; ').filter((part) => !part.includes('blockstore doctor'));
+  return parts.join('; ');
 }

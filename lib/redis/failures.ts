@@ -90,7 +90,8 @@ function explainReply(error: Error, where: string): BlockstoreError | undefined 
   return code === 'WRONGTYPE' || damaged.test(text) ? errors.redisDataDamaged(where, text) : undefined;
 }
 
-const aclHint = 'extend the ACL of redis_user; "blockstore doctor" names each command, key and channel that it lacks';
+const aclHint =
+  'extend the ACL of redis_user; to list the commands, keys and channels that it lacks: blockstore doctor';
 const missingHint = 'remove rename-command for it from redis.conf; blockstore needs Redis 6.2 or later';
 
 function hintOf(code: string): string | undefined {

@@ -1,12 +1,13 @@
+import { byteSize } from '../format-bytes.ts';
 import { type RedisInfo, readInfo } from './info.ts';
 import type { Store } from './store.ts';
 
-/** A way in which a Redis can lose records. */
+/** A way in which a Redis can lose records, or refuse them. */
 export interface PersistenceProblem {
   message: string;
   /** The setting that ends it. */
   hint: string;
-  /** Whether it threatens only once a memory limit is set. */
+  /** Whether it threatens only once a memory limit is set, or reached. */
   isLatent: boolean;
 }
 
@@ -31,9 +32,29 @@ export function evictionProblem(info: RedisInfo): PersistenceProblem | undefined
   };
 }
 
+/** From this share of maxmemory on it is a problem. */
+const highShare = 0.9;
+
+/** Returns whether Redis has no memory left, or soon has none, for further records. */
+export function memoryProblem(info: RedisInfo): PersistenceProblem | undefined {
+  const [used, most] = [Number(info.get('used_memory') ?? 0), Number(info.get('maxmemory') ?? 0)];
+  if (most === 0 || used < most * highShare) return undefined;
+  const share = `${byteSize(used)} of ${byteSize(most)} (maxmemory)`;
+  return {
+    message:
+      used < most
+        ? `Redis has little memory left: ${share}`
+        : `Redis has no memory left: ${share}; only deletes and detaches are accepted`,
+    hint: 'run "redis-cli config set maxmemory" with a higher value and set it in redis.conf, or delete volumes',
+    isLatent: used < most,
+  };
+}
+
 /** Returns what threatens records in this Redis now; nothing where its user may not read INFO. */
 export async function persistenceProblems(store: Store): Promise<PersistenceProblem[]> {
   const info: RedisInfo = await store.read((redis) => readInfo(redis)).catch(() => new Map());
-  const problems = [crashProblem(info), evictionProblem(info)].filter((problem) => problem !== undefined);
+  const problems = [crashProblem(info), evictionProblem(info), memoryProblem(info)].filter(
+    (problem) => problem !== undefined,
+  );
   return problems.filter(({ isLatent }) => !isLatent);
 }

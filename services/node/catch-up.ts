@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Finding } from '../../lib/audit/finding.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { persistenceProblems } from '../../lib/redis/persistence.ts';
 import { beginCatchUp } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Addresses } from './addresses.ts';
@@ -146,7 +147,9 @@ export class CatchUp {
     const { lease, log, onFenced } = this.options;
     try {
       await lease.reacquire();
-      log.warn(`${logLines.leaseLost} ${lease.node}; this daemon acquired it again`);
+      const causes = await persistenceProblems(this.options.store);
+      const hint = causes.map((cause) => `${cause.message}: ${cause.hint}`).join('; ');
+      log.warn(`${logLines.leaseLost} ${lease.node}; this daemon acquired it again`, hint === '' ? {} : { hint });
       this.comparedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
       await this.run();

@@ -71,6 +71,11 @@ test.serial('audit reports a node that is down as not audited', async (t) => {
   const { exitCode, stdout } = await place.run('audit', '--json');
   t.is(exitCode, 7);
   t.like(JSON.parse(stdout), { notAudited: ['n2'], findings: [] });
+  for (const command of ['audit', 'rebuild']) {
+    const quiet = await place.run(command, '--quiet');
+    t.is(quiet.exitCode, 7, command);
+    t.is(quiet.stderr, 'not examined: node n2', command);
+  }
   t.like(await place.run('audit', '--node', 'n2'), { exitCode: 7, stdout: '' });
   t.like(await place.run('rebuild', '--node', 'nosuch'), { exitCode: 4 });
 });

@@ -1,5 +1,6 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import test from 'ava';
+import { RedisServer } from '../support/redis-server.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -140,5 +141,66 @@ test.serial('LVM of an attaching host that scans attached volumes is reported wi
     await place.fakeProgram('lvmconfig', `printf '%b\\n' '${settings}'`);
     const { stdout } = await place.run('doctor', '--role', 'compute');
     t.regex(stdout, message, settings);
+  }
+});
+
+const everything = 'on nopass ~* &* +@all';
+const redisFaults: Record<string, { options: string; found: RegExp }> = {
+  'a command that was renamed': {
+    options: '--rename-command EVALSHA EVALSHA2',
+    found: /^bad +Redis does not permit commands of the daemon: EVALSHA\n +remove rename-command/m,
+  },
+  'commands that the user may not call': {
+    options: `--user default ${everything} -xadd -zadd`,
+    found: /^bad +Redis does not permit commands of the daemon: ZADD, XADD\n +extend the ACL/m,
+  },
+  'keys that the user may not touch': {
+    options: '--user default on nopass ~{blockstore}:volume* &* +@all',
+    found:
+      /^bad +Redis does not permit keys such as .*\{blockstore\}:nodes,.*\n +give redis_user the pattern ~\{blockstore\}:\*/m,
+  },
+  'channels that the user may not use': {
+    options: '--user default on nopass ~* resetchannels +@all',
+    found: /^bad +Redis does not permit PUBLISH and SUBSCRIBE to channels of replies.*\n.*&\{blockstore\}:replies:\*$/m,
+  },
+  'INFO that the user may not call': {
+    options: `--user default ${everything} -info`,
+    found: /^bad +Redis does not permit commands of the daemon: INFO\n/m,
+  },
+  'memory that is full': {
+    options: '--maxmemory 1 --maxmemory-policy noeviction',
+    found: /^bad +Redis has no memory left: .* \(maxmemory\).*\n.*config set maxmemory/m,
+  },
+  'eviction of keys': {
+    options: '--maxmemory 100mb --maxmemory-policy allkeys-lru',
+    found: /^bad +Redis evicts keys when its memory is full \(maxmemory-policy allkeys-lru\)/m,
+  },
+  'a password that is wrong': {
+    options: '--requirepass right',
+    found: /^bad +Redis at .* denied access: .*\n +set redis_user and redis_password/m,
+  },
+};
+
+for (const [name, { options, found }] of Object.entries(redisFaults)) {
+  test.serial(`of Redis it finds ${name}, and never refers to itself`, async (t) => {
+    const server = await RedisServer.start(...options.split(' '));
+    t.teardown(() => server.stop());
+    const { exitCode, stdout, stderr } = await place.run('--redis-url', server.url, 'doctor', '--role', 'storage');
+    t.is(exitCode, 1, stdout);
+    t.regex(stdout, found);
+    t.notRegex(stdout + stderr, /blockstore doctor|internal error|Internal|\[WARN\]/);
+  });
+}
+
+test.serial('a Redis that permits everything has no fault', async (t) => {
+  const { stdout } = await place.run('doctor', '--role', 'compute');
+  t.notRegex(stdout, /^bad/m);
+  for (const line of [
+    /^ok +Redis permits every command of the command line$/m,
+    /^ok +Redis permits every key that begins with \{blockstore\}:$/m,
+    /^ok +Redis permits the channels of replies$/m,
+    /^ok +Redis has memory for more records$/m,
+  ]) {
+    t.regex(stdout, line);
   }
 });

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { scripts } from '../../lib/redis/script-sources.ts';
+import { requiredCommands } from '../../lib/redis/required-commands.ts';
+import { type Script, scripts } from '../../lib/redis/script-sources.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { bundled } from '../support/bundle.ts';
 import { freePort } from '../support/free-port.ts';
@@ -103,6 +104,14 @@ async function run(...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
+/** The doctor tries what either role needs: it is not written down, and its findings name the missing rights. */
+async function doctor(role: Role, as: 'compute' | 'storage'): Promise<string> {
+  const flags = Object.entries(flagsOf(role)).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  const env = { BLOCKSTORE_CONFIG: '/dev/null' };
+  const { stdout } = await execa(join(bin, 'blockstore'), [...flags, 'doctor', '--role', as], { reject: false, env });
+  return stdout;
+}
+
 const sentSchema = z.tuple([z.string(), z.string()]);
 
 async function linesOf(role: Role): Promise<[string, string][]> {
@@ -111,22 +120,25 @@ async function linesOf(role: Role): Promise<[string, string][]> {
 }
 
 /** Scripts for a target with addresses, for another backend, and after a failover: nothing here runs them. */
-const otherScripts = { blockstored: ['claim_shelf', 'hide_backend', 'begin_catch_up'], blockstore: [] } as const;
+const otherScripts = {
+  blockstored: ['claim_shelf', 'hide_backend', 'begin_catch_up'],
+  blockstore: ['hide_backend', 'check_shelf'],
+} as const;
 
 /** Commands that a role sent itself, and those in the scripts that it ran. */
 async function sentBy(role: Role): Promise<Set<string>> {
-  const bySha = new Map(Array.from(scripts.values(), ({ source, sha }) => [sha, source]));
+  const bySha = new Map(Array.from(scripts.values(), (script) => [script.sha, script]));
   const found = new Set<string>();
   const add = (name: string, sub: string) =>
     found.add(/^(config|xgroup|cluster)$/i.test(name) ? `${name}|${sub}`.toLowerCase() : name.toLowerCase());
-  const addScript = (text = '') => {
-    for (const [, command = '', sub = ''] of text.matchAll(/redis\.p?call\('(\w+)'(?:, '(\w+)')?/g)) add(command, sub);
+  const addScript = (script?: Script) => {
+    for (const command of script?.commands ?? []) add(command, '');
   };
   for (const [name, first] of await linesOf(role)) {
     add(name, first);
     if (name === 'evalsha') addScript(bySha.get(first));
   }
-  for (const name of otherScripts[role]) addScript(scripts.get(name)?.source);
+  for (const name of otherScripts[role]) addScript(scripts.get(name));
   return found;
 }
 
@@ -150,7 +162,8 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await run('__complete', 'volume', 'show', ''), /two/);
   t.regex(await run('node', 'list'), /n1/);
   t.regex(await run('node', 'show', 'n1'), /n1/);
-  await run('doctor', '--role', 'storage');
+  t.regex(await doctor('blockstore', 'compute'), /^ok +Redis permits every command of the command line$/m);
+  t.regex(await doctor('blockstored', 'storage'), /^ok +Redis permits every command of the daemon$/m);
   for (const what of [['audit'], ['audit', '--repair'], ['rebuild']]) await run(...what);
   first.signal('SIGSTOP');
   second.signal('SIGSTOP');
@@ -171,5 +184,7 @@ test('the sample users permit everything that is used, and nothing else', async 
     const line = (await readFile(sample, 'utf8')).split('\n').find((user) => user.startsWith(`user ${role} `)) ?? '';
     const allowed = Array.from(line.matchAll(/ \+([\w|]+)/g), ([, command = '']) => command);
     t.deepEqual(allowed.toSorted(), [...(await sentBy(role))].toSorted(), role);
+    const required = requiredCommands(role === 'blockstored' ? 'daemon' : 'command line', { isCluster: true });
+    t.deepEqual(Array.from(required, (name) => name.toLowerCase()).toSorted(), allowed.toSorted(), `${role}: doctor`);
   }
 });

@@ -5,6 +5,7 @@ import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
+import { persistenceProblems } from '../../lib/redis/persistence.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -136,8 +137,8 @@ test('a subscription that breaks while it is re-established is retried', async (
   await commands.delete(id, deadline);
 });
 
-test('a full Redis refuses changes, and operations under way continue when it has memory again', async (t) => {
-  const { store, driver, commands } = await setUp(t, 'node');
+test('a full Redis refuses what needs memory; operations under way end, and what frees some goes on', async (t) => {
+  const { cluster, store, driver, commands } = await setUp(t, 'node', '1');
   const gate = Promise.withResolvers<void>();
   const create = driver.createVolume.bind(driver);
   driver.createVolume = async (spec) => {
@@ -147,16 +148,24 @@ test('a full Redis refuses changes, and operations under way continue when it ha
   const begun = commands.create(newVolume, deadline);
   await until(async () => (await store.redis.keys('*:tasks')).length > 0, 'a node is at it');
   await store.redis.config('SET', 'maxmemory', '1');
-  gate.resolve();
   const refused = { code: 'RedisRefuses', message: /refuses writes: OOM/ };
   await t.throwsAsync(commands.create(newVolume, deadline), refused);
-  await store.redis.config('SET', 'maxmemory', '0');
+  gate.resolve();
   const { id } = await begun;
-  await store.redis.config('SET', 'maxmemory', '1');
-  await t.throwsAsync(commands.attach(id, attachment, deadline), refused);
-  await t.throwsAsync(commands.delete(id, deadline), refused);
-  await store.redis.config('SET', 'maxmemory', '0');
   t.is((await volumesOf(store).lookup(id)).status, 'available');
+  await t.throwsAsync(commands.attach(id, attachment, deadline), refused);
+  const reportTime = async () => Number(await store.redis.hget(store.keys.node('n1'), 'reportTime'));
+  const before = await reportTime();
+  await until(async () => (await reportTime()) > before, 'the node reports, and keeps its lease');
   await commands.delete(id, deadline);
+  const problems = (await persistenceProblems(store)).map(({ message }) => message);
+  t.regex(problems.join('\n'), /no memory left: .* only deletes and detaches are accepted/);
+  await store.redis.config('SET', 'maxmemory', '0');
+  const attached = await commands.create(newVolume, deadline);
+  await commands.attach(attached.id, attachment, deadline);
+  await store.redis.config('SET', 'maxmemory', '1');
+  await commands.detach(attached.id, deadline);
+  await (await cluster.nodeCommands()).audit('n1', { repair: false, remove: [] }, deadline);
+  await store.redis.config('SET', 'maxmemory', '0');
   t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
 });

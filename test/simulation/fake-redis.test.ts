@@ -324,7 +324,8 @@ function plain(answered: unknown): string {
   return (text ?? '')
     .replaceAll(/\d{13}/g, 'TIME')
     .replaceAll(/TIME-\d+/g, 'ENTRY')
-    .replaceAll(/"leftMs":(9\d{4}|100000)\b/g, 'LEFT');
+    .replaceAll(/"leftMs":(9\d{4}|100000)\b/g, 'LEFT')
+    .replaceAll(/"quietMs":\d{1,5}\b/g, 'QUIET');
 }
 
 function sorted(value: unknown): unknown {

@@ -102,7 +102,7 @@ export class OperationRunner {
   /** Throws Fenced. */
   private async checkLease(): Promise<void> {
     const { store, lease } = this.options;
-    const outcome = await commit(store, { owner: lease.token, edits: [] });
+    const outcome = await commit(store, { owner: lease.token, edits: [], frees: true });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
   }
 

@@ -4,6 +4,7 @@ import type { DriverStats } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { silentLog } from '../../../lib/log.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { NodeLease } from '../../../services/node/lease.ts';
@@ -262,4 +263,60 @@ test.serial('what a node reported, and Redis lost, is reported again', async (t)
   await until(accepting, 'and says so again');
   const commands = await cluster.commands();
   t.is((await until(() => commands.create(newVolume, deadline), 'a volume is created')).backend, 'fake');
+});
+
+test.serial(
+  'a create that FLUSHALL forgets is ChangeLost, and the node logs one line for all its volumes',
+  async (t) => {
+    const driver = new FaultyDriver(new FakeDriver());
+    const lines: string[] = [];
+    const note = (line: string) => void lines.push(line);
+    const log = { ...silentLog, error: note, warn: note };
+    const node = await cluster.node('n1', {}, { driver, target: new FakeTarget() }, { log });
+    const commands = await cluster.commands();
+    const store = await cluster.store();
+    const made: { id: string }[] = [];
+    for (let count = 0; count < 5; count += 1) made.push(await commands.create(newVolume, deadline));
+    const release = driver.holdOnce('createVolume');
+    const lost = t.throwsAsync(commands.create(newVolume, { deadlineMs: 120_000 }), { code: 'ChangeLost' });
+    await until(async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 1, 'a sixth is being created');
+    await store.redis.flushall();
+    await lost;
+    release();
+    for (const { id } of made) await until(async () => (await node.getVolume(id)).status === 'available', 'it is back');
+    await until(() => lines.some((line) => line.startsWith('repaired what')), 'the repair is logged');
+    const ofVolumes = lines.filter((line) => made.some(({ id }) => line.includes(id)));
+    t.deepEqual(ofVolumes, [], 'no line for each volume');
+  },
+);
+
+test.serial('older values of a node restored under a live connection are replaced by its next report', async (t) => {
+  await cluster.node('n1');
+  const { redis, keys } = await cluster.store();
+  const keysOfNode = [keys.node('n1'), keys.backend('n1@fake')];
+  const older = await Promise.all(keysOfNode.map((key) => redis.hgetall(key)));
+  for (const key of keysOfNode) await redis.hset(key, { availabilityZone: 'older', version: '0', capacityBytes: '1' });
+  const values = () => Promise.all(keysOfNode.map((key) => redis.hmget(key, 'availabilityZone', 'capacityBytes')));
+  await until(async () => {
+    const [node, backend] = await values();
+    return node?.[0] === older[0]?.['availabilityZone'] && backend?.[1] === older[1]?.['capacityBytes'];
+  }, 'the report has written them again');
+  await redis.del(keys.nodes(), keys.nodeBackends('n1'), keys.freeSpace());
+  await until(async () => (await redis.zcard(keys.nodes())) === 1, 'the node is listed again');
+  await until(async () => (await redis.zcard(keys.freeSpace())) === 1, 'its backend takes volumes again');
+  t.deepEqual(await redis.zrange(keys.nodes(), '0', '-1'), ['n1']);
+});
+
+test.serial('a lease that an evicting Redis has lost is logged with that cause, and the daemon goes on', async (t) => {
+  const hints: string[] = [];
+  const warn = (line: string, more: { hint?: unknown } = {}) => void hints.push(`${line} (${String(more.hint)})`);
+  const node = await cluster.node('n1', {}, {}, { log: { ...silentLog, warn } });
+  const { redis, keys } = await cluster.store();
+  await redis.config('SET', 'maxmemory', '1gb');
+  await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  await redis.del(keys.node('n1'), keys.lease('n1'));
+  await until(() => hints.some((line) => line.startsWith('Redis lost the lease of node n1')), 'the loss is logged');
+  t.regex(hints.join('\n'), /evicts keys .*maxmemory-policy noeviction/);
+  await node.reportState();
+  t.is(await redis.exists(keys.lease('n1')), 1);
 });

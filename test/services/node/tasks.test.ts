@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { contradiction } from '../../../lib/models/volume-state.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
-import { fakeNode } from '../../support/records.ts';
+import { fakeNode, insertVolume } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
 /** A request that is repeated with the same arguments has one effect; with others it is refused. */
@@ -174,3 +177,23 @@ test.serial(
     t.is(looks, 0);
   },
 );
+
+test.serial('a node that dies with an audit and a detach in its topic can be declared lost', async (t) => {
+  const length = await idleNode();
+  const commands = await cluster.commands();
+  const fields = { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1', attachTime: '1' };
+  const { id } = await insertVolume(store, fields);
+  const nodeCommands = await cluster.nodeCommands();
+  await t.throwsAsync(nodeCommands.audit('n1', { repair: false, remove: [] }, { deadlineMs: 50 }), {
+    code: 'NoAnswer',
+  });
+  await commands.detach(id);
+  t.is(await length(), 2);
+  await store.redis.del(store.keys.lease('n1'));
+  t.is(await declareLost(store, 'n1'), 1);
+  const volume = await volumesOf(store).lookup(id);
+  t.like(volume, { status: 'error', attachStatus: 'detached', task: undefined });
+  t.is(contradiction(volume), undefined);
+  await commands.delete(id, deadline);
+  t.is(await volumesOf(store).find(id), undefined);
+});
