@@ -109,6 +109,11 @@ export class Audit {
     }
     for (const volume of stored.values()) {
       if (recorded.has(volume.id)) continue;
+      // A deletion that goes on after Redis lost the record: made again, the record would have no storage.
+      if (engine.isBusy(volume.id)) {
+        busy.add(volume.id);
+        continue;
+      }
       const running = exportsById.get(volume.id);
       differences.push(...(await storageDifferences(this.context, volume, running, remove.includes(volume.id))));
     }

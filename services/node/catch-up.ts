@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Finding } from '../../lib/audit/finding.ts';
+import { Semaphore } from '../../lib/concurrency.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { persistenceProblems } from '../../lib/redis/persistence.ts';
@@ -55,6 +56,8 @@ export class CatchUp {
   private retry: { at: number; pauseMs: number } | undefined;
   private readonly reported = new Set<string>();
   private regaining: Promise<void> | undefined;
+  /** One comparison at a time: a lost lease asks for one beside that of the report. Each notes what the next one has to examine. */
+  private readonly one = new Semaphore(1);
   private readonly stopping = new AbortController();
 
   constructor(options: CatchUpOptions) {
@@ -86,7 +89,11 @@ export class CatchUp {
   }
 
   /** With each report: compares records and storage where Redis may have lost changes, when the cluster has a place for it. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return this.one.run(() => this.compare());
+  }
+
+  private async compare(): Promise<void> {
     const { store, audit, lease, places, jitterMs, addresses, log } = this.options;
     const { signal } = this.stopping;
     const identity = await store.connection.identity();
@@ -152,7 +159,10 @@ export class CatchUp {
       log.warn(`${logLines.leaseLost} ${lease.node}; this daemon acquired it again`, hint === '' ? {} : { hint });
       this.comparedWith = undefined;
       this.pausedFor = await this.options.store.connection.identity();
-      await this.run();
+      await this.one.run(() => {
+        this.comparedWith = undefined; // a comparison that was under way began before
+        return this.compare();
+      });
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') onFenced(error);

@@ -35,6 +35,6 @@ export async function storageDifferences(
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
   }
   if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
-  const run = () => adoption.adoptUnrecorded(found, running);
+  const run = () => engine.exclusively(id, () => adoption.adoptUnrecorded(found, running));
   return [{ object, what, fix: 'make its record again', run, makesRecord: true }];
 }

@@ -6,11 +6,13 @@ import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { NodeLease } from '../../../services/node/lease.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
+import { loseRecord } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
 /** Redis loses something under running daemons: they continue by themselves, as long as nobody else has their name. */
@@ -119,6 +121,25 @@ test.serial('a difference that cannot be repaired at once is repaired with a lat
   await restore();
   await until(async () => (await node.getVolume(id)).status === 'available', 'it has a record again');
   t.true(driver.left < 0);
+});
+
+test.serial('a volume whose record Redis lost while it is being deleted gets no record again', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  const release = driver.holdOnce('deleteVolume');
+  t.teardown(release);
+  await commands.delete(id);
+  await until(() => driver.isHeld('deleteVolume'), 'it is being deleted');
+  const store = await cluster.store();
+  await loseRecord(store, id);
+  await store.redis.del(store.keys.node('n1')); // with its lease, which its daemon acquires again
+  await until(() => commands.create(newVolume, deadline), 'records and storage were compared', 20_000);
+  t.is(await volumesOf(store).find(id), undefined);
+  release();
+  await until(async () => (await driver.listVolumes()).length === 1, 'its storage is gone');
+  t.is(await volumesOf(store).find(id), undefined);
 });
 
 test.serial('a volume that was busy during the comparison after a loss of Redis is examined again', async (t) => {
