@@ -84,6 +84,7 @@ export class Invariants {
     this.released.clear();
     this.addresses = this.recordedAddresses();
     for (const { name } of this.world.nodes) {
+      this.allocated.set(name, this.allocatedBytes(name));
       this.tokens.set(name, this.hash(`node:${name}`)?.get('token'));
       this.leases.set(name, this.lease(name));
     }
@@ -214,10 +215,14 @@ export class Invariants {
     }
   }
 
+  private allocatedBytes(node: string): number {
+    return Number(this.hash(`backend:${node}@fake`)?.get('allocatedBytes') ?? 0);
+  }
+
   /** Racing requests never overcommit, although a node may record more than it has: what it finds after a loss. */
   private checkFreeSpace(isClient: boolean): void {
     for (const { name, machine } of this.world.nodes) {
-      const allocated = Number(this.hash(`backend:${name}@fake`)?.get('allocatedBytes') ?? 0);
+      const allocated = this.allocatedBytes(name);
       const before = this.allocated.get(name) ?? 0;
       this.allocated.set(name, allocated);
       if (isClient && allocated > before && allocated > machine.totalBytes)
