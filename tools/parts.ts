@@ -22,6 +22,7 @@ export function parts(): Stage[] {
     ava('sample', 'test/sample.config.js'),
     ava('lab', 'test/lab/ava.config.js', missingForLab),
     ava('hostile', 'test/hostile.config.js'),
+    command('lvm', 'env', ['LVM_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {

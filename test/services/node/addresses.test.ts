@@ -228,7 +228,7 @@ test.serial('an attach that fails records the address that the volume has since'
   const { id } = await commands.create(newVolume, deadline);
   await before.stop();
   await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
-  const node = await cluster.node('n1', rarely, { driver, target });
+  const node = await cluster.node('n1', { ...rarely, num_shell_tries: '1' }, { driver, target });
   target.exportFault = errors.exportFailed(id, 'it is broken');
   await t.throwsAsync(commands.attach(id, attachment, deadline), { code: 'ExportFailed' });
   t.is((await node.getVolume(id)).address, 'e2.0');
