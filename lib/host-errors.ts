@@ -127,4 +127,11 @@ export const hostErrors = {
     reason: string,
     hint = `set storage_dev to an empty disk; to erase this one: wipefs --all ${device}`,
   ) => new BlockstoreError('StorageUnusable', 'failed', `${device} cannot join the volume group: ${reason}`, hint),
+  poolUnusable: (directory: string) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `${directory} cannot hold volumes: it is not a directory, and cannot be made one`,
+      'set volume_pool_dir to a directory, or to the path of a new one; a link must lead to a directory',
+    ),
 };

@@ -1,7 +1,7 @@
 import { readFile, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs, readAttribute } from '../files.ts';
-import { openersOf } from './users.ts';
+import { openersOf, unescaped } from './users.ts';
 
 /**
  * Returns the users of a regular file: processes that have it open, loop devices on it, swap, each with what releases it. Those
@@ -24,6 +24,11 @@ async function loopsOn(path: string): Promise<string[]> {
 }
 
 async function swapsOn(path: string): Promise<string[]> {
-  const rows = (await absentAs('', readFile('/proc/swaps', 'utf8'))).split('\n');
-  return rows.some((row) => row.split(/\s/)[0] === path) ? [`swap (to release it: swapoff ${path})`] : [];
+  const isOn = hasSwap(await absentAs('', readFile('/proc/swaps', 'utf8')), path);
+  return isOn ? [`swap (to release it: swapoff '${path}')`] : [];
+}
+
+/** Whether a file is among the rows of /proc/swaps. */
+export function hasSwap(swaps: string, path: string): boolean {
+  return swaps.split('\n').some((row) => unescaped(row.split(/\s/)[0] ?? '') === path);
 }

@@ -79,11 +79,12 @@ export function mountPoints(mountinfo: string, numbers: ReadonlySet<string>): st
     .split('\n')
     .map((row) => row.split(' '))
     .filter((fields) => numbers.has(fields[2] ?? ''))
-    .map((fields) =>
-      (fields[4] ?? '').replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-        String.fromCharCode(Number.parseInt(octal, 8)),
-      ),
-    );
+    .map((fields) => unescaped(fields[4] ?? ''));
+}
+
+/** Returns a path as it is, from a table in /proc, which has spaces and backslashes as octal numbers. */
+export function unescaped(path: string): string {
+  return path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 interface Part {

@@ -2,7 +2,7 @@ import { mkdir, open, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fileUsers } from '../../devices/file-users.ts';
 import { errors } from '../../errors.ts';
-import { removeFile, statIfExists, syncDirectory } from '../../files.ts';
+import { errorCode, removeFile, statIfExists, syncDirectory } from '../../files.ts';
 import {
   type CreatedVolume,
   type DriverStats,
@@ -39,7 +39,7 @@ export class FileDriver implements VolumeDriver {
   }
 
   async setup(): Promise<void> {
-    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    await makePool(this.directory);
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
@@ -156,5 +156,15 @@ export class FileDriver implements VolumeDriver {
       }),
     );
     return found.filter((file) => file !== undefined);
+  }
+}
+
+/** Throws StorageUnusable where something else than a directory is in the way: a file, or a link to nothing. */
+async function makePool(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!['EEXIST', 'ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) throw error;
+    throw errors.poolUnusable(directory);
   }
 }

@@ -1,7 +1,8 @@
-import { mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
+import { hasSwap } from '../../../../lib/devices/file-users.ts';
 import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { foundAs, spec } from '../conformance.ts';
 
@@ -35,6 +36,27 @@ test.serial('pool and volumes are readable only by their owner, whatever the uma
   for (const name of await readdir(path.join(directory, 'pool'))) {
     t.is((await stat(path.join(directory, 'pool', name))).mode & 0o077, 0, name);
   }
+});
+
+test('a pool that is a file, is below one, or is a link to nothing is named with its flag', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await writeFile(path.join(directory, 'file'), '');
+  await symlink(path.join(directory, 'nothing'), path.join(directory, 'link'));
+  for (const name of ['file', 'file/below', 'link']) {
+    const pool = path.join(directory, name);
+    const expected = {
+      code: 'StorageUnusable',
+      message: `${pool} cannot hold volumes: it is not a directory, and cannot be made one`,
+    };
+    await t.throwsAsync(new FileDriver({ directory: pool }).setup(), expected);
+  }
+});
+
+test('swap on a file whose name has spaces is found', (t) => {
+  const swaps = 'Filename\tType\n/var/my\\040pool/volume-1 file\t\t1020\t0\t-2\n';
+  t.true(hasSwap(swaps, '/var/my pool/volume-1'));
+  t.false(hasSwap(swaps, '/var/my pool/volume-2'));
 });
 
 test('the data of a volume survives a repeated create', async (t) => {
