@@ -36,7 +36,7 @@ async function codesInSource(): Promise<Map<string, string>> {
 
 test('the table of errors lists exactly the errors of the source', async (t) => {
   const codes = await codesInSource();
-  t.true(codes.size > Object.keys(errors).length * 0.9, 'errors were found in the source');
+  t.true(codes.size > Object.keys(errors).length * 0.8, 'errors were found in the source');
   t.deepEqual(
     [...codes.keys()].filter((code) => !documented.has(code)),
     [],
