@@ -36,33 +36,37 @@ export class Audit {
 
   /**
    * Examines twice: what is merely under way is gone at the second time. `busy` are the volumes that were not examined, because
-   * something was under way; `notCompared` is what could not be compared. Throws what keeps it from examining.
+   * something was under way; `resumed` those that were not, as their tasks had to be resumed first; `notCompared` is what could not be
+   * compared. Throws what keeps it from examining.
    */
   async run(
     { repair, recordsOnly = false, remove }: AuditRequest,
     signal: AbortSignal,
     { asksNetwork = true }: { asksNetwork?: boolean } = {},
-  ): Promise<{ findings: Finding[]; busy: Set<string>; notCompared: NotCompared[] }> {
+  ): Promise<{ findings: Finding[]; busy: Set<string>; resumed: Set<string>; notCompared: NotCompared[] }> {
     const busy = new Set<string>();
+    const resumed = new Set<string>();
     const unobserved = asksNetwork ? await unobservedAddresses(this.context) : [];
     const once = await this.compare(remove, busy);
     const first = [...unobserved, ...once.differences];
-    if (first.length === 0 && once.notCompared.length === 0) return { findings: [], busy, notCompared: [] };
+    if (first.length === 0 && once.notCompared.length === 0) return { findings: [], busy, resumed, notCompared: [] };
     const before = new Set(first.map(nameOf));
     const again = await this.compare(remove, busy);
     const second = [...unobserved, ...again.differences];
     const differences = second.filter((difference) => before.has(nameOf(difference)));
     for (const difference of second) {
-      if (!before.has(nameOf(difference))) busy.add(difference.object.replace(/^volume /, ''));
+      if (!before.has(nameOf(difference))) busy.add(idIn(difference));
     }
     const findings: Finding[] = [];
-    for (const { object, what, fix, run, makesRecord, requested } of differences) {
+    for (const difference of differences) {
+      const { object, what, fix, run, makesRecord, requested } = difference;
       const finding = { node: this.context.lease.node, object, what, fix, fixed: false };
       const isWanted = requested ?? (repair && (!recordsOnly || makesRecord === true));
+      if (isWanted && difference.resumes) resumed.add(idIn(difference));
       findings.push(run && isWanted ? Object.assign(finding, await this.repair(() => run(signal))) : finding);
       signal.throwIfAborted();
     }
-    return { findings, busy, notCompared: again.notCompared };
+    return { findings, busy, resumed, notCompared: again.notCompared };
   }
 
   private async repair(run: () => Promise<unknown>): Promise<Pick<Finding, 'fixed' | 'failure'>> {
@@ -133,6 +137,10 @@ function notServed({ backends, lease }: AuditContext): NotCompared[] {
     const reason = backends.failureOf(name);
     return reason === undefined ? [] : [{ object: `volumes of backend ${lease.node}@${name}`, reason }];
   });
+}
+
+function idIn({ object }: Difference): string {
+  return object.replace(/^volume /, '');
 }
 
 function nameOf({ object, what }: Difference): string {

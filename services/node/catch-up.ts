@@ -50,7 +50,7 @@ export class CatchUp {
   private comparedWith: string | undefined;
   /** The data that a pause before the comparison was made for. */
   private pausedFor: string | undefined;
-  /** Volumes that something was under way for whenever they were to be examined since then. */
+  /** Volumes that something was under way for whenever they were to be examined since then, or whose task was resumed. */
   private unseen: { identity: string; ids: readonly string[] } = { identity: '', ids: [] };
   /** When a repair that failed is tried again, by the monotonic clock, and the pause after that one. */
   private retry: { at: number; pauseMs: number } | undefined;
@@ -107,11 +107,12 @@ export class CatchUp {
     try {
       await this.options.restoreAbandoned();
       await addresses.refill();
-      const { findings, busy } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
+      const { findings, busy, resumed } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
       this.report(findings);
       const { ids } = this.unseen;
       const isSame = this.unseen.identity === identity;
-      this.unseen = { identity, ids: isSame ? ids.filter((id) => busy.has(id)) : [...busy] };
+      const unseen = isSame ? ids.filter((id) => busy.has(id)) : busy;
+      this.unseen = { identity, ids: [...new Set([...unseen, ...resumed])] };
       this.comparedWith = identity;
       const isRepaired = findings.every(({ failure }) => failure === undefined);
       this.retry = isRepaired ? undefined : later(isSame ? this.retry : undefined);

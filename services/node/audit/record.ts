@@ -27,11 +27,19 @@ export function recordDifferences(
       const now = await volumesOf(context.store).find(volume.id);
       if (now) engine.submit(now, { isResumed: true });
     };
-    return [{ object, what: conflict, fix: 'make its statuses consistent', run }];
+    return [{ object, what: conflict, fix: 'make its statuses consistent', run, resumes: true }];
   }
   if (volume.task) {
     const run = async () => engine.submit(volume, { isResumed: true });
-    return [{ object, what: `has its ${volume.task.kind} under way, and nothing works on it`, fix: 'resume it', run }];
+    return [
+      {
+        object,
+        what: `has its ${volume.task.kind} under way, and nothing works on it`,
+        fix: 'resume it',
+        run,
+        resumes: true,
+      },
+    ];
   }
   const address = addressDifference(context, volume, users);
   const lacks = missingFields(volume);

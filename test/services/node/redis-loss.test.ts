@@ -12,7 +12,7 @@ import { NodeLease } from '../../../services/node/lease.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
-import { loseRecord } from '../../support/records.ts';
+import { loseRecord, transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
 /** Redis loses something under running daemons: they continue by themselves, as long as nobody else has their name. */
@@ -140,6 +140,24 @@ test.serial('a volume whose record Redis lost while it is being deleted gets no 
   release();
   await until(async () => (await driver.listVolumes()).length === 1, 'its storage is gone');
   t.is(await volumesOf(store).find(id), undefined);
+});
+
+test.serial('a volume whose task a loss of Redis brought back is examined after it', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, attachment, deadline);
+  const [found] = await driver.listVolumes();
+  if (found) await driver.deleteVolume({ ...found, size: 1 }); // it was deleted after the state that is back
+  await transit(store, id, 'startDetach');
+  await store.redis.del(store.keys.node('n1')); // with its lease, which its daemon acquires again
+  const lost = await until(
+    async () => (await node.getVolume(id)).status === 'error' && node.getVolume(id),
+    'the record says that its storage is gone',
+  );
+  t.like(lost, { attachStatus: 'detached', fault: { code: 'StorageMissing' } });
 });
 
 test.serial('a volume that was busy during the comparison after a loss of Redis is examined again', async (t) => {
