@@ -58,6 +58,7 @@ async function survives<Redis extends Group>(
   await until(async () => (await disagreements(store, await storages())).length === 0, 'everything agrees').catch(
     async () => t.deepEqual(await disagreements(store, await storages()), []),
   );
+  t.pass('everything agrees');
   t.log(`${load.count} requests acknowledged, ${load.errors.length} errors`);
 }
 
