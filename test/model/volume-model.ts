@@ -79,7 +79,9 @@ function refuses(command: Command, code: string, state: State): boolean {
 }
 
 function begun(command: Command, answer: Answer, state: State): Move[] {
-  if (answer.kind === 'state' || (answer.kind === 'error' && answer.code !== 'VolumeNotFound')) return [];
+  // Others deleted it meanwhile, which a create or an attach cannot tell from a loss.
+  const isGone = answer.kind === 'error' && /^(VolumeNotFound|ChangeLost)$/.test(answer.code);
+  if (answer.kind === 'state' || (answer.kind === 'error' && !isGone)) return [];
   const next = afterBegin(command, state);
   // Nobody asks any more how one ended of which nothing is known.
   return next.map((after) => ({ phase: answer.kind === 'unknown' ? 'over' : 'begun', state: after }));
