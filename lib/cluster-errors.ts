@@ -14,9 +14,14 @@ export const clusterErrors = {
       'NoSpace',
       'exhausted',
       `${node === undefined ? 'no backend has space' : `${node} has no space`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
-      reasons.some((reason) => reason.endsWith('GiB free'))
-        ? 'delete volumes, add a disk to a pool, or add a node'
-        : 'fix what the message names ("blockstore status" lists the problems of all nodes), or add a node',
+      'delete volumes, add a disk to a pool, or add a node',
+    ),
+  noUsableBackend: (reasons: readonly string[]) =>
+    new BlockstoreError(
+      'NoUsableBackend',
+      'unavailable',
+      `no backend can take the volume: ${reasons.join('; ')}`,
+      'fix what the message names ("blockstore status" lists the problems of all nodes), or add a node',
     ),
   noBackend: (place: string, backends: readonly string[]) =>
     new BlockstoreError(

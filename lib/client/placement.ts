@@ -26,10 +26,16 @@ const maxPages = 8;
 const maxAttempts = 16;
 /** Backends whose reasons an error lists. */
 const maxReasons = 10;
-/** The reason against a backend whose node is not up. */
-const down = 'down';
-/** The reason against a backend that has no problem: its node compares records and storage. */
-const notYet = 'takes no volumes now';
+/** A reason against a backend, or against a node that is not up. */
+interface Reason {
+  kind: 'down' | 'not yet' | 'problem' | 'full' | 'tried';
+  text: string;
+}
+
+const down: Reason = { kind: 'down', text: 'down' };
+/** A backend without a problem: its node compares records and storage. */
+const notYet: Reason = { kind: 'not yet', text: 'takes no volumes now' };
+const allocatedMeanwhile: Reason = { kind: 'full', text: 'its free space was allocated meanwhile' };
 
 /** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
 const maxAgeMs = 2000;
@@ -60,14 +66,14 @@ export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 
  * Chooses a backend and commits the change set that `changeFor` makes for it, with the conditions that its node is up and that the
  * backend has free space, so that racing requests never overcommit; where a condition fails the next candidate is tried.
  * Returns where the volume was placed, or the outcome that is about the record and not about the backend.
- * Throws NoNodeUp, NodeNotFound, NodeDown, BackendNotFound, NoSpace, BackendUnavailable.
+ * Throws NoNodeUp, NodeNotFound, NodeDown, BackendNotFound, NoSpace, NoUsableBackend, BackendUnavailable.
  */
 export async function place(
   store: Store,
   request: PlacementRequest,
   changeFor: (backend: BackendState) => ChangeSet,
 ): Promise<Placed | Exclude<Outcome, { word: 'ok' | 'condition' }>> {
-  const reasons = new Map<string, string>();
+  const reasons = new Map<string, Reason>();
   let attempts = 0;
   for await (const candidates of pages(store, request, reasons)) {
     for (const backend of byWeight(candidates)) {
@@ -83,7 +89,7 @@ export async function place(
       if (outcome.word !== 'condition') return outcome;
       request.recent?.drop();
       if (outcome.condition.is === 'up') await hideBackend(store, backend.id, backend.node);
-      reasons.set(backend.id, outcome.condition.is === 'up' ? down : 'its free space was allocated meanwhile');
+      reasons.set(backend.id, outcome.condition.is === 'up' ? down : allocatedMeanwhile);
     }
     if (attempts === maxAttempts) break;
   }
@@ -94,7 +100,7 @@ export async function place(
 async function* pages(
   store: Store,
   { size, node, tried = [], recent }: PlacementRequest,
-  reasons: Map<string, string>,
+  reasons: Map<string, Reason>,
 ): AsyncGenerator<BackendState[]> {
   const requestedBytes = sizeInBytes(size);
   const suitable = (backends: readonly Candidate[]) =>
@@ -164,11 +170,11 @@ function reasonAgainst(
   isUp: boolean,
   requestedBytes: number,
   tried: readonly string[],
-): string | undefined {
+): Reason | undefined {
   if (!isUp) return down;
-  if (tried.includes(backend.id)) return 'could not create it';
-  if (!backend.accepting) return backend.problem || notYet;
-  if (freeSpaceOf(backend) < requestedBytes) return `${gib(freeSpaceOf(backend))} GiB free`;
+  if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
+  if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
+  if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
   return undefined;
 }
 
@@ -183,17 +189,16 @@ function byWeight(backends: readonly BackendState[]): BackendState[] {
 async function refusal(
   store: Store,
   { size, node }: PlacementRequest,
-  reasons: Map<string, string>,
+  reasons: Map<string, Reason>,
 ): Promise<BlockstoreError> {
   if (node === undefined && reasons.size < maxReasons) {
     // Backends that accept no volumes are not among those that were looked at: the first nodes of all say why.
     const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', String(maxReasons - 1)));
     const nodes = await Promise.all(names.map((name) => lookupNode(store, name).catch(() => undefined)));
-    const isNoneUp = !nodes.some((one) => one?.state === 'up') && [...reasons.values()].every((why) => why === down);
-    if (isNoneUp) return errors.noNodeUp();
+    if (!nodes.some((one) => one?.state === 'up') && areAll(reasons, 'down')) return errors.noNodeUp();
     for (const one of nodes) {
       const isKnown = one?.backends.some(({ id }) => reasons.has(id)) ?? true;
-      if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, one.state);
+      if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, { kind: 'down', text: one.state });
       for (const backend of one?.state === 'up' ? one.backends : []) {
         if (reasons.has(backend.id)) continue;
         reasons.set(backend.id, reasonAgainst(backend, true, sizeInBytes(size), []) ?? notYet);
@@ -201,13 +206,17 @@ async function refusal(
     }
   }
   // Also where a node has come up since: nothing is full.
-  const areAllDown = reasons.size > 0 && [...reasons.values()].every((why) => why === down);
-  if (areAllDown) return node === undefined ? errors.noNodeUp() : errors.nodeDown(node);
-  const shown = [...reasons].slice(0, maxReasons).map(([host, reason]) => `${host}: ${reason}`);
-  const more = reasons.size > maxReasons ? [`and ${reasons.size - maxReasons} more`] : [];
-  const isForNow = reasons.size > 0 && [...reasons.values()].every((why) => why === down || why === notYet);
-  if (isForNow) return errors.noBackendAccepts([...shown, ...more]);
-  return errors.noFreeSpace(node, sizeInBytes(size), [...shown, ...more]);
+  if (reasons.size > 0 && areAll(reasons, 'down'))
+    return node === undefined ? errors.noNodeUp() : errors.nodeDown(node);
+  const shown = [...reasons].slice(0, maxReasons).map(([host, { text }]) => `${host}: ${text}`);
+  if (reasons.size > maxReasons) shown.push(`and ${reasons.size - maxReasons} more`);
+  if (reasons.size > 0 && areAll(reasons, 'down', 'not yet')) return errors.noBackendAccepts(shown);
+  if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem')) return errors.noUsableBackend(shown);
+  return errors.noFreeSpace(node, sizeInBytes(size), shown);
+}
+
+function areAll(reasons: ReadonlyMap<string, Reason>, ...kinds: readonly Reason['kind'][]): boolean {
+  return [...reasons.values()].every(({ kind }) => kinds.includes(kind));
 }
 
 function gib(bytes: number): number {

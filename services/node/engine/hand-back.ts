@@ -52,7 +52,7 @@ export async function handBack(
       return 'no longer under way';
     } catch (thrown) {
       const error = asError(thrown);
-      if (error.kind !== 'exhausted' && error.code !== 'NoNodeUp') throw error;
+      if (error.kind !== 'exhausted' && !['NoNodeUp', 'NoUsableBackend'].includes(error.code)) throw error;
     }
   }
   const hasRequesters = await store.read((redis) => redis.hexists(store.keys.volume(id), 'requesters'));

@@ -48,7 +48,7 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   const node = await cluster.node('n1', {}, backends, { log });
   t.like(await commands.create({ ...newVolume, node: 'n1' }, deadline), { backend: 'fast' });
   await t.throwsAsync(commands.create({ ...newVolume, node: 'n1@slow' }, deadline), {
-    code: 'NoSpace',
+    code: 'NoUsableBackend',
     message: /n1@slow: .*eth1 is down/,
   });
   const slowState = async () => (await lookupNode(store, 'n1')).backends.find(({ name }) => name === 'slow');

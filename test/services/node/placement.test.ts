@@ -93,12 +93,12 @@ test.serial('NoSpace names the reason per backend', async (t) => {
   });
 });
 
-test.serial('NoSpace of a node without any accepting backend names their problems', async (t) => {
+test.serial('backends that are down or have a problem are no lack of space', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ accepting: false, problem: 'a disk is absent' }] });
   await fakeNode(store, 'n2', { leaseMs: 1, backends: [{}] });
   await until(async () => (await store.redis.exists(store.keys.lease('n2'))) === 0, 'n2 is down');
   const commands = await cluster.commands();
-  const error = await t.throwsAsync(commands.create(newVolume), { code: 'NoSpace' });
+  const error = await t.throwsAsync(commands.create(newVolume), { code: 'NoUsableBackend' });
   t.regex(error.message, /n1@fake: a disk is absent/);
   t.regex(error.message, /n2@fake: down/);
 });
@@ -190,7 +190,7 @@ test.serial('a backend that accepts no volumes gets none until it accepts them a
   const created = await Promise.all(Array.from({ length: 10 }, () => commands.create(newVolume, deadline)));
   t.true(created.every(({ node }) => node === 'n2'));
   await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
-    code: 'NoSpace',
+    code: 'NoUsableBackend',
     message: /n1@fake: a disk is absent/,
   });
   driver.acceptsCreates = true;

@@ -37,7 +37,7 @@ test.serial('a degraded pool is a problem of its backend, which accepts no creat
   const { problem } = driver;
   await until(async () => (await backend())?.problem === problem, 'the problem is reported');
   const refused = await t.throwsAsync((await cluster.commands()).create(newVolume, deadline));
-  t.is(refused?.name, 'NoSpace');
+  t.is(refused?.name, 'NoUsableBackend');
   driver.problem = undefined;
   await until(async () => (await backend())?.problem === '', 'the problem is over');
   await (await cluster.commands()).create(newVolume, deadline);
