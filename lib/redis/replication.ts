@@ -2,6 +2,8 @@ import type { Connection, Redis } from './connection.ts';
 import { serverIdentity } from './server-identity.ts';
 
 const waitMs = 5000;
+/** The year 2100: the key that is written does not expire. */
+const endOfTime = 4_102_444_800_000;
 
 /**
  * Waits for replicas on a connection of its own, one WAIT at a time for all that ask meanwhile: on the connection that
@@ -65,7 +67,9 @@ export class Replication {
       this.identity ??= serverIdentity(redis);
       const [own, main] = await Promise.all([this.identity, this.connection.identity()]);
       if (own !== main) return 0;
-      await redis.set(this.key, '1');
+      // A write of each round that Redis also accepts without memory, where the key is there from an earlier one.
+      const isWritten = await redis.pexpireat(this.key, endOfTime);
+      if (isWritten === 0) await redis.set(this.key, '1');
       return await redis.wait(replicas, waitMs);
     } catch (error) {
       this.identity = undefined;

@@ -4,10 +4,10 @@ export type Role = 'daemon' | 'command line';
 
 /** Commands that each role sends itself. test/redis/acl.test.ts compares all lists with what is sent. */
 const sent: Readonly<Record<Role, string>> = {
-  daemon: `DEL EVAL EVALSHA EXISTS HELLO HEXISTS HGET HGETALL HMGET INFO SET TIME
-    WAIT XDEL XREAD ZADD ZCARD ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
-  'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL INFO SCAN SET SUBSCRIBE TIME
-    TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
+  daemon: `DEL EVAL EVALSHA EXISTS HELLO HEXISTS HGET HGETALL HMGET INFO PEXPIREAT
+    SET TIME WAIT XDEL XREAD ZADD ZCARD ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
+  'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL INFO PEXPIREAT SCAN SET SUBSCRIBE
+    TIME TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
 };
 
 /** Scripts that each role runs. */
@@ -36,6 +36,7 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   HMGET: ['HMGET', 'KEY', 'x'],
   HSET: ['HSET', 'KEY', 'x', 'y', 'z'],
   INFO: ['INFO', 'server'],
+  PEXPIREAT: ['PEXPIREAT', 'KEY', '0'],
   SCAN: ['SCAN', '0', 'COUNT', '1'],
   SET: ['SET', 'KEY', 'x', 'XX'],
   TIME: ['TIME'],

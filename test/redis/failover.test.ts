@@ -176,3 +176,24 @@ test.serial('an operation is not reported as done before the replicas have its e
   await t.throwsAsync(creating, { code: 'NotReplicated' });
   t.is((await node.getVolume(id)).status, 'available');
 });
+
+test.serial('without memory, deletions and detachments still wait for the replicas, and succeed', async (t) => {
+  t.timeout(600_000);
+  const server = await RedisWithSentinels.start({ replicas: 1 });
+  const cluster = await Cluster.over(server);
+  t.teardown(() => cluster.close());
+  const given = { redis_min_replicas: '1' };
+  await cluster.node('n1', given);
+  const commands = await cluster.commands(given);
+  const { redis } = await cluster.store();
+  const deadline = { deadlineMs: 120_000 };
+  const newVolume = { size: 1, userId: 'user', projectId: 'project' };
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  await redis.config('SET', 'maxmemory', '1');
+  t.teardown(() => redis.config('SET', 'maxmemory', '0'));
+  await t.throwsAsync(commands.create(newVolume, deadline), { code: 'RedisRefuses' });
+  await commands.detach(id, deadline);
+  await commands.delete(id, deadline);
+  t.is(await redis.exists((await cluster.store()).keys.volume(id)), 0);
+});

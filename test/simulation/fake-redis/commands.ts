@@ -40,6 +40,13 @@ const strings: Record<string, Command> = {
   },
   DEL: (database, keys) => keys.filter((key) => database.get(key) !== undefined && database.delete(key)).length,
   EXISTS: (database, keys) => keys.filter((key) => database.get(key) !== undefined).length,
+  PEXPIREAT: (database, [key = '', time = '']) => {
+    const value = database.get(key);
+    if (value === undefined) return 0;
+    database.set(key, value);
+    database.endAt(key, Number(time));
+    return 1;
+  },
   PTTL: (database, [key = '']) => {
     if (database.get(key) === undefined) return -2;
     const end = database.end(key);
