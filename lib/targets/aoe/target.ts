@@ -11,7 +11,14 @@ import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
 import { endVblade } from './end-vblade.ts';
 import { FilteredAddresses } from './filtered-addresses.ts';
-import { checkInterface, ethernetAddressOf, ownEthernetAddresses } from './interface.ts';
+import {
+  type InterfaceIdentity,
+  checkInterface,
+  ethernetAddressOf,
+  interfaceStatus,
+  ownEthernetAddresses,
+} from './interface.ts';
+import { InterfaceMemory } from './interface-memory.ts';
 import { needsSudo } from './sudo.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
@@ -57,6 +64,7 @@ export class AoeTarget implements Target {
   private interfaceChanges = 0;
   /** Exports that this daemon has been asked for. */
   private readonly specs = new Map<string, ExportSpec>();
+  private readonly interfaceMemory: InterfaceMemory;
   private readonly watch: Watch;
   /** The first one starts exports; another one may hold exports from a time when it was the first. */
   private supervisors: readonly [Supervisor, ...Supervisor[]] | undefined;
@@ -70,10 +78,11 @@ export class AoeTarget implements Target {
       { interface: options.interface, owner: this.directory, unfiltered: options.unfiltered },
       { processes, log },
     );
+    this.interfaceMemory = new InterfaceMemory(options.stateDir);
     this.watch = new Watch({
       interface: options.interface,
       deadExports: () => this.deadExports(),
-      onInterfaceChange: () => this.markOutdated(),
+      onInterfaceChange: (identity) => this.noteInterfaceChange(identity),
       restart: (id) => this.restart(id),
       checkAccess: () => this.access.check(),
       log,
@@ -90,7 +99,9 @@ export class AoeTarget implements Target {
     this.known.clear();
     for (const [id, vblade] of await this.findOurs()) this.known.set(id, vblade);
     await this.access.setup(await this.accessOfExports());
-    this.watch.start();
+    const { identity } = interfaceStatus(this.options.interface);
+    if (identity) await this.findOutdated(identity);
+    this.watch.start(identity);
     this.log.debug('exports found running', { count: this.known.size, supervisor: this.supervisors[0].name });
   }
 
@@ -187,9 +198,22 @@ export class AoeTarget implements Target {
     });
   }
 
-  private markOutdated(): void {
+  private async noteInterfaceChange(identity: InterfaceIdentity): Promise<void> {
     this.interfaceChanges += 1;
     for (const [id, vblade] of this.known) if (isRunning(vblade)) this.outdated.add(id);
+    await this.interfaceMemory.note(identity);
+  }
+
+  /** Exports that run since before the interface changed while no daemon watched it. */
+  private async findOutdated(identity: InterfaceIdentity): Promise<void> {
+    const since = await this.interfaceMemory.since(identity);
+    const outdated = [...this.known].filter(([, { startTime }]) => startTime < since).map(([id]) => id);
+    for (const id of outdated) this.outdated.add(id);
+    if (outdated.length === 0) return;
+    this.log.warn(`network interface ${this.options.interface} changed while no daemon ran: exports are started anew`, {
+      exports: outdated.length,
+      identity,
+    });
   }
 
   /** Closed first: a vblade whose storage hangs may not die. */

@@ -10,7 +10,7 @@ export interface WatchOptions {
   /** Returns the volumes whose export should run and has ended, or is outdated. Called every second. */
   deadExports: () => string[];
   /** The interface is another one, or has another address or MTU: exports that run are outdated. */
-  onInterfaceChange: () => void;
+  onInterfaceChange: (identity: InterfaceIdentity) => Promise<void>;
   /** Starts an export that has ended. */
   restart: (id: string) => Promise<void>;
   /** Corrects the access to exports. Returns the differences. */
@@ -53,8 +53,9 @@ export class Watch {
     this.options = options;
   }
 
-  start(): void {
-    this.identity = interfaceStatus(this.options.interface).identity;
+  /** `identity`: the interface as the exports have it. */
+  start(identity: InterfaceIdentity | undefined): void {
+    this.identity = identity;
     this.timer ??= setInterval(() => {
       this.running ??= this.tick()
         .catch((error: unknown) => this.options.log.error(`could not watch exports: ${asError(error).message}`))
@@ -91,7 +92,7 @@ export class Watch {
 
   private async tick(): Promise<void> {
     this.ticks += 1;
-    const returned = this.noteInterface();
+    const returned = await this.noteInterface();
     if (this.interfaceProblem) return;
     if (returned || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
     for (const id of this.options.deadExports()) if (this.history.isDue(id)) this.begin(id);
@@ -109,7 +110,7 @@ export class Watch {
   }
 
   /** Returns whether the interface has returned or changed: processes bound to it have ended, and its filters can be gone. */
-  private noteInterface(): boolean {
+  private async noteInterface(): Promise<boolean> {
     const { interface: name, log, onInterfaceChange } = this.options;
     const { error, carrierError, identity } = interfaceStatus(name);
     const before = this.interfaceProblem;
@@ -119,14 +120,15 @@ export class Watch {
       return false;
     }
     this.noteCarrier(carrierError);
-    const isOther = !isSameInterface(this.identity, identity);
-    if (isOther) {
-      log.warn(`network interface ${name} has changed: all exports are started anew`, { was: this.identity, identity });
-      onInterfaceChange();
+    const was = this.identity;
+    const isOther = !isSameInterface(was, identity);
+    this.identity = identity;
+    if (identity && isOther) {
+      log.warn(`network interface ${name} has changed: all exports are started anew`, { was, identity });
+      await onInterfaceChange(identity);
     } else if (before) {
       log.info(`network interface ${name} is up again`);
     }
-    this.identity = identity;
     const returned = before !== undefined || isOther;
     if (returned) this.history.clearAll();
     return returned;

@@ -85,6 +85,37 @@ for (const [what, ...words] of [
   });
 }
 
+for (const [what, change] of [
+  ['another Ethernet address', (veth: Veth) => veth.set('address', '52:54:00:77:66:55')],
+  ['another MTU', (veth: Veth) => veth.set('mtu', '1280')],
+  ['been removed and made again', (veth: Veth) => veth.remake()],
+] as const) {
+  real(`a daemon that starts replaces the exports whose interface has ${what} since, once`, async (t) => {
+    t.timeout(180_000);
+    const veth = await Veth.create(t);
+    const place = await Place.create();
+    t.teardown(() => place.remove());
+    const volume = await place.volume(1);
+    const start = async () => {
+      const target = await place.readyTarget({ interface: veth.near });
+      await target.ensureExport(volume);
+      const { pid } = await place.vblade();
+      return { target, pid };
+    };
+    const first = await start();
+    await first.target.close();
+    const again = await start();
+    t.is(again.pid, first.pid, 'nothing has changed');
+    await again.target.close();
+    await change(veth);
+    const changed = await start();
+    t.not(changed.pid, first.pid);
+    await changed.target.close();
+    const last = await start();
+    t.is(last.pid, changed.pid, 'it has the interface as it is');
+  });
+}
+
 real('exports move to the interface that has taken the name of theirs', async (t) => {
   const { veth, heard } = await exported(t);
   await execute('ip', ['link', 'set', veth.near, 'name', `${veth.near}x`]);

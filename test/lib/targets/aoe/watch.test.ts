@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { silentLog } from '../../../../lib/log.ts';
+import { interfaceStatus } from '../../../../lib/targets/aoe/interface.ts';
 import { Watch } from '../../../../lib/targets/aoe/watch.ts';
 import { isRunning } from '../../../../lib/targets/aoe/vblade-process.ts';
 import { until } from '../../../support/until.ts';
@@ -95,14 +96,14 @@ test('an export whose restart hangs delays neither the restart of others nor the
       if (id === 'a') await Promise.withResolvers<void>().promise;
       dead = dead.filter((one) => one !== id);
     },
-    onInterfaceChange: () => {},
+    onInterfaceChange: async () => {},
     checkAccess: async () => {
       checks += 1;
       return [];
     },
     log: silentLog,
   });
-  watch.start();
+  watch.start(interfaceStatus('lo').identity);
   t.teardown(() => watch.stop());
   await until(() => restarts.includes('a'), 'the first restart has begun', 5000);
   dead.push('b');
@@ -122,11 +123,11 @@ test('a stop ends with restarts that wait for a slot, and soon where one hangs',
       restarts.push(id);
       await gate.promise;
     },
-    onInterfaceChange: () => {},
+    onInterfaceChange: async () => {},
     checkAccess: async () => [],
     log: silentLog,
   });
-  watch.start();
+  watch.start(interfaceStatus('lo').identity);
   await until(() => restarts.length > 0, 'restarts have begun', 5000);
   const { length } = restarts;
   await watch.stop();
@@ -145,11 +146,11 @@ test('exports whose restarts hang, however many, do not delay the restart of oth
       restarts.push(id);
       if (id !== 'other') await Promise.withResolvers<void>().promise;
     },
-    onInterfaceChange: () => {},
+    onInterfaceChange: async () => {},
     checkAccess: async () => [],
     log: silentLog,
   });
-  watch.start();
+  watch.start(interfaceStatus('lo').identity);
   t.teardown(() => watch.stop());
   await until(() => restarts.includes('other'), 'the last one is restarted', 20_000);
   t.is(new Set(restarts).size, 13);
