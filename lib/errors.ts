@@ -198,6 +198,13 @@ export const errors = {
       `volume ${volume} is ${state}: Redis lost the ${operation}, or another user changed the volume since`,
       `check the volume, then repeat the command: blockstore volume show ${volume}`,
     ),
+  taskLost: (volume: string, operation: string) =>
+    new BlockstoreError(
+      'TaskLost',
+      'conflict',
+      `the record of volume ${volume} no longer asks for the ${operation}: Redis lost it`,
+      'repeat the command if it is still wanted',
+    ),
   storageMissing: (volume: string, storage: string) =>
     new BlockstoreError(
       'StorageMissing',

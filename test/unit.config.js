@@ -6,7 +6,16 @@ import { realComponents } from './real-components.js';
 export default {
   ...all,
   concurrency: 10, // most of them wait
-  sortTestFiles: longestFirst('unreadable', 'redis-loss', 'addresses', 'upkeep', 'catch-up', 'process', 'every-second'),
+  sortTestFiles: longestFirst(
+    'unreadable',
+    'addresses',
+    'redis-loss',
+    'task-loss',
+    'upkeep',
+    'catch-up',
+    'process',
+    'every-second',
+  ),
   files: [
     'test/lib/**/*.test.ts',
     'test/services/**/*.test.ts',

@@ -51,7 +51,9 @@ export class CatchUp {
   /** The data that a pause before the comparison was made for. */
   private pausedFor: string | undefined;
   /** Volumes that something was under way for whenever they were to be examined since then, or whose task was resumed. */
-  private unseen: { identity: string; ids: readonly string[] } = { identity: '', ids: [] };
+  private unseen: readonly string[] = [];
+  /** Whether Redis may have lost changes since records and storage were last found to agree. */
+  private isAfterLoss = false;
   /** When a repair that failed is tried again, by the monotonic clock, and the pause after that one. */
   private retry: { at: number; pauseMs: number } | undefined;
   private readonly reported = new Set<string>();
@@ -68,6 +70,11 @@ export class CatchUp {
   async start(): Promise<void> {
     this.comparedWith = await this.options.store.connection.identity();
     this.pausedFor = this.comparedWith;
+  }
+
+  /** Volumes whose tasks the start has resumed, perhaps of an older state of Redis: they are examined when these have ended. */
+  examine(ids: readonly string[]): void {
+    this.unseen = ids;
   }
 
   /** Whether Redis has lost this node's lease and its records have not been compared with storage since. */
@@ -98,6 +105,7 @@ export class CatchUp {
     const { signal } = this.stopping;
     const identity = await store.connection.identity();
     if (signal.aborted || (identity === this.comparedWith && !this.isWorthAnother)) return;
+    if (identity !== this.comparedWith) this.isAfterLoss = true;
     if (this.pausedFor !== identity) {
       // All nodes notice a failover at once.
       await pause(Math.random() * jitterMs, undefined, { signal }).catch(() => undefined);
@@ -109,16 +117,16 @@ export class CatchUp {
       await addresses.refill();
       const { findings, busy, resumed } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
       this.report(findings);
-      const { ids } = this.unseen;
-      const isSame = this.unseen.identity === identity;
-      const unseen = isSame ? ids.filter((id) => busy.has(id)) : busy;
-      this.unseen = { identity, ids: [...new Set([...unseen, ...resumed])] };
+      const isSame = this.comparedWith === identity;
+      const unseen = isSame ? this.unseen.filter((id) => busy.has(id)) : busy;
+      this.unseen = [...new Set([...unseen, ...resumed])];
       this.comparedWith = identity;
       const isRepaired = findings.every(({ failure }) => failure === undefined);
       this.retry = isRepaired ? undefined : later(isSame ? this.retry : undefined);
-      if (this.unseen.ids.length > 0 || !isRepaired) return;
+      if (this.unseen.length > 0 || !isRepaired) return;
       this.reported.clear();
-      log.info(logLines.caughtUp);
+      if (this.isAfterLoss) log.info(logLines.caughtUp);
+      this.isAfterLoss = false;
     } finally {
       await store.read((redis) => redis.zrem(store.keys.catchingUp(), lease.node));
     }
@@ -126,8 +134,7 @@ export class CatchUp {
 
   /** Volumes that were busy are examined when they are no longer, and failed repairs are repeated. */
   private get isWorthAnother(): boolean {
-    const { ids } = this.unseen;
-    if (ids.length > 0 && !ids.every((id) => this.options.isBusy(id))) return true;
+    if (this.unseen.some((id) => !this.options.isBusy(id))) return true;
     return this.retry !== undefined && performance.now() >= this.retry.at;
   }
 

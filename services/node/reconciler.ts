@@ -27,8 +27,11 @@ export class Reconciler {
     this.options = options;
   }
 
-  /** Reconciles every volume. A difference that cannot be repaired is reported, one line each, and keeps no other volume from being served. */
-  async reconcileAll(): Promise<void> {
+  /**
+   * Reconciles every volume. A difference that cannot be repaired is reported, one line each, and keeps no other volume from being served.
+   * Returns the volumes whose tasks it has resumed, without a look at their storage.
+   */
+  async reconcileAll(): Promise<string[]> {
     const { store, lease, addresses, engine, adoption, problems, log, table } = this.options;
     const due: VolumeState[] = [];
     const recordedAddresses: { id: string; address: string }[] = [];
@@ -69,6 +72,7 @@ export class Reconciler {
     this.isDone = true;
     await this.endStrayExports(recorded, new Set(found.keys()));
     log.info(`node ${lease.node} serves ${table.size} volumes`);
+    return due.map(({ id }) => id);
   }
 
   /**

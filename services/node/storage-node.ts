@@ -202,7 +202,7 @@ export class StorageNode implements Service {
   private async reconcile(): Promise<void> {
     try {
       await this.catchUp.start(); // what Redis loses from now on is compared again
-      await this.reconciler.reconcileAll();
+      this.catchUp.examine(await this.reconciler.reconcileAll());
       await this.reportState();
     } catch (error) {
       await this.engine.stop(0); // what was begun already must not continue in a daemon that ends

@@ -93,17 +93,22 @@ export class OperationRunner {
       addresses,
       exportUnattached,
       madeStorage: false,
-      checkLease: () => this.checkLease(),
+      checkTask: () => this.checkTask(volume),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
     };
   }
 
-  /** Throws Fenced. */
-  private async checkLease(): Promise<void> {
+  /** The record still has the task: Redis may have lost it. Throws Fenced, TaskLost. */
+  private async checkTask({ id, task, taskText }: VolumeState): Promise<void> {
     const { store, lease } = this.options;
-    const outcome = await commit(store, { owner: lease.token, edits: [], frees: true });
+    const outcome = await commit(store, {
+      owner: lease.token,
+      edits: [{ kind: 'volume', id, expect: { node: lease.node, task: taskText } }],
+      frees: true,
+    });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word !== 'ok') throw errors.taskLost(id, task?.kind ?? 'task');
   }
 
   private async runStep(step: Step, context: StepContext, isResumed: boolean): Promise<void> {

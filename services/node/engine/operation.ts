@@ -16,8 +16,8 @@ export interface StepContext {
   exportUnattached: boolean;
   /** Whether this very run has made the storage: nobody can have data on it. */
   madeStorage: boolean;
-  /** Before a destructive step. Throws Fenced. */
-  checkLease: () => Promise<void>;
+  /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
+  checkTask: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */

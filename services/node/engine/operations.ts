@@ -6,6 +6,7 @@ import {
   allocateAddress,
   createStorage,
   discardStorage,
+  exportNew,
   labelStorage,
   leaveForeignShelf,
   refuseToDiscardExisting,
@@ -20,7 +21,7 @@ const none: ReadonlySet<string> = new Set();
 const create: Operation = {
   name: 'create',
   queue: 'short',
-  steps: [allocateAddress, createStorage, adjustExport],
+  steps: [allocateAddress, createStorage, exportNew],
   undo: [refuseToDiscardExisting, removeExport, discardStorage, releaseAddress],
   finish: 'finishCreate',
   fail: 'failCreate',

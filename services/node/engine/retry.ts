@@ -6,6 +6,7 @@ const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefus
 /** A retry cannot help, although the kind of the error does not say so. */
 const nonRetryable: ReadonlySet<string> = new Set([
   'Fenced',
+  'TaskLost',
   'NotLocal',
   'WrongStatus',
   'StorageMissing',

@@ -47,6 +47,17 @@ export const adjustExport: Step = {
   },
 };
 
+/**
+ * A new volume is exported only where unattached ones are. An export that runs already is left: Redis may have lost that the volume was
+ * made and attached, which an examination then finds.
+ */
+export const exportNew: Step = {
+  name: 'export',
+  run: async ({ volume, backend, exportUnattached }) => {
+    if (isExported(volume, exportUnattached)) await backend.target.ensureExport(exportSpec(volume, backend));
+  },
+};
+
 /** Before an export starts: storage may be inactive after a reboot. Throws StorageMissing. */
 export const activateStorage: Step = {
   name: 'activate',
@@ -98,8 +109,8 @@ export const discardStorage: Step = {
 
 export const removeStorage: Step = {
   name: 'remove',
-  run: async ({ volume, backend, checkLease, signal, progress }) => {
-    await checkLease();
+  run: async ({ volume, backend, checkTask, signal, progress }) => {
+    await checkTask();
     await backend.driver.deleteVolume(volumeSpec(volume), { signal, progress });
   },
 };
