@@ -5,14 +5,23 @@ export type Role = 'daemon' | 'command line';
 /** Commands that each role sends itself. test/redis/acl.test.ts compares all lists with what is sent. */
 const sent: Readonly<Record<Role, string>> = {
   daemon: `DEL EVAL EVALSHA EXISTS HELLO HEXISTS HGET HGETALL HMGET INFO PEXPIREAT
-    SET TIME WAIT XDEL XREAD ZADD ZCARD ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
+    SET TIME WAIT XDEL XREAD ZADD ZCARD ZMSCORE ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
   'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL INFO PEXPIREAT SCAN SET SUBSCRIBE
     TIME TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
 };
 
 /** Scripts that each role runs. */
 const run: Readonly<Record<Role, readonly ScriptName[]>> = {
-  daemon: ['commit', 'acquire_lease', 'release_lease', 'report', 'hide_backend', 'claim_shelf', 'begin_catch_up'],
+  daemon: [
+    'commit',
+    'acquire_lease',
+    'release_lease',
+    'report',
+    'repeat_report',
+    'hide_backend',
+    'claim_shelf',
+    'begin_catch_up',
+  ],
   'command line': ['commit', 'hide_backend', 'release_shelves', 'check_record', 'check_entry', 'check_shelf'],
 };
 
@@ -36,6 +45,7 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   HMGET: ['HMGET', 'KEY', 'x'],
   HSET: ['HSET', 'KEY', 'x', 'y', 'z'],
   INFO: ['INFO', 'server'],
+  PEXPIRE: ['PEXPIRE', 'KEY', '1'],
   PEXPIREAT: ['PEXPIREAT', 'KEY', '0'],
   SCAN: ['SCAN', '0', 'COUNT', '1'],
   SET: ['SET', 'KEY', 'x', 'XX'],
@@ -46,6 +56,7 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   XREAD: ['XREAD', 'COUNT', '1', 'STREAMS', 'KEY', '0'],
   ZADD: ['ZADD', 'KEY', 'XX', '0', 'x'],
   ZCOUNT: ['ZCOUNT', 'KEY', '1', '0'],
+  ZMSCORE: ['ZMSCORE', 'KEY', 'x'],
   ZRANGE: ['ZRANGE', 'KEY', '0', '0'],
   ZREM: ['ZREM', 'KEY', 'x'],
   ZREMRANGEBYSCORE: ['ZREMRANGEBYSCORE', 'KEY', '1', '0'],

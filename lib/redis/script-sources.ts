@@ -10,6 +10,7 @@ export type ScriptName =
   | 'acquire_lease'
   | 'release_lease'
   | 'report'
+  | 'repeat_report'
   | 'hide_backend'
   | 'claim_shelf'
   | 'release_shelves'

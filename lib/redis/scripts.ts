@@ -131,7 +131,8 @@ export async function releaseLease(store: Store, { node, token }: LeaseToken): P
   return okOrFenced('release_lease', await store.run('release_lease', node, token));
 }
 
-export type ReportOutcome = { word: 'ok'; overdue: readonly string[] } | { word: 'Fenced' };
+/** `time`: when it was made, as the next repetition names it. */
+export type ReportOutcome = { word: 'ok'; time: string; overdue: readonly string[] } | { word: 'Fenced' };
 
 /** A heartbeat. What differs in Redis becomes as it is reported. */
 export async function report(
@@ -148,10 +149,23 @@ export async function report(
   const { node, token, holder, leaseMs, overdueMs, nodeFields, backends } = request;
   const fields = JSON.stringify({ node: nodeFields, backends });
   const answer = await store.run('report', node, token, holder, leaseMs, overdueMs, fields);
-  const [word, ...overdue] = answer;
+  const [word, time, ...overdue] = answer;
   if (word === 'Fenced') return { word };
-  if (word === 'ok') return { word, overdue };
+  if (word === 'ok' && time !== undefined) return { word, time, overdue };
   throw unknownAnswer('report', answer);
+}
+
+/** A heartbeat with the same report as that of `lastTime`; refused as `stale` where Redis no longer has that one as the last. */
+export async function repeatReport(
+  store: Store,
+  request: LeaseToken & { leaseMs: number; overdueMs: number; lastTime: string },
+): Promise<ReportOutcome | { word: 'stale' }> {
+  const { node, token, leaseMs, overdueMs, lastTime } = request;
+  const answer = await store.run('repeat_report', node, token, leaseMs, overdueMs, lastTime);
+  const [word, time, ...overdue] = answer;
+  if (word === 'Fenced' || word === 'stale') return { word };
+  if (word === 'ok' && time !== undefined) return { word, time, overdue };
+  throw unknownAnswer('repeat_report', answer);
 }
 
 /** No volume is placed on a backend of a node that is not up. */

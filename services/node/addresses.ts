@@ -19,6 +19,9 @@ export interface AddressesOptions {
   quarantineMs: number;
 }
 
+/** Own shelves whose entries in Redis are looked at with a report. */
+const shelvesPerLook = 8;
+
 /** The address pool of this node, with what Redis keeps of it: the owners of shelves, and the quarantine. */
 export class Addresses {
   readonly pool: AddressPool;
@@ -28,6 +31,8 @@ export class Addresses {
   /** The data that the pool was filled from; see Connection.identity. */
   private filledFrom = '';
   private filling: Promise<void> | undefined;
+  /** Own shelves that restore() has looked at in this round. */
+  private examined = 0;
   /** Added to the clock that nobody sets, it is the time of Redis when the pool was filled. */
   private clockOffset = Date.now() - performance.now();
 
@@ -100,8 +105,43 @@ export class Addresses {
     this.conflicts = conflicts;
   }
 
-  /** Writes again what Redis lacks of the shelves and the quarantine of this node: somebody may have removed or changed it. */
+  /**
+   * Writes again what Redis lacks of the shelves and the quarantine of this node: somebody may have removed or changed it. Each call
+   * looks at a few shelves.
+   */
   async restore(): Promise<void> {
+    if (!(await this.areSomeWhole())) await this.restoreAll();
+  }
+
+  /** Whether Redis has the next few shelves, and as many entries of the quarantine as there are. */
+  private async areSomeWhole(): Promise<boolean> {
+    const { store, lease } = this.options;
+    const { keys } = store;
+    const all = this.pool.ownShelves;
+    const shelves = all.slice(this.examined, this.examined + shelvesPerLook);
+    this.examined = this.examined + shelvesPerLook < all.length ? this.examined + shelvesPerLook : 0;
+    const texts = shelves.map(String);
+    const { length: resting } = this.pool.quarantined;
+    if (texts.length === 0 && resting === 0) return true;
+    try {
+      const [owners, scores, ownScores, quarantined] = await store.read((redis) =>
+        Promise.all([
+          texts.length === 0 ? [] : redis.hmget(keys.shelfOwners(), ...texts),
+          texts.length === 0 ? [] : redis.zmscore(keys.shelves(), ...texts),
+          texts.length === 0 ? [] : redis.zmscore(keys.nodeShelves(lease.node), ...texts),
+          redis.zcard(keys.quarantine(lease.node)),
+        ]),
+      );
+      const isOwn = (shelf: number, index: number) =>
+        owners[index] === lease.node && isScore(scores[index], shelf) && isScore(ownScores[index], shelf);
+      return shelves.every(isOwn) && quarantined >= resting;
+    } catch (error) {
+      if (asError(error).code === 'RedisDataDamaged') return false;
+      throw error;
+    }
+  }
+
+  private async restoreAll(): Promise<void> {
     const { store, lease } = this.options;
     const { keys } = store;
     const own = this.pool.ownShelves;
@@ -207,4 +247,8 @@ async function ownHosts(): Promise<Set<string>> {
     interfaces.map((name) => readFile(`/sys/class/net/${name}/address`, 'utf8').catch(() => '')),
   );
   return new Set(hosts.map((host) => host.trim().toLowerCase()));
+}
+
+function isScore(score: string | null | undefined, shelf: number): boolean {
+  return Number(score ?? NaN) === shelf;
 }

@@ -215,8 +215,7 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
-    await this.addresses.restore();
-    await this.addresses.trimQuarantine();
+    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
     await this.reconciler.restoreExports();
   }
 

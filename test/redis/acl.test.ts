@@ -125,6 +125,9 @@ const otherScripts = {
   blockstore: ['hide_backend', 'check_shelf'],
 } as const;
 
+/** Commands for a target with addresses. */
+const otherCommands = { blockstored: ['zmscore'], blockstore: [] } as const;
+
 /** Commands that a role sent itself, and those in the scripts that it ran. */
 async function sentBy(role: Role): Promise<Set<string>> {
   const bySha = new Map(Array.from(scripts.values(), (script) => [script.sha, script]));
@@ -139,6 +142,7 @@ async function sentBy(role: Role): Promise<Set<string>> {
     if (name === 'evalsha') addScript(bySha.get(first));
   }
   for (const name of otherScripts[role]) addScript(scripts.get(name));
+  for (const name of otherCommands[role]) add(name, '');
   return found;
 }
 

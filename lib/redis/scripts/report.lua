@@ -1,6 +1,6 @@
 -- A node's heartbeat: renews its lease, writes what differs from its report, whoever changed it, and returns the tasks that are overdue.
 -- ARGV: node; token; holder; lease (ms); age (ms) from which a task is overdue; JSON {node = fields, backends = {{id, fields}…}} (texts)
--- Answers: ok id… (longest first) | Fenced
+-- Answers: ok time id… (longest first) | Fenced
 -- Complexity: O(backends of the node × log N + overdue tasks, at most 1,000).
 -- without memory: true
 -- uses: now, load_own, call_if_typed, holds, update_free_space, reindex, key_lease, key_node, key_tasks, key_backend, key_nodeBackends
@@ -72,4 +72,4 @@ for id in pairs(configured) do
   update_free_space(id)
 end
 local overdue = call_if_typed('ZRANGE', key_tasks(node), '-inf', time - age, 'BYSCORE', 'LIMIT', 0, 1000)
-return { 'ok', unpack(overdue or {}) }
+return { 'ok', report.node.reportTime, unpack(overdue or {}) }

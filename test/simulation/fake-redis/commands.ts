@@ -40,6 +40,11 @@ const strings: Record<string, Command> = {
   },
   DEL: (database, keys) => keys.filter((key) => database.get(key) !== undefined && database.delete(key)).length,
   EXISTS: (database, keys) => keys.filter((key) => database.get(key) !== undefined).length,
+  PEXPIRE: (database, [key = '', ms = '']) => {
+    if (database.get(key) === undefined) return 0;
+    database.endAt(key, database.now() + Number(ms));
+    return 1;
+  },
   PEXPIREAT: (database, [key = '', time = '']) => {
     const value = database.get(key);
     if (value === undefined) return 0;
@@ -112,6 +117,13 @@ const sortedSets: Record<string, Command> = {
       key,
       found.map(([member]) => member),
     );
+  },
+  ZMSCORE: (database, [key = '', ...members]) => {
+    const set = database.sortedSet(key);
+    return members.map((member) => {
+      const value = set?.score(member);
+      return value === undefined ? null : { kind: 'double', value };
+    });
   },
   ZSCORE: (database, [key = '', member = '']) => {
     const value = database.sortedSet(key)?.score(member);
