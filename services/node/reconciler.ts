@@ -70,9 +70,10 @@ export class Reconciler {
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
-    await this.endStrayExports(recorded, new Set(found.keys()));
+    const resumed = due.map(({ id }) => id);
+    await this.endStrayExports(recorded, new Set(found.keys()), new Set(resumed));
     log.info(`node ${lease.node} serves ${table.size} volumes`);
-    return due.map(({ id }) => id);
+    return resumed;
   }
 
   /**
@@ -159,17 +160,21 @@ export class Reconciler {
 
   /**
    * Ends exports of ours whose volume is not to be exported, or has neither record nor storage, and clears files of exports that a power
-   * loss brought back. Left as they are: storage whose record is unreadable or another node's, and volumes of a backend that is not
-   * served.
+   * loss brought back. Left as they are: storage whose record is unreadable or another node's, volumes of a backend that is not served,
+   * and those whose tasks were resumed, which are examined later.
    */
-  private async endStrayExports(recorded: ReadonlyMap<string, string>, stored: ReadonlySet<string>): Promise<void> {
+  private async endStrayExports(
+    recorded: ReadonlyMap<string, string>,
+    stored: ReadonlySet<string>,
+    resumed: ReadonlySet<string>,
+  ): Promise<void> {
     const { backends, engine, table, problems, log } = this.options;
     const unreadable = new Set(problems.unreadableVolumes);
     const served = new Set(backends.served.map(({ name }) => name));
     const isLeft = (id: string) => {
       const backend = recorded.get(id);
       const isOthers = backend === undefined ? stored.has(id) : !served.has(backend);
-      return engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
+      return resumed.has(id) || engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
     };
     for (const { target } of backends.served) {
       const running = (await target.listExports()).flatMap(({ id }) => id ?? []);

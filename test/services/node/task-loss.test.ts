@@ -68,29 +68,34 @@ test.serial(
   },
 );
 
-test.serial('the export of a volume that is only being created by an older Redis goes on', async (t) => {
-  const driver = new FaultyDriver(new FakeDriver());
-  const target = new FakeTarget();
-  const node = await cluster.node('n1', {}, { driver, target });
-  const commands = await cluster.commands();
-  const release = driver.holdOnce('createVolume');
-  const { id } = await commands.create(newVolume);
-  await until(() => driver.isHeld('createVolume'), 'it is being created');
-  const restore = await cluster.server.keepCopy();
-  release();
-  await until(async () => (await node.getVolume(id)).status === 'available', 'it is created');
-  await commands.attach(id, attachment, deadline);
-  const removed: string[] = [];
-  target.removeExport = async (one) => void removed.push(one);
-  await restore();
-  const isAttached = async () => (await node.getVolume(id)).attachStatus === 'attached';
-  await until(
-    async () => (await isAttached()) && (await node.getVolume(id)).instanceId === 'unknown',
-    'it is attached',
-  );
-  t.deepEqual(removed, []);
-  t.true(target.exports.has(id));
-});
+for (const isStopped of [false, true]) {
+  const when = isStopped ? 'at a start' : 'while the daemon runs';
+  test.serial(`an export goes on where an older Redis has its volume as being created, ${when}`, async (t) => {
+    const driver = new FaultyDriver(new FakeDriver());
+    const target = new FakeTarget();
+    let node = await cluster.node('n1', {}, { driver, target });
+    const commands = await cluster.commands();
+    const release = driver.holdOnce('createVolume');
+    const { id } = await commands.create(newVolume);
+    await until(() => driver.isHeld('createVolume'), 'it is being created');
+    const restore = await cluster.server.keepCopy();
+    release();
+    await until(async () => (await node.getVolume(id)).status === 'available', 'it is created');
+    await commands.attach(id, attachment, deadline);
+    const removed: string[] = [];
+    target.removeExport = async (one) => void removed.push(one);
+    if (isStopped) await node.stop();
+    await restore();
+    if (isStopped) node = await cluster.node('n1', {}, { driver, target });
+    const isAttached = async () => {
+      const { attachStatus, instanceId } = await node.getVolume(id);
+      return attachStatus === 'attached' && instanceId === 'unknown';
+    };
+    await until(isAttached, 'it is recorded as attached');
+    t.deepEqual(removed, []);
+    t.true(target.exports.has(id));
+  });
+}
 
 test.serial('a deletion that Redis forgot before the storage was removed leaves it', async (t) => {
   const driver = new FakeDriver();
