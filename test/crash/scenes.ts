@@ -132,7 +132,10 @@ const firstStart: Scene = {
 /** The activity at every report, with an export to restart. */
 const upkeep: Scene = {
   idle: true,
-  prepare: (place, cast) => makeAttached(place, cast(subject)),
+  async prepare(place, cast) {
+    await makeAttached(place, cast(subject));
+    await reported(place, 2); // the examination of what the start has resumed is over
+  },
   async ask(place, cast) {
     await place.breakExport(cast(subject));
     await reported(place, 2);
