@@ -1,5 +1,6 @@
 import test from 'ava';
 import { isPrintable } from '../../lib/printable.ts';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 /** Which volume a command line means, and what is done where that is in doubt. */
@@ -143,5 +144,23 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   await store.redis.hset(store.keys.node('n1'), 'problems', 'disk \u009B2J');
   t.true((await place.run('status')).stdout.includes(String.raw`disk \u{9b}2J`));
   await store.redis.hdel(store.keys.volume(id), 'instanceId');
+  await place.run('volume', 'delete', id);
+});
+
+test.serial('a wait for a deletion ends although the id belongs to a new volume', async (t) => {
+  const id = await create('first');
+  const store = await place.store();
+  const waiting = place.begin('volume', 'wait', id, '--deleted', '--timeout', '120');
+  let isOver = false;
+  void waiting.finally(() => {
+    isOver = true;
+  });
+  // As if it were deleted and created again between two reads, whenever the command makes them.
+  await until(async () => {
+    await store.redis.hincrby(store.keys.volume(id), 'createTime', 1);
+    return isOver;
+  }, 'the wait is over');
+  t.like(await waiting, { exitCode: 0, stdout: 'deleted' });
+  t.like(await place.run('volume', 'wait', id), { exitCode: 0, stdout: 'available' });
   await place.run('volume', 'delete', id);
 });
