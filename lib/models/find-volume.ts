@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
-import { isAncestorForm, isUuid } from './check-text.ts';
+import { checkText, isAncestorForm, isUuid } from './check-text.ts';
 import type { VolumeState } from './volume-state.ts';
 import { volumesOf } from './volume.ts';
 
@@ -15,8 +15,8 @@ export interface FindOptions {
 
 /**
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
- * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for an empty text,
- * which a script has whose variable is not set.
+ * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for a
+ * text that no volume can have, such as an empty one of a script whose variable is not set, or one with a line end.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
   if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
@@ -31,7 +31,7 @@ export async function findVolume(store: Store, reference: string, options: FindO
 
 function only(store: Store, reference: string, ids: readonly string[]): Promise<VolumeState> {
   const [id] = ids;
-  if (id === undefined) throw errors.volumeNotFound(reference);
+  if (id === undefined) throw errors.volumeNotFound(checkText('volume', reference));
   if (ids.length > 1) throw errors.volumeAmbiguous(reference, ids);
   return volumesOf(store).lookup(id);
 }

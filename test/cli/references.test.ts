@@ -135,7 +135,7 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   const { stdout } = await place.run('volume', 'show', id);
   t.regex(stdout, /user +a\\u\{1b\}\[2J\\u\{202e\}b\n/);
   const { stderr } = await place.run('volume', 'show', 'no\u001B[2Jsuch');
-  t.regex(stderr, /^blockstore: volume no\\u\{1b\}\[2Jsuch does not exist\n/);
+  t.regex(stderr, /^blockstore: volume "no\\u001b\[2Jsuch" is not 1 to 255 printable characters$/);
   const json = await place.run('volume', 'show', id, '--json');
   t.like(JSON.parse(json.stdout), { userId: 'a\u001B[2J\u202Eb' });
   for (const { stdout: text } of [json, await place.run('volume', 'list', '--json')]) {
@@ -163,4 +163,25 @@ test.serial('a wait for a deletion ends although the id belongs to a new volume'
   t.like(await waiting, { exitCode: 0, stdout: 'deleted' });
   t.like(await place.run('volume', 'wait', id), { exitCode: 0, stdout: 'available' });
   await place.run('volume', 'delete', id);
+});
+
+test.serial('a wait for the deletion of an id with a line end of another system is refused', async (t) => {
+  const id = await create('exists');
+  t.like(await place.run('volume', 'wait', `${id}\r`, '--deleted'), { exitCode: 2, stdout: '' });
+  await place.run('volume', 'delete', id);
+});
+
+test.serial('an empty project or node is refused, not listed as one without volumes', async (t) => {
+  for (const args of [
+    ['volume', 'list', '--project', ''],
+    ['volume', 'list', '--node', ''],
+    ['node', 'show', ' '],
+    ['node', 'lost', ''],
+    ['node', 'remove', ''],
+    ['audit', '--node', ''],
+  ]) {
+    const { exitCode, stdout, stderr } = await place.run(...args);
+    t.like({ exitCode, stdout }, { exitCode: 2, stdout: '' }, args.join(' '));
+    t.regex(stderr, /^blockstore: (project|node) " ?" is not /);
+  }
 });

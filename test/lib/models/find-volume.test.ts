@@ -105,3 +105,10 @@ test('names that are empty, invisible, too long, or have the form of an id or an
   const { message } = t.throws(() => checkText('user', 'ü'.repeat(200)));
   t.true(message.length < 120, message);
 });
+
+test('a reference that no volume can have is refused: its volume does not count as deleted', async (t) => {
+  for (const reference of [`${ids.first}\r`, ` ${ids.first}`, 'one\n', 'x'.repeat(100_000)]) {
+    const error = await t.throwsAsync(found(reference, false), { code: 'InvalidArgument', message: /^volume "/ });
+    t.true(error.message.length < 200, error.message);
+  }
+});
