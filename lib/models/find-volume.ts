@@ -21,8 +21,7 @@ export interface FindOptions {
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
   if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
   if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
-  const named = await startingWith(store, store.keys.volumeNames(), `${reference}\0`);
-  const ids = named.map((member) => member.slice(reference.length + 1));
+  const ids = await withName(store, reference);
   if (ids.length > 0) return only(store, reference, ids);
   const begun = await byBeginning(store, reference);
   if (options.byBeginning === false && begun.length > 0) throw errors.volumeNotNamed(reference, begun);
@@ -34,6 +33,18 @@ function only(store: Store, reference: string, ids: readonly string[]): Promise<
   if (id === undefined) throw errors.volumeNotFound(checkText('volume', reference));
   if (ids.length > 1) throw errors.volumeAmbiguous(reference, ids);
   return volumesOf(store).lookup(id);
+}
+
+/** Names of earlier versions can have another form of Unicode than the composed one. */
+async function withName(store: Store, name: string): Promise<string[]> {
+  const forms = new Set([name, name.normalize('NFC'), name.normalize('NFD')]);
+  const found = await Promise.all(
+    [...forms].map(async (form) => {
+      const members = await startingWith(store, store.keys.volumeNames(), `${form}\0`);
+      return members.map((member) => member.slice(form.length + 1));
+    }),
+  );
+  return found.flat().toSorted();
 }
 
 async function byBeginning(store: Store, reference: string): Promise<string[]> {
