@@ -31,6 +31,12 @@ export class FileLock {
     }
   }
 
+  /** Returns the file system and the inode of the locked file, which no copy of it has. */
+  async fileId(): Promise<string> {
+    const { dev, ino } = await this.handle.stat({ bigint: true });
+    return `${dev.toString(16)}.${ino.toString(16)}`;
+  }
+
   async release(): Promise<void> {
     await this.handle.close();
   }

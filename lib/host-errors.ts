@@ -28,6 +28,14 @@ export const hostErrors = {
       `another daemon uses the state directory ${directory}`,
       'stop it first, or set another state_dir',
     ),
+  stateDirCopied: (name: string, theirs: string) =>
+    new BlockstoreError(
+      'StateDirTaken',
+      'conflict',
+      `node name ${name} is leased to ${theirs}, a running daemon of this machine on the same state directory or a copy of it`,
+      'stop that daemon first, or set a storage_name and an empty state_dir for this one; do not remove the file "lock" of a ' +
+        'state directory that is in use',
+    ),
   stateDirUnusable: (directory: string, reason: string, cause: unknown) =>
     new BlockstoreError(
       'StateDirUnusable',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect, milliseconds, uuid } from '../arguments.ts';
+import { collect, milliseconds, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import type { AuditOptions } from './audit.ts';
 import type { RebuildOptions } from './rebuild.ts';
@@ -14,7 +14,7 @@ export function addAuditCommands(program: Command): void {
       'remove the storage of this volume, which must have no record on its node; can be repeated',
       (id: string, previous: string[] | undefined) => collect(uuid(id), previous),
     )
-    .option('--node <node>', 'only this node')
+    .option('--node <node>', 'only this node', textOf('node'))
     .option('--timeout <seconds>', 'time limit for each node (default: 60)', milliseconds)
     .addHelpText(
       'after',
@@ -33,7 +33,7 @@ Examples:
   program
     .command('rebuild')
     .description('restore the records of volumes from their storage, after Redis lost them')
-    .option('--node <node>', 'only this node')
+    .option('--node <node>', 'only this node', textOf('node'))
     .option('--timeout <seconds>', 'time limit for each node (default: 60)', milliseconds)
     .addHelpText(
       'after',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { textOf } from '../arguments.ts';
 import { Context } from '../context.ts';
 
 export function addNodeCommands(program: Command): void {
@@ -17,7 +18,7 @@ export function addNodeCommands(program: Command): void {
   node
     .command('show')
     .description('print the details of a node')
-    .argument('<node>', 'name of the node')
+    .argument('<node>', 'name of the node', textOf('node'))
     .addHelpText('after', '\nExample:\n  blockstore node show node1')
     .action(async (name: string, _options: object, command: Command) => {
       const { showNode } = await import('./show.ts');
@@ -26,7 +27,7 @@ export function addNodeCommands(program: Command): void {
   node
     .command('lost')
     .description('declare a node lost that will not return soon')
-    .argument('<node>', 'name of the node')
+    .argument('<node>', 'name of the node', textOf('node'))
     .addHelpText(
       'after',
       `
@@ -43,7 +44,7 @@ Example:
   node
     .command('remove')
     .description('remove a node that is not up and has no volumes; its AoE shelves become free')
-    .argument('<node>', 'name of the node')
+    .argument('<node>', 'name of the node', textOf('node'))
     .addHelpText('after', '\nExample:\n  blockstore node remove node1')
     .action(async (name: string, _options: object, command: Command) => {
       const { removeNodeRecord } = await import('./remove.ts');

@@ -43,8 +43,8 @@ function addReading(volume: Command): void {
   volume
     .command('list')
     .description('list volumes in order of their creation')
-    .option('--node <node>', 'only volumes of this node')
-    .option('--project <project>', 'only volumes of this project')
+    .option('--node <node>', 'only volumes of this node', textOf('node'))
+    .option('--project <project>', 'only volumes of this project', textOf('project'))
     .option('--status <status>', 'only volumes in this status')
     .option('--limit <n>', 'print at most n volumes, then a marker', atLeastOne)
     .option('--marker <marker>', 'continue after the marker of an earlier list')

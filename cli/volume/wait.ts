@@ -23,11 +23,14 @@ export async function waitForVolume(context: Context, reference: string, options
   }
   const { output, interrupts } = context;
   await using session = await context.open();
-  const id = await idOf(session, reference, deleted);
-  if (id === undefined) {
+  const first = await findOrGone(session, reference, deleted);
+  if (first === undefined) {
     await (output.json ? output.document({ id: null, status: 'deleted' }) : output.line('deleted'));
     return;
   }
+  const { id, createTime } = first;
+  /** A volume that was created with the id of a deleted one is not the one that the wait is for. */
+  const isGone = (volume: VolumeState) => volume.createTime !== createTime;
   const isReached = (volume: VolumeState) =>
     status === undefined
       ? !deleted && !isTransitional(volume)
@@ -35,12 +38,12 @@ export async function waitForVolume(context: Context, reference: string, options
   const { over, volume } = await interrupts.during('change', id, () =>
     withProgress(output, session.store, id, () =>
       follow(session.store, id, {
-        isOver: (now) => now === undefined || isReached(now) || hasFailed(now),
+        isOver: (now) => now === undefined || isGone(now) || isReached(now) || hasFailed(now),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       }),
     ),
   );
-  if (volume === undefined) {
+  if (volume === undefined || isGone(volume)) {
     if (status !== undefined) throw errors.volumeNotFound(reference);
     await (output.json ? output.document({ id, status: 'deleted' }) : output.line('deleted'));
     return;
@@ -58,9 +61,9 @@ export async function waitForVolume(context: Context, reference: string, options
  * Returns undefined for a missing volume when `mayBeGone`: it is already deleted. Its name can then be the beginning of another one's
  * id, which is no answer.
  */
-async function idOf(session: Session, reference: string, mayBeGone: boolean): Promise<string | undefined> {
+async function findOrGone(session: Session, reference: string, mayBeGone: boolean): Promise<VolumeState | undefined> {
   try {
-    return (await findVolume(session.store, reference, { byBeginning: !mayBeGone })).id;
+    return await findVolume(session.store, reference, { byBeginning: !mayBeGone });
   } catch (error) {
     if (mayBeGone && error instanceof BlockstoreError && error.code === 'VolumeNotFound') return undefined;
     throw error;

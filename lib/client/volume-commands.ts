@@ -62,11 +62,15 @@ export class VolumeCommands {
     options: SendOptions = {},
   ): Promise<VolumeState> {
     checkSize(request.size);
-    if (request.name !== undefined) checkVolumeName(request.name);
-    for (const field of ['userId', 'projectId'] as const) checkText(field, request[field]);
-    const { node, id = randomUUID(), ...rest } = request;
+    const { node, id = randomUUID(), name, ...rest } = request;
     if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
-    const volume = { id, ...rest };
+    const volume = {
+      ...rest,
+      id,
+      ...(name === undefined ? {} : { name: checkVolumeName(name) }),
+      userId: checkText('userId', rest.userId),
+      projectId: checkText('projectId', rest.projectId),
+    };
     return this.carryOut('create', id, options, (to) => this.sendCreate(volume, node, to));
   }
 

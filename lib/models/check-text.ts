@@ -17,10 +17,11 @@ export function isAncestorForm(text: string): boolean {
 }
 
 /**
- * Checks a text that is stored in a record and shown to others: a name, an owner, an instance, a host. Returns it.
- * Throws InvalidArgument.
+ * Checks a text that is stored in a record and shown to others: a name, an owner, an instance, a host. Returns it in the composed
+ * form of Unicode: the same characters are always the same text. Throws InvalidArgument.
  */
-export function checkText(field: string, text: string): string {
+export function checkText(field: string, given: string): string {
+  const text = given.normalize('NFC');
   if (text === '' || Buffer.byteLength(text) > maxBytes) {
     const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
     throw errors.invalidArgument(field, shown, `1 to ${maxBytes} bytes long`);
@@ -32,9 +33,9 @@ export function checkText(field: string, text: string): string {
   return text;
 }
 
-/** Checks the name of a volume, which must not be taken for an id or an option. Returns it. Throws InvalidArgument. */
-export function checkVolumeName(text: string): string {
-  checkText('name', text);
+/** Checks the name of a volume as checkText() does; it must not be taken for an id or an option. */
+export function checkVolumeName(given: string): string {
+  const text = checkText('name', given);
   if (text.startsWith('-')) throw errors.invalidArgument('name', text, 'free of a hyphen at its beginning');
   if (isUuid(text) || isAncestorForm(text)) {
     throw errors.invalidArgument('name', text, 'possible: it has the form of an id');

@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
-import { isAncestorForm, isUuid } from './check-text.ts';
+import { checkText, isAncestorForm, isUuid } from './check-text.ts';
 import type { VolumeState } from './volume-state.ts';
 import { volumesOf } from './volume.ts';
 
@@ -15,14 +15,13 @@ export interface FindOptions {
 
 /**
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
- * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for an empty text,
- * which a script has whose variable is not set.
+ * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for a
+ * text that no volume can have, such as an empty one of a script whose variable is not set, or one with a line end.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
   if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
   if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
-  const named = await startingWith(store, store.keys.volumeNames(), `${reference}\0`);
-  const ids = named.map((member) => member.slice(reference.length + 1));
+  const ids = await withName(store, reference);
   if (ids.length > 0) return only(store, reference, ids);
   const begun = await byBeginning(store, reference);
   if (options.byBeginning === false && begun.length > 0) throw errors.volumeNotNamed(reference, begun);
@@ -31,9 +30,21 @@ export async function findVolume(store: Store, reference: string, options: FindO
 
 function only(store: Store, reference: string, ids: readonly string[]): Promise<VolumeState> {
   const [id] = ids;
-  if (id === undefined) throw errors.volumeNotFound(reference);
+  if (id === undefined) throw errors.volumeNotFound(checkText('volume', reference));
   if (ids.length > 1) throw errors.volumeAmbiguous(reference, ids);
   return volumesOf(store).lookup(id);
+}
+
+/** Names of earlier versions can have another form of Unicode than the composed one. */
+async function withName(store: Store, name: string): Promise<string[]> {
+  const forms = new Set([name, name.normalize('NFC'), name.normalize('NFD')]);
+  const found = await Promise.all(
+    [...forms].map(async (form) => {
+      const members = await startingWith(store, store.keys.volumeNames(), `${form}\0`);
+      return members.map((member) => member.slice(form.length + 1));
+    }),
+  );
+  return found.flat().toSorted();
 }
 
 async function byBeginning(store: Store, reference: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** Who holds the lease of a node name: a state directory, the machine that it is on, and that machine's run. */
+/** Who holds the lease of a node name: a state directory, the machine that it is on, that machine's run, and the locked file. */
 export interface Holder {
   /** For people: the other fields decide. */
   host: string;
@@ -6,20 +6,24 @@ export interface Holder {
   state: string;
   machine: string;
   boot: string;
+  /** The file that the daemon locked, by its file system and inode: a copy of the state directory has another one. */
+  lock: string;
 }
 
 const shownDigits = 12;
 
-/** Returns the holder as the record of a lease has it, such as `host1 (state 0a1b…, machine 2c3d…, boot 4e5f…)`. */
-export function formatHolder({ host, state, machine, boot }: Holder): string {
+/** Returns the holder as the record of a lease has it, such as `host1 (state 0a1b…, machine 2c3d…, boot 4e5f…, lock 8.1a)`. */
+export function formatHolder({ host, state, machine, boot, lock }: Holder): string {
   const [states, machines, boots] = [state, machine, boot].map((id) => id.slice(0, shownDigits) || 'unknown');
-  return `${host} (state ${states}, machine ${machines}, boot ${boots})`;
+  return `${host} (state ${states}, machine ${machines}, boot ${boots}, lock ${lock})`;
 }
 
 /** How the holder of a lease relates to a daemon that wants it. */
 export type HolderRelation =
   /** The same state directory on the same run of the same machine: an earlier daemon of it. */
   | 'same'
+  /** The same, but another locked file: a daemon on a copy of the directory, or one whose file was removed or moved. */
+  | 'otherLock'
   /** The same state directory on another run of the same machine: a daemon before a reboot, or one on a clone. */
   | 'earlierBoot'
   /** A copy of the state directory on another machine. */
@@ -30,10 +34,15 @@ export function relationOf(ours: string, theirs: string): HolderRelation {
   const [own, other] = [parseHolder(ours), parseHolder(theirs)];
   if (own === undefined || other === undefined || own.state !== other.state) return 'unrelated';
   if (own.machine !== other.machine) return 'clone';
-  return own.boot === other.boot ? 'same' : 'earlierBoot';
+  if (own.boot !== other.boot) return 'earlierBoot';
+  return own.lock === other.lock ? 'same' : 'otherLock';
 }
 
 function parseHolder(text: string): Omit<Holder, 'host'> | undefined {
-  const [, state, machine, boot] = / \(state (\w+), machine (\w+), boot (\w+)\)$/.exec(text) ?? [];
-  return state === undefined || machine === undefined || boot === undefined ? undefined : { state, machine, boot };
+  // A daemon of an earlier version writes no lock.
+  const form = / \(state (\w+), machine (\w+), boot (\w+)(?:, lock ([\w.]+))?\)$/;
+  const [, state, machine, boot, lock = ''] = form.exec(text) ?? [];
+  return state === undefined || machine === undefined || boot === undefined
+    ? undefined
+    : { state, machine, boot, lock };
 }

@@ -27,7 +27,9 @@ const pollMs = 250;
 /**
  * Takes the lease of a node name. Returns the fencing token. A lease that this machine held before a reboot is taken once its
  * holder has been quiet for `quietMs`; a holder that renews it meanwhile is a clone of this machine.
- * Throws NodeNameTaken; MachineCloned where the holder has a copy of this daemon's state directory.
+ * The same holds for one of this machine's present run that locked another file.
+ * Throws NodeNameTaken; MachineCloned where the holder has a copy of this daemon's state directory on another machine, StateDirTaken
+ * where it has one on this machine, or the directory itself.
  */
 export async function takeLease(
   options: LeaseOptions,
@@ -43,8 +45,9 @@ export async function takeLease(
     if (relation === 'clone' || (relation === 'earlierBoot' && isRenewed)) {
       throw errors.machineCloned(node, answer.holder, holder);
     }
+    if (relation === 'otherLock' && isRenewed) throw errors.stateDirCopied(node, answer.holder);
     const isQuiet = answer.quietMs >= quietMs;
-    if (relation === 'same' || (relation === 'earlierBoot' && isQuiet)) {
+    if (relation === 'same' || ((relation === 'earlierBoot' || relation === 'otherLock') && isQuiet)) {
       const taken = await attempt(answer.holder);
       if (taken.word === 'ok') return taken.token;
     }

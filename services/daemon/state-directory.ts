@@ -47,7 +47,8 @@ export class StateDirectory implements Service {
       if (this.lock === undefined) throw errors.stateDirTaken(directory);
       const identity = (await readIdentity(directory)) ?? (await writeIdentity(directory, node));
       if (identity.node !== node) throw errors.stateDirOfOtherNode(directory, identity.node, node);
-      this.holderName = formatHolder({ host: hostname(), state: identity.state, ...machine });
+      const lock = await this.lock.fileId();
+      this.holderName = formatHolder({ host: hostname(), state: identity.state, ...machine, lock });
     } catch (error) {
       await this.stop();
       if (error instanceof BlockstoreError) throw error;

@@ -18,7 +18,7 @@ export class NodeLease {
     this.current = token;
   }
 
-  /** Throws NodeNameTaken, MachineCloned. */
+  /** Throws NodeNameTaken, MachineCloned, StateDirTaken. */
   static async acquire(store: Store, options: LeaseOptions): Promise<NodeLease> {
     const incarnation = randomUUID().slice(0, 8);
     const token = await takeLease(options, async (holder): Promise<LeaseAnswer> => {

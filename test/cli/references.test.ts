@@ -1,5 +1,6 @@
 import test from 'ava';
 import { isPrintable } from '../../lib/printable.ts';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 /** Which volume a command line means, and what is done where that is in doubt. */
@@ -134,7 +135,7 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   const { stdout } = await place.run('volume', 'show', id);
   t.regex(stdout, /user +a\\u\{1b\}\[2J\\u\{202e\}b\n/);
   const { stderr } = await place.run('volume', 'show', 'no\u001B[2Jsuch');
-  t.regex(stderr, /^blockstore: volume no\\u\{1b\}\[2Jsuch does not exist\n/);
+  t.regex(stderr, /^blockstore: volume "no\\u001b\[2Jsuch" is not 1 to 255 printable characters$/);
   const json = await place.run('volume', 'show', id, '--json');
   t.like(JSON.parse(json.stdout), { userId: 'a\u001B[2J\u202Eb' });
   for (const { stdout: text } of [json, await place.run('volume', 'list', '--json')]) {
@@ -144,4 +145,43 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   t.true((await place.run('status')).stdout.includes(String.raw`disk \u{9b}2J`));
   await store.redis.hdel(store.keys.volume(id), 'instanceId');
   await place.run('volume', 'delete', id);
+});
+
+test.serial('a wait for a deletion ends although the id belongs to a new volume', async (t) => {
+  const id = await create('first');
+  const store = await place.store();
+  const waiting = place.begin('volume', 'wait', id, '--deleted', '--timeout', '120');
+  let isOver = false;
+  void waiting.finally(() => {
+    isOver = true;
+  });
+  // As if it were deleted and created again between two reads, whenever the command makes them.
+  await until(async () => {
+    await store.redis.hincrby(store.keys.volume(id), 'createTime', 1);
+    return isOver;
+  }, 'the wait is over');
+  t.like(await waiting, { exitCode: 0, stdout: 'deleted' });
+  t.like(await place.run('volume', 'wait', id), { exitCode: 0, stdout: 'available' });
+  await place.run('volume', 'delete', id);
+});
+
+test.serial('a wait for the deletion of an id with a line end of another system is refused', async (t) => {
+  const id = await create('exists');
+  t.like(await place.run('volume', 'wait', `${id}\r`, '--deleted'), { exitCode: 2, stdout: '' });
+  await place.run('volume', 'delete', id);
+});
+
+test.serial('an empty project or node is refused, not listed as one without volumes', async (t) => {
+  for (const args of [
+    ['volume', 'list', '--project', ''],
+    ['volume', 'list', '--node', ''],
+    ['node', 'show', ' '],
+    ['node', 'lost', ''],
+    ['node', 'remove', ''],
+    ['audit', '--node', ''],
+  ]) {
+    const { exitCode, stdout, stderr } = await place.run(...args);
+    t.like({ exitCode, stdout }, { exitCode: 2, stdout: '' }, args.join(' '));
+    t.regex(stderr, /^blockstore: (project|node) " ?" is not /);
+  }
 });

@@ -99,9 +99,30 @@ test('names that are empty, invisible, too long, or have the form of an id or an
     'db1f0000',
     '@now',
   ]) {
-    t.is(checkVolumeName(name), name);
+    t.is(checkVolumeName(name), name.normalize('NFC'));
   }
   t.is(checkText('instance', '-1'), '-1');
   const { message } = t.throws(() => checkText('user', 'ü'.repeat(200)));
   t.true(message.length < 120, message);
+});
+
+test('a name is the same in each of its Unicode forms', async (t) => {
+  const composed = 'caf\u00E9';
+  const decomposed = 'cafe\u0301';
+  t.is(checkVolumeName(decomposed), composed);
+  t.is(checkText('project', decomposed), composed);
+  const [earlier, later] = ['ab000000-0000-4000-8000-000000000001', 'ab000000-0000-4000-8000-000000000002'];
+  await insertVolume(store, { id: earlier, name: decomposed }); // as a version before this one allowed
+  t.is(await found(composed, false), earlier);
+  await insertVolume(store, { id: later, name: composed });
+  for (const name of [composed, decomposed]) {
+    await t.throwsAsync(found(name, false), { code: 'VolumeAmbiguous', message: new RegExp(`${earlier}, ${later}`) });
+  }
+});
+
+test('a reference that no volume can have is refused: its volume does not count as deleted', async (t) => {
+  for (const reference of [`${ids.first}\r`, ` ${ids.first}`, 'one\n', 'x'.repeat(100_000)]) {
+    const error = await t.throwsAsync(found(reference, false), { code: 'InvalidArgument', message: /^volume "/ });
+    t.true(error.message.length < 200, error.message);
+  }
 });

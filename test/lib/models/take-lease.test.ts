@@ -2,10 +2,18 @@ import test from 'ava';
 import { formatHolder, relationOf } from '../../../lib/models/lease-holder.ts';
 import { type LeaseAnswer, takeLease } from '../../../lib/models/take-lease.ts';
 
-const holder = (given: Partial<Record<'host' | 'state' | 'machine' | 'boot', string>> = {}) =>
-  formatHolder({ host: 'host1', state: 'a'.repeat(32), machine: 'b'.repeat(32), boot: 'c'.repeat(32), ...given });
+const holder = (given: Partial<Record<'host' | 'state' | 'machine' | 'boot' | 'lock', string>> = {}) =>
+  formatHolder({
+    host: 'host1',
+    state: 'a'.repeat(32),
+    machine: 'b'.repeat(32),
+    boot: 'c'.repeat(32),
+    lock: '8.1a',
+    ...given,
+  });
 const ours = holder();
 const beforeReboot = holder({ boot: 'd'.repeat(32) });
+const otherLock = holder({ lock: '8.1b' });
 const elsewhere = holder({ machine: 'e'.repeat(32) });
 
 /** Takes a lease of which attempts find these holders, who were quiet so many seconds; an attempt as that holder succeeds. */
@@ -28,6 +36,8 @@ async function take(
 test('holders are the same, of another run, of a clone, or unrelated', (t) => {
   t.is(relationOf(ours, holder({ host: 'renamed' })), 'same');
   t.is(relationOf(ours, beforeReboot), 'earlierBoot');
+  t.is(relationOf(ours, otherLock), 'otherLock');
+  t.is(relationOf(ours, ours.replace(', lock 8.1a', '')), 'otherLock', 'an earlier version wrote no lock');
   t.is(relationOf(ours, elsewhere), 'clone');
   t.is(relationOf(ours, holder({ state: 'f'.repeat(32) })), 'unrelated');
   t.is(relationOf(ours, 'anything else'), 'unrelated');
@@ -55,6 +65,19 @@ test('a holder with the same state directory and machine id that renews its leas
     [beforeReboot, 0],
   ];
   await t.throwsAsync(take(renewed), { code: 'MachineCloned' });
+});
+
+test('the lease of a copy of the state directory on this machine is taken once it is quiet, and refused while it is renewed', async (t) => {
+  const quiet: [string, number][] = [
+    [otherLock, 19],
+    [otherLock, 20.1],
+  ];
+  t.deepEqual((await take(quiet)).attempts, [ours, ours, otherLock]);
+  const renewed: [string, number][] = [
+    [otherLock, 5],
+    [otherLock, 0],
+  ];
+  await t.throwsAsync(take(renewed), { code: 'StateDirTaken', message: /a copy of it/ });
 });
 
 test('a clone is refused the name of its twin with both named', async (t) => {

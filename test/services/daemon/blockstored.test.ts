@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -217,3 +217,19 @@ test.serial('a second daemon on a state directory is refused until the first one
   await first.kill();
   await t.notThrowsAsync(start('n1'));
 });
+
+test.serial(
+  'a daemon on a copy of a state directory, or beside a removed lock, takes no name from a running one',
+  async (t) => {
+    const first = await start('n1');
+    const copy = join(directory, 'copy');
+    await cp(join(directory, 'n1'), copy, { recursive: true });
+    const onCopy = await Blockstored.run(flagsOf('n1', { state_dir: copy }));
+    t.is(onCopy.exitCode, 5, onCopy.log);
+    t.regex(onCopy.log, /node name n1 is leased to .*on the same state directory or a copy of it\n\s+stop that daemon/);
+    await rm(join(directory, 'n1', 'lock'));
+    const unlocked = await Blockstored.run(flagsOf('n1'));
+    t.is(unlocked.exitCode, 5, unlocked.log);
+    t.false(first.hasEnded, first.log);
+  },
+);

@@ -1,7 +1,8 @@
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { relationOf } from '../../../lib/models/lease-holder.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { nodeNameHere, readIdentity } from '../../../lib/node-identity.ts';
@@ -31,10 +32,13 @@ async function holderOf(service: StateDirectory): Promise<string> {
 test.serial('a state directory is the same holder at every start, and another directory another one', async (t) => {
   t.is(await readIdentity(directory), undefined);
   const holder = await holderOf(stateDirectory());
-  t.regex(holder, /^\S+ \(state [0-9a-f]{12}, machine a{12}, boot b{12}\)$/);
+  t.regex(holder, /^\S+ \(state [0-9a-f]{12}, machine a{12}, boot b{12}, lock [0-9a-f]+\.[0-9a-f]+\)$/);
   t.is(await holderOf(stateDirectory()), holder);
   t.is((await readIdentity(directory))?.node, 'n1');
   t.not(await holderOf(stateDirectory('n1', join(parent, 'other'))), holder);
+  const copy = join(parent, 'copy');
+  await cp(directory, copy, { recursive: true });
+  t.is(relationOf(await holderOf(stateDirectory('n1', copy)), holder), 'otherLock');
   t.deepEqual((await readdir(directory)).toSorted(), ['identity', 'lock']);
 });
 
