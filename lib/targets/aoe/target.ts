@@ -173,10 +173,10 @@ export class AoeTarget implements Target {
     return [...new Set(ids)];
   }
 
-  /** Without a carrier nobody can answer: that is no answer. */
+  /** Without a carrier, or behind a bridge, nobody can answer: that is no answer. */
   async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
-    const carrierError = checkInterface(this.options.interface);
-    if (carrierError) throw carrierError;
+    const linkError = checkInterface(this.options.interface);
+    if (linkError) throw linkError;
     return this.discovery.shelves(shelves);
   }
 
