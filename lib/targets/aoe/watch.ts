@@ -94,13 +94,15 @@ export class Watch {
     this.ticks += 1;
     const returned = await this.noteInterface();
     if (this.interfaceProblem) return;
-    if (returned || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
-    for (const id of this.options.deadExports()) if (this.history.isDue(id)) this.begin(id);
+    const isDue = (id: string) => !this.restarting.has(id) && this.history.isDue(id);
+    // What ended the exports may have removed their filters: the interface was away between two of these ticks.
+    const hasDue = this.options.deadExports().some(isDue);
+    if (returned || hasDue || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
+    for (const id of this.options.deadExports()) if (isDue(id)) this.begin(id);
   }
 
   /** Not awaited: an export whose start hangs delays no other one, and no check. */
   private begin(id: string): void {
-    if (this.restarting.has(id)) return;
     this.restarting.add(id);
     void this.slots.run(async () => {
       const restart = this.timer === undefined ? Promise.resolve() : this.restart(id);
