@@ -1,4 +1,4 @@
-import { ethernetAddresses } from '../lib/aoe/ethernet.ts';
+import { hostAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
 import { checkText, isUuid } from '../lib/models/check-text.ts';
 
@@ -33,7 +33,7 @@ export function textOf(option: string): (text: string) => string {
 
 /** Parses Ethernet addresses separated by commas. Throws InvalidArgument. */
 export function ethernetAddressList(text: string): string[] {
-  return ethernetAddresses(text.split(',').map((address) => address.trim()));
+  return hostAddresses(text.split(',').map((address) => address.trim()));
 }
 
 /** Collects the values of an option that can be repeated. */

@@ -275,6 +275,13 @@ export const errors = {
       `could not export volume ${volume}: another machine, ${host}, answers at its address ${address}`,
       `end that export, or remove ${host} from the storage network`,
     ),
+  addressServedHere: (volume: string, address: string, { pid, path }: { pid: number; path: string }) =>
+    new BlockstoreError(
+      'AddressInUse',
+      'conflict',
+      `could not export volume ${volume}: process ${pid} on this node, which exports ${path}, answers at its address ${address}`,
+      `end that process on the node (kill ${pid}), or start it at an address of a shelf that no node owns`,
+    ),
   exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
   launcherEnded: (reason: string) =>

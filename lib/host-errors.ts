@@ -6,6 +6,10 @@ export type InterfaceState = keyof typeof interfaceHints;
 const interfaceHints = {
   'does not exist': 'set aoe_eth_dev to the name of an interface, not to an alternative one: ip -br link',
   'is down': 'bring it up (ip link set NAME up), or set aoe_eth_dev',
+  'is no Ethernet interface': 'set aoe_eth_dev to an Ethernet interface, VLAN, bond or bridge: ip -br link',
+  'is a port of a bridge, which takes its frames':
+    'set aoe_eth_dev to the bridge (ip -o link show NAME prints it after "master"), or run: ip link set NAME nomaster',
+  'has an MTU below 548, too small for one sector': 'raise it, at best to 9000: ip link set NAME mtu 9000',
   'has no carrier': 'check its cable and switch port; for a bridge, bond or VLAN, those of the interfaces below it',
   'has no carrier yet: its bridge waits for the spanning tree (STP)':
     'wait for twice its forward delay (30 s), or shorten that: ip link set NAME type bridge forward_delay 200',

@@ -63,6 +63,10 @@ for (const [args, message] of [
     ['attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb', '--mac', '1:2'],
     'Ethernet address "1:2" is not of the form',
   ],
+  [
+    ['attach', 'v', '--instance', 'i', '--mountpoint', '/dev/vdb', '--mac', 'ff:ff:ff:ff:ff:ff'],
+    'Ethernet address "ff:ff:ff:ff:ff:ff" is not the address of one machine',
+  ],
   [['attach', 'v', '--instance', 'i'], 'option "--mountpoint <device>" is missing'],
   [['attach', 'v', '--mountpoint', '/dev/vdb'], 'one of the options "--instance <instance>"'],
   [['attach', 'v', '--host-device', '--no-wait'], '--host-device and --domain need the attachment'],

@@ -5,6 +5,10 @@ import { isAbsent, readIfExistsSync } from '../../files.ts';
 
 const interfaces = '/sys/class/net';
 const isUp = 1; // IFF_UP
+/** ARPHRD_ETHER, and ARPHRD_LOOPBACK, which has the same frames. */
+const ethernetTypes = new Set(['1', '772']);
+/** vblade needs 36 bytes beside the sectors, and serves no read with less than one. */
+const minMtu = 548;
 
 /** What the processes of exports took over from their interface when they started. */
 export interface InterfaceIdentity {
@@ -17,34 +21,48 @@ export interface InterfaceIdentity {
 export interface InterfaceStatus {
   /** While the interface does not exist or is not up: no export can run. */
   error: BlockstoreError | undefined;
-  /** While it has no carrier: exports run, and nobody reaches them. */
-  carrierError: BlockstoreError | undefined;
+  /** While it has no carrier, or for another reason no host can use what runs on it. */
+  linkError: BlockstoreError | undefined;
   identity: InterfaceIdentity | undefined;
 }
 
 /**
- * Throws InterfaceDown when the interface does not exist or is not up. Returns the error of one without a carrier (no cable, a bridge
- * without ports): that is no failure, exports start and wait for the other side.
+ * Throws InterfaceDown when the interface does not exist or is not up. Returns the error of one that no host can
+ * use (no cable, a bridge without ports): that is no failure, exports start and wait for the other side.
  */
 export function checkInterface(name: string): BlockstoreError | undefined {
-  const { error, carrierError } = interfaceStatus(name);
+  const { error, linkError } = interfaceStatus(name);
   if (error) throw error;
-  return carrierError;
+  return linkError;
 }
 
 export function interfaceStatus(name: string): InterfaceStatus {
   const read = (file: string) => attribute(name, file)?.trim();
   const flags = name === '' ? undefined : read('flags');
   if (flags === undefined) {
-    return { error: errors.interfaceDown(name, 'does not exist'), carrierError: undefined, identity: undefined };
+    return { error: errors.interfaceDown(name, 'does not exist'), linkError: undefined, identity: undefined };
   }
   const identity = { index: read('ifindex') ?? '', address: ethernetAddressOf(name), mtu: read('mtu') ?? '' };
+  if (!ethernetTypes.has(read('type') ?? '')) {
+    return { error: errors.interfaceDown(name, 'is no Ethernet interface'), linkError: undefined, identity };
+  }
   if ((Number(flags) & isUp) === 0) {
-    return { error: errors.interfaceDown(name, 'is down'), carrierError: undefined, identity };
+    return { error: errors.interfaceDown(name, 'is down'), linkError: undefined, identity };
+  }
+  return { error: undefined, linkError: linkErrorOf(name), identity };
+}
+
+/** Returns what keeps hosts from using exports on an interface that is up. */
+function linkErrorOf(name: string): BlockstoreError | undefined {
+  const read = (file: string) => attribute(name, file)?.trim();
+  if (read('brport/state') !== undefined) {
+    return errors.interfaceDown(name, 'is a port of a bridge, which takes its frames');
+  }
+  if (Number(read('mtu') ?? minMtu) < minMtu) {
+    return errors.interfaceDown(name, 'has an MTU below 548, too small for one sector');
   }
   // Loopback and some virtual interfaces report "unknown".
-  const isRunning = ['up', 'unknown'].includes(read('operstate') ?? 'unknown');
-  return { error: undefined, carrierError: isRunning ? undefined : carrierErrorOf(name), identity };
+  return ['up', 'unknown'].includes(read('operstate') ?? 'unknown') ? undefined : carrierErrorOf(name);
 }
 
 export function isSameInterface(one: InterfaceIdentity | undefined, other: InterfaceIdentity | undefined): boolean {

@@ -19,6 +19,7 @@ import {
   ownEthernetAddresses,
 } from './interface.ts';
 import { InterfaceMemory } from './interface-memory.ts';
+import { LocalVblades } from './local-vblades.ts';
 import { needsSudo } from './sudo.ts';
 import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
@@ -56,6 +57,7 @@ export class AoeTarget implements Target {
   private readonly discovery: Discovery;
   private readonly access: Access;
   private readonly mutex = new KeyedMutex();
+  private readonly local = new LocalVblades();
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
   private readonly filtered = new FilteredAddresses();
@@ -125,6 +127,7 @@ export class AoeTarget implements Target {
     await checkSectors(spec, this.options.durability);
     await this.refuseTaken(spec);
     await this.refuseForeign(spec, known);
+    await this.clearAddress(spec);
     if (known) await this.clearWay(spec.id, known);
     await this.admit(spec);
     // Its former hosts lose it now. The filters stay as long as the former vblade may answer there.
@@ -170,10 +173,10 @@ export class AoeTarget implements Target {
     return [...new Set(ids)];
   }
 
-  /** Without a carrier nobody can answer: that is no answer. */
+  /** Without a carrier, or behind a bridge, nobody can answer: that is no answer. */
   async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
-    const carrierError = checkInterface(this.options.interface);
-    if (carrierError) throw carrierError;
+    const linkError = checkInterface(this.options.interface);
+    if (linkError) throw linkError;
     return this.discovery.shelves(shelves);
   }
 
@@ -260,6 +263,27 @@ export class AoeTarget implements Target {
     const own = ownEthernetAddresses();
     const answers = await this.discovery.address(address, foreignAnswerMs);
     return answers.find(({ host }) => !own.has(host))?.host;
+  }
+
+  /**
+   * A vblade of this machine that no supervisor has would answer beside the export. One of the same volume is ended: somebody deleted
+   * its lock file. Throws AddressInUse for another one.
+   */
+  private async clearAddress({ id, address, path }: ExportSpec): Promise<void> {
+    for (const vblade of await this.local.at(address, this.options.interface)) {
+      if (await this.isSupervised(id, vblade)) continue;
+      const exported = vblade.args.at(-1) ?? '';
+      if (exported !== path) {
+        throw errors.addressServedHere(id, address, { pid: vblade.pid, path: exported });
+      }
+      this.log.warn('export had lost its lock file and is started anew', { volume: id, pid: vblade.pid });
+      await endVblade(id, vblade, this.processes);
+    }
+  }
+
+  private async isSupervised(id: string, { pid }: Vblade): Promise<boolean> {
+    const found = await Promise.all(this.ready.map((supervisor) => supervisor.find(id)));
+    return found.some((vblade) => vblade?.pid === pid);
   }
 
   /**

@@ -21,7 +21,7 @@ export interface WatchOptions {
 const everyMs = 1000;
 /** The check of the access is rarer, because it reads all filters. */
 const ticksPerAccessCheck = 10;
-/** Without a carrier for so long it is a problem: a cable that was plugged in, or a new start, takes a few seconds. */
+/** Without a usable link for so long it is a problem: a cable that was plugged in, or a new start, takes a few seconds. */
 const ticksToNegotiate = 5;
 /** After a return of the interface all exports have to start: a few at a time. */
 const concurrency = 8;
@@ -41,8 +41,8 @@ export class Watch {
   /** Exports that are being restarted, or wait for a slot. */
   private readonly restarting = new Set<string>();
   private interfaceProblem: BlockstoreError | undefined;
-  private carrierProblem: BlockstoreError | undefined;
-  private ticksWithoutCarrier = 0;
+  private linkProblem: BlockstoreError | undefined;
+  private ticksWithoutLink = 0;
   private accessProblem: BlockstoreError | undefined;
   private identity: InterfaceIdentity | undefined;
   private ticks = 0;
@@ -76,7 +76,7 @@ export class Watch {
   /** Returns the problems of the whole node and of single volumes. */
   get problems(): TargetProblem[] {
     if (this.interfaceProblem) return [{ error: this.interfaceProblem }];
-    const node = [this.carrierProblem, this.accessProblem].filter((error) => error !== undefined);
+    const node = [this.linkProblem, this.accessProblem].filter((error) => error !== undefined);
     return [...node.map((error) => ({ error })), ...this.history.problems];
   }
 
@@ -94,13 +94,15 @@ export class Watch {
     this.ticks += 1;
     const returned = await this.noteInterface();
     if (this.interfaceProblem) return;
-    if (returned || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
-    for (const id of this.options.deadExports()) if (this.history.isDue(id)) this.begin(id);
+    const isDue = (id: string) => !this.restarting.has(id) && this.history.isDue(id);
+    // What ended the exports may have removed their filters: the interface was away between two of these ticks.
+    const hasDue = this.options.deadExports().some(isDue);
+    if (returned || hasDue || this.ticks % ticksPerAccessCheck === 0) await this.checkAccess();
+    for (const id of this.options.deadExports()) if (isDue(id)) this.begin(id);
   }
 
   /** Not awaited: an export whose start hangs delays no other one, and no check. */
   private begin(id: string): void {
-    if (this.restarting.has(id)) return;
     this.restarting.add(id);
     void this.slots.run(async () => {
       const restart = this.timer === undefined ? Promise.resolve() : this.restart(id);
@@ -112,14 +114,14 @@ export class Watch {
   /** Returns whether the interface has returned or changed: processes bound to it have ended, and its filters can be gone. */
   private async noteInterface(): Promise<boolean> {
     const { interface: name, log, onInterfaceChange } = this.options;
-    const { error, carrierError, identity } = interfaceStatus(name);
+    const { error, linkError, identity } = interfaceStatus(name);
     const before = this.interfaceProblem;
     this.interfaceProblem = error;
     if (error) {
       if (before?.message !== error.message) log.error(error.message, { hint: error.hint });
       return false;
     }
-    this.noteCarrier(carrierError);
+    this.noteLink(linkError);
     const was = this.identity;
     const isOther = !isSameInterface(was, identity);
     this.identity = identity;
@@ -134,13 +136,13 @@ export class Watch {
     return returned;
   }
 
-  private noteCarrier(error: BlockstoreError | undefined): void {
+  private noteLink(error: BlockstoreError | undefined): void {
     const { interface: name, log } = this.options;
-    const before = this.carrierProblem;
-    this.ticksWithoutCarrier = error ? this.ticksWithoutCarrier + 1 : 0;
-    this.carrierProblem = this.ticksWithoutCarrier < ticksToNegotiate ? undefined : error;
-    if (!this.carrierProblem && !before) return;
-    if (!error) log.info(`network interface ${name} has a carrier again`);
+    const before = this.linkProblem;
+    this.ticksWithoutLink = error ? this.ticksWithoutLink + 1 : 0;
+    this.linkProblem = this.ticksWithoutLink < ticksToNegotiate ? undefined : error;
+    if (!this.linkProblem && !before) return;
+    if (!error) log.info(`network interface ${name} can be used again`);
     else if (before?.message !== error.message) log.error(error.message, { hint: error.hint });
   }
 

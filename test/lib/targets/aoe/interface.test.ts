@@ -141,6 +141,42 @@ real('an interface without a carrier is one problem of the node; its exports run
   t.is((await place.vblades()).length, 3);
 });
 
+for (const [what, message, begin, end] of [
+  [
+    'a port of a bridge',
+    /is a port of a bridge, which takes its frames$/,
+    (veth: Veth, bridge: string) => veth.set('master', bridge),
+    (veth: Veth) => veth.set('nomaster'),
+  ],
+  [
+    'an interface whose MTU fits no sector',
+    /has an MTU below 548, too small for one sector$/,
+    (veth: Veth) => veth.set('mtu', '547'),
+    (veth: Veth) => veth.set('mtu', '548'),
+  ],
+] as const) {
+  real(`${what} cannot be used by hosts`, async (t) => {
+    const veth = await Veth.create(t);
+    const bridge = `bs${randomBytes(4).toString('hex')}`;
+    await execute('ip', ['link', 'add', bridge, 'up', 'type', 'bridge']);
+    t.teardown(() => execute('ip', ['link', 'del', bridge]));
+    await begin(veth, bridge);
+    t.regex(checkInterface(veth.near)?.message ?? '', message);
+    t.is(interfaceStatus(veth.near).error, undefined, 'exports start on it');
+    await end(veth);
+    t.is(checkInterface(veth.near), undefined);
+  });
+}
+
+real('an interface without Ethernet serves no exports', async (t) => {
+  const tunnel = `bs${randomBytes(4).toString('hex')}`;
+  await execute('ip', ['tuntap', 'add', 'mode', 'tun', 'name', tunnel]);
+  t.teardown(() => execute('ip', ['link', 'del', tunnel]));
+  await execute('ip', ['link', 'set', tunnel, 'up']);
+  const message = `network interface ${tunnel} is no Ethernet interface`;
+  t.throws(() => checkInterface(tunnel), { code: 'InterfaceDown', message });
+});
+
 real('a bridge that waits for the spanning tree is named as such', async (t) => {
   const bridge = `bs${randomBytes(4).toString('hex')}`;
   const veth = await Veth.create(t);

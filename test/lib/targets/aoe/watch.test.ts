@@ -112,6 +112,25 @@ test('an export whose restart hangs delays neither the restart of others nor the
   t.deepEqual(restarts, ['a', 'b'], 'a restart that has not ended is not repeated');
 });
 
+test('the access is checked before an export that has ended is restarted', async (t) => {
+  const events: string[] = [];
+  const watch = new Watch({
+    interface: 'lo',
+    deadExports: () => (events.includes('restart') ? [] : ['a']),
+    restart: async () => void events.push('restart'),
+    onInterfaceChange: async () => {},
+    checkAccess: async () => {
+      events.push('check');
+      return [];
+    },
+    log: silentLog,
+  });
+  watch.start(interfaceStatus('lo').identity);
+  t.teardown(() => watch.stop());
+  await until(() => events.includes('restart'), 'the export is restarted', 20_000);
+  t.deepEqual(events, ['check', 'restart']);
+});
+
 test('a stop ends with restarts that wait for a slot, and soon where one hangs', async (t) => {
   const restarts: string[] = [];
   const dead = Array.from({ length: 20 }, (_, index) => String(index));
