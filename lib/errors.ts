@@ -84,6 +84,13 @@ export const errors = {
       `volume ${volume} is ${status}; the operation requires ${required}`,
       `wait until the current operation ends: blockstore volume wait ${volume}`,
     ),
+  counterChanged: (backend: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `the allocated bytes of backend ${backend} changed during the repair`,
+      'repeat "blockstore audit --repair"',
+    ),
   notLocal: (volume: string, owner: string, node: string) =>
     new BlockstoreError(
       'NotLocal',

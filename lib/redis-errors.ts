@@ -5,7 +5,7 @@ export const unreachableHint =
 
 /** Where Redis ended a connection without a word. */
 export const closedHint =
-  'start Redis; if it runs, see its log: it may have reached "maxclients", or require TLS (redis_tls)';
+  'start Redis; if it runs, see its log, maxclients, timeout and client-output-buffer-limit; for TLS set redis_tls';
 
 /** Errors of Redis: of the connection, and of what it refuses. */
 export const redisErrors = {

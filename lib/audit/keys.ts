@@ -11,6 +11,8 @@ interface KeyKind {
   lists?: KindName;
   /** Daemons and repairs make it again. */
   isDerived: boolean;
+  /** It has a time to live of the product. */
+  expires?: boolean;
 }
 
 /** Every key of the product, after the prefix: its type, and what it is for. */
@@ -27,13 +29,16 @@ const kinds: readonly KeyKind[] = [
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space)$/, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },
-  { name: /^node:[^:]+:lease$/, type: 'string', isDerived: true },
+  { name: /^node:[^:]+:lease$/, type: 'string', isDerived: true, expires: true },
   { name: /^node:[^:]+:(shelves|quarantine)$/, type: 'zset', isDerived: true },
   { name: /^(catching-up|aoe:shelves)$/, type: 'zset', isDerived: true },
   { name: /^aoe:shelf-owners$/, type: 'hash', isDerived: true },
   { name: /^topic:.+$/s, type: 'stream', isDerived: true },
-  { name: /^replicated$/, type: 'string', isDerived: true },
+  { name: /^replicated$/, type: 'string', isDerived: true, expires: true },
 ];
+
+/** The key itself is whole. */
+export const persistFix = 'remove the time to live';
 
 function kindOf(name: string): KeyKind | undefined {
   return kinds.find((kind) => kind.name.test(name));
@@ -44,13 +49,19 @@ export function listedIn(name: string): KindName | undefined {
   return kindOf(name)?.lists;
 }
 
-/** Keys of no use, and keys of a wrong type: an index, which can be made again, is removed with `repair`. */
+/**
+ * Keys of no use, keys that somebody gave a time to live, and keys of a wrong type. With `repair` the time to live is removed, and an
+ * index, which can be made again.
+ */
 export async function* auditKeys(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
   for await (const names of store.names()) {
-    const types = await store.read((redis) => Promise.all(names.map((name) => redis.type(store.keys.prefix + name))));
+    const keys = names.map((name) => store.keys.prefix + name);
+    const answers = await store.read((redis) =>
+      Promise.all(keys.map((key) => Promise.all([redis.type(key), redis.pttl(key)]))),
+    );
     for (const [index, name] of names.entries()) {
       const kind = kindOf(name);
-      const type = types[index] ?? 'none';
+      const [type, leftMs] = answers[index] ?? ['none', -2];
       const object = `key ${store.keys.prefix}${name}`;
       if (type === 'none') continue; // gone meanwhile
       if (!kind) {
@@ -60,6 +71,9 @@ export async function* auditKeys(store: Store, { repair }: { repair: boolean }):
         if (isRemoved) await store.read((redis) => redis.del(store.keys.prefix + name));
         const fix = kind.isDerived ? 'remove it; it is made again' : '';
         yield inRedis(object, `is a ${type}, not a ${kind.type}`, fix, isRemoved);
+      } else if (kind.expires !== true && leftMs >= 0) {
+        if (repair) await store.read((redis) => redis.persist(store.keys.prefix + name));
+        yield inRedis(object, 'has a time to live: Redis is going to remove it', persistFix, repair);
       }
     }
   }

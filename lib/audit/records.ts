@@ -6,7 +6,7 @@ import { pairsOf } from '../redis/pairs.ts';
 import { checkRecord, isStrayEntry } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
-import { auditKeys, listedIn } from './keys.ts';
+import { auditKeys, listedIn, persistFix } from './keys.ts';
 import { auditShelves } from './shelves.ts';
 
 const concurrency = 100;
@@ -17,7 +17,8 @@ const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 export async function* auditRecords(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
   const damaged = new Set<string>();
   for await (const finding of auditKeys(store, { repair })) {
-    if (!finding.fixed) damaged.add(finding.object.slice(`key ${store.keys.prefix}`.length));
+    if (!finding.fixed && finding.fix !== persistFix)
+      damaged.add(finding.object.slice(`key ${store.keys.prefix}`.length));
     yield finding;
   }
   const indexes = new Map<string, KindName>();

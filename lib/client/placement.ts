@@ -157,8 +157,8 @@ interface Candidate {
 
 async function readCandidates(store: Store, ids: readonly string[]): Promise<Candidate[]> {
   const { states } = await backendsOf(store).readAll(ids);
-  const up = await store.read((redis) => Promise.all(states.map(({ node }) => redis.exists(store.keys.lease(node)))));
-  return states.map((backend, index) => ({ backend, isUp: up[index] === 1 }));
+  const up = await store.read((redis) => Promise.all(states.map(({ node }) => redis.pttl(store.keys.lease(node)))));
+  return states.map((backend, index) => ({ backend, isUp: (up[index] ?? -1) >= 0 }));
 }
 
 export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): number {

@@ -91,7 +91,7 @@ async function readNodes(store: Store, names: readonly string[]): Promise<NodePa
   const answers = await pipelined(store, names.length * parts, (pipeline) => {
     for (const name of names) {
       pipeline.hgetall(keys.node(name));
-      pipeline.exists(keys.lease(name));
+      pipeline.pttl(keys.lease(name)); // below 0 where there is none, or one without an end
       pipeline.zcard(keys.nodeVolumes(name));
       pipeline.zcard(keys.tasks(name));
       pipeline.zrange(keys.nodeShelves(name), '0', '-1');
@@ -136,7 +136,7 @@ function parseNode(
   };
   return {
     id: name,
-    state: stateOf(hash, row[1] === 1),
+    state: stateOf(hash, Number(row[1]) >= 0),
     availabilityZone: hash['availabilityZone'] ?? '',
     version: hash['version'] ?? '',
     volumes: Number(row[2]),

@@ -4,7 +4,7 @@ import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { closedHint, unreachableHint } from '../redis-errors.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
-import { explainFailure, isRefusedSelect, saysOnlyClosed } from './failures.ts';
+import { explainFailure, isReadOnly, isRefusedSelect, reasonOf, saysOnlyClosed } from './failures.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
@@ -40,6 +40,8 @@ export class Connection {
   private opened = false;
   private times = 0;
   private lastError: Error | undefined;
+  /** Redis is a replica: for that answer the library ends a connection, without an error of its own. */
+  private readOnly: Error | undefined;
   private identified: { count: number; identity: string } | undefined;
 
   constructor(redis: Redis, options: ConnectionOptions, where: string, log: Log) {
@@ -57,6 +59,7 @@ export class Connection {
       if (this.awayFor !== undefined) this.log.info(`Redis at ${where} is reachable again`);
       this.awayFor = undefined;
       this.lastError = undefined;
+      this.readOnly = undefined;
       this.opened = true;
       this.times += 1;
     });
@@ -110,6 +113,9 @@ export class Connection {
       ...(hasTimeLimit ? { commandTimeout: commandTimeoutMs } : {}),
     });
     other.on('error', () => {}); // the main connection reports for all
+    other.on('ready', () => {
+      this.readOnly = undefined;
+    });
     refuseOtherDatabase(other);
     this.others.push(other);
     try {
@@ -124,7 +130,9 @@ export class Connection {
   /** Whatever a command threw, as an error of the catalogue; a fault of the program as it is. */
   explain(thrown: unknown): BlockstoreError | Error {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const cause = this.lastError && saysOnlyClosed(error) ? this.lastError : error;
+    if (isReadOnly(error)) this.readOnly = error;
+    const reason = this.reason();
+    const cause = reason && saysOnlyClosed(error) ? reason : error;
     const about = { where: this.where, usesTls: this.options.tls !== undefined };
     return explainFailure(cause, about) ?? explainFailure(error, about) ?? error;
   }
@@ -138,19 +146,24 @@ export class Connection {
     }
   }
 
+  private reason(): Error | undefined {
+    return this.lastError ?? this.readOnly;
+  }
+
   /** One line when it goes, and another one where what keeps it from coming back is not that nobody answers. */
   private noticeAway(): void {
     if (this.closing || !this.opened) return;
-    const error = this.lastError && this.explain(this.lastError);
+    const thrown = this.reason();
+    const error = thrown && this.explain(thrown);
     const hint = error instanceof BlockstoreError ? error.hint : undefined;
     const reason = hint === undefined || plainHints.has(hint) ? '' : hint;
     if (this.awayFor === reason || (this.awayFor !== undefined && reason === '')) return;
     this.awayFor = reason;
     if (error && reason !== '') this.log.error(error.message, { hint });
     else {
-      const why = this.lastError?.message ?? 'the connection was closed';
+      const why = thrown ? reasonOf(thrown) : 'the connection was closed';
       this.log.error(`Redis at ${this.where} is unreachable: ${why}`, {
-        hint: 'start Redis; until then no change is accepted and exports continue',
+        hint: thrown ? 'start Redis; until then no change is accepted and exports continue' : closedHint,
       });
     }
   }

@@ -44,6 +44,21 @@ export function saysOnlyClosed(error: Error): boolean {
   return error.name === 'MaxRetriesPerRequestError' || closed.test(error.message);
 }
 
+/** Returns why Redis cannot be reached, in place of the words of the library. */
+export function reasonOf(error: Error): string {
+  if (error.name === 'ReplyError') return replyText(error);
+  if (saysOnlyClosed(error)) return 'the connection was closed';
+  if (late.test(error.message)) return 'it did not answer in time';
+  if (!noSentinel.test(error.message)) return error.message;
+  const last = /Last error: (.+)$/.exec(error.message)?.[1];
+  return `no Sentinel names a primary${last === undefined ? '' : `: ${last}`}`;
+}
+
+/** Whether Redis is a replica, or was made one: a connection that learns that ends, and another one asks anew for the primary. */
+export function isReadOnly(error: Error): boolean {
+  return codeOf(error) === 'READONLY';
+}
+
 /** Whether Redis refused the database of a new connection: the library would go on with database 0. */
 export function isRefusedSelect(error: Error): boolean {
   return replyCommand.safeParse(error).data?.command.name === 'select';
@@ -65,8 +80,9 @@ export function explainFailure(
     return cause?.code === 'RedisDenied' ? cause : errors.redisUnreachable(where, error.message);
   }
   if (error.name === 'ReplyError') return explainReply(error, where);
-  if (saysOnlyClosed(error) || late.test(error.message) || noSentinel.test(error.message)) {
-    return errors.redisUnreachable(where, error.message, usesTls ? noTlsHint : undefined);
+  if (saysOnlyClosed(error)) return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : closedHint);
+  if (late.test(error.message) || noSentinel.test(error.message)) {
+    return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : undefined);
   }
   return explainSystemError(error, where, usesTls);
 }
@@ -81,7 +97,7 @@ function explainReply(error: Error, where: string): BlockstoreError | undefined 
   if (deniedCodes.has(code)) return errors.redisDenied(where, text, hintOf(code));
   if (noScriptAccess.test(text)) return errors.redisDenied(where, text, aclHint);
   if (refusingCodes.has(code)) return errors.redisRefuses(where, text, hintOf(code));
-  if (passingCodes.has(code)) return errors.redisUnreachable(where, text);
+  if (passingCodes.has(code)) return errors.redisUnreachable(where, text, hintOf(code));
   const { command } = replyCommand.safeParse(error).data ?? {};
   if (noDatabase.test(text)) return errors.noRedisDatabase(where, Number(command?.args[0] ?? 0));
   if (noCommand.test(text)) return errors.redisDenied(where, text, missingHint);
@@ -92,12 +108,15 @@ function explainReply(error: Error, where: string): BlockstoreError | undefined 
 
 const aclHint =
   'extend the ACL of redis_user; to list the commands, keys and channels that it lacks: blockstore doctor';
+const replicaHint =
+  'this Redis is a replica: set redis_host, redis_port or redis_url to the primary, or use redis_sentinels';
 const missingHint = 'remove rename-command for it from redis.conf; blockstore needs Redis 6.2 or later';
 
 function hintOf(code: string): string | undefined {
   if (code === 'WRONGPASS' || code === 'NOAUTH') return 'set redis_user and redis_password to a user of this Redis';
   if (code === 'NOPERM') return aclHint;
   if (code === 'OOM') return 'raise "maxmemory" of Redis; deletes and detaches are still accepted';
+  if (code === 'READONLY' || code === 'MASTERDOWN') return replicaHint;
   return undefined;
 }
 

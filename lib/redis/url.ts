@@ -14,10 +14,12 @@ const usualPort = 6379;
 
 /** Reads a redis_url. Throws an Error whose message names what is wrong and shows nothing of the URL. */
 export function parseRedisUrl(text: string): RedisUrl {
+  const scheme = 'must begin with redis://, rediss:// or unix:';
+  if (!/^[a-z][a-z+.-]*:/i.test(text)) throw new Error(scheme);
   if (!URL.canParse(text)) throw new Error('is not a URL: percent-encode special characters of user and password');
   const url = new URL(text);
   if (!['redis:', 'rediss:', 'unix:'].includes(url.protocol)) {
-    throw new Error('must begin with redis://, rediss:// or unix:');
+    throw new Error(scheme);
   }
   if (url.hash !== '') throw new Error('must not have a #: percent-encode it as %23');
   const isUnix = url.protocol === 'unix:';

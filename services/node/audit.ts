@@ -125,7 +125,8 @@ export class Audit {
     differences.push(...orphanedExports(this.context, exports, known));
     const allocated = await allocation.end();
     return {
-      differences: [...differences, ...allocated.differences],
+      // Counters first: a record that is made again changes them.
+      differences: [...allocated.differences, ...differences],
       notCompared: [...notServed(this.context), ...allocated.notCompared],
     };
   }

@@ -70,8 +70,9 @@ export class Reporter implements Service {
       const error = asError(thrown);
       if (error.code === 'Fenced') return this.onFenced(error);
       if (error.code === 'RedisUnreachable') return; // its connection has said so
-      if (error.message !== this.lastFailure)
-        this.log.error(`the ${this.name} failed: ${error.message}`, { code: error.code });
+      if (error.message !== this.lastFailure) {
+        this.log.error(`the ${this.name} failed: ${error.message}`, { code: error.code, hint: error.hint });
+      }
       this.lastFailure = error.message;
     }
   }

@@ -39,6 +39,22 @@ test.serial('audit lists differences, and fixes them with --repair', async (t) =
   t.deepEqual(await place.json('audit'), { findings: [], notAudited: [], notExamined: [], notCompared: [] });
 });
 
+test.serial('audit finds keys that somebody gave a time to live, and removes it with --repair', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '1');
+  const given = ['volumes', 'nodes', 'node:n1', `volume:${id}`].map((name) => store.keys.prefix + name);
+  for (const key of given) await store.redis.expire(key, 600);
+  await store.redis.zadd(store.keys.volumes(), 1, 'gone');
+  const found = await place.run('audit');
+  t.is(found.exitCode, 1);
+  for (const key of given) {
+    t.true(found.stdout.includes(`key ${key} has a time to live: Redis is going to remove it`), found.stdout);
+  }
+  t.regex(found.stdout, /entry gone is in the index volumes/, 'the index is examined nevertheless');
+  t.is((await place.run('audit', '--repair')).exitCode, 0);
+  t.deepEqual(await Promise.all(given.map((key) => store.redis.ttl(key))), [-1, -1, -1, -1]);
+  t.is((await place.run('audit')).stderr, 'no differences');
+});
+
 test.serial('rebuild restores lost records', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '2', '--project', 'web');
   await loseRecord(store, id);

@@ -126,7 +126,7 @@ const otherScripts = {
 } as const;
 
 /** Commands for a target with addresses. */
-const otherCommands = { blockstored: ['zmscore'], blockstore: [] } as const;
+const otherCommands = { blockstored: ['exists', 'zmscore'], blockstore: [] } as const;
 
 /** Commands that a role sent itself, and those in the scripts that it ran. */
 async function sentBy(role: Role): Promise<Set<string>> {
@@ -168,6 +168,7 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await run('node', 'show', 'n1'), /n1/);
   t.regex(await doctor('blockstore', 'compute'), /^ok +Redis permits every command of the command line$/m);
   t.regex(await doctor('blockstored', 'storage'), /^ok +Redis permits every command of the daemon$/m);
+  await servers[0]?.cli(...admin, 'EXPIRE', '{blockstore}:volumes', '600');
   for (const what of [['audit'], ['audit', '--repair'], ['rebuild']]) await run(...what);
   first.signal('SIGSTOP');
   second.signal('SIGSTOP');

@@ -16,8 +16,9 @@ local last = before.token
 local held_by = call_if_typed('GET', key_lease(node))
 if held_by and held_by ~= holder then
   local heard = math.max(tonumber(before.reportTime) or 0, last and time_of(last) or 0)
-  local left = tostring(redis.call('PTTL', key_lease(node)))
-  return { 'NodeNameTaken', held_by, left, string.format('%d', math.max(0, time - heard)) }
+  local left, quiet = redis.call('PTTL', key_lease(node)), math.max(0, time - heard)
+  if left < 0 then left = tonumber(lease) - quiet end -- a lease without a time to live ends as one of this length
+  if left >= 0 then return { 'NodeNameTaken', held_by, string.format('%d', left), string.format('%d', quiet) } end
 end
 local is_own = last and last:match('-(.*)$') == random
 if token_before ~= '' and last and not is_own and time_of(last) >= time_of(token_before) then return { 'Fenced' } end

@@ -68,7 +68,7 @@ function differenceOf({ store, lease }: AuditContext, id: string, counter: strin
       set: { allocatedBytes: String(sum) },
     };
     const outcome = await commit(store, { owner: lease.token, edits: [edit] });
-    if (outcome.word !== 'ok') throw errors.wrongStatus(id, 'changing', 'no other change at the same time');
+    if (outcome.word !== 'ok') throw errors.counterChanged(id);
   };
   const what = `counts ${counter || 'nothing'} as allocated, the records come to ${sum} bytes`;
   return { object: `backend ${id}`, what, fix: 'correct the counter', run };

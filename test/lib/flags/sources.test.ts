@@ -178,6 +178,14 @@ test('two addresses of Redis in one source, and a database beside a URL, are ref
   ]);
 });
 
+test('an address of Redis without redis:// is refused with the forms that it may have', (t) => {
+  for (const address of ['127.0.0.1:6379', '[::1]:6379', 'localhost:6379', '/run/redis.sock', 'http://h']) {
+    t.deepEqual(problemsOf(t, { set: [`redis_url=${address}`] }), [
+      'redis_url = *** must begin with redis://, rediss:// or unix: (command line)',
+    ]);
+  }
+});
+
 test('of a URL and the flags for its parts the stronger source counts', async (t) => {
   const url = await fileWith(t, 'redis_url = rediss://u1:p1@h:1/2\n');
   const stronger = loadFlags({ file: url, env: { BLOCKSTORE_REDIS_PASSWORD: 'p2', BLOCKSTORE_REDIS_USER: 'u2' } });

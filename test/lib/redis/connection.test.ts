@@ -287,6 +287,24 @@ test('TLS to a port without it is named', async (t) => {
   t.regex(String(Reflect.get(error, 'hint')), /no TLS/);
 });
 
+test('a primary that is made a replica is the reason that is logged and thrown', async (t) => {
+  const server = await RedisServer.start();
+  t.teardown(() => server.stop());
+  const { lines, log } = linesOf();
+  const connection = await connect(flagsOf({ redis_url: server.url }), log);
+  t.teardown(() => connection.close());
+  const store = new Store(connection, 'test');
+  const acquire = () =>
+    acquireLease(store, { node: 'n1', holder: 'holder', leaseMs: 1000, incarnation: 'a', tokenBefore: '' });
+  await connection.redis.call('REPLICAOF', '127.0.0.1', '1');
+  const replica = { code: 'RedisUnreachable', message: /: READONLY / };
+  const attempts = await Promise.all([t.throwsAsync(acquire, replica), t.throwsAsync(acquire, replica)]);
+  attempts.push(await t.throwsAsync(acquire, replica));
+  for (const error of attempts) t.regex(String(Reflect.get(error, 'hint')), /is a replica/);
+  await until(() => lines.length > 0, 'it is logged');
+  t.regex(lines[0] ?? '', /READONLY .*\(this Redis is a replica/);
+});
+
 test('scripts work after SCRIPT FLUSH', async (t) => {
   const server = await RedisServer.start();
   t.teardown(() => server.stop());

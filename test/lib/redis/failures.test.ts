@@ -80,6 +80,29 @@ test('the library and the system: whoever does not answer is unreachable', (t) =
   }
 });
 
+test('a connection that ended is described without words of the library', (t) => {
+  const words = (error: Error) => explain(error)?.message.replace(/^Redis at h:6379 cannot be reached: /, '');
+  const retries = 'Reached the max retries per request limit (which is 0). Refer to "maxRetriesPerRequest" option.';
+  for (const error of [
+    new Error("Stream isn't writeable and enableOfflineQueue options is false"),
+    new Error('Command aborted due to connection close'),
+    Object.assign(new Error(retries), { name: 'MaxRetriesPerRequestError' }),
+  ]) {
+    t.is(words(error), 'the connection was closed');
+    t.regex(explain(error)?.hint ?? '', /see its log.* timeout .*client-output-buffer-limit/);
+  }
+  t.is(
+    words(new Error("Socket timeout. Expecting data, but didn't receive any in 10000ms.")),
+    'it did not answer in time',
+  );
+  t.is(
+    words(
+      new Error('All sentinels are unreachable. Retrying from scratch after 10ms. Last error: connect ECONNREFUSED'),
+    ),
+    'no Sentinel names a primary: connect ECONNREFUSED',
+  );
+});
+
 test('each cause has its own hint', (t) => {
   const hint = (error: Error, usesTls = false) => explain(error, usesTls)?.hint ?? '';
   t.regex(hint(reply('WRONGPASS x')), /redis_password/);
@@ -87,6 +110,8 @@ test('each cause has its own hint', (t) => {
   t.regex(hint(reply("ERR unknown command 'X'")), /rename-command/);
   t.regex(hint(reply('ERR max number of clients reached')), /maxclients/);
   t.regex(hint(reply('OOM x')), /maxmemory/);
+  t.regex(hint(reply('READONLY x')), /is a replica.* to the primary/);
+  t.regex(hint(reply('MASTERDOWN x')), /is a replica/);
   t.regex(hint(system('ERR_SSL_WRONG_VERSION_NUMBER'), true), /no TLS/);
   t.regex(hint(system('EPROTO'), true), /no TLS/);
   t.regex(hint(system('DEPTH_ZERO_SELF_SIGNED_CERT'), true), /redis_tls_ca/);

@@ -226,6 +226,16 @@ test.serial('records are made again after Redis lost them, and nothing else is c
   t.deepEqual(kept(after), kept(before));
 });
 
+test.serial('one repair corrects a counter and makes a record again that it still counts', async (t) => {
+  await store.redis.del(store.keys.volume(id));
+  const findings = await audit({ repair: true });
+  t.deepEqual(
+    findings.filter(({ fixed }) => !fixed),
+    [],
+  );
+  t.deepEqual(await audit(), []);
+});
+
 test.serial('a node that does not exist, is down or does not answer says so', async (t) => {
   const request = { repair: false, remove: [] };
   await t.throwsAsync(nodeCommands.audit('nosuch', request, deadline), { code: 'NodeNotFound' });

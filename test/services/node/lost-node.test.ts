@@ -9,6 +9,7 @@ import { lookupNode } from '../../../lib/models/node.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
+import { NodeLease } from '../../../services/node/lease.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { fakeNode, insertVolume } from '../../support/records.ts';
@@ -36,6 +37,32 @@ test.serial('a node that is up cannot be declared lost, nor one that does not ex
   t.is(await declareLost(store, 'n1'), 0);
   t.is((await lookupNode(store, 'n1')).state, 'lost');
 });
+
+test.serial(
+  'a lease without a time to live, as a copy of Redis can have it, holds no longer than others',
+  async (t) => {
+    await fakeNode(store, 'n1', { backends: [{}] });
+    t.is((await lookupNode(store, 'n1')).state, 'up');
+    await store.redis.persist(store.keys.lease('n1'));
+    t.is((await lookupNode(store, 'n1')).state, 'down');
+    const commands = await cluster.commands();
+    await t.throwsAsync(commands.create(newVolume), { code: 'NodeDown' });
+    const other = { node: 'n1', holder: 'another' };
+    await t.throwsAsync(NodeLease.acquire(store, { ...other, leaseMs: 600_000 }), {
+      code: 'NodeNameTaken',
+      message: /(59\d|600) s/,
+    });
+    t.is(await declareLost(store, 'n1'), 0);
+    await until(
+      () =>
+        NodeLease.acquire(store, { ...other, leaseMs: 10 }).then(
+          () => true,
+          () => false,
+        ),
+      'another daemon has the name',
+    );
+  },
+);
 
 test.serial('volumes of a lost node say so, can be detached and deleted at once, and return with it', async (t) => {
   const driver = new FakeDriver();

@@ -148,3 +148,20 @@ test.serial('a report that fails in the same way again is logged once, and the n
     ['no space', 'no disk', 'succeeds again', 'no disk'],
   );
 });
+
+test('a failed report is logged with the hint of its error', async (t) => {
+  const hints: unknown[] = [];
+  const denied = errors.redisDenied('the test', 'NOPERM', 'extend the ACL');
+  const reporter = new Reporter({
+    name: 'heartbeat',
+    atOnce: false,
+    intervalS: 1,
+    log: { ...silentLog, error: (_, more = {}) => hints.push(more['hint']) },
+    onFenced: () => t.fail(),
+    report: () => Promise.reject(denied),
+  });
+  await reporter.start();
+  await until(() => hints.length > 0, 'the failure is logged');
+  await reporter.stop();
+  t.deepEqual(hints, ['extend the ACL']);
+});

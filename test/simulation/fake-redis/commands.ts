@@ -52,6 +52,11 @@ const strings: Record<string, Command> = {
     database.endAt(key, Number(time));
     return 1;
   },
+  PERSIST: (database, [key = '']) => {
+    if (database.end(key) === undefined) return 0;
+    database.endAt(key, undefined);
+    return 1;
+  },
   PTTL: (database, [key = '']) => {
     if (database.get(key) === undefined) return -2;
     const end = database.end(key);

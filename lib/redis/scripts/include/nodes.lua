@@ -6,9 +6,10 @@ local function holds(node, token)
   return call_if_typed('HGET', key_node(node), 'token') == token
 end
 
+-- Returns whether the lease of a node is valid. One without a time to live, as a copy of Redis can have it, would be so for ever.
 -- uses: key_lease
 local function is_up(node)
-  return redis.call('EXISTS', key_lease(node)) == 1
+  return redis.call('PTTL', key_lease(node)) >= 0
 end
 
 -- uses: key_node
