@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 /** Returns the code of a system error, such as ENOENT; undefined for any other value. */
 export function errorCode(error: unknown): string | undefined {
@@ -61,6 +62,19 @@ export function readIfExistsSync(file: string): string | undefined {
 /** Returns the file's status; undefined when it does not exist. */
 export function statIfExists(file: string) {
   return absentAs(undefined, stat(file));
+}
+
+/** With its parents. Not by mkdir's `recursive`, which never returns where a parent takes no directories, such as /proc. */
+export async function makeDirectory(directory: string, mode = 0o777): Promise<void> {
+  try {
+    await mkdir(directory, { mode });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    await makeDirectory(dirname(directory), mode);
+    await mkdir(directory, { mode });
+  }
 }
 
 /** Removes the file; absent is success. */

@@ -146,4 +146,11 @@ export const hostErrors = {
       `${directory} cannot hold volumes: it is not a directory, and cannot be made one`,
       'set volume_pool_dir to a directory, or to the path of a new one; a link must lead to a directory',
     ),
+  poolNotWritable: (directory: string, reason: string) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `the directory ${directory} is not writable: ${reason}`,
+      'check the disk (dmesg), then remount the file system writable (mount -o remount,rw), or correct the permissions',
+    ),
 };

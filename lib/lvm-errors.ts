@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { byteSize } from './format-bytes.ts';
 
 const seeLvm = 'correct the cause that LVM names, then retry; for more, run the command on the node with --verbose';
 
@@ -37,6 +38,8 @@ export const lvmErrors = {
     ),
   groupInaccessible: (group: string, reason: string, hint: string) =>
     new BlockstoreError('GroupInaccessible', 'failed', `volume group ${group} cannot be used here: ${reason}`, hint),
+  groupExported: (group: string) =>
+    lvmErrors.groupInaccessible(group, 'it is exported', `if it belongs to this host now: vgimport ${group}`),
   groupUnreadable: (group: string, devices: readonly string[], reason: string) =>
     new BlockstoreError(
       'GroupUnreadable',
@@ -85,6 +88,20 @@ export const lvmErrors = {
       'exhausted',
       `the metadata area of volume group ${group} is full`,
       'delete volumes, add a node, or use a group created with "vgcreate --metadatasize 64m" (storage_create=true does so)',
+    ),
+  groupAtLimit: (group: string, reason: string) =>
+    new BlockstoreError(
+      'GroupFull',
+      'exhausted',
+      `volume group ${group} takes no more logical volumes: ${reason}`,
+      `remove its limit: vgchange --maxlogicalvolumes 0 ${group}`,
+    ),
+  notAllocatable: (group: string, freeBytes: number, reason: string) =>
+    new BlockstoreError(
+      'NoSpace',
+      'exhausted',
+      `volume group ${group} has ${byteSize(freeBytes)} free, but LVM allocates none of it: ${reason}`,
+      'check which disk allows no allocations, and allow them: pvs -o +pv_allocatable; pvchange --allocatable y DEVICE',
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),

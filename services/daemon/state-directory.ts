@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { FileLock } from '../../lib/file-lock.ts';
-import { errorCode } from '../../lib/files.ts';
+import { makeDirectory } from '../../lib/files.ts';
 import { type MachineId, readMachineId } from '../../lib/machine.ts';
 import { formatHolder } from '../../lib/models/lease-holder.ts';
 import { readIdentity, writeIdentity } from '../../lib/node-identity.ts';
@@ -42,7 +41,7 @@ export class StateDirectory implements Service {
   async start(): Promise<void> {
     const { directory, node, processes, machine = await readMachineId() } = this.options;
     try {
-      await makeDirectory(resolve(directory));
+      await makeDirectory(resolve(directory), 0o750);
       this.lock = await FileLock.take(join(directory, 'lock'), processes);
       if (this.lock === undefined) throw errors.stateDirTaken(directory);
       const identity = (await readIdentity(directory)) ?? (await writeIdentity(directory, node));
@@ -59,18 +58,5 @@ export class StateDirectory implements Service {
   async stop(): Promise<void> {
     await this.lock?.release();
     this.lock = undefined;
-  }
-}
-
-/** With its parents. Not by mkdir's `recursive`, which never returns where a parent takes no directories, such as /proc. */
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { mode: 0o750 });
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
-    await makeDirectory(dirname(directory));
-    await mkdir(directory, { mode: 0o750 });
   }
 }

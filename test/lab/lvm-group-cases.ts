@@ -133,6 +133,45 @@ const list: readonly LvmCase[] = [
       await driver.deleteVolume(volume);
     },
   },
+  {
+    title:
+      'a group whose disks allow no allocations, at its limit of volumes, or exported while it is used, is named so',
+    run: async () => {
+      const driver = machine.driver({ numShellTries: 1 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await machine.sh(`lvm pvchange -xn ${machine.disk}`);
+      await assert.rejects(driver.createVolume(spec()), {
+        code: 'NoSpace',
+        message: /^volume group nova-volumes has [\d.]+ GiB free, but LVM allocates none of it: /,
+        hint: /pvchange --allocatable y/,
+      });
+      await machine.sh(`lvm pvchange -xy ${machine.disk}; lvm vgchange -l 1 ${group}`);
+      await assert.rejects(driver.createVolume(spec()), { code: 'GroupFull', hint: /vgchange --maxlogicalvolumes 0/ });
+      await machine.sh(`lvm vgchange -l 0 ${group}; lvm vgchange -an ${group}; lvm vgexport ${group}`);
+      await assert.rejects(driver.deleteVolume(volume), { code: 'GroupInaccessible', hint: /vgimport nova-volumes/ });
+      await machine.sh(`lvm vgimport ${group}`);
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'a volume whose logical volume was renamed is busy, for a delete would leave its data behind',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await machine.sh(`lvm lvrename ${group} volume-${volume.id} old`);
+      await assert.rejects(driver.deleteVolume(volume), {
+        code: 'VolumeBusy',
+        message: new RegExp(`lvrename ${group} old volume-${volume.id}$`),
+      });
+      await machine.sh(`lvm lvrename ${group} old volume-${volume.id}`);
+      await driver.deleteVolume(volume);
+      assert.deepEqual(await driver.listVolumes(), []);
+    },
+  },
   refused(
     'a group of another host is named so',
     `lvm vgchange -y --systemid other --config 'local/extra_system_ids=["other"]' ${group}`,

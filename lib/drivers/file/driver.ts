@@ -1,8 +1,8 @@
-import { mkdir, open, readdir, statfs } from 'node:fs/promises';
+import { open, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fileUsers } from '../../devices/file-users.ts';
 import { errors } from '../../errors.ts';
-import { errorCode, removeFile, statIfExists, syncDirectory } from '../../files.ts';
+import { statIfExists, syncDirectory } from '../../files.ts';
 import {
   type CreatedVolume,
   type DriverStats,
@@ -11,7 +11,9 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
-import { labelFile, readLabels, writeLabels } from './labels.ts';
+import { labelFile, withLabels, writeLabels } from './labels.ts';
+import { obstacleTo, removing } from './obstacles.ts';
+import { makePool, notWritable } from './pool.ts';
 
 export interface FileOptions {
   directory: string;
@@ -44,6 +46,8 @@ export class FileDriver implements VolumeDriver {
   }
 
   async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+    const problem = await notWritable(this.directory);
+    if (problem) throw problem;
     const totalBytes = await this.capacity();
     const isNew = !(await this.isThere(volume));
     const isPromised = this.promised.has(volume.id);
@@ -82,8 +86,9 @@ export class FileDriver implements VolumeDriver {
   async deleteVolume(volume: VolumeSpec): Promise<void> {
     const users = await fileUsers(this.localPath(volume));
     if (users.length > 0) throw errors.volumeBusy(volume.id, users.join(', '));
-    await removeFile(labelFile(this.directory, volume.id));
-    await removeFile(this.localPath(volume));
+    const obstacle = await obstacleTo(this.localPath(volume));
+    if (obstacle !== undefined) throw errors.volumeBusy(volume.id, obstacle);
+    for (const file of [labelFile(this.directory, volume.id), this.localPath(volume)]) await removing(volume.id, file);
     await syncDirectory(this.directory);
     this.promised.delete(volume.id);
   }
@@ -94,15 +99,17 @@ export class FileDriver implements VolumeDriver {
 
   async listVolumes(): Promise<FoundVolume[]> {
     const files = await this.files();
-    return Promise.all(
-      files.map(async ({ id, sizeBytes }) => ({ id, sizeBytes, labels: await readLabels(this.directory, id) })),
-    );
+    return Promise.all(files.map(({ id, sizeBytes }) => withLabels(this.directory, id, sizeBytes)));
   }
 
   async stats(): Promise<DriverStats> {
     const totalBytes = await this.capacity();
     const volumeBytes = this.promisedBytes();
-    return { totalBytes, freeBytes: Math.max(0, totalBytes - volumeBytes), volumeBytes, acceptsCreates: true };
+    const figures = { totalBytes, freeBytes: Math.max(0, totalBytes - volumeBytes), volumeBytes };
+    const problem = await notWritable(this.directory);
+    return problem
+      ? { ...figures, acceptsCreates: false, problem: problem.message }
+      : { ...figures, acceptsCreates: true };
   }
 
   async close(): Promise<void> {}
@@ -156,15 +163,5 @@ export class FileDriver implements VolumeDriver {
       }),
     );
     return found.filter((file) => file !== undefined);
-  }
-}
-
-/** Throws StorageUnusable where something else than a directory is in the way: a file, or a link to nothing. */
-async function makePool(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    if (!['EEXIST', 'ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) throw error;
-    throw errors.poolUnusable(directory);
   }
 }

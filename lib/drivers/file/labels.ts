@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { readIfExists, replaceFile } from '../../files.ts';
-import { type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
+import { errorCode, readIfExists, replaceFile } from '../../files.ts';
+import { type FoundVolume, type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
 
 const shape = z.record(z.string(), z.string());
 
@@ -15,8 +15,18 @@ export async function writeLabels(directory: string, { id, labels }: VolumeSpec)
   await replaceFile(labelFile(directory, id), `${JSON.stringify(labels)}\n`, { flush: true, mode: 0o600 });
 }
 
+/** Returns the volume with its labels, or with the reason why they cannot be read, as on a bad disk. */
+export async function withLabels(directory: string, id: string, sizeBytes: number): Promise<FoundVolume> {
+  try {
+    return { id, sizeBytes, labels: await readLabels(directory, id) };
+  } catch (error) {
+    const reason = errorCode(error) ?? String(error);
+    return { id, sizeBytes, labels: {}, unusable: `its labels cannot be read: ${labelFile(directory, id)}: ${reason}` };
+  }
+}
+
 /** Returns no labels for a volume without labels or with a foreign file in their place. */
-export async function readLabels(directory: string, id: string): Promise<Labels> {
+async function readLabels(directory: string, id: string): Promise<Labels> {
   const text = (await readIfExists(labelFile(directory, id))) ?? '{}';
   return shape.safeParse(parseJson(text)).data ?? {};
 }

@@ -1,5 +1,3 @@
-import { type Finding, bad, ok, warn } from '../../check.ts';
-import { statIfExists } from '../../files.ts';
 import { defineDriver } from '../driver.ts';
 import { fileFlags } from './flags.ts';
 
@@ -11,11 +9,5 @@ export const file = defineDriver({
     const { FileDriver } = await import('./driver.ts');
     return new FileDriver({ directory: flags.volume_pool_dir });
   },
-  check: ({ volume_pool_dir: directory }) => [() => checkPool(directory)],
+  check: ({ volume_pool_dir: directory }) => [async () => (await import('./pool.ts')).checkPool(directory)],
 });
-
-async function checkPool(directory: string): Promise<Finding> {
-  const state = await statIfExists(directory);
-  if (!state) return warn(`${directory} does not exist yet`, 'the daemon creates it at its first start');
-  return state.isDirectory() ? ok(`pool ${directory}`) : bad(`${directory} is not a directory`, 'set volume_pool_dir');
-}

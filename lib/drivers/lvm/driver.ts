@@ -152,8 +152,11 @@ export class LvmDriver implements VolumeDriver {
       await this.adopt(volume, failure);
       return false;
     }
-    if (failure === 'noSpace')
-      throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, (await this.space()).freeBytes);
+    if (failure === 'noSpace') {
+      const { freeBytes } = await this.space();
+      if (freeBytes >= volume.sizeBytes) throw errors.notAllocatable(this.group, freeBytes, answer.messages.join('; '));
+      throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, freeBytes);
+    }
     // LVM gives no reason when its metadata area is full.
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
@@ -218,7 +221,7 @@ export class LvmDriver implements VolumeDriver {
     const { processes } = this.context;
     const device = this.localPath(volume);
     const found = await this.removable(volume);
-    if (!found) return;
+    if (!found) return this.refuseRenamed(volume);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (!found.active) await this.activate(volume);
@@ -240,6 +243,15 @@ export class LvmDriver implements VolumeDriver {
     if (answer.status === 0 || failure === 'absent') return;
     if (failure === 'busy') throw errors.volumeBusy(volume.id, await usersOf(device));
     throw lvmError(args, answer, this.group);
+  }
+
+  /** A logical volume with the volume's labels and another name has its data, which a delete must not leave behind. */
+  private async refuseRenamed(volume: VolumeSpec): Promise<void> {
+    const { volumes } = await this.openGroup.content();
+    const renamed = volumes.find(({ name, tags }) => name !== lvName(volume) && labelsIn(tags).id === volume.id);
+    if (renamed === undefined) return;
+    const command = `lvrename ${this.group} ${renamed.name} ${lvName(volume)}`;
+    throw errors.volumeBusy(volume.id, `its logical volume was renamed to ${renamed.name}; to undo that: ${command}`);
   }
 
   /** Returns undefined where there is nothing of ours. Throws VolumeBusy, GroupIncomplete. */

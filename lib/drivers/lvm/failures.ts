@@ -1,7 +1,16 @@
 import { type BlockstoreError, errors } from '../../errors.ts';
 import type { LvmAnswer } from './lvm.ts';
 
-export type LvmFailure = 'exists' | 'absent' | 'busy' | 'noSpace' | 'noGroup' | 'incomplete' | 'other';
+export type LvmFailure =
+  | 'exists'
+  | 'absent'
+  | 'busy'
+  | 'noSpace'
+  | 'noGroup'
+  | 'incomplete'
+  | 'exported'
+  | 'tooMany'
+  | 'other';
 
 const failed = 5;
 
@@ -10,6 +19,8 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
   ['absent', /failed to find logical volume/i],
   ['incomplete', /PVs are missing|partial LV|find device with uuid/i],
   ['noGroup', /volume group "[^"]*" not found/i],
+  ['exported', /volume group \S+ is exported/i],
+  ['tooMany', /maximum number of logical volumes/i],
   ['noSpace', /insufficient (free space|suitable allocatable extents)/i],
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
 ];
@@ -27,5 +38,7 @@ export function lvmError(args: readonly string[], answer: LvmAnswer, group: stri
   const failure = failureOf(answer);
   if (failure === 'noGroup') return errors.noVolumeGroup(group);
   if (failure === 'incomplete') return errors.groupIncomplete(group, reason);
+  if (failure === 'exported') return errors.groupExported(group);
+  if (failure === 'tooMany') return errors.groupAtLimit(group, reason);
   return errors.lvmFailed(args.slice(0, 1).concat(args.slice(-1)).join(' … '), reason);
 }

@@ -57,9 +57,7 @@ export async function lookForGroup(
   const [member] = members;
   if (!member) return { unreadable, warnings };
   refuseCopies(group, members, disks);
-  if (member.isExported) {
-    throw errors.groupInaccessible(group, 'it is exported', `if it belongs to this host now: vgimport ${group}`);
-  }
+  if (member.isExported) throw errors.groupExported(group);
   if (member.mayBeForeign) await checkAccess(lvm, group, member);
   const missing = members
     .filter((disk) => disk.missing)

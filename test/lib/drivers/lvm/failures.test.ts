@@ -11,6 +11,8 @@ const said: Record<string, LvmFailure> = {
   'Logical volume v/a contains a filesystem in use.': 'busy',
   'Cannot change VG v while PVs are missing.': 'incomplete',
   'Refusing activation of partial LV v/a.': 'incomplete',
+  'Volume group nova-volumes is exported': 'exported',
+  'Maximum number of logical volumes (1) reached in volume group v': 'tooMany',
   'Something new': 'other',
 };
 
@@ -33,4 +35,16 @@ test('an error names the command and has the messages of LVM', (t) => {
     lvmError(['vgs'], { status: 5, rows: [], messages: ['Volume group "v" not found'], reported: false }, 'v').code,
     'NoVolumeGroup',
   );
+});
+
+test('a group that is exported or at its limit of volumes is named with the command that helps', (t) => {
+  const answer = (message: string) => ({ status: 5, rows: [], messages: [message], reported: false });
+  const exported = lvmError(['lvs', 'v'], answer('Volume group v is exported'), 'v');
+  t.like(exported, { code: 'GroupInaccessible', hint: 'if it belongs to this host now: vgimport v' });
+  const full = lvmError(
+    ['lvcreate', 'v'],
+    answer('Maximum number of logical volumes (1) reached in volume group v'),
+    'v',
+  );
+  t.like(full, { code: 'GroupFull', kind: 'exhausted', hint: 'remove its limit: vgchange --maxlogicalvolumes 0 v' });
 });
