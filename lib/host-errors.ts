@@ -92,6 +92,20 @@ export const hostErrors = {
       `libvirt domain ${domain} does not exist`,
       `give its name or UUID: virsh --connect ${uri} list --all --uuid --name`,
     ),
+  domainNotThere: (domain: string, uri: string, attachedThrough: string) =>
+    new BlockstoreError(
+      'DomainNotFound',
+      'notFound',
+      `libvirt domain ${domain} does not exist at ${uri}; the volume was attached through ${attachedThrough}`,
+      'omit --libvirt-uri',
+    ),
+  libvirtUriRefused: (reason: string) =>
+    new BlockstoreError(
+      'InvalidArgument',
+      'invalid',
+      `the libvirt connection ${reason}`,
+      'give the URI of a libvirt of this host, such as qemu:///system, or omit --libvirt-uri',
+    ),
   deviceElsewhere: (volume: string, host: string) =>
     new BlockstoreError(
       'DeviceElsewhere',

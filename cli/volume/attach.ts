@@ -13,6 +13,7 @@ import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { withProgress } from './follow.ts';
+import { checkLibvirtUri } from './libvirt-uri.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
 import { withHost } from './host.ts';
@@ -106,21 +107,11 @@ function checkOptions(options: AttachOptions): void {
   if (mountpoint === undefined) throw wrong('option "--mountpoint <device>" is missing');
   if (domain !== undefined) {
     diskTarget(mountpoint);
-    checkIsHere(options.libvirtUri);
+    checkLibvirtUri(options.libvirtUri);
   }
   if (domain === undefined && instance === undefined) {
     throw wrong('one of the options "--instance <instance>", "--domain <domain>" and "--host-device" is missing');
   }
-}
-
-/** Throws InvalidArgument for the libvirt of another host: it would look for the device there. */
-function checkIsHere(uri: string): void {
-  const [, host = ''] = /^[^:/]+:\/\/(?:[^/@]*@)?([^/:?]*)/.exec(uri) ?? [];
-  if (['', 'localhost', hostname()].includes(host)) return;
-  throw errors.usage(
-    `the libvirt connection ${uri} leads to another host: run the command there`,
-    'blockstore volume attach',
-  );
 }
 
 /** Looked up once: names and ids can change hands, the UUID cannot. */

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
+import { checkLibvirtUri } from './libvirt-uri.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
 import { type ChangeOptions, sendOptions } from './wait-options.ts';
@@ -22,6 +23,7 @@ export async function detachVolume(context: Context, reference: string, options:
   const { output, interrupts } = context;
   const note = (text: string) => output.note(text);
   const { force = false, libvirtUri } = options;
+  if (libvirtUri !== undefined) checkLibvirtUri(libvirtUri);
   await using session = await context.open();
   const state = await findVolume(session.store, reference, { byBeginning: !force });
   const isHere = await LocalDevice.isHere(state);

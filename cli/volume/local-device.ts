@@ -24,6 +24,7 @@ export class LocalDevice {
   readonly path: string;
   private readonly volume: VolumeState;
   private readonly connector: AoeConnector;
+  private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
 
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
@@ -31,7 +32,8 @@ export class LocalDevice {
     this.volume = volume;
     this.path = volume.address === '' ? '' : devicePath(volume.address);
     this.connector = new AoeConnector({ processes, note });
-    this.domains = new LibvirtDomains({ uri: libvirtUriOf(libvirtUri, volume.libvirtUri) }, { processes });
+    this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
+    this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
 
   /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */
@@ -91,13 +93,16 @@ export class LocalDevice {
 
   /**
    * A recorded domain is asked whether or not the device is there: its definition may name the device of an address that another
-   * volume has next. An instance that libvirt does not know has no disk to release.
+   * volume has next. An instance that libvirt does not know has no disk to release, a host device without a domain has none either,
+   * whatever its mount point is.
    */
   private async takeFromDomain(): Promise<void> {
-    const { domain, instanceId } = this.volume;
+    const { domain, instanceId, hostId, libvirtUri } = this.volume;
     if (domain !== '') {
-      await unlessUnknown(this.domains.detach(domain, this.path));
-    } else if (!isHostDevice(this.volume) && this.isOnHost) {
+      const released = await unlessUnknown(this.domains.detach(domain, this.path).then(() => true));
+      if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
+      throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
+    } else if (hostId === '' && !isHostDevice(this.volume) && this.isOnHost) {
       const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
       if (found) await this.domains.detach(found.uuid, this.path);
     }

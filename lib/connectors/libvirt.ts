@@ -2,6 +2,7 @@ import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
+import { type Disks, disksIn, domainsWithDisk, targetInSnapshot, targetOf } from './libvirt-answers.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
@@ -45,11 +46,7 @@ export class LibvirtDomains {
    * has after each start. Throws DomainNotFound, DomainFailed, CommandNotFound.
    */
   async lookup(reference: string): Promise<Domain> {
-    const text = await this.virsh(reference, ['list', '--all', '--uuid', '--name']);
-    const domains = text.split('\n').flatMap((line) => {
-      const [, uuid, name] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(.*\S)\s*$/.exec(line) ?? [];
-      return uuid === undefined || name === undefined ? [] : [{ uuid, name }];
-    });
+    const domains = await this.list(reference);
     const found =
       domains.find(({ name }) => name === reference) ?? domains.find(({ uuid }) => uuid === reference.toLowerCase());
     if (!found) throw errors.domainNotFound(reference, this.options.uri);
@@ -66,6 +63,7 @@ export class LibvirtDomains {
     target: string,
     { readOnly = false }: DiskOptions = {},
   ): Promise<void> {
+    await this.refuseOthers(uuid, devicePath);
     const mode = readOnly ? ['--mode', 'readonly'] : [];
     for (const scope of await this.scopes(uuid)) {
       const disks = await this.disks(uuid, scope);
@@ -91,8 +89,49 @@ export class LibvirtDomains {
 
   /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
   async detach(uuid: string, devicePath: string): Promise<void> {
+    await this.refuseOthers(uuid, devicePath);
     for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
     await this.refuseSaved(uuid, devicePath);
+    await this.refuseSnapshots(uuid, devicePath);
+  }
+
+  private async list(reference: string): Promise<Domain[]> {
+    const text = await this.virsh(reference, ['list', '--all', '--uuid', '--name']);
+    return text.split('\n').flatMap((line) => {
+      const [, uuid, name] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(.*\S)\s*$/.exec(line) ?? [];
+      return uuid === undefined || name === undefined ? [] : [{ uuid, name }];
+    });
+  }
+
+  /** A clone of the domain, or the domain itself defined anew with another UUID, opens the device as well. Throws DomainFailed. */
+  private async refuseOthers(uuid: string, devicePath: string): Promise<void> {
+    const statistics = await this.virshIfSupported(uuid, ['domstats', '--block', '--nowait']);
+    const having = domainsWithDisk(statistics, devicePath);
+    if (having.length === 0) return;
+    const own = (await this.list(uuid)).find((domain) => domain.uuid === uuid)?.name;
+    const other = having.find(({ name }) => name !== own);
+    if (other === undefined) return;
+    throw errors.domainFailed(
+      other.name,
+      `it has ${devicePath} as its disk ${other.target} as well`,
+      `detach it there first: virsh detach-disk '${other.name}' ${other.target} --config, and --live while it runs`,
+    );
+  }
+
+  /** A domain that returns to a snapshot has the disks of that time again. Throws DomainFailed. */
+  private async refuseSnapshots(uuid: string, devicePath: string): Promise<void> {
+    const names = await this.virshIfSupported(uuid, ['snapshot-list', '--name', '--', uuid]);
+    for (const name of names.split('\n').filter((line) => line.trim() !== '')) {
+      const xml = await this.virsh(uuid, ['snapshot-dumpxml', '--', uuid, name]);
+      const target = targetInSnapshot(xml, devicePath, this.seeDomains);
+      if (target === undefined) continue;
+      const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
+      throw errors.domainFailed(
+        uuid,
+        `its snapshot ${name} has disk ${target}`,
+        `delete the snapshot, or what libvirt records of it (${remove}), then detach again`,
+      );
+    }
   }
 
   /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
@@ -135,14 +174,22 @@ export class LibvirtDomains {
       return false;
     };
     if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: pollMs })) return;
+    const isPaused = (await this.state(uuid)).state === 'paused';
     throw errors.domainFailed(
       uuid,
-      `its guest has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
-      'unmount it in the guest, or shut the guest down, then detach again',
+      `its guest ${isPaused ? 'is paused and ' : ''}has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
+      isPaused
+        ? `resume the guest (virsh resume ${uuid}) or shut it down, then detach again`
+        : 'unmount it in the guest, or shut the guest down, then detach again',
     );
   }
 
   private async scopes(uuid: string): Promise<Scope[]> {
+    const { state, isPersistent } = await this.state(uuid);
+    return [...(state === 'shut off' ? [] : (['--live'] as const)), ...(isPersistent ? (['--config'] as const) : [])];
+  }
+
+  private async state(uuid: string): Promise<{ state: string; isPersistent: boolean }> {
     const info = await this.virsh(uuid, ['dominfo', '--', uuid]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
@@ -150,10 +197,7 @@ export class LibvirtDomains {
     if (state === undefined || persistent === undefined) {
       throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.seeDomains);
     }
-    return [
-      ...(state === 'shut off' ? [] : (['--live'] as const)),
-      ...(persistent === 'yes' ? (['--config'] as const) : []),
-    ];
+    return { state, isPersistent: persistent === 'yes' };
   }
 
   private async disks(uuid: string, scope: Scope): Promise<Disks> {
@@ -163,6 +207,16 @@ export class LibvirtDomains {
 
   private get seeDomains(): string {
     return `see "virsh --connect ${this.options.uri} list --all" on this host`;
+  }
+
+  /** Returns nothing where the driver of the connection does not have the function. */
+  private async virshIfSupported(domain: string, args: readonly string[]): Promise<string> {
+    try {
+      return await this.virsh(domain, args);
+    } catch (error) {
+      if (error instanceof BlockstoreError && /not supported/.test(error.message)) return '';
+      throw error;
+    }
   }
 
   private async virsh(domain: string, args: readonly string[]): Promise<string> {
@@ -195,34 +249,6 @@ export function diskTarget(mountpoint: string): string {
   if (target === undefined)
     throw errors.invalidArgument('mount point', mountpoint, 'a whole virtio disk such as /dev/vdb');
   return target;
-}
-
-/** The sources of each disk, by its target: its own, then those that it is backed by. Empty where there is no medium. */
-export type Disks = ReadonlyMap<string, readonly string[]>;
-
-/**
- * Returns the disks in the XML of a domain, as libvirt itself writes it. Throws AnswerUnreadable with that hint where its end is
- * missing: a disk that was left out would be taken for absent.
- */
-export function disksIn(xml: string, hint?: string): Disks {
-  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml, hint);
-  const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
-  return new Map(
-    disks.map((disk) => [
-      attributes(disk, 'target', 'dev')[0] ?? '',
-      attributes(disk, 'source', 'dev|file|name|volume'),
-    ]),
-  );
-}
-
-/** A snapshot that libvirt takes of a disk has the device below it. */
-function targetOf(disks: Disks, devicePath: string): string | undefined {
-  return [...disks].find(([, sources]) => sources.includes(devicePath))?.[0];
-}
-
-function attributes(xml: string, element: string, name: string): string[] {
-  const pattern = new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`, 'g');
-  return Array.from(xml.matchAll(pattern), ([, value = '']) => value);
 }
 
 /** virsh prints what was tried first and the cause last, each after "error:". */

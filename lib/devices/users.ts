@@ -1,10 +1,15 @@
 import { constants } from 'node:fs';
-import { open, readFile, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { open, readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { absentAs, errorCode, isAbsent } from '../files.ts';
+import { absentAs, errorCode } from '../files.ts';
 import { describeHolder } from './holders.ts';
 import { loopsOver } from './loops.ts';
+import { mountsOfOtherNamespaces } from './namespaces.ts';
+import { openersOf } from './openers.ts';
 import { deviceNumber } from './sectors.ts';
+
+/** Without a mount that any process sees: after "umount --lazy", or as the journal or a further device of a file system. */
+const hiddenUse = 'the kernel, after a lazy unmount or as part of a file system of several devices';
 
 export interface DeviceUsers {
   /** A text per user: a mount point, a device or swap on it, a process that has it open. */
@@ -20,10 +25,12 @@ export interface DeviceUsers {
 export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers> {
   const found = await visibleUsers(kernelName);
   if (found.users.length > 0 || !(await isClaimed(`/dev/${kernelName.replaceAll('!', '/')}`))) return found;
-  return { ...found, users: ['mounted, or used by the kernel, in another namespace'] };
+  const { numbers, paths } = namesOf(await partsOf(join('/sys/block', kernelName)));
+  const mounts = await mountsOfOtherNamespaces((table) => mountPoints(table, numbers, paths));
+  return { ...found, users: mounts.length > 0 ? mounts : [hiddenUse] };
 }
 
-/** Finds users without opening the device: those in other namespaces are not visible. */
+/** Finds users without opening the device: mounts in other namespaces are not among them. */
 export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
   return usersOfParts(await partsOf(join('/sys/block', kernelName)));
 }
@@ -31,7 +38,8 @@ export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
 /** `names` are further paths of the device: without udev a device-mapper map has a node of its own beside the kernel's. */
 async function usersOfParts(parts: readonly Part[], names: readonly string[] = []): Promise<DeviceUsers> {
   if (parts.length === 0) return { users: [], unreadable: 0 };
-  const { openers, unreadable } = await openersOf(new Set([...parts.map((part) => part.path), ...names]));
+  const { numbers, paths } = namesOf(parts);
+  const { openers, unreadable } = await openersOf(new Set([...paths, ...names]), numbers);
   return { users: [...(await kernelUsers(parts)), ...openers], unreadable };
 }
 
@@ -45,9 +53,8 @@ export async function kernelUsersOf(device: string): Promise<string[]> {
 }
 
 async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
-  const numbers = new Set(parts.map((part) => part.number));
-  const paths = new Set(parts.map((part) => part.path));
-  const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers);
+  const { numbers, paths } = namesOf(parts);
+  const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers, paths);
   const swaps = (await readFile('/proc/swaps', 'utf8')).split('\n').map((row) => row.split(/\s/)[0] ?? '');
   return [
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
@@ -73,12 +80,19 @@ async function directoryOf(device: string): Promise<string | undefined> {
   return absentAs(undefined, realpath(`/sys/dev/block/${deviceNumber(rdev)}`));
 }
 
-/** Returns the mount points of the devices with these "major:minor" numbers; see proc(5) for the table. */
-export function mountPoints(mountinfo: string, numbers: ReadonlySet<string>): string[] {
+/**
+ * Returns the mount points of the devices with these "major:minor" numbers; see proc(5) for the table. btrfs has numbers of its own:
+ * its mounts are found by the path of the device.
+ */
+export function mountPoints(
+  mountinfo: string,
+  numbers: ReadonlySet<string>,
+  paths: ReadonlySet<string> = new Set(),
+): string[] {
   return mountinfo
     .split('\n')
     .map((row) => row.split(' '))
-    .filter((fields) => numbers.has(fields[2] ?? ''))
+    .filter((fields) => numbers.has(fields[2] ?? '') || paths.has(unescaped(fields[fields.indexOf('-', 6) + 2] ?? '')))
     .map((fields) => unescaped(fields[4] ?? ''));
 }
 
@@ -94,6 +108,10 @@ interface Part {
   holders: string[];
 }
 
+function namesOf(parts: readonly Part[]): { numbers: Set<string>; paths: Set<string> } {
+  return { numbers: new Set(parts.map(({ number }) => number)), paths: new Set(parts.map(({ path }) => path)) };
+}
+
 /** The device and its partitions; nothing when it does not exist. */
 async function partsOf(device: string): Promise<Part[]> {
   const names = await absentAs([], readdir(device));
@@ -106,33 +124,7 @@ async function partsOf(device: string): Promise<Part[]> {
   return absentAs([], Promise.all(parts));
 }
 
-/** Returns the processes that have a file with one of these paths open. */
-export async function openersOf(paths: ReadonlySet<string>): Promise<{ openers: string[]; unreadable: number }> {
-  const openers: string[] = [];
-  let unreadable = 0;
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!(await hasOpen(pid, paths))) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8');
-      openers.push(`open in ${name.trim()}, process ${pid}`);
-    } catch (error) {
-      if (isAbsent(error)) continue; // the process ended meanwhile
-      const code = errorCode(error);
-      if (code !== 'EACCES' && code !== 'EPERM') throw error;
-      unreadable += 1;
-    }
-  }
-  return { openers, unreadable };
-}
-
-async function hasOpen(pid: string, paths: ReadonlySet<string>): Promise<boolean> {
-  const directory = `/proc/${pid}/fd`;
-  const descriptors = await readdir(directory);
-  const targets = await Promise.all(descriptors.map((name) => absentAs('', readlink(join(directory, name)))));
-  return targets.some((target) => paths.has(target));
-}
-
-/** Detects mounts in other namespaces: the kernel refuses to open their device exclusively. */
+/** Detects hidden mounts: the kernel refuses to open their device exclusively. */
 async function isClaimed(path: string): Promise<boolean> {
   try {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();

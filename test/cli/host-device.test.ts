@@ -84,11 +84,12 @@ test.serial(
     const { machine } = await readMachineId();
     await attachedBy('disk', { hostId: machine, domain });
     const down = 'echo "error: failed to connect to the hypervisor" >&2; exit 1';
-    await place.fakeProgram('virsh', `echo "$*" >>${place.file('virsh-calls')}; ${down}`);
+    const calls = place.file('virsh-calls');
+    await place.fakeProgram('virsh', `echo "$*" >>${calls}; case "$*" in *domstats*) exit 0;; esac; ${down}`);
     const refused = await place.run('volume', 'detach', 'disk');
     t.is(refused.exitCode, 1);
     t.regex(refused.stderr, /failed to connect to the hypervisor/);
-    t.regex(await readFile(place.file('virsh-calls'), 'utf8'), new RegExp(`dominfo -- ${domain}`));
+    t.regex(await readFile(calls, 'utf8'), new RegExp(`dominfo -- ${domain}`));
     t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'attached', domain });
     const forced = await place.run('volume', 'detach', 'disk', '--force');
     t.is(forced.exitCode, 0);
@@ -193,6 +194,56 @@ test.serial('a domain of another libvirt connection is asked there, also where d
     t.is(refused.exitCode, 2, uri);
     t.regex(refused.stderr, /leads to another host: run the command there/);
   }
+});
+
+test.serial('a libvirt connection is a URI of this host without a password', async (t) => {
+  const at = ['--domain', 'guest', '--mountpoint', '/dev/vdb', '--libvirt-uri'];
+  for (const uri of [
+    'prod',
+    '',
+    'qemu:/system',
+    'qemu+ssh://root:sesame@localhost/system',
+    'qemu+tcp://10.0.0.9/system',
+  ]) {
+    const attach = await place.run('volume', 'attach', 'here', ...at, uri);
+    const detach = await place.run('volume', 'detach', 'here', '--libvirt-uri', uri);
+    for (const { exitCode, stderr } of [attach, detach]) {
+      t.is(exitCode, 2, uri);
+      t.regex(stderr, /^blockstore: the libvirt connection .*\n {2}.*qemu:\/\/\/system/, uri);
+      t.notRegex(stderr, /sesame/);
+    }
+  }
+});
+
+test.serial('a domain that another libvirt connection does not know is not taken for absent', async (t) => {
+  await place.fakeProgram(
+    'virsh',
+    'case "$*" in *list*) exit 0;; esac; echo "error: failed to get domain" >&2; exit 1',
+  );
+  const { machine } = await readMachineId();
+  const domain = '00000000-0000-4000-8000-000000000001';
+  await attachedBy('of-system', { hostId: machine, domain, libvirtUri: 'qemu:///system' });
+  const refused = await place.run('volume', 'detach', 'of-system', '--libvirt-uri', 'qemu:///session');
+  t.is(refused.exitCode, 4, refused.stderr);
+  t.regex(refused.stderr, /does not exist at qemu:\/\/\/session; .* attached through qemu:\/\/\/system\n.*omit/);
+  t.like(await place.json('volume', 'show', 'of-system'), { attachStatus: 'attached' });
+  t.is((await place.run('volume', 'detach', 'of-system')).exitCode, 0, 'it is undefined where it was');
+});
+
+const asRoot = process.getuid?.() === 0 ? test.serial : test.serial.skip;
+
+asRoot('a host device whose mount point was given is detached without libvirt', async (t) => {
+  await place.fakeProgram('virsh', `touch ${place.file('asked')}; exit 1`);
+  const { machine } = await readMachineId();
+  const fields = { hostId: machine, hostName: hostname(), address: 'e9.0' };
+  await attachedBy('as-vdb', { ...fields, mountpoint: '/dev/vdb' });
+  // The device is there, but nothing answers for it.
+  const device = 'mount -t tmpfs none /sys/block && mkdir "/sys/block/etherd!e9.0"';
+  const detach = `${device} && exec blockstore volume detach as-vdb`;
+  const { stderr } = await place.spawn('unshare', ['--mount', 'sh', '-c', detach]);
+  t.regex(stderr, /\/dev\/etherd\/flush/);
+  t.false(existsSync(place.file('asked')));
+  t.is((await place.run('volume', 'detach', 'as-vdb')).exitCode, 0);
 });
 
 test.serial(

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { LibvirtDomains, diskTarget, disksIn } from '../../../lib/connectors/libvirt.ts';
+import { disksIn } from '../../../lib/connectors/libvirt-answers.ts';
+import { LibvirtDomains, diskTarget } from '../../../lib/connectors/libvirt.ts';
 import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
 
 const execute = promisify(execFile);
@@ -15,7 +16,13 @@ const twinUuid = '00000000-0000-4000-8000-000000000003';
 const realQemu =
   process.getuid?.() === 0 &&
   ['virsh', 'virt-qemu-run', 'qemu-system-x86_64'].every((command) => existsSync(`/usr/bin/${command}`));
-const withQemu = realQemu ? test : test.skip;
+const withQemu = realQemu ? test.serial : test.serial.skip;
+/** One for all tests: libvirt examines the emulator for seconds at its first use of a directory. */
+let place: ReturnType<typeof makeQemu> | undefined;
+const qemu = () => (place ??= makeQemu());
+test.after.always(async () => {
+  if (place) await rm((await place).directory, { recursive: true, force: true });
+});
 
 /** The real processes, with a virsh of the test's own. */
 class WithVirsh extends ChildProcesses {
@@ -42,8 +49,8 @@ async function directoryFor(t: ExecutionContext): Promise<string> {
  * libvirt's QEMU driver inside virsh itself, with a domain "guest" that is defined; nothing else on the host sees it. The driver
  * asks for a user that comes with libvirt's daemon: virsh sees it, nobody else does.
  */
-async function qemu(t: ExecutionContext) {
-  const directory = await directoryFor(t);
+async function makeQemu() {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-libvirt-'));
   const uri = `qemu:///embed?root=${directory}`;
   for (const [file, user] of [
     ['passwd', 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin'],
@@ -66,20 +73,22 @@ mount --bind ${directory}/passwd /etc/passwd && mount --bind ${directory}/group 
     join(directory, 'etc/qemu.conf'),
     'user="root"\ngroup="root"\nsecurity_driver="none"\ncgroup_controllers=[]\nnamespaces=[]\nremember_owner=0\nstdio_handler="file"\n',
   );
-  const definition = join(directory, 'guest.xml');
-  await writeFile(
-    definition,
+  const define = async (xml: string) => {
+    const definition = join(directory, 'guest.xml');
+    await writeFile(definition, xml);
+    await virsh('define', definition);
+  };
+  await define(
     `<domain type='qemu'><name>guest</name><memory unit='MiB'>64</memory><os><type machine='q35'>hvm</type></os>
     <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`,
   );
-  await virsh('define', definition);
-  return { domains: new LibvirtDomains({ uri }, { processes: new WithVirsh(directory) }), virsh };
+  return { define, directory, domains: new LibvirtDomains({ uri }, { processes: new WithVirsh(directory) }), virsh };
 }
 
 withQemu(
   'real libvirt: the definition of a domain gets a raw disk without page cache, once, and loses it',
   async (t) => {
-    const { domains, virsh } = await qemu(t);
+    const { domains, virsh } = await qemu();
     const { uuid: guest } = await domains.lookup('guest');
     t.is(guest, (await virsh('domuuid', 'guest')).trim());
     await domains.attach(guest, '/dev/etherd/e7.1', 'vdb');
@@ -100,6 +109,35 @@ withQemu(
     t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
   },
 );
+
+withQemu('real libvirt: a device that another domain or a snapshot has is not released', async (t) => {
+  const { domains, virsh, define, directory } = await qemu();
+  const { uuid: guest } = await domains.lookup('guest');
+  await domains.attach(guest, '/dev/etherd/e7.1', 'vdb');
+  const xml = await virsh('dumpxml', 'guest', '--inactive');
+  // As of virt-clone, or of "virsh dumpxml", "undefine" and "define" without the UUID.
+  await define(xml.replace(/<uuid>.*<\/uuid>/, '').replace('<name>guest<', '<name>a twin<'));
+  t.like(await t.throwsAsync(domains.detach(guest, '/dev/etherd/e7.1'), { code: 'DomainFailed' }), {
+    message: 'libvirt domain a twin: it has /dev/etherd/e7.1 as its disk vdb as well',
+    hint: "detach it there first: virsh detach-disk 'a twin' vdb --config, and --live while it runs",
+  });
+  await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { message: /disk vdb as well/ }, 'undefined since');
+  await t.throwsAsync(domains.attach(guest, '/dev/etherd/e7.1', 'vdb'), { message: /a twin/ });
+  await virsh('undefine', 'a twin');
+
+  const snapshot = join(directory, 'snapshot.xml');
+  const head = "<name>s 1</name><state>shutoff</state><creationTime>1700000000</creationTime><memory snapshot='no'/>";
+  const overlay = "<disk name='vdb' snapshot='external' type='file'><source file='/overlay'/></disk>";
+  await writeFile(snapshot, `<domainsnapshot>${head}<disks>${overlay}</disks>${xml}</domainsnapshot>`);
+  await virsh('snapshot-create', 'guest', snapshot, '--redefine');
+  t.like(await t.throwsAsync(domains.detach(guest, '/dev/etherd/e7.1'), { code: 'DomainFailed' }), {
+    message: `libvirt domain ${guest}: its snapshot s 1 has disk vdb`,
+  });
+  await t.notThrowsAsync(domains.detach(guest, '/dev/etherd/e7.10'), 'of no snapshot');
+  await virsh('snapshot-delete', 'guest', 's 1', '--metadata');
+  await domains.detach(guest, '/dev/etherd/e7.1');
+  t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
+});
 
 const withVirsh = existsSync('/usr/bin/virsh') ? test : test.skip;
 
@@ -137,6 +175,8 @@ case " $* " in *--config*|*--inactive*) file=config;; *) file=live;; esac
 verb=$1
 while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 case $verb in
+  domstats|snapshot-list) [ ! -e limited ] && exit 0
+    echo 'error: this function is not supported by the connection driver: virX' >&2; exit 1;;
   list) printf '${uuid} guest\\n${otherUuid} 2\\n${twinUuid} ${uuid}\\n';;
   dominfo) [ "$2" = ${uuid} ] || { echo "error: failed to get domain '$2'" >&2; exit 1; }
     printf 'State:          %s\\nPersistent:     ${persistent ? 'yes' : 'no'}\\n' "$(cat state 2>/dev/null || echo running)"
@@ -194,6 +234,24 @@ test('fake virsh: a guest that refuses or loses the request is asked again', asy
   await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
   await domains.detach(uuid, '/dev/etherd/e7.1');
   t.is((await calls()).match(/detach-disk/g)?.length, 4);
+});
+
+test('fake virsh: a paused guest, which cannot release a disk, is to be resumed', async (t) => {
+  const { domains, directory } = await fakeVirsh(t, { persistent: false, refusals: 1_000_000 });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await writeFile(join(directory, 'state'), 'paused');
+  t.like(await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { code: 'DomainFailed' }), {
+    message: `libvirt domain ${uuid}: its guest is paused and has not released disk vdb within 0.3 s`,
+    hint: `resume the guest (virsh resume ${uuid}) or shut it down, then detach again`,
+  });
+});
+
+test('fake virsh: a libvirt driver that knows no statistics and no snapshots attaches and detaches', async (t) => {
+  const { domains, directory } = await fakeVirsh(t, { persistent: true });
+  await writeFile(join(directory, 'limited'), '');
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await domains.detach(uuid, '/dev/etherd/e7.1');
+  t.pass();
 });
 
 test('fake virsh: detach fails for a guest that keeps the disk, and ends for one that is shut off', async (t) => {

@@ -1,11 +1,13 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { describeMap } from '../../../lib/devices/holders.ts';
+import { deviceNumber } from '../../../lib/devices/sectors.ts';
 import { blockDeviceUsers, mountPoints, visibleUsers } from '../../../lib/devices/users.ts';
 
 test('mount points are found by device number, with blanks in their names', (t) => {
@@ -17,6 +19,13 @@ test('mount points are found by device number, with blanks in their names', (t) 
   ].join('\n');
   t.deepEqual(mountPoints(table, new Set(['152:16'])), ['/mnt/my volume', '/srv']);
   t.deepEqual(mountPoints(table, new Set(['152:99'])), []);
+});
+
+test('a mount of btrfs, whose device number is none of a device, is found by its source', (t) => {
+  const table = String.raw`36 35 0:45 /@ /mnt/b rw shared:1 - btrfs /dev/etherd/e1.1 rw,subvol=/@
+37 35 0:46 / /mnt/tmp rw master:2 propagate_from:1 - tmpfs tmpfs rw`;
+  t.deepEqual(mountPoints(table, new Set(['152:16']), new Set(['/dev/etherd/e1.1'])), ['/mnt/b']);
+  t.deepEqual(mountPoints(table, new Set(['152:16']), new Set(['/dev/etherd/e1.10', '0:45'])), []);
 });
 
 test('a device that does not exist has no users', async (t) => {
@@ -37,7 +46,7 @@ const execute = promisify(execFile);
 const canLoop = process.getuid?.() === 0 && existsSync('/dev/loop-control') && existsSync('/usr/sbin/losetup');
 const withLoop = canLoop ? test : test.skip;
 
-withLoop('a loop device over a device is a user of it, which no process has open', async (t) => {
+async function loopDevices(t: ExecutionContext) {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-loop-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   await writeFile(join(directory, 'disk'), Buffer.alloc(2 ** 20));
@@ -46,12 +55,56 @@ withLoop('a loop device over a device is a user of it, which no process has open
     t.teardown(() => execute('losetup', ['--detach', device]));
     return device;
   };
+  return { directory, loop };
+}
+
+withLoop('a loop device over a device is a user of it, which no process has open', async (t) => {
+  const { directory, loop } = await loopDevices(t);
   const below = await loop(join(directory, 'disk'));
   t.deepEqual((await visibleUsers(basename(below))).users, []);
   const above = await loop(below);
   t.deepEqual((await visibleUsers(basename(below))).users, [
     `backing file of ${above} (to release it: losetup --detach ${above})`,
   ]);
+});
+
+/** Starts a shell that prints "ready" once it uses the device, and ends with the test. */
+async function shell(t: ExecutionContext, command: string, args: readonly string[]): Promise<number> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(async () => {
+    child.stdin.end();
+    await once(child, 'exit');
+  });
+  await once(child.stdout, 'data');
+  return child.pid ?? 0;
+}
+
+withLoop('a process that has a device open by another name, as in a container, is a user of it', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  const device = await loop(join(directory, 'disk'));
+  const { rdev } = await stat(device);
+  const [major = '', minor = ''] = deviceNumber(rdev).split(':');
+  await mkdir(join(directory, 'dev'));
+  const node = join(directory, 'dev/xvdc');
+  await execute('mknod', [node, 'b', major, minor]);
+  const pid = await shell(t, 'sh', ['-c', `exec 5<${node}; echo ready; read line`]);
+  const opened = { users: [`open in sh, process ${pid}`] };
+  t.like(await blockDeviceUsers(basename(device)), opened);
+  await rm(node);
+  t.like(await blockDeviceUsers(basename(device)), opened);
+});
+
+withLoop('a mount in another mount namespace is found with the process that has it', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  const device = await loop(join(directory, 'disk'));
+  await execute('mke2fs', ['-q', device]);
+  const script = `mount ${device} /mnt; echo ready; read line`;
+  const pid = await shell(t, 'unshare', ['--mount', 'sh', '-c', script]);
+  t.like(await blockDeviceUsers(basename(device)), {
+    users: [
+      `mounted on /mnt in the mount namespace of sh, process ${pid} (to release it: nsenter -t ${pid} -m umount /mnt)`,
+    ],
+  });
 });
 
 const disk = readdirSync('/sys/block').find((name) => /^(vd|sd|xvd|nvme|ubd|mmcblk)/.test(name)) ?? '';

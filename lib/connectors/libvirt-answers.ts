@@ -1,0 +1,53 @@
+import { errors } from '../errors.ts';
+
+/** The sources of each disk, by its target: its own, then those that it is backed by. Empty where there is no medium. */
+export type Disks = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Returns the disks in the XML of a domain, as libvirt itself writes it. Throws AnswerUnreadable with that hint where its end is
+ * missing: a disk that was left out would be taken for absent.
+ */
+export function disksIn(xml: string, hint?: string): Disks {
+  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml, hint);
+  const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
+  return new Map(
+    disks.map((disk) => [
+      attributes(disk, 'target', 'dev')[0] ?? '',
+      attributes(disk, 'source', 'dev|file|name|volume'),
+    ]),
+  );
+}
+
+/** Returns the disk with that source. A snapshot that libvirt takes of a disk has the device below it. */
+export function targetOf(disks: Disks, devicePath: string): string | undefined {
+  return [...disks].find(([, sources]) => sources.includes(devicePath))?.[0];
+}
+
+function attributes(xml: string, element: string, name: string): string[] {
+  const pattern = new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`, 'g');
+  return Array.from(xml.matchAll(pattern), ([, value = '']) => value);
+}
+
+/** The domains with a disk of that source, in the output of "virsh domstats --block". */
+export function domainsWithDisk(statistics: string, source: string): { name: string; target: string }[] {
+  return statistics.split(/^Domain: /m).flatMap((text) => {
+    const number = valueOf(text, /^ {2}block\.(\d+)\.path=(.*)$/gm, source);
+    const name = /^'(.*)'$/m.exec(text)?.[1];
+    if (name === undefined || number === undefined) return [];
+    return [{ name, target: new RegExp(`^ {2}block\\.${number}\\.name=(.*)$`, 'm').exec(text)?.[1] ?? '' }];
+  });
+}
+
+function valueOf(text: string, pattern: RegExp, value: string): string | undefined {
+  return Array.from(text.matchAll(pattern)).find(([, , found]) => found === value)?.[1];
+}
+
+/** Returns the disk with that source in a domain to which a snapshot returns, from the XML of the snapshot. */
+export function targetInSnapshot(xml: string, source: string, hint?: string): string | undefined {
+  const domains = xml.match(/<(domain|inactiveDomain)\b.*?<\/\1>/gs) ?? [];
+  const targets = domains.map((domain) => {
+    const definition = domain.replaceAll(/(?<=^<|<\/)inactiveDomain\b/g, 'domain');
+    return targetOf(disksIn(definition, hint), source);
+  });
+  return targets.find((target) => target !== undefined);
+}
