@@ -13,6 +13,9 @@ export interface Given {
 /** Of what is given last: it overrides every other source. */
 export const commandLineRank = 3;
 
+/** What is printed in place of a secret. */
+export const mask = '***';
+
 /** A URL can be given to the wrong flag. */
 function withoutCredentials(value: string): string {
   return value.replace(/^.*:.*@/s, '***@');
@@ -21,9 +24,13 @@ function withoutCredentials(value: string): string {
 /** Returns undefined and adds a problem for an invalid value. */
 export function parseFlag(name: FlagName, { value, origin }: Given, section: string, problems: string[]): unknown {
   const { schema, secret } = definitions[name];
+  if (secret && value === mask) {
+    problems.push(`${section}${name} = ${mask} is a mask of --print-config: write the secret (${origin})`);
+    return undefined;
+  }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const shown = secret ? '***' : JSON.stringify(withoutCredentials(value));
+  const shown = secret ? mask : JSON.stringify(withoutCredentials(value));
   const reason = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ');
   problems.push(`${section}${name} = ${shown} ${reason} (${origin})`);
   return undefined;

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { asError, errors } from '../errors.ts';
+import { errors } from '../errors.ts';
+import { readNamedFile } from '../named-file.ts';
 import { readArguments, readEnvironment } from './arguments.ts';
 import { type BackendFlags, backendsOf } from './backends.ts';
-import { type ConfigFile, parseConfigFile } from './config-file.ts';
+import { parseConfigFile } from './config-file.ts';
 import { contradictions } from './contradictions.ts';
 import { type FlagName, type Flags, definitions, flagGroups, isFlagName } from './definitions.ts';
 import { resolveFakeStorage } from './fake-storage.ts';
@@ -65,13 +65,12 @@ export function loadFlags(sources: FlagSources): LoadedFlags {
 }
 
 function takeFile(path: string, settings: Settings, problems: string[]): void {
-  let file: ConfigFile;
-  try {
-    file = parseConfigFile(readFileSync(path, 'utf8'));
-  } catch (error) {
-    problems.push(`the configuration file ${path} cannot be read: ${asError(error).message}`);
+  const content = readNamedFile(path);
+  if ('problem' in content) {
+    problems.push(`the configuration file ${path} cannot be read: ${content.problem}`);
     return;
   }
+  const file = parseConfigFile(content.text);
   const origin = (line: number): Origin => `file ${path} line ${line}`;
   problems.push(...file.problems.map(({ line, text }) => `${path} line ${line}: ${text}`));
   for (const { name, line } of file.sections) settings.open(name, origin(line));

@@ -3,6 +3,7 @@ import { targetOf } from '../targets/registry.ts';
 import type { BackendFlags } from './backends.ts';
 import { quoted } from './config-file.ts';
 import { type FlagName, type Flags, definitions, flagGroups, isSectionFlag } from './definitions.ts';
+import { mask } from './given.ts';
 import { type LoadedFlags, flagNames } from './load.ts';
 
 /** Returns a flag's value in the form of the configuration file. */
@@ -45,21 +46,39 @@ export function helpText(): string {
   );
 }
 
-/** Returns a valid configuration file with the source of each value, for `--print-config`. Secrets are ***. */
+/**
+ * Returns a configuration file with the source of each value, for `--print-config`. Flags without effect are comments. Secrets are
+ * ***, which a file must not have.
+ */
 export function printConfig({ flags, origins, backends }: LoadedFlags): string {
   const entry = (name: FlagName, from: Omit<BackendFlags, 'name'>) => {
     const value = written(from.flags[name]);
-    const shown = definitions[name].secret && value !== '' ? '***' : quoted(value);
+    const shown = definitions[name].secret && value !== '' ? mask : quoted(value);
     const initial = written(definitions[name].initial()) || 'none';
     return `# ${described(name)} (default: ${initial}; from: ${from.origins[name]})\n${name} = ${shown}`.trimEnd();
   };
-  const node = inGroups(heading, (name) => `${entry(name, { flags, origins })}\n`);
+  const replaced = replacedBy(flags);
+  const node = inGroups(heading, (name) => {
+    const text = entry(name, { flags, origins });
+    return `${replaced.includes(name) ? text.replace(/\n(?!#)/, '\n#') : text}\n`;
+  });
   if (flags.enabled_backends.length === 0) return node;
   const sections = backends.map((backend) => {
     const entries = flagsOf(backend.flags).map((name) => entry(name, backend));
     return [`[${backend.name}]`, ...entries].join('\n\n').concat('\n');
   });
   return [node, ...sections].join('\n');
+}
+
+/** Returns the flags that have no effect, because another one replaces them, and that a file must not set beside it. */
+function replacedBy(flags: Flags): FlagName[] {
+  const { redis_url: url, redis_sentinels: sentinels, redis_cluster: cluster } = flags;
+  const names: FlagName[] = [];
+  if (flags.fake_storage) names.push('volume_driver', 'volume_target');
+  if (url !== '' || sentinels.length > 0 || cluster.length > 0) names.push('redis_host', 'redis_port');
+  if (url !== '') names.push('redis_db');
+  if (url !== '' && !flags.redis_tls) names.push('redis_tls'); // the URL can require TLS
+  return names;
 }
 
 /** The flags that matter to a backend: those of its driver and its target. */

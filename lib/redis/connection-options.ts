@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { RedisOptions } from 'ioredis';
-import { asError, errors } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { Flags } from '../flags/definitions.ts';
+import { readNamedFile } from '../named-file.ts';
 import { shardOf } from './cluster.ts';
 import { type Endpoint, parseEndpoint, parseHost, parseRedisUrl } from './url.ts';
 
@@ -102,14 +102,10 @@ function shown({ host, port }: Endpoint): string {
 function tlsOptions({ redis_tls_ca: file }: RedisFlags): { ca?: string } {
   if (file === '') return {};
   const refused = (reason: string) => errors.invalidFlags([`redis_tls_ca = ${JSON.stringify(file)} ${reason}`]);
-  let ca: string;
-  try {
-    ca = readFileSync(file, 'utf8');
-  } catch (error) {
-    throw refused(`cannot be read: ${asError(error).message}`);
-  }
-  if (!isCertificate(ca)) throw refused('is not a certificate in PEM format');
-  return { ca };
+  const content = readNamedFile(file);
+  if ('problem' in content) throw refused(`cannot be read: ${content.problem}`);
+  if (!isCertificate(content.text)) throw refused('is not a certificate in PEM format');
+  return { ca: content.text };
 }
 
 /** TLS ignores any other text, and would then trust the system's authorities. */

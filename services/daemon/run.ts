@@ -16,6 +16,8 @@ import { PrivateRedis } from './private-redis.ts';
 
 /** SIGHUP: the terminal of `npm start` was closed. */
 const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** At which other daemons reopen their log. Without a handler the first opens a debugger of Node.js, the second ends the daemon. */
+const ignoredSignals = ['SIGUSR1', 'SIGUSR2'] as const;
 const forcedExitCode = 130;
 const exitCodeOfDefect = 1;
 
@@ -106,9 +108,12 @@ function onSignals(log: Log, stop: () => void): () => void {
     log.info(`${signal}: stopping; a second signal stops at once`);
     stop();
   };
+  const onIgnored = (signal: NodeJS.Signals) => log.warn(`${signal} has no effect; to stop: SIGTERM`);
   for (const name of stopSignals) process.on(name, onSignal);
+  for (const name of ignoredSignals) process.on(name, onIgnored);
   return () => {
     for (const name of stopSignals) process.off(name, onSignal);
+    for (const name of ignoredSignals) process.off(name, onIgnored);
   };
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { z } from 'zod';
 
 const bin = path.resolve(import.meta.dirname, '../../bin');
 const commands = ['blockstore', 'blockstored'];
@@ -77,6 +78,35 @@ test('the launchers can be called by a relative path and by sh', async (t) => {
     t.is(JSON.parse(stdout)[1], program);
   }
 });
+
+for (const command of commands) {
+  test(`${command} runs without the settings for Node.js of its environment, and without its debugger`, async (t) => {
+    const directory = await installation(t, 'mjs');
+    await addNode(directory, 'bin/node');
+    await writeFile(
+      path.join(directory, 'bin', `${command}.mjs`),
+      'console.log(JSON.stringify([process.execArgv.includes("--disable-sigusr1"), Object.keys(process.env)]));',
+    );
+    const settings = {
+      NODE_OPTIONS: '--inspect-brk --no-such-option',
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      NODE_CHANNEL_FD: 'none',
+      NODE_DEBUG: '*',
+      DEBUG: '*',
+    };
+    const { stdout, stderr } = await execa(path.join(directory, 'bin', command), {
+      env: { ...settings, NODE_EXTRA_CA_CERTS: '/etc/ssl/certs/ca-certificates.crt' },
+    });
+    const [ignoresSignal, names] = z.tuple([z.boolean(), z.array(z.string())]).parse(JSON.parse(stdout));
+    t.true(ignoresSignal);
+    t.deepEqual(
+      names.filter((name) => name in settings),
+      [],
+    );
+    t.true(names.includes('NODE_EXTRA_CA_CERTS'), 'which the certificate of Redis can need');
+    t.is(stderr, '');
+  });
+}
 
 test('without npm packages the launchers print how to install them', async (t) => {
   const directory = await installation(t, 'ts');

@@ -68,4 +68,7 @@ test.serial('colours appear on terminals unless disabled', async (t) => {
   t.false((await place.terminal('blockstore volume list --limit 3 --no-color')).stdout.includes(escape));
   t.false((await place.terminal('NO_COLOR=1 blockstore volume list --limit 3')).stdout.includes(escape));
   t.false((await place.run('volume', 'list', '--limit', '3')).stdout.includes(escape));
+  const forced = { FORCE_COLOR: '1', NO_COLOR: '1' };
+  const { stderr } = await place.spawn('blockstore', ['volume', 'show', 'none'], forced);
+  t.is(stderr, 'blockstore: volume none does not exist\n  list the volumes: blockstore volume list');
 });

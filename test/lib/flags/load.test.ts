@@ -1,5 +1,5 @@
 import test from 'ava';
-import { fileWith } from './place.ts';
+import { fileWith, problemsOf } from './place.ts';
 import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
 import { helpText, printConfig, sampleConfig, secretsOf } from '../../../lib/flags/print.ts';
 
@@ -65,9 +65,29 @@ test('the output of --print-config is a valid file without secrets', async (t) =
   const printed = printConfig(loaded);
   t.false(printed.includes('hunter2'));
   t.regex(printed, /from: command line\)\nredis_password = \*\*\*/);
-  const again = loadFlags({ file: await fileWith(t, printed) });
-  t.deepEqual({ ...again.flags, redis_password: 'hunter2' }, loaded.flags);
+  const again = loadFlags({ file: await fileWith(t, printed.replace('***', 'hunter2')) });
+  t.deepEqual(again.flags, loaded.flags);
   t.deepEqual(secretsOf(loaded.flags), ['hunter2']);
+});
+
+for (const [name, argv] of Object.entries({
+  'a redis_url': ['--redis_url=rediss://h:1/7', '--redis_prefix=x'],
+  Sentinels: ['--redis_sentinels=a,b'],
+  'a Redis Cluster': ['--redis_cluster=a,b'],
+  fake_storage: ['--fake_storage', '--redis_port=7'],
+})) {
+  test(`the output of --print-config is a valid file with ${name}`, async (t) => {
+    const loaded = loadFlags({ argv });
+    const printed = printConfig(loaded).replace('redis_url = ***', 'redis_url = rediss://h:1/7');
+    t.deepEqual(loadFlags({ file: await fileWith(t, printed) }).flags, loaded.flags);
+  });
+}
+
+test('a secret that --print-config has masked is refused', async (t) => {
+  const file = await fileWith(t, 'redis_password = ***\n');
+  const [problem, ...others] = problemsOf(t, { file, env: { BLOCKSTORE_REDIS_URL: '***' } });
+  t.regex(problem ?? '', /^redis_url = \*\*\* is a mask of --print-config: write the secret \(environment\)$/);
+  t.deepEqual(others, ['redis_password = *** is a mask of --print-config: write the secret (file FILE line 1)']);
 });
 
 test('help and the sample name every flag', (t) => {

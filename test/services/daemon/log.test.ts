@@ -11,6 +11,7 @@ import { findNode } from '../../../lib/models/node.ts';
 import { connect } from '../../../lib/redis/connection.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { Blockstored, launcher } from '../../support/blockstored.ts';
+import { bundled } from '../../support/bundle.ts';
 import { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
 
@@ -34,9 +35,14 @@ test.after.always(async () => {
 });
 
 /** Begins a daemon whose standard error is redirected so. */
-async function daemonWith(name: string, redirection: string, env: Record<string, string> = {}): Promise<Blockstored> {
+async function daemonWith(
+  name: string,
+  redirection: string,
+  env: Record<string, string> = {},
+  blockstored = launcher,
+): Promise<Blockstored> {
   const program = join(directory, `${name}.sh`);
-  await writeFile(program, `#!/bin/bash\nexec ${launcher} "$@" ${redirection}\n`);
+  await writeFile(program, `#!/bin/bash\nexec ${blockstored} "$@" ${redirection}\n`);
   await chmod(program, 0o755);
   const flags = {
     fake_storage: 'true',
@@ -95,14 +101,13 @@ test('a reader that does not read its log delays neither the work nor the stop o
 
 test('libraries and Node.js write nothing between the lines of the log', async (t) => {
   const log = join(directory, 'noisy.log');
-  const daemon = await daemonWith('noisy', `2>${log}`, {
+  const noisy = join(await bundled('test/support/noisy-library.ts'), 'bin', 'blockstored');
+  const env = {
     JOURNAL_STREAM: '1:2', // of an ancestor, whose standard error was another one
     DEBUG: '*',
     NODE_DEBUG: '*',
-    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(
-      "process.on('SIGUSR2', () => { console.error('by a library'); process.emitWarning('by Node.js') })",
-    )}`,
-  });
+  };
+  const daemon = await daemonWith('noisy', `2>${log}`, env, noisy);
   daemon.signal('SIGUSR2');
   const text = await until(async () => {
     const content = await readFile(log, 'utf8');
@@ -110,5 +115,16 @@ test('libraries and Node.js write nothing between the lines of the log', async (
   }, 'the warnings are logged');
   for (const line of text.trim().split('\n')) t.notThrows(() => JSON.parse(line), line);
   t.regex(text, /"level":"warn","message":"by a library"/);
+  t.is(await daemon.stop(), 0);
+});
+
+test('signals of other daemons, such as those of a log rotation, neither end a daemon nor open a debugger', async (t) => {
+  const log = join(directory, 'signals.log');
+  const daemon = await daemonWith('signals', `2>${log}`);
+  daemon.signal('SIGUSR1'); // blocked by the launcher
+  daemon.signal('SIGUSR2');
+  const isLogged = async () => (await readFile(log, 'utf8')).includes('SIGUSR2 has no effect');
+  await until(async () => daemon.hasEnded || (await isLogged()), 'SIGUSR2 is logged');
+  t.notRegex(await readFile(log, 'utf8'), /inspector|debugger/i);
   t.is(await daemon.stop(), 0);
 });

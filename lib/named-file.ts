@@ -1,0 +1,47 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { asError } from './errors.ts';
+import { errorCode } from './files.ts';
+
+const maxBytes = 1024 * 1024;
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'a part of its path is not a directory',
+  EACCES: 'this user is not permitted to read it; run the command as root, or name another file',
+  EISDIR: 'it is a directory',
+  ENXIO: 'it is a socket',
+  ELOOP: 'its symbolic links form a loop',
+};
+
+/**
+ * Returns the text of a file that a user named, such as a configuration file, or why it cannot be read. /dev/null, /dev/stdin
+ * and the pipes of a shell are such files, too.
+ */
+export function readNamedFile(path: string): { text: string } | { problem: string } {
+  try {
+    const problem = neverEnds(path);
+    return problem === undefined ? { text: readFileSync(path, 'utf8') } : { problem };
+  } catch (error) {
+    return { problem: reasons[errorCode(error) ?? ''] ?? asError(error).message };
+  }
+}
+
+/** Returns why the file cannot be read to its end, or undefined. */
+function neverEnds(path: string): string | undefined {
+  const status = statSync(path);
+  if (status.size > maxBytes) return 'it is larger than 1 MiB';
+  const isDevice = status.isCharacterDevice() || status.isBlockDevice();
+  if (!isDevice && !status.isFIFO()) return undefined;
+  const place = placeOf(path);
+  if (place === undefined || place === '/dev/null') return undefined;
+  return isDevice ? 'it is a device' : 'it is a named pipe; name a file, or /dev/stdin';
+}
+
+/** Returns undefined for the pipe of a shell (/dev/stdin, /dev/fd/63), which has no path; its writer is there. */
+function placeOf(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return undefined;
+  }
+}
