@@ -286,6 +286,13 @@ export const errors = {
     ),
   exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
+  exportStopped: (volume: string, pid: number) =>
+    new BlockstoreError(
+      'ExportFailed',
+      'failed',
+      `could not export volume ${volume}: its vblade, process ${pid}, is stopped by a signal`,
+      `continue it on the node: kill -CONT ${pid}`,
+    ),
   launcherEnded: (reason: string) =>
     new BlockstoreError(
       'LauncherEnded',

@@ -21,7 +21,7 @@ import {
 import { InterfaceMemory } from './interface-memory.ts';
 import { LocalVblades } from './local-vblades.ts';
 import { needsSudo } from './sudo.ts';
-import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
+import { type Vblade, findVblades, isRunning, isStopped, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
@@ -147,7 +147,8 @@ export class AoeTarget implements Target {
   }
 
   problems(): readonly TargetProblem[] {
-    return this.watch.problems;
+    const stopped = [...this.known].filter(([id, vblade]) => this.specs.has(id) && isStopped(vblade));
+    return [...this.watch.problems, ...stopped.map(([id, { pid }]) => ({ id, error: errors.exportStopped(id, pid) }))];
   }
 
   async removeExport(id: string): Promise<void> {
@@ -169,7 +170,9 @@ export class AoeTarget implements Target {
   }
 
   async listTraces(): Promise<string[]> {
-    const ids = (await readdir(this.directory)).flatMap((file) => /^([0-9a-f-]{36})\./.exec(file)?.[1] ?? []);
+    const ids = (await readdir(this.directory)).flatMap(
+      (file) => /^([0-9a-f-]{36})\./.exec(file)?.[1] ?? [],
+    );
     return [...new Set(ids)];
   }
 
