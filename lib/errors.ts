@@ -14,6 +14,8 @@ export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from 
 
 const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
+const needsFilters =
+  'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfiltered=true';
 
 export const errors = {
   ...clusterErrors,
@@ -268,12 +270,12 @@ export const errors = {
       `AoE discovery on network interface ${name} failed: ${reason}`,
       seeDoctor,
     ),
-  noAccessFilter: (name: string, reason: string) =>
+  noAccessFilter: (name: string, reason: string, hint = needsFilters) =>
     new BlockstoreError(
       'NoAccessFilter',
       'failed',
       `cannot restrict the access to exports on network interface ${name}: ${reason}`,
-      'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfiltered=true',
+      hint,
     ),
   addressInUse: (volume: string, address: string, host: string) =>
     new BlockstoreError(
@@ -291,6 +293,13 @@ export const errors = {
     ),
   exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
+  exportStopped: (volume: string, pid: number) =>
+    new BlockstoreError(
+      'ExportFailed',
+      'failed',
+      `could not export volume ${volume}: its vblade, process ${pid}, is stopped by a signal`,
+      `continue it on the node: kill -CONT ${pid}`,
+    ),
   launcherEnded: (reason: string) =>
     new BlockstoreError(
       'LauncherEnded',

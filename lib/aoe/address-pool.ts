@@ -9,7 +9,7 @@ export interface AddressPoolOptions {
   quarantineMs: number;
   /** Makes a further shelf this node's own, or the one with that number. Returns undefined where none is left, or it is another node's. */
   claim: (shelf?: number) => Promise<number | undefined>;
-  /** Addresses of these shelves that other machines answer at, with their Ethernet addresses. */
+  /** Addresses of these shelves that others answer at, with their descriptions. */
   foreign: (shelves: readonly number[]) => Promise<ReadonlyMap<string, string>>;
   /** Milliseconds since the epoch, by the clock that the quarantine is kept in. */
   now: () => number;
@@ -129,7 +129,7 @@ export class AddressPool {
     }
   }
 
-  /** Addresses of volumes here at which other machines answered when they were last observed, with their hosts. */
+  /** Addresses of volumes here at which others answered when they were last observed, with their descriptions. */
   get answeredElsewhere(): ReadonlyMap<string, string> {
     const used = [...this.others].filter(([address]) => this.users.has(address));
     return new Map(used.map(([address, { host }]) => [address, host]));

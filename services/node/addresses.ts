@@ -230,8 +230,11 @@ export class Addresses {
     const local = await Promise.all(this.options.targets().map((target) => target.listExports()));
     const strangers = local.flat().filter(({ id, address }) => id === undefined && isOn(shelves, address));
     return new Map([
-      ...others.map(({ address, host }): [string, string] => [address, host]),
-      ...strangers.map(({ address, path }): [string, string] => [address, `an export of ${path} on this node`]),
+      ...others.map(({ address, host }): [string, string] => [address, `another machine, ${host},`]),
+      ...strangers.map(({ address, path }): [string, string] => [
+        address,
+        `another vblade of this node, with ${path},`,
+      ]),
     ]);
   }
 }

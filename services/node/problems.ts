@@ -35,10 +35,7 @@ export class Problems {
       ...Array.from(this.staying.values(), (error) => error.message),
       ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
       ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
-      ...Array.from(
-        this.foreignAnswers,
-        ([address, host]) => `another machine, ${host}, answers at address ${address}`,
-      ),
+      ...Array.from(this.foreignAnswers, ([address, who]) => `${who} answers at address ${address}`),
     ];
   }
 
@@ -101,10 +98,10 @@ export class Problems {
     this.unserved.delete(id);
   }
 
-  /** Addresses of volumes here at which other machines answer, with their Ethernet addresses. */
+  /** Addresses of volumes here at which others answer, with their descriptions. */
   noteForeignAnswers(answers: ReadonlyMap<string, string>): void {
-    for (const [address, host] of answers) {
-      if (!this.foreignAnswers.has(address)) this.log.error(`another machine, ${host}, answers at address ${address}`);
+    for (const [address, who] of answers) {
+      if (!this.foreignAnswers.has(address)) this.log.error(`${who} answers at address ${address}`);
     }
     this.foreignAnswers = answers;
   }

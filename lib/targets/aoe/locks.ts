@@ -21,7 +21,7 @@ export function lockFile(directory: string, id: string): string {
 
 /** Returns process ids by volume id, without free locks. */
 export async function lockHolders(directory: string): Promise<Map<string, number>> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith(suffix));
+  const names = (await absentAs([], readdir(directory))).filter((name) => name.endsWith(suffix));
   const locks = names.length > 0 ? await readLocks() : new Map<bigint, Lock[]>();
   const holders = new Map<string, number>();
   for (const name of names) {

@@ -125,7 +125,7 @@ export class SystemdSupervisor implements Supervisor {
 
   async configured(): Promise<Map<string, readonly string[]>> {
     const found = new Map<string, readonly string[]>();
-    for (const file of await readdir(this.options.directory)) {
+    for (const file of await absentAs([], readdir(this.options.directory))) {
       if (!file.endsWith(environmentSuffix)) continue;
       const text = readIfExistsSync(join(this.options.directory, file)) ?? '';
       const line = /^VBLADE_ARGS=(.+)$/m.exec(text)?.[1];

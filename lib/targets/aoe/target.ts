@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
+import { absentAs } from '../../files.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
@@ -21,7 +22,7 @@ import {
 import { InterfaceMemory } from './interface-memory.ts';
 import { LocalVblades } from './local-vblades.ts';
 import { needsSudo } from './sudo.ts';
-import { type Vblade, findVblades, isRunning, sameArguments } from './vblade-process.ts';
+import { type Vblade, findVblades, isRunning, isStopped, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
@@ -132,6 +133,7 @@ export class AoeTarget implements Target {
     await this.admit(spec);
     // Its former hosts lose it now. The filters stay as long as the former vblade may answer there.
     for (const former of this.formerAddresses(spec)) await this.access.close(former);
+    await mkdir(this.directory, { recursive: true }); // somebody may have removed it
     const { interfaceChanges } = this;
     try {
       this.known.set(spec.id, await this.ready[0].start(spec.id, args));
@@ -147,7 +149,8 @@ export class AoeTarget implements Target {
   }
 
   problems(): readonly TargetProblem[] {
-    return this.watch.problems;
+    const stopped = [...this.known].filter(([id, vblade]) => this.specs.has(id) && isStopped(vblade));
+    return [...this.watch.problems, ...stopped.map(([id, { pid }]) => ({ id, error: errors.exportStopped(id, pid) }))];
   }
 
   async removeExport(id: string): Promise<void> {
@@ -169,7 +172,9 @@ export class AoeTarget implements Target {
   }
 
   async listTraces(): Promise<string[]> {
-    const ids = (await readdir(this.directory)).flatMap((file) => /^([0-9a-f-]{36})\./.exec(file)?.[1] ?? []);
+    const ids = (await absentAs([], readdir(this.directory))).flatMap(
+      (file) => /^([0-9a-f-]{36})\./.exec(file)?.[1] ?? [],
+    );
     return [...new Set(ids)];
   }
 

@@ -33,6 +33,12 @@ export function isRunning(vblade: Vblade): boolean {
   return readStatus(vblade.pid)?.startTime === vblade.startTime;
 }
 
+/** Whether a signal has stopped it: it keeps its socket and answers nothing. */
+export function isStopped(vblade: Vblade): boolean {
+  const status = readStatus(vblade.pid);
+  return status?.startTime === vblade.startTime && status.state === 'T';
+}
+
 /** Whether a process has that id, except a zombie, which has closed its files already. */
 export function isAlive(pid: number): boolean {
   return readStatus(pid) !== undefined;
@@ -42,12 +48,13 @@ export function sameArguments(one: readonly string[], other: readonly string[]):
   return one.length === other.length && one.every((argument, index) => argument === other[index]);
 }
 
-function readStatus(pid: number): { name: string; startTime: number } | undefined {
+function readStatus(pid: number): { name: string; state: string; startTime: number } | undefined {
   const line = readIfExistsSync(`/proc/${pid}/stat`);
   if (!line) return undefined;
   // The name is in parentheses and can contain any character, so the fields are counted from the last parenthesis.
   const end = line.lastIndexOf(')');
   const fields = line.slice(end + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
-  return { name: line.slice(line.indexOf('(') + 1, end), startTime: Number(fields[19]) };
+  const [state = ''] = fields;
+  if (state === 'Z' || state === 'X') return undefined;
+  return { name: line.slice(line.indexOf('(') + 1, end), state, startTime: Number(fields[19]) };
 }

@@ -69,11 +69,9 @@ export async function unobservedAddresses({ addresses }: AuditContext): Promise<
 
 /** The export of the volume is refused while another machine answers at its address. */
 export function foreignAnswer({ addresses }: AuditContext, { id, address }: VolumeState): Difference[] {
-  const host = addresses.pool.answeredElsewhere.get(address);
-  if (host === undefined) return [];
-  return [
-    { object: `volume ${id}`, what: `has address ${address}, at which another machine, ${host}, answers`, fix: '' },
-  ];
+  const who = addresses.pool.answeredElsewhere.get(address);
+  if (who === undefined) return [];
+  return [{ object: `volume ${id}`, what: `has address ${address}, at which ${who} answers`, fix: '' }];
 }
 
 /** Exports of ours whose volume has neither record nor storage. */

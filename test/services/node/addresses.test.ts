@@ -123,6 +123,17 @@ test.serial('another machine at the address of a volume is a problem of its node
   t.is((await Array.fromAsync(node.all())).length, 1);
 });
 
+test.serial('a vblade of somebody else on the node at the address of a volume is named as such', async (t) => {
+  const target = new FakeTarget();
+  await cluster.node('n1', {}, { target });
+  await (await cluster.commands()).create(newVolume, deadline);
+  const { redis, keys } = await cluster.store();
+  const problems = () => redis.hget(keys.node('n1'), 'problems');
+  target.exports.set('by hand', { address: 'e1.0', path: '/other', readOnly: false, hosts: [] });
+  const reported = await until(async () => (await problems()) || undefined, 'it is reported');
+  t.regex(reported, /another vblade of this node, with \/other, answers at address e1\.0/);
+});
+
 test.serial(
   'while the network is down nobody is asked: an address at which a machine answered stays taken',
   async (t) => {

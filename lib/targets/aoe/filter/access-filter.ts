@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ethernetAddresses } from '../../../aoe/ethernet.ts';
 import { Semaphore } from '../../../concurrency.ts';
+import { errors } from '../../../errors.ts';
 import type { Processes } from '../../../process.ts';
-import type { Admitted } from './program.ts';
+import { type Admitted, emptyProgram } from './program.ts';
 import { Rules } from './rules.ts';
-import { Tc } from './tc.ts';
+import { type FilterGroup, Tc } from './tc.ts';
 
 export interface FenceOptions {
   interface: string;
@@ -26,6 +27,9 @@ export class AccessFilter {
   private readonly dirty = new Set<number>();
   private flushing: Promise<void> | undefined;
   private hasBase = false;
+  /** Filters of other programs that ran before these when they were last read, and when they were read before that. */
+  private before: readonly FilterGroup[] = [];
+  private former: readonly FilterGroup[] = [];
 
   constructor({ interface: name, owner }: FenceOptions, processes: Processes) {
     this.interface = name;
@@ -39,7 +43,7 @@ export class AccessFilter {
   async setup(running: ReadonlyMap<string, readonly string[]>): Promise<void> {
     await this.prove();
     for (const [address, hosts] of running) this.rules.set(address, admittedOf(hosts));
-    await this.check();
+    await this.turn.run(() => this.correct());
   }
 
   /** Admits these hosts to the export, all when the list is empty. In effect when it resolves. Throws NoAccessFilter. */
@@ -61,10 +65,18 @@ export class AccessFilter {
 
   /**
    * Compares the kernel's filters with the expected ones and corrects them. Returns the differences, a line each. Throws
-   * NoAccessFilter when they cannot be read or corrected.
+   * NoAccessFilter when they cannot be read or corrected, or a filter of another program runs before them.
    */
   async check(): Promise<string[]> {
-    return this.turn.run(() => this.correct());
+    const differences = await this.turn.run(() => this.correct());
+    // Twice: those of another owner can be half made when they are read.
+    const other = this.before.find(({ pref, protocol }) =>
+      this.former.some((one) => one.pref === pref && one.protocol === protocol),
+    );
+    if (other === undefined) return differences;
+    const reason = `filter pref ${other.pref} (protocol ${other.protocol}, ${other.kind}) of another program runs first and can admit any host`;
+    const removal = `tc filter del dev ${this.interface} ingress pref ${other.pref} protocol ${other.protocol}`;
+    throw errors.noAccessFilter(this.interface, reason, `remove it (${removal}), or add it with pref 60000`);
   }
 
   /** Ends helper processes; the filters remain. */
@@ -88,9 +100,13 @@ export class AccessFilter {
 
   private async correct(): Promise<string[]> {
     this.hasBase = false;
+    this.former = this.before;
+    this.before = [];
     if (!this.hasInterface) return [];
     const vlans = await servedVlans(this.interface);
-    const found = await this.tc.filters(this.rules.prefs);
+    const shown = await this.tc.show();
+    this.before = this.rules.before(shown);
+    const found = shown.filters.filter(({ pref }) => this.rules.prefs.includes(pref));
     const { differences, lines } = this.rules.compare(found, this.interface, vlans);
     await this.apply(lines);
     return differences;
@@ -129,7 +145,7 @@ export class AccessFilter {
     const place = `dev ${this.interface} ingress protocol 0x88a2 pref ${pref + 3} handle 1 bpf`;
     await this.tc.batch([
       `qdisc add dev ${this.interface} clsact`,
-      `filter replace ${place} direct-action bytecode '1,6 0 0 4294967295,'`,
+      `filter replace ${place} direct-action bytecode '${emptyProgram},'`,
       `filter del ${place}`,
     ]);
   }

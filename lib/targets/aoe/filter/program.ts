@@ -24,6 +24,9 @@ const admit = end(0);
 const drop = end(2);
 const leaveToOthers = end(0xffff_ffff);
 
+/** Changes nothing. */
+export const emptyProgram = assemble([leaveToOthers]);
+
 const aoeType = 0x88a2;
 const vlanType = 0x8100;
 const serviceVlanType = 0x88a8;

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type AoeAddress, parseAddress } from '../../../aoe/address.ts';
-import { type Admitted, broadcastProgram, exportsProgram, groupOf, vlanProgram } from './program.ts';
-import type { Filter } from './tc.ts';
+import { type Admitted, broadcastProgram, emptyProgram, exportsProgram, groupOf, vlanProgram } from './program.ts';
+import type { Filter, FilterGroup } from './tc.ts';
 
 /** Handle of the program for broadcast addresses, above those of all groups of exports. */
 const broadcastHandle = 0x20_0000;
 const protocols = ['0x88a2', '802.1Q', '802.1ad'] as const;
+/** As tc shows the protocols of filters that receive AoE frames, with a tag or without. */
+const filteredProtocols = new Set<string>(['all', 'aoe', ...protocols]);
 
 interface Rule extends Filter {
   protocol: (typeof protocols)[number];
@@ -88,6 +90,19 @@ export class Rules {
         ...strange.map(({ pref, handle }) => this.deleteLine(pref, handle, networkInterface)),
       ],
     };
+  }
+
+  /** Returns filters of other programs that run before these: one that admits a frame keeps it from these. */
+  before({ filters, groups }: { filters: readonly Filter[]; groups: readonly FilterGroup[] }): FilterGroup[] {
+    if (this.isEmpty) return [];
+    const isOfOwner = ({ handle, bytecode }: Filter) => handle === broadcastHandle && bytecode === broadcastProgram;
+    const ofOwners = filters.filter(isOfOwner).flatMap(({ pref }) => [pref, pref + 1, pref + 2]);
+    const isEmpty = ({ bytecode }: Filter) => bytecode === emptyProgram;
+    const harmless = new Set([...ofOwners, ...filters.filter(isEmpty).map(({ pref }) => pref)]);
+    const [first] = this.prefs;
+    return groups.filter(
+      ({ pref, protocol }) => pref < first && filteredProtocols.has(protocol) && !harmless.has(pref),
+    );
   }
 
   private all(vlans: readonly number[]): Rule[] {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { errors } from '../../../errors.ts';
+import { type BlockstoreError, errors } from '../../../errors.ts';
 import type { Processes } from '../../../process.ts';
 import { Helper } from '../helper.ts';
 
@@ -11,6 +11,13 @@ export interface Filter {
   pref: number;
   handle: number;
   bytecode: string;
+}
+
+/** Filters of one priority, of any kind and program. */
+export interface FilterGroup {
+  pref: number;
+  protocol: string;
+  kind: string;
 }
 
 /** The `tc` of iproute2. */
@@ -43,25 +50,42 @@ export class Tc {
         : [{ line: lines[Number(number) - 1] ?? '', reason: reasonBefore(output, index) }];
     });
     const failure = failed.find(({ line, reason }) => !isHarmless(line, reason));
-    if (failure) throw errors.noAccessFilter(this.interface, failure.reason);
+    if (failure) throw this.failure(failure.reason);
   }
 
   /** Returns the filters of these preferences. An interface without filters, or that does not exist, has none. Throws NoAccessFilter. */
   async filters(prefs: readonly number[]): Promise<Filter[]> {
+    const { filters } = await this.show();
+    return filters.filter(({ pref }) => prefs.includes(pref));
+  }
+
+  /** Returns the filters with bytecode, and every priority that has filters. Throws NoAccessFilter. */
+  async show(): Promise<{ filters: Filter[]; groups: FilterGroup[] }> {
     const { output, status } = await this.run(['filter', 'show', 'dev', this.interface, 'ingress'], '');
     if (status !== 0 && !output.some((line) => /Cannot find device|Parent Qdisc/.test(line))) {
       throw errors.noAccessFilter(this.interface, output.join('; ') || `tc ended with ${status}`);
     }
-    return output.flatMap((line) => {
+    const groups = output.flatMap((line) => {
+      const [, protocol, pref, kind] = /^filter .*?protocol (\S+) pref (\d+) (\S+)(?: chain 0)? *$/.exec(line) ?? [];
+      return protocol === undefined || kind === undefined ? [] : [{ pref: Number(pref), protocol, kind }];
+    });
+    const filters = output.flatMap((line) => {
       const [, pref, handle, bytecode] =
         / pref (\d+) bpf .*handle (0x[0-9a-f]+) direct-action .*bytecode '([^']*)'/.exec(line) ?? [];
-      if (handle === undefined || bytecode === undefined || !prefs.includes(Number(pref))) return [];
+      if (handle === undefined || bytecode === undefined) return [];
       return [{ pref: Number(pref), handle: Number(handle), bytecode }];
     });
+    return { filters, groups };
   }
 
   close(): Promise<void> {
     return this.helper.close(answerMs);
+  }
+
+  private failure(reason: string): BlockstoreError {
+    if (!/block is shared/i.test(reason)) return errors.noAccessFilter(this.interface, reason);
+    const hint = `another program shares the filters of ${this.interface}; remove that: tc qdisc del dev ${this.interface} clsact`;
+    return errors.noAccessFilter(this.interface, reason, hint);
   }
 
   private async run(args: readonly string[], input: string): Promise<{ output: string[]; status: number }> {

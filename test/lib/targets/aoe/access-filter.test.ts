@@ -5,8 +5,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import type { BlockstoreError } from '../../../../lib/errors.ts';
 import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
 import { AccessFilter } from '../../../../lib/targets/aoe/filter/access-filter.ts';
+import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';
 
@@ -128,6 +130,38 @@ real('removed or changed filters are detected and corrected; the last export rem
   t.deepEqual(await isHeard([query, { ...addMask, ...everywhere }]), [true, false]);
   await filter.remove(`e${shelf}.200`);
   t.is(await show(), '');
+});
+
+real('a filter of another program that runs before the access filter is reported', async (t) => {
+  const { veth, filter, address, isHeard } = await served(t);
+  await filter.admit(address, [host]);
+  const add = (pref: string, protocol: string) => {
+    const place = ['dev', veth.near, 'ingress', 'pref', pref, 'protocol', protocol];
+    return execute('tc', ['filter', 'add', ...place, 'bpf', 'direct-action', 'bytecode', '1,6 0 0 0,']);
+  };
+  await add('60000', 'all');
+  await add('1', 'ip');
+  t.deepEqual(await filter.check(), [], 'neither of them keeps a frame from the access filter');
+  await add('2', 'all');
+  await until(async () => (await isHeard([query], { source: stranger }))[0], 'it admits every host');
+  t.deepEqual(await filter.check(), [], 'another owner may be about to complete it');
+  const message = /: filter pref 2 \(protocol all, bpf\) of another program runs first and can admit any host$/;
+  const error = await t.throwsAsync<BlockstoreError>(filter.check(), { code: 'NoAccessFilter', message });
+  const [, removal = ''] = /^remove it \(tc (.*)\),/.exec(error?.hint ?? '') ?? [];
+  await execute('tc', removal.split(' '));
+  t.deepEqual(await isHeard([query], { source: stranger }), [false]);
+  t.deepEqual(await filter.check(), []);
+});
+
+real('a filter block that others share is named with its removal', async (t) => {
+  const veth = await Veth.create(t);
+  const filter = new AccessFilter({ interface: veth.near, owner: 'shared' }, new ChildProcesses());
+  t.teardown(() => filter.end());
+  await execute('tc', ['qdisc', 'add', 'dev', veth.near, 'ingress_block', '7', 'clsact']);
+  const error = await t.throwsAsync<BlockstoreError>(filter.setup(new Map()), { message: /block is shared/ });
+  const [, removal = ''] = /: tc (.*)$/.exec(error?.hint ?? '') ?? [];
+  await execute('tc', removal.split(' '));
+  await t.notThrowsAsync(filter.setup(new Map()));
 });
 
 real('a later daemon adopts the filters, and one of another owner does not change them', async (t) => {

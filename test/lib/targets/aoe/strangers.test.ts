@@ -45,6 +45,22 @@ real('a later daemon replaces an export whose lock file was deleted', async (t) 
   t.deepEqual(await place.vblades(), []);
 });
 
+real('exports start after their directory was removed, and the next daemon restores the others', async (t) => {
+  const place = await placeFor(t);
+  const [one, other] = [await place.volume(1), await place.volume(2)];
+  const target = await place.readyTarget();
+  await target.ensureExport(one);
+  await rm(join(place.directory, 'exports'), { recursive: true });
+  t.deepEqual(await target.listTraces(), []);
+  t.true((await target.listExports()).some(({ path }) => path === one.path));
+  await target.ensureExport(other);
+  await target.close();
+  const later = await place.readyTarget();
+  for (const volume of [one, other]) await later.ensureExport(volume);
+  t.deepEqual((await later.listTraces()).toSorted(), [one.id, other.id].toSorted());
+  t.is((await place.vblades()).length, 2);
+});
+
 real('a vblade on another interface does not keep an export from its address', async (t) => {
   const place = await placeFor(t);
   const [volume, other] = [await place.volume(1), await place.volume(2)];

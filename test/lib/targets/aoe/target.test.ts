@@ -13,6 +13,8 @@ import { Place, cannotExport } from './place.ts';
 
 const real = cannotExport === undefined ? test : test.skip;
 
+const patienceMs = 60_000;
+
 async function placeFor(t: ExecutionContext): Promise<Place> {
   const place = await Place.create();
   t.teardown(() => place.remove());
@@ -100,6 +102,23 @@ real('a dead export is restarted and logged', async (t) => {
   await target.ensureExport(volume);
   t.notDeepEqual(await place.vblade(), before);
   t.deepEqual(warnings, ['export had died and is started again']);
+});
+
+real('an export whose vblade is stopped by a signal is a problem until it continues', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  const target = await place.readyTarget();
+  await target.ensureExport(volume);
+  const { pid } = await place.vblade();
+  process.kill(pid, 'SIGSTOP');
+  const problem = await until(() => target.problems()[0], 'it is a problem', patienceMs);
+  t.is(problem.id, volume.id);
+  t.is(
+    problem.error.message,
+    `could not export volume ${volume.id}: its vblade, process ${pid}, is stopped by a signal`,
+  );
+  process.kill(pid, 'SIGCONT');
+  await until(async () => target.problems().length === 0, 'it is over', patienceMs);
 });
 
 real('an export with changed options is replaced, also by a later daemon', async (t) => {

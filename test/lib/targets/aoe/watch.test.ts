@@ -81,7 +81,7 @@ real('an export that cannot be restarted is a problem of its volume until it run
   await execute('mv', [`${one.path}.away`, one.path]);
   await until(() => target.problems().length === 0, 'it is over', patienceMs);
   t.is((await place.vblade()).args.at(-1), one.path);
-  t.is(errors.length, 2, 'each is logged once, however often it is tried');
+  t.is(errors.length, 2, `each is logged once, however often it is tried: ${errors.join('; ')}`);
 });
 
 test('an export whose restart hangs delays neither the restart of others nor the check of the access', async (t) => {
