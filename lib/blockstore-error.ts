@@ -37,6 +37,13 @@ export class BlockstoreError extends Error {
   }
 }
 
+export const raiseOpenFiles = 'raise the limit of open files: LimitNOFILE of the unit, "ulimit -n" of a shell';
+
+/** Whether a system error says so: EMFILE of this process, ENFILE of the machine. */
+export function isOutOfDescriptors(message: string): boolean {
+  return /\bE[MN]FILE\b/.test(message);
+}
+
 /** Returns any thrown value as a catalogue error; unknown values become `Internal` with the cause attached. */
 export function asError(thrown: unknown): BlockstoreError {
   if (thrown instanceof BlockstoreError) return thrown;
@@ -49,7 +56,9 @@ export function asError(thrown: unknown): BlockstoreError {
       'SystemRefused',
       'failed',
       `system call failed: ${message}`,
-      'check free space (df) and permissions (ls -l) of the file it names',
+      isOutOfDescriptors(message)
+        ? raiseOpenFiles
+        : 'check free space (df) and permissions (ls -l) of the file it names',
       { cause: thrown },
     );
   }

@@ -1,4 +1,4 @@
-import { BlockstoreError } from './errors.ts';
+import { BlockstoreError, isOutOfDescriptors, raiseOpenFiles } from './blockstore-error.ts';
 
 /** How a child process failed. `stderr` is complete; the error message has its last line. */
 export interface CommandFailure {
@@ -47,8 +47,8 @@ function commandMessage(failure: CommandFailure): string {
   return `"${command}" ${end}${reason ? `: ${reason}` : ''}`;
 }
 
-function commandHint(failure: CommandFailure): string {
-  return failure.notFound
-    ? 'run "blockstore doctor" to list the missing packages'
-    : 'run "blockstore doctor" on the node';
+function commandHint({ notFound, exitCode, stderr }: CommandFailure): string {
+  if (notFound) return 'run "blockstore doctor" to list the missing packages';
+  if (exitCode === undefined && isOutOfDescriptors(stderr)) return raiseOpenFiles; // it was not started
+  return 'run "blockstore doctor" on the node';
 }

@@ -1,4 +1,5 @@
 import { definitions, flagNameOf } from './definitions.ts';
+import { yesNo } from './flag.ts';
 import { commandLineRank } from './given.ts';
 import type { Settings } from './settings.ts';
 
@@ -40,8 +41,13 @@ export function readArguments(
     }
     const flag = flagNameOf(splitOnce(spelling, '.').at(-1) ?? '');
     if (value !== undefined || !flag) take(spelling, value ?? '', `--${spelling}`);
-    else if (typeof definitions[flag].initial() === 'boolean') take(spelling, 'true', `--${spelling}`);
-    else {
+    else if (typeof definitions[flag].initial() === 'boolean') {
+      const next = argv[index + 1]?.toLowerCase();
+      if (next !== undefined && yesNo.safeParse(next).success) {
+        problems.push(`--${spelling} ${argv[index + 1]}: write --${spelling}=${next} (command line)`);
+        index += 1;
+      } else take(spelling, 'true', `--${spelling}`);
+    } else {
       const next = argv[index + 1];
       if (next === undefined) problems.push(`--${spelling} requires a value (command line)`);
       // A forgotten value, which would be the name of the next flag.

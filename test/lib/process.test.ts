@@ -133,6 +133,22 @@ test('a program that the system refuses to run fails with the reason', async (t)
   t.regex(error.message, /^"\/etc\/passwd" could not be executed: .*EACCES/);
 });
 
+test('a process without free file descriptors reports the limit, and how to raise it', async (t) => {
+  const lib = join(import.meta.dirname, '../../lib');
+  const program = `
+    import { openSync } from 'node:fs';
+    import { asError } from '${lib}/errors.ts';
+    import { ChildProcesses } from '${lib}/process.ts';
+    await new ChildProcesses().run('true', []);
+    const hints = [];
+    try { for (;;) openSync('/dev/null', 'r'); } catch (error) { hints.push(asError(error).hint); }
+    await new ChildProcesses().run('true', []).catch(({ hint }) => hints.push(hint));
+    process.stdout.write(JSON.stringify(hints), () => process.exit());`;
+  const { stdout } = await execa('bash', ['-c', 'ulimit -n 100; exec "$0" -e "$1"', process.execPath, program]);
+  const hint = 'raise the limit of open files: LimitNOFILE of the unit, "ulimit -n" of a shell';
+  t.deepEqual(JSON.parse(stdout), [hint, hint]);
+});
+
 test('a command is killed when its signal aborts', async (t) => {
   const abort = new AbortController();
   const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal }));

@@ -116,6 +116,14 @@ test('the name of a flag is not taken for the forgotten value of another', (t) =
   t.is(loadFlags({ argv: ['--redis_password=--redis-port'] }).flags.redis_password, '--redis-port');
 });
 
+test('a value behind a boolean flag and a space is refused, with the right form', (t) => {
+  for (const word of ['false', 'no', 'off', '0', 'true', 'FALSE']) {
+    t.deepEqual(problemsOf(t, { argv: ['--aoe-unfiltered', word, '--redis_port=7'] }), [
+      `--aoe-unfiltered ${word}: write --aoe-unfiltered=${word.toLowerCase()} (command line)`,
+    ]);
+  }
+});
+
 test('an invalid --set and an unknown flag are refused without their value', (t) => {
   const set = [' redis_port=1', 'redis port=1', '--redis_port=1', '=1', 'redis_port', '', 'a.b.c=1', 'nonsense=secret'];
   const problems = problemsOf(t, { set });
