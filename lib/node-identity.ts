@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { errors } from './errors.ts';
-import { readIfExists, replaceFile, syncDirectory } from './files.ts';
+import { absentAs, readIfExists, replaceFile, syncDirectory } from './files.ts';
 import type { LoadedFlags } from './flags/load.ts';
 import { isNodeName, nodeNameRule } from './models/node-name.ts';
 
@@ -13,6 +14,8 @@ export type NodeIdentity = z.infer<typeof schema>;
 /** Returns undefined for a new state directory. Throws StateDirDamaged. */
 export async function readIdentity(directory: string): Promise<NodeIdentity | undefined> {
   const file = identityFile(directory);
+  const found = await absentAs(undefined, stat(file));
+  if (found?.isFile() === false) throw errors.stateDirDamaged(file); // the read of a pipe would wait for a writer
   const text = await readIfExists(file);
   if (text === undefined) return undefined;
   const { data } = schema.safeParse(parseJson(text));

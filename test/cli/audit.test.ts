@@ -69,6 +69,22 @@ test.serial('rebuild restores lost records', async (t) => {
   });
 });
 
+test.serial(
+  'audit --remove of a volume that has a record, or no storage, reports that nothing was removed',
+  async (t) => {
+    const { stdout: id } = await place.run('volume', 'create', '1');
+    const absent = randomUUID();
+    const args = ['audit', '--remove', id.toUpperCase(), '--remove', absent, '--node', 'n1'];
+    const { exitCode, stderr } = await place.run(...args, '--quiet');
+    t.is(exitCode, 1, stderr);
+    for (const each of [id, absent]) {
+      t.true(stderr.includes(`not removed: no storage without a record was found for volume ${each}`), stderr);
+    }
+    t.like(JSON.parse((await place.run(...args, '--json')).stdout), { notRemoved: [id, absent] });
+    t.is((await place.run('volume', 'delete', id)).exitCode, 0);
+  },
+);
+
 test.serial('audit --remove removes storage without a record, by its full id only', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1');
   await loseRecord(store, id);

@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import { relationOf } from '../../../lib/models/lease-holder.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
@@ -91,6 +92,15 @@ for (const [name, content] of [
     t.is(await readFile(file, 'utf8'), content);
   });
 }
+
+test.serial('an identity file that is a directory or a pipe is refused, without waiting for a writer', async (t) => {
+  for (const command of ['mkdir', 'mkfifo']) {
+    const where = join(parent, command);
+    await mkdir(where);
+    await execa(command, [join(where, 'identity')]);
+    await t.throwsAsync(stateDirectory('n1', where).start(), { code: 'StateDirDamaged', message: new RegExp(where) });
+  }
+});
 
 test.serial('a directory that cannot be used is named with the reason', async (t) => {
   for (const where of ['/dev/null/state', '/proc/no/such']) {
