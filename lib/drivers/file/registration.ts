@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { defineDriver } from '../driver.ts';
 import { fileFlags } from './flags.ts';
 
@@ -7,7 +8,12 @@ export const file = defineDriver({
   storage: ({ volume_pool_dir: directory }) => `directory ${directory}`,
   make: async (flags) => {
     const { FileDriver } = await import('./driver.ts');
-    return new FileDriver({ directory: flags.volume_pool_dir });
+    return new FileDriver({ directory: flags.volume_pool_dir, knownPools: knownPoolsOf(flags) });
   },
-  check: ({ volume_pool_dir: directory }) => [async () => (await import('./pool.ts')).checkPool(directory)],
+  check: (flags) => [async () => (await import('./pool.ts')).checkPool(flags.volume_pool_dir, knownPoolsOf(flags))],
 });
+
+/** The file with the UUIDs of the pools. */
+function knownPoolsOf({ state_dir }: { state_dir: string }): string {
+  return path.join(state_dir, 'file-pools.json');
+}
