@@ -160,6 +160,13 @@ export const hostErrors = {
       `${directory} cannot hold volumes: it is not a directory, and cannot be made one`,
       'set volume_pool_dir to a directory, or to the path of a new one; a link must lead to a directory',
     ),
+  poolReplaced: (directory: string, file: string) =>
+    new BlockstoreError(
+      'StorageUnusable',
+      'failed',
+      `the directory ${directory} is not the pool that this node used before; its file system may not be mounted`,
+      `mount it, or restore the directory; if it was replaced on purpose: rm ${file}, then restart the daemon`,
+    ),
   poolNotWritable: (directory: string, reason: string) =>
     new BlockstoreError(
       'StorageUnusable',

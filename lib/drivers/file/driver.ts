@@ -11,6 +11,7 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
+import { KnownPool } from './known-pool.ts';
 import { labelFile, withLabels, writeLabels } from './labels.ts';
 import { obstacleTo, removing } from './obstacles.ts';
 import { makePool, notWritable } from './pool.ts';
@@ -19,6 +20,8 @@ export interface FileOptions {
   directory: string;
   /** Maximum total size of all volumes; default: the space of the file system. */
   poolBytes?: number;
+  /** Keeps the UUIDs of this node's pools, by which a start recognises its own; default: none is kept. */
+  knownPools?: string;
 }
 
 const capacityKeptMs = 1000;
@@ -29,6 +32,7 @@ export class FileDriver implements VolumeDriver {
   readonly capabilities = noCapabilities;
   readonly pool: string;
   private readonly directory: string;
+  private readonly known: KnownPool;
   private readonly poolBytes: number;
   /** Size of each volume, reserved before its file exists, so that concurrent creates do not use the same space. */
   private readonly promised = new Map<string, number>();
@@ -37,15 +41,18 @@ export class FileDriver implements VolumeDriver {
   constructor(options: FileOptions) {
     this.directory = options.directory;
     this.pool = options.directory;
+    this.known = new KnownPool(options.directory, options.knownPools);
     this.poolBytes = options.poolBytes ?? Number.POSITIVE_INFINITY;
   }
 
   async setup(): Promise<void> {
     await makePool(this.directory);
+    await this.known.open();
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
   async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+    await this.known.check();
     const problem = await notWritable(this.directory);
     if (problem) throw problem;
     const totalBytes = await this.capacity();
@@ -74,7 +81,9 @@ export class FileDriver implements VolumeDriver {
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
     const found = await statIfExists(this.localPath(volume));
-    if (found === undefined) throw errors.storageMissing(volume.id, this.localPath(volume));
+    if (found !== undefined) return;
+    await this.known.check();
+    throw errors.storageMissing(volume.id, this.localPath(volume));
   }
 
   async labelVolume(volume: VolumeSpec): Promise<void> {
@@ -84,6 +93,7 @@ export class FileDriver implements VolumeDriver {
 
   /** Needs no wipe: a file system never exposes old data. Labels are removed first, so that a remaining file is recognised. */
   async deleteVolume(volume: VolumeSpec): Promise<void> {
+    await this.known.check();
     const users = await fileUsers(this.localPath(volume));
     if (users.length > 0) throw errors.volumeBusy(volume.id, users.join(', '));
     const obstacle = await obstacleTo(this.localPath(volume));
@@ -98,11 +108,13 @@ export class FileDriver implements VolumeDriver {
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
+    await this.known.check();
     const files = await this.files();
     return Promise.all(files.map(({ id, sizeBytes }) => withLabels(this.directory, id, sizeBytes)));
   }
 
   async stats(): Promise<DriverStats> {
+    await this.known.check();
     const totalBytes = await this.capacity();
     const volumeBytes = this.promisedBytes();
     const figures = { totalBytes, freeBytes: Math.max(0, totalBytes - volumeBytes), volumeBytes };

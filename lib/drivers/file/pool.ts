@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { type Finding, bad, ok, warn } from '../../check.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import { errorCode, makeDirectory, statIfExists } from '../../files.ts';
+import { KnownPool } from './known-pool.ts';
 
 /** What mkdir reports where something else than a directory is in the way, or the parent takes no directories, such as /proc. */
 const refusals = new Set(['EEXIST', 'ENOENT', 'ENOTDIR', 'ELOOP', 'EPERM', 'EACCES', 'EROFS']);
@@ -31,8 +32,11 @@ export async function notWritable(directory: string): Promise<BlockstoreError | 
 }
 
 /** For doctor. */
-export async function checkPool(directory: string): Promise<Finding> {
+export async function checkPool(directory: string, knownPools?: string): Promise<Finding> {
   const state = await statIfExists(directory);
+  // Only the daemon's user may read its state directory.
+  const replaced = await new KnownPool(directory, knownPools).problem().catch(() => undefined);
+  if (replaced) return bad(replaced.message, replaced.hint ?? '');
   if (!state) return warn(`${directory} does not exist yet`, 'the daemon creates it at its first start');
   if (!state.isDirectory()) return bad(`${directory} is not a directory`, 'set volume_pool_dir');
   const problem = await notWritable(directory);

@@ -125,6 +125,14 @@ const wrong: Record<string, [file: string, problems: RegExp[]]> = {
     'enabled_backends = a,b\nvolume_driver = file\n[a]\n[b]\n',
     [/both use directory \/var\/lib\/blockstore\/volumes/],
   ],
+  'two names of one directory': [
+    'enabled_backends = a,b\nvolume_driver = file\n[a]\nvolume_pool_dir = /proc/self\n[b]\nvolume_pool_dir = /proc/./self/\n',
+    [/^the backends a and b both use directory \/proc\/\d+: configure different storage for each$/],
+  ],
+  'two names of one directory that does not exist yet': [
+    'enabled_backends = a,b\nvolume_driver = file\n[a]\nvolume_pool_dir = /nowhere/x\n[b]\nvolume_pool_dir = /nowhere/./x/\n',
+    [/both use directory \/nowhere\/x/],
+  ],
   'storage_create without storage_dev': [
     'enabled_backends = a\n[a]\nstorage_create = true\n',
     [/^\[a\] storage_create = true requires storage_dev/],

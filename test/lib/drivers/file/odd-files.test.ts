@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, link, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -73,6 +73,40 @@ test('labels that cannot be read make one volume unusable, and the others are li
     { labels: {}, unusable: `its labels cannot be read: ${file}: EISDIR` },
   );
   await t.throwsAsync(driver.deleteVolume(odd), { code: 'VolumeBusy', message: /\.json cannot be removed: EISDIR/ });
+});
+
+test('a mount point whose file system is away is not taken for the pool, at a start or while it is used', async (t) => {
+  const state = await newDirectory(t);
+  const directory = path.join(state, 'pool');
+  const options = { directory, knownPools: path.join(state, 'file-pools.json') };
+  const driver = new FileDriver(options);
+  await driver.setup();
+  const volume = spec();
+  await driver.createVolume(volume);
+  await rename(directory, `${directory}.away`);
+  await mkdir(directory);
+  const expected = { code: 'StorageUnusable', message: /is not the pool that this node used before/ };
+  await t.throwsAsync(new FileDriver(options).setup(), expected);
+  t.like(await checkPool(directory, options.knownPools), { level: 'bad' });
+  for (const use of [
+    () => driver.stats(),
+    () => driver.listVolumes(),
+    () => driver.createVolume(spec()),
+    () => driver.ensureVolume(volume),
+    () => driver.deleteVolume(volume),
+  ]) {
+    await t.throwsAsync<Error>(use, expected);
+  }
+  t.deepEqual(await readdir(directory), []);
+  await rm(directory, { recursive: true });
+  await rename(`${directory}.away`, directory);
+  const next = new FileDriver(options);
+  await next.setup();
+  for (const one of [driver, next]) t.deepEqual(await one.listVolumes(), [foundAs(volume)]);
+  // Another node, or one whose state directory is new, takes over what it finds.
+  const other = new FileDriver({ directory, knownPools: path.join(state, 'other.json') });
+  await other.setup();
+  t.deepEqual(await other.listVolumes(), [foundAs(volume)]);
 });
 
 const isRoot = process.getuid?.() === 0;
