@@ -116,6 +116,7 @@ function hintOf(code: string): string | undefined {
   if (code === 'WRONGPASS' || code === 'NOAUTH') return 'set redis_user and redis_password to a user of this Redis';
   if (code === 'NOPERM') return aclHint;
   if (code === 'OOM') return 'raise "maxmemory" of Redis; deletes and detaches are still accepted';
+  if (code === 'BUSY') return 'another application runs a long script: "redis-cli script kill" ends it';
   if (code === 'READONLY' || code === 'MASTERDOWN') return replicaHint;
   return undefined;
 }
