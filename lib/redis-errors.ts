@@ -7,6 +7,10 @@ export const unreachableHint =
 export const closedHint =
   'start Redis; if it runs, see its log, maxclients, timeout and client-output-buffer-limit; for TLS set redis_tls';
 
+/** Where no Sentinel answers, or none has the name. */
+export const sentinelHint =
+  'start the Sentinels and the primary, or correct redis_sentinels and redis_sentinel_name; redis_tls is for both';
+
 /** Errors of Redis: of the connection, and of what it refuses. */
 export const redisErrors = {
   redisUnreachable: (where: string, reason: string, hint = unreachableHint) =>

@@ -5,7 +5,7 @@ import { lookupNode } from '../../lib/models/node.ts';
 import { nodeNameHere } from '../../lib/node-identity.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
-import { crashProblem, evictionProblem, memoryProblem } from '../../lib/redis/persistence.ts';
+import { crashProblem, evictionProblem, memoryProblem, refusalProblem } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { duration, plural } from '../format.ts';
 import { hasCredentials } from './configuration.ts';
@@ -30,7 +30,7 @@ export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Pro
     return [
       ...(await runCheck(() => explained(connection, () => checkLatency(connection)))),
       ...(await checkAccess(connection, { prefix: flags.redis_prefix, isStorage, isCluster })),
-      ...(info ? [checkVersion(info), checkPersistence(info), checkEviction(info), ...checkLimits(info)] : []),
+      ...(info ? checksOf(info) : []),
       ...checkPassword(flags, connection.where),
       ...(await runCheck(() => explained(connection, () => checkClock(connection)))),
       ...(isStorage ? await runCheck(() => checkNode(new Store(connection, flags.redis_prefix), loaded)) : []),
@@ -61,6 +61,17 @@ async function checkLatency({ redis, where }: Connection): Promise<Finding[]> {
   const median = times.toSorted((one, other) => one - other)[Math.floor(pings / 2)] ?? 0;
   const message = `Redis at ${where} answers in ${median.toFixed(1)} ms`;
   return [median > slowMs ? warn(message, 'place Redis closer to the nodes, or reduce its load') : ok(message)];
+}
+
+function checksOf(info: RedisInfo): Finding[] {
+  const refusal = refusalProblem(info);
+  return [
+    checkVersion(info),
+    checkPersistence(info),
+    ...(refusal ? [bad(refusal.message, refusal.hint)] : []),
+    checkEviction(info),
+    ...checkLimits(info),
+  ];
 }
 
 function checkVersion(info: RedisInfo): Finding {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { closedHint, unreachableHint } from '../redis-errors.ts';
+import { closedHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { explainFailure, isReadOnly, isRefusedSelect, reasonOf, saysOnlyClosed } from './failures.ts';
 import { serverIdentity } from './server-identity.ts';
@@ -11,7 +11,7 @@ import { serverIdentity } from './server-identity.ts';
 export type { Redis };
 
 /** Of a Redis that does not answer, or no longer. */
-const plainHints: ReadonlySet<string> = new Set([closedHint, unreachableHint]);
+const plainHints: ReadonlySet<string> = new Set([closedHint, sentinelHint, unreachableHint]);
 
 /** A command that has no answer by then fails: a hanging Redis must not hang its users. */
 const commandTimeoutMs = 10_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BlockstoreError, errors } from '../errors.ts';
-import { closedHint } from '../redis-errors.ts';
+import { closedHint, sentinelHint } from '../redis-errors.ts';
 
 /** What Redis answers with a code. The text after the code is for people, and never decides. */
 const deniedCodes: ReadonlySet<string> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM', 'DENIED']);
@@ -81,7 +81,8 @@ export function explainFailure(
   }
   if (error.name === 'ReplyError') return explainReply(error, where);
   if (saysOnlyClosed(error)) return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : closedHint);
-  if (late.test(error.message) || noSentinel.test(error.message)) {
+  if (noSentinel.test(error.message)) return errors.redisUnreachable(where, reasonOf(error), sentinelHint);
+  if (late.test(error.message)) {
     return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : undefined);
   }
   return explainSystemError(error, where, usesTls);
@@ -116,6 +117,7 @@ function hintOf(code: string): string | undefined {
   if (code === 'WRONGPASS' || code === 'NOAUTH') return 'set redis_user and redis_password to a user of this Redis';
   if (code === 'NOPERM') return aclHint;
   if (code === 'OOM') return 'raise "maxmemory" of Redis; deletes and detaches are still accepted';
+  if (code === 'BUSY') return 'another application runs a long script: "redis-cli script kill" ends it';
   if (code === 'READONLY' || code === 'MASTERDOWN') return replicaHint;
   return undefined;
 }

@@ -50,11 +50,30 @@ export function memoryProblem(info: RedisInfo): PersistenceProblem | undefined {
   };
 }
 
+const diskHint = 'free space on the disk of Redis ("redis-cli config get dir"), and see its log';
+
+/** Returns why Redis refuses changes now, or may. */
+export function refusalProblem(info: RedisInfo): PersistenceProblem | undefined {
+  const isFailed = (field: string) => (info.get(field) ?? 'ok') !== 'ok';
+  const problem = (message: string, hint: string) => ({ message, hint, isLatent: false });
+  if (info.get('aof_enabled') === '1' && isFailed('aof_last_write_status')) {
+    return problem('Redis cannot write its append-only file: it refuses changes', diskHint);
+  }
+  if (isFailed('rdb_last_bgsave_status')) {
+    return problem('Redis could not write its last snapshot: it may refuse changes', diskHint);
+  }
+  if (info.get('min_slaves_good_slaves') !== '0') return undefined;
+  return problem(
+    'Redis lacks replicas that follow it: it refuses changes (min-replicas-to-write)',
+    'start the replicas, and see their logs',
+  );
+}
+
 /** Returns what threatens records in this Redis now; nothing where its user may not read INFO. */
 export async function persistenceProblems(store: Store): Promise<PersistenceProblem[]> {
   const info: RedisInfo = await store.read((redis) => readInfo(redis)).catch(() => new Map());
-  const problems = [crashProblem(info), evictionProblem(info), memoryProblem(info)].filter(
-    (problem) => problem !== undefined,
-  );
+  const problems = [crashProblem, refusalProblem, evictionProblem, memoryProblem]
+    .map((problemOf) => problemOf(info))
+    .filter((problem) => problem !== undefined);
   return problems.filter(({ isLatent }) => !isLatent);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -8,7 +8,7 @@ import { loadFlags } from '../../../lib/flags/load.ts';
 import { type Log, silentLog } from '../../../lib/log.ts';
 import { connectionOptions } from '../../../lib/redis/connection-options.ts';
 import { connect } from '../../../lib/redis/connection.ts';
-import { persistenceProblems } from '../../../lib/redis/persistence.ts';
+import { persistenceProblems, refusalProblem } from '../../../lib/redis/persistence.ts';
 import { acquireLease } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -317,6 +317,28 @@ test('scripts work after SCRIPT FLUSH', async (t) => {
   await connection.redis.script('FLUSH');
   const again = await acquire('b');
   t.regex(again.word === 'ok' ? again.token : again.word, /^\d+-b$/);
+});
+
+test('a Redis that refuses changes, as it cannot save or lacks replicas, is reported', async (t) => {
+  const server = await RedisServer.start();
+  t.teardown(() => server.stop());
+  const connection = await connect(flagsOf({ redis_url: server.url }), silentLog);
+  t.teardown(() => connection.close());
+  const problems = async () => (await persistenceProblems(new Store(connection, 'test'))).map(({ message }) => message);
+  t.deepEqual(await problems(), []);
+  await connection.redis.config('SET', 'min-replicas-to-write', '1');
+  t.regex((await problems()).join('\n'), /^Redis lacks replicas that follow it: it refuses changes/);
+  await connection.redis.config('SET', 'min-replicas-to-write', '0');
+  await mkdir(join(server.directory, 'dump.rdb'));
+  await connection.redis.bgsave();
+  const failed = async () => /rdb_last_bgsave_status:err/.test(await connection.redis.info('persistence'));
+  await until(failed, 'the snapshot has failed');
+  t.regex((await problems()).join('\n'), /^Redis could not write its last snapshot: it may refuse changes/);
+  const full = new Map([
+    ['aof_enabled', '1'],
+    ['aof_last_write_status', 'err'],
+  ]);
+  t.regex(refusalProblem(full)?.message ?? '', /^Redis cannot write its append-only file: it refuses changes/);
 });
 
 test('a Redis that would lose records is reported', async (t) => {

@@ -109,7 +109,9 @@ test('each cause has its own hint', (t) => {
   t.regex(hint(reply('NOPERM x')), /extend the ACL/);
   t.regex(hint(reply("ERR unknown command 'X'")), /rename-command/);
   t.regex(hint(reply('ERR max number of clients reached')), /maxclients/);
+  t.regex(hint(new Error('All sentinels are unreachable. Last error: ERR x')), /redis_sentinels.*redis_sentinel_name/);
   t.regex(hint(reply('OOM x')), /maxmemory/);
+  t.regex(hint(reply('BUSY x')), /script kill/);
   t.regex(hint(reply('READONLY x')), /is a replica.* to the primary/);
   t.regex(hint(reply('MASTERDOWN x')), /is a replica/);
   t.regex(hint(system('ERR_SSL_WRONG_VERSION_NUMBER'), true), /no TLS/);
