@@ -146,7 +146,10 @@ for (const [reason, hint] of [
 ] as const) {
   test.serial(`a module that is not loaded has a hint: ${reason}`, async (t) => {
     await place.fakeProgram('modprobe', `echo "${reason}" >&2; exit 1`);
-    const { exitCode, stderr } = await place.run('volume', 'attach', 'here', '--host-device');
+    const { stdout: id } = await place.run('volume', 'create', '1');
+    const store = await place.store();
+    await store.redis.hset(store.keys.volume(id), 'address', 'e8.0'); // a node that loses its lease removes it again
+    const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
     t.is(exitCode, 1);
     t.regex(stderr, hint);
   });
@@ -325,6 +328,21 @@ test.serial('Ctrl-C while the node is at work undoes the attachment as soon as i
   const { exitCode, stderr } = await attaching;
   t.is(exitCode, 130, stderr);
   t.is(await status(), 'detached');
+});
+
+asRoot('an attach leaves the device of an attachment that another terminal is making', async (t) => {
+  const daemon = await place.daemon('n4');
+  const { stdout: id } = await place.run('volume', 'create', '1', '--node', 'n4', '--name', 'twice');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), 'address', 'e4.0');
+  daemon.signal('SIGSTOP');
+  await place.run('volume', 'attach', 'twice', ...elsewhere, '--no-wait');
+  const device = 'mount -t tmpfs none /sys/block && mkdir "/sys/block/etherd!e4.0"';
+  const attach = `${device} && exec blockstore volume attach twice --host-device --timeout 5`;
+  const { exitCode, stderr } = await place.spawn('unshare', ['--mount', 'sh', '-c', attach]);
+  daemon.signal('SIGCONT');
+  t.is(exitCode, 5, stderr);
+  t.notRegex(stderr, /flush/);
 });
 
 test.serial('an attach that its node does not end in time is not connected, and says what to do then', async (t) => {
