@@ -106,11 +106,14 @@ export const hostErrors = {
       `the libvirt connection ${reason}`,
       'give the URI of a libvirt of this host, such as qemu:///system, or omit --libvirt-uri',
     ),
-  deviceElsewhere: (volume: string, host: string) =>
+  /** `addresses` are the Ethernet addresses of that host where it has the name of this one. */
+  deviceElsewhere: (volume: string, host: string, addresses: readonly string[]) =>
     new BlockstoreError(
       'DeviceElsewhere',
       'conflict',
-      `volume ${volume} is attached on host ${host}, not on this one`,
+      addresses.length > 0
+        ? `volume ${volume} is attached on host ${host} with other Ethernet addresses than this one (${addresses.join(', ')})`
+        : `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),
   attachmentStays: (volume: string, reason: string, detachReason: string) =>

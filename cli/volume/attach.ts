@@ -66,7 +66,8 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const attachment = await localAttachment(state, options, domain);
   // Only one whose attachment Redis has lost is attached again: this host has it all the while.
   const isAgain = state.attachStatus === 'attached';
-  if (!isAgain) await new LocalDevice(state, { libvirtUri: options.libvirtUri, note }).clear();
+  // While another command attaches it, the device can be that command's; this one is refused.
+  if (state.attachStatus === 'detached') await new LocalDevice(state, { libvirtUri: options.libvirtUri, note }).clear();
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
       const volume = await session.commands

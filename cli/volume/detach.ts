@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
@@ -27,7 +28,10 @@ export async function detachVolume(context: Context, reference: string, options:
   await using session = await context.open();
   const state = await findVolume(session.store, reference, { byBeginning: !force });
   const isHere = await LocalDevice.isHere(state);
-  if (!isHere && !force && LocalDevice.isConnected(state)) throw errors.deviceElsewhere(state.id, state.hostName);
+  if (!isHere && !force && LocalDevice.isConnected(state)) {
+    const others = state.hostName === hostname() ? state.attachHosts : [];
+    throw errors.deviceElsewhere(state.id, state.hostName, others);
+  }
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;
   if (!force) await device?.disconnect();
   const volume = await interrupts.during('detachment', state.id, () =>

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
-import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
+import { allEthernetAddresses } from '../../lib/connectors/host-addresses.ts';
 import type { ConnectOptions } from '../../lib/connectors/connector.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -42,13 +42,13 @@ export class LocalDevice {
   }
 
   /**
-   * Whether the attachment is this host's, whatever its name is now. Machines that are clones can have one machine id: one with another
-   * name must have an Ethernet address of the host that attached the volume.
+   * Whether the attachment is this host's, whatever its name is now. Machines that are clones can have one machine id, and one name: this
+   * one must have an Ethernet address of the host that attached the volume.
    */
   static async isHere({ hostId, hostName, attachHosts }: VolumeState): Promise<boolean> {
-    if (hostId !== '' && hostId !== (await readMachineId()).machine) return false;
-    if (hostId === '' || hostName === hostname()) return hostName === hostname();
-    const own = await ethernetAddressesOfHost();
+    if (hostId === '') return hostName === hostname();
+    if (hostId !== (await readMachineId()).machine) return false;
+    const own = await allEthernetAddresses();
     return attachHosts.length === 0 || own.some((address) => attachHosts.includes(address));
   }
 

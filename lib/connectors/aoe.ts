@@ -25,6 +25,18 @@ const secondAnswerMs = 100;
 /** A volume of 100 MiB is larger on storage that allocates in larger units. */
 const roundingBytes = 256 * 2 ** 20;
 
+const missingModule = 'run a kernel with CONFIG_ATA_OVER_ETH (on Debian linux-image-amd64, not the cloud kernel)';
+/** By what modprobe prints. */
+const moduleHints: readonly (readonly [RegExp, string])[] = [
+  [
+    /not permitted|Permission denied/,
+    'allow this host to load modules: see kernel.modules_disabled, and load aoe outside of a container',
+  ],
+  [/install command/, 'remove the line "install aoe" from the files in /etc/modprobe.d'],
+  [/[Kk]ey /, 'sign the module with a key that Secure Boot accepts, or run a kernel of the distribution'],
+  [/not found in directory/, `${missingModule}; after an upgrade of the kernel, restart this host`],
+];
+
 /**
  * Controls the kernel's AoE initiator through the devices of its module: /dev/etherd/{discover,flush,revalidate}. It queries
  * every Ethernet interface that is up, unless the module was loaded with aoe_iflist. Requires root.
@@ -228,13 +240,11 @@ async function poll({ timeoutMs, signal }: WaitOptions, condition: () => Promise
 }
 
 function moduleFailure(device: string, error: CommandError): Error {
-  const { stderr } = error.failure;
-  if (/not permitted|Permission denied|sudo:/.test(stderr)) return notRoot(device);
-  return errors.connectorFailed(
-    device,
-    `the kernel module aoe cannot be loaded: ${stderr.trim() || error.message}`,
-    'run a kernel with CONFIG_ATA_OVER_ETH (on Debian linux-image-amd64, not the cloud kernel)',
-  );
+  const stderr = error.failure.stderr.trim();
+  // modprobe itself runs as root: what it may not do, root may not.
+  if (stderr.includes('sudo:')) return notRoot(device);
+  const [, hint = missingModule] = moduleHints.find(([pattern]) => pattern.test(stderr)) ?? [];
+  return errors.connectorFailed(device, `the kernel module aoe cannot be loaded: ${stderr || error.message}`, hint);
 }
 
 function notRoot(device: string): Error {

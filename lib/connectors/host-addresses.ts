@@ -18,6 +18,15 @@ export async function ethernetAddressesOfHost(directory = systemDirectory): Prom
   return [...new Set(found.filter((address) => address !== undefined))].toSorted();
 }
 
+/** Returns the addresses of all Ethernet interfaces of this host, by which it is known: also of those that are down. */
+export async function allEthernetAddresses(directory = systemDirectory): Promise<string[]> {
+  const names = await readdir(directory);
+  const found = await Promise.all(names.map((name) => readAttribute(join(directory, name, 'address'))));
+  return found
+    .map((address) => address?.trim() ?? '')
+    .filter((address) => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(address));
+}
+
 /**
  * Returns the addresses with which an export admits this host to a volume. Throws ConnectorFailed for none, which would admit every
  * host, and for more than an export admits.

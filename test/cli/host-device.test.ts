@@ -8,6 +8,8 @@ import { readMachineId } from '../../lib/machine.ts';
 import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
+const asRoot = process.getuid?.() === 0 ? test.serial : test.serial.skip;
+
 let place: CliPlace;
 test.before(async () => {
   place = await CliPlace.start();
@@ -78,6 +80,21 @@ test.serial('a host with the machine id of another one is not taken for it', asy
 });
 
 test.serial(
+  'two clones with one machine id and one host name are distinguished by their Ethernet addresses',
+  async (t) => {
+    const { machine } = await readMachineId();
+    await attachedBy('of-twin', { hostId: machine, hostName: hostname(), attachHosts: '52:54:00:de:ad:01' });
+    const refused = await place.run('volume', 'detach', 'of-twin');
+    t.is(refused.exitCode, 5);
+    t.regex(
+      refused.stderr,
+      /is attached on host \S+ with other Ethernet addresses than this one \(52:54:00:de:ad:01\)\n/,
+    );
+    t.is((await place.run('volume', 'detach', 'of-twin', '--force')).exitCode, 0);
+  },
+);
+
+test.serial(
   'a domain gives its disk back also where the device is not there; --force frees the volume at once',
   async (t) => {
     const domain = '00000000-0000-4000-8000-000000000001';
@@ -120,6 +137,23 @@ test.serial('a domain that does not exist, or is an option, attaches nothing', a
   }
   t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached' });
 });
+
+for (const [reason, hint] of [
+  ["modprobe: ERROR: could not insert 'aoe': Operation not permitted", /\n {2}.*modules_disabled/],
+  ["modprobe: ERROR: Error running install command '/bin/false' for module aoe: retcode 1", /\n {2}.*modprobe\.d/],
+  ["modprobe: ERROR: could not insert 'aoe': Key was rejected by service", /\n {2}.*Secure Boot/],
+  ['modprobe: FATAL: Module aoe not found in directory /lib/modules/6.1.0-1', /\n {2}.*restart this host/],
+] as const) {
+  test.serial(`a module that is not loaded has a hint: ${reason}`, async (t) => {
+    await place.fakeProgram('modprobe', `echo "${reason}" >&2; exit 1`);
+    const { stdout: id } = await place.run('volume', 'create', '1');
+    const store = await place.store();
+    await store.redis.hset(store.keys.volume(id), 'address', 'e8.0'); // a node that loses its lease removes it again
+    const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
+    t.is(exitCode, 1);
+    t.regex(stderr, hint);
+  });
+}
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   test.serial(`${signal} while the volume is connected undoes the attachment`, async (t) => {
@@ -230,8 +264,6 @@ test.serial('a domain that another libvirt connection does not know is not taken
   t.is((await place.run('volume', 'detach', 'of-system')).exitCode, 0, 'it is undefined where it was');
 });
 
-const asRoot = process.getuid?.() === 0 ? test.serial : test.serial.skip;
-
 asRoot('a host device whose mount point was given is detached without libvirt', async (t) => {
   await place.fakeProgram('virsh', `touch ${place.file('asked')}; exit 1`);
   const { machine } = await readMachineId();
@@ -296,6 +328,21 @@ test.serial('Ctrl-C while the node is at work undoes the attachment as soon as i
   const { exitCode, stderr } = await attaching;
   t.is(exitCode, 130, stderr);
   t.is(await status(), 'detached');
+});
+
+asRoot('an attach leaves the device of an attachment that another terminal is making', async (t) => {
+  const daemon = await place.daemon('n4');
+  const { stdout: id } = await place.run('volume', 'create', '1', '--node', 'n4', '--name', 'twice');
+  const store = await place.store();
+  await store.redis.hset(store.keys.volume(id), 'address', 'e4.0');
+  daemon.signal('SIGSTOP');
+  await place.run('volume', 'attach', 'twice', ...elsewhere, '--no-wait');
+  const device = 'mount -t tmpfs none /sys/block && mkdir "/sys/block/etherd!e4.0"';
+  const attach = `${device} && exec blockstore volume attach twice --host-device --timeout 5`;
+  const { exitCode, stderr } = await place.spawn('unshare', ['--mount', 'sh', '-c', attach]);
+  daemon.signal('SIGCONT');
+  t.is(exitCode, 5, stderr);
+  t.notRegex(stderr, /flush/);
 });
 
 test.serial('an attach that its node does not end in time is not connected, and says what to do then', async (t) => {

@@ -41,7 +41,7 @@ withoutModule('a kernel without the module', async (t) => {
 });
 
 withoutModule('not root', async (t) => {
-  const processes = new Modprobe("modprobe: ERROR: could not insert 'aoe': Operation not permitted");
+  const processes = new Modprobe('sudo: a password is required');
   await t.throwsAsync(new AoeConnector({ processes }).connect(address), {
     code: 'ConnectorFailed',
     message: /only root may connect AoE devices$/,
