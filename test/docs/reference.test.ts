@@ -3,7 +3,6 @@ import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { exitCodes, interruptedCode } from '../../cli/exit-codes.ts';
-import { errors } from '../../lib/errors.ts';
 import { volumeJson } from '../../cli/volume/present.ts';
 import { parseVolume } from '../../lib/models/volume-state.ts';
 import { flagNames } from '../../lib/flags/load.ts';
@@ -36,7 +35,7 @@ async function codesInSource(): Promise<Map<string, string>> {
 
 test('the table of errors lists exactly the errors of the source', async (t) => {
   const codes = await codesInSource();
-  t.true(codes.size > Object.keys(errors).length * 0.8, 'errors were found in the source');
+  t.true(codes.size > 50, 'errors were found in the source');
   t.deepEqual(
     [...codes.keys()].filter((code) => !documented.has(code)),
     [],

@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava';
 import { describeMap } from '../../../lib/devices/holders.ts';
 import { deviceNumber } from '../../../lib/devices/sectors.ts';
 import { blockDeviceUsers, mountPoints, visibleUsers } from '../../../lib/devices/users.ts';
+import { until } from '../../support/until.ts';
 
 test('mount points are found by device number, with blanks in their names', (t) => {
   const table = [
@@ -53,6 +54,8 @@ async function loopDevices(t: ExecutionContext) {
   const loop = async (file: string) => {
     const device = (await execute('losetup', ['--find', '--show', file])).stdout.trim();
     t.teardown(() => execute('losetup', ['--detach', device]));
+    // Another losetup that was given the same free device may still have it open.
+    await until(async () => (await visibleUsers(basename(device))).users.length === 0, 'nobody else has it open');
     return device;
   };
   return { directory, loop };
@@ -61,7 +64,6 @@ async function loopDevices(t: ExecutionContext) {
 withLoop('a loop device over a device is a user of it, which no process has open', async (t) => {
   const { directory, loop } = await loopDevices(t);
   const below = await loop(join(directory, 'disk'));
-  t.deepEqual((await visibleUsers(basename(below))).users, []);
   const above = await loop(below);
   t.deepEqual((await visibleUsers(basename(below))).users, [
     `backing file of ${above} (to release it: losetup --detach ${above})`,
