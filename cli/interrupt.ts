@@ -1,22 +1,28 @@
-import { errors } from '../lib/errors.ts';
+import { type BlockstoreError, errors } from '../lib/errors.ts';
 import { interruptedCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
 /** From a person, from timeout(1) or a shutdown, and from a terminal that is closed. */
 const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Handles Ctrl-C while a command waits: it ends the waiting, not the operation, and prints how to wait again. */
+/** Handles Ctrl-C while a command waits: it ends the waiting, not the operation, and prints what to do then. */
 export class Interrupts {
   private readonly output: Output;
-  private readonly inFlight = new Map<string, string>();
+  /** What Ctrl-C prints, by volume. */
+  private readonly inFlight = new Map<string, BlockstoreError>();
 
   constructor(output: Output) {
     this.output = output;
   }
 
-  async during<T>(operation: string, volume: string, work: () => Promise<T>): Promise<T> {
+  async during<T>(
+    operation: string,
+    volume: string,
+    work: () => Promise<T>,
+    interrupted = errors.interrupted,
+  ): Promise<T> {
     if (this.inFlight.size === 0) process.once('SIGINT', this.onSignal);
-    this.inFlight.set(volume, operation);
+    this.inFlight.set(volume, interrupted(operation, volume));
     try {
       return await work();
     } finally {
@@ -50,7 +56,7 @@ export class Interrupts {
 
   private readonly onSignal = () => {
     if (this.output.isWatched) process.stderr.write('\n');
-    for (const [volume, operation] of this.inFlight) this.output.error(errors.interrupted(operation, volume));
+    for (const error of this.inFlight.values()) this.output.error(error);
     process.exit(interruptedCode);
   };
 }

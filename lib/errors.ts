@@ -191,6 +191,13 @@ export const errors = {
       `stopped waiting for the ${operation} of volume ${volume}`,
       `it continues in the background; to wait: blockstore volume wait ${volume}`,
     ),
+  releaseInterrupted: (_operation: string, volume: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `stopped waiting for this host to release volume ${volume}: the volume is still attached`,
+      `repeat the command; a guest may release its disk meanwhile: blockstore volume detach ${volume}`,
+    ),
   outputFailed: (reason: string) =>
     new BlockstoreError(
       'OutputFailed',

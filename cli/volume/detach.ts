@@ -33,7 +33,9 @@ export async function detachVolume(context: Context, reference: string, options:
     throw errors.deviceElsewhere(state.id, state.hostName, others);
   }
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;
-  if (!force) await device?.disconnect();
+  if (device && !force) {
+    await interrupts.during('release', state.id, () => device.disconnect(), errors.releaseInterrupted);
+  }
   const volume = await interrupts.during('detachment', state.id, () =>
     withProgress(output, session.store, state.id, () =>
       session.commands.detach(state.id, { ...sendOptions(options), attachment: state }),
