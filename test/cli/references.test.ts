@@ -141,8 +141,11 @@ test.serial('what others wrote into a record is shown escaped, on standard error
   for (const { stdout: text } of [json, await place.run('volume', 'list', '--json')]) {
     t.true(text.split('\n').every(isPrintable), text);
   }
-  await store.redis.hset(store.keys.node('n1'), 'problems', 'disk \u009B2J');
-  t.true((await place.run('status')).stdout.includes(String.raw`disk \u{9b}2J`));
+  // The next report of the node writes its own again.
+  await until(async () => {
+    await store.redis.hset(store.keys.node('n1'), 'problems', 'disk \u009B2J');
+    return (await place.run('status')).stdout.includes(String.raw`disk \u{9b}2J`);
+  }, 'the problem is shown escaped');
   await store.redis.hdel(store.keys.volume(id), 'instanceId');
   await place.run('volume', 'delete', id);
 });
