@@ -50,6 +50,7 @@ export const hostileSettings: readonly string[] = [
   'activation/activation_mode="complete"',
   'activation/auto_activation_volume_list=["none"]',
   'devices/scan_lvs=1',
+  'devices/pv_min_size=1073741824',
   'devices/issue_discards=1',
   'devices/obtain_device_list_from_udev=1',
   'devices/external_device_info_source="udev"',

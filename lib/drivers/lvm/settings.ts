@@ -49,8 +49,8 @@ const behaviour = [
   'metadata/vgmetadatacopies=0',
 ];
 
-/** Volumes are below /dev; groups of guests inside volumes are never read. */
-const devices = ['devices/dir="/dev"', 'devices/scan_lvs=0'];
+/** Volumes are below /dev; groups of guests inside volumes are never read, and disks of any size (KiB) are. */
+const devices = ['devices/dir="/dev"', 'devices/scan_lvs=0', 'devices/pv_min_size=512'];
 
 /** Without a limit /etc/lvm/archive grows by a file per change. */
 const retention = ['backup/retain_min=10', 'backup/retain_days=0'];

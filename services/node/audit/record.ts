@@ -60,7 +60,7 @@ export function recordDifferences(
   } else if (found.sizeBytes < sizeInBytes(volume.size)) {
     const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
     differences.push({ object, what, fix: '' });
-  } else if (Object.keys(found.labels).length > 0 && differInLabels(found.labels, volumeSpec(volume).labels)) {
+  } else if (differInLabels(found.labels, volumeSpec(volume).labels)) {
     const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }

@@ -113,6 +113,10 @@ const repairable: Record<string, { make: () => Promise<unknown>; found: () => st
       ),
     found: () => `volume ${id} has other labels on its storage than its record`,
   },
+  'labels that are gone': {
+    make: async () => driver.createVolume(spec({ id, size: 1, labels: {} })),
+    found: () => `volume ${id} has other labels on its storage than its record`,
+  },
   'labels with an address that its record does not have': {
     make: () => store.redis.hdel(store.keys.volume(id), 'address'),
     found: () => `volume ${id} has other labels on its storage than its record`,
