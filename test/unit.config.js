@@ -6,16 +6,7 @@ import { realComponents } from './real-components.js';
 export default {
   ...all,
   concurrency: 10, // most of them wait
-  sortTestFiles: longestFirst(
-    'unreadable',
-    'addresses',
-    'redis-loss',
-    'task-loss',
-    'upkeep',
-    'catch-up',
-    'process',
-    'every-second',
-  ),
+  sortTestFiles: longestFirst('foreign-addresses', 'unreadable', 'redis-loss', 'upkeep', 'connection', 'task-loss'),
   files: [
     'test/lib/**/*.test.ts',
     'test/services/**/*.test.ts',
