@@ -98,7 +98,14 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
     throw refusal(volume, transition);
   const change =
     whenLost === 'detachLost'
-      ? { edits: [editOf(volume, 'detachLost', { expect: expectedIn(request) })] }
+      ? {
+          edits: [
+            editOf(volume, 'detachLost', {
+              expect: expectedIn(request),
+              fault: errors.nodeLost(volume.node).toFault(),
+            }),
+          ],
+        }
       : await abandonment(store, volume);
   const outcome = await commit(store, {
     ...change,

@@ -90,7 +90,7 @@ export const transitions = {
   detachLost: {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
-    set: { status: 'available', attachStatus: 'detached' },
+    set: { status: 'error', attachStatus: 'detached' },
     unset: attachmentFields,
     keepsError: true,
   },

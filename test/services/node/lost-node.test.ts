@@ -128,6 +128,24 @@ test.serial(
     await until(async () => (await lookupNode(store, 'n1')).problems.length === 0, 'no problem is left');
   },
 );
+test.serial('a detach while the declaration of a loss is incomplete also lasts when the node returns', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const node = await cluster.node('n1', {}, { driver, target });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  const { status } = await commands.attach(id, { ...attachment, hosts: ['52:54:00:00:00:01'] }, deadline);
+  await node.stop();
+  await declareLost(store, 'n1');
+  await store.redis.hset(store.keys.volume(id), { status }); // as if it had ended before this volume
+  await store.redis.hdel(store.keys.volume(id), 'fault');
+  await commands.detach(id, deadline);
+  const back = await cluster.node('n1', {}, { driver, target });
+  await until(async () => (await back.getVolume(id)).status === 'available', 'it is available');
+  t.like(await back.getVolume(id), { attachStatus: 'detached', instanceId: '' });
+  t.false(target.exports.has(id));
+});
+
 test.serial('a detach of another attachment is refused also while the node is lost', async (t) => {
   const node = await cluster.node('n1');
   const commands = await cluster.commands();
