@@ -7,8 +7,10 @@ export interface AddressPoolOptions {
   slotsPerShelf: number;
   /** How long a freed address rests before another volume may have it. */
   quarantineMs: number;
-  /** Makes a further shelf this node's own, or the one with that number. Returns undefined where none is left, or it is another node's. */
-  claim: (shelf?: number) => Promise<number | undefined>;
+  /** Returns the lowest shelf from that number on that no node owns, or undefined. */
+  nextFree: (from: number) => Promise<number | undefined>;
+  /** Makes a shelf this node's own; false where it is another node's. */
+  claim: (shelf: number) => Promise<boolean>;
   /** Addresses of these shelves that others answer at, with their descriptions. */
   foreign: (shelves: readonly number[]) => Promise<ReadonlyMap<string, string>>;
   /** Milliseconds since the epoch, by the clock that the quarantine is kept in. */
@@ -17,6 +19,8 @@ export interface AddressPoolOptions {
 
 /** Shelves that are claimed at most for one address. */
 const maxClaims = 4;
+/** Free shelves at which others answer that are passed over before one of them is claimed. */
+const maxPassed = 64;
 const shelvesPerObservation = 8;
 /** Observations without an answer before a foreign address counts as free. */
 const observationsToFree = 3;
@@ -219,12 +223,29 @@ export class AddressPool {
     return this.claiming;
   }
 
+  /**
+   * Claims the lowest free shelf at which nobody answers: where Redis has lost its owner, that node still exports volumes on it, and
+   * has yet to claim it again. One with answers is claimed only where no other is left.
+   */
   private async claimNext(): Promise<boolean> {
-    const shelf = await this.options.claim();
-    if (shelf === undefined) return false;
-    // Owned before it is examined: Redis has it as this node's, and a failed examination must not cost another shelf.
-    this.own(shelf);
-    return true;
+    const passed: number[] = [];
+    let shelf = await this.options.nextFree(0);
+    while (shelf !== undefined && passed.length < maxPassed) {
+      const { size } = await this.options.foreign([shelf]);
+      if (size > 0) {
+        passed.push(shelf);
+      } else if (await this.options.claim(shelf)) {
+        this.shelves.add(shelf);
+        return true;
+      }
+      shelf = await this.options.nextFree(shelf + 1);
+    }
+    for (const answered of passed) {
+      if (!(await this.options.claim(answered))) continue;
+      this.own(answered);
+      return true;
+    }
+    return false;
   }
 
   /** Every address that is in use, lowest first. */

@@ -19,6 +19,7 @@ const run: Readonly<Record<Role, readonly ScriptName[]>> = {
     'report',
     'repeat_report',
     'hide_backend',
+    'free_shelf',
     'claim_shelf',
     'begin_catch_up',
   ],

@@ -12,6 +12,7 @@ export type ScriptName =
   | 'report'
   | 'repeat_report'
   | 'hide_backend'
+  | 'free_shelf'
   | 'claim_shelf'
   | 'release_shelves'
   | 'begin_catch_up'

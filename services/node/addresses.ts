@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import { AddressPool } from '../../lib/aoe/address-pool.ts';
-import { claimShelf } from '../../lib/redis/scripts.ts';
+import { claimShelf, freeShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -43,7 +43,8 @@ export class Addresses {
       node: lease.node,
       slotsPerShelf: shelves.slots,
       quarantineMs,
-      claim: (shelf) => this.claim(shelf),
+      nextFree: (from) => this.nextFree(from),
+      claim: async (shelf) => (await this.claim(shelf)) === undefined,
       foreign: (asked) => this.foreign(asked),
       now: () => this.now(),
     });
@@ -94,7 +95,7 @@ export class Addresses {
   async assertShelves(shelves: ReadonlySet<number>): Promise<void> {
     const conflicts = new Map<number, string>();
     for (const shelf of new Set([...shelves, ...this.pool.ownShelves])) {
-      const owner = await this.claimOne(shelf);
+      const owner = await this.claim(shelf);
       if (owner === undefined) {
         this.pool.own(shelf);
       } else {
@@ -206,18 +207,15 @@ export class Addresses {
     return performance.now() + this.clockOffset;
   }
 
-  private async claim(shelf?: number): Promise<number | undefined> {
-    const { store, lease, shelves } = this.options;
-    const { first, last } = shelves;
-    const outcome = await claimShelf(store, { ...lease.token, first, last, ...(shelf === undefined ? {} : { shelf }) });
-    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-    return outcome.word === 'ok' ? outcome.shelf : undefined;
+  private nextFree(from: number): Promise<number | undefined> {
+    const { store, shelves } = this.options;
+    return freeShelf(store, { first: Math.max(from, shelves.first), last: shelves.last });
   }
 
-  /** Returns the other node that owns it, or undefined. */
-  private async claimOne(shelf: number): Promise<string | undefined> {
-    const { store, lease, shelves } = this.options;
-    const outcome = await claimShelf(store, { ...lease.token, first: shelves.first, last: shelves.last, shelf });
+  /** Returns the other node that owns it, or undefined: then this one does. */
+  private async claim(shelf: number): Promise<string | undefined> {
+    const { store, lease } = this.options;
+    const outcome = await claimShelf(store, { ...lease.token, shelf });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     return outcome.word === 'Taken' ? outcome.owner : undefined;
   }

@@ -26,6 +26,7 @@ import {
   beginCatchUp,
   checkRecord,
   claimShelf,
+  freeShelf,
   commit,
   hideBackend,
   isStrayEntry,
@@ -221,17 +222,15 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   })),
   {
     weight: 2,
-    arbitrary: record({ node, shelf: constantFrom(1, 2, 9, undefined) }).map(({ node: name, shelf }) => ({
+    arbitrary: record({ node, shelf: constantFrom(1, 2, 3, 9) }).map(({ node: name, shelf }) => ({
       what: `claim ${name} ${shelf}`,
-      act: (side: Side) =>
-        claimShelf(side.store, {
-          ...leaseOf(side, name),
-          first: 1,
-          last: 3,
-          ...(shelf === undefined ? {} : { shelf }),
-        }),
+      act: (side: Side) => claimShelf(side.store, { ...leaseOf(side, name), shelf }),
     })),
   },
+  record({ first: constantFrom(1, 2), last: constantFrom(1, 3, 9) }).map((range) => ({
+    what: `free shelf ${JSON.stringify(range)}`,
+    act: ({ store }: Side) => freeShelf(store, range),
+  })),
   node.map((name) => ({ what: `free shelves of ${name}`, act: ({ store }: Side) => releaseShelves(store, name) })),
   record({ node, places: constantFrom(1, 2), lengthMs: constantFrom(-1, 100_000) }).map((request) => ({
     what: `catch up ${JSON.stringify(request)}`,

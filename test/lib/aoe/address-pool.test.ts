@@ -14,7 +14,6 @@ interface Wire {
 
 /** A pool with shelves of two slots, and the lowest ones of `free` to claim. */
 function make({ free = [1, 2, 3], ...given }: Partial<AddressPoolOptions> & { free?: number[] } = {}): Wire {
-  const left = [...free];
   const looks: (readonly number[])[] = [];
   const claims: number[] = [];
   const wire = { others: new Map<string, string>(), looks, claims };
@@ -23,10 +22,10 @@ function make({ free = [1, 2, 3], ...given }: Partial<AddressPoolOptions> & { fr
     node: 'n1',
     slotsPerShelf: 2,
     quarantineMs: 600_000,
-    claim: async () => {
-      const shelf = left.shift();
-      if (shelf !== undefined) wire.claims.push(shelf);
-      return shelf;
+    nextFree: async (from) => free.find((shelf) => shelf >= from && !wire.claims.includes(shelf)),
+    claim: async (shelf) => {
+      wire.claims.push(shelf);
+      return true;
     },
     foreign: async (shelves) => {
       wire.looks.push(shelves);
@@ -135,7 +134,7 @@ test('while the wire cannot be examined no address is given out', async (t) => {
   t.is(await pool.allocate('a'), 'e1.0');
 });
 
-test('a claimed shelf whose examination fails is examined again, and no further shelf is claimed', async (t) => {
+test('no shelf is claimed while the wire cannot be examined', async (t) => {
   let failures = 3;
   const looks: (readonly number[])[] = [];
   const { pool, claims } = make({
@@ -143,12 +142,12 @@ test('a claimed shelf whose examination fails is examined again, and no further 
       looks.push(shelves);
       failures -= 1;
       if (failures >= 0) throw new Error('frames were lost');
-      return new Map([['e1.0', '52:54:00:00:00:09']]);
+      return new Map();
     },
   });
   for (let tries = 0; tries < 3; tries += 1) await t.throwsAsync(pool.allocate('a'), { message: 'frames were lost' });
-  t.deepEqual(pool.ownShelves, [1]);
-  t.is(await pool.allocate('a'), 'e1.1');
+  t.deepEqual(claims, []);
+  t.is(await pool.allocate('a'), 'e1.0');
   t.deepEqual(claims, [1]);
   t.deepEqual(looks, [[1], [1], [1], [1]]);
 });
@@ -176,17 +175,39 @@ test('another machine at the address of a volume here is reported', async (t) =>
   t.deepEqual(pool.answeredElsewhere, new Map([[address, '52:54:00:00:00:09']]));
 });
 
-test('a shelf on which every slot is another machine’s is passed over', async (t) => {
-  const { pool, others } = make();
-  others.set('e1.0', '52:54:00:00:00:09').set('e1.1', '52:54:00:00:00:09');
+test('a free shelf at which somebody answers is passed over: its owner may only be lost', async (t) => {
+  const { pool, others, claims } = make();
+  others.set('e1.0', '52:54:00:00:00:09').set('e2.1', '52:54:00:00:00:0a');
+  t.is(await pool.allocate('a'), 'e3.0');
+  t.deepEqual(claims, [3]);
+});
+
+test('a shelf at which somebody answers is claimed where no other is left', async (t) => {
+  const { pool, others, claims } = make();
+  others.set('e1.0', '52:54:00:00:00:09').set('e2.0', '52:54:00:00:00:09').set('e3.0', '52:54:00:00:00:09');
+  t.is(await pool.allocate('a'), 'e1.1');
+  t.is(await pool.allocate('b'), 'e2.1');
+  t.deepEqual(claims, [1, 2]);
+});
+
+test('a shelf that another node claims at the same time is left to it', async (t) => {
+  const { pool } = make({ claim: async (shelf) => shelf !== 1 });
   t.is(await pool.allocate('a'), 'e2.0');
 });
 
 test('one request claims at most four shelves on which every slot is another machine’s', async (t) => {
   const { pool, others, claims } = make({ free: [1, 2, 3, 4, 5, 6, 7] });
-  for (const shelf of [1, 2, 3, 4, 5]) {
+  for (const shelf of [1, 2, 3, 4, 5, 6, 7]) {
     for (const slot of [0, 1]) others.set(`e${shelf}.${slot}`, '52:54:00:00:00:09');
   }
   await t.throwsAsync(pool.allocate('a'), { code: 'NoMoreVolumes' });
   t.deepEqual(claims, [1, 2, 3, 4]);
+});
+
+test('one request passes over at most 64 shelves at which others answer', async (t) => {
+  const free = Array.from({ length: 70 }, (_, index) => index + 1);
+  const { pool, others, looks } = make({ free });
+  for (const shelf of free) others.set(`e${shelf}.0`, '52:54:00:00:00:09');
+  t.is(await pool.allocate('a'), 'e1.1');
+  t.is(looks.length, 65);
 });

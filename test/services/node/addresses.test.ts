@@ -1,6 +1,7 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
 import { claimShelf } from '../../../lib/redis/scripts.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -86,7 +87,7 @@ test.serial('a volume whose shelf another node has got is attached at another ad
   await before.stop();
   await store.redis.flushall();
   const other = await fakeNode(store, 'n2');
-  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
+  t.like(await claimShelf(store, { ...other.token, shelf: 1 }), { word: 'ok' });
   const node = await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
   t.false(target.exports.has(id), 'it is not exported on the shelf of another node');
   const attached = await commands.attach(id, attachment, deadline);
@@ -107,12 +108,48 @@ test.serial('a volume on the shelf of another node loses that address with its l
   await before.stop();
   await store.redis.flushall();
   const other = await fakeNode(store, 'n2');
-  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
+  t.like(await claimShelf(store, { ...other.token, shelf: 1 }), { word: 'ok' });
   const node = await cluster.node('n1', rarely, { driver, target });
   t.like(await node.getVolume(id), { address: 'e1.0', status: 'in-use' }, 'its host uses it');
   t.is((await commands.detach(id, deadline)).address, '');
   t.false('address' in ((await driver.listVolumes())[0]?.labels ?? {}));
   t.is((await commands.attach(id, attachment, deadline)).address, 'e2.0');
+});
+
+test.serial('a host is let in only at the address at which it has removed its devices', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  await before.stop();
+  await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
+  const node = await cluster.node('n1', rarely, { driver, target });
+  const here = { ...attachment, hostId: '0123456789abcdef0123456789abcdef' };
+  await t.throwsAsync(commands.attach(id, here, deadline), {
+    code: 'AddressChanged',
+    message: `volume ${id} was not attached: its address is now e2.0, not e1.0`,
+  });
+  t.deepEqual(target.specs, []);
+  t.like(await node.getVolume(id), { address: 'e2.0', status: 'error_attaching', attachStatus: 'detached' });
+  t.is((await commands.attach(id, here, deadline)).address, 'e2.0');
+  await commands.detach(id, deadline);
+});
+
+test.serial('what serves no volume on the shelf of another node names that node', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', {}, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, attachment, deadline);
+  await before.stop();
+  await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
+  await cluster.node('n1', {}, { driver, target });
+  const { problems } = await lookupNode(store, 'n1');
+  t.true(problems.includes(`volume ${id} is not exported at e1.0: the shelf belongs to node n2`), problems.join('\n'));
 });
 
 test.serial('an attach that fails records the address that the volume has since', async (t) => {

@@ -91,7 +91,7 @@ test.serial(
     }
     const target = new CountingTarget();
     target.seen = [elsewhere];
-    await cluster.node('n1', {}, { target });
+    await cluster.node('n1', { first_shelf_id: '1', last_shelf_id: '1' }, { target });
     const commands = await cluster.commands();
     t.is((await commands.create(newVolume, deadline)).address, 'e1.1', 'another machine answers at e1.0');
     const { redis, keys } = await cluster.store();
