@@ -86,7 +86,14 @@ export const clusterErrors = {
       `the storage volume-${volume} is here, but its record (${status}) is of node ${node}`,
       `it may be the only copy: keep it. If this machine was node ${node} before, set storage_name = ${node} and restart`,
     ),
-  addressInUse: (volume: string, address: string, owner: string) =>
+  addressChanged: (volume: string, before: string, address: string) =>
+    new BlockstoreError(
+      'AddressChanged',
+      'conflict',
+      `volume ${volume} was not attached: its address is now ${address}${before === '' ? '' : `, not ${before}`}`,
+      'attach it again: the host first removes a device of an earlier volume at the new address',
+    ),
+  shelfOfOtherNode: (volume: string, address: string, owner: string) =>
     new BlockstoreError(
       'AddressInUse',
       'conflict',

@@ -1,14 +1,15 @@
 import { hostname } from 'node:os';
-import { devicePath } from '../../lib/aoe/address.ts';
+import { deviceDirectory, devicePath } from '../../lib/aoe/address.ts';
 import { addressesToAdmit } from '../../lib/connectors/host-addresses.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
-import { backendId, endpointOf } from '../../lib/models/backend.ts';
+import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Attachment } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+import type { Store } from '../../lib/redis/store.ts';
 import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
@@ -29,6 +30,9 @@ export interface AttachOptions extends ChangeOptions {
   domain?: string;
   libvirtUri: string;
 }
+
+/** Requests to attach a volume whose address changes meanwhile. */
+const maxTries = 3;
 
 /** Prints the id, or with --host-device the device. */
 export async function attachVolume(context: Context, reference: string, options: AttachOptions): Promise<void> {
@@ -63,16 +67,12 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
-  const attachment = await localAttachment(state, options, domain);
+  await refuseWithoutAddresses(session.store, state);
   // Only one whose attachment Redis has lost is attached again: this host has it all the while.
   const isAgain = state.attachStatus === 'attached';
-  // While another command attaches it, the device can be that command's; this one is refused.
-  if (state.attachStatus === 'detached') await new LocalDevice(state, { libvirtUri: options.libvirtUri, note }).clear();
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
-      const volume = await session.commands
-        .attach(state.id, attachment, sendOptions(options))
-        .catch((thrown: unknown) => Promise.reject(lateAttachment(state.id, thrown)));
+      const volume = await attachCleared(session, state, { options, domain, note });
       const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
       try {
         signal.throwIfAborted();
@@ -99,6 +99,38 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   else await output.line(options.hostDevice ? path : volume.id);
 }
 
+/** Throws ConnectorFailed for a volume whose target has no addresses. */
+async function refuseWithoutAddresses(store: Store, { id, node, backend, address }: VolumeState): Promise<void> {
+  if (address !== '') return;
+  const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
+  if (states[0]?.target !== 'none') return;
+  const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
+  throw errors.connectorFailed(id, 'it has no AoE address', hint);
+}
+
+/**
+ * Attaches the volume when this host has nothing at its address any more. One that gets another address by that is refused, and tried
+ * again when this host has nothing there either.
+ */
+async function attachCleared(
+  session: Session,
+  state: VolumeState,
+  { options, domain, note }: { options: AttachOptions; domain: Domain | undefined; note: (text: string) => void },
+): Promise<VolumeState> {
+  let volume = state;
+  for (let tries = 1; ; tries += 1) {
+    const attachment = await localAttachment(volume, options, domain);
+    // While another command attaches it, the device can be that command's; this one is refused.
+    if (volume.attachStatus === 'detached') await new LocalDevice(volume, { ...options, note }).clear();
+    try {
+      return await session.commands.attach(volume.id, attachment, sendOptions(options));
+    } catch (thrown) {
+      if (tries === maxTries || asError(thrown).code !== 'AddressChanged') throw lateAttachment(volume.id, thrown);
+      volume = await findVolume(session.store, volume.id);
+    }
+  }
+}
+
 function checkOptions(options: AttachOptions): void {
   const { instance, mountpoint, domain, hostDevice } = options;
   const wrong = (message: string) => errors.usage(message, 'blockstore volume attach');
@@ -122,19 +154,20 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
 
 async function localAttachment(volume: VolumeState, options: AttachOptions, domain?: Domain): Promise<Attachment> {
   const { instance, mountpoint, host = hostname(), mode, mac, libvirtUri } = options;
-  if (volume.address === '') {
-    const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
-    throw errors.connectorFailed(volume.id, 'it has no AoE address', hint);
-  }
   return {
     instanceId: instance ?? domain?.name ?? hostname(),
-    mountpoint: mountpoint ?? devicePath(volume.address),
+    mountpoint: mountpoint ?? defaultMountpoint(volume),
     mode,
     hostName: host,
     hostId: (await readMachineId()).machine,
     hosts: mac ?? (await addressesToAdmit(volume.id)),
     ...(domain === undefined ? {} : { domain: domain.uuid, libvirtUri }),
   };
+}
+
+/** A volume without an address gets one by a first request, which is refused. */
+function defaultMountpoint({ address }: VolumeState): string {
+  return address === '' ? deviceDirectory : devicePath(address);
 }
 
 /** The node may end the attach later, when nobody connects the volume to this host any more. */

@@ -146,7 +146,7 @@ export class Adoption {
     await backend.driver.ensureVolume(volumeSpec(volume));
     if (!isExported(volume, exportUnattached)) return;
     const owner = addresses.ownerOf(volume.address);
-    if (owner !== undefined) throw errors.addressInUse(volume.id, volume.address, owner);
+    if (owner !== undefined) throw errors.shelfOfOtherNode(volume.id, volume.address, owner);
     await backend.target.ensureExport(exportSpec(volume, backend));
   }
 

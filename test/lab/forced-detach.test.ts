@@ -54,6 +54,22 @@ test.serial('a host that uses a volume whose attachment Redis lost attaches it a
   await cluster.on(1).output(`volume delete ${id}`);
 });
 
+test.serial('a volume that gets another address by its attachment is attached to a host there', async (t) => {
+  const { id, address } = await cluster.on(1).volume('create 0 --name moved');
+  t.is(address, 'e7.0');
+  await cluster.daemon(1).stop();
+  await cluster.lab.redis.command('HSET', '{blockstore}:aoe:shelf-owners', '7', 'node9');
+  await cluster.startDaemon(1, { last_shelf_id: '8' });
+  const { device } = await cluster.on(2).volume(`attach ${id} --host-device`);
+  t.is(device, '/dev/etherd/e8.0');
+  t.like(await cluster.record(id), { status: 'in-use', address: 'e8.0', mountpoint: device });
+  await cluster.on(2).output(`volume detach ${id}`);
+  await cluster.on(1).output(`volume delete ${id}`);
+  await cluster.daemon(1).stop();
+  await cluster.lab.redis.command('FLUSHALL');
+  await cluster.startDaemon(1);
+});
+
 test.serial('what a host writes after a forced detachment never reaches the next volume at that address', async (t) => {
   t.timeout(20 * 60_000);
   const first = await cluster.on(1).volume('create 0 --name first');

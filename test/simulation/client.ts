@@ -5,7 +5,7 @@ import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
-import { volumesOf } from '../../lib/models/volume.ts';
+import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
 import { acquireLease } from '../../lib/redis/scripts.ts';
 import { Store } from '../../lib/redis/store.ts';
 import type { SimulatedHost } from './host.ts';
@@ -120,15 +120,26 @@ export class SimulatedClient {
       this.request('attach', id, async ({ commands }) => void (await commands.attach(id, attachment, deadline)));
       return;
     }
-    this.request('attach by a host', id, async ({ commands, store }) => {
-      const { address } = await volumesOf(store).lookup(id);
-      try {
-        await host.connect(id, address, () => commands.attach(id, { ...attachment, hosts: [host.address] }, deadline));
-      } catch (error) {
-        if (!isUncertain(error)) host.attachFailed(id);
-        throw error;
-      }
+    const here = { ...attachment, hostId: host.address, hosts: [host.address] };
+    this.request('attach by a host', id, async (joined) => {
+      const isMoved = await this.connect(joined, id, here);
+      if (isMoved && (await this.connect(joined, id, here)))
+        throw new Error(`the address of ${id} changes all the time`);
     });
+  }
+
+  /** Returns whether the volume has another address now, so that its host has to look there first. */
+  private async connect({ commands, store }: Joined, id: string, attachment: Attachment): Promise<boolean> {
+    const { host } = this.options;
+    const { address } = await volumesOf(store).lookup(id);
+    try {
+      await host.connect(id, address, () => commands.attach(id, attachment, deadline));
+      return false;
+    } catch (error) {
+      if (!isUncertain(error)) host.attachFailed(id);
+      if (error instanceof BlockstoreError && error.code === 'AddressChanged') return true;
+      throw error;
+    }
   }
 
   /** Other hosts keep the device, and sometimes this one. */

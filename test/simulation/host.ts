@@ -24,10 +24,10 @@ export class SimulatedHost {
   /** Connects the volume, once `attach` resolves. An older device at that address goes first, as from a real host. */
   async connect(id: string, exportAddress: string, attach: () => Promise<{ address: string }>): Promise<void> {
     const device = { id, isRevoked: false };
-    this.devices.set(exportAddress, device);
+    if (exportAddress !== '') this.devices.set(exportAddress, device);
     this.attaching.set(id, (this.attaching.get(id) ?? 0) + 1);
     const { address } = await attach();
-    this.devices.set(address, device);
+    if (address !== exportAddress) throw new Error(`volume ${id} is attached at ${address}, not ${exportAddress}`);
     this.attachFailed(id);
   }
 

@@ -10,6 +10,7 @@ import {
   labelStorage,
   leaveForeignShelf,
   refuseToDiscardExisting,
+  refuseUncheckedAddress,
   releaseAddress,
   removeExport,
   removeStorage,
@@ -48,7 +49,7 @@ const deletion: Operation = {
 const attach: Operation = {
   name: 'attach',
   queue: 'short',
-  steps: [allocateAddress, activateStorage, labelStorage, adjustExport],
+  steps: [allocateAddress, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
   undo: [withdrawExport],
   finish: 'finishAttach',
   fail: 'failAttach',

@@ -14,6 +14,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'CommandNotFound',
   'NoVolumeGroup',
   'AddressInUse',
+  'AddressChanged',
 ]);
 
 /**

@@ -72,6 +72,19 @@ export const labelStorage: Step = {
   },
 };
 
+/**
+ * A host removes what it has at the recorded address before it asks to be attached; at another address it may still have a device of
+ * an earlier volume, whose users would write into this one. Throws AddressChanged.
+ */
+export const refuseUncheckedAddress: Step = {
+  name: 'address',
+  run: async ({ volume, hadAddress }) => {
+    if (volume.hostId !== '' && volume.address !== hadAddress) {
+      throw errors.addressChanged(volume.id, hadAddress, volume.address);
+    }
+  },
+};
+
 /** The export of a volume that is to have no attachment. */
 export const withdrawExport: Step = {
   name: 'export',
