@@ -4,7 +4,7 @@ import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { closedHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
-import { explainFailure, isReadOnly, isRefusedSelect, reasonOf, saysOnlyClosed } from './failures.ts';
+import { explainFailure, isReadOnly, reasonOf, saysOnlyClosed } from './failures.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
@@ -169,10 +169,13 @@ export class Connection {
   }
 }
 
-/** The library would go on in database 0 where Redis refuses the database: its keys are another cluster's. */
+/**
+ * The library would go on in database 0, whose keys are another cluster's, where Redis refuses the database, or refuses it later than a
+ * command may take: an error before the connection is ready is one of its first commands.
+ */
 function refuseOtherDatabase(redis: Redis): void {
-  redis.on('error', (error: Error) => {
-    if (isRefusedSelect(error)) redis.disconnect(true);
+  redis.on('error', () => {
+    if (redis.status === 'connect') redis.disconnect(true);
   });
 }
 

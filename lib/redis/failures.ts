@@ -59,11 +59,6 @@ export function isReadOnly(error: Error): boolean {
   return codeOf(error) === 'READONLY';
 }
 
-/** Whether Redis refused the database of a new connection: the library would go on with database 0. */
-export function isRefusedSelect(error: Error): boolean {
-  return replyCommand.safeParse(error).data?.command.name === 'select';
-}
-
 /** Returns the code at the beginning of an answer of Redis; '' where it is none, or another error. */
 export function codeOf(error: Error): string {
   return error.name === 'ReplyError' ? (/^[A-Z]+(?= |$)/.exec(replyText(error))?.[0] ?? '') : '';

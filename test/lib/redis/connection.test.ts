@@ -1,13 +1,17 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { Redis } from 'ioredis';
 import { execa } from 'execa';
 import type { FlagName } from '../../../lib/flags/definitions.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { type Log, silentLog } from '../../../lib/log.ts';
 import { connectionOptions } from '../../../lib/redis/connection-options.ts';
-import { connect } from '../../../lib/redis/connection.ts';
+import { Connection, connect } from '../../../lib/redis/connection.ts';
 import { persistenceProblems, refusalProblem } from '../../../lib/redis/persistence.ts';
 import { acquireLease } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
@@ -222,6 +226,37 @@ test('a connection whose database is refused is never used', async (t) => {
   await until(() => !connection.isAway && another.status === 'ready', 'it is back');
   t.is(await database(connection.redis), '3');
   t.is(await database(another), '3');
+});
+
+test('a connection whose database is refused later than a command may take is never used', async (t) => {
+  const directory = await directoryFor(t);
+  const socket = join(directory, 'fake');
+  const sent: string[] = [];
+  /** A fake: it answers in order, to SELECT after half a second. */
+  const server = createServer((client) => {
+    let answered = Promise.resolve();
+    client.on('error', () => {});
+    client.on('data', (chunk) => {
+      for (const [, name = ''] of chunk.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g)) {
+        sent.push(name.toLowerCase());
+        answered = answered
+          .then(() => (name.toLowerCase() === 'select' ? pause(500) : undefined))
+          .then(() => void (client.writable && client.write(answers[name.toLowerCase()] ?? '+OK\r\n')));
+      }
+    });
+  }).listen(socket);
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const answers: Record<string, string> = {
+    hello: '%1\r\n$5\r\nproto\r\n:3\r\n',
+    select: '-ERR DB index is out of range\r\n',
+    info: '$0\r\n\r\n',
+  };
+  const { options, where } = connectionOptions(flagsOf({ redis_url: `unix:${socket}?db=3` }));
+  const connection = new Connection(new Redis({ ...options, commandTimeout: 200 }), options, where, silentLog);
+  await t.throwsAsync(connection.open(), { code: 'RedisUnreachable' });
+  await pause(1000);
+  t.false(sent.includes('info'), sent.join(' '));
 });
 
 test('a database that Redis does not have is an invalid flag', async (t) => {
