@@ -11,9 +11,11 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
+import type { Processes } from '../../process.ts';
 import { KnownPool } from './known-pool.ts';
 import { labelFile, withLabels, writeLabels } from './labels.ts';
 import { obstacleTo, removing } from './obstacles.ts';
+import { PoolLock } from './pool-lock.ts';
 import { makePool, notWritable } from './pool.ts';
 
 export interface FileOptions {
@@ -22,6 +24,8 @@ export interface FileOptions {
   poolBytes?: number;
   /** Keeps the UUIDs of this node's pools, by which a start recognises its own; default: none is kept. */
   knownPools?: string;
+  /** Locks the pool, for this driver alone; default: it is not locked. */
+  processes?: Processes;
 }
 
 const capacityKeptMs = 1000;
@@ -33,6 +37,7 @@ export class FileDriver implements VolumeDriver {
   readonly pool: string;
   private readonly directory: string;
   private readonly known: KnownPool;
+  private readonly lock: PoolLock;
   private readonly poolBytes: number;
   /** Size of each volume, reserved before its file exists, so that concurrent creates do not use the same space. */
   private readonly promised = new Map<string, number>();
@@ -42,12 +47,14 @@ export class FileDriver implements VolumeDriver {
     this.directory = options.directory;
     this.pool = options.directory;
     this.known = new KnownPool(options.directory, options.knownPools);
+    this.lock = new PoolLock(options.directory, options.processes);
     this.poolBytes = options.poolBytes ?? Number.POSITIVE_INFINITY;
   }
 
   async setup(): Promise<void> {
     await makePool(this.directory);
     await this.known.open();
+    await this.lock.take();
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
@@ -124,7 +131,9 @@ export class FileDriver implements VolumeDriver {
       : { ...figures, acceptsCreates: true };
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.lock.release();
+  }
 
   /** Throws VolumeExists for a file that somebody else has put there. */
   private async isThere(volume: VolumeSpec): Promise<boolean> {

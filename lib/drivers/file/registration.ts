@@ -7,9 +7,9 @@ export const file = defineDriver({
   name: 'file',
   flags: fileFlags,
   storage: ({ volume_pool_dir: directory }) => `directory ${ownName(directory)}`,
-  make: async (flags) => {
+  make: async (flags, { processes }) => {
     const { FileDriver } = await import('./driver.ts');
-    return new FileDriver({ directory: flags.volume_pool_dir, knownPools: knownPoolsOf(flags) });
+    return new FileDriver({ directory: flags.volume_pool_dir, knownPools: knownPoolsOf(flags), processes });
   },
   check: (flags) => [async () => (await import('./pool.ts')).checkPool(flags.volume_pool_dir, knownPoolsOf(flags))],
 });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test from 'ava';
 import { hasSwap } from '../../../../lib/devices/file-users.ts';
 import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
+import { ChildProcesses } from '../../../../lib/process.ts';
 import { foundAs, spec } from '../conformance.ts';
 
 test('the next daemon finds the volumes, sparse files take no space, and other files are not touched', async (t) => {
@@ -51,6 +52,22 @@ test('a pool that is a file, is below one, or is a link to nothing is named with
     };
     await t.throwsAsync(new FileDriver({ directory: pool }).setup(), expected);
   }
+});
+
+test('a pool is of one daemon at a time', async (t) => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const options = { directory, processes: new ChildProcesses() };
+  const [one, other] = [new FileDriver(options), new FileDriver(options)];
+  await one.setup();
+  await t.throwsAsync(other.setup(), {
+    code: 'StorageUnusable',
+    message: `another daemon has its volumes in the directory ${directory}`,
+  });
+  await one.setup();
+  await one.close();
+  await other.setup();
+  await other.close();
 });
 
 test('swap on a file whose name has spaces is found', (t) => {
