@@ -64,6 +64,9 @@ export function loadFlags(sources: FlagSources): LoadedFlags {
   return { flags: values, origins, backends: [first, ...others], rest };
 }
 
+/** Of a file that is none of configuration, such as a binary one, some lines are enough. */
+const maxLines = 10;
+
 function takeFile(path: string, settings: Settings, problems: string[]): void {
   const content = readNamedFile(path);
   if ('problem' in content) {
@@ -72,7 +75,9 @@ function takeFile(path: string, settings: Settings, problems: string[]): void {
   }
   const file = parseConfigFile(content.text);
   const origin = (line: number): Origin => `file ${path} line ${line}`;
-  problems.push(...file.problems.map(({ line, text }) => `${path} line ${line}: ${text}`));
+  const lines = file.problems.map(({ line, text }) => `${path} line ${line}: ${text}`);
+  problems.push(...lines.slice(0, maxLines));
+  if (lines.length > maxLines) problems.push(`and ${lines.length - maxLines} more lines of ${path} are wrong`);
   for (const { name, line } of file.sections) settings.open(name, origin(line));
   for (const { section, name, value, line } of file.settings) {
     settings.takeOnce(section, name, { value, origin: origin(line), rank: 1 });

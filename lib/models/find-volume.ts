@@ -5,6 +5,7 @@ import type { VolumeState } from './volume-state.ts';
 import { volumesOf } from './volume.ts';
 
 const maxShown = 5;
+const uuidIn = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
 /** Of an id whose beginning stands for it: so long that a name is hardly taken for one. */
 const minDigits = 8;
 
@@ -16,13 +17,17 @@ export interface FindOptions {
 /**
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
  * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for a
- * text that no volume can have, such as an empty one of a script whose variable is not set, or one with a line end.
+ * text that no volume can have, such as an empty one of a script whose variable is not set, or one with a line end, and for one with
+ * an id in it, such as the name of a logical volume: it is no name of a volume that could be gone.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
   if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
   if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
   const ids = await withName(store, reference);
   if (ids.length > 0) return only(store, reference, ids);
+  const [contained] = uuidIn.exec(reference) ?? [];
+  if (contained !== undefined)
+    throw errors.invalidArgument('volume', reference, `an id or a name; the id is ${contained}`);
   const begun = await byBeginning(store, reference);
   if (options.byBeginning === false && begun.length > 0) throw errors.volumeNotNamed(reference, begun);
   return only(store, reference, begun);

@@ -174,6 +174,14 @@ test.serial('a wait for the deletion of an id with a line end of another system 
   await place.run('volume', 'delete', id);
 });
 
+test.serial('a text with an id in it is not taken for the name of a deleted volume', async (t) => {
+  const id = await create('exists');
+  const waited = await place.run('volume', 'wait', `volume-${id}`, '--deleted');
+  t.like(waited, { exitCode: 2, stdout: '' });
+  t.true(waited.stderr.includes(`the id is ${id}`), waited.stderr);
+  await place.run('volume', 'delete', id);
+});
+
 test.serial('an empty project or node is refused, not listed as one without volumes', async (t) => {
   for (const args of [
     ['volume', 'list', '--project', ''],

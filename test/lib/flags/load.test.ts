@@ -83,6 +83,14 @@ for (const [name, argv] of Object.entries({
   });
 }
 
+test('a file that is no configuration is described by its first lines', async (t) => {
+  const file = await fileWith(t, Array.from({ length: 400 }, () => '\u0001\u0002').join('\n'));
+  const problems = problemsOf(t, { file });
+  t.is(problems.length, 11);
+  t.regex(problems[0] ?? '', / line 1: /);
+  t.regex(problems[10] ?? '', /^and 390 more lines of .* are wrong$/);
+});
+
 test('a secret that --print-config has masked is refused', async (t) => {
   const file = await fileWith(t, 'redis_password = ***\n');
   const [problem, ...others] = problemsOf(t, { file, env: { BLOCKSTORE_REDIS_URL: '***' } });
