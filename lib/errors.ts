@@ -100,11 +100,11 @@ export const errors = {
       `volume ${volume} belongs to node ${owner}, not to this node (${node})`,
       `send the command to its owner: blockstore volume delete ${volume}`,
     ),
-  noMoreVolumes: (where: string) =>
+  noMoreVolumes: (where: string, why = '') =>
     new BlockstoreError(
       'NoMoreVolumes',
       'exhausted',
-      `${where} has no free address for another volume`,
+      `${where} has no free address for another volume${why}`,
       'delete volumes, raise last_shelf_id or slots_per_shelf, or add a node',
     ),
   noSpace: (where: string, requestedBytes: number, freeBytes: number) =>

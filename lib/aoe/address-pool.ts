@@ -60,6 +60,10 @@ export class AddressPool {
     this.shelves.delete(shelf);
   }
 
+  owns(shelf: number): boolean {
+    return this.shelves.has(shelf);
+  }
+
   /** Forgets all, before the table is filled again. */
   clear(): void {
     for (const table of [this.shelves, this.unexamined, this.full, this.users, this.addresses, this.resting])

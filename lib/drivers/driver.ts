@@ -119,7 +119,7 @@ export interface DriverContext {
 }
 
 /** Labels that a volume's record and its storage both have. */
-const recordedLabels = ['user', 'project', 'size', 'name', 'address'] as const;
+const recordedLabels = ['user', 'project', 'size', 'name', 'address', 'created'] as const;
 
 /** Whether the storage has other labels than a record asks for: others, or some that the record lacks. */
 export function differInLabels(found: Labels, expected: Labels): boolean {

@@ -26,8 +26,8 @@ const shelvesPerLook = 8;
 export class Addresses {
   readonly pool: AddressPool;
   private readonly options: AddressesOptions;
-  /** Shelves that another node owns although volumes here have addresses on them. */
-  private conflicts: ReadonlyMap<number, string> = new Map();
+  /** Shelves that another node owns although volumes here have addresses on them, or had. */
+  private conflicts = new Map<number, string>();
   /** The data that the pool was filled from; see Connection.identity. */
   private filledFrom = '';
   private filling: Promise<void> | undefined;
@@ -71,10 +71,24 @@ export class Addresses {
    */
   async allocate({ id, address }: { id: string; address: string }): Promise<string> {
     await this.ensureFilled();
-    if (address === '') return this.pool.allocate(id);
-    if (this.pool.use(id, address) === undefined && this.ownerOf(address) === undefined) return address;
+    if (address === '') return this.allocateFree(id);
+    if (this.pool.use(id, address) === undefined && (await this.isOwn(address))) return address;
     this.pool.release(id);
-    return this.pool.allocate(id);
+    return this.allocateFree(id);
+  }
+
+  /** Names the owner of the first shelf where it is another node: often it is the only shelf that is allowed. */
+  private async allocateFree(id: string): Promise<string> {
+    const { store, lease, shelves } = this.options;
+    try {
+      return await this.pool.allocate(id);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code !== 'NoMoreVolumes') throw error;
+      const owner = await store.read((redis) => redis.hget(store.keys.shelfOwners(), String(shelves.first)));
+      if (owner === null || owner === lease.node) throw error;
+      throw errors.noMoreVolumes(`node ${lease.node}`, `: AoE shelf ${shelves.first} belongs to node ${owner}`);
+    }
   }
 
   /** Redis may have lost changes: the records and shelves that it has now are those of this node. */
@@ -95,15 +109,20 @@ export class Addresses {
   async assertShelves(shelves: ReadonlySet<number>): Promise<void> {
     const conflicts = new Map<number, string>();
     for (const shelf of new Set([...shelves, ...this.pool.ownShelves])) {
-      const owner = await this.claim(shelf);
-      if (owner === undefined) {
-        this.pool.own(shelf);
-      } else {
-        this.pool.disown(shelf);
-        conflicts.set(shelf, owner);
-      }
+      const owner = await this.claimOwn(shelf);
+      if (owner !== undefined) conflicts.set(shelf, owner);
     }
     this.conflicts = conflicts;
+  }
+
+  /** Whether the shelf of an address is this node's, which claims it where no node has it. */
+  async isOwn(address: string): Promise<boolean> {
+    if (tryParseAddress(address) === undefined) return true;
+    const shelf = shelfOf(address);
+    if (this.pool.owns(shelf)) return true;
+    const owner = await this.claimOwn(shelf);
+    if (owner !== undefined) this.conflicts.set(shelf, owner);
+    return owner === undefined;
   }
 
   /**
@@ -172,8 +191,10 @@ export class Addresses {
   }
 
   get problems(): string[] {
-    return [...this.conflicts].map(
-      ([shelf, owner]) => `AoE shelf ${shelf} has volumes of this node and belongs to node ${owner}`,
+    if (this.conflicts.size === 0) return [];
+    const used = new Set(this.pool.used.map(shelfOf));
+    return [...this.conflicts].flatMap(([shelf, owner]) =>
+      used.has(shelf) ? [`AoE shelf ${shelf} has volumes of this node and belongs to node ${owner}`] : [],
     );
   }
 
@@ -210,6 +231,14 @@ export class Addresses {
   private nextFree(from: number): Promise<number | undefined> {
     const { store, shelves } = this.options;
     return freeShelf(store, { first: Math.max(from, shelves.first), last: shelves.last });
+  }
+
+  /** Notes in the pool whose the shelf is. Returns the other node that owns it, or undefined. */
+  private async claimOwn(shelf: number): Promise<string | undefined> {
+    const owner = await this.claim(shelf);
+    if (owner === undefined) this.pool.own(shelf);
+    else this.pool.disown(shelf);
+    return owner;
   }
 
   /** Returns the other node that owns it, or undefined: then this one does. */

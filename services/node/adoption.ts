@@ -87,7 +87,7 @@ export class Adoption {
     if (!isAttached && !exportUnattached && volume.fault?.code === 'NodeLost') {
       await backends.get(volume.backend).target.removeExport(volume.id);
     }
-    const address = volume.address === '' ? this.labelledAddress(volume.id) : volume.address;
+    const address = volume.address === '' ? await this.labelledAddress(volume.id) : volume.address;
     const set = address === volume.address ? {} : { address };
     await this.change(volume, isAttached ? 'markFoundAttached' : 'markFound', { set });
     return { ...volume, status: isAttached ? 'in-use' : 'available', fault: undefined, address };
@@ -105,7 +105,7 @@ export class Adoption {
     const { address, ...rest } = fields;
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
-    const isOwn = isFree && (isAttached || addresses.ownerOf(address) === undefined);
+    const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
     if (isFree && !isOwn) addresses.pool.release(id);
     const outcome = await commit(store, {
       owner: lease.token,
@@ -124,7 +124,7 @@ export class Adoption {
             attachStatus: isAttached ? 'attached' : 'detached',
             ...(isAttached ? attachmentOf(running) : {}),
           },
-          stamp: isAttached ? ['createTime', 'attachTime'] : ['createTime'],
+          stamp: [...(rest.createTime === undefined ? ['createTime'] : []), ...(isAttached ? ['attachTime'] : [])],
         },
       ],
     });
@@ -145,8 +145,9 @@ export class Adoption {
     const backend = backends.get(volume.backend);
     await backend.driver.ensureVolume(volumeSpec(volume));
     if (!isExported(volume, exportUnattached)) return;
-    const owner = addresses.ownerOf(volume.address);
-    if (owner !== undefined) throw errors.shelfOfOtherNode(volume.id, volume.address, owner);
+    if (!(await addresses.isOwn(volume.address))) {
+      throw errors.shelfOfOtherNode(volume.id, volume.address, addresses.ownerOf(volume.address) ?? '');
+    }
     await backend.target.ensureExport(exportSpec(volume, backend));
   }
 
@@ -182,10 +183,10 @@ export class Adoption {
   }
 
   /** Returns the address that the pool has from the volume's labels, if it is one of this node; '' otherwise. */
-  private labelledAddress(id: string): string {
+  private async labelledAddress(id: string): Promise<string> {
     const { addresses } = this.options;
     const address = addresses.pool.addressOf(id) ?? '';
-    return addresses.ownerOf(address) === undefined ? address : '';
+    return (await addresses.isOwn(address)) ? address : '';
   }
 
   private async change(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Promise<void> {

@@ -6,19 +6,33 @@ import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 
 /** A record as a driver sees it. */
-export function volumeSpec({ id, size, name, userId, projectId, address }: VolumeState): VolumeSpec {
-  const given = { user: userId, project: projectId, size: String(size), name, address };
+export function volumeSpec({ id, size, name, userId, projectId, address, createTime }: VolumeState): VolumeSpec {
+  const given = { user: userId, project: projectId, size: String(size), name, address, created: String(createTime) };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
 }
 
+interface LabelledFields {
+  size: string;
+  userId: string;
+  projectId: string;
+  name?: string;
+  createTime?: string;
+  address: string;
+}
+
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
-export function fieldsIn(
-  labels: Labels,
-): { size: string; userId: string; projectId: string; name?: string; address: string } | undefined {
-  const { size, user, project, name, address = '' } = labels;
+export function fieldsIn(labels: Labels): LabelledFields | undefined {
+  const { size, user, project, name, created = '', address = '' } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
-  return { size, userId: user, projectId: project, address, ...(name === undefined ? {} : { name }) };
+  return {
+    size,
+    userId: user,
+    projectId: project,
+    address,
+    ...(name === undefined ? {} : { name }),
+    ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
+  };
 }
 
 /** Whether the volume is exported at this moment. */

@@ -95,7 +95,7 @@ export const withdrawExport: Step = {
 export const leaveForeignShelf: Step = {
   name: 'address',
   run: async ({ volume, backend, addresses }) => {
-    if (addresses.ownerOf(volume.address) === undefined) return {};
+    if (await addresses.isOwn(volume.address)) return {};
     addresses.pool.release(volume.id);
     const spec = volumeSpec({ ...volume, address: '' });
     if (await backend.driver.hasVolume(spec)) await backend.driver.labelVolume(spec);

@@ -3,6 +3,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { claimShelf } from '../../../lib/redis/scripts.ts';
+import { Addresses } from '../../../services/node/addresses.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
@@ -135,6 +136,35 @@ test.serial('a host is let in only at the address at which it has removed its de
   t.like(await node.getVolume(id), { address: 'e2.0', status: 'error_attaching', attachStatus: 'detached' });
   t.is((await commands.attach(id, here, deadline)).address, 'e2.0');
   await commands.detach(id, deadline);
+});
+
+test.serial('a node does not forget that a shelf is another one’s', async (t) => {
+  const store = await cluster.store();
+  const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
+  await claimShelf(store, { ...other.token, shelf: 1 });
+  const shelves = { first: 1, last: 9, slots: 16 };
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  await addresses.load();
+  addresses.pool.use('volume', 'e1.0');
+  await addresses.refill();
+  t.deepEqual(addresses.problems, ['AoE shelf 1 has volumes of this node and belongs to node n2']);
+  addresses.pool.release('volume'); // to be restored with another address, which fails
+  t.deepEqual(addresses.problems, []);
+  await addresses.refill();
+  t.false(await addresses.isOwn('e1.0'));
+  t.is(await addresses.allocate({ id: 'volume', address: 'e1.0' }), 'e2.0');
+});
+
+test.serial('where another node has the only shelf, the refusal names that node', async (t) => {
+  await cluster.node('n1', oneShelf, { target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const other = await fakeNode(store, 'n2');
+  await claimShelf(store, { ...other.token, shelf: 1 });
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
+    code: 'NoMoreVolumes',
+    message: /AoE shelf 1 belongs to node n2/,
+  });
 });
 
 test.serial('what serves no volume on the shelf of another node names that node', async (t) => {

@@ -284,10 +284,17 @@ test.serial(
     const back = await cluster.node('n1', {}, { driver, target });
     t.like(await back.getVolume(id), { status: 'available', fault: undefined });
     await back.stop();
+    const { createTime } = await volumesOf(await cluster.store()).lookup(id);
     await (await cluster.store()).redis.flushall();
     const rebuilt = await cluster.node('n1', {}, { driver, target });
     t.deepEqual(await driver.listVolumes(), kept);
-    t.like(await rebuilt.getVolume(id), { status: 'available', size: 3, projectId: 'project', address: 'e1.0' });
+    t.like(await rebuilt.getVolume(id), {
+      status: 'available',
+      size: 3,
+      projectId: 'project',
+      address: 'e1.0',
+      createTime,
+    });
   },
 );
 

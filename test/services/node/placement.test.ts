@@ -313,12 +313,14 @@ test.serial('a volume carries the availability zone of its node, and its labels 
   const driver = new RecordingDriver();
   await cluster.node('n1', { ...rarely, storage_availability_zone: 'east' }, { driver, target: new FakeTarget() });
   const commands = await cluster.commands();
-  t.is((await commands.create({ ...newVolume, name: 'data' }, deadline)).availabilityZone, 'east');
+  const { availabilityZone, createTime } = await commands.create({ ...newVolume, name: 'data' }, deadline);
+  t.is(availabilityZone, 'east');
   t.deepEqual(driver.specs[0]?.labels, {
     user: 'user',
     project: 'project',
     size: '1',
     name: 'data',
     address: 'e1.0',
+    created: String(createTime),
   });
 });
