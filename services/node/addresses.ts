@@ -26,7 +26,7 @@ const shelvesPerLook = 8;
 export class Addresses {
   readonly pool: AddressPool;
   private readonly options: AddressesOptions;
-  /** Shelves that another node owns although volumes here have addresses on them, or had. */
+  /** Shelves that another node owns although volumes here have addresses on them. */
   private conflicts = new Map<number, string>();
   /** The data that the pool was filled from; see Connection.identity. */
   private filledFrom = '';
@@ -130,7 +130,19 @@ export class Addresses {
    * looks at a few shelves.
    */
   async restore(): Promise<void> {
+    await this.retryConflicts();
     if (!(await this.areSomeWhole())) await this.restoreAll();
+  }
+
+  /** The other node may have been removed, and volumes may have left its shelf. */
+  private async retryConflicts(): Promise<void> {
+    if (this.conflicts.size === 0) return;
+    const used = new Set(this.pool.used.map(shelfOf));
+    for (const shelf of this.conflicts.keys()) {
+      const owner = used.has(shelf) ? await this.claimOwn(shelf) : undefined;
+      if (owner === undefined) this.conflicts.delete(shelf);
+      else this.conflicts.set(shelf, owner);
+    }
   }
 
   /** Whether Redis has the next few shelves, and as many entries of the quarantine as there are. */
@@ -191,10 +203,8 @@ export class Addresses {
   }
 
   get problems(): string[] {
-    if (this.conflicts.size === 0) return [];
-    const used = new Set(this.pool.used.map(shelfOf));
-    return [...this.conflicts].flatMap(([shelf, owner]) =>
-      used.has(shelf) ? [`AoE shelf ${shelf} has volumes of this node and belongs to node ${owner}`] : [],
+    return [...this.conflicts].map(
+      ([shelf, owner]) => `AoE shelf ${shelf} has volumes of this node and belongs to node ${owner}`,
     );
   }
 

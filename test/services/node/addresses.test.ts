@@ -149,10 +149,27 @@ test.serial('a node does not forget that a shelf is another one’s', async (t) 
   await addresses.refill();
   t.deepEqual(addresses.problems, ['AoE shelf 1 has volumes of this node and belongs to node n2']);
   addresses.pool.release('volume'); // to be restored with another address, which fails
+  await addresses.restore();
   t.deepEqual(addresses.problems, []);
-  await addresses.refill();
   t.false(await addresses.isOwn('e1.0'));
   t.is(await addresses.allocate({ id: 'volume', address: 'e1.0' }), 'e2.0');
+});
+
+test.serial('a shelf whose other owner was removed is claimed again', async (t) => {
+  const store = await cluster.store();
+  const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
+  await claimShelf(store, { ...other.token, shelf: 1 });
+  const shelves = { first: 1, last: 9, slots: 16 };
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  await addresses.load();
+  addresses.pool.use('volume', 'e1.0');
+  await addresses.refill();
+  await addresses.restore();
+  t.is(addresses.ownerOf('e1.0'), 'n2');
+  await store.redis.hdel(store.keys.shelfOwners(), '1');
+  await addresses.restore();
+  t.is(addresses.ownerOf('e1.0'), undefined);
+  t.is(await store.redis.hget(store.keys.shelfOwners(), '1'), 'n1');
 });
 
 test.serial('where another node has the only shelf, the refusal names that node', async (t) => {
