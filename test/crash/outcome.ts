@@ -38,6 +38,9 @@ function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): 
 /** Addresses in records, labels, tags and arguments of vblade. */
 const addresses = /"address":"e[\d.]+"|blockstore:address=e[\d.]+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
 
+/** Creation times in labels and tags. */
+const times = /"created":"\d+"|blockstore:created=\d+/g;
+
 /**
  * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else. Volumes that are made side by
  * side have their addresses in any order: then without these.
@@ -47,7 +50,8 @@ export function withVolumeParts(
   parts: ReadonlyMap<string, string>,
   anyAddress: boolean,
 ): string[] {
-  const plain = anyAddress ? lines.map((line) => line.replaceAll(addresses, '')) : lines;
+  const timeless = lines.map((line) => line.replaceAll(times, ''));
+  const plain = anyAddress ? timeless.map((line) => line.replaceAll(addresses, '')) : timeless;
   return plain.map((line) => line.replaceAll(uuids, (id) => parts.get(id) ?? id)).toSorted();
 }
 

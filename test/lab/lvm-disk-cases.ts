@@ -217,7 +217,7 @@ const list: readonly LvmCase[] = [
     run: async () => {
       const [disk = ''] = await machine.loops(1);
       await machine.sh(
-        `losetup -d ${disk}; truncate -s 1M ${LvmMachine.fileOf(disk)}; losetup ${disk} ${LvmMachine.fileOf(disk)}`,
+        `losetup -d ${disk}; truncate -s 256K ${LvmMachine.fileOf(disk)}; losetup ${disk} ${LvmMachine.fileOf(disk)}`,
       );
       const setup = machine.driver({ storageDev: [disk] }).setup();
       await assert.rejects(setup, (error: Error) => {
