@@ -176,7 +176,10 @@ export class Invariants {
 
   private checkHosts(machine: string, spec: ExportSpec): void {
     const record = this.hash(`volume:${spec.id}`);
-    const isLost = record?.get('status') === 'error' || this.hash(`node:${machine}`)?.has('lost') === true;
+    // One that was lost ends these exports in the course of its start.
+    const isStarting = this.world.nodes.find(({ name }) => name === machine)?.isUp === false;
+    const isLost =
+      isStarting || record?.get('status') === 'error' || this.hash(`node:${machine}`)?.has('lost') === true;
     for (const host of this.world.hosts) {
       const trespass = host.trespass(spec, isLost);
       if (trespass !== undefined) this.add(trespass);
