@@ -157,29 +157,32 @@ export class VolumeCommands {
         sent = await send(to);
         return sent.end;
       },
-      poll: () => this.poll(kind, id),
+      poll: () => this.poll(kind, id, sent?.volume),
     });
     if (!end) throw await this.notFinished(kind, id, deadlineMs);
     if ('fault' in end) throw end.fault;
-    if (this.store.isReplicated) await this.confirm(kind, id, deadlineMs);
+    if (this.store.isReplicated) await this.confirm(kind, id, deadlineMs, sent?.volume);
     if (end.record) return stateIn(id, end.record);
     if (sent) return sent.volume;
     throw new Error(`the ${kind} of volume ${id} ended without having been sent`);
   }
 
   /** A reply comes before replicas have the change: a failover since then may have lost it. Throws NotReplicated. */
-  private async confirm(kind: TaskKind, id: string, deadlineMs: number): Promise<void> {
+  private async confirm(kind: TaskKind, id: string, deadlineMs: number, asked?: VolumeState): Promise<void> {
     const { count } = this.store.connection;
-    const end = await this.poll(kind, id);
+    const end = await this.poll(kind, id, asked);
     await this.store.replicated(count);
     if (!end) throw await this.notFinished(kind, id, deadlineMs);
     if ('fault' in end) throw end.fault;
   }
 
-  private async poll(kind: TaskKind, id: string): Promise<RequestEnd | undefined> {
+  /** `asked`: the record when the request was made. */
+  private async poll(kind: TaskKind, id: string, asked: VolumeState | undefined): Promise<RequestEnd | undefined> {
     const record = await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id)));
     if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: lost(id, kind) };
     const volume = stateIn(id, record);
+    // Deleted, and its id is another volume's.
+    if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
     if (volume.task?.kind === kind) return undefined;
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';

@@ -168,6 +168,21 @@ test.serial('the requester of a delete that Redis lost is not told that it is do
   gate.resolve();
 });
 
+test.serial('a delete is done when its id is the one of a new volume', async (t) => {
+  const driver = new FaultyDriver(new FakeDriver());
+  await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const { redis, keys } = await cluster.store();
+  const { id } = await commands.create(newVolume, deadline);
+  const release = driver.holdOnce('deleteVolume');
+  t.teardown(release);
+  const asked = commands.delete(id, deadline);
+  await until(() => driver.isHeld('deleteVolume'), 'it is being deleted');
+  await redis.hincrby(keys.volume(id), 'createTime', 1);
+  await forgetTask(id);
+  await t.notThrowsAsync(asked);
+});
+
 test.serial('a volume whose record Redis lost while it is being deleted gets no record again', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());
   await cluster.node('n1', {}, { driver });
