@@ -1,7 +1,7 @@
 import { BlockstoreError } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { claimFreeShelf } from './shelf.ts';
+import { claimShelf } from '../../lib/redis/scripts.ts';
 import { deadline, newVolume } from '../client.ts';
 import { type Figure, median, perSecond, timesOf } from '../figures.ts';
 import type { SimulatedCluster } from './cluster.ts';
@@ -23,7 +23,7 @@ export async function requestFigures({ client, layout }: SimulatedCluster): Prom
   const page = median(await pageTimes(store, layout.nodes * layout.perNode));
   const node = nodeName(0);
   const token = (await store.redis.hget(store.keys.node(node), 'token')) ?? '';
-  const claim = () => claimFreeShelf(store, { node, token });
+  const claim = () => claimShelf(store, { node, token, first: 1, last: 65_534 });
   const shelf = median(await timesOf(shelves, claim));
   const refused = median(
     await timesOf(failures, () => refusal(() => commands.create({ ...newVolume, size: 1000 }, deadline))),

@@ -8,6 +8,7 @@ import {
   acquireLease,
   beginCatchUp,
   checkRecord,
+  claimShelf,
   hideBackend,
   isStrayEntry,
   releaseLease,
@@ -17,7 +18,6 @@ import { deadline, newVolume } from '../client.ts';
 import { median, timesOf } from '../figures.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import { backendName, nodeName, presentVolume } from './layout.ts';
-import { claimFreeShelf } from './shelf.ts';
 
 /** Median microseconds of processor time in Redis, by what the script did. */
 export type ScriptCosts = ReadonlyMap<string, number>;
@@ -70,7 +70,7 @@ async function callOthers(store: Store): Promise<void> {
     const outcome = await acquireLease(store, { ...lease, tokenBefore: '' });
     if (outcome.word !== 'ok') throw new Error(`acquire_lease: ${outcome.word}`);
     const { token } = outcome;
-    await claimFreeShelf(store, { node, token });
+    await claimShelf(store, { node, token, first: 1, last: 65_534 });
     await hideBackend(store, backendId(own, backendName), own);
     await beginCatchUp(store, { node, places: 50, lengthMs: 60_000 });
     await store.redis.zrem(store.keys.catchingUp(), node);

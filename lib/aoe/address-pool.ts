@@ -7,10 +7,10 @@ export interface AddressPoolOptions {
   slotsPerShelf: number;
   /** How long a freed address rests before another volume may have it. */
   quarantineMs: number;
-  /** Returns the lowest shelf from that number on that no node owns, or undefined. */
-  nextFree: (from: number) => Promise<number | undefined>;
-  /** Makes a shelf this node's own; false where it is another node's. */
-  claim: (shelf: number) => Promise<boolean>;
+  /** Makes the lowest free shelf from that number on this node's own. Returns undefined where none is left. */
+  claim: (from: number) => Promise<number | undefined>;
+  /** Frees a shelf again. */
+  release: (shelf: number) => Promise<void>;
   /** Addresses of these shelves that others answer at, with their descriptions. */
   foreign: (shelves: readonly number[]) => Promise<ReadonlyMap<string, string>>;
   /** Milliseconds since the epoch, by the clock that the quarantine is kept in. */
@@ -19,7 +19,7 @@ export interface AddressPoolOptions {
 
 /** Shelves that are claimed at most for one address. */
 const maxClaims = 4;
-/** Free shelves at which others answer that are passed over before one of them is claimed. */
+/** Free shelves at which others answer that are passed over before one of them is kept. */
 const maxPassed = 64;
 const shelvesPerObservation = 8;
 /** Observations without an answer before a foreign address counts as free. */
@@ -43,6 +43,8 @@ export class AddressPool {
   private readonly unexamined = new Set<number>();
   private examining: Promise<void> | undefined;
   private claiming: Promise<boolean> | undefined;
+  /** A claimed shelf that is not examined yet: a failed examination must not cost another one. */
+  private claimed: number | undefined;
   private observed = 0;
 
   constructor(options: AddressPoolOptions) {
@@ -229,27 +231,26 @@ export class AddressPool {
 
   /**
    * Claims the lowest free shelf at which nobody answers: where Redis has lost its owner, that node still exports volumes on it, and
-   * has yet to claim it again. One with answers is claimed only where no other is left.
+   * has yet to claim it again. One with answers is kept only where no other is left.
    */
   private async claimNext(): Promise<boolean> {
-    const passed: number[] = [];
-    let shelf = await this.options.nextFree(0);
-    while (shelf !== undefined && passed.length < maxPassed) {
+    let passed = 0;
+    let from = 0;
+    while (passed < maxPassed) {
+      this.claimed ??= await this.options.claim(from);
+      const shelf = this.claimed;
+      if (shelf === undefined) break;
       const { size } = await this.options.foreign([shelf]);
-      if (size > 0) {
-        passed.push(shelf);
-      } else if (await this.options.claim(shelf)) {
-        this.shelves.add(shelf);
-        return true;
-      }
-      shelf = await this.options.nextFree(shelf + 1);
+      if (size > 0) await this.options.release(shelf);
+      else this.shelves.add(shelf);
+      this.claimed = undefined;
+      if (size === 0) return true;
+      passed += 1;
+      from = shelf + 1;
     }
-    for (const answered of passed) {
-      if (!(await this.options.claim(answered))) continue;
-      this.own(answered);
-      return true;
-    }
-    return false;
+    const answered = passed > 0 ? await this.options.claim(0) : undefined;
+    if (answered !== undefined) this.own(answered);
+    return answered !== undefined;
   }
 
   /** Every address that is in use, lowest first. */

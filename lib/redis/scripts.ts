@@ -173,28 +173,32 @@ export async function hideBackend(store: Store, backend: string, node: string): 
   await store.run('hide_backend', backend, node);
 }
 
-/** Returns the lowest shelf of a range that no node owns, or undefined. */
-export async function freeShelf(
-  store: Store,
-  { first, last }: { first: number; last: number },
-): Promise<number | undefined> {
-  const answer = await store.run('free_shelf', first, last);
-  const [word, shelf] = answer;
-  if (word === 'ok') return Number(shelf);
-  if (word === 'NoShelf') return undefined;
-  throw unknownAnswer('free_shelf', answer);
-}
+export type ShelfOutcome =
+  | { word: 'ok'; shelf: number }
+  | { word: 'Taken'; owner: string }
+  | { word: 'NoShelf' }
+  | { word: 'Fenced' };
 
-/** Makes a node the owner of a shelf. */
+/** Claims the shelf `shelf`, or the lowest free one of a range. */
 export async function claimShelf(
   store: Store,
-  { node, token, shelf }: LeaseToken & { shelf: number },
-): Promise<{ word: 'ok' | 'Fenced' } | { word: 'Taken'; owner: string }> {
-  const answer = await store.run('claim_shelf', node, token, shelf);
-  const [word, owner = ''] = answer;
-  if (word === 'ok' || word === 'Fenced') return { word };
-  if (word === 'Taken') return { word, owner };
+  { node, token, first, last, shelf }: LeaseToken & { first: number; last: number; shelf?: number },
+): Promise<ShelfOutcome> {
+  const answer = await store.run('claim_shelf', node, token, first, last, shelf ?? '');
+  const [word, value = ''] = answer;
+  if (word === 'ok') return { word, shelf: Number(value) };
+  if (word === 'Taken') return { word, owner: value };
+  if (word === 'NoShelf' || word === 'Fenced') return { word };
   throw unknownAnswer('claim_shelf', answer);
+}
+
+/** Gives a shelf back that was claimed and not used. Returns false where the node is no longer the caller's. */
+export async function releaseShelf(
+  store: Store,
+  { node, token, shelf }: LeaseToken & { shelf: number },
+): Promise<boolean> {
+  const [word] = await store.run('release_shelf', node, token, shelf);
+  return word === 'ok';
 }
 
 /** Frees the shelves of a node that was removed. */

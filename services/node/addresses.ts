@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import { AddressPool } from '../../lib/aoe/address-pool.ts';
-import { claimShelf, freeShelf } from '../../lib/redis/scripts.ts';
+import { claimShelf, releaseShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -43,8 +43,8 @@ export class Addresses {
       node: lease.node,
       slotsPerShelf: shelves.slots,
       quarantineMs,
-      nextFree: (from) => this.nextFree(from),
-      claim: async (shelf) => (await this.claim(shelf)) === undefined,
+      claim: (from) => this.claimFree(from),
+      release: (shelf) => this.release(shelf),
       foreign: (asked) => this.foreign(asked),
       now: () => this.now(),
     });
@@ -238,9 +238,19 @@ export class Addresses {
     return performance.now() + this.clockOffset;
   }
 
-  private nextFree(from: number): Promise<number | undefined> {
-    const { store, shelves } = this.options;
-    return freeShelf(store, { first: Math.max(from, shelves.first), last: shelves.last });
+  /** Claims the lowest shelf from that number on that no node owns. */
+  private async claimFree(from: number): Promise<number | undefined> {
+    const { store, lease, shelves } = this.options;
+    const first = Math.max(from, shelves.first);
+    if (first > shelves.last) return undefined;
+    const outcome = await claimShelf(store, { ...lease.token, first, last: shelves.last });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    return outcome.word === 'ok' ? outcome.shelf : undefined;
+  }
+
+  private async release(shelf: number): Promise<void> {
+    const { store, lease } = this.options;
+    if (!(await releaseShelf(store, { ...lease.token, shelf }))) throw errors.fenced(lease.node);
   }
 
   /** Notes in the pool whose the shelf is. Returns the other node that owns it, or undefined. */
@@ -253,8 +263,8 @@ export class Addresses {
 
   /** Returns the other node that owns it, or undefined: then this one does. */
   private async claim(shelf: number): Promise<string | undefined> {
-    const { store, lease } = this.options;
-    const outcome = await claimShelf(store, { ...lease.token, shelf });
+    const { store, lease, shelves } = this.options;
+    const outcome = await claimShelf(store, { ...lease.token, first: shelves.first, last: shelves.last, shelf });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     return outcome.word === 'Taken' ? outcome.owner : undefined;
   }

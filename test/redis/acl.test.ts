@@ -121,7 +121,7 @@ async function linesOf(role: Role): Promise<[string, string][]> {
 
 /** Scripts for a target with addresses, for another backend, and after a failover: nothing here runs them. */
 const otherScripts = {
-  blockstored: ['free_shelf', 'claim_shelf', 'hide_backend', 'begin_catch_up'],
+  blockstored: ['claim_shelf', 'release_shelf', 'hide_backend', 'begin_catch_up'],
   blockstore: ['hide_backend', 'check_shelf'],
 } as const;
 

@@ -26,11 +26,11 @@ import {
   beginCatchUp,
   checkRecord,
   claimShelf,
-  freeShelf,
   commit,
   hideBackend,
   isStrayEntry,
   releaseLease,
+  releaseShelf,
   releaseShelves,
   report,
 } from '../../lib/redis/scripts.ts';
@@ -222,14 +222,20 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
   })),
   {
     weight: 2,
-    arbitrary: record({ node, shelf: constantFrom(1, 2, 3, 9) }).map(({ node: name, shelf }) => ({
+    arbitrary: record({ node, shelf: constantFrom(1, 2, 9, undefined) }).map(({ node: name, shelf }) => ({
       what: `claim ${name} ${shelf}`,
-      act: (side: Side) => claimShelf(side.store, { ...leaseOf(side, name), shelf }),
+      act: (side: Side) =>
+        claimShelf(side.store, {
+          ...leaseOf(side, name),
+          first: 1,
+          last: 3,
+          ...(shelf === undefined ? {} : { shelf }),
+        }),
     })),
   },
-  record({ first: constantFrom(1, 2), last: constantFrom(1, 3, 9) }).map((range) => ({
-    what: `free shelf ${JSON.stringify(range)}`,
-    act: ({ store }: Side) => freeShelf(store, range),
+  record({ node, shelf: constantFrom(1, 2, 9) }).map(({ node: name, shelf }) => ({
+    what: `release ${name} ${shelf}`,
+    act: (side: Side) => releaseShelf(side.store, { ...leaseOf(side, name), shelf }),
   })),
   node.map((name) => ({ what: `free shelves of ${name}`, act: ({ store }: Side) => releaseShelves(store, name) })),
   record({ node, places: constantFrom(1, 2), lengthMs: constantFrom(-1, 100_000) }).map((request) => ({

@@ -88,7 +88,7 @@ test.serial('a volume whose shelf another node has got is attached at another ad
   await before.stop();
   await store.redis.flushall();
   const other = await fakeNode(store, 'n2');
-  t.like(await claimShelf(store, { ...other.token, shelf: 1 }), { word: 'ok' });
+  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
   const node = await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
   t.false(target.exports.has(id), 'it is not exported on the shelf of another node');
   const attached = await commands.attach(id, attachment, deadline);
@@ -109,7 +109,7 @@ test.serial('a volume on the shelf of another node loses that address with its l
   await before.stop();
   await store.redis.flushall();
   const other = await fakeNode(store, 'n2');
-  t.like(await claimShelf(store, { ...other.token, shelf: 1 }), { word: 'ok' });
+  t.like(await claimShelf(store, { ...other.token, first: 1, last: 9 }), { shelf: 1 });
   const node = await cluster.node('n1', rarely, { driver, target });
   t.like(await node.getVolume(id), { address: 'e1.0', status: 'in-use' }, 'its host uses it');
   t.is((await commands.detach(id, deadline)).address, '');
@@ -141,7 +141,7 @@ test.serial('a host is let in only at the address at which it has removed its de
 test.serial('a node does not forget that a shelf is another one’s', async (t) => {
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
-  await claimShelf(store, { ...other.token, shelf: 1 });
+  await claimShelf(store, { ...other.token, first: 1, last: 9 });
   const shelves = { first: 1, last: 9, slots: 16 };
   const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
   await addresses.load();
@@ -158,7 +158,7 @@ test.serial('a node does not forget that a shelf is another one’s', async (t) 
 test.serial('a shelf whose other owner was removed is claimed again', async (t) => {
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
-  await claimShelf(store, { ...other.token, shelf: 1 });
+  await claimShelf(store, { ...other.token, first: 1, last: 9 });
   const shelves = { first: 1, last: 9, slots: 16 };
   const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
   await addresses.load();
@@ -177,7 +177,7 @@ test.serial('where another node has the only shelf, the refusal names that node'
   const commands = await cluster.commands();
   const store = await cluster.store();
   const other = await fakeNode(store, 'n2');
-  await claimShelf(store, { ...other.token, shelf: 1 });
+  await claimShelf(store, { ...other.token, first: 1, last: 9 });
   await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), {
     code: 'NoMoreVolumes',
     message: /AoE shelf 1 belongs to node n2/,
