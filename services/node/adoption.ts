@@ -7,6 +7,7 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
@@ -107,6 +108,7 @@ export class Adoption {
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
     const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
     if (isFree && !isOwn) addresses.pool.release(id);
+    if (!isOwn && address !== '') await this.unlabelAddress(found, Number(rest.size));
     const outcome = await commit(store, {
       owner: lease.token,
       edits: [
@@ -135,8 +137,17 @@ export class Adoption {
     log.debug(`restored the record of volume ${id} from its storage`, rest);
     const volume = await volumesOf(store).lookup(id);
     this.learn(volume);
-    if (!isOwn && address !== '') await backend.driver.labelVolume(volumeSpec(volume));
     await this.serve(volume);
+  }
+
+  /** Before the record is there: where this fails, the next try begins here, and no label contradicts the record. */
+  private async unlabelAddress(
+    { id, backend, labels }: FoundVolume & { backend: Backend },
+    size: number,
+  ): Promise<void> {
+    if (await volumesOf(this.options.store).find(id)) return;
+    const { address: _, ...others } = labels;
+    await backend.driver.labelVolume({ id, size, sizeBytes: sizeInBytes(size), labels: others });
   }
 
   /** Storage is active, and the export runs if the volume is to be exported. Throws StorageMissing, AddressInUse, and what a target throws. */

@@ -205,7 +205,7 @@ class Simulation {
     await time.pass(4 * intervals.downS * 1000, () => this.failed);
     await this.repairUnreadable();
     let found = await this.differences();
-    for (let wait = 0; wait < 30 && found.length > 0 && !this.failed; wait += 1) {
+    for (let wait = 0; wait < 30 && (found.length > 0 || this.hasUndeleted()) && !this.failed; wait += 1) {
       this.deleteFailed();
       this.detachMisplaced();
       this.removeCopies();
@@ -215,6 +215,11 @@ class Simulation {
     this.comparisons += 1;
     for (const difference of found) invariants.add(difference);
     invariants.settled();
+  }
+
+  /** A delete that a lost node was to carry out when it returned can fail there after it was acknowledged. */
+  private hasUndeleted(): boolean {
+    return this.model.ids.some((id) => this.invariants.hash(`volume:${id}`)?.get('status') === 'error_deleting');
   }
 
   /**
