@@ -169,7 +169,7 @@ export class Invariants {
   private get facts(): Facts {
     return {
       has: (id) => this.hash(`volume:${id}`) !== undefined || this.hash(`abandoned:${id}`) !== undefined,
-      gone: (id) => /^(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
+      gone: (id) => /^(unknown )?(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
       stored: (id) => this.world.nodes.some(({ machine }) => machine.stored.has(id)),
     };
   }
