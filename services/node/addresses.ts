@@ -31,6 +31,8 @@ export class Addresses {
   /** The data that the pool was filled from; see Connection.identity. */
   private filledFrom = '';
   private filling: Promise<void> | undefined;
+  /** Whether the answer to the last claim of a shelf was lost. */
+  private isUnsure = false;
   /** Own shelves that restore() has looked at in this round. */
   private examined = 0;
   /** Added to the clock that nobody sets, it is the time of Redis when the pool was filled. */
@@ -243,9 +245,21 @@ export class Addresses {
     const { store, lease, shelves } = this.options;
     const first = Math.max(from, shelves.first);
     if (first > shelves.last) return undefined;
-    const outcome = await claimShelf(store, { ...lease.token, first, last: shelves.last });
+    const claimed = this.isUnsure ? await this.unknownShelf() : undefined;
+    this.isUnsure = true;
+    const outcome = claimed ?? (await claimShelf(store, { ...lease.token, first, last: shelves.last }));
+    this.isUnsure = false;
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     return outcome.word === 'ok' ? outcome.shelf : undefined;
+  }
+
+  /** A shelf that Redis has as this node's although the pool does not: a claim whose answer was lost. */
+  private async unknownShelf(): Promise<{ word: 'ok'; shelf: number } | undefined> {
+    const { store, lease } = this.options;
+    for (const shelf of (await this.ownSet(store.keys.nodeShelves(lease.node))).map(Number)) {
+      if (!this.pool.owns(shelf) && (await this.claim(shelf)) === undefined) return { word: 'ok', shelf };
+    }
+    return undefined;
   }
 
   private async release(shelf: number): Promise<void> {

@@ -1,8 +1,14 @@
+import { join } from 'node:path';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { loadFlags } from '../../../lib/flags/load.ts';
+import { silentLog } from '../../../lib/log.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
+import { connect } from '../../../lib/redis/connection.ts';
 import { claimShelf } from '../../../lib/redis/scripts.ts';
+import { Store } from '../../../lib/redis/store.ts';
+import { FakeProxy } from '../../redis/fake-proxy.ts';
 import { Addresses } from '../../../services/node/addresses.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -170,6 +176,27 @@ test.serial('a shelf whose other owner was removed is claimed again', async (t) 
   await addresses.restore();
   t.is(addresses.ownerOf('e1.0'), undefined);
   t.is(await store.redis.hget(store.keys.shelfOwners(), '1'), 'n1');
+});
+
+test.serial('a shelf whose claim was not answered is used, and no further one is claimed', async (t) => {
+  const proxy = await FakeProxy.start(join(cluster.directory, 'proxy.sock'), cluster.server.socket);
+  t.teardown(() => proxy.stop());
+  const connection = await connect(loadFlags({ embedded: { redis_url: proxy.url } }).flags, silentLog);
+  t.teardown(() => connection.close());
+  const store = new Store(connection, 'blockstore');
+  const lease = await fakeNode(store, 'n1');
+  const shelves = { first: 1, last: 9, slots: 16 };
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  await addresses.load();
+  await claimShelf(store, { ...lease.token, first: 1, last: 9, shelf: 9 }); // now Redis knows the script
+  addresses.pool.own(9);
+  for (let slot = 0; slot < 16; slot += 1) addresses.pool.use(`volume ${slot}`, `e9.${slot}`);
+  proxy.arm('cut');
+  await t.throwsAsync(addresses.allocate({ id: 'volume', address: '' }));
+  t.is(proxy.count, 1);
+  const address = await until(() => addresses.allocate({ id: 'volume', address: '' }), 'Redis is reachable again');
+  t.is(address, 'e1.0');
+  t.deepEqual(await store.redis.hkeys(store.keys.shelfOwners()), ['9', '1']);
 });
 
 test.serial('where another node has the only shelf, the refusal names that node', async (t) => {
