@@ -56,6 +56,13 @@ export const errors = {
       `volume ${volume} already exists${difference === '' ? '' : `: ${difference}`}`,
       seeVolumes,
     ),
+  volumeAbandoned: (volume: string, node: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `volume ${volume} was deleted while its node ${node} was lost, and is still to be deleted there`,
+      `use another id; this one is free again once node ${node} has returned and has removed the storage`,
+    ),
   volumeAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',

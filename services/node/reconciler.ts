@@ -1,10 +1,9 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
-import { taskKey, writeTask } from '../../lib/models/task.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
-import { commit } from '../../lib/redis/scripts.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Target } from '../../lib/targets/target.ts';
+import type { AbandonedVolumes } from './abandoned.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
@@ -14,6 +13,7 @@ import type { Problems } from './problems.ts';
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adoption;
+  abandoned: AbandonedVolumes;
   problems: Problems;
 }
 
@@ -32,14 +32,14 @@ export class Reconciler {
    * Returns the volumes whose tasks it has resumed, without a look at their storage.
    */
   async reconcileAll(): Promise<string[]> {
-    const { store, lease, addresses, engine, adoption, problems, log, table } = this.options;
+    const { store, lease, addresses, engine, adoption, abandoned, problems, log, table } = this.options;
     const due: VolumeState[] = [];
     const recordedAddresses: { id: string; address: string }[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
     for (const [id, { labels }] of found) addresses.pool.use(id, labels['address'] ?? '');
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
-    await this.restoreAbandoned();
+    await abandoned.restore();
     const running = await adoption.runningExports();
     /** Backends of the recorded volumes. */
     const recorded = new Map<string, string>();
@@ -57,7 +57,7 @@ export class Reconciler {
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
     for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
-    for (const id of problems.unreadableVolumes) recorded.set(id, '');
+    for (const id of [...problems.unreadableVolumes, ...abandoned.ids]) recorded.set(id, '');
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     let restored = 0;
     for (const volume of await this.stillThere(unrecorded)) {
@@ -81,12 +81,13 @@ export class Reconciler {
    * should run is known from the table.
    */
   async restoreExports(): Promise<void> {
-    const { engine, table, addresses, adoption, backends, problems } = this.options;
+    const { engine, table, addresses, adoption, abandoned, backends, problems } = this.options;
+    await abandoned.retry();
     const running = await adoption.runningExports();
     const ended = [...table.all].filter(
       ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
     );
-    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
+    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes.filter((id) => !abandoned.has(id))]);
     await eachVolume(ids, async (id) => {
       if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
     });
@@ -127,28 +128,6 @@ export class Reconciler {
       return;
     }
     await problems.during(id, () => adoption.adopt(volume, undefined));
-  }
-
-  /** The volumes that were deleted while the node was lost are its own again, to be deleted. */
-  async restoreAbandoned(): Promise<void> {
-    const { store, lease } = this.options;
-    await eachVolume(abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node)), async ({ id }) => {
-      const record = await store.read((redis) => redis.hgetall(store.keys.abandoned(id)));
-      const volume = { ...record, status: 'deleting', attachStatus: 'detached' };
-      const task = writeTask({ kind: 'delete', key: taskKey() });
-      const outcome = await commit(store, {
-        owner: lease.token,
-        frees: true,
-        edits: [
-          { kind: 'abandoned', id, remove: true },
-          { kind: 'volume', id, insert: true, set: { ...volume, task } },
-        ],
-      });
-      // Adopted meanwhile: its record decides.
-      if (outcome.word === 'exists') {
-        await commit(store, { owner: lease.token, edits: [{ kind: 'abandoned', id, remove: true }] });
-      }
-    });
   }
 
   /** Without volumes whose deletion ended since storage was read: their records went only after their storage. */
