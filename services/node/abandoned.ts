@@ -24,6 +24,8 @@ export interface AbandonedOptions {
 /** The volumes that were deleted while this node was lost are its own again, to be deleted. */
 export class AbandonedVolumes {
   private readonly options: AbandonedOptions;
+  /** Why records of such volumes cannot be read. */
+  private unreadable: ReadonlyMap<string, string> = new Map();
   /** Volumes whose ids are of volumes of other nodes meanwhile. */
   private readonly replaced = new Map<string, VolumeState>();
 
@@ -33,19 +35,24 @@ export class AbandonedVolumes {
 
   /** Whether the storage of the volume is to be deleted and has no record of this node for that: nothing else is done with it. */
   has(id: string): boolean {
-    return this.replaced.has(id);
+    return this.unreadable.has(id) || this.replaced.has(id);
   }
 
   get ids(): readonly string[] {
-    return [...this.replaced.keys()];
+    return [...this.unreadable.keys(), ...this.replaced.keys()];
   }
 
   /** Each one gets its record back, with the task of its deletion. Throws Fenced. */
   async restore(): Promise<void> {
-    const { store, lease } = this.options;
-    const records = abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node));
+    const { store, lease, problems } = this.options;
+    const unreadable = new Map<string, string>();
+    const records = abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node), ({ id, reason }) => {
+      unreadable.set(id, reason);
+    });
     this.replaced.clear();
     await eachVolume(records, (volume) => this.restoreOne(volume));
+    this.unreadable = unreadable;
+    problems.noteUnreadableDeletions(unreadable);
   }
 
   /** With each report: what could not be done before. Storage is removed in the background, as a wipe takes long. */

@@ -23,6 +23,10 @@ export async function storageDifferences(
     owner === undefined ? 'has storage but no record' : `has storage here, but its record is of node ${owner}`;
   if (page.unreadable.length > 0) return [{ object, what: 'has storage here and an unreadable record', fix: '' }];
   const deleted = await abandonedVolumesOf(store).readAll([id]);
+  const [unreadable] = deleted.unreadable;
+  if (unreadable) {
+    return [{ object, what: `has storage here, and the record of its deletion ${unreadable.reason}`, fix: '' }];
+  }
   if (remove && record) {
     const run = () => Promise.reject(errors.storageRecorded(id, record.node, record.status));
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
