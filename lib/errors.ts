@@ -56,6 +56,13 @@ export const errors = {
       `volume ${volume} already exists${difference === '' ? '' : `: ${difference}`}`,
       seeVolumes,
     ),
+  otherStorage: (volume: string, label: string, found: string, expected: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `the storage volume-${volume} exists already: its ${label} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`,
+      'use another id; to have the record of that storage made again: blockstore audit --repair',
+    ),
   volumeAbandoned: (volume: string, node: string) =>
     new BlockstoreError(
       'VolumeExists',
