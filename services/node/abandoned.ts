@@ -80,8 +80,10 @@ export class AbandonedVolumes {
       ],
     });
     if (outcome.word !== 'exists') return;
-    if (outcome.record['node'] === lease.node)
-      await this.forget(id); // adopted meanwhile: its record decides
+    const { node, createTime } = outcome.record;
+    // Adopted meanwhile, perhaps on another node to which its disk was moved: its record decides.
+    const isAdopted = node === lease.node || createTime === String(volume.createTime);
+    if (isAdopted) await this.forget(id);
     else this.replaced.set(id, volume);
   }
 

@@ -5,6 +5,7 @@ import type { VolumeDriver } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
@@ -65,6 +66,18 @@ test.serial('a node that returns removes what was deleted also where another nod
   t.deepEqual(await driver.listVolumes(), []);
   t.false(target.exports.has(id));
   t.like(await store.redis.hgetall(store.keys.volume(id)), { node: 'n2', status: 'available', userId: 'bob' });
+});
+
+test.serial('a volume that was deleted and then adopted by another node keeps its storage', async (t) => {
+  const driver = new FakeDriver();
+  const id = await deleteWhileLost(driver);
+  await insertVolume(store, { id, node: 'n2', status: 'available' });
+  const createTime = (await store.redis.hget(store.keys.abandoned(id), 'createTime')) ?? '';
+  await commit(store, { edits: [{ kind: 'volume', id, set: { createTime } }] });
+  const node = await cluster.node('n1', {}, { driver });
+  t.is(await store.redis.exists(store.keys.abandoned(id)), 0);
+  t.like(await node.getVolume(id), { node: 'n2', status: 'available' });
+  t.is((await driver.listVolumes()).length, 1, 'it may be the only copy');
 });
 
 test.serial('a node that returns tries to remove what was deleted until it can', async (t) => {
