@@ -86,6 +86,13 @@ export const clusterErrors = {
       `the storage volume-${volume} is here, but its record (${status}) is of node ${node}`,
       `it may be the only copy: keep it. If this machine was node ${node} before, set storage_name = ${node} and restart`,
     ),
+  deletedStorage: (volume: string, node: string) =>
+    new BlockstoreError(
+      'ForeignStorage',
+      'conflict',
+      `the storage volume-${volume} is here, but the volume was deleted while its node ${node} was lost`,
+      `node ${node} removes it when it returns; if its disk was moved to this machine: blockstore audit --remove ${volume}`,
+    ),
   addressChanged: (volume: string, before: string, address: string) =>
     new BlockstoreError(
       'AddressChanged',

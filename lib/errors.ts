@@ -56,6 +56,20 @@ export const errors = {
       `volume ${volume} already exists${difference === '' ? '' : `: ${difference}`}`,
       seeVolumes,
     ),
+  otherStorage: (volume: string, label: string, found: string, expected: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `the storage volume-${volume} exists already: its ${label} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`,
+      'use another id; to have the record of that storage made again: blockstore audit --repair',
+    ),
+  volumeAbandoned: (volume: string, node: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `volume ${volume} was deleted while its node ${node} was lost, and is still to be deleted there`,
+      `use another id; this one is free again once node ${node} has returned and has removed the storage`,
+    ),
   volumeAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',

@@ -65,14 +65,15 @@ export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 
 /**
  * Chooses a backend and commits the change set that `changeFor` makes for it, with the conditions that its node is up and that the
  * backend has free space, so that racing requests never overcommit; where a condition fails the next candidate is tried.
- * Returns where the volume was placed, or the outcome that is about the record and not about the backend.
+ * Returns where the volume was placed, or the outcome that is about the record and not about the backend, which includes a condition of
+ * the change set itself.
  * Throws NoNodeUp, NodeNotFound, NodeDown, BackendNotFound, NoSpace, NoUsableBackend, BackendUnavailable.
  */
 export async function place(
   store: Store,
   request: PlacementRequest,
   changeFor: (backend: BackendState) => ChangeSet,
-): Promise<Placed | Exclude<Outcome, { word: 'ok' | 'condition' }>> {
+): Promise<Placed | Exclude<Outcome, { word: 'ok' }>> {
   const reasons = new Map<string, Reason>();
   let attempts = 0;
   for await (const candidates of pages(store, request, reasons)) {
@@ -86,7 +87,7 @@ export async function place(
       ];
       const outcome = await commit(store, { ...change, conditions: [...conditions, ...(change.conditions ?? [])] });
       if (outcome.word === 'ok') return { backend, outcome };
-      if (outcome.word !== 'condition') return outcome;
+      if (outcome.word !== 'condition' || !conditions.includes(outcome.condition)) return outcome;
       request.recent?.drop();
       if (outcome.condition.is === 'up') await hideBackend(store, backend.id, backend.node);
       reasons.set(backend.id, outcome.condition.is === 'up' ? down : allocatedMeanwhile);

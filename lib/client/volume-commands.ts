@@ -11,6 +11,7 @@ import {
   attachmentSet,
   checkAttachment,
   checkSize,
+  nodeOfAbandoned,
   volumesOf,
 } from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
@@ -132,11 +133,15 @@ export class VolumeCommands {
       const placed = await place(this.store, request, (backend) => {
         set = newRecord(volume, backend, node !== undefined, to);
         return {
+          // One that is still to be deleted has storage on its lost node.
+          conditions: [{ is: 'absent', kind: 'abandoned', id }],
           edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
         };
       });
-      return 'backend' in placed ? stateIn(id, { ...set, createTime: placed.outcome.time }) : undefined;
+      if ('backend' in placed) return stateIn(id, { ...set, createTime: placed.outcome.time });
+      if (placed.word === 'condition') throw errors.volumeAbandoned(id, await nodeOfAbandoned(this.store, id));
+      return undefined;
     } catch (error) {
       if (await volumesOf(this.store).find(id)) return undefined;
       throw error;

@@ -72,6 +72,12 @@ export const noCapabilities: Capabilities = {
   shared: '',
 };
 
+export interface CreateOptions {
+  signal?: AbortSignal;
+  /** Called with the labels of storage that exists already, before it is changed; throws to refuse it. */
+  accept?: (found: Labels) => void;
+}
+
 export interface DeleteOptions {
   /** The volume was never available, so there is nothing to wipe. */
   unused?: boolean;
@@ -94,8 +100,8 @@ export interface VolumeDriver {
    * served. Throws the error to report to the operator.
    */
   setup(): Promise<void>;
-  /** Throws NoSpace. */
-  createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume>;
+  /** Throws NoSpace, and what `accept` throws. */
+  createVolume(volume: VolumeSpec, options?: CreateOptions): Promise<CreatedVolume>;
   /** Whether everything that createVolume makes exists. */
   hasVolume(volume: VolumeSpec): Promise<boolean>;
   /** Activates an existing volume, for example after a reboot. Throws StorageMissing. */
@@ -124,6 +130,14 @@ const recordedLabels = ['user', 'project', 'size', 'name', 'address', 'created']
 /** Whether the storage has other labels than a record asks for: others, or some that the record lacks. */
 export function differInLabels(found: Labels, expected: Labels): boolean {
   return recordedLabels.some((name) => found[name] !== expected[name]);
+}
+
+/**
+ * Returns the label that shows that storage was made for another volume than the one with the labels `expected`; undefined where none does.
+ * The time is not compared: a create that is repeated after Redis has lost the record makes one of a later time.
+ */
+export function labelOfOther(found: Labels, expected: Labels): string | undefined {
+  return ['user', 'project', 'size'].find((name) => found[name] !== undefined && found[name] !== expected[name]);
 }
 
 /** Throws InvalidArgument for an invalid label name. */

@@ -45,6 +45,8 @@ const taskFields = ['task', 'requesters', 'progress', 'step', 'attempts'] as con
 export const transitions = {
   finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault'] },
   failCreate: { during: 'create', ends: true, set: { status: 'error' } },
+  /** Its storage is another volume's: a record that stayed would have it deleted with this one. */
+  refuseCreate: { during: 'create', remove: true },
   startAttach: {
     from: { status: ['available', 'error_attaching'], attachStatus: ['detached'] },
     begins: 'attach',

@@ -48,6 +48,11 @@ export function abandonedVolumesOf(store: Store): Records<VolumeState> {
   return new Records(store, { ...reader, recordKey: (from, id) => from.keys.abandoned(id) });
 }
 
+/** Returns the node that is still to remove the storage of a deleted volume; '' where no node is. */
+export async function nodeOfAbandoned(store: Store, id: string): Promise<string> {
+  return (await store.read((redis) => redis.hget(store.keys.abandoned(id), 'node'))) ?? '';
+}
+
 /** Throws InvalidSize unless it is a whole number of GiB from 0 to 1000, as the 2010 BlockStore has it. */
 export function checkSize(size: unknown): asserts size is number {
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > 1000) throw errors.invalidSize(size);

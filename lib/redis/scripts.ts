@@ -20,6 +20,8 @@ export type Condition =
   | { is: 'up' | 'down' | 'lost' | 'notLost'; node: string }
   | { is: 'freeSpace'; backend: string; size: number }
   | { is: 'empty'; key: string }
+  /** There is no such record. */
+  | { is: 'absent'; kind: KindName; id: string }
   /** No address of the node was released in the last `quarantineMs`. */
   | { is: 'rested'; node: string; quarantineMs: number };
 

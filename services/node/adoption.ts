@@ -3,7 +3,7 @@ import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { type EditOptions, type TransitionName, editOf, isAllowed } from '../../lib/models/transitions.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { volumesOf } from '../../lib/models/volume.ts';
+import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
@@ -111,6 +111,7 @@ export class Adoption {
     if (!isOwn && address !== '') await this.unlabelAddress(found, Number(rest.size));
     const outcome = await commit(store, {
       owner: lease.token,
+      conditions: [{ is: 'absent', kind: 'abandoned', id }],
       edits: [
         {
           kind: 'volume',
@@ -131,6 +132,7 @@ export class Adoption {
       ],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word === 'condition') throw errors.deletedStorage(id, await nodeOfAbandoned(store, id));
     if (outcome.word === 'exists') {
       throw errors.foreignStorage(id, outcome.record['node'] ?? '', outcome.record['status'] ?? '');
     }

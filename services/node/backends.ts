@@ -53,6 +53,11 @@ export class Backends {
     return this.configured.filter(({ name }) => !this.failures.has(name));
   }
 
+  /** While one is not served, its storage is not known: what nothing else accounts for may be its own. */
+  get areAllServed(): boolean {
+    return this.failures.size === 0;
+  }
+
   /** Throws BackendUnavailable for one that is not configured here, or fails its checks. */
   get(name: string): Backend {
     const backend = this.all.get(name);

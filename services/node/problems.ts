@@ -10,6 +10,8 @@ export class Problems {
   private readonly unreadable = new Map<string, string>();
   /** Exports that are to end, and do not. */
   private readonly staying = new Map<string, BlockstoreError>();
+  /** Why records of deleted volumes, whose storage is still to be removed, cannot be read. */
+  private unreadableDeletions: ReadonlyMap<string, string> = new Map();
   private foreignAnswers: ReadonlyMap<string, string> = new Map();
   private reported: readonly string[] = [];
 
@@ -35,6 +37,7 @@ export class Problems {
       ...Array.from(this.staying.values(), (error) => error.message),
       ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
       ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
+      ...Array.from(this.unreadableDeletions, ([id, reason]) => `the record of the deleted volume ${id} ${reason}`),
       ...Array.from(this.foreignAnswers, ([address, who]) => `${who} answers at address ${address}`),
     ];
   }
@@ -87,6 +90,15 @@ export class Problems {
   noteUnreadable(id: string, reason: string): void {
     if (!this.unreadable.has(id)) this.log.error(`the record of volume ${id} ${reason}; it is not changed`);
     this.unreadable.set(id, reason);
+  }
+
+  /** Deleted volumes whose storage stays, with the reasons why their records cannot be read. */
+  noteUnreadableDeletions(reasons: ReadonlyMap<string, string>): void {
+    for (const [id, reason] of reasons) {
+      if (this.unreadableDeletions.has(id)) continue;
+      this.log.error(`the record of the deleted volume ${id} ${reason}; its storage is not removed`);
+    }
+    this.unreadableDeletions = reasons;
   }
 
   clearUnreadable(id: string): void {

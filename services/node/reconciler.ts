@@ -1,10 +1,9 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
-import { taskKey, writeTask } from '../../lib/models/task.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
-import { commit } from '../../lib/redis/scripts.ts';
-import type { Target } from '../../lib/targets/target.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import type { FoundExport, Target } from '../../lib/targets/target.ts';
+import type { AbandonedVolumes } from './abandoned.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
@@ -14,6 +13,7 @@ import type { Problems } from './problems.ts';
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adoption;
+  abandoned: AbandonedVolumes;
   problems: Problems;
 }
 
@@ -32,14 +32,14 @@ export class Reconciler {
    * Returns the volumes whose tasks it has resumed, without a look at their storage.
    */
   async reconcileAll(): Promise<string[]> {
-    const { store, lease, addresses, engine, adoption, problems, log, table } = this.options;
+    const { store, lease, backends, addresses, engine, adoption, abandoned, problems, log, table } = this.options;
     const due: VolumeState[] = [];
     const recordedAddresses: { id: string; address: string }[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
     for (const [id, { labels }] of found) addresses.pool.use(id, labels['address'] ?? '');
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
-    await this.restoreAbandoned();
+    await abandoned.restore();
     const running = await adoption.runningExports();
     /** Backends of the recorded volumes. */
     const recorded = new Map<string, string>();
@@ -56,17 +56,13 @@ export class Reconciler {
     });
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
     for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
+    for (const id of [...problems.unreadableVolumes, ...abandoned.ids]) recorded.set(id, '');
+    // Redis may have lost the record of an export whose storage is not known yet.
+    const unknown = backends.areAllServed ? [] : [...running].filter(([id]) => !recorded.has(id) && !found.has(id));
+    for (const [id, { address }] of unknown) addresses.pool.use(id, address);
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
-    for (const id of problems.unreadableVolumes) recorded.set(id, '');
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
-    let restored = 0;
-    for (const volume of await this.stillThere(unrecorded)) {
-      await problems.during(volume.id, async () => {
-        await adoption.adoptUnrecorded(volume, running.get(volume.id));
-        restored += 1;
-      });
-    }
-    if (restored > 0) log.warn(`restored records of ${restored} volumes from their storage`);
+    await this.restoreRecords(unrecorded, running);
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
@@ -81,12 +77,13 @@ export class Reconciler {
    * should run is known from the table.
    */
   async restoreExports(): Promise<void> {
-    const { engine, table, addresses, adoption, backends, problems } = this.options;
+    const { engine, table, addresses, adoption, abandoned, backends, problems } = this.options;
+    await abandoned.retry();
     const running = await adoption.runningExports();
     const ended = [...table.all].filter(
       ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
     );
-    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes]);
+    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes.filter((id) => !abandoned.has(id))]);
     await eachVolume(ids, async (id) => {
       if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
     });
@@ -96,18 +93,46 @@ export class Reconciler {
     problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
 
-  /** A backend that failed its checks is served now. */
+  /** A backend that failed its checks is served now: also its storage whose records Redis has lost meanwhile. */
   async adoptBackend(backend: Backend): Promise<void> {
-    const { store, lease, engine, adoption, problems } = this.options;
+    const { store, lease, addresses, engine, adoption, abandoned, problems } = this.options;
     const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
     const running = await adoption.runningExports();
-    await eachVolume(volumesOf(store).walk(store.keys.nodeVolumes(lease.node)), async (volume) => {
+    const recorded = new Set(abandoned.ids);
+    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
+      problems.noteUnreadable(id, reason);
+      recorded.add(id);
+    });
+    await eachVolume(records, async (volume) => {
+      recorded.add(volume.id);
       if (volume.backend !== backend.name) return;
       adoption.learn(volume);
       const { id } = volume;
       if (volume.task) engine.submit(volume, { isResumed: true });
       else await problems.during(id, () => adoption.adopt(volume, found.get(id), running.get(id)));
     });
+    const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
+    for (const { id, labels } of unrecorded) addresses.pool.use(id, labels['address'] ?? '');
+    await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
+    await this.restoreRecords(unrecorded, running);
+  }
+
+  /** Storage that has no record gets it again. */
+  private async restoreRecords(
+    unrecorded: readonly (FoundVolume & { backend: Backend })[],
+    running: ReadonlyMap<string, FoundExport>,
+  ): Promise<void> {
+    const { adoption, engine, problems, log } = this.options;
+    let restored = 0;
+    for (const volume of await this.stillThere(unrecorded)) {
+      const { id } = volume;
+      const restore = async () => {
+        await adoption.adoptUnrecorded(volume, running.get(id));
+        restored += 1;
+      };
+      await problems.during(id, () => engine.exclusively(id, restore));
+    }
+    if (restored > 0) log.warn(`restored records of ${restored} volumes from their storage`);
   }
 
   /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */
@@ -129,28 +154,6 @@ export class Reconciler {
     await problems.during(id, () => adoption.adopt(volume, undefined));
   }
 
-  /** The volumes that were deleted while the node was lost are its own again, to be deleted. */
-  async restoreAbandoned(): Promise<void> {
-    const { store, lease } = this.options;
-    await eachVolume(abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node)), async ({ id }) => {
-      const record = await store.read((redis) => redis.hgetall(store.keys.abandoned(id)));
-      const volume = { ...record, status: 'deleting', attachStatus: 'detached' };
-      const task = writeTask({ kind: 'delete', key: taskKey() });
-      const outcome = await commit(store, {
-        owner: lease.token,
-        frees: true,
-        edits: [
-          { kind: 'abandoned', id, remove: true },
-          { kind: 'volume', id, insert: true, set: { ...volume, task } },
-        ],
-      });
-      // Adopted meanwhile: its record decides.
-      if (outcome.word === 'exists') {
-        await commit(store, { owner: lease.token, edits: [{ kind: 'abandoned', id, remove: true }] });
-      }
-    });
-  }
-
   /** Without volumes whose deletion ended since storage was read: their records went only after their storage. */
   private async stillThere<T extends FoundVolume>(volumes: readonly T[]): Promise<readonly T[]> {
     if (volumes.length === 0) return [];
@@ -161,7 +164,7 @@ export class Reconciler {
   /**
    * Ends exports of ours whose volume is not to be exported, or has neither record nor storage, and clears files of exports that a power
    * loss brought back. Left as they are: storage whose record is unreadable or another node's, volumes of a backend that is not served,
-   * and those whose tasks were resumed, which are examined later.
+   * which may be all without a record, and those whose tasks were resumed, which are examined later.
    */
   private async endStrayExports(
     recorded: ReadonlyMap<string, string>,
@@ -173,7 +176,7 @@ export class Reconciler {
     const served = new Set(backends.served.map(({ name }) => name));
     const isLeft = (id: string) => {
       const backend = recorded.get(id);
-      const isOthers = backend === undefined ? stored.has(id) : !served.has(backend);
+      const isOthers = backend === undefined ? stored.has(id) || !backends.areAllServed : !served.has(backend);
       return resumed.has(id) || engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
     };
     for (const { target } of backends.served) {

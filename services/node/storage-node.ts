@@ -6,6 +6,7 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
+import { AbandonedVolumes } from './abandoned.ts';
 import { Addresses } from './addresses.ts';
 import { Adoption } from './adoption.ts';
 import { Audit } from './audit.ts';
@@ -93,7 +94,9 @@ export class StorageNode implements Service {
     };
     const adoption = new Adoption(adopting);
     this.problems = new Problems(backends, log);
-    this.reconciler = new Reconciler({ ...adopting, engine: this.engine, adoption, problems: this.problems });
+    const working = { ...adopting, engine: this.engine, problems: this.problems };
+    const abandoned = new AbandonedVolumes(working);
+    this.reconciler = new Reconciler({ ...working, adoption, abandoned });
     const audit = new Audit({ ...adopting, engine: this.engine, adoption });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.consumer = new Consumer({
@@ -108,7 +111,7 @@ export class StorageNode implements Service {
       ...shared,
       audit,
       addresses: this.addresses,
-      restoreAbandoned: () => this.reconciler.restoreAbandoned(),
+      restoreAbandoned: () => abandoned.restore(),
       onFenced: (error) => this.endFenced(error),
       isBusy: (id) => this.engine.isBusy(id),
       places: catchUpPlaces,

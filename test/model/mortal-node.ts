@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import {
+  type CreateOptions,
   type CreatedVolume,
   type DeleteOptions,
   type DriverStats,
@@ -69,8 +70,8 @@ class MortalDriver implements VolumeDriver {
 
   async setup(): Promise<void> {}
 
-  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
-    return this.slowly(() => this.driver.createVolume(volume));
+  async createVolume(volume: VolumeSpec, options?: CreateOptions): Promise<CreatedVolume> {
+    return this.slowly(() => this.driver.createVolume(volume, options));
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

@@ -145,6 +145,7 @@ const condition: Arbitrary<Condition> = oneof(
   record({ is: constantFrom('up', 'down', 'lost', 'notLost'), node }),
   record({ is: constantFrom('freeSpace'), backend, size: constantFrom(0, 1, 1000) }),
   record({ is: constantFrom('rested'), node, quarantineMs: constantFrom(0, 600_000) }),
+  record({ is: constantFrom('absent'), kind: constantFrom('volume', 'abandoned'), id: constantFrom('v1', 'v2') }),
   record({ is: constantFrom('empty'), key: constantFrom('volumes', 'node:n1:volumes') }),
 );
 

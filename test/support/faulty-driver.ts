@@ -1,5 +1,6 @@
 import type {
   Capabilities,
+  CreateOptions,
   CreatedVolume,
   DeleteOptions,
   DriverStats,
@@ -53,9 +54,9 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.setup();
   }
 
-  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
+  async createVolume(volume: VolumeSpec, options?: CreateOptions): Promise<CreatedVolume> {
     await this.meet('createVolume');
-    return this.driver.createVolume(volume, signal);
+    return this.driver.createVolume(volume, options);
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { errors } from '../../errors.ts';
 import {
+  type CreateOptions,
   type CreatedVolume,
   type DriverStats,
   type FoundVolume,
@@ -24,16 +25,17 @@ export class FakeDriver implements VolumeDriver {
 
   async setup(): Promise<void> {}
 
-  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+  async createVolume(volume: VolumeSpec, { accept }: CreateOptions = {}): Promise<CreatedVolume> {
     checkLabels(volume.labels);
-    const isNew = !this.volumes.has(volume.id);
-    const ownBytes = this.volumes.get(volume.id)?.sizeBytes ?? 0;
+    const existing = this.volumes.get(volume.id);
+    if (existing) accept?.(existing.labels);
+    const ownBytes = existing?.sizeBytes ?? 0;
     const freeBytes = this.totalBytes - this.usedBytes + ownBytes;
     if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
     const { id, sizeBytes, labels } = volume;
     this.volumes.set(id, { id, sizeBytes, labels });
     this.usedBytes += volume.sizeBytes - ownBytes;
-    return { fields: {}, isNew };
+    return { fields: {}, isNew: existing === undefined };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

@@ -4,6 +4,7 @@ import { fileUsers } from '../../devices/file-users.ts';
 import { errors } from '../../errors.ts';
 import { statIfExists, syncDirectory } from '../../files.ts';
 import {
+  type CreateOptions,
   type CreatedVolume,
   type DriverStats,
   type FoundVolume,
@@ -58,12 +59,13 @@ export class FileDriver implements VolumeDriver {
     for (const { id, sizeBytes } of await this.files()) this.promised.set(id, sizeBytes);
   }
 
-  async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+  async createVolume(volume: VolumeSpec, { accept }: CreateOptions = {}): Promise<CreatedVolume> {
     await this.known.check();
     const problem = await notWritable(this.directory);
     if (problem) throw problem;
     const totalBytes = await this.capacity();
     const isNew = !(await this.isThere(volume));
+    if (!isNew && accept) accept((await withLabels(this.directory, volume.id, volume.sizeBytes)).labels);
     const isPromised = this.promised.has(volume.id);
     if (!isPromised) {
       const freeBytes = totalBytes - this.promisedBytes();

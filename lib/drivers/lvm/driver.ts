@@ -4,6 +4,7 @@ import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
 import {
+  type CreateOptions,
   type CreatedVolume,
   type DeleteOptions,
   type DriverContext,
@@ -64,8 +65,8 @@ export class LvmDriver implements VolumeDriver {
     this.stated = undefined;
   }
 
-  async createVolume(volume: VolumeSpec, signal?: AbortSignal): Promise<CreatedVolume> {
-    return { fields: {}, isNew: await this.openGroup.reopening(() => this.create(volume, signal)) };
+  async createVolume(volume: VolumeSpec, options: CreateOptions = {}): Promise<CreatedVolume> {
+    return { fields: {}, isNew: await this.openGroup.reopening(() => this.create(volume, options)) };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
@@ -136,7 +137,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   /** Returns whether the volume did not exist before. */
-  private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
+  private async create(volume: VolumeSpec, { signal, accept }: CreateOptions): Promise<boolean> {
     const [restriction] = this.restrictions;
     if (restriction) throw errors.groupInaccessible(this.group, restriction.message, restriction.hint ?? '');
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
@@ -149,7 +150,7 @@ export class LvmDriver implements VolumeDriver {
     if (answer.status === 0) return true;
     const failure = failureOf(answer);
     if (failure === 'exists' || failure === 'incomplete') {
-      await this.adopt(volume, failure);
+      await this.adopt(volume, failure, accept);
       return false;
     }
     if (failure === 'noSpace') {
@@ -164,7 +165,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
-  private async adopt(volume: VolumeSpec, failure: LvmFailure): Promise<void> {
+  private async adopt(volume: VolumeSpec, failure: LvmFailure, accept: CreateOptions['accept']): Promise<void> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     if (found === undefined) {
       if (failure === 'incomplete') throw await this.stillIncomplete();
@@ -173,6 +174,7 @@ export class LvmDriver implements VolumeDriver {
     if (volumeId(found) !== volume.id) {
       throw errors.notLabelled(volume.id, this.fullName(volume), `lvrename ${this.fullName(volume)} other-name`);
     }
+    accept?.(labelsIn(found.tags).labels);
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
     if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
     await this.label(volume, found);

@@ -4,6 +4,7 @@
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
 --               {is = 'empty', key}: the sorted set has no member;
+--               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
 --   edits       {kind, id, insert?, remove?, expect?, set?, unset?, stamp?, join?, rest?}
 --     insert    the record must not exist
@@ -29,6 +30,7 @@ local function is_met(condition)
   if condition.is == 'lost' then return is_lost(condition.node) end
   if condition.is == 'notLost' then return not is_lost(condition.node) end
   if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
+  if condition.is == 'absent' then return redis.call('EXISTS', record_key(condition.kind, condition.id)) == 0 end
   if condition.is == 'rested' then
     local newest = redis.call('ZRANGE', key_quarantine(condition.node), -1, -1, 'WITHSCORES')[2]
     return not newest or newest + condition.quarantineMs <= now()

@@ -74,12 +74,13 @@ export function foreignAnswer({ addresses }: AuditContext, { id, address }: Volu
   return [{ object: `volume ${id}`, what: `has address ${address}, at which ${who} answers`, fix: '' }];
 }
 
-/** Exports of ours whose volume has neither record nor storage. */
+/** Exports of ours whose volume has neither record nor storage. While a backend is not served, it may have the storage. */
 export function orphanedExports(
   { backends, engine, store }: AuditContext,
   exports: readonly FoundExport[],
   known: ReadonlySet<string>,
 ): Difference[] {
+  if (!backends.areAllServed) return [];
   return exports.flatMap(({ id, path }) => {
     if (id === undefined || known.has(id)) return [];
     const run = () =>

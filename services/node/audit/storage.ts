@@ -1,6 +1,6 @@
 import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
-import { volumesOf } from '../../../lib/models/volume.ts';
+import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
 import type { Backend } from '../backends.ts';
@@ -22,6 +22,11 @@ export async function storageDifferences(
   const what =
     owner === undefined ? 'has storage but no record' : `has storage here, but its record is of node ${owner}`;
   if (page.unreadable.length > 0) return [{ object, what: 'has storage here and an unreadable record', fix: '' }];
+  const deleted = await abandonedVolumesOf(store).readAll([id]);
+  const [unreadable] = deleted.unreadable;
+  if (unreadable) {
+    return [{ object, what: `has storage here, and the record of its deletion ${unreadable.reason}`, fix: '' }];
+  }
   if (remove && record) {
     const run = () => Promise.reject(errors.storageRecorded(id, record.node, record.status));
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
@@ -33,6 +38,11 @@ export async function storageDifferences(
         await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
       });
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
+  }
+  const [deletion] = deleted.states;
+  if (deletion) {
+    const undone = `was deleted while node ${deletion.node} was lost, and has its storage here`;
+    return [{ object, what: undone, fix: '' }];
   }
   if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
   const run = () => engine.exclusively(id, () => adoption.adoptUnrecorded(found, running));

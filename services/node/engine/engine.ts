@@ -85,6 +85,14 @@ export class Engine {
     }
   }
 
+  /** The same with work that may take long: it is counted as a long operation, and the end of the daemon aborts it. */
+  atLength(id: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const done = this.exclusively(id, () => this.semaphores.long.run(() => work(this.stopping.signal)));
+    const ended = done.catch(() => undefined).finally(() => this.running.delete(ended));
+    this.running.add(ended);
+    return done;
+  }
+
   /** Waits for what is under way; what has not ended by then is resumed at the next start. */
   async stop(limitMs: number): Promise<void> {
     const limit = setTimeout(() => this.stopping.abort(), limitMs);

@@ -128,6 +128,11 @@ export class OperationRunner {
     // A backend that fails its checks has the task carried out when it is served again.
     if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return;
     const left = context && (await this.undo(operation, context));
+    const { refusal } = operation;
+    if (refusal?.codes.has((left ?? error).code)) {
+      this.reportFailure(volume, operation.name, left ?? error);
+      return this.end(volume, refusal.transition, { fault: faultOf(left ?? error, volume, step?.name) });
+    }
     if (operation.handsBack.has(error.code) && !left) {
       const { store, lease, topic } = this.options;
       const outcome = await this.retried(volume, 'placement', () => handBack({ store, lease, topic }, volume, error));
@@ -152,6 +157,7 @@ export class OperationRunner {
       return undefined;
     } catch (thrown) {
       const error = asError(thrown);
+      if (operation.refusal?.codes.has(error.code)) return error;
       this.options.log.error(`${operation.name} of volume ${context.volume.id} could not be undone`, {
         reason: error.message,
       });
@@ -171,13 +177,15 @@ export class OperationRunner {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
       log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
     }
+    const isDeleted = name === 'finishDelete';
     if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
-      this.drop(volume.id);
+      if (isDeleted) this.drop(volume.id);
+      else table.drop(volume.id); // the storage of a refused create stays, and may be exported
     } else if (outcome.word === 'ok') {
       const { set }: Transition = transitions[name];
       table.note({ ...volume, ...set });
     } else if (outcome.word === 'changed') {
-      this.noteChanged(volume, outcome.record, edit.remove === true);
+      this.noteChanged(volume, outcome.record, isDeleted);
     }
   }
 

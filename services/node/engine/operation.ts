@@ -45,6 +45,8 @@ export interface Operation {
   undo: readonly Step[];
   finish: TransitionName;
   fail: TransitionName;
+  /** Codes with which the id is another volume's, and how the operation ends then. */
+  refusal?: { codes: ReadonlySet<string>; transition: TransitionName };
   /** Codes with which the node hands the volume back: it is placed on another backend. */
   handsBack: ReadonlySet<string>;
 }

@@ -26,6 +26,7 @@ const create: Operation = {
   undo: [refuseToDiscardExisting, removeExport, discardStorage, releaseAddress],
   finish: 'finishCreate',
   fail: 'failCreate',
+  refusal: { codes: new Set(['VolumeExists']), transition: 'refuseCreate' },
   handsBack: new Set([
     'NoSpace',
     'NoMoreVolumes',

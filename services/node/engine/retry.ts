@@ -11,6 +11,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'WrongStatus',
   'StorageMissing',
   'StorageKept',
+  'VolumeExists',
   'CommandNotFound',
   'NoVolumeGroup',
   'AddressInUse',

@@ -1,7 +1,16 @@
+import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
+
+/** Throws VolumeExists where storage with these labels is another volume's: its data is not for the users of this one. */
+function refuseOther(volume: VolumeState, found: Labels): void {
+  const { labels } = volumeSpec(volume);
+  const name = labelOfOther(found, labels);
+  if (name !== undefined) throw errors.otherStorage(volume.id, name, found[name] ?? '', labels[name] ?? '');
+}
 
 /** A target of a pool has the volume found at an address; the others need none. */
 export const allocateAddress: Step = {
@@ -12,24 +21,32 @@ export const allocateAddress: Step = {
 
 export const createStorage: Step = {
   name: 'storage',
-  isDone: ({ volume, backend }) => backend.driver.hasVolume(volumeSpec(volume)),
+  isDone: async ({ volume, backend: { driver } }) => {
+    const spec = volumeSpec(volume);
+    if (!(await driver.hasVolume(spec))) return false;
+    const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
+    return found !== undefined && !differInLabels(found.labels, spec.labels);
+  },
   run: async (context) => {
     const { volume, backend, signal } = context;
-    const { isNew } = await backend.driver.createVolume(volumeSpec(volume), signal);
+    const accept = (found: Labels) => refuseOther(volume, found);
+    const { isNew } = await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
     if (isNew) context.madeStorage = true;
   },
 };
 
 /**
  * Before what a creation took is given back: storage that was there before may hold data, for Redis may have lost that the volume was
- * made, and have it made again. Throws StorageKept.
+ * made, and have it made again. Throws StorageKept, VolumeExists.
  */
 export const refuseToDiscardExisting: Step = {
   name: 'keep',
   run: async ({ volume, backend, madeStorage }) => {
     if (madeStorage) return;
     const found = (await backend.driver.listVolumes()).find(({ id }) => id === volume.id);
-    if (found && found.sizeBytes >= sizeInBytes(volume.size)) throw errors.storageKept(volume.id);
+    if (!found) return;
+    refuseOther(volume, found.labels);
+    if (found.sizeBytes >= sizeInBytes(volume.size)) throw errors.storageKept(volume.id);
   },
 };
 

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { until } from '../../support/until.ts';
-import { type DriverStats, type FoundVolume, type VolumeDriver, type VolumeSpec } from '../../../lib/drivers/driver.ts';
+import {
+  type DriverStats,
+  type FoundVolume,
+  type Labels,
+  type VolumeDriver,
+  type VolumeSpec,
+} from '../../../lib/drivers/driver.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 
 /** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
@@ -69,6 +75,20 @@ export const cases: readonly Case[] = [
       await driver.createVolume(volume);
       await driver.createVolume(later);
       assert.deepEqual(await listed(driver, volume.id), foundAs(later));
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'a repeated create whose caller refuses the labels of the storage changes nothing',
+    run: async ({ driver }) => {
+      const volume = spec({ labels: { user: 'alice' } });
+      const accept = (found: Labels) => {
+        throw new Error(`refused: ${JSON.stringify(found)}`);
+      };
+      await driver.createVolume(volume, { accept });
+      const other = { ...volume, labels: { user: 'bob' } };
+      await assert.rejects(driver.createVolume(other, { accept }), { message: 'refused: {"user":"alice"}' });
+      assert.deepEqual(await listed(driver, volume.id), foundAs(volume));
       await driver.deleteVolume(volume);
     },
   },

@@ -45,7 +45,10 @@ async function change(): Promise<ChangeSet> {
     await insertVolume(store, { name: 'gone', address: 'e1.1' }),
   ];
   return {
-    conditions: [{ is: 'freeSpace', backend: 'n1@fake', size: 1 }],
+    conditions: [
+      { is: 'freeSpace', backend: 'n1@fake', size: 1 },
+      { is: 'absent', kind: 'abandoned', id: kept.id },
+    ],
     edits: [
       { kind: 'volume', id: kept.id, set: { name: 'other', size: '3' }, unset: ['task'] },
       { kind: 'volume', id: gone.id, remove: true, rest: 'e1.1' },

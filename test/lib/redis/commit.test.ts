@@ -92,7 +92,7 @@ test('the owner of a change holds the lease', async (t) => {
   t.deepEqual(await commit(store, { owner, edits: [] }), { word: 'Fenced' });
 });
 
-test('conditions on nodes, sets and free space name the one that is not met', async (t) => {
+test('conditions on nodes, sets, records and free space name the one that is not met', async (t) => {
   await fakeNode(store, 'up', { backends: [{ name: 'b', capacityBytes: 2 * gib }] });
   await fakeNode(store, 'down', { leaseMs: 1, backends: [{ name: 'b', accepting: false }] });
   await until(async () => (await store.redis.exists(store.keys.lease('down'))) === 0, 'it is down');
@@ -117,6 +117,8 @@ test('conditions on nodes, sets and free space name the one that is not met', as
       await isMet({ is: 'notLost', node: 'lost' }),
       await isMet({ is: 'empty', key: 'nosuch' }),
       await isMet({ is: 'empty', key: 'filled' }),
+      await isMet({ is: 'absent', kind: 'node', id: 'nosuch' }),
+      await isMet({ is: 'absent', kind: 'node', id: 'lost' }),
       await isMet({ is: 'rested', node: 'nosuch', quarantineMs: 600_000 }),
       await isMet({ is: 'rested', node: 'resting', quarantineMs: 600_000 }),
       await isMet({ is: 'rested', node: 'resting', quarantineMs: 0 }),
@@ -125,7 +127,27 @@ test('conditions on nodes, sets and free space name the one that is not met', as
       await isMet({ is: 'freeSpace', backend: 'down@b', size: 0 }),
       await isMet({ is: 'freeSpace', backend: 'nosuch@b', size: 0 }),
     ],
-    [true, false, true, false, true, false, true, false, true, false, true, false, true, true, false, false, false],
+    [
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ],
   );
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
@@ -105,3 +106,35 @@ test.serial('entries whose id is no UUID, and a record that is no hash, stop no 
   const { findings } = await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
   t.regex(JSON.stringify(findings), /no-uuid/);
 });
+
+test.serial(
+  'the storage of a deleted volume stays as it is while the record of its deletion is unreadable',
+  async (t) => {
+    const before = await cluster.node('n1', {}, { driver });
+    const commands = await cluster.commands();
+    const { id } = await commands.create(newVolume, deadline);
+    await before.stop();
+    await declareLost(store, 'n1');
+    await commands.delete(id, deadline);
+    const { redis, keys } = store;
+    await redis.hset(keys.abandoned(id), { status: 'migrating' });
+    const record = await redis.hgetall(keys.abandoned(id));
+
+    await cluster.node('n1', {}, { driver });
+    const problems = async () => (await lookupNode(store, 'n1')).problems.join('\n');
+    t.regex(await problems(), new RegExp(`deleted volume ${id} has status "migrating"`));
+    const nodes = await cluster.nodeCommands();
+    for (const remove of [[], [id]]) {
+      const { findings } = await nodes.audit('n1', { repair: true, remove }, deadline);
+      t.regex(findings.map(({ object, what }) => `${object} ${what}`).join('\n'), /deletion has status "migrating"/);
+      t.true(findings.every(({ fixed }) => !fixed));
+    }
+    t.is(await redis.exists(keys.volume(id)), 0);
+    t.deepEqual(await redis.hgetall(keys.abandoned(id)), record, 'it is left alone');
+    t.is((await driver.listVolumes()).length, 1);
+
+    await redis.hset(keys.abandoned(id), { status: 'deleting' });
+    await until(async () => (await driver.listVolumes()).length === 0, 'a record that can be read is carried out');
+    await until(async () => (await problems()) === '', 'the problem is over');
+  },
+);
