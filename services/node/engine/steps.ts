@@ -1,5 +1,5 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
-import { errors } from '../../../lib/errors.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
@@ -114,8 +114,11 @@ export const leaveForeignShelf: Step = {
   run: async ({ volume, backend, addresses }) => {
     if (await addresses.isOwn(volume.address)) return {};
     addresses.pool.release(volume.id);
-    const spec = volumeSpec({ ...volume, address: '' });
-    if (await backend.driver.hasVolume(spec)) await backend.driver.labelVolume(spec);
+    try {
+      await backend.driver.labelVolume(volumeSpec({ ...volume, address: '' }));
+    } catch (error) {
+      if (asError(error).code !== 'StorageMissing') throw error; // a volume in error can be detached
+    }
     return { address: '' };
   },
 };
