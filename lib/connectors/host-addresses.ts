@@ -1,24 +1,24 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { maxHosts } from '../aoe/ethernet.ts';
+import { isUp, isVrf } from '../aoe/interface-flags.ts';
 import { errors } from '../errors.ts';
 import { errorCode, isAbsent, readAttribute } from '../files.ts';
 
 const systemDirectory = '/sys/class/net';
 const etherType = 1; // ARPHRD_ETHER
-const isUp = 1; // IFF_UP
 /** What the directory of an interface has while that is part of a bridge, or of a bond. */
 const parts = ['brport', 'bonding_slave'];
 
 /**
  * Returns the addresses of this host's Ethernet interfaces that are up, sorted: those that the kernel's AoE initiator sends from.
  * Not those of wireless interfaces, of point-to-point tunnels, of bridges without ports, and of parts of a bridge or bond, whose frames
- * come in at the whole.
+ * have the address of the whole, except in a bond that takes over theirs.
  */
 export async function ethernetAddressesOfHost(directory = systemDirectory): Promise<string[]> {
   const names = await readdir(directory);
-  const found = await Promise.all(names.map((name) => addressOf(join(directory, name))));
-  return [...new Set(found.filter((address) => address !== undefined))].toSorted();
+  const found = await Promise.all(names.map((name) => sourcesOf(join(directory, name))));
+  return [...new Set(found.flat())].toSorted();
 }
 
 /**
@@ -78,15 +78,25 @@ async function hardwareOfPart(directory: string): Promise<string[]> {
   return (await identityOf(directory)).filter(({ isHardware }) => isHardware).map(({ address }) => address);
 }
 
-async function addressOf(directory: string): Promise<string | undefined> {
-  const read = async (file: string) => (await readAttribute(join(directory, file)))?.trim();
-  if (Number(await read('type')) !== etherType || (Number(await read('flags')) & isUp) === 0) return undefined;
+/** Returns the addresses that frames from an interface have, or from the bond that it is part of. */
+async function sourcesOf(directory: string): Promise<string[]> {
+  const read = async (file: string) => (await readAttribute(join(directory, file)))?.trim() ?? '';
+  const flags = await read('flags');
+  if (Number(await read('type')) !== etherType || !isUp(flags) || isVrf(flags)) return [];
   const entries = await entriesOf(directory);
-  if (['wireless', 'phy80211', 'master', ...parts].some((entry) => entries.has(entry))) return undefined;
+  if (['wireless', 'phy80211', 'brport'].some((entry) => entries.has(entry))) return [];
   // A bridge without ports, such as that of a libvirt without guests, sends to nobody.
-  if (entries.has('brif') && (await entriesOf(join(directory, 'brif'))).size === 0) return undefined;
-  const address = (await read('address')) ?? '';
-  return isEthernetAddress(address) ? address : undefined;
+  if (entries.has('brif') && (await entriesOf(join(directory, 'brif'))).size === 0) return [];
+  const present = await read('address');
+  if (!entries.has('bonding_slave')) return (await leavesFramesToMaster()) ? [] : [present].filter(isEthernetAddress);
+  // With this policy a bond takes the address of another part when it fails over, which has its permanent one by then.
+  const takesOver = (await read('master/bonding/fail_over_mac')).startsWith('active');
+  return takesOver ? [present, await read('bonding_slave/perm_hwaddr')].filter(isEthernetAddress) : [];
+
+  /** Ports of Open vSwitch are as many as guests; hardware in a team can have an address of its own. */
+  async function leavesFramesToMaster(): Promise<boolean> {
+    return entries.has('master') && !entries.has('device') && !isVrf(await read('master/flags'));
+  }
 }
 
 /** bonding_masters is a file among the interfaces. */

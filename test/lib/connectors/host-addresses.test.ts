@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -18,7 +18,8 @@ async function host(t: ExecutionContext) {
     await writeFile(join(directory, name, 'flags'), `0x${flags.toString(16)}\n`);
     await writeFile(join(directory, name, 'address'), `${address}\n`);
   };
-  return { directory, add };
+  const enslave = (name: string, master: string) => symlink(`../${master}`, join(directory, name, 'master'));
+  return { directory, add, enslave };
 }
 
 test('the addresses of a host are those of its Ethernet interfaces that are up and part of no other', async (t) => {
@@ -63,6 +64,39 @@ test('hardware in a bridge is recorded, by which the host is known, unless the e
   t.is(full.length, 32);
   t.false(full.includes('52:54:00:00:00:02'));
 });
+
+test('an interface in a VRF sends frames of its own, as does hardware in a team', async (t) => {
+  const { directory, add, enslave } = await host(t);
+  await add('vrf0', '52:54:00:00:00:01', { flags: 0x481 });
+  await add('eth0', '52:54:00:00:00:02');
+  await enslave('eth0', 'vrf0');
+  await add('team0', '52:54:00:00:00:03');
+  await add('eth1', '52:54:00:00:00:04', { entry: 'device' });
+  await enslave('eth1', 'team0');
+  await add('ovs-system', '52:54:00:00:00:05', { flags: 0x1002 });
+  await add('tap0', '52:54:00:00:00:06');
+  await enslave('tap0', 'ovs-system');
+  const expected = ['52:54:00:00:00:02', '52:54:00:00:00:03', '52:54:00:00:00:04'];
+  t.deepEqual(await ethernetAddressesOfHost(directory), expected);
+});
+
+for (const [policy, ...ofSlaves] of [
+  ['active 1', '52:54:00:00:00:02', '52:54:00:00:00:03', '52:54:00:00:00:04'],
+  ['follow 2'],
+  ['none 0'],
+] as const) {
+  test(`the addresses of the interfaces in a bond are used with fail_over_mac "${policy}": ${ofSlaves.length}`, async (t) => {
+    const { directory, add, enslave } = await host(t);
+    await add('bond0', '52:54:00:00:00:01', { entry: 'bonding' });
+    await writeFile(join(directory, 'bond0/bonding/fail_over_mac'), `${policy}\n`);
+    await add('eth0', '52:54:00:00:00:02', { entry: 'bonding_slave' });
+    await writeFile(join(directory, 'eth0/bonding_slave/perm_hwaddr'), '52:54:00:00:00:02\n');
+    await add('eth1', '52:54:00:00:00:03', { entry: 'bonding_slave' });
+    await writeFile(join(directory, 'eth1/bonding_slave/perm_hwaddr'), '52:54:00:00:00:04\n');
+    for (const name of ['eth0', 'eth1']) await enslave(name, 'bond0');
+    t.deepEqual(await ethernetAddressesOfHost(directory), ['52:54:00:00:00:01', ...ofSlaves]);
+  });
+}
 
 test('an idle bridge is no way to an export', async (t) => {
   const { directory, add } = await host(t);
