@@ -15,6 +15,9 @@ const interfaceHints = {
     'wait for twice its forward delay (30 s), or shorten that: ip link set NAME type bridge forward_delay 200',
 } as const;
 
+/** The master of the ports of every bridge of Open vSwitch, which serves no exports itself. */
+const openVSwitch = 'ovs-system';
+
 /** Errors of machines: state directories, disks, network interfaces, and devices and guests of an attaching host. */
 export const hostErrors = {
   machineCloned: (name: string, theirs: string, ours: string) =>
@@ -68,6 +71,15 @@ export const hostErrors = {
       'failed',
       `network interface ${name} ${state}`,
       interfaceHints[state].replaceAll('NAME', name),
+    ),
+  interfaceIsPort: (name: string, master: string) =>
+    new BlockstoreError(
+      'InterfaceDown',
+      'failed',
+      `network interface ${name} is a port of ${master}`,
+      master === openVSwitch
+        ? `set aoe_eth_dev to its bridge, which this prints: ovs-vsctl port-to-br ${name}`
+        : `set aoe_eth_dev to ${master}, or remove the interface from it: ip link set ${name} nomaster`,
     ),
   noRawSocket: (name: string) =>
     new BlockstoreError(

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
-import { allEthernetAddresses } from '../../lib/connectors/host-addresses.ts';
+import { hasAdmittedAddresses } from '../../lib/connectors/host-addresses.ts';
 import type { ConnectOptions } from '../../lib/connectors/connector.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -48,8 +48,7 @@ export class LocalDevice {
   static async isHere({ hostId, hostName, attachHosts }: VolumeState): Promise<boolean> {
     if (hostId === '') return hostName === hostname();
     if (hostId !== (await readMachineId()).machine) return false;
-    const own = await allEthernetAddresses();
-    return attachHosts.length === 0 || own.some((address) => attachHosts.includes(address));
+    return attachHosts.length === 0 || hasAdmittedAddresses(attachHosts);
   }
 
   /**

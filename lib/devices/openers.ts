@@ -2,6 +2,7 @@ import { readFile, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs, errorCode, isAbsent } from '../files.ts';
 import { deviceNumber } from './sectors.ts';
+import { isServed } from './served-files.ts';
 
 /** Returns the ids of the processes of this host, and of its containers. */
 export async function processIds(): Promise<string[]> {
@@ -36,18 +37,19 @@ async function hasOpen(pid: string, paths: ReadonlySet<string>, numbers: Readonl
     (await readdir(directory)).map(async (name) => {
       const file = join(directory, name);
       const target = await absentAs('', readlink(file));
-      return paths.has(target) || (numbers.size > 0 && mayBeDevice(target) && numbers.has(await numberOf(file)));
+      if (paths.has(target)) return true;
+      return numbers.size > 0 && (await mayBeDevice(pid, name, target)) && numbers.has(await numberOf(file));
     }),
   );
   return opened.includes(true);
 }
 
 /**
- * A container can have a device under any name, and its node can be removed. Only files below a directory "dev" are examined: the
- * examination of a file on a file server that does not answer would hang.
+ * A container can have a device under any name, and its node can be removed. Only files below a directory "dev" are examined, and none on
+ * a file server: the examination would hang where that does not answer.
  */
-function mayBeDevice(path: string): boolean {
-  return path.includes('/dev/');
+async function mayBeDevice(pid: string, descriptor: string, path: string): Promise<boolean> {
+  return path.startsWith('/dev/') || (path.includes('/dev/') && !(await isServed(pid, descriptor)));
 }
 
 async function numberOf(file: string): Promise<string> {

@@ -102,3 +102,21 @@ test.serial('exports of a VLAN end and return with the interface below it, and w
   t.deepEqual(seen, [['network interface vec0.5 is down'], ['network interface vec0.5 does not exist']]);
   t.log(`back after ${returns.join(' and ')} ms`);
 });
+
+test.serial('a port of a bond or team cannot be used by hosts, an interface in a VRF can', async (t) => {
+  t.timeout(15 * 60_000);
+  await node.sh(`for module in dummy team vrf; do modprobe $module; done
+    ip link add bond9 type bond && ip link add team9 type team && ip link add vrf9 type vrf table 10
+    for master in bond9 team9 vrf9; do
+      ip link add of-$master type dummy && ip link set of-$master master $master && ip link set of-$master up
+    done`);
+  const script = `import { checkInterface } from './lib/targets/aoe/interface.ts';
+    const names = ['bond9', 'team9', 'vrf9'].map((master) => 'of-' + master);
+    console.log(JSON.stringify(names.map((name) => checkInterface(name)?.message ?? '')));`;
+  const output = await node.sh(`node --input-type=module-typescript -e "${script}"`);
+  t.deepEqual(JSON.parse(output), [
+    'network interface of-bond9 is a port of bond9',
+    'network interface of-team9 is a port of team9',
+    '',
+  ]);
+});

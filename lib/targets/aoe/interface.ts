@@ -1,10 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isUp } from '../../aoe/interface-flags.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import { isAbsent, readIfExistsSync } from '../../files.ts';
+import { masterErrorOf } from './interface-master.ts';
 
 const interfaces = '/sys/class/net';
-const isUp = 1; // IFF_UP
 /** ARPHRD_ETHER, and ARPHRD_LOOPBACK, which has the same frames. */
 const ethernetTypes = new Set(['1', '772']);
 /** vblade needs 36 bytes beside the sectors, and serves no read with less than one. */
@@ -46,7 +47,7 @@ export function interfaceStatus(name: string): InterfaceStatus {
   if (!ethernetTypes.has(read('type') ?? '')) {
     return { error: errors.interfaceDown(name, 'is no Ethernet interface'), linkError: undefined, identity };
   }
-  if ((Number(flags) & isUp) === 0) {
+  if (!isUp(flags)) {
     return { error: errors.interfaceDown(name, 'is down'), linkError: undefined, identity };
   }
   return { error: undefined, linkError: linkErrorOf(name), identity };
@@ -55,9 +56,8 @@ export function interfaceStatus(name: string): InterfaceStatus {
 /** Returns what keeps hosts from using exports on an interface that is up. */
 function linkErrorOf(name: string): BlockstoreError | undefined {
   const read = (file: string) => attribute(name, file)?.trim();
-  if (read('brport/state') !== undefined) {
-    return errors.interfaceDown(name, 'is a port of a bridge, which takes its frames');
-  }
+  const masterError = masterErrorOf(name);
+  if (masterError) return masterError;
   if (Number(read('mtu') ?? minMtu) < minMtu) {
     return errors.interfaceDown(name, 'has an MTU below 548, too small for one sector');
   }

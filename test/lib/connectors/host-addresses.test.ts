@@ -1,8 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { addressesToAdmit, ethernetAddressesOfHost } from '../../../lib/connectors/host-addresses.ts';
+import {
+  addressesToAdmit,
+  ethernetAddressesOfHost,
+  hasAdmittedAddresses,
+} from '../../../lib/connectors/host-addresses.ts';
 
 /** A directory as /sys/class/net, and a function that adds an interface to it. */
 async function host(t: ExecutionContext) {
@@ -14,7 +18,8 @@ async function host(t: ExecutionContext) {
     await writeFile(join(directory, name, 'flags'), `0x${flags.toString(16)}\n`);
     await writeFile(join(directory, name, 'address'), `${address}\n`);
   };
-  return { directory, add };
+  const enslave = (name: string, master: string) => symlink(`../${master}`, join(directory, name, 'master'));
+  return { directory, add, enslave };
 }
 
 test('the addresses of a host are those of its Ethernet interfaces that are up and part of no other', async (t) => {
@@ -44,4 +49,88 @@ test('a host is admitted by at least one address, for none would admit all hosts
   await add('eth32', '52:54:00:00:01:ff');
   const many = await t.throwsAsync(addressesToAdmit('v1', directory), { code: 'ConnectorFailed' });
   t.regex(many.message, /33 Ethernet interfaces, and an export admits at most 32$/);
+});
+
+test('hardware in a bridge is recorded, by which the host is known, unless the export admits no more', async (t) => {
+  const { directory, add } = await host(t);
+  await add('br0', '52:54:00:00:00:01', { entry: 'brif/eth0' });
+  await add('eth0', '52:54:00:00:00:02', { entry: 'brport' });
+  await mkdir(join(directory, 'eth0/device'));
+  await add('tap0', '52:54:00:00:00:03', { entry: 'brport' });
+  t.deepEqual(await addressesToAdmit('v1', directory), ['52:54:00:00:00:01', '52:54:00:00:00:02']);
+  const last = (index: number) => index.toString(16).padStart(2, '0');
+  for (let index = 1; index < 32; index += 1) await add(`eth${index}`, `52:54:00:00:01:${last(index)}`);
+  const full = await addressesToAdmit('v1', directory);
+  t.is(full.length, 32);
+  t.false(full.includes('52:54:00:00:00:02'));
+});
+
+test('an interface in a VRF sends frames of its own, as does hardware in a team', async (t) => {
+  const { directory, add, enslave } = await host(t);
+  await add('vrf0', '52:54:00:00:00:01', { flags: 0x481 });
+  await add('eth0', '52:54:00:00:00:02');
+  await enslave('eth0', 'vrf0');
+  await add('team0', '52:54:00:00:00:03');
+  await add('eth1', '52:54:00:00:00:04', { entry: 'device' });
+  await enslave('eth1', 'team0');
+  await add('ovs-system', '52:54:00:00:00:05', { flags: 0x1002 });
+  await add('tap0', '52:54:00:00:00:06');
+  await enslave('tap0', 'ovs-system');
+  const expected = ['52:54:00:00:00:02', '52:54:00:00:00:03', '52:54:00:00:00:04'];
+  t.deepEqual(await ethernetAddressesOfHost(directory), expected);
+});
+
+for (const [policy, ...ofSlaves] of [
+  ['active 1', '52:54:00:00:00:02', '52:54:00:00:00:03', '52:54:00:00:00:04'],
+  ['follow 2'],
+  ['none 0'],
+] as const) {
+  test(`the addresses of the interfaces in a bond are used with fail_over_mac "${policy}": ${ofSlaves.length}`, async (t) => {
+    const { directory, add, enslave } = await host(t);
+    await add('bond0', '52:54:00:00:00:01', { entry: 'bonding' });
+    await writeFile(join(directory, 'bond0/bonding/fail_over_mac'), `${policy}\n`);
+    await add('eth0', '52:54:00:00:00:02', { entry: 'bonding_slave' });
+    await writeFile(join(directory, 'eth0/bonding_slave/perm_hwaddr'), '52:54:00:00:00:02\n');
+    await add('eth1', '52:54:00:00:00:03', { entry: 'bonding_slave' });
+    await writeFile(join(directory, 'eth1/bonding_slave/perm_hwaddr'), '52:54:00:00:00:04\n');
+    for (const name of ['eth0', 'eth1']) await enslave(name, 'bond0');
+    t.deepEqual(await ethernetAddressesOfHost(directory), ['52:54:00:00:00:01', ...ofSlaves]);
+  });
+}
+
+test('an idle bridge is no way to an export', async (t) => {
+  const { directory, add } = await host(t);
+  await add('eth0', '52:54:00:00:00:01');
+  await add('virbr0', '52:54:00:00:00:02', { entry: 'brif' });
+  await add('br0', '52:54:00:00:00:03', { entry: 'brif/eth1' });
+  t.deepEqual(await ethernetAddressesOfHost(directory), ['52:54:00:00:00:01', '52:54:00:00:00:03']);
+});
+
+const virtual = '52:54:00:aa:00:01';
+const own = '52:54:00:00:00:01';
+const other = '52:54:00:00:00:99';
+
+test('a clone that has only the virtual addresses of another host is not taken for it', async (t) => {
+  const { directory, add } = await host(t);
+  await add('virbr0', virtual);
+  const isHere = (...admitted: string[]) => hasAdmittedAddresses(admitted, directory);
+  t.true(await isHere(virtual, other), 'without hardware, as in a container, it is all there is');
+  await add('eth0', own, { entry: 'device' });
+  t.false(await isHere(virtual, other));
+  t.true(await isHere(virtual, own));
+  t.true(await isHere(own, other), 'another interface has been removed');
+  t.true(await isHere(virtual), 'a bridge alone was given by --mac');
+  t.false(await isHere(other));
+});
+
+test('a part of a bond is known by its permanent address, for that of the bond can be a virtual one', async (t) => {
+  const { directory, add } = await host(t);
+  const permanent = '52:54:00:00:00:02';
+  await add('bond0', virtual);
+  await add('eth0', virtual, { entry: 'device' });
+  await mkdir(join(directory, 'eth0/bonding_slave'));
+  await writeFile(join(directory, 'eth0/bonding_slave/perm_hwaddr'), `${permanent}\n`);
+  t.false(await hasAdmittedAddresses([virtual, other], directory));
+  t.true(await hasAdmittedAddresses([permanent, other], directory));
+  t.true(await hasAdmittedAddresses([virtual], directory));
 });

@@ -1,14 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { describeMap } from '../../../lib/devices/holders.ts';
 import { deviceNumber } from '../../../lib/devices/sectors.ts';
 import { blockDeviceUsers, mountPoints, visibleUsers } from '../../../lib/devices/users.ts';
+import { canHang, mountHanging } from '../../support/hanging-mount.ts';
 import { until } from '../../support/until.ts';
 
 test('mount points are found by device number, with blanks in their names', (t) => {
@@ -68,6 +70,38 @@ withLoop('a loop device over a device is a user of it, which no process has open
   t.deepEqual((await visibleUsers(basename(below))).users, [
     `backing file of ${above} (to release it: losetup --detach ${above})`,
   ]);
+});
+
+const withHanging = canLoop && canHang ? test : test.skip;
+const patienceMs = 20_000;
+
+/** Fails when the users of a device are not found in time: what waits for a dead file server does so for ever. */
+async function usersInTime(device: string): Promise<string[]> {
+  const late = setTimeout(patienceMs, undefined, { ref: false });
+  const found = await Promise.race([visibleUsers(basename(device)), late]);
+  if (found === undefined) throw new Error('the search for users hangs');
+  return found.users;
+}
+
+withHanging('a loop device over a file on a dead file server keeps nobody waiting', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  await mkdir(join(directory, 'server/dev'), { recursive: true });
+  await writeFile(join(directory, 'server/dev/image'), Buffer.alloc(2 ** 20));
+  const device = await loop(join(directory, 'disk'));
+  await loop(join(directory, 'server/dev/image'));
+  await mountHanging(t, join(directory, 'server'));
+  t.deepEqual(await usersInTime(device), []);
+});
+
+withHanging('an open file below a directory "dev" on a dead file server keeps nobody waiting', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  const device = await loop(join(directory, 'disk'));
+  const served = join(directory, 'dev/server');
+  await mountHanging(t, served);
+  const pathOnly = 0x20_0000; // O_PATH: the server is not asked
+  const file = openSync(served, pathOnly);
+  t.teardown(() => closeSync(file));
+  t.deepEqual(await usersInTime(device), []);
 });
 
 /** Starts a shell that prints "ready" once it uses the device, and ends with the test. */

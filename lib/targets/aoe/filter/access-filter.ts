@@ -69,14 +69,29 @@ export class AccessFilter {
    */
   async check(): Promise<string[]> {
     const differences = await this.turn.run(() => this.correct());
+    if (!this.rules.isEmpty) await this.checkForeign();
+    return differences;
+  }
+
+  /** Throws NoAccessFilter when another program decides about frames before these filters. */
+  private async checkForeign(): Promise<void> {
+    const { interface: name } = this;
+    const fail = (what: string, hint: string) =>
+      errors.noAccessFilter(name, `${what} of another program runs first and can admit any host`, hint);
     // Twice: those of another owner can be half made when they are read.
     const other = this.before.find(({ pref, protocol }) =>
       this.former.some((one) => one.pref === pref && one.protocol === protocol),
     );
-    if (other === undefined) return differences;
-    const reason = `filter pref ${other.pref} (protocol ${other.protocol}, ${other.kind}) of another program runs first and can admit any host`;
-    const removal = `tc filter del dev ${this.interface} ingress pref ${other.pref} protocol ${other.protocol}`;
-    throw errors.noAccessFilter(this.interface, reason, `remove it (${removal}), or add it with pref 60000`);
+    if (other) {
+      const { pref, protocol, kind } = other;
+      const removal = `tc filter del dev ${name} ingress pref ${pref} protocol ${protocol}`;
+      const hint = `remove it (${removal}), or add it with pref 60000`;
+      throw fail(`filter pref ${pref} (protocol ${protocol}, ${kind})`, hint);
+    }
+    const [program] = await this.tc.tcxPrograms();
+    if (program === undefined) return;
+    const hint = `exclude ${name} from what attaches it (in Cilium: "devices"); all such programs: bpftool net show dev ${name}`;
+    throw fail(`BPF program ${program.name} (id ${program.id}, attached by tcx)`.replace('  ', ' '), hint);
   }
 
   /** Ends helper processes; the filters remain. */

@@ -20,6 +20,13 @@ export interface FilterGroup {
   kind: string;
 }
 
+/** A program that runs on the frames of an interface before all filters of tc. */
+export interface TcxProgram {
+  id: number;
+  /** '' when the program has none, or the kernel does not give it. */
+  name: string;
+}
+
 /** The `tc` of iproute2. */
 export class Tc {
   private readonly helper: Helper;
@@ -76,6 +83,15 @@ export class Tc {
       return [{ pref: Number(pref), handle: Number(handle), bytecode }];
     });
     return { filters, groups };
+  }
+
+  /** Returns the programs attached by tcx, which is newer than tc; none where the kernel does not list them. Throws NoAccessFilter. */
+  async tcxPrograms(): Promise<TcxProgram[]> {
+    const { output } = await this.run(['tcx', this.interface], '');
+    return output.map((line) => {
+      const [id = '', name = ''] = line.split(' ');
+      return { id: Number(id), name };
+    });
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -149,6 +150,28 @@ real('a filter of another program that runs before the access filter is reported
   const error = await t.throwsAsync<BlockstoreError>(filter.check(), { code: 'NoAccessFilter', message });
   const [, removal = ''] = /^remove it \(tc (.*)\),/.exec(error?.hint ?? '') ?? [];
   await execute('tc', removal.split(' '));
+  t.deepEqual(await isHeard([query], { source: stranger }), [false]);
+  t.deepEqual(await filter.check(), []);
+});
+
+real('a program that runs before all filters of tc is reported', async (t) => {
+  const { veth, filter, address, isHeard } = await served(t);
+  await filter.admit(address, [host]);
+  t.deepEqual(await filter.check(), []);
+  const script = new URL('../../../support/tcx-program.pl', import.meta.url).pathname;
+  const child = spawn('perl', [script, veth.near], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill());
+  const [answer] = await once(child.stdout, 'data');
+  if (String(answer) === 'unknown\n') {
+    t.pass('this kernel attaches no such programs');
+    return;
+  }
+  t.deepEqual(await isHeard([query], { source: stranger }), [true], 'it admits every host');
+  const message =
+    /: BPF program bs_test \(id \d+, attached by tcx\) of another program runs first and can admit any host$/;
+  await t.throwsAsync(filter.check(), { code: 'NoAccessFilter', message });
+  child.stdin.end();
+  await once(child, 'exit');
   t.deepEqual(await isHeard([query], { source: stranger }), [false]);
   t.deepEqual(await filter.check(), []);
 });
