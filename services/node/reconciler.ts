@@ -146,7 +146,7 @@ export class Reconciler {
       });
       // Adopted meanwhile: its record decides.
       if (outcome.word === 'exists') {
-        await commit(store, { owner: lease.token, edits: [{ kind: 'abandoned', id, remove: true }] });
+        await commit(store, { owner: lease.token, edits: [{ kind: 'abandoned', id, remove: true }], frees: true });
       }
     });
   }

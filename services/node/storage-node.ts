@@ -215,8 +215,9 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
-    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
     await this.reconciler.restoreExports();
+    // After the exports: a full Redis refuses to have again what it has lost.
+    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
   }
 
   /** What keeps whole backends from being reached: no volume should be placed there for the rest of a report interval. */
