@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import type { DeleteOptions, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
@@ -79,4 +80,69 @@ test('an export that ended is started again while a full Redis refuses what it h
   t.is(await store.redis.del(store.keys.quarantine('n1')), 1);
   backend.target.exports.clear();
   await until(() => backend.target.exports.has(id), 'it is exported again');
+});
+
+test('a full Redis lets the volume of a lost node be detached, then deleted', async (t) => {
+  const { cluster, store, commands, backend } = await setUp(t);
+  const node = await cluster.node('n1', {}, backend);
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, attachment, deadline);
+  await node.stop();
+  await declareLost(store, 'n1');
+  await fill(store);
+  t.like(await commands.detach(id, deadline), { attachStatus: 'detached' });
+  await commands.delete(id, deadline);
+  t.is(await volumesOf(store).find(id), undefined);
+});
+
+/** Its deletions wait at 37 %. */
+class HeldDriver extends FakeDriver {
+  readonly gate = Promise.withResolvers<void>();
+
+  override async deleteVolume(volume: VolumeSpec, { progress }: DeleteOptions = {}): Promise<void> {
+    progress?.(37);
+    await this.gate.promise;
+    await super.deleteVolume(volume);
+  }
+}
+
+test('a full Redis lets a second delete or detach wait for the one under way, and shows its progress', async (t) => {
+  const {
+    cluster,
+    store,
+    commands,
+    backend: { target },
+  } = await setUp(t);
+  const driver = new HeldDriver();
+  const { gate } = driver;
+  await cluster.node('n1', {}, { driver, target });
+  const { id } = await commands.create(newVolume, deadline);
+  const attached = await commands.create(newVolume, deadline);
+  await commands.attach(attached.id, attachment, deadline);
+  const unexport = target.removeExport.bind(target);
+  target.removeExport = async (one) => {
+    if (one === attached.id) await gate.promise;
+    await unexport(one);
+  };
+  await fill(store);
+  const requests = [
+    () => commands.delete(id, deadline).then(() => 'deleted'),
+    () => commands.detach(attached.id, deadline).then(({ attachStatus }) => attachStatus),
+  ];
+  const first = requests.map((request) => request());
+  await until(async () => {
+    const [deleted, detached] = await Promise.all([id, attached.id].map((one) => volumesOf(store).find(one)));
+    return deleted?.progress === 37 && detached?.task;
+  }, 'both are under way').catch((error: unknown) => {
+    gate.resolve();
+    throw error;
+  });
+  const second = requests.map((request) => request());
+  await until(async () => {
+    const requesters = await Promise.all(
+      [id, attached.id].map((one) => store.redis.hget(store.keys.volume(one), 'requesters')),
+    );
+    return requesters.every((text) => text?.includes(' '));
+  }, 'each has two requesters').finally(() => gate.resolve());
+  t.deepEqual(await Promise.all([...first, ...second]), ['deleted', 'detached', 'deleted', 'detached']);
 });
