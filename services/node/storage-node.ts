@@ -165,7 +165,7 @@ export class StorageNode implements Service {
         version,
         startTime: this.startTime,
         quarantineMs: flags.address_quarantine * 1000,
-        problems: [...this.addresses.problems, ...this.problems.report()],
+        problems: [...store.connection.problems, ...this.addresses.problems, ...this.problems.report()],
       },
       await this.backendReports(),
     );
