@@ -7,6 +7,7 @@ import { AwayReason } from './away-reason.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { explainFailure, hasPlainHint, reasonOf, saysOnlyClosed } from './failures.ts';
 import { FurtherConnection } from './further-connection.ts';
+import { RecentCount } from './recent-count.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
@@ -14,6 +15,10 @@ export type { Redis };
 
 /** A command that has no answer by then fails: a hanging Redis must not hang its users. */
 const commandTimeoutMs = 10_000;
+
+/** A connection that breaks so often within ten minutes does so for a reason that somebody can remove. */
+const maxBreaks = 5;
+const breaksMs = 600_000;
 
 /**
  * Connects, or throws RedisUnreachable or RedisDenied. Once connected it reconnects by itself for ever; while away, every
@@ -39,6 +44,7 @@ export class Connection {
   /** Before, a failure is thrown, not logged. */
   private opened = false;
   private times = 0;
+  private readonly breaks = new RecentCount(breaksMs);
   private identified: { count: number; identity: string } | undefined;
 
   constructor(redis: Redis, options: ConnectionOptions, where: string, log: Log) {
@@ -51,6 +57,7 @@ export class Connection {
     redis.on('close', () => this.noticeAway());
     redis.on('ready', () => {
       if (this.awayFor !== undefined) this.log.info(`Redis at ${where} is reachable again`);
+      if (this.opened) this.breaks.add();
       this.awayFor = undefined;
       this.opened = true;
       this.times += 1;
@@ -118,9 +125,13 @@ export class Connection {
     return redis;
   }
 
-  /** Further connections that cannot be made again although this one is there: one line each. */
+  /** One line each: that it breaks again and again, and further connections that cannot be made again although this one is there. */
   get problems(): string[] {
-    return this.others.flatMap(({ problem }) => problem ?? []);
+    const { total } = this.breaks;
+    const breaks =
+      `the connection to Redis at ${this.where} broke ${total} times within ten minutes; ` +
+      'raise "timeout" of redis.conf, and the idle limit of a proxy before it, above report_interval';
+    return [...(total < maxBreaks ? [] : [breaks]), ...this.others.flatMap(({ problem }) => problem ?? [])];
   }
 
   /** Whatever a command of a connection threw, as an error of the catalogue; a fault of the program as it is. */

@@ -27,3 +27,21 @@ test.serial('a node whose connection for commands cannot be made again says so u
   await store.redis.config('SET', 'maxclients', '100');
   await until(async () => (await problems()) === '', 'it is over');
 });
+
+test.serial('a node whose connection to Redis breaks again and again says so, and why that may be', async (t) => {
+  const nodeStore = await cluster.store();
+  await cluster.node('n1', {}, {}, { store: nodeStore });
+  const { connection } = nodeStore;
+  for (let count = 0; count < 5; count += 1) {
+    t.is(await problems(), '');
+    const made = connection.count;
+    const id = await connection.redis.client('ID');
+    await store.redis.call('CLIENT', 'KILL', 'ID', String(id));
+    await until(() => connection.count > made, 'it is made again');
+  }
+  await until(async () => (await problems()) !== '', 'it is a problem');
+  t.regex(
+    await problems(),
+    /^the connection to Redis at \S+ broke 5 times within ten minutes; .*"timeout" .*redis\.conf.* proxy/,
+  );
+});
