@@ -65,7 +65,7 @@ export class RequestClient {
   }
 
   private async subscribe(): Promise<Redis> {
-    const redis = await this.store.connection.another();
+    const redis = await this.store.connection.another({ purpose: 'replies' });
     const channel = this.store.keys.replies(this.id);
     redis.on('message', (_channel: string, text: string) => this.take(text));
     // The library would do so as well, but catch no error: one of a connection that breaks just then would end the process.

@@ -1,5 +1,5 @@
 import { type BlockstoreError, errors } from '../errors.ts';
-import type { TaskKind } from '../models/task.ts';
+import { type TaskKind, freesMemory } from '../models/task.ts';
 import {
   type Transition,
   type TransitionName,
@@ -86,7 +86,10 @@ export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind
   }
   if (!to) return { volume };
   // Where it ended just now, the requester's polling sees the end.
-  await commit(store, { edits: [{ kind: 'volume', id: volume.id, expect: { task: volume.taskText }, join: to }] });
+  await commit(store, {
+    edits: [{ kind: 'volume', id: volume.id, expect: { task: volume.taskText }, join: to }],
+    frees: freesMemory(kind),
+  });
   return { volume };
 }
 
@@ -109,6 +112,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       : await abandonment(store, volume);
   const outcome = await commit(store, {
     ...change,
+    frees: true,
     conditions: [{ is: 'lost', node: volume.node }],
     replies: [{ edit: 0 }],
     returns: true,
@@ -126,7 +130,6 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
   const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume.id)));
   const kept = Object.entries(record).filter(([name]) => !dropped.has(name));
   return {
-    frees: true,
     edits: [
       {
         kind: 'volume',
@@ -138,11 +141,6 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
       { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },
     ],
   };
-}
-
-/** Deletes and detaches go on while Redis has no memory left: they give some back. */
-function freesMemory(kind: TaskKind): boolean {
-  return kind === 'delete' || kind === 'detach';
 }
 
 const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);

@@ -118,7 +118,7 @@ export class Records<State extends { id: string }> {
     });
     ids.forEach((id, index) => {
       const [error, hash] = answers[index] ?? [];
-      if (error && codeOf(error) !== 'WRONGTYPE') throw this.store.connection.explain(error);
+      if (error && codeOf(error) !== 'WRONGTYPE') throw this.store.connection.explain(error, this.store.redis);
       const record = this.parsed(id, hash);
       if (record && 'reason' in record) page.unreadable.push(record);
       else if (record) page.states.push(record.state);

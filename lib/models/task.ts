@@ -24,6 +24,11 @@ export interface Task {
   tried?: readonly string[] | undefined;
 }
 
+/** Whether a task goes on while Redis has no memory left: it gives some back. */
+export function freesMemory(kind: TaskKind | undefined): boolean {
+  return kind === 'delete' || kind === 'detach';
+}
+
 /** Returns a new key; short, as a value of more than 64 bytes has Redis keep the record in a form that takes twice the memory. */
 export function taskKey(): string {
   return randomUUID().slice(0, 8);

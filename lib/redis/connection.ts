@@ -2,19 +2,23 @@ import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { closedHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
+import { closedHint } from '../redis-errors.ts';
+import { AwayReason } from './away-reason.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
-import { explainFailure, isReadOnly, reasonOf, saysOnlyClosed } from './failures.ts';
+import { explainFailure, hasPlainHint, reasonOf, saysOnlyClosed } from './failures.ts';
+import { FurtherConnection } from './further-connection.ts';
+import { RecentCount } from './recent-count.ts';
 import { serverIdentity } from './server-identity.ts';
 
 /** What `another` gives; nobody else makes one. */
 export type { Redis };
 
-/** Of a Redis that does not answer, or no longer. */
-const plainHints: ReadonlySet<string> = new Set([closedHint, sentinelHint, unreachableHint]);
-
 /** A command that has no answer by then fails: a hanging Redis must not hang its users. */
 const commandTimeoutMs = 10_000;
+
+/** A connection that breaks so often within ten minutes does so for a reason that somebody can remove. */
+const maxBreaks = 5;
+const breaksMs = 600_000;
 
 /**
  * Connects, or throws RedisUnreachable or RedisDenied. Once connected it reconnects by itself for ever; while away, every
@@ -30,18 +34,17 @@ export async function connect(flags: RedisFlags, log: Log): Promise<Connection> 
 export class Connection {
   readonly redis: Redis;
   readonly where: string;
-  private readonly log: Log;
+  readonly log: Log;
   private readonly options: ConnectionOptions;
-  private readonly others: Redis[] = [];
+  private readonly away: AwayReason;
+  private readonly others: FurtherConnection[] = [];
   /** Why, as it was logged, while it is away: '' = nobody answers. */
   private awayFor: string | undefined;
-  private closing = false;
+  isClosing = false;
   /** Before, a failure is thrown, not logged. */
   private opened = false;
   private times = 0;
-  private lastError: Error | undefined;
-  /** Redis is a replica: for that answer the library ends a connection, without an error of its own. */
-  private readOnly: Error | undefined;
+  private readonly breaks = new RecentCount(breaksMs);
   private identified: { count: number; identity: string } | undefined;
 
   constructor(redis: Redis, options: ConnectionOptions, where: string, log: Log) {
@@ -49,17 +52,13 @@ export class Connection {
     this.options = options;
     this.where = where;
     this.log = log;
-    redis.on('error', (error: Error) => {
-      // Why it ended says more than that it has.
-      if (this.lastError === undefined || !saysOnlyClosed(error)) this.lastError = error;
-      this.noticeAway();
-    });
+    this.away = new AwayReason(redis);
+    redis.on('error', () => this.noticeAway());
     redis.on('close', () => this.noticeAway());
     redis.on('ready', () => {
       if (this.awayFor !== undefined) this.log.info(`Redis at ${where} is reachable again`);
+      if (this.opened) this.breaks.add();
       this.awayFor = undefined;
-      this.lastError = undefined;
-      this.readOnly = undefined;
       this.opened = true;
       this.times += 1;
     });
@@ -96,67 +95,72 @@ export class Connection {
     try {
       await firstConnect(this.redis);
     } catch (error) {
-      this.closing = true;
+      this.isClosing = true;
       this.redis.disconnect();
-      throw this.explain(this.lastError ?? error);
+      throw this.explain(this.away.error ?? error);
     }
   }
 
   /**
    * Returns a further connection, for blocking reads, subscriptions, or commands that must not queue behind others (`hasTimeLimit`).
-   * A subscriber subscribes again whenever it is ready. Closed with this one. Throws RedisUnreachable.
+   * A subscriber subscribes again whenever it is ready. Closed with this one. `purpose`: as the log names it. Throws RedisUnreachable.
    */
-  async another({ hasTimeLimit = false } = {}): Promise<Redis> {
-    const other = new Redis({
+  async another({ purpose = 'further commands', hasTimeLimit = false } = {}): Promise<Redis> {
+    const redis = new Redis({
       ...this.options,
       autoResubscribe: false,
       ...(hasTimeLimit ? { commandTimeout: commandTimeoutMs } : {}),
     });
-    other.on('error', () => {}); // the main connection reports for all
-    other.on('ready', () => {
-      this.readOnly = undefined;
-    });
-    refuseOtherDatabase(other);
+    const other = new FurtherConnection(redis, purpose, this);
     this.others.push(other);
+    refuseOtherDatabase(redis);
     try {
-      await firstConnect(other);
+      await firstConnect(redis);
     } catch (error) {
-      other.disconnect();
-      throw this.explain(error);
+      redis.disconnect();
+      const explained = this.explain(error, redis);
+      this.others.splice(this.others.indexOf(other), 1);
+      throw explained;
     }
-    return other;
+    return redis;
   }
 
-  /** Whatever a command threw, as an error of the catalogue; a fault of the program as it is. */
-  explain(thrown: unknown): BlockstoreError | Error {
+  /** One line each: that it breaks again and again, and further connections that cannot be made again although this one is there. */
+  get problems(): string[] {
+    const { total } = this.breaks;
+    const breaks =
+      `the connection to Redis at ${this.where} broke ${total} times within ten minutes; ` +
+      'raise "timeout" of redis.conf, and the idle limit of a proxy before it, above report_interval';
+    return [...(total < maxBreaks ? [] : [breaks]), ...this.others.flatMap(({ problem }) => problem ?? [])];
+  }
+
+  /** Whatever a command of a connection threw, as an error of the catalogue; a fault of the program as it is. */
+  explain(thrown: unknown, redis = this.redis): BlockstoreError | Error {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (isReadOnly(error)) this.readOnly = error;
-    const reason = this.reason();
+    const away = this.others.find((other) => other.redis === redis)?.reason ?? this.away;
+    away.noteAnswer(error);
+    const reason = away.error ?? this.away.error;
     const cause = reason && saysOnlyClosed(error) ? reason : error;
     const about = { where: this.where, usesTls: this.options.tls !== undefined };
     return explainFailure(cause, about) ?? explainFailure(error, about) ?? error;
   }
 
   async close(): Promise<void> {
-    this.closing = true;
-    for (const redis of [...this.others, this.redis]) {
+    this.isClosing = true;
+    for (const redis of [...this.others.map((other) => other.redis), this.redis]) {
       const ended = redis.status === 'ready' ? once(redis, 'end') : undefined; // elsewhere there is nothing to wait for
       redis.disconnect();
       await ended;
     }
   }
 
-  private reason(): Error | undefined {
-    return this.lastError ?? this.readOnly;
-  }
-
   /** One line when it goes, and another one where what keeps it from coming back is not that nobody answers. */
   private noticeAway(): void {
-    if (this.closing || !this.opened) return;
-    const thrown = this.reason();
+    if (this.isClosing || !this.opened) return;
+    const thrown = this.away.error;
     const error = thrown && this.explain(thrown);
     const hint = error instanceof BlockstoreError ? error.hint : undefined;
-    const reason = hint === undefined || plainHints.has(hint) ? '' : hint;
+    const reason = !error || hasPlainHint(error) ? '' : (hint ?? '');
     if (this.awayFor === reason || (this.awayFor !== undefined && reason === '')) return;
     this.awayFor = reason;
     if (error && reason !== '') this.log.error(error.message, { hint });

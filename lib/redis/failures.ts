@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BlockstoreError, errors } from '../errors.ts';
-import { closedHint, sentinelHint } from '../redis-errors.ts';
+import { closedHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
 
 /** What Redis answers with a code. The text after the code is for people, and never decides. */
 const deniedCodes: ReadonlySet<string> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM', 'DENIED']);
@@ -32,6 +32,9 @@ const closed = /^(?:Connection is closed\.|Command aborted due to connection clo
 const late = /^(?:Command timed out|Socket timeout\.|timeout)/;
 const noSentinel = /^All sentinels are unreachable/;
 
+/** Of a Redis that does not answer, or no longer. */
+const plainHints: ReadonlySet<string> = new Set([closedHint, sentinelHint, unreachableHint]);
+
 const replyCommand = z.object({ command: z.object({ name: z.string(), args: z.array(z.unknown()) }) });
 
 /** No node of a Cluster says who has the records; the cause is the failure of the last one that was asked. */
@@ -42,6 +45,11 @@ export class NoShardError extends Error {
 /** Whether only the end of the connection is known from an error: why it ended is in the last error of the connection. */
 export function saysOnlyClosed(error: Error): boolean {
   return error.name === 'MaxRetriesPerRequestError' || closed.test(error.message);
+}
+
+/** Whether no more is known from an error than that nobody answers. */
+export function hasPlainHint(error: Error): boolean {
+  return !(error instanceof BlockstoreError) || error.hint === undefined || plainHints.has(error.hint);
 }
 
 /** Returns why Redis cannot be reached, in place of the words of the library. */

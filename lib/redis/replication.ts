@@ -55,7 +55,7 @@ export class Replication {
   }
 
   private async connect(): Promise<Redis> {
-    const redis = await this.connection.another({ hasTimeLimit: true });
+    const redis = await this.connection.another({ purpose: 'the wait for replicas', hasTimeLimit: true });
     redis.on('close', () => (this.identity = undefined));
     return redis;
   }

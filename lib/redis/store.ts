@@ -39,10 +39,10 @@ export class Store {
 
   /**
    * Returns the same records over a connection of its own, whose changes wait for no replicas: for what must not queue behind
-   * other commands. Closed with this one. Throws RedisUnreachable.
+   * other commands. Closed with this one. `purpose`: as the log names it. Throws RedisUnreachable.
    */
-  async onOwnConnection(): Promise<Store> {
-    const redis = await this.connection.another({ hasTimeLimit: true });
+  async onOwnConnection(purpose: string): Promise<Store> {
+    const redis = await this.connection.another({ purpose, hasTimeLimit: true });
     return new Store(this.connection, this.prefix, { redis });
   }
 
@@ -68,7 +68,7 @@ export class Store {
     try {
       return await commands(this.redis);
     } catch (error) {
-      throw this.connection.explain(error);
+      throw this.connection.explain(error, this.redis);
     }
   }
 

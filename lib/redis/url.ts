@@ -12,11 +12,16 @@ export type RedisUrl = { db: number; user: string; password: string } & (
 
 const usualPort = 6379;
 
+const unixForm =
+  'must be unix: and an absolute path, such as unix:/run/redis/redis.sock: after two slashes a host would follow';
+const hostForm = 'must name a host by its name or address, without blanks and special characters';
+const portForm = 'must have a port from 1 to 65535 after the host';
+
 /** Reads a redis_url. Throws an Error whose message names what is wrong and shows nothing of the URL. */
 export function parseRedisUrl(text: string): RedisUrl {
   const scheme = 'must begin with redis://, rediss:// or unix:';
   if (!/^[a-z][a-z+.-]*:/i.test(text)) throw new Error(scheme);
-  if (!URL.canParse(text)) throw new Error('is not a URL: percent-encode special characters of user and password');
+  if (!URL.canParse(text)) throw new Error(reasonOf(text));
   const url = new URL(text);
   if (!['redis:', 'rediss:', 'unix:'].includes(url.protocol)) {
     throw new Error(scheme);
@@ -32,12 +37,27 @@ export function parseRedisUrl(text: string): RedisUrl {
   }
   const common = { db: Number(database), user: decoded(url.username), password: decoded(url.password) };
   if (isUnix) {
-    if (!url.pathname.startsWith('/')) throw new Error('must have an absolute path after unix:');
+    if (url.hostname !== '' || !url.pathname.startsWith('/')) throw new Error(unixForm);
     return { ...common, path: decoded(url.pathname) };
   }
-  if (url.hostname === '') throw new Error('must name a host');
+  // The name of another script is percent-encoded: no such host is found.
+  if (url.hostname === '' || url.hostname.includes('%')) throw new Error(hostForm);
+  if (url.port === '0') throw new Error(portForm);
   const tls = url.protocol === 'rediss:';
   return { ...common, tls, host: withoutBrackets(url.hostname), port: Number(url.port || usualPort) };
+}
+
+/** Returns why a text that begins as a redis_url does is no URL. */
+function reasonOf(text: string): string {
+  const [, scheme = '', authority = '', rest = ''] = /^([^:]*):(?:\/\/)?([^/?#]*)(.*)$/s.exec(text) ?? [];
+  if (scheme.toLowerCase() === 'unix') return unixForm;
+  const [, host = '', port = ''] = /^(?:.*@)?(\[.*\]|[^:]*)(?::(.*))?$/s.exec(authority) ?? [];
+  if (rest.includes('@')) return 'is not a URL: percent-encode special characters of user and password';
+  if (host.startsWith('[') && host.includes('%')) {
+    return 'must have an IPv6 address without a zone (%): set redis_host to one with a zone';
+  }
+  if (host.startsWith('[') && !isIPv6(withoutBrackets(host))) return 'must have a valid IPv6 address in brackets';
+  return port !== '' && !(/^\d+$/.test(port) && Number(port) <= 65_535) ? portForm : hostForm;
 }
 
 /** Reads host, host:port or [IPv6]:port. Throws an Error whose message says what it must be. */

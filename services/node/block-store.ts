@@ -115,7 +115,7 @@ export class BlockStore implements Service {
 
   private async startNode(backends: Backends): Promise<void> {
     const { flags, holder, store, log, onFenced = () => {}, everySecond } = this.options;
-    const heartbeatStore = await store.onOwnConnection();
+    const heartbeatStore = await store.onOwnConnection('heartbeats');
     const lease = await NodeLease.acquire(heartbeatStore, {
       node: flags.storage_name,
       holder,

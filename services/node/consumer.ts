@@ -49,7 +49,7 @@ export class Consumer implements Service {
   }
 
   async start(): Promise<void> {
-    this.redis = await this.options.store.connection.another();
+    this.redis = await this.options.store.connection.another({ purpose: 'commands' });
     this.loop = this.consume(this.redis);
   }
 
@@ -66,7 +66,7 @@ export class Consumer implements Service {
       } catch (error) {
         if (this.stopping) return;
         if (error instanceof Error && codeOf(error) === 'WRONGTYPE') await this.replaceTopic();
-        // The connection logs that Redis is unreachable.
+        // The connection logs why it cannot be made again.
         this.options.log.debug('commands cannot be read', { reason: asError(error).message });
         await pause(retryMs);
       }

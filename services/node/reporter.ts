@@ -69,7 +69,7 @@ export class Reporter implements Service {
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') return this.onFenced(error);
-      if (error.code === 'RedisUnreachable') return; // its connection has said so
+      if (error.code === 'RedisUnreachable') return; // its connection logs it
       if (error.message !== this.lastFailure) {
         this.log.error(`the ${this.name} failed: ${error.message}`, { code: error.code, hint: error.hint });
       }

@@ -168,7 +168,7 @@ export class StorageNode implements Service {
         version,
         startTime: this.startTime,
         quarantineMs: flags.address_quarantine * 1000,
-        problems: [...this.addresses.problems, ...this.problems.report()],
+        problems: [...store.connection.problems, ...this.addresses.problems, ...this.problems.report()],
       },
       await this.backendReports(),
     );
@@ -218,8 +218,9 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     await this.catchUp.run();
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
-    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
     await this.reconciler.restoreExports();
+    // After the exports: a full Redis refuses to have again what it has lost.
+    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
   }
 
   /** What keeps whole backends from being reached: no volume should be placed there for the rest of a report interval. */

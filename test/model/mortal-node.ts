@@ -37,8 +37,8 @@ class MortalStore extends Store {
     this.recordPrefix = prefix;
   }
 
-  override async onOwnConnection(): Promise<Store> {
-    const redis = await this.connection.another({ hasTimeLimit: true });
+  override async onOwnConnection(purpose: string): Promise<Store> {
+    const redis = await this.connection.another({ purpose, hasTimeLimit: true });
     return new MortalStore(this.connection, this.recordPrefix, this.life, { redis });
   }
 

@@ -176,10 +176,10 @@ export class Invariants {
 
   private checkHosts(machine: string, spec: ExportSpec): void {
     const record = this.hash(`volume:${spec.id}`);
-    // One that was lost ends these exports in the course of its start.
+    // One that was lost ends these exports in the course of its start, or with the deletion of the volume.
     const isStarting = this.world.nodes.find(({ name }) => name === machine)?.isUp === false;
-    const isLost =
-      isStarting || record?.get('status') === 'error' || this.hash(`node:${machine}`)?.has('lost') === true;
+    const isEnding = /^(error|deleting)$/.test(record?.get('status') ?? '');
+    const isLost = isStarting || isEnding || this.hash(`node:${machine}`)?.has('lost') === true;
     for (const host of this.world.hosts) {
       const trespass = host.trespass(spec, isLost);
       if (trespass !== undefined) this.add(trespass);

@@ -22,7 +22,8 @@ end
 
 local owner = redis.call('HGET', key_shelfOwners(), shelf)
 if owner and owner ~= node then return { 'Taken', owner } end
-redis.call('HSET', key_shelfOwners(), shelf, node)
+-- Not where it is the owner already: without memory Redis refuses also a write that changes nothing.
+if not owner then redis.call('HSET', key_shelfOwners(), shelf, node) end
 redis.pcall('ZADD', key_shelves(), shelf, shelf)
 redis.pcall('ZADD', key_nodeShelves(node), shelf, shelf)
 return { 'ok', string.format('%d', shelf) }

@@ -8,6 +8,7 @@ import {
   transitions,
 } from '../../../lib/models/transitions.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
+import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
@@ -214,7 +215,8 @@ export class OperationRunner {
   private async note(volume: VolumeState, set: Record<string, string>): Promise<void> {
     const { store, lease, log } = this.options;
     try {
-      await commit(store, { owner: lease.token, edits: [editOf(volume, 'progress', { set })] });
+      const edits = [editOf(volume, 'progress', { set })];
+      await commit(store, { owner: lease.token, edits, frees: freesMemory(volume.task?.kind) });
     } catch (error) {
       // It informs only: a failure that matters is met by the operation itself.
       log.debug('progress not written', { volume: volume.id, reason: asError(error).message });
