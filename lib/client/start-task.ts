@@ -59,7 +59,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request) })],
+        edits: [
+          editOf(volume, name, {
+            set: { ...set, ...requesters },
+            expect: expectedIn(request),
+            ...(kind === 'delete' && wasNeverMade(volume) ? { task: { neverMade: true } } : {}),
+          }),
+        ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
@@ -146,6 +152,11 @@ function freesMemory(kind: TaskKind): boolean {
 }
 
 const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);
+
+/** Storage of its name is somebody else's, which its deletion leaves alone. The deletion clears the fault. */
+function wasNeverMade({ status, fault }: VolumeState): boolean {
+  return status === 'error' && fault?.code === 'VolumeExists';
+}
 
 function mayAbandon({ attachStatus }: VolumeState): boolean {
   return attachStatus === 'detached';

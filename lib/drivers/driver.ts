@@ -75,6 +75,8 @@ export const noCapabilities: Capabilities = {
 export interface DeleteOptions {
   /** The volume was never available, so there is nothing to wipe. */
   unused?: boolean;
+  /** Its creation found storage of its name without labels: that is somebody else's, and stays. */
+  neverMade?: boolean;
   signal?: AbortSignal;
   /** Called with 0 to 100 while old data is wiped, at most a few times a second. */
   progress?: (percent: number) => void;
@@ -102,6 +104,11 @@ export interface VolumeDriver {
   ensureVolume(volume: VolumeSpec): Promise<void>;
   /** Replaces the labels of a volume that exists. Throws StorageMissing. */
   labelVolume(volume: VolumeSpec): Promise<void>;
+  /**
+   * Returns the command with which an administrator labels storage that has the name of the volume and lost its labels, by which
+   * it is not found; undefined where there is none. Only of drivers whose storage can lose its labels.
+   */
+  relabelCommand?(volume: VolumeSpec): Promise<string | undefined>;
   /** Wipes the data as configured, then removes the volume. Throws VolumeBusy. */
   deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void>;
   /** Returns the path of the block device or file that a target exports. */

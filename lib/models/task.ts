@@ -14,6 +14,8 @@ const taskSchema = z.object({
   pinned: z.literal(true).optional(),
   /** Backends that handed the volume back, as `node@backend`. */
   tried: z.array(z.string()).optional(),
+  /** The creation of the volume to delete found somebody else's storage in its place. */
+  neverMade: z.literal(true).optional(),
 });
 
 /** What is under way for a volume, with its arguments: as it stands in the record, from its start to its end. */
@@ -22,6 +24,7 @@ export interface Task {
   key: string;
   pinned?: true | undefined;
   tried?: readonly string[] | undefined;
+  neverMade?: true | undefined;
 }
 
 /** Returns a new key; short, as a value of more than 64 bytes has Redis keep the record in a form that takes twice the memory. */

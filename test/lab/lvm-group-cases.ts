@@ -80,7 +80,8 @@ const list: readonly LvmCase[] = [
         assert.deepEqual(await driver.listVolumes(), []);
         await assert.rejects(driver.labelVolume(volume), { code: 'StorageMissing' });
         await driver.deleteVolume(volume, { unused: true });
-        await driver.deleteVolume(volume);
+        await driver.deleteVolume(volume, { neverMade: true });
+        await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /lvrename/ });
         assert.match((await machine.read(`/dev/${name}`, [0]))[0] ?? '', /^theirs/);
         await machine.sh(`lvm lvremove -y ${name}`);
       }
@@ -170,6 +171,25 @@ const list: readonly LvmCase[] = [
       await machine.sh(`lvm lvrename ${group} old volume-${volume.id}`);
       await driver.deleteVolume(volume);
       assert.deepEqual(await driver.listVolumes(), []);
+    },
+  },
+  {
+    title: 'a volume whose tags were removed is busy, for a delete would leave its data behind',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec({ labels: { user: 'alice' } });
+      await driver.createVolume(volume);
+      const tags = await machine.sh(`lvm lvs --noheadings -o lv_tags ${group}/volume-${volume.id}`);
+      for (const removed of [[`blockstore:id=${volume.id}`], tags.split(',')]) {
+        const deltags = removed.map((tag) => `--deltag ${tag}`).join(' ');
+        await machine.sh(`lvm lvchange ${deltags} ${group}/volume-${volume.id}`);
+        await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /lvchange --addtag/ });
+        await machine.sh(`lvm ${await driver.relabelCommand(volume)}`);
+        assert.equal((await driver.listVolumes()).length, 1);
+      }
+      await driver.deleteVolume(volume);
+      assert.deepEqual(await machine.logicalVolumes(), ['']);
     },
   },
   refused(

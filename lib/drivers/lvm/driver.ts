@@ -18,8 +18,9 @@ import { type LvmFailure, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
 import { obstaclesTo, readOnly } from './obstacles.ts';
-import { type LogicalVolume, type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
-import { labelsIn, ourTag, tagsOf } from './tags.ts';
+import { type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
+import { leftBehind, relabelCommand } from './left-behind.ts';
+import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
 export interface LvmOptions extends GroupOptions {
@@ -91,9 +92,13 @@ export class LvmDriver implements VolumeDriver {
   async labelVolume(volume: VolumeSpec): Promise<void> {
     await this.retried(async () => {
       const found = await this.find(volume);
-      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
+      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume), await this.relabelling(volume));
       await this.label(volume, found);
     });
+  }
+
+  async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
+    return this.retried(() => this.relabelling(volume));
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
@@ -133,6 +138,11 @@ export class LvmDriver implements VolumeDriver {
   private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     return found && volumeId(found) === volume.id ? found : undefined;
+  }
+
+  private async relabelling(volume: VolumeSpec): Promise<string | undefined> {
+    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
+    return found && relabelCommand(found, this.group);
   }
 
   /** Returns whether the volume did not exist before. */
@@ -221,7 +231,7 @@ export class LvmDriver implements VolumeDriver {
     const { processes } = this.context;
     const device = this.localPath(volume);
     const found = await this.removable(volume);
-    if (!found) return this.refuseRenamed(volume);
+    if (!found) return this.refuseLeftBehind(volume, options);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (!found.active) await this.activate(volume);
@@ -234,24 +244,23 @@ export class LvmDriver implements VolumeDriver {
         throw error;
       });
       // Wiping takes long: somebody may have made a snapshot, which lvremove would remove as well.
-      if (!(await this.removable(volume))) return;
+      if (!(await this.removable(volume))) return this.refuseLeftBehind(volume, options);
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
     this.changed = true;
     const answer = await this.shell.command(args);
     const failure = failureOf(answer);
-    if (answer.status === 0 || failure === 'absent') return;
+    if (answer.status === 0) return;
+    if (failure === 'absent') return this.refuseLeftBehind(volume, options);
     if (failure === 'busy') throw errors.volumeBusy(volume.id, await usersOf(device));
     throw lvmError(args, answer, this.group);
   }
 
-  /** A logical volume with the volume's labels and another name has its data, which a delete must not leave behind. */
-  private async refuseRenamed(volume: VolumeSpec): Promise<void> {
+  /** A delete must not leave the volume's data behind under another name, or without its labels. Throws VolumeBusy. */
+  private async refuseLeftBehind(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
     const { volumes } = await this.openGroup.content();
-    const renamed = volumes.find(({ name, tags }) => name !== lvName(volume) && labelsIn(tags).id === volume.id);
-    if (renamed === undefined) return;
-    const command = `lvrename ${this.group} ${renamed.name} ${lvName(volume)}`;
-    throw errors.volumeBusy(volume.id, `its logical volume was renamed to ${renamed.name}; to undo that: ${command}`);
+    const left = leftBehind(volumes, this.group, volume, options);
+    if (left !== undefined) throw errors.volumeBusy(volume.id, left);
   }
 
   /** Returns undefined where there is nothing of ours. Throws VolumeBusy, GroupIncomplete. */
@@ -305,24 +314,4 @@ export class LvmDriver implements VolumeDriver {
   private fullName(volume: VolumeSpec): string {
     return `${this.group}/${lvName(volume)}`;
   }
-}
-
-function lvName(volume: VolumeSpec): string {
-  return `volume-${volume.id}`;
-}
-
-/** Returns undefined for a logical volume that is not labelled ours, whatever its name. */
-function volumeId({ name, tags }: LogicalVolume): string | undefined {
-  const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
-  return labelsIn(tags).id === id ? id : undefined;
-}
-
-function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
-  const wanted = tagsOf(volume);
-  const ours = tags.filter(isOurs);
-  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
-}
-
-function isOurs(tag: string): boolean {
-  return tag === ourTag || tag.startsWith(`${ourTag}:`);
 }

@@ -124,6 +124,7 @@ export const removeStorage: Step = {
   name: 'remove',
   run: async ({ volume, backend, checkTask, signal, progress }) => {
     await checkTask();
-    await backend.driver.deleteVolume(volumeSpec(volume), { signal, progress });
+    const neverMade = volume.task?.neverMade === true;
+    await backend.driver.deleteVolume(volumeSpec(volume), { signal, progress, neverMade });
   },
 };

@@ -329,3 +329,25 @@ test.serial('a volume without its storage can be detached, and is not available 
   await commands.delete(id, deadline);
   t.deepEqual(await allOf(node), []);
 });
+
+test.serial('a volume whose creation found storage of somebody else is deleted without that storage', async (t) => {
+  const deletions: DeleteOptions[] = [];
+  class OccupiedDriver extends FakeDriver {
+    override async createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+      throw errors.notLabelled(volume.id, this.localPath(volume), 'mv');
+    }
+
+    override async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
+      deletions.push(options);
+      if (!options.unused && !options.neverMade) throw errors.volumeBusy(volume.id, 'it lost its label');
+    }
+  }
+  const node = await cluster.node('n1', { num_shell_tries: '1' }, { driver: new OccupiedDriver() });
+  const commands = await cluster.commands();
+  const id = randomUUID();
+  await t.throwsAsync(commands.create({ ...newVolume, id }, deadline), { code: 'VolumeExists' });
+  t.like(await node.getVolume(id), { status: 'error', fault: { code: 'VolumeExists' } });
+  await commands.delete(id, deadline);
+  t.like(deletions, [{ unused: true }, { neverMade: true }]);
+  t.deepEqual(await allOf(node), []);
+});

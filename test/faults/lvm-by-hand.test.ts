@@ -1,0 +1,69 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import { spec } from '../lib/drivers/conformance.ts';
+import { FaultyCommands } from './faulty-commands.ts';
+
+/** What administrators do to logical volumes under the LVM driver. */
+
+async function place(t: ExecutionContext): Promise<{ commands: FaultyCommands; driver: LvmDriver }> {
+  const commands = await FaultyCommands.create();
+  await commands.put('blkdiscard');
+  await commands.put('sync');
+  const driver = commands.lvmDriver({ numShellTries: 1 });
+  t.teardown(async () => {
+    await driver.close();
+    await commands.remove();
+  });
+  await driver.setup();
+  return { commands, driver };
+}
+
+/** Removes tags of a logical volume, as `lvchange --deltag` does. */
+async function untag({ directory }: FaultyCommands, id: string, isRemoved: (tag: string) => boolean): Promise<void> {
+  const file = path.join(directory, 'lvs', `volume-${id}`);
+  const [size, tags = '', active] = (await readFile(file, 'utf8')).split('\n');
+  const kept = tags.split(',').filter((tag) => !isRemoved(tag));
+  await writeFile(file, `${size}\n${kept.join(',')}\n${active}\n`);
+}
+
+const removals: Record<string, (id: string) => (tag: string) => boolean> = {
+  'the tag with its id': (id) => (tag) => tag === `blockstore:id=${id}`,
+  'all tags of blockstore': () => (tag) => tag.startsWith('blockstore'),
+};
+
+for (const [what, removed] of Object.entries(removals)) {
+  test(`a volume that lost ${what} is not deleted unnoticed, and is after it was labelled again`, async (t) => {
+    const { commands, driver } = await place(t);
+    const volume = spec({ labels: { user: 'alice' } });
+    await driver.createVolume(volume);
+    await untag(commands, volume.id, removed(volume.id));
+    const relabel = `lvchange --addtag blockstore --addtag blockstore:id=${volume.id} pool/volume-${volume.id}`;
+    await t.throwsAsync(driver.deleteVolume(volume), {
+      code: 'VolumeBusy',
+      message: (text) => text.includes(`lost the volume's label; to label it again: ${relabel};`),
+    });
+    t.is(await driver.relabelCommand(volume), relabel);
+    await t.throwsAsync(driver.labelVolume(volume), { code: 'StorageMissing', message: /exists without it/ });
+    await driver.deleteVolume(volume, { unused: true });
+    await driver.deleteVolume(volume, { neverMade: true });
+    t.deepEqual(await commands.logicalVolumes(), [`volume-${volume.id}`], 'somebody else made it, or it has data');
+    const [name = '', ...args] = relabel.split(' ');
+    await commands.run('lvm', [name, ...args]);
+    t.is(await driver.relabelCommand(volume), undefined);
+    await driver.deleteVolume(volume);
+    t.deepEqual(await commands.logicalVolumes(), []);
+  });
+}
+
+test('a volume that loses its tags while it is wiped is not taken for removed', async (t) => {
+  const { commands, driver } = await place(t);
+  const volume = spec();
+  await driver.createVolume(volume);
+  await commands.put('sync', path.join(commands.directory, 'untag'));
+  const file = path.join(commands.directory, 'lvs', `volume-${volume.id}`);
+  await writeFile(path.join(commands.directory, 'untag'), `#!/bin/sh\nsed -i 2s/.*// ${file}\n`, { mode: 0o755 });
+  await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy' });
+  t.deepEqual(await commands.logicalVolumes(), [`volume-${volume.id}`]);
+});
