@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { checkActivationLists } from '../../lib/drivers/lvm/activation-lists.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { FaultyCommands } from './faulty-commands.ts';
@@ -66,4 +67,10 @@ test('a volume that loses its tags while it is wiped is not taken for removed', 
   await writeFile(path.join(commands.directory, 'untag'), `#!/bin/sh\nsed -i 2s/.*// ${file}\n`, { mode: 0o755 });
   await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy' });
   t.deepEqual(await commands.logicalVolumes(), [`volume-${volume.id}`]);
+});
+
+test('a host whose lvm.conf has no section activation has no list of volumes to activate', async (t) => {
+  const { commands, driver } = await place(t);
+  t.deepEqual(await checkActivationLists(commands, 'pool'), []);
+  await driver.createVolume(spec());
 });

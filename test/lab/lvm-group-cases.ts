@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { checkLvmFilter } from '../../cli/doctor/lvm-filter.ts';
 import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -317,6 +318,22 @@ const list: readonly LvmCase[] = [
         assert.equal(stats.acceptsCreates, false);
         assert.match(stats.problem ?? '', names);
         assert.ok((await check()).some(({ level, message }) => level === 'bad' && names.test(message)));
+      }
+    },
+  },
+  {
+    title: 'an empty lvm.conf, or one without a section activation, is one without lists',
+    run: async () => {
+      await machine.sh('cp -n /etc/lvm/lvm.conf /etc/lvm/lvm.conf.kept');
+      for (const text of ['', 'devices {\n}\n', 'activation {\n}\n']) {
+        await writeFile('/etc/lvm/lvm.conf', text);
+        const driver = machine.driver();
+        await driver.setup();
+        assert.deepEqual(
+          (await check()).filter(({ level }) => level !== 'ok'),
+          [],
+        );
+        assert.match((await checkLvmFilter(new ChildProcesses())).message, /^LVM of this host scans/);
       }
     },
   },

@@ -4,7 +4,8 @@ import { ourTag } from './tags.ts';
 
 /** Finds settings of the host by which LVM leaves volumes of the group inactive, or read-only, without an error. */
 export async function checkActivationLists(processes: Processes, group: string): Promise<Finding[]> {
-  const { stdout } = await processes.run('lvm', ['lvmconfig', '--type', 'current', 'activation'], { asRoot: true });
+  // Of all sections: lvmconfig fails where it is asked for one that lvm.conf does not have.
+  const { stdout } = await processes.run('lvm', ['lvmconfig', '--type', 'current'], { asRoot: true });
   const volumes = listIn(stdout, 'volume_list');
   const readOnly = listIn(stdout, 'read_only_volume_list');
   const found: Finding[] = [];
