@@ -74,3 +74,30 @@ test('a host whose lvm.conf has no section activation has no list of volumes to 
   t.deepEqual(await checkActivationLists(commands, 'pool'), []);
   await driver.createVolume(spec());
 });
+
+test('a volume that LVM cannot activate does not keep the others from being served', async (t) => {
+  const { commands, driver } = await place(t);
+  const [broken, sound] = [spec(), spec()];
+  for (const volume of [broken, sound]) await driver.createVolume(volume);
+  await commands.refuseActivation(
+    `volume-${broken.id}`,
+    'device-mapper: reload ioctl on  (253:3) failed: No such file',
+  );
+  await driver.setup();
+  await driver.ensureVolume(sound);
+  await t.throwsAsync(driver.ensureVolume(broken), { code: 'LvmFailed', message: /reload ioctl/ });
+});
+
+for (const [message, code] of [
+  ["Can't get lock for pool", 'LvmFailed'],
+  ['Cannot access VG pool with system ID other with local system ID this.', 'LvmFailed'],
+  ['Cannot access VG pool due to failed lock.', 'LvmFailed'],
+  ['Failure to communicate with kernel device-mapper driver.', 'LvmFailed'],
+  ['Volume group pool is exported', 'GroupInaccessible'],
+] as const) {
+  test(`a group that LVM does not activate is not served: ${message}`, async (t) => {
+    const { commands, driver } = await place(t);
+    await commands.refuseActivation('pool', message);
+    await t.throwsAsync(driver.setup(), { code });
+  });
+}

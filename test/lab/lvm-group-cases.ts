@@ -1,27 +1,11 @@
 import assert from 'node:assert/strict';
-import { access, readFile, writeFile } from 'node:fs/promises';
-import { checkLvmFilter } from '../../cli/doctor/lvm-filter.ts';
-import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
-import { ChildProcesses } from '../../lib/process.ts';
 import { foundAs, spec } from '../lib/drivers/conformance.ts';
-import { hidingSettings, hostileSettings } from './hostile-lvm.ts';
-import { LvmMachine, WithoutShell, group, runCases, type LvmCase } from './lvm-machine.ts';
+import { LvmMachine, group, runCases, type LvmCase } from './lvm-machine.ts';
 
-// Runs on a lab machine: node test/lab/lvm-group-cases.ts <disk of 4 GiB> <another>. What administrators do to a group and its host.
+// Runs on a lab machine: node test/lab/lvm-group-cases.ts <disk of 4 GiB> <another>. What administrators do to a group.
 
 const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
-
-const flags = {
-  volume_group: group,
-  storage_create: true,
-  volume_clear: 'zero',
-  volume_clear_mibps: 0,
-} as const;
-
-/** Doctor's view. */
-const check = (fields: Partial<Parameters<typeof checkVolumeGroup>[0]> = {}) =>
-  checkVolumeGroup({ ...flags, storage_dev: [machine.disk], ...fields }, machine.stateDir, new ChildProcesses());
 
 /** `make` does something to the group, which has no active volume. Then setup and doctor throw that. */
 function refused(title: string, make: string, expected: { code: string; message: RegExp; hint: RegExp }): LvmCase {
@@ -35,33 +19,13 @@ function refused(title: string, make: string, expected: { code: string; message:
       await machine.sh(`lvm vgchange -an ${group}; ${make}`);
       const before = await machine.sh(`head -c 4M ${machine.disk} | md5sum`);
       await assert.rejects(machine.driver().setup(), expected);
-      await assert.rejects(check(), expected);
+      await assert.rejects(machine.check(), expected);
       assert.equal(await machine.sh(`head -c 4M ${machine.disk} | md5sum`), before, 'nothing was written');
     },
   };
 }
 
 const list: readonly LvmCase[] = [
-  {
-    title: 'no setting of the host that shapes the output of LVM, hides disks or stops commands makes a difference',
-    run: async () => {
-      await machine.configure([...hostileSettings, ...hidingSettings].join(' '));
-      for (const processes of [new ChildProcesses(), new WithoutShell()]) {
-        const driver = machine.driver({}, processes);
-        await driver.setup();
-        const volume = spec({ labels: { user: 'a,b;c', project: 'p' } });
-        await driver.createVolume(volume);
-        assert.equal(await driver.hasVolume(volume), true);
-        assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
-        const stats = await driver.stats();
-        assert.equal(stats.acceptsCreates, true);
-        assert.equal(stats.volumeBytes, volume.sizeBytes);
-        assert.match((await check())[0]?.message ?? '', /^volume group nova-volumes: [\d.]+ GiB free of [\d.]+ GiB$/);
-        await driver.deleteVolume(volume);
-        await driver.close();
-      }
-    },
-  },
   {
     title: 'a logical volume with the name of a volume, but without its labels, is never adopted, listed or removed',
     run: async () => {
@@ -240,7 +204,7 @@ const list: readonly LvmCase[] = [
       const header = 'bs=512 count=1 conv=notrunc,fsync';
       await machine.sh(`lvm vgchange -an ${group}; dd if=${one} of=/run/lvm-loop-header skip=8 ${header}
         dd if=/dev/urandom of=${one} seek=8 ${header}`);
-      const [, damage] = await check({ storage_dev: listed });
+      const [, damage] = await machine.check({ storage_dev: listed });
       assert.match(`${damage?.level} ${damage?.message}`, /^warn .*mda header on \/dev\/loop0/);
       assert.match(damage?.hint ?? '', /vgcfgbackup .*vgck --updatemetadata/);
       await machine.sh(
@@ -253,7 +217,7 @@ const list: readonly LvmCase[] = [
       };
       for (const storageDev of [disks, []]) {
         await assert.rejects(machine.driver({ storageDev }).setup(), copied);
-        await assert.rejects(check({ storage_dev: storageDev }), copied);
+        await assert.rejects(machine.check({ storage_dev: storageDev }), copied);
       }
       const right = machine.driver({ storageDev: listed });
       await right.setup();
@@ -264,7 +228,7 @@ const list: readonly LvmCase[] = [
       );
       const replaced = { code: 'GroupAmbiguous', message: /not the one that this node used/, hint: /rm .*group-uuid/ };
       await assert.rejects(machine.driver({ storageDev: [three] }).setup(), replaced);
-      await assert.rejects(check({ storage_dev: [three] }), replaced);
+      await assert.rejects(machine.check({ storage_dev: [three] }), replaced);
       await machine.sh(`lvm vgremove -y ${group}`);
       await assert.rejects(machine.driver({ storageDev: [three] }).setup(), replaced);
     },
@@ -275,85 +239,17 @@ const list: readonly LvmCase[] = [
       const [marked = '', used = ''] = await machine.loops(2);
       await machine.sh(`lvm pvcreate ${marked}; mkfs.ext4 -q ${used}`);
       const refusal = { code: 'StorageUnusable', message: /ext4/ };
-      await assert.rejects(check({ storage_dev: [marked, used] }), refusal);
+      await assert.rejects(machine.check({ storage_dev: [marked, used] }), refusal);
       await assert.rejects(machine.driver({ storageDev: [marked, used] }).setup(), refusal);
       assert.match(await machine.sh('lvm pvs --noheadings -o pv_name'), new RegExp(marked), 'the mark is still there');
-      assert.match((await check({ storage_dev: [marked] }))[0]?.message ?? '', /the daemon will create volume group/);
-      await assert.rejects(check({ storage_dev: ['/dev/none'] }), {
+      assert.match(
+        (await machine.check({ storage_dev: [marked] }))[0]?.message ?? '',
+        /the daemon will create volume group/,
+      );
+      await assert.rejects(machine.check({ storage_dev: ['/dev/none'] }), {
         code: 'StorageUnusable',
         hint: /correct storage_dev/,
       });
-    },
-  },
-  {
-    title:
-      'a volume whose activation is to be skipped is active after a start; one that a filter keeps inactive says so',
-    run: async () => {
-      const before = machine.driver();
-      await before.setup();
-      const volume = spec();
-      await before.createVolume(volume);
-      await before.close();
-      await machine.sh(`lvm lvchange --setactivationskip y ${group}/volume-${volume.id}; lvm vgchange -an ${group}`);
-      const driver = machine.driver();
-      await driver.setup();
-      await driver.ensureVolume(volume);
-      assert.equal(await driver.hasVolume(volume), true);
-      await driver.close();
-      await machine.sh(`lvm vgchange -an ${group}`);
-      await machine.configure('activation/volume_list=["other"]');
-      const filtered = machine.driver();
-      await filtered.setup();
-      await assert.rejects(filtered.ensureVolume(volume), { code: 'NotActivated', hint: /activation\/volume_list/ });
-      const lists = {
-        volume_list: '["other"]',
-        read_only_volume_list: `["${group}"]`,
-      };
-      for (const [name, value] of Object.entries(lists)) {
-        await machine.configure(`activation/volume_list=["${group}"] activation/${name}=${value}`);
-        await filtered.setup();
-        const names = new RegExp(`activation/${name} in lvm.conf`);
-        await assert.rejects(filtered.createVolume(spec()), { code: 'GroupInaccessible', message: names });
-        const stats = await filtered.stats();
-        assert.equal(stats.acceptsCreates, false);
-        assert.match(stats.problem ?? '', names);
-        assert.ok((await check()).some(({ level, message }) => level === 'bad' && names.test(message)));
-      }
-    },
-  },
-  {
-    title: 'an empty lvm.conf, or one without a section activation, is one without lists',
-    run: async () => {
-      await machine.sh('cp -n /etc/lvm/lvm.conf /etc/lvm/lvm.conf.kept');
-      for (const text of ['', 'devices {\n}\n', 'activation {\n}\n']) {
-        await writeFile('/etc/lvm/lvm.conf', text);
-        const driver = machine.driver();
-        await driver.setup();
-        assert.deepEqual(
-          (await check()).filter(({ level }) => level !== 'ok'),
-          [],
-        );
-        assert.match((await checkLvmFilter(new ChildProcesses())).message, /^LVM of this host scans/);
-      }
-    },
-  },
-  {
-    title: 'a group of the same name that a guest makes inside its volume is never seen',
-    run: async () => {
-      await machine.configure('devices/scan_lvs=1 devices/filter=["a|.*|"]');
-      const [disk = ''] = await machine.loops(1);
-      await machine.sh(
-        `lvm vgcreate ${group} ${disk}; dd if=${disk} of=/run/lvm-loop-start bs=1M count=2; wipefs -qa ${disk}`,
-      );
-      const before = machine.driver();
-      await before.setup();
-      const volume = spec({ size: 1 });
-      await before.createVolume(volume);
-      await machine.sh(`dd if=/run/lvm-loop-start of=${before.localPath(volume)} conv=notrunc,fsync`);
-      await before.close();
-      const driver = machine.driver({ storageDev: [], directory: '/run/lvm-loop-state' });
-      await driver.setup();
-      assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
     },
   },
   {
@@ -368,27 +264,6 @@ const list: readonly LvmCase[] = [
       await driver.deleteVolume(first);
       await driver.createVolume(second);
       assert.deepEqual(await machine.read(driver.localPath(second), places), ['', '', '', '']);
-    },
-  },
-  {
-    title: 'without /etc/lvm/backup the only copy of the metadata survives starts',
-    run: async () => {
-      await machine.sh('rm -rf /run/lvm-backup; mv /etc/lvm/backup /run/lvm-backup');
-      try {
-        const directory = '/run/lvm-loop-directory';
-        const copy = `${directory}/backup/${group}`;
-        const driver = machine.driver({ directory });
-        await driver.setup();
-        const volume = spec();
-        await driver.createVolume(volume);
-        await driver.stats();
-        assert.match(await readFile(copy, 'utf8'), new RegExp(volume.id));
-        await driver.close();
-        await machine.driver({ directory }).setup();
-        await access(copy);
-      } finally {
-        await machine.sh('mv /run/lvm-backup /etc/lvm/backup');
-      }
     },
   },
 ];

@@ -14,7 +14,7 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
-import { type LvmFailure, failureOf, lvmError } from './failures.ts';
+import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
 import { obstaclesTo, readOnly } from './obstacles.ts';
@@ -209,8 +209,11 @@ export class LvmDriver implements VolumeDriver {
   private async activateAll(): Promise<void> {
     const args = ['lvchange', '-ay', '-K', `@${ourTag}`];
     const answer = await this.shell.command(args, { timeoutMs: activateAllTimeoutMs });
-    // Those on disks that are present are active then.
-    if (answer.status !== 0 && failureOf(answer) !== 'incomplete') throw lvmError(args, answer, this.group);
+    if (answer.status === 0) return;
+    if (concernsGroup(answer)) throw lvmError(args, answer, this.group);
+    // The others are active then; ensureVolume() reports each that is not.
+    const reason = answer.messages.slice(0, 3).join('; ');
+    this.context.log.warn('LVM could not activate every volume of the group', { group: this.group, reason });
   }
 
   private async activate(volume: VolumeSpec): Promise<void> {
