@@ -65,7 +65,7 @@ const list: readonly LvmCase[] = [
       for (const name of snapshots) await machine.sh(`lvm lvcreate -s -L 8m -n ${name} ${group}/volume-${volume.id}`);
       await assert.rejects(driver.deleteVolume(volume), {
         code: 'VolumeBusy',
-        message: /lvremove nova-volumes\/nightly nova-volumes\/weekly/,
+        message: /--splitsnapshot nova-volumes\/nightly && .* --splitsnapshot nova-volumes\/weekly && /,
       });
       assert.match((await machine.read(`/dev/${group}/nightly`, [0]))[0] ?? '', /^data/);
       await machine.sh(snapshots.map((name) => `lvm lvremove -y ${group}/${name}`).join('; '));
@@ -88,7 +88,7 @@ const list: readonly LvmCase[] = [
         mount ${device} /mnt/volume; echo kept >/mnt/volume/file`);
       await assert.rejects(driver.deleteVolume(volume), {
         code: 'VolumeBusy',
-        message: /lvremove nova-volumes\/nightly; mounted on \/mnt\/volume/,
+        message: /lvremove -y nova-volumes\/nightly; mounted on \/mnt\/volume/,
       });
       await machine.sh(`cat /mnt/volume/file; umount /mnt/volume; lvm lvremove -y ${group}/nightly`);
       await machine.write(device, 'data', [0]);
@@ -96,6 +96,43 @@ const list: readonly LvmCase[] = [
       await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /pvmove --abort/ });
       assert.match((await machine.read(device, [0]))[0] ?? '', /^data/);
       await machine.sh('lvm pvmove --abort');
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'what a busy volume says to release it leaves none of its data to other volumes',
+    run: async () => {
+      const disks = await machine.loops(2);
+      const [one, other] = disks;
+      const driver = machine.driver({ storageDev: disks, numShellTries: 1 });
+      await driver.setup();
+      const volume = spec({ sizeBytes: 2 ** 25 });
+      await driver.createVolume(volume);
+      const name = `${group}/volume-${volume.id}`;
+      const secret = async () =>
+        machine.sh(`sync; echo 3 >/proc/sys/vm/drop_caches
+          cat ${disks.join(' ')} | tr '\\0' '\\n' | grep -ac secret || true`);
+      const commandsIn = async (pattern: RegExp) => {
+        const error: unknown = await driver.deleteVolume(volume).catch((thrown: unknown) => thrown);
+        const [, commands] = pattern.exec(String(error)) ?? [];
+        assert.ok(commands, String(error));
+        return commands.replace(/\b(lv[a-z]+) -/g, 'lvm $1 -');
+      };
+      await machine.write(`/dev/${name}`, 'secret', [8192, 2 ** 20]);
+      await machine.sh(`lvm lvcreate -s -L 8m -n nightly ${name}`);
+      await machine.write(`/dev/${name}`, 'public', [8192, 2 ** 20]);
+      assert.notEqual(await secret(), '0');
+      await machine.sh(await commandsIn(/remove the snapshots: (.*)$/));
+      assert.equal(await secret(), '0');
+      await machine.write(`/dev/${name}`, 'secret', [8192, 2 ** 20]);
+      await machine.sh(`lvm lvcreate -y -Wn -L 32m -n fast ${group} ${other}
+        lvm lvconvert -y --type cache --cachevol fast ${name}`);
+      const wipe = await commandsIn(/--uncache .* this frees: (.*)$/);
+      await machine.sh(`lvm lvconvert -y --uncache ${name}; lvm pvmove -n volume-${volume.id} ${one} ${other}`);
+      await machine.write(`/dev/${name}`, 'public', [8192, 2 ** 20]);
+      assert.notEqual(await secret(), '0');
+      await machine.sh(wipe);
+      assert.equal(await secret(), '0');
       await driver.deleteVolume(volume);
     },
   },
