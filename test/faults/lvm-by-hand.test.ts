@@ -101,3 +101,22 @@ for (const [message, code] of [
     await t.throwsAsync(driver.setup(), { code });
   });
 }
+
+test('a group whose extents are larger than hosts accept takes no creates until vgchange makes them smaller', async (t) => {
+  const { commands, driver } = await place(t);
+  const [before, after] = [spec(), spec()];
+  await driver.createVolume(before);
+  const extent = path.join(commands.directory, 'extent');
+  await writeFile(extent, String(2 ** 28));
+  await driver.setup();
+  t.true((await driver.stats()).acceptsCreates, '256 MiB are accepted');
+  await writeFile(extent, String(2 ** 29));
+  await driver.setup();
+  await t.throwsAsync(driver.createVolume(after), { code: 'GroupInaccessible', message: /extents of 512 MiB/ });
+  const { acceptsCreates, problem } = await driver.stats();
+  t.false(acceptsCreates);
+  t.regex(problem ?? '', /volume group pool has extents of 512 MiB/);
+  await driver.ensureVolume(before);
+  await writeFile(extent, String(2 ** 22));
+  await driver.createVolume(after);
+});

@@ -159,6 +159,22 @@ const list: readonly LvmCase[] = [
     },
   },
   {
+    title: 'a group with extents of 512 MiB takes no creates before vgchange made them smaller',
+    run: async () => {
+      await machine.sh(`lvm vgcreate -s 512m ${group} ${machine.disk}`);
+      const driver = machine.driver();
+      await driver.setup();
+      const refusal = { code: 'GroupInaccessible', message: /extents of 512 MiB/, hint: /vgchange/ };
+      await assert.rejects(driver.createVolume(spec()), refusal);
+      const found = (await machine.check()).find(({ level }) => level === 'bad');
+      await machine.sh(`lvm ${found?.hint?.replace(/.*: /, '')}`);
+      const volume = spec();
+      await driver.createVolume(volume);
+      assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
+      assert.equal((await driver.stats()).acceptsCreates, true);
+    },
+  },
+  {
     title: 'a volume whose logical volume was renamed is busy, for a delete would leave its data behind',
     run: async () => {
       const driver = machine.driver();

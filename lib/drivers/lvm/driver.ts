@@ -14,6 +14,7 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { extentProblem } from './extents.ts';
 import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
@@ -45,6 +46,8 @@ export class LvmDriver implements VolumeDriver {
   private readonly openGroup: OpenGroup;
   /** Settings of the host by which volumes are not usable; as of the last setup. */
   private restrictions: readonly Finding[] = [];
+  /** As of the last read of the group's space: an administrator can change it. */
+  private extentBytes = 0;
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
@@ -62,6 +65,8 @@ export class LvmDriver implements VolumeDriver {
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
     this.restrictions = await checkActivationLists(this.context.processes, this.group);
+    const { extentBytes } = await this.retried(() => groupSpace(this.shell, this.group));
+    this.extentBytes = extentBytes;
     this.stated = undefined;
   }
 
@@ -147,7 +152,7 @@ export class LvmDriver implements VolumeDriver {
 
   /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, signal: AbortSignal | undefined): Promise<boolean> {
-    const [restriction] = this.restrictions;
+    const restriction = await this.restriction();
     if (restriction) throw errors.groupInaccessible(this.group, restriction.message, restriction.hint ?? '');
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
     const size = ['-L', `${volume.sizeBytes}b`];
@@ -171,6 +176,14 @@ export class LvmDriver implements VolumeDriver {
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
     throw lvmError(args, answer, this.group);
+  }
+
+  /** Why volumes that are created would not be usable. A group that is to be refused for its extents is read again. */
+  private async restriction(): Promise<Finding | undefined> {
+    const [restriction] = this.restrictions;
+    if (restriction || extentProblem(this.group, this.extentBytes) === undefined) return restriction;
+    this.extentBytes = (await groupSpace(this.shell, this.group)).extentBytes;
+    return extentProblem(this.group, this.extentBytes);
   }
 
   /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
@@ -278,14 +291,15 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private async space(): Promise<DriverStats> {
-    const { sizeBytes, freeBytes, missingDisks, volumes } = await this.openGroup.content();
+    const { sizeBytes, freeBytes, extentBytes, missingDisks, volumes } = await this.openGroup.content();
+    this.extentBytes = extentBytes;
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
     await this.backUp();
-    const [restriction] = this.restrictions;
+    const restriction = await this.restriction();
     if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
     return { ...figures, acceptsCreates: true };
   }
