@@ -71,7 +71,7 @@ test('a volume that loses its tags while it is wiped is not taken for removed', 
 
 test('a host whose lvm.conf has no section activation has no list of volumes to activate', async (t) => {
   const { commands, driver } = await place(t);
-  t.deepEqual(await checkActivationLists(commands, 'pool'), []);
+  t.deepEqual(await checkActivationLists(commands, 'pool', []), []);
   await driver.createVolume(spec());
 });
 

@@ -91,6 +91,36 @@ const list: readonly LvmCase[] = [
     },
   },
   {
+    title: 'tags of the host decide which groups it activates, with and without a resident shell',
+    run: async () => {
+      const conf = '/etc/lvm/lvm.conf';
+      await machine.sh(`cp -n ${conf} ${conf}.kept`);
+      const settings = await readFile(conf, 'utf8');
+      const before = machine.driver();
+      await before.setup();
+      const volume = spec();
+      await before.createVolume(volume);
+      await before.close();
+      for (const processes of [new ChildProcesses(), new WithoutShell()]) {
+        for (const more of ['', 'activation/volume_list=["@*"]\n']) {
+          await writeFile(conf, `${settings}\ntags {\n site {\n }\n}\n${more}`);
+          await machine.sh(`lvm vgchange -an ${group}`);
+          const driver = machine.driver({}, processes);
+          await driver.setup();
+          await assert.rejects(driver.createVolume(spec()), { code: 'GroupInaccessible', message: /activate/ });
+          await assert.rejects(driver.ensureVolume(volume), { code: 'NotActivated' });
+          await machine.sh(`lvm vgchange --addtag site ${group}`);
+          await driver.setup();
+          await driver.ensureVolume(volume);
+          assert.equal(await driver.hasVolume(volume), true);
+          assert.equal((await driver.stats()).acceptsCreates, true);
+          await driver.close();
+          await machine.sh(`lvm vgchange --deltag site ${group}`);
+        }
+      }
+    },
+  },
+  {
     title: 'an empty lvm.conf, or one without a section activation, is one without lists',
     run: async () => {
       await machine.sh('cp -n /etc/lvm/lvm.conf /etc/lvm/lvm.conf.kept');

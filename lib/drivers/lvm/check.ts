@@ -32,13 +32,13 @@ export async function checkVolumeGroup(
     return [ok(`the daemon will create volume group ${volumeGroup} on ${all.join(', ')}`)];
   }
   const lvm = new ForkedLvm(processes, await lvmSettings(group.devices));
-  const { sizeBytes, freeBytes, extentBytes } = await groupSpace(lvm, volumeGroup);
+  const { sizeBytes, freeBytes, extentBytes, tags } = await groupSpace(lvm, volumeGroup);
   return [
     ok(`volume group ${volumeGroup}: ${byteSize(freeBytes)} free of ${byteSize(sizeBytes)}`),
     ...group.missing.map((disk) => missingDisk(volumeGroup, disk)),
     ...damage(volumeGroup, warnings),
     ...[extentProblem(volumeGroup, extentBytes)].filter((finding) => finding !== undefined),
-    ...(await checkActivationLists(processes, volumeGroup)),
+    ...(await checkActivationLists(processes, volumeGroup, tags)),
   ];
 }
 

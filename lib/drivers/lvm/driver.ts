@@ -64,9 +64,9 @@ export class LvmDriver implements VolumeDriver {
     this.closed = false;
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
-    this.restrictions = await checkActivationLists(this.context.processes, this.group);
-    const { extentBytes } = await this.retried(() => groupSpace(this.shell, this.group));
+    const { extentBytes, tags } = await this.retried(() => groupSpace(this.shell, this.group));
     this.extentBytes = extentBytes;
+    this.restrictions = await checkActivationLists(this.context.processes, this.group, tags);
     this.stated = undefined;
   }
 
