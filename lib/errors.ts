@@ -235,13 +235,21 @@ export const errors = {
       `the record of volume ${volume} no longer asks for the ${operation}: Redis lost it`,
       'repeat the command if it is still wanted',
     ),
-  storageMissing: (volume: string, storage: string) =>
-    new BlockstoreError(
-      'StorageMissing',
-      'failed',
-      `volume ${volume} has a record but no storage: ${storage} does not exist`,
-      `restore the storage and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
-    ),
+  /** `relabel`: the command that labels storage of that name, which has no labels. */
+  storageMissing: (volume: string, storage: string, relabel?: string) =>
+    relabel === undefined
+      ? new BlockstoreError(
+          'StorageMissing',
+          'failed',
+          `volume ${volume} has a record but no storage: ${storage} does not exist`,
+          `restore the storage and restart the daemon, or delete the record: blockstore volume delete ${volume}`,
+        )
+      : new BlockstoreError(
+          'StorageMissing',
+          'failed',
+          `volume ${volume} has a record but no storage with its label: ${storage} exists without it`,
+          `if ${storage} is this volume, label it again: ${relabel}; then: blockstore audit --repair`,
+        ),
   storageRecorded: (volume: string, node: string, status: string) =>
     new BlockstoreError(
       'StorageRecorded',

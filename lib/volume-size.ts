@@ -2,3 +2,6 @@
 export function sizeInBytes(size: number): number {
   return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
 }
+
+/** Storage allocates in units: a volume is larger than requested, by less than this. */
+export const maxRoundingBytes = 256 * 2 ** 20;

@@ -14,7 +14,8 @@ const aliases = ['/dev/disk/by-id/lvm-pv-uuid-x', '/dev/disk/by-uuid/x', '/dev/d
 export async function checkLvmFilter(processes: Processes): Promise<Finding> {
   try {
     const names = settingNames.map((name) => `devices/${name}`);
-    const { stdout } = await processes.run('lvmconfig', ['--type', 'full', ...names]);
+    // With a setting of our own, as lvmconfig fails where lvm.conf has none at all.
+    const { stdout } = await processes.run('lvmconfig', ['--type', 'full', '--config', 'log/verbose=0', ...names]);
     if (hidesVolumes(stdout)) return ok('LVM of this host ignores attached volumes');
     return warn(
       'LVM of this host scans attached volumes: it can activate a volume group of a guest, and hang on a lost device',

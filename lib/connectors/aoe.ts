@@ -10,6 +10,7 @@ import { Discovery } from '../targets/aoe/discover.ts';
 import type { Processes, RunOptions } from '../process.ts';
 import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
+import { maxRoundingBytes } from '../volume-size.ts';
 
 const defaultTimeoutMs = 30_000;
 const pollMs = 50;
@@ -22,8 +23,6 @@ const renewMs = 3000;
 const readTimeoutMs = 10_000;
 /** How long a second machine has to answer at the address of a device. */
 const secondAnswerMs = 100;
-/** A volume of 100 MiB is larger on storage that allocates in larger units. */
-const roundingBytes = 256 * 2 ** 20;
 
 const missingModule = 'run a kernel with CONFIG_ATA_OVER_ETH (on Debian linux-image-amd64, not the cloud kernel)';
 /** By what modprobe prints. */
@@ -282,5 +281,5 @@ function strangerAnswers(device: string, stranger: string, endpoint: string): Er
 }
 
 function hasSize(bytes: number, expected: number | undefined): boolean {
-  return expected === undefined || (bytes >= expected && bytes < expected + roundingBytes);
+  return expected === undefined || (bytes >= expected && bytes < expected + maxRoundingBytes);
 }

@@ -108,6 +108,11 @@ export interface VolumeDriver {
   ensureVolume(volume: VolumeSpec): Promise<void>;
   /** Replaces the labels of a volume that exists. Throws StorageMissing. */
   labelVolume(volume: VolumeSpec): Promise<void>;
+  /**
+   * Returns the command with which an administrator labels storage that has the name of the volume and lost its labels, by which
+   * it is not found; undefined where there is none. Only of drivers whose storage can lose its labels.
+   */
+  relabelCommand?(volume: VolumeSpec): Promise<string | undefined>;
   /** Wipes the data as configured, then removes the volume. Throws VolumeBusy. */
   deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void>;
   /** Returns the path of the block device or file that a target exports. */

@@ -69,10 +69,11 @@ export class Adoption {
     else await this.serve(current);
   }
 
-  /** Its storage is absent: its record says so. */
+  /** Its storage is absent, or not labelled: its record says so. */
   async markMissing(volume: VolumeState): Promise<BlockstoreError> {
     const { driver } = this.options.backends.get(volume.backend);
-    const error = errors.storageMissing(volume.id, driver.localPath(volumeSpec(volume)));
+    const spec = volumeSpec(volume);
+    const error = errors.storageMissing(volume.id, driver.localPath(spec), await driver.relabelCommand?.(spec));
     if (!isMarkedMissing(volume)) await this.change(volume, 'markMissing', { fault: error.toFault() });
     return error;
   }

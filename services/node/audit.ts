@@ -104,7 +104,7 @@ export class Audit {
         continue;
       }
       adoption.learn(volume);
-      const own = recordDifferences(this.context, volume, stored.get(volume.id), users);
+      const own = await recordDifferences(this.context, volume, stored.get(volume.id), users);
       differences.push(
         ...own,
         ...foreignAnswer(this.context, volume),

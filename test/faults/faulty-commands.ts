@@ -38,6 +38,7 @@ export class FaultyCommands extends ChildProcesses {
     await mkdir(join(made.directory, 'bin'));
     await mkdir(join(made.directory, 'lvs'));
     await mkdir(join(made.directory, 'next'));
+    await mkdir(join(made.directory, 'refused'));
     await symlink(join(commands, 'lvm'), join(made.directory, 'bin', 'lvm'));
     return made;
   }
@@ -51,6 +52,11 @@ export class FaultyCommands extends ChildProcesses {
   /** The next calls of the command have these faults; '' is none. */
   async give(command: string, ...next: string[]): Promise<void> {
     await writeFile(join(this.directory, 'next', command), next.map((fault) => `${fault}\n`).join(''));
+  }
+
+  /** LVM does not activate that logical volume, or that group, and says so. */
+  async refuseActivation(name: string, message: string): Promise<void> {
+    await writeFile(join(this.directory, 'refused', name), `${message}\n`);
   }
 
   async calls(): Promise<string[]> {

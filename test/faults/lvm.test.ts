@@ -46,7 +46,7 @@ const verbs: Record<
 > = {
   setup: {
     run: ({ driver }) => driver.setup(),
-    commands: 5,
+    commands: 8,
     check: async (t, { driver, kept }) => t.true(await driver.hasVolume(kept)),
   },
   createVolume: {

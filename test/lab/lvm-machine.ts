@@ -3,6 +3,8 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { Finding } from '../../lib/check.ts';
+import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
 import { LvmDriver, type LvmOptions } from '../../lib/drivers/lvm/driver.ts';
 import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses, type Processes } from '../../lib/process.ts';
@@ -49,6 +51,19 @@ export class LvmMachine {
     const driver = new LvmDriver({ ...defaults, ...options }, { processes, log: silentLog });
     this.drivers.push(driver);
     return driver;
+  }
+
+  /** What doctor finds. */
+  async check(fields: Partial<Parameters<typeof checkVolumeGroup>[0]> = {}): Promise<Finding[]> {
+    const flags = {
+      volume_group: group,
+      storage_dev: [this.disk],
+      storage_create: true,
+      volume_clear: 'zero' as const,
+      volume_clear_mibps: 0,
+      ...fields,
+    };
+    return checkVolumeGroup(flags, this.stateDir, new ChildProcesses());
   }
 
   /** More disks, of 160 MiB each, on loop devices; gone at the end of the case. */

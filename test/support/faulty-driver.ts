@@ -73,6 +73,10 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.labelVolume(volume);
   }
 
+  async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
+    return this.driver.relabelCommand?.(volume);
+  }
+
   async deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void> {
     await this.meet('deleteVolume');
     return this.driver.deleteVolume(volume, options);

@@ -1,26 +1,47 @@
 import { type Finding, bad } from '../../check.ts';
 import type { Processes } from '../../process.ts';
+import { hostTags } from './host-tags.ts';
 import { ourTag } from './tags.ts';
 
+const file = '/etc/lvm/lvm.conf';
+
 /** Finds settings of the host by which LVM leaves volumes of the group inactive, or read-only, without an error. */
-export async function checkActivationLists(processes: Processes, group: string): Promise<Finding[]> {
-  const { stdout } = await processes.run('lvm', ['lvmconfig', '--type', 'current', 'activation'], { asRoot: true });
+export async function checkActivationLists(
+  processes: Processes,
+  group: string,
+  groupTags: readonly string[],
+): Promise<Finding[]> {
+  // Of all sections: lvmconfig fails where it is asked for one that lvm.conf does not have.
+  const { stdout } = await processes.run('lvm', ['lvmconfig', '--type', 'current'], { asRoot: true });
   const volumes = listIn(stdout, 'volume_list');
   const readOnly = listIn(stdout, 'read_only_volume_list');
+  const ofHost = await hostTags(processes);
+  const [hostTag] = ofHost;
+  const matches = (entry: string) => namesGroup(entry, group, [ourTag, ...groupTags], ofHost);
   const found: Finding[] = [];
-  if (volumes !== undefined && !names(volumes, group)) {
+  if (volumes !== undefined && !volumes.some(matches)) {
     found.push(
       bad(
         `LVM does not activate volumes of group ${group}: activation/volume_list in lvm.conf does not name it`,
-        `add "${group}" to activation/volume_list in /etc/lvm/lvm.conf, then restart the daemon`,
+        `add "${group}" to activation/volume_list in ${file}, then restart the daemon`,
       ),
     );
   }
-  if (readOnly !== undefined && names(readOnly, group)) {
+  // Without the list a host that has tags activates what has one of them.
+  if (volumes === undefined && hostTag !== undefined && !matches('@*')) {
+    found.push(
+      bad(
+        `LVM does not activate volumes of group ${group}: it has none of the host tags ${ofHost.join(', ')} of lvm.conf`,
+        `add "${group}" to activation/volume_list in ${file}, or: vgchange --addtag ${hostTag} ${group}; then restart the daemon`,
+      ),
+    );
+  }
+  const entry = readOnly?.find(matches);
+  if (entry !== undefined) {
     found.push(
       bad(
         `LVM activates volumes of group ${group} read-only: activation/read_only_volume_list in lvm.conf names it`,
-        `remove "${group}" from activation/read_only_volume_list in /etc/lvm/lvm.conf, then restart the daemon`,
+        `remove "${entry}" from activation/read_only_volume_list in ${file}, then restart the daemon`,
       ),
     );
   }
@@ -33,7 +54,11 @@ function listIn(settings: string, name: string): string[] | undefined {
   return text === undefined ? undefined : Array.from(text.matchAll(/"([^"]*)"/g), ([, entry = '']) => entry);
 }
 
-/** Entries are names of groups, group/volume, @tag, or @* for the tags of the host. */
-function names(list: readonly string[], group: string): boolean {
-  return list.some((entry) => [group, `@${ourTag}`, '@*'].includes(entry) || entry.startsWith(`${group}/`));
+/**
+ * Whether an entry selects every volume of ours: a group, a tag of it or of all volumes, or @* for any tag of the host. Not
+ * group/volume.
+ */
+function namesGroup(entry: string, group: string, tags: readonly string[], ofHost: readonly string[]): boolean {
+  if (entry === '@*') return ofHost.some((tag) => tags.includes(tag));
+  return entry === group || tags.some((tag) => entry === `@${tag}`);
 }

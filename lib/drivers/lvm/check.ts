@@ -5,6 +5,7 @@ import type { ValuesOf } from '../../flags/flag.ts';
 import type { Processes } from '../../process.ts';
 import { checkActivationLists } from './activation-lists.ts';
 import { lvmSettings } from './configuration.ts';
+import { extentProblem } from './extents.ts';
 import type { lvmFlags } from './flags.ts';
 import { ForkedLvm } from './forked.ts';
 import { type Group, findGroup } from './group.ts';
@@ -31,12 +32,13 @@ export async function checkVolumeGroup(
     return [ok(`the daemon will create volume group ${volumeGroup} on ${all.join(', ')}`)];
   }
   const lvm = new ForkedLvm(processes, await lvmSettings(group.devices));
-  const { sizeBytes, freeBytes } = await groupSpace(lvm, volumeGroup);
+  const { sizeBytes, freeBytes, extentBytes, tags } = await groupSpace(lvm, volumeGroup);
   return [
     ok(`volume group ${volumeGroup}: ${byteSize(freeBytes)} free of ${byteSize(sizeBytes)}`),
     ...group.missing.map((disk) => missingDisk(volumeGroup, disk)),
     ...damage(volumeGroup, warnings),
-    ...(await checkActivationLists(processes, volumeGroup)),
+    ...[extentProblem(volumeGroup, extentBytes)].filter((finding) => finding !== undefined),
+    ...(await checkActivationLists(processes, volumeGroup, tags)),
   ];
 }
 

@@ -2,6 +2,7 @@ import { access, lstat, mkdir, realpath, rename, rm, symlink } from 'node:fs/pro
 import path from 'node:path';
 import { absentAs, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
+import { hostTags } from './host-tags.ts';
 import { fixedSettings, withoutCopies, withoutUdev } from './settings.ts';
 
 const hostDirectory = '/etc/lvm';
@@ -57,7 +58,9 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
   const merge = ['lvmconfig', '--mergedconfig', '--type', 'current', '--config', settings];
   const { stdout } = await processes.run('lvm', merge);
   const file = path.join(directory, 'lvm.conf');
-  await replaceFile(file, `${stdout}\n`);
+  // What the host's lists of volumes to activate select with them.
+  const tags = (await hostTags(processes)).map((tag) => `\t${tag} {\n\t}\n`);
+  await replaceFile(file, `${stdout}\n${tags.length === 0 ? '' : `tags {\n${tags.join('')}}\n`}`);
   for (const name of ['profile', 'devices']) {
     const link = path.join(directory, name);
     await rm(link, { recursive: true, force: true });

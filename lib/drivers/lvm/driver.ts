@@ -15,12 +15,14 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
-import { type LvmFailure, failureOf, lvmError } from './failures.ts';
+import { extentProblem } from './extents.ts';
+import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
 import { obstaclesTo, readOnly } from './obstacles.ts';
-import { type LogicalVolume, type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
-import { labelsIn, ourTag, tagsOf } from './tags.ts';
+import { type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
+import { leftBehind, relabelCommand } from './left-behind.ts';
+import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
 export interface LvmOptions extends GroupOptions {
@@ -45,6 +47,8 @@ export class LvmDriver implements VolumeDriver {
   private readonly openGroup: OpenGroup;
   /** Settings of the host by which volumes are not usable; as of the last setup. */
   private restrictions: readonly Finding[] = [];
+  /** As of the last read of the group's space: an administrator can change it. */
+  private extentBytes = 0;
   /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
   private changed = true;
   private closed = false;
@@ -61,7 +65,9 @@ export class LvmDriver implements VolumeDriver {
     this.closed = false;
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
-    this.restrictions = await checkActivationLists(this.context.processes, this.group);
+    const { extentBytes, tags } = await this.retried(() => groupSpace(this.shell, this.group));
+    this.extentBytes = extentBytes;
+    this.restrictions = await checkActivationLists(this.context.processes, this.group, tags);
     this.stated = undefined;
   }
 
@@ -92,9 +98,13 @@ export class LvmDriver implements VolumeDriver {
   async labelVolume(volume: VolumeSpec): Promise<void> {
     await this.retried(async () => {
       const found = await this.find(volume);
-      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
+      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume), await this.relabelling(volume));
       await this.label(volume, found);
     });
+  }
+
+  async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
+    return this.retried(() => this.relabelling(volume));
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
@@ -136,9 +146,14 @@ export class LvmDriver implements VolumeDriver {
     return found && volumeId(found) === volume.id ? found : undefined;
   }
 
+  private async relabelling(volume: VolumeSpec): Promise<string | undefined> {
+    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
+    return found && relabelCommand(found, this.group);
+  }
+
   /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, { signal, accept }: CreateOptions): Promise<boolean> {
-    const [restriction] = this.restrictions;
+    const restriction = await this.restriction();
     if (restriction) throw errors.groupInaccessible(this.group, restriction.message, restriction.hint ?? '');
     const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
     const size = ['-L', `${volume.sizeBytes}b`];
@@ -162,6 +177,14 @@ export class LvmDriver implements VolumeDriver {
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
     throw lvmError(args, answer, this.group);
+  }
+
+  /** Why volumes that are created would not be usable. A group that is to be refused for its extents is read again. */
+  private async restriction(): Promise<Finding | undefined> {
+    const [restriction] = this.restrictions;
+    if (restriction || extentProblem(this.group, this.extentBytes) === undefined) return restriction;
+    this.extentBytes = (await groupSpace(this.shell, this.group)).extentBytes;
+    return extentProblem(this.group, this.extentBytes);
   }
 
   /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
@@ -201,8 +224,11 @@ export class LvmDriver implements VolumeDriver {
   private async activateAll(): Promise<void> {
     const args = ['lvchange', '-ay', '-K', `@${ourTag}`];
     const answer = await this.shell.command(args, { timeoutMs: activateAllTimeoutMs });
-    // Those on disks that are present are active then.
-    if (answer.status !== 0 && failureOf(answer) !== 'incomplete') throw lvmError(args, answer, this.group);
+    if (answer.status === 0) return;
+    if (concernsGroup(answer)) throw lvmError(args, answer, this.group);
+    // The others are active then; ensureVolume() reports each that is not.
+    const reason = answer.messages.slice(0, 3).join('; ');
+    this.context.log.warn('LVM could not activate every volume of the group', { group: this.group, reason });
   }
 
   private async activate(volume: VolumeSpec): Promise<void> {
@@ -223,7 +249,7 @@ export class LvmDriver implements VolumeDriver {
     const { processes } = this.context;
     const device = this.localPath(volume);
     const found = await this.removable(volume);
-    if (!found) return this.refuseRenamed(volume);
+    if (!found) return this.refuseLeftBehind(volume, options);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (!found.active) await this.activate(volume);
@@ -236,24 +262,23 @@ export class LvmDriver implements VolumeDriver {
         throw error;
       });
       // Wiping takes long: somebody may have made a snapshot, which lvremove would remove as well.
-      if (!(await this.removable(volume))) return;
+      if (!(await this.removable(volume))) return this.refuseLeftBehind(volume, options);
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
     this.changed = true;
     const answer = await this.shell.command(args);
     const failure = failureOf(answer);
-    if (answer.status === 0 || failure === 'absent') return;
+    if (answer.status === 0) return;
+    if (failure === 'absent') return this.refuseLeftBehind(volume, options);
     if (failure === 'busy') throw errors.volumeBusy(volume.id, await usersOf(device));
     throw lvmError(args, answer, this.group);
   }
 
-  /** A logical volume with the volume's labels and another name has its data, which a delete must not leave behind. */
-  private async refuseRenamed(volume: VolumeSpec): Promise<void> {
+  /** A delete must not leave the volume's data behind under another name, or without its labels. Throws VolumeBusy. */
+  private async refuseLeftBehind(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
     const { volumes } = await this.openGroup.content();
-    const renamed = volumes.find(({ name, tags }) => name !== lvName(volume) && labelsIn(tags).id === volume.id);
-    if (renamed === undefined) return;
-    const command = `lvrename ${this.group} ${renamed.name} ${lvName(volume)}`;
-    throw errors.volumeBusy(volume.id, `its logical volume was renamed to ${renamed.name}; to undo that: ${command}`);
+    const left = leftBehind(volumes, this.group, volume, options);
+    if (left !== undefined) throw errors.volumeBusy(volume.id, left);
   }
 
   /** Returns undefined where there is nothing of ours. Throws VolumeBusy, GroupIncomplete. */
@@ -268,14 +293,15 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private async space(): Promise<DriverStats> {
-    const { sizeBytes, freeBytes, missingDisks, volumes } = await this.openGroup.content();
+    const { sizeBytes, freeBytes, extentBytes, missingDisks, volumes } = await this.openGroup.content();
+    this.extentBytes = extentBytes;
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
     await this.backUp();
-    const [restriction] = this.restrictions;
+    const restriction = await this.restriction();
     if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
     return { ...figures, acceptsCreates: true };
   }
@@ -307,24 +333,4 @@ export class LvmDriver implements VolumeDriver {
   private fullName(volume: VolumeSpec): string {
     return `${this.group}/${lvName(volume)}`;
   }
-}
-
-function lvName(volume: VolumeSpec): string {
-  return `volume-${volume.id}`;
-}
-
-/** Returns undefined for a logical volume that is not labelled ours, whatever its name. */
-function volumeId({ name, tags }: LogicalVolume): string | undefined {
-  const id = /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
-  return labelsIn(tags).id === id ? id : undefined;
-}
-
-function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
-  const wanted = tagsOf(volume);
-  const ours = tags.filter(isOurs);
-  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
-}
-
-function isOurs(tag: string): boolean {
-  return tag === ourTag || tag.startsWith(`${ourTag}:`);
 }

@@ -9,6 +9,7 @@ export type LvmFailure =
   | 'noGroup'
   | 'incomplete'
   | 'exported'
+  | 'inaccessible'
   | 'tooMany'
   | 'other';
 
@@ -20,6 +21,11 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
   ['incomplete', /PVs are missing|partial LV|find device with uuid/i],
   ['noGroup', /volume group "[^"]*" not found/i],
   ['exported', /volume group \S+ is exported/i],
+  // Locks, owners, and a kernel without device-mapper: every volume of the group has them.
+  [
+    'inaccessible',
+    /get lock for|lock failed|failed lock|\/lock\/|cannot access VG|device-mapper (driver|is available)/i,
+  ],
   ['tooMany', /maximum number of logical volumes/i],
   ['noSpace', /insufficient (free space|suitable allocatable extents)/i],
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
@@ -30,6 +36,11 @@ export function failureOf(answer: LvmAnswer): LvmFailure {
   if (answer.status !== failed) return 'other';
   const words = answer.messages.join('\n');
   return patterns.find(([, pattern]) => pattern.test(words))?.[0] ?? 'other';
+}
+
+/** Whether a command for many volumes failed for the sake of the group; otherwise it was carried out for some of them. */
+export function concernsGroup(answer: LvmAnswer): boolean {
+  return answer.status !== failed || ['noGroup', 'exported', 'inaccessible'].includes(failureOf(answer));
 }
 
 /** Returns the error for a failure of the group, or for an unclassified one. */

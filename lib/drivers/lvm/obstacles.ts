@@ -5,16 +5,22 @@ const plainLayouts = /^(linear|striped|mirror|raid.*|partial|unknown)$/;
 
 /**
  * Returns what is in the way of wiping and removing a logical volume, each with the command that releases it. LVM itself would
- * remove snapshots and caches together with their volume.
+ * remove snapshots and caches together with their volume. LVM wipes no extent that it frees, so the last command does where
+ * data of the volume is left in some.
  */
 export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   const group = name.split('/')[0] ?? '';
   const dependants = found.dependants.map((dependant) => `${group}/${dependant}`);
   const odd = found.layout.filter((word) => !plainLayouts.test(word));
+  const isOrigin = dependants.length > 0 || found.roles.includes('origin');
+  const isThickOrigin = found.roles.includes('thickorigin');
   const obstacles: string[] = [];
-  if (dependants.length > 0) {
-    obstacles.push(`LVM snapshots or thin volumes depend on it; remove them: lvremove ${dependants.join(' ')}`);
-  } else if (found.roles.includes('origin')) {
+  if (dependants.length > 0 && isThickOrigin) {
+    const commands = dependants.map(wipeSnapshot).join(' && ');
+    obstacles.push(`LVM snapshots of it hold its data; to wipe and remove the snapshots: ${commands}`);
+  } else if (dependants.length > 0) {
+    obstacles.push(`LVM thin volumes depend on it; remove them: lvremove ${dependants.join(' ')}`);
+  } else if (isOrigin) {
     obstacles.push(`LVM merges a snapshot into it; wait until it is merged: lvs -a ${group}`);
   }
   if (odd.includes('cache') || odd.includes('writecache')) {
@@ -24,7 +30,24 @@ export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   }
   if (found.locked) obstacles.push('pvmove is moving it; wait for it, or: pvmove --abort');
   if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
+  const isSplitOff = isThickOrigin && dependants.length > 0;
+  const freesData = odd.length > 0 || found.locked || (isOrigin && !isSplitOff);
+  if (freesData) obstacles.push(`then wipe the extents that this frees: ${wipeFree(group)}`);
   return obstacles;
+}
+
+/** Split off, the area with the former blocks of the volume is a logical volume that can be written. */
+function wipeSnapshot(name: string): string {
+  return `lvconvert -y --splitsnapshot ${name} && ${wipeAndRemove(name)}`;
+}
+
+/** No command reaches the freed extents alone. */
+function wipeFree(group: string): string {
+  return `lvcreate -y -Wn -l 100%FREE -n scratch ${group} && ${wipeAndRemove(`${group}/scratch`)}`;
+}
+
+function wipeAndRemove(name: string): string {
+  return `blkdiscard --force --zeroout /dev/${name} && lvremove -y ${name}`;
 }
 
 /** What is in the way of wiping alone. */

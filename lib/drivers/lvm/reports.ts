@@ -50,12 +50,22 @@ const logicalVolumeState = z
   }));
 
 const volumeGroup = z
-  .object({ vg_size: bytes, vg_free: bytes, vg_mda_free: bytes, vg_missing_pv_count: bytes })
+  .object({
+    vg_size: bytes,
+    vg_free: bytes,
+    vg_extent_size: bytes,
+    vg_mda_free: bytes,
+    vg_missing_pv_count: bytes,
+    vg_tags: words,
+  })
   .transform((row) => ({
     sizeBytes: row.vg_size,
+    /** To which LVM rounds the size of a volume up. */
+    extentBytes: row.vg_extent_size,
     freeBytes: row.vg_free,
     metadataFreeBytes: row.vg_mda_free,
     missingDisks: row.vg_missing_pv_count,
+    tags: row.vg_tags,
   }));
 type VolumeGroup = z.infer<typeof volumeGroup>;
 
@@ -95,7 +105,7 @@ const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status';
 const stateFields =
   'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_layout,lv_role,lv_permissions,lv_suspended,' +
   'vg_missing_pv_count';
-const vgFields = 'vg_size,vg_free,vg_mda_free,vg_missing_pv_count';
+const vgFields = 'vg_size,vg_free,vg_extent_size,vg_mda_free,vg_missing_pv_count,vg_tags';
 
 /** Returns the group's figures and volumes from a single read of its metadata. */
 export async function groupContent(lvm: Lvm, group: string): Promise<VolumeGroup & { volumes: LogicalVolume[] }> {

@@ -34,10 +34,11 @@ const output = [
   'report/pvs_sort="pv_name"',
 ];
 
-/** What commands do: neither a test, nor without waiting for locks, nor stopped by a setting that this LVM does not have. */
+/** What commands do: neither a test, nor refused, nor without waiting for locks, nor stopped by a setting that this LVM does not have. */
 const behaviour = [
   'config/abort_on_errors=0',
   'global/test=0',
+  'global/metadata_read_only=0',
   'global/activation=1',
   'global/wait_for_locks=1',
   'activation/retry_deactivation=1',
@@ -47,6 +48,8 @@ const behaviour = [
   'metadata/pvmetadatacopies=1',
   'metadata/pvmetadataignore=0',
   'metadata/vgmetadatacopies=0',
+  // Its extents are of 4 MiB, so that volumes have the size that they were asked for.
+  'allocation/physical_extent_size=4096',
 ];
 
 /** Volumes are below /dev; groups of guests inside volumes are never read, and disks of any size (KiB) are. */

@@ -1,5 +1,6 @@
 import { errors } from '../../errors.ts';
 import { type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
+import type { LogicalVolume } from './reports.ts';
 
 /** Tag of every LV of blockstore, which selects them all: `lvs @blockstore`. */
 export const ourTag = 'blockstore';
@@ -23,6 +24,32 @@ export function labelsIn(tags: readonly string[]): { id?: string; labels: Labels
   });
   const { id, ...labels }: Record<string, string> = Object.fromEntries(pairs);
   return id === undefined ? { labels } : { id, labels };
+}
+
+export function lvName({ id }: Pick<VolumeSpec, 'id'>): string {
+  return `volume-${id}`;
+}
+
+/** Returns undefined for a logical volume that is not labelled ours, whatever its name. */
+export function volumeId({ name, tags }: Pick<LogicalVolume, 'name' | 'tags'>): string | undefined {
+  const id = idInName(name);
+  return labelsIn(tags).id === id ? id : undefined;
+}
+
+/** Returns the id of the volume that a logical volume is named after. */
+export function idInName(name: string): string | undefined {
+  return /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
+}
+
+/** Whether the tags of ours are exactly those that the volume is to have. */
+export function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
+  const wanted = tagsOf(volume);
+  const ours = tags.filter(isOurs);
+  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
+}
+
+export function isOurs(tag: string): boolean {
+  return tag === ourTag || tag.startsWith(`${ourTag}:`);
 }
 
 /** LVM allows A-Z a-z 0-9 _ + . - / = ! : & #. Every other byte of UTF-8, and `!`, becomes ! and two hexadecimal digits. */

@@ -12,12 +12,12 @@ import { volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** How a record contradicts itself, other records or its storage. `users`: volumes by address, filled while records are examined. */
-export function recordDifferences(
+export async function recordDifferences(
   context: AuditContext,
   volume: VolumeState,
   found: FoundVolume | undefined,
   users: Map<string, string>,
-): Difference[] {
+): Promise<Difference[]> {
   const { engine, exclusively, backends, adoption } = context;
   const object = `volume ${volume.id}`;
   const conflict = contradiction(volume);
@@ -52,7 +52,7 @@ export function recordDifferences(
     const what = `is on backend ${JSON.stringify(volume.backend)}, which its node does not have`;
     return [...address, { object, what, fix: '' }];
   }
-  if (!found) return [...address, missingStorage(context, volume)];
+  if (!found) return [...address, await missingStorage(context, volume)];
   const differences: Difference[] = [...address];
   const { driver } = backends.get(volume.backend);
   if (found.unusable !== undefined) {
@@ -110,9 +110,18 @@ function addressDifference(context: AuditContext, volume: VolumeState, users: Ma
   return [{ object: `volume ${id}`, what, fix: 'give it another address', run }];
 }
 
-function missingStorage({ exclusively, adoption }: AuditContext, volume: VolumeState): Difference {
+async function missingStorage(
+  { exclusively, adoption, backends }: AuditContext,
+  volume: VolumeState,
+): Promise<Difference> {
   const object = `volume ${volume.id}`;
-  const what = 'has a record but no storage';
+  const spec = volumeSpec(volume);
+  const { driver } = backends.get(volume.backend);
+  const relabel = await driver.relabelCommand?.(spec);
+  const what =
+    relabel === undefined
+      ? 'has a record but no storage'
+      : `has a record but no storage with its label; if ${driver.localPath(spec)} is this volume: ${relabel}`;
   if (isMarkedMissing(volume)) return { object, what, fix: '' };
   const run = () => exclusively(volume.id, (now) => adoption.markMissing(now));
   return { object, what, fix: 'put its record into error', run };

@@ -128,8 +128,10 @@ export class OperationRunner {
     const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
     if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return;
-    const left = context && (await this.undo(operation, context));
     const { refusal } = operation;
+    // Nothing was made: what is there is somebody else's.
+    const isRefused = refusal?.codes.has(error.code) === true && context?.madeStorage !== true;
+    const left = context && !isRefused ? await this.undo(operation, context) : undefined;
     if (refusal?.codes.has((left ?? error).code)) {
       this.reportFailure(volume, operation.name, left ?? error);
       return this.end(volume, refusal.transition, { fault: faultOf(left ?? error, volume, step?.name) });

@@ -3,6 +3,7 @@ import test from 'ava';
 import { spec } from '../../lib/drivers/conformance.ts';
 import type { Finding } from '../../../lib/audit/finding.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
+import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import type { NodeCommands } from '../../../lib/client/node-commands.ts';
@@ -19,7 +20,7 @@ import { until } from '../../support/until.ts';
 
 let cluster: Cluster;
 let store: Store;
-let driver: FakeDriver;
+let driver: UnlabelledDriver;
 let target: FakeTarget;
 let faulty: FaultyDriver;
 let commands: VolumeCommands;
@@ -32,10 +33,19 @@ const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 const elsewhere = { address: 'e9.9', path: '/x', readOnly: false, hosts: [] };
 
+/** Its storage can lose its labels. */
+class UnlabelledDriver extends FakeDriver {
+  unlabelled: string | undefined;
+
+  async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
+    return volume.id === this.unlabelled ? `label ${volume.id}` : undefined;
+  }
+}
+
 test.beforeEach(async () => {
   cluster = await Cluster.start();
   store = await cluster.store();
-  driver = new FakeDriver();
+  driver = new UnlabelledDriver();
   faulty = new FaultyDriver(driver);
   target = new FakeTarget();
   await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { driver: faulty, target });
@@ -262,4 +272,16 @@ test.serial('storage that a failed attach found missing is recorded as missing',
   });
   await audit({ repair: true });
   t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'StorageMissing' } });
+});
+
+test.serial('storage that lost its labels is not reported as absent', async (t) => {
+  await driver.deleteVolume(spec({ id }));
+  driver.unlabelled = id;
+  const command = `label ${id}`;
+  const [finding] = await audit({ repair: true });
+  t.is(finding?.what, `has a record but no storage with its label; if fake:volume-${id} is this volume: ${command}`);
+  const { fault } = await volumesOf(store).lookup(id);
+  t.like(fault, { code: 'StorageMissing' });
+  t.regex(fault?.message ?? '', /exists without it$/);
+  t.true(fault?.hint?.includes(command));
 });

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { spec } from '../../lib/drivers/conformance.ts';
 import type { DeleteOptions, CreatedVolume, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { FaultyDriver as OnceFaultyDriver } from '../../support/faulty-driver.ts';
 import { type BlockstoreError, errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
@@ -297,6 +301,18 @@ test.serial(
     });
   },
 );
+
+test.serial('a file of somebody else with the name of a new volume stays, whatever its size', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'failures-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await cluster.node('n1', {}, { driver: new FileDriver({ directory }) });
+  const commands = await cluster.commands();
+  const id = randomUUID();
+  const file = join(directory, `volume-${id}`);
+  await writeFile(file, 'mine');
+  await t.throwsAsync(commands.create({ ...newVolume, id }, deadline), { code: 'VolumeExists' });
+  t.is(await readFile(file, 'utf8'), 'mine');
+});
 
 test.serial('a command that was fetched by a daemon that died is carried out by the next one', async (t) => {
   const node = await cluster.node('n1');

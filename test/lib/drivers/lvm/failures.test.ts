@@ -13,6 +13,10 @@ const said: Record<string, LvmFailure> = {
   'Refusing activation of partial LV v/a.': 'incomplete',
   'Volume group nova-volumes is exported': 'exported',
   'Maximum number of logical volumes (1) reached in volume group v': 'tooMany',
+  "Can't get lock for v": 'inaccessible',
+  '/run/lock/lvm/V_v: open failed: Permission denied': 'inaccessible',
+  'Failed to lock logical volume v/a.': 'other',
+  'device-mapper: reload ioctl on  (253:3) failed: Invalid argument': 'other',
   'Something new': 'other',
 };
 

@@ -20,7 +20,7 @@ function obstacles(fields: Partial<OneLogicalVolume>): string {
     suspended: false,
     missingDisks: 0,
   };
-  return obstaclesTo({ ...plain, ...fields }, name).join('\n');
+  return obstaclesTo({ ...plain, ...fields }, name).join('; ');
 }
 
 test('nothing is in the way of a volume that holds its data alone, in one place or in several', (t) => {
@@ -31,13 +31,29 @@ test('nothing is in the way of a volume that holds its data alone, in one place 
 
 test('each obstacle is named with the command that releases it, and several together', (t) => {
   const origin = { roles: ['public', 'origin', 'thickorigin'] };
-  t.regex(obstacles({ ...origin, dependants: ['a', 'b'] }), /snapshots.*lvremove my-group\/a my-group\/b$/);
-  t.regex(obstacles(origin), /merges a snapshot into it.*lvs -a my-group$/);
+  const split = (snapshot: string) =>
+    `lvconvert -y --splitsnapshot my-group/${snapshot} && blkdiscard --force --zeroout /dev/my-group/${snapshot} && ` +
+    `lvremove -y my-group/${snapshot}`;
+  t.true(obstacles({ ...origin, dependants: ['a', 'b'] }).endsWith(`snapshots: ${split('a')} && ${split('b')}`));
+  t.regex(obstacles(origin), /merges a snapshot into it.*lvs -a my-group; then /);
   for (const layout of ['cache', 'writecache']) {
-    t.regex(obstacles({ layout: [layout] }), /lvconvert --uncache my-group\/volume-1$/);
+    t.regex(obstacles({ layout: [layout] }), /lvconvert --uncache my-group\/volume-1; then /);
   }
-  t.regex(obstacles({ layout: ['thin', 'pool'] }), /uses it as thin, pool;.*lvremove my-group\/volume-1$/);
-  t.regex(obstacles({ locked: true }), /pvmove --abort$/);
+  t.regex(obstacles({ layout: ['thin', 'pool'] }), /uses it as thin, pool;.*lvremove my-group\/volume-1; then /);
+  t.regex(obstacles({ roles: ['extorigin'], dependants: ['a'] }), /depend on it; .*lvremove my-group\/a; then /);
+  t.regex(obstacles({ locked: true }), /pvmove --abort; then /);
   t.regex(obstacles({ suspended: true }), /dmsetup resume my--group-volume--1$/);
-  t.is(obstacles({ locked: true, suspended: true, dependants: ['a'] }).split('\n').length, 3);
+  t.is(obstacles({ locked: true, suspended: true, dependants: ['a'] }).split('; ').length, 6);
+});
+
+test('where data of the volume stays in freed extents, the command that wipes them is named', (t) => {
+  const wipe =
+    'then wipe the extents that this frees: lvcreate -y -Wn -l 100%FREE -n scratch my-group && ' +
+    'blkdiscard --force --zeroout /dev/my-group/scratch && lvremove -y my-group/scratch';
+  const thin = { roles: ['extorigin'], dependants: ['a'] };
+  const merging = { roles: ['origin', 'thickorigin'] };
+  for (const fields of [merging, { layout: ['cache'] }, { layout: ['thin'] }, { locked: true }, thin]) {
+    t.true(obstacles(fields).endsWith(wipe), JSON.stringify(fields));
+  }
+  t.is(obstacles({ locked: true, layout: ['cache'] }).split('100%FREE').length, 2, 'once is enough');
 });
