@@ -182,12 +182,12 @@ export const hostErrors = {
       `the directory ${directory} is not the pool that this node used before; its file system may not be mounted`,
       `mount it, or restore the directory; if it was replaced on purpose: rm ${file}, then restart the daemon`,
     ),
-  poolInUse: (directory: string) =>
+  poolInUse: (directory: string, node: string) =>
     new BlockstoreError(
       'StorageUnusable',
       'failed',
-      `another daemon has its volumes in the directory ${directory}`,
-      'set volume_pool_dir to a directory of this node alone, or stop the other daemon',
+      `node ${JSON.stringify(node)} has its volumes in the directory ${directory}`,
+      'set volume_pool_dir to a directory of this node alone, or stop the daemon of the other node',
     ),
   poolNotWritable: (directory: string, reason: string) =>
     new BlockstoreError(

@@ -154,6 +154,7 @@ export function checkLabels(labels: Labels): void {
 
 /** Flags of the node that every driver can use. */
 export interface NodeFlags {
+  storage_name: string;
   state_dir: string;
   num_shell_tries: number;
 }

@@ -17,7 +17,14 @@ function lvmWith(...disks: string[]): string {
     vg_systemid: '',
     vg_lock_type: '',
   }));
-  const figures = { vg_size: '1099511627776', vg_free: '549755813888', vg_mda_free: '1', vg_missing_pv_count: '0' };
+  const figures = {
+    vg_size: '1099511627776',
+    vg_free: '549755813888',
+    vg_extent_size: '4194304',
+    vg_mda_free: '1',
+    vg_missing_pv_count: '0',
+    vg_tags: '',
+  };
   const answer = (report: object) => JSON.stringify({ report: [report], log: [] }, undefined, 2);
   return `case $1 in\npvs) cat <<END\n${answer({ pv: rows })}\nEND\n;; vgs) cat <<END\n${answer({ vg: [figures] })}\nEND\nesac`;
 }

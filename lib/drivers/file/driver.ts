@@ -12,11 +12,10 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
-import type { Processes } from '../../process.ts';
 import { KnownPool } from './known-pool.ts';
 import { labelFile, withLabels, writeLabels } from './labels.ts';
 import { obstacleTo, removing } from './obstacles.ts';
-import { PoolLock } from './pool-lock.ts';
+import { PoolLock, type PoolLockOptions } from './pool-lock.ts';
 import { makePool, notWritable } from './pool.ts';
 
 export interface FileOptions {
@@ -25,8 +24,8 @@ export interface FileOptions {
   poolBytes?: number;
   /** Keeps the UUIDs of this node's pools, by which a start recognises its own; default: none is kept. */
   knownPools?: string;
-  /** Locks the pool, for this driver alone; default: it is not locked. */
-  processes?: Processes;
+  /** Locks the pool for this node alone; default: it is not locked. */
+  lock?: PoolLockOptions;
 }
 
 const capacityKeptMs = 1000;
@@ -48,7 +47,7 @@ export class FileDriver implements VolumeDriver {
     this.directory = options.directory;
     this.pool = options.directory;
     this.known = new KnownPool(options.directory, options.knownPools);
-    this.lock = new PoolLock(options.directory, options.processes);
+    this.lock = new PoolLock(options.directory, options.lock);
     this.poolBytes = options.poolBytes ?? Number.POSITIVE_INFINITY;
   }
 

@@ -9,7 +9,11 @@ export const file = defineDriver({
   storage: ({ volume_pool_dir: directory }) => `directory ${ownName(directory)}`,
   make: async (flags, { processes }) => {
     const { FileDriver } = await import('./driver.ts');
-    return new FileDriver({ directory: flags.volume_pool_dir, knownPools: knownPoolsOf(flags), processes });
+    return new FileDriver({
+      directory: flags.volume_pool_dir,
+      knownPools: knownPoolsOf(flags),
+      lock: { node: flags.storage_name, processes },
+    });
   },
   check: (flags) => [async () => (await import('./pool.ts')).checkPool(flags.volume_pool_dir, knownPoolsOf(flags))],
 });

@@ -54,17 +54,20 @@ test('a pool that is a file, is below one, or is a link to nothing is named with
   }
 });
 
-test('a pool is of one daemon at a time', async (t) => {
+test('a pool is of one node at a time', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'file-driver-'));
   t.teardown(() => rm(directory, { recursive: true }));
-  const options = { directory, processes: new ChildProcesses() };
-  const [one, other] = [new FileDriver(options), new FileDriver(options)];
+  const processes = new ChildProcesses();
+  const driver = (node: string) => new FileDriver({ directory, lock: { node, processes } });
+  const [one, same, other] = [driver('n1'), driver('n1'), driver('n2')];
   await one.setup();
   await t.throwsAsync(other.setup(), {
     code: 'StorageUnusable',
-    message: `another daemon has its volumes in the directory ${directory}`,
+    message: `node "n1" has its volumes in the directory ${directory}`,
   });
   await one.setup();
+  await same.setup();
+  await same.close();
   await one.close();
   await other.setup();
   await other.close();
