@@ -127,6 +127,7 @@ export class Watch {
     this.identity = identity;
     if (identity && isOther) {
       log.warn(`network interface ${name} has changed: all exports are started anew`, { was, identity });
+      await this.checkAccess(); // before exports start anew on an interface that has no filters yet
       await onInterfaceChange(identity);
     } else if (before) {
       log.info(`network interface ${name} is up again`);

@@ -130,8 +130,13 @@ export class AccessFilter {
   private async applyChanges(): Promise<void> {
     this.flushing = undefined;
     if (this.rules.isEmpty || !this.hasInterface) return void (await this.correct());
-    const base = this.hasBase ? [] : this.rules.baseLines(this.interface, await servedVlans(this.interface));
-    await this.apply([...base, ...[...this.dirty].map((group) => this.rules.groupLine(group, this.interface))]);
+    const groups = [...this.dirty].map((group) => this.rules.groupLine(group, this.interface));
+    if (!this.hasBase) {
+      const base = this.rules.baseLines(this.interface, await servedVlans(this.interface));
+      return this.apply([...base, ...groups]);
+    }
+    // The interface can be another one of its name since: its filters went with the former one.
+    await this.apply(groups).catch(() => this.correct());
   }
 
   /** Runs lines that bring the filters to the present rules. Groups that change meanwhile, or all if it fails, remain to be applied. */

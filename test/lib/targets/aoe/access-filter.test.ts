@@ -111,6 +111,16 @@ real('hosts are replaced atomically, and a closed export is silent', async (t) =
   t.deepEqual(await isHeard(both), [false, false]);
 });
 
+real('a change of the hosts restores all filters where they went with a former interface', async (t) => {
+  const { veth, filter, address, isHeard, shelf } = await served(t);
+  await filter.admit(address, [stranger]);
+  await filter.admit(`e${shelf}.200`, [host]);
+  await execute('tc', ['qdisc', 'del', 'dev', veth.near, 'clsact']);
+  await filter.admit(address, [host]);
+  t.deepEqual(await isHeard([query, { ...query, source: stranger }]), [true, false]);
+  t.deepEqual(await filter.check(), [], 'those of other exports are there as well');
+});
+
 real('removed or changed filters are detected and corrected; the last export removes all of them', async (t) => {
   const { veth, filter, address, isHeard, shelf } = await served(t);
   const show = async () => (await execute('tc', ['filter', 'show', 'dev', veth.near, 'ingress'])).stdout;

@@ -131,6 +131,26 @@ test('the access is checked before an export that has ended is restarted', async
   t.deepEqual(events, ['check', 'restart']);
 });
 
+test('the access is checked before exports start anew on another interface of the name', async (t) => {
+  const events: string[] = [];
+  const watch = new Watch({
+    interface: 'lo',
+    deadExports: () => [],
+    restart: async () => {},
+    onInterfaceChange: async () => void events.push('change'),
+    checkAccess: async () => {
+      events.push('check');
+      return [];
+    },
+    log: silentLog,
+  });
+  const { identity } = interfaceStatus('lo');
+  watch.start(identity && { ...identity, index: identity.index + 1 });
+  t.teardown(() => watch.stop());
+  await until(() => events.includes('change'), 'the change is noticed', 20_000);
+  t.deepEqual(events.slice(0, 2), ['check', 'change']);
+});
+
 test('a stop ends with restarts that wait for a slot, and soon where one hangs', async (t) => {
   const restarts: string[] = [];
   const dead = Array.from({ length: 20 }, (_, index) => String(index));
