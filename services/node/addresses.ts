@@ -54,8 +54,13 @@ export class Addresses {
 
   /** Fills the pool with what Redis has of this node. */
   async load(): Promise<void> {
+    const identity = await this.options.store.connection.identity();
+    await this.read();
+    this.filledFrom = identity;
+  }
+
+  private async read(): Promise<void> {
     const { store, lease } = this.options;
-    this.filledFrom = await store.connection.identity();
     this.clockOffset = (await redisTime(store)) - performance.now();
     const [shelves, resting] = await store.read((redis) =>
       Promise.all([
@@ -95,13 +100,28 @@ export class Addresses {
 
   /** Redis may have lost changes: the records and shelves that it has now are those of this node. */
   async refill(): Promise<void> {
+    if (this.filling) await this.filling.catch(() => undefined); // it may have begun before the loss
+    await this.fill();
+  }
+
+  /** No address is given out meanwhile. One at a time. */
+  private fill(): Promise<void> {
+    this.filling ??= this.readAll().finally(() => {
+      this.filling = undefined;
+    });
+    return this.filling;
+  }
+
+  private async readAll(): Promise<void> {
     const { store, lease } = this.options;
-    await this.load();
+    const identity = await store.connection.identity();
+    await this.read();
     const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, hash }) => {
       this.pool.use(id, hash['address'] ?? '');
     });
     for await (const { id, address } of records) this.pool.use(id, address);
     await this.assertShelves(new Set(this.pool.used.map(shelfOf)));
+    this.filledFrom = identity;
   }
 
   /**
@@ -217,11 +237,8 @@ export class Addresses {
 
   /** Before an address is given out: what has one by the records may have changed with the data. */
   private async ensureFilled(): Promise<void> {
-    if (this.filledFrom === (await this.options.store.connection.identity())) return;
-    this.filling ??= this.refill().finally(() => {
-      this.filling = undefined;
-    });
     await this.filling;
+    while (this.filledFrom !== (await this.options.store.connection.identity())) await this.fill();
   }
 
   /** Members of a sorted set that only this node writes; a key of a wrong type is removed, to be written again. */

@@ -170,6 +170,19 @@ test.serial('a node does not forget that a shelf is another one’s', async (t) 
   t.is(await addresses.allocate({ id: 'volume', address: 'e1.0' }), 'e2.0');
 });
 
+test.serial('no address is given out while it is not known which shelves a loss of Redis left', async (t) => {
+  const store = await cluster.store();
+  const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
+  const shelves = { first: 1, last: 9, slots: 16 };
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  await addresses.load();
+  t.is(await addresses.allocate({ id: 'before', address: '' }), 'e1.0');
+  await store.redis.hset(store.keys.shelfOwners(), '1', other.node);
+  const refilled = addresses.refill();
+  t.is(await addresses.allocate({ id: 'after', address: '' }), 'e2.0');
+  await refilled;
+});
+
 test.serial('a shelf whose other owner was removed is claimed again', async (t) => {
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
