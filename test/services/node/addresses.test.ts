@@ -11,6 +11,7 @@ import { claimShelf } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { FakeProxy } from '../../redis/fake-proxy.ts';
 import { Addresses } from '../../../services/node/addresses.ts';
+import type { NodeLease } from '../../../services/node/lease.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
@@ -31,6 +32,14 @@ const deadline = { deadlineMs: 20_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 /** Nodes report so rarely that none compares its records with its storage before the next creation. */
 const rarely = { report_interval: '600', node_down_time: '3000' };
+/** The addresses of a node without targets. */
+async function loaded(store: Store, lease: NodeLease): Promise<Addresses> {
+  const shelves = { first: 1, last: 9, slots: 16 };
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  await addresses.load();
+  return addresses;
+}
+
 const oneShelf = { first_shelf_id: '1', last_shelf_id: '1' };
 
 test.serial('the address of a volume whose record was lost is given to no other', async (t) => {
@@ -157,9 +166,7 @@ test.serial('a node does not forget that a shelf is another one’s', async (t) 
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
   await claimShelf(store, { ...other.token, first: 1, last: 9 });
-  const shelves = { first: 1, last: 9, slots: 16 };
-  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
-  await addresses.load();
+  const addresses = await loaded(store, lease);
   addresses.pool.use('volume', 'e1.0');
   await addresses.refill();
   t.deepEqual(addresses.problems, ['AoE shelf 1 has volumes of this node and belongs to node n2']);
@@ -173,9 +180,7 @@ test.serial('a node does not forget that a shelf is another one’s', async (t) 
 test.serial('no address is given out while it is not known which shelves a loss of Redis left', async (t) => {
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
-  const shelves = { first: 1, last: 9, slots: 16 };
-  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
-  await addresses.load();
+  const addresses = await loaded(store, lease);
   t.is(await addresses.allocate({ id: 'before', address: '' }), 'e1.0');
   await store.redis.hset(store.keys.shelfOwners(), '1', other.node);
   const refilled = addresses.refill();
@@ -187,9 +192,7 @@ test.serial('a shelf whose other owner was removed is claimed again', async (t) 
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
   await claimShelf(store, { ...other.token, first: 1, last: 9 });
-  const shelves = { first: 1, last: 9, slots: 16 };
-  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
-  await addresses.load();
+  const addresses = await loaded(store, lease);
   addresses.pool.use('volume', 'e1.0');
   await addresses.refill();
   await addresses.restore();
@@ -207,9 +210,7 @@ test.serial('a shelf whose claim was not answered is used, and no further one is
   t.teardown(() => connection.close());
   const store = new Store(connection, 'blockstore');
   const lease = await fakeNode(store, 'n1');
-  const shelves = { first: 1, last: 9, slots: 16 };
-  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
-  await addresses.load();
+  const addresses = await loaded(store, lease);
   await claimShelf(store, { ...lease.token, first: 1, last: 9, shelf: 9 }); // now Redis knows the script
   addresses.pool.own(9);
   for (let slot = 0; slot < 16; slot += 1) addresses.pool.use(`volume ${slot}`, `e9.${slot}`);
