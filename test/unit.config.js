@@ -5,8 +5,8 @@ import { realComponents } from './real-components.js';
 /** The inner loop: without what starts daemons, command lines, packages or machines. */
 export default {
   ...all,
-  concurrency: 10, // most of them wait
-  sortTestFiles: longestFirst('foreign-addresses', 'unreadable', 'redis-loss', 'upkeep', 'connection', 'task-loss'),
+  concurrency: 14, // most of them wait
+  sortTestFiles: longestFirst('redis-loss', 'upkeep', 'connection', 'task-loss', 'network-down', 'process'),
   files: [
     'test/lib/**/*.test.ts',
     'test/services/**/*.test.ts',
