@@ -38,12 +38,21 @@ function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): 
 /** Addresses in records, labels, tags and arguments of vblade. */
 const addresses = /"address":"e[\d.]+"|blockstore:address=e[\d.]+|(?<=^export .*)\d+ \d+ (?=\S+ \S+$)/g;
 
+const recordedAddress = /^record .*?"id":"([^"]+)".*?"address":"(e[\d.]+)"/g;
+
+/** Whether that is the address: of vblade it has the two numbers. */
+function isOf(text: string, address: string | undefined): boolean {
+  const [shelf, slot] = text.match(/\d+/g) ?? [];
+  return `e${shelf}.${slot}` === address;
+}
+
 /** Creation times in labels and tags. */
 const times = /"created":"\d+"|blockstore:created=\d+/g;
 
 /**
- * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else. Volumes that are made side by
- * side have their addresses in any order: then without these.
+ * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else, and with `own` in place of the
+ * address that a volume's record has: a volume made anew can get another one. Volumes that are made side by side have their
+ * addresses in any order: then without these.
  */
 export function withVolumeParts(
   lines: readonly string[],
@@ -51,7 +60,15 @@ export function withVolumeParts(
   anyAddress: boolean,
 ): string[] {
   const timeless = lines.map((line) => line.replaceAll(times, ''));
-  const plain = anyAddress ? timeless.map((line) => line.replaceAll(addresses, '')) : timeless;
+  const recorded = new Map(
+    timeless.flatMap((line) => [...line.matchAll(recordedAddress)].map(([, id, address]) => [id, address])),
+  );
+  const owned = (line: string) => {
+    const [id] = line.match(uuids) ?? [];
+    const address = recorded.get(id);
+    return line.replaceAll(addresses, (text) => (isOf(text, address) ? 'own' : text));
+  };
+  const plain = timeless.map((line) => (anyAddress ? line.replaceAll(addresses, '') : owned(line)));
   return plain.map((line) => line.replaceAll(uuids, (id) => parts.get(id) ?? id)).toSorted();
 }
 
