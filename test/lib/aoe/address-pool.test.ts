@@ -60,6 +60,13 @@ test('many that wait for an address get different ones, with one claim at a time
   t.deepEqual(claims, [5, 6, 7]);
 });
 
+test('many that wait for an address get one while there are free shelves, however few slots these have', async (t) => {
+  const { pool, claims } = make({ slotsPerShelf: 1, free: Array.from({ length: 9 }, (_, index) => index) });
+  const addresses = await Promise.all(Array.from({ length: 9 }, (_, index) => pool.allocate(`v${index}`)));
+  t.is(new Set(addresses).size, 9);
+  t.is(claims.length, 9);
+});
+
 test('a full pool without a further shelf refuses, and takes nothing', async (t) => {
   const { pool } = make({ free: [1] });
   await pool.allocate('a');
