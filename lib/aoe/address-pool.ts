@@ -93,10 +93,12 @@ export class AddressPool {
     return undefined;
   }
 
-  /** An address that was freed at `time`. */
+  /** An address that was freed at `time`. A later release counts: an older copy of Redis has earlier ones. */
   rest(address: string, time: number): void {
+    const end = time + this.options.quarantineMs;
+    if ((this.resting.get(address) ?? -Infinity) >= end) return;
     this.resting.delete(address); // the order is that of the ends
-    this.resting.set(address, time + this.options.quarantineMs);
+    this.resting.set(address, end);
   }
 
   /** Addresses in quarantine, with the times of their release. */

@@ -97,6 +97,15 @@ test('an address that Redis has in quarantine rests from the time of its release
   t.is(await pool.allocate('b'), 'e1.0');
 });
 
+test('an earlier release of an address, of an older copy of Redis, does not shorten its quarantine', async (t) => {
+  const { pool, clock } = make({ free: [1] });
+  await pool.allocate('a');
+  await pool.allocate('b');
+  pool.release('a');
+  pool.rest('e1.0', clock.now - 600_000);
+  await t.throwsAsync(pool.allocate('c'), { code: 'NoMoreVolumes' });
+});
+
 test('labels on storage and records fill the pool: their addresses are given to no other volume', async (t) => {
   const { pool } = make({ free: [] });
   pool.own(1);
