@@ -9,7 +9,7 @@ import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
 export async function storageDifferences(
-  { store, adoption, engine }: AuditContext,
+  { store, adoption, engine, addresses }: AuditContext,
   found: FoundVolume & { backend: Backend },
   running: FoundExport | undefined,
   remove: boolean,
@@ -36,6 +36,7 @@ export async function storageDifferences(
       engine.exclusively(id, async () => {
         await backend.target.removeExport(id);
         await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
+        addresses.pool.release(id);
       });
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
   }
