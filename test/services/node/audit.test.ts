@@ -247,6 +247,21 @@ test.serial(
   },
 );
 
+test.serial('storage that gets a record while an audit removes other storage stays', async (t) => {
+  const removed: string[] = [randomUUID(), randomUUID()];
+  for (const one of removed) await driver.createVolume(spec({ id: one, size: 1 }));
+  const release = faulty.holdOnce('deleteVolume');
+  const auditing = audit({ remove: removed });
+  await until(() => faulty.isHeld('deleteVolume'), 'the first one is being removed');
+  const [, second = ''] = removed;
+  await commands.create({ ...newVolume, id: second }, deadline);
+  release();
+  const found = (await auditing).find(({ object }) => object === `volume ${second}`);
+  t.like(found, { fixed: false });
+  t.regex(found?.failure ?? '', /is recorded as available on node n1/);
+  t.deepEqual((await driver.listVolumes()).map((one) => one.id).toSorted(), [id, attachedId, second].toSorted());
+});
+
 test.serial('records are made again after Redis lost them, and nothing else is changed', async (t) => {
   await commands.create({ ...newVolume, size: 3, projectId: 'second' }, deadline);
   const before = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
