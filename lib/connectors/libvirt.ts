@@ -2,7 +2,7 @@ import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import { type Disks, disksIn, domainsWithDisk, targetInSnapshot, targetOf } from './libvirt-answers.ts';
+import { type Disks, disksIn, domainsWithDisk, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
@@ -23,6 +23,11 @@ export interface Domain {
 
 export interface DiskOptions {
   readOnly?: boolean;
+}
+
+export interface DetachOptions {
+  /** Whether the disk is released whatever is found. */
+  force?: boolean;
 }
 
 const pollMs = 200;
@@ -87,10 +92,19 @@ export class LibvirtDomains {
     return this.asked.has(uuid);
   }
 
-  /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
-  async detach(uuid: string, devicePath: string): Promise<void> {
-    await this.refuseOthers(uuid, devicePath);
+  /**
+   * The domain has no disk from that device any more; absent is success. What could open it again, or has data that the device
+   * lacks, is looked for before the disk is released, with `force` after it. Throws DomainFailed, CommandNotFound.
+   */
+  async detach(uuid: string, devicePath: string, { force = false }: DetachOptions = {}): Promise<void> {
+    if (!force) await this.refuseObstacles(uuid, devicePath);
     for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
+    if (force) await this.refuseObstacles(uuid, devicePath);
+  }
+
+  private async refuseObstacles(uuid: string, devicePath: string): Promise<void> {
+    await this.refuseOthers(uuid, devicePath);
+    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope), devicePath);
     await this.refuseSaved(uuid, devicePath);
     await this.refuseSnapshots(uuid, devicePath);
   }
@@ -125,6 +139,9 @@ export class LibvirtDomains {
       const xml = await this.virsh(uuid, ['snapshot-dumpxml', '--', uuid, name]);
       const target = targetInSnapshot(xml, devicePath, this.seeDomains);
       if (target === undefined) continue;
+      // The definition names the overlay alone, not what is below it.
+      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config')).get(target)?.[0] : undefined;
+      if (top !== undefined && top !== devicePath) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
         uuid,
@@ -241,6 +258,23 @@ export class LibvirtDomains {
       throw errors.domainFailed(uuid, reasonOf(error), this.seeDomains);
     }
   }
+}
+
+/** Throws DomainFailed. */
+function refuseOverlay(uuid: string, disks: Disks, devicePath: string): void {
+  const target = targetOf(disks, devicePath) ?? '';
+  const [top = devicePath] = disks.get(target) ?? [];
+  if (top !== devicePath) throw writesElsewhere(uuid, target, top);
+}
+
+/** What a guest wrote since a snapshot of its disk is in a file of its host: the volume lacks it. */
+function writesElsewhere(uuid: string, target: string, top: string): BlockstoreError {
+  const merge = `virsh blockcommit ${uuid} ${target} --active --pivot`;
+  return errors.domainFailed(
+    uuid,
+    `its disk ${target} writes to ${top} since a snapshot, not to the volume`,
+    `while the guest runs, merge that into the volume (${merge}), then detach again`,
+  );
 }
 
 /** Returns the disk's name in the guest for a mount point, such as vdb for /dev/vdb. Throws InvalidArgument. */
