@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
-import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
+import { type DeviceUsers, blockDeviceUsers, settledUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
 import { errorCode } from '../files.ts';
 import { Discovery } from '../targets/aoe/discover.ts';
@@ -210,7 +210,7 @@ export class AoeConnector implements Connector {
 
   /** Throws DeviceInUse. */
   private async refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
-    const { users, unreadable } = await find(kernelName(device));
+    const { users, unreadable } = await settledUsers(kernelName(device), find);
     if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
     if (unreadable > 0 && !this.hasNoted) {
       this.hasNoted = true;
