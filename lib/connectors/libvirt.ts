@@ -82,6 +82,10 @@ export class LibvirtDomains {
         const hint = `choose that target name, or detach it: virsh detach-disk ${uuid} ${other} ${scope}`;
         throw errors.domainFailed(uuid, `it has ${devicePath} as its disk ${other} already`, hint);
       }
+      if ((await this.state(uuid)).isSaved) {
+        const hint = `start the guest, or discard its saved state (virsh managedsave-remove ${uuid}), then attach again`;
+        throw errors.domainFailed(uuid, 'it is saved, and continues without the disk', hint);
+      }
       this.asked.add(uuid);
       await this.virsh(uuid, ['attach-disk', scope, ...diskOptions, ...mode, '--', uuid, devicePath, target]);
     }
@@ -153,7 +157,7 @@ export class LibvirtDomains {
 
   /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
   private async refuseSaved(uuid: string, devicePath: string): Promise<void> {
-    if (!/^Managed save:\s+yes\s*$/m.test(await this.virsh(uuid, ['dominfo', '--', uuid]))) return;
+    if (!(await this.state(uuid)).isSaved) return;
     const saved = disksIn(await this.virsh(uuid, ['managedsave-dumpxml', '--', uuid]), this.seeDomains);
     const target = targetOf(saved, devicePath);
     if (target === undefined) return;
@@ -191,13 +195,12 @@ export class LibvirtDomains {
       return false;
     };
     if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: pollMs })) return;
-    const isPaused = (await this.state(uuid)).state === 'paused';
+    const { state } = await this.state(uuid);
+    const sleeps = state === 'paused' || state === 'pmsuspended';
     throw errors.domainFailed(
       uuid,
-      `its guest ${isPaused ? 'is paused and ' : ''}has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
-      isPaused
-        ? `resume the guest (virsh resume ${uuid}) or shut it down, then detach again`
-        : 'unmount it in the guest, or shut the guest down, then detach again',
+      `its guest ${sleeps ? `is ${state} and ` : ''}has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
+      `${releaseHint(uuid, lastTarget, `${state}${reason}`)}, then detach again`,
     );
   }
 
@@ -206,7 +209,7 @@ export class LibvirtDomains {
     return [...(state === 'shut off' ? [] : (['--live'] as const)), ...(isPersistent ? (['--config'] as const) : [])];
   }
 
-  private async state(uuid: string): Promise<{ state: string; isPersistent: boolean }> {
+  private async state(uuid: string): Promise<{ state: string; isPersistent: boolean; isSaved: boolean }> {
     const info = await this.virsh(uuid, ['dominfo', '--', uuid]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
@@ -214,7 +217,7 @@ export class LibvirtDomains {
     if (state === undefined || persistent === undefined) {
       throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.seeDomains);
     }
-    return { state, isPersistent: persistent === 'yes' };
+    return { state, isPersistent: persistent === 'yes', isSaved: /^Managed save:\s+yes\s*$/m.test(info) };
   }
 
   private async disks(uuid: string, scope: Scope): Promise<Disks> {
@@ -258,6 +261,17 @@ export class LibvirtDomains {
       throw errors.domainFailed(uuid, reasonOf(error), this.seeDomains);
     }
   }
+}
+
+/** What to do about a guest that keeps a disk, by its state and by what libvirt said. */
+function releaseHint(uuid: string, target: string, cause: string): string {
+  if (cause.startsWith('paused')) return `resume the guest (virsh resume ${uuid}) or shut it down`;
+  if (cause.startsWith('pmsuspended')) return `wake the guest (virsh dompmwakeup ${uuid}) or shut it down`;
+  if (/block job/.test(cause))
+    return `wait until its block job ends, or end it (virsh blockjob ${uuid} ${target} --abort)`;
+  if (/state change lock/.test(cause))
+    return `wait until its migration, save or other job ends: see virsh domjobinfo ${uuid}`;
+  return 'unmount it in the guest, or shut the guest down';
 }
 
 /** Throws DomainFailed. */

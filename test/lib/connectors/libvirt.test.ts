@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { BlockstoreError } from '../../../lib/errors.ts';
 import { LibvirtDomains, diskTarget } from '../../../lib/connectors/libvirt.ts';
 import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
 
@@ -221,7 +222,7 @@ case $verb in
     [ "$left" = 0 ] && exec sed -i "/'$3'/d" $file
     echo $((left - 1)) >refusals
     [ $((left % 2)) = 0 ] && exit 0
-    echo 'error: device is already in the process of unplug' >&2; exit 1;;
+    echo "error: $(cat reason 2>/dev/null || echo device is already in the process of unplug)" >&2; exit 1;;
 esac
 `,
     { mode: 0o755 },
@@ -268,16 +269,26 @@ test('fake virsh: a guest that refuses or loses the request is asked again', asy
   t.is((await calls()).match(/detach-disk/g)?.length, 4);
 });
 
-test('fake virsh: a paused guest, which cannot release a disk, is to be resumed', async (t) => {
-  const { domains, directory } = await fakeVirsh(t, { persistent: false, refusals: 1_000_000 });
-  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
-  await writeFile(join(directory, 'state'), 'paused');
-  const error = await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), {
-    code: 'DomainFailed',
-    message: /: its guest is paused and has not released disk vdb within 0\.3 s/,
+for (const [state, reason, message, hint] of [
+  [
+    'paused',
+    '',
+    /: its guest is paused and has not released disk vdb within 0\.3 s/,
+    `resume the guest (virsh resume ${uuid})`,
+  ],
+  ['pmsuspended', '', /is pmsuspended and has not/, `wake the guest (virsh dompmwakeup ${uuid})`],
+  ['running', "disk 'vdb' already in active block job", /block job\)$/, `virsh blockjob ${uuid} vdb --abort`],
+  ['running', 'cannot acquire state change lock (held by x)', /lock/, `see virsh domjobinfo ${uuid}`],
+] as const) {
+  test(`fake virsh: what keeps a guest from releasing a disk is to be ended: ${state} ${reason}`, async (t) => {
+    const { domains, directory } = await fakeVirsh(t, { persistent: false, refusals: 1_000_000 });
+    await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+    await writeFile(join(directory, 'state'), state);
+    if (reason !== '') await writeFile(join(directory, 'reason'), reason);
+    const error = await t.throwsAsync(domains.detach(uuid, '/dev/etherd/e7.1'), { code: 'DomainFailed', message });
+    t.true(error instanceof BlockstoreError && error.hint?.includes(hint), String(error));
   });
-  t.like(error, { hint: `resume the guest (virsh resume ${uuid}) or shut it down, then detach again` });
-});
+}
 
 test('fake virsh: a libvirt driver that knows no statistics and no snapshots attaches and detaches', async (t) => {
   const { domains, directory } = await fakeVirsh(t, { persistent: true });
@@ -335,6 +346,8 @@ test('fake virsh: a saved guest, which continues with the disk, has not released
   t.regex(await readFile(join(directory, 'config'), 'utf8'), /e7\.1/, 'nothing has changed');
   await disk('/dev/etherd/e7.10');
   await domains.detach(uuid, '/dev/etherd/e7.1');
+  const other = await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb'), { code: 'DomainFailed' });
+  t.is(other?.message, `libvirt domain ${uuid}: it is saved, and continues without the disk`);
 });
 
 test('fake virsh: a domain gets a device once, under whatever target', async (t) => {
