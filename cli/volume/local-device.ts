@@ -42,12 +42,14 @@ export class LocalDevice {
   }
 
   /**
-   * Whether the attachment is this host's, whatever its name is now. Machines that are clones can have one machine id, and one name: this
-   * one must have an Ethernet address of the host that attached the volume.
+   * Whether the attachment is this host's, whatever its name is now, unless it has no machine id. Clones can have one machine id, and one
+   * name: this one must have an Ethernet address of the host that attached the volume.
    */
-  static async isHere({ hostId, hostName, attachHosts }: VolumeState): Promise<boolean> {
-    if (hostId === '') return hostName === hostname();
-    if (hostId !== (await readMachineId()).machine) return false;
+  static async isHere(volume: VolumeState): Promise<boolean> {
+    const { hostId, hostName, attachHosts } = volume;
+    const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
+    // The addresses of another attachment are not its host's, but what --mac gave.
+    if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
     return attachHosts.length === 0 || hasAdmittedAddresses(attachHosts);
   }
 
