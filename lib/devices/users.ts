@@ -8,9 +8,11 @@ import { loopsOver } from './loops.ts';
 import { mountsOfOtherNamespaces } from './namespaces.ts';
 import { openersOf } from './openers.ts';
 import { deviceNumber } from './sectors.ts';
+import { targetsOver } from './targets.ts';
 
-/** Without a mount that any process sees: after "umount --lazy", or as the journal or a further device of a file system. */
-const hiddenUse = 'the kernel, after a lazy unmount or as part of a file system of several devices';
+/** Without a mount that any process sees: after "umount --lazy", as the journal or a further device of a file system, as in ZFS. */
+const hiddenUse =
+  'the kernel: a lazy unmount, a file system of several devices, ZFS, or another use that it does not name';
 
 /** How long a process may have a device open that only examines it, or closes it just now. */
 const examinationMs = 3000;
@@ -90,6 +92,7 @@ async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
     ...(await loopsOver(paths, numbers)).map(
       (name) => `backing file of /dev/${name} (to release it: losetup --detach /dev/${name})`,
     ),
+    ...(await targetsOver(paths, numbers)),
   ];
 }
 
