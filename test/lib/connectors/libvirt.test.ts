@@ -281,7 +281,7 @@ for (const [state, reason, message, hint] of [
   ['running', 'cannot acquire state change lock (held by x)', /lock/, `see virsh domjobinfo ${uuid}`],
 ] as const) {
   test(`fake virsh: what keeps a guest from releasing a disk is to be ended: ${state} ${reason}`, async (t) => {
-    const { domains, directory } = await fakeVirsh(t, { persistent: false, refusals: 1_000_000 });
+    const { domains, directory } = await fakeVirsh(t, { persistent: false, refusals: 1_000_001 });
     await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
     await writeFile(join(directory, 'state'), state);
     if (reason !== '') await writeFile(join(directory, 'reason'), reason);
