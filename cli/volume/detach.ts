@@ -41,7 +41,7 @@ export async function detachVolume(context: Context, reference: string, options:
       session.commands.detach(state.id, { ...sendOptions(options), attachment: state }),
     ),
   );
-  if (force) await device?.disconnect().catch((thrown: unknown) => reportLeft(output, thrown));
+  if (force) await device?.disconnect({ force }).catch((thrown: unknown) => reportLeft(output, thrown));
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);
 }

@@ -4,7 +4,7 @@ import { devicePath, kernelName } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
 import { hasAdmittedAddresses } from '../../lib/connectors/host-addresses.ts';
 import type { ConnectOptions } from '../../lib/connectors/connector.ts';
-import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
+import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
@@ -42,12 +42,14 @@ export class LocalDevice {
   }
 
   /**
-   * Whether the attachment is this host's, whatever its name is now. Machines that are clones can have one machine id, and one name: this
-   * one must have an Ethernet address of the host that attached the volume.
+   * Whether the attachment is this host's, whatever its name is now, unless it has no machine id. Clones can have one machine id, and one
+   * name: this one must have an Ethernet address of the host that attached the volume.
    */
-  static async isHere({ hostId, hostName, attachHosts }: VolumeState): Promise<boolean> {
-    if (hostId === '') return hostName === hostname();
-    if (hostId !== (await readMachineId()).machine) return false;
+  static async isHere(volume: VolumeState): Promise<boolean> {
+    const { hostId, hostName, attachHosts } = volume;
+    const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
+    // The addresses of another attachment are not its host's, but what --mac gave.
+    if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
     return attachHosts.length === 0 || hasAdmittedAddresses(attachHosts);
   }
 
@@ -76,8 +78,8 @@ export class LocalDevice {
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
-  async disconnect(): Promise<void> {
-    await this.takeFromDomain();
+  async disconnect(options: DetachOptions = {}): Promise<void> {
+    await this.takeFromDomain(options);
     await this.leaveHost();
   }
 
@@ -86,7 +88,7 @@ export class LocalDevice {
    * reaches nothing once the export is closed. Throws DomainFailed.
    */
   async undo(note: (text: string) => void): Promise<void> {
-    if (this.domains.mayHaveDisk(this.volume.domain)) await this.takeFromDomain();
+    if (this.domains.mayHaveDisk(this.volume.domain)) await this.takeFromDomain({ force: true });
     await this.leaveHost().catch((error: unknown) => note(`${this.path} stays on this host: ${String(error)}`));
   }
 
@@ -95,15 +97,15 @@ export class LocalDevice {
    * volume has next. An instance that libvirt does not know has no disk to release, a host device without a domain has none either,
    * whatever its mount point is.
    */
-  private async takeFromDomain(): Promise<void> {
+  private async takeFromDomain(options: DetachOptions): Promise<void> {
     const { domain, instanceId, hostId, libvirtUri } = this.volume;
     if (domain !== '') {
-      const released = await unlessUnknown(this.domains.detach(domain, this.path).then(() => true));
+      const released = await unlessUnknown(this.domains.detach(domain, this.path, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
       throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
     } else if (hostId === '' && !isHostDevice(this.volume) && this.isOnHost) {
       const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
-      if (found) await this.domains.detach(found.uuid, this.path);
+      if (found) await this.domains.detach(found.uuid, this.path, options);
     }
   }
 

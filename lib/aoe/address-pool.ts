@@ -17,13 +17,16 @@ export interface AddressPoolOptions {
   now: () => number;
 }
 
-/** Shelves that are claimed at most for one address. */
+/** Shelves at which others answer that are claimed at most for one address. */
 const maxClaims = 4;
 /** Free shelves at which others answer that are passed over before one of them is kept. */
 const maxPassed = 64;
 const shelvesPerObservation = 8;
 /** Observations without an answer before a foreign address counts as free. */
 const observationsToFree = 3;
+
+/** A claimed shelf is free, or others answer at some of its addresses. */
+type Claim = 'free' | 'answered' | 'none';
 
 /**
  * The AoE addresses of one node. A shelf belongs to one node, which gives its slots to volumes from this table in memory; the records,
@@ -42,7 +45,7 @@ export class AddressPool {
   /** Shelves of this node on which nobody has looked for other machines yet. No address is given out while there are any. */
   private readonly unexamined = new Set<number>();
   private examining: Promise<void> | undefined;
-  private claiming: Promise<boolean> | undefined;
+  private claiming: Promise<Claim> | undefined;
   /** A claimed shelf that is not examined yet: a failed examination must not cost another one. */
   private claimed: number | undefined;
   private observed = 0;
@@ -90,10 +93,12 @@ export class AddressPool {
     return undefined;
   }
 
-  /** An address that was freed at `time`. */
+  /** An address that was freed at `time`. A later release counts: an older copy of Redis has earlier ones. */
   rest(address: string, time: number): void {
+    const end = time + this.options.quarantineMs;
+    if ((this.resting.get(address) ?? -Infinity) >= end) return;
     this.resting.delete(address); // the order is that of the ends
-    this.resting.set(address, time + this.options.quarantineMs);
+    this.resting.set(address, end);
   }
 
   /** Addresses in quarantine, with the times of their release. */
@@ -127,7 +132,7 @@ export class AddressPool {
 
   /** Returns the volume's address, or the lowest free one of this node. Throws NoMoreVolumes, and what `foreign` throws. */
   async allocate(id: string): Promise<string> {
-    for (let claims = 0; ; claims += 1) {
+    for (let answered = 0; ; ) {
       // Repeated: another request may have claimed a shelf during the examination.
       while (!this.addresses.has(id) && this.unexamined.size > 0) await this.examine();
       const address = this.addresses.get(id) ?? this.lowestFree();
@@ -135,7 +140,10 @@ export class AddressPool {
         this.use(id, address);
         return address;
       }
-      if (claims === maxClaims || !(await this.claimOne())) throw errors.noMoreVolumes(`node ${this.options.node}`);
+      const claim = answered === maxClaims ? 'none' : await this.claimOne();
+      if (claim === 'none') throw errors.noMoreVolumes(`node ${this.options.node}`);
+      // The addresses of a free one may all have gone to others that waited for it.
+      if (claim === 'answered') answered += 1;
     }
   }
 
@@ -222,7 +230,7 @@ export class AddressPool {
   }
 
   /** One claim at a time serves all that wait for an address. */
-  private claimOne(): Promise<boolean> {
+  private claimOne(): Promise<Claim> {
     this.claiming ??= this.claimNext().finally(() => {
       this.claiming = undefined;
     });
@@ -233,7 +241,7 @@ export class AddressPool {
    * Claims the lowest free shelf at which nobody answers: where Redis has lost its owner, that node still exports volumes on it, and
    * has yet to claim it again. One with answers is kept only where no other is left.
    */
-  private async claimNext(): Promise<boolean> {
+  private async claimNext(): Promise<Claim> {
     let passed = 0;
     let from = 0;
     while (passed < maxPassed) {
@@ -244,13 +252,14 @@ export class AddressPool {
       if (size > 0) await this.options.release(shelf);
       else this.shelves.add(shelf);
       this.claimed = undefined;
-      if (size === 0) return true;
+      if (size === 0) return 'free';
       passed += 1;
       from = shelf + 1;
     }
     const answered = passed > 0 ? await this.options.claim(0) : undefined;
-    if (answered !== undefined) this.own(answered);
-    return answered !== undefined;
+    if (answered === undefined) return 'none';
+    this.own(answered);
+    return 'answered';
   }
 
   /** Every address that is in use, lowest first. */

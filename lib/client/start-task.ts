@@ -74,7 +74,10 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
     } else {
       throw refusal(volume, transition);
     }
-    volume = await volumesOf(store).lookup(volume.id);
+    const now = await volumesOf(store).find(volume.id);
+    if (now) volume = now;
+    else if (kind === 'delete') return { volume, end: {} };
+    else throw errors.volumeNotFound(volume.id);
   }
   throw errors.wrongStatus(volume.id, `${volume.status}, ${volume.attachStatus}`, 'no other request at the same time');
 }

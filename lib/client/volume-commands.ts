@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, errors } from '../errors.ts';
-import type { BackendState } from '../models/backend.ts';
+import { type BackendState, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { lookupNode } from '../models/node.ts';
-import { type TaskKind, taskKey, writeTask } from '../models/task.ts';
+import { type Task, type TaskKind, taskKey, writeTask } from '../models/task.ts';
 import {
   type Attachment,
   type NewVolume,
@@ -131,7 +131,7 @@ export class VolumeCommands {
       const request = { size, recent: this.recent, ...(node === undefined ? {} : { node }) };
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord(volume, backend, node !== undefined, to);
+        set = newRecord(volume, backend, node, to);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [{ is: 'absent', kind: 'abandoned', id }],
@@ -214,7 +214,7 @@ function lost(id: string, kind: TaskKind): BlockstoreError {
 }
 
 /** Fields of the record of a new volume, besides its creation time. */
-function newRecord(volume: NewVolume, backend: BackendState, isPinned: boolean, to: ReplyTo | undefined): Hash {
+function newRecord(volume: NewVolume, backend: BackendState, node: string | undefined, to: ReplyTo | undefined): Hash {
   const { name, size, userId, projectId, deleteOnTermination = false } = volume;
   return {
     ...(name === undefined ? {} : { name }),
@@ -227,9 +227,14 @@ function newRecord(volume: NewVolume, backend: BackendState, isPinned: boolean, 
     availabilityZone: backend.availabilityZone,
     status: 'creating',
     attachStatus: 'detached',
-    task: writeTask({ kind: 'create', key: taskKey(), ...(isPinned ? { pinned: true } : {}) }),
+    task: writeTask({ kind: 'create', key: taskKey(), ...pinOf(node) }),
     ...(to ? { requesters: to } : {}),
   };
+}
+
+function pinOf(node: string | undefined): Pick<Task, 'pinned' | 'onNode'> {
+  if (node === undefined) return {};
+  return { pinned: true, ...(parsePlace(node).backend === undefined ? { onNode: true } : {}) };
 }
 
 function stateIn(id: string, record: Hash | undefined): VolumeState {

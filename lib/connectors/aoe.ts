@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
-import { type DeviceUsers, blockDeviceUsers, visibleUsers } from '../devices/users.ts';
+import { type DeviceUsers, blockDeviceUsers, settledUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
-import { errorCode } from '../files.ts';
+import { errorCode, readAttribute } from '../files.ts';
 import { Discovery } from '../targets/aoe/discover.ts';
 import type { Processes, RunOptions } from '../process.ts';
 import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
@@ -63,7 +63,7 @@ export class AoeConnector implements Connector {
     if (!(await this.discover(device, options))) {
       throw errors.connectorFailed(
         device,
-        'no target answers on that address',
+        `no target answers on that address${await limitOfInterfaces()}`,
         'check that the volume is exported ("blockstore volume show"), that an interface of this host is up and in the ' +
           "same Ethernet as the storage node's aoe_eth_dev, and that its address is among the allowed ones",
       );
@@ -210,7 +210,7 @@ export class AoeConnector implements Connector {
 
   /** Throws DeviceInUse. */
   private async refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
-    const { users, unreadable } = await find(kernelName(device));
+    const { users, unreadable } = await settledUsers(kernelName(device), find);
     if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
     if (unreadable > 0 && !this.hasNoted) {
       this.hasNoted = true;
@@ -236,6 +236,12 @@ export class AoeConnector implements Connector {
 async function poll({ timeoutMs, signal }: WaitOptions, condition: () => Promise<boolean>): Promise<boolean> {
   const deadlineMs = timeoutMs ?? defaultTimeoutMs;
   return (await pollUntil(condition, { deadlineMs, intervalMs: pollMs, signal })) === true;
+}
+
+/** Of the module, by its option or by aoe-interfaces(8); readable for root. */
+async function limitOfInterfaces(): Promise<string> {
+  const names = (await readAttribute('/sys/module/aoe/parameters/aoe_iflist'))?.trim() ?? '';
+  return names === '' ? '' : `; the module aoe of this host asks on ${names} only (aoe_iflist)`;
 }
 
 function moduleFailure(device: string, error: CommandError): Error {

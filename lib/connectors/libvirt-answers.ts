@@ -51,3 +51,8 @@ export function targetInSnapshot(xml: string, source: string, hint?: string): st
   });
   return targets.find((target) => target !== undefined);
 }
+
+/** Whether the snapshot with that XML left the disk with that target as it was, and had the guest write to an overlay. */
+export function isExternalIn(xml: string, target: string): boolean {
+  return new RegExp(`<disk\\b[^>]*\\sname='${target}'[^>]*\\ssnapshot='external'`).test(xml);
+}

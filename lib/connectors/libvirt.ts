@@ -2,7 +2,7 @@ import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import { type Disks, disksIn, domainsWithDisk, targetInSnapshot, targetOf } from './libvirt-answers.ts';
+import { type Disks, disksIn, domainsWithDisk, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
@@ -23,6 +23,11 @@ export interface Domain {
 
 export interface DiskOptions {
   readOnly?: boolean;
+}
+
+export interface DetachOptions {
+  /** Whether the disk is released whatever is found. */
+  force?: boolean;
 }
 
 const pollMs = 200;
@@ -77,6 +82,10 @@ export class LibvirtDomains {
         const hint = `choose that target name, or detach it: virsh detach-disk ${uuid} ${other} ${scope}`;
         throw errors.domainFailed(uuid, `it has ${devicePath} as its disk ${other} already`, hint);
       }
+      if ((await this.state(uuid)).isSaved) {
+        const hint = `start the guest, or discard its saved state (virsh managedsave-remove ${uuid}), then attach again`;
+        throw errors.domainFailed(uuid, 'it is saved, and continues without the disk', hint);
+      }
       this.asked.add(uuid);
       await this.virsh(uuid, ['attach-disk', scope, ...diskOptions, ...mode, '--', uuid, devicePath, target]);
     }
@@ -87,10 +96,19 @@ export class LibvirtDomains {
     return this.asked.has(uuid);
   }
 
-  /** The domain has no disk from that device any more; absent is success. Throws DomainFailed, CommandNotFound. */
-  async detach(uuid: string, devicePath: string): Promise<void> {
-    await this.refuseOthers(uuid, devicePath);
+  /**
+   * The domain has no disk from that device any more; absent is success. What could open it again, or has data that the device
+   * lacks, is looked for before the disk is released, with `force` after it. Throws DomainFailed, CommandNotFound.
+   */
+  async detach(uuid: string, devicePath: string, { force = false }: DetachOptions = {}): Promise<void> {
+    if (!force) await this.refuseObstacles(uuid, devicePath);
     for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
+    if (force) await this.refuseObstacles(uuid, devicePath);
+  }
+
+  private async refuseObstacles(uuid: string, devicePath: string): Promise<void> {
+    await this.refuseOthers(uuid, devicePath);
+    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope), devicePath);
     await this.refuseSaved(uuid, devicePath);
     await this.refuseSnapshots(uuid, devicePath);
   }
@@ -125,6 +143,9 @@ export class LibvirtDomains {
       const xml = await this.virsh(uuid, ['snapshot-dumpxml', '--', uuid, name]);
       const target = targetInSnapshot(xml, devicePath, this.seeDomains);
       if (target === undefined) continue;
+      // The definition names the overlay alone, not what is below it.
+      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config')).get(target)?.[0] : undefined;
+      if (top !== undefined && top !== devicePath) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
         uuid,
@@ -136,7 +157,7 @@ export class LibvirtDomains {
 
   /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
   private async refuseSaved(uuid: string, devicePath: string): Promise<void> {
-    if (!/^Managed save:\s+yes\s*$/m.test(await this.virsh(uuid, ['dominfo', '--', uuid]))) return;
+    if (!(await this.state(uuid)).isSaved) return;
     const saved = disksIn(await this.virsh(uuid, ['managedsave-dumpxml', '--', uuid]), this.seeDomains);
     const target = targetOf(saved, devicePath);
     if (target === undefined) return;
@@ -174,13 +195,12 @@ export class LibvirtDomains {
       return false;
     };
     if (await pollUntil(isGone, { deadlineMs: limit, intervalMs: pollMs })) return;
-    const isPaused = (await this.state(uuid)).state === 'paused';
+    const { state } = await this.state(uuid);
+    const sleeps = state === 'paused' || state === 'pmsuspended';
     throw errors.domainFailed(
       uuid,
-      `its guest ${isPaused ? 'is paused and ' : ''}has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
-      isPaused
-        ? `resume the guest (virsh resume ${uuid}) or shut it down, then detach again`
-        : 'unmount it in the guest, or shut the guest down, then detach again',
+      `its guest ${sleeps ? `is ${state} and ` : ''}has not released disk ${lastTarget} within ${limit / 1000} s${reason}`,
+      `${releaseHint(uuid, lastTarget, `${state}${reason}`)}, then detach again`,
     );
   }
 
@@ -189,7 +209,7 @@ export class LibvirtDomains {
     return [...(state === 'shut off' ? [] : (['--live'] as const)), ...(isPersistent ? (['--config'] as const) : [])];
   }
 
-  private async state(uuid: string): Promise<{ state: string; isPersistent: boolean }> {
+  private async state(uuid: string): Promise<{ state: string; isPersistent: boolean; isSaved: boolean }> {
     const info = await this.virsh(uuid, ['dominfo', '--', uuid]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
@@ -197,7 +217,7 @@ export class LibvirtDomains {
     if (state === undefined || persistent === undefined) {
       throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.seeDomains);
     }
-    return { state, isPersistent: persistent === 'yes' };
+    return { state, isPersistent: persistent === 'yes', isSaved: /^Managed save:\s+yes\s*$/m.test(info) };
   }
 
   private async disks(uuid: string, scope: Scope): Promise<Disks> {
@@ -241,6 +261,34 @@ export class LibvirtDomains {
       throw errors.domainFailed(uuid, reasonOf(error), this.seeDomains);
     }
   }
+}
+
+/** What to do about a guest that keeps a disk, by its state and by what libvirt said. */
+function releaseHint(uuid: string, target: string, cause: string): string {
+  if (cause.startsWith('paused')) return `resume the guest (virsh resume ${uuid}) or shut it down`;
+  if (cause.startsWith('pmsuspended')) return `wake the guest (virsh dompmwakeup ${uuid}) or shut it down`;
+  if (/block job/.test(cause))
+    return `wait until its block job ends, or end it (virsh blockjob ${uuid} ${target} --abort)`;
+  if (/state change lock/.test(cause))
+    return `wait until its migration, save or other job ends: see virsh domjobinfo ${uuid}`;
+  return 'unmount it in the guest, or shut the guest down';
+}
+
+/** Throws DomainFailed. */
+function refuseOverlay(uuid: string, disks: Disks, devicePath: string): void {
+  const target = targetOf(disks, devicePath) ?? '';
+  const [top = devicePath] = disks.get(target) ?? [];
+  if (top !== devicePath) throw writesElsewhere(uuid, target, top);
+}
+
+/** What a guest wrote since a snapshot of its disk is in a file of its host: the volume lacks it. */
+function writesElsewhere(uuid: string, target: string, top: string): BlockstoreError {
+  const merge = `virsh blockcommit ${uuid} ${target} --active --pivot`;
+  return errors.domainFailed(
+    uuid,
+    `its disk ${target} writes to ${top} since a snapshot, not to the volume`,
+    `while the guest runs, merge that into the volume (${merge}), then detach again`,
+  );
 }
 
 /** Returns the disk's name in the guest for a mount point, such as vdb for /dev/vdb. Throws InvalidArgument. */

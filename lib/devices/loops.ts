@@ -12,10 +12,19 @@ export async function loopsOver(paths: ReadonlySet<string>, numbers: ReadonlySet
     names.map(async (name) => {
       const file = (await readAttribute(`/sys/block/${name}/loop/backing_file`))?.trimEnd();
       if (file === undefined || file === '') return undefined;
-      return paths.has(file) || (isBelowDev(file) && numbers.has(await numberOf(file))) ? name : undefined;
+      return (await isAmong(file, paths, numbers)) ? name : undefined;
     }),
   );
   return found.filter((name) => name !== undefined);
+}
+
+/** Whether a file has one of these paths, or is a device with one of these numbers. */
+export async function isAmong(
+  file: string,
+  paths: ReadonlySet<string>,
+  numbers: ReadonlySet<string>,
+): Promise<boolean> {
+  return paths.has(file) || (isBelowDev(file) && numbers.has(await numberOf(file)));
 }
 
 /** Only such files are examined: the examination of a file on a file server that does not answer would hang. */

@@ -1,19 +1,28 @@
 import { constants } from 'node:fs';
 import { open, readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { pollUntil } from '../concurrency.ts';
 import { absentAs, errorCode } from '../files.ts';
 import { describeHolder } from './holders.ts';
 import { loopsOver } from './loops.ts';
 import { mountsOfOtherNamespaces } from './namespaces.ts';
 import { openersOf } from './openers.ts';
 import { deviceNumber } from './sectors.ts';
+import { targetsOver } from './targets.ts';
 
-/** Without a mount that any process sees: after "umount --lazy", or as the journal or a further device of a file system. */
-const hiddenUse = 'the kernel, after a lazy unmount or as part of a file system of several devices';
+/** Without a mount that any process sees: after "umount --lazy", as the journal or a further device of a file system, as in ZFS. */
+const hiddenUse =
+  'the kernel: a lazy unmount, a file system of several devices, ZFS, or another use that it does not name';
+
+/** How long a process may have a device open that only examines it, or closes it just now. */
+const examinationMs = 3000;
+const pollMs = 100;
 
 export interface DeviceUsers {
   /** A text per user: a mount point, a device or swap on it, a process that has it open. */
   users: string[];
+  /** Whether some of them are none that a process ends by closing the device. */
+  isLasting: boolean;
   /** Number of processes whose open files are not readable for this process. */
   unreadable: number;
 }
@@ -27,7 +36,26 @@ export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers>
   if (found.users.length > 0 || !(await isClaimed(`/dev/${kernelName.replaceAll('!', '/')}`))) return found;
   const { numbers, paths } = namesOf(await partsOf(join('/sys/block', kernelName)));
   const mounts = await mountsOfOtherNamespaces((table) => mountPoints(table, numbers, paths));
-  return { ...found, users: mounts.length > 0 ? mounts : [hiddenUse] };
+  return { ...found, users: mounts.length > 0 ? mounts : [hiddenUse], isLasting: true };
+}
+
+/**
+ * Returns those that are left after a moment: udev and what it starts examine each device that appears, or that a process has written,
+ * and the process of a guest closes its disk later than libvirt forgets it.
+ */
+export async function settledUsers(
+  kernelName: string,
+  find: (kernelName: string) => Promise<DeviceUsers> = blockDeviceUsers,
+): Promise<DeviceUsers> {
+  let found = await find(kernelName);
+  const isSettled = () => found.users.length === 0 || found.isLasting;
+  if (isSettled()) return found;
+  const examine = async () => {
+    found = await find(kernelName);
+    return isSettled();
+  };
+  await pollUntil(examine, { deadlineMs: examinationMs, intervalMs: pollMs });
+  return found;
 }
 
 /** Finds users without opening the device: mounts in other namespaces are not among them. */
@@ -37,10 +65,11 @@ export async function visibleUsers(kernelName: string): Promise<DeviceUsers> {
 
 /** `names` are further paths of the device: without udev a device-mapper map has a node of its own beside the kernel's. */
 async function usersOfParts(parts: readonly Part[], names: readonly string[] = []): Promise<DeviceUsers> {
-  if (parts.length === 0) return { users: [], unreadable: 0 };
+  if (parts.length === 0) return { users: [], isLasting: false, unreadable: 0 };
   const { numbers, paths } = namesOf(parts);
   const { openers, unreadable } = await openersOf(new Set([...paths, ...names]), numbers);
-  return { users: [...(await kernelUsers(parts)), ...openers], unreadable };
+  const lasting = await kernelUsers(parts);
+  return { users: [...lasting, ...openers], isLasting: lasting.length > 0, unreadable };
 }
 
 /**
@@ -63,6 +92,7 @@ async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
     ...(await loopsOver(paths, numbers)).map(
       (name) => `backing file of /dev/${name} (to release it: losetup --detach /dev/${name})`,
     ),
+    ...(await targetsOver(paths, numbers)),
   ];
 }
 

@@ -5,7 +5,8 @@ import type { VolumeState } from './volume-state.ts';
 import { volumesOf } from './volume.ts';
 
 const maxShown = 5;
-const uuidIn = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+/** An id as other programs write it: also without hyphens, or with two, as device-mapper names have. */
+const idIn = /([0-9a-f]{8})-*([0-9a-f]{4})-*([0-9a-f]{4})-*([0-9a-f]{4})-*([0-9a-f]{12})/i;
 /** Of an id whose beginning stands for it: so long that a name is hardly taken for one. */
 const minDigits = 8;
 
@@ -18,14 +19,14 @@ export interface FindOptions {
  * Returns the volume that a person means, in this order: a full id, always of that volume; an exact name; the beginning of an
  * id, at least eight digits, or `vol-` and eight digits. Throws VolumeNotFound, VolumeNotNamed, VolumeAmbiguous; InvalidArgument for a
  * text that no volume can have, such as an empty one of a script whose variable is not set, or one with a line end, and for one with
- * an id in it, such as the name of a logical volume: it is no name of a volume that could be gone.
+ * the id of a volume in it, such as the name of a logical volume: it is no name of a volume that could be gone.
  */
 export async function findVolume(store: Store, reference: string, options: FindOptions = {}): Promise<VolumeState> {
   if (reference.trim() === '') throw errors.invalidArgument('volume', reference, 'an id or a name');
   if (isUuid(reference)) return volumesOf(store).lookup(reference.toLowerCase());
   const ids = await withName(store, reference);
   if (ids.length > 0) return only(store, reference, ids);
-  const [contained] = uuidIn.exec(reference) ?? [];
+  const contained = await idOfVolumeIn(store, reference);
   if (contained !== undefined)
     throw errors.invalidArgument('volume', reference, `an id or a name; the id is ${contained}`);
   const begun = await byBeginning(store, reference);
@@ -50,6 +51,15 @@ async function withName(store: Store, name: string): Promise<string[]> {
     }),
   );
   return found.flat().toSorted();
+}
+
+/** Names may contain ids of other things, as those of Kubernetes do (`pvc-…`). */
+async function idOfVolumeIn(store: Store, text: string): Promise<string | undefined> {
+  const [, ...groups] = idIn.exec(text.toLowerCase()) ?? [];
+  if (groups.length === 0) return undefined;
+  const id = groups.join('-');
+  const exists = await store.read((redis) => redis.exists(store.keys.volume(id)));
+  return exists === 1 ? id : undefined;
 }
 
 async function byBeginning(store: Store, reference: string): Promise<string[]> {

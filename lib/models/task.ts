@@ -10,8 +10,10 @@ const taskSchema = z.object({
   kind: z.enum(taskKinds),
   /** Random: tells a task from an earlier one of the same kind. */
   key: z.string(),
-  /** The requester named the node: the volume is placed nowhere else. */
+  /** The requester named the node, or a backend of it: the volume is placed nowhere else. */
   pinned: z.literal(true).optional(),
+  /** It named no backend: another one of that node may take the volume. */
+  onNode: z.literal(true).optional(),
   /** Backends that handed the volume back, as `node@backend`. */
   tried: z.array(z.string()).optional(),
 });
@@ -21,6 +23,7 @@ export interface Task {
   kind: TaskKind;
   key: string;
   pinned?: true | undefined;
+  onNode?: true | undefined;
   tried?: readonly string[] | undefined;
 }
 

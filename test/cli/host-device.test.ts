@@ -95,6 +95,21 @@ test.serial(
 );
 
 test.serial(
+  'two hosts without a machine id and with one name are distinguished by their Ethernet addresses',
+  async (t) => {
+    const own = (await ethernetAddressesOfHost())[0] ?? '';
+    const other = { hostName: hostname(), domain: '00000000-0000-4000-8000-000000000009' };
+    const id = await attachedBy('of-localhost', { ...other, attachHosts: '52:54:00:de:ad:01' });
+    const refused = await place.run('volume', 'detach', 'of-localhost');
+    t.is(refused.exitCode, 5, refused.stderr);
+    t.regex(refused.stderr, /with other Ethernet addresses than this one \(52:54:00:de:ad:01\)\n/);
+    const store = await place.store();
+    await store.redis.hset(store.keys.volume(id), { attachHosts: own, domain: '' });
+    t.is((await place.run('volume', 'detach', 'of-localhost')).exitCode, 0);
+  },
+);
+
+test.serial(
   'a domain gives its disk back also where the device is not there; --force frees the volume at once',
   async (t) => {
     const domain = '00000000-0000-4000-8000-000000000001';

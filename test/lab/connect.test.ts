@@ -134,3 +134,15 @@ test.serial('a volume group on a device is named with the command that releases 
   t.is(await onConnector(host, 'disconnect', "'e8.5'"), '');
   await end();
 });
+
+test.serial('a module that asks on other interfaces only is named', async (t) => {
+  await host.sh('modprobe aoe; printf lo >/dev/etherd/interfaces');
+  const end = await exportFile(9, 100);
+  t.regex(
+    await connect(9, { timeoutMs: 1000 }),
+    /^ConnectorFailed: .*no target answers on that address; the module aoe of this host asks on lo only \(aoe_iflist\)/,
+  );
+  await host.sh(String.raw`printf '\0' >/dev/etherd/interfaces`);
+  t.is(await connect(9, { sizeBytes: 100 * MiB }), '{"devicePath":"/dev/etherd/e8.9"}');
+  await end();
+});

@@ -76,7 +76,7 @@ export function foreignAnswer({ addresses }: AuditContext, { id, address }: Volu
 
 /** Exports of ours whose volume has neither record nor storage. While a backend is not served, it may have the storage. */
 export function orphanedExports(
-  { backends, engine, store }: AuditContext,
+  { backends, engine, store, addresses }: AuditContext,
   exports: readonly FoundExport[],
   known: ReadonlySet<string>,
 ): Difference[] {
@@ -87,7 +87,9 @@ export function orphanedExports(
       engine.exclusively(id, async () => {
         // Created meanwhile, or its record is back: then the export is the volume's.
         const isRecorded = (await store.read((redis) => redis.exists(store.keys.volume(id)))) === 1;
-        if (!isRecorded) for (const { target } of backends.served) await target.removeExport(id);
+        if (isRecorded) return;
+        for (const { target } of backends.served) await target.removeExport(id);
+        addresses.pool.release(id);
       });
     return [{ object: `volume ${id}`, what: `is exported (${path}) and does not exist`, fix: 'end the export', run }];
   });

@@ -9,7 +9,7 @@ import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
 export async function storageDifferences(
-  { store, adoption, engine }: AuditContext,
+  { store, adoption, engine, addresses }: AuditContext,
   found: FoundVolume & { backend: Backend },
   running: FoundExport | undefined,
   remove: boolean,
@@ -27,15 +27,15 @@ export async function storageDifferences(
   if (unreadable) {
     return [{ object, what: `has storage here, and the record of its deletion ${unreadable.reason}`, fix: '' }];
   }
-  if (remove && record) {
-    const run = () => Promise.reject(errors.storageRecorded(id, record.node, record.status));
-    return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
-  }
   if (remove) {
     const run = (signal: AbortSignal) =>
       engine.exclusively(id, async () => {
+        // Read again: while other storage was wiped, this one may have got a record.
+        const now = await volumesOf(store).find(id);
+        if (now) throw errors.storageRecorded(id, now.node, now.status);
         await backend.target.removeExport(id);
         await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
+        addresses.pool.release(id);
       });
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
   }

@@ -17,8 +17,9 @@ export interface HandBackOptions {
 }
 
 /**
- * Places a volume that its backend could not take on another one; where none is left, the creation ends with `reason`: with nothing
- * left behind where somebody waits for it, else in status `error`. Returns what became of it. Throws Fenced.
+ * Places a volume that its backend could not take on another one, of the same node where the requester named that; where none is left,
+ * the creation ends with `reason`: with nothing left behind where somebody waits for it, else in status `error`. Returns what became of
+ * it. Throws Fenced.
  */
 export async function handBack(
   { store, lease, topic }: HandBackOptions,
@@ -27,9 +28,11 @@ export async function handBack(
 ): Promise<string> {
   const { id, size, task } = volume;
   const tried = [...(task?.tried ?? []), backendId(volume.node, volume.backend)];
-  if (!task?.pinned) {
+  const pin = task?.pinned ? { pinned: task.pinned, onNode: task.onNode } : {};
+  if (!task?.pinned || task.onNode) {
+    const request = { size, tried, ...(task?.onNode ? { node: volume.node } : {}) };
     try {
-      const placed = await place(store, { size, tried }, (backend) => ({
+      const placed = await place(store, request, (backend) => ({
         owner: lease.token,
         edits: [
           {
@@ -40,7 +43,7 @@ export async function handBack(
               node: backend.node,
               backend: backend.name,
               availabilityZone: backend.availabilityZone,
-              task: writeTask({ kind: 'create', key: taskKey(), tried }),
+              task: writeTask({ kind: 'create', key: taskKey(), tried, ...pin }),
             },
             unset: ['address', 'step', 'attempts'],
           },

@@ -60,6 +60,13 @@ test('many that wait for an address get different ones, with one claim at a time
   t.deepEqual(claims, [5, 6, 7]);
 });
 
+test('many that wait for an address get one while there are free shelves, however few slots these have', async (t) => {
+  const { pool, claims } = make({ slotsPerShelf: 1, free: Array.from({ length: 9 }, (_, index) => index) });
+  const addresses = await Promise.all(Array.from({ length: 9 }, (_, index) => pool.allocate(`v${index}`)));
+  t.is(new Set(addresses).size, 9);
+  t.is(claims.length, 9);
+});
+
 test('a full pool without a further shelf refuses, and takes nothing', async (t) => {
   const { pool } = make({ free: [1] });
   await pool.allocate('a');
@@ -88,6 +95,15 @@ test('an address that Redis has in quarantine rests from the time of its release
   t.is(await pool.allocate('a'), 'e1.1');
   clock.now += 1000;
   t.is(await pool.allocate('b'), 'e1.0');
+});
+
+test('an earlier release of an address, of an older copy of Redis, does not shorten its quarantine', async (t) => {
+  const { pool, clock } = make({ free: [1] });
+  await pool.allocate('a');
+  await pool.allocate('b');
+  pool.release('a');
+  pool.rest('e1.0', clock.now - 600_000);
+  await t.throwsAsync(pool.allocate('c'), { code: 'NoMoreVolumes' });
 });
 
 test('labels on storage and records fill the pool: their addresses are given to no other volume', async (t) => {

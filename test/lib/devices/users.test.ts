@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { describeMap } from '../../../lib/devices/holders.ts';
 import { deviceNumber } from '../../../lib/devices/sectors.ts';
-import { blockDeviceUsers, mountPoints, visibleUsers } from '../../../lib/devices/users.ts';
+import { blockDeviceUsers, mountPoints, settledUsers, visibleUsers } from '../../../lib/devices/users.ts';
 import { canHang, mountHanging } from '../../support/hanging-mount.ts';
 import { until } from '../../support/until.ts';
 
@@ -32,7 +32,7 @@ test('a mount of btrfs, whose device number is none of a device, is found by its
 });
 
 test('a device that does not exist has no users', async (t) => {
-  t.deepEqual(await blockDeviceUsers('etherd!e65000.200'), { users: [], unreadable: 0 });
+  t.deepEqual(await blockDeviceUsers('etherd!e65000.200'), { users: [], isLasting: false, unreadable: 0 });
 });
 
 test('a map on a device is described by its kind, with the command that releases it', (t) => {
@@ -128,6 +128,20 @@ withLoop('a process that has a device open by another name, as in a container, i
   t.like(await blockDeviceUsers(basename(device)), opened);
   await rm(node);
   t.like(await blockDeviceUsers(basename(device)), opened);
+});
+
+withLoop('a process that closes a device in a moment, as udev does, is no user of it', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  const device = await loop(join(directory, 'disk'));
+  const file = openSync(device, 'r');
+  const numbers: number[] = [];
+  const { users } = await settledUsers(basename(device), async (name) => {
+    const found = await visibleUsers(name);
+    if (numbers.push(found.users.length) === 1) closeSync(file);
+    return found;
+  });
+  t.deepEqual(users, []);
+  t.is(numbers[0], 1);
 });
 
 withLoop('a mount in another mount namespace is found with the process that has it', async (t) => {

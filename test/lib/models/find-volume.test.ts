@@ -61,6 +61,29 @@ test('the beginning of an id does not do for what cannot be undone', async (t) =
   }
 });
 
+test('a text that contains the id of a volume is no name of a deleted one, in whatever form', async (t) => {
+  const texts = [
+    `volume-${ids.third}`,
+    ids.third.replaceAll('-', ''),
+    `/dev/mapper/group-volume--${ids.third.replaceAll('-', '--')}`,
+    `{${ids.third.toUpperCase()}}`,
+  ];
+  for (const reference of texts) {
+    await t.throwsAsync(
+      found(reference, false),
+      { code: 'InvalidArgument', message: new RegExp(ids.third) },
+      reference,
+    );
+  }
+});
+
+test('a name that contains an id which no volume has may be that of a deleted volume', async (t) => {
+  const other = 'db1f0000-0000-4000-8000-000000000009';
+  for (const reference of [`pvc-${other}`, `cache-${other.replaceAll('-', '')}`]) {
+    await t.throwsAsync(found(reference, false), { code: 'VolumeNotFound' }, reference);
+  }
+});
+
 test('names that are empty, invisible, too long, or have the form of an id or an option are refused', (t) => {
   const refused = [
     '',

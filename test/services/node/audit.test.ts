@@ -223,6 +223,45 @@ test.serial('data without a record is removed only when it is named', async (t) 
   t.deepEqual(await agreement(), []);
 });
 
+test.serial(
+  'the address of removed storage, or of an export that is ended, rests like that of a deleted volume',
+  async (t) => {
+    const resting = async () => store.redis.zrange(store.keys.quarantine('n3'), '0', '-1');
+    const storage = new FakeDriver();
+    const exporter = new FakeTarget();
+    const [owned, stray] = [randomUUID(), randomUUID()];
+    const labels = { user: 'user', project: 'project', size: '1' };
+    for (const [one, address] of Object.entries({ [owned]: 'e7.0', [stray]: 'e7.1' })) {
+      await storage.createVolume({ ...spec({ id: one, size: 1 }), labels: { ...labels, address } });
+    }
+    await cluster.node('n3', { report_interval: '1' }, { driver: storage, target: exporter });
+    for (const one of [owned, stray]) await loseRecord(store, one);
+    const request = { repair: false, remove: [owned], recordsOnly: false };
+    await nodeCommands.audit('n3', request, deadline);
+    await until(async () => (await resting()).join() === 'e7.0', 'the address of removed storage rests');
+    exporter.exports.set(stray, { id: stray, path: '/x', address: 'e7.1', readOnly: false, hosts: [] });
+    await storage.deleteVolume(spec({ id: stray, size: 1 }));
+    await nodeCommands.audit('n3', { repair: true, remove: [], recordsOnly: false }, deadline);
+    t.deepEqual([...exporter.exports.keys()], []);
+    await until(async () => (await resting()).join() === 'e7.0,e7.1', 'the address of an ended export rests');
+  },
+);
+
+test.serial('storage that gets a record while an audit removes other storage stays', async (t) => {
+  const removed: string[] = [randomUUID(), randomUUID()];
+  for (const one of removed) await driver.createVolume(spec({ id: one, size: 1 }));
+  const release = faulty.holdOnce('deleteVolume');
+  const auditing = audit({ remove: removed });
+  await until(() => faulty.isHeld('deleteVolume'), 'the first one is being removed');
+  const [, second = ''] = removed;
+  await commands.create({ ...newVolume, id: second }, deadline);
+  release();
+  const found = (await auditing).find(({ object }) => object === `volume ${second}`);
+  t.like(found, { fixed: false });
+  t.regex(found?.failure ?? '', /is recorded as available on node n1/);
+  t.deepEqual((await driver.listVolumes()).map((one) => one.id).toSorted(), [id, attachedId, second].toSorted());
+});
+
 test.serial('records are made again after Redis lost them, and nothing else is changed', async (t) => {
   await commands.create({ ...newVolume, size: 3, projectId: 'second' }, deadline);
   const before = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));

@@ -66,6 +66,27 @@ test.serial('a backend that fails its setup is reported, the other is served, an
   t.like(await commands.create({ ...newVolume, node: 'n1@slow' }, deadline), { backend: 'slow' });
 });
 
+test.serial('a volume for a named node goes to its other backend where the first one is full after all', async (t) => {
+  let refusals = 0;
+  class Full extends FakeDriver {
+    override async createVolume(...args: Parameters<FakeDriver['createVolume']>) {
+      if (refusals === 0) return super.createVolume(...args);
+      refusals -= 1;
+      throw errors.noSpace('the fake pool', 2 ** 30, 0);
+    }
+  }
+  const backends = ['one', 'two'].map((name) => ({ name, target: new FakeTarget(), driver: new Full() }));
+  await cluster.node('n1', {}, backends);
+  await cluster.node('n2');
+  const commands = await cluster.commands();
+  refusals = 1;
+  t.like(await commands.create({ ...newVolume, node: 'n1' }, deadline), { node: 'n1', status: 'available' });
+  refusals = 2;
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1' }, deadline), { code: 'NoSpace' });
+  refusals = 1;
+  await t.throwsAsync(commands.create({ ...newVolume, node: 'n1@one' }, deadline), { code: 'NoSpace' });
+});
+
 test.serial('a node of which no backend can be served does not start', async (t) => {
   const { fast, slow, backends } = twoBackends();
   fast.setupFault = broken;

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { startTask } from '../../../lib/client/start-task.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -42,6 +44,19 @@ test.serial('the same request twice has one effect', async (t) => {
   t.deepEqual(await Array.fromAsync(node.all()), []);
   await until(async () => (await disagreements(store, [])).length === 0, 'no command is left');
 });
+
+test.serial(
+  'a delete of a volume that another request has deleted just now succeeds, an attach does not',
+  async (t) => {
+    await idleNode();
+    const volume = await insertVolume(store, { node: 'n1', status: 'available' });
+    await commit(store, { edits: [{ kind: 'volume', id: volume.id, remove: true }] });
+    const request = { topic: 'volume', whenLost: 'refuse' } as const;
+    t.like(await startTask(store, { ...request, transition: 'startDelete', kind: 'delete' }, volume), { end: {} });
+    const attach = startTask(store, { ...request, transition: 'startAttach', kind: 'attach' }, volume);
+    await t.throwsAsync(attach, { code: 'VolumeNotFound' });
+  },
+);
 
 test.serial('requests that join a task add no command, and each gets the answer', async (t) => {
   const driver = new FaultyDriver(new FakeDriver());
