@@ -4,6 +4,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
 import { redirectForeignOutput } from '../../lib/foreign-output.ts';
+import { ignoresHangup } from '../../lib/hangup.ts';
 import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -15,9 +16,10 @@ import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbe
 import { PrivateRedis } from './private-redis.ts';
 
 /** SIGHUP: the terminal of `npm start` was closed. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const stopSignals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
 /** At which other daemons reopen their log. Without a handler the first opens a debugger of Node.js, the second ends the daemon. */
-const ignoredSignals = ['SIGUSR1', 'SIGUSR2'] as const;
+const ignoredSignals: NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
+(ignoresHangup ? ignoredSignals : stopSignals).push('SIGHUP');
 const forcedExitCode = 130;
 const exitCodeOfDefect = 1;
 
