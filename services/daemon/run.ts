@@ -9,6 +9,7 @@ import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { nodeNameHere } from '../../lib/node-identity.ts';
+import type { Service } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackends } from './make-backends.ts';
 import { Daemon } from './daemon.ts';
@@ -45,11 +46,12 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
 }
 
 async function run(
-  { flags, backends }: LoadedFlags,
+  loaded: LoadedFlags,
   log: Log,
   ending: PromiseWithResolvers<BlockstoreError | undefined>,
   embeddedRoot: string | undefined,
 ): Promise<void> {
+  const { flags, backends } = loaded;
   const processes = new ChildProcesses();
   const plain = await makeBackends(backends, { processes, log });
   const daemon = new Daemon({
@@ -57,11 +59,11 @@ async function run(
     processes,
     log,
     backends: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
-    first: embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes)],
+    first:
+      embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes), configuration(embeddedRoot, loaded)],
     onFenced: ending.resolve,
   });
 
-  if (embeddedRoot !== undefined) await writeEmbeddedConfig(embeddedRoot, flags);
   await daemon.start();
   log.info(`blockstored ${version} is ready: node ${flags.storage_name}`);
   if (embeddedRoot !== undefined) process.stdout.write(firstSteps);
@@ -89,6 +91,11 @@ async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
   const directory = embeddedDirectory(root);
   return new PrivateRedis({ processes, directory: `${directory}/redis`, socket: redisSocket(directory) });
+}
+
+/** Behind the lock of the state directory: that of a daemon that runs here already is not replaced. */
+function configuration(root: string, loaded: LoadedFlags): Service {
+  return { name: 'configuration', start: () => writeEmbeddedConfig(root, loaded), stop: async () => {} };
 }
 
 /** A defect: the next start continues. Not by Node.js, which prints all properties of an error, also commands with secrets. */
