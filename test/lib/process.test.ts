@@ -148,6 +148,21 @@ test('a process without free file descriptors reports the limit, and how to rais
   t.deepEqual(JSON.parse(stdout), [hint, hint]);
 });
 
+test('a command that no process was left for reports the limit, and how to raise it', (t) => {
+  const { message, hint } = new CommandError({
+    command: 'flock 0',
+    exitCode: undefined,
+    signal: undefined,
+    timedOut: false,
+    cancelled: false,
+    notFound: false,
+    stdout: '',
+    stderr: 'spawn flock EAGAIN',
+  });
+  t.is(message, '"flock 0" could not be executed: spawn flock EAGAIN');
+  t.is(hint, 'raise the limit of processes: TasksMax of the unit, "ulimit -u" of a shell');
+});
+
 test('a command is killed when its signal aborts', async (t) => {
   const abort = new AbortController();
   const work = failureOf(processes.run('sleep', ['1000'], { signal: abort.signal }));
