@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { exitCodes } from '../cli/exit-codes.ts';
 import { asError, errors } from '../lib/errors.ts';
 import { loadFlags } from '../lib/flags/load.ts';
 import { printConfig as configText } from '../lib/flags/print.ts';
+import { isNamed } from '../lib/named-file.ts';
 import { printable, printableLines } from '../lib/printable.ts';
 import { version } from '../lib/version.ts';
 import { embeddedFlags } from '../services/daemon/embedded.ts';
@@ -16,7 +16,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const { help, printConfig, embedded, config, rest, ...options } = daemonOptionsIn(argv, process.env);
   if (help) return print(usage());
   if (options.version) return print(`${version}\n`);
-  const usual = !embedded && existsSync(systemConfig) ? systemConfig : undefined;
+  const usual = !embedded && isNamed(systemConfig) ? systemConfig : undefined;
   const loaded = loadFlags({
     argv: rest,
     env: process.env,

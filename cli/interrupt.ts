@@ -1,9 +1,10 @@
 import { type BlockstoreError, errors } from '../lib/errors.ts';
+import { ignoresHangup } from '../lib/hangup.ts';
 import { interruptedCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
 /** From a person, from timeout(1) or a shutdown, and from a terminal that is closed. */
-const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', ...(ignoresHangup ? [] : ['SIGHUP' as const])];
 
 /** Handles Ctrl-C while a command waits: it ends the waiting, not the operation, and prints what to do then. */
 export class Interrupts {

@@ -1,5 +1,6 @@
 import { CommanderError, type Command } from 'commander';
 import { asError, errors } from '../lib/errors.ts';
+import { ignoresHangup } from '../lib/hangup.ts';
 import { printableLines } from '../lib/printable.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Output } from './output.ts';
@@ -9,6 +10,7 @@ import { exitOnWriteError } from './write-errors.ts';
 /** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
   exitOnWriteError();
+  if (ignoresHangup) process.on('SIGHUP', () => {});
   // A defect. Not by Node.js, which prints all properties of an error, also commands with secrets.
   process.once('uncaughtException', (thrown) => {
     const code = report(thrown, buildProgram(), argv);

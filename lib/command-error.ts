@@ -1,5 +1,7 @@
 import { BlockstoreError, isOutOfDescriptors, raiseOpenFiles } from './blockstore-error.ts';
 
+const raiseProcesses = 'raise the limit of processes: TasksMax of the unit, "ulimit -u" of a shell';
+
 /** How a child process failed. `stderr` is complete; the error message has its last line. */
 export interface CommandFailure {
   command: string;
@@ -49,6 +51,8 @@ function commandMessage(failure: CommandFailure): string {
 
 function commandHint({ notFound, exitCode, stderr }: CommandFailure): string {
   if (notFound) return 'run "blockstore doctor" to list the missing packages';
-  if (exitCode === undefined && isOutOfDescriptors(stderr)) return raiseOpenFiles; // it was not started
+  // It was not started.
+  if (exitCode === undefined && isOutOfDescriptors(stderr)) return raiseOpenFiles;
+  if (exitCode === undefined && /\bEAGAIN$/.test(stderr)) return raiseProcesses;
   return 'run "blockstore doctor" on the node';
 }

@@ -156,6 +156,13 @@ export const errors = {
       `node ${name} is up: only a node whose lease has expired can be declared lost`,
       'stop its daemon, or power the machine off and wait for node_down_time',
     ),
+  nodeToRemoveUp: (name: string) =>
+    new BlockstoreError(
+      'NodeUp',
+      'conflict',
+      `node ${name} is up: only a node whose daemon is stopped can be removed`,
+      'delete its volumes, then stop its daemon',
+    ),
   noAnswer: (node: string, seconds: number) =>
     new BlockstoreError(
       'NoAnswer',

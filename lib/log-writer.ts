@@ -86,7 +86,7 @@ function maskedLine({ message, fields, ...rest }: Line, mask: (text: string) => 
 const renderers: Record<LogFormat, (line: Line) => string> = {
   json: ({ time, level, message, fields }) => printableJson({ time, level, message, ...fields }),
   journald: (line) => `<${priorities[line.level] ?? 6}>${plain(line)}`,
-  human: (line) => `${line.time.slice(11, 19)} ${line.level.padEnd(5)} ${plain(line)}`,
+  human: (line) => `${new Date(line.time).toTimeString().slice(0, 8)} ${line.level.padEnd(5)} ${plain(line)}`,
 };
 
 /** One line, whatever others have written into it. */

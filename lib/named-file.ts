@@ -1,6 +1,6 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { asError } from './errors.ts';
-import { errorCode } from './files.ts';
+import { errorCode, isAbsent } from './files.ts';
 
 const maxBytes = 1024 * 1024;
 
@@ -23,6 +23,16 @@ export function readNamedFile(path: string): { text: string } | { problem: strin
     return problem === undefined ? { text: readFileSync(path, 'utf8') } : { problem };
   } catch (error) {
     return { problem: reasons[errorCode(error) ?? ''] ?? asError(error).message };
+  }
+}
+
+/** Whether a default file counts: also one that this user cannot see, or a link to nothing, so that its reader says so. */
+export function isNamed(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    return !isAbsent(error) && errorCode(error) !== 'ENOTDIR';
   }
 }
 

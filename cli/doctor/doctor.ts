@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Check, Finding } from '../../lib/check.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { printable } from '../../lib/printable.ts';
@@ -50,9 +51,9 @@ async function checkHost(
 ): Promise<void> {
   const { flags } = loaded;
   const processes = new ChildProcesses();
-  // A host where the daemon has run or is configured is a storage node.
-  const isStorage =
-    role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || context.configFile !== undefined));
+  // A host where the daemon has run, or is installed and configured, is a storage node.
+  const canRun = context.configFile !== undefined && existsSync(join(dirname(process.argv[1] ?? ''), 'blockstored'));
+  const isStorage = role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || canRun));
   await report(() => checkCluster(loaded, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
   if (role === 'storage') return;

@@ -31,7 +31,7 @@ export async function removeNode(store: Store, name: string, { topic }: RemoveNo
 
 async function removeRecord(store: Store, node: NodeState): Promise<void> {
   const { id: name, backends, volumes, state, quarantineMs = defaultQuarantineMs } = node;
-  if (state === 'up') throw errors.nodeUp(name);
+  if (state === 'up') throw errors.nodeToRemoveUp(name);
   const isLost = state === 'lost';
   const abandoned = `node:${name}:abandoned`;
   const outcome = await commit(store, {
@@ -52,7 +52,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
     if (condition.is === 'rested') {
       throw errors.addressesQuarantined(name, await secondsToRest(store, name, quarantineMs));
     }
-    if (condition.is !== 'empty') throw errors.nodeUp(name); // the daemon of a lost node has started meanwhile
+    if (condition.is !== 'empty') throw errors.nodeToRemoveUp(name); // the daemon of a lost node has started meanwhile
     if (condition.key === abandoned) throw errors.nodeHasStorage(name);
     throw errors.nodeHasVolumes(name, volumes, isLost);
   }

@@ -4,8 +4,8 @@ import { commandLineRank } from './given.ts';
 import type { Settings } from './settings.ts';
 
 const environmentPrefix = 'BLOCKSTORE_';
-/** BLOCKSTORE_CONFIG is the path of the file, not a flag. */
-const notFlags = new Set(['BLOCKSTORE_CONFIG']);
+/** The path of the file; and what the launcher says of SIGHUP. */
+const notFlags = new Set(['BLOCKSTORE_CONFIG', 'BLOCKSTORE_NOHUP']);
 
 /** BLOCKSTORE_REDIS_PORT for the node, BLOCKSTORE_FAST__VOLUME_GROUP for the backend fast. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>, settings: Settings): void {

@@ -70,6 +70,18 @@ export function printConfig({ flags, origins, backends }: LoadedFlags): string {
   return [node, ...sections].join('\n');
 }
 
+/**
+ * Returns a configuration file with the flags outside sections that were set and have an effect, for another program of this node.
+ * With the secrets.
+ */
+export function settingsText({ flags, origins }: Pick<LoadedFlags, 'flags' | 'origins'>): string {
+  const left = new Set<FlagName>([...replacedBy(flags), 'enabled_backends']);
+  const names = flagNames.filter((name) => !left.has(name) && !origins[name].startsWith('default'));
+  return [...new Set<FlagName>(['storage_name', ...names])]
+    .map((name) => `${name} = ${quoted(written(flags[name]))}\n`)
+    .join('');
+}
+
 /** Returns the flags that have no effect, because another one replaces them, and that a file must not set beside it. */
 function replacedBy(flags: Flags): FlagName[] {
   const { redis_url: url, redis_sentinels: sentinels, redis_cluster: cluster } = flags;

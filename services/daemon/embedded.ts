@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { asError } from '../../lib/errors.ts';
-import { quoted } from '../../lib/flags/config-file.ts';
-import type { FlagName, Flags } from '../../lib/flags/definitions.ts';
+import type { FlagName } from '../../lib/flags/definitions.ts';
+import type { LoadedFlags } from '../../lib/flags/load.ts';
+import { settingsText } from '../../lib/flags/print.ts';
 import type { Log } from '../../lib/log.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
 import type { Backend } from '../node/backends.ts';
@@ -38,23 +39,13 @@ export function redisSocket(directory: string): string {
 }
 
 /** Writes the configuration by which the command line finds this daemon's Redis. */
-export async function writeEmbeddedConfig(root: string, flags: Flags): Promise<void> {
+export async function writeEmbeddedConfig(root: string, loaded: Pick<LoadedFlags, 'flags' | 'origins'>): Promise<void> {
   const directory = embeddedDirectory(root);
   await mkdir(directory, { recursive: true });
-  const content = [
-    'redis_url',
-    'redis_prefix',
-    'state_dir',
-    'storage_name',
-    'volume_driver',
-    'volume_pool_dir',
-    'aoe_eth_dev',
-  ] as const;
-  const lines = content.map((name) => `${name} = ${quoted(flags[name])}`);
   await writeFile(
     join(directory, 'blockstore.conf'),
-    `# Written by "npm start" for the command line.\n${lines.join('\n')}\n`,
-    { mode: 0o600 }, // the URL can have a password
+    `# Written by "npm start" for the command line.\n${settingsText(loaded)}`,
+    { mode: 0o600 }, // it can have a password
   );
 }
 

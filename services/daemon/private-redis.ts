@@ -58,7 +58,7 @@ export class PrivateRedis implements Service {
   /** SIGTERM makes Redis write its data; waits for its exit. */
   async stop(): Promise<void> {
     const { pid } = this;
-    if (pid === undefined) return;
+    if (pid === undefined || !isAlive(pid)) return; // ended by itself, or killed
     process.kill(pid, 'SIGTERM');
     await pollUntil(() => !isAlive(pid), { deadlineMs: Infinity, intervalMs: 20 });
   }

@@ -4,10 +4,12 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { secretsOf } from '../../lib/flags/print.ts';
 import { redirectForeignOutput } from '../../lib/foreign-output.ts';
+import { ignoresHangup } from '../../lib/hangup.ts';
 import type { Log, LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { nodeNameHere } from '../../lib/node-identity.ts';
+import type { Service } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
 import { makeBackends } from './make-backends.ts';
 import { Daemon } from './daemon.ts';
@@ -15,9 +17,10 @@ import { embeddedDirectory, exportIfPossible, redisSocket, firstSteps, writeEmbe
 import { PrivateRedis } from './private-redis.ts';
 
 /** SIGHUP: the terminal of `npm start` was closed. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const stopSignals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
 /** At which other daemons reopen their log. Without a handler the first opens a debugger of Node.js, the second ends the daemon. */
-const ignoredSignals = ['SIGUSR1', 'SIGUSR2'] as const;
+const ignoredSignals: NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2'];
+(ignoresHangup ? ignoredSignals : stopSignals).push('SIGHUP');
 const forcedExitCode = 130;
 const exitCodeOfDefect = 1;
 
@@ -43,11 +46,12 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
 }
 
 async function run(
-  { flags, backends }: LoadedFlags,
+  loaded: LoadedFlags,
   log: Log,
   ending: PromiseWithResolvers<BlockstoreError | undefined>,
   embeddedRoot: string | undefined,
 ): Promise<void> {
+  const { flags, backends } = loaded;
   const processes = new ChildProcesses();
   const plain = await makeBackends(backends, { processes, log });
   const daemon = new Daemon({
@@ -55,11 +59,11 @@ async function run(
     processes,
     log,
     backends: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
-    first: embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes)],
+    first:
+      embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes), configuration(embeddedRoot, loaded)],
     onFenced: ending.resolve,
   });
 
-  if (embeddedRoot !== undefined) await writeEmbeddedConfig(embeddedRoot, flags);
   await daemon.start();
   log.info(`blockstored ${version} is ready: node ${flags.storage_name}`);
   if (embeddedRoot !== undefined) process.stdout.write(firstSteps);
@@ -87,6 +91,11 @@ async function keepNodeName({ flags, origins }: LoadedFlags, log: Log): Promise<
 function privateRedis(root: string, processes: ChildProcesses): PrivateRedis {
   const directory = embeddedDirectory(root);
   return new PrivateRedis({ processes, directory: `${directory}/redis`, socket: redisSocket(directory) });
+}
+
+/** Behind the lock of the state directory: that of a daemon that runs here already is not replaced. */
+function configuration(root: string, loaded: LoadedFlags): Service {
+  return { name: 'configuration', start: () => writeEmbeddedConfig(root, loaded), stop: async () => {} };
 }
 
 /** A defect: the next start continues. Not by Node.js, which prints all properties of an error, also commands with secrets. */

@@ -1,5 +1,7 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'ava';
+import { bundled } from '../support/bundle.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { CliPlace } from './place.ts';
 
@@ -212,4 +214,16 @@ test.serial('a Redis that permits everything has no fault', async (t) => {
   ]) {
     t.regex(stdout, line);
   }
+});
+
+test.serial('a configured host without the daemon is no storage node', async (t) => {
+  await cp(await bundled(), place.file('program'), { recursive: true, verbatimSymlinks: true });
+  const program = place.file('program/bin');
+  const doctor = () =>
+    place.spawn(join(program, 'blockstore'), ['doctor'], { BLOCKSTORE_STATE_DIR: place.file('none') });
+  t.regex((await doctor()).stdout, /network interface/);
+  for (const file of ['blockstored', 'blockstored.mjs']) await rm(join(program, file));
+  const { stdout } = await doctor();
+  t.notRegex(stdout, /network interface|volume group nova|none does not exist|no record of node/);
+  t.regex(stdout, /module aoe/);
 });

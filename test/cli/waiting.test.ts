@@ -24,13 +24,17 @@ async function idleNode(prefix: string) {
 }
 
 /** Starts `volume wait` and returns once it has read the record for the first time. */
-async function waiter(store: Store, ...args: string[]) {
+function waiter(store: Store, ...args: string[]) {
+  return begunReader(store, () => place.begin('volume', 'wait', ...args));
+}
+
+async function begunReader(store: Store, begin: () => ReturnType<CliPlace['begin']>) {
   const readers = async () =>
     String(await store.redis.client('LIST'))
       .split('\n')
       .flatMap((line) => (line.includes(' cmd=hgetall ') ? [line.split(' ')[0]] : []));
   const before = await readers();
-  const child = place.begin('volume', 'wait', ...args);
+  const child = begin();
   await until(async () => (await readers()).some((reader) => !before.includes(reader)), 'wait has read the record');
   return { child };
 }
@@ -104,6 +108,15 @@ test.serial('wait accepts an attach status, a time limit and --deleted', async (
   t.like(await deleted.child, { exitCode: 0, stdout: 'deleted' });
   t.is((await place.run('volume', 'wait', 'one', '--deleted', flag)).exitCode, 0);
   t.is((await place.run('volume', 'wait', 'one', flag)).exitCode, 4);
+});
+
+test.serial('a wait that was started by nohup(1) continues when the terminal ends', async (t) => {
+  const { store, volume, flag } = await idleNode('nohup');
+  const one = await volume('one');
+  const waiting = await begunReader(store, () => place.spawn('nohup', ['blockstore', 'volume', 'wait', 'one', flag]));
+  waiting.child.kill('SIGHUP');
+  await one.change('finishCreate');
+  t.like(await waiting.child, { exitCode: 0, stdout: 'available' });
 });
 
 test.serial('a terminal shows the progress of a deletion', async (t) => {

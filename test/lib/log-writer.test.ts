@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import test from 'ava';
+import { execa } from 'execa';
 import type { LogFormat } from '../../lib/log.ts';
 import { createLog } from '../../lib/log-writer.ts';
 
@@ -25,6 +26,11 @@ test('journald lines begin with the priority', async (t) => {
 
 test('human lines contain time of day, level, message and fields', async (t) => {
   t.regex((await logged('human'))[0] ?? '', /^\d\d:\d\d:\d\d info {2}volume created volume=v1 size=3$/);
+  const script = `
+    import { createLog } from ${JSON.stringify(new URL('../../lib/log-writer.ts', import.meta.url).href)};
+    createLog({ level: 'info', format: 'human' }).info(String(new Date().getHours()).padStart(2, '0'));`;
+  const { stderr } = await execa(process.execPath, ['-e', script], { env: { TZ: 'XXX-5' } });
+  t.regex(stderr, /^(\d\d):\d\d:\d\d info {2}\1$/, 'in local time');
 });
 
 test('secrets are masked', async (t) => {

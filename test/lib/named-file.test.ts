@@ -1,11 +1,11 @@
-import { mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { loadFlags } from '../../lib/flags/load.ts';
-import { readNamedFile } from '../../lib/named-file.ts';
+import { isNamed, readNamedFile } from '../../lib/named-file.ts';
 import { connectionOptions } from '../../lib/redis/connection-options.ts';
 
 let directory: string;
@@ -47,11 +47,31 @@ test('a file that cannot be a configuration is refused at once, with the reason'
 });
 
 test('standard input and the pipes of a shell are read', async (t) => {
-  const program = `import { readNamedFile } from '${join(import.meta.dirname, '../../lib/named-file.ts')}';
+  const program = `import { isNamed, readNamedFile } from '${join(import.meta.dirname, '../../lib/named-file.ts')}';
     console.log(JSON.stringify(readNamedFile(process.argv[1])));`;
   const script =
     '"$0" -e "$1" /dev/stdin </dev/null; printf "a = 1" | "$0" -e "$1" /dev/stdin; "$0" -e "$1" <(sleep 0.1; printf "a = 1")';
   const { stdout } = await execa('bash', ['-c', script, process.execPath, program]);
   t.deepEqual(stdout.split('\n'), ['{"text":""}', '{"text":"a = 1"}', '{"text":"a = 1"}']);
   t.deepEqual(readNamedFile('/dev/null'), { text: '' });
+});
+
+test('a default file that is there but cannot be read is not taken for absent', async (t) => {
+  const file = (name: string) => join(directory, name);
+  await symlink(file('nowhere'), file('dangling'));
+  t.true(isNamed(file('dangling')));
+  t.false(isNamed(file('absent')));
+  t.false(isNamed('/dev/null/absent'));
+  await mkdir(file('private'));
+  await chmod(file('private'), 0o000);
+  const program = `import { isNamed } from '${join(import.meta.dirname, '../../lib/named-file.ts')}';
+    process.setuid?.(65534);
+    console.log(isNamed(process.argv[1]));`;
+  if (process.getuid?.() === 0) await chmod(directory, 0o755);
+  const { stdout } = await execa(process.execPath, [
+    '-e',
+    process.getuid?.() === 0 ? program : program.replace(/process.setuid.*/, ''),
+    file('private/blockstore.conf'),
+  ]);
+  t.is(stdout, 'true');
 });

@@ -101,12 +101,11 @@ test('a hanging command is killed at its time limit', async (t) => {
 });
 
 test('a command whose children keep its pipes open ends at its time limit', async (t) => {
-  for (const script of ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait']) {
-    const began = performance.now();
-    const failure = await failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 }));
-    t.true(failure.timedOut);
-    t.true(performance.now() - began < 25_000);
-  }
+  const began = performance.now();
+  const scripts = ['sleep 30 & exit 0', 'trap "" TERM; sleep 30 & wait'];
+  const failures = scripts.map((script) => failureOf(processes.run('sh', ['-c', script], { timeoutMs: 50 })));
+  for (const { timedOut } of await Promise.all(failures)) t.true(timedOut);
+  t.true(performance.now() - began < 25_000);
   const child = processes.resident('sh', ['-c', 'sleep 30 & sleep 30'], {});
   child.kill('SIGKILL');
   await child.ended;
@@ -147,6 +146,21 @@ test('a process without free file descriptors reports the limit, and how to rais
   const { stdout } = await execa('bash', ['-c', 'ulimit -n 100; exec "$0" -e "$1"', process.execPath, program]);
   const hint = 'raise the limit of open files: LimitNOFILE of the unit, "ulimit -n" of a shell';
   t.deepEqual(JSON.parse(stdout), [hint, hint]);
+});
+
+test('a command that no process was left for reports the limit, and how to raise it', (t) => {
+  const { message, hint } = new CommandError({
+    command: 'flock 0',
+    exitCode: undefined,
+    signal: undefined,
+    timedOut: false,
+    cancelled: false,
+    notFound: false,
+    stdout: '',
+    stderr: 'spawn flock EAGAIN',
+  });
+  t.is(message, '"flock 0" could not be executed: spawn flock EAGAIN');
+  t.is(hint, 'raise the limit of processes: TasksMax of the unit, "ulimit -u" of a shell');
 });
 
 test('a command is killed when its signal aborts', async (t) => {

@@ -316,9 +316,10 @@ test('TLS to a port without it is named', async (t) => {
   const port = String(await freePort());
   const server = await RedisServer.start('--bind', '127.0.0.1', '--port', port);
   t.teardown(() => server.stop());
-  const error = await t.throwsAsync(connect(flagsOf({ redis_url: `rediss://127.0.0.1:${port}` }), silentLog), {
-    code: 'RedisUnreachable',
-  });
+  const { options, where } = connectionOptions(flagsOf({ redis_url: `rediss://127.0.0.1:${port}` }));
+  // Redis does not answer a TLS greeting.
+  const connection = new Connection(new Redis({ ...options, connectTimeout: 500 }), options, where, silentLog);
+  const error = await t.throwsAsync(connection.open(), { code: 'RedisUnreachable' });
   t.regex(String(Reflect.get(error, 'hint')), /no TLS/);
 });
 

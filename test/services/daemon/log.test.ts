@@ -118,6 +118,16 @@ test('libraries and Node.js write nothing between the lines of the log', async (
   t.is(await daemon.stop(), 0);
 });
 
+test('a daemon that was started by nohup(1) continues when the terminal ends', async (t) => {
+  const log = join(directory, 'nohup.log');
+  const daemon = await daemonWith('nohup', `2>${log}`, {}, `nohup ${launcher}`);
+  daemon.signal('SIGHUP');
+  const isLogged = async () => (await readFile(log, 'utf8')).includes('SIGHUP has no effect');
+  await until(async () => daemon.hasEnded || (await isLogged()), 'SIGHUP is logged');
+  t.is(await daemon.stop(), 0);
+  t.true(await isLogged());
+});
+
 test('signals of other daemons, such as those of a log rotation, neither end a daemon nor open a debugger', async (t) => {
   const log = join(directory, 'signals.log');
   const daemon = await daemonWith('signals', `2>${log}`);
