@@ -19,7 +19,7 @@ import { extentProblem } from './extents.ts';
 import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
-import { obstaclesTo, readOnly } from './obstacles.ts';
+import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
 import { type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
 import { leftBehind, relabelCommand } from './left-behind.ts';
 import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
@@ -286,6 +286,10 @@ export class LvmDriver implements VolumeDriver {
     const found = await this.find(volume);
     if (!found) return undefined;
     const obstacles = obstaclesTo(found, this.fullName(volume));
+    if (found.layout.includes('raid')) {
+      const image = splitOff((await this.openGroup.content()).volumes, this.fullName(volume));
+      if (image !== undefined) obstacles.push(image);
+    }
     if (found.open) obstacles.push(await usersOf(this.localPath(volume)));
     if (obstacles.length > 0) throw errors.volumeBusy(volume.id, obstacles.join('; '));
     if (found.missingDisks > 0) throw await this.stillIncomplete();

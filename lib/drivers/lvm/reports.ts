@@ -20,6 +20,8 @@ const logicalVolume = z
     tags: row.lv_tags,
     /** Whether a disk that has a part of it is missing. */
     isPartial: row.lv_health_status === 'partial',
+    /** Whether an image of a mirror failed, is back, and is not written until the volume is refreshed. */
+    isStale: row.lv_health_status === 'refresh needed',
   }));
 
 const logicalVolumeState = z
