@@ -61,6 +61,13 @@ export const lvmErrors = {
       `volume ${volume} cannot be used: LVM leaves ${path} inactive without an error`,
       'add the group to activation/volume_list in /etc/lvm/lvm.conf ("lvmconfig activation/volume_list"), or unset it',
     ),
+  notDevice: (volume: string, path: string) =>
+    new BlockstoreError(
+      'NotActivated',
+      'failed',
+      `volume ${volume} cannot be used: ${path} is not its device, but a file that somebody wrote while it was inactive`,
+      `move the file away: mv ${path} DIRECTORY; then retry, and copy it to the volume if it is meant to be there`,
+    ),
   groupAmbiguous: (group: string, devices: readonly string[]) =>
     new BlockstoreError(
       'GroupAmbiguous',

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { Finding } from '../../check.ts';
 import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
@@ -15,6 +14,7 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { ensureDeviceNode, isBlockDevice } from './device-node.ts';
 import { extentProblem } from './extents.ts';
 import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
@@ -82,8 +82,7 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
-    const there = await stat(this.localPath(volume)).catch(() => undefined);
-    if (there?.isBlockDevice()) return;
+    if (await isBlockDevice(this.localPath(volume))) return;
     await this.retried(() => this.activate(volume));
   }
 
@@ -242,6 +241,7 @@ export class LvmDriver implements VolumeDriver {
     }
     if (failure !== undefined) throw lvmError(args, answer, this.group);
     if (!(await this.find(volume))?.active) throw errors.notActivated(volume.id, this.fullName(volume));
+    await ensureDeviceNode(this.shell, volume, this.localPath(volume));
   }
 
   private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
@@ -252,7 +252,8 @@ export class LvmDriver implements VolumeDriver {
     if (!found) return this.refuseLeftBehind(volume, options);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
-      if (!found.active) await this.activate(volume);
+      if (found.active) await ensureDeviceNode(this.shell, volume, device);
+      else await this.activate(volume);
       const wiping =
         clear === 'none'
           ? wipeSignatures(processes, device, found.sizeBytes, options.signal)
