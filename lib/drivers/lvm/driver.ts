@@ -20,8 +20,9 @@ import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
 import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
-import { type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
+import { type OneLogicalVolume, groupSpace, isRedundant, oneLogicalVolume } from './reports.ts';
 import { leftBehind, relabelCommand } from './left-behind.ts';
+import { leftElsewhere } from './elsewhere.ts';
 import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
@@ -278,7 +279,9 @@ export class LvmDriver implements VolumeDriver {
   /** A delete must not leave the volume's data behind under another name, or without its labels. Throws VolumeBusy. */
   private async refuseLeftBehind(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
     const { volumes } = await this.openGroup.content();
-    const left = leftBehind(volumes, this.group, volume, options);
+    const left =
+      leftBehind(volumes, this.group, volume, options) ??
+      (options.unused ? undefined : await leftElsewhere(this.context.processes, this.options, volume));
     if (left !== undefined) throw errors.volumeBusy(volume.id, left);
   }
 
