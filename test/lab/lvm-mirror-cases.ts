@@ -79,6 +79,25 @@ const list: readonly LvmCase[] = [
       assert.equal(await secretsOn([one, other]), '0');
     },
   },
+  {
+    title: 'a mirror of which a disk is missing is served after a start, as all its data is there',
+    run: async () => {
+      const disks = await machine.loops(2);
+      const { driver: before, volume } = await mirrored(disks);
+      await before.close();
+      await machine.sh(`lvm vgchange -an ${group}; losetup -d ${disks[1]}`);
+      const driver = machine.driver({ storageDev: disks, numShellTries: 1 });
+      await driver.setup();
+      await driver.ensureVolume(volume);
+      assert.equal(await driver.hasVolume(volume), true);
+      assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
+      assert.match((await machine.read(driver.localPath(volume), [8192]))[0] ?? '', /^secret/);
+      await assert.rejects(driver.deleteVolume(volume), { code: 'GroupIncomplete' });
+      await machine.sh(`lvm vgchange -an ${group}`);
+      assert.match((await driver.listVolumes())[0]?.unusable ?? '', /missing disk/);
+      await assert.rejects(driver.hasVolume(volume), { code: 'DiskMissing' });
+    },
+  },
 ];
 
 await runCases(machine, list);

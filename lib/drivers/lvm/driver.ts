@@ -78,7 +78,7 @@ export class LvmDriver implements VolumeDriver {
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
     const found = await this.retried(() => this.find(volume));
-    if (found?.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
+    if (found) this.refuseLost(volume, found);
     return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
   }
 
@@ -91,7 +91,7 @@ export class LvmDriver implements VolumeDriver {
     await this.openGroup.reopening(() => this.remove(volume, options));
   }
 
-  localPath(volume: VolumeSpec): string {
+  localPath(volume: Pick<VolumeSpec, 'id'>): string {
     return `/dev/${this.group}/${lvName(volume)}`;
   }
 
@@ -109,14 +109,14 @@ export class LvmDriver implements VolumeDriver {
 
   async listVolumes(): Promise<FoundVolume[]> {
     const { volumes } = await this.retried(() => this.openGroup.content());
-    return volumes.flatMap((volume) => {
+    const found = volumes.map(async (volume) => {
       const id = volumeId(volume);
       if (id === undefined) return [];
-      const unusable = volume.isPartial
-        ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` }
-        : {};
+      const isLost = volume.isPartial && !(isRedundant(volume) && (await isBlockDevice(this.localPath({ id }))));
+      const unusable = isLost ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` } : {};
       return [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels, ...unusable }];
     });
+    return (await Promise.all(found)).flat();
   }
 
   async stats(): Promise<DriverStats> {
@@ -144,6 +144,12 @@ export class LvmDriver implements VolumeDriver {
   private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     return found && volumeId(found) === volume.id ? found : undefined;
+  }
+
+  /** Throws DiskMissing for one that lacks a part of its data. */
+  private refuseLost(volume: VolumeSpec, found: OneLogicalVolume): void {
+    if (!found.isPartial || (found.active && isRedundant(found))) return;
+    throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
   }
 
   private async relabelling(volume: VolumeSpec): Promise<string | undefined> {
@@ -199,7 +205,7 @@ export class LvmDriver implements VolumeDriver {
     }
     accept?.(labelsIn(found.tags).labels);
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
-    if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
+    this.refuseLost(volume, found);
     await this.label(volume, found);
     if (!found.active) await this.activate(volume);
   }
