@@ -12,7 +12,23 @@ export const lvmErrors = {
       'NoVolumeGroup',
       'failed',
       `volume group ${group} does not exist`,
-      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon',
+      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon; if it exists, a filter ' +
+        'or the devices file of LVM hides its disks: list them in storage_dev',
+    ),
+  groupRenamed: (group: string, name: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group} does not exist: it was renamed to ${name}`,
+      `give it back its name: vgrename ${name} ${group}`,
+    ),
+  groupGone: (group: string, file: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group}, which this node used before, is not found`,
+      'reconnect its disks; if a filter or the devices file of LVM hides them, list them in storage_dev; if it was ' +
+        `replaced on purpose: rm ${file}, then restart the daemon`,
     ),
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
