@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
+import type { BlockstoreError } from '../../lib/errors.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkSectors } from '../../lib/targets/aoe/sectors.ts';
@@ -133,6 +134,44 @@ const list: readonly LvmCase[] = [
       });
       await machine.sh(`lvm vgextend --restoremissing ${group} ${disks[1]}`);
       await assertWhole(driver, first, second);
+    },
+  },
+  {
+    title: 'the only disk of a group that returns under another name is used again without a restart',
+    run: async () => {
+      const [disk = ''] = await machine.loops(1);
+      await machine.sh(`mkdir -p /dev/links; ln -s ${disk} /dev/links/only`);
+      for (const storageDev of [['/dev/links/only'], []]) {
+        const driver = machine.driver({ storageDev, numShellTries: 1 });
+        await driver.setup();
+        const volume = spec({ sizeBytes: 2 ** 24 });
+        await driver.createVolume(volume);
+        const now = await machine.sh('readlink -f /dev/links/only');
+        const next = now === disk ? '/dev/loop5' : disk;
+        await machine.sh(`lvm vgchange -an ${group}; losetup -d ${now}; rm /dev/links/only`);
+        const told = async () => driver.hasVolume(volume).then(String, (error: BlockstoreError) => error.hint ?? '');
+        await until(async () => /^(re)?connect/.test(await told()), 'the disk is missed', 60_000);
+        await machine.sh(`losetup ${next} ${LvmMachine.fileOf(disk)}; ln -s ${next} /dev/links/only`);
+        await until(async () => (await told()) === 'false', 'the group is found', 60_000);
+        await driver.ensureVolume(volume);
+        await driver.deleteVolume(volume);
+        await driver.close();
+      }
+    },
+  },
+  {
+    title: 'volume_clear = discard overwrites what is on disks that discard nothing',
+    run: async () => {
+      const [disk = ''] = await machine.loops(1);
+      await machine.sh(`echo 0 >/sys/block/${disk.slice(5)}/queue/discard_max_bytes`);
+      const driver = machine.driver({ storageDev: [disk], volumeClear: 'discard' });
+      await driver.setup();
+      const [volume, next] = [spec({ sizeBytes: 2 ** 26 }), spec({ sizeBytes: 2 ** 26 })];
+      await driver.createVolume(volume);
+      await machine.write(driver.localPath(volume), 'secret', [8192, 2 ** 25]);
+      await driver.deleteVolume(volume);
+      await driver.createVolume(next);
+      assert.deepEqual(await machine.read(driver.localPath(next), [8192, 2 ** 25]), ['', '']);
     },
   },
   {
