@@ -124,7 +124,8 @@ export const lvmErrors = {
       'NoSpace',
       'exhausted',
       `volume group ${group} has ${byteSize(freeBytes)} free, but LVM allocates none of it: ${reason}`,
-      'check which disk allows no allocations, and allow them: pvs -o +pv_allocatable; pvchange --allocatable y DEVICE',
+      'see which disk allows no allocations (pvs -o +pv_allocatable): pvchange --allocatable y DEVICE; or whether the group ' +
+        `allocates contiguously (vgs -o +vg_allocation_policy): vgchange --alloc normal ${group}`,
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),
