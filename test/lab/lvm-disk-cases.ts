@@ -5,6 +5,7 @@ import type { BlockstoreError } from '../../lib/errors.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkSectors } from '../../lib/targets/aoe/sectors.ts';
+import { checkWritable } from '../../lib/targets/aoe/writable.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { until } from '../support/until.ts';
 import { type LvmCase, LvmMachine, group, runCases } from './lvm-machine.ts';
@@ -212,6 +213,23 @@ const list: readonly LvmCase[] = [
       const next = spec({ sizeBytes });
       await driver.createVolume(next);
       assert.deepEqual(await machine.read(driver.localPath(next), [0, sizeBytes - 4096]), ['', '']);
+    },
+  },
+  {
+    title: 'a read-only logical volume is not exported to hosts that write',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const exported = { id: volume.id, path: driver.localPath(volume) };
+      await checkWritable({ ...exported, readOnly: false });
+      await machine.sh(`lvm lvchange --permission r ${group}/volume-${volume.id}`);
+      await assert.rejects(checkWritable({ ...exported, readOnly: false }), {
+        code: 'ExportFailed',
+        hint: /--mode ro.*lvchange --permission rw/,
+      });
+      await checkWritable({ ...exported, readOnly: true });
     },
   },
   {
