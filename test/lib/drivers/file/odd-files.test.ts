@@ -37,6 +37,9 @@ test('a volume that is a link to a file elsewhere is VolumeBusy, for its data wo
     message: `volume ${volume.id} is in use on its node: ${driver.localPath(volume)} is a link, and its data would stay; move the file back: mv ${elsewhere} ${driver.localPath(volume)}`,
   });
   t.deepEqual(await driver.listVolumes(), found);
+  await rename(elsewhere, `${elsewhere}.away`);
+  await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /which is not there; mount/ });
+  await rename(`${elsewhere}.away`, elsewhere);
   await rename(elsewhere, driver.localPath(volume));
   await driver.deleteVolume(volume);
   t.deepEqual(await driver.listVolumes(), []);
