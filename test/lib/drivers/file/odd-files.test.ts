@@ -163,3 +163,27 @@ const isRoot = process.getuid?.() === 0;
     }
   },
 );
+
+(isRoot ? test : test.skip)(
+  'a file system that takes no more files, though it has space, is full: the volume is placed elsewhere',
+  async (t) => {
+    const directory = await newDirectory(t);
+    const mount = await run('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=3', 'blockstore-test', directory]).catch(
+      () => undefined,
+    );
+    if (mount === undefined) {
+      t.log('this host may not mount');
+      return;
+    }
+    try {
+      const driver = new FileDriver({ directory });
+      await driver.setup();
+      const volume = spec();
+      await t.throwsAsync(driver.createVolume(volume), { code: 'NoSpace', message: /takes no more files.*ENOSPC/ });
+      await driver.deleteVolume(volume);
+      t.deepEqual(await readdir(directory), ['.blockstore-pool']);
+    } finally {
+      await run('umount', [directory]);
+    }
+  },
+);
