@@ -128,6 +128,13 @@ export const errors = {
       `${where} has ${gib(freeBytes)} GiB free; the request needs ${gib(requestedBytes)} GiB`,
       'delete volumes, add a disk to the pool, or add a node',
     ),
+  poolFull: (directory: string, reason: string) =>
+    new BlockstoreError(
+      'NoSpace',
+      'exhausted',
+      `the file system of ${directory} takes no more files, or none of that size: ${reason}`,
+      'see its inodes (df -i), quotas (quota -v) and largest size of a file, or add a node',
+    ),
   noNode: (name: string) =>
     new BlockstoreError(
       'NodeNotFound',

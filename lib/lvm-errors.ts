@@ -12,7 +12,23 @@ export const lvmErrors = {
       'NoVolumeGroup',
       'failed',
       `volume group ${group} does not exist`,
-      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon',
+      'create it with vgcreate, or set storage_dev and storage_create=true, then restart the daemon; if it exists, a filter ' +
+        'or the devices file of LVM hides its disks: list them in storage_dev',
+    ),
+  groupRenamed: (group: string, name: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group} does not exist: it was renamed to ${name}`,
+      `give it back its name: vgrename ${name} ${group}`,
+    ),
+  groupGone: (group: string, file: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group}, which this node used before, is not found`,
+      'reconnect its disks; if a filter or the devices file of LVM hides them, list them in storage_dev; if it was ' +
+        `replaced on purpose: rm ${file}, then restart the daemon`,
     ),
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
@@ -61,6 +77,13 @@ export const lvmErrors = {
       `volume ${volume} cannot be used: LVM leaves ${path} inactive without an error`,
       'add the group to activation/volume_list in /etc/lvm/lvm.conf ("lvmconfig activation/volume_list"), or unset it',
     ),
+  notDevice: (volume: string, path: string) =>
+    new BlockstoreError(
+      'NotActivated',
+      'failed',
+      `volume ${volume} cannot be used: ${path} is not its device, but a file that somebody wrote while it was inactive`,
+      `move the file away: mv ${path} DIRECTORY; then retry, and copy it to the volume if it is meant to be there`,
+    ),
   groupAmbiguous: (group: string, devices: readonly string[]) =>
     new BlockstoreError(
       'GroupAmbiguous',
@@ -101,7 +124,8 @@ export const lvmErrors = {
       'NoSpace',
       'exhausted',
       `volume group ${group} has ${byteSize(freeBytes)} free, but LVM allocates none of it: ${reason}`,
-      'check which disk allows no allocations, and allow them: pvs -o +pv_allocatable; pvchange --allocatable y DEVICE',
+      'see which disk allows no allocations (pvs -o +pv_allocatable): pvchange --allocatable y DEVICE; or whether the group ' +
+        `allocates contiguously (vgs -o +vg_allocation_policy): vgchange --alloc normal ${group}`,
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkActivationLists } from '../../lib/drivers/lvm/activation-lists.ts';
@@ -66,6 +66,19 @@ test('a volume that loses its tags while it is wiped is not taken for removed', 
   await writeFile(path.join(commands.directory, 'untag'), `#!/bin/sh\nsed -i 2s/.*// ${file}\n`, { mode: 0o755 });
   await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy' });
   t.deepEqual(await commands.logicalVolumes(), [`volume-${volume.id}`]);
+});
+
+test('a volume whose logical volume vgsplit took into another group is not taken for removed', async (t) => {
+  const { commands, driver } = await place(t);
+  const volume = spec();
+  await driver.createVolume(volume);
+  const other = path.join(commands.directory, 'other');
+  await mkdir(other);
+  const name = `volume-${volume.id}`;
+  await rename(path.join(commands.directory, 'lvs', name), path.join(other, name));
+  await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /vgmerge pool other/ });
+  await rm(path.join(other, name));
+  await driver.deleteVolume(volume);
 });
 
 test('a host whose lvm.conf has no section activation has no list of volumes to activate', async (t) => {

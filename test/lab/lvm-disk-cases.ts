@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import { checkVolumeGroup } from '../../lib/drivers/lvm/check.ts';
+import type { BlockstoreError } from '../../lib/errors.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkSectors } from '../../lib/targets/aoe/sectors.ts';
+import { checkWritable } from '../../lib/targets/aoe/writable.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { until } from '../support/until.ts';
 import { type LvmCase, LvmMachine, group, runCases } from './lvm-machine.ts';
@@ -136,6 +138,44 @@ const list: readonly LvmCase[] = [
     },
   },
   {
+    title: 'the only disk of a group that returns under another name is used again without a restart',
+    run: async () => {
+      const [disk = ''] = await machine.loops(1);
+      await machine.sh(`mkdir -p /dev/links; ln -s ${disk} /dev/links/only`);
+      for (const storageDev of [['/dev/links/only'], []]) {
+        const driver = machine.driver({ storageDev, numShellTries: 1 });
+        await driver.setup();
+        const volume = spec({ sizeBytes: 2 ** 24 });
+        await driver.createVolume(volume);
+        const now = await machine.sh('readlink -f /dev/links/only');
+        const next = now === disk ? '/dev/loop5' : disk;
+        await machine.sh(`lvm vgchange -an ${group}; losetup -d ${now}; rm /dev/links/only`);
+        const told = async () => driver.hasVolume(volume).then(String, (error: BlockstoreError) => error.hint ?? '');
+        await until(async () => /^(re)?connect/.test(await told()), 'the disk is missed', 60_000);
+        await machine.sh(`losetup ${next} ${LvmMachine.fileOf(disk)}; ln -s ${next} /dev/links/only`);
+        await until(async () => (await told()) === 'false', 'the group is found', 60_000);
+        await driver.ensureVolume(volume);
+        await driver.deleteVolume(volume);
+        await driver.close();
+      }
+    },
+  },
+  {
+    title: 'volume_clear = discard overwrites what is on disks that discard nothing',
+    run: async () => {
+      const [disk = ''] = await machine.loops(1);
+      await machine.sh(`echo 0 >/sys/block/${disk.slice(5)}/queue/discard_max_bytes`);
+      const driver = machine.driver({ storageDev: [disk], volumeClear: 'discard' });
+      await driver.setup();
+      const [volume, next] = [spec({ sizeBytes: 2 ** 26 }), spec({ sizeBytes: 2 ** 26 })];
+      await driver.createVolume(volume);
+      await machine.write(driver.localPath(volume), 'secret', [8192, 2 ** 25]);
+      await driver.deleteVolume(volume);
+      await driver.createVolume(next);
+      assert.deepEqual(await machine.read(driver.localPath(next), [8192, 2 ** 25]), ['', '']);
+    },
+  },
+  {
     title: 'disks with one basename, and two names of one disk, are taken for what they are',
     run: async () => {
       const [one, other] = await machine.loops(2);
@@ -173,6 +213,23 @@ const list: readonly LvmCase[] = [
       const next = spec({ sizeBytes });
       await driver.createVolume(next);
       assert.deepEqual(await machine.read(driver.localPath(next), [0, sizeBytes - 4096]), ['', '']);
+    },
+  },
+  {
+    title: 'a read-only logical volume is not exported to hosts that write',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const exported = { id: volume.id, path: driver.localPath(volume) };
+      await checkWritable({ ...exported, readOnly: false });
+      await machine.sh(`lvm lvchange --permission r ${group}/volume-${volume.id}`);
+      await assert.rejects(checkWritable({ ...exported, readOnly: false }), {
+        code: 'ExportFailed',
+        hint: /--mode ro.*lvchange --permission rw/,
+      });
+      await checkWritable({ ...exported, readOnly: true });
     },
   },
   {

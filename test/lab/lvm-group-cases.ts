@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { foundAs, spec } from '../lib/drivers/conformance.ts';
+import { until } from '../support/until.ts';
 import { LvmMachine, group, runCases, type LvmCase } from './lvm-machine.ts';
 
 // Runs on a lab machine: node test/lab/lvm-group-cases.ts <disk of 4 GiB> <another>. What administrators do to a group.
@@ -188,6 +189,46 @@ const list: readonly LvmCase[] = [
       await machine.sh(`lvm lvrename ${group} old volume-${volume.id}`);
       await driver.deleteVolume(volume);
       assert.deepEqual(await driver.listVolumes(), []);
+    },
+  },
+  {
+    title: 'a volume that vgsplit took into another group is busy, for a delete would leave its data behind',
+    run: async () => {
+      const disks = await machine.loops(2);
+      const driver = machine.driver({ storageDev: disks, numShellTries: 1 });
+      await driver.setup();
+      const volumes = [spec({ sizeBytes: 2 ** 26 }), spec({ sizeBytes: 2 ** 26 })];
+      for (const volume of volumes) await driver.createVolume(volume);
+      await machine.sh(`lvm vgchange -an ${group}; lvm vgsplit ${group} other ${disks[1]}`);
+      const left = (await driver.listVolumes()).map(({ id }) => id);
+      const [stays, taken] = volumes.toSorted((one, other) => left.indexOf(other.id) - left.indexOf(one.id));
+      assert.ok(stays && taken);
+      await assert.rejects(driver.deleteVolume(taken), {
+        code: 'VolumeBusy',
+        message: /vgchange -an other && vgmerge nova-volumes other/,
+      });
+      await driver.deleteVolume(stays);
+      await driver.deleteVolume(stays);
+      await machine.sh(`lvm vgchange -an other && lvm vgchange -an ${group} && lvm vgmerge ${group} other`);
+      await driver.deleteVolume(taken);
+      assert.deepEqual(await machine.logicalVolumes(), ['']);
+    },
+  },
+  {
+    title: 'a group that was renamed under the driver is named so, and used again when it has its name',
+    run: async () => {
+      const driver = machine.driver({ numShellTries: 1 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await machine.sh(`lvm vgrename ${group} other`);
+      const renamed = { code: 'NoVolumeGroup', hint: /vgrename other nova-volumes/ };
+      const told = async () => driver.hasVolume(volume).then(String, (error: BlockstoreError) => error.hint ?? '');
+      await until(async () => renamed.hint.test(await told()), 'the name is reported', 60_000);
+      await assert.rejects(machine.driver().setup(), renamed);
+      await assert.rejects(machine.check(), renamed);
+      await machine.sh(`lvm vgrename other ${group}`);
+      await driver.deleteVolume(volume);
     },
   },
   {

@@ -91,6 +91,27 @@ const list: readonly LvmCase[] = [
     },
   },
   {
+    title: 'the names of a volume below /dev are made again, and a file in their place is neither exported nor removed',
+    run: async () => {
+      const driver = machine.driver({ numShellTries: 1 });
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      const device = driver.localPath(volume);
+      await machine.write(device, 'data', [4096]);
+      await machine.sh(`rm -r /dev/${group}`);
+      await driver.ensureVolume(volume);
+      assert.match((await machine.read(device, [4096]))[0] ?? '', /^data/);
+      await machine.sh(`lvm lvchange -an ${group}/volume-${volume.id}; mkdir -p /dev/${group}; echo theirs >${device}`);
+      const refusal = { code: 'NotActivated', message: /is not its device/, hint: /mv \/dev/ };
+      await assert.rejects(driver.ensureVolume(volume), refusal);
+      await assert.rejects(driver.deleteVolume(volume), refusal);
+      await driver.setup();
+      assert.equal(await machine.sh(`cat ${device}; rm -r /dev/${group}`), 'theirs');
+      await driver.deleteVolume(volume);
+    },
+  },
+  {
     title: 'tags of the host decide which groups it activates, with and without a resident shell',
     run: async () => {
       const conf = '/etc/lvm/lvm.conf';

@@ -1,8 +1,8 @@
 import { open, readdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fileUsers } from '../../devices/file-users.ts';
-import { errors } from '../../errors.ts';
-import { statIfExists, syncDirectory } from '../../files.ts';
+import { asError, errors } from '../../errors.ts';
+import { errorCode, statIfExists, syncDirectory } from '../../files.ts';
 import {
   type CreateOptions,
   type CreatedVolume,
@@ -77,6 +77,10 @@ export class FileDriver implements VolumeDriver {
       await this.makeFile(volume);
     } catch (error) {
       if (!isPromised) this.promised.delete(volume.id);
+      // Free bytes say nothing of inodes, quotas and the largest size of a file.
+      if (['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errorCode(error) ?? '')) {
+        throw errors.poolFull(this.directory, asError(error).message);
+      }
       throw error;
     }
     return { fields: {}, isNew };

@@ -1,4 +1,4 @@
-import { lstat, open, realpath } from 'node:fs/promises';
+import { lstat, open, readlink, realpath } from 'node:fs/promises';
 import { errors } from '../../errors.ts';
 import { absentAs, errorCode, removeFile } from '../../files.ts';
 
@@ -7,7 +7,12 @@ export async function obstacleTo(file: string): Promise<string | undefined> {
   const found = await absentAs(undefined, lstat(file));
   if (found?.isSymbolicLink()) {
     const data = await absentAs(undefined, realpath(file));
-    if (data === undefined) return undefined;
+    if (data === undefined) {
+      return (
+        `${file} is a link to ${await readlink(file)}, which is not there; mount its file system and move the file back, ` +
+        `or, if it is gone: rm ${file}`
+      );
+    }
     return `${file} is a link, and its data would stay; move the file back: mv ${data} ${file}`;
   }
   if (!found?.isFile()) return undefined;

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { Finding } from '../../check.ts';
 import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
@@ -15,13 +14,15 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { ensureDeviceNode, isBlockDevice } from './device-node.ts';
 import { extentProblem } from './extents.ts';
 import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
-import { obstaclesTo, readOnly } from './obstacles.ts';
-import { type OneLogicalVolume, groupSpace, oneLogicalVolume } from './reports.ts';
+import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
+import { type OneLogicalVolume, groupSpace, isRedundant, oneLogicalVolume } from './reports.ts';
 import { leftBehind, relabelCommand } from './left-behind.ts';
+import { leftElsewhere } from './elsewhere.ts';
 import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
 import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
@@ -77,13 +78,12 @@ export class LvmDriver implements VolumeDriver {
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
     const found = await this.retried(() => this.find(volume));
-    if (found?.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
+    if (found) this.refuseLost(volume, found);
     return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
-    const there = await stat(this.localPath(volume)).catch(() => undefined);
-    if (there?.isBlockDevice()) return;
+    if (await isBlockDevice(this.localPath(volume))) return;
     await this.retried(() => this.activate(volume));
   }
 
@@ -91,7 +91,7 @@ export class LvmDriver implements VolumeDriver {
     await this.openGroup.reopening(() => this.remove(volume, options));
   }
 
-  localPath(volume: VolumeSpec): string {
+  localPath(volume: Pick<VolumeSpec, 'id'>): string {
     return `/dev/${this.group}/${lvName(volume)}`;
   }
 
@@ -109,14 +109,14 @@ export class LvmDriver implements VolumeDriver {
 
   async listVolumes(): Promise<FoundVolume[]> {
     const { volumes } = await this.retried(() => this.openGroup.content());
-    return volumes.flatMap((volume) => {
+    const found = volumes.map(async (volume) => {
       const id = volumeId(volume);
       if (id === undefined) return [];
-      const unusable = volume.isPartial
-        ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` }
-        : {};
+      const isLost = volume.isPartial && !(isRedundant(volume) && (await isBlockDevice(this.localPath({ id }))));
+      const unusable = isLost ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` } : {};
       return [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels, ...unusable }];
     });
+    return (await Promise.all(found)).flat();
   }
 
   async stats(): Promise<DriverStats> {
@@ -144,6 +144,12 @@ export class LvmDriver implements VolumeDriver {
   private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
     const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
     return found && volumeId(found) === volume.id ? found : undefined;
+  }
+
+  /** Throws DiskMissing for one that lacks a part of its data. */
+  private refuseLost(volume: VolumeSpec, found: OneLogicalVolume): void {
+    if (!found.isPartial || (found.active && isRedundant(found))) return;
+    throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
   }
 
   private async relabelling(volume: VolumeSpec): Promise<string | undefined> {
@@ -199,7 +205,7 @@ export class LvmDriver implements VolumeDriver {
     }
     accept?.(labelsIn(found.tags).labels);
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
-    if (found.isPartial) throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
+    this.refuseLost(volume, found);
     await this.label(volume, found);
     if (!found.active) await this.activate(volume);
   }
@@ -242,6 +248,7 @@ export class LvmDriver implements VolumeDriver {
     }
     if (failure !== undefined) throw lvmError(args, answer, this.group);
     if (!(await this.find(volume))?.active) throw errors.notActivated(volume.id, this.fullName(volume));
+    await ensureDeviceNode(this.shell, volume, this.localPath(volume));
   }
 
   private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
@@ -252,7 +259,8 @@ export class LvmDriver implements VolumeDriver {
     if (!found) return this.refuseLeftBehind(volume, options);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
-      if (!found.active) await this.activate(volume);
+      if (found.active) await ensureDeviceNode(this.shell, volume, device);
+      else await this.activate(volume);
       const wiping =
         clear === 'none'
           ? wipeSignatures(processes, device, found.sizeBytes, options.signal)
@@ -277,7 +285,9 @@ export class LvmDriver implements VolumeDriver {
   /** A delete must not leave the volume's data behind under another name, or without its labels. Throws VolumeBusy. */
   private async refuseLeftBehind(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
     const { volumes } = await this.openGroup.content();
-    const left = leftBehind(volumes, this.group, volume, options);
+    const left =
+      leftBehind(volumes, this.group, volume, options) ??
+      (options.unused ? undefined : await leftElsewhere(this.context.processes, this.options, volume));
     if (left !== undefined) throw errors.volumeBusy(volume.id, left);
   }
 
@@ -286,6 +296,10 @@ export class LvmDriver implements VolumeDriver {
     const found = await this.find(volume);
     if (!found) return undefined;
     const obstacles = obstaclesTo(found, this.fullName(volume));
+    if (found.layout.includes('raid')) {
+      const image = splitOff((await this.openGroup.content()).volumes, this.fullName(volume));
+      if (image !== undefined) obstacles.push(image);
+    }
     if (found.open) obstacles.push(await usersOf(this.localPath(volume)));
     if (obstacles.length > 0) throw errors.volumeBusy(volume.id, obstacles.join('; '));
     if (found.missingDisks > 0) throw await this.stillIncomplete();

@@ -27,7 +27,7 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
     /get lock for|lock failed|failed lock|\/lock\/|cannot access VG|device-mapper (driver|is available)/i,
   ],
   ['tooMany', /maximum number of logical volumes/i],
-  ['noSpace', /insufficient (free space|suitable allocatable extents)/i],
+  ['noSpace', /insufficient (free space|suitable (contiguous )?allocatable extents)/i],
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
 ];
 

@@ -75,6 +75,8 @@ function ofOneGroup(disks: readonly PhysicalVolume[], options: GroupOptions): Ph
   const members = disks.filter(({ group }) => group === volumeGroup);
   const known = members.filter(({ groupUuid }) => groupUuid === knownUuid);
   if (known.length > 0) return known;
+  const renamed = knownUuid === undefined ? undefined : disks.find(({ groupUuid }) => groupUuid === knownUuid);
+  if (renamed) throw errors.groupRenamed(volumeGroup, renamed.group);
   const uuids = new Set(members.map(({ groupUuid }) => groupUuid));
   if (uuids.size === 0) return members;
   if (uuids.size === 1 && knownUuid === undefined) return members;

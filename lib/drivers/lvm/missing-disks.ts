@@ -1,4 +1,4 @@
-import { BlockstoreError, errors } from '../../errors.ts';
+import { BlockstoreError, asError, errors } from '../../errors.ts';
 import type { DriverContext } from '../driver.ts';
 import type { Group } from './group.ts';
 import { readKnownUuid, writeKnownUuid } from './known-uuid.ts';
@@ -31,7 +31,10 @@ export class OpenGroup {
   /** As of the last opening. */
   private disks: Group | undefined;
   private openedAt = 0;
+  private triedAt = Number.NEGATIVE_INFINITY;
   private reopened: Promise<void> | undefined;
+  /** Of the last opening. */
+  private failure: BlockstoreError | undefined;
 
   constructor(options: GroupOptions, context: DriverContext) {
     this.options = options;
@@ -40,9 +43,20 @@ export class OpenGroup {
 
   /** Throws what keeps the group from being used, such as NoVolumeGroup. */
   async open(): Promise<void> {
+    this.triedAt = performance.now();
+    try {
+      await this.find();
+      this.failure = undefined;
+    } catch (error) {
+      this.failure = asError(error);
+      throw error;
+    }
+  }
+
+  private async find(): Promise<void> {
     const { processes, log } = this.context;
     const { directory } = this.options;
-    const knownUuid = await readKnownUuid(directory);
+    const knownUuid = this.disks?.uuid ?? (await readKnownUuid(directory));
     const disks = await prepareGroup(processes, { ...this.options, knownUuid });
     const before = this.lvm;
     this.lvm = await openLvm(processes, log, { directory, devices: disks.devices });
@@ -74,11 +88,20 @@ export class OpenGroup {
     return groupContent(this.shell, volumeGroup);
   }
 
-  /** Runs a verb once more when the disks of the group have changed; every verb is idempotent. */
+  /**
+   * Runs a verb once more when the disks of the group have changed; every verb is idempotent. Where the group is gone, its only
+   * disk may be back under another name: otherwise the error says why it is not found.
+   */
   async reopening<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
+      const isGone = error instanceof BlockstoreError && error.code === 'NoVolumeGroup' && this.disks !== undefined;
+      if (isGone) {
+        if (performance.now() - this.triedAt >= reopenAfterMs) await this.reopen().catch(() => {});
+        if (this.failure) throw this.failure;
+        return work();
+      }
       const isIncomplete = error instanceof BlockstoreError && error.code === 'GroupIncomplete';
       if (!isIncomplete) throw error;
       await this.reopen();

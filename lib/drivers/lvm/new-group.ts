@@ -43,7 +43,11 @@ export async function disksForGroup(processes: Processes, options: GroupOptions)
   const absent = await firstAbsent(storageDev);
   if (absent !== undefined)
     throw errors.storageUnusable(absent, 'it does not exist', 'connect the disk, or correct storage_dev');
-  if (storageDev.length === 0 || !storageCreate) throw errors.noVolumeGroup(volumeGroup);
+  if (storageDev.length === 0 || !storageCreate) {
+    throw knownUuid === undefined
+      ? errors.noVolumeGroup(volumeGroup)
+      : errors.groupGone(volumeGroup, fileOfKnownUuid(directory));
+  }
   const elsewhere = (await lookForGroup(processes, { ...options, storageDev: [] })).group;
   if (elsewhere) {
     const devices = elsewhere.devices.join(', ');

@@ -1,4 +1,4 @@
-import type { OneLogicalVolume } from './reports.ts';
+import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 
 /** Forms of a logical volume that are its own data and nothing else. */
 const plainLayouts = /^(linear|striped|mirror|raid.*|partial|unknown)$/;
@@ -29,11 +29,25 @@ export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
     obstacles.push(`LVM uses it as ${odd.join(', ')}; copy what is needed, then: lvremove ${name}`);
   }
   if (found.locked) obstacles.push('pvmove is moving it; wait for it, or: pvmove --abort');
+  if (found.isStale)
+    obstacles.push(`one of its images failed and is not written; write it again: lvchange --refresh ${name}`);
   if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
   const isSplitOff = isThickOrigin && dependants.length > 0;
   const freesData = odd.length > 0 || found.locked || (isOrigin && !isSplitOff);
   if (freesData) obstacles.push(`then wipe the extents that this frees: ${wipeFree(group)}`);
   return obstacles;
+}
+
+/**
+ * Returns what is in the way where an image of a mirror is split off (lvconvert --splitmirrors --trackchanges): it is
+ * removed with the volume, and a wipe does not reach it. Of all images it alone is among the visible logical volumes.
+ */
+export function splitOff(volumes: readonly Pick<LogicalVolume, 'name'>[], name: string): string | undefined {
+  const [group = '', own = ''] = name.split('/');
+  const image = volumes.find((volume) => volume.name.startsWith(`${own}_rimage_`));
+  return (
+    image && `an image of it is split off and keeps its data; take it back: lvconvert --merge ${group}/${image.name}`
+  );
 }
 
 /** Split off, the area with the former blocks of the volume is a logical volume that can be written. */

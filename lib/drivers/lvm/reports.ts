@@ -13,6 +13,7 @@ const logicalVolume = z
     lv_size: bytes,
     lv_tags: words,
     lv_health_status: z.string(),
+    lv_layout: words,
   })
   .transform((row) => ({
     name: row.lv_name,
@@ -20,6 +21,10 @@ const logicalVolume = z
     tags: row.lv_tags,
     /** Whether a disk that has a part of it is missing. */
     isPartial: row.lv_health_status === 'partial',
+    /** Such as linear; raid and raid1; thin and sparse; cache. */
+    layout: row.lv_layout,
+    /** Whether an image of a mirror failed, is back, and is not written until the volume is refreshed. */
+    isStale: row.lv_health_status === 'refresh needed',
   }));
 
 const logicalVolumeState = z
@@ -28,7 +33,6 @@ const logicalVolumeState = z
     lv_device_open: z.string(),
     lv_descendants: words,
     lv_allocation_locked: z.string(),
-    lv_layout: words,
     lv_role: words,
     lv_permissions: z.string(),
     lv_suspended: z.string(),
@@ -41,8 +45,6 @@ const logicalVolumeState = z
     dependants: row.lv_descendants,
     /** While pvmove moves it. */
     locked: row.lv_allocation_locked !== '',
-    /** Such as linear; raid and raid1; thin and sparse; cache. */
-    layout: row.lv_layout,
     roles: row.lv_role,
     readOnly: row.lv_permissions.startsWith('read-only'),
     suspended: row.lv_suspended === 'suspended',
@@ -101,11 +103,16 @@ export type OneLogicalVolume = LogicalVolume & z.infer<typeof logicalVolumeState
 export type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
-const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status';
+const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status,lv_layout';
 const stateFields =
-  'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_layout,lv_role,lv_permissions,lv_suspended,' +
+  'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_role,lv_permissions,lv_suspended,' +
   'vg_missing_pv_count';
 const vgFields = 'vg_size,vg_free,vg_extent_size,vg_mda_free,vg_missing_pv_count,vg_tags';
+
+/** Whether an active volume has all its data without one of its disks: LVM activates it only as long as it has. */
+export function isRedundant({ layout }: Pick<LogicalVolume, 'layout'>): boolean {
+  return layout.includes('raid') && !layout.some((word) => word.startsWith('raid0'));
+}
 
 /** Returns the group's figures and volumes from a single read of its metadata. */
 export async function groupContent(lvm: Lvm, group: string): Promise<VolumeGroup & { volumes: LogicalVolume[] }> {

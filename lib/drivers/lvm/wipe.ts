@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { CommandError } from '../../command-error.ts';
-import type { Processes } from '../../process.ts';
+import type { Processes, RunOptions } from '../../process.ts';
 import type { DeleteOptions } from '../driver.ts';
 
-/** How old data is erased. `discard` requires a device whose discarded blocks read as zeros. */
+/** How old data is erased. `discard` requires a device whose discarded blocks read as zeros; one that discards none is overwritten. */
 export type VolumeClear = 'zero' | 'discard' | 'none';
 
 export interface WipeOptions extends DeleteOptions {
@@ -42,12 +42,14 @@ export async function wipe(
   const run = { asRoot: true, timeoutMs: 600_000, ...(signal ? { signal } : {}) };
   const chunk = miBps === 0 ? largestChunk : Math.min(largestChunk, miBps * miB);
   let told = performance.now();
+  let zeroes = clear === 'zero';
   for (let offset = 0; offset < sizeBytes; offset += chunk) {
     signal?.throwIfAborted();
     const length = Math.min(chunk, sizeBytes - offset);
     const began = performance.now();
     const place = ['--offset', String(offset), '--length', String(length), device];
-    await processes.run('blkdiscard', clear === 'zero' ? ['--zeroout', ...place] : place, run);
+    if (!zeroes) zeroes = !(await discard(processes, place, run));
+    if (zeroes) await processes.run('blkdiscard', ['--zeroout', ...place], run);
     const now = performance.now();
     if (progress && now - told >= progressEveryMs) {
       told = now;
@@ -58,6 +60,17 @@ export async function wipe(
   }
   await processes.run('sync', [device], run);
   progress?.(100);
+}
+
+/** Returns false where the device discards nothing, like most hard disks: nothing was erased. */
+async function discard(processes: Processes, place: readonly string[], run: RunOptions): Promise<boolean> {
+  try {
+    await processes.run('blkdiscard', place, run);
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError && /not supported/i.test(error.failure.stderr)) return false;
+    throw error;
+  }
 }
 
 /** Zeros the places of signatures, so that no host takes the next owner's volume for a part of the last one's array. */

@@ -27,6 +27,7 @@ import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
 import { Watch } from './watch.ts';
+import { checkWritable } from './writable.ts';
 
 export interface AoeTargetOptions {
   /** The Ethernet interface that exports are served on (aoe_eth_dev). */
@@ -126,6 +127,7 @@ export class AoeTarget implements Target {
     }
     checkInterface(this.options.interface);
     await checkSectors(spec, this.options.durability);
+    await checkWritable(spec);
     await this.refuseTaken(spec);
     await this.refuseForeign(spec, known);
     await this.clearAddress(spec);

@@ -37,6 +37,9 @@ test('a volume that is a link to a file elsewhere is VolumeBusy, for its data wo
     message: `volume ${volume.id} is in use on its node: ${driver.localPath(volume)} is a link, and its data would stay; move the file back: mv ${elsewhere} ${driver.localPath(volume)}`,
   });
   t.deepEqual(await driver.listVolumes(), found);
+  await rename(elsewhere, `${elsewhere}.away`);
+  await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /which is not there; mount/ });
+  await rename(`${elsewhere}.away`, elsewhere);
   await rename(elsewhere, driver.localPath(volume));
   await driver.deleteVolume(volume);
   t.deepEqual(await driver.listVolumes(), []);
@@ -155,6 +158,30 @@ const isRoot = process.getuid?.() === 0;
       await run('mount', ['-o', 'remount,rw', directory]);
       t.true((await new FileDriver({ directory }).stats()).acceptsCreates);
       await writeFile(path.join(directory, 'writable'), '');
+    } finally {
+      await run('umount', [directory]);
+    }
+  },
+);
+
+(isRoot ? test : test.skip)(
+  'a file system that takes no more files, though it has space, is full: the volume is placed elsewhere',
+  async (t) => {
+    const directory = await newDirectory(t);
+    const mount = await run('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=3', 'blockstore-test', directory]).catch(
+      () => undefined,
+    );
+    if (mount === undefined) {
+      t.log('this host may not mount');
+      return;
+    }
+    try {
+      const driver = new FileDriver({ directory });
+      await driver.setup();
+      const volume = spec();
+      await t.throwsAsync(driver.createVolume(volume), { code: 'NoSpace', message: /takes no more files.*ENOSPC/ });
+      await driver.deleteVolume(volume);
+      t.deepEqual(await readdir(directory), ['.blockstore-pool']);
     } finally {
       await run('umount', [directory]);
     }

@@ -6,6 +6,7 @@ const said: Record<string, LvmFailure> = {
   'Failed to find logical volume "v/nope"': 'absent',
   'Volume group "v" has insufficient free space (51158 extents): 128000 required.': 'noSpace',
   'Insufficient suitable allocatable extents for logical volume a: 10 more required': 'noSpace',
+  'Insufficient suitable contiguous allocatable extents for logical volume a: 8 more required': 'noSpace',
   'Volume group "nope" not found': 'noGroup',
   'Logical volume v/a in use.': 'busy',
   'Logical volume v/a contains a filesystem in use.': 'busy',

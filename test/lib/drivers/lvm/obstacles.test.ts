@@ -1,5 +1,5 @@
 import test from 'ava';
-import { obstaclesTo } from '../../../../lib/drivers/lvm/obstacles.ts';
+import { obstaclesTo, splitOff } from '../../../../lib/drivers/lvm/obstacles.ts';
 import type { OneLogicalVolume } from '../../../../lib/drivers/lvm/reports.ts';
 
 const name = 'my-group/volume-1';
@@ -10,6 +10,7 @@ function obstacles(fields: Partial<OneLogicalVolume>): string {
     sizeBytes: 4_194_304,
     tags: [],
     isPartial: false,
+    isStale: false,
     active: true,
     open: false,
     dependants: [],
@@ -44,6 +45,17 @@ test('each obstacle is named with the command that releases it, and several toge
   t.regex(obstacles({ locked: true }), /pvmove --abort; then /);
   t.regex(obstacles({ suspended: true }), /dmsetup resume my--group-volume--1$/);
   t.is(obstacles({ locked: true, suspended: true, dependants: ['a'] }).split('; ').length, 6);
+});
+
+test('an image of a mirror that a wipe does not reach is in the way', (t) => {
+  t.regex(obstacles({ layout: ['raid', 'raid1'], isStale: true }), /lvchange --refresh my-group\/volume-1$/);
+  const visible = (...names: string[]) =>
+    splitOff(
+      names.map((one) => ({ name: one })),
+      name,
+    );
+  t.regex(visible('volume-1', 'volume-1_rimage_1') ?? '', /lvconvert --merge my-group\/volume-1_rimage_1$/);
+  t.is(visible('volume-1', 'volume-2_rimage_1', 'copy'), undefined);
 });
 
 test('where data of the volume stays in freed extents, the command that wipes them is named', (t) => {
