@@ -31,6 +31,7 @@ const wrapper = /^(?:ERR Error running script \(call to \w+\): )?(?:@user_script
 /** Errors of the library itself, which have neither code nor class: how each begins. */
 const closed = /^(?:Connection is closed\.|Command aborted due to connection close|Stream isn't writeable)/;
 const late = /^(?:Command timed out|Socket timeout\.|timeout)/;
+const noRedis = /^Unknown RESP type/;
 const noSentinel = /^All sentinels are unreachable/;
 
 /** Of a Redis that does not answer, or no longer. */
@@ -58,6 +59,7 @@ export function reasonOf(error: Error): string {
   if (error.name === 'ReplyError') return replyText(error);
   if (saysOnlyClosed(error)) return 'the connection was closed';
   if (late.test(error.message)) return 'it did not answer in time';
+  if (noRedis.test(error.message)) return 'what answers is no Redis';
   if (!noSentinel.test(error.message)) return error.message;
   const last = /Last error: (.+)$/.exec(error.message)?.[1];
   return `no Sentinel names a primary${last === undefined ? '' : `: ${last}`}`;
@@ -88,6 +90,7 @@ export function explainFailure(
   }
   if (error.name === 'ReplyError') return explainReply(error, where);
   if (saysOnlyClosed(error)) return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : closedHint);
+  if (noRedis.test(error.message)) return errors.redisUnreachable(where, reasonOf(error), noRedisHint);
   if (noSentinel.test(error.message)) return errors.redisUnreachable(where, reasonOf(error), sentinelHint);
   if (late.test(error.message)) {
     return errors.redisUnreachable(where, reasonOf(error), usesTls ? noTlsHint : undefined);
@@ -121,11 +124,13 @@ const aclHint =
 const userHint = 'set redis_user and redis_password to a user of this Redis';
 const replicaHint =
   'this Redis is a replica: set redis_host, redis_port or redis_url to the primary, or use redis_sentinels';
+const noRedisHint = 'set redis_host, redis_port or redis_url to the host and port of Redis';
 const noClusterHint =
   'this Redis is no Cluster: use redis_url, redis_host or redis_sentinels in place of redis_cluster';
 const movingHint =
   'wait until the slot with the records is wholly on one shard of the Cluster: "redis-cli --cluster check"';
-const missingHint = 'remove rename-command for it from redis.conf; blockstore needs Redis 6.2 or later';
+const missingHint =
+  'remove rename-command for it from redis.conf; blockstore needs Redis 6.2 or later; for a Sentinel set redis_sentinels';
 
 const hints: ReadonlyMap<string, string> = new Map([
   ['WRONGPASS', userHint],

@@ -135,6 +135,13 @@ test('each cause has its own hint', (t) => {
   t.regex(explain(select)?.message ?? '', /redis_db = 99: Redis at h:6379/);
 });
 
+test('what answers and is no Redis is named, and is no fault of the program', (t) => {
+  const other = explain(new Error('Unknown RESP type 72 "H". Please report this.'));
+  t.is(other?.code, 'RedisUnreachable');
+  t.regex(other?.message ?? '', /: what answers is no Redis$/);
+  t.regex(explain(reply("ERR unknown command 'zcard'"))?.hint ?? '', /Sentinel.*redis_sentinels/);
+});
+
 test('a Cluster whose nodes refuse the password is denied, not unreachable', (t) => {
   const denied = new NoShardError('no node knows', { cause: reply('WRONGPASS invalid username-password pair') });
   t.is(explain(denied)?.code, 'RedisDenied');
