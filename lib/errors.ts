@@ -63,6 +63,13 @@ export const errors = {
       `the storage volume-${volume} exists already: its ${label} is ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`,
       'use another id; to have the record of that storage made again: blockstore audit --repair',
     ),
+  laterStorage: (volume: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `volume ${volume} was created anew after this delete, which an older state of Redis has again`,
+      'its record is made again from its storage; then repeat the command if that volume is to be deleted too',
+    ),
   volumeAbandoned: (volume: string, node: string) =>
     new BlockstoreError(
       'VolumeExists',

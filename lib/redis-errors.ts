@@ -11,6 +11,13 @@ export const closedHint =
 export const sentinelHint =
   'start the Sentinels and the primary, or correct redis_sentinels and redis_sentinel_name; redis_tls is for both';
 
+/** Where no node of a Cluster has the records. */
+export const clusterHint =
+  'start every shard of the Cluster, or correct redis_cluster; "redis-cli --cluster check" names what it lacks';
+
+/** Redis starts. */
+export const loadingHint = 'wait until Redis has read its data: "redis-cli info persistence" shows how far it is';
+
 /** Errors of Redis: of the connection, and of what it refuses. */
 export const redisErrors = {
   redisUnreachable: (where: string, reason: string, hint = unreachableHint) =>

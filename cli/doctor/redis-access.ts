@@ -6,7 +6,8 @@ import { type Keys, makeKeys } from '../../lib/redis/keys.ts';
 import { type Role, attemptOf, requiredCommands } from '../../lib/redis/required-commands.ts';
 
 const aclHint = 'extend the ACL of redis_user; see the sample file redis-users.acl';
-const missingHint = 'remove rename-command for them from redis.conf; blockstore needs Redis 6.2 or later';
+const missingHint =
+  'remove rename-command for them from redis.conf; blockstore needs Redis 6.2 or later; for a Sentinel set redis_sentinels';
 
 /** Tries every command, key and channel that daemon and command line use, without changing anything. */
 export async function checkAccess(

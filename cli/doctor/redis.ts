@@ -5,7 +5,13 @@ import { lookupNode } from '../../lib/models/node.ts';
 import { nodeNameHere } from '../../lib/node-identity.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
-import { crashProblem, evictionProblem, memoryProblem, refusalProblem } from '../../lib/redis/persistence.ts';
+import {
+  crashProblem,
+  evictionProblem,
+  memoryProblem,
+  refusalProblem,
+  unseenRefusal,
+} from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { duration, plural } from '../format.ts';
 import { hasCredentials } from './configuration.ts';
@@ -31,6 +37,7 @@ export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Pro
       ...(await runCheck(() => explained(connection, () => checkLatency(connection)))),
       ...(await checkAccess(connection, { prefix: flags.redis_prefix, isStorage, isCluster })),
       ...(info ? checksOf(info) : []),
+      ...(info ? await checkWrites(new Store(connection, flags.redis_prefix), info) : []),
       ...checkPassword(flags, connection.where),
       ...(await runCheck(() => explained(connection, () => checkClock(connection)))),
       ...(isStorage ? await runCheck(() => checkNode(new Store(connection, flags.redis_prefix), loaded)) : []),
@@ -72,6 +79,11 @@ function checksOf(info: RedisInfo): Finding[] {
     checkEviction(info),
     ...checkLimits(info),
   ];
+}
+
+async function checkWrites(store: Store, info: RedisInfo): Promise<Finding[]> {
+  const problem = await unseenRefusal(store, info);
+  return problem ? [bad(problem.message, problem.hint)] : [];
 }
 
 function checkVersion(info: RedisInfo): Finding {

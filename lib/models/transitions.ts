@@ -106,6 +106,8 @@ export const transitions = {
     unset: ['fault'],
   },
   finishDelete: { during: 'delete', remove: true },
+  /** It has ended before, and the storage is a later volume's, whose record is made again from it. */
+  refuseDelete: { during: 'delete', remove: true },
   failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' } },
   /** Its node was declared lost: nothing of its task will end. */
   loseNode: { ends: true, set: { status: 'error' } },

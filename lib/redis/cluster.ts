@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type TLSSocket, connect as connectTls } from 'node:tls';
 import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
 import { z } from 'zod';
-import { NoShardError } from './failures.ts';
+import { NoShardError, reasonOf } from './failures.ts';
 import { makeKeys } from './keys.ts';
 
 interface Address {
@@ -49,7 +49,7 @@ export function shardOf(seeds: readonly Address[], prefix: string, options: Redi
         }
         tell(
           'error',
-          new NoShardError(`no node of the Cluster knows where the records are; last: ${last.message}`, {
+          new NoShardError(`no node of the Cluster knows where the records are; last: ${reasonOf(last)}`, {
             cause: last,
           }),
         );

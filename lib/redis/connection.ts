@@ -6,6 +6,7 @@ import { closedHint } from '../redis-errors.ts';
 import { AwayReason } from './away-reason.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { explainFailure, hasPlainHint, reasonOf, saysOnlyClosed } from './failures.ts';
+import { firstConnect } from './first-connect.ts';
 import { FurtherConnection } from './further-connection.ts';
 import { RecentCount } from './recent-count.ts';
 import { serverIdentity } from './server-identity.ts';
@@ -93,7 +94,7 @@ export class Connection {
 
   async open(): Promise<void> {
     try {
-      await firstConnect(this.redis);
+      await firstConnect(this.redis, this.where);
     } catch (error) {
       this.isClosing = true;
       this.redis.disconnect();
@@ -115,7 +116,7 @@ export class Connection {
     this.others.push(other);
     refuseOtherDatabase(redis);
     try {
-      await firstConnect(redis);
+      await firstConnect(redis, this.where);
     } catch (error) {
       redis.disconnect();
       const explained = this.explain(error, redis);
@@ -181,17 +182,4 @@ function refuseOtherDatabase(redis: Redis): void {
   redis.on('error', () => {
     if (redis.status === 'connect') redis.disconnect(true);
   });
-}
-
-/** Sentinels and Clusters are queried again without a limit; only their first failure is logged. */
-async function firstConnect(redis: Redis): Promise<void> {
-  const failed = Promise.withResolvers<never>();
-  redis.once('error', failed.reject);
-  const connected = redis.connect();
-  connected.catch(() => {}); // it loses the race to its own error
-  try {
-    await Promise.race([connected, failed.promise]);
-  } finally {
-    redis.off('error', failed.reject);
-  }
 }

@@ -1,3 +1,4 @@
+import { asError } from '../errors.ts';
 import { byteSize } from '../format-bytes.ts';
 import { type RedisInfo, readInfo } from './info.ts';
 import type { Store } from './store.ts';
@@ -69,11 +70,25 @@ export function refusalProblem(info: RedisInfo): PersistenceProblem | undefined 
   );
 }
 
+/**
+ * Returns that Redis refuses changes for a reason that its INFO does not show, as with some replicas, but fewer than it wants. A replica
+ * is not asked: it refuses all.
+ */
+export async function unseenRefusal(store: Store, info: RedisInfo): Promise<PersistenceProblem | undefined> {
+  if (refusalProblem(info) || memoryProblem(info)?.isLatent === false || info.get('role') === 'slave') return undefined;
+  try {
+    await store.read((redis) => redis.set(store.keys.access(), 'x', 'XX')); // writes nothing: there is no such key
+  } catch (thrown) {
+    const { code, message, hint = '' } = asError(thrown);
+    if (code === 'RedisRefuses') return { message, hint, isLatent: false };
+  }
+  return undefined;
+}
+
 /** Returns what threatens records in this Redis now; nothing where its user may not read INFO. */
 export async function persistenceProblems(store: Store): Promise<PersistenceProblem[]> {
   const info: RedisInfo = await store.read((redis) => readInfo(redis)).catch(() => new Map());
-  const problems = [crashProblem, refusalProblem, evictionProblem, memoryProblem]
-    .map((problemOf) => problemOf(info))
-    .filter((problem) => problem !== undefined);
-  return problems.filter(({ isLatent }) => !isLatent);
+  const problems = [crashProblem, refusalProblem, evictionProblem, memoryProblem].map((problemOf) => problemOf(info));
+  const all = [...problems, await unseenRefusal(store, info)].filter((problem) => problem !== undefined);
+  return all.filter(({ isLatent }) => !isLatent);
 }

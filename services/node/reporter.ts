@@ -10,6 +10,7 @@ export class Reporter implements Service {
   private readonly intervalMs: number;
   private readonly report: () => Promise<void>;
   private readonly isUrgent: () => boolean;
+  private readonly isRedisAway: () => boolean;
   private readonly log: Log;
   private readonly onFenced: (error: BlockstoreError) => void;
   private readonly everySecond: EverySecond;
@@ -17,6 +18,8 @@ export class Reporter implements Service {
   private last = 0;
   private running: Promise<void> = Promise.resolve();
   private lastFailure = '';
+  /** Reports in a row that Redis did not answer, or as if it were not there, over a connection that holds. */
+  private unanswered = 0;
 
   constructor(options: {
     name: string;
@@ -26,6 +29,8 @@ export class Reporter implements Service {
     report: () => Promise<void>;
     /** Whether to report at once, asked every second. */
     isUrgent?: () => boolean;
+    /** Whether the connection to Redis is interrupted, which it logs itself. Without, no report logs that Redis is unreachable. */
+    isRedisAway?: () => boolean;
     log: Log;
     onFenced: (error: BlockstoreError) => void;
     everySecond?: EverySecond | undefined;
@@ -35,6 +40,7 @@ export class Reporter implements Service {
     this.intervalMs = options.intervalS * 1000;
     this.report = options.report;
     this.isUrgent = options.isUrgent ?? (() => false);
+    this.isRedisAway = options.isRedisAway ?? (() => true);
     this.log = options.log;
     this.onFenced = options.onFenced;
     this.everySecond = options.everySecond ?? everySecond;
@@ -66,10 +72,13 @@ export class Reporter implements Service {
       await this.report();
       if (this.lastFailure !== '') this.log.info(`the ${this.name} succeeds again`);
       this.lastFailure = '';
+      this.unanswered = 0;
     } catch (thrown) {
       const error = asError(thrown);
       if (error.code === 'Fenced') return this.onFenced(error);
-      if (error.code === 'RedisUnreachable') return; // its connection logs it
+      this.unanswered = error.code === 'RedisUnreachable' && !this.isRedisAway() ? this.unanswered + 1 : 0;
+      // After the first one the connection may just have been made again.
+      if (error.code === 'RedisUnreachable' && this.unanswered < 2) return;
       if (error.message !== this.lastFailure) {
         this.log.error(`the ${this.name} failed: ${error.message}`, { code: error.code, hint: error.hint });
       }

@@ -125,13 +125,12 @@ export class StorageNode implements Service {
   }
 
   async start(): Promise<void> {
+    const { store, heartbeatStore } = this.options;
     const children = [
-      this.every(
-        'heartbeat',
-        () => this.reportState(),
-        true,
-        () => this.networkProblems() !== this.reported,
-      ),
+      this.every('heartbeat', () => this.reportState(), true, {
+        isUrgent: () => this.networkProblems() !== this.reported,
+        isRedisAway: () => store.connection.isAway || heartbeatStore.redis.status !== 'ready',
+      }),
       service('reconciliation', { start: () => this.reconcile() }),
       this.every('upkeep', () => this.upkeep(), false),
       service('engine', { stop: () => this.engine.stop(this.options.flags.stop_timeout * 1000) }),
@@ -229,7 +228,12 @@ export class StorageNode implements Service {
     return this.options.backends.configured.map((backend) => ofTarget(backend) ?? '').join('\n');
   }
 
-  private every(name: string, report: () => Promise<void>, atOnce: boolean, isUrgent?: () => boolean): Reporter {
+  private every(
+    name: string,
+    report: () => Promise<void>,
+    atOnce: boolean,
+    more: { isUrgent?: () => boolean; isRedisAway?: () => boolean } = {},
+  ): Reporter {
     const { flags, log, everySecond } = this.options;
     const onFenced = () => void this.catchUp.regain();
     const intervalS = flags.report_interval;
@@ -241,7 +245,7 @@ export class StorageNode implements Service {
       log,
       everySecond,
       onFenced,
-      ...(isUrgent ? { isUrgent } : {}),
+      ...more,
     });
   }
 

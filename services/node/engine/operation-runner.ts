@@ -60,7 +60,7 @@ export class OperationRunner {
     let step: Step | undefined;
     let context: StepContext | undefined;
     try {
-      context = this.contextFor(volume, progress);
+      context = this.contextFor(volume, progress, isResumed);
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -85,7 +85,7 @@ export class OperationRunner {
   }
 
   /** Throws BackendUnavailable. */
-  private contextFor(volume: VolumeState, progress: ProgressWriter): StepContext {
+  private contextFor(volume: VolumeState, progress: ProgressWriter, isResumed: boolean): StepContext {
     const { backends, addresses, exportUnattached } = this.options;
     return {
       volume,
@@ -93,6 +93,7 @@ export class OperationRunner {
       backend: backends.get(volume.backend),
       addresses,
       exportUnattached,
+      isResumed,
       madeStorage: false,
       checkTask: () => this.checkTask(volume),
       signal: this.signal,
@@ -183,7 +184,7 @@ export class OperationRunner {
     const isDeleted = name === 'finishDelete';
     if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
       if (isDeleted) this.drop(volume.id);
-      else table.drop(volume.id); // the storage of a refused create stays, and may be exported
+      else table.drop(volume.id); // the storage that an operation refused stays, and may be exported
     } else if (outcome.word === 'ok') {
       const { set }: Transition = transitions[name];
       table.note({ ...volume, ...set });

@@ -14,6 +14,8 @@ export interface StepContext {
   addresses: Addresses;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
+  /** Whether an earlier run, of this state of Redis or a later one, may have done part of the steps. */
+  isResumed: boolean;
   /** Whether this very run has made the storage: nobody can have data on it. */
   madeStorage: boolean;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */

@@ -9,6 +9,7 @@ import {
   exportNew,
   labelStorage,
   leaveForeignShelf,
+  refuseLaterStorage,
   refuseToDiscardExisting,
   refuseUncheckedAddress,
   releaseAddress,
@@ -40,10 +41,11 @@ const create: Operation = {
 const deletion: Operation = {
   name: 'delete',
   queue: 'long',
-  steps: [removeExport, removeStorage],
+  steps: [refuseLaterStorage, removeExport, removeStorage],
   undo: [],
   finish: 'finishDelete',
   fail: 'failDelete',
+  refusal: { codes: new Set(['VolumeExists']), transition: 'refuseDelete' },
   handsBack: none,
 };
 

@@ -123,6 +123,19 @@ export const leaveForeignShelf: Step = {
   },
 };
 
+/**
+ * An older state of Redis can have a deletion again that has ended: what a later volume of the same id has is not removed with it. Not
+ * asked of a new deletion: that is of the later volume. Throws VolumeExists.
+ */
+export const refuseLaterStorage: Step = {
+  name: 'keep',
+  run: async ({ volume, backend, isResumed }) => {
+    if (!isResumed) return;
+    const found = (await backend.driver.listVolumes()).find(({ id }) => id === volume.id);
+    if (Number(found?.labels['created'] ?? 0) > volume.createTime) throw errors.laterStorage(volume.id);
+  },
+};
+
 export const removeExport: Step = {
   name: 'unexport',
   run: ({ volume, backend }) => backend.target.removeExport(volume.id),

@@ -114,8 +114,18 @@ test('each cause has its own hint', (t) => {
   t.regex(hint(reply('BUSY x')), /script kill/);
   t.regex(hint(reply('READONLY x')), /is a replica.* to the primary/);
   t.regex(hint(reply('MASTERDOWN x')), /is a replica/);
+  t.regex(hint(reply('LOADING x')), /^wait .*info persistence/);
+  t.regex(hint(reply('CLUSTERDOWN x')), /--cluster check/);
+  t.regex(hint(reply('MOVED 1 h:1')), /redis_cluster/);
+  for (const code of ['ASK 1 h:1', 'TRYAGAIN x']) t.regex(hint(reply(code)), /wait .*slot/);
+  t.regex(hint(new NoShardError('nobody has slot 1')), /redis_cluster.*--cluster check/);
+  t.regex(
+    hint(new NoShardError('x', { cause: reply('ERR This instance has cluster support disabled') })),
+    /no Cluster.*redis_url/,
+  );
   t.regex(hint(system('ERR_SSL_WRONG_VERSION_NUMBER'), true), /no TLS/);
   t.regex(hint(system('EPROTO'), true), /no TLS/);
+  t.regex(hint(system('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), true), /tls-auth-clients/);
   t.regex(hint(system('DEPTH_ZERO_SELF_SIGNED_CERT'), true), /redis_tls_ca/);
   t.regex(hint(system('CERT_HAS_EXPIRED'), true), /redis_tls_ca/);
   t.regex(hint(system('ERR_TLS_CERT_ALTNAME_INVALID'), true), /a name in the certificate/);
@@ -123,6 +133,13 @@ test('each cause has its own hint', (t) => {
   const select = reply('ERR DB index is out of range', { name: 'select', args: ['99'] });
   t.is(explain(select)?.code, 'InvalidFlags');
   t.regex(explain(select)?.message ?? '', /redis_db = 99: Redis at h:6379/);
+});
+
+test('what answers and is no Redis is named, and is no fault of the program', (t) => {
+  const other = explain(new Error('Unknown RESP type 72 "H". Please report this.'));
+  t.is(other?.code, 'RedisUnreachable');
+  t.regex(other?.message ?? '', /: what answers is no Redis$/);
+  t.regex(explain(reply("ERR unknown command 'zcard'"))?.hint ?? '', /Sentinel.*redis_sentinels/);
 });
 
 test('a Cluster whose nodes refuse the password is denied, not unreachable', (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { silentLog } from '../../../lib/log.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -44,4 +45,24 @@ test.serial('a node whose connection to Redis breaks again and again says so, an
     await problems(),
     /^the connection to Redis at \S+ broke 5 times within ten minutes; .*"timeout" .*redis\.conf.* proxy/,
   );
+});
+
+test.serial('a node that Redis answers BUSY says so once, and once when that is over', async (t) => {
+  const lines: string[] = [];
+  const log = {
+    ...silentLog,
+    error: (line: string, more: Record<string, unknown> = {}) => lines.push(`${line}; ${String(more['hint'])}`),
+    info: (line: string) => lines.push(line),
+  };
+  await cluster.node('n1', {}, {}, { log, store: await cluster.store() });
+  const { redis } = await cluster.store();
+  await redis.config('SET', 'lua-time-limit', '50');
+  lines.length = 0;
+  const script = redis.eval('while true do end', 0).catch(() => undefined);
+  await until(() => lines.length > 0, 'it is logged');
+  t.regex(lines.join('\n'), /^the heartbeat failed: Redis at \S+ cannot be reached: BUSY .*; .*script kill/);
+  await store.redis.call('SCRIPT', 'KILL');
+  await script;
+  await until(() => lines.length > 1, 'it is over');
+  t.deepEqual(lines.slice(1), ['the heartbeat succeeds again']);
 });

@@ -225,3 +225,37 @@ test.serial('a creation that Redis forgot, and that fails when it is repeated, l
   await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
   t.true(await isStatus('available'));
 });
+
+for (const isStopped of [false, true]) {
+  const when = isStopped ? 'at a start' : 'while the daemon runs';
+  test.serial(
+    `a delete that an older Redis has again leaves a volume that was created anew with its id, ${when}`,
+    async (t) => {
+      const driver = new FaultyDriver(new FakeDriver());
+      const target = new FakeTarget();
+      let node = await cluster.node('n1', {}, { driver, target });
+      const commands = await cluster.commands();
+      const { id } = await commands.create({ ...newVolume, size: 2, name: 'first' }, deadline);
+      const release = driver.holdOnce('deleteVolume');
+      t.teardown(release);
+      await commands.delete(id);
+      await until(() => driver.isHeld('deleteVolume'), 'it is being deleted');
+      const restore = await cluster.server.keepCopy();
+      release();
+      const again = () => commands.create({ ...newVolume, id, name: 'second' }, deadline);
+      await until(() => again().catch(() => undefined), 'the id is free again');
+      await commands.attach(id, attachment, deadline);
+      const { createTime, address } = await node.getVolume(id);
+      if (isStopped) await node.stop();
+      await restore();
+      if (isStopped) node = await cluster.node('n1', {}, { driver, target });
+      const isBack = async () => (await node.getVolume(id).catch(() => undefined))?.attachStatus === 'attached';
+      await until(isBack, 'its record is that of the later volume', 15_000);
+      t.like(await node.getVolume(id), { name: 'second', size: 1, createTime, address, instanceId: 'unknown' });
+      t.true(target.exports.has(id));
+      await commands.detach(id, deadline);
+      await commands.delete(id, deadline);
+      t.deepEqual(await driver.listVolumes(), []);
+    },
+  );
+}

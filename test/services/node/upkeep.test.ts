@@ -149,7 +149,45 @@ test.serial('a report that fails in the same way again is logged once, and the n
   );
 });
 
-test('a failed report is logged with the hint of its error', async (t) => {
+test.serial(
+  'a Redis that does not answer a connection that holds is logged once, from the second report on',
+  async (t) => {
+    const lines: string[] = [];
+    let tick: () => unknown = () => undefined;
+    let [isAway, isFailing] = [false, true];
+    const reporter = new Reporter({
+      name: 'heartbeat',
+      atOnce: false,
+      intervalS: 1,
+      isUrgent: () => true,
+      isRedisAway: () => isAway,
+      log: { ...silentLog, error: (line) => lines.push(line), info: (line) => lines.push(line) },
+      onFenced: () => t.fail(),
+      everySecond: (work) => {
+        tick = work;
+        return { destroy: async () => {} };
+      },
+      report: async () => {
+        if (isFailing) throw errors.redisUnreachable('the test', 'BUSY');
+      },
+    });
+    const reportTimes = async (count: number) => {
+      for (let times = 0; times < count; times += 1) await tick();
+      return lines.length;
+    };
+    await reporter.start();
+    t.is(await reportTimes(1), 0, 'it may just have been made again');
+    isAway = true;
+    t.is(await reportTimes(3), 0, 'the connection logs it');
+    isAway = false;
+    t.is(await reportTimes(3), 1);
+    isFailing = false;
+    t.is(await reportTimes(2), 2);
+    t.is(lines.at(-1), 'the heartbeat succeeds again');
+  },
+);
+
+test.serial('a failed report is logged with the hint of its error', async (t) => {
   const hints: unknown[] = [];
   const denied = errors.redisDenied('the test', 'NOPERM', 'extend the ACL');
   const reporter = new Reporter({

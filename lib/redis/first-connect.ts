@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis';
+import { errors } from '../errors.ts';
+import { loadingHint } from '../redis-errors.ts';
+import { parseInfo } from './info.ts';
+
+/** How often a connection that is not ready yet is asked for the reason. */
+const lookMs = 1000;
+
+/**
+ * Connects, or throws the first failure: Sentinels and Clusters are queried again without a limit, and a Redis that loads its data is
+ * waited for without a word.
+ */
+export async function firstConnect(redis: Redis, where: string): Promise<void> {
+  const failed = Promise.withResolvers<never>();
+  redis.once('error', failed.reject);
+  let looks: NodeJS.Timeout | undefined;
+  const beginLooks = () => {
+    looks = setInterval(() => void refuseLoading(redis, where).catch(failed.reject), lookMs);
+  };
+  redis.once('connect', beginLooks);
+  const connected = redis.connect();
+  connected.catch(() => {}); // it loses the race to its own error
+  try {
+    await Promise.race([connected, failed.promise]);
+  } finally {
+    clearInterval(looks);
+    redis.off('error', failed.reject);
+    redis.off('connect', beginLooks);
+  }
+}
+
+/** Throws RedisUnreachable. */
+async function refuseLoading(redis: Redis, where: string): Promise<void> {
+  if (redis.status !== 'connect') return;
+  const info = parseInfo(await redis.info('persistence').catch(() => '')); // what fails here fails the connection too
+  if ((info.get('loading') ?? '0') === '0' || redis.status !== 'connect') return;
+  const share = info.get('loading_loaded_perc') ?? '0';
+  throw errors.redisUnreachable(where, `it is loading its data (${share} %)`, loadingHint);
+}
