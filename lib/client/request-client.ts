@@ -92,12 +92,17 @@ export class RequestClient {
   ): Promise<RequestEnd | undefined> {
     const { poll, deadlineMs } = options;
     const end = performance.now() + deadlineMs;
-    for (let pauseMs = firstPollMs; ; pauseMs = Math.min(pauseMs * 2, longestPollMs)) {
+    let pauseMs = firstPollMs;
+    for (let seen: RequestEnd | undefined; ; ) {
       await pauses.pause(Math.max(0, Math.min(pauseMs, end - performance.now())));
       if (pauses.areOver) return undefined;
       // An unreachable Redis says nothing about the operation.
       const found = await poll().catch(() => undefined);
-      if (found || performance.now() >= end) return found;
+      if (performance.now() >= end) return found;
+      // A reply that names the fault can be on its way: what is gone with the record looks like a loss.
+      if (found && (!('fault' in found) || seen)) return found;
+      seen = found;
+      pauseMs = found ? firstPollMs : Math.min(pauseMs * 2, longestPollMs);
     }
   }
 }

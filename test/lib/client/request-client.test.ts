@@ -1,0 +1,38 @@
+import test from 'ava';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { errors } from '../../../lib/errors.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+const lost = errors.changeLost('v', 'create', 'without a record');
+
+test('a record that is gone is no loss while the reply that says why is on its way', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const store = await cluster.store();
+  const client = new RequestClient(store);
+  let reply = async () => {};
+  const call = client.call({
+    deadlineMs: 20_000,
+    send: async (to) => {
+      const [channel = '', request] = to.split('/');
+      const fault = { code: 'NoMoreVolumes', kind: 'exhausted', message: 'all are taken' };
+      reply = async () => {
+        await store.redis.publish(store.keys.replies(channel), JSON.stringify({ request, fault }));
+      };
+    },
+    poll: async () => {
+      setTimeout(() => void reply(), 1);
+      return { fault: lost };
+    },
+  });
+  t.like(await call, { fault: { code: 'NoMoreVolumes', message: 'all are taken' } });
+});
+
+test('a record that stays gone without a reply is a loss', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const client = new RequestClient(await cluster.store());
+  t.deepEqual(await client.call({ deadlineMs: 20_000, send: async () => {}, poll: async () => ({ fault: lost }) }), {
+    fault: lost,
+  });
+});
