@@ -7,6 +7,7 @@ import {
   createStorage,
   discardStorage,
   exportNew,
+  issueSecret,
   labelStorage,
   leaveForeignShelf,
   refuseToDiscardExisting,
@@ -50,7 +51,7 @@ const deletion: Operation = {
 const attach: Operation = {
   name: 'attach',
   queue: 'short',
-  steps: [allocateAddress, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
+  steps: [allocateAddress, issueSecret, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
   undo: [withdrawExport],
   finish: 'finishAttach',
   fail: 'failAttach',
