@@ -19,6 +19,7 @@ export async function storageOf(node: number, layout: Layout): Promise<FakeDrive
 export class SimulatedTarget implements Target {
   readonly name = 'simulated';
   readonly addressing = 'aoe';
+  readonly authentication = 'none';
   readonly endpoint = '';
   private readonly exports = new Map<string, FoundExport>();
 

@@ -4,9 +4,12 @@ import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 import type { HostedVolume } from './host.ts';
 
+/** The task is shown in another form; the secret of an attachment is never shown. */
+const hidden = new Set(['taskText', 'chap']);
+
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function volumeJson({ createTime, attachTime, fault, task, ...rest }: HostedVolume): object {
-  const shown = Object.entries(rest).filter(([name]) => name !== 'taskText');
+  const shown = Object.entries(rest).filter(([name]) => !hidden.has(name));
   const plain = shown.map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
     ...Object.fromEntries(plain),

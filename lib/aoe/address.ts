@@ -24,6 +24,11 @@ export function tryParseAddress(text: string): AoeAddress | undefined {
   return isInRange(address) ? address : undefined;
 }
 
+/** Returns an address of the pool as it is, and '' for one of another target's form. */
+export function pooledAddress(text: string): string {
+  return tryParseAddress(text) ? text : '';
+}
+
 /** Throws InvalidArgument. */
 export function parseAddress(text: string): AoeAddress {
   const address = tryParseAddress(text);

@@ -1,3 +1,4 @@
+import { pooledAddress } from '../aoe/address.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import {
@@ -138,7 +139,7 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
         kind: 'volume',
         id: volume.id,
         remove: true,
-        rest: volume.address,
+        rest: pooledAddress(volume.address),
         expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
       },
       { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },

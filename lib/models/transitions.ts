@@ -1,3 +1,4 @@
+import { pooledAddress } from '../aoe/address.ts';
 import type { Fault } from '../errors.ts';
 import type { Edit } from '../redis/scripts.ts';
 import { type Task, type TaskKind, taskKey, writeTask } from './task.ts';
@@ -35,6 +36,7 @@ export const attachmentFields = [
   'mountpoint',
   'attachMode',
   'attachHosts',
+  'chap',
   'attachTime',
 ] as const;
 
@@ -134,6 +136,8 @@ export const transitions = {
     set: { status: 'in-use', attachStatus: 'attached' },
     stamp: ['attachTime'],
   },
+  /** Its target has it at another address than before, as its node has other flags. */
+  readdress: {},
   /** A long step has come further, or is being retried. */
   progress: {},
 } as const satisfies Record<string, Transition>;
@@ -186,7 +190,7 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
     kind: 'volume',
     id: volume.id,
     expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText, ...options.expect },
-    ...(remove ? { remove, rest: volume.address } : {}),
+    ...(remove ? { remove, rest: pooledAddress(volume.address) } : {}),
     set,
     ...(unset.length > 0 ? { unset } : {}),
     ...(stamp ? { stamp } : {}),

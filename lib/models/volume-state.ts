@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { Fault } from '../errors.ts';
+import type { Chap } from '../targets/target.ts';
+import { parseChap } from './chap.ts';
 import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
@@ -45,8 +47,10 @@ export interface VolumeState {
   libvirtUri: string;
   mountpoint: string;
   attachMode: 'rw' | 'ro';
-  /** Addresses (of Ethernet for AoE) that may use the export while it is attached; none: all. */
+  /** Ethernet addresses (AoE) or initiator names (iSCSI) that may use the export while it is attached; none: all. */
   attachHosts: readonly string[];
+  /** With what the hosts authenticate themselves; never shown or logged. */
+  chap: Chap | undefined;
   attachTime: number | undefined;
   deleteOnTermination: boolean;
   /** Where the export is found; its form belongs to the target. */
@@ -109,6 +113,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     mountpoint: hash['mountpoint'] ?? '',
     attachMode: hash['attachMode'] === 'ro' ? 'ro' : 'rw',
     attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),
+    chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
     attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
     address: hash['address'] ?? '',

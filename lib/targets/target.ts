@@ -10,11 +10,19 @@ export interface ExportSpec {
   id: string;
   /** Block device or file, as the driver's localPath gives it. */
   path: string;
-  /** Where hosts find the export, in the target's own form; '' for a target that needs none or derives it from the id. */
+  /** Where hosts find the export, in the target's own form; '' for a target that needs none. */
   address: string;
   readOnly: boolean;
-  /** Ethernet addresses (or other initiator names) that may use the export; empty: all. */
+  /** Ethernet addresses or initiator names that may use the export; empty: all. */
   hosts: readonly string[];
+  /** With what hosts must authenticate themselves. Absent: with nothing. */
+  chap?: Chap | undefined;
+}
+
+/** A user and a secret of one attachment. The secret is in no log, error or output. */
+export interface Chap {
+  user: string;
+  secret: string;
 }
 
 /** An export found running on this node, with the rights that it really has. `id` is absent when it is not one of ours. */
@@ -25,6 +33,8 @@ export interface FoundExport {
   readOnly: boolean;
   /** In the target's canonical form, sorted; empty: all. */
   hosts: readonly string[];
+  /** As far as this node knows it. */
+  chap?: Chap | undefined;
 }
 
 /** An address seen on the wire. */
@@ -46,12 +56,19 @@ export interface TargetProblem {
  */
 export interface Target {
   readonly name: string;
-  /** Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `none`, the target needs none. */
-  readonly addressing: 'aoe' | 'none';
+  /**
+   * Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `own`, addressOf() derives them from the id; `none`, the
+   * target needs none.
+   */
+  readonly addressing: 'aoe' | 'own' | 'none';
+  /** With what an attachment is issued that hosts authenticate themselves by. */
+  readonly authentication: 'chap' | 'none';
   /** Where hosts reach its exports, which they compare with what answers: an Ethernet address; '' = nothing to compare. */
   readonly endpoint: string;
   /** Checks the prerequisites. Throws CommandNotFound, InterfaceDown, NoRawSocket. */
   setup(): Promise<void>;
+  /** For `own`: the present address of a volume, whether it is exported or not. It can change with the flags of the node. */
+  addressOf?(id: string): string;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
   ensureExport(spec: ExportSpec): Promise<void>;
   /** Resolves when the export is certainly gone. Throws when it cannot be made sure. Absent is success. */

@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
+import { pooledAddress, shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import { AddressPool } from '../../lib/aoe/address-pool.ts';
 import { claimShelf, releaseShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -78,7 +78,7 @@ export class Addresses {
    */
   async allocate({ id, address }: { id: string; address: string }): Promise<string> {
     await this.ensureFilled();
-    if (address === '') return this.allocateFree(id);
+    if (pooledAddress(address) === '') return this.allocateFree(id); // or it is of another target's form
     if (this.pool.use(id, address) === undefined && (await this.isOwn(address))) return address;
     this.pool.release(id);
     return this.allocateFree(id);

@@ -104,12 +104,15 @@ export class Adoption {
     const isAttached = running !== undefined && !exportUnattached;
     const fields = fieldsIn(labels);
     if (!fields) throw errors.unknownStorage(id);
-    const { address, ...rest } = fields;
+    const { address: labelled, ...rest } = fields;
+    const { target } = backend;
+    const address = target.addressing === 'own' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
     const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
     if (isFree && !isOwn) addresses.pool.release(id);
-    if (!isOwn && address !== '') await this.unlabelAddress(found, Number(rest.size));
+    if (!isOwn && labelled !== '') await this.unlabelAddress(found, Number(rest.size));
+    const recorded = isOwn ? address : (target.addressOf?.(id) ?? '');
     const outcome = await commit(store, {
       owner: lease.token,
       conditions: [{ is: 'absent', kind: 'abandoned', id }],
@@ -120,7 +123,7 @@ export class Adoption {
           insert: true,
           set: {
             ...rest,
-            ...(isOwn ? { address } : {}),
+            ...(recorded === '' ? {} : { address: recorded }),
             node: lease.node,
             backend: backend.name,
             availabilityZone,
@@ -163,6 +166,8 @@ export class Adoption {
       throw errors.shelfOfOtherNode(volume.id, volume.address, addresses.ownerOf(volume.address) ?? '');
     }
     await backend.target.ensureExport(exportSpec(volume, backend));
+    const own = backend.target.addressOf?.(volume.id) ?? volume.address;
+    if (own !== volume.address) await this.change(volume, 'readdress', { set: { address: own } });
   }
 
   /** Redis has lost the attachment of a volume whose export runs. */

@@ -1,12 +1,15 @@
+import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { unknownInstance } from '../../lib/models/transitions.ts';
+import { writeChap } from '../../lib/models/chap.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 
 /** A record as a driver sees it. */
-export function volumeSpec({ id, size, name, userId, projectId, address, createTime }: VolumeState): VolumeSpec {
+export function volumeSpec({ id, size, name, userId, projectId, address: text, createTime }: VolumeState): VolumeSpec {
+  const address = pooledAddress(text); // the others can be derived from the id
   const given = { user: userId, project: projectId, size: String(size), name, address, created: String(createTime) };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
@@ -41,17 +44,19 @@ export function isExported({ attachStatus }: VolumeState, exportUnattached: bool
 }
 
 /** Fields of an attachment as its running export shows them, where Redis has lost them: who the instance is, is not known. */
-export function attachmentOf({ readOnly, hosts }: FoundExport): Record<string, string> {
+export function attachmentOf({ readOnly, hosts, chap }: FoundExport): Record<string, string> {
   return {
     instanceId: unknownInstance,
     ...(readOnly ? { attachMode: 'ro' } : {}),
     ...(hosts.length === 0 ? {} : { attachHosts: hosts.join(',') }),
+    ...(chap === undefined ? {} : { chap: writeChap(chap) }),
   };
 }
 
 /** A record as a target sees it: with the rights of its attachment. Throws Internal for a volume without an address. */
 export function exportSpec(volume: VolumeState, { driver, target }: Backend): ExportSpec {
-  const { id, address, attachStatus, attachMode, attachHosts } = volume;
+  const { id, attachStatus, attachMode, attachHosts, chap } = volume;
+  const address = target.addressOf?.(id) ?? volume.address;
   if (address === '' && target.addressing !== 'none') throw new Error(`volume ${id} has no address`);
   const isAttached = attachStatus === 'attaching' || attachStatus === 'attached';
   return {
@@ -60,5 +65,6 @@ export function exportSpec(volume: VolumeState, { driver, target }: Backend): Ex
     address,
     readOnly: isAttached && attachMode === 'ro',
     hosts: isAttached ? attachHosts : [],
+    ...(isAttached && chap ? { chap } : {}),
   };
 }

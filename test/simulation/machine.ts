@@ -200,6 +200,7 @@ class FakeMachineDriver implements VolumeDriver {
 class FakeMachineTarget implements Target {
   readonly name = 'aoe';
   readonly addressing = 'aoe';
+  readonly authentication = 'none';
   readonly endpoint = '';
   private readonly machine: FakeMachine;
 

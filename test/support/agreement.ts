@@ -114,7 +114,8 @@ function addressProblems({ records, sets, shelfOwners }: Found): string[] {
     const other = users.get(address);
     if (other !== undefined) problems.push(`address ${address} is of volumes ${other} and ${id}`);
     users.set(address, id);
-    const owner = tryParseAddress(address) && shelfOwners.get(String(shelfOf(address)));
+    if (tryParseAddress(address) === undefined) continue;
+    const owner = shelfOwners.get(String(shelfOf(address)));
     if (owner !== node) problems.push(`volume ${id} of ${node} has ${address}, on a shelf of ${owner ?? 'nobody'}`);
   }
   for (const [shelf, owner] of shelfOwners) {

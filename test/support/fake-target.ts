@@ -5,7 +5,8 @@ import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from
 /** Exports in memory at addresses of the pool, which a test can change unnoticed. */
 export class FakeTarget implements Target {
   readonly name = 'fake';
-  readonly addressing = 'aoe';
+  readonly addressing: Target['addressing'] = 'aoe';
+  readonly authentication: Target['authentication'] = 'none';
   readonly endpoint = '';
   readonly exports = new Map<string, FoundExport>();
   /** Every export that was ever asked for. */
@@ -51,4 +52,16 @@ export class FakeTarget implements Target {
   }
 
   async close(): Promise<void> {}
+}
+
+/** The same at addresses of its own, which it derives from the ids of volumes, with secrets. */
+export class OwnAddressTarget extends FakeTarget {
+  override readonly addressing = 'own';
+  override readonly authentication = 'chap';
+  /** What a flag of the node can change. */
+  portal = '192.0.2.1:3260';
+
+  addressOf(id: string): string {
+    return `${this.portal},1 iqn.2010-10.org.openstack:volume-${id} 1`;
+  }
 }

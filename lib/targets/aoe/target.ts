@@ -53,6 +53,7 @@ const foreignAnswerMs = 20;
 export class AoeTarget implements Target {
   readonly name = 'aoe';
   readonly addressing = 'aoe';
+  readonly authentication = 'none';
   private readonly options: AoeTargetOptions;
   private readonly processes: Processes;
   private readonly log: Log;

@@ -4,6 +4,7 @@ import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from
 export class NoneTarget implements Target {
   readonly name = 'none';
   readonly addressing = 'none';
+  readonly authentication = 'none';
   readonly endpoint = '';
 
   async setup(): Promise<void> {}

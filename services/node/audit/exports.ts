@@ -22,7 +22,12 @@ export function exportDifferences(
   if (!isExported(volume, exportUnattached)) {
     return found ? [unattachedExport(context, volume, found)] : [];
   }
-  if (volume.address === '') {
+  const own = backend.target.addressOf?.(volume.id);
+  if (own !== undefined && found && volume.address !== own) {
+    const what = `is recorded with the address ${volume.address || 'none'}, and its target has it at ${own}`;
+    return [{ object, what, fix: 'record the address', run }];
+  }
+  if (own === undefined && volume.address === '') {
     return [{ object, what: 'is attached and has no address', fix: '' }];
   }
   if (!found) return [{ object, what: 'is not exported', fix: 'export it', run }];

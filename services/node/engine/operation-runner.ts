@@ -7,6 +7,7 @@ import {
   editOf,
   transitions,
 } from '../../../lib/models/transitions.ts';
+import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
@@ -69,7 +70,7 @@ export class OperationRunner {
       return this.fail(volume, operation, error, step, context);
     }
     await progress.end();
-    await this.end(context.volume, operation.finish, readdressed(context));
+    await this.end(context.volume, operation.finish, determined(context));
     log.debug(`${operation.name} completed`, { volume: volume.id });
   }
 
@@ -89,7 +90,7 @@ export class OperationRunner {
     const { backends, addresses, exportUnattached } = this.options;
     return {
       volume,
-      hadAddress: volume.address,
+      before: volume,
       backend: backends.get(volume.backend),
       addresses,
       exportUnattached,
@@ -150,7 +151,7 @@ export class OperationRunner {
     const isKept = context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
       fault: faultOf(reason, volume, step?.name),
-      ...(isKept ? readdressed(context) : {}),
+      ...(isKept ? readdressed(context.before.address, context.volume.address) : {}),
     });
   }
 
@@ -247,8 +248,15 @@ export class OperationRunner {
   }
 }
 
+/** The change of the record by what the steps determined. */
+function determined({ volume, before }: StepContext): Pick<EditOptions, 'set' | 'unset'> {
+  const { set, ...rest } = readdressed(before.address, volume.address);
+  const chap = volume.chap && !before.chap ? { chap: writeChap(volume.chap) } : {};
+  return { set: { ...set, ...chap }, ...rest };
+}
+
 /** The change of the record where the operation gave the volume another address, or took its address. */
-function readdressed({ volume: { address }, hadAddress }: StepContext): Pick<EditOptions, 'set' | 'unset'> {
-  if (address === hadAddress) return {};
+function readdressed(before: string, address: string): Pick<EditOptions, 'set' | 'unset'> {
+  if (address === before) return {};
   return address === '' ? { unset: ['address'] } : { set: { address } };
 }

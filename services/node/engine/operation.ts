@@ -8,8 +8,8 @@ import type { Backend } from '../backends.ts';
 export interface StepContext {
   /** As the record was when the operation began, with the fields that steps have returned since. */
   volume: VolumeState;
-  /** The address that the record had then. */
-  hadAddress: string;
+  /** The same, without these. */
+  before: VolumeState;
   backend: Backend;
   addresses: Addresses;
   /** Whether unattached volumes are exported as well. */
@@ -27,7 +27,7 @@ export interface StepContext {
 }
 
 /** Fields of the record that a step determines. */
-export type StepFields = Partial<Pick<VolumeState, 'address'>>;
+export type StepFields = Partial<Pick<VolumeState, 'address' | 'chap'>>;
 
 export interface Step {
   name: string;

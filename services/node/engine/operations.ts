@@ -7,6 +7,7 @@ import {
   createStorage,
   discardStorage,
   exportNew,
+  issueSecret,
   labelStorage,
   leaveForeignShelf,
   refuseLaterStorage,
@@ -52,7 +53,7 @@ const deletion: Operation = {
 const attach: Operation = {
   name: 'attach',
   queue: 'short',
-  steps: [allocateAddress, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
+  steps: [allocateAddress, issueSecret, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
   undo: [withdrawExport],
   finish: 'finishAttach',
   fail: 'failAttach',

@@ -1,5 +1,6 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { asError, errors } from '../../../lib/errors.ts';
+import { newChap } from '../../../lib/models/chap.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
@@ -12,11 +13,22 @@ function refuseOther(volume: VolumeState, found: Labels): void {
   if (name !== undefined) throw errors.otherStorage(volume.id, name, found[name] ?? '', labels[name] ?? '');
 }
 
-/** A target of a pool has the volume found at an address; the others need none. */
+/** Of the pool, or of the target's own form; some targets need none. */
 export const allocateAddress: Step = {
   name: 'address',
-  run: async ({ volume, backend, addresses }) =>
-    backend.target.addressing === 'none' ? {} : { address: await addresses.allocate(volume) },
+  run: async ({ volume, backend: { target }, addresses }) => {
+    if (target.addressing === 'aoe') return { address: await addresses.allocate(volume) };
+    if (target.addressOf === undefined) return {};
+    addresses.pool.release(volume.id); // one of the pool, from a time when the backend had another target
+    return { address: target.addressOf(volume.id) };
+  },
+};
+
+/** A secret of this attachment alone: who had the volume before cannot use it. One that hosts have already is kept. */
+export const issueSecret: Step = {
+  name: 'secret',
+  run: async ({ volume, backend: { target } }) =>
+    target.authentication === 'none' || volume.chap ? {} : { chap: newChap() },
 };
 
 export const createStorage: Step = {
@@ -84,8 +96,9 @@ export const activateStorage: Step = {
 /** The labels of storage that is there have the volume's address: it may be another one since the last time. */
 export const labelStorage: Step = {
   name: 'label',
-  run: async ({ volume, hadAddress, backend }) => {
-    if (volume.address !== hadAddress) await backend.driver.labelVolume(volumeSpec(volume));
+  run: async ({ volume, before, backend }) => {
+    const spec = volumeSpec(volume);
+    if (differInLabels(volumeSpec(before).labels, spec.labels)) await backend.driver.labelVolume(spec);
   },
 };
 
@@ -95,9 +108,10 @@ export const labelStorage: Step = {
  */
 export const refuseUncheckedAddress: Step = {
   name: 'address',
-  run: async ({ volume, hadAddress }) => {
-    if (volume.hostId !== '' && volume.address !== hadAddress) {
-      throw errors.addressChanged(volume.id, hadAddress, volume.address);
+  run: async ({ volume, before, backend }) => {
+    const isOfPool = backend.target.addressing === 'aoe';
+    if (isOfPool && volume.hostId !== '' && volume.address !== before.address) {
+      throw errors.addressChanged(volume.id, before.address, volume.address);
     }
   },
 };
