@@ -216,14 +216,14 @@ test.serial('a creation that Redis forgot, and that fails when it is repeated, l
   const isStatus = async (status: string) => (await node.getVolume(id)).status === status;
   await until(() => isStatus('available'), 'it is created');
   target.exportFault = errors.exportFailed(id, 'the test fails it');
+  target.exports.clear(); // an export that runs would have the volume available again at once
   await restore();
   await until(() => isStatus('error'), 'it is not created again');
   t.like(await node.getVolume(id), { fault: { code: 'StorageKept', step: 'export' } });
   const made = (await driver.listVolumes()).map((volume) => volume.id);
   t.true(made.includes(id), 'its data are there');
   target.exportFault = undefined;
-  await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
-  t.true(await isStatus('available'));
+  await until(() => isStatus('available'), 'it is again, by the comparison after the loss');
 });
 
 for (const isStopped of [false, true]) {
