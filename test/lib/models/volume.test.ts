@@ -4,10 +4,12 @@ import { asError } from '../../../lib/errors.ts';
 import { editOf, isAllowed } from '../../../lib/models/transitions.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { checkSize, volumesOf } from '../../../lib/models/volume.ts';
+import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { insertVolume, loseRecord, transit } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
 
 let cluster: Cluster;
 let store: Store;
@@ -72,6 +74,8 @@ test.serial('a record that comes or goes between two pages moves no other to ano
   const all = await idsIn('moving');
   const first = await records.page(index, { limit: 3 });
   await loseRecord(store, all[0] ?? '');
+  const { createTime } = await records.lookup(all.at(-1) ?? '');
+  await until(async () => (await redisTime(store)) > createTime, 'a further one is made later than all');
   await insertVolume(store, { projectId: 'moving' });
   const { next = '' } = first;
   const second = await records.page(index, { limit: 3, marker: next });
