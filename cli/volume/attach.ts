@@ -123,7 +123,10 @@ async function attachCleared(
     // While another command attaches it, the device can be that command's; this one is refused.
     if (volume.attachStatus === 'detached') await new LocalDevice(volume, { ...options, note }).clear();
     try {
-      return await session.commands.attach(volume.id, attachment, sendOptions(options));
+      return await session.commands.attach(volume.id, attachment, {
+        ...sendOptions(options),
+        examined: volume.address,
+      });
     } catch (thrown) {
       if (tries === maxTries || asError(thrown).code !== 'AddressChanged') throw lateAttachment(volume.id, thrown);
       volume = await findVolume(session.store, volume.id);

@@ -33,6 +33,8 @@ export interface StartRequest {
   set?: Readonly<Record<string, string>>;
   /** The attachment that a detach means: another one stays. */
   attachment?: AttachmentMark | undefined;
+  /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
+  examined?: string | undefined;
   topic: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
@@ -43,7 +45,7 @@ const maxChanges = 20;
 
 /**
  * Begins a task of a volume with the command to its node, or joins the one of the same kind that is under way with the same
- * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost.
+ * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost, AddressChanged.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
   const { transition, kind, set = {}, topic } = request;
@@ -51,6 +53,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   let isLost = false;
   for (let change = 0; change < maxChanges; change += 1) {
     if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
+    if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
     if (isLost) {
       const ended = await endAtOnce(store, request, volume);
       if (ended) return ended;
@@ -185,9 +188,17 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
   return attachment !== undefined && attachment.attachTime !== volume.attachTime;
 }
 
-/** The volume may be attached anew between the read of its record and the change, with the same statuses as before. */
-function expectedIn({ attachment }: StartRequest): Record<string, string> {
-  return attachment ? { attachTime: String(attachment.attachTime ?? '') } : {};
+/** The volume may be attached anew, or get an address, between the read of its record and the change. */
+function expectedIn({ attachment, examined }: StartRequest): Record<string, string> {
+  return {
+    ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
+    ...(examined === undefined ? {} : { address: examined }),
+  };
+}
+
+/** A volume that was being created when its host looked had no address yet. Throws AddressChanged. */
+function refuseUnexamined({ id, address }: VolumeState, { examined }: StartRequest): void {
+  if (examined !== undefined && examined !== address) throw errors.addressChanged(id, examined, address);
 }
 
 function otherAttachment({ id, attachStatus, instanceId }: VolumeState): BlockstoreError {

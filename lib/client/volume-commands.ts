@@ -82,12 +82,19 @@ export class VolumeCommands {
     );
   }
 
-  /** Throws VolumeNotFound, VolumeAttached, WrongStatus, NodeLost, InvalidArgument. */
-  async attach(id: string, attachment: Attachment, options: SendOptions = {}): Promise<VolumeState> {
+  /**
+   * Attaches a volume; with `examined`, the address at which its host has looked for devices of earlier volumes, only while it has that
+   * address. Throws VolumeNotFound, VolumeAttached, WrongStatus, NodeLost, InvalidArgument, AddressChanged.
+   */
+  async attach(
+    id: string,
+    attachment: Attachment,
+    { examined, ...options }: SendOptions & { examined?: string } = {},
+  ): Promise<VolumeState> {
     checkAttachment(attachment);
     const set = attachmentSet(attachment);
     return this.carryOut('attach', id, options, (to) =>
-      this.start({ transition: 'startAttach', kind: 'attach', set, whenLost: 'refuse' }, id, to),
+      this.start({ transition: 'startAttach', kind: 'attach', set, examined, whenLost: 'refuse' }, id, to),
     );
   }
 

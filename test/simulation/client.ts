@@ -133,7 +133,7 @@ export class SimulatedClient {
     const { host } = this.options;
     const { address } = await volumesOf(store).lookup(id);
     try {
-      await host.connect(id, address, () => commands.attach(id, attachment, deadline));
+      await host.connect(id, address, () => commands.attach(id, attachment, { ...deadline, examined: address }));
       return false;
     } catch (error) {
       if (!isUncertain(error)) host.attachFailed(id);

@@ -162,6 +162,23 @@ test.serial('a host is let in only at the address at which it has removed its de
   await commands.detach(id, deadline);
 });
 
+test.serial(
+  'a host that looked before the volume had its address is not let in until it has looked there',
+  async (t) => {
+    const target = new FakeTarget();
+    const node = await cluster.node('n1', rarely, { driver: new FakeDriver(), target });
+    const commands = await cluster.commands();
+    const { id } = await commands.create(newVolume, deadline);
+    await t.throwsAsync(commands.attach(id, attachment, { ...deadline, examined: '' }), {
+      code: 'AddressChanged',
+      message: `volume ${id} was not attached: its address is now e1.0`,
+    });
+    t.deepEqual(target.specs, []);
+    t.like(await node.getVolume(id), { status: 'available', attachStatus: 'detached' });
+    t.like(await commands.attach(id, attachment, { ...deadline, examined: 'e1.0' }), { attachStatus: 'attached' });
+  },
+);
+
 test.serial('a node does not forget that a shelf is another one’s', async (t) => {
   const store = await cluster.store();
   const [lease, other] = [await fakeNode(store, 'n1'), await fakeNode(store, 'n2')];
