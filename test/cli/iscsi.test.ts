@@ -71,8 +71,12 @@ async function specOf(id: string): Promise<ExportSpec> {
   return { id, address, chap, path: '', readOnly: false, hosts: [host] };
 }
 
-async function newVolume(): Promise<string> {
-  return (await place.run('volume', 'create', '0')).stdout;
+/** After a loss of Redis the node takes volumes again a moment later. */
+function newVolume(): Promise<string> {
+  return until(async () => {
+    const { exitCode, stdout } = await place.run('volume', 'create', '0');
+    return exitCode === 0 && stdout;
+  }, 'a volume is created');
 }
 
 test.serial('a volume is used by its host while it is attached, across restarts and a loss of Redis', async (t) => {

@@ -52,6 +52,8 @@ export class IscsiTgtTarget implements Target {
   private readonly specs = new Map<string, KeptSpec>();
   /** Those of them that `daemon` was last seen to serve as specified. */
   private readonly served = new Map<string, KeptSpec>();
+  /** Those whose first ensureExport() has ended: the watch rebuilds them. */
+  private readonly established = new Set<string>();
   private daemon: Daemon | undefined;
 
   constructor(options: IscsiTgtOptions, { processes, log }: { processes: Processes; log: Log }) {
@@ -94,8 +96,12 @@ export class IscsiTgtTarget implements Target {
     const kept = keptSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, kept);
-      await this.ensure(kept);
-      this.watch.clear(spec.id);
+      try {
+        await this.ensure(kept);
+        this.watch.clear(spec.id);
+      } finally {
+        this.established.add(spec.id);
+      }
     });
   }
 
@@ -103,6 +109,7 @@ export class IscsiTgtTarget implements Target {
     await this.mutex.run(id, async () => {
       this.specs.delete(id);
       this.served.delete(id);
+      this.established.delete(id);
       this.watch.clear(id);
       // Without tgtd there is no target, and no session.
       if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
@@ -163,12 +170,16 @@ export class IscsiTgtTarget implements Target {
 
   /** Exports that tgtd does not serve as it should: it was started anew, or somebody has changed its targets. */
   private async lost(): Promise<string[]> {
+    const ids = [...this.established];
     const shown = new Map((await asErrors(() => this.tgtd.adm.targets())).map((target) => [target.name, target]));
     const isServed = (spec: KeptSpec) => {
       const target = shown.get(spec.targetName);
       return target !== undefined && isComplete(target, spec) && servesOnly(target, spec);
     };
-    return [...this.specs.values()].filter((spec) => !isServed(spec)).map(({ id }) => id);
+    return ids.filter((id) => {
+      const spec = this.specs.get(id);
+      return spec !== undefined && !isServed(spec);
+    });
   }
 
   private async restore(id: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CommandError } from '../../command-error.ts';
 import { KeyedMutex, pollUntil } from '../../concurrency.ts';
@@ -34,6 +34,8 @@ const unit = 'blockstore-tgtd.service';
 const unitDirectory = '/var/lib/blockstore/iscsi';
 const lockName = 'tgtd';
 const readyMs = 15_000;
+/** For how long the socket of a running tgtd can be absent: it may have been started just now. */
+const unreachableMs = 3000;
 const endMs = 5000;
 /** The path of a socket has at most 107 bytes; tgtd adds `.0`. */
 const maxSocketPath = 105;
@@ -57,15 +59,16 @@ export class Tgtd {
     this.adm = new Tgtadm(processes, this.socket);
   }
 
-  /** Returns the running tgtd; undefined where none runs. */
+  /** Returns the running tgtd; undefined where none runs. By its lock, or else, as somebody may have removed that, by its socket. */
   async find(): Promise<Daemon | undefined> {
-    const pid = await lockHolder(this.options.directory, lockName);
-    const status = pid === undefined ? undefined : processStatus(pid);
-    if (pid === undefined || status === undefined) return undefined;
-    const words = readIfExistsSync(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
-    if (!words.some((word) => basename(word) === 'tgtd')) return undefined;
-    const portal = words.find((word) => word.startsWith('portal='))?.slice('portal='.length) ?? '';
-    return { pid, startTime: status.startTime, portal };
+    const holder = await lockHolder(this.options.directory, lockName);
+    if (holder !== undefined) return readDaemon(holder);
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+    const setting = `TGT_IPC_SOCKET=${this.socket}`;
+    return pids
+      .filter((pid) => hasSetting(pid, setting))
+      .map(readDaemon)
+      .find((daemon) => daemon !== undefined);
   }
 
   isRunning({ pid, startTime }: Daemon): boolean {
@@ -85,15 +88,10 @@ export class Tgtd {
     return starts.run(this.options.directory, async () => {
       const portal = portalText(this.options.portal);
       const found = await this.find();
-      if (found?.portal === portal) {
-        await this.untilServing(found);
-        return found;
-      }
+      if (found?.portal === portal && (await this.untilServing(found, unreachableMs)) !== 'unreachable') return found;
       if (found) {
-        this.log.warn('the iSCSI portal has changed: hosts have to log in at the new one', {
-          was: found.portal,
-          portal,
-        });
+        const what = found.portal === portal ? 'cannot be reached by its control socket' : 'has another portal';
+        this.log.warn(`the iSCSI target daemon ${what}: it is replaced`, { was: found.portal, portal });
         await this.end(found);
       }
       return this.start();
@@ -124,17 +122,18 @@ export class Tgtd {
     const hasEnded = () => started !== undefined && processStatus(started) === undefined;
     const daemon = await pollUntil(async () => (await this.find()) ?? (hasEnded() && 'ended'), { deadlineMs: readyMs });
     if (daemon === undefined || daemon === 'ended') throw this.startFailure();
-    await this.untilServing(daemon);
+    if ((await this.untilServing(daemon, readyMs)) === 'unreachable') throw this.startFailure();
     this.log.info('the iSCSI target daemon is started', { portal: portalText(portal), pid: daemon.pid });
     return daemon;
   }
 
   /**
-   * Where tgtd cannot bind its portal it goes on, on all addresses: such a one is ended. Throws PortalUnusable, TargetDaemonFailed.
+   * Where tgtd cannot bind its portal it goes on, on all addresses: such a one is ended. Returns `unreachable` for one whose socket is
+   * not there within that time. Throws PortalUnusable, TargetDaemonFailed.
    */
-  private async untilServing(daemon: Daemon): Promise<void> {
+  private async untilServing(daemon: Daemon, ms: number): Promise<'unreachable' | undefined> {
     const expected = portalText(this.options.portal);
-    let words = 'it does not answer';
+    let failure = new TgtadmFailure('it does not answer', false);
     const portals = await pollUntil(
       async () => {
         try {
@@ -142,14 +141,15 @@ export class Tgtd {
           return found.length > 0 ? found : !this.isRunning(daemon) && [];
         } catch (error) {
           if (!(error instanceof TgtadmFailure)) throw error;
-          words = error.message;
+          failure = error;
           return !this.isRunning(daemon) && [];
         }
       },
-      { deadlineMs: readyMs },
+      { deadlineMs: ms },
     );
-    if (portals?.includes(expected)) return;
-    if (portals === undefined) throw errors.targetDaemonFailed(words);
+    if (portals?.includes(expected)) return undefined;
+    if (portals === undefined && failure.isDown) return 'unreachable';
+    if (portals === undefined) throw errors.targetDaemonFailed(failure.message);
     if (this.isRunning(daemon)) await this.end(daemon);
     if (portals.length === 0) throw this.startFailure();
     await checkPortalUsable(this.options.portal); // names what is in the way
@@ -202,6 +202,25 @@ export class Tgtd {
 
   private get logFile(): string {
     return join(this.options.directory, 'tgtd.log');
+  }
+}
+
+function readDaemon(pid: number): Daemon | undefined {
+  const status = processStatus(pid);
+  const words = readIfExistsSync(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  if (!status || !words.some((word) => basename(word) === 'tgtd')) return undefined;
+  const portal = words.find((word) => word.startsWith('portal='))?.slice('portal='.length) ?? '';
+  return { pid, startTime: status.startTime, portal };
+}
+
+/** Of tgtds alone, and of processes whose environment may be read. */
+function hasSetting(pid: number, setting: string): boolean {
+  try {
+    const isTgtd = readIfExistsSync(`/proc/${pid}/cmdline`)?.includes('--iscsi\0portal=') === true;
+    return isTgtd && readIfExistsSync(`/proc/${pid}/environ`)?.split('\0').includes(setting) === true;
+  } catch (error) {
+    if (errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM') return false;
+    throw error;
   }
 }
 

@@ -66,8 +66,8 @@ export class Watch {
     const wasDown = isDown();
     if (this.ticks < this.nextTry || (!wasDown && this.ticks % ticksPerLook !== 0)) return;
     try {
-      if (wasDown) {
-        if (!this.problem)
+      if (wasDown || this.problem) {
+        if (wasDown && !this.problem)
           log.warn('the iSCSI target daemon has ended: it is started again, and its exports are rebuilt');
         await start();
       }

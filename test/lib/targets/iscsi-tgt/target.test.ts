@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -73,6 +73,45 @@ test('exports that somebody removes or opens are restored', async (t) => {
     JSON.stringify((await target.listExports()).map(({ hosts }) => hosts)) === JSON.stringify([[host], [host]]);
   await until(isRight, 'both are as specified');
   t.deepEqual(await place.users(specs[0]), []);
+});
+
+test('a tgtd whose lock file or socket somebody removes is found, replaced where it cannot be reached, and never doubled', async (t) => {
+  const place = await placeFor(t);
+  const directory = join(place.directory, 'iscsi');
+  const before = await place.target();
+  const spec = await volumeOf(place);
+  await before.ensureExport(spec);
+  await before.close();
+  const first = await place.daemon();
+  await rm(join(directory, 'tgtd.lock'));
+  const after = await place.target();
+  t.deepEqual(await place.daemon(), first);
+  await after.ensureExport(spec);
+  await (await place.login(spec, host, spec.chap)).close();
+  await rm(join(directory, 'tgtd.sock.0'));
+  await until(async () => {
+    const daemon = await place.daemon();
+    return daemon !== undefined && daemon.pid !== first?.pid;
+  }, 'another one runs');
+  await until(async () => {
+    await (await place.login(spec, host, spec.chap)).close();
+    return true;
+  }, 'another one serves the export');
+  await rm(join(directory, 'tgtd.lock'));
+  await after.removeExport(spec.id);
+  await t.throwsAsync(place.login(spec, host, spec.chap));
+});
+
+test('an export that is being made is not taken for one that tgtd has lost', async (t) => {
+  const place = await placeFor(t);
+  const { log, lines } = recording();
+  const target = await place.target({}, { log });
+  for (let round = 0; round < 5; round += 1) {
+    const spec = await volumeOf(place);
+    await target.ensureExport(spec);
+    await target.removeExport(spec.id);
+  }
+  t.false(lines.some((line) => line.includes('rebuilt')));
 });
 
 test('targets that are not ours are listed without an id, and left alone', async (t) => {
