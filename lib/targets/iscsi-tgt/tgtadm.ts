@@ -87,7 +87,7 @@ export class Tgtadm {
   }
 
   private async run(operation: string, mode: string, ...rest: string[]): Promise<string> {
-    const args = ['--lld', 'iscsi', '--mode', mode, '--op', operation, ...rest];
+    const args = [`--op=${operation}`, '--lld', 'iscsi', '--mode', mode, ...rest];
     const options = { env: { TGT_IPC_SOCKET: this.socket }, asRoot: true, timeoutMs: answerMs };
     try {
       return (await this.processes.run('tgtadm', args, options)).stdout;
