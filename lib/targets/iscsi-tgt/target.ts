@@ -120,7 +120,8 @@ export class IscsiTgtTarget implements Target {
   async listExports(): Promise<FoundExport[]> {
     const daemon = await this.tgtd.find();
     if (!daemon) return [];
-    const [shown, kept] = [await asErrors(() => this.tgtd.adm.targets()), await this.files.readAll()];
+    const shown = await asErrors(() => this.tgtd.adm.targets().catch(noneWhereDown));
+    const kept = await this.files.readAll();
     const byName = new Map([...kept.values()].map((spec) => [spec.targetName, spec]));
     return shown.map((target) => foundExport(target, daemon, byName.get(target.name)));
   }
@@ -212,6 +213,12 @@ function foundExport(target: ShownTarget, { portal }: Daemon, kept: KeptSpec | u
     hosts: acl.includes(everyHost) ? [] : acl.toSorted(),
     ...(chap && accounts.includes(chap.user) ? { chap } : {}),
   };
+}
+
+/** One that has just begun, or just ended, has no targets. */
+function noneWhereDown(error: unknown): ShownTarget[] {
+  if (error instanceof TgtadmFailure && error.isDown) return [];
+  throw error;
 }
 
 /** tgtd's failures as errors of the catalogue. */
