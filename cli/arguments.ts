@@ -1,5 +1,6 @@
 import { hostAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
+import { initiatorNames } from '../lib/iscsi/address.ts';
 import { checkText, isUuid } from '../lib/models/check-text.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
@@ -34,6 +35,11 @@ export function textOf(option: string): (text: string) => string {
 /** Parses Ethernet addresses separated by commas. Throws InvalidArgument. */
 export function ethernetAddressList(text: string): string[] {
   return hostAddresses(text.split(',').map((address) => address.trim()));
+}
+
+/** Parses initiator names separated by commas. Throws InvalidArgument. */
+export function initiatorNameList(text: string): string[] {
+  return initiatorNames(text.split(','));
 }
 
 /** Collects the values of an option that can be repeated. */

@@ -7,6 +7,7 @@
 import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
+import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { redisErrors } from './redis-errors.ts';
 
@@ -20,6 +21,7 @@ const needsFilters =
 export const errors = {
   ...clusterErrors,
   ...hostErrors,
+  ...iscsiErrors,
   ...lvmErrors,
   ...redisErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>

@@ -3,14 +3,15 @@
 # start and test. It can be repeated at any time and ends at once if no package is missing.
 set -eu
 
-# package=command; a command from another source than its package is accepted.
+# package=command, or package=/file; a command from another source than its package is accepted.
 packages_needed='redis-server=redis-server'
-packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-base=perl"
+packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-base=perl tgt=tgtd"
 packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze
   lua-check=luacheck debhelper=dh"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
   kmod=modprobe e2fsprogs=mke2fs libvirt-clients=virsh libvirt-daemon-driver-qemu=virt-qemu-run
-  qemu-system-x86=qemu-system-x86_64"
+  qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq qemu-utils=qemu-io
+  qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 cd "$(dirname "$0")/.."
@@ -46,9 +47,17 @@ install_npm_packages() {
   cp package-lock.json "$stamp"
 }
 
+is_there() {
+  case $1 in
+    # A file, whose directory depends on the processor.
+    /*) for file in $1; do [ -e "$file" ] && return; done; return 1 ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
 missing_of() {
   for pair in $1; do
-    command -v "${pair#*=}" >/dev/null || printf ' %s' "${pair%%=*}"
+    is_there "${pair#*=}" || printf ' %s' "${pair%%=*}"
   done
 }
 
@@ -91,6 +100,12 @@ install_debian_packages() {
   case " $missing " in
     *' redis-server '*)
       if command -v systemctl >/dev/null; then $root systemctl disable redis-server.service >/dev/null 2>&1 || true; fi
+      ;;
+  esac
+  # The tgtd of the package would listen on all addresses at the next start of the machine, in the way of the node's own.
+  case " $missing " in
+    *' tgt '*)
+      if command -v systemctl >/dev/null; then $root systemctl disable tgt.service >/dev/null 2>&1 || true; fi
       ;;
   esac
   missing=$(missing_of "$packages")

@@ -26,10 +26,14 @@ export interface AttachOptions extends ChangeOptions {
   host?: string;
   mode: 'rw' | 'ro';
   mac?: readonly string[];
+  initiator?: readonly string[];
   hostDevice?: boolean;
   domain?: string;
   libvirtUri: string;
 }
+
+const aoeTarget = 'aoe';
+const iscsiTarget = 'iscsi-tgt';
 
 /** Requests to attach a volume whose address changes meanwhile. */
 const maxTries = 3;
@@ -43,15 +47,18 @@ export async function attachVolume(context: Context, reference: string, options:
 
 async function attachElsewhere(context: Context, reference: string, options: AttachOptions): Promise<void> {
   const { output, interrupts } = context;
-  const { instance = '', mountpoint = '', host, mode, mac } = options;
+  const { instance = '', mountpoint = '', host, mode, mac, initiator } = options;
   await using session = await context.open();
-  const { id } = await findVolume(session.store, reference);
+  const state = await findVolume(session.store, reference);
+  const { id } = state;
+  await checkHosts(session.store, state, options);
+  const hosts = mac ?? initiator;
   const attachment: Attachment = {
     instanceId: instance,
     mountpoint,
     mode,
     ...(host === undefined ? {} : { hostName: host }),
-    ...(mac === undefined ? {} : { hosts: mac }),
+    ...(hosts === undefined ? {} : { hosts }),
   };
   const volume = await interrupts.during('attachment', id, () =>
     withProgress(output, session.store, id, () => session.commands.attach(id, attachment, sendOptions(options))),
@@ -67,7 +74,8 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
-  await refuseWithoutAddresses(session.store, state);
+  await refuseUnconnectable(session.store, state, options);
+  await checkHosts(session.store, state, options);
   // Only one whose attachment Redis has lost is attached again: this host has it all the while.
   const isAgain = state.attachStatus === 'attached';
   const outcome = await interrupts.undoable('attachment', (signal) =>
@@ -99,13 +107,33 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   else await output.line(options.hostDevice ? path : volume.id);
 }
 
-/** Throws ConnectorFailed for a volume whose target has no addresses. */
-async function refuseWithoutAddresses(store: Store, { id, node, backend, address }: VolumeState): Promise<void> {
-  if (address !== '') return;
-  const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
-  if (states[0]?.target !== 'none') return;
+/** Throws ConnectorFailed for a volume whose target has no addresses, or none that this host can connect. */
+async function refuseUnconnectable(store: Store, volume: VolumeState, { domain }: AttachOptions): Promise<void> {
+  const target = await targetOfVolume(store, volume);
+  const option = domain === undefined ? '--host-device' : '--domain';
+  if (target === iscsiTarget) throw errors.noConnectorYet(volume.id, option, target);
+  if (volume.address !== '' || target !== 'none') return;
   const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
-  throw errors.connectorFailed(id, 'it has no AoE address', hint);
+  throw errors.connectorFailed(volume.id, 'it has no AoE address', hint);
+}
+
+/** Each target admits hosts by addresses or names of its own kind. Throws InvalidArgument. */
+async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }: AttachOptions): Promise<void> {
+  if (mac === undefined && initiator === undefined) return;
+  const target = await targetOfVolume(store, volume);
+  const { id } = volume;
+  if (mac !== undefined && target === iscsiTarget) {
+    throw errors.addressesOfOtherKind(id, '--mac', target, 'give the initiator name of the host: --initiator');
+  }
+  if (initiator !== undefined && target === aoeTarget) {
+    throw errors.addressesOfOtherKind(id, '--initiator', target, 'give the Ethernet addresses of the host: --mac');
+  }
+}
+
+/** As the node of the volume reports it; undefined while it has not. */
+async function targetOfVolume(store: Store, { node, backend }: VolumeState): Promise<string | undefined> {
+  const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
+  return states[0]?.target;
 }
 
 /**
@@ -135,8 +163,9 @@ async function attachCleared(
 }
 
 function checkOptions(options: AttachOptions): void {
-  const { instance, mountpoint, domain, hostDevice } = options;
+  const { instance, mountpoint, domain, hostDevice, mac, initiator } = options;
   const wrong = (message: string) => errors.usage(message, 'blockstore volume attach');
+  if (mac && initiator) throw wrong('--mac is for AoE and --initiator for iSCSI: give one of them');
   const isLocal = hostDevice === true || domain !== undefined;
   if (isLocal && !waitsForEnd(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
   if (hostDevice) return;

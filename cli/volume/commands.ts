@@ -1,6 +1,14 @@
 import { type Command, Option } from 'commander';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
-import { atLeastOne, ethernetAddressList, milliseconds, sizeOf, textOf, uuid } from '../arguments.ts';
+import {
+  atLeastOne,
+  ethernetAddressList,
+  initiatorNameList,
+  milliseconds,
+  sizeOf,
+  textOf,
+  uuid,
+} from '../arguments.ts';
 import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';
 import type { CreateOptions } from './create.ts';
@@ -82,8 +90,13 @@ function addAttach(volume: Command): void {
     .addOption(new Option('--mode <mode>', 'read-write or read-only').choices(['rw', 'ro']).default('rw'))
     .option(
       '--mac <addresses>',
-      'comma-separated Ethernet addresses that are allowed to use the export',
+      'comma-separated Ethernet addresses that are allowed to use the AoE export',
       ethernetAddressList,
+    )
+    .option(
+      '--initiator <names>',
+      'comma-separated iSCSI initiator names (iqn., eui., naa.) that are allowed to use the export',
+      initiatorNameList,
     )
     .addOption(
       new Option('--host-device', 'connect the volume as a block device of this host and print the device').conflicts(
@@ -101,6 +114,7 @@ function addAttach(volume: Command): void {
       `
 Examples:
   blockstore volume attach data --instance i-1 --host compute1 --mountpoint /dev/vdb
+  blockstore volume attach data --instance i-1 --mountpoint /dev/vdb --initiator iqn.1993-08.org.debian:01:abc
   blockstore volume attach data --host-device
   blockstore volume attach data --domain guest1 --mountpoint /dev/vdb`,
     )

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { devicePath, kernelName } from '../../lib/aoe/address.ts';
+import { devicePath, kernelName, pooledAddress } from '../../lib/aoe/address.ts';
 import { AoeConnector } from '../../lib/connectors/aoe.ts';
 import { hasAdmittedAddresses } from '../../lib/connectors/host-addresses.ts';
 import type { ConnectOptions } from '../../lib/connectors/connector.ts';
@@ -23,6 +23,8 @@ export interface LocalDeviceOptions {
 export class LocalDevice {
   readonly path: string;
   private readonly volume: VolumeState;
+  /** '' for a volume of a target that this host cannot connect. */
+  private readonly address: string;
   private readonly connector: AoeConnector;
   private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
@@ -30,7 +32,8 @@ export class LocalDevice {
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
-    this.path = volume.address === '' ? '' : devicePath(volume.address);
+    this.address = pooledAddress(volume.address);
+    this.path = this.address === '' ? '' : devicePath(this.address);
     this.connector = new AoeConnector({ processes, note });
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
@@ -63,7 +66,8 @@ export class LocalDevice {
 
   /** Throws ConnectorFailed, DeviceInUse. */
   async connect(given: Pick<ConnectOptions, 'endpoint' | 'mayBeInUse' | 'signal'>): Promise<string> {
-    const { address, id, size, attachMode } = this.volume;
+    const { address } = this;
+    const { id, size, attachMode } = this.volume;
     if (address === '') {
       throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
     }
@@ -110,18 +114,17 @@ export class LocalDevice {
   }
 
   private async leaveHost(): Promise<void> {
-    if (this.isOnHost) await this.connector.disconnect(this.volume.address);
+    if (this.isOnHost) await this.connector.disconnect(this.address);
   }
 
   private get isOnHost(): boolean {
-    const { address } = this.volume;
-    return address !== '' && existsSync(`/sys/block/${kernelName(address)}`);
+    return this.address !== '' && existsSync(`/sys/block/${kernelName(this.address)}`);
   }
 }
 
 /** Whether `attach --host-device` made the attachment, on whichever host. */
 function isHostDevice({ mountpoint, address }: VolumeState): boolean {
-  return address !== '' && mountpoint === devicePath(address);
+  return pooledAddress(address) !== '' && mountpoint === devicePath(address);
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

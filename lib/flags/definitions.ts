@@ -81,7 +81,7 @@ const backendFlags = {
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'export of the volumes: ATA over Ethernet, or none',
+    'export of the volumes: ATA over Ethernet, iSCSI by tgt, or none',
   ),
 };
 

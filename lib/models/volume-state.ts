@@ -5,6 +5,7 @@ import { parseChap } from './chap.ts';
 import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
+import { addressIn } from './stored-address.ts';
 import { type Task, type TaskKind, parseTask } from './task.ts';
 
 export const volumeStatuses = [
@@ -116,7 +117,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
     attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
-    address: hash['address'] ?? '',
+    address: addressIn(id, hash['address'] ?? ''),
     createTime,
     progress: number(hash, 'progress'),
     step: hash['step'] ?? '',

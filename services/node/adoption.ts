@@ -2,6 +2,7 @@ import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { type EditOptions, type TransitionName, editOf, isAllowed } from '../../lib/models/transitions.ts';
+import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
@@ -123,7 +124,7 @@ export class Adoption {
           insert: true,
           set: {
             ...rest,
-            ...(recorded === '' ? {} : { address: recorded }),
+            ...(recorded === '' ? {} : { address: storedAddress(id, recorded) }),
             node: lease.node,
             backend: backend.name,
             availabilityZone,
@@ -167,7 +168,8 @@ export class Adoption {
     }
     await backend.target.ensureExport(exportSpec(volume, backend));
     const own = backend.target.addressOf?.(volume.id) ?? volume.address;
-    if (own !== volume.address) await this.change(volume, 'readdress', { set: { address: own } });
+    if (own === volume.address) return;
+    await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, own) } });
   }
 
   /** Redis has lost the attachment of a volume whose export runs. */

@@ -88,8 +88,9 @@ export class Reconciler {
       if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
     });
     await eachVolume(problems.strayExports, (id) => this.endStrayExport(id));
-    // While the network of a target is down nobody answers, which frees no address. It is a problem already.
-    if (backends.served.every(({ target }) => hasNetwork(target))) await addresses.pool.observe();
+    // While the network of such a target is down nobody answers, which frees no address. It is a problem already.
+    const ofPool = backends.served.filter(({ target }) => target.addressing === 'aoe');
+    if (ofPool.every(({ target }) => hasNetwork(target))) await addresses.pool.observe();
     problems.noteForeignAnswers(addresses.pool.answeredElsewhere);
   }
 

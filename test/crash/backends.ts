@@ -1,5 +1,7 @@
 import { missingForLab } from '../lab/requirements.ts';
 import { cannotExport } from '../lib/targets/aoe/place.ts';
+import { useStandIns } from '../lib/targets/iscsi-tgt/stand-in.ts';
+import { freePort } from '../support/free-port.ts';
 import { HostPlace } from './host-place.ts';
 import { MachinePlace } from './machine-place.ts';
 import type { Place } from './place.ts';
@@ -24,6 +26,20 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     on: 'host',
     missing: async () => cannotExport,
     place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo' }),
+  },
+  'file-iscsi': {
+    on: 'host',
+    missing: async () => undefined,
+    place: async () => {
+      useStandIns();
+      const iscsi_port = String(await freePort());
+      return HostPlace.create({
+        volume_driver: 'file',
+        volume_target: 'iscsi-tgt',
+        iscsi_ip_address: '127.0.0.1',
+        iscsi_port,
+      });
+    },
   },
   lvm: {
     on: 'machine',

@@ -12,8 +12,6 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
-import { type Vblade, findVblades } from '../../lib/targets/aoe/vblade-process.ts';
 import type { Backend } from '../../services/node/backends.ts';
 import { volumeSpec } from '../../services/node/specs.ts';
 import { makeBackends } from '../../services/daemon/make-backends.ts';
@@ -22,6 +20,7 @@ import { removeAccessFilter } from '../support/access-filter.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
 import { crashable } from './crashable.ts';
+import { type HostExports, hostExports } from './host-exports.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
@@ -33,6 +32,7 @@ type FlagValues = Readonly<Record<string, string>>;
 /** A daemon on this machine, with all its files in one directory. */
 export class HostPlace implements Place {
   readonly node = node;
+  readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
@@ -40,6 +40,8 @@ export class HostPlace implements Place {
   private readonly root: string;
   private readonly flags: FlagValues;
   private readonly backend: Backend;
+  /** Undefined where nothing is exported. */
+  private readonly exports: HostExports | undefined;
   private daemon: Blockstored | undefined;
 
   /** `given` are the flags that make the backend. */
@@ -63,6 +65,8 @@ export class HostPlace implements Place {
     this.root = root;
     this.flags = flags;
     this.backend = backend;
+    this.hosts = [backend.target.addressing === 'own' ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
+    this.exports = hostExports(backend.target, root, Number(flags['iscsi_port'] ?? 0));
   }
 
   running(): Promise<boolean> {
@@ -108,18 +112,14 @@ export class HostPlace implements Place {
 
   async look(): Promise<Sight> {
     const volumes = existsSync(join(this.root, 'volumes')) ? await this.backend.driver.listVolumes() : [];
-    const vblades = this.backend.target.name === 'none' ? undefined : await this.vblades();
+    const exports = await this.exports?.list();
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
-    const exports = vblades?.flatMap(({ args }) => {
-      const found = parseArguments(args);
-      return found ? [{ ...found, id: idIn(found.path) }] : [];
-    });
     return {
-      storage: { node, volumes, ...(exports ? { exports } : {}) },
-      exporters: new Map(vblades?.map(({ pid, args }) => [idIn(args.at(-1) ?? ''), pid])),
+      storage: { node, volumes, ...(exports ? { exports: exports.map(({ found }) => found) } : {}) },
+      exporters: new Map(exports?.map(({ id, pid }) => [id, pid])),
       lines: [
         ...volumes.map((volume) => `volume ${JSON.stringify(volume)}`),
-        ...(vblades ?? []).map(({ args }) => `export ${args.join(' ')}`),
+        ...(exports ?? []).map(({ line }) => `export ${line}`),
         ...files.flat().map((file) => `file ${file}`),
         ...(await this.strays()).map(({ name }) => `process ${name}`),
       ],
@@ -127,10 +127,7 @@ export class HostPlace implements Place {
   }
 
   async breakExport(id: string): Promise<void> {
-    const killed = (await this.vblades()).filter(({ args }) => args.at(-1)?.endsWith(id)).map(({ pid }) => pid);
-    for (const pid of killed) process.kill(pid, 'SIGKILL');
-    // The daemon can have started another one meanwhile.
-    await until(async () => !(await this.vblades()).some(({ pid }) => killed.includes(pid)), 'the vblade is gone');
+    await this.exports?.break(id);
   }
 
   async breakStorage(id: string): Promise<void> {
@@ -140,7 +137,8 @@ export class HostPlace implements Place {
 
   async reset(): Promise<void> {
     await this.kill();
-    const left = [...(await this.vblades()), ...(await this.strays())].map(({ pid }) => pid);
+    const strays = (await this.strays()).map(({ pid }) => pid);
+    const left = [...((await this.exports?.pids()) ?? []), ...strays];
     for (const pid of left) process.kill(pid, 'SIGKILL');
     await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
     await removeAccessFilter(join(this.root, 'state', 'exports'));
@@ -156,10 +154,6 @@ export class HostPlace implements Place {
     await this.reset();
     await this.store.connection.close();
     await this.server.stop();
-  }
-
-  private async vblades(): Promise<Vblade[]> {
-    return (await findVblades()).filter(({ args }) => args.at(-1)?.startsWith(this.root));
   }
 
   private async files(folder: string): Promise<string[]> {
@@ -182,10 +176,6 @@ export class HostPlace implements Place {
     );
     return found.flat();
   }
-}
-
-function idIn(path: string): string {
-  return path.slice(-36);
 }
 
 function flagsOf(server: RedisServer, root: string, given: FlagValues): FlagValues {

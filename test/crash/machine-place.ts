@@ -27,6 +27,7 @@ perl ${join(import.meta.dirname, 'read-machine.pl')} ${stateDir} ${planVariable}
 /** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
+  readonly hosts = ['52:54:00:77:00:01'];
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;

@@ -29,10 +29,11 @@ function withoutStrays(sight: Sight, records: readonly VolumeState[]) {
 
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Removes what differs between runs: times, and the text of a fault, which contains ids. */
-function recordLine({ createTime, attachTime, fault, ...record }: VolumeState): string {
+/** Removes what differs between runs: times, secrets, and the text of a fault, which contains ids. */
+function recordLine({ createTime, attachTime, fault, chap, ...record }: VolumeState): string {
   const { code, step } = fault ?? {};
-  return `record ${JSON.stringify({ ...record, created: createTime > 0, attached: attachTime !== undefined, code, step })}`;
+  const has = { created: createTime > 0, attached: attachTime !== undefined, secret: chap !== undefined };
+  return `record ${JSON.stringify({ ...record, ...has, code, step })}`;
 }
 
 /** Addresses in records, labels, tags and arguments of vblade. */

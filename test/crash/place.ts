@@ -17,6 +17,8 @@ export interface Sight {
 export interface Place {
   /** Name of the node. */
   readonly node: string;
+  /** Hosts that attached volumes are for, in the form of the target. */
+  readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;

@@ -32,7 +32,7 @@ export const bystander = 'bystander';
 
 const subject = 'subject';
 const deadline = { deadlineMs: 300_000 };
-const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro', hosts: ['52:54:00:77:00:01'] } as const;
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro' } as const;
 
 const request = { size: 0, userId: 'user', projectId: 'project' };
 
@@ -41,8 +41,8 @@ export async function make({ commands }: Place, id: string): Promise<void> {
   await commands.create({ ...request, id }, deadline);
 }
 
-async function attach({ commands }: Place, id: string): Promise<void> {
-  await commands.attach(id, attachment, deadline);
+async function attach({ commands, hosts }: Place, id: string): Promise<void> {
+  await commands.attach(id, { ...attachment, hosts }, deadline);
 }
 
 /** The same of one that is attached. */

@@ -1,7 +1,7 @@
 import type { Point } from './plan.ts';
 
 /** A child that only reads. */
-const reading = /(^| )(pvs|vgs|lvs|lvmconfig|tags|discover\.pl|vblade -r)( [<>] .*)?$/;
+const reading = /(^| )(pvs|vgs|lvs|lvmconfig|tags|discover\.pl|vblade -r|tgtadm --op=show)( [<>] .*)?$/;
 /** Events from a child have no "after". */
 const arrival = /^end of | > answer to /;
 

@@ -12,13 +12,17 @@ test('systemd-analyze verify accepts the units', async (t) => {
   t.teardown(() => rm(directory, { recursive: true }));
   const names = (await readdir(etc)).filter((name) => name.endsWith('.service'));
   t.deepEqual(names.toSorted(), [
+    'blockstore-tgtd.service',
     'blockstore-vblade-file@.service',
     'blockstore-vblade@.service',
     'blockstored.service',
   ]);
   for (const name of names) {
     // Where the package would put it there is nothing yet.
-    const unit = (await readFile(path.join(etc, name), 'utf8')).replace('=/usr/bin/', `=${root}/bin/`);
+    const unit = (await readFile(path.join(etc, name), 'utf8')).replace(
+      '=/usr/bin/blockstored',
+      `=${root}/bin/blockstored`,
+    );
     await writeFile(path.join(directory, name), unit);
   }
   const files = names.map((name) => path.join(directory, name));
@@ -31,6 +35,8 @@ test('systemd-analyze verify accepts the units', async (t) => {
 });
 
 test('an export unit does not depend on the daemon unit', async (t) => {
-  const unit = await readFile(path.join(etc, 'blockstore-vblade@.service'), 'utf8');
-  t.notRegex(unit, /^(PartOf|BindsTo|Requires|Requisite|Conflicts|After)=.*blockstored/m);
+  for (const name of ['blockstore-vblade@.service', 'blockstore-tgtd.service']) {
+    const unit = await readFile(path.join(etc, name), 'utf8');
+    t.notRegex(unit, /^(PartOf|BindsTo|Requires|Requisite|Conflicts|After)=.*blockstored/m);
+  }
 });

@@ -115,6 +115,7 @@ test('completion, manual pages and units are where bash, man and systemd expect 
     'man8/blockstored.8.gz',
   ]);
   t.deepEqual(await filesIn(unpacked('blockstore-storage', 'lib/systemd/system')), [
+    'blockstore-tgtd.service',
     'blockstore-vblade-file@.service',
     'blockstore-vblade@.service',
     'blockstored.service',

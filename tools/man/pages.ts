@@ -91,6 +91,7 @@ function daemonPage(): ManPage {
       ['blockstored.service', 'The systemd unit of the daemon.'],
       ['blockstore-vblade@.service', 'The systemd unit of one AoE export; its instance is the id of the volume.'],
       ['blockstore-vblade-file@.service', 'The same for a volume of the driver file.'],
+      ['blockstore-tgtd.service', 'The systemd unit of all iSCSI exports.'],
     ])
     .section('SEE ALSO')
     .paragraph('blockstore(1), blockstore.conf(5), vblade(8), lvm(8)');

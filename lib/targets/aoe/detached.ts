@@ -7,7 +7,7 @@ import type { Processes } from '../../process.ts';
 import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
 import { Launcher } from './launcher.ts';
-import { lockFile, lockHolder, lockHolders } from './locks.ts';
+import { lockFile, lockHolder, lockHolders } from '../locks.ts';
 import { type Vblade, isAlive, readVblade, sameArguments } from './vblade-process.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
 

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { readIfExistsSync } from '../../files.ts';
+import { processStatus } from '../../process-status.ts';
 import { wholeList } from './arguments.ts';
 
 /** A running vblade. Process id and start time identify a process permanently: ids are reused, pairs are not. */
@@ -14,7 +15,7 @@ export interface Vblade {
 
 /** Returns the vblade with that process id; undefined when it has ended or is not (yet) a vblade. */
 export function readVblade(pid: number): Vblade | undefined {
-  const status = readStatus(pid);
+  const status = processStatus(pid);
   if (status === undefined || status.name !== 'vblade') return undefined;
   const line = readIfExistsSync(`/proc/${pid}/cmdline`);
   if (!line) return undefined;
@@ -30,31 +31,20 @@ export async function findVblades(): Promise<Vblade[]> {
 }
 
 export function isRunning(vblade: Vblade): boolean {
-  return readStatus(vblade.pid)?.startTime === vblade.startTime;
+  return processStatus(vblade.pid)?.startTime === vblade.startTime;
 }
 
 /** Whether a signal has stopped it: it keeps its socket and answers nothing. */
 export function isStopped(vblade: Vblade): boolean {
-  const status = readStatus(vblade.pid);
+  const status = processStatus(vblade.pid);
   return status?.startTime === vblade.startTime && status.state === 'T';
 }
 
 /** Whether a process has that id, except a zombie, which has closed its files already. */
 export function isAlive(pid: number): boolean {
-  return readStatus(pid) !== undefined;
+  return processStatus(pid) !== undefined;
 }
 
 export function sameArguments(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((argument, index) => argument === other[index]);
-}
-
-function readStatus(pid: number): { name: string; state: string; startTime: number } | undefined {
-  const line = readIfExistsSync(`/proc/${pid}/stat`);
-  if (!line) return undefined;
-  // The name is in parentheses and can contain any character, so the fields are counted from the last parenthesis.
-  const end = line.lastIndexOf(')');
-  const fields = line.slice(end + 2).split(' ');
-  const [state = ''] = fields;
-  if (state === 'Z' || state === 'X') return undefined;
-  return { name: line.slice(line.indexOf('(') + 1, end), state, startTime: Number(fields[19]) };
 }

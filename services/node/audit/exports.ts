@@ -40,6 +40,9 @@ export function exportDifferences(
   if (found.readOnly !== spec.readOnly || !sameHosts(found.hosts, spec.hosts)) {
     return [{ object, what: 'is exported with other rights than its record has', fix, run }];
   }
+  if (found.chap?.user !== spec.chap?.user || found.chap?.secret !== spec.chap?.secret) {
+    return [{ object, what: 'is exported with another secret than its record has', fix, run }];
+  }
   return [];
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../../../lib/models/transitions.ts';
 import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
+import { storedAddress } from '../../../lib/models/stored-address.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
@@ -151,7 +152,7 @@ export class OperationRunner {
     const isKept = context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
       fault: faultOf(reason, volume, step?.name),
-      ...(isKept ? readdressed(context.before.address, context.volume.address) : {}),
+      ...(isKept ? readdressed(context) : {}),
     });
   }
 
@@ -250,13 +251,16 @@ export class OperationRunner {
 
 /** The change of the record by what the steps determined. */
 function determined({ volume, before }: StepContext): Pick<EditOptions, 'set' | 'unset'> {
-  const { set, ...rest } = readdressed(before.address, volume.address);
+  const { set, ...rest } = readdressed({ volume, before });
   const chap = volume.chap && !before.chap ? { chap: writeChap(volume.chap) } : {};
   return { set: { ...set, ...chap }, ...rest };
 }
 
 /** The change of the record where the operation gave the volume another address, or took its address. */
-function readdressed(before: string, address: string): Pick<EditOptions, 'set' | 'unset'> {
-  if (address === before) return {};
-  return address === '' ? { unset: ['address'] } : { set: { address } };
+function readdressed({
+  volume: { id, address },
+  before,
+}: Pick<StepContext, 'volume' | 'before'>): Pick<EditOptions, 'set' | 'unset'> {
+  if (address === before.address) return {};
+  return address === '' ? { unset: ['address'] } : { set: { address: storedAddress(id, address) } };
 }

@@ -46,6 +46,8 @@ test.serial('a volume has the address of its target, without a shelf, a label or
   const commands = await cluster.commands();
   const { id, address } = await commands.create(newVolume, deadline);
   t.is(address, target.addressOf(id));
+  const { redis, keys } = await cluster.store();
+  t.is(await redis.object('ENCODING', keys.volume(id)), 'listpack', 'the record takes little memory');
   await commands.attach(id, attachment, deadline);
   t.like(target.exports.get(id), { address, hosts, readOnly: false });
   t.false('address' in ((await driver.listVolumes())[0]?.labels ?? {}));
@@ -74,6 +76,25 @@ test.serial('each attachment has a secret of its own, which no output shows and 
   t.is((await volumes.lookup(id)).chap, undefined);
   await commands.attach(id, attachment, deadline);
   t.not(await secretOf(), first);
+});
+
+test.serial('an export whose secret is not that of the record is found and made anew', async (t) => {
+  await node();
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  await commands.attach(id, attachment, deadline);
+  const right = target.exports.get(id);
+  if (!right) throw new Error('it is not exported');
+  const nodes = await cluster.nodeCommands();
+  for (const chap of [undefined, { user: 'user', secret: 'of somebody else' }]) {
+    target.exports.set(id, { ...right, chap });
+    const { findings } = await nodes.audit('n1', { repair: true, remove: [] }, { deadlineMs: 20_000 });
+    t.deepEqual(
+      findings.map(({ what, fixed }) => [what, fixed]),
+      [['is exported with another secret than its record has', true]],
+    );
+    t.deepEqual(target.exports.get(id)?.chap, right.chap);
+  }
 });
 
 test.serial('attachments that Redis lost come back with address, hosts and secret while the exports run', async (t) => {

@@ -1,6 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs } from '../../files.ts';
+import { absentAs } from '../files.ts';
 
 /**
  * The holders of export locks. A detached vblade keeps `<directory>/<volume id>.lock` locked while it runs, so the kernel's

@@ -1,0 +1,37 @@
+import { networkInterfaces } from 'node:os';
+import { errors } from '../../errors.ts';
+import { type Portal, portalText } from '../../iscsi/address.ts';
+import { listenerOn } from './listeners.ts';
+
+/** The portal that flags describe. Without an address of this host it has a loopback address, which reaches nobody else. */
+export function portalIn(flags: { iscsi_ip_address: string; iscsi_port: number }): Portal {
+  const first = hostAddresses().find(({ family, internal }) => family === 'IPv4' && !internal);
+  return { ip: canonicalIp(flags.iscsi_ip_address || (first?.address ?? '127.0.0.1')), port: flags.iscsi_port };
+}
+
+/** Before tgtd is started: where it cannot bind its portal it listens on all addresses. Throws PortalUnusable. */
+export async function checkPortalUsable(portal: Portal): Promise<void> {
+  checkIsHere(portal);
+  const holder = await listenerOn(portal);
+  if (holder !== undefined) throw errors.portalTaken(portalText(portal), holder);
+}
+
+/** Throws PortalUnusable for an address that this host does not have. */
+export function checkIsHere(portal: Portal): void {
+  const own = hostAddresses().map(({ address }) => canonicalIp(address));
+  if (own.includes(portal.ip)) return;
+  throw errors.portalUnusable(
+    portalText(portal),
+    `this host does not have the address ${portal.ip}`,
+    'set iscsi_ip_address to one of its addresses (ip -br address), or bring up the interface',
+  );
+}
+
+function hostAddresses() {
+  return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+}
+
+/** IPv6 has several forms of one address: tgtd prints the shortest, as the URL standard does. */
+function canonicalIp(ip: string): string {
+  return ip.includes(':') ? new URL(`http://[${ip}]`).hostname.slice(1, -1) : ip;
+}

@@ -1,0 +1,231 @@
+import { join } from 'node:path';
+import { KeyedMutex } from '../../concurrency.ts';
+import { errors } from '../../errors.ts';
+import {
+  type Portal,
+  formatIscsiAddress,
+  initiatorNames,
+  isIscsiName,
+  portalText,
+  targetNameOf,
+  tryParsePortal,
+  volumeOfTargetName,
+} from '../../iscsi/address.ts';
+import type { Log } from '../../log.ts';
+import type { Processes } from '../../process.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import { Exports, isComplete, servesOnly, volumeIn, volumeUnit } from './exports.ts';
+import type { ShownTarget } from './show.ts';
+import { type KeptSpec, SpecFiles, keptSpec, sameSpec } from './spec-files.ts';
+import { TgtadmFailure, everyHost } from './tgtadm.ts';
+import { type Daemon, Tgtd } from './tgtd.ts';
+import { Watch } from './watch.ts';
+
+export interface IscsiTgtOptions {
+  portal: Portal;
+  /** Beginning of the names of targets (iscsi_target_prefix). */
+  targetPrefix: string;
+  /** Whether new attachments get a secret (iscsi_chap). */
+  chap: boolean;
+  durability: 'sync' | 'cached';
+  /** Files of tgtd and of exports are kept in `<stateDir>/iscsi`. */
+  stateDir: string;
+  /** Default: as a unit of systemd where that is installed. */
+  isUnit?: boolean;
+}
+
+/** Of targets in one tgtd with one portal. */
+const portalGroup = 1;
+
+/** Exports volumes over iSCSI, one target each in a tgtd of this node's own, which outlives the daemon. */
+export class IscsiTgtTarget implements Target {
+  readonly name = 'iscsi-tgt';
+  readonly addressing = 'own';
+  readonly authentication: 'chap' | 'none';
+  private readonly options: IscsiTgtOptions;
+  private readonly tgtd: Tgtd;
+  private readonly files: SpecFiles;
+  private readonly exports: Exports;
+  private readonly watch: Watch;
+  private readonly mutex = new KeyedMutex();
+  /** Exports that this daemon has been asked for. */
+  private readonly specs = new Map<string, KeptSpec>();
+  /** Those of them that `daemon` was last seen to serve as specified. */
+  private readonly served = new Map<string, KeptSpec>();
+  /** Those whose first ensureExport() has ended: the watch rebuilds them. */
+  private readonly established = new Set<string>();
+  private daemon: Daemon | undefined;
+
+  constructor(options: IscsiTgtOptions, { processes, log }: { processes: Processes; log: Log }) {
+    this.options = options;
+    this.authentication = options.chap ? 'chap' : 'none';
+    const directory = join(options.stateDir, 'iscsi');
+    const unit = options.isUnit === undefined ? {} : { isUnit: options.isUnit };
+    this.tgtd = new Tgtd({ portal: options.portal, directory, ...unit }, { processes, log });
+    this.files = new SpecFiles(join(directory, 'exports'));
+    this.exports = new Exports(this.tgtd, this.files, log);
+    this.watch = new Watch({
+      isDown: () => this.specs.size > 0 && !(this.daemon && this.tgtd.isRunning(this.daemon)),
+      start: () => this.start(),
+      lost: () => this.lost(),
+      restore: (id) => this.restore(id),
+      log,
+    });
+  }
+
+  get endpoint(): string {
+    return portalText(this.options.portal);
+  }
+
+  addressOf(id: string): string {
+    const { portal, targetPrefix } = this.options;
+    return formatIscsiAddress({ ...portal, portalGroup, targetName: targetNameOf(targetPrefix, id), lun: volumeUnit });
+  }
+
+  /** Throws CommandNotFound, PortalUnusable, TargetDaemonFailed. */
+  async setup(): Promise<void> {
+    await this.files.prepare();
+    await this.start();
+    await asErrors(() => this.tgtd.adm.targets());
+    this.watch.begin();
+  }
+
+  async ensureExport(spec: ExportSpec): Promise<void> {
+    const { targetPrefix, durability } = this.options;
+    const hosts = initiatorNames(spec.hosts);
+    const kept = keptSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
+    await this.mutex.run(spec.id, async () => {
+      this.specs.set(spec.id, kept);
+      try {
+        await this.ensure(kept);
+        this.watch.clear(spec.id);
+      } finally {
+        this.established.add(spec.id);
+      }
+    });
+  }
+
+  async removeExport(id: string): Promise<void> {
+    await this.mutex.run(id, async () => {
+      this.specs.delete(id);
+      this.served.delete(id);
+      this.established.delete(id);
+      this.watch.clear(id);
+      // Without tgtd there is no target, and no session.
+      if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
+      await this.files.remove(id);
+    });
+  }
+
+  async listExports(): Promise<FoundExport[]> {
+    const daemon = await this.tgtd.find();
+    if (!daemon) return [];
+    const shown = await asErrors(() => this.tgtd.adm.targets().catch(noneWhereDown));
+    const kept = await this.files.readAll();
+    const byName = new Map([...kept.values()].map((spec) => [spec.targetName, spec]));
+    return shown.map((target) => foundExport(target, daemon, byName.get(target.name)));
+  }
+
+  listTraces(): Promise<string[]> {
+    return this.files.ids();
+  }
+
+  /** No address of a shelf is of this kind. */
+  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
+    return [];
+  }
+
+  problems(): readonly TargetProblem[] {
+    if (this.daemon && this.tgtd.isStopped(this.daemon)) {
+      const { pid } = this.daemon;
+      return [
+        {
+          error: errors.targetDaemonFailed(`process ${pid} is stopped by a signal; to continue it: kill -CONT ${pid}`),
+        },
+      ];
+    }
+    return this.watch.problems;
+  }
+
+  /** tgtd and exports go on. */
+  async close(): Promise<void> {
+    await this.watch.end();
+  }
+
+  /** A tgtd that was started since has none of the exports. */
+  private async start(): Promise<void> {
+    const daemon = await this.tgtd.ensure();
+    if (daemon.pid !== this.daemon?.pid || daemon.startTime !== this.daemon.startTime) this.served.clear();
+    this.daemon = daemon;
+  }
+
+  private async ensure(spec: KeptSpec): Promise<void> {
+    const served = this.served.get(spec.id);
+    if (served && sameSpec(served, spec) && this.daemon && this.tgtd.isRunning(this.daemon)) return;
+    this.served.delete(spec.id);
+    await this.start();
+    const { daemon } = this;
+    await asErrors(() => this.exports.ensure(spec));
+    if (daemon === this.daemon) this.served.set(spec.id, spec);
+  }
+
+  /** Exports that tgtd does not serve as it should: it was started anew, or somebody has changed its targets. */
+  private async lost(): Promise<string[]> {
+    const ids = [...this.established];
+    const shown = new Map((await asErrors(() => this.tgtd.adm.targets())).map((target) => [target.name, target]));
+    const isServed = (spec: KeptSpec) => {
+      const target = shown.get(spec.targetName);
+      return target !== undefined && isComplete(target, spec) && servesOnly(target, spec);
+    };
+    return ids.filter((id) => {
+      const spec = this.specs.get(id);
+      return spec !== undefined && !isServed(spec);
+    });
+  }
+
+  private async restore(id: string): Promise<void> {
+    await this.mutex.run(id, async () => {
+      const spec = this.specs.get(id);
+      if (!spec) return; // removed meanwhile
+      this.served.delete(id);
+      await this.ensure(spec);
+    });
+  }
+}
+
+function foundExport(target: ShownTarget, { portal }: Daemon, kept: KeptSpec | undefined): FoundExport {
+  const { name, units, acl, accounts } = target;
+  const unit = volumeIn(units);
+  // One that is half made serves nobody: it is as if it were not there.
+  const isServing = unit !== undefined && unit.path !== '' && acl.length > 0;
+  const id = isServing ? (kept?.id ?? volumeOfTargetName(name)) : undefined;
+  const at = tryParsePortal(portal);
+  const address =
+    at && isIscsiName(name)
+      ? formatIscsiAddress({ ...at, portalGroup, targetName: name, lun: unit?.lun ?? volumeUnit })
+      : name;
+  const { chap } = kept ?? {};
+  return {
+    ...(id === undefined ? {} : { id }),
+    address,
+    path: unit?.path ?? '',
+    readOnly: unit?.isReadOnly ?? false,
+    hosts: acl.includes(everyHost) ? [] : acl.toSorted(),
+    ...(chap && accounts.includes(chap.user) ? { chap } : {}),
+  };
+}
+
+/** One that has just begun, or just ended, has no targets. */
+function noneWhereDown(error: unknown): ShownTarget[] {
+  if (error instanceof TgtadmFailure && error.isDown) return [];
+  throw error;
+}
+
+/** tgtd's failures as errors of the catalogue. */
+async function asErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof TgtadmFailure ? errors.targetDaemonFailed(error.message) : error;
+  }
+}

@@ -1,0 +1,107 @@
+import { type BlockstoreError, asError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { TargetProblem } from '../target.ts';
+
+export interface WatchOptions {
+  /** Whether tgtd should run and does not. Called every second. */
+  isDown: () => boolean;
+  /** Starts tgtd where it does not run. */
+  start: () => Promise<void>;
+  /** Returns the volumes that tgtd should serve and does not. */
+  lost: () => Promise<string[]>;
+  /** Has tgtd serve one of them again. */
+  restore: (id: string) => Promise<void>;
+  log: Log;
+}
+
+const everyMs = 1000;
+/** Reading all targets is a command. */
+const ticksPerLook = 3;
+const maxPauseTicks = 30;
+
+/** Checks tgtd every second and its targets every three, and rebuilds one by one the exports that it has lost. */
+export class Watch {
+  private readonly options: WatchOptions;
+  private problem: BlockstoreError | undefined;
+  private readonly failures = new Map<string, BlockstoreError>();
+  private ticks = 0;
+  private failedTries = 0;
+  private nextTry = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+
+  constructor(options: WatchOptions) {
+    this.options = options;
+  }
+
+  begin(): void {
+    this.timer ??= setInterval(() => {
+      this.running ??= this.tick().finally(() => {
+        this.running = undefined;
+      });
+    }, everyMs).unref();
+  }
+
+  /** What is being rebuilt is completed. */
+  async end(): Promise<void> {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    await this.running;
+  }
+
+  /** Returns the problem of tgtd, or else those of single exports. */
+  get problems(): TargetProblem[] {
+    if (this.problem) return [{ error: this.problem }];
+    return Array.from(this.failures, ([id, error]) => ({ id, error }));
+  }
+
+  /** The export is as it should be, or should no longer be. */
+  clear(id: string): void {
+    this.failures.delete(id);
+  }
+
+  private async tick(): Promise<void> {
+    const { log, isDown, start, lost } = this.options;
+    this.ticks += 1;
+    const wasDown = isDown();
+    if (this.ticks < this.nextTry || (!wasDown && this.ticks % ticksPerLook !== 0)) return;
+    try {
+      if (wasDown || this.problem) {
+        if (wasDown && !this.problem)
+          log.warn('the iSCSI target daemon has ended: it is started again, and its exports are rebuilt');
+        await start();
+      }
+      const ids = await lost();
+      this.note(undefined);
+      for (const id of ids) {
+        if (this.timer === undefined || isDown()) return; // the next tick or the next daemon continues
+        await this.rebuild(id);
+      }
+    } catch (error) {
+      this.note(asError(error));
+    }
+  }
+
+  private async rebuild(id: string): Promise<void> {
+    const { log, restore } = this.options;
+    try {
+      await restore(id);
+      this.failures.delete(id);
+      log.warn(`rebuilt the export of volume ${id}, which tgtd had lost`);
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (this.failures.get(id)?.message !== error.message) log.error(error.message, { volume: id, hint: error.hint });
+      this.failures.set(id, error);
+    }
+  }
+
+  /** A tgtd that cannot be started is tried less and less often. */
+  private note(error: BlockstoreError | undefined): void {
+    const { log } = this.options;
+    if (error && this.problem?.message !== error.message) log.error(error.message, { hint: error.hint });
+    if (!error && this.problem) log.info('the iSCSI target daemon serves again');
+    this.problem = error;
+    this.failedTries = error ? this.failedTries + 1 : 0;
+    this.nextTry = error ? this.ticks + Math.min(2 ** (this.failedTries - 1), maxPauseTicks) : 0;
+  }
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import type { Chap, ExportSpec, FoundExport, Target } from '../../../lib/targets/target.ts';
+import { until } from '../../support/until.ts';
+
+/** A host that has an export open. */
+export interface HostSession {
+  write(offset: number, data: Buffer): Promise<void>;
+  read(offset: number, length: number): Promise<Buffer>;
+  close(): Promise<void>;
+}
+
+/** Where exports of a target are made and used. Its hosts are names that are admitted or not. */
+export interface Subject {
+  /** A target as a daemon that has just started has it, set up. */
+  target(): Promise<Target>;
+  /** A volume of 1 MiB with storage of its own, to be exported to every host. */
+  volume(): Promise<ExportSpec>;
+  hosts: readonly [string, string];
+  /** Throws where the host is not admitted. */
+  login(spec: ExportSpec, host: string, chap?: Chap): Promise<HostSession>;
+  /** The hosts that have the export open now, as the target sees them. */
+  users(spec: ExportSpec): Promise<string[]>;
+  /** Whether hosts can be required to authenticate themselves. */
+  hasSecrets: boolean;
+}
+
+export interface Case {
+  title: string;
+  run: (subject: Subject) => Promise<void>;
+}
+
+const data = Buffer.alloc(4096, 0xa5);
+const chap: Chap = { user: 'user123456789012', secret: 'secret1234567890' };
+
+/** What every target must do. Plain assertions, so that the same list runs where there is no test runner. */
+export const cases: readonly Case[] = [
+  {
+    title: 'an export serves its storage, and is listed as specified; to ensure it twice changes nothing',
+    run: async (subject) => {
+      const target = await subject.target();
+      const spec = await subject.volume();
+      await target.ensureExport(spec);
+      const session = await subject.login(spec, subject.hosts[0]);
+      await session.write(8192, data);
+      await target.ensureExport(spec);
+      assert.deepEqual(await session.read(8192, data.length), data);
+      assert.deepEqual(await found(target, spec.id), spec);
+      assert.deepEqual(await target.listTraces(), [spec.id]);
+      await session.close();
+      await target.removeExport(spec.id);
+    },
+  },
+  {
+    title: 'of many daemons and requests at once each has the same export',
+    run: async (subject) => {
+      const targets = [await subject.target(), await subject.target()];
+      const specs = await Promise.all([subject.volume(), subject.volume(), subject.volume()]);
+      await Promise.all(specs.flatMap((spec) => Array.from({ length: 4 }, async () => targets[0]?.ensureExport(spec))));
+      for (const spec of specs) {
+        await targets[1]?.ensureExport(spec);
+        const exports = (await targets[0]?.listExports()) ?? [];
+        assert.equal(exports.filter(({ id }) => id === spec.id).length, 1);
+      }
+      for (const { id } of specs) await targets[0]?.removeExport(id);
+    },
+  },
+  {
+    title: 'only the hosts of an export can use it; those of a later one replace them before it resolves',
+    run: async (subject) => {
+      const target = await subject.target();
+      const [one, other] = subject.hosts;
+      const spec = { ...(await subject.volume()), hosts: [one] };
+      await target.ensureExport(spec);
+      const session = await subject.login(spec, one);
+      await assert.rejects(subject.login(spec, other));
+      await target.ensureExport({ ...spec, hosts: [one, other].toSorted() });
+      assert.deepEqual(await subject.users(spec), [one], 'who stays admitted is not interrupted');
+      await session.write(0, data);
+      await target.ensureExport({ ...spec, hosts: [other] });
+      assert.deepEqual(await subject.users(spec), []);
+      await assert.rejects(session.write(0, Buffer.alloc(512)));
+      await assert.rejects(subject.login(spec, one));
+      const second = await subject.login(spec, other);
+      assert.deepEqual(await second.read(0, data.length), data);
+      assert.deepEqual((await found(target, spec.id))?.hosts, [other]);
+      await second.close();
+      await session.close();
+      await target.removeExport(spec.id);
+    },
+  },
+  {
+    title: 'a read-only export can be read and not written, and can become writable',
+    run: async (subject) => {
+      const target = await subject.target();
+      const spec = { ...(await subject.volume()), readOnly: true };
+      await target.ensureExport(spec);
+      assert.equal((await found(target, spec.id))?.readOnly, true);
+      const session = await subject.login(spec, subject.hosts[0]);
+      await assert.rejects(session.write(0, data));
+      assert.deepEqual(await session.read(0, 512), Buffer.alloc(512));
+      await session.close();
+      await target.ensureExport({ ...spec, readOnly: false });
+      const writer = await subject.login(spec, subject.hosts[0]);
+      await writer.write(0, data);
+      await writer.close();
+      await target.removeExport(spec.id);
+    },
+  },
+  {
+    title: 'with a secret a host needs the secret as well; another secret ends the sessions of the first',
+    run: async (subject) => {
+      if (!subject.hasSecrets) return;
+      const target = await subject.target();
+      const [host] = subject.hosts;
+      const spec = { ...(await subject.volume()), hosts: [host], chap };
+      await target.ensureExport(spec);
+      await assert.rejects(subject.login(spec, host));
+      await assert.rejects(subject.login(spec, host, { ...chap, secret: 'secret1234567891' }));
+      await assert.rejects(subject.login(spec, subject.hosts[1], chap), 'the secret alone is not enough');
+      const session = await subject.login(spec, host, chap);
+      await session.write(0, data);
+      assert.deepEqual(await found(target, spec.id), spec);
+      const next = { user: 'user123456789013', secret: 'secret1234567892' };
+      await target.ensureExport({ ...spec, chap: next });
+      assert.deepEqual(await subject.users(spec), []);
+      await assert.rejects(subject.login(spec, host, chap));
+      await (await subject.login(spec, host, next)).close();
+      await session.close();
+      await target.removeExport(spec.id);
+    },
+  },
+  {
+    title: 'a removed export is gone with its sessions; to remove it twice, or one that never was, succeeds',
+    run: async (subject) => {
+      const target = await subject.target();
+      const spec = await subject.volume();
+      const [host] = subject.hosts;
+      await target.removeExport(spec.id);
+      await target.ensureExport(spec);
+      const session = await subject.login(spec, host);
+      await target.removeExport(spec.id);
+      await assert.rejects(session.write(0, data));
+      await assert.rejects(subject.login(spec, host));
+      assert.equal(await found(target, spec.id), undefined);
+      assert.deepEqual(await target.listTraces(), []);
+      await target.removeExport(spec.id);
+      await session.close();
+    },
+  },
+  {
+    title: 'an export of storage that is absent is ExportFailed, and is not there',
+    run: async (subject) => {
+      const target = await subject.target();
+      const spec = await subject.volume();
+      await rm(spec.path);
+      await assert.rejects(target.ensureExport(spec), { code: 'ExportFailed' });
+      assert.equal(await found(target, spec.id), undefined);
+      await target.removeExport(spec.id);
+      assert.deepEqual(await target.listTraces(), []);
+    },
+  },
+  {
+    title: 'exports outlive the daemon: the next one finds them with their rights and interrupts nobody',
+    run: async (subject) => {
+      const before = await subject.target();
+      const [host] = subject.hosts;
+      const spec = { ...(await subject.volume()), hosts: [host], ...(subject.hasSecrets ? { chap } : {}) };
+      await before.ensureExport(spec);
+      const session = await subject.login(spec, host, subject.hasSecrets ? chap : undefined);
+      await before.close();
+      await session.write(0, data);
+      const after = await subject.target();
+      assert.deepEqual(await found(after, spec.id), spec);
+      await after.ensureExport(spec);
+      assert.deepEqual(await subject.users(spec), [host]);
+      assert.deepEqual(await session.read(0, data.length), data);
+      await session.close();
+      await after.removeExport(spec.id);
+    },
+  },
+];
+
+async function found(target: Target, id: string): Promise<FoundExport | undefined> {
+  return (await target.listExports()).find((one) => one.id === id);
+}
+
+/** Waits until the target has the export again with that data, and returns who uses it. */
+export async function untilServed(subject: Subject, spec: ExportSpec, host: string, expected: Buffer): Promise<void> {
+  await until(async () => {
+    const session = await subject.login(spec, host, spec.chap);
+    const read = await session.read(0, expected.length);
+    await session.close();
+    return read.equals(expected);
+  }, `volume ${spec.id} is served again`);
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { glob } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import test from 'ava';
+import { execa } from 'execa';
+import { newChap } from '../../../../lib/models/chap.ts';
+import { cases, untilServed } from '../conformance.ts';
+import { Place, initiators } from './place.ts';
+import { qemuLogin } from './qemu-session.ts';
+
+/** The real tgtd, and hosts with libiscsi. */
+
+async function whyNot(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'needs root';
+  const missing = ['/usr/sbin/tgtd', '/usr/bin/qemu-io', '/usr/bin/iscsi-inq'].filter((file) => !existsSync(file));
+  const drivers = await Array.fromAsync(glob('/usr/lib/*/qemu/block-iscsi.so'));
+  return missing.length > 0 || drivers.length === 0
+    ? 'needs tgt, qemu-utils, qemu-block-extra, libiscsi-bin'
+    : undefined;
+}
+
+const reason = await whyNot();
+const real = reason === undefined ? test : test.skip;
+const [host] = initiators;
+
+for (const { title, run } of cases) {
+  real(`on the real tgtd: ${title}`, async (t) => {
+    const place = await Place.create(qemuLogin);
+    t.teardown(() => place.remove());
+    await run(place);
+    t.pass();
+  });
+}
+
+real('on the real tgtd: killed, it is started again with its exports', async (t) => {
+  const place = await Place.create(qemuLogin);
+  t.teardown(() => place.remove());
+  const target = await place.target();
+  const spec = { ...(await place.volume()), hosts: [host], chap: newChap() };
+  await target.ensureExport(spec);
+  const session = await place.login(spec, host, spec.chap);
+  await session.write(0, Buffer.alloc(512, 7));
+  await session.close();
+  await place.kill();
+  await untilServed(place, spec, host, Buffer.alloc(512, 7));
+  t.deepEqual((await target.listExports())[0], spec);
+});
+
+real('on the real tgtd: two volumes of two nodes show no identifier in common', async (t) => {
+  const pages = [];
+  for (const place of [await Place.create(qemuLogin), await Place.create(qemuLogin)]) {
+    t.teardown(() => place.remove());
+    const target = await place.target();
+    const spec = await place.volume();
+    await target.ensureExport(spec);
+    const url = `iscsi://127.0.0.1:${place.port}/iqn.2010-10.org.openstack:volume-${spec.id}/1`;
+    const inquiry = async (page: number) =>
+      (await execa('iscsi-inq', ['-i', host, '-e', '1', '-c', String(page), url])).stdout;
+    const [serial, identifiers] = [await inquiry(0x80), await inquiry(0x83)];
+    t.true(serial.includes(spec.id));
+    pages.push(identifiers.split('\n').filter((line) => /designator:/i.test(line) && !/length|type/i.test(line)));
+  }
+  const [one = [], other = []] = pages;
+  t.true(one.length > 0);
+  t.deepEqual(
+    one.filter((line) => other.includes(line)),
+    [],
+  );
+});
+
+real('on the real tgtd: a taken port is named, and nothing listens elsewhere', async (t) => {
+  const place = await Place.create(qemuLogin);
+  t.teardown(() => place.remove());
+  const server = createServer().listen(place.port, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  await t.throwsAsync(place.target(), { code: 'PortalUnusable', message: new RegExp(`process ${process.pid}`) });
+  t.is(await place.daemon(), undefined);
+});
