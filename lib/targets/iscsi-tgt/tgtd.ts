@@ -129,7 +129,7 @@ export class Tgtd {
 
   /**
    * Where tgtd cannot bind its portal it goes on, on all addresses: such a one is ended. Returns `unreachable` for one whose socket is
-   * not there within that time. Throws PortalUnusable, TargetDaemonFailed.
+   * not there within that time, or that has ended. Throws PortalUnusable, TargetDaemonFailed.
    */
   private async untilServing(daemon: Daemon, ms: number): Promise<'unreachable' | undefined> {
     const expected = portalText(this.options.portal);
@@ -148,10 +148,10 @@ export class Tgtd {
       { deadlineMs: ms },
     );
     if (portals?.includes(expected)) return undefined;
-    if (portals === undefined && failure.isDown) return 'unreachable';
+    const hasEnded = portals?.length === 0;
+    if (hasEnded || (portals === undefined && failure.isDown)) return 'unreachable';
     if (portals === undefined) throw errors.targetDaemonFailed(failure.message);
     if (this.isRunning(daemon)) await this.end(daemon);
-    if (portals.length === 0) throw this.startFailure();
     await checkPortalUsable(this.options.portal); // names what is in the way
     throw errors.targetDaemonFailed(`it listens on ${portals.join(' and ')} in place of ${expected}`);
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { type Socket, createSocket } from 'node:dgram';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,15 +24,17 @@ export class Place implements Subject {
   readonly hosts = initiators;
   readonly hasSecrets = true;
   readonly login: Login;
+  private readonly reservation: Socket;
   private readonly targets: IscsiTgtTarget[] = [];
 
   static async create(login: Login): Promise<Place> {
-    return new Place(await mkdtemp(join(tmpdir(), 'blockstore-tgt-')), await freePort(), login);
+    return new Place(await mkdtemp(join(tmpdir(), 'blockstore-tgt-')), await reservedPort(), login);
   }
 
-  private constructor(directory: string, port: number, login: Login) {
+  private constructor(directory: string, { port, reservation }: ReservedPort, login: Login) {
     this.directory = directory;
     this.port = port;
+    this.reservation = reservation;
     this.login = login;
   }
 
@@ -94,6 +97,7 @@ export class Place implements Subject {
   async remove(): Promise<void> {
     for (const target of this.targets) await target.close();
     if (await this.daemon()) await this.kill();
+    this.reservation.close();
     await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -101,5 +105,24 @@ export class Place implements Subject {
     const portal = { ip: '127.0.0.1', port: this.port };
     const options = { portal, directory: join(this.directory, 'iscsi'), isUnit: false };
     return new Tgtd(options, { processes: new ChildProcesses(), log: silentLog });
+  }
+}
+
+interface ReservedPort {
+  port: number;
+  reservation: Socket;
+}
+
+/** A free TCP port that no other place has, also of another process, before its tgtd listens: it has the UDP port of that number. */
+async function reservedPort(): Promise<ReservedPort> {
+  for (;;) {
+    const port = await freePort();
+    const reservation = createSocket('udp4');
+    const isOurs = await new Promise<boolean>((resolve) => {
+      reservation.once('error', () => resolve(false));
+      reservation.bind(port, '127.0.0.1', () => resolve(true));
+    });
+    if (isOurs) return { port, reservation };
+    reservation.close();
   }
 }
