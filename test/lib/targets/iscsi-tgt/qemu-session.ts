@@ -23,6 +23,8 @@ export async function qemuLogin(spec: ExportSpec, host: string, chap?: Chap): Pr
 class QemuSession implements HostSession {
   private readonly child: ChildProcessWithoutNullStreams;
   private output = '';
+  /** It has ended, and all its output is there. */
+  private isClosed = false;
 
   private constructor(child: ChildProcessWithoutNullStreams) {
     this.child = child;
@@ -32,6 +34,9 @@ class QemuSession implements HostSession {
     child.stdout.on('data', add);
     child.stderr.on('data', add);
     child.stdin.on('error', () => {}); // it has ended
+    child.once('close', () => {
+      this.isClosed = true;
+    });
   }
 
   static async open(spec: ExportSpec, host: string, chap: Chap | undefined, readOnly: boolean): Promise<QemuSession> {
@@ -93,7 +98,7 @@ class QemuSession implements HostSession {
     const end = performance.now() + ms;
     while (performance.now() < end) {
       if (this.output.endsWith(prompt)) return this.output;
-      if (this.child.exitCode !== null) throw new Error(this.output);
+      if (this.isClosed) throw new Error(this.output);
       await pause(10);
     }
     this.child.kill('SIGKILL');
