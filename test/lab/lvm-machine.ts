@@ -156,8 +156,9 @@ export interface LvmCase {
  * second, the fifth and so on.
  */
 export async function runCases(machine: LvmMachine, list: readonly LvmCase[]): Promise<void> {
-  const [number = 1, count = 1] = (process.env['PART'] ?? '1/1').split('/').map(Number);
-  const chosen = list.filter((_, index) => index % count === number - 1);
+  const [number = 1, parts = 1] = (process.env['PART'] ?? '1/1').split('/').map(Number);
+  const count = Math.min(parts, list.length); // no part is empty
+  const chosen = list.filter((_, index) => index % count === (number - 1) % count);
   for (const { title, run } of chosen.filter((one) => one.title.includes(process.env['ONLY'] ?? ''))) {
     await machine.begin();
     try {
