@@ -10,6 +10,7 @@ import {
   transitions,
   unknownInstance,
 } from '../models/transitions.ts';
+import { storedAddress } from '../models/stored-address.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type ChangeSet, type ReplyTo, commit } from '../redis/scripts.ts';
@@ -63,7 +64,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request) })],
+        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request, volume) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
@@ -111,7 +112,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       ? {
           edits: [
             editOf(volume, 'detachLost', {
-              expect: expectedIn(request),
+              expect: expectedIn(request, volume),
               fault: errors.nodeLost(volume.node).toFault(),
             }),
           ],
@@ -189,10 +190,10 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
 }
 
 /** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn({ attachment, examined }: StartRequest): Record<string, string> {
+function expectedIn({ attachment, examined }: StartRequest, { id }: VolumeState): Record<string, string> {
   return {
     ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
-    ...(examined === undefined ? {} : { address: examined }),
+    ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),
   };
 }
 

@@ -48,7 +48,8 @@ test.serial('a volume has the address of its target, without a shelf, a label or
   t.is(address, target.addressOf(id));
   const { redis, keys } = await cluster.store();
   t.is(await redis.object('ENCODING', keys.volume(id)), 'listpack', 'the record takes little memory');
-  await commands.attach(id, attachment, deadline);
+  await t.throwsAsync(commands.attach(id, attachment, { ...deadline, examined: '' }), { code: 'AddressChanged' });
+  await commands.attach(id, attachment, { ...deadline, examined: address });
   t.like(target.exports.get(id), { address, hosts, readOnly: false });
   t.false('address' in ((await driver.listVolumes())[0]?.labels ?? {}));
   t.deepEqual(await agreement(), []);
