@@ -156,6 +156,15 @@ test.serial('a volume that this host cannot connect stays detached', async (t) =
   t.is((await place.run('volume', 'delete', id)).stdout, id);
 });
 
+test.serial(
+  'doctor looks at the initiator of a host where the cluster exports by iSCSI, and not at its AoE',
+  async (t) => {
+    const { stdout } = await place.run('doctor', '--role', 'compute');
+    t.regex(stdout, /^(ok|bad) +this host (is the iSCSI initiator|cannot connect iSCSI volumes)/m);
+    t.notRegex(stdout, /module aoe/);
+  },
+);
+
 test.serial('clones with one machine id are distinguished by their initiator names', async (t) => {
   const id = await newVolume();
   const attach = ['volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb', '--initiator', host];
