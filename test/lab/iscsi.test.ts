@@ -1,0 +1,181 @@
+import test from 'ava';
+import { until } from '../support/until.ts';
+import type { LabDaemon } from './daemon.ts';
+import type { LabNode } from './node.ts';
+import { missingForIscsi } from './requirements.ts';
+import { runScript } from './script.ts';
+import { StorageCluster } from './storage-cluster.ts';
+
+/** Volumes by tgt, and hosts with open-iscsi and the kernel's initiator. */
+
+const isReady = (await missingForIscsi()) === undefined;
+const onLab = isReady ? test.serial : test.serial.skip;
+/** A restart of a machine takes long: not in the gate. To run it: npm run test:all -- --part iscsi */
+const onLabSlowly = isReady && process.env['ISCSI_CASES'] === 'all' ? test.serial : test.serial.skip;
+
+const patienceMs = 120_000;
+/** After that the I/O of a host fails. */
+const replacementSeconds = 5;
+
+let cluster: StorageCluster;
+
+test.before(async () => {
+  if (!isReady) return;
+  cluster = await StorageCluster.create({
+    nodes: 3,
+    storageNodes: 1,
+    keepState: true,
+    diskGiB: 4,
+    flags: { volume_target: 'iscsi-tgt', iscsi_ip_address: '10.77.0.11' },
+  });
+  await Promise.all([2, 3].map(becomeInitiator));
+});
+
+test.after.always(async () => {
+  await cluster?.close();
+});
+
+function nameOf(number: number): string {
+  return `iqn.2010-10.org.openstack:host${number}`;
+}
+
+/** As the package does with systemd. */
+async function becomeInitiator(number: number): Promise<void> {
+  const node = cluster.node(number);
+  // The second host has the settings of the distribution; the first one fails soon.
+  const limit = `node.session.timeo.replacement_timeout = ${replacementSeconds}`;
+  const settings =
+    number === 2 ? `sed -i 's/^node.session.timeo.replacement_timeout.*/${limit}/' /etc/iscsi/iscsid.conf` : ':';
+  await node.sh(`echo InitiatorName=${nameOf(number)} >/etc/iscsi/initiatorname.iscsi
+${settings}
+modprobe -a iscsi_tcp sd_mod`);
+  await node.start('iscsid', 'exec iscsid -f');
+  await until(
+    async () => (await node.run('grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix')).status === 0,
+    'iscsid answers',
+  );
+}
+
+async function attached(number: number, name: string, options = ''): Promise<string> {
+  const { device = '' } = await cluster.on(number).volume(`attach ${name} --host-device ${options}`);
+  return device;
+}
+
+/** What a host has of iSCSI: one word for each session, and each record. */
+function remains(number: number): Promise<string> {
+  return cluster.node(number).sh('ls /sys/class/iscsi_session /etc/iscsi/nodes 2>/dev/null | grep -v : | xargs');
+}
+
+async function digest(node: LabNode, device: string): Promise<string> {
+  return node.sh(`dd if=${device} bs=1M count=4 iflag=direct status=none | sha256sum`);
+}
+
+async function connect(number: number, id: string, secret?: string): Promise<string> {
+  const { address, chap } = await cluster.record(id);
+  const options = { id, chap: chap && { ...chap, secret: secret ?? chap.secret }, timeoutMs: 20_000 };
+  return runScript(
+    cluster.node(number),
+    `import { IscsiConnector } from './lib/connectors/iscsi.ts';
+    const connector = new IscsiConnector(context);`,
+    `return await connector.connect('${address}', ${JSON.stringify(options)});`,
+  );
+}
+
+onLab('what one host writes, the next one reads, and nothing is left on the first', async (t) => {
+  t.timeout(10 * 60_000);
+  const { id } = await cluster.on(1).volume('create 0 --name data');
+  const device = await attached(2, 'data');
+  t.regex(device, /^\/dev\/sd[a-z]$/, 'these machines have no udev');
+  t.like(await cluster.record(id), { status: 'in-use', attachHosts: [nameOf(2)] });
+  const host = cluster.node(2);
+  await host.sh(`dd if=/dev/urandom of=${device} bs=1M count=4 oflag=direct`);
+  const written = await digest(host, device);
+  await cluster.on(2).output('volume detach data');
+  t.is(await remains(2), '');
+  const next = await attached(3, 'data');
+  t.is(await digest(cluster.node(3), next), written);
+  await cluster.on(3).output('volume detach data');
+  t.is(await remains(3), '');
+});
+
+onLab('each volume has its own device, read-only where the attachment is', async (t) => {
+  t.timeout(10 * 60_000);
+  const { id } = await cluster.on(1).volume('create 0 --name more');
+  const [one, other] = [await attached(2, 'data'), await attached(2, 'more', '--mode ro')];
+  t.not(one, other);
+  const serial = await cluster.node(2).sh(`tr -d '\\0' </sys/block/${other.slice('/dev/'.length)}/device/vpd_pg80`);
+  t.true(serial.endsWith(id), serial);
+  t.not((await cluster.node(2).run(`dd if=/dev/zero of=${other} bs=4096 count=1 oflag=direct`)).status, 0);
+  t.is((await cluster.node(2).run(`dd if=/dev/zero of=${one} bs=4096 count=1 oflag=direct`)).status, 0);
+  await cluster.on(2).output('volume detach more');
+  await cluster.on(2).output('volume detach data');
+  t.is(await remains(2), '');
+});
+
+onLab('a wrong secret, and a host that is not admitted, are named, and leave nothing', async (t) => {
+  t.timeout(10 * 60_000);
+  const { id } = await cluster
+    .on(1)
+    .volume(`attach data --instance i-1 --mountpoint /dev/vdb --initiator ${nameOf(2)}`);
+  t.regex(await connect(2, id, 'x'.repeat(16)), /^ConnectorFailed: .*refuses the CHAP user and secret/);
+  t.is(await remains(2), '');
+  t.regex(await connect(3, id), /^ConnectorFailed: .*does not admit this host/);
+  t.is(await remains(3), '');
+  t.regex(await connect(2, id), /"devicePath":"\/dev\/sd/);
+  await cluster.on(2).output('volume detach data --force');
+});
+
+onLab('after a forced detachment the former host can neither write nor log in again', async (t) => {
+  t.timeout(10 * 60_000);
+  const { id } = await cluster.on(1).volume('show data');
+  const device = await attached(2, 'data');
+  const { chap } = await cluster.record(id);
+  const writer = await startWriter(2, device);
+  await cluster.on(1).output(`volume detach ${id} --force`);
+  const next = await attached(3, 'data');
+  const zeros = `dd if=/dev/zero of=${next} bs=1M count=4 oflag=direct status=none`;
+  await cluster.node(3).sh(zeros);
+  t.true(await writer.says('failed', patienceMs), 'its writes fail');
+  t.regex(await connect(2, id, chap?.secret), /^(ConnectorFailed|DeviceInUse): /);
+  const read = `dd if=${next} bs=1M count=4 iflag=direct status=none | tr -d '\\0' | wc -c`;
+  t.is(await cluster.node(3).sh(read), '0', 'nothing of the former host');
+  await cluster.on(3).output('volume detach data');
+  await writer.kill();
+  t.regex(await attached(2, 'data'), /^\/dev\/sd/, 'it is attached anew, with the secret of now');
+  await cluster.on(2).output('volume detach data');
+  t.is(await remains(2), '');
+});
+
+onLabSlowly('a restart of the storage machine stalls I/O, and loses and fails none', async (t) => {
+  t.timeout(15 * 60_000);
+  const device = await attached(3, 'data');
+  const writer = await startWriter(3, device);
+  const storage = cluster.node(1);
+  await storage.powerOff();
+  await cluster.bootAgain(1);
+  await cluster.startDaemon(1);
+  const before = count(await writer.log());
+  await until(async () => count(await writer.log()) > before + 1, 'the host goes on', patienceMs);
+  t.notRegex(await writer.log(), /failed/);
+  await writer.kill();
+  await cluster.on(3).output('volume detach data');
+});
+
+/** Writes the same 64 KiB again and again, each time to the disk; prints when a hundred are written, and when one fails. */
+const program = String.raw`use Fcntl; sysopen my $device, $ARGV[0], O_RDWR | O_DSYNC or die "open: $!";
+$| = 1;
+for my $number (1 .. 1e9) {
+  sysseek $device, 0, 0;
+  unless (syswrite $device, "stale" x 13107) { print "failed: $!\n"; sleep 1000 }
+  print "written $number\n" if $number % 100 == 1;
+}`;
+
+async function startWriter(number: number, device: string): Promise<LabDaemon> {
+  const writer = await cluster.node(number).start(`writer${number}`, `exec perl -e '${program}' ${device}`);
+  if (!(await writer.says('written', patienceMs))) throw new Error(await writer.log());
+  return writer;
+}
+
+function count(log: string): number {
+  return log.split('written').length;
+}
