@@ -37,6 +37,11 @@ export class BlockDevices {
     await this.runTool(name, 'blockdev', ['--flushbufs', path], 'util-linux', { timeoutMs: readTimeoutMs });
   }
 
+  /** Removes a SCSI disk by the file that the kernel has for that. While its target may return, that waits. Throws ConnectorFailed. */
+  async remove(name: string, file: string): Promise<void> {
+    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: '1' });
+  }
+
   /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse. */
   async refuseWhileUsed(
     kernelName: string,

@@ -1,4 +1,4 @@
-import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { IscsiAddress } from '../iscsi/address.ts';
 import { absentAs, errorCode } from '../files.ts';
@@ -7,16 +7,22 @@ import type { Chap } from '../targets/target.ts';
 /** Debian's open-iscsi has its records in the first, others in the second. */
 export const recordDirectories: readonly string[] = ['/etc/iscsi/nodes', '/var/lib/iscsi/nodes'];
 
+export interface RecordSettings {
+  chap?: Chap | undefined;
+  /** How many sessions with the target there may be; iscsiadm makes those that are missing. */
+  sessions: number;
+}
+
 /**
  * Settings of the initiator that a volume needs, whatever iscsid.conf has for other targets: nothing logs in by itself after a boot,
- * one session, its units are looked for, and the target need not authenticate itself.
+ * its units are looked for, and the target need not authenticate itself.
  */
-function settingsOf(chap: Chap | undefined): ReadonlyMap<string, string | undefined> {
+function settingsOf({ chap, sessions }: RecordSettings): ReadonlyMap<string, string | undefined> {
   return new Map([
     ['node.startup', 'manual'],
     ['node.conn[0].startup', 'manual'],
     ['node.leading_login', 'No'],
-    ['node.session.nr_sessions', '1'],
+    ['node.session.nr_sessions', String(sessions)],
     ['node.session.scan', 'auto'],
     ['node.session.auth.authmethod', chap ? 'CHAP' : 'None'],
     ['node.session.auth.username', chap?.user],
@@ -27,8 +33,8 @@ function settingsOf(chap: Chap | undefined): ReadonlyMap<string, string | undefi
 }
 
 /** Returns a record with the settings of a volume. */
-export function withSettings(record: string, chap: Chap | undefined): string {
-  const settings = settingsOf(chap);
+function withSettings(record: string, given: RecordSettings): string {
+  const settings = settingsOf(given);
   const others = record.split('\n').filter((line) => {
     const name = line.split(' = ')[0]?.trim() ?? '';
     return !settings.has(name) && line.trim() !== '' && !line.startsWith('# END');
@@ -44,12 +50,12 @@ export function withSettings(record: string, chap: Chap | undefined): string {
  */
 export async function completeRecord(
   at: IscsiAddress,
-  chap: Chap | undefined,
+  settings: RecordSettings,
   directories: readonly string[],
 ): Promise<boolean> {
   for (const file of await filesOf(at, directories)) {
     await chmod(file, 0o600);
-    await writeFile(file, withSettings(await readFile(file, 'utf8'), chap));
+    await writeFile(file, withSettings(await readFile(file, 'utf8'), settings));
     return true;
   }
   return false;
@@ -59,6 +65,11 @@ export async function completeRecord(
 export async function hasRecord(targetName: string, directories: readonly string[]): Promise<boolean> {
   const counts = directories.map(async (directory) => (await namesIn(join(directory, targetName))).length);
   return (await Promise.all(counts)).some((count) => count > 0);
+}
+
+/** While the target has a session, iscsiadm removes no record of it. */
+export async function removeRecords(targetName: string, directories: readonly string[]): Promise<void> {
+  for (const directory of directories) await rm(join(directory, targetName), { recursive: true, force: true });
 }
 
 /** <target>/<ip>,<port>,<portal group>/<interface>, in older records a file without the last part. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { CommandError } from '../command-error.ts';
+import { pollUntil } from '../concurrency.ts';
 import { errors } from '../errors.ts';
 import { absentAs } from '../files.ts';
 import {
@@ -15,8 +16,8 @@ import { hasSizeOf } from '../volume-size.ts';
 import { BlockDevices, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, DisconnectOptions, RevalidateOptions } from './connector.ts';
 import { initiatorOfHost, requireInitiatorName } from './initiator-name.ts';
-import { completeRecord, hasRecord, recordDirectories } from './iscsi-record.ts';
-import { type IscsiDisk, sessionsWith } from './iscsi-sessions.ts';
+import { completeRecord, hasRecord, recordDirectories, removeRecords } from './iscsi-record.ts';
+import { type IscsiDisk, type IscsiSession, sessionsWith } from './iscsi-sessions.ts';
 import { Iscsiadm, unreachable } from './iscsiadm.ts';
 import { silenceOf } from './portal-answer.ts';
 
@@ -24,6 +25,8 @@ import { silenceOf } from './portal-answer.ts';
 const modules = ['iscsi_tcp', 'sd_mod'];
 /** How long udev may take to name a device. */
 const nameMs = 5000;
+/** How long iscsid may refuse to end a session that it tries to connect again. */
+const refusalMs = 10_000;
 const seeKernel = 'see "dmesg" and "journalctl --unit iscsid" of this host';
 
 export interface IscsiConnectorOptions {
@@ -61,12 +64,14 @@ export class IscsiConnector implements Connector {
   private readonly processes: Processes;
   private readonly devices: BlockDevices;
   private readonly adm: Iscsiadm;
+  private readonly note: (text: string) => void;
   private readonly places: IscsiPlaces;
 
   constructor({ processes, note = () => {}, places = {} }: IscsiConnectorOptions) {
     this.processes = processes;
     this.devices = new BlockDevices({ processes, note });
     this.adm = new Iscsiadm(processes);
+    this.note = note;
     this.places = { ...hostPlaces, ...places };
   }
 
@@ -79,7 +84,7 @@ export class IscsiConnector implements Connector {
   async isOnHost(address: string): Promise<boolean> {
     const { targetName } = addressOf(address);
     const { system, records } = this.places;
-    return (await sessionsWith(targetName, system)).length > 0 || hasRecord(targetName, records);
+    return (await sessionsWith(targetName, system)).some(isOfUse) || hasRecord(targetName, records);
   }
 
   async hostsToAdmit(volume: string): Promise<string[]> {
@@ -98,7 +103,7 @@ export class IscsiConnector implements Connector {
     const at = addressOf(address);
     const name = options.id ?? at.targetName;
     const { system } = this.places;
-    const isKept = options.mayBeInUse === true && (await sessionsWith(at.targetName, system)).length > 0;
+    const isKept = options.mayBeInUse === true && (await sessionsWith(at.targetName, system)).some(isOfUse);
     if (isKept) return this.examine(name, at, options);
     await this.loadModules(name);
     await this.release(name, at, { ...options, isClosed: true });
@@ -120,7 +125,7 @@ export class IscsiConnector implements Connector {
 
   async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
     const at = addressOf(address);
-    const sessions = await sessionsWith(at.targetName, this.places.system);
+    const sessions = (await sessionsWith(at.targetName, this.places.system)).filter(isOfUse);
     if (sessions.length === 0) throw errors.connectorFailed(at.targetName, 'it is not connected', 'connect it first');
     for (const { number } of sessions) await this.adm.rescan(at.targetName, at, number);
     const expected = options.sizeBytes ?? 0;
@@ -139,8 +144,10 @@ export class IscsiConnector implements Connector {
 
   private async logIn(name: string, at: IscsiAddress, { chap, signal }: ConnectOptions): Promise<void> {
     await this.adm.newRecord(name, at);
-    const { records } = this.places;
-    if (!(await completeRecord(at, chap, records))) {
+    const { system, records } = this.places;
+    // Beside those that iscsid did not end.
+    const sessions = (await sessionsWith(at.targetName, system)).length + 1;
+    if (!(await completeRecord(at, { chap, sessions }, records))) {
       if (process.getuid?.() !== 0) throw notRoot(name);
       const reason = `iscsiadm has made no record of the target in ${records.join(' or ')}`;
       throw errors.connectorFailed(name, reason, 'use the open-iscsi of a distribution, which has its records there');
@@ -185,23 +192,50 @@ export class IscsiConnector implements Connector {
     );
   }
 
-  /** Nothing of the target is left on this host. Throws DeviceInUse, ConnectorFailed. */
+  /** No device and no record of the target are left on this host. Throws DeviceInUse, ConnectorFailed. */
   private async release(name: string, at: IscsiAddress, options: DisconnectOptions): Promise<void> {
     const { system, records } = this.places;
-    const sessions = await sessionsWith(at.targetName, system);
-    for (const { number, isLoggedIn, disks } of sessions) {
-      for (const disk of disks) {
+    const sessions = (await sessionsWith(at.targetName, system)).filter(isOfUse);
+    for (const session of sessions) {
+      for (const disk of session.disks) {
         const path = this.kernelPath(disk);
         await this.devices.refuseWhileUsed(disk.name, path);
         // What nobody has open was written at its last close; this is the cache of the device.
-        if (isLoggedIn && options.isClosed !== true) await this.devices.flush(name, path);
+        if (session.isLoggedIn && options.isClosed !== true) await this.devices.flush(name, path);
       }
-      await this.adm.logout(name, at, number);
+      await this.end(name, at, session, options);
     }
-    if (await hasRecord(at.targetName, records)) await this.adm.deleteRecords(name, at);
-    if (sessions.length === 0) return;
-    const isGone = async () => (await sessionsWith(at.targetName, system)).length === 0;
+    const isGone = async () => !(await sessionsWith(at.targetName, system)).some(isOfUse);
     if (!(await poll(options, isGone))) throw stays(sessions[0]?.disks.map((disk) => this.kernelPath(disk))[0] ?? name);
+    if (!(await hasRecord(at.targetName, records))) return;
+    if ((await sessionsWith(at.targetName, system)).length > 0) await removeRecords(at.targetName, records);
+    else await this.adm.deleteRecords(name, at);
+  }
+
+  /**
+   * A target that is gone, as after a forced detachment, leaves a session that iscsid tries to connect for ever, and that some versions
+   * refuse to end. Without its device it does nothing: its secret is that of an attachment that has ended.
+   */
+  private async end(
+    name: string,
+    at: IscsiAddress,
+    session: IscsiSession,
+    { timeoutMs = refusalMs }: DisconnectOptions,
+  ): Promise<void> {
+    const hasEnded = () => this.adm.logout(name, at, session.number);
+    const limits = { deadlineMs: Math.min(timeoutMs, refusalMs), intervalMs: 50, maxIntervalMs: 500 };
+    if ((await pollUntil(hasEnded, limits)) === true) return;
+    if (session.isLoggedIn) {
+      throw errors.connectorFailed(name, `iscsid does not end session ${session.number} of its target`, seeKernel);
+    }
+    for (const disk of session.disks) {
+      await this.devices.remove(name, `${this.places.system}/block/${disk.name}/device/delete`);
+    }
+    this.note(
+      `iscsid goes on trying to log in to ${at.targetName}, session ${session.number}, until this host restarts or ` +
+        'the session is ended: iscsiadm --mode session --sid ' +
+        `${session.number} --logout`,
+    );
   }
 
   private async disksOf({ targetName, lun }: IscsiAddress): Promise<IscsiDisk[]> {
@@ -253,6 +287,11 @@ export class IscsiConnector implements Connector {
 
 function notRoot(name: string): Error {
   return errors.connectorFailed(name, 'only root may connect iSCSI devices', 'run this as root');
+}
+
+/** One without either is what iscsid did not end. */
+function isOfUse({ isLoggedIn, disks }: IscsiSession): boolean {
+  return isLoggedIn || disks.length > 0;
 }
 
 /** Throws InvalidArgument. */

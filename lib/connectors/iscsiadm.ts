@@ -10,6 +10,7 @@ const loginMs = 90_000;
 const exits = {
   transport: 4,
   transportTimeout: 8,
+  internal: 9,
   pduTimeout: 11,
   noTransport: 12,
   sessionExists: 15,
@@ -18,7 +19,12 @@ const exits = {
   noDaemon: 20,
   noRecord: 21,
   notAuthorized: 24,
+  again: 29,
+  notConnected: 32,
 } as const;
+
+/** With these iscsid refuses to end a session that it tries to connect again; by version. */
+const reconnecting: readonly number[] = [exits.internal, exits.again, exits.notConnected];
 
 const seeDaemon =
   'start it: systemctl start iscsid (see "systemctl status iscsid"; in a container, use the one of the host)';
@@ -47,29 +53,34 @@ export class Iscsiadm {
     await this.run(name, at, [...nodeArguments(at), '--login'], [exits.sessionExists], ['setsid', '--wait']);
   }
 
-  async logout(name: string, at: IscsiAddress, session: string): Promise<void> {
-    await this.run(name, at, ['--mode', 'session', '--sid', session, '--logout'], [exits.noRecord]);
+  /** Whether the session has ended: not while iscsid tries to connect it again. */
+  async logout(name: string, at: IscsiAddress, session: string): Promise<boolean> {
+    const args = ['--mode', 'session', '--sid', session, '--logout'];
+    const exitCode = await this.run(name, at, args, [exits.noRecord, ...reconnecting]);
+    return !reconnecting.includes(exitCode);
   }
 
   async rescan(name: string, at: IscsiAddress, session: string): Promise<void> {
     await this.run(name, at, ['--mode', 'session', '--sid', session, '--rescan']);
   }
 
+  /** Returns the exit code, 0 or an accepted one. */
   private async run(
     name: string,
     at: IscsiAddress,
     args: readonly string[],
     accepted: readonly number[] = [],
     by: readonly string[] = [],
-  ): Promise<void> {
+  ): Promise<number> {
     const [command = '', ...words] = [...by, 'iscsiadm', ...args];
     try {
       await this.processes.run(command, words, { asRoot: true, timeoutMs: loginMs });
+      return 0;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       const { exitCode, notFound } = error.failure;
       if (notFound) throw errors.commandMissing('iscsiadm', 'open-iscsi');
-      if (exitCode !== undefined && accepted.includes(exitCode)) return;
+      if (exitCode !== undefined && accepted.includes(exitCode)) return exitCode;
       const [reason, hint] = explained(error, at);
       throw errors.connectorFailed(name, reason, hint);
     }

@@ -35,7 +35,7 @@ case "$*" in
     echo ${targetName} >${session}/targetname
     echo LOGGED_IN >${session}/state
     ln -s "$(readlink -f /sys/block/sda/device/../..)" ${session}/device ;;
-  *--logout) rm -r ${session} ${loopback}/lun/lun_1/port ;;
+  *--logout) [ ! -e /run/refuses ] || exit 32; rm -r ${session} ${loopback}/lun/lun_1/port ;;
 esac
 END
 chmod 755 /usr/local/bin/iscsiadm`;
@@ -90,4 +90,12 @@ test.serial('a disk is read-only where the attachment is', async (t) => {
   t.is(await connector('connect', volume), '{"devicePath":"/dev/sda"}');
   t.is((await host.run(write)).status, 0);
   t.is(await connector('disconnect'), '');
+});
+
+test.serial('the disk of a session that iscsid does not end is removed', async (t) => {
+  t.is(await connector('connect', volume), '{"devicePath":"/dev/sda"}');
+  await host.sh(`ln -s /sys/block /run/fake/block; echo FAILED >${session}/state; touch /run/refuses`);
+  t.is(await connector('disconnect', { timeoutMs: 1000 }), '');
+  t.not((await host.run('test -e /sys/block/sda')).status, 0);
+  t.is(await host.sh('ls -A /run/nodes'), '', 'nor is there a record');
 });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../../../lib/command-error.ts';
 import { IscsiConnector } from '../../../lib/connectors/iscsi.ts';
@@ -32,6 +32,7 @@ export class FakeInitiator extends ChildProcesses {
   readonly fails = new Map<string, number>();
   /** Called at each command. */
   onCall: (call: string) => void = () => {};
+  readonly notes: string[] = [];
   isInstalled = true;
   readonly connector: IscsiConnector;
   private readonly directory: string;
@@ -49,7 +50,7 @@ export class FakeInitiator extends ChildProcesses {
       initiatorName: this.file('initiatorname.iscsi'),
       records: [this.file('nodes')],
     };
-    this.connector = new IscsiConnector({ processes: this, places });
+    this.connector = new IscsiConnector({ processes: this, places, note: (text) => this.notes.push(text) });
   }
 
   file(...names: string[]): string {
@@ -79,6 +80,7 @@ export class FakeInitiator extends ChildProcesses {
     const call = words.join(' ');
     this.calls.push(call);
     this.onCall(call);
+    if (words[0] === 'tee') await this.removeDisks();
     if (words[0] === 'iscsiadm') {
       if (!this.isInstalled) throw failure(call, { notFound: true });
       for (const [option, exitCode] of this.fails) {
@@ -104,6 +106,12 @@ export class FakeInitiator extends ChildProcesses {
       await this.logIn(targetName);
     } else if (words.includes('--logout')) {
       await rm(join(this.sessions, `session${valueOf('--sid')}`), { recursive: true });
+    }
+  }
+
+  private async removeDisks(): Promise<void> {
+    for (const session of await readdir(this.sessions)) {
+      await rm(join(this.sessions, session, 'device'), { recursive: true, force: true });
     }
   }
 

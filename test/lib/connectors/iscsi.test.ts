@@ -166,6 +166,35 @@ test('fake iscsiadm: what an earlier attachment left is replaced, unless it can 
   }
 });
 
+test('fake iscsiadm: a session that iscsid does not end loses its disk, and is in the way of no other', async (t) => {
+  const place = await placeFor(t);
+  const { host, address, options, targetName, port } = place;
+  await host.logIn(targetName, { state: 'FAILED' });
+  host.fails.set('--logout', 32);
+  await host.connector.disconnect(address, { timeoutMs: 100 });
+  t.true(host.calls.includes(`tee ${host.file('sys/block/sdfake/device/delete')}`));
+  t.false(await host.connector.isOnHost(address));
+  t.regex(host.notes.join('\n'), /^iscsid goes on trying to log in to .*, session 1, until/);
+  await host.connector.connect(address, options);
+  t.regex(await host.record(targetName, `127.0.0.1,${port},1`), /^node\.session\.nr_sessions = 2$/m);
+  host.fails.clear();
+  await host.connector.disconnect(address);
+  t.deepEqual(await readdir(host.sessions), ['session1']);
+  t.false(await host.connector.isOnHost(address), 'its record is gone too');
+});
+
+test('fake iscsiadm: a session that iscsid ends a moment later is ended', async (t) => {
+  const place = await placeFor(t);
+  const { host, address, targetName } = place;
+  await host.logIn(targetName, { state: 'FAILED' });
+  host.fails.set('--logout', 9);
+  host.onCall = () => {
+    if (host.calls.filter((call) => call.endsWith('--logout')).length > 1) host.fails.clear();
+  };
+  await host.connector.disconnect(address);
+  await hasNothing(t, place);
+});
+
 test('fake iscsiadm: a session that cannot be flushed stays, unless its export is closed', async (t) => {
   const place = await placeFor(t);
   const { host, address, options } = place;
@@ -211,7 +240,7 @@ test('fake iscsiadm: a grown volume is looked at again', async (t) => {
 test('a record of another place or form is none', async (t) => {
   const directory = await directoryFor(t);
   const at = { ip: '127.0.0.1', port: 3260, portalGroup: 1, targetName: 'iqn.2010-10.org.x:v', lun: 1 };
-  t.false(await completeRecord(at, chap, [directory, join(directory, 'absent')]));
+  t.false(await completeRecord(at, { chap, sessions: 1 }, [directory, join(directory, 'absent')]));
 });
 
 test('the initiator name of a host is the one that targets compare', async (t) => {
