@@ -1,5 +1,6 @@
 import { pooledAddress } from '../aoe/address.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
+import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import {
   type Transition,
@@ -63,7 +64,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request) })],
+        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(volume.id, request) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
@@ -111,7 +112,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       ? {
           edits: [
             editOf(volume, 'detachLost', {
-              expect: expectedIn(request),
+              expect: expectedIn(volume.id, request),
               fault: errors.nodeLost(volume.node).toFault(),
             }),
           ],
@@ -189,10 +190,10 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
 }
 
 /** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn({ attachment, examined }: StartRequest): Record<string, string> {
+function expectedIn(id: string, { attachment, examined }: StartRequest): Record<string, string> {
   return {
     ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
-    ...(examined === undefined ? {} : { address: examined }),
+    ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),
   };
 }
 
