@@ -1,6 +1,6 @@
 import { initiatorNames } from '../iscsi/address.ts';
 import { BlockstoreError, errors } from '../errors.ts';
-import { readIfExists } from '../files.ts';
+import { errorCode, readIfExists } from '../files.ts';
 
 const nameFile = '/etc/iscsi/initiatorname.iscsi';
 const makeOne = 'echo "InitiatorName=$(iscsi-iname)" >/etc/iscsi/initiatorname.iscsi; systemctl restart iscsid';
@@ -9,11 +9,17 @@ const makeOne = 'echo "InitiatorName=$(iscsi-iname)" >/etc/iscsi/initiatorname.i
 export interface NoName {
   reason: string;
   hint: string;
+  /** Whether it may have one, which only root can see. */
+  isHidden?: boolean;
 }
 
 /** Returns the iSCSI initiator name of this host, which iscsid reads when it starts. */
 export async function initiatorOfHost(file = nameFile): Promise<{ name: string } | NoName> {
-  const text = await readIfExists(file);
+  const text = await readIfExists(file).catch((error: unknown) => {
+    if (errorCode(error) === 'EACCES') return null;
+    throw error;
+  });
+  if (text === null) return { reason: `only root may read ${file}`, hint: 'run this as root', isHidden: true };
   if (text === undefined) {
     return { reason: `it has no iSCSI initiator name: there is no ${file}`, hint: 'apt-get install open-iscsi' };
   }

@@ -93,7 +93,7 @@ export class IscsiConnector implements Connector {
 
   async isAdmitted(hosts: readonly string[]): Promise<boolean> {
     const own = await initiatorOfHost(this.places.initiatorName);
-    return 'name' in own && hosts.includes(own.name);
+    return 'name' in own ? hosts.includes(own.name) : own.isHidden === true;
   }
 
   /**

@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { asError } from '../errors.ts';
+import { errorCode } from '../files.ts';
 import type { Portal } from '../iscsi/address.ts';
+
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  EHOSTUNREACH: 'no route to it',
+  ENETUNREACH: 'no route to it',
+};
 
 /** Until a node that starts just now listens. */
 const tryMs = 3000;
@@ -15,7 +22,8 @@ export async function silenceOf({ ip, port }: Portal, signal?: AbortSignal): Pro
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    return limit.aborted ? `no connection within ${tryMs / 1000} s` : asError(error).message;
+    if (limit.aborted) return `no connection within ${tryMs / 1000} s`;
+    return words[errorCode(error) ?? ''] ?? asError(error).message;
   } finally {
     socket.destroy();
   }

@@ -15,7 +15,7 @@ const onLabSlowly = isReady && process.env['ISCSI_CASES'] === 'all' ? test.seria
 
 const patienceMs = 120_000;
 /** After that the I/O of a host fails. */
-const replacementSeconds = 5;
+const replacementSeconds = 2;
 
 let cluster: StorageCluster;
 
@@ -49,6 +49,10 @@ async function becomeInitiator(number: number): Promise<void> {
   await node.sh(`echo InitiatorName=${nameOf(number)} >/etc/iscsi/initiatorname.iscsi
 ${settings}
 modprobe -a iscsi_tcp sd_mod`);
+  await startIscsid(node);
+}
+
+async function startIscsid(node: LabNode): Promise<void> {
   await node.start('iscsid', 'exec iscsid -f');
   await until(
     async () => (await node.run('grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix')).status === 0,
@@ -63,7 +67,7 @@ async function attached(number: number, name: string, options = ''): Promise<str
 
 /** What a host has of iSCSI: one word for each session, and each record. */
 function remains(number: number): Promise<string> {
-  return cluster.node(number).sh('ls /sys/class/iscsi_session /etc/iscsi/nodes 2>/dev/null | grep -v : | xargs');
+  return cluster.node(number).sh('(ls /sys/class/iscsi_session; ls -A /etc/iscsi/nodes) 2>/dev/null | xargs');
 }
 
 async function digest(node: LabNode, device: string): Promise<string> {
@@ -160,6 +164,39 @@ onLabSlowly('a restart of the storage machine stalls I/O, and loses and fails no
   t.notRegex(await writer.log(), /failed/);
   await writer.kill();
   await cluster.on(3).output('volume detach data');
+});
+
+onLabSlowly(
+  'a restart of iscsid stalls I/O, and loses and fails none; without iscsid an attachment is undone',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const host = cluster.node(3);
+    const device = await attached(3, 'data');
+    const writer = await startWriter(3, device);
+    await host.sh('pkill -x iscsid; while pgrep -x iscsid; do sleep 0.1; done');
+    const { id } = await cluster.on(1).volume('create 0 --name third');
+    const refused = await cluster.on(3).run('volume attach third --host-device');
+    t.deepEqual(refused.codes, ['ConnectorFailed']);
+    t.regex(refused.messages.join(' '), /iscsid of this host does not run$/);
+    t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached' });
+    await startIscsid(host);
+    const before = count(await writer.log());
+    await until(async () => count(await writer.log()) > before + 1, 'the host goes on', patienceMs);
+    t.notRegex(await writer.log(), /failed/);
+    await writer.kill();
+    await cluster.on(3).output('volume detach data');
+    t.is(await remains(3), '');
+  },
+);
+
+onLabSlowly('a user who is not root sees no initiator name, and connects nothing', async (t) => {
+  const asNobody =
+    'BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf setpriv --reuid=65534 --regid=65534 --clear-groups';
+  await cluster.node(3).sh('chmod 600 /etc/iscsi/initiatorname.iscsi');
+  const shown = await cluster.node(3).run(`${asNobody} blockstore connector --json`);
+  t.regex(shown.output, /"initiator": null/);
+  const refused = await cluster.node(3).run(`${asNobody} blockstore volume attach data --host-device 2>&1`);
+  t.regex(refused.output, /only root may read \/etc\/iscsi\/initiatorname.iscsi/);
 });
 
 /** Writes the same 64 KiB again and again, each time to the disk; prints when a hundred are written, and when one fails. */
