@@ -189,6 +189,45 @@ onLabSlowly(
   },
 );
 
+/** A fake virsh with one domain, which is shut off; its disk is in a file. */
+const fakeVirsh = `#!/bin/sh
+disk=$(cat /run/domain-disk 2>/dev/null)
+case "$*" in
+  *snapshot-list*) ;;
+  *list*) echo '00000000-0000-4000-8000-000000000001 guest' ;;
+  *dominfo*) printf 'State:          shut off\\nPersistent:     yes\\nManaged save:   no\\n' ;;
+  *dumpxml*) echo "<domain><devices>$disk</devices></domain>" ;;
+  *attach-disk*)
+    while [ $# -gt 2 ]; do shift; done
+    echo "<disk type='block' device='disk'><source dev='$1'/><target dev='$2' bus='virtio'/></disk>" >/run/domain-disk ;;
+  *detach-disk*) rm /run/domain-disk ;;
+esac`;
+
+onLabSlowly('a domain gets a volume by the name that udev gives it, and by none that can be another one', async (t) => {
+  t.timeout(10 * 60_000);
+  const host = cluster.node(2);
+  await host.sh(`cat >/usr/local/bin/virsh <<'END'
+${fakeVirsh}
+END
+chmod 755 /usr/local/bin/virsh`);
+  const attach = 'volume attach data --domain guest --mountpoint /dev/vdb';
+  const refused = await cluster.on(2).run(attach);
+  t.regex(refused.messages.join(' '), /the device has no name that stays, .*by-path.*, but \/dev\/sd/);
+  t.is(await remains(2), '');
+  await host.sh('mkdir -p /run/udev && /lib/systemd/systemd-udevd --daemon');
+  await until(async () => (await host.run('test -S /run/udev/control')).status === 0, 'udev runs');
+  const { id, address } = await cluster.on(2).volume(attach.replace('volume ', ''));
+  const name = `/dev/disk/by-path/ip-10.77.0.11:3260-iscsi-${address.split(' ')[1]}-lun-1`;
+  t.regex(await host.readFile('/run/domain-disk'), new RegExp(`<source dev='${name}'/>`));
+  t.like(await cluster.record(id), { mountpoint: '/dev/vdb', domain: '00000000-0000-4000-8000-000000000001' });
+  await cluster.on(2).output('volume detach data');
+  t.not((await host.run('test -e /run/domain-disk')).status, 0);
+  t.is(await remains(2), '');
+  t.is(await attached(2, 'data'), name);
+  await cluster.on(2).output('volume detach data');
+  await host.sh('pkill -x systemd-udevd');
+});
+
 onLabSlowly('a user who is not root sees no initiator name, and connects nothing', async (t) => {
   const asNobody =
     'BLOCKSTORE_CONFIG=/etc/blockstore/blockstore.conf setpriv --reuid=65534 --regid=65534 --clear-groups';
