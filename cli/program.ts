@@ -6,6 +6,7 @@ import { addClusterCommands } from './cluster/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
+import { addHostCommands } from './host/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addVolumeCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
+  addHostCommands(program);
   addAuditCommands(program);
   addCompletionCommands(program);
   return program.addHelpText(

@@ -118,13 +118,13 @@ export const hostErrors = {
       `the libvirt connection ${reason}`,
       'give the URI of a libvirt of this host, such as qemu:///system, or omit --libvirt-uri',
     ),
-  /** `addresses` are the Ethernet addresses of that host where it has the name of this one. */
-  deviceElsewhere: (volume: string, host: string, addresses: readonly string[]) =>
+  /** `others` says what distinguishes that host where it has the name of this one. */
+  deviceElsewhere: (volume: string, host: string, others: string) =>
     new BlockstoreError(
       'DeviceElsewhere',
       'conflict',
-      addresses.length > 0
-        ? `volume ${volume} is attached on host ${host} with other Ethernet addresses than this one (${addresses.join(', ')})`
+      others !== ''
+        ? `volume ${volume} is attached on host ${host} with ${others}`
         : `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),

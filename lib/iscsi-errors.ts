@@ -32,12 +32,4 @@ export const iscsiErrors = {
       `volume ${volume} is exported by the target ${target}, whose hosts are not admitted by ${option}`,
       right,
     ),
-  noConnectorYet: (volume: string, option: string, target: string) =>
-    new BlockstoreError(
-      'ConnectorFailed',
-      'failed',
-      `could not connect volume ${volume} to this host: ${option} does not support the target ${target} yet`,
-      `attach it with --instance, --mountpoint and --initiator, then log in by iscsiadm: "blockstore volume show ${volume}" ` +
-        `prints the address, <state_dir>/iscsi/exports/${volume}.json on its node has the CHAP user and secret`,
-    ),
 };

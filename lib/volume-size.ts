@@ -5,3 +5,8 @@ export function sizeInBytes(size: number): number {
 
 /** Storage allocates in units: a volume is larger than requested, by less than this. */
 export const maxRoundingBytes = 256 * 2 ** 20;
+
+/** Whether a device of so many bytes can be the one of a volume with the expected size; undefined: of any. */
+export function hasSizeOf(bytes: number, expected: number | undefined): boolean {
+  return expected === undefined || (bytes >= expected && bytes < expected + maxRoundingBytes);
+}

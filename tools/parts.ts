@@ -1,11 +1,12 @@
 import { backends } from '../test/crash/backends.ts';
 import { scenes } from '../test/crash/scenes.ts';
-import { missingForLab } from '../test/lab/requirements.ts';
+import { missingForIscsi, missingForLab } from '../test/lab/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
+const iscsiTest = 'test/lab/iscsi.test.ts';
 const simulatedSeeds = 1000;
 const seedsAtOnce = 250;
 const modelRuns = 1000;
@@ -23,6 +24,12 @@ export function parts(): Stage[] {
     ava('lab', 'test/lab/ava.config.js', missingForLab),
     ava('hostile', 'test/hostile.config.js'),
     command('lvm', 'env', ['LVM_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
+    command(
+      'iscsi',
+      'env',
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', iscsiTest],
+      missingForIscsi,
+    ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {

@@ -4,7 +4,7 @@ import { errors } from '../../lib/errors.ts';
 import type { Processes } from '../../lib/process.ts';
 import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 
-/** Checks what a host needs to connect volumes as block devices; only a warning unless `isRequired`. */
+/** Checks what a host needs to connect AoE volumes as block devices; only a warning unless `isRequired`. */
 export async function checkAttaching(processes: Processes, isRequired: boolean): Promise<Finding> {
   if (existsSync('/sys/module/aoe')) return ok('the kernel module aoe is loaded');
   try {

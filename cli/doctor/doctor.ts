@@ -10,6 +10,7 @@ import type { Output, Style } from '../output.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
+import { checkInitiator, readClusterUse, usesIscsi } from './initiator.ts';
 import { runCheck } from './run-check.ts';
 import { checkCluster } from './redis.ts';
 import { checkStorage } from './storage.ts';
@@ -57,7 +58,11 @@ async function checkHost(
   await report(() => checkCluster(loaded, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
   if (role === 'storage') return;
-  await report(() => checkAttaching(processes, role === 'compute'));
+  const use = await readClusterUse(loaded);
+  const isRequired = role === 'compute';
+  const isAoe = use === undefined || use.targets.has('aoe') || !usesIscsi(use.targets);
+  if (isAoe) await report(() => checkAttaching(processes, isRequired));
+  await report(() => checkInitiator(processes, { use, isRequired }));
   await report(() => checkLvmFilter(processes));
 }
 

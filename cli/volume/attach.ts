@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
-import { deviceDirectory, devicePath } from '../../lib/aoe/address.ts';
-import { addressesToAdmit } from '../../lib/connectors/host-addresses.ts';
+import type { Connector } from '../../lib/connectors/connector.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
+import { connectorOf, connectorOfTarget } from '../../lib/connectors/registry.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
@@ -34,6 +34,9 @@ export interface AttachOptions extends ChangeOptions {
 
 const aoeTarget = 'aoe';
 const iscsiTarget = 'iscsi-tgt';
+
+/** Until the volume has an address. */
+const placeholder = '/dev/blockstore';
 
 /** Requests to attach a volume whose address changes meanwhile. */
 const maxTries = 3;
@@ -74,13 +77,14 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
-  await refuseUnconnectable(session.store, state, options);
+  const target = await targetOfVolume(session.store, state);
+  if (state.address === '' && target === 'none') throw unconnectable(state.id);
   await checkHosts(session.store, state, options);
   // Only one whose attachment Redis has lost is attached again: this host has it all the while.
   const isAgain = state.attachStatus === 'attached';
   const outcome = await interrupts.undoable('attachment', (signal) =>
     withProgress(output, session.store, state.id, async () => {
-      const volume = await attachCleared(session, state, { options, domain, note });
+      const volume = await attachCleared(session, state, { options, domain, target, note });
       const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
       try {
         signal.throwIfAborted();
@@ -107,14 +111,10 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   else await output.line(options.hostDevice ? path : volume.id);
 }
 
-/** Throws ConnectorFailed for a volume whose target has no addresses, or none that this host can connect. */
-async function refuseUnconnectable(store: Store, volume: VolumeState, { domain }: AttachOptions): Promise<void> {
-  const target = await targetOfVolume(store, volume);
-  const option = domain === undefined ? '--host-device' : '--domain';
-  if (target === iscsiTarget) throw errors.noConnectorYet(volume.id, option, target);
-  if (volume.address !== '' || target !== 'none') return;
-  const hint = 'only volumes of an AoE target can be connected: see "blockstore volume show" and volume_target';
-  throw errors.connectorFailed(volume.id, 'it has no AoE address', hint);
+function unconnectable(volume: string): BlockstoreError {
+  const hint =
+    'only volumes of an AoE or iSCSI target can be connected: see "blockstore volume show" and volume_target';
+  return errors.connectorFailed(volume, 'it has no address', hint);
 }
 
 /** Each target admits hosts by addresses or names of its own kind. Throws InvalidArgument. */
@@ -136,6 +136,14 @@ async function targetOfVolume(store: Store, { node, backend }: VolumeState): Pro
   return states[0]?.target;
 }
 
+interface LocalAttach {
+  options: AttachOptions;
+  domain: Domain | undefined;
+  /** Of the volume's backend, where it has reported. */
+  target: string | undefined;
+  note: (text: string) => void;
+}
+
 /**
  * Attaches the volume when this host has nothing at its address any more. One that gets another address by that is refused, and tried
  * again when this host has nothing there either.
@@ -143,11 +151,11 @@ async function targetOfVolume(store: Store, { node, backend }: VolumeState): Pro
 async function attachCleared(
   session: Session,
   state: VolumeState,
-  { options, domain, note }: { options: AttachOptions; domain: Domain | undefined; note: (text: string) => void },
+  { options, domain, target, note }: LocalAttach,
 ): Promise<VolumeState> {
   let volume = state;
   for (let tries = 1; ; tries += 1) {
-    const attachment = await localAttachment(volume, options, domain);
+    const attachment = await localAttachment(volume, { options, domain, target, note });
     // While another command attaches it, the device can be that command's; this one is refused.
     if (volume.attachStatus === 'detached') await new LocalDevice(volume, { ...options, note }).clear();
     try {
@@ -184,22 +192,34 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
   return new LibvirtDomains({ uri }, { processes: new ChildProcesses() }).lookup(reference);
 }
 
-async function localAttachment(volume: VolumeState, options: AttachOptions, domain?: Domain): Promise<Attachment> {
-  const { instance, mountpoint, host = hostname(), mode, mac, libvirtUri } = options;
+async function localAttachment(volume: VolumeState, { options, domain, target }: LocalAttach): Promise<Attachment> {
+  const { instance, mountpoint, host = hostname(), mode, libvirtUri } = options;
+  const context = { processes: new ChildProcesses() };
+  const connector = connectorOf(volume.address, context) ?? connectorOfTarget(target ?? aoeTarget, context);
+  if (connector === undefined) throw unconnectable(volume.id);
   return {
     instanceId: instance ?? domain?.name ?? hostname(),
-    mountpoint: mountpoint ?? defaultMountpoint(volume),
+    mountpoint: mountpoint ?? defaultMountpoint(volume, connector),
     mode,
     hostName: host,
     hostId: (await readMachineId()).machine,
-    hosts: mac ?? (await addressesToAdmit(volume.id)),
+    hosts: await hostsOf(volume.id, options, connector),
     ...(domain === undefined ? {} : { domain: domain.uuid, libvirtUri }),
   };
 }
 
+/** An initiator has one name, and what is given must be it; of its Ethernet addresses a host may be known by some alone. */
+async function hostsOf(volume: string, { mac, initiator }: AttachOptions, connector: Connector) {
+  if (mac) return mac;
+  const own = await connector.hostsToAdmit(volume);
+  if (initiator === undefined) return own;
+  if (own.some((name) => initiator.includes(name))) return initiator;
+  throw errors.connectorFailed(volume, `it is ${own.join(', ')}, which --initiator does not admit`, 'omit --initiator');
+}
+
 /** A volume without an address gets one by a first request, which is refused. */
-function defaultMountpoint({ address }: VolumeState): string {
-  return address === '' ? deviceDirectory : devicePath(address);
+function defaultMountpoint({ address }: VolumeState, connector: Connector): string {
+  return address === '' ? placeholder : connector.devicePath(address);
 }
 
 /** The node may end the attach later, when nobody connects the volume to this host any more. */

@@ -83,7 +83,7 @@ function addAttach(volume: Command): void {
     )
     .option(
       '--mountpoint <device>',
-      'device name in the instance, such as /dev/vdb (default with --host-device: the AoE device)',
+      'device name in the instance, such as /dev/vdb (default with --host-device: the device)',
       textOf('mountpoint'),
     )
     .option('--host <host>', 'the host of the instance', textOf('host'))

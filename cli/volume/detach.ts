@@ -29,7 +29,7 @@ export async function detachVolume(context: Context, reference: string, options:
   const state = await findVolume(session.store, reference, { byBeginning: !force });
   const isHere = await LocalDevice.isHere(state);
   if (!isHere && !force && LocalDevice.isConnected(state)) {
-    const others = state.hostName === hostname() ? state.attachHosts : [];
+    const others = state.hostName === hostname() ? LocalDevice.otherHostOf(state) : '';
     throw errors.deviceElsewhere(state.id, state.hostName, others);
   }
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;

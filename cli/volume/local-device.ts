@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { devicePath, kernelName, pooledAddress } from '../../lib/aoe/address.ts';
-import { AoeConnector } from '../../lib/connectors/aoe.ts';
-import { hasAdmittedAddresses } from '../../lib/connectors/host-addresses.ts';
-import type { ConnectOptions } from '../../lib/connectors/connector.ts';
+import type { ConnectOptions, Connector, DisconnectOptions } from '../../lib/connectors/connector.ts';
 import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
+import { connectorOf, connectorOfHosts } from '../../lib/connectors/registry.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
@@ -21,20 +18,20 @@ export interface LocalDeviceOptions {
 
 /** An attached volume as a block device of this host, and a disk of one of its libvirt domains. */
 export class LocalDevice {
+  /** Where it is, or will be; '' for a volume of a target that this host cannot connect. */
   readonly path: string;
   private readonly volume: VolumeState;
-  /** '' for a volume of a target that this host cannot connect. */
-  private readonly address: string;
-  private readonly connector: AoeConnector;
+  private readonly connector: Connector | undefined;
+  /** Where connect() has found it. */
+  private foundPath = '';
   private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
 
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
-    this.address = pooledAddress(volume.address);
-    this.path = this.address === '' ? '' : devicePath(this.address);
-    this.connector = new AoeConnector({ processes, note });
+    this.connector = connectorOf(volume.address, { processes, note });
+    this.path = this.connector?.devicePath(volume.address) ?? '';
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
@@ -46,14 +43,20 @@ export class LocalDevice {
 
   /**
    * Whether the attachment is this host's, whatever its name is now, unless it has no machine id. Clones can have one machine id, and one
-   * name: this one must have an Ethernet address of the host that attached the volume.
+   * name: this one must be the host that was admitted, by an Ethernet address or the initiator name.
    */
   static async isHere(volume: VolumeState): Promise<boolean> {
     const { hostId, hostName, attachHosts } = volume;
     const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
-    // The addresses of another attachment are not its host's, but what --mac gave.
+    // The addresses of another attachment are not its host's, but what --mac or --initiator gave.
     if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
-    return attachHosts.length === 0 || hasAdmittedAddresses(attachHosts);
+    return connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts) ?? true;
+  }
+
+  /** What the host of the attachment is known by, where it has the name of this one; '' = nothing. */
+  static otherHostOf({ attachHosts }: VolumeState): string {
+    const connector = connectorOfHosts(attachHosts, { processes: new ChildProcesses() });
+    return connector === undefined ? '' : `${connector.otherHost} than this one (${attachHosts.join(', ')})`;
   }
 
   /**
@@ -61,30 +64,34 @@ export class LocalDevice {
    * Throws DeviceInUse.
    */
   async clear(): Promise<void> {
-    await this.leaveHost();
+    await this.leaveHost({ isClosed: true });
   }
 
   /** Throws ConnectorFailed, DeviceInUse. */
   async connect(given: Pick<ConnectOptions, 'endpoint' | 'mayBeInUse' | 'signal'>): Promise<string> {
-    const { address } = this;
-    const { id, size, attachMode } = this.volume;
-    if (address === '') {
-      throw errors.connectorFailed(id, 'it has no AoE address', 'wait until it is created: blockstore volume wait');
+    const { id, address, size, attachMode, chap } = this.volume;
+    if (this.connector === undefined) {
+      throw errors.connectorFailed(id, 'it has no address', 'wait until it is created: blockstore volume wait');
     }
-    const options = { ...given, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
-    return (await this.connector.connect(address, options)).devicePath;
+    const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
+    this.foundPath = (await this.connector.connect(address, options)).devicePath;
+    return this.foundPath;
   }
 
-  /** Throws DomainFailed, CommandNotFound. */
-  giveToDomain(): Promise<void> {
-    const { domain, mountpoint, attachMode } = this.volume;
+  /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
+  async giveToDomain(): Promise<void> {
+    const { id, domain, mountpoint, attachMode } = this.volume;
+    if (this.foundPath !== this.path) {
+      const reason = `the device has no name that stays, ${this.path}, but ${this.foundPath}`;
+      throw errors.connectorFailed(id, reason, 'run udev on this host, which makes it');
+    }
     return this.domains.attach(domain, this.path, diskTarget(mountpoint), { readOnly: attachMode === 'ro' });
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
   async disconnect(options: DetachOptions = {}): Promise<void> {
     await this.takeFromDomain(options);
-    await this.leaveHost();
+    await this.leaveHost({ isClosed: options.force === true });
   }
 
   /**
@@ -93,7 +100,9 @@ export class LocalDevice {
    */
   async undo(note: (text: string) => void): Promise<void> {
     if (this.domains.mayHaveDisk(this.volume.domain)) await this.takeFromDomain({ force: true });
-    await this.leaveHost().catch((error: unknown) => note(`${this.path} stays on this host: ${String(error)}`));
+    await this.leaveHost({ isClosed: true }).catch((error: unknown) =>
+      note(`${this.path} stays on this host: ${String(error)}`),
+    );
   }
 
   /**
@@ -107,24 +116,25 @@ export class LocalDevice {
       const released = await unlessUnknown(this.domains.detach(domain, this.path, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
       throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
-    } else if (hostId === '' && !isHostDevice(this.volume) && this.isOnHost) {
+    } else if (hostId === '' && !isHostDevice(this.volume) && (await this.isOnHost())) {
       const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
       if (found) await this.domains.detach(found.uuid, this.path, options);
     }
   }
 
-  private async leaveHost(): Promise<void> {
-    if (this.isOnHost) await this.connector.disconnect(this.address);
+  private async leaveHost(options: DisconnectOptions): Promise<void> {
+    if (await this.isOnHost()) await this.connector?.disconnect(this.volume.address, options);
   }
 
-  private get isOnHost(): boolean {
-    return this.address !== '' && existsSync(`/sys/block/${kernelName(this.address)}`);
+  private async isOnHost(): Promise<boolean> {
+    return (await this.connector?.isOnHost(this.volume.address)) ?? false;
   }
 }
 
 /** Whether `attach --host-device` made the attachment, on whichever host. */
 function isHostDevice({ mountpoint, address }: VolumeState): boolean {
-  return pooledAddress(address) !== '' && mountpoint === devicePath(address);
+  const connector = connectorOf(address, { processes: new ChildProcesses() });
+  return connector !== undefined && mountpoint === connector.devicePath(address);
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

@@ -1,5 +1,6 @@
 import { pooledAddress } from '../aoe/address.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
+import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import {
   type Transition,
@@ -10,7 +11,6 @@ import {
   transitions,
   unknownInstance,
 } from '../models/transitions.ts';
-import { storedAddress } from '../models/stored-address.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type ChangeSet, type ReplyTo, commit } from '../redis/scripts.ts';
@@ -64,7 +64,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(request, volume) })],
+        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(volume.id, request) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
@@ -112,7 +112,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       ? {
           edits: [
             editOf(volume, 'detachLost', {
-              expect: expectedIn(request, volume),
+              expect: expectedIn(volume.id, request),
               fault: errors.nodeLost(volume.node).toFault(),
             }),
           ],
@@ -190,7 +190,7 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
 }
 
 /** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn({ attachment, examined }: StartRequest, { id }: VolumeState): Record<string, string> {
+function expectedIn(id: string, { attachment, examined }: StartRequest): Record<string, string> {
   return {
     ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
     ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),

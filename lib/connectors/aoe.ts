@@ -2,25 +2,23 @@ import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
 import { CommandError } from '../command-error.ts';
-import { pollUntil } from '../concurrency.ts';
-import { type DeviceUsers, blockDeviceUsers, settledUsers, visibleUsers } from '../devices/users.ts';
+import { blockDeviceUsers, visibleUsers } from '../devices/users.ts';
 import { asError, errors } from '../errors.ts';
 import { errorCode, readAttribute } from '../files.ts';
 import { Discovery } from '../targets/aoe/discover.ts';
-import type { Processes, RunOptions } from '../process.ts';
+import type { Processes } from '../process.ts';
+import { hasSizeOf } from '../volume-size.ts';
 import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
+import { BlockDevices, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
-import { maxRoundingBytes } from '../volume-size.ts';
+import { addressesToAdmit, hasAdmittedAddresses } from './host-addresses.ts';
 
-const defaultTimeoutMs = 30_000;
-const pollMs = 50;
 /** Interval of repeated queries: a query or its reply can be lost. */
 const discoverEveryMs = 1000;
 /** Maximum delay of the reply to a query. */
 const settleMs = 250;
 /** How long the answer of a known device's target is waited for before the device counts as another volume's. */
 const renewMs = 3000;
-const readTimeoutMs = 10_000;
 /** How long a second machine has to answer at the address of a device. */
 const secondAnswerMs = 100;
 
@@ -42,14 +40,29 @@ const moduleHints: readonly (readonly [RegExp, string])[] = [
  */
 export class AoeConnector implements Connector {
   readonly name = 'aoe';
+  readonly otherHost = 'other Ethernet addresses';
   private readonly processes: Processes;
-  /** Called with what a person should know, although it is no error. */
-  private readonly note: (text: string) => void;
-  private hasNoted = false;
+  private readonly devices: BlockDevices;
 
   constructor({ processes, note = () => {} }: { processes: Processes; note?: (text: string) => void }) {
     this.processes = processes;
-    this.note = note;
+    this.devices = new BlockDevices({ processes, note });
+  }
+
+  devicePath(address: string): string {
+    return devicePath(address);
+  }
+
+  async isOnHost(address: string): Promise<boolean> {
+    return isKnown(address);
+  }
+
+  hostsToAdmit(volume: string): Promise<string[]> {
+    return addressesToAdmit(volume);
+  }
+
+  isAdmitted(hosts: readonly string[]): Promise<boolean> {
+    return hasAdmittedAddresses(hosts);
   }
 
   /**
@@ -68,7 +81,7 @@ export class AoeConnector implements Connector {
           "same Ethernet as the storage node's aoe_eth_dev, and that its address is among the allowed ones",
       );
     }
-    if (!hasSize(await sizeOf(device), options.sizeBytes)) {
+    if (!hasSizeOf(await sizeOf(device), options.sizeBytes)) {
       throw errors.connectorFailed(
         device,
         `its target has ${await sizeOf(device)} bytes, the volume has ${options.sizeBytes}`,
@@ -77,8 +90,8 @@ export class AoeConnector implements Connector {
     }
     const { endpoint = '', readOnly = false } = options;
     if (endpoint !== '') await this.refuseStranger(device, endpoint);
-    await this.setReadOnly(device, readOnly);
-    await this.readOnce(device, options.signal);
+    await this.devices.setReadOnly(device, devicePath(device), readOnly);
+    await this.devices.readOnce(device, devicePath(device), options.signal);
     return { devicePath: devicePath(device) };
   }
 
@@ -87,9 +100,9 @@ export class AoeConnector implements Connector {
     if (!isKnown(device)) return;
     // The kernel obeys a flush even while the device is mounted, so the users were checked before. The target has all
     // writes by then, because the last close of a block device waits for them.
-    await this.refuseWhileUsed(device, blockDeviceUsers);
+    await this.refuseWhileUsed(device);
     if (await this.flush(device, options)) return;
-    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not release it']);
+    throw stays(devicePath(device));
   }
 
   async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
@@ -134,13 +147,13 @@ export class AoeConnector implements Connector {
   private async renew(device: string, options: ConnectOptions): Promise<void> {
     const { sizeBytes, mayBeInUse = false } = options;
     // The kernel changes a device's size under its users: they would go on in the next volume.
-    if (!mayBeInUse) await this.refuseWhileUsed(device, blockDeviceUsers);
+    if (!mayBeInUse) await this.refuseWhileUsed(device);
     if (await isUp(device)) await control('revalidate', device, device);
     if (sizeBytes === undefined || mayBeInUse) return;
-    const hasRightSize = async () => (await isUp(device)) && hasSize(await sizeOf(device), sizeBytes);
+    const hasRightSize = async () => (await isUp(device)) && hasSizeOf(await sizeOf(device), sizeBytes);
     if (await poll({ ...options, timeoutMs: renewMs }, hasRightSize)) return;
     if (await this.flush(device, options)) return;
-    throw errors.deviceInUse(devicePath(device), ['the kernel, which does not release it']);
+    throw stays(devicePath(device));
   }
 
   /** Whether the device is there, up, within the time limit. */
@@ -175,49 +188,9 @@ export class AoeConnector implements Connector {
     }
   }
 
-  private async setReadOnly(device: string, readOnly: boolean): Promise<void> {
-    const path = devicePath(device);
-    const verb = readOnly ? '--setro' : '--setrw';
-    await this.runTool(device, 'blockdev', [verb, path], 'util-linux');
-  }
-
-  /** In a child process: a read that is never answered hangs in the kernel, and nothing ends it there. */
-  private async readOnce(device: string, signal: AbortSignal | undefined): Promise<void> {
-    const args = [`if=${devicePath(device)}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
-    await this.runTool(device, 'dd', args, 'coreutils', { timeoutMs: readTimeoutMs, ...(signal ? { signal } : {}) });
-  }
-
-  private async runTool(
-    device: string,
-    command: string,
-    args: readonly string[],
-    debianPackage: string,
-    options: RunOptions = {},
-  ): Promise<void> {
-    try {
-      await this.processes.run(command, args, { asRoot: true, ...options });
-    } catch (error) {
-      if (!(error instanceof CommandError) || error.failure.cancelled) throw error;
-      if (error.failure.notFound) throw errors.commandMissing(command, debianPackage);
-      const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
-      throw errors.connectorFailed(
-        device,
-        command === 'dd' ? `a read of the device failed: ${reason}` : reason,
-        'see that the export of the volume admits this host ("blockstore volume show"), and "dmesg" of this host',
-      );
-    }
-  }
-
   /** Throws DeviceInUse. */
-  private async refuseWhileUsed(device: string, find: (kernelName: string) => Promise<DeviceUsers>): Promise<void> {
-    const { users, unreadable } = await settledUsers(kernelName(device), find);
-    if (users.length > 0) throw errors.deviceInUse(devicePath(device), users);
-    if (unreadable > 0 && !this.hasNoted) {
-      this.hasNoted = true;
-      this.note(
-        `the open files of ${unreadable} processes cannot be read: whether they use ${devicePath(device)} is unknown`,
-      );
-    }
+  private async refuseWhileUsed(device: string, find = blockDeviceUsers): Promise<void> {
+    await this.devices.refuseWhileUsed(kernelName(device), devicePath(device), find);
   }
 
   private async loadModule(device: string, signal: AbortSignal | undefined): Promise<void> {
@@ -231,11 +204,6 @@ export class AoeConnector implements Connector {
       throw moduleFailure(device, error);
     }
   }
-}
-
-async function poll({ timeoutMs, signal }: WaitOptions, condition: () => Promise<boolean>): Promise<boolean> {
-  const deadlineMs = timeoutMs ?? defaultTimeoutMs;
-  return (await pollUntil(condition, { deadlineMs, intervalMs: pollMs, signal })) === true;
 }
 
 /** Of the module, by its option or by aoe-interfaces(8); readable for root. */
@@ -284,8 +252,4 @@ function strangerAnswers(device: string, stranger: string, endpoint: string): Er
     `the machine ${stranger} answers on that address, the volume's node is ${endpoint}`,
     `find that machine in the storage network and stop its target; then run "aoe-flush ${device}" here and attach again`,
   );
-}
-
-function hasSize(bytes: number, expected: number | undefined): boolean {
-  return expected === undefined || (bytes >= expected && bytes < expected + maxRoundingBytes);
 }

@@ -27,7 +27,7 @@ export interface Attachment {
   /** The libvirt connection of the domain. */
   libvirtUri?: string;
   mode?: 'rw' | 'ro';
-  /** Addresses of the attaching host, of Ethernet for AoE; none: all hosts. */
+  /** Ethernet addresses (AoE) or the initiator name (iSCSI) of the attaching host; none: all hosts. */
   hosts?: readonly string[];
 }
 
@@ -63,7 +63,7 @@ export function checkAttachment({ instanceId, mountpoint, hostName, libvirtUri }
   checkText('instanceId', instanceId);
   if (hostName !== undefined) checkText('hostName', hostName);
   if (libvirtUri !== undefined) checkText('libvirtUri', libvirtUri);
-  if (!/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/.-]*$/.test(mountpoint) || mountpoint.includes('..')) {
+  if (!/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/.:-]*$/.test(mountpoint) || mountpoint.includes('..')) {
     throw errors.invalidArgument('mount point', mountpoint, 'a device path such as /dev/vdb');
   }
 }

@@ -21,7 +21,7 @@ test.after.always(() => place.close());
 
 test.serial('a volume that cannot be connected to this host is detached again', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1', '--name', 'here');
-  t.regex((await place.run('volume', 'attach', 'here', '--host-device')).stderr, /it has no AoE address/);
+  t.regex((await place.run('volume', 'attach', 'here', '--host-device')).stderr, /it has no address/);
   const store = await place.store();
   await store.redis.hset(store.keys.volume(id), 'address', 'e1.0'); // as of a node with the AoE target
   const { exitCode, stdout, stderr } = await place.run('volume', 'attach', 'here', '--host-device');

@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { z } from 'zod';
 import { ChildProcesses } from '../../lib/process.ts';
 import { silentLog } from '../../lib/log.ts';
+import { readMachineId } from '../../lib/machine.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { Tgtd } from '../../lib/targets/iscsi-tgt/tgtd.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
@@ -128,26 +129,52 @@ test.serial('a volume is used by its host while it is attached, across restarts 
   t.is((await place.run('audit')).exitCode, 0);
 });
 
+test.serial('hosts are admitted by the names of their kind', async (t) => {
+  const id = await newVolume();
+  const attach = ['volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb'];
+  const byMac = await place.run(...attach, '--mac', '52:54:00:00:00:01');
+  t.is(byMac.exitCode, 2);
+  t.regex(byMac.stderr, /by the target iscsi-tgt, whose hosts are not admitted by --mac\n {2}.*--initiator/);
+  t.regex((await place.run(...attach, '--initiator', 'host1')).stderr, /initiator name "host1" is not/);
+  const both = await place.run(...attach, '--mac', '52:54:00:00:00:01', '--initiator', host);
+  t.regex(both.stderr, /--mac is for AoE and --initiator for iSCSI/);
+  t.like(volumeSchema.parse(await place.json('volume', 'show', id)), { attachStatus: 'detached' });
+  // Its host is this one: no device of it is looked for.
+  t.is((await place.run(...attach, '--host', hostname())).stdout, id);
+  t.is((await place.run('volume', 'detach', id)).stdout, id);
+  t.is((await place.run('volume', 'delete', id)).stdout, id);
+});
+
+test.serial('a volume that this host cannot connect stays detached', async (t) => {
+  const id = await newVolume();
+  // Whether it lacks open-iscsi, a name, or the protocol that the stand-in does not speak.
+  await place.fakeProgram('iscsiadm', 'exit 20');
+  const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
+  t.is(exitCode, 1, stderr);
+  t.regex(stderr, new RegExp(`^blockstore: could not connect volume ${id} to this host: `));
+  t.like(volumeSchema.parse(await place.json('volume', 'show', id)), { attachStatus: 'detached' });
+  t.is((await place.run('volume', 'delete', id)).stdout, id);
+});
+
 test.serial(
-  'hosts are admitted by the names of their kind, and what cannot be connected yet says what can',
+  'doctor looks at the initiator of a host where the cluster exports by iSCSI, and not at its AoE',
   async (t) => {
-    const id = await newVolume();
-    const attach = ['volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb'];
-    const byMac = await place.run(...attach, '--mac', '52:54:00:00:00:01');
-    t.is(byMac.exitCode, 2);
-    t.regex(byMac.stderr, /by the target iscsi-tgt, whose hosts are not admitted by --mac\n {2}.*--initiator/);
-    t.regex((await place.run(...attach, '--initiator', 'host1')).stderr, /initiator name "host1" is not/);
-    const both = await place.run(...attach, '--mac', '52:54:00:00:00:01', '--initiator', host);
-    t.regex(both.stderr, /--mac is for AoE and --initiator for iSCSI/);
-    const local = await place.run('volume', 'attach', id, '--host-device');
-    t.regex(local.stderr, /--host-device does not support the target iscsi-tgt yet\n {2}.*--initiator/);
-    t.like(volumeSchema.parse(await place.json('volume', 'show', id)), { attachStatus: 'detached' });
-    // Its host is this one: no device of it is looked for.
-    t.is(
-      (await place.run(...attach, '--host', (await readFile('/proc/sys/kernel/hostname', 'utf8')).trim())).stdout,
-      id,
-    );
-    t.is((await place.run('volume', 'detach', id)).stdout, id);
-    t.is((await place.run('volume', 'delete', id)).stdout, id);
+    const { stdout } = await place.run('doctor', '--role', 'compute');
+    t.regex(stdout, /^(ok|bad) +this host (is the iSCSI initiator|cannot connect iSCSI volumes)/m);
+    t.notRegex(stdout, /module aoe/);
   },
 );
+
+test.serial('clones with one machine id are distinguished by their initiator names', async (t) => {
+  const id = await newVolume();
+  const attach = ['volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb', '--initiator', host];
+  t.is((await place.run(...attach)).stdout, id);
+  const { redis, keys } = await place.store();
+  const { machine } = await readMachineId();
+  await redis.hset(keys.volume(id), { hostId: machine, hostName: hostname() });
+  const refused = await place.run('volume', 'detach', id);
+  t.is(refused.exitCode, 5, refused.stderr);
+  t.true(refused.stderr.includes(`on host ${hostname()} with another initiator name than this one (${host})`));
+  t.is((await place.run('volume', 'detach', id, '--force')).stdout, id);
+  t.is((await place.run('volume', 'delete', id)).stdout, id);
+});

@@ -20,13 +20,25 @@ const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin
 export async function missingForLab(): Promise<string | undefined> {
   if (process.getuid?.() !== 0)
     return 'a lab of machines needs root (network namespaces and taps): run the tests with sudo';
-  const missing: string[] = [];
-  for (const [program, debianPackage] of Object.entries(packages)) {
-    if (!(await isInstalled(program))) missing.push(debianPackage);
-  }
+  const missing = await missingOf(packages);
   if (missing.length > 0) return `a lab of machines needs more packages: apt-get install ${missing.join(' ')}`;
   if (!(await isThere('/dev/net/tun'))) return 'a lab of machines needs /dev/net/tun: modprobe tun';
   return undefined;
+}
+
+/** The same for a lab with iSCSI. */
+export async function missingForIscsi(): Promise<string | undefined> {
+  const missing = await missingOf({ tgtd: 'tgt', tgtadm: 'tgt', iscsid: 'open-iscsi', iscsiadm: 'open-iscsi' });
+  if (missing.length === 0) return missingForLab();
+  return `a lab with iSCSI needs more packages: apt-get install ${[...new Set(missing)].join(' ')}`;
+}
+
+async function missingOf(programs: Record<string, string>): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [program, debianPackage] of Object.entries(programs)) {
+    if (!(await isInstalled(program))) missing.push(debianPackage);
+  }
+  return missing;
 }
 
 async function isInstalled(program: string): Promise<boolean> {

@@ -59,6 +59,18 @@ test.serial('a volume has the address of its target, without a shelf, a label or
   t.deepEqual(await agreement(), []);
 });
 
+test.serial('a host attaches a volume at the address that it has examined, and at no other one', async (t) => {
+  await node();
+  const commands = await cluster.commands();
+  const { id, address } = await commands.create(newVolume, deadline);
+  const examined = address.replace('10.', '11.');
+  t.not(examined, address);
+  await t.throwsAsync(commands.attach(id, attachment, { ...deadline, examined }), { code: 'AddressChanged' });
+  const { chap, ...attached } = await commands.attach(id, attachment, { ...deadline, examined: address });
+  t.like(attached, { attachStatus: 'attached', address });
+  t.deepEqual(target.exports.get(id)?.chap, chap, 'the answer has the secret');
+});
+
 test.serial('each attachment has a secret of its own, which no output shows and a detach clears', async (t) => {
   await node();
   const commands = await cluster.commands();

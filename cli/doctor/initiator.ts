@@ -1,0 +1,129 @@
+import { existsSync } from 'node:fs';
+import { type Finding, bad, ok, warn } from '../../lib/check.ts';
+import { CommandError } from '../../lib/command-error.ts';
+import { initiatorOfHost } from '../../lib/connectors/initiator-name.ts';
+import { isRunning } from '../../lib/connectors/properties.ts';
+import type { LoadedFlags } from '../../lib/flags/load.ts';
+import { silentLog } from '../../lib/log.ts';
+import { readMachineId } from '../../lib/machine.ts';
+import { everyNode } from '../../lib/models/node.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import type { Processes } from '../../lib/process.ts';
+import { connect } from '../../lib/redis/connection.ts';
+import { Store } from '../../lib/redis/store.ts';
+
+const iscsiTargets: readonly string[] = ['iscsi-tgt'];
+/** Volumes whose attachments are compared: reading all of a large cluster takes too long. */
+const maxVolumes = 10_000;
+const cannot = 'this host cannot connect iSCSI volumes';
+
+/** What the cluster tells about its hosts. */
+export interface ClusterUse {
+  /** What its backends export by; none: no node has reported. */
+  targets: ReadonlySet<string>;
+  /** A host with another machine id that was admitted by the initiator name of this one. */
+  twin: string | undefined;
+}
+
+/** Returns undefined where Redis does not answer, which another check reports. */
+export async function readClusterUse({ flags }: LoadedFlags): Promise<ClusterUse | undefined> {
+  try {
+    const connection = await connect(flags, silentLog);
+    try {
+      const store = new Store(connection, flags.redis_prefix);
+      const { nodes } = await everyNode(store);
+      const targets = new Set(nodes.flatMap(({ backends }) => backends.map(({ target }) => target)));
+      return { targets, twin: usesIscsi(targets) ? await twinIn(store) : undefined };
+    } finally {
+      await connection.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+export function usesIscsi(targets: ReadonlySet<string>): boolean {
+  return iscsiTargets.some((target) => targets.has(target));
+}
+
+async function twinIn(store: Store): Promise<string | undefined> {
+  const [own, { machine }] = await Promise.all([initiatorOfHost(), readMachineId()]);
+  if (!('name' in own) || machine === '') return undefined;
+  let count = 0;
+  for await (const { hostId, hostName, attachHosts } of volumesOf(store).walk(store.keys.volumes())) {
+    if (hostId !== '' && hostId !== machine && attachHosts.includes(own.name)) return hostName || hostId;
+    count += 1;
+    if (count === maxVolumes) break;
+  }
+  return undefined;
+}
+
+export interface InitiatorOptions {
+  use: ClusterUse | undefined;
+  /** Default: a problem is only a warning. */
+  isRequired?: boolean;
+  /** Default: that of the host. */
+  nameFile?: string;
+}
+
+/** Checks what a host needs to connect iSCSI volumes, where the cluster has such volumes. */
+export async function checkInitiator(
+  processes: Processes,
+  { use, isRequired = false, nameFile }: InitiatorOptions,
+): Promise<readonly Finding[]> {
+  if (use === undefined || !usesIscsi(use.targets)) return [];
+  const level = isRequired ? bad : warn;
+  if (!(await isInstalled(processes))) {
+    return [level(`${cannot}: open-iscsi is not installed`, 'apt-get install open-iscsi')];
+  }
+  const found = await initiatorOfHost(nameFile);
+  const problems = await Promise.all([checkTransport(processes), checkDaemon(processes)]);
+  const findings = problems.flatMap((problem) => (problem ? [level(`${cannot}: ${problem[0]}`, problem[1])] : []));
+  if (!('name' in found)) return [level(`${cannot}: ${found.reason}`, found.hint), ...findings];
+  if (use.twin !== undefined) {
+    const hint =
+      'one is a clone of the other; give one of them another name, without attached volumes: ' +
+      'echo "InitiatorName=$(iscsi-iname)" >/etc/iscsi/initiatorname.iscsi; systemctl restart iscsid';
+    return [bad(`host ${use.twin} has the iSCSI initiator name of this host, ${found.name}`, hint), ...findings];
+  }
+  return findings.length > 0 ? findings : [ok(`this host is the iSCSI initiator ${found.name}`)];
+}
+
+async function isInstalled(processes: Processes): Promise<boolean> {
+  try {
+    await processes.run('iscsiadm', ['--version']);
+    return true;
+  } catch (error) {
+    if (error instanceof CommandError) return !error.failure.notFound;
+    throw error;
+  }
+}
+
+type Problem = [reason: string, hint: string];
+
+async function checkTransport(processes: Processes): Promise<Problem | undefined> {
+  if (existsSync('/sys/module/iscsi_tcp')) return undefined;
+  try {
+    await processes.run('modinfo', ['iscsi_tcp']);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.failure.exitCode !== 1) throw error;
+    return ['the kernel module iscsi_tcp is missing', 'run a kernel with CONFIG_ISCSI_TCP'];
+  }
+}
+
+/** iscsiadm starts iscsid by its socket, unless that is masked. */
+async function checkDaemon(processes: Processes): Promise<Problem | undefined> {
+  if (await isRunning('iscsid')) return undefined;
+  try {
+    const { stdout } = await processes.run('systemctl', ['show', '--property=LoadState', '--value', 'iscsid.socket']);
+    if (stdout.trim() === 'loaded') return undefined;
+    return [
+      `iscsid does not run, and its socket is ${stdout.trim()}`,
+      'systemctl unmask iscsid.socket iscsid.service; systemctl start iscsid.socket',
+    ];
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return ['iscsid does not run, and there is no systemd to start it', 'start it: iscsid'];
+  }
+}

@@ -1,0 +1,91 @@
+import { CommandError } from '../command-error.ts';
+import { pollUntil } from '../concurrency.ts';
+import { type DeviceUsers, blockDeviceUsers, settledUsers } from '../devices/users.ts';
+import { errors } from '../errors.ts';
+import type { Processes, RunOptions } from '../process.ts';
+import type { WaitOptions } from './connector.ts';
+
+const defaultTimeoutMs = 30_000;
+const pollMs = 50;
+const readTimeoutMs = 10_000;
+
+/** What connectors of every kind do with a device of this host. */
+export class BlockDevices {
+  private readonly processes: Processes;
+  /** Called with what a person should know, although it is no error. */
+  private readonly note: (text: string) => void;
+  private hasNoted = false;
+
+  constructor({ processes, note }: { processes: Processes; note: (text: string) => void }) {
+    this.processes = processes;
+    this.note = note;
+  }
+
+  /** `name` is that of the volume or device in errors. Throws ConnectorFailed. */
+  async setReadOnly(name: string, path: string, readOnly: boolean): Promise<void> {
+    await this.runTool(name, 'blockdev', [readOnly ? '--setro' : '--setrw', path], 'util-linux');
+  }
+
+  /** In a child process: a read that is never answered hangs in the kernel, and nothing ends it there. Throws ConnectorFailed. */
+  async readOnce(name: string, path: string, signal: AbortSignal | undefined): Promise<void> {
+    const args = [`if=${path}`, 'of=/dev/null', 'bs=4096', 'count=1', 'iflag=direct', 'status=none'];
+    await this.runTool(name, 'dd', args, 'coreutils', { timeoutMs: readTimeoutMs, ...(signal ? { signal } : {}) });
+  }
+
+  /** Throws ConnectorFailed. */
+  async flush(name: string, path: string): Promise<void> {
+    await this.runTool(name, 'blockdev', ['--flushbufs', path], 'util-linux', { timeoutMs: readTimeoutMs });
+  }
+
+  /** Removes a SCSI disk by the file that the kernel has for that. While its target may return, that waits. Throws ConnectorFailed. */
+  async remove(name: string, file: string): Promise<void> {
+    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: '1' });
+  }
+
+  /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse. */
+  async refuseWhileUsed(
+    kernelName: string,
+    path: string,
+    find: (kernelName: string) => Promise<DeviceUsers> = blockDeviceUsers,
+  ): Promise<void> {
+    const { users, unreadable } = await settledUsers(kernelName, find);
+    if (users.length > 0) throw errors.deviceInUse(path, users);
+    if (unreadable > 0 && !this.hasNoted) {
+      this.hasNoted = true;
+      this.note(`the open files of ${unreadable} processes cannot be read: whether they use ${path} is unknown`);
+    }
+  }
+
+  private async runTool(
+    name: string,
+    command: string,
+    args: readonly string[],
+    debianPackage: string,
+    options: RunOptions = {},
+  ): Promise<void> {
+    try {
+      await this.processes.run(command, args, { asRoot: true, ...options });
+    } catch (error) {
+      if (!(error instanceof CommandError) || error.failure.cancelled) throw error;
+      if (error.failure.notFound) throw errors.commandMissing(command, debianPackage);
+      const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
+      throw errors.connectorFailed(
+        name,
+        command === 'dd' ? `a read of the device failed: ${reason}` : reason,
+        'see that the export of the volume admits this host ("blockstore volume show"), and "dmesg" of this host',
+      );
+    }
+  }
+}
+
+/** Whether the condition holds within the time limit of the options. */
+export async function poll(options: WaitOptions, condition: () => Promise<boolean>): Promise<boolean> {
+  const { timeoutMs, signal } = options;
+  return (
+    (await pollUntil(condition, { deadlineMs: timeoutMs ?? defaultTimeoutMs, intervalMs: pollMs, signal })) === true
+  );
+}
+
+export function stays(path: string): Error {
+  return errors.deviceInUse(path, ['the kernel, which does not release it']);
+}
