@@ -10,7 +10,7 @@ packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg
   lua-check=luacheck debhelper=dh"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
   kmod=modprobe e2fsprogs=mke2fs libvirt-clients=virsh libvirt-daemon-driver-qemu=virt-qemu-run
-  qemu-system-x86=qemu-system-x86_64 open-iscsi=iscsiadm libiscsi-bin=iscsi-inq qemu-utils=qemu-io
+  qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq qemu-utils=qemu-io
   qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so"
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -100,14 +100,6 @@ install_debian_packages() {
   case " $missing " in
     *' redis-server '*)
       if command -v systemctl >/dev/null; then $root systemctl disable redis-server.service >/dev/null 2>&1 || true; fi
-      ;;
-  esac
-  # Tests start an iscsid of their own, on machines of the lab alone.
-  case " $missing " in
-    *' open-iscsi '*)
-      if command -v systemctl >/dev/null; then
-        $root systemctl disable open-iscsi.service iscsid.service iscsid.socket >/dev/null 2>&1 || true
-      fi
       ;;
   esac
   # The tgtd of the package would listen on all addresses at the next start of the machine, in the way of the node's own.

@@ -1,3 +1,3 @@
 import { sampledCrashTests } from '../crash/tests.ts';
 
-await sampledCrashTests('machine', { operations: 3, points: 3 });
+await sampledCrashTests('machine', { operations: 2, points: 3 });
