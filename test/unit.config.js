@@ -6,7 +6,7 @@ import { realComponents } from './real-components.js';
 export default {
   ...all,
   concurrency: 14, // most of them wait
-  sortTestFiles: longestFirst('redis-loss', 'upkeep', 'connection', 'task-loss', 'network-down', 'process'),
+  sortTestFiles: longestFirst('connection', 'task-loss', 'upkeep', 'redis-loss', 'conformance', 'network-down'),
   files: [
     'test/lib/**/*.test.ts',
     'test/services/**/*.test.ts',
