@@ -114,8 +114,16 @@ export function isRedundant({ layout }: Pick<LogicalVolume, 'layout'>): boolean 
   return layout.includes('raid') && !layout.some((word) => word.startsWith('raid0'));
 }
 
-/** Returns the group's figures and volumes from a single read of its metadata. */
+/** Returns the group's figures and volumes, of one moment. */
 export async function groupContent(lvm: Lvm, group: string): Promise<VolumeGroup & { volumes: LogicalVolume[] }> {
+  const content = await contentOnce(lvm, group);
+  // A volume that was created between the two reads of an empty group has taken space and is not in the list.
+  const isWhole = content.volumes.length > 0 || content.freeBytes === content.sizeBytes;
+  return isWhole ? content : contentOnce(lvm, group);
+}
+
+/** A single read of the metadata, unless the group is empty: the report of volumes has no row then. */
+async function contentOnce(lvm: Lvm, group: string): Promise<VolumeGroup & { volumes: LogicalVolume[] }> {
   const args = ['lvs', '-o', `${lvFields},${vgFields}`, ...inBytes, group];
   const answer = await ask(lvm, args);
   const volumes = read(args, answer, z.array(logicalVolume), answer.rows);
