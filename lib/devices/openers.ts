@@ -4,6 +4,9 @@ import { absentAs, errorCode, isAbsent } from '../files.ts';
 import { deviceNumber } from './sectors.ts';
 import { isServed } from './served-files.ts';
 
+/** In a mask of signals, see proc_pid_status(5). */
+const sigkill = 1n << 8n;
+
 /** Returns the ids of the processes of this host, and of its containers. */
 export async function processIds(): Promise<string[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
@@ -18,7 +21,8 @@ export async function openersOf(
   let unreadable = 0;
   for (const pid of await processIds()) {
     try {
-      if (!(await hasOpen(pid, paths, numbers))) continue;
+      const descriptors = await descriptorsOf(pid, paths, numbers);
+      if (descriptors.length === 0 || (await onlyEnds(pid, descriptors))) continue;
       const name = await readFile(`/proc/${pid}/comm`, 'utf8');
       openers.push(`open in ${name.trim()}, process ${pid}`);
     } catch (error) {
@@ -31,17 +35,35 @@ export async function openersOf(
   return { openers, unreadable };
 }
 
-async function hasOpen(pid: string, paths: ReadonlySet<string>, numbers: ReadonlySet<string>): Promise<boolean> {
+/** Returns the descriptors of such files. */
+async function descriptorsOf(
+  pid: string,
+  paths: ReadonlySet<string>,
+  numbers: ReadonlySet<string>,
+): Promise<readonly string[]> {
   const directory = `/proc/${pid}/fd`;
-  const opened = await Promise.all(
+  const found = await Promise.all(
     (await readdir(directory)).map(async (name) => {
       const file = join(directory, name);
       const target = await absentAs('', readlink(file));
-      if (paths.has(target)) return true;
-      return numbers.size > 0 && (await mayBeDevice(pid, name, target)) && numbers.has(await numberOf(file));
+      if (paths.has(target)) return [name];
+      const isDevice = numbers.size > 0 && (await mayBeDevice(pid, name, target)) && numbers.has(await numberOf(file));
+      return isDevice ? [name] : [];
     }),
   );
-  return opened.includes(true);
+  return found.flat();
+}
+
+/**
+ * Whether the process is killed, and waits in the kernel for what it reads, as after a read that took too long: it ends once the device
+ * goes. One that may have written counts: its data can still be on the way.
+ */
+async function onlyEnds(pid: string, descriptors: readonly string[]): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const pending = [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)$/gm)];
+  if (!pending.some(([, mask = '0']) => (BigInt(`0x${mask}`) & sigkill) !== 0n)) return false;
+  const flags = await Promise.all(descriptors.map((name) => readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8')));
+  return flags.every((text) => /^flags:\s*[0-7]*[04]$/m.test(text));
 }
 
 /**

@@ -72,12 +72,14 @@ status=$?; rm $file; exit $status`,
     command: string,
     done: readonly string[] = [],
   ): Promise<string | undefined> {
+    let reasons: string[] = [];
     const code = await this.journal.operation(name, id, async () => {
-      const { exitCode, codes, output } = await this.cluster.on(this.host).run(command);
+      const { exitCode, codes, messages, output } = await this.cluster.on(this.host).run(command);
+      reasons = messages;
       return exitCode === 0 ? undefined : (codes[0] ?? `exit code ${exitCode}: ${output.trim().slice(-200)}`);
     });
     if (code !== undefined && !isExpected(code) && !expectedHere.has(code) && !done.includes(code)) {
-      this.journal.violation(`${command} failed: ${code}`);
+      this.journal.violation(`${command} failed: ${[code, ...reasons].join(': ')}`);
     }
     return code;
   }
