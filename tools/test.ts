@@ -12,7 +12,7 @@ const stages: readonly Stage[] = [
   ava('unit', 'test/unit.config.js'),
   ava('daemons', 'test/daemons.config.js'),
   ava('sample', 'test/sample.config.js'),
-  ava('lab', 'test/lab/ava.config.js', missingForLab),
+  ava('lab', 'test/lab/gate.config.js', missingForLab),
 ];
 
 console.log(`sample ${sampleName}; the same one: ${sampleVariable}=${sampleName} npm test`);

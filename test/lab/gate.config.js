@@ -1,0 +1,29 @@
+import { sample } from '../support/sample.ts';
+import lab from './ava.config.js';
+
+/** Files that take more than half a minute. The gate runs some of them, the part `lab` of `npm run test:all` each. */
+const long = [
+  'across-nodes',
+  'all-slots',
+  'aoe',
+  'aoe-systemd',
+  'chaos',
+  'connect',
+  'daemon-outage',
+  'deb',
+  'disagreement',
+  'failure-scenarios',
+  'forced-detach',
+  'hostile-host',
+  'iscsi',
+  'power-loss',
+  'redis-lost',
+];
+const atOnce = 10;
+const chosen = sample('lab files', long, atOnce, (name) => name);
+
+/** One file more takes no longer: the commit chooses, see test/support/sample.ts. */
+export default {
+  ...lab,
+  files: [...lab.files, ...long.filter((name) => !chosen.includes(name)).map((name) => `!test/lab/${name}.test.ts`)],
+};
