@@ -10,6 +10,7 @@ import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { redisErrors } from './redis-errors.ts';
+import { snapshotErrors } from './snapshot-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -22,6 +23,7 @@ export const errors = {
   ...clusterErrors,
   ...hostErrors,
   ...iscsiErrors,
+  ...snapshotErrors,
   ...lvmErrors,
   ...redisErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>

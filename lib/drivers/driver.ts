@@ -3,6 +3,7 @@ import type { Check } from '../check.ts';
 import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
+import type { CopyOptions, Snapshots } from './snapshots.ts';
 
 /**
  * Metadata stored with the data of a volume, so that its record can be rebuilt from storage alone. Names are one to thirty
@@ -120,6 +121,15 @@ export interface VolumeDriver {
   /** Returns all volumes of blockstore on this storage. */
   listVolumes(): Promise<FoundVolume[]>;
   stats(): Promise<DriverStats>;
+  /** With the capability `extend`: `volume` has the new size, at least its present one. Throws NoSpace, StorageMissing. */
+  extendVolume?(volume: VolumeSpec): Promise<void>;
+  /**
+   * With the capability `clones`: a copy of another volume's data of one moment, as large or larger, which stays whatever happens
+   * to `source`. Throws NoSpace, StorageMissing, and what `accept` throws.
+   */
+  cloneVolume?(volume: VolumeSpec, source: VolumeSpec, options?: CopyOptions): Promise<CreatedVolume>;
+  /** With the capability `snapshots`. */
+  readonly snapshots?: Snapshots;
   /** Ends helper processes without affecting volumes. Can be called twice. */
   close(): Promise<void>;
 }

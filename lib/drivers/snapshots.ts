@@ -1,0 +1,43 @@
+import type { CreateOptions, CreatedVolume, DeleteOptions, Labels, VolumeSpec } from './driver.ts';
+
+/** The snapshot that a driver acts on. Plain data. */
+export interface SnapshotSpec {
+  /** UUID, part of the name of the snapshot's storage. */
+  id: string;
+  /** What it is of, with the size that the volume had then. */
+  volume: VolumeSpec;
+  labels: Labels;
+}
+
+/** A snapshot found on storage. */
+export interface FoundSnapshot {
+  id: string;
+  volumeId: string;
+  sizeBytes: number;
+  /** Empty when the storage has none. */
+  labels: Labels;
+  /** Why its data cannot be used, for example an overflow; undefined when it can be used. */
+  unusable?: string;
+}
+
+/**
+ * What drivers with the capability `snapshots` can do. Idempotent like the verbs of VolumeDriver. A volume keeps the data of the
+ * snapshot or volume that it is made from, whatever is deleted afterwards, in any order.
+ */
+export interface Snapshots {
+  /** Of the data that the volume has at one moment, also while it is written to. Throws NoSpace, StorageMissing. */
+  createSnapshot(snapshot: SnapshotSpec): Promise<void>;
+  /** Whether everything that createSnapshot makes exists, and its data can be used. */
+  hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
+  /** Absent is success. Throws SnapshotBusy naming what is in the way. */
+  deleteSnapshot(snapshot: SnapshotSpec, options?: DeleteOptions): Promise<void>;
+  /** Returns all snapshots of blockstore on this storage. */
+  listSnapshots(): Promise<FoundSnapshot[]>;
+  /** `volume` is as large as the snapshot or larger. Throws NoSpace, SnapshotMissing, SnapshotUnusable, and what `accept` throws. */
+  createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options?: CopyOptions): Promise<CreatedVolume>;
+}
+
+export interface CopyOptions extends CreateOptions {
+  /** Called with 0 to 100 where data is copied, at most a few times a second. */
+  progress?: (percent: number) => void;
+}

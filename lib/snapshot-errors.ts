@@ -1,0 +1,26 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+/** Errors of snapshots on their storage. */
+export const snapshotErrors = {
+  snapshotBusy: (snapshot: string, by: string) =>
+    new BlockstoreError(
+      'SnapshotBusy',
+      'conflict',
+      `snapshot ${snapshot} is in use on its node: ${by}`,
+      'end these uses, then delete the snapshot again',
+    ),
+  snapshotMissing: (snapshot: string, storage: string) =>
+    new BlockstoreError(
+      'SnapshotMissing',
+      'failed',
+      `snapshot ${snapshot} has no storage: ${storage} does not exist`,
+      'restore the storage, or make the volume from another snapshot',
+    ),
+  snapshotUnusable: (snapshot: string, reason: string) =>
+    new BlockstoreError(
+      'SnapshotUnusable',
+      'failed',
+      `the data of snapshot ${snapshot} cannot be used: ${reason}`,
+      'delete the snapshot and make a new one; its volume is not affected',
+    ),
+};
