@@ -5,7 +5,7 @@ import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
-import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { hasSizeOf, sizeInBytes } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adoption.ts';
 import { volumeSpec } from '../specs.ts';
@@ -57,7 +57,8 @@ export async function recordDifferences(
   const { driver } = backends.get(volume.backend);
   if (found.unusable !== undefined) {
     differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
-  } else if (found.sizeBytes < sizeInBytes(volume.size)) {
+  } else if (!hasSizeOf(found.sizeBytes, sizeInBytes(volume.size))) {
+    // Of a larger one as well: hosts refuse a device of another size.
     const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
     differences.push({ object, what, fix: '' });
   } else if (differInLabels(found.labels, volumeSpec(volume).labels)) {
