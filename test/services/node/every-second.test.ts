@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { silentLog } from '../../../lib/log.ts';
 import { everySecond } from '../../../services/node/every-second.ts';
@@ -29,3 +30,27 @@ for (const [name, stepMs] of [
     }
   });
 }
+
+test.serial(
+  'a tick that takes longer than a second is not joined by another one, and nothing is said of it',
+  async (t) => {
+    const lines: string[] = [];
+    const said = (message: string) => void lines.push(message);
+    const log = { ...silentLog, debug: said, info: said, warn: said, error: said };
+    let [running, most, ended] = [0, 0, 0];
+    const ticking = everySecond(async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await pause(1200);
+      running -= 1;
+      ended += 1;
+    }, log);
+    try {
+      await until(() => ended >= 2, 'two have ended');
+    } finally {
+      await ticking.destroy();
+    }
+    t.is(most, 1);
+    t.deepEqual(lines, []);
+  },
+);
