@@ -73,7 +73,7 @@ withLoop('a loop device over a device is a user of it, which no process has open
 });
 
 const withHanging = canLoop && canHang ? test : test.skip;
-const patienceMs = 20_000;
+const patienceMs = 120_000;
 
 /** Fails when the users of a device are not found in time: what waits for a dead file server does so for ever. */
 async function usersInTime(device: string): Promise<string[]> {

@@ -6,8 +6,8 @@ import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import type { HostSession } from '../conformance.ts';
 
 /** A command that takes longer waits for an export that is gone: qemu logs in again for ever. */
-const answerMs = 5000;
-const loginMs = 15_000;
+const answerMs = 20_000;
+const loginMs = 60_000;
 const prompt = 'qemu-io> ';
 
 /** A host that logs in with libiscsi, in a qemu-io that keeps its session. Throws where it is denied. */
@@ -23,16 +23,19 @@ export async function qemuLogin(spec: ExportSpec, host: string, chap?: Chap): Pr
 class QemuSession implements HostSession {
   private readonly child: ChildProcessWithoutNullStreams;
   private output = '';
+  /** Comes before or after the prompt: they are two pipes. */
+  private complaints = '';
   /** It has ended, and all its output is there. */
   private isClosed = false;
 
   private constructor(child: ChildProcessWithoutNullStreams) {
     this.child = child;
-    const add = (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       this.output += chunk.toString();
-    };
-    child.stdout.on('data', add);
-    child.stderr.on('data', add);
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.complaints += chunk.toString();
+    });
     child.stdin.on('error', () => {}); // it has ended
     child.once('close', () => {
       this.isClosed = true;
@@ -89,6 +92,7 @@ class QemuSession implements HostSession {
 
   private async request(command: string): Promise<string> {
     this.output = '';
+    this.complaints = '';
     this.child.stdin.write(`${command}\n`);
     return this.answer(answerMs);
   }
@@ -98,10 +102,10 @@ class QemuSession implements HostSession {
     const end = performance.now() + ms;
     while (performance.now() < end) {
       if (this.output.endsWith(prompt)) return this.output;
-      if (this.isClosed) throw new Error(this.output);
+      if (this.isClosed) throw new Error(this.output + this.complaints);
       await pause(10);
     }
     this.child.kill('SIGKILL');
-    throw new Error(`qemu-io does not answer: ${this.output}`);
+    throw new Error(`qemu-io does not answer: ${this.output}${this.complaints}`);
   }
 }
