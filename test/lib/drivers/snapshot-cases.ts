@@ -270,6 +270,11 @@ async function deleteInOrder(subject: Subject, order: string): Promise<void> {
     left.delete(what);
   };
   for (const what of order) {
+    if (what === 's' && left.size < order.length) {
+      await snapshots.createFromSnapshot(probe, snapshot);
+      await assertFilled(subject, probe, order);
+      await driver.deleteVolume(probe);
+    }
     await remove(what).catch((error: unknown) => {
       if (what !== 'v' || !left.has('s')) throw error;
       assert.ok(error instanceof Error && 'code' in error && error.code === 'VolumeBusy', String(error));
@@ -277,10 +282,6 @@ async function deleteInOrder(subject: Subject, order: string): Promise<void> {
     if (left.has('v')) await assertFilled(subject, volume, 'later');
     if (left.has('c')) await assertFilled(subject, copy, order);
     assert.equal(await snapshots.hasSnapshot(snapshot), left.has('s'));
-    if (!left.has('s')) continue;
-    await snapshots.createFromSnapshot(probe, snapshot);
-    await assertFilled(subject, probe, order);
-    await driver.deleteVolume(probe);
   }
   if (left.has('v')) await remove('v');
   await removeAll(driver);
