@@ -41,7 +41,7 @@ export interface FoundVolume {
 /** Consistent figures from a single read of the storage: the capacity for volumes is freeBytes + volumeBytes. */
 export interface DriverStats {
   totalBytes: number;
-  /** Free for new volumes. */
+  /** Free for new volumes: snapshots reduce it. */
   freeBytes: number;
   /** The sum of the sizes of our volumes. */
   volumeBytes: number;

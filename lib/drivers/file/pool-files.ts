@@ -14,11 +14,11 @@ export interface PoolFile {
   isPart: boolean;
 }
 
-const part = '.copy';
+const part = '.blockstore-copy-';
 
-/** Where a copy is made before it gets the name of `file`: nothing else has a name of this form. */
+/** Where a copy is made before it gets the name of `file`: nobody else gives a file a name of this form. */
 export function partOf(file: string): string {
-  return `${file}${part}`;
+  return path.join(path.dirname(file), `${part}${path.basename(file)}`);
 }
 
 export function volumeFile(directory: string, id: string): string {
@@ -33,11 +33,11 @@ export function snapshotFile(directory: string, id: string): string {
 export async function poolFiles(directory: string): Promise<PoolFile[]> {
   const found = await Promise.all(
     (await readdir(directory)).map(async (name) => {
-      const [, kind = '', id = '', end] = /^(volume|snapshot)-([0-9a-f-]{36})(\.copy)?$/.exec(name) ?? [];
+      const [, begin, kind = '', id = ''] = /^(\.blockstore-copy-)?(volume|snapshot)-([0-9a-f-]{36})$/.exec(name) ?? [];
       if (kind !== 'volume' && kind !== 'snapshot') return undefined;
       const file = await statIfExists(path.join(directory, name));
       if (!file) return undefined;
-      return { kind, id, name, sizeBytes: file.size, filledBytes: file.blocks * 512, isPart: end === part } as const;
+      return { kind, id, name, sizeBytes: file.size, filledBytes: file.blocks * 512, isPart: begin === part } as const;
     }),
   );
   return found.filter((file) => file !== undefined);

@@ -34,8 +34,10 @@ export class FileSnapshots implements Snapshots {
     const create = async () => {
       await known.check();
       await checkWritable(directory);
-      const isForeign = (await statIfExists(file)) !== undefined && !(await this.isLabelled(id));
-      if (isForeign) throw errors.snapshotNotLabelled(id, file);
+      if ((await statIfExists(file)) !== undefined) {
+        if (!(await this.isLabelled(id))) throw errors.snapshotNotLabelled(id, file);
+        await this.checkUsable(snapshot, file);
+      }
       const label = () => writeSnapshotLabels(directory, snapshot);
       await files.ensure(
         { file, sizeBytes: volume.sizeBytes, label, source: copyOfVolume(directory, volume) },

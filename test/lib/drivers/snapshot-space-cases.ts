@@ -33,9 +33,12 @@ export const snapshotSpaceCases: readonly Case[] = [
       const volume = spec();
       const snapshot = snapshotOf(volume);
       await driver.createVolume(volume);
-      const before = await driver.stats();
+      // Statistics may be a second old.
+      const before = await until(async () => {
+        const stats = await driver.stats();
+        return stats.volumeBytes === volume.sizeBytes && stats;
+      }, 'the volume is counted');
       await snapshotsOf(driver).createSnapshot(snapshot);
-      // Statistics may be a second old: the volume's creation may still be missing in them.
       await until(async () => {
         const { freeBytes, volumeBytes } = await driver.stats();
         const taken = before.freeBytes - freeBytes;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { CommandError } from '../../../../lib/command-error.ts';
 import { FileDriver, type FileOptions } from '../../../../lib/drivers/file/driver.ts';
+import { partOf } from '../../../../lib/drivers/file/pool-files.ts';
 import { ChildProcesses, type RunOptions, type RunResult } from '../../../../lib/process.ts';
 import { readBlock, writeBlock } from '../data.ts';
 import { foundAsSnapshot, resized, snapshotOf, spec } from '../subject.ts';
@@ -133,7 +134,9 @@ test('a snapshot whose labels are damaged, or whose file is too short, is unusab
   t.regex((await snapshots.listSnapshots())[0]?.unusable ?? '', /labels cannot be read: .*: it is damaged$/);
   await truncate(path.join(directory, `snapshot-${snapshot.id}`), 5);
   t.false(await snapshots.hasSnapshot(snapshot));
-  await t.throwsAsync(snapshots.createFromSnapshot(spec(), snapshot), { code: 'SnapshotUnusable', message: /5 bytes/ });
+  const expected = { code: 'SnapshotUnusable', message: /5 bytes/ };
+  await t.throwsAsync(snapshots.createFromSnapshot(spec(), snapshot), expected);
+  await t.throwsAsync(snapshots.createSnapshot(snapshot), expected);
   t.deepEqual(await names(), before);
   await snapshots.deleteSnapshot(snapshot);
   t.deepEqual(await snapshots.listSnapshots(), []);
@@ -240,8 +243,8 @@ test('what an interrupted copy left is neither volume nor snapshot, and the next
   const [snapshot, copy] = [snapshotOf(volume), spec()];
   const before = await names();
   const leave = async () => {
-    for (const name of [`snapshot-${snapshot.id}.copy`, `volume-${copy.id}.copy`]) {
-      await writeFile(path.join(directory, name), 'half');
+    for (const name of [`snapshot-${snapshot.id}`, `volume-${copy.id}`]) {
+      await writeFile(partOf(path.join(directory, name)), 'half');
     }
   };
   await leave();
