@@ -16,6 +16,20 @@ export const snapshotErrors = {
       `snapshot ${snapshot} has no storage: ${storage} does not exist`,
       'restore the storage, or make the volume from another snapshot',
     ),
+  snapshotNotLabelled: (snapshot: string, path: string) =>
+    new BlockstoreError(
+      'SnapshotExists',
+      'conflict',
+      `snapshot ${snapshot} cannot be created: ${path} exists and is not labelled as a snapshot of blockstore`,
+      `check whose it is; if it is in the way: mv ${path} ${path}.other`,
+    ),
+  volumeWrittenTo: (volume: string, by: string) =>
+    new BlockstoreError(
+      'VolumeBusy',
+      'conflict',
+      `volume ${volume} cannot be copied as it is at one moment: ${by}`,
+      'detach the volume and repeat the request; a pool on XFS or btrfs copies volumes that are in use',
+    ),
   snapshotUnusable: (snapshot: string, reason: string) =>
     new BlockstoreError(
       'SnapshotUnusable',

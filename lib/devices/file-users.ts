@@ -6,12 +6,16 @@ import { unescaped } from './users.ts';
 
 /**
  * Returns the users of a regular file: processes that have it open, loop devices on it, swap, each with what releases it. Those
- * that this process may not see are not among them. A file that does not exist has none.
+ * that this process may not see are not among them, and with `writersOnly` those that only read. A file that does not exist has none.
  */
-export async function fileUsers(file: string): Promise<string[]> {
+export async function fileUsers(file: string, options: { writersOnly?: boolean } = {}): Promise<string[]> {
   const path = await absentAs(undefined, realpath(file));
   if (path === undefined) return [];
-  const [loops, swaps, { openers }] = await Promise.all([loopsOn(path), swapsOn(path), openersOf(new Set([path]))]);
+  const [loops, swaps, { openers }] = await Promise.all([
+    loopsOn(path),
+    swapsOn(path),
+    openersOf(new Set([path]), new Set(), options),
+  ]);
   return [...loops, ...swaps, ...openers];
 }
 

@@ -12,10 +12,14 @@ export async function processIds(): Promise<string[]> {
   return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 }
 
-/** Returns the processes that have open a file with one of these paths, or a block device with one of these "major:minor" numbers. */
+/**
+ * Returns the processes that have open a file with one of these paths, or a block device with one of these "major:minor" numbers.
+ * `writersOnly`: those that can write to it.
+ */
 export async function openersOf(
   paths: ReadonlySet<string>,
   numbers: ReadonlySet<string> = new Set(),
+  { writersOnly = false }: { writersOnly?: boolean } = {},
 ): Promise<{ openers: string[]; unreadable: number }> {
   const openers: string[] = [];
   let unreadable = 0;
@@ -23,6 +27,7 @@ export async function openersOf(
     try {
       const descriptors = await descriptorsOf(pid, paths, numbers);
       if (descriptors.length === 0 || (await onlyEnds(pid, descriptors))) continue;
+      if (writersOnly && (await onlyReads(pid, descriptors))) continue;
       const name = await readFile(`/proc/${pid}/comm`, 'utf8');
       openers.push(`open in ${name.trim()}, process ${pid}`);
     } catch (error) {
@@ -62,6 +67,10 @@ async function onlyEnds(pid: string, descriptors: readonly string[]): Promise<bo
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const pending = [...status.matchAll(/^(?:Sig|Shd)Pnd:\s*([0-9a-f]+)$/gm)];
   if (!pending.some(([, mask = '0']) => (BigInt(`0x${mask}`) & sigkill) !== 0n)) return false;
+  return onlyReads(pid, descriptors);
+}
+
+async function onlyReads(pid: string, descriptors: readonly string[]): Promise<boolean> {
   const flags = await Promise.all(descriptors.map((name) => readFile(`/proc/${pid}/fdinfo/${name}`, 'utf8')));
   return flags.every((text) => /^flags:\s*[0-7]*[04]$/m.test(text));
 }

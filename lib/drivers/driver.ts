@@ -41,7 +41,7 @@ export interface FoundVolume {
 /** Consistent figures from a single read of the storage: the capacity for volumes is freeBytes + volumeBytes. */
 export interface DriverStats {
   totalBytes: number;
-  /** Free for new volumes. */
+  /** Free for new volumes: snapshots reduce it. */
   freeBytes: number;
   /** The sum of the sizes of our volumes. */
   volumeBytes: number;
@@ -125,7 +125,7 @@ export interface VolumeDriver {
   extendVolume?(volume: VolumeSpec): Promise<void>;
   /**
    * With the capability `clones`: a copy of another volume's data of one moment, as large or larger, which stays whatever happens
-   * to `source`. Throws NoSpace, StorageMissing, and what `accept` throws.
+   * to `source`. Throws NoSpace, StorageMissing, VolumeBusy where storage cannot copy a volume in use, and what `accept` throws.
    */
   cloneVolume?(volume: VolumeSpec, source: VolumeSpec, options?: CopyOptions): Promise<CreatedVolume>;
   /** With the capability `snapshots`. */

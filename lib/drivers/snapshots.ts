@@ -25,8 +25,11 @@ export interface FoundSnapshot {
  * snapshot or volume that it is made from, whatever is deleted afterwards, in any order.
  */
 export interface Snapshots {
-  /** Of the data that the volume has at one moment, also while it is written to. Throws NoSpace, StorageMissing. */
-  createSnapshot(snapshot: SnapshotSpec): Promise<void>;
+  /**
+   * Of the data that the volume has at one moment, also while it is written to. Throws NoSpace, StorageMissing, and VolumeBusy where
+   * the storage cannot do that.
+   */
+  createSnapshot(snapshot: SnapshotSpec, options?: Omit<CopyOptions, 'accept'>): Promise<void>;
   /** Whether everything that createSnapshot makes exists, and its data can be used. */
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
   /** Absent is success. Throws SnapshotBusy naming what is in the way. */

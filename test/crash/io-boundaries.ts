@@ -63,6 +63,7 @@ function countRedis(points: Points): void {
 }
 
 const fileMethods = [
+  'copyFile',
   'rename',
   'unlink',
   'rm',

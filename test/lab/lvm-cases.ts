@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ChildProcesses } from '../../lib/process.ts';
 import { until } from '../support/until.ts';
-import { cases, foundAs, spec } from '../lib/drivers/conformance.ts';
+import { casesOf, foundAs, spec } from '../lib/drivers/conformance.ts';
+import { readBlock, writeBlock } from '../lib/drivers/data.ts';
 import { hidingSettings, hostileSettings } from './hostile-lvm.ts';
 import { LvmMachine, WithoutShell, group, runCases } from './lvm-machine.ts';
 
@@ -19,8 +20,8 @@ async function conform(kind: string, processes: ChildProcesses, shells: number):
   const driver = machine.driver({}, processes);
   await driver.setup();
   assert.equal((await machine.shells()).length, shells);
-  for (const { title, run } of cases) {
-    await run({ driver, sizeGiB });
+  for (const { title, run } of casesOf(driver)) {
+    await run({ driver, sizeGiB, write: writeBlock, read: readBlock });
     process.stdout.write(`ok ${kind}: ${title}\n`);
   }
 }

@@ -12,6 +12,7 @@ const packages = {
   'aoe-stat': 'aoetools',
   ethtool: 'ethtool',
   modprobe: 'kmod',
+  'mkfs.xfs': 'xfsprogs',
 };
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -8,6 +8,7 @@ import type {
   VolumeDriver,
   VolumeSpec,
 } from '../../lib/drivers/driver.ts';
+import type { CopyOptions, Snapshots } from '../../lib/drivers/snapshots.ts';
 
 type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
 
@@ -16,6 +17,9 @@ export class FaultyDriver implements VolumeDriver {
   readonly name: string;
   readonly pool: string;
   readonly capabilities: Capabilities;
+  readonly snapshots?: Snapshots;
+  extendVolume?: (volume: VolumeSpec) => Promise<void>;
+  cloneVolume?: (volume: VolumeSpec, source: VolumeSpec, options?: CopyOptions) => Promise<CreatedVolume>;
   private readonly driver: VolumeDriver;
   private readonly faults: { verb: Verb; meet: () => Promise<void> }[] = [];
   private readonly held = new Set<Verb>();
@@ -25,6 +29,9 @@ export class FaultyDriver implements VolumeDriver {
     this.name = driver.name;
     this.pool = driver.pool;
     this.capabilities = driver.capabilities;
+    if (driver.snapshots) this.snapshots = driver.snapshots;
+    if (driver.extendVolume) this.extendVolume = driver.extendVolume.bind(driver);
+    if (driver.cloneVolume) this.cloneVolume = driver.cloneVolume.bind(driver);
   }
 
   /** The next call of `verb` throws `error`. */

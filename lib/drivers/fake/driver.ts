@@ -1,4 +1,5 @@
 import { errors } from '../../errors.ts';
+import type { CopyOptions } from '../snapshots.ts';
 import {
   type CreateOptions,
   type CreatedVolume,
@@ -9,18 +10,22 @@ import {
   checkLabels,
   noCapabilities,
 } from '../driver.ts';
+import { FakeSnapshots } from './snapshots.ts';
+import { FakeSpace } from './space.ts';
 
 /** Driver without storage, for tests, trials and benchmarks. Its volumes are gone when the daemon ends. */
 export class FakeDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
-  readonly capabilities = noCapabilities;
+  readonly capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true };
+  readonly snapshots: FakeSnapshots;
   private readonly volumes = new Map<string, FoundVolume>();
-  private readonly totalBytes: number;
-  private usedBytes = 0;
+  private readonly space: FakeSpace;
+  private volumeBytes = 0;
 
   constructor(options: { totalBytes?: number } = {}) {
-    this.totalBytes = options.totalBytes ?? 2 ** 50;
+    this.space = new FakeSpace(options.totalBytes ?? 2 ** 50);
+    this.snapshots = new FakeSnapshots(this, this.space);
   }
 
   async setup(): Promise<void> {}
@@ -29,17 +34,23 @@ export class FakeDriver implements VolumeDriver {
     checkLabels(volume.labels);
     const existing = this.volumes.get(volume.id);
     if (existing) accept?.(existing.labels);
-    const ownBytes = existing?.sizeBytes ?? 0;
-    const freeBytes = this.totalBytes - this.usedBytes + ownBytes;
-    if (volume.sizeBytes > freeBytes) throw errors.noSpace('the fake pool', volume.sizeBytes, freeBytes);
-    const { id, sizeBytes, labels } = volume;
-    this.volumes.set(id, { id, sizeBytes, labels });
-    this.usedBytes += volume.sizeBytes - ownBytes;
+    this.store(volume, existing);
     return { fields: {}, isNew: existing === undefined };
   }
 
-  async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    return this.volumes.has(volume.id);
+  async cloneVolume(volume: VolumeSpec, source: VolumeSpec, options?: CopyOptions): Promise<CreatedVolume> {
+    if (!this.volumes.has(volume.id)) await this.ensureVolume(source);
+    return this.createVolume(volume, options);
+  }
+
+  async extendVolume({ id, sizeBytes }: VolumeSpec): Promise<void> {
+    const found = this.volumes.get(id);
+    if (!found) throw errors.storageMissing(id, `fake:volume-${id}`);
+    if (sizeBytes > found.sizeBytes) this.store({ ...found, sizeBytes }, found);
+  }
+
+  async hasVolume({ id, sizeBytes }: VolumeSpec): Promise<boolean> {
+    return (this.volumes.get(id)?.sizeBytes ?? -1) >= sizeBytes;
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
@@ -54,7 +65,9 @@ export class FakeDriver implements VolumeDriver {
   }
 
   async deleteVolume(volume: VolumeSpec): Promise<void> {
-    this.usedBytes -= this.volumes.get(volume.id)?.sizeBytes ?? 0;
+    const sizeBytes = this.volumes.get(volume.id)?.sizeBytes ?? 0;
+    this.space.release(sizeBytes);
+    this.volumeBytes -= sizeBytes;
     this.volumes.delete(volume.id);
   }
 
@@ -67,9 +80,16 @@ export class FakeDriver implements VolumeDriver {
   }
 
   async stats(): Promise<DriverStats> {
-    const { totalBytes, usedBytes } = this;
-    return { totalBytes, freeBytes: totalBytes - usedBytes, volumeBytes: usedBytes, acceptsCreates: true };
+    const { totalBytes, freeBytes } = this.space;
+    return { totalBytes, freeBytes, volumeBytes: this.volumeBytes, acceptsCreates: true };
   }
 
   async close(): Promise<void> {}
+
+  private store({ id, sizeBytes, labels }: FoundVolume, existing: FoundVolume | undefined): void {
+    const ownBytes = existing?.sizeBytes ?? 0;
+    this.space.reserve(sizeBytes, ownBytes);
+    this.volumeBytes += sizeBytes - ownBytes;
+    this.volumes.set(id, { id, sizeBytes, labels });
+  }
 }

@@ -2,8 +2,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import { errorCode, readIfExists, replaceFile } from '../../files.ts';
 import { type FoundVolume, type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
+import type { FoundSnapshot, SnapshotSpec } from '../snapshots.ts';
 
 const shape = z.record(z.string(), z.string());
+const snapshotShape = z.object({ volume: z.uuid(), labels: shape });
 
 export function labelFile(directory: string, id: string): string {
   return path.join(directory, `${id}.json`);
@@ -22,6 +24,32 @@ export async function withLabels(directory: string, id: string, sizeBytes: numbe
   } catch (error) {
     const reason = errorCode(error) ?? String(error);
     return { id, sizeBytes, labels: {}, unusable: `its labels cannot be read: ${labelFile(directory, id)}: ${reason}` };
+  }
+}
+
+export function snapshotLabelFile(directory: string, id: string): string {
+  return path.join(directory, `snapshot-${id}.json`);
+}
+
+/** The same for a snapshot; its file also names the volume. */
+export async function writeSnapshotLabels(directory: string, { id, volume, labels }: SnapshotSpec): Promise<void> {
+  checkLabels(labels);
+  const text = `${JSON.stringify({ volume: volume.id, labels })}\n`;
+  await replaceFile(snapshotLabelFile(directory, id), text, { flush: true, mode: 0o600 });
+}
+
+/** Returns the snapshot with its labels; unusable where its volume and labels cannot be read. */
+export async function snapshotWithLabels(directory: string, id: string, sizeBytes: number): Promise<FoundSnapshot> {
+  const file = snapshotLabelFile(directory, id);
+  const unlabelled = { id, volumeId: '', sizeBytes, labels: {} };
+  try {
+    const text = await readIfExists(file);
+    if (text === undefined) return { ...unlabelled, unusable: 'it is not labelled as a snapshot of blockstore' };
+    const { volume, labels } = snapshotShape.parse(parseJson(text));
+    return { id, volumeId: volume, sizeBytes, labels };
+  } catch (error) {
+    const reason = errorCode(error) ?? 'it is damaged';
+    return { ...unlabelled, unusable: `its labels cannot be read: ${file}: ${reason}` };
   }
 }
 

@@ -1,5 +1,4 @@
 import { lstat, open, readlink, realpath } from 'node:fs/promises';
-import { errors } from '../../errors.ts';
 import { absentAs, errorCode, removeFile } from '../../files.ts';
 
 /** Returns what keeps the file of a volume from being removed with its data, and what releases it; undefined when nothing does. */
@@ -25,13 +24,13 @@ export async function obstacleTo(file: string): Promise<string | undefined> {
   }
 }
 
-/** Removes the file; absent is success. Throws VolumeBusy where it can never be removed as it is. */
-export async function removing(volume: string, file: string): Promise<void> {
+/** Removes the file; absent is success. Throws `busy` where it can never be removed as it is. */
+export async function removing(file: string, busy: (by: string) => Error): Promise<void> {
   try {
     await removeFile(file);
   } catch (error) {
     if (!['EPERM', 'EISDIR'].includes(errorCode(error) ?? '')) throw error;
-    throw errors.volumeBusy(volume, refused(file, error));
+    throw busy(refused(file, error));
   }
 }
 

@@ -31,6 +31,12 @@ export async function notWritable(directory: string): Promise<BlockstoreError | 
   }
 }
 
+/** Throws StorageUnusable where no file can be created. */
+export async function checkWritable(directory: string): Promise<void> {
+  const problem = await notWritable(directory);
+  if (problem) throw problem;
+}
+
 /** For doctor. */
 export async function checkPool(directory: string, knownPools?: string): Promise<Finding> {
   const state = await statIfExists(directory);

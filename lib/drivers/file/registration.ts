@@ -13,6 +13,7 @@ export const file = defineDriver({
       directory: flags.volume_pool_dir,
       knownPools: knownPoolsOf(flags),
       lock: { node: flags.storage_name, processes },
+      processes,
     });
   },
   check: (flags) => [async () => (await import('./pool.ts')).checkPool(flags.volume_pool_dir, knownPoolsOf(flags))],

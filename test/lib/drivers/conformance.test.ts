@@ -1,37 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import test from 'ava';
 import type { VolumeDriver } from '../../../lib/drivers/driver.ts';
 import type { drivers } from '../../../lib/drivers/registry.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
-import { FileDriver } from '../../../lib/drivers/file/driver.ts';
-import { cases } from './conformance.ts';
+import { testCases, totalBytes } from './run-cases.ts';
 
-type Factory = (directory: string) => VolumeDriver;
+/** What runs the cases of a driver that needs a kernel of its own, or starts many processes. */
+type Elsewhere = 'test/lab/lvm-cases.ts' | 'test/lib/drivers/file/conformance.test.ts';
 
-const sizeGiB = 2;
-const totalBytes = 2.5 * 2 ** 30;
-
-/** Every registered driver is here; those that need a kernel of their own run the cases on a lab machine. */
-const factories: Record<(typeof drivers)[number]['name'] | 'faulty', Factory | 'test/lab/lvm-cases.ts'> = {
+/** Every registered driver is here. */
+const factories: Record<(typeof drivers)[number]['name'] | 'faulty', (() => VolumeDriver) | Elsewhere> = {
   lvm: 'test/lab/lvm-cases.ts',
   fake: () => new FakeDriver({ totalBytes }),
-  file: (directory) => new FileDriver({ directory, poolBytes: totalBytes }),
+  file: 'test/lib/drivers/file/conformance.test.ts',
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),
 };
 
-for (const [name, make] of Object.entries(factories)) {
-  if (typeof make === 'string') continue;
-  for (const { title, run } of cases) {
-    test(`${name}: ${title}`, async (t) => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'drivers-'));
-      t.teardown(() => rm(directory, { recursive: true }));
-      const driver = make(directory);
-      await driver.setup();
-      await t.notThrowsAsync(run({ driver, sizeGiB }));
-      await driver.close();
-    });
-  }
-}
+for (const [name, make] of Object.entries(factories)) if (typeof make !== 'string') testCases(name, make);

@@ -1,44 +1,39 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { until } from '../../support/until.ts';
-import {
-  type DriverStats,
-  type FoundVolume,
-  type Labels,
-  type VolumeDriver,
-  type VolumeSpec,
-} from '../../../lib/drivers/driver.ts';
-import { sizeInBytes } from '../../../lib/volume-size.ts';
+import type { DriverStats, VolumeDriver } from '../../../lib/drivers/driver.ts';
+import { cloneCases } from './clone-cases.ts';
+import { extendCases } from './extend-cases.ts';
+import { snapshotCases } from './snapshot-cases.ts';
+import { snapshotSpaceCases } from './snapshot-space-cases.ts';
+import { type Case, byId, foundAs, invalidLabelNames, listed, oddLabels, refuse, spec } from './subject.ts';
 
-/** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
-export interface Subject {
-  driver: VolumeDriver;
-  sizeGiB: number;
+export { foundAs, spec } from './subject.ts';
+
+/** Returns what the driver must do by its capabilities. Plain assertions, so that the list runs where there is no test runner. */
+export function casesOf({ capabilities }: VolumeDriver): readonly Case[] {
+  const cases = [...commonCases, ...snapshotCases, ...snapshotSpaceCases, ...cloneCases, ...extendCases, lastCase];
+  return cases.filter(({ needs = [] }) => needs.every((capability) => capabilities[capability]));
 }
 
-export interface Case {
-  title: string;
-  run: (subject: Subject) => Promise<void>;
-}
-
-export function spec(fields: Partial<VolumeSpec> = {}): VolumeSpec {
-  const size = fields.size ?? 0;
-  const labels = { user: 'user', project: 'project', size: String(size) };
-  return { id: randomUUID(), size, sizeBytes: sizeInBytes(size), labels, ...fields };
-}
-
-/** The volume as listVolumes must return it. */
-export function foundAs({ id, sizeBytes, labels }: VolumeSpec): FoundVolume {
-  return { id, sizeBytes, labels };
-}
-
-/** What every driver must do. Plain assertions, so that the same list runs where there is no test runner. */
-export const cases: readonly Case[] = [
+const commonCases: readonly Case[] = [
+  {
+    title: 'a declared capability has its methods, and another has none',
+    run: async ({ driver }) => {
+      const { snapshots, clones, extend } = driver.capabilities;
+      assert.deepEqual(
+        {
+          snapshots: driver.snapshots !== undefined,
+          clones: driver.cloneVolume !== undefined,
+          extend: driver.extendVolume !== undefined,
+        },
+        { snapshots, clones, extend },
+      );
+    },
+  },
   {
     title: 'a created volume exists and is listed with its size and labels, whatever their names and values',
     run: async ({ driver }) => {
-      const labels = { user: 'ällice, & co', project: 'a/b!c', address: 'e12.3', anything: '', name: ' "x"\\\n#' };
-      const volume = spec({ labels });
+      const volume = spec({ labels: oddLabels });
       assert.equal(await driver.hasVolume(volume), false);
       await driver.createVolume(volume);
       assert.equal(await driver.hasVolume(volume), true);
@@ -50,7 +45,7 @@ export const cases: readonly Case[] = [
   {
     title: 'a label with an invalid name is refused before anything is created',
     run: async ({ driver }) => {
-      for (const name of ['id', 'two words', 'Upper', 'a=b', '', 'x'.repeat(31)]) {
+      for (const name of invalidLabelNames) {
         await assert.rejects(driver.createVolume(spec({ labels: { [name]: 'x' } })), { code: 'InvalidArgument' });
       }
       assert.deepEqual(await driver.listVolumes(), []);
@@ -82,12 +77,9 @@ export const cases: readonly Case[] = [
     title: 'a repeated create whose caller refuses the labels of the storage changes nothing',
     run: async ({ driver }) => {
       const volume = spec({ labels: { user: 'alice' } });
-      const accept = (found: Labels) => {
-        throw new Error(`refused: ${JSON.stringify(found)}`);
-      };
-      await driver.createVolume(volume, { accept });
+      await driver.createVolume(volume, { accept: refuse });
       const other = { ...volume, labels: { user: 'bob' } };
-      await assert.rejects(driver.createVolume(other, { accept }), { message: 'refused: {"user":"alice"}' });
+      await assert.rejects(driver.createVolume(other, { accept: refuse }), { message: 'refused: {"user":"alice"}' });
       assert.deepEqual(await listed(driver, volume.id), foundAs(volume));
       await driver.deleteVolume(volume);
     },
@@ -177,29 +169,26 @@ export const cases: readonly Case[] = [
     run: async ({ driver }) => {
       const volumes = Array.from({ length: 8 }, (_, slot) => spec({ labels: { address: `e1.${slot}` } }));
       await Promise.all(volumes.map((volume) => driver.createVolume(volume)));
-      const byId = (list: readonly FoundVolume[]) => list.toSorted((one, other) => one.id.localeCompare(other.id));
       assert.deepEqual(byId(await driver.listVolumes()), byId(volumes.map(foundAs)));
       await Promise.all(volumes.map((volume) => driver.deleteVolume(volume)));
       assert.deepEqual(await driver.listVolumes(), []);
     },
   },
-  {
-    title: 'setup can be repeated, and close can be called twice',
-    run: async ({ driver }) => {
-      const volume = spec();
-      await driver.createVolume(volume);
-      await driver.setup();
-      assert.equal(await driver.hasVolume(volume), true);
-      await driver.deleteVolume(volume);
-      await driver.close();
-      await driver.close();
-    },
-  },
 ];
 
-async function listed(driver: VolumeDriver, id: string): Promise<FoundVolume | undefined> {
-  return (await driver.listVolumes()).find((volume) => volume.id === id);
-}
+/** Closes the driver. */
+const lastCase: Case = {
+  title: 'setup can be repeated, and close can be called twice',
+  run: async ({ driver }) => {
+    const volume = spec();
+    await driver.createVolume(volume);
+    await driver.setup();
+    assert.equal(await driver.hasVolume(volume), true);
+    await driver.deleteVolume(volume);
+    await driver.close();
+    await driver.close();
+  },
+};
 
 /** Statistics may be a second old. */
 async function statsOf(driver: VolumeDriver, volumeBytes: number): Promise<DriverStats> {

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
-import { spec } from '../../lib/drivers/conformance.ts';
+import { foundAsSnapshot, snapshotOf, spec } from '../../lib/drivers/subject.ts';
 import type { Finding } from '../../../lib/audit/finding.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import type { VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import type { NodeCommands } from '../../../lib/client/node-commands.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
@@ -207,6 +211,29 @@ test.serial('storage that the record of another node counts on is not removed, n
   t.like(found, { object: `volume ${id}`, fixed: false });
   t.regex(found?.failure ?? '', /recorded as available on node n2: its storage here may be the only copy$/);
   t.true((await driver.listVolumes()).some((volume) => volume.id === id));
+});
+
+test.serial('an audit neither reports nor removes snapshots, also when it removes their volume', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'audit-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const files = new FileDriver({ directory });
+  await cluster.node('n2', {}, { driver: files });
+  const stranger = spec();
+  await files.createVolume(stranger);
+  await driver.createVolume(stranger);
+  for (const [node, storage] of [
+    ['n1', driver],
+    ['n2', files],
+  ] as const) {
+    const { snapshots } = storage;
+    const snapshot = snapshotOf(stranger);
+    await snapshots.createSnapshot(snapshot);
+    const remove = [stranger.id, snapshot.id];
+    const { findings } = await nodeCommands.audit(node, { repair: true, remove, recordsOnly: false }, deadline);
+    t.deepEqual(texts(findings), [`volume ${stranger.id} has storage but no record`]);
+    t.false((await storage.listVolumes()).some(({ id: found }) => found === stranger.id));
+    t.deepEqual(await snapshots.listSnapshots(), [foundAsSnapshot(snapshot)]);
+  }
 });
 
 test.serial('data without a record is removed only when it is named', async (t) => {

@@ -1,0 +1,44 @@
+import { errors } from '../../errors.ts';
+import { type CreatedVolume, type VolumeDriver, type VolumeSpec, checkLabels } from '../driver.ts';
+import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
+import type { FakeSpace } from './space.ts';
+
+/** Snapshots without data: each takes the space of its volume. */
+export class FakeSnapshots implements Snapshots {
+  private readonly driver: Pick<VolumeDriver, 'createVolume' | 'ensureVolume' | 'hasVolume'>;
+  private readonly space: FakeSpace;
+  private readonly snapshots = new Map<string, FoundSnapshot>();
+
+  constructor(driver: Pick<VolumeDriver, 'createVolume' | 'ensureVolume' | 'hasVolume'>, space: FakeSpace) {
+    this.driver = driver;
+    this.space = space;
+  }
+
+  async createSnapshot({ id, volume, labels }: SnapshotSpec): Promise<void> {
+    checkLabels(labels);
+    await this.driver.ensureVolume(volume);
+    if (this.snapshots.has(id)) return;
+    this.space.reserve(volume.sizeBytes);
+    this.snapshots.set(id, { id, volumeId: volume.id, sizeBytes: volume.sizeBytes, labels });
+  }
+
+  async hasSnapshot({ id }: SnapshotSpec): Promise<boolean> {
+    return this.snapshots.has(id);
+  }
+
+  async deleteSnapshot({ id }: SnapshotSpec): Promise<void> {
+    this.space.release(this.snapshots.get(id)?.sizeBytes ?? 0);
+    this.snapshots.delete(id);
+  }
+
+  async listSnapshots(): Promise<FoundSnapshot[]> {
+    return [...this.snapshots.values()];
+  }
+
+  async createFromSnapshot(volume: VolumeSpec, { id }: SnapshotSpec, options?: CopyOptions): Promise<CreatedVolume> {
+    if (!this.snapshots.has(id) && !(await this.driver.hasVolume(volume))) {
+      throw errors.snapshotMissing(id, `fake:snapshot-${id}`);
+    }
+    return this.driver.createVolume(volume, options);
+  }
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import type { FoundVolume, Labels, VolumeDriver, VolumeSpec } from '../../../lib/drivers/driver.ts';
+import type { FoundSnapshot, Snapshots, SnapshotSpec } from '../../../lib/drivers/snapshots.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
+
+/** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
+export interface Subject {
+  driver: VolumeDriver;
+  sizeGiB: number;
+  /** Writes to what localPath() returns, durably, and closes it. Without `write` and `read` the cases check no data. */
+  write?: (path: string, offset: number, bytes: Uint8Array) => Promise<void>;
+  read?: (path: string, offset: number, length: number) => Promise<Uint8Array>;
+}
+
+export interface Case {
+  title: string;
+  /** The capabilities without which a driver has no such case. */
+  needs?: readonly ('snapshots' | 'clones' | 'extend')[];
+  run: (subject: Subject) => Promise<void>;
+}
+
+export function spec(fields: Partial<VolumeSpec> = {}): VolumeSpec {
+  const size = fields.size ?? 0;
+  const labels = { user: 'user', project: 'project', size: String(size) };
+  return { id: randomUUID(), size, sizeBytes: sizeInBytes(size), labels, ...fields };
+}
+
+/** The same volume, with another size. */
+export function resized(volume: VolumeSpec, size: number): VolumeSpec {
+  return { ...volume, size, sizeBytes: sizeInBytes(size) };
+}
+
+export function snapshotOf(volume: VolumeSpec, labels: Labels = { user: 'user', project: 'project' }): SnapshotSpec {
+  return { id: randomUUID(), volume, labels };
+}
+
+/** Every kind of character that users give in labels, and the longest name of a label. */
+export const oddLabels: Labels = {
+  user: 'ällice, & co',
+  project: 'a/b!c',
+  address: 'e12.3',
+  anything: '',
+  name: ' "x"\\\n#',
+  ascii: String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index)),
+  ['x'.repeat(30)]: '\t漢字 👍 =;:@',
+};
+
+export const invalidLabelNames = ['id', 'two words', 'Upper', 'a=b', '', 'x'.repeat(31)];
+
+/** The volume as listVolumes must return it. */
+export function foundAs({ id, sizeBytes, labels }: VolumeSpec): FoundVolume {
+  return { id, sizeBytes, labels };
+}
+
+/** The snapshot as listSnapshots must return it. */
+export function foundAsSnapshot({ id, volume, labels }: SnapshotSpec): FoundSnapshot {
+  return { id, volumeId: volume.id, sizeBytes: volume.sizeBytes, labels };
+}
+
+export async function listed(driver: VolumeDriver, id: string): Promise<FoundVolume | undefined> {
+  return (await driver.listVolumes()).find((volume) => volume.id === id);
+}
+
+export function snapshotsOf({ snapshots }: VolumeDriver): Snapshots {
+  assert.ok(snapshots, 'a driver with the capability has its methods');
+  return snapshots;
+}
+
+export function byId<T extends { id: string }>(list: readonly T[]): T[] {
+  return list.toSorted((one, other) => one.id.localeCompare(other.id));
+}
+
+/** The answer of an `accept` that allows nothing. */
+export function refuse(found: Labels): never {
+  throw new Error(`refused: ${JSON.stringify(found)}`);
+}
+
+/** Deletes them, and asserts that the storage has nothing else. */
+export async function removeAll(
+  driver: VolumeDriver,
+  volumes: readonly VolumeSpec[] = [],
+  snapshots: readonly SnapshotSpec[] = [],
+): Promise<void> {
+  for (const snapshot of snapshots) await driver.snapshots?.deleteSnapshot(snapshot);
+  for (const volume of volumes) await driver.deleteVolume(volume);
+  assert.deepEqual(await driver.listVolumes(), []);
+  assert.deepEqual((await driver.snapshots?.listSnapshots()) ?? [], []);
+}
