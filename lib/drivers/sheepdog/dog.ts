@@ -98,8 +98,16 @@ export class Dog {
 
   /** The error for a change that was not made. */
   failed(args: readonly string[], reason: string): BlockstoreError {
-    const line = `${this.command ?? commands[0]} vdi ${args.join(' ')}`;
-    return errors.sheepdogFailed(line.slice(0, longestLine), this.cluster, reason);
+    return errors.sheepdogFailed(`${this.present} vdi ${args.join(' ')}`.slice(0, longestLine), this.cluster, reason);
+  }
+
+  /** Returns a subcommand of `vdi` for an administrator to run. */
+  line(verb: string, ...args: string[]): string {
+    return [this.present, 'vdi', verb, ...this.location, ...args].join(' ');
+  }
+
+  private get present(): string {
+    return this.command ?? commands[0];
   }
 
   /** Runs a command that only reads. */
@@ -135,7 +143,7 @@ export class Dog {
   }
 
   private unreadable(command: string, output: string): BlockstoreError {
-    return errors.sheepdogUnreadable(`${this.command ?? commands[0]} ${command}`, this.cluster, output);
+    return errors.sheepdogUnreadable(`${this.present} ${command}`, this.cluster, output);
   }
 }
 

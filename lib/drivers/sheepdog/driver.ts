@@ -18,7 +18,7 @@ import type { Image } from './answers.ts';
 import { Capacity } from './capacity.ts';
 import { Dog, type DogOptions } from './dog.ts';
 import { Images, currentOf } from './images.ts';
-import { cloneTag, encodeLabels, imageName, labelKey, volumeIdOf } from './names.ts';
+import { cloneTag, imageName, labelKey, volumeIdOf } from './names.ts';
 import { SheepdogSnapshots } from './snapshots.ts';
 import { VolumeMaker } from './volume-maker.ts';
 
@@ -101,7 +101,7 @@ export class SheepdogDriver implements VolumeDriver {
   relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
     return this.images.alone([imageName(volume)], async () => {
       const found = currentOf(await this.images.list(), imageName(volume));
-      return found && !(await this.labelsOf(volume)) ? relabelling(volume) : undefined;
+      return found && !(await this.labelsOf(volume)) ? this.relabelling(volume) : undefined;
     });
   }
 
@@ -124,7 +124,7 @@ export class SheepdogDriver implements VolumeDriver {
       if (!found) return;
       if (!(await this.labelsOf(volume)) && !VolumeMaker.isUnfinished(found, images)) {
         const words = `the Sheepdog image ${name} has data and no label of blockstore; if it is this volume`;
-        throw errors.volumeBusy(volume.id, `${words}, label it: ${relabelling(volume)}`);
+        throw errors.volumeBusy(volume.id, `${words}, label it: ${this.relabelling(volume)}`);
       }
       await this.images.remove(name);
     });
@@ -156,14 +156,14 @@ export class SheepdogDriver implements VolumeDriver {
     const found = currentOf(await this.images.list(), imageName(volume));
     if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
     if (await this.labelsOf(volume)) return found;
-    throw errors.storageMissing(volume.id, this.localPath(volume), relabelling(volume));
+    throw errors.storageMissing(volume.id, this.localPath(volume), this.relabelling(volume));
+  }
+
+  private relabelling(volume: VolumeSpec): string {
+    return this.images.labelLine(imageName(volume), labelKey, volume.id, volume.labels);
   }
 
   private labelsOf({ id }: Pick<VolumeSpec, 'id'>): Promise<Labels | undefined> {
     return this.images.labels(imageName({ id }), labelKey, id);
   }
-}
-
-function relabelling({ id, labels }: VolumeSpec): string {
-  return `dog vdi setattr ${imageName({ id })} ${labelKey} '${encodeLabels(id, labels)}'`;
 }

@@ -23,6 +23,21 @@ export class Images {
     return first === undefined ? work() : this.mutex.run(first, () => this.alone(others, work));
   }
 
+  /** Returns the command with which an administrator labels an image. */
+  labelLine(name: string, key: string, id: string, labels: Labels): string {
+    return this.dog.line('setattr', name, key, `'${encodeLabels(id, labels)}'`);
+  }
+
+  /** Returns the commands with which an administrator gives an image another name. */
+  renameLine(name: string, other: string): string {
+    const tag = ['-s', 'other'];
+    return [
+      this.dog.line('snapshot', ...tag, name),
+      this.dog.line('clone', ...tag, name, other),
+      this.dog.line('delete', name),
+    ].join(' && ');
+  }
+
   list(): Promise<Image[]> {
     return this.dog.images();
   }

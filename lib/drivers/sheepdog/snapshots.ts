@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import type { CreatedVolume, DeleteOptions, VolumeSpec } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type Images, currentOf, snapshotOf } from './images.ts';
-import { encodeLabels, imageName, snapshotIdsOf, snapshotKey, snapshotTag } from './names.ts';
+import { encodeLabels, imageName, labelKey, snapshotIdsOf, snapshotKey, snapshotTag } from './names.ts';
 import type { VolumeMaker } from './volume-maker.ts';
 
 /** Snapshots `snap-<id>` of the images of volumes. They outlive the volume; their labels, which its image has, do not. */
@@ -23,6 +23,10 @@ export class SheepdogSnapshots implements Snapshots {
       if (!currentOf(images, name)) {
         if (snapshotOf(images, name, tag)) return;
         throw errors.storageMissing(snapshot.volume.id, `sheepdog:${name}`);
+      }
+      if (!(await this.images.labels(name, labelKey, snapshot.volume.id))) {
+        const { id, labels } = snapshot.volume;
+        throw errors.storageMissing(id, `sheepdog:${name}`, this.images.labelLine(name, labelKey, id, labels));
       }
       if (!snapshotOf(images, name, tag)) await this.images.snapshot(name, tag);
       await this.images.setLabels(name, snapshotKey(snapshot), snapshot.id, snapshot.labels);

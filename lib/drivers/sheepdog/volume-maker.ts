@@ -64,8 +64,7 @@ export class VolumeMaker {
   private async discard(volume: VolumeSpec, found: Image, images: readonly Image[]): Promise<void> {
     const { name } = found;
     if (VolumeMaker.isUnfinished(found, images)) return this.images.remove(name);
-    const copy = `dog vdi snapshot -s other ${name}; dog vdi clone -s other ${name} ${name}.other; dog vdi delete ${name}`;
-    throw errors.notLabelled(volume.id, `sheepdog:${name}`, copy);
+    throw errors.notLabelled(volume.id, `sheepdog:${name}`, this.images.renameLine(name, `${name}.other`));
   }
 }
 

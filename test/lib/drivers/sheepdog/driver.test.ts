@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, symlink, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { checkCluster } from '../../../../lib/drivers/sheepdog/check.ts';
 import { ChildProcesses, type RunOptions } from '../../../../lib/process.ts';
@@ -154,13 +156,14 @@ test('images of others are not listed, adopted, labelled or deleted, also with t
     message: /sheepdog:volume-.* not labelled/,
   });
   const relabel = (await driver.relabelCommand(volume)) ?? '';
-  t.regex(relabel, /^dog vdi setattr volume-\S+ blockstore '\S+'$/);
+  t.regex(relabel, /^dog vdi setattr -a 127\.0\.0\.1 -p \d+ volume-\S+ blockstore '\S+'$/);
   await t.throwsAsync(driver.ensureVolume(volume), { code: 'StorageMissing', message: /exists without it$/ });
   await t.throwsAsync(driver.labelVolume(volume), { code: 'StorageMissing' });
   await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /no label of blockstore/ });
+  const snapshot = { id: spec().id, volume, labels: {} };
+  await t.throwsAsync(driver.snapshots.createSnapshot(snapshot), { code: 'StorageMissing' });
   t.is(await cluster.read(name, 0, 6), 'theirs');
-  const [, , , image = '', key = '', value = ''] = relabel.replaceAll("'", '').split(' ');
-  await cluster.dog('vdi', 'setattr', image, key, value);
+  await promisify(execFile)('sh', ['-c', relabel]);
   t.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
   t.is(await driver.relabelCommand(volume), undefined);
 });
