@@ -10,6 +10,7 @@ import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { redisErrors } from './redis-errors.ts';
+import { sheepdogErrors } from './sheepdog-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
@@ -23,6 +24,7 @@ export const errors = {
   ...clusterErrors,
   ...hostErrors,
   ...iscsiErrors,
+  ...sheepdogErrors,
   ...snapshotErrors,
   ...lvmErrors,
   ...redisErrors,

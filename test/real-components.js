@@ -1,7 +1,9 @@
-/** Test files of libraries that start vblade, tc, tgtd, iscsiadm (or stand-ins), cp, libvirt or many commands: the inner loop would take twice as long. */
+/** Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, libvirt or many commands: the inner loop would take
+ * twice as long. */
 export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
+  'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/connectors/{iscsi,libvirt}.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/{devices/users,process}.test.ts',

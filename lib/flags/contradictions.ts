@@ -1,4 +1,5 @@
 import { driverOf } from '../drivers/registry.ts';
+import { targetOf } from '../targets/registry.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
@@ -24,7 +25,13 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
     if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
-    const storage = driverOf(backend.flags).storage(backend.flags);
+    const [driver, target] = [driverOf(backend.flags), targetOf(backend.flags)];
+    if (driver.hasDevice === false && target.name !== 'none') {
+      problems.push(
+        `${where}volume_driver = ${driver.name} requires volume_target = none: its volumes are not exported`,
+      );
+    }
+    const storage = driver.storage(backend.flags);
     const other = users.get(storage);
     if (storage !== '' && other !== undefined) {
       problems.push(

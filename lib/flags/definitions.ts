@@ -76,7 +76,7 @@ const backendFlags = {
   volume_driver: flag(
     oneOf(...drivers.map(({ name }) => name)),
     'lvm',
-    'storage of the volumes: LVM, sparse files, or none (fake)',
+    'storage of the volumes: LVM, sparse files, a Sheepdog cluster, or none (fake)',
   ),
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),

@@ -1,5 +1,6 @@
 import { missingForLab } from '../lab/requirements.ts';
 import { cannotExport } from '../lib/targets/aoe/place.ts';
+import { FakeSheepdog } from '../support/fake-sheepdog.ts';
 import { useStandIns } from '../lib/targets/iscsi-tgt/stand-in.ts';
 import { freePort } from '../support/free-port.ts';
 import { HostPlace } from './host-place.ts';
@@ -39,6 +40,18 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
         iscsi_ip_address: '127.0.0.1',
         iscsi_port,
       });
+    },
+  },
+  sheepdog: {
+    on: 'host',
+    missing: async () => undefined,
+    place: async () => {
+      const cluster = await FakeSheepdog.start(2 ** 40);
+      const sheepdog_port = String(cluster.port);
+      return HostPlace.create(
+        { volume_driver: 'sheepdog', volume_target: 'none', sheepdog_port, sheepdog_copies: '1' },
+        () => cluster.clear(),
+      );
     },
   },
   lvm: {

@@ -40,12 +40,13 @@ export class HostPlace implements Place {
   private readonly root: string;
   private readonly flags: FlagValues;
   private readonly backend: Backend;
+  private readonly clear: () => Promise<void>;
   /** Undefined where nothing is exported. */
   private readonly exports: HostExports | undefined;
   private daemon: Blockstored | undefined;
 
-  /** `given` are the flags that make the backend. */
-  static async create(given: FlagValues): Promise<HostPlace> {
+  /** `given` are the flags that make the backend. `clear` removes storage that is not in the directory of the place. */
+  static async create(given: FlagValues, clear = async () => {}): Promise<HostPlace> {
     const server = await RedisServer.start();
     const { flags } = loadFlags({ embedded: { redis_url: server.url } });
     const store = new Store(await connect(flags, silentLog), flags.redis_prefix);
@@ -53,10 +54,17 @@ export class HostPlace implements Place {
     const own = flagsOf(server, root, given);
     const context = { processes: new ChildProcesses(), log: silentLog };
     const [backend] = await makeBackends(loadFlags({ embedded: own }).backends, context);
-    return new HostPlace(server, store, root, own, backend);
+    return new HostPlace(server, store, root, own, backend, clear);
   }
 
-  private constructor(server: RedisServer, store: Store, root: string, flags: FlagValues, backend: Backend) {
+  private constructor(
+    server: RedisServer,
+    store: Store,
+    root: string,
+    flags: FlagValues,
+    backend: Backend,
+    clear: () => Promise<void>,
+  ) {
     this.server = server;
     this.store = store;
     const client = new RequestClient(store);
@@ -65,6 +73,7 @@ export class HostPlace implements Place {
     this.root = root;
     this.flags = flags;
     this.backend = backend;
+    this.clear = clear;
     this.hosts = [backend.target.addressing === 'own' ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
     this.exports = hostExports(backend.target, root, Number(flags['iscsi_port'] ?? 0));
   }
@@ -111,7 +120,9 @@ export class HostPlace implements Place {
   }
 
   async look(): Promise<Sight> {
-    const volumes = existsSync(join(this.root, 'volumes')) ? await this.backend.driver.listVolumes() : [];
+    const { driver } = this.backend;
+    const isThere = driver.name !== 'file' || existsSync(join(this.root, 'volumes'));
+    const volumes = isThere ? await driver.listVolumes() : [];
     const exports = await this.exports?.list();
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
     return {
@@ -143,6 +154,7 @@ export class HostPlace implements Place {
     await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
     await removeAccessFilter(join(this.root, 'state', 'exports'));
     await rm(this.root, { recursive: true, force: true });
+    await this.clear();
     await this.store.redis.flushall();
   }
 

@@ -95,8 +95,8 @@ function countProcesses(points: Points): void {
     (original) =>
       function (...args) {
         const [file, list] = args;
-        const first: unknown = Array.isArray(list) ? list[0] : '';
-        const name = `${plain(file)} ${plain(first)}`.trim();
+        const words: unknown[] = Array.isArray(list) ? list.slice(0, plain(file) === 'dog' ? 2 : 1) : [];
+        const name = [file, ...words].map(plain).join(' ').trim();
         const child = points.around(`start ${name}`, () => original(this, args));
         if (child instanceof ChildProcess) countChild(points, child, name);
         return child;

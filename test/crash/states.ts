@@ -1,7 +1,8 @@
 import type { Point } from './plan.ts';
 
 /** A child that only reads. */
-const reading = /(^| )(pvs|vgs|lvs|lvmconfig|tags|discover\.pl|vblade -r|tgtadm --op=show)( [<>] .*)?$/;
+const reading =
+  /(^| )(pvs|vgs|lvs|lvmconfig|tags|discover\.pl|vblade -r|tgtadm --op=show|dog (\w+ info|vdi list|vdi getattr))( [<>] .*)?$/;
 /** Events from a child have no "after". */
 const arrival = /^end of | > answer to /;
 

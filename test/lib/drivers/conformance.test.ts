@@ -4,12 +4,10 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { testCases, totalBytes } from './run-cases.ts';
 
-/** What runs the cases of a driver that needs a kernel of its own, or starts many processes. */
-type Elsewhere = 'test/lab/lvm-cases.ts' | 'test/lib/drivers/file/conformance.test.ts';
-
-/** Every registered driver is here. */
-const factories: Record<(typeof drivers)[number]['name'] | 'faulty', (() => VolumeDriver) | Elsewhere> = {
+/** Every registered driver is here; what needs a kernel of its own, or starts many processes, runs the cases elsewhere. */
+const factories: Record<(typeof drivers)[number]['name'] | 'faulty', (() => VolumeDriver) | `test/${string}.ts`> = {
   lvm: 'test/lab/lvm-cases.ts',
+  sheepdog: 'test/lib/drivers/sheepdog/conformance.test.ts',
   fake: () => new FakeDriver({ totalBytes }),
   file: 'test/lib/drivers/file/conformance.test.ts',
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),

@@ -137,6 +137,14 @@ const wrong: Record<string, [file: string, problems: RegExp[]]> = {
     'enabled_backends = a\n[a]\nstorage_create = true\n',
     [/^\[a\] storage_create = true requires storage_dev/],
   ],
+  'a target for a driver without devices': [
+    'enabled_backends = a\n[a]\nvolume_driver = sheepdog\nvolume_target = iscsi-tgt\n',
+    [/^\[a\] volume_driver = sheepdog requires volume_target = none/],
+  ],
+  'two backends in one Sheepdog cluster': [
+    'enabled_backends = a,b\nvolume_driver = sheepdog\nvolume_target = none\n[a]\n[b]\n',
+    [/both use the Sheepdog cluster at 127\.0\.0\.1 port 7000/],
+  ],
 };
 
 for (const [name, [content, expected]] of Object.entries(wrong)) {

@@ -1,8 +1,8 @@
 import test from 'ava';
-import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { beginCatchUp } from '../../../lib/redis/scripts.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { LoggingDriver } from '../../support/logging-driver.ts';
 import { until } from '../../support/until.ts';
 
 /** Records and storage are compared again only where Redis may have lost changes, by so many nodes at a time. */
@@ -13,29 +13,24 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-/** Counts how often its storage is listed, which is what a comparison does. */
-class CountingDriver extends FakeDriver {
-  looks = 0;
-
-  override async listVolumes() {
-    this.looks += 1;
-    return super.listVolumes();
-  }
+/** Returns how often storage was listed, which is what a comparison does. */
+function comparisons(driver: LoggingDriver): number {
+  return driver.logsLike('listVolumes').length;
 }
 
 test.serial('a reconnection to the same server compares nothing; a restarted server is compared with', async (t) => {
-  const driver = new CountingDriver();
+  const driver = new LoggingDriver();
   const node = await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
   const seen = async () => (await lookupNode(store, 'n1')).reportTime ?? 0;
-  const before = driver.looks;
+  driver.clearLogs();
   await store.redis.client('KILL', 'TYPE', 'NORMAL');
   const reported = await until(seen, 'Redis answers again');
   await until(async () => (await seen()) > reported + 3000, 'it reports for a while');
-  t.is(driver.looks, before);
+  t.is(comparisons(driver), 0);
   await cluster.server.down();
   await cluster.server.up();
-  await until(() => driver.looks >= before + 1, 'storage is compared');
+  await until(() => comparisons(driver) > 0, 'storage is compared');
   const { backends } = await until(async () => {
     const state = await lookupNode(store, 'n1');
     return state.backends[0]?.accepting === true && state;
@@ -63,14 +58,14 @@ test.serial(
 );
 
 test.serial('a node that waits for its place keeps its lease and serves its volumes', async (t) => {
-  const driver = new CountingDriver();
+  const driver = new LoggingDriver();
   await cluster.node('n1', {}, { driver });
   const store = await cluster.store();
   const commands = await cluster.commands();
   const { id } = await commands.create({ size: 1, userId: 'u', projectId: 'p' }, { deadlineMs: 20_000 });
   const { redis, keys } = store;
   for (let count = 0; count < 50; count += 1) await redis.zadd(keys.catchingUp(), Date.now() + 55_000, `other${count}`);
-  const { looks } = driver;
+  driver.clearLogs();
   await cluster.server.down();
   await cluster.server.up();
   await until(() => lookupNode(store, 'n1'), 'Redis answers again');
@@ -79,7 +74,7 @@ test.serial('a node that waits for its place keeps its lease and serves its volu
   t.is((await lookupNode(store, 'n1')).state, 'up');
   const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
   t.like(await commands.attach(id, attachment, { deadlineMs: 20_000 }), { attachStatus: 'attached' });
-  t.is(driver.looks, looks);
+  t.is(comparisons(driver), 0);
   await redis.del(keys.catchingUp());
-  await until(() => driver.looks > looks, 'it compares once there is a place');
+  await until(() => comparisons(driver) > 0, 'it compares once there is a place');
 });
