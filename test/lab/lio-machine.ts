@@ -17,12 +17,24 @@ export const group = 'lio';
 export const prefix = 'iqn.2010-10.org.openstack:';
 export const kernelRoot = '/sys/kernel/config/target';
 
+/** For exports without sessions: a process takes long on such a machine. */
+class QuickConfigfs extends KernelConfigfs {
+  override removeWithSessions(path: string): Promise<void> {
+    return this.remove(path);
+  }
+
+  override writeEndingSessions(path: string, value: string): Promise<void> {
+    return this.write(path, value);
+  }
+}
+
 /** The lab machine that this program runs on, with one disk; hosts are on it as well, by libiscsi. */
 export class LioMachine implements Subject {
   readonly hosts = ['iqn.1993-08.org.debian:01:aaa', 'iqn.1993-08.org.debian:01:bbb'] as const;
   readonly hasSecrets = true;
   readonly login = qemuLogin;
   readonly configfs = new KernelConfigfs(new ChildProcesses());
+  readonly quickConfigfs = new QuickConfigfs(new ChildProcesses());
   /** The portal of its targets. */
   portal = { ip: '127.0.0.1', port: 3260 };
   durability: 'sync' | 'cached' = 'sync';
@@ -88,10 +100,9 @@ export class LioMachine implements Subject {
   }
 
   async reset(): Promise<void> {
-    for (const target of this.targets.splice(0)) {
-      await target.close();
-      for (const id of await target.listTraces()) await target.removeExport(id);
-    }
+    for (const target of this.targets.splice(0)) await target.close();
+    const quick = this.made({}, this.quickConfigfs);
+    for (const id of await quick.listTraces()) await quick.removeExport(id);
     await this.sh(
       `rm -rf ${directory}/*; for lv in $(lvs --noheadings -o lv_name ${group}); do lvremove -qfy ${group}/$lv; done`,
     );

@@ -188,12 +188,16 @@ export class Exports {
 
   /** An initiator without its ACL has no session. */
   private async refuse(acl: string): Promise<void> {
+    await this.takeVolume(acl);
+    await this.configfs.removeWithSessions(acl);
+  }
+
+  private async takeVolume(acl: string): Promise<void> {
     const { configfs } = this;
     for (const unit of await unitNames(configfs, acl)) {
       for (const link of await configfs.links(`${acl}/${unit}`)) await configfs.unlink(`${acl}/${unit}/${link}`);
       await configfs.remove(`${acl}/${unit}`);
     }
-    await configfs.removeWithSessions(acl);
   }
 
   private async createPortal(group: string): Promise<void> {
@@ -232,7 +236,9 @@ export class Exports {
       const group = `${targetOf(name)}/${tag}`;
       await configfs.writeEndingSessions(`${group}/enable`, '0');
       for (const initiator of await configfs.directories(`${group}/acls`)) {
-        await this.refuse(`${group}/acls/${initiator}`);
+        const acl = `${group}/acls/${initiator}`;
+        await this.takeVolume(acl);
+        await configfs.remove(acl);
       }
       for (const portal of await configfs.directories(`${group}/np`)) await configfs.remove(`${group}/np/${portal}`);
       for (const unit of await unitNames(configfs, `${group}/lun`)) {
