@@ -11,8 +11,8 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import type { Processes } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
+import { protocolOf } from '../../lib/targets/registry.ts';
 
-const iscsiTargets: readonly string[] = ['iscsi-tgt'];
 /** Volumes whose attachments are compared: reading all of a large cluster takes too long. */
 const maxVolumes = 10_000;
 const cannot = 'this host cannot connect iSCSI volumes';
@@ -43,7 +43,7 @@ export async function readClusterUse({ flags }: LoadedFlags): Promise<ClusterUse
 }
 
 export function usesIscsi(targets: ReadonlySet<string>): boolean {
-  return iscsiTargets.some((target) => targets.has(target));
+  return [...targets].some((target) => protocolOf(target) === 'iscsi');
 }
 
 async function twinIn(store: Store): Promise<string | undefined> {

@@ -10,6 +10,7 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Attachment } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { protocolOf } from '../../lib/targets/registry.ts';
 import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
@@ -32,8 +33,8 @@ export interface AttachOptions extends ChangeOptions {
   libvirtUri: string;
 }
 
-const aoeTarget = 'aoe';
-const iscsiTarget = 'iscsi-tgt';
+/** Of a backend that has not reported. */
+const defaultTarget = 'aoe';
 
 /** Until the volume has an address. */
 const placeholder = '/dev/blockstore';
@@ -122,10 +123,11 @@ async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }:
   if (mac === undefined && initiator === undefined) return;
   const target = await targetOfVolume(store, volume);
   const { id } = volume;
-  if (mac !== undefined && target === iscsiTarget) {
+  const protocol = protocolOf(target);
+  if (mac !== undefined && target !== undefined && protocol === 'iscsi') {
     throw errors.addressesOfOtherKind(id, '--mac', target, 'give the initiator name of the host: --initiator');
   }
-  if (initiator !== undefined && target === aoeTarget) {
+  if (initiator !== undefined && target !== undefined && protocol === 'aoe') {
     throw errors.addressesOfOtherKind(id, '--initiator', target, 'give the Ethernet addresses of the host: --mac');
   }
 }
@@ -195,7 +197,7 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
 async function localAttachment(volume: VolumeState, { options, domain, target }: LocalAttach): Promise<Attachment> {
   const { instance, mountpoint, host = hostname(), mode, libvirtUri } = options;
   const context = { processes: new ChildProcesses() };
-  const connector = connectorOf(volume.address, context) ?? connectorOfTarget(target ?? aoeTarget, context);
+  const connector = connectorOf(volume.address, context) ?? connectorOfTarget(target ?? defaultTarget, context);
   if (connector === undefined) throw unconnectable(volume.id);
   return {
     instanceId: instance ?? domain?.name ?? hostname(),

@@ -1,6 +1,8 @@
 import { tryParseAddress } from '../aoe/address.ts';
 import { isIscsiName, tryParseIscsiAddress } from '../iscsi/address.ts';
 import type { Processes } from '../process.ts';
+import { protocolOf } from '../targets/registry.ts';
+import type { Protocol } from '../targets/target.ts';
 import { AoeConnector } from './aoe.ts';
 import type { Connector } from './connector.ts';
 import { IscsiConnector } from './iscsi.ts';
@@ -12,8 +14,8 @@ interface Context {
 }
 
 interface Kind {
-  /** Targets whose exports it connects. */
-  targets: readonly string[];
+  /** That of the exports which it connects. */
+  protocol: Protocol;
   owns: (address: string) => boolean;
   /** Whether its hosts are admitted by names of that form. */
   admits: (host: string) => boolean;
@@ -22,13 +24,13 @@ interface Kind {
 
 const kinds: readonly Kind[] = [
   {
-    targets: ['aoe'],
+    protocol: 'aoe',
     owns: (address) => tryParseAddress(address) !== undefined,
     admits: (host) => !isIscsiName(host),
     make: (context) => new AoeConnector(context),
   },
   {
-    targets: ['iscsi-tgt'],
+    protocol: 'iscsi',
     owns: (address) => tryParseIscsiAddress(address) !== undefined,
     admits: isIscsiName,
     make: (context) => new IscsiConnector(context),
@@ -42,7 +44,8 @@ export function connectorOf(address: string, context: Context): Connector | unde
 
 /** The same for a volume that has no address yet, by the target of its backend. */
 export function connectorOfTarget(target: string, context: Context): Connector | undefined {
-  return kinds.find(({ targets }) => targets.includes(target))?.make(context);
+  const expected = protocolOf(target);
+  return kinds.find(({ protocol }) => protocol === expected)?.make(context);
 }
 
 /** The same by what hosts were admitted by, whatever address their volume has by now. */

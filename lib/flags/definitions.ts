@@ -81,7 +81,7 @@ const backendFlags = {
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'export of the volumes: ATA over Ethernet, iSCSI by tgt, or none',
+    'export of the volumes: ATA over Ethernet, iSCSI by tgt or by the kernel (LIO), or none',
   ),
 };
 
@@ -171,12 +171,22 @@ export function isSectionFlag(name: string): boolean {
   return Object.hasOwn(sectionFlags, name) && sectionFlags[name]?.nodeWide === false;
 }
 
+/** Those that share their flags are one group. */
+function flagSets(kinds: readonly { name: string; flags: object }[], title: string) {
+  const sets = new Map<object, string[]>();
+  for (const { name, flags } of kinds) sets.set(flags, [...(sets.get(flags) ?? []), name]);
+  return Array.from(sets, ([flags, names]) => ({
+    title: `${title}${names.length > 1 ? 's' : ''} ${names.join(', ')}`,
+    names: Object.keys(flags),
+  }));
+}
+
 /** In the order of help texts and samples. */
 export const flagGroups: readonly { title: string; names: readonly string[] }[] = [
   { title: 'This node', names: Object.keys(nodeFlags) },
   { title: 'Storage and exports', names: Object.keys(backendFlags) },
-  ...drivers.map(({ name, flags }) => ({ title: `Driver ${name}`, names: Object.keys(flags) })),
-  ...targets.map(({ name, flags }) => ({ title: `Target ${name}`, names: Object.keys(flags) })),
+  ...flagSets(drivers, 'Driver'),
+  ...flagSets(targets, 'Target'),
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
 ];

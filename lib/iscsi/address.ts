@@ -54,6 +54,16 @@ export function tryParsePortal(text: string): Portal | undefined {
   return isIP(ip) === (six === undefined ? 4 : 6) && port <= 65_535 ? { ip, port } : undefined;
 }
 
+/** Of a target with one portal. */
+export const portalGroup = 1;
+/** LUN of a volume's data in its target. LUN 0 is tgtd's own, and a volume has one address with every target. */
+export const volumeUnit = 1;
+
+/** The address of a volume in a target of its own. */
+export function volumeAddress(portal: Portal, prefix: string, id: string): string {
+  return formatIscsiAddress({ ...portal, portalGroup, targetName: targetNameOf(prefix, id), lun: volumeUnit });
+}
+
 /** The name of the target that exports a volume. */
 export function targetNameOf(prefix: string, id: string): string {
   return `${prefix}${volumeName}${id}`;

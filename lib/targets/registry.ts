@@ -1,9 +1,16 @@
 import { aoe } from './aoe/registration.ts';
 import { iscsiTgt } from './iscsi-tgt/registration.ts';
+import { iscsiLio } from './iscsi-lio/registration.ts';
 import { none } from './none/registration.ts';
+import type { Protocol } from './target.ts';
 
 /** All targets. To add one, add a folder here and one line below; flags and checks are part of the registration. */
-export const targets = [aoe, iscsiTgt, none] as const;
+export const targets = [aoe, iscsiTgt, iscsiLio, none] as const;
+
+/** Returns by what hosts reach the exports of a target, by its name in a backend's report; `none` for one that this version does not know. */
+export function protocolOf(name: string | undefined): Protocol {
+  return targets.find((one) => one.name === name)?.protocol ?? 'none';
+}
 
 /** Returns the target that a backend's flags select. */
 export function targetOf(flags: { volume_target: (typeof targets)[number]['name']; fake_storage: boolean }) {

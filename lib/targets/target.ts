@@ -93,9 +93,14 @@ export interface Target {
   close(): Promise<void>;
 }
 
+/** ATA over Ethernet, whose hosts are Ethernet addresses; iSCSI, whose hosts are initiator names; `none`: exports reach nobody. */
+export type Protocol = 'aoe' | 'iscsi' | 'none';
+
 /** What the rest of the product uses of a target. Its code is loaded when it is made or checked, not before. */
 export interface TargetRegistration<Name extends string, Own extends Definitions> {
   readonly name: Name;
+  /** By what hosts reach its exports: it determines their connector, and by what hosts are admitted. */
+  readonly protocol: Protocol;
   readonly flags: Own;
   make(flags: ValuesOf<Own> & NodeFlags, context: { processes: Processes; log: Log }): Promise<Target>;
   /** Checks of a host for `blockstore doctor`. They change nothing. */

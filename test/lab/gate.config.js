@@ -16,6 +16,8 @@ const long = [
   'forced-detach',
   'hostile-host',
   'iscsi',
+  'iscsi-lio',
+  'lio',
   'power-loss',
   'redis-lost',
 ];

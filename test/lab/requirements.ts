@@ -34,6 +34,13 @@ export async function missingForIscsi(): Promise<string | undefined> {
   return `a lab with iSCSI needs more packages: apt-get install ${[...new Set(missing)].join(' ')}`;
 }
 
+/** The same for a lab with the kernel's own target, and hosts by libiscsi. */
+export async function missingForLio(): Promise<string | undefined> {
+  const missing = await missingOf({ 'iscsi-inq': 'libiscsi-bin', 'qemu-io': 'qemu-utils qemu-block-extra' });
+  if (missing.length === 0) return missingForLab();
+  return `a lab with LIO needs more packages: apt-get install ${missing.join(' ')}`;
+}
+
 async function missingOf(programs: Record<string, string>): Promise<string[]> {
   const missing: string[] = [];
   for (const [program, debianPackage] of Object.entries(programs)) {

@@ -3,6 +3,7 @@ import { aoeFlags } from './flags.ts';
 
 export const aoe = defineTarget({
   name: 'aoe',
+  protocol: 'aoe',
   flags: aoeFlags,
   make: async (flags, context) => {
     const { AoeTarget } = await import('./target.ts');

@@ -2,9 +2,9 @@ import { type Finding, ok, warn } from '../../check.ts';
 import { CommandError } from '../../command-error.ts';
 import { errors } from '../../errors.ts';
 import { portalText } from '../../iscsi/address.ts';
+import { listenerOn } from '../../iscsi/listeners.ts';
+import { checkIsHere, portalIn } from '../../iscsi/portal.ts';
 import type { Processes } from '../../process.ts';
-import { listenerOn } from './listeners.ts';
-import { checkIsHere, portalIn } from './portal.ts';
 
 const helpMs = 10_000;
 

@@ -1,15 +1,13 @@
-import { statIfExists } from '../../files.ts';
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
-import { scsiIdentityOf, volumeOfTargetName } from '../../iscsi/address.ts';
+import { scsiIdentityOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
+import { checkStorage } from '../../iscsi/storage.ts';
 import type { Log } from '../../log.ts';
 import type { ShownTarget, ShownUnit } from './show.ts';
 import { type KeptSpec, type SpecFiles, sameSpec } from './spec-files.ts';
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import type { Tgtd } from './tgtd.ts';
 
-/** LUN 0 is tgtd's own. */
-export const volumeUnit = 1;
 const maxTid = 0x7f_ff_ff_ff;
 /** Numbers of targets that are tried: another volume may have the one that follows from an id. */
 const maxNumbers = 16;
@@ -67,7 +65,7 @@ export class Exports {
   private async create(spec: KeptSpec): Promise<void> {
     const { adm } = this.tgtd;
     const { id, targetName, path, readOnly, chap, durability } = spec;
-    await checkStorage(id, path);
+    await checkStorage(id, path); // tgtd has its reason for a missing path in its log only
     await this.files.write(spec);
     const tid = await this.newTarget(id, targetName);
     try {
@@ -192,18 +190,6 @@ export function volumeIn(units: readonly ShownUnit[]): ShownUnit | undefined {
 
 function rulesOf({ hosts }: KeptSpec): readonly string[] {
   return hosts.length === 0 ? [everyHost] : hosts;
-}
-
-/** tgtd has its reason for a missing path in its log only. Throws ExportFailed, InvalidArgument. */
-async function checkStorage(id: string, path: string): Promise<void> {
-  if (!path.startsWith('/') || path.includes(',')) {
-    throw errors.invalidArgument('path', path, 'an absolute path without a comma, at which tgtd would cut it');
-  }
-  const status = await statIfExists(path);
-  if (!status) throw errors.exportFailed(id, `${path} does not exist`);
-  if (!status.isFile() && !status.isBlockDevice()) {
-    throw errors.exportFailed(id, `${path} is neither a block device nor a file`);
-  }
 }
 
 function reasonOf({ message }: TgtadmFailure, path: string): string {

@@ -1,11 +1,15 @@
+import { iscsiFlags } from '../../iscsi/flags.ts';
 import { defineTarget } from '../target.ts';
-import { iscsiTgtFlags } from './flags.ts';
 
 export const iscsiTgt = defineTarget({
   name: 'iscsi-tgt',
-  flags: iscsiTgtFlags,
+  protocol: 'iscsi',
+  flags: iscsiFlags,
   make: async (flags, context) => {
-    const [{ IscsiTgtTarget }, { portalIn }] = await Promise.all([import('./target.ts'), import('./portal.ts')]);
+    const [{ IscsiTgtTarget }, { portalIn }] = await Promise.all([
+      import('./target.ts'),
+      import('../../iscsi/portal.ts'),
+    ]);
     return new IscsiTgtTarget(
       {
         portal: portalIn(flags),

@@ -6,20 +6,23 @@ import {
   formatIscsiAddress,
   initiatorNames,
   isIscsiName,
+  portalGroup,
   portalText,
   targetNameOf,
   tryParsePortal,
+  volumeAddress,
   volumeOfTargetName,
+  volumeUnit,
 } from '../../iscsi/address.ts';
+import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
-import { Exports, isComplete, servesOnly, volumeIn, volumeUnit } from './exports.ts';
+import { Exports, isComplete, servesOnly, volumeIn } from './exports.ts';
 import type { ShownTarget } from './show.ts';
 import { type KeptSpec, SpecFiles, keptSpec, sameSpec } from './spec-files.ts';
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import { type Daemon, Tgtd } from './tgtd.ts';
-import { Watch } from './watch.ts';
 
 export interface IscsiTgtOptions {
   portal: Portal;
@@ -33,9 +36,6 @@ export interface IscsiTgtOptions {
   /** Default: as a unit of systemd where that is installed. */
   isUnit?: boolean;
 }
-
-/** Of targets in one tgtd with one portal. */
-const portalGroup = 1;
 
 /** Exports volumes over iSCSI, one target each in a tgtd of this node's own, which outlives the daemon. */
 export class IscsiTgtTarget implements Target {
@@ -65,6 +65,7 @@ export class IscsiTgtTarget implements Target {
     this.files = new SpecFiles(join(directory, 'exports'));
     this.exports = new Exports(this.tgtd, this.files, log);
     this.watch = new Watch({
+      server: { name: 'the iSCSI target daemon', loser: 'tgtd' },
       isDown: () => this.specs.size > 0 && !(this.daemon && this.tgtd.isRunning(this.daemon)),
       start: () => this.start(),
       lost: () => this.lost(),
@@ -79,7 +80,7 @@ export class IscsiTgtTarget implements Target {
 
   addressOf(id: string): string {
     const { portal, targetPrefix } = this.options;
-    return formatIscsiAddress({ ...portal, portalGroup, targetName: targetNameOf(targetPrefix, id), lun: volumeUnit });
+    return volumeAddress(portal, targetPrefix, id);
   }
 
   /** Throws CommandNotFound, PortalUnusable, TargetDaemonFailed. */

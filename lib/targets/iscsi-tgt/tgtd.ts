@@ -6,11 +6,11 @@ import { KeyedMutex, pollUntil } from '../../concurrency.ts';
 import { type BlockstoreError, asError, errors } from '../../errors.ts';
 import { errorCode, readIfExistsSync, removeFile, replaceFile } from '../../files.ts';
 import { type Portal, portalText } from '../../iscsi/address.ts';
+import { checkPortalUsable } from '../../iscsi/portal.ts';
 import type { Log } from '../../log.ts';
 import { type ProcessStatus, processStatus } from '../../process-status.ts';
 import type { Processes } from '../../process.ts';
 import { lockFile, lockHolder } from '../locks.ts';
-import { checkPortalUsable } from './portal.ts';
 import { Tgtadm, TgtadmFailure } from './tgtadm.ts';
 
 /** A running tgtd. */
@@ -116,7 +116,7 @@ export class Tgtd {
     if (Buffer.byteLength(this.socket) > maxSocketPath) {
       throw errors.targetDaemonFailed(`the path of its control socket is too long, ${this.socket}: shorten state_dir`);
     }
-    await checkPortalUsable(portal);
+    await checkPortalUsable(portal); // where tgtd cannot bind its portal it listens on all addresses
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const started = (await this.isUnit()) ? await this.startUnit() : await this.startDetached();
     const hasEnded = () => started !== undefined && processStatus(started) === undefined;

@@ -3,6 +3,7 @@ import { defineTarget } from '../target.ts';
 
 export const none = defineTarget({
   name: 'none',
+  protocol: 'none',
   flags: {},
   make: async () => {
     const { NoneTarget } = await import('./target.ts');

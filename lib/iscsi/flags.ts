@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
-import { isIscsiName, targetNameOf } from '../../iscsi/address.ts';
-import { flag, oneOf, text, whole, yesNo } from '../../flags/flag.ts';
+import { isIscsiName, targetNameOf } from './address.ts';
+import { flag, oneOf, text, whole, yesNo } from '../flags/flag.ts';
 
 const anyId = '00000000-0000-0000-0000-000000000000';
 
-export const iscsiTgtFlags = {
+/** Flags that all iSCSI targets have in common. */
+export const iscsiFlags = {
   iscsi_ip_address: flag(
     text.refine(
       isUsableAddress,
@@ -32,7 +33,7 @@ export const iscsiTgtFlags = {
   ),
 };
 
-/** One of all addresses would have tgtd listen on interfaces that nobody asked for. */
+/** One of all addresses would listen on interfaces that nobody asked for. */
 function isUsableAddress(address: string): boolean {
   return address === '' || (isIP(address) !== 0 && !/^(0\.0\.0\.0|[0:]*|::ffff:0\.0\.0\.0)$/.test(address));
 }

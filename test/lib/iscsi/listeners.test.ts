@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test from 'ava';
-import { listenerOn } from '../../../../lib/targets/iscsi-tgt/listeners.ts';
-import { freePort } from '../../../support/free-port.ts';
+import { listenerOn } from '../../../lib/iscsi/listeners.ts';
+import { freePort } from '../../support/free-port.ts';
 
 for (const [host, isInTheWay] of [
   ['127.0.0.1', { '127.0.0.1': true, '127.0.0.2': false, '::1': false }],

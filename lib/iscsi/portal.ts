@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
-import { errors } from '../../errors.ts';
-import { type Portal, portalText } from '../../iscsi/address.ts';
+import { errors } from '../errors.ts';
+import { type Portal, portalText } from './address.ts';
 import { listenerOn } from './listeners.ts';
 
 /** The portal that flags describe. Without an address of this host it has a loopback address, which reaches nobody else. */
@@ -9,7 +9,7 @@ export function portalIn(flags: { iscsi_ip_address: string; iscsi_port: number }
   return { ip: canonicalIp(flags.iscsi_ip_address || (first?.address ?? '127.0.0.1')), port: flags.iscsi_port };
 }
 
-/** Before tgtd is started: where it cannot bind its portal it listens on all addresses. Throws PortalUnusable. */
+/** Before a target begins to listen. Throws PortalUnusable. */
 export async function checkPortalUsable(portal: Portal): Promise<void> {
   checkIsHere(portal);
   const holder = await listenerOn(portal);
@@ -31,7 +31,7 @@ function hostAddresses() {
   return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
 }
 
-/** IPv6 has several forms of one address: tgtd prints the shortest, as the URL standard does. */
+/** IPv6 has several forms of one address: targets are compared by the shortest, which tgtd prints and the URL standard has. */
 function canonicalIp(ip: string): string {
   return ip.includes(':') ? new URL(`http://[${ip}]`).hostname.slice(1, -1) : ip;
 }

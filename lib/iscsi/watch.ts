@@ -1,25 +1,27 @@
-import { type BlockstoreError, asError } from '../../errors.ts';
-import type { Log } from '../../log.ts';
-import type { TargetProblem } from '../target.ts';
+import { type BlockstoreError, asError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { TargetProblem } from '../targets/target.ts';
 
 export interface WatchOptions {
-  /** Whether tgtd should run and does not. Called every second. */
-  isDown: () => boolean;
-  /** Starts tgtd where it does not run. */
+  /** What serves the exports, at the beginning of a sentence and in short. */
+  server: { name: string; loser: string };
+  /** Whether it should run and does not. Called every second. Default: it always runs. */
+  isDown?: () => boolean;
+  /** Starts it where it does not run. */
   start: () => Promise<void>;
-  /** Returns the volumes that tgtd should serve and does not. */
+  /** Returns the volumes that it should serve and does not. */
   lost: () => Promise<string[]>;
-  /** Has tgtd serve one of them again. */
+  /** Has it serve one of them again. */
   restore: (id: string) => Promise<void>;
   log: Log;
 }
 
 const everyMs = 1000;
-/** Reading all targets is a command. */
+/** Reading all targets costs a command, or several files for each. */
 const ticksPerLook = 3;
 const maxPauseTicks = 30;
 
-/** Checks tgtd every second and its targets every three, and rebuilds one by one the exports that it has lost. */
+/** Checks the server of iSCSI exports every second and its targets every three, and rebuilds one by one the exports that it has lost. */
 export class Watch {
   private readonly options: WatchOptions;
   private problem: BlockstoreError | undefined;
@@ -49,7 +51,7 @@ export class Watch {
     await this.running;
   }
 
-  /** Returns the problem of tgtd, or else those of single exports. */
+  /** Returns the problem of the server, or else those of single exports. */
   get problems(): TargetProblem[] {
     if (this.problem) return [{ error: this.problem }];
     return Array.from(this.failures, ([id, error]) => ({ id, error }));
@@ -61,20 +63,20 @@ export class Watch {
   }
 
   private async tick(): Promise<void> {
-    const { log, isDown, start, lost } = this.options;
+    const { log, server, isDown = () => false, start, lost } = this.options;
     this.ticks += 1;
     const wasDown = isDown();
     if (this.ticks < this.nextTry || (!wasDown && this.ticks % ticksPerLook !== 0)) return;
     try {
       if (wasDown || this.problem) {
         if (wasDown && !this.problem)
-          log.warn('the iSCSI target daemon has ended: it is started again, and its exports are rebuilt');
+          log.warn(`${server.name} has ended: it is started again, and its exports are rebuilt`);
         await start();
       }
       const ids = await lost();
       this.note(undefined);
       for (const id of ids) {
-        if (this.timer === undefined || isDown()) return; // the next tick or the next daemon continues
+        if (this.timer === undefined || isDown()) return; // the next tick or the next server continues
         await this.rebuild(id);
       }
     } catch (error) {
@@ -83,11 +85,11 @@ export class Watch {
   }
 
   private async rebuild(id: string): Promise<void> {
-    const { log, restore } = this.options;
+    const { log, server, restore } = this.options;
     try {
       await restore(id);
       this.failures.delete(id);
-      log.warn(`rebuilt the export of volume ${id}, which tgtd had lost`);
+      log.warn(`rebuilt the export of volume ${id}, which ${server.loser} had lost`);
     } catch (thrown) {
       const error = asError(thrown);
       if (this.failures.get(id)?.message !== error.message) log.error(error.message, { volume: id, hint: error.hint });
@@ -95,11 +97,11 @@ export class Watch {
     }
   }
 
-  /** A tgtd that cannot be started is tried less and less often. */
+  /** A server that cannot be started is tried less and less often. */
   private note(error: BlockstoreError | undefined): void {
-    const { log } = this.options;
+    const { log, server } = this.options;
     if (error && this.problem?.message !== error.message) log.error(error.message, { hint: error.hint });
-    if (!error && this.problem) log.info('the iSCSI target daemon serves again');
+    if (!error && this.problem) log.info(`${server.name} serves again`);
     this.problem = error;
     this.failedTries = error ? this.failedTries + 1 : 0;
     this.nextTry = error ? this.ticks + Math.min(2 ** (this.failedTries - 1), maxPauseTicks) : 0;

@@ -1,7 +1,7 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
-import { absentAs, errorCode, isAbsent, readIfExistsSync } from '../../files.ts';
-import type { Portal } from '../../iscsi/address.ts';
+import { absentAs, errorCode, isAbsent, readIfExistsSync } from '../files.ts';
+import type { Portal } from './address.ts';
 
 const listening = '0A';
 

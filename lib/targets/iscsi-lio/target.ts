@@ -1,0 +1,193 @@
+import { KeyedMutex } from '../../concurrency.ts';
+import { errors } from '../../errors.ts';
+import {
+  type Portal,
+  formatIscsiAddress,
+  initiatorNames,
+  isIscsiName,
+  portalGroup,
+  portalText,
+  targetNameOf,
+  tryParsePortal,
+  volumeAddress,
+  volumeOfTargetName,
+  volumeUnit,
+} from '../../iscsi/address.ts';
+import { checkIsHere } from '../../iscsi/portal.ts';
+import { Watch } from '../../iscsi/watch.ts';
+import type { Log } from '../../log.ts';
+import type { Processes } from '../../process.ts';
+import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import { backstorePaths } from './backstore.ts';
+import { type Configfs, KernelConfigfs } from './configfs.ts';
+import { Exports } from './exports.ts';
+import { type FoundTarget, backstoreIn, isServing, readTarget, targetNames } from './found-target.ts';
+import { type Kernel, prepareKernel, thisKernel } from './kernel.ts';
+import { groupOf, isOwnBackstore, volumeOfBackstore } from './layout.ts';
+import { portalHolder } from './portals.ts';
+
+export interface IscsiLioOptions {
+  portal: Portal;
+  /** Beginning of the names of targets (iscsi_target_prefix). */
+  targetPrefix: string;
+  /** Whether new attachments get a secret (iscsi_chap). */
+  chap: boolean;
+  durability: 'sync' | 'cached';
+}
+
+interface Context {
+  processes: Processes;
+  log: Log;
+  /** Default: that of this machine. */
+  configfs?: Configfs;
+  kernel?: Kernel;
+}
+
+/** Exports volumes over iSCSI by the kernel's target (LIO), one target each, by configfs alone. It keeps nothing on disk. */
+export class IscsiLioTarget implements Target {
+  readonly name = 'iscsi-lio';
+  readonly addressing = 'own';
+  readonly authentication: 'chap' | 'none';
+  private readonly options: IscsiLioOptions;
+  private readonly processes: Processes;
+  private readonly kernel: Kernel;
+  private readonly configfs: Configfs;
+  private readonly exports: Exports;
+  private readonly watch: Watch;
+  private readonly mutex = new KeyedMutex();
+  /** Exports that this daemon has been asked for, once their first ensureExport() has ended: the watch rebuilds them. */
+  private readonly established = new Map<string, ExportSpec>();
+
+  constructor(options: IscsiLioOptions, { processes, log, configfs, kernel = thisKernel }: Context) {
+    this.options = options;
+    this.authentication = options.chap ? 'chap' : 'none';
+    this.processes = processes;
+    this.kernel = kernel;
+    this.configfs = configfs ?? new KernelConfigfs(processes);
+    this.exports = new Exports(this.configfs, options, log);
+    this.watch = new Watch({
+      server: { name: "the kernel's iSCSI target", loser: 'the kernel' },
+      start: () => prepareKernel(this.configfs, processes, kernel),
+      lost: () => this.lost(),
+      restore: (id) => this.restore(id),
+      log,
+    });
+  }
+
+  get endpoint(): string {
+    return portalText(this.options.portal);
+  }
+
+  addressOf(id: string): string {
+    return volumeAddress(this.options.portal, this.options.targetPrefix, id);
+  }
+
+  /** Throws KernelTargetUnusable, PortalUnusable. */
+  async setup(): Promise<void> {
+    const { portal } = this.options;
+    await prepareKernel(this.configfs, this.processes, this.kernel);
+    checkIsHere(portal); // the kernel binds any address
+    const holder = await portalHolder(this.configfs, portal);
+    if (holder !== undefined) throw errors.portalTaken(portalText(portal), holder);
+    this.watch.begin();
+  }
+
+  async ensureExport(given: ExportSpec): Promise<void> {
+    const spec = { ...given, hosts: initiatorNames(given.hosts) };
+    await this.mutex.run(spec.id, async () => {
+      try {
+        await this.exports.ensure(spec);
+        this.watch.clear(spec.id);
+      } finally {
+        this.established.set(spec.id, spec);
+      }
+    });
+  }
+
+  async removeExport(id: string): Promise<void> {
+    await this.mutex.run(id, async () => {
+      this.established.delete(id);
+      this.watch.clear(id);
+      await this.exports.end(id);
+    });
+  }
+
+  async listExports(): Promise<FoundExport[]> {
+    const names = await targetNames(this.configfs);
+    return Promise.all(names.map(async (name) => this.foundExport(await readTarget(this.configfs, name))));
+  }
+
+  /** A backstore is made first and removed last. */
+  async listTraces(): Promise<string[]> {
+    const ids = (await backstorePaths(this.configfs)).flatMap((path) => volumeOfBackstore(path) ?? []);
+    return [...new Set(ids)];
+  }
+
+  /** No address of a shelf is of this kind. */
+  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
+    return [];
+  }
+
+  problems(): readonly TargetProblem[] {
+    return this.watch.problems;
+  }
+
+  /** Exports go on. */
+  async close(): Promise<void> {
+    await this.watch.end();
+  }
+
+  /** A target of that name is ours only with a backstore of ours: other programs name their targets alike. */
+  private async foundExport(target: FoundTarget): Promise<FoundExport> {
+    const { name, units, acls, isOpen, asksSecret } = target;
+    const own = backstoreIn(target);
+    const { number, backstore } = units.find((unit) => unit.number === volumeUnit) ??
+      units[0] ?? { number: 0, backstore: '' };
+    const id = isServing(target) && isOwnBackstore(own) ? volumeOfTargetName(name) : undefined;
+    const at = tryParsePortal(target.portals[0] ?? '');
+    const address =
+      at && isIscsiName(name) ? formatIscsiAddress({ ...at, portalGroup, targetName: name, lun: number }) : name;
+    const chap = isOpen ? target.chap : acls[0]?.chap;
+    return {
+      ...(id === undefined ? {} : { id }),
+      address,
+      path: backstore === '' ? '' : ((await this.configfs.read(`${backstore}/udev_path`)) ?? ''),
+      readOnly: isOpen ? target.isReadOnly : acls.length > 0 && acls.every(({ isReadOnly }) => isReadOnly),
+      hosts: isOpen ? [] : acls.map(({ initiator }) => initiator),
+      ...(asksSecret && chap && chap.user !== '' ? { chap } : {}),
+    };
+  }
+
+  /** Exports that somebody has removed, closed or opened: programs that restore or clear the kernel's configuration do so. */
+  private async lost(): Promise<string[]> {
+    const ids: string[] = [];
+    for (const spec of this.established.values()) if (!(await this.isServed(spec))) ids.push(spec.id);
+    return ids;
+  }
+
+  /** Without all that ensure() compares: it runs often. */
+  private async isServed({ id, hosts, chap }: ExportSpec): Promise<boolean> {
+    const group = groupOf(targetNameOf(this.options.targetPrefix, id));
+    const [enable, isOpen, asksSecret, portals, acls] = await Promise.all([
+      this.configfs.read(`${group}/enable`),
+      this.configfs.read(`${group}/attrib/generate_node_acls`),
+      this.configfs.read(`${group}/attrib/authentication`),
+      this.configfs.directories(`${group}/np`),
+      this.configfs.directories(`${group}/acls`),
+    ]);
+    return (
+      enable === '1' &&
+      (isOpen === '1') === (hosts.length === 0) &&
+      (asksSecret === '1') === (chap !== undefined) &&
+      portals.includes(this.endpoint) &&
+      acls.toSorted().join(' ') === hosts.join(' ')
+    );
+  }
+
+  private async restore(id: string): Promise<void> {
+    await this.mutex.run(id, async () => {
+      const spec = this.established.get(id);
+      if (spec) await this.exports.ensure(spec); // else removed meanwhile
+    });
+  }
+}
