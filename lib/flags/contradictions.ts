@@ -1,4 +1,5 @@
 import { driverOf } from '../drivers/registry.ts';
+import { targetOf } from '../targets/registry.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
@@ -24,7 +25,12 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
     if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
-    const storage = driverOf(backend.flags).storage(backend.flags);
+    const driver = driverOf(backend.flags);
+    const target = targetOf(backend.flags).name;
+    if (driver.targets?.includes(target) === false) {
+      problems.push(`${where}volume_driver = ${driver.name} requires volume_target = ${driver.targets.join(' or ')}`);
+    }
+    const storage = driver.storage(backend.flags);
     const other = users.get(storage);
     if (storage !== '' && other !== undefined) {
       problems.push(

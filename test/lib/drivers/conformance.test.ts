@@ -14,9 +14,10 @@ type Factory = (directory: string) => VolumeDriver;
 const sizeGiB = 2;
 const totalBytes = 2.5 * 2 ** 30;
 
-/** Every registered driver is here; those that need a kernel of their own run the cases on a lab machine. */
-const factories: Record<(typeof drivers)[number]['name'] | 'faulty', Factory | 'test/lab/lvm-cases.ts'> = {
+/** Every registered driver is here; those that need a kernel or a cluster run the cases elsewhere. */
+const factories: Record<(typeof drivers)[number]['name'] | 'faulty', Factory | string> = {
   lvm: 'test/lab/lvm-cases.ts',
+  rbd: 'test/lib/drivers/rbd/conformance.test.ts',
   fake: () => new FakeDriver({ totalBytes }),
   file: (directory) => new FileDriver({ directory, poolBytes: totalBytes }),
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),
