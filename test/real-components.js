@@ -2,7 +2,7 @@
 export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
-  'test/lib/drivers/rbd/{conformance,copies}.test.ts',
+  'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
   'test/lib/connectors/{iscsi,libvirt}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
 ];

@@ -33,11 +33,11 @@ export interface RbdOptions extends Cluster {
   /** Maximum number of images that the data of a volume depends on. */
   maxCloneDepth: number;
   /** Space for volumes; default: what Ceph reports. */
-  capacityBytes?: number;
+  capacityBytes?: number | undefined;
   /** Default: 15 s for monitors, 60 s for OSDs. */
-  limits?: TimeLimits;
+  limits?: TimeLimits | undefined;
   /** How long a delete waits until a client closes the volume, or until Ceph gives up a dead one. Default 40,000. */
-  watcherMs?: number;
+  watcherMs?: number | undefined;
 }
 
 /** A start asks about each of its volumes at the same time: one list answers them all. */

@@ -40,6 +40,9 @@ export function clusterError(
   }
   if (/error opening pool/.test(stderr) && exitCode === 2) return errors.noCephPool(pool);
   const isPermission = /Operation not permitted|Permission denied/.test(stderr);
+  if (exitCode === eacces && /couldn't connect/.test(stderr)) {
+    return errors.cephDenied(pool, user, 'the cluster does not know this user, or its key is another one');
+  }
   if (exitCode === eacces || (exitCode === eperm && isPermission)) return errors.cephDenied(pool, user, reason);
   if (/couldn't connect to the cluster|error connecting to the cluster/.test(stderr)) {
     return errors.cephUnreachable(pool, monitors, reason);
