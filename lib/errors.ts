@@ -9,6 +9,7 @@ import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
+import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
 import { sheepdogErrors } from './sheepdog-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
@@ -27,6 +28,7 @@ export const errors = {
   ...sheepdogErrors,
   ...snapshotErrors,
   ...lvmErrors,
+  ...rbdErrors,
   ...redisErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),

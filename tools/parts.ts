@@ -7,6 +7,7 @@ import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTest = 'test/lab/iscsi.test.ts';
+const driverTests = ['file', 'rbd', 'sheepdog'].map((name) => `test/lib/drivers/${name}/conformance.test.ts`);
 const simulatedSeeds = 1000;
 const seedsAtOnce = 250;
 const modelRuns = 1000;
@@ -20,6 +21,7 @@ export function parts(): Stage[] {
     ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
     ava('unit', 'test/unit.config.js'),
     ava('daemons', 'test/daemons.config.js'),
+    command('drivers', 'env', ['DRIVER_CASES=all', 'ava', '--config', 'test/daemons.config.js', ...driverTests]),
     ava('sample', 'test/sample.config.js'),
     ava('lab', 'test/lab/ava.config.js', missingForLab),
     ava('hostile', 'test/hostile.config.js'),

@@ -173,8 +173,8 @@ export interface NodeFlags {
 export interface DriverRegistration<Name extends string, Own extends Definitions> {
   readonly name: Name;
   readonly flags: Own;
-  /** False where localPath is neither a device nor a file of the node, so that no target can export it. Default: true. */
-  readonly hasDevice?: boolean;
+  /** Names of the targets that can export its local paths; default: all. */
+  readonly targets?: readonly string[];
   /** Returns the name of the storage, which two backends of a node must not share; '' when it is never shared. */
   storage(flags: ValuesOf<Own>): string;
   make(flags: ValuesOf<Own> & NodeFlags, context: DriverContext): Promise<VolumeDriver>;

@@ -25,11 +25,10 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
     if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
-    const [driver, target] = [driverOf(backend.flags), targetOf(backend.flags)];
-    if (driver.hasDevice === false && target.name !== 'none') {
-      problems.push(
-        `${where}volume_driver = ${driver.name} requires volume_target = none: its volumes are not exported`,
-      );
+    const driver = driverOf(backend.flags);
+    const target = targetOf(backend.flags).name;
+    if (driver.targets?.includes(target) === false) {
+      problems.push(`${where}volume_driver = ${driver.name} requires volume_target = ${driver.targets.join(' or ')}`);
     }
     const storage = driver.storage(backend.flags);
     const other = users.get(storage);

@@ -5,7 +5,7 @@ import { sheepdogFlags } from './flags.ts';
 export const sheepdog = defineDriver({
   name: 'sheepdog',
   flags: sheepdogFlags,
-  hasDevice: false,
+  targets: ['none'],
   storage: ({ sheepdog_address: address, sheepdog_port: port }) => `the Sheepdog cluster at ${address} port ${port}`,
   make: async (flags, { processes }) => {
     const { SheepdogDriver } = await import('./driver.ts');

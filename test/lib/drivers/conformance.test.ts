@@ -8,6 +8,7 @@ import { testCases, totalBytes } from './run-cases.ts';
 const factories: Record<(typeof drivers)[number]['name'] | 'faulty', (() => VolumeDriver) | `test/${string}.ts`> = {
   lvm: 'test/lab/lvm-cases.ts',
   sheepdog: 'test/lib/drivers/sheepdog/conformance.test.ts',
+  rbd: 'test/lib/drivers/rbd/conformance.test.ts',
   fake: () => new FakeDriver({ totalBytes }),
   file: 'test/lib/drivers/file/conformance.test.ts',
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),

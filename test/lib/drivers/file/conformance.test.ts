@@ -1,8 +1,9 @@
 import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { readBlock, writeBlock } from '../data.ts';
-import { testCases, totalBytes } from '../run-cases.ts';
+import { someCasesOf, testCases, totalBytes } from '../run-cases.ts';
 
 testCases('file', (directory) => new FileDriver({ directory, poolBytes: totalBytes }), {
   write: writeBlock,
   read: readBlock,
+  cases: someCasesOf,
 });

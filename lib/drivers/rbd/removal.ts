@@ -1,0 +1,70 @@
+import { pollUntil } from '../../concurrency.ts';
+import { errors } from '../../errors.ts';
+import type { DeleteOptions, VolumeSpec } from '../driver.ts';
+import type { RbdAnswer, RbdCommandOptions, RbdCommands } from './commands.ts';
+import { snapshotsOf, watchersOf } from './images.ts';
+import { deletedName, imageName, isCloneSnapshot, newName } from './names.ts';
+
+/** Ceph removes the watch of a client that died after 30 s. */
+const watcherMs = 40_000;
+
+/** Removes an incomplete image of an interrupted create. */
+export async function removeNew(commands: RbdCommands, volume: VolumeSpec): Promise<void> {
+  const answer = await remove(commands, newName(volume), {});
+  if (answer.failure === undefined || answer.failure === 'absent') return;
+  throw errors.rbdFailed(`rbd rm ${newName(volume)}`, answer.reason);
+}
+
+/**
+ * Removes the image of a volume; absent is success. One that copies depend on is renamed, and removed by Leftovers after the last of
+ * them: `kept`. Throws VolumeBusy for one that has snapshots, or that a client has open and does not close within `waitMs`.
+ */
+export async function removeImage(
+  commands: RbdCommands,
+  volume: VolumeSpec,
+  { signal, waitMs = watcherMs }: DeleteOptions & { waitMs?: number | undefined },
+): Promise<'removed' | 'kept'> {
+  const name = imageName(volume);
+  let obstacle = '';
+  const attempt = async (): Promise<'removed' | 'kept' | undefined> => {
+    const answer = await remove(commands, name, { signal });
+    if (answer.failure === undefined || answer.failure === 'absent') return 'removed';
+    if (answer.failure === 'dependants') {
+      const snapshots = await snapshotsOf(commands, name);
+      if (snapshots === undefined) return 'removed';
+      const others = snapshots.filter((one) => !isCloneSnapshot(one.name)).map((one) => one.name);
+      if (others.length > 0) throw errors.volumeBusy(volume.id, `it has snapshots: ${others.join(', ')}`);
+      for (const one of snapshots) await removeSnapshot(commands, `${name}@${one.name}`);
+      if (snapshots.length > 0) return undefined;
+    } else if (answer.failure !== 'busy') throw errors.rbdFailed(`rbd rm ${name}`, answer.reason);
+    const watchers = await watchersOf(commands, name);
+    if (watchers.length === 0 && answer.failure === 'dependants') return setAside(commands, volume);
+    obstacle = watchers.length > 0 ? `open by the client at ${watchers.join(', ')}` : answer.reason;
+    return undefined;
+  };
+  const wait = { deadlineMs: waitMs, intervalMs: 500, maxIntervalMs: 2000, signal };
+  const outcome = await pollUntil(attempt, wait);
+  if (outcome === undefined) throw errors.volumeBusy(volume.id, obstacle);
+  return outcome;
+}
+
+/** Removes a snapshot; absent is success. Throws RbdFailed. */
+export async function removeSnapshot(commands: RbdCommands, snapshot: string): Promise<void> {
+  const answer = await commands.rbd(['snap', 'rm', '--no-progress', snapshot]);
+  if (answer.failure === undefined || answer.failure === 'absent') return;
+  throw errors.rbdFailed(`rbd snap rm ${snapshot}`, answer.reason);
+}
+
+async function setAside(commands: RbdCommands, volume: VolumeSpec): Promise<'kept'> {
+  const answer = await commands.rbd(['rename', imageName(volume), deletedName(volume)]);
+  if (answer.failure === undefined || answer.failure === 'absent') return 'kept';
+  throw errors.rbdFailed(`rbd rename ${imageName(volume)} ${deletedName(volume)}`, answer.reason);
+}
+
+export function remove(
+  commands: RbdCommands,
+  name: string,
+  { signal }: Pick<RbdCommandOptions, 'signal'>,
+): Promise<RbdAnswer> {
+  return commands.rbd(['rm', '--no-progress', name], { signal, isLong: true });
+}

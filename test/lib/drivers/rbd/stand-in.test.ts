@@ -1,0 +1,74 @@
+import test from 'ava';
+import { CommandError, type CommandFailure } from '../../../../lib/command-error.ts';
+import { RbdDriver } from '../../../../lib/drivers/rbd/driver.ts';
+import { PoolSizes } from '../../../../lib/drivers/rbd/sizes.ts';
+import { silentLog } from '../../../../lib/log.ts';
+import { ChildProcesses } from '../../../../lib/process.ts';
+import { spec } from '../conformance.ts';
+
+/** Failures that a small real cluster does not have, by a stand-in of its commands. */
+class StandIn extends ChildProcesses {
+  readonly answers: Readonly<Record<string, Partial<CommandFailure> | string>>;
+  constructor(answers: Readonly<Record<string, Partial<CommandFailure> | string>>) {
+    super();
+    this.answers = answers;
+  }
+
+  override async run(command: string, args: readonly string[]) {
+    const verb = ['image-meta list', 'ls -l', 'create', 'info', 'rm'].find((words) =>
+      ` ${args.join(' ')} `.includes(` ${words} `),
+    );
+    const answer = this.answers[verb ?? command] ?? '';
+    if (typeof answer === 'string') return { stdout: answer, stderr: '' };
+    const failure = { exitCode: 1, signal: undefined, timedOut: false, cancelled: false, notFound: false };
+    throw new CommandError({ command, stdout: '', stderr: '', ...failure, ...answer });
+  }
+}
+
+const absent = { exitCode: 2, stderr: 'rbd: error opening image volume: (2) No such file or directory' };
+
+function driverWith(answers: StandIn['answers']): RbdDriver {
+  const options = { pool: 'p', user: 'u', conf: '/c', secretUuid: '', maxCloneDepth: 5, capacityBytes: 2 ** 40 };
+  const processes = new StandIn({ 'image-meta list': absent, 'ls -l': '[]', info: absent, ...answers });
+  return new RbdDriver(options, { processes, log: silentLog });
+}
+
+const failures: readonly (readonly [string, Partial<CommandFailure>, string])[] = [
+  ['a full cluster', { exitCode: 28, stderr: 'rbd: create error: (28) No space left on device' }, 'NoSpace'],
+  ['a pool at its quota', { exitCode: 122, stderr: 'rbd: create error: (122) Disk quota exceeded' }, 'NoSpace'],
+  ['an input error', { exitCode: 5, stderr: 'rbd: create error: (5) Input/output error' }, 'RbdFailed'],
+  ['a hanging command', { exitCode: undefined, signal: 'SIGTERM', timedOut: true }, 'CephUnreachable'],
+  ['a killed command', { exitCode: undefined, signal: 'SIGKILL' }, 'CommandFailed'],
+  ['a missing command', { exitCode: undefined, notFound: true }, 'CommandNotFound'],
+];
+for (const [title, failure, code] of failures) {
+  test(`on a stand-in of rbd: ${title} at a create is ${code}`, async (t) => {
+    await t.throwsAsync(driverWith({ create: failure }).createVolume(spec()), { code });
+  });
+}
+
+test('on a stand-in of rbd: unreadable output is an error, not an empty pool', async (t) => {
+  for (const output of ['[{"image":"x"', '{"image":1}', 'nonsense']) {
+    await t.throwsAsync(driverWith({ 'ls -l': output }).listVolumes(), { code: 'AnswerUnreadable' });
+  }
+});
+
+test('a list counts what began before it and ended during it, also when lists overlap', async (t) => {
+  const sizes = new PoolSizes();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const creating = sizes.during('a', 5, () => promise);
+  const older = sizes.begin();
+  t.is(sizes.sums().allBytes, 5);
+  resolve();
+  await creating;
+  const newer = sizes.begin();
+  newer(new Map([['a', { bytes: 5, isOurs: true }]]));
+  older(new Map());
+  t.is(sizes.sums().allBytes, 5, 'the older list is not used');
+  sizes.change('a', 0);
+  t.is(sizes.sums().allBytes, 0);
+  sizes.begin()(new Map([['b', { bytes: 3, isOurs: false }]]));
+  t.deepEqual(sizes.sums(), { allBytes: 3, volumeBytes: 0 });
+  await t.throwsAsync(sizes.during('c', 9, () => Promise.reject(new Error('no'))));
+  t.is(sizes.sums().allBytes, 3);
+});
