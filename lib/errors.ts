@@ -10,6 +10,7 @@ import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { redisErrors } from './redis-errors.ts';
+import { sanErrors } from './san-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
@@ -26,6 +27,7 @@ export const errors = {
   ...snapshotErrors,
   ...lvmErrors,
   ...redisErrors,
+  ...sanErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>

@@ -1,7 +1,8 @@
-/** Test files of libraries that start vblade, tc, tgtd, iscsiadm (or stand-ins), libvirt or many commands: the inner loop would take twice as long. */
+/** Test files of libraries that start vblade, tc, tgtd, iscsiadm (or stand-ins), libvirt, an SSH server or many commands: the inner loop would take twice as long. */
 export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
   'test/lib/connectors/{iscsi,libvirt}.test.ts',
+  'test/lib/san/{ssh,solaris,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
 ];

@@ -3,6 +3,7 @@ import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 import { CommandError } from '../../lib/command-error.ts';
 import { initiatorOfHost } from '../../lib/connectors/initiator-name.ts';
 import { isRunning } from '../../lib/connectors/properties.ts';
+import { iscsiTargets } from '../../lib/connectors/registry.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { readMachineId } from '../../lib/machine.ts';
@@ -12,7 +13,6 @@ import type { Processes } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 
-const iscsiTargets: readonly string[] = ['iscsi-tgt'];
 /** Volumes whose attachments are compared: reading all of a large cluster takes too long. */
 const maxVolumes = 10_000;
 const cannot = 'this host cannot connect iSCSI volumes';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Connector } from '../../lib/connectors/connector.ts';
 import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
-import { connectorOf, connectorOfTarget } from '../../lib/connectors/registry.ts';
+import { connectorOf, connectorOfTarget, iscsiTargets } from '../../lib/connectors/registry.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
@@ -33,7 +33,6 @@ export interface AttachOptions extends ChangeOptions {
 }
 
 const aoeTarget = 'aoe';
-const iscsiTarget = 'iscsi-tgt';
 
 /** Until the volume has an address. */
 const placeholder = '/dev/blockstore';
@@ -122,7 +121,7 @@ async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }:
   if (mac === undefined && initiator === undefined) return;
   const target = await targetOfVolume(store, volume);
   const { id } = volume;
-  if (mac !== undefined && target === iscsiTarget) {
+  if (mac !== undefined && target !== undefined && iscsiTargets.includes(target)) {
     throw errors.addressesOfOtherKind(id, '--mac', target, 'give the initiator name of the host: --initiator');
   }
   if (initiator !== undefined && target === aoeTarget) {

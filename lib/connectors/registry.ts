@@ -20,6 +20,9 @@ interface Kind {
   make: (context: Context) => Connector;
 }
 
+/** Targets whose hosts are initiators. */
+export const iscsiTargets: readonly string[] = ['iscsi-tgt', 'solaris'];
+
 const kinds: readonly Kind[] = [
   {
     targets: ['aoe'],
@@ -28,7 +31,7 @@ const kinds: readonly Kind[] = [
     make: (context) => new AoeConnector(context),
   },
   {
-    targets: ['iscsi-tgt'],
+    targets: iscsiTargets,
     owns: (address) => tryParseIscsiAddress(address) !== undefined,
     admits: isIscsiName,
     make: (context) => new IscsiConnector(context),

@@ -173,6 +173,8 @@ export interface NodeFlags {
 export interface DriverRegistration<Name extends string, Own extends Definitions> {
   readonly name: Name;
   readonly flags: Own;
+  /** Its volumes have no path on this host: only the target of the same name exports them. */
+  readonly isRemote?: boolean;
   /** Returns the name of the storage, which two backends of a node must not share; '' when it is never shared. */
   storage(flags: ValuesOf<Own>): string;
   make(flags: ValuesOf<Own> & NodeFlags, context: DriverContext): Promise<VolumeDriver>;

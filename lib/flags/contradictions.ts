@@ -1,4 +1,5 @@
 import { driverOf } from '../drivers/registry.ts';
+import { targetOf } from '../targets/registry.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
@@ -24,6 +25,7 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
     if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
+    problems.push(...remoteProblems(backend.flags).map((problem) => where + problem));
     const storage = driverOf(backend.flags).storage(backend.flags);
     const other = users.get(storage);
     if (storage !== '' && other !== undefined) {
@@ -32,6 +34,25 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
       );
     }
     users.set(storage, backend.name);
+  }
+  return problems;
+}
+
+/** Volumes of storage that is another machine have no path here: one part of that machine exports what the other one stores. */
+function remoteProblems(flags: Flags): string[] {
+  const driver = driverOf(flags);
+  const target = targetOf(flags);
+  const problems: string[] = [];
+  if (driver.isRemote && target.name !== driver.name && target.name !== 'none') {
+    problems.push(`volume_driver = ${driver.name} requires volume_target = ${driver.name} or none`);
+  }
+  if (target.isRemote && target.name !== driver.name) {
+    problems.push(`volume_target = ${target.name} requires volume_driver = ${target.name}`);
+  }
+  if (!driver.isRemote) return problems;
+  if (flags.san_ip === '') problems.push(`volume_driver = ${driver.name} requires san_ip`);
+  if (!flags.san_is_local && flags.san_password === '' && flags.san_private_key === '') {
+    problems.push(`volume_driver = ${driver.name} requires san_password or san_private_key`);
   }
   return problems;
 }

@@ -97,9 +97,11 @@ export interface Target {
 export interface TargetRegistration<Name extends string, Own extends Definitions> {
   readonly name: Name;
   readonly flags: Own;
+  /** It exports only volumes of the driver of the same name, on their storage. */
+  readonly isRemote?: boolean;
   make(flags: ValuesOf<Own> & NodeFlags, context: { processes: Processes; log: Log }): Promise<Target>;
   /** Checks of a host for `blockstore doctor`. They change nothing. */
-  check(flags: ValuesOf<Own>, processes: Processes): readonly Check[];
+  check(flags: ValuesOf<Own> & NodeFlags, processes: Processes): readonly Check[];
 }
 
 /** Flags of the node that every target may use. */

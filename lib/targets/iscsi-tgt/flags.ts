@@ -1,8 +1,6 @@
 import { isIP } from 'node:net';
-import { isIscsiName, targetNameOf } from '../../iscsi/address.ts';
 import { flag, oneOf, text, whole, yesNo } from '../../flags/flag.ts';
-
-const anyId = '00000000-0000-0000-0000-000000000000';
+import { iscsiTargetPrefix } from '../../iscsi/flags.ts';
 
 export const iscsiTgtFlags = {
   iscsi_ip_address: flag(
@@ -15,15 +13,7 @@ export const iscsiTgtFlags = {
     { nodeWide: true },
   ),
   iscsi_port: flag(whole(1, 65_535), 3260, 'TCP port of the iSCSI exports', { nodeWide: true }),
-  iscsi_target_prefix: flag(
-    text.refine(
-      (prefix) => isIscsiName(targetNameOf(prefix, anyId)),
-      'must be the beginning of an iqn. name, in lower case',
-    ),
-    'iqn.2010-10.org.openstack:',
-    'beginning of the names of iSCSI targets; volume-<id> follows',
-    { nodeWide: true },
-  ),
+  iscsi_target_prefix: iscsiTargetPrefix,
   iscsi_chap: flag(yesNo, true, 'require a user and a generated secret (CHAP) of the hosts of new iSCSI attachments'),
   iscsi_durability: flag(
     oneOf('sync', 'cached'),

@@ -7,6 +7,9 @@ import type { drivers } from '../../../lib/drivers/registry.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { SolarisDriver } from '../../../lib/drivers/solaris/driver.ts';
+import { DirectShell } from '../../support/fake-san/direct-shell.ts';
+import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
 import { cases } from './conformance.ts';
 
 type Factory = (directory: string) => VolumeDriver;
@@ -19,6 +22,12 @@ const factories: Record<(typeof drivers)[number]['name'] | 'faulty', Factory | '
   lvm: 'test/lab/lvm-cases.ts',
   fake: () => new FakeDriver({ totalBytes }),
   file: (directory) => new FileDriver({ directory, poolBytes: totalBytes }),
+  solaris: () =>
+    new SolarisDriver(new DirectShell(new SolarisDevice('tank', totalBytes)), {
+      base: 'tank/',
+      thin: true,
+      node: 'n1',
+    }),
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),
 };
 
