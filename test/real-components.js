@@ -3,6 +3,6 @@ export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
   'test/lib/connectors/{iscsi,libvirt}.test.ts',
-  'test/lib/san/{ssh,solaris,local}.test.ts',
+  'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
 ];

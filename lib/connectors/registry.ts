@@ -21,7 +21,7 @@ interface Kind {
 }
 
 /** Targets whose hosts are initiators. */
-export const iscsiTargets: readonly string[] = ['iscsi-tgt', 'solaris'];
+export const iscsiTargets: readonly string[] = ['iscsi-tgt', 'solaris', 'lefthand'];
 
 const kinds: readonly Kind[] = [
   {

@@ -51,6 +51,12 @@ function remoteProblems(flags: Flags): string[] {
   }
   if (!driver.isRemote) return problems;
   if (flags.san_ip === '') problems.push(`volume_driver = ${driver.name} requires san_ip`);
+  if (driver.name === 'lefthand' && flags.san_clustername === '') {
+    problems.push('volume_driver = lefthand requires san_clustername');
+  }
+  if (target.name === 'lefthand' && flags.export_unattached) {
+    problems.push('volume_target = lefthand exports to named hosts only: export_unattached must be false');
+  }
   if (!flags.san_is_local && flags.san_password === '' && flags.san_private_key === '') {
     problems.push(`volume_driver = ${driver.name} requires san_password or san_private_key`);
   }

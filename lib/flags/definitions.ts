@@ -77,12 +77,12 @@ const backendFlags = {
   volume_driver: flag(
     oneOf(...drivers.map(({ name }) => name)),
     'lvm',
-    'storage of the volumes: LVM, sparse files, ZFS of a Solaris host, or none (fake)',
+    'storage of the volumes: LVM, sparse files, ZFS of a Solaris host, HP LeftHand, or none (fake)',
   ),
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'export of the volumes: ATA over Ethernet, iSCSI by tgt, iSCSI by the Solaris host that has them, or none',
+    'export of the volumes: ATA over Ethernet, iSCSI by tgt, iSCSI by the Solaris host or LeftHand cluster that has them, or none',
   ),
 };
 

@@ -2,7 +2,7 @@ import { type Finding, ok, warn } from '../../check.ts';
 import { byteSize } from '../../format-bytes.ts';
 import type { SanShell } from '../../san/shell.ts';
 import { SolarisCommands } from '../../san/solaris/commands.ts';
-import { spaceIn } from './admission.ts';
+import { spaceIn } from './space.ts';
 import { readDatasets } from './datasets.ts';
 import { nodeProperty } from './labels.ts';
 

@@ -14,7 +14,7 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
-import { spaceIn } from './admission.ts';
+import { spaceIn } from './space.ts';
 import { unless } from './failures.ts';
 import { nodeProperty } from './labels.ts';
 import { internalSnapshotOf, removeVolume } from './removal.ts';

@@ -1,10 +1,11 @@
 import { errors } from '../../errors.ts';
 import type { SolarisCommands } from '../../san/solaris/commands.ts';
+import { Admission } from '../../san/admission.ts';
 import { SharedRead } from '../../san/shared-read.ts';
 import type { CreateOptions, Labels, VolumeSpec } from '../driver.ts';
-import { Admission, spaceIn } from './admission.ts';
 import { type Datasets, type Zvol, readDatasets } from './datasets.ts';
 import { zfsFailure } from './failures.ts';
+import { freeSpaceIn, spaceIn } from './space.ts';
 import { labelProperty, sameLabels, writeLabels } from './labels.ts';
 
 export interface ZvolOptions {
@@ -24,7 +25,7 @@ export class Zvols {
     this.commands = commands;
     this.options = options;
     this.datasets = new SharedRead(() => readDatasets(commands, options.base));
-    this.admission = new Admission(() => this.datasets.fresh());
+    this.admission = new Admission(async () => freeSpaceIn(await this.datasets.fresh()));
   }
 
   nameOf({ id }: Pick<VolumeSpec, 'id'>): string {

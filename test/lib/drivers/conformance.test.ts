@@ -8,6 +8,8 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { SolarisDriver } from '../../../lib/drivers/solaris/driver.ts';
+import { LefthandDriver } from '../../../lib/drivers/lefthand/driver.ts';
+import { LefthandDevice } from '../../support/fake-san/lefthand-device.ts';
 import { DirectShell } from '../../support/fake-san/direct-shell.ts';
 import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
 import { cases } from './conformance.ts';
@@ -28,6 +30,8 @@ const factories: Record<(typeof drivers)[number]['name'] | 'faulty', Factory | '
       thin: true,
       node: 'n1',
     }),
+  lefthand: () =>
+    new LefthandDriver(new DirectShell(new LefthandDevice({ totalBytes })), { cluster: 'c1', thin: true, node: 'n1' }),
   faulty: () => new FaultyDriver(new FakeDriver({ totalBytes })),
 };
 

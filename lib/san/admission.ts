@@ -1,27 +1,23 @@
-import { Semaphore } from '../../concurrency.ts';
-import { errors } from '../../errors.ts';
-import type { Datasets } from './datasets.ts';
+import { Semaphore } from '../concurrency.ts';
+import { errors } from '../errors.ts';
 
-/** The space that volumes may have: thin ones are never promised more than there is. */
-export interface Space {
+/** The space that volumes may have. */
+export interface FreeSpace {
+  /** What it is of, for messages. */
+  storage: string;
   freeBytes: number;
-  volumeBytes: number;
-}
-
-export function spaceIn({ availableBytes, volumes }: Datasets): Space {
-  const volumeBytes = volumes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const usedBytes = volumes.reduce((sum, { usedBytes: used }) => sum + used, 0);
-  return { freeBytes: Math.max(0, availableBytes + usedBytes - volumeBytes), volumeBytes };
+  /** Sizes of the present volumes, by id. */
+  sizes: ReadonlyMap<string, number>;
 }
 
 /** Reserves space for volumes that are being made or grow, so that concurrent requests do not use the same. */
 export class Admission {
-  private readonly read: () => Promise<Datasets>;
+  private readonly read: () => Promise<FreeSpace>;
   private readonly mutex = new Semaphore(1);
   /** Sizes that volumes are to have, by id. */
   private readonly promised = new Map<string, number>();
 
-  constructor(read: () => Promise<Datasets>) {
+  constructor(read: () => Promise<FreeSpace>) {
     this.read = read;
   }
 
@@ -29,13 +25,12 @@ export class Admission {
   async during<T>(id: string, bytes: number, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.mutex.run(async () => {
       const found = await this.read();
-      const present = new Map(found.volumes.map((volume) => [volume.id, volume.sizeBytes]));
-      const missing = (volume: string, size: number) => Math.max(0, size - (present.get(volume) ?? 0));
+      const missing = (volume: string, size: number) => Math.max(0, size - (found.sizes.get(volume) ?? 0));
       const others = [...this.promised].filter(([volume]) => volume !== id);
       const reserved = others.reduce((sum, [volume, size]) => sum + missing(volume, size), 0);
-      const freeBytes = Math.max(0, spaceIn(found).freeBytes - reserved);
+      const freeBytes = Math.max(0, found.freeBytes - reserved);
       const required = missing(id, bytes);
-      if (required > freeBytes) throw errors.noSpace(`ZFS dataset ${found.dataset}`, required, freeBytes);
+      if (required > freeBytes) throw errors.noSpace(found.storage, required, freeBytes);
       this.promised.set(id, bytes);
     }, signal);
     try {
