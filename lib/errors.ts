@@ -11,6 +11,7 @@ import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
+import { sanErrors } from './san-errors.ts';
 import { sheepdogErrors } from './sheepdog-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
 
@@ -30,6 +31,7 @@ export const errors = {
   ...lvmErrors,
   ...rbdErrors,
   ...redisErrors,
+  ...sanErrors,
   invalidArgument: (name: string, value: unknown, expected: string) =>
     new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>

@@ -1,4 +1,4 @@
-/** Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt or many commands: the inner loop would take
+/** Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, an SSH server or many commands: the inner loop would take
  * twice as long. */
 export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
@@ -7,5 +7,6 @@ export const realComponents = [
   'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
   'test/lib/connectors/{iscsi,libvirt}.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
+  'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
 ];

@@ -14,7 +14,18 @@ import { z } from 'zod';
 const root = path.resolve(import.meta.dirname, '..');
 const programs = ['blockstore', 'blockstored'];
 const folders = ['cli', 'lib', 'services'];
-const packageSchema = z.object({ name: z.string(), version: z.string(), license: z.string() });
+/** Older packages have a list of licences. */
+const packageSchema = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    license: z.string().optional(),
+    licenses: z.array(z.object({ type: z.string() })).default([]),
+  })
+  .transform(({ license, licenses, ...rest }) => ({
+    ...rest,
+    license: license ?? licenses.map(({ type }) => type).join(' or '),
+  }));
 
 export interface BundleOptions {
   /** Modules that are loaded before each program, in the same bundle: tests wrap the I/O boundaries of a program there. */
@@ -44,7 +55,7 @@ async function writePrograms(bin: string, before: readonly string[]): Promise<Ou
     cwd: root,
     platform: 'node',
     input: Object.fromEntries(programs.map((name) => [name, `${entryPrefix}${name}`])),
-    plugins: [entries(before), placesOfTheCheckout],
+    plugins: [entries(before), placesOfTheCheckout, withoutNativeParts],
   });
   // Not minified: names and modules stay readable in the stack of an unexpected error. Licences are in NOTICES.
   const { output } = await build.write({
@@ -82,6 +93,15 @@ const placesOfTheCheckout: Plugin = {
       .replaceAll('import.meta.dirname', `(import.meta.dirname + ${JSON.stringify(`/${path.dirname(from)}`)})`)
       .replaceAll('import.meta.url', `new URL(${JSON.stringify(from)}, import.meta.url).href`);
   },
+};
+
+const nativePart = 'native-part';
+
+/** ssh2 works without its native parts, which fit one version of Node.js on one processor, and are missing where npm built none. */
+const withoutNativeParts: Plugin = {
+  name: 'without-native-parts',
+  resolveId: (id) => (id.endsWith('.node') || id === 'cpu-features' ? nativePart : undefined),
+  load: (id) => (id === nativePart ? "throw new Error('the bundle has no native parts');" : undefined),
 };
 
 /** Copies files that are not TypeScript; they are read or run as they are. */

@@ -7,7 +7,10 @@ import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTest = 'test/lab/iscsi.test.ts';
-const driverTests = ['file', 'rbd', 'sheepdog'].map((name) => `test/lib/drivers/${name}/conformance.test.ts`);
+const driverTests = [
+  'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
+  'test/lib/san/{lefthand,solaris}.test.ts',
+];
 const simulatedSeeds = 1000;
 const seedsAtOnce = 250;
 const modelRuns = 1000;

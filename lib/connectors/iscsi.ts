@@ -7,6 +7,7 @@ import { absentAs } from '../files.ts';
 import {
   type IscsiAddress,
   formatIscsiAddress,
+  hasOwnSerials,
   portalText,
   scsiIdentityOf,
   tryParseIscsiAddress,
@@ -174,7 +175,8 @@ export class IscsiConnector implements Connector {
   /** Throws ConnectorFailed for none in time, and for one of another volume. */
   private async waitForDisk(name: string, at: IscsiAddress, options: ConnectOptions): Promise<IscsiDisk> {
     const { id } = options;
-    const expected = id === undefined ? undefined : scsiIdentityOf(id).serial;
+    const isAnonymous = id === undefined || hasOwnSerials(at.targetName);
+    const expected = isAnonymous ? undefined : scsiIdentityOf(id).serial;
     let found: IscsiDisk | undefined;
     const isThere = await poll(options, async () => {
       found = (await this.disksOf(at)).find((disk) => existsSync(this.kernelPath(disk)));

@@ -175,6 +175,8 @@ export interface DriverRegistration<Name extends string, Own extends Definitions
   readonly flags: Own;
   /** Names of the targets that can export its local paths; default: all. */
   readonly targets?: readonly string[];
+  /** Returns what the flags contradict or lack, a text each. */
+  problems?(flags: ValuesOf<Own>): string[];
   /** Returns the name of the storage, which two backends of a node must not share; '' when it is never shared. */
   storage(flags: ValuesOf<Own>): string;
   make(flags: ValuesOf<Own> & NodeFlags, context: DriverContext): Promise<VolumeDriver>;

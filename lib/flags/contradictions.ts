@@ -26,10 +26,15 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
     const driver = driverOf(backend.flags);
-    const target = targetOf(backend.flags).name;
-    if (driver.targets?.includes(target) === false) {
+    const target = targetOf(backend.flags);
+    if (driver.targets?.includes(target.name) === false) {
       problems.push(`${where}volume_driver = ${driver.name} requires volume_target = ${driver.targets.join(' or ')}`);
     }
+    if (target.drivers?.includes(driver.name) === false) {
+      problems.push(`${where}volume_target = ${target.name} requires volume_driver = ${target.drivers.join(' or ')}`);
+    }
+    const own = [...(driver.problems?.(backend.flags) ?? []), ...(target.problems?.(backend.flags) ?? [])];
+    problems.push(...own.map((problem) => where + problem));
     const storage = driver.storage(backend.flags);
     const other = users.get(storage);
     if (storage !== '' && other !== undefined) {

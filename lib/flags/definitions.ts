@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { drivers } from '../drivers/registry.ts';
 import { parseEndpoint, parseHost, parseRedisUrl } from '../redis/url.ts';
 import { isNodeName, nodeNameRule } from '../models/node-name.ts';
+import { sanFlags } from '../san/flags.ts';
 import { targets } from '../targets/registry.ts';
 import {
   type Definition,
@@ -76,12 +77,12 @@ const backendFlags = {
   volume_driver: flag(
     oneOf(...drivers.map(({ name }) => name)),
     'lvm',
-    'storage of the volumes: LVM, sparse files, a Sheepdog cluster, or none (fake)',
+    'storage of the volumes: LVM, sparse files, Ceph RBD, a Sheepdog cluster, ZFS of a Solaris host, HP LeftHand, or none (fake)',
   ),
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'export of the volumes: ATA over Ethernet, iSCSI by tgt or by the kernel (LIO), or none',
+    'export of the volumes: ATA over Ethernet, iSCSI by tgt, by the kernel (LIO) or by the SAN that has them, or none',
   ),
 };
 
@@ -181,12 +182,28 @@ function flagSets(kinds: readonly { name: string; flags: object }[], title: stri
   }));
 }
 
+interface FlagGroup {
+  title: string;
+  names: readonly string[];
+}
+
 /** In the order of help texts and samples. */
-export const flagGroups: readonly { title: string; names: readonly string[] }[] = [
+export const flagGroups: readonly FlagGroup[] = eachOnce([
   { title: 'This node', names: Object.keys(nodeFlags) },
   { title: 'Storage and exports', names: Object.keys(backendFlags) },
+  { title: 'Storage that is controlled over SSH', names: Object.keys(sanFlags) },
   ...flagSets(drivers, 'Driver'),
   ...flagSets(targets, 'Target'),
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
-];
+]);
+
+/** Drivers and targets share flags: each is in its first group only. */
+function eachOnce(groups: readonly FlagGroup[]): FlagGroup[] {
+  const seen = new Set<string>();
+  return groups.map(({ title, names }) => {
+    const own = names.filter((name) => !seen.has(name));
+    for (const name of own) seen.add(name);
+    return { title, names: own };
+  });
+}

@@ -128,9 +128,12 @@ function nonEmptyGroups(): { title: string; flags: FlagName[] }[] {
     .filter(({ flags }) => flags.length > 0);
 }
 
-/** Returns the values that must never be logged, with the password of a URL in each of its forms. */
-export function secretsOf(flags: Flags): string[] {
-  const values = flagNames.filter((name) => definitions[name].secret).map((name) => written(flags[name]));
+/** Returns the values that must never be logged, of the node and its backends, with the password of a URL in each of its forms. */
+export function secretsOf({ flags, backends }: Pick<LoadedFlags, 'flags' | 'backends'>): string[] {
+  const secrets = flagNames.filter((name) => definitions[name].secret);
+  const values = [flags, ...backends.map((backend) => backend.flags)].flatMap((of) =>
+    secrets.map((name) => written(of[name])),
+  );
   const inUrl = URL.canParse(flags.redis_url) ? new URL(flags.redis_url).password : '';
   return [...values, inUrl, decoded(inUrl)].filter((value, index, all) => value !== '' && all.indexOf(value) === index);
 }

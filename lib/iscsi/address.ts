@@ -100,6 +100,11 @@ function parseInitiatorName(text: string): string {
   );
 }
 
+/** Whether the storage of a target gives its devices serial numbers of its own: there the name of the target says which volume it is. */
+export function hasOwnSerials(targetName: string): boolean {
+  return targetName.startsWith('iqn.2003-10.com.lefthandnetworks:');
+}
+
 /** What the SCSI device of a volume shows of itself. Derived from the volume's id alone: no two volumes have one of them in common. */
 export interface ScsiIdentity {
   /** Unit serial number: the id, of 36 characters. */

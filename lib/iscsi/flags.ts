@@ -4,7 +4,18 @@ import { flag, oneOf, text, whole, yesNo } from '../flags/flag.ts';
 
 const anyId = '00000000-0000-0000-0000-000000000000';
 
-/** Flags that all iSCSI targets have in common. */
+/** Of every target that names its iSCSI targets itself. */
+export const iscsiTargetPrefix = flag(
+  text.refine(
+    (prefix) => isIscsiName(targetNameOf(prefix, anyId)),
+    'must be the beginning of an iqn. name, in lower case',
+  ),
+  'iqn.2010-10.org.openstack:',
+  'beginning of the names of iSCSI targets; volume-<id> follows',
+  { nodeWide: true },
+);
+
+/** Flags that all iSCSI targets of this host have in common. */
 export const iscsiFlags = {
   iscsi_ip_address: flag(
     text.refine(
@@ -16,15 +27,7 @@ export const iscsiFlags = {
     { nodeWide: true },
   ),
   iscsi_port: flag(whole(1, 65_535), 3260, 'TCP port of the iSCSI exports', { nodeWide: true }),
-  iscsi_target_prefix: flag(
-    text.refine(
-      (prefix) => isIscsiName(targetNameOf(prefix, anyId)),
-      'must be the beginning of an iqn. name, in lower case',
-    ),
-    'iqn.2010-10.org.openstack:',
-    'beginning of the names of iSCSI targets; volume-<id> follows',
-    { nodeWide: true },
-  ),
+  iscsi_target_prefix: iscsiTargetPrefix,
   iscsi_chap: flag(yesNo, true, 'require a user and a generated secret (CHAP) of the hosts of new iSCSI attachments'),
   iscsi_durability: flag(
     oneOf('sync', 'cached'),

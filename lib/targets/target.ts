@@ -57,10 +57,10 @@ export interface TargetProblem {
 export interface Target {
   readonly name: string;
   /**
-   * Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `own`, addressOf() derives them from the id; `none`, the
-   * target needs none.
+   * Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `own`, addressOf() derives them from the id; `storage`,
+   * findAddress() reads them, once the volume exists; `none`, the target needs none.
    */
-  readonly addressing: 'aoe' | 'own' | 'none';
+  readonly addressing: 'aoe' | 'own' | 'storage' | 'none';
   /** With what an attachment is issued that hosts authenticate themselves by. */
   readonly authentication: 'chap' | 'none';
   /** Where hosts reach its exports, which they compare with what answers: an Ethernet address; '' = nothing to compare. */
@@ -69,6 +69,8 @@ export interface Target {
   setup(): Promise<void>;
   /** For `own`: the present address of a volume, whether it is exported or not. It can change with the flags of the node. */
   addressOf?(id: string): string;
+  /** For `storage`: the address of a volume; undefined while the volume does not exist. */
+  findAddress?(id: string): Promise<string | undefined>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
   ensureExport(spec: ExportSpec): Promise<void>;
   /** Resolves when the export is certainly gone. Throws when it cannot be made sure. Absent is success. */
@@ -102,13 +104,18 @@ export interface TargetRegistration<Name extends string, Own extends Definitions
   /** By what hosts reach its exports: it determines their connector, and by what hosts are admitted. */
   readonly protocol: Protocol;
   readonly flags: Own;
+  /** Names of the drivers whose volumes it can export; default: all. */
+  readonly drivers?: readonly string[];
+  /** Returns what the flags contradict or lack, a text each. */
+  problems?(flags: ValuesOf<Own> & { export_unattached: boolean }): string[];
   make(flags: ValuesOf<Own> & NodeFlags, context: { processes: Processes; log: Log }): Promise<Target>;
   /** Checks of a host for `blockstore doctor`. They change nothing. */
-  check(flags: ValuesOf<Own>, processes: Processes): readonly Check[];
+  check(flags: ValuesOf<Own> & NodeFlags, processes: Processes): readonly Check[];
 }
 
 /** Flags of the node that every target may use. */
 export interface NodeFlags {
+  storage_name: string;
   state_dir: string;
   num_shell_tries: number;
 }

@@ -32,7 +32,7 @@ export async function runDaemon(loaded: LoadedFlags, embeddedRoot?: string): Pro
   const { flags } = loaded;
   // Also for children: LVM makes directories below /dev, which vblade must be able to search, and nobody else to change.
   process.umask(0o022);
-  const log = createLog({ level: flags.log_level, format: await logFormat(flags), secrets: secretsOf(flags) });
+  const log = createLog({ level: flags.log_level, format: await logFormat(flags), secrets: secretsOf(loaded) });
   redirectForeignOutput(log);
   const ending = Promise.withResolvers<BlockstoreError | undefined>();
   const removeSignalHandlers = onSignals(log, () => ending.resolve(undefined));

@@ -107,13 +107,13 @@ export class Adoption {
     if (!fields) throw errors.unknownStorage(id);
     const { address: labelled, ...rest } = fields;
     const { target } = backend;
-    const address = target.addressing === 'own' ? '' : labelled; // from a time when the backend had another target
+    const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
     const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
     if (isFree && !isOwn) addresses.pool.release(id);
     if (!isOwn && labelled !== '') await this.unlabelAddress(found, Number(rest.size));
-    const recorded = isOwn ? address : (target.addressOf?.(id) ?? '');
+    const recorded = isOwn ? address : (target.addressOf?.(id) ?? (await target.findAddress?.(id)) ?? '');
     const outcome = await commit(store, {
       owner: lease.token,
       conditions: [{ is: 'absent', kind: 'abandoned', id }],

@@ -18,9 +18,10 @@ export const allocateAddress: Step = {
   name: 'address',
   run: async ({ volume, backend: { target }, addresses }) => {
     if (target.addressing === 'aoe') return { address: await addresses.allocate(volume) };
-    if (target.addressOf === undefined) return {};
+    const address = target.addressOf?.(volume.id) ?? (await target.findAddress?.(volume.id));
+    if (address === undefined) return {};
     addresses.pool.release(volume.id); // one of the pool, from a time when the backend had another target
-    return { address: target.addressOf(volume.id) };
+    return { address };
   },
 };
 

@@ -67,7 +67,7 @@ test('the output of --print-config is a valid file without secrets', async (t) =
   t.regex(printed, /from: command line\)\nredis_password = \*\*\*/);
   const again = loadFlags({ file: await fileWith(t, printed.replace('***', 'hunter2')) });
   t.deepEqual(again.flags, loaded.flags);
-  t.deepEqual(secretsOf(loaded.flags), ['hunter2']);
+  t.deepEqual(secretsOf(loaded), ['hunter2']);
 });
 
 for (const [name, argv] of Object.entries({

@@ -17,6 +17,8 @@ export interface Subject {
   /** A volume of 1 MiB with storage of its own, to be exported to every host. */
   volume(): Promise<ExportSpec>;
   hosts: readonly [string, string];
+  /** Default: the storage is a file of this host. */
+  removeStorage?(spec: ExportSpec): Promise<void>;
   /** Throws where the host is not admitted. */
   login(spec: ExportSpec, host: string, chap?: Chap): Promise<HostSession>;
   /** The hosts that have the export open now, as the target sees them. */
@@ -153,7 +155,7 @@ export const cases: readonly Case[] = [
     run: async (subject) => {
       const target = await subject.target();
       const spec = await subject.volume();
-      await rm(spec.path);
+      await (subject.removeStorage ? subject.removeStorage(spec) : rm(spec.path));
       await assert.rejects(target.ensureExport(spec), { code: 'ExportFailed' });
       assert.equal(await found(target, spec.id), undefined);
       await target.removeExport(spec.id);

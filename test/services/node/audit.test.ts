@@ -353,7 +353,7 @@ test.serial('storage that lost its labels is not reported as absent', async (t) 
 });
 
 test.serial('storage of another size than the record is reported, smaller or larger', async (t) => {
-  const [found] = (await driver.listVolumes()).filter((volume) => volume.id === id);
+  const found = (await driver.listVolumes()).find((volume) => volume.id === id);
   const GiB = 2 ** 30;
   for (const sizeBytes of [GiB / 2, 2 * GiB]) {
     await driver.createVolume(spec({ id, sizeBytes, labels: found?.labels ?? {} }));

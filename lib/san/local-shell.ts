@@ -1,0 +1,38 @@
+import { CommandError } from '../command-error.ts';
+import { errors } from '../errors.ts';
+import type { Processes } from '../process.ts';
+import { type SanAnswer, type SanRunOptions, type SanShell, defaultSanTimeoutMs } from './shell.ts';
+
+/** Runs the commands of the storage on this host (san_is_local). */
+export class LocalShell implements SanShell {
+  readonly where = 'this host';
+  readonly failure = undefined;
+  private readonly processes: Processes;
+
+  constructor(processes: Processes) {
+    this.processes = processes;
+  }
+
+  /** Throws CommandNotFound, SanInterrupted, or the signal's reason. */
+  async run(
+    words: readonly string[],
+    { timeoutMs = defaultSanTimeoutMs, signal }: SanRunOptions = {},
+  ): Promise<SanAnswer> {
+    const [command = '', ...args] = words;
+    try {
+      const answer = await this.processes.run(command, args, { timeoutMs, ...(signal ? { signal } : {}) });
+      // execa removes the last line end.
+      return { ...answer, stdout: answer.stdout === '' ? '' : `${answer.stdout}\n`, exitCode: 0 };
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      signal?.throwIfAborted();
+      const { exitCode, stdout, stderr, timedOut, notFound } = error.failure;
+      if (notFound) throw error;
+      if (timedOut) throw errors.sanTimeout(this.where, words.join(' '), timeoutMs / 1000, stderr.slice(-200));
+      if (exitCode === undefined) throw errors.sanCut(this.where, words.join(' '), error.message);
+      return { stdout, stderr, exitCode };
+    }
+  }
+
+  async close(): Promise<void> {}
+}

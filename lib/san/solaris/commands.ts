@@ -1,0 +1,68 @@
+import { errors } from '../../errors.ts';
+import { posixLine } from '../quoting.ts';
+import { SanCommandError, type SanRunOptions, type SanShell } from '../shell.ts';
+import type { Dialect } from '../ssh-shell.ts';
+
+/** A login over SSH has neither /usr/sbin nor a known locale. */
+const environment = ['env', 'LC_ALL=C', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin'];
+
+export const solarisDialect: Dialect = {
+  line: (words) => posixLine([...environment, ...words]),
+  shown: (words) => words.join(' '),
+};
+
+const nothing = /^$/;
+const lines = /^([^\n]+\n|\n)*$/;
+
+interface Options extends SanRunOptions {
+  /** What the command must print, when it succeeds. Default: nothing. */
+  expected?: RegExp;
+}
+
+/** Commands of Solaris, each under pfexec. */
+export class SolarisCommands {
+  readonly shell: SanShell;
+
+  constructor(shell: SanShell) {
+    this.shell = shell;
+  }
+
+  /**
+   * Returns what the command printed. Throws SanCommandError when it failed, AnswerUnreadable when it printed anything else than
+   * expected: a banner, a question, a part of the answer, or an error with exit code 0.
+   */
+  run(words: readonly string[], options: Options = {}): Promise<string> {
+    return this.exchange(['pfexec', ...words], words.join(' '), options);
+  }
+
+  /** Returns the lines that the command printed, each without its end. */
+  async lines(words: readonly string[], options: SanRunOptions = {}): Promise<string[]> {
+    return linesIn(await this.run(words, { ...options, expected: lines }));
+  }
+
+  /** Runs a constant script of sh with arguments, and returns the lines that it printed. */
+  async script(script: string, args: readonly string[], options: SanRunOptions = {}): Promise<string[]> {
+    return linesIn(await this.exchange(['sh', '-c', script, 'sh', ...args], script, { ...options, expected: lines }));
+  }
+
+  private async exchange(
+    words: readonly string[],
+    shown: string,
+    { expected = nothing, ...options }: Options,
+  ): Promise<string> {
+    const { stdout, stderr, exitCode } = await this.shell.run(words, options);
+    if (exitCode !== 0) throw new SanCommandError(this.shell.where, shown, stderr.trim() === '' ? stdout : stderr);
+    if (stderr.trim() !== '' || !expected.test(stdout)) {
+      throw errors.answerUnreadable(
+        shown,
+        stderr.trim() === '' ? stdout : stderr,
+        `log in as ${this.shell.where} and run it: a command must print its answer alone, without a banner or a question`,
+      );
+    }
+    return stdout;
+  }
+}
+
+function linesIn(text: string): string[] {
+  return text === '' ? [] : text.slice(0, -1).split('\n');
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import test, { type ExecutionContext } from 'ava';
+import { SolarisDriver } from '../../../lib/drivers/solaris/driver.ts';
+import { asError } from '../../../lib/errors.ts';
+import { solarisDialect } from '../../../lib/san/solaris/commands.ts';
+import { SolarisTarget } from '../../../lib/targets/solaris/target.ts';
+import { SanPlace } from '../../support/fake-san/place.ts';
+import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
+import { faults } from '../../support/fake-san/ssh-stand-in.ts';
+import { spec } from '../drivers/conformance.ts';
+import { someCasesOf } from '../drivers/run-cases.ts';
+import { DirectShell } from '../../support/fake-san/direct-shell.ts';
+
+const unusable = new Set(['SanInterrupted', 'AnswerUnreadable', 'SanCommandFailed']);
+const totalBytes = 2.5 * 2 ** 30;
+const hosts = ['iqn.1993-08.org.debian:01:one'];
+
+async function placeFor(t: ExecutionContext, bytes = 10_000 * 2 ** 30) {
+  const device = new SolarisDevice('tank', bytes);
+  const place = await SanPlace.create(device);
+  t.teardown(() => place.remove());
+  const connection = place.connection();
+  const shell = place.shell(solarisDialect, {}, connection);
+  const driver = new SolarisDriver(shell, { base: 'tank/', thin: true, node: 'n1' });
+  const target = new SolarisTarget(place.shell(solarisDialect, {}, connection), {
+    ip: '192.0.2.9',
+    base: 'tank/',
+    targetPrefix: 'iqn.2010-10.org.openstack:',
+  });
+  await driver.setup();
+  return { device, place, driver, target };
+}
+
+/** The code of the error with which the work fails; '' when it does not. */
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => '',
+    (error: unknown) => asError(error).code,
+  );
+}
+
+const any = new SolarisDriver(new DirectShell(new SolarisDevice('tank', totalBytes)), {
+  base: 'tank/',
+  thin: true,
+  node: 'n1',
+});
+
+for (const { title, run } of someCasesOf(any)) {
+  test(`over SSH: ${title}`, async (t) => {
+    const { driver } = await placeFor(t, totalBytes);
+    await t.notThrowsAsync(run({ driver, sizeGiB: 2 }));
+    await driver.close();
+  });
+}
+
+test('a node with a thousand exported volumes needs at most ten commands to find that all is well', async (t) => {
+  const { device, place, driver, target } = await placeFor(t);
+  const volumes = Array.from({ length: 1000 }, () => spec({ id: randomUUID() }));
+  for (const volume of volumes) {
+    device.zfs.run([
+      'create',
+      '-s',
+      '-V',
+      '100M',
+      '-o',
+      `blockstore:labels=id=${volume.id}&user=u`,
+      `tank/volume-${volume.id}`,
+    ]);
+  }
+  const specs = volumes.map((volume) => ({
+    id: volume.id,
+    path: driver.localPath(volume),
+    address: target.addressOf(volume.id),
+    readOnly: false,
+    hosts,
+  }));
+  const make = (words: string[]) => t.is(device.words(['pfexec', ...words]).exitCode, 0, words.join(' '));
+  make(['stmfadm', 'create-hg', `hg-${hosts[0]}`]);
+  make(['stmfadm', 'add-hg-member', '-g', `hg-${hosts[0]}`, hosts[0] ?? '']);
+  for (const { id, path } of specs) {
+    const name = `iqn.2010-10.org.openstack:volume-${id}`;
+    const { stdout } = device.words(['pfexec', 'stmfadm', 'create-lu', '-p', `serial=${id}`, path]);
+    make(['stmfadm', 'create-tg', `tg-volume-${id}`]);
+    make(['stmfadm', 'add-tg-member', '-g', `tg-volume-${id}`, name]);
+    const guid = stdout.trim().split(' ').at(-1) ?? '';
+    make(['stmfadm', 'add-view', '-h', `hg-${hosts[0]}`, '-t', `tg-volume-${id}`, '-n', '0', guid]);
+    make(['itadm', 'create-target', '-n', name]);
+  }
+  place.server.lines.length = 0;
+  await Promise.all([driver.setup(), target.setup()]);
+  t.is((await driver.listVolumes()).length, 1000);
+  t.is((await target.listExports()).length, 1000);
+  t.is((await target.listTraces()).length, 1000);
+  for (const volume of volumes) await driver.ensureVolume(volume);
+  await Promise.all(specs.map((one) => target.ensureExport(one)));
+  await driver.stats();
+  const started = place.server.lines.length;
+  t.log(`${started} commands`);
+  t.true(started <= 10, String(started));
+  t.is(place.server.connections, 1);
+});
+
+test('an answer that is cut, has a banner, or is an error with exit code 0 is an error, never a shorter list', async (t) => {
+  const { place, driver, target } = await placeFor(t);
+  await driver.createVolume(spec());
+  await driver.createVolume(spec());
+  for (const fault of [
+    faults.half,
+    faults.truncated,
+    faults.banner,
+    faults.errorWithoutCode,
+    faults.refused,
+    faults.cutAfter,
+  ]) {
+    place.server.give(fault);
+    t.true(unusable.has(await codeOf(driver.hasVolume(spec()))));
+  }
+  t.is((await driver.listVolumes()).length, 2);
+  for (const fault of [faults.half, faults.banner, faults.errorWithoutCode, faults.refused]) {
+    place.server.give(fault);
+    t.true(unusable.has(await codeOf(target.removeExport(spec().id))));
+  }
+});
+
+test('a create or an export whose answer is lost is found, and completed, by a repetition', async (t) => {
+  const { place, driver, target } = await placeFor(t);
+  for (const fault of [faults.cutBefore, faults.cutAfter, faults.half, faults.banner]) {
+    const volume = spec();
+    const pass = (channel: Parameters<typeof fault>[0], answer: Parameters<typeof fault>[1]) => {
+      const { stdout, stderr, exitCode } = answer();
+      channel.write(stdout);
+      channel.stderr.write(stderr);
+      channel.exit(exitCode);
+      channel.end();
+    };
+    place.server.give(pass, pass, fault); // two lists, then the create
+    await t.throwsAsync(driver.createVolume(volume));
+    await driver.createVolume(volume);
+    t.true(await driver.hasVolume(volume));
+    const spec1 = {
+      id: volume.id,
+      path: driver.localPath(volume),
+      address: target.addressOf(volume.id),
+      readOnly: false,
+      hosts,
+    };
+    await target.setup();
+    place.server.give(pass, pass, pass, pass, pass, pass, fault);
+    await t.throwsAsync(target.ensureExport(spec1));
+    await target.ensureExport(spec1);
+    t.deepEqual(
+      (await target.listExports()).find(({ id }) => id === volume.id),
+      spec1,
+    );
+    await target.removeExport(volume.id);
+    await driver.deleteVolume(volume);
+  }
+});

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { SolarisTarget } from '../../../../lib/targets/solaris/target.ts';
+import type { ExportSpec, Target } from '../../../../lib/targets/target.ts';
+import { tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
+import { DirectShell } from '../../../support/fake-san/direct-shell.ts';
+import { SolarisDevice } from '../../../support/fake-san/solaris-device.ts';
+import type { HostSession, Subject } from '../conformance.ts';
+
+interface Session {
+  host: string;
+  address: string;
+  isClosed: boolean;
+}
+
+/** Exports on a stand-in of COMSTAR. What hosts see follows from its groups and views; data is kept here. */
+export class SolarisPlace implements Subject {
+  readonly device = new SolarisDevice('tank');
+  readonly shell = new DirectShell(this.device);
+  readonly hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two'] as const;
+  readonly hasSecrets = false;
+  private readonly data = new Map<string, Buffer>();
+  private readonly sessions: Session[] = [];
+
+  async target(): Promise<Target> {
+    const target = this.made();
+    await target.setup();
+    return target;
+  }
+
+  made(): SolarisTarget {
+    return new SolarisTarget(this.shell, {
+      ip: '192.0.2.9',
+      base: 'tank/',
+      targetPrefix: 'iqn.2010-10.org.openstack:',
+    });
+  }
+
+  async volume(): Promise<ExportSpec> {
+    const id = randomUUID();
+    this.device.zfs.run(['create', '-s', '-V', '1M', `tank/volume-${id}`]);
+    const path = `/dev/zvol/rdsk/tank/volume-${id}`;
+    this.data.set(path, Buffer.alloc(2 ** 20));
+    return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
+  }
+
+  async removeStorage({ path }: ExportSpec): Promise<void> {
+    this.device.zfs.run(['destroy', path.slice('/dev/zvol/rdsk/'.length)]);
+  }
+
+  async login({ address }: ExportSpec, host: string): Promise<HostSession> {
+    const session: Session = { host, address, isClosed: false };
+    this.unitOf(session);
+    this.sessions.push(session);
+    return {
+      write: async (offset, data) => {
+        const unit = this.unitOf(session);
+        if (unit.isProtected) throw new Error('write protected');
+        data.copy(this.data.get(unit.path) ?? Buffer.alloc(0), offset);
+      },
+      read: async (offset, length) =>
+        Buffer.from(this.data.get(this.unitOf(session).path)?.subarray(offset, offset + length) ?? []),
+      close: async () => {
+        session.isClosed = true;
+      },
+    };
+  }
+
+  async users({ address }: ExportSpec): Promise<string[]> {
+    const open = this.sessions.filter((session) => !session.isClosed && session.address === address);
+    return open.filter((session) => this.seen(session) !== undefined).map(({ host }) => host);
+  }
+
+  private unitOf(session: Session) {
+    const unit = this.seen(session);
+    if (!unit) throw new Error(`${session.host} sees no unit at ${session.address}`);
+    return unit;
+  }
+
+  private seen({ address, host }: Session) {
+    const at = tryParseIscsiAddress(address);
+    return at && this.device.comstar.seen(at.targetName, at.lun, host);
+  }
+}

@@ -1,0 +1,22 @@
+import type { SanAnswer, SanShell } from '../../../lib/san/shell.ts';
+
+/** Commands of storage without SSH, on a stand-in in this process. */
+export class DirectShell implements SanShell {
+  readonly where = 'stand-in';
+  readonly failure = undefined;
+  readonly commands: (readonly string[])[] = [];
+  private readonly device: { words(words: readonly string[]): SanAnswer };
+
+  constructor(device: { words(words: readonly string[]): SanAnswer }) {
+    this.device = device;
+  }
+
+  async run(words: readonly string[]): Promise<SanAnswer> {
+    this.commands.push(words);
+    // As over a network: other commands run meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.device.words(words);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,40 @@
+import { FakeComstar } from './comstar.ts';
+import { type Answer, type Device, done, posixWords, refused } from './device.ts';
+import { FakeZfs } from './zfs.ts';
+
+/** A stand-in of a Solaris host with ZFS volumes and COMSTAR. */
+export class SolarisDevice implements Device {
+  readonly zfs: FakeZfs;
+  readonly comstar: FakeComstar;
+
+  constructor(dataset = 'rpool', totalBytes = 100 * 2 ** 30) {
+    this.zfs = new FakeZfs(dataset, totalBytes);
+    this.comstar = new FakeComstar(this.zfs);
+  }
+
+  run(line: string): Answer {
+    const words = posixWords(line);
+    const start = words[0] === 'env' ? words.findIndex((word, index) => index > 0 && !word.includes('=')) : 0;
+    return this.words(words.slice(start));
+  }
+
+  words(words: readonly string[]): Answer {
+    const [first = '', second = '', ...args] = words;
+    if (first === 'sh' && second === '-c') return this.listViews(args.slice(2));
+    if (first !== 'pfexec') return refused(`${first}: not found`, 127);
+    if (second === 'zfs') return this.zfs.run(args);
+    if (second === 'stmfadm') return this.comstar.stmfadm(args);
+    if (second === 'sbdadm') return this.comstar.sbdadm(args);
+    if (second === 'itadm') return this.comstar.itadm(args);
+    return refused(`pfexec: ${second}: not found`, 127);
+  }
+
+  /** What the script of the target does: the views of each logical unit. */
+  private listViews(guids: readonly string[]): Answer {
+    const views = guids.map((guid) => {
+      const { stdout, stderr } = this.comstar.stmfadm(['list-view', '-l', guid]);
+      return `LU: ${guid}\n${stdout}${stderr}`;
+    });
+    return done(views.join(''));
+  }
+}
