@@ -31,7 +31,11 @@ export async function removeVolume(volumes: LefthandVolumes, volume: VolumeSpec)
 }
 
 /** Removes what is marked as deleted and is needed by no volume any more, and snapshots of clones that are complete or gone. */
-export async function collect(volumes: LefthandVolumes): Promise<void> {
+export function collect(volumes: LefthandVolumes): Promise<void> {
+  return volumes.collecting.run(() => collectAll(volumes));
+}
+
+async function collectAll(volumes: LefthandVolumes): Promise<void> {
   for (;;) {
     const found = await volumes.storage.fresh();
     const snapshot = found.snapshots.find(

@@ -1,3 +1,4 @@
+import { Semaphore } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { Admission } from '../../san/admission.ts';
 import { Cliq } from '../../san/lefthand/cliq.ts';
@@ -32,6 +33,8 @@ export class LefthandVolumes {
   readonly options: LefthandOptions;
   /** Snapshots that a clone is being made by. */
   readonly inUse = new Set<string>();
+  /** One collection at a time: two would remove the same. */
+  readonly collecting = new Semaphore(1);
   private readonly admission: Admission;
 
   constructor(shell: SanShell, options: LefthandOptions) {

@@ -88,10 +88,12 @@ export class FakeZfs {
     if (property !== 'volsize') dataset.properties.set(property, value);
     else {
       const size = bytesOf(value);
-      if (dataset.reserved > 0 && size - dataset.size > this.available) {
+      // A reservation of its own is left alone, as that of a clone.
+      const reserved = dataset.reserved === dataset.size ? size : dataset.reserved;
+      if (reserved - dataset.reserved > this.available) {
         return refused(`cannot set property for '${name}': size is greater than available space`);
       }
-      dataset.reserved = dataset.reserved > 0 ? size : 0;
+      dataset.reserved = reserved;
       dataset.size = size;
     }
     return done();
