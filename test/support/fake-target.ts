@@ -16,6 +16,7 @@ export class FakeTarget implements Target {
   /** What each verb fails with. */
   setupFault: Error | undefined;
   exportFault: Error | undefined;
+  failedExports = 0;
   removeFault: Error | undefined;
   /** A problem of all its exports. */
   problem: BlockstoreError | undefined;
@@ -25,7 +26,10 @@ export class FakeTarget implements Target {
   }
 
   async ensureExport(spec: ExportSpec): Promise<void> {
-    if (this.exportFault) throw this.exportFault;
+    if (this.exportFault) {
+      this.failedExports += 1;
+      throw this.exportFault;
+    }
     this.specs.push(spec);
     this.exports.set(spec.id, spec);
   }
