@@ -3,6 +3,7 @@ import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
 import {
+  type Capabilities,
   type CreateOptions,
   type CreatedVolume,
   type DeleteOptions,
@@ -14,10 +15,12 @@ import {
   noCapabilities,
 } from '../driver.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { Changes } from './changes.ts';
 import { ensureDeviceNode, isBlockDevice } from './device-node.ts';
+import { extendTo } from './extend.ts';
 import { extentProblem } from './extents.ts';
 import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
-import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
+import type { Lvm, LvmAnswer } from './lvm.ts';
 import { type GroupOptions, OpenGroup } from './missing-disks.ts';
 import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
 import { type OneLogicalVolume, groupSpace, isRedundant, oneLogicalVolume } from './reports.ts';
@@ -42,16 +45,15 @@ const minMetadataBytes = 4096;
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
   readonly pool: string;
-  readonly capabilities = noCapabilities;
+  readonly capabilities: Capabilities = { ...noCapabilities, extend: true };
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private readonly openGroup: OpenGroup;
+  private readonly changes: Changes;
   /** Settings of the host by which volumes are not usable; as of the last setup. */
   private restrictions: readonly Finding[] = [];
   /** As of the last read of the group's space: an administrator can change it. */
   private extentBytes = 0;
-  /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
-  private changed = true;
   private closed = false;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
@@ -60,6 +62,7 @@ export class LvmDriver implements VolumeDriver {
     this.pool = options.volumeGroup;
     this.context = context;
     this.openGroup = new OpenGroup(options, context);
+    this.changes = new Changes(options.volumeGroup, this.openGroup, context);
   }
 
   async setup(): Promise<void> {
@@ -87,6 +90,17 @@ export class LvmDriver implements VolumeDriver {
     await this.retried(() => this.activate(volume));
   }
 
+  async extendVolume(volume: VolumeSpec): Promise<void> {
+    await this.openGroup.reopening(async () => {
+      const found = await this.existing(volume);
+      this.refuseLost(volume, found);
+      if (found.missingDisks > 0) throw await this.stillIncomplete();
+      const answer = await extendTo(this.changes, volume, found, this.fullName(volume));
+      if (answer) throw await this.noSpace(volume.sizeBytes - found.sizeBytes, answer);
+      if (!found.active) await this.activate(volume);
+    });
+  }
+
   async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
     await this.openGroup.reopening(() => this.remove(volume, options));
   }
@@ -97,9 +111,7 @@ export class LvmDriver implements VolumeDriver {
 
   async labelVolume(volume: VolumeSpec): Promise<void> {
     await this.retried(async () => {
-      const found = await this.find(volume);
-      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume), await this.relabelling(volume));
-      await this.label(volume, found);
+      await this.label(volume, await this.existing(volume));
     });
   }
 
@@ -146,6 +158,12 @@ export class LvmDriver implements VolumeDriver {
     return found && volumeId(found) === volume.id ? found : undefined;
   }
 
+  private async existing(volume: VolumeSpec): Promise<OneLogicalVolume> {
+    const found = await this.find(volume);
+    if (!found) throw errors.storageMissing(volume.id, this.localPath(volume), await this.relabelling(volume));
+    return found;
+  }
+
   /** Throws DiskMissing for one that lacks a part of its data. */
   private refuseLost(volume: VolumeSpec, found: OneLogicalVolume): void {
     if (!found.isPartial || (found.active && isRedundant(found))) return;
@@ -166,23 +184,25 @@ export class LvmDriver implements VolumeDriver {
     // -Z zeroes the first 4 KiB, so that no earlier file system appears in a new volume. Searching for signatures elsewhere
     // (-W) would take a third of the command's time.
     const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
-    this.changed = true;
-    const answer = await this.shell.command(args, signal ? { signal } : {});
+    const answer = await this.changes.command(args, signal ? { signal } : {});
     if (answer.status === 0) return true;
     const failure = failureOf(answer);
     if (failure === 'exists' || failure === 'incomplete') {
       await this.adopt(volume, failure, accept);
       return false;
     }
-    if (failure === 'noSpace') {
-      const { freeBytes } = await this.space();
-      if (freeBytes >= volume.sizeBytes) throw errors.notAllocatable(this.group, freeBytes, answer.messages.join('; '));
-      throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, freeBytes);
-    }
+    if (failure === 'noSpace') throw await this.noSpace(volume.sizeBytes, answer);
     // LVM gives no reason when its metadata area is full.
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
     throw lvmError(args, answer, this.group);
+  }
+
+  /** Returns the error for a command that LVM refused because the group has too little space. */
+  private async noSpace(neededBytes: number, refusal: LvmAnswer): Promise<BlockstoreError> {
+    const { freeBytes } = await this.space();
+    if (freeBytes >= neededBytes) return errors.notAllocatable(this.group, freeBytes, refusal.messages.join('; '));
+    return errors.noSpace(`volume group ${this.group}`, neededBytes, freeBytes);
   }
 
   /** Why volumes that are created would not be usable. A group that is to be refused for its extents is read again. */
@@ -216,8 +236,7 @@ export class LvmDriver implements VolumeDriver {
     const wanted = new Set(tagsOf(volume));
     const old = found.tags.filter((tag) => isOurs(tag) && !wanted.has(tag));
     const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...wanted].flatMap((tag) => ['--addtag', tag])];
-    this.changed = true;
-    await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
+    await this.changes.carryOut(['lvchange', ...change, this.fullName(volume)]);
   }
 
   /** After a look at the disks. */
@@ -273,8 +292,7 @@ export class LvmDriver implements VolumeDriver {
       if (!(await this.removable(volume))) return this.refuseLeftBehind(volume, options);
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
-    this.changed = true;
-    const answer = await this.shell.command(args);
+    const answer = await this.changes.command(args);
     const failure = failureOf(answer);
     if (answer.status === 0) return;
     if (failure === 'absent') return this.refuseLeftBehind(volume, options);
@@ -314,26 +332,10 @@ export class LvmDriver implements VolumeDriver {
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
-    await this.backUp();
+    await this.changes.backUp();
     const restriction = await this.restriction();
     if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
     return { ...figures, acceptsCreates: true };
-  }
-
-  /** Makes a copy of the metadata for vgcfgrestore, at most one per read of the free space instead of one per change. */
-  private async backUp(): Promise<void> {
-    if (!this.changed) return;
-    this.changed = false;
-    const answer = await this.shell.command(['vgcfgbackup', this.group]);
-    if (answer.status === 0) return;
-    this.changed = true;
-    this.context.log.warn('the metadata of the volume group could not be copied', { group: this.group });
-  }
-
-  private async carryOut(args: string[], options?: LvmCommandOptions): Promise<LvmAnswer> {
-    const answer = await this.shell.command(args, options);
-    if (answer.status !== 0) throw lvmError(args, answer, this.group);
-    return answer;
   }
 
   /** Retries reads and setup, which cost little and whose callers do not retry. */
