@@ -29,6 +29,6 @@ export async function extendTo(
     if (failureOf(answer) === 'noSpace') return answer;
     throw lvmError(args, answer, group);
   } finally {
-    if (isThickOrigin && found.active) await changes.command(['lvchange', '-ay', '-K', fullName]);
+    if (isThickOrigin && found.active) await changes.command(['lvchange', '-ay', '-y', '-K', fullName]);
   }
 }
