@@ -9,6 +9,13 @@ export const snapshotErrors = {
       `snapshot ${snapshot} is in use on its node: ${by}`,
       'end these uses, then delete the snapshot again',
     ),
+  originBusy: (volume: string, snapshots: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeBusy',
+      'conflict',
+      `volume ${volume} is in use on its node, and LVM extends a volume with snapshots only out of use: ${snapshots.join(', ')}`,
+      'detach the volume, or delete its snapshots, then extend it again',
+    ),
   snapshotMissing: (snapshot: string, storage: string) =>
     new BlockstoreError(
       'SnapshotMissing',

@@ -72,6 +72,7 @@ export class FaultyCommands extends ChildProcesses {
       storageCreate: false,
       volumeClear: 'zero',
       volumeClearMiBps: 0,
+      snapshotPercent: 100,
       numShellTries: 2,
       directory: join(this.directory, 'lvm'),
     };

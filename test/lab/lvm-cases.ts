@@ -15,12 +15,16 @@ const sizeGiB = 2;
 const machine = new LvmMachine(process.argv[2] ?? '', process.argv[3] ?? '');
 const list: { title: string; run: () => Promise<void> }[] = [];
 
-/** One group and one driver for the whole list: its cases leave nothing, and the last one closes the driver. */
+/**
+ * One group and one driver for the whole list: its cases leave nothing, and the last one closes the driver. Snapshots, clones and
+ * extensions have programs of their own: their copies take minutes on a lab machine.
+ */
 async function conform(kind: string, processes: ChildProcesses, shells: number): Promise<void> {
   const driver = machine.driver({}, processes);
   await driver.setup();
   assert.equal((await machine.shells()).length, shells);
-  for (const { title, run } of casesOf(driver)) {
+  for (const { title, needs, run } of casesOf(driver)) {
+    if (needs !== undefined) continue;
     await run({ driver, sizeGiB, write: writeBlock, read: readBlock });
     process.stdout.write(`ok ${kind}: ${title}\n`);
   }

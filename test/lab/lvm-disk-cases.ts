@@ -19,7 +19,13 @@ const bytes = (volume: VolumeSpec, driver: LvmDriver) => machine.read(driver.loc
 
 /** What `blockstore doctor` says of a group that is to be created on that disk. */
 function doctor(disk: string) {
-  const flags = { volume_group: group, volume_clear: 'zero', volume_clear_mibps: 0, storage_create: true } as const;
+  const flags = {
+    volume_group: group,
+    volume_clear: 'zero',
+    volume_clear_mibps: 0,
+    storage_create: true,
+    lvm_snapshot_percent: 100,
+  } as const;
   return checkVolumeGroup({ ...flags, storage_dev: [disk] }, machine.stateDir, new ChildProcesses());
 }
 

@@ -45,6 +45,7 @@ export class LvmMachine {
       storageCreate: true,
       volumeClear: 'zero',
       volumeClearMiBps: 0,
+      snapshotPercent: 100,
       numShellTries: 3,
       directory: this.stateDir,
     };
@@ -61,6 +62,7 @@ export class LvmMachine {
       storage_create: true,
       volume_clear: 'zero' as const,
       volume_clear_mibps: 0,
+      lvm_snapshot_percent: 100,
       ...fields,
     };
     return checkVolumeGroup(flags, this.stateDir, new ChildProcesses());

@@ -13,6 +13,8 @@ for (const [title, program] of [
   ['the LVM driver on disks that fail and differ', 'lvm-disk-cases.ts'],
   ['the LVM driver beside what administrators do', 'lvm-group-cases.ts'],
   ['the LVM driver with volumes that LVM mirrors', 'lvm-mirror-cases.ts'],
+  ['the LVM driver with volumes that grow', 'lvm-extend-cases.ts'],
+  ['the LVM driver with thick snapshots', 'lvm-snapshot-cases.ts'],
   ['the LVM driver on hosts with other settings', 'lvm-host-cases.ts'],
 ] as const) {
   test.serial(title, async (t) => {

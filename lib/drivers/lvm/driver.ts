@@ -3,6 +3,7 @@ import { retry } from '../../concurrency.ts';
 import { usersOf } from '../../devices/users.ts';
 import { BlockstoreError, errors } from '../../errors.ts';
 import {
+  type Capabilities,
   type CreateOptions,
   type CreatedVolume,
   type DeleteOptions,
@@ -13,25 +14,28 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
+import type { CopyOptions } from '../snapshots.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { Changes } from './changes.ts';
+import { Copies, unfinishedCopy } from './copies.ts';
 import { ensureDeviceNode, isBlockDevice } from './device-node.ts';
-import { extentProblem } from './extents.ts';
-import { type LvmFailure, concernsGroup, failureOf, lvmError } from './failures.ts';
-import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
-import { type GroupOptions, OpenGroup } from './missing-disks.ts';
-import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
-import { type OneLogicalVolume, groupSpace, isRedundant, oneLogicalVolume } from './reports.ts';
-import { leftBehind, relabelCommand } from './left-behind.ts';
 import { leftElsewhere } from './elsewhere.ts';
-import { isOurs, labelsIn, lvName, ourTag, sameTags, tagsOf, volumeId } from './tags.ts';
-import { type VolumeClear, isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
+import { wipeDevice } from './erase.ts';
+import { extendTo } from './extend.ts';
+import { extentProblem } from './extents.ts';
+import { concernsGroup, failureOf, lvmError } from './failures.ts';
+import { leftBehind } from './left-behind.ts';
+import { LogicalVolumes } from './logical-volumes.ts';
+import type { Lvm } from './lvm.ts';
+import { OpenGroup } from './missing-disks.ts';
+import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
+import type { LvmOptions, Parts } from './parts.ts';
+import { type OneLogicalVolume, groupSpace, isRedundant } from './reports.ts';
+import { LvmSnapshots } from './snapshots.ts';
+import { copyIdOf } from './snapshot-tags.ts';
+import { areTags, labelsIn, lvName, ourTag, tagChanges, tagsOf, volumeId } from './tags.ts';
 
-export interface LvmOptions extends GroupOptions {
-  volumeClear: VolumeClear;
-  volumeClearMiBps: number;
-  /** Attempts of reads and other cheap commands. The engine retries creates and deletes. */
-  numShellTries: number;
-}
+export type { LvmOptions } from './parts.ts';
 
 const activateAllTimeoutMs = 600_000;
 const statsKeptMs = 1000;
@@ -42,16 +46,19 @@ const minMetadataBytes = 4096;
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
   readonly pool: string;
-  readonly capabilities = noCapabilities;
+  readonly capabilities: Capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true };
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private readonly openGroup: OpenGroup;
+  private readonly changes: Changes;
+  private readonly parts: Parts;
+  private readonly volumes: LogicalVolumes;
+  private readonly copies: Copies;
+  readonly snapshots: LvmSnapshots;
   /** Settings of the host by which volumes are not usable; as of the last setup. */
   private restrictions: readonly Finding[] = [];
   /** As of the last read of the group's space: an administrator can change it. */
   private extentBytes = 0;
-  /** Whether the metadata changed since its last copy, which an earlier run may have missed. */
-  private changed = true;
   private closed = false;
   private stated: { at: number; stats: Promise<DriverStats> } | undefined;
 
@@ -60,6 +67,13 @@ export class LvmDriver implements VolumeDriver {
     this.pool = options.volumeGroup;
     this.context = context;
     this.openGroup = new OpenGroup(options, context);
+    this.changes = new Changes(options.volumeGroup, this.openGroup, context);
+    const { openGroup, changes } = this;
+    const { processes } = context;
+    this.parts = { options, processes, openGroup, changes, retried: (work) => this.retried(work) };
+    this.volumes = new LogicalVolumes(this.parts);
+    this.copies = new Copies(this.parts, this.volumes, (volume, accept) => this.adopt(volume, accept));
+    this.snapshots = new LvmSnapshots(this.parts, this.volumes, this.copies);
   }
 
   async setup(): Promise<void> {
@@ -77,14 +91,29 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    const found = await this.retried(() => this.find(volume));
-    if (found) this.refuseLost(volume, found);
-    return found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && sameTags(found.tags, volume);
+    const found = await this.retried(() => this.volumes.find(volume));
+    if (found) this.volumes.refuseLost(volume, found);
+    return (
+      found !== undefined && found.active && found.sizeBytes >= volume.sizeBytes && areTags(found.tags, tagsOf(volume))
+    );
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
     if (await isBlockDevice(this.localPath(volume))) return;
-    await this.retried(() => this.activate(volume));
+    await this.retried(() => this.volumes.activate(volume));
+  }
+
+  async extendVolume(volume: VolumeSpec): Promise<void> {
+    await this.openGroup.reopening(async () => {
+      const found = await this.volumes.changeable(volume);
+      const answer = await extendTo(this.changes, volume, found, this.fullName(volume));
+      if (answer) throw await this.volumes.noSpace(volume.sizeBytes - found.sizeBytes, answer);
+      if (!found.active) await this.volumes.activate(volume);
+    });
+  }
+
+  async cloneVolume(volume: VolumeSpec, source: VolumeSpec, options: CopyOptions = {}): Promise<CreatedVolume> {
+    return this.openGroup.reopening(() => this.copies.make(volume, this.copies.sourceOf(volume, source), options));
   }
 
   async deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
@@ -97,21 +126,19 @@ export class LvmDriver implements VolumeDriver {
 
   async labelVolume(volume: VolumeSpec): Promise<void> {
     await this.retried(async () => {
-      const found = await this.find(volume);
-      if (!found) throw errors.storageMissing(volume.id, this.localPath(volume), await this.relabelling(volume));
-      await this.label(volume, found);
+      await this.label(volume, await this.volumes.existing(volume));
     });
   }
 
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
-    return this.retried(() => this.relabelling(volume));
+    return this.retried(() => this.volumes.relabelling(volume));
   }
 
   async listVolumes(): Promise<FoundVolume[]> {
     const { volumes } = await this.retried(() => this.openGroup.content());
     const found = volumes.map(async (volume) => {
       const id = volumeId(volume);
-      if (id === undefined) return [];
+      if (id === undefined) return unfinishedCopy(volume);
       const isLost = volume.isPartial && !(isRedundant(volume) && (await isBlockDevice(this.localPath({ id }))));
       const unusable = isLost ? { unusable: `it is on a missing disk: UUID ${this.openGroup.missingNames}` } : {};
       return [{ id, sizeBytes: volume.sizeBytes, labels: labelsIn(volume.tags).labels, ...unusable }];
@@ -140,23 +167,6 @@ export class LvmDriver implements VolumeDriver {
     return this.openGroup.shell;
   }
 
-  /** Returns the volume's LV; undefined where there is none, or one that somebody else made. */
-  private async find(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
-    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
-    return found && volumeId(found) === volume.id ? found : undefined;
-  }
-
-  /** Throws DiskMissing for one that lacks a part of its data. */
-  private refuseLost(volume: VolumeSpec, found: OneLogicalVolume): void {
-    if (!found.isPartial || (found.active && isRedundant(found))) return;
-    throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
-  }
-
-  private async relabelling(volume: VolumeSpec): Promise<string | undefined> {
-    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
-    return found && relabelCommand(found, this.group);
-  }
-
   /** Returns whether the volume did not exist before. */
   private async create(volume: VolumeSpec, { signal, accept }: CreateOptions): Promise<boolean> {
     const restriction = await this.restriction();
@@ -166,19 +176,15 @@ export class LvmDriver implements VolumeDriver {
     // -Z zeroes the first 4 KiB, so that no earlier file system appears in a new volume. Searching for signatures elsewhere
     // (-W) would take a third of the command's time.
     const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
-    this.changed = true;
-    const answer = await this.shell.command(args, signal ? { signal } : {});
+    const answer = await this.changes.command(args, signal ? { signal } : {});
     if (answer.status === 0) return true;
     const failure = failureOf(answer);
     if (failure === 'exists' || failure === 'incomplete') {
-      await this.adopt(volume, failure, accept);
-      return false;
+      if (await this.adopt(volume, accept)) return false;
+      if (failure === 'incomplete') throw await this.volumes.stillIncomplete();
+      throw errors.lvmInterrupted('lvcreate', 'the volume existed, and exists no more');
     }
-    if (failure === 'noSpace') {
-      const { freeBytes } = await this.space();
-      if (freeBytes >= volume.sizeBytes) throw errors.notAllocatable(this.group, freeBytes, answer.messages.join('; '));
-      throw errors.noSpace(`volume group ${this.group}`, volume.sizeBytes, freeBytes);
-    }
+    if (failure === 'noSpace') throw await this.volumes.noSpace(volume.sizeBytes, answer);
     // LVM gives no reason when its metadata area is full.
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
@@ -193,42 +199,34 @@ export class LvmDriver implements VolumeDriver {
     return extentProblem(this.group, this.extentBytes);
   }
 
-  /** Checks and relabels what an earlier call created, possibly incompletely or for another address. */
-  private async adopt(volume: VolumeSpec, failure: LvmFailure, accept: CreateOptions['accept']): Promise<void> {
-    const found = await oneLogicalVolume(this.shell, this.group, lvName(volume));
-    if (found === undefined) {
-      if (failure === 'incomplete') throw await this.stillIncomplete();
-      throw errors.lvmInterrupted('lvcreate', 'the volume existed, and exists no more');
-    }
+  /**
+   * Checks and relabels what an earlier call created, possibly incompletely or for another address. Returns false where there is
+   * nothing.
+   */
+  private async adopt(volume: VolumeSpec, accept: CreateOptions['accept']): Promise<boolean> {
+    const found = await this.volumes.named(lvName(volume));
+    if (found === undefined) return false;
     if (volumeId(found) !== volume.id) {
       throw errors.notLabelled(volume.id, this.fullName(volume), `lvrename ${this.fullName(volume)} other-name`);
     }
     accept?.(labelsIn(found.tags).labels);
     if (found.sizeBytes < volume.sizeBytes) throw errors.volumeExists(volume.id);
-    this.refuseLost(volume, found);
+    this.volumes.refuseLost(volume, found);
     await this.label(volume, found);
-    if (!found.active) await this.activate(volume);
+    if (!found.active) await this.volumes.activate(volume);
+    return true;
   }
 
   private async label(volume: VolumeSpec, found: OneLogicalVolume): Promise<void> {
-    if (sameTags(found.tags, volume)) return;
-    if (found.missingDisks > 0) throw await this.stillIncomplete();
-    const wanted = new Set(tagsOf(volume));
-    const old = found.tags.filter((tag) => isOurs(tag) && !wanted.has(tag));
-    const change = [...old.flatMap((tag) => ['--deltag', tag]), ...[...wanted].flatMap((tag) => ['--addtag', tag])];
-    this.changed = true;
-    await this.carryOut(['lvchange', ...change, this.fullName(volume)]);
-  }
-
-  /** After a look at the disks. */
-  private async stillIncomplete(): Promise<BlockstoreError> {
-    await this.openGroup.content();
-    return this.openGroup.incomplete();
+    if (areTags(found.tags, tagsOf(volume))) return;
+    if (found.missingDisks > 0) throw await this.volumes.stillIncomplete();
+    const change = tagChanges(found.tags, tagsOf(volume));
+    await this.changes.carryOut(['lvchange', ...change, this.fullName(volume)]);
   }
 
   /** After a reboot no volume is active. One command activates all by tag, without those of others in the group. */
   private async activateAll(): Promise<void> {
-    const args = ['lvchange', '-ay', '-K', `@${ourTag}`];
+    const args = ['lvchange', '-ay', '-y', '-K', `@${ourTag}`];
     const answer = await this.shell.command(args, { timeoutMs: activateAllTimeoutMs });
     if (answer.status === 0) return;
     if (concernsGroup(answer)) throw lvmError(args, answer, this.group);
@@ -237,44 +235,20 @@ export class LvmDriver implements VolumeDriver {
     this.context.log.warn('LVM could not activate every volume of the group', { group: this.group, reason });
   }
 
-  private async activate(volume: VolumeSpec): Promise<void> {
-    const args = ['lvchange', '-ay', '-K', this.fullName(volume)];
-    const answer = await this.shell.command(args);
-    const failure = answer.status === 0 ? undefined : failureOf(answer);
-    if (failure === 'absent') throw errors.storageMissing(volume.id, this.localPath(volume));
-    if (failure === 'incomplete') {
-      await this.openGroup.content();
-      throw errors.diskMissing(volume.id, this.group, this.openGroup.missingNames);
-    }
-    if (failure !== undefined) throw lvmError(args, answer, this.group);
-    if (!(await this.find(volume))?.active) throw errors.notActivated(volume.id, this.fullName(volume));
-    await ensureDeviceNode(this.shell, volume, this.localPath(volume));
-  }
-
   private async remove(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
-    const { volumeClear: clear, volumeClearMiBps: miBps } = this.options;
-    const { processes } = this.context;
     const device = this.localPath(volume);
     const found = await this.removable(volume);
     if (!found) return this.refuseLeftBehind(volume, options);
     if (!options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (found.active) await ensureDeviceNode(this.shell, volume, device);
-      else await this.activate(volume);
-      const wiping =
-        clear === 'none'
-          ? wipeSignatures(processes, device, found.sizeBytes, options.signal)
-          : wipe(processes, device, found.sizeBytes, { ...options, clear, miBps });
-      await wiping.catch(async (error) => {
-        if (isDeviceBusy(error)) throw errors.volumeBusy(volume.id, await usersOf(device));
-        throw error;
-      });
+      else await this.volumes.activate(volume);
+      await wipeDevice(this.parts, device, found.sizeBytes, options, (by) => errors.volumeBusy(volume.id, by));
       // Wiping takes long: somebody may have made a snapshot, which lvremove would remove as well.
       if (!(await this.removable(volume))) return this.refuseLeftBehind(volume, options);
     }
     const args = ['lvremove', '-y', this.fullName(volume)];
-    this.changed = true;
-    const answer = await this.shell.command(args);
+    const answer = await this.changes.command(args);
     const failure = failureOf(answer);
     if (answer.status === 0) return;
     if (failure === 'absent') return this.refuseLeftBehind(volume, options);
@@ -284,7 +258,9 @@ export class LvmDriver implements VolumeDriver {
 
   /** A delete must not leave the volume's data behind under another name, or without its labels. Throws VolumeBusy. */
   private async refuseLeftBehind(volume: VolumeSpec, options: DeleteOptions): Promise<void> {
-    const { volumes } = await this.openGroup.content();
+    let { volumes } = await this.openGroup.content();
+    const unfinished = volumes.filter((one) => copyIdOf(one) === volume.id).map(({ name }) => name);
+    if (await this.copies.discard(volume, unfinished, options)) ({ volumes } = await this.openGroup.content());
     const left =
       leftBehind(volumes, this.group, volume, options) ??
       (options.unused ? undefined : await leftElsewhere(this.context.processes, this.options, volume));
@@ -293,7 +269,7 @@ export class LvmDriver implements VolumeDriver {
 
   /** Returns undefined where there is nothing of ours. Throws VolumeBusy, GroupIncomplete. */
   private async removable(volume: VolumeSpec): Promise<OneLogicalVolume | undefined> {
-    const found = await this.find(volume);
+    const found = await this.volumes.find(volume);
     if (!found) return undefined;
     const obstacles = obstaclesTo(found, this.fullName(volume));
     if (found.layout.includes('raid')) {
@@ -302,7 +278,7 @@ export class LvmDriver implements VolumeDriver {
     }
     if (found.open) obstacles.push(await usersOf(this.localPath(volume)));
     if (obstacles.length > 0) throw errors.volumeBusy(volume.id, obstacles.join('; '));
-    if (found.missingDisks > 0) throw await this.stillIncomplete();
+    if (found.missingDisks > 0) throw await this.volumes.stillIncomplete();
     return found;
   }
 
@@ -310,30 +286,14 @@ export class LvmDriver implements VolumeDriver {
     const { sizeBytes, freeBytes, extentBytes, missingDisks, volumes } = await this.openGroup.content();
     this.extentBytes = extentBytes;
     const volumeBytes = volumes
-      .filter((volume) => volumeId(volume) !== undefined)
+      .filter((volume) => volumeId(volume) !== undefined || unfinishedCopy(volume).length > 0)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
     const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
-    await this.backUp();
+    await this.changes.backUp();
     const restriction = await this.restriction();
     if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
     return { ...figures, acceptsCreates: true };
-  }
-
-  /** Makes a copy of the metadata for vgcfgrestore, at most one per read of the free space instead of one per change. */
-  private async backUp(): Promise<void> {
-    if (!this.changed) return;
-    this.changed = false;
-    const answer = await this.shell.command(['vgcfgbackup', this.group]);
-    if (answer.status === 0) return;
-    this.changed = true;
-    this.context.log.warn('the metadata of the volume group could not be copied', { group: this.group });
-  }
-
-  private async carryOut(args: string[], options?: LvmCommandOptions): Promise<LvmAnswer> {
-    const answer = await this.shell.command(args, options);
-    if (answer.status !== 0) throw lvmError(args, answer, this.group);
-    return answer;
   }
 
   /** Retries reads and setup, which cost little and whose callers do not retry. */

@@ -39,4 +39,11 @@ export const lvmFlags = {
   volume_clear_mibps: flag(whole(0, 1_000_000), 100, 'maximum rate of wiping per volume; 0: no limit', {
     unit: 'MiB/s',
   }),
+  lvm_snapshot_percent: flag(
+    whole(1, 100),
+    100,
+    'size of a snapshot in percent of its volume, reserved when it is made. Less than 100: its data is lost when more of the ' +
+      'volume is overwritten',
+    { unit: '%' },
+  ),
 };

@@ -1,3 +1,4 @@
+import { snapshotIdIn, sourceIdIn } from './snapshot-tags.ts';
 import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 
 /** Forms of a logical volume that are its own data and nothing else. */
@@ -10,17 +11,18 @@ const plainLayouts = /^(linear|striped|mirror|raid.*|partial|unknown)$/;
  */
 export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   const group = name.split('/')[0] ?? '';
-  const dependants = found.dependants.map((dependant) => `${group}/${dependant}`);
+  const ours = found.dependants.filter((dependant) => snapshotIdIn(dependant) ?? sourceIdIn(dependant));
+  const dependants = found.dependants.filter((one) => !ours.includes(one)).map((dependant) => `${group}/${dependant}`);
   const odd = found.layout.filter((word) => !plainLayouts.test(word));
-  const isOrigin = dependants.length > 0 || found.roles.includes('origin');
+  const isOrigin = found.dependants.length > 0 || found.roles.includes('origin');
   const isThickOrigin = found.roles.includes('thickorigin');
-  const obstacles: string[] = [];
+  const obstacles = ownObstacles(ours);
   if (dependants.length > 0 && isThickOrigin) {
     const commands = dependants.map(wipeSnapshot).join(' && ');
     obstacles.push(`LVM snapshots of it hold its data; to wipe and remove the snapshots: ${commands}`);
   } else if (dependants.length > 0) {
     obstacles.push(`LVM thin volumes depend on it; remove them: lvremove ${dependants.join(' ')}`);
-  } else if (isOrigin) {
+  } else if (isOrigin && ours.length === 0) {
     obstacles.push(`LVM merges a snapshot into it; wait until it is merged: lvs -a ${group}`);
   }
   if (odd.includes('cache') || odd.includes('writecache')) {
@@ -32,10 +34,20 @@ export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   if (found.isStale)
     obstacles.push(`one of its images failed and is not written; write it again: lvchange --refresh ${name}`);
   if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
-  const isSplitOff = isThickOrigin && dependants.length > 0;
+  const isSplitOff = isThickOrigin && found.dependants.length > 0;
   const freesData = odd.length > 0 || found.locked || (isOrigin && !isSplitOff);
   if (freesData) obstacles.push(`then wipe the extents that this frees: ${wipeFree(group)}`);
   return obstacles;
+}
+
+/** Of snapshots of the volume, and of copies that are being made of it. */
+function ownObstacles(names: readonly string[]): string[] {
+  const snapshots = names.map(snapshotIdIn).filter((id) => id !== undefined);
+  const copies = names.map(sourceIdIn).filter((id) => id !== undefined);
+  return [
+    ...(snapshots.length === 0 ? [] : [`it has snapshots, which are to be deleted first: ${snapshots.join(', ')}`]),
+    ...(copies.length === 0 ? [] : [`it is being copied to volume ${copies.join(', ')}`]),
+  ];
 }
 
 /**

@@ -15,6 +15,7 @@ export const lvm = defineDriver({
         storageCreate: flags.storage_create,
         volumeClear: flags.volume_clear,
         volumeClearMiBps: flags.volume_clear_mibps,
+        snapshotPercent: flags.lvm_snapshot_percent,
         numShellTries: flags.num_shell_tries,
         directory: directoryOf(flags),
       },

@@ -36,6 +36,9 @@ const logicalVolumeState = z
     lv_role: words,
     lv_permissions: z.string(),
     lv_suspended: z.string(),
+    lv_snapshot_invalid: z.string(),
+    origin: z.string(),
+    origin_size: z.string(),
     vg_missing_pv_count: bytes,
   })
   .transform((row) => ({
@@ -49,6 +52,13 @@ const logicalVolumeState = z
     readOnly: row.lv_permissions.startsWith('read-only'),
     suspended: row.lv_suspended === 'suspended',
     missingDisks: row.vg_missing_pv_count,
+    /** Whether its size is that of the area for copies, and its data is that of its origin otherwise. */
+    isThickSnapshot: row.lv_role.includes('thicksnapshot'),
+    /** Whether that area was too small for what was written to the origin. */
+    isOverflowed: row.lv_snapshot_invalid === 'snapshot invalid',
+    origin: row.origin,
+    /** Of a thick snapshot: what its device has. */
+    deviceBytes: row.lv_role.includes('thicksnapshot') ? Number(row.origin_size) : undefined,
   }));
 
 const volumeGroup = z
@@ -106,7 +116,7 @@ export type PhysicalVolume = z.infer<typeof physicalVolume>;
 const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status,lv_layout';
 const stateFields =
   'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_role,lv_permissions,lv_suspended,' +
-  'vg_missing_pv_count';
+  'lv_snapshot_invalid,origin,origin_size,vg_missing_pv_count';
 const vgFields = 'vg_size,vg_free,vg_extent_size,vg_mda_free,vg_missing_pv_count,vg_tags';
 
 /** Whether an active volume has all its data without one of its disks: LVM activates it only as long as it has. */
@@ -138,6 +148,13 @@ export async function oneLogicalVolume(lvm: Lvm, group: string, name: string, op
   if (answer.status === 0) return read(args, answer, logicalVolume.and(logicalVolumeState), answer.rows[0]);
   if (failureOf(answer) === 'absent') return undefined;
   throw lvmError(args, answer, group);
+}
+
+/** Returns all LVs with their kernel state, which takes longer than groupContent for many. */
+export async function logicalVolumes(lvm: Lvm, group: string): Promise<OneLogicalVolume[]> {
+  const args = ['lvs', '-o', `${lvFields},${stateFields}`, ...inBytes, group];
+  const answer = await ask(lvm, args);
+  return read(args, answer, z.array(logicalVolume.and(logicalVolumeState)), answer.rows);
 }
 
 export async function groupSpace(lvm: Lvm, group: string): Promise<VolumeGroup> {

@@ -7,13 +7,18 @@ export const ourTag = 'blockstore';
 
 const longestTag = 1024;
 
-/** Returns labels as tags such as `blockstore:user=alice`. Throws InvalidArgument for a label that does not fit a tag. */
+/** Returns the tags of a volume. Throws InvalidArgument for a label that does not fit a tag. */
 export function tagsOf({ id, labels }: Pick<VolumeSpec, 'id' | 'labels'>): string[] {
+  return [ourTag, `${ourTag}:id=${id}`, ...labelTags(labels)];
+}
+
+/** Returns labels as tags such as `blockstore:user=alice`. Throws InvalidArgument for a label that does not fit a tag. */
+export function labelTags(labels: Labels): string[] {
   checkLabels(labels);
-  const tags = Object.entries({ id, ...labels }).map(([name, value]) => `${ourTag}:${name}=${escapeTag(value)}`);
+  const tags = Object.entries(labels).map(([name, value]) => `${ourTag}:${name}=${escapeTag(value)}`);
   const long = tags.find((tag) => tag.length > longestTag);
   if (long !== undefined) throw errors.invalidArgument('LVM tag', long, `at most ${longestTag} characters long`);
-  return [ourTag, ...tags];
+  return tags;
 }
 
 /** Returns tags as labels, without foreign tags. `id` is the volume that the tags were written for. */
@@ -41,14 +46,19 @@ export function idInName(name: string): string | undefined {
   return /^volume-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(name)?.[1];
 }
 
-/** Whether the tags of ours are exactly those that the volume is to have. */
-export function sameTags(tags: readonly string[], volume: VolumeSpec): boolean {
-  const wanted = tagsOf(volume);
+/** Whether the tags of ours are exactly those. */
+export function areTags(tags: readonly string[], expected: readonly string[]): boolean {
   const ours = tags.filter(isOurs);
-  return ours.length === wanted.length && wanted.every((tag) => ours.includes(tag));
+  return ours.length === expected.length && expected.every((tag) => ours.includes(tag));
 }
 
-export function isOurs(tag: string): boolean {
+/** Returns how to make the tags of ours exactly those, as arguments of lvchange. */
+export function tagChanges(tags: readonly string[], expected: readonly string[]): string[] {
+  const old = tags.filter((tag) => isOurs(tag) && !expected.includes(tag));
+  return [...old.flatMap((tag) => ['--deltag', tag]), ...expected.flatMap((tag) => ['--addtag', tag])];
+}
+
+function isOurs(tag: string): boolean {
   return tag === ourTag || tag.startsWith(`${ourTag}:`);
 }
 

@@ -20,6 +20,10 @@ function obstacles(fields: Partial<OneLogicalVolume>): string {
     readOnly: false,
     suspended: false,
     missingDisks: 0,
+    isThickSnapshot: false,
+    isOverflowed: false,
+    origin: '',
+    deviceBytes: undefined,
   };
   return obstaclesTo({ ...plain, ...fields }, name).join('; ');
 }
