@@ -81,7 +81,7 @@ async function report(
   progress: (percent: number) => void,
 ): Promise<void> {
   const ended = running.then(() => true);
-  while (!(await Promise.race([ended, pause(progressEveryMs, false, { ref: false })]))) {
+  while (!(await Promise.race([ended, pause(progressEveryMs, false)]))) {
     const copied = (await statIfExists(part))?.blocks ?? 0;
     progress(Math.min(99, Math.floor((100 * copied) / Math.max(1, blocks))));
   }
