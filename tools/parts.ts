@@ -9,6 +9,7 @@ const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTest = 'test/lab/iscsi.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
+  'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/san/{lefthand,solaris}.test.ts',
 ];
 const simulatedSeeds = 1000;
