@@ -196,6 +196,7 @@ export class VolumeCommands {
     // Deleted, and its id is another volume's.
     if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
     if (volume.task?.kind === kind) return undefined;
+    if (kind === 'detach' && asked && isAttachedSince(volume, asked)) return { record };
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
     if (volume.fault && !isDetached) return failed(volume.fault);
@@ -213,6 +214,14 @@ export class VolumeCommands {
     const activity = state === 'up' ? `node ${node} is working on it` : `its node ${node} is ${state}`;
     return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
   }
+}
+
+/** Whether somebody has attached it again since: the attachment that was there then is gone. */
+function isAttachedSince(
+  { attachStatus, attachTime = Infinity }: VolumeState,
+  { attachTime: before = 0 }: VolumeState,
+) {
+  return (attachStatus === 'attached' || attachStatus === 'attaching') && attachTime > before;
 }
 
 /** While an operation is under way its record stays: Redis has lost it. */

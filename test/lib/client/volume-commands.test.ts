@@ -1,0 +1,33 @@
+import test from 'ava';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { fakeNode, insertVolume, transit } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
+
+let cluster: Cluster;
+let store: Store;
+let commands: VolumeCommands;
+test.before(async () => {
+  cluster = await Cluster.start();
+  store = await cluster.store();
+  commands = await cluster.commands();
+  await fakeNode(store, 'idle', { backends: [{}] }); // carries out no command, and replies to none
+});
+test.after.always(() => cluster.close());
+
+test('a detachment whose reply is lost is done, also where somebody has attached the volume again', async (t) => {
+  const { id } = await insertVolume(store, { node: 'idle' });
+  const attach = async (instanceId: string) => {
+    await transit(store, id, 'startAttach', { set: { instanceId, mountpoint: '/dev/vdb' } });
+    await transit(store, id, 'finishAttach');
+  };
+  await attach('i-1');
+  const detached = commands.detach(id, { deadlineMs: 60_000 });
+  await until(async () => (await volumesOf(store).lookup(id)).attachStatus === 'detaching', 'it is being detached');
+  await transit(store, id, 'finishDetach');
+  await attach('i-2');
+  t.like(await detached, { id });
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
+});
