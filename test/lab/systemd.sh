@@ -16,6 +16,8 @@ done
 # The host's /tmp is the lower layer of this one: nothing in it may be taken for old.
 mkdir -p /etc/tmpfiles.d
 ln -sf /dev/null /etc/tmpfiles.d/tmp.conf
+# An installed package would have all manual pages indexed; every file that is read stays open on the host, up to its limit.
+rm -f /var/lib/man-db/auto-update
 # Hundreds of terminals would be announced otherwise, at 20 ms each.
 mkdir -p "$units/systemd-udev-trigger.service.d"
 cat >"$units/systemd-udev-trigger.service.d/lab.conf" <<END
