@@ -123,8 +123,8 @@ export const withdrawExport: Step = {
   run: (context) => adjustExport.run({ ...context, volume: { ...context.volume, attachStatus: 'detached' } }),
 };
 
-/** An address on a shelf that another node has meanwhile is kept only as long as hosts use it. */
-export const leaveForeignShelf: Step = {
+/** An address that belongs to another node meanwhile is kept only as long as hosts use it. */
+export const leaveForeignAddress: Step = {
   name: 'address',
   run: async ({ volume, backend, addresses }) => {
     if (await addresses.isOwn(volume.address)) return {};
