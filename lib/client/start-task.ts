@@ -9,7 +9,6 @@ import {
   editOf,
   isAllowed,
   transitions,
-  unknownInstance,
 } from '../models/transitions.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -159,11 +158,11 @@ function mayAbandon({ attachStatus }: VolumeState): boolean {
 
 /** Whether the host that has a volume attaches it again after Redis had lost its attachment: its export goes on. */
 function isReattachment(name: TransitionName, volume: VolumeState, set: Readonly<Record<string, string>>): boolean {
-  const { instanceId, attachMode, attachHosts } = volume;
+  const { isAttachmentRestored, attachMode, attachHosts } = volume;
   return (
     name === 'startAttach' &&
     isAllowed('startReattach', volume) &&
-    instanceId === unknownInstance &&
+    isAttachmentRestored &&
     attachMode === (set['attachMode'] ?? 'rw') &&
     sameHosts(attachHosts, hostsIn(set))
   );

@@ -38,6 +38,8 @@ export interface VolumeState {
   status: VolumeStatus;
   attachStatus: AttachStatus;
   instanceId: string;
+  /** Redis had lost the attachment, and its running export showed it: who the instance is, is not known. */
+  isAttachmentRestored: boolean;
   /** The host that the instance runs on. */
   hostName: string;
   /** The machine id of that host. */
@@ -107,6 +109,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     status,
     attachStatus,
     instanceId: hash['instanceId'] ?? '',
+    isAttachmentRestored: hash['attachmentRestored'] === 'true',
     hostName: hash['hostName'] ?? '',
     hostId: hash['hostId'] ?? '',
     domain: hash['domain'] ?? '',

@@ -45,6 +45,15 @@ test.serial('the same request twice has one effect', async (t) => {
   await until(async () => (await disagreements(store, [])).length === 0, 'no command is left');
 });
 
+test.serial('an instance that is called "unknown" has its volume to itself', async (t) => {
+  await cluster.node('n1');
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  const unknown = { instanceId: 'unknown', mountpoint: '/dev/vdb' };
+  await commands.attach(id, unknown, deadline);
+  await t.throwsAsync(commands.attach(id, unknown, deadline), { code: 'VolumeAttached' });
+});
+
 test.serial(
   'a delete of a volume that another request has deleted just now succeeds, an attach does not',
   async (t) => {
