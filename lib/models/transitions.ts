@@ -165,9 +165,14 @@ export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
   return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
 }
 
+/** Returns what an edit expects of a record that is still as it was read: another node may have taken the volume over meanwhile. */
+export function stateOf({ node, status, attachStatus, taskText }: VolumeState): Record<string, string> {
+  return { node, status, attachStatus, task: taskText };
+}
+
 /**
- * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's statuses or task are no
- * longer those of `volume`, or a further field has not the expected value.
+ * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's node, statuses or task are
+ * no longer those of `volume`, or a further field has not the expected value.
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
@@ -190,7 +195,7 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
   return {
     kind: 'volume',
     id: volume.id,
-    expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText, ...options.expect },
+    expect: { ...stateOf(volume), ...options.expect },
     ...(remove ? { remove, rest: pooledAddress(volume.address) } : {}),
     set,
     ...(unset.length > 0 ? { unset } : {}),

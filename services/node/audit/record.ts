@@ -2,6 +2,7 @@ import { tryParseAddress } from '../../../lib/aoe/address.ts';
 import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
+import { stateOf } from '../../../lib/models/transitions.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
@@ -154,9 +155,9 @@ async function commitChecked(
   volume: VolumeState,
   edit: { set?: Record<string, string>; unset?: readonly string[] },
 ): Promise<void> {
-  const { id, status, attachStatus, taskText } = volume;
-  const expect = { status, attachStatus, task: taskText };
-  const outcome = await commit(store, { owner: lease.token, edits: [{ kind: 'volume', id, expect, ...edit }] });
+  const { id, status } = volume;
+  const edits = [{ kind: 'volume', id, expect: stateOf(volume), ...edit } as const];
+  const outcome = await commit(store, { owner: lease.token, edits });
   if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, status, 'no other change at the same time');
 }
