@@ -263,7 +263,7 @@ export const errors = {
     new BlockstoreError(
       'TaskLost',
       'conflict',
-      `the record of volume ${volume} no longer asks for the ${operation}: Redis lost it`,
+      `the record of volume ${volume} no longer asks for the ${operation}: Redis lost it, or another node took the volume over`,
       'repeat the command if it is still wanted',
     ),
   /** `relabel`: the command that labels storage of that name, which has no labels. */

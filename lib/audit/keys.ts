@@ -27,7 +27,7 @@ const kinds: readonly KeyKind[] = [
   },
   { name: /^project:.+:volumes$/s, type: 'zset', lists: 'volume', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
-  { name: /^(node:[^:]+:backends|free-space)$/, type: 'zset', lists: 'backend', isDerived: true },
+  { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },
   { name: /^node:[^:]+:lease$/, type: 'string', isDerived: true, expires: true },
   { name: /^node:[^:]+:(shelves|quarantine)$/, type: 'zset', isDerived: true },

@@ -7,7 +7,8 @@ import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { abandonment } from './start-task.ts';
+import { abandonment } from './abandon.ts';
+import { takeOver } from './take-over.ts';
 
 const concurrency = 16;
 /** Record changes that are met at most for one volume. */
@@ -51,6 +52,11 @@ async function loseVolume(store: Store, from: VolumeState): Promise<void> {
   for (let met = 0; volume && met < maxChanges; met += 1) {
     const isKept = !volume.task && (volume.status === 'error' || volume.status === 'error_deleting');
     if (isKept) return;
+    if (await takeOver(store, volume)) {
+      volume = await volumesOf(store).find(volume.id);
+      if (volume?.node !== from.node) return;
+      continue;
+    }
     const isDeleted = volume.task?.kind === 'delete';
     const fault = errors.nodeLost(volume.node).toFault();
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';

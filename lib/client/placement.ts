@@ -156,7 +156,8 @@ interface Candidate {
   isUp: boolean;
 }
 
-async function readCandidates(store: Store, ids: readonly string[]): Promise<Candidate[]> {
+/** Returns backends by their ids, `node@backend`, and whether their nodes are up. */
+export async function readCandidates(store: Store, ids: readonly string[]): Promise<Candidate[]> {
   const { states } = await backendsOf(store).readAll(ids);
   const up = await store.read((redis) => Promise.all(states.map(({ node }) => redis.pttl(store.keys.lease(node)))));
   return states.map((backend, index) => ({ backend, isUp: (up[index] ?? -1) >= 0 }));

@@ -1,22 +1,17 @@
-import { pooledAddress } from '../aoe/address.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
+import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
-import {
-  type Transition,
-  type TransitionName,
-  attachmentFields,
-  editOf,
-  isAllowed,
-  transitions,
-} from '../models/transitions.ts';
+import { type Transition, type TransitionName, editOf, isAllowed, transitions } from '../models/transitions.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
-import { type ChangeSet, type ReplyTo, commit } from '../redis/scripts.ts';
+import { type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sameHosts } from '../targets/hosts.ts';
+import { abandonment } from './abandon.ts';
 import { topicOf } from './message.ts';
 import { type RequestEnd, failed } from './request-client.ts';
+import { takeOver } from './take-over.ts';
 
 /** A command that was recorded: the record then, and the end where that was its end. */
 export interface Sent {
@@ -51,6 +46,8 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   const { transition, kind, set = {}, topic } = request;
   let volume = from;
   let isLost = false;
+  /** Whether another node may take the volume over, where its own is gone. */
+  let mayMove = true;
   for (let change = 0; change < maxChanges; change += 1) {
     if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
@@ -62,7 +59,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const name = isAllowed(transition, volume) ? transition : 'startReattach';
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
-        conditions: [{ is: 'notLost', node: volume.node }],
+        conditions: [mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node }],
         edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(volume.id, request) })],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
@@ -70,20 +67,29 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       });
       if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
       if (outcome.word === 'condition') {
-        isLost = true;
-        continue;
+        if (mayMove) mayMove = await takeOver(store, volume);
+        else isLost = true;
+        if (!mayMove) continue;
       }
+    } else if (mayMove && volume.task && (await takeOver(store, volume))) {
+      // Its task continues on another node: the record says there what becomes of this request.
     } else if (volume.task?.kind === kind && hasArguments(volume, kind, set)) {
       return joinTask(store, volume, kind, to);
     } else {
       throw refusal(volume, transition);
     }
     const now = await volumesOf(store).find(volume.id);
-    if (now) volume = now;
-    else if (kind === 'delete') return { volume, end: {} };
+    if (now) {
+      mayMove ||= now.node !== volume.node;
+      volume = now;
+    } else if (kind === 'delete') return { volume, end: {} };
     else throw errors.volumeNotFound(volume.id);
   }
   throw errors.wrongStatus(volume.id, `${volume.status}, ${volume.attachStatus}`, 'no other request at the same time');
+}
+
+function servedBy({ node, backend }: VolumeState): Condition {
+  return { is: 'served', node, backend: backendId(node, backend) };
 }
 
 /** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
@@ -128,29 +134,6 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
   const [record] = outcome.records;
   return { volume: record ? parseVolume(volume.id, record) : volume, end: record ? { record } : {} };
 }
-
-/**
- * The record of a volume that is deleted moves aside: its node removes the storage when it returns. The address is in quarantine from
- * now on, for the node may be removed, with its shelves, before it returns.
- */
-export async function abandonment(store: Store, volume: VolumeState): Promise<ChangeSet> {
-  const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume.id)));
-  const kept = Object.entries(record).filter(([name]) => !dropped.has(name));
-  return {
-    edits: [
-      {
-        kind: 'volume',
-        id: volume.id,
-        remove: true,
-        rest: pooledAddress(volume.address),
-        expect: { status: volume.status, attachStatus: volume.attachStatus, task: volume.taskText },
-      },
-      { kind: 'abandoned', id: volume.id, insert: true, set: Object.fromEntries(kept) },
-    ],
-  };
-}
-
-const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);
 
 function mayAbandon({ attachStatus }: VolumeState): boolean {
   return attachStatus === 'detached';

@@ -13,6 +13,8 @@ export interface BackendState {
   target: string;
   /** What its volumes are made from: a volume group, a directory. */
   pool: string;
+  /** Identity of the storage where other nodes reach it as well, and can serve its volumes; '' = only this node can. */
+  shared: string;
   /** Where hosts reach its exports: for AoE an Ethernet address; '' = unknown. */
   endpoint: string;
   availabilityZone: string;
@@ -52,11 +54,14 @@ export function placeText(id: string, pool: string): string {
   return pool === '' ? id : `${id}#${pool}`;
 }
 
-/** Fields of a backend that its node reports. */
-export type BackendReport = Omit<BackendState, 'id' | 'node' | 'allocatedBytes'>;
+/** Fields of a backend that its node reports. `shared`: undefined while storage that does not answer cannot say it. */
+export interface BackendReport extends Omit<BackendState, 'id' | 'node' | 'allocatedBytes' | 'shared'> {
+  shared: string | undefined;
+}
 
 export function writeBackend(report: BackendReport): Record<string, string> {
-  return Object.fromEntries(Object.entries(report).map(([name, value]) => [name, String(value)]));
+  const known = Object.entries(report).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
 }
 
 /** Throws UnreadableError. */
@@ -74,6 +79,7 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     driver: hash['driver'] ?? '',
     target: hash['target'] ?? '',
     pool: hash['pool'] ?? '',
+    shared: hash['shared'] ?? '',
     endpoint: hash['endpoint'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
     totalBytes: bytes('totalBytes'),

@@ -50,7 +50,7 @@ export const kinds = {
   },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
   /** Storage of a node: its id is `node@name`. */
-  backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }] },
+  backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }, { key: 'shared:{shared}' }] },
 } as const satisfies Record<string, RecordKind>;
 
 export type KindName = keyof typeof kinds;

@@ -31,6 +31,8 @@ const names = {
   backend: (id: string) => `backend:${id}`,
   /** sorted set of one score: a node's backends, as `node@backend` */
   nodeBackends: (node: string) => `node:${node}:backends`,
+  /** sorted set of one score: backends on one shared storage, by its identity */
+  sharing: (identity: string) => `shared:${identity}`,
   /** sorted set, by free space in bytes: backends that accept volumes */
   freeSpace: () => 'free-space',
   /** sorted set, by number: AoE shelves that a node owns */
@@ -77,6 +79,7 @@ export function makeKeys(prefix: string): Keys {
     lease: (node) => tag + names.lease(node),
     backend: (id) => tag + names.backend(id),
     nodeBackends: (node) => tag + names.nodeBackends(node),
+    sharing: (identity) => tag + names.sharing(identity),
     freeSpace: () => tag + names.freeSpace(),
     shelves: () => tag + names.shelves(),
     shelfOwners: () => tag + names.shelfOwners(),

@@ -18,6 +18,10 @@ export type ReplyTo = `${string}/${string}`;
 
 export type Condition =
   | { is: 'up' | 'down' | 'lost' | 'notLost'; node: string }
+  /** Neither up nor stopped in the last minute. */
+  | { is: 'gone'; node: string }
+  /** The node is not lost; nor gone, where others serve the same storage. */
+  | { is: 'served'; node: string; backend: string }
   | { is: 'freeSpace'; backend: string; size: number }
   | { is: 'empty'; key: string }
   /** There is no such record. */

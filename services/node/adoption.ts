@@ -12,6 +12,7 @@ import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
+import { sharedIdentity } from './shared-storage.ts';
 import { attachmentOf, exportSpec, fieldsIn, isExported, volumeSpec } from './specs.ts';
 import type { VolumeTable } from './volume-table.ts';
 
@@ -139,6 +140,8 @@ export class Adoption {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word === 'condition') throw errors.deletedStorage(id, await nodeOfAbandoned(store, id));
     if (outcome.word === 'exists') {
+      // Another node with the same storage was faster.
+      if (sharedIdentity(backend) !== '') return;
       throw errors.foreignStorage(id, outcome.record['node'] ?? '', outcome.record['status'] ?? '');
     }
     log.debug(`restored the record of volume ${id} from its storage`, rest);

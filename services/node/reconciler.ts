@@ -9,6 +9,7 @@ import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
+import { withoutOthers } from './shared-storage.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
@@ -123,9 +124,9 @@ export class Reconciler {
     unrecorded: readonly (FoundVolume & { backend: Backend })[],
     running: ReadonlyMap<string, FoundExport>,
   ): Promise<void> {
-    const { adoption, engine, problems, log } = this.options;
+    const { store, adoption, engine, problems, log } = this.options;
     let restored = 0;
-    for (const volume of await this.stillThere(unrecorded)) {
+    for (const volume of await this.stillThere(await withoutOthers(store, unrecorded))) {
       const { id } = volume;
       const restore = async () => {
         await adoption.adoptUnrecorded(volume, running.get(id));

@@ -18,10 +18,12 @@ import type { EverySecond } from './every-second.ts';
 import { Heartbeat, backendReport } from './heartbeat.ts';
 import type { NodeLease } from './lease.ts';
 import { NodeTasks } from './node-tasks.ts';
+import { PeerTasks } from './peer-tasks.ts';
 import { Problems } from './problems.ts';
 import { Reconciler } from './reconciler.ts';
 import { CatchUp } from './catch-up.ts';
 import { Reporter } from './reporter.ts';
+import { sharedIdentity } from './shared-storage.ts';
 import { VolumeTable } from './volume-table.ts';
 
 export interface StorageNodeOptions {
@@ -53,6 +55,7 @@ export class StorageNode implements Service {
   private readonly problems: Problems;
   private readonly reconciler: Reconciler;
   private readonly nodeTasks: NodeTasks;
+  private readonly peerTasks: PeerTasks;
   private readonly consumer: Consumer;
   private readonly catchUp: CatchUp;
   private readonly heartbeat: Heartbeat;
@@ -99,6 +102,7 @@ export class StorageNode implements Service {
     this.reconciler = new Reconciler({ ...working, adoption, abandoned });
     const audit = new Audit({ ...adopting, engine: this.engine, adoption });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
+    this.peerTasks = new PeerTasks({ ...shared, engine: this.engine });
     this.consumer = new Consumer({
       store,
       engine: this.engine,
@@ -191,6 +195,7 @@ export class StorageNode implements Service {
           driver: driver.name,
           target: target.name,
           pool: driver.pool,
+          shared: failure === undefined ? sharedIdentity({ driver, target }) : undefined,
           endpoint: target.endpoint,
           availabilityZone: flags.storage_availability_zone,
         };
@@ -220,6 +225,7 @@ export class StorageNode implements Service {
     await this.reconciler.restoreExports();
     // After the exports: a full Redis refuses to have again what it has lost.
     await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
+    if (this.reconciler.isDone && !this.catchUp.isDue) await this.peerTasks.run();
   }
 
   /** What keeps whole backends from being reached: no volume should be placed there for the rest of a report interval. */

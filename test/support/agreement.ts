@@ -85,7 +85,7 @@ function recordProblems(volume: VolumeState, { sets }: Found): string[] {
   ];
 }
 
-const otherSets = /^(nodes|free-space|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+const otherSets = /^(nodes|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
 function indexProblems({ records, sets }: Found): string[] {
   return [...sets].flatMap(([set, members]) => {

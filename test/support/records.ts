@@ -41,6 +41,7 @@ const wholeBackend: BackendReport = {
   driver: 'fake',
   target: 'none',
   pool: 'fake',
+  shared: '',
   endpoint: '',
   availabilityZone: 'nova',
   totalBytes: 2 ** 40,

@@ -115,6 +115,7 @@ export class RbdDriver implements VolumeDriver {
     if (labels === undefined) {
       throw errors.storageMissing(volume.id, this.fullName(volume), metadata && this.relabelling(volume));
     }
+    this.catalogue.forget(name); // another node may have changed them
     if (sameLabels(labels, volume.labels)) return;
     await label(this.commands, name, labelArguments(volume));
     this.catalogue.forget(name);

@@ -2,7 +2,9 @@
 -- written, or nothing is.
 -- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}; 'frees' or ''
 --   owner       {node, token}: only the daemon that holds this node's name
---   conditions  {is = 'up' | 'down' | 'lost' | 'notLost', node}; {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
+--   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
+--               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
+--               {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
 --               {is = 'empty', key}: the sorted set has no member;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
@@ -19,7 +21,7 @@
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
 -- without memory: ARGV[2] == 'frees'
--- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, bytes_of, refusal_of, key_topic, key_replies, key_quarantine
+-- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, bytes_of, refusal_of, key_topic, key_replies, key_quarantine
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -29,6 +31,11 @@ local function is_met(condition)
   if condition.is == 'down' then return not is_up(condition.node) end
   if condition.is == 'lost' then return is_lost(condition.node) end
   if condition.is == 'notLost' then return not is_lost(condition.node) end
+  if condition.is == 'gone' then return is_gone(condition.node) end
+  if condition.is == 'served' then
+    if is_up(condition.node) then return true end
+    return not is_lost(condition.node) and not (is_gone(condition.node) and is_shared(condition.backend))
+  end
   if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
   if condition.is == 'absent' then return redis.call('EXISTS', record_key(condition.kind, condition.id)) == 0 end
   if condition.is == 'rested' then

@@ -30,16 +30,22 @@ local function indexed()
   return ids or {}
 end
 
+-- What the index of a backend needs of its record. A backend whose storage does not answer reports no `shared`: it keeps its own.
+local function placed(record)
+  return { node = node, shared = record.shared }
+end
+
 -- Backends that the node no longer has: without volumes they are forgotten.
 local function retire_others(configured)
   for _, id in ipairs(indexed()) do
     if not configured[id] then
       local key, is_own = key_backend(id), id:sub(1, #node + 1) == node .. '@'
+      local known = is_own and load_own(key) or {}
       if not is_own then
-        reindex('backend', id, { node = node }, nil, time)
-      elseif tonumber(load_own(key).allocatedBytes or 0) == 0 then
+        reindex('backend', id, placed(known), nil, time)
+      elseif tonumber(known.allocatedBytes or 0) == 0 then
         redis.call('DEL', key)
-        reindex('backend', id, { node = node }, nil, time)
+        reindex('backend', id, placed(known), nil, time)
         update_free_space(id)
       else
         write(key, { accepting = 'false', problem = 'it is not among the enabled_backends of its node' })
@@ -64,12 +70,15 @@ for _, backend in ipairs(report.backends) do
   local id, fields = backend[1], backend[2]
   fields.node = node
   configured[id] = true
-  write(key_backend(id), fields)
+  local is_private = fields.shared == ''
+  if is_private then fields.shared = nil end
+  local known = write(key_backend(id), fields)
+  local shared = fields.shared or not is_private and known.shared or nil
+  if known.shared and known.shared ~= shared then reindex('backend', id, placed(known), nil, time) end
+  if known.shared and is_private then redis.call('HDEL', key_backend(id), 'shared') end
+  reindex('backend', id, nil, { node = node, shared = shared }, time)
 end
 retire_others(configured)
-for id in pairs(configured) do
-  reindex('backend', id, nil, { node = node }, time)
-  update_free_space(id)
-end
+for id in pairs(configured) do update_free_space(id) end
 local overdue = call_if_typed('ZRANGE', key_tasks(node), '-inf', time - age, 'BYSCORE', 'LIMIT', 0, 1000)
 return { 'ok', report.node.reportTime, unpack(overdue or {}) }

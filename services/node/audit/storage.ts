@@ -4,6 +4,7 @@ import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
 import type { Backend } from '../backends.ts';
+import { sharedIdentity } from '../shared-storage.ts';
 import { fieldsIn } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
@@ -39,6 +40,8 @@ export async function storageDifferences(
       });
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
   }
+  // Of another node that serves the same storage.
+  if (record && sharedIdentity(backend) !== '') return [];
   const [deletion] = deleted.states;
   if (deletion) {
     const undone = `was deleted while node ${deletion.node} was lost, and has its storage here`;

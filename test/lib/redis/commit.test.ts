@@ -100,6 +100,9 @@ test('conditions on nodes, sets, records and free space name the one that is not
   await store.redis.zadd(`${store.keys.prefix}filled`, 1, 'x');
   const time = await redisTime(store);
   await store.redis.zadd(store.keys.quarantine('resting'), time - 700_000, 'e1.0', time - 500_000, 'e1.1');
+  await store.redis.hset(store.keys.node('stopped'), 'stopTime', String(time - 30_000));
+  await store.redis.hset(store.keys.node('longStopped'), 'stopTime', String(time - 60_000));
+  await store.redis.hset(store.keys.backend('shared@b'), 'shared', 'storage');
   const isMet = async (condition: NonNullable<ChangeSet['conditions']>[number]) => {
     const outcome = await commit(store, { conditions: [{ is: 'up', node: 'up' }, condition], edits: [] });
     if (outcome.word === 'condition') t.deepEqual(outcome.condition, condition);
@@ -115,6 +118,16 @@ test('conditions on nodes, sets, records and free space name the one that is not
       await isMet({ is: 'lost', node: 'up' }),
       await isMet({ is: 'notLost', node: 'up' }),
       await isMet({ is: 'notLost', node: 'lost' }),
+      await isMet({ is: 'gone', node: 'up' }),
+      await isMet({ is: 'gone', node: 'down' }),
+      await isMet({ is: 'gone', node: 'lost' }),
+      await isMet({ is: 'gone', node: 'stopped' }),
+      await isMet({ is: 'gone', node: 'longStopped' }),
+      await isMet({ is: 'served', node: 'up', backend: 'up@b' }),
+      await isMet({ is: 'served', node: 'lost', backend: 'lost@b' }),
+      await isMet({ is: 'served', node: 'down', backend: 'down@b' }),
+      await isMet({ is: 'served', node: 'stopped', backend: 'shared@b' }),
+      await isMet({ is: 'served', node: 'down', backend: 'shared@b' }),
       await isMet({ is: 'empty', key: 'nosuch' }),
       await isMet({ is: 'empty', key: 'filled' }),
       await isMet({ is: 'absent', kind: 'node', id: 'nosuch' }),
@@ -134,6 +147,16 @@ test('conditions on nodes, sets, records and free space name the one that is not
       false,
       true,
       false,
+      true,
+      false,
+      false,
+      true,
+      true,
+      false,
+      true,
+      true,
+      false,
+      true,
       true,
       false,
       true,

@@ -31,6 +31,7 @@ const about = {
   driver: 'fake',
   target: 'none',
   pool: 'fake',
+  shared: '',
   endpoint: '',
   availabilityZone: 'nova',
 };
