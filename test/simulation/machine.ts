@@ -1,5 +1,6 @@
 import { shelfOf } from '../../lib/aoe/address.ts';
 import {
+  type Capabilities,
   type CreatedVolume,
   type DeleteOptions,
   type DriverStats,
@@ -9,10 +10,11 @@ import {
   noCapabilities,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
+import { NoneTarget } from '../../lib/targets/none/target.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
 import { VirtualProcess, outside } from './virtual-process.ts';
 
-interface Stored {
+export interface Stored {
   volume: VolumeSpec;
   /** All that a create makes is there. */
   whole: boolean;
@@ -49,13 +51,18 @@ export interface MachineWorld {
  */
 export class FakeMachine {
   readonly name: string;
-  readonly stored = new Map<string, Stored>();
+  readonly stored: Map<string, Stored>;
+  /** Whether its storage is that of all machines, and nothing is exported. */
+  readonly isShared: boolean;
   readonly exports = new Map<string, ExportSpec>();
   readonly world: MachineWorld;
   readonly totalBytes: number;
 
-  constructor(name: string, totalBytes: number, world: MachineWorld) {
+  /** `shared`: what is on the storage that all machines reach. */
+  constructor(name: string, totalBytes: number, world: MachineWorld, shared?: Map<string, Stored>) {
     this.name = name;
+    this.isShared = shared !== undefined;
+    this.stored = shared ?? new Map();
     this.totalBytes = totalBytes;
     this.world = world;
   }
@@ -65,7 +72,7 @@ export class FakeMachine {
   }
 
   get target(): Target {
-    return new FakeMachineTarget(this);
+    return this.isShared ? new NoneTarget() : new FakeMachineTarget(this);
   }
 
   get usedBytes(): number {
@@ -75,6 +82,7 @@ export class FakeMachine {
   /** What was only in memory is gone. */
   losePower(): void {
     this.exports.clear();
+    if (this.isShared) return;
     for (const stored of this.stored.values()) stored.active = false;
   }
 
@@ -112,11 +120,12 @@ export class FakeMachine {
 class FakeMachineDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
-  readonly capabilities = noCapabilities;
+  readonly capabilities: Capabilities;
   private readonly machine: FakeMachine;
 
   constructor(machine: FakeMachine) {
     this.machine = machine;
+    this.capabilities = { ...noCapabilities, shared: machine.isShared ? 'simulated:storage' : '' };
   }
 
   async setup(): Promise<void> {}

@@ -8,7 +8,7 @@ import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { Invariants, unreadable } from './invariants.ts';
-import { FakeMachine } from './machine.ts';
+import { FakeMachine, type MachineWorld, type Stored } from './machine.ts';
 import { Model } from './model.ts';
 import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
@@ -47,6 +47,8 @@ const intervals = { reportS: 240, downS: 600 };
 const replicatedSeeds = 4;
 /** Every so many seeds have many requests. */
 const busySeeds = 3;
+/** One of so many seeds has nodes on one storage, each of which can own its volumes. */
+const sharedSeeds = 5;
 const names = ['n1', 'n2', 'n3'];
 const mostVolumes = 30;
 const gibibyte = 2 ** 30;
@@ -67,6 +69,8 @@ class Simulation {
   private readonly random: Random;
   private readonly trace: Trace;
   private readonly model = new Model();
+  /** What is on the storage of all nodes, where they share one. */
+  private readonly storage = new Map<string, Stored>();
   private readonly nodes: SimulatedNode[];
   private readonly clients: SimulatedClient[];
   private readonly faults: Faults;
@@ -91,7 +95,14 @@ class Simulation {
     });
     const { nodes, clients } = this;
     const redis = () => this.server;
-    this.invariants = new Invariants({ nodes, hosts, model, redis });
+    this.invariants = new Invariants({
+      nodes,
+      hosts,
+      model,
+      redis,
+      isShared: this.isShared,
+      onMove: () => count('volume taken over'),
+    });
     this.faults = new Faults({
       random,
       trace,
@@ -165,7 +176,7 @@ class Simulation {
   }
 
   private machine(name: string): FakeMachine {
-    return new FakeMachine(name, 40 * gibibyte, {
+    const world: MachineWorld = {
       latency: () => this.faults.latency(),
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
@@ -173,7 +184,15 @@ class Simulation {
       tamper: this.plan.tamperExport ?? ((spec) => spec),
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),
-    });
+    };
+    const bytes = 40 * gibibyte;
+    return this.isShared
+      ? new FakeMachine(name, bytes * names.length, world, this.storage)
+      : new FakeMachine(name, bytes, world);
+  }
+
+  private get isShared(): boolean {
+    return this.plan.seed % sharedSeeds === 2;
   }
 
   /** What others answer a machine. */
@@ -257,7 +276,7 @@ class Simulation {
     for (const { name, machine } of this.nodes) {
       for (const [id, { whole }] of machine.stored) {
         const record = this.invariants.hash(`volume:${id}`);
-        const isCopy = record?.has('node') === true && record.get('node') !== name;
+        const isCopy = !this.isShared && record?.has('node') === true && record.get('node') !== name;
         if (!this.model.known(id).doubtful || !(isCopy || (!record && !whole))) continue;
         this.trace.count(`by hand: ${isCopy ? 'second copy' : 'half-made storage'} removed`);
         machine.exports.delete(id);
@@ -306,7 +325,16 @@ class Simulation {
   private async differences(): Promise<string[]> {
     const down = this.nodes.filter((node) => !node.isUp).map(({ name }) => `node ${name} is down`);
     if (down.length > 0) return down;
-    const found = await this.asClient(async ({ store }) => store && disagreements(store, this.nodes.map(storageOf)));
+    const owner = (id: string) => this.invariants.hash(`volume:${id}`)?.get('node');
+    const storages = this.nodes.map((node, index) => {
+      const storage = storageOf(node);
+      // Of shared storage a node has what is its own; what is nobody's counts once.
+      const isOwn = ({ id }: { id: string }) => (owner(id) ?? names[0]) === node.name;
+      if (!this.isShared) return storage;
+      const leftovers = index === 0 ? (storage.leftovers ?? []) : [];
+      return { node: node.name, volumes: storage.volumes.filter(isOwn), leftovers };
+    });
+    const found = await this.asClient(async ({ store }) => store && disagreements(store, storages));
     return found ?? ['nothing could be compared'];
   }
 
