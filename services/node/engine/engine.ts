@@ -51,10 +51,13 @@ export class Engine {
     return this.busy.keys();
   }
 
-  /** Begins the task of a record as it was just read; a task that is in flight already is passed over. */
+  /**
+   * Begins the task of a record as it was just read; a task that is in flight already is passed over, and one of a volume that another
+   * node has taken over since its command was sent.
+   */
   submit(volume: VolumeState, { isResumed }: { isResumed: boolean }): void {
-    const { id, task } = volume;
-    if (!task) return;
+    const { id, node, task } = volume;
+    if (!task || node !== this.options.lease.node) return;
     const name = `${id} ${task.key}`;
     if (this.inFlight.has(name)) return;
     const operation = operations[task.kind];
