@@ -10,6 +10,7 @@ import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { NodeLease } from './lease.ts';
 import type { Problems } from './problems.ts';
+import { sharedIdentity } from './shared-storage.ts';
 import { volumeSpec } from './specs.ts';
 
 export interface AbandonedOptions {
@@ -42,27 +43,39 @@ export class AbandonedVolumes {
     return [...this.unreadable.keys(), ...this.replaced.keys()];
   }
 
-  /** Each one gets its record back, with the task of its deletion. Throws Fenced. */
-  async restore(): Promise<void> {
+  /**
+   * Each one gets its record back, with the task of its deletion; `isLeft`: those that stay as they are. Throws Fenced.
+   */
+  async restore(isLeft: (id: string) => boolean = () => false): Promise<void> {
     const { store, lease, problems } = this.options;
     const unreadable = new Map<string, string>();
     const records = abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node), ({ id, reason }) => {
       unreadable.set(id, reason);
     });
     this.replaced.clear();
-    await eachVolume(records, (volume) => this.restoreOne(volume));
+    await eachVolume(records, async (volume) => {
+      if (!isLeft(volume.id)) await this.restoreOne(volume);
+    });
     this.unreadable = unreadable;
     problems.noteUnreadableDeletions(unreadable);
   }
 
   /** With each report: what could not be done before. Storage is removed in the background, as a wipe takes long. */
   async retry(): Promise<void> {
-    if (this.ids.length === 0) return;
-    await this.restore();
+    if (this.ids.length === 0 && !(await this.areNoted())) return;
+    // A deletion that another node took over is noted until nothing is done here for it.
+    await this.restore((id) => this.options.engine.isBusy(id));
     for (const volume of this.replaced.values()) {
       // A lost lease or Redis ends the daemon or the connection: the next report tries again.
       if (!this.options.engine.isBusy(volume.id)) this.remove(volume).catch(() => undefined);
     }
+  }
+
+  /** Whether another node may have taken deletions over while this one was away, without its having been restarted. */
+  private async areNoted(): Promise<boolean> {
+    const { store, lease, backends } = this.options;
+    if (backends.served.every((backend) => sharedIdentity(backend) === '')) return false;
+    return (await store.read((redis) => redis.zcard(store.keys.nodeAbandoned(lease.node)))) > 0;
   }
 
   private async restoreOne(volume: VolumeState): Promise<void> {

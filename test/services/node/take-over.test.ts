@@ -267,6 +267,7 @@ test.serial('a node that was paused before a removal does not remove what was ta
   await until(() => lines.some((line) => line.includes('no longer asks for the delete')), 'it ends');
   t.is((await driver.listVolumes()).length, 1);
   t.like(await volumesOf(store).lookup(id), { node: 'n2', status: 'deleting' });
+  await until(async () => (await store.redis.exists(store.keys.abandoned(id))) === 0, 'the note for the old node goes');
 });
 
 /** A deletion whose command was lost: a report resumes it. */
