@@ -1,8 +1,9 @@
+import { errors } from '../errors.ts';
 import { type BackendState, backendId } from '../models/backend.ts';
 import { taskKey, writeTask } from '../models/task.ts';
 import { stateOf } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
-import { type Edit, commit } from '../redis/scripts.ts';
+import { type Edit, type LeaseToken, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { abandonedEdit } from './abandon.ts';
 import { readCandidates } from './placement.ts';
@@ -56,12 +57,14 @@ async function successors(store: Store, from: BackendState): Promise<BackendStat
  * otherwise; `notNow`: its node is not gone, or it is not a volume to move; `notThere`: the other backend cannot have it.
  * A creation stays with its node: what that may still do to storage without data, which has the same name, is not told from the same work
  * of another. A deletion that the old node may still carry out is noted for it, and until it returns the id is nobody else's.
+ * `owner`: of a daemon that takes the volume over itself. Throws Fenced.
  */
 export async function moveTo(
   store: Store,
   volume: VolumeState,
   from: BackendState,
   to: BackendState,
+  owner?: LeaseToken,
 ): Promise<'moved' | 'changed' | 'notNow' | 'notThere'> {
   const { id, task } = volume;
   if (task?.kind === 'create') return 'notNow';
@@ -71,6 +74,7 @@ export async function moveTo(
   const moved = { node, backend, availabilityZone, ...(task ? { task: writeTask({ ...task, key: taskKey() }) } : {}) };
   const shares = ({ id: place, shared }: BackendState): Edit => ({ kind: 'backend', id: place, expect: { shared } });
   const outcome = await commit(store, {
+    ...(owner ? { owner } : {}),
     frees: true,
     conditions: [
       { is: 'up', node: to.node },
@@ -90,7 +94,7 @@ export async function moveTo(
     ],
   });
   if (outcome.word === 'ok') return 'moved';
+  if (outcome.word === 'Fenced') throw errors.fenced(to.node);
   if (outcome.word === 'condition') return outcome.condition.is === 'up' ? 'notThere' : 'notNow';
-  if ('edit' in outcome) return outcome.edit === 1 ? 'notThere' : outcome.edit === 2 ? 'notNow' : 'changed';
-  return 'notNow';
+  return outcome.edit === 1 ? 'notThere' : outcome.edit === 2 ? 'notNow' : 'changed';
 }

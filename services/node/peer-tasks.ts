@@ -23,7 +23,7 @@ export class PeerTasks {
     this.options = options;
   }
 
-  /** Throws RedisUnreachable, RedisRefuses. */
+  /** Throws Fenced, RedisUnreachable, RedisRefuses. */
   async run(): Promise<void> {
     const { store, lease, backends } = this.options;
     for (const backend of backends.served) {
@@ -48,13 +48,13 @@ export class PeerTasks {
   }
 
   private async continueTasks(from: BackendState, to: BackendState): Promise<void> {
-    const { store, engine, log } = this.options;
+    const { store, lease, engine, log } = this.options;
     const key = store.keys.tasks(from.node);
     const ids = await store.read((redis) => redis.zrange(key, '0', String(maxTasks - 1)));
     const { states } = await volumesOf(store).readAll(ids);
     for (const volume of states) {
       if (volume.node !== from.node || volume.backend !== from.name || !volume.task) continue;
-      if ((await moveTo(store, volume, from, to)) !== 'moved') continue;
+      if ((await moveTo(store, volume, from, to, lease.token)) !== 'moved') continue;
       log.info(
         `took volume ${volume.id} over from node ${from.node}, which is down, and continues its ${volume.task.kind}`,
       );

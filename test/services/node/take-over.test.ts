@@ -1,6 +1,6 @@
 import test from 'ava';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
-import { takeOver } from '../../../lib/client/take-over.ts';
+import { moveTo, takeOver } from '../../../lib/client/take-over.ts';
 import type { Log } from '../../../lib/log.ts';
 import { silentLog } from '../../../lib/log.ts';
 import type { BackendReport } from '../../../lib/models/backend.ts';
@@ -185,6 +185,19 @@ test.serial('a node that returns leaves volumes that were taken over alone', asy
   t.like(await volumesOf(store).lookup(attached.id), { node: 'n2', attachStatus: 'attached' });
   t.like(await volumesOf(store).lookup(kept.id), { node: 'n1', status: 'available' });
   t.is((await driver.listVolumes()).length, 2);
+});
+
+test.serial('a daemon that has lost its name takes nothing over', async (t) => {
+  await goneNode();
+  const volume = await volumeOfGone();
+  const { token } = await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
+  await fakeNode(store, 'n2'); // another daemon
+  await lapse();
+  const { states } = await backendsOf(store).readAll(['n1@fake', 'n2@fake']);
+  const [from, to] = states;
+  if (!from || !to) throw new Error('a backend has no record');
+  await t.throwsAsync(moveTo(store, volume, from, to, token), { code: 'Fenced' });
+  t.is(await moveTo(store, volume, from, to), 'moved');
 });
 
 test.serial('of requests at the same time one takes the volume over', async (t) => {
