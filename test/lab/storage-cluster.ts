@@ -180,6 +180,7 @@ export class StorageCluster {
   async bootAgain(number: number): Promise<void> {
     await this.node(number).boot();
     await this.mountState(number);
+    await this.node(number).sh(this.configuration(number));
   }
 
   private async makeStateDisk(number: number): Promise<void> {
