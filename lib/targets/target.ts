@@ -73,6 +73,11 @@ export interface Target {
   findAddress?(id: string): Promise<string | undefined>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
   ensureExport(spec: ExportSpec): Promise<void>;
+  /**
+   * As ensureExport(), of storage that has grown: it serves the present size, which hosts see when they look again. They keep their
+   * devices; I/O waits meanwhile where the export has to begin anew. Throws what ensureExport() throws.
+   */
+  resizeExport(spec: ExportSpec): Promise<void>;
   /** Resolves when the export is certainly gone. Throws when it cannot be made sure. Absent is success. */
   removeExport(id: string): Promise<void>;
   /** Exports that run on this node, ours and others'. */

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import { until } from '../support/until.ts';
 import { IscsiLab, type Server, patienceMs, storedCount } from './iscsi-lab.ts';
 import type { LabNode } from './node.ts';
@@ -158,6 +159,30 @@ export async function iscsiCases(server: Server): Promise<void> {
       t.is(await lab.remains(3), '');
     },
   );
+
+  slowly('a volume grows below a host that writes to it, which reads beyond the old end', async (t) => {
+    t.timeout(15 * 60_000);
+    const { id } = await lab.cluster.on(1).volume('create 0 --name grown');
+    const device = await lab.attached(3, 'grown');
+    const writer = await lab.startWriter(3, device);
+    const sessions = await lab.remains(3);
+    // As one daemon has both, none runs beside the driver and the target here.
+    await lab.cluster.daemon(1).stop();
+    const larger = 2 * sizeInBytes(0);
+    t.is(await lab.grow(id, larger), '');
+    await lab.cluster.startDaemon(1);
+    await writer.goesOn();
+    t.is(await lab.connector(3, 'revalidate', id, { sizeBytes: larger }), String(larger));
+    t.is(await lab.host(3).sh(`blockdev --getsize64 ${device}`), String(larger));
+    const place = `bs=1M count=1 seek=${larger / 2 ** 20 - 1}`;
+    await lab.host(3).sh(`dd if=/dev/urandom of=/run/new bs=1M count=1 status=none
+dd if=/run/new of=${device} ${place} oflag=direct status=none
+dd if=${device} ${place.replace('seek', 'skip')} iflag=direct status=none | cmp - /run/new`);
+    t.is(await lab.remains(3), sessions, 'it is the same session');
+    await writer.end();
+    await lab.cluster.on(3).output('volume detach grown');
+    t.is(await lab.remains(3), '');
+  });
 
   slowly('a domain gets a volume by the name that udev gives it, and by none that can be another one', async (t) => {
     t.timeout(10 * 60_000);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { silentLog } from '../../lib/log.ts';
@@ -79,6 +79,12 @@ export class LioMachine implements Subject {
       await writeFile(path, Buffer.alloc(2 ** 20));
     }
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
+  }
+
+  async grow({ id, path }: ExportSpec): Promise<number> {
+    if (this.onDisk) await this.sh(`lvextend -q -L 8M ${group}/volume-${id}`);
+    else await truncate(path, 2 * 2 ** 20);
+    return (this.onDisk ? 8 : 2) * 2 ** 20;
   }
 
   /** Names of the hosts that have a session. */

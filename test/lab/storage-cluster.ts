@@ -16,7 +16,7 @@ import type { LabSentinels } from './sentinels.ts';
 
 export const stateDir = '/var/lib/blockstore';
 export const group = 'nova-volumes';
-const configFile = '/etc/blockstore/blockstore.conf';
+export const configFile = '/etc/blockstore/blockstore.conf';
 
 export type ClusterFlags = Readonly<Record<string, string>>;
 

@@ -64,7 +64,7 @@ export class AoeTarget implements Target {
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
   private readonly filtered = new FilteredAddresses();
-  /** Exports that began before their interface was replaced, or got another Ethernet address or MTU, which vblade reads once. */
+  /** Exports that began before their storage grew, or their interface was replaced, or got another address or MTU: vblade reads these once. */
   private readonly outdated = new Set<string>();
   private interfaceChanges = 0;
   /** Exports that this daemon has been asked for. */
@@ -113,6 +113,16 @@ export class AoeTarget implements Target {
   async ensureExport(spec: ExportSpec): Promise<void> {
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, spec);
+      await this.ensure(spec);
+      this.watch.noteRunning(spec.id);
+    });
+  }
+
+  /** vblade reads the size when it begins. Hosts send again what it has not answered. */
+  async resizeExport(spec: ExportSpec): Promise<void> {
+    await this.mutex.run(spec.id, async () => {
+      this.specs.set(spec.id, spec);
+      if (this.known.has(spec.id)) this.outdated.add(spec.id);
       await this.ensure(spec);
       this.watch.noteRunning(spec.id);
     });

@@ -104,6 +104,11 @@ export class IscsiLioTarget implements Target {
     });
   }
 
+  /** It shows the size of a device by itself; that of a file is compared by every request. */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       this.established.delete(id);

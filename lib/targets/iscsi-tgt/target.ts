@@ -91,14 +91,29 @@ export class IscsiTgtTarget implements Target {
     this.watch.begin();
   }
 
-  async ensureExport(spec: ExportSpec): Promise<void> {
+  ensureExport(spec: ExportSpec): Promise<void> {
+    return this.establish(spec, (kept) => this.ensure(kept));
+  }
+
+  /**
+   * tgtd reads the size when it opens the storage, and a unit that is replaced below a session fails its I/O. A target that is made anew
+   * fails none: initiators connect again, and send again what was not answered.
+   */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.establish(spec, async (kept) => {
+      await this.end(kept.id);
+      await this.ensure(kept);
+    });
+  }
+
+  private async establish(spec: ExportSpec, make: (kept: KeptSpec) => Promise<void>): Promise<void> {
     const { targetPrefix, durability } = this.options;
     const hosts = initiatorNames(spec.hosts);
     const kept = keptSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, kept);
       try {
-        await this.ensure(kept);
+        await make(kept);
         this.watch.clear(spec.id);
       } finally {
         this.established.add(spec.id);
@@ -109,11 +124,9 @@ export class IscsiTgtTarget implements Target {
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       this.specs.delete(id);
-      this.served.delete(id);
       this.established.delete(id);
       this.watch.clear(id);
-      // Without tgtd there is no target, and no session.
-      if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
+      await this.end(id);
       await this.files.remove(id);
     });
   }
@@ -158,6 +171,12 @@ export class IscsiTgtTarget implements Target {
     const daemon = await this.tgtd.ensure();
     if (daemon.pid !== this.daemon?.pid || daemon.startTime !== this.daemon.startTime) this.served.clear();
     this.daemon = daemon;
+  }
+
+  /** Without tgtd there is no target, and no session. */
+  private async end(id: string): Promise<void> {
+    this.served.delete(id);
+    if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
   }
 
   private async ensure(spec: KeptSpec): Promise<void> {

@@ -84,6 +84,11 @@ export class LefthandTarget implements Target {
     });
   }
 
+  /** The storage shows it by itself. */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       const volume = this.volumeIn(await this.storage.fresh(), id);

@@ -11,6 +11,8 @@ export class NoneTarget implements Target {
 
   async ensureExport(_spec: ExportSpec): Promise<void> {}
 
+  async resizeExport(_spec: ExportSpec): Promise<void> {}
+
   async removeExport(_id: string): Promise<void> {}
 
   async listExports(): Promise<FoundExport[]> {

@@ -76,6 +76,12 @@ export class SolarisTarget implements Target {
     });
   }
 
+  /** Every request compares the sizes, of an inventory that can be older than the change. */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    this.inventory.invalidate();
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       const found = await this.inventory.fresh();

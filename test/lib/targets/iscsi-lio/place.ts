@@ -106,12 +106,21 @@ class StandInSession implements HostSession {
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
+    if (offset + length > (await this.size())) throw new Error('beyond the end');
     await using file = await this.open();
     return (await file.read(Buffer.alloc(length), 0, length, offset)).buffer;
   }
 
   async close(): Promise<void> {
     this.state.isOpen = false;
+  }
+
+  /** As the backstore was last told. */
+  private async size(): Promise<number> {
+    const unit = `${this.state.group}/lun/lun_1`;
+    const [link] = await this.configfs.links(unit);
+    const backstore = await this.configfs.follow(`${unit}/${link}`);
+    return Number(/Size: (\d+)/.exec((await this.configfs.read(`${backstore}/info`)) ?? '')?.[1] ?? 0);
   }
 
   private open() {
