@@ -14,13 +14,14 @@ import {
   volumeOfTargetName,
   volumeUnit,
 } from '../../iscsi/address.ts';
+import { SpecFiles } from '../../iscsi/spec-files.ts';
 import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
 import { Exports, isComplete, servesOnly, volumeIn } from './exports.ts';
+import { type KeptSpec, keptSpec, keptSpecSchema, sameSpec } from './kept-spec.ts';
 import type { ShownTarget } from './show.ts';
-import { type KeptSpec, SpecFiles, keptSpec, sameSpec } from './spec-files.ts';
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import { type Daemon, Tgtd } from './tgtd.ts';
 
@@ -44,7 +45,7 @@ export class IscsiTgtTarget implements Target {
   readonly authentication: 'chap' | 'none';
   private readonly options: IscsiTgtOptions;
   private readonly tgtd: Tgtd;
-  private readonly files: SpecFiles;
+  private readonly files: SpecFiles<KeptSpec>;
   private readonly exports: Exports;
   private readonly watch: Watch;
   private readonly mutex = new KeyedMutex();
@@ -62,7 +63,7 @@ export class IscsiTgtTarget implements Target {
     const directory = join(options.stateDir, 'iscsi');
     const unit = options.isUnit === undefined ? {} : { isUnit: options.isUnit };
     this.tgtd = new Tgtd({ portal: options.portal, directory, ...unit }, { processes, log });
-    this.files = new SpecFiles(join(directory, 'exports'));
+    this.files = new SpecFiles(join(directory, 'exports'), keptSpecSchema);
     this.exports = new Exports(this.tgtd, this.files, log);
     this.watch = new Watch({
       server: { name: 'the iSCSI target daemon', loser: 'tgtd' },

@@ -12,7 +12,12 @@ const hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two']
 function made({ device = new LefthandDevice(), node = 'n1', cluster = 'c1' } = {}) {
   const shell = new DirectShell(device);
   const driver = new LefthandDriver(shell, { cluster, thin: true, node });
-  return { device, shell, driver, target: new LefthandTarget(shell, { cluster, node }) };
+  return {
+    device,
+    shell,
+    driver,
+    target: new LefthandTarget(shell, { cluster, node, chap: false, directory: '/nonexistent/lefthand' }),
+  };
 }
 
 test('volumes, snapshots and clones stay whatever is deleted, in any order, and nothing is left of them', async (t) => {
