@@ -220,7 +220,7 @@ chmod 755 /usr/local/bin/virsh`);
   });
 
   slowly(`after a restart of the storage machine ${manyVolumes} exports are there again`, async (t) => {
-    t.timeout(30 * 60_000);
+    t.timeout(40 * 60_000);
     const { commands } = lab.cluster;
     const waiting = Array.from({ length: manyVolumes }, (_, index) => index);
     const ids: string[] = [];
@@ -236,7 +236,7 @@ chmod 755 /usr/local/bin/virsh`);
     t.is(await lab.countTargets(), manyVolumes);
     await lab.rebootStorage();
     const start = performance.now();
-    await lab.cluster.startDaemon(1);
+    await lab.cluster.startDaemon(1, {}, 15 * 60_000);
     const ready = performance.now();
     await until(async () => (await lab.countTargets()) === manyVolumes, 'all targets are there');
     const seconds = [ready, performance.now()].map((end) => ((end - start) / 1000).toFixed(1));

@@ -109,13 +109,13 @@ export class StorageCluster {
   }
 
   /** Starts the daemon, with `given` in place of the cluster's flags, and waits until it is ready. */
-  async startDaemon(number: number, given: ClusterFlags = {}): Promise<LabDaemon> {
+  async startDaemon(number: number, given: ClusterFlags = {}, patienceMs = 300_000): Promise<LabDaemon> {
     this.starts += 1;
     const run = this.restarts ? 'while :; do blockstored; sleep 1; done' : 'exec blockstored';
     const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
-    if (!(await daemon.says('is ready', 300_000))) {
+    if (!(await daemon.says('is ready', patienceMs))) {
       throw new Error(`blockstored on node${number} is not ready:\n${await daemon.log()}`);
     }
     return daemon;
