@@ -88,10 +88,10 @@ export interface Target {
    */
   listTraces(): Promise<string[]>;
   /**
-   * Returns the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
+   * For `aoe`: the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
    * Throws DiscoveryIncomplete when some may be left out, InterfaceDown while none can answer.
    */
-  discover(shelves: readonly number[]): Promise<SeenAddress[]>;
+  discover?(shelves: readonly number[]): Promise<SeenAddress[]>;
   /**
    * Returns the present problems, from a table in memory: the target watches its exports, and starts those again that end. While a
    * problem of the whole node lasts, its volumes have none of their own.

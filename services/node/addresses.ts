@@ -301,7 +301,9 @@ export class Addresses {
   }
 
   private async foreign(shelves: readonly number[]): Promise<ReadonlyMap<string, string>> {
-    const found = (await Promise.all(this.options.targets().map((target) => target.discover(shelves)))).flat();
+    const found = (
+      await Promise.all(this.options.targets().map(async (target) => (await target.discover?.(shelves)) ?? []))
+    ).flat();
     const own = found.length === 0 ? new Set() : await ownHosts();
     const others = found.filter(({ host }) => !own.has(host));
     // Processes of this machine do not hear each other.

@@ -7,7 +7,7 @@ import { Cliq } from '../../san/lefthand/cliq.ts';
 import { type LefthandStorage, type LefthandVolume, type Permission, readStorage } from '../../san/lefthand/volumes.ts';
 import { SanCommandError, type SanShell } from '../../san/shell.ts';
 import { SharedRead } from '../../san/shared-read.ts';
-import type { Chap, ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import type { Chap, ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 
 export interface LefthandTargetOptions {
   /** `san_clustername` */
@@ -122,11 +122,6 @@ export class LefthandTarget implements Target {
     return [...new Set([...exported, ...(await this.files.ids())])];
   }
 
-  /** No address of a shelf is of this kind. */
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
-    return [];
-  }
-
   problems(): readonly TargetProblem[] {
     return this.shell.failure ? [{ error: this.shell.failure }] : [];
   }
@@ -204,11 +199,7 @@ export class LefthandTarget implements Target {
   }
 
   private async change(verb: string, values: Readonly<Record<string, string>>): Promise<void> {
-    try {
-      await this.cliq.run(verb, values);
-    } finally {
-      this.storage.invalidate();
-    }
+    await this.storage.changing(() => this.cliq.run(verb, values));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 
 /** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
 export class NoneTarget implements Target {
@@ -20,10 +20,6 @@ export class NoneTarget implements Target {
   }
 
   async listTraces(): Promise<string[]> {
-    return [];
-  }
-
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
     return [];
   }
 

@@ -6,7 +6,8 @@ import { tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
 import { type Log, silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses } from '../../../../lib/process.ts';
 import { readTarget } from '../../../../lib/targets/iscsi-lio/found-target.ts';
-import { IscsiLioTarget, type IscsiLioOptions } from '../../../../lib/targets/iscsi-lio/target.ts';
+import { IscsiLioTarget } from '../../../../lib/targets/iscsi-lio/target.ts';
+import type { PortalTargetOptions } from '../../../../lib/iscsi/portal-target.ts';
 import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import { freePort } from '../../../support/free-port.ts';
 import type { HostSession, Subject } from '../conformance.ts';
@@ -33,7 +34,7 @@ export class Place implements Subject {
   }
 
   made(
-    options: Partial<IscsiLioOptions> = {},
+    options: Partial<PortalTargetOptions> = {},
     { log = silentLog, isRoot = true }: { log?: Log; isRoot?: boolean } = {},
   ) {
     const portal = { ip: '127.0.0.1', port: this.port };
@@ -46,7 +47,7 @@ export class Place implements Subject {
     return target;
   }
 
-  async target(options: Partial<IscsiLioOptions> = {}, context: { log?: Log } = {}): Promise<IscsiLioTarget> {
+  async target(options: Partial<PortalTargetOptions> = {}, context: { log?: Log } = {}): Promise<IscsiLioTarget> {
     const target = this.made(options, context);
     await target.setup();
     return target;
