@@ -75,8 +75,11 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
  * never removed: until the next copy it has the only one.
  */
 async function linkBackups(own: string, host: string): Promise<void> {
-  if (!(await isThere(host))) return;
   const found = await absentAs(undefined, lstat(own));
+  if (!(await isThere(host))) {
+    if (found?.isSymbolicLink()) await rm(own); // LVM makes no directory where a link leads
+    return;
+  }
   if (found?.isDirectory()) await rename(own, `${own}.${Date.now()}`);
   else await rm(own, { force: true });
   await symlink(host, own);
