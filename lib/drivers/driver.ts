@@ -137,6 +137,8 @@ export interface VolumeDriver {
 export interface DriverContext {
   processes: Processes;
   log: Log;
+  /** Name of the backend in the configuration, for messages. */
+  backend?: string;
 }
 
 /** Labels that a volume's record and its storage both have. */
