@@ -9,6 +9,7 @@ import { clusterErrors } from './cluster-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
+import { lvmThinErrors } from './lvm-thin-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
 import { sanErrors } from './san-errors.ts';
@@ -29,6 +30,7 @@ export const errors = {
   ...sheepdogErrors,
   ...snapshotErrors,
   ...lvmErrors,
+  ...lvmThinErrors,
   ...rbdErrors,
   ...redisErrors,
   ...sanErrors,

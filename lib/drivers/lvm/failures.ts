@@ -10,6 +10,7 @@ export type LvmFailure =
   | 'incomplete'
   | 'exported'
   | 'inaccessible'
+  | 'lost'
   | 'tooMany'
   | 'other';
 
@@ -26,8 +27,13 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
     'inaccessible',
     /get lock for|lock failed|failed lock|\/lock\/|cannot access VG|device-mapper (driver|is available)/i,
   ],
+  // What a pool has lost, as after a repair.
+  ['lost', /device-mapper: (reload|message) ioctl .*No data available/i],
   ['tooMany', /maximum number of logical volumes/i],
-  ['noSpace', /insufficient (free space|suitable (contiguous )?allocatable extents)/i],
+  [
+    'noSpace',
+    /insufficient (free space|suitable (contiguous )?allocatable extents)|free space in thin pool .* reached threshold/i,
+  ],
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
 ];
 

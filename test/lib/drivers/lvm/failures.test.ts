@@ -7,6 +7,8 @@ const said: Record<string, LvmFailure> = {
   'Volume group "v" has insufficient free space (51158 extents): 128000 required.': 'noSpace',
   'Insufficient suitable allocatable extents for logical volume a: 10 more required': 'noSpace',
   'Insufficient suitable contiguous allocatable extents for logical volume a: 8 more required': 'noSpace',
+  'Cannot create new thin volume, free space in thin pool v/p reached threshold.': 'noSpace',
+  'device-mapper: message ioctl on  (254:2) failed: No data available': 'lost',
   'Volume group "nope" not found': 'noGroup',
   'Logical volume v/a in use.': 'busy',
   'Logical volume v/a contains a filesystem in use.': 'busy',
