@@ -52,7 +52,7 @@ export const lvmThinErrors = {
       'ThinPoolUnusable',
       'failed',
       `${named(pool)} is not active, so its usage is not known: ${reason}`,
-      `see why LVM does not activate it: lvchange -ay ${pool.name}`,
+      `see why LVM does not activate it: lvchange -ay ${pool.name}; activation/volume_list of lvm.conf has to name the group or the pool`,
     ),
   thinPoolPromised: (
     pool: ThinPoolName,

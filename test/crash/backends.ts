@@ -59,6 +59,11 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     missing: missingForLab,
     place: () => MachinePlace.create(),
   },
+  'lvm-thin': {
+    on: 'machine',
+    missing: missingForLab,
+    place: () => MachinePlace.create({ flags: { lvm_type: 'thin' } }),
+  },
   'lvm-systemd': {
     on: 'machine',
     missing: missingForLab,

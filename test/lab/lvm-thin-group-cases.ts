@@ -218,7 +218,11 @@ const list: readonly LvmCase[] = [
       await machine.sh(`lvm vgcreate --metadatasize 8m ${group} ${disks.join(' ')}
         lvm lvcreate -y --type thin-pool -Zy -i 2 -L 160m -n theirs ${group}`);
       const driver = await prepare({ storageDev: disks, thinPool: 'theirs' });
-      const volume = await filled(driver, 'data');
+      const volume = spec({ sizeBytes: 60 * miB });
+      await driver.createVolume(volume);
+      await machine.write(driver.localPath(volume), 'data', [0]);
+      const snapshot = snapshotOf(volume);
+      await driver.snapshots.createSnapshot(snapshot);
       await machine.sh(`lvm vgchange -an ${group}; losetup -d ${second}`);
       const refused = { code: 'GroupIncomplete' };
       await assert.rejects(driver.createVolume(spec({ sizeBytes: 8 * miB })), refused);
@@ -227,11 +231,18 @@ const list: readonly LvmCase[] = [
         return !now.acceptsCreates && now;
       }, 'the missing disk is reported');
       assert.match(stats.problem ?? '', /missing a disk/);
+      assert.match((await driver.listVolumes())[0]?.unusable ?? '', /missing disk/);
+      assert.match((await driver.snapshots.listSnapshots())[0]?.unusable ?? '', /missing disk/);
+      assert.equal(await driver.snapshots.hasSnapshot(snapshot), false);
+      await assert.rejects(driver.deleteVolume(volume), refused);
+      await assert.rejects(driver.snapshots.deleteSnapshot(snapshot), refused);
       await assert.rejects(driver.ensureVolume(volume), { code: 'DiskMissing' });
       await machine.sh(`losetup ${second} ${LvmMachine.fileOf(second)}`);
       await until(async () => (await driver.stats()).acceptsCreates, 'the disk is back', 60_000);
       await driver.ensureVolume(volume);
-      await begins(driver.localPath(volume), 'data');
+      assert.match((await machine.read(driver.localPath(volume), [0]))[0] ?? '', /^data/);
+      assert.deepEqual(await driver.snapshots.listSnapshots(), [foundAsSnapshot(snapshot)]);
+      await driver.snapshots.deleteSnapshot(snapshot);
       await driver.deleteVolume(volume);
     },
   },

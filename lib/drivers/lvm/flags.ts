@@ -37,7 +37,11 @@ export const lvmFlags = {
     [],
     'block devices of the volume group; LVM reads no others. Empty: the devices of the existing group',
   ),
-  storage_create: flag(yesNo, false, 'create the volume group on storage_dev when it does not exist'),
+  storage_create: flag(
+    yesNo,
+    false,
+    'create the volume group on storage_dev, and the pool of lvm_type = thin in the group, when they do not exist',
+  ),
   volume_clear: flag(
     oneOf('zero', 'discard', 'none'),
     'zero',
