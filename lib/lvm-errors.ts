@@ -129,6 +129,13 @@ export const lvmErrors = {
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),
+  targetMissing: (command: string, reason: string) =>
+    new BlockstoreError(
+      'LvmFailed',
+      'failed',
+      `"${command}" failed: ${reason}`,
+      'load the modules of snapshots and thin volumes: modprobe -a dm_snapshot dm_thin_pool; then retry',
+    ),
   lvmInterrupted: (command: string, reason: string) =>
     new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeLvmHang),
 };

@@ -57,5 +57,8 @@ export function lvmError(args: readonly string[], answer: LvmAnswer, group: stri
   if (failure === 'incomplete') return errors.groupIncomplete(group, reason);
   if (failure === 'exported') return errors.groupExported(group);
   if (failure === 'tooMany') return errors.groupAtLimit(group, reason);
-  return errors.lvmFailed(args.slice(0, 1).concat(args.slice(-1)).join(' … '), reason);
+  const command = args.slice(0, 1).concat(args.slice(-1)).join(' … ');
+  // Its status is that of a malformed command.
+  if (/device-mapper target\(s\) not detected/.test(reason)) return errors.targetMissing(command, reason);
+  return errors.lvmFailed(command, reason);
 }

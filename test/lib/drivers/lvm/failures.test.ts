@@ -44,6 +44,13 @@ test('an error names the command and has the messages of LVM', (t) => {
   );
 });
 
+test('a kernel without the module of thin volumes is named with the command that loads it', (t) => {
+  const messages = ['thin: Required device-mapper target(s) not detected in your kernel.'];
+  const error = lvmError(['lvcreate', 'v'], { status: 3, rows: [], messages, reported: false }, 'v');
+  t.is(error.code, 'LvmFailed');
+  t.regex(error.hint ?? '', /modprobe -a dm_snapshot dm_thin_pool/);
+});
+
 test('a group that is exported or at its limit of volumes is named with the command that helps', (t) => {
   const answer = (message: string) => ({ status: 5, rows: [], messages: [message], reported: false });
   const exported = lvmError(['lvs', 'v'], answer('Volume group v is exported'), 'v');
