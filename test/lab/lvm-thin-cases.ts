@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Finding } from '../../lib/check.ts';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import type { LvmDriver, LvmOptions } from '../../lib/drivers/lvm/driver.ts';
 import { foundAs, spec } from '../lib/drivers/conformance.ts';
@@ -62,11 +63,20 @@ const list: readonly LvmCase[] = [
       const refused = { code: 'ThinPoolMissing', message: /^backend lab: thin pool nova-volumes\/blockstore-pool / };
       await assert.rejects(machine.driver({ ...thin, storageCreate: false }).setup(), refused);
       assert.deepEqual(await machine.logicalVolumes(), ['']);
+      const doctor = async (storage_create: boolean) => machine.check({ lvm_type: 'thin', storage_create });
+      const finds = (findings: readonly Finding[], level: string, pattern: RegExp) =>
+        assert.ok(
+          findings.some((one) => one.level === level && pattern.test(one.message)),
+          JSON.stringify(findings),
+        );
+      finds(await doctor(false), 'bad', /blockstore-pool does not exist/);
+      finds(await doctor(true), 'ok', /will create thin pool nova-volumes\/blockstore-pool of 3\.9 GiB/);
       const driver = await prepare();
       const volume = spec();
       const snapshot = snapshotOf(volume);
       await driver.createVolume(volume);
       await driver.snapshots.createSnapshot(snapshot);
+      finds(await doctor(true), 'ok', /^thin pool .*: 200 MiB promised of 3\.\d GiB, 0 % of 3\.\d GiB used, metadata/);
       await machine.write(driver.localPath(volume), 'data', [0]);
       await machine.sh(`lvm lvcreate -y -Wn -V 8m --thinpool ${own} -n theirs ${group}; lvm vgchange -an ${group}`);
       assert.equal(await driver.hasVolume(volume), false);

@@ -1,8 +1,10 @@
-import { access } from 'node:fs/promises';
 import { type Finding, bad, ok, warn } from '../../check.ts';
+import { CommandError } from '../../command-error.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
+import { statIfExists } from '../../files.ts';
 import type { ValuesOf } from '../../flags/flag.ts';
 import { byteSize } from '../../format-bytes.ts';
+import type { Processes } from '../../process.ts';
 import { type lvmFlags, ownPoolName } from './flags.ts';
 import type { Lvm } from './lvm.ts';
 import { isPoolOfOurs, sizesOfPool } from './new-thin-pool.ts';
@@ -11,18 +13,24 @@ import { thinCheckFile } from './settings.ts';
 import { type ThinPoolReport, thinPoolReport } from './thin-pool-report.ts';
 import { promisableBytes, refusal, sizesIn, warning } from './thin-room.ts';
 
+const kernelModule = 'dm_thin_pool';
+
 /** Examines the thin pool of new volumes as the daemon does, and changes nothing. */
-export async function checkThinPool(lvm: Lvm, flags: ValuesOf<typeof lvmFlags>): Promise<Finding[]> {
+export async function checkThinPool(
+  lvm: Lvm,
+  flags: ValuesOf<typeof lvmFlags>,
+  processes: Processes,
+): Promise<Finding[]> {
   const { lvm_type: type, volume_group: group, lvm_thin_pool: named, storage_create: mayCreate } = flags;
   if (type !== 'thin') return [];
   const pool = named || ownPoolName;
   const name = { name: `${group}/${pool}` };
   const report = await thinPoolReport(lvm, group, pool);
   const content = await groupContent(lvm, group);
-  const program = await checkProgram();
-  if (!report) return [mayCreate ? newPool(name.name, content) : failed(errors.thinPoolMissing(name)), ...program];
+  const host = [...(await checkModule(processes)), ...(await checkProgram())];
+  if (!report) return [mayCreate ? newPool(name.name, content) : failed(errors.thinPoolMissing(name)), ...host];
   const unusable = problemOf(report, name, named === '');
-  if (unusable) return [failed(unusable), ...program];
+  if (unusable) return [failed(unusable), ...host];
   const ratio = flags.max_over_subscription_ratio;
   const usage = { name, report, promisedBytes: sizesIn(pool, report, content.volumes), ratio };
   const [refused, near] = [refusal(usage, 0), warning(usage)];
@@ -33,7 +41,7 @@ export async function checkThinPool(lvm: Lvm, flags: ValuesOf<typeof lvmFlags>):
     ok(`thin pool ${name.name}: ${figures}`),
     ...(refused ? [failed(refused)] : []),
     ...(near && !refused ? [warn(near.message, near.hint ?? '')] : []),
-    ...program,
+    ...host,
   ];
 }
 
@@ -55,13 +63,22 @@ function problemOf(report: ThinPoolReport, name: { name: string }, isOwn: boolea
   return report.damage === undefined ? undefined : errors.thinPoolBroken(name, report.damage);
 }
 
+/** LVM loads the module, or the unit of the daemon does. */
+async function checkModule(processes: Processes): Promise<Finding[]> {
+  if ((await statIfExists(`/sys/module/${kernelModule}`)) !== undefined) return [];
+  try {
+    await processes.run('modprobe', ['--dry-run', '--quiet', kernelModule], { asRoot: true });
+    return [];
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const hint = 'boot a kernel that has it, or install the modules of this one';
+    return [bad(`the kernel has no thin pools: its module ${kernelModule} is missing`, hint)];
+  }
+}
+
 /** A pool is activated without a check where the program is missing. */
 async function checkProgram(): Promise<Finding[]> {
-  const isThere = await access(thinCheckFile).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return [];
+  if ((await statIfExists(thinCheckFile)) !== undefined) return [];
   const hint = 'install it, for checks and for repairs by lvconvert --repair: apt install thin-provisioning-tools';
   return [warn(`LVM cannot check thin pools before it activates them: ${thinCheckFile} is missing`, hint)];
 }

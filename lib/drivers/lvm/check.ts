@@ -39,7 +39,7 @@ export async function checkVolumeGroup(
     ...group.missing.map((disk) => missingDisk(volumeGroup, disk)),
     ...damage(volumeGroup, warnings),
     ...[extentProblem(volumeGroup, extentBytes)].filter((finding) => finding !== undefined),
-    ...(await checkThinPool(lvm, flags)),
+    ...(await checkThinPool(lvm, flags, processes)),
     ...(await checkActivationLists(processes, volumeGroup, tags)),
   ];
 }

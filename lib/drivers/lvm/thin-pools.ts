@@ -10,6 +10,9 @@ import { createThinPool, isPoolOfOurs } from './new-thin-pool.ts';
 import { type ThinPoolReport, thinPoolReport } from './thin-pool-report.ts';
 import { type ThinUsage, promisableBytes, refusal, sizesIn, warning } from './thin-room.ts';
 
+/** LVM checks the metadata of a pool before it activates it, up to 16 GiB. */
+const checkTimeoutMs = 600_000;
+
 type PoolStats = Omit<DriverStats, 'volumeBytes'>;
 
 /** The thin pools of the group: the one of new volumes, and those of volumes that were made under other flags. */
@@ -128,7 +131,8 @@ export class ThinPools {
 
   private async activated(pool: string): Promise<ThinPoolReport> {
     const name = this.nameOf(pool);
-    const answer = await this.parts.openGroup.shell.command(['lvchange', '-ay', '-y', '-K', name.name]);
+    const args = ['lvchange', '-ay', '-y', '-K', name.name];
+    const answer = await this.parts.openGroup.shell.command(args, { timeoutMs: checkTimeoutMs });
     const found = await this.report(pool);
     if (found && hasFigures(found)) return found;
     if (found?.damage !== undefined) throw errors.thinPoolBroken(name, found.damage);
