@@ -18,6 +18,13 @@ export const lvmThinErrors = {
       `create it: lvcreate --type thin-pool -Zy -L SIZE -n ${lvOf(pool)} ${groupOf(pool)}; or set storage_create=true, by ` +
         'which it takes the free space of the group; or set lvm_thin_pool to an existing one; then restart the daemon',
     ),
+  thinPoolRenamed: (pool: ThinPoolName, name: string) =>
+    new BlockstoreError(
+      'ThinPoolMissing',
+      'failed',
+      `${named(pool)} does not exist: it was renamed to ${name}`,
+      `give it back its name: lvrename ${groupOf(pool)} ${name} ${lvOf(pool)}; or: lvm_thin_pool = ${name}`,
+    ),
   notThinPool: (pool: ThinPoolName) =>
     new BlockstoreError(
       'ThinPoolUnusable',

@@ -70,7 +70,7 @@ const list: readonly LvmCase[] = [
           JSON.stringify(findings),
         );
       finds(await doctor(false), 'bad', /blockstore-pool does not exist/);
-      finds(await doctor(true), 'ok', /will create thin pool nova-volumes\/blockstore-pool of 3\.9 GiB/);
+      finds(await doctor(true), 'ok', /will create thin pool nova-volumes\/blockstore-pool of 3\.\d GiB/);
       const driver = await prepare();
       const volume = spec();
       const snapshot = snapshotOf(volume);
@@ -87,6 +87,16 @@ const list: readonly LvmCase[] = [
       assert.equal(await driver.snapshots.hasSnapshot(snapshot), true);
       assert.deepEqual(await driver.listVolumes(), [foundAs(volume)]);
       assert.equal((await driver.stats()).volumeBytes, volume.sizeBytes);
+      await machine.sh(`lvm lvrename ${group} ${own} other`);
+      const renamed = {
+        code: 'ThinPoolMissing',
+        hint: /lvrename nova-volumes other blockstore-pool; or: lvm_thin_pool = other/,
+      };
+      await assert.rejects(machine.driver(thin).setup(), renamed);
+      finds(await doctor(true), 'bad', /renamed to other/);
+      assert.equal(await problem(driver, /does not exist/), false);
+      const named = await prepare({ thinPool: 'other' });
+      await named.createVolume(spec());
     },
   },
   {

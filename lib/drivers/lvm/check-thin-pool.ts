@@ -7,7 +7,7 @@ import { byteSize } from '../../format-bytes.ts';
 import type { Processes } from '../../process.ts';
 import { type lvmFlags, ownPoolName } from './flags.ts';
 import type { Lvm } from './lvm.ts';
-import { isPoolOfOurs, sizesOfPool } from './new-thin-pool.ts';
+import { isPoolOfOurs, missingPool, sizesOfPool } from './new-thin-pool.ts';
 import { groupContent } from './reports.ts';
 import { thinCheckFile } from './settings.ts';
 import { type ThinPoolReport, thinPoolReport } from './thin-pool-report.ts';
@@ -28,7 +28,10 @@ export async function checkThinPool(
   const report = await thinPoolReport(lvm, group, pool);
   const content = await groupContent(lvm, group);
   const host = [...(await checkModule(processes)), ...(await checkProgram())];
-  if (!report) return [mayCreate ? newPool(name.name, content) : failed(errors.thinPoolMissing(name)), ...host];
+  if (!report) {
+    const missing = missingPool(name, content.volumes, { isNamed: named !== '', mayCreate });
+    return [missing ? failed(missing) : newPool(name.name, content), ...host];
+  }
   const unusable = problemOf(report, name, named === '');
   if (unusable) return [failed(unusable), ...host];
   const ratio = flags.max_over_subscription_ratio;

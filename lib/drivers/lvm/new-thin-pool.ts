@@ -1,6 +1,7 @@
-import { errors } from '../../errors.ts';
+import { type BlockstoreError, errors } from '../../errors.ts';
 import type { ThinPoolName } from '../../lvm-thin-errors.ts';
 import type { Parts } from './parts.ts';
+import type { LogicalVolume } from './reports.ts';
 import { ourTag } from './tags.ts';
 import type { ThinPoolReport } from './thin-pool-report.ts';
 
@@ -37,13 +38,26 @@ export function sizesOfPool(
   return dataBytes > 0 ? { dataBytes, metadataBytes, chunkBytes } : undefined;
 }
 
+/** Returns why there is no pool and none is to be made; undefined where it is. `isNamed`: by the flags. */
+export function missingPool(
+  pool: ThinPoolName,
+  volumes: readonly Pick<LogicalVolume, 'name' | 'tags'>[],
+  { isNamed, mayCreate }: { isNamed: boolean; mayCreate: boolean },
+): BlockstoreError | undefined {
+  const renamed = isNamed ? undefined : volumes.find(isPoolOfOurs);
+  if (renamed) return errors.thinPoolRenamed(pool, renamed.name);
+  return mayCreate ? undefined : errors.thinPoolMissing(pool);
+}
+
 /** Makes the pool on the free space of the group, where the flags allow that. Throws ThinPoolMissing, NoSpace. */
 export async function createThinPool(
   { options, openGroup, changes }: Pick<Parts, 'options' | 'openGroup' | 'changes'>,
   pool: ThinPoolName,
 ): Promise<void> {
-  if (!options.storageCreate) throw errors.thinPoolMissing(pool);
-  const { freeBytes, extentBytes } = await openGroup.content();
+  const { freeBytes, extentBytes, volumes } = await openGroup.content();
+  const { thinPool, storageCreate: mayCreate } = options;
+  const refused = missingPool(pool, volumes, { isNamed: thinPool !== '', mayCreate });
+  if (refused) throw refused;
   const sizes = sizesOfPool(freeBytes, extentBytes);
   if (!sizes) throw errors.noSpace(`volume group ${options.volumeGroup}`, 4 * 16 * miB + extentBytes, freeBytes);
   const { dataBytes, metadataBytes, chunkBytes } = sizes;
