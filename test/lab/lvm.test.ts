@@ -18,8 +18,9 @@ for (const [title, program, parts = usual] of [
   ['the LVM driver with thick snapshots', 'lvm-snapshot-cases.ts'],
   ['the LVM driver with thin pools', 'lvm-thin-cases.ts'],
   ['the LVM driver with thin volumes beside others', 'lvm-thin-group-cases.ts'],
-  // These are many, and most of them copy volumes.
-  ['the LVM driver with the common cases of snapshots, clones and extension', 'lvm-common-cases.ts', 10],
+  // These are many.
+  ['the LVM driver with the common cases of snapshots and clones, thick', 'lvm-common-cases.ts thick', 10],
+  ['the LVM driver with the common cases of snapshots and clones, thin', 'lvm-common-cases.ts thin', 10],
   ['the LVM driver on hosts with other settings', 'lvm-host-cases.ts'],
 ] as const) {
   test.serial(title, async (t) => {
