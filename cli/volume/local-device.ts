@@ -16,10 +16,14 @@ export interface LocalDeviceOptions {
   note: (text: string) => void;
 }
 
+type LocalConnectOptions = Pick<ConnectOptions, 'mayBeInUse' | 'signal'> & { endpoint: string };
+
 /** An attached volume as a block device of this host, and a disk of one of its libvirt domains. */
 export class LocalDevice {
-  /** Where it is, or will be; '' for a volume of a target that this host cannot connect. */
+  /** Where it is, or will be; '' for a volume of a target that this host cannot connect, and for one that only guests reach. */
   readonly path: string;
+  /** What the definition of its domain names it by. */
+  private readonly diskName: string;
   private readonly volume: VolumeState;
   private readonly connector: Connector | undefined;
   /** Where connect() has found it. */
@@ -32,6 +36,7 @@ export class LocalDevice {
     this.volume = volume;
     this.connector = connectorOf(volume.address, { processes, note });
     this.path = this.connector?.devicePath(volume.address) ?? '';
+    this.diskName = this.connector?.network?.nameOf(volume.address) ?? this.path;
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
@@ -67,25 +72,32 @@ export class LocalDevice {
     await this.leaveHost({ isClosed: true });
   }
 
-  /** Throws ConnectorFailed, DeviceInUse. */
-  async connect(given: Pick<ConnectOptions, 'endpoint' | 'mayBeInUse' | 'signal'>): Promise<string> {
-    const { id, address, size, attachMode, chap } = this.volume;
+  /** Returns the device, or '' where a guest reaches the volume without one. Throws ConnectorFailed, DeviceInUse. */
+  async connect(given: LocalConnectOptions): Promise<string> {
+    const { id, address, size, attachMode, chap, domain } = this.volume;
     if (this.connector === undefined) {
       throw errors.connectorFailed(id, 'it has no address', 'wait until it is created: blockstore volume wait');
     }
+    if (domain !== '' && this.connector.network) return '';
     const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
     this.foundPath = (await this.connector.connect(address, options)).devicePath;
     return this.foundPath;
   }
 
   /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
-  async giveToDomain(): Promise<void> {
-    const { id, domain, mountpoint, attachMode } = this.volume;
+  async giveToDomain({ endpoint }: LocalConnectOptions): Promise<void> {
+    const { id, domain, mountpoint, attachMode, address } = this.volume;
+    const options = { readOnly: attachMode === 'ro', serial: id };
+    const { network } = this.connector ?? {};
+    if (network) {
+      const source = network.sourceOf(id, address, endpoint);
+      return this.domains.attach(domain, source, diskTarget(mountpoint), options);
+    }
     if (this.foundPath !== this.path) {
       const reason = `the device has no name that stays, ${this.path}, but ${this.foundPath}`;
       throw errors.connectorFailed(id, reason, 'run udev on this host, which makes it');
     }
-    return this.domains.attach(domain, this.path, diskTarget(mountpoint), { readOnly: attachMode === 'ro' });
+    return this.domains.attach(domain, this.path, diskTarget(mountpoint), options);
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
@@ -113,7 +125,7 @@ export class LocalDevice {
   private async takeFromDomain(options: DetachOptions): Promise<void> {
     const { domain, instanceId, hostId, libvirtUri } = this.volume;
     if (domain !== '') {
-      const released = await unlessUnknown(this.domains.detach(domain, this.path, options).then(() => true));
+      const released = await unlessUnknown(this.domains.detach(domain, this.diskName, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
       throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
     } else if (hostId === '' && !isHostDevice(this.volume) && (await this.isOnHost())) {
@@ -134,7 +146,7 @@ export class LocalDevice {
 /** Whether `attach --host-device` made the attachment, on whichever host. */
 function isHostDevice({ mountpoint, address }: VolumeState): boolean {
   const connector = connectorOf(address, { processes: new ChildProcesses() });
-  return connector !== undefined && mountpoint === connector.devicePath(address);
+  return connector !== undefined && mountpoint !== '' && mountpoint === connector.devicePath(address);
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

@@ -18,6 +18,14 @@ export function disksIn(xml: string, hint?: string): Disks {
   );
 }
 
+/** Returns the domains in the definitions that one process has printed, by their UUIDs. */
+export function domainsIn(xml: string): { uuid: string; disks: Disks }[] {
+  return (xml.match(/<domain\b.*?<\/domain>/gs) ?? []).flatMap((domain) => {
+    const uuid = /<uuid>([0-9a-f-]{36})<\/uuid>/.exec(domain)?.[1];
+    return uuid === undefined ? [] : [{ uuid, disks: disksIn(domain) }];
+  });
+}
+
 /** Returns the disk with that source. A snapshot that libvirt takes of a disk has the device below it. */
 export function targetOf(disks: Disks, devicePath: string): string | undefined {
   return [...disks].find(([, sources]) => sources.includes(devicePath))?.[0];

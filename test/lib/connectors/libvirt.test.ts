@@ -1,15 +1,14 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { BlockstoreError } from '../../../lib/errors.ts';
 import { LibvirtDomains, diskTarget } from '../../../lib/connectors/libvirt.ts';
-import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
+import { sheepdogDisks } from '../../../lib/connectors/network-disks.ts';
+import { ChildProcesses } from '../../../lib/process.ts';
+import { WithVirsh, makeQemu } from './embedded-libvirt.ts';
 
-const execute = promisify(execFile);
 const uuid = '00000000-0000-4000-8000-000000000001';
 const otherUuid = '00000000-0000-4000-8000-000000000002';
 const twinUuid = '00000000-0000-4000-8000-000000000003';
@@ -24,65 +23,10 @@ test.after.always(async () => {
   if (place) await rm((await place).directory, { recursive: true, force: true });
 });
 
-/** The real processes, with a virsh of the test's own. */
-class WithVirsh extends ChildProcesses {
-  private readonly directory: string;
-
-  /** `directory` has that virsh. */
-  constructor(directory: string) {
-    super();
-    this.directory = directory;
-  }
-
-  override async run(command: string, args: readonly string[], options: RunOptions = {}) {
-    return super.run(command, args, { ...options, env: { PATH: `${this.directory}:${process.env['PATH']}` } });
-  }
-}
-
 async function directoryFor(t: ExecutionContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-libvirt-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   return directory;
-}
-
-/**
- * libvirt's QEMU driver inside virsh itself, with a domain "guest" that is defined; nothing else on the host sees it. The driver
- * asks for a user that comes with libvirt's daemon: virsh sees it, nobody else does.
- */
-async function makeQemu() {
-  const directory = await mkdtemp(join(tmpdir(), 'blockstore-libvirt-'));
-  const uri = `qemu:///embed?root=${directory}`;
-  for (const [file, user] of [
-    ['passwd', 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin'],
-    ['group', 'libvirt-qemu:x:64055:'],
-  ] as const) {
-    await writeFile(join(directory, file), `${await readFile(`/etc/${file}`, 'utf8')}${user}\n`);
-  }
-  await writeFile(
-    join(directory, 'virsh'),
-    `#!/bin/sh
-if [ -z "$apart" ]; then apart=yes exec unshare --mount "$0" "$@"; fi
-mount --bind ${directory}/passwd /etc/passwd && mount --bind ${directory}/group /etc/group && exec /usr/bin/virsh "$@"
-`,
-    { mode: 0o755 },
-  );
-  const virsh = async (...args: string[]) =>
-    (await execute(join(directory, 'virsh'), ['-q', '-c', uri, ...args])).stdout;
-  await mkdir(join(directory, 'etc'));
-  await writeFile(
-    join(directory, 'etc/qemu.conf'),
-    'user="root"\ngroup="root"\nsecurity_driver="none"\ncgroup_controllers=[]\nnamespaces=[]\nremember_owner=0\nstdio_handler="file"\n',
-  );
-  const define = async (xml: string) => {
-    const definition = join(directory, 'guest.xml');
-    await writeFile(definition, xml);
-    await virsh('define', definition);
-  };
-  await define(
-    `<domain type='qemu'><name>guest</name><memory unit='MiB'>64</memory><os><type machine='q35'>hvm</type></os>
-    <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`,
-  );
-  return { define, directory, domains: new LibvirtDomains({ uri }, { processes: new WithVirsh(directory) }), virsh };
 }
 
 withQemu(
@@ -171,6 +115,31 @@ withQemu(
     t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
   },
 );
+
+withQemu('real libvirt: the definition of a domain gets a network disk, once, and loses it', async (t) => {
+  const { domains, virsh, define } = await qemu();
+  const { uuid: guest } = await domains.lookup('guest');
+  const address = `sheepdog:volume-${uuid}`;
+  const source = sheepdogDisks.sourceOf(uuid, address, '[fd00::1]:7000');
+  await domains.attach(guest, source, 'vdb', { serial: uuid });
+  await domains.attach(guest, source, 'vdb');
+  const xml = await virsh('dumpxml', 'guest', '--inactive');
+  t.is(xml.split('<disk ').length, 2);
+  t.regex(xml, /<disk type='network' device='disk'>\s*<driver name='qemu' type='raw' cache='none'\/>/);
+  t.true(xml.includes(`<source protocol='sheepdog' name='volume-${uuid}'>`));
+  t.regex(xml, /<host name='fd00::1' port='7000'\/>\s*<\/source>\s*<target dev='vdb' bus='virtio'\/>/);
+  t.true(xml.includes(`<serial>${uuid}</serial>`));
+  await define(xml.replace(/<uuid>.*<\/uuid>/, '').replace('<name>guest<', '<name>a twin<'));
+  t.like(await t.throwsAsync(domains.detach(guest, sheepdogDisks.nameOf(address)), { code: 'DomainFailed' }), {
+    message: `libvirt domain a twin: it has volume-${uuid} as its disk vdb as well`,
+  });
+  await virsh('undefine', 'a twin');
+  const other = await t.throwsAsync(domains.attach(guest, source, 'vdc'), { code: 'DomainFailed' });
+  t.regex(other.message, /as its disk vdb already/);
+  await domains.detach(guest, sheepdogDisks.nameOf(address));
+  await domains.detach(guest, sheepdogDisks.nameOf(address));
+  t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
+});
 
 const withVirsh = existsSync('/usr/bin/virsh') ? test : test.skip;
 
