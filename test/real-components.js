@@ -1,11 +1,11 @@
-/** Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, an SSH server or many commands: the inner loop would take
+/** Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH server or many commands: the inner loop would take
  * twice as long. */
 export const realComponents = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
-  'test/lib/connectors/{iscsi,libvirt}.test.ts',
+  'test/lib/connectors/{guest,iscsi,libvirt}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
