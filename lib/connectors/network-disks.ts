@@ -41,7 +41,7 @@ export const sheepdogDisks: NetworkDisks = {
   },
 };
 
-function unknownEndpoint(volume: string, what: string): Error {
+export function unknownEndpoint(volume: string, what: string): Error {
   const hint = 'wait for the next report of its node ("blockstore node list"), and run the same version there';
   return errors.connectorFailed(volume, `its node has not reported ${what}`, hint);
 }

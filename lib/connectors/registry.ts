@@ -9,7 +9,8 @@ import { AoeConnector } from './aoe.ts';
 import type { Connector } from './connector.ts';
 import { GuestsOnlyConnector } from './guests-only.ts';
 import { IscsiConnector } from './iscsi.ts';
-import { rbdDisks, sheepdogDisks } from './network-disks.ts';
+import { sheepdogDisks } from './network-disks.ts';
+import { RbdConnector } from './rbd.ts';
 
 interface Context {
   processes: Processes;
@@ -43,7 +44,7 @@ const kinds: readonly Kind[] = [
     protocol: 'rbd',
     owns: (address) => tryParseRbdAddress(address) !== undefined,
     admits: () => false,
-    make: () => new GuestsOnlyConnector('rbd', rbdDisks),
+    make: (context) => new RbdConnector(context),
   },
   {
     protocol: 'sheepdog',

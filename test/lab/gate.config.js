@@ -19,6 +19,7 @@ const long = [
   'iscsi-lio',
   'lio',
   'power-loss',
+  'rbd',
   'redis-lost',
 ];
 const atOnce = 10;
