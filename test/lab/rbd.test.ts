@@ -2,29 +2,32 @@ import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { endpointText } from '../../lib/rbd/connection.ts';
 import { CephCluster, withoutCeph } from '../support/ceph.ts';
-import { Lab } from './lab.ts';
 import { LabNetwork } from './network.ts';
 import type { LabNode } from './node.ts';
 import { runScript } from './script.ts';
+import { StorageCluster } from './storage-cluster.ts';
 
-/** The connector of Ceph with the kernel's rbd on a lab machine, and a real Ceph on the host's side of the bridge. */
+/**
+ * The connector of Ceph, then daemon and command line, with the kernel's rbd on a lab machine, and a real Ceph on the host's side of the
+ * bridge.
+ */
 
 const real = withoutCeph === undefined ? test.serial : test.serial.skip;
 const id = randomUUID();
 const image = `volumes/volume-${id}`;
 const sizeBytes = 64 * 2 ** 20;
 
-let lab: Lab;
+let machines: StorageCluster;
 let host: LabNode;
 let cluster: CephCluster;
 let endpoint: string;
 
 test.before(async () => {
   if (withoutCeph !== undefined) return;
-  lab = await Lab.create();
-  host = lab.node(1);
+  machines = await StorageCluster.create({ nodes: 1, storageNodes: 0 });
+  host = machines.node(1);
   const address = LabNetwork.hostAddress;
-  cluster = await CephCluster.create({ address, namespace: lab.network.namespace });
+  cluster = await CephCluster.create({ address, namespace: machines.lab.network.namespace });
   await cluster.createPool('volumes');
   await cluster.createUser('hosts', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']);
   const monitors = { fsid: cluster.fsid, addresses: [{ host: address, port: String(cluster.port) }] };
@@ -33,7 +36,7 @@ test.before(async () => {
 });
 
 test.after.always(async () => {
-  await lab?.close();
+  await machines?.close();
   await cluster?.remove();
 });
 
@@ -99,4 +102,37 @@ real('an image that grows is larger at once; one of another size is not the volu
   const larger = { ...given(), sizeBytes: 2 ** 30 };
   t.regex(await connector('connect', larger), /^ConnectorFailed: .*has 100663296 bytes, the volume has 1073741824$/);
   t.is(await mapped(), '', 'nothing is left');
+});
+
+real('the command line gives a volume as a device, and takes it back once nothing uses it', async (t) => {
+  t.timeout(10 * 60_000);
+  await machines.startDaemon(1, {
+    volume_driver: 'rbd',
+    volume_target: 'rbd',
+    rbd_pool: 'volumes',
+    rbd_user: 'hosts',
+    rbd_ceph_conf: await cluster.createUser('hosts', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']),
+    rbd_capacity_gib: '10',
+  });
+  const volume = (command: string) => machines.on(1).volume(command);
+  const { id: created } = await volume('create 0 --name data');
+  const attached = await volume('attach data --host-device');
+  t.like(attached, { device: '/dev/rbd0', address: `rbd:volumes/volume-${created}` });
+  await host.sh('mkfs.ext4 -q /dev/rbd0 && mount /dev/rbd0 /run/m && echo 2 >/run/m/file');
+  t.deepEqual((await machines.on(1).run('volume detach data')).codes, ['DeviceInUse']);
+  await host.sh('umount /run/m');
+  await volume('detach data');
+  t.is(await mapped(), '');
+  await volume('attach data --host-device --mode ro');
+  t.is(await host.sh('mount -o ro /dev/rbd0 /run/m && cat /run/m/file'), '2');
+
+  await volume('detach data --force');
+  t.like(await machines.record(created), { attachStatus: 'detached' });
+  t.is(await mapped(), '0', 'it is mounted: --force says so, and frees the record alone');
+  t.deepEqual((await machines.on(1).run('volume attach data --host-device')).codes, ['DeviceInUse']);
+  await host.sh('umount /run/m');
+  await volume('attach data --host-device');
+  await volume('detach data');
+  await machines.on(1).output('volume delete data');
+  t.is(await mapped(), '');
 });
