@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { Blockstored } from '../support/blockstored.ts';
 import { CephCluster, withoutCeph } from '../support/ceph.ts';
 import { Libvirtd, withoutLibvirtd } from '../support/libvirtd.ts';
@@ -59,18 +59,30 @@ const withoutModule = withLibvirt === test.serial && !existsSync('/sys/bus/rbd')
 interface OnCeph {
   place: CliPlace;
   libvirtd: Libvirtd;
-  /** Of a new volume. */
-  id: string;
   at: readonly string[];
   definition: () => Promise<string>;
 }
 
-/** A node on Ceph, a libvirt with a guest that does not run, and a volume. */
-async function onCeph(t: ExecutionContext): Promise<OnCeph> {
+/** For all tests. */
+let ready: Promise<OnCeph> | undefined;
+const closing: (() => Promise<void>)[] = [];
+
+test.after.always(async () => {
+  for (const close of closing.toReversed()) await close();
+});
+
+/** A node on Ceph and a libvirt with a guest that does not run; and a new volume. */
+async function onCeph(): Promise<OnCeph & { id: string }> {
+  ready ??= makePlace();
+  const made = await ready;
+  return { ...made, id: (await made.place.run('volume', 'create', '1')).stdout };
+}
+
+async function makePlace(): Promise<OnCeph> {
   const place = await CliPlace.start();
-  t.teardown(() => place.close());
+  closing.push(() => place.close());
   const cluster = await CephCluster.create();
-  t.teardown(() => cluster.remove());
+  closing.push(() => cluster.remove());
   await cluster.createPool('volumes');
   const secret = randomUUID();
   const daemon = await Blockstored.start({
@@ -85,9 +97,9 @@ async function onCeph(t: ExecutionContext): Promise<OnCeph> {
     rbd_secret_uuid: secret,
     rbd_capacity_gib: '10',
   });
-  t.teardown(() => daemon.kill());
+  closing.push(() => daemon.kill());
   const libvirtd = await Libvirtd.create();
-  t.teardown(() => libvirtd.remove());
+  closing.push(() => libvirtd.remove());
   const key = await cluster.run('ceph', ['auth', 'get-key', 'client.admin']);
   await libvirtd.defineSecret(secret, 'client.admin', key);
   const file = path.join(libvirtd.directory, 'guest.xml');
@@ -97,13 +109,12 @@ async function onCeph(t: ExecutionContext): Promise<OnCeph> {
     <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`,
   );
   await libvirtd.virsh('define', file);
-  const id = (await place.run('volume', 'create', '1', '--name', 'data')).stdout;
   const at = ['--mountpoint', '/dev/vdb', '--libvirt-uri', libvirtd.uri];
-  return { place, libvirtd, id, at, definition: () => libvirtd.virsh('dumpxml', 'guest', '--inactive') };
+  return { place, libvirtd, at, definition: () => libvirtd.virsh('dumpxml', 'guest', '--inactive') };
 }
 
 withLibvirt('a domain gets a volume on Ceph as a network disk, and gives it back', async (t) => {
-  const { place, libvirtd, id, at, definition } = await onCeph(t);
+  const { place, libvirtd, id, at, definition } = await onCeph();
   const refused = await place.run('volume', 'attach', id, '--domain', 'guest', ...at, '--mac', '52:54:00:77:00:01');
   t.regex(refused.stderr, /is exported by the target rbd, whose hosts are not admitted by --mac\n.*omit --mac/);
   const attached = await place.run('volume', 'attach', id, '--domain', 'guest', ...at, '--mode', 'ro');
@@ -131,8 +142,16 @@ withLibvirt('a domain gets a volume on Ceph as a network disk, and gives it back
   t.is(audit.exitCode, 0, audit.stdout);
 });
 
+withoutModule('a host whose kernel lacks rbd refuses --host-device before anything starts', async (t) => {
+  const { place, id } = await onCeph();
+  const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
+  t.is(exitCode, 1, stderr);
+  t.regex(stderr, /the kernel module rbd cannot be loaded: .*\n.*for a guest of this host: --domain/);
+  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', status: 'available' });
+});
+
 withLibvirt('a domain that cannot get a volume on Ceph leaves it unattached', async (t) => {
-  const { place, libvirtd, id, at } = await onCeph(t);
+  const { place, libvirtd, id, at } = await onCeph();
   const [secret = ''] = (await libvirtd.virsh('secret-list')).trim().split(/\s+/);
   await libvirtd.virsh('secret-undefine', secret);
   const failed = await place.run('volume', 'attach', id, '--domain', 'guest', ...at);
@@ -140,13 +159,5 @@ withLibvirt('a domain that cannot get a volume on Ceph leaves it unattached', as
     failed.stderr,
     new RegExp(`libvirt on this host has no secret ${secret} with the key of the Ceph user client.admin`),
   );
-  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', status: 'available' });
-});
-
-withoutModule('a host whose kernel lacks rbd refuses --host-device before anything starts', async (t) => {
-  const { place, id } = await onCeph(t);
-  const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
-  t.is(exitCode, 1, stderr);
-  t.regex(stderr, /the kernel module rbd cannot be loaded: .*\n.*for a guest of this host: --domain/);
   t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', status: 'available' });
 });
