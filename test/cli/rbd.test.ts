@@ -47,6 +47,13 @@ real('a volume on Ceph is created, attached, found again after a restart, and de
   await daemon.kill();
   daemon = await Blockstored.start(flags);
   t.is((await place.run('volume', 'detach', id)).exitCode, 0);
+  t.like(await place.json('volume', 'show', id), { address: null });
+
+  await daemon.kill();
+  daemon = await Blockstored.start({ ...flags, volume_target: 'rbd' });
+  t.is((await place.run('volume', 'attach', id, ...instance)).exitCode, 0);
+  t.like(await place.json('volume', 'show', id), { address: `rbd:volumes/volume-${id}` });
+  t.is((await place.run('volume', 'detach', id)).exitCode, 0);
   const audit = await place.run('audit');
   t.is(audit.exitCode, 0, audit.stdout);
   t.is((await place.run('volume', 'delete', id)).exitCode, 0);

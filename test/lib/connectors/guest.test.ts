@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { LibvirtDomains } from '../../../lib/connectors/libvirt.ts';
-import { rbdDisks } from '../../../lib/connectors/network-disks.ts';
+import { rbdDisks, sheepdogDisks } from '../../../lib/connectors/network-disks.ts';
 import { settledUsers, visibleUsers } from '../../../lib/devices/users.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
@@ -119,6 +119,15 @@ withCeph('a guest writes and reads a disk on a real Ceph, which it gets and lose
   t.is(await guest.sh(`dd if=/dev/${disk} bs=1M count=1 2>/dev/null | sha256sum`), `${written}  -`);
   t.is(await guest.sh(`cat /sys/block/${disk}/ro; ! dd if=/data of=/dev/${disk} bs=512 count=1 2>/dev/null`), '1');
   await domains.detach(uuid, rbdDisks.nameOf(address));
+});
+
+withGuest('a disk that QEMU does not know is refused by a guest that runs, and is not in its definition', async (t) => {
+  const id = randomUUID();
+  const source = sheepdogDisks.sourceOf(id, `sheepdog:volume-${id}`, '127.0.0.1:7000');
+  const error = await t.throwsAsync(domains.attach(uuid, source, 'vdb'), { code: 'DomainFailed' });
+  t.regex(error.message, /sheepdog/i);
+  await domains.detach(uuid, sheepdogDisks.nameOf(`sheepdog:volume-${id}`));
+  t.false((await libvirtd.virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
 });
 
 withGuest('a guest writes and reads a block device of its host, whose user it is', async (t) => {

@@ -326,6 +326,15 @@ test('fake virsh: a domain gets a device once, under whatever target', async (t)
   t.is(error.message, `libvirt domain ${uuid}: it has /dev/etherd/e7.1 as its disk vdb already`);
 });
 
+test('fake virsh: while the definition of another domain is unknown, no domain gets a network disk', async (t) => {
+  const { domains, calls } = await fakeVirsh(t, { persistent: true });
+  const source = sheepdogDisks.sourceOf(uuid, `sheepdog:volume-${uuid}`, '192.0.2.1:7000');
+  const error = await t.throwsAsync(domains.attach(uuid, source, 'vdb'), { code: 'DomainFailed' });
+  t.is(error.message, 'libvirt domain 2: libvirt does not print its definition');
+  t.false(domains.mayHaveDisk(uuid));
+  t.false((await calls()).includes('attach'));
+});
+
 test('fake virsh: an answer that cannot be read names this host, not a node', async (t) => {
   const { domains, directory } = await fakeVirsh(t, { persistent: true });
   await writeFile(join(directory, 'mute'), '');
