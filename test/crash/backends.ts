@@ -15,6 +15,8 @@ export interface CrashBackend {
   place(): Promise<Place>;
   /** Where daemons run. On a lab machine each run takes about ten times as long. */
   on: 'host' | 'machine';
+  /** Whether its commands take so long on this host that all points of a start exceed a part of `npm run test:all`. */
+  isSlow?: boolean;
 }
 
 /** Add a new driver or target here. */
@@ -57,6 +59,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
   },
   rbd: {
     on: 'host',
+    isSlow: true,
     missing: async () => withoutCeph,
     place: async () => {
       const cluster = await CephCluster.create();
