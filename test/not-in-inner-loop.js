@@ -7,7 +7,7 @@ export const notInInnerLoop = [
   'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
-  'test/lib/connectors/{iscsi,libvirt}.test.ts',
+  'test/lib/connectors/{iscsi,libvirt,libvirt-real}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',

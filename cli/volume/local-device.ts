@@ -1,9 +1,11 @@
+import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { ConnectOptions, Connector, DisconnectOptions } from '../../lib/connectors/connector.ts';
 import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfHosts } from '../../lib/connectors/registry.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
-import { BlockstoreError, errors } from '../../lib/errors.ts';
+import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import { absentAs } from '../../lib/files.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -26,10 +28,12 @@ export class LocalDevice {
   private foundPath = '';
   private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
+  private readonly note: (text: string) => void;
 
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
+    this.note = note;
     this.connector = connectorOf(volume.address, { processes, note });
     this.path = this.connector?.devicePath(volume.address) ?? '';
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
@@ -90,8 +94,33 @@ export class LocalDevice {
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
   async disconnect(options: DetachOptions = {}): Promise<void> {
+    const { force = false } = options;
+    const isOfHost = this.volume.domain === '' && LocalDevice.isConnected(this.volume);
+    if (isOfHost && !force) await this.refuseDomains();
     await this.takeFromDomain(options);
-    await this.leaveHost({ isClosed: options.force === true });
+    await this.leaveHost({ isClosed: force });
+    if (isOfHost && force) await this.refuseDomains();
+  }
+
+  /**
+   * For a volume that is the host's own device, also one that is to be: a domain that was given the device by hand, or whose definition
+   * is left of an earlier volume, opens it at its next start. Throws DeviceInUse. A libvirt that does not answer is only noted: without
+   * it no domain starts.
+   */
+  async refuseDomains(): Promise<void> {
+    if (this.path === '') return;
+    const uses = await this.domains.disksOn(this.path).catch(async (error: unknown) => {
+      const { code, message } = asError(error);
+      if (code !== 'CommandNotFound' && (await mayHaveDefinitions())) {
+        this.note(`whether a domain of libvirt has ${this.path} is unknown: ${message}`);
+      }
+      return [];
+    });
+    if (uses.length === 0) return;
+    const texts = uses.map(
+      ({ name, target, release }) => `disk ${target} of domain ${name} (to release it: ${release})`,
+    );
+    throw errors.deviceInUse(this.path, texts);
   }
 
   /**
@@ -135,6 +164,12 @@ export class LocalDevice {
 function isHostDevice({ mountpoint, address }: VolumeState): boolean {
   const connector = connectorOf(address, { processes: new ChildProcesses() });
   return connector !== undefined && mountpoint === connector.devicePath(address);
+}
+
+/** Whether QEMU domains are defined on this host, or this user may not see it. */
+async function mayHaveDefinitions(): Promise<boolean> {
+  const names = await absentAs([], readdir('/etc/libvirt/qemu')).catch(() => undefined);
+  return names === undefined || names.some((name) => name.endsWith('.xml'));
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

@@ -2,7 +2,8 @@ import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import { type Disks, disksIn, domainsWithDisk, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
+import { completeDisks } from './disk-sources.ts';
+import { type Disks, disksIn, disksOfDomains, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
@@ -21,6 +22,13 @@ export interface Domain {
   uuid: string;
 }
 
+/** A disk of a domain, and the command that releases it. */
+export interface DiskUse {
+  name: string;
+  target: string;
+  release: string;
+}
+
 export interface DiskOptions {
   readOnly?: boolean;
 }
@@ -31,6 +39,7 @@ export interface DetachOptions {
 }
 
 const pollMs = 200;
+const domainsAtOnce = 20;
 const diskOptions =
   '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
 
@@ -71,7 +80,7 @@ export class LibvirtDomains {
     await this.refuseOthers(uuid, devicePath);
     const mode = readOnly ? ['--mode', 'readonly'] : [];
     for (const scope of await this.scopes(uuid)) {
-      const disks = await this.disks(uuid, scope);
+      const disks = await this.disks(uuid, scope, devicePath);
       const [source = 'another one'] = disks.get(target) ?? [];
       if (source === devicePath) continue;
       if (disks.has(target)) {
@@ -108,7 +117,8 @@ export class LibvirtDomains {
 
   private async refuseObstacles(uuid: string, devicePath: string): Promise<void> {
     await this.refuseOthers(uuid, devicePath);
-    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope), devicePath);
+    for (const scope of await this.scopes(uuid))
+      refuseOverlay(uuid, await this.disks(uuid, scope, devicePath), devicePath);
     await this.refuseSaved(uuid, devicePath);
     await this.refuseSnapshots(uuid, devicePath);
   }
@@ -123,17 +133,47 @@ export class LibvirtDomains {
 
   /** A clone of the domain, or the domain itself defined anew with another UUID, opens the device as well. Throws DomainFailed. */
   private async refuseOthers(uuid: string, devicePath: string): Promise<void> {
-    const statistics = await this.virshIfSupported(uuid, ['domstats', '--block', '--nowait']);
-    const having = domainsWithDisk(statistics, devicePath);
-    if (having.length === 0) return;
-    const own = (await this.list(uuid)).find((domain) => domain.uuid === uuid)?.name;
-    const other = having.find(({ name }) => name !== own);
+    const [other] = await this.disksOn(devicePath, { except: uuid });
     if (other === undefined) return;
     throw errors.domainFailed(
       other.name,
       `it has ${devicePath} as its disk ${other.target} as well`,
-      `detach it there first: virsh detach-disk '${other.name}' ${other.target} --config, and --live while it runs`,
+      `detach it there first: ${other.release}`,
     );
+  }
+
+  /**
+   * Returns the domains, running, shut off or saved, that have the device as a disk, or will have it at their next start, except the one
+   * with that UUID. Throws DomainFailed, AnswerUnreadable, CommandNotFound.
+   */
+  async disksOn(devicePath: string, { except = '' }: { except?: string } = {}): Promise<DiskUse[]> {
+    const others = (await this.list(except)).filter(({ uuid }) => uuid !== except);
+    const found: DiskUse[] = [];
+    for (let first = 0; first < others.length; first += domainsAtOnce) {
+      found.push(...(await this.disksOnIn(others.slice(first, first + domainsAtOnce), devicePath)));
+    }
+    return found;
+  }
+
+  /** One virsh for all: its start takes longer than its answer. It goes on after a failure; its last command fails with the connection. */
+  private async disksOnIn(domains: readonly Domain[], devicePath: string): Promise<DiskUse[]> {
+    const verbs = ['managedsave-dumpxml', 'dumpxml --inactive', 'dumpxml'];
+    const commands = domains.flatMap(({ uuid }) => verbs.map((verb) => `${verb} -- ${uuid}`));
+    const text = await this.virsh('', [[...commands, 'uri'].join('; ')]);
+    const answers = disksOfDomains(text, this.seeDomains);
+    const found: DiskUse[] = [];
+    for (const { uuid, name } of domains) {
+      const texts = answers.get(uuid);
+      if (texts === undefined && (await this.isListed(uuid))) {
+        throw errors.answerUnreadable(`virsh dumpxml ${uuid}`, text, this.seeDomains);
+      }
+      const disks = await Promise.all((texts ?? []).map((one) => completeDisks(one, devicePath)));
+      const target = disks.map((one) => targetOf(one, devicePath)).find((one) => one !== undefined);
+      if (target === undefined) continue;
+      const release = `virsh detach-disk '${name}' ${target} --config, and --live while it runs`;
+      found.push({ name, target, release });
+    }
+    return found;
   }
 
   /** A domain that returns to a snapshot has the disks of that time again. Throws DomainFailed. */
@@ -144,7 +184,9 @@ export class LibvirtDomains {
       const target = targetInSnapshot(xml, devicePath, this.seeDomains);
       if (target === undefined) continue;
       // The definition names the overlay alone, not what is below it.
-      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config')).get(target)?.[0] : undefined;
+      const top = isExternalIn(xml, target)
+        ? (await this.disks(uuid, '--config', devicePath)).get(target)?.[0]
+        : undefined;
       if (top !== undefined && top !== devicePath) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
@@ -180,7 +222,7 @@ export class LibvirtDomains {
     let lastTarget = '';
     const isGone = async () => {
       const target = (await this.scopes(uuid)).includes(scope)
-        ? targetOf(await this.disks(uuid, scope), devicePath)
+        ? targetOf(await this.disks(uuid, scope, devicePath), devicePath)
         : undefined;
       if (target === undefined) return true;
       lastTarget = target;
@@ -220,9 +262,11 @@ export class LibvirtDomains {
     return { state, isPersistent: persistent === 'yes', isSaved: /^Managed save:\s+yes\s*$/m.test(info) };
   }
 
-  private async disks(uuid: string, scope: Scope): Promise<Disks> {
+  /** With what they are backed by, as far as that leads to the device. */
+  private async disks(uuid: string, scope: Scope, devicePath: string): Promise<Disks> {
     const inactive = scope === '--config' ? ['--inactive'] : [];
-    return disksIn(await this.virsh(uuid, ['dumpxml', ...inactive, '--', uuid]), this.seeDomains);
+    const xml = await this.virsh(uuid, ['dumpxml', ...inactive, '--', uuid]);
+    return completeDisks(disksIn(xml, this.seeDomains), devicePath);
   }
 
   private get seeDomains(): string {
