@@ -35,6 +35,13 @@ export const hostErrors = {
       `another daemon uses the state directory ${directory}`,
       'stop it first, or set another state_dir',
     ),
+  checkoutTaken: (directory: string) =>
+    new BlockstoreError(
+      'StateDirTaken',
+      'conflict',
+      `another "npm start" uses ${directory}`,
+      'stop it first, or run this one in another checkout',
+    ),
   stateDirCopied: (name: string, theirs: string) =>
     new BlockstoreError(
       'StateDirTaken',
