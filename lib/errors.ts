@@ -351,6 +351,13 @@ export const errors = {
       `could not export volume ${volume}: process ${pid} on this node, which exports ${path}, answers at its address ${address}`,
       `end that process on the node (kill ${pid}), or start it at an address of a shelf that no node owns`,
     ),
+  servedBeside: (volume: string, other: { pid: number; address: string; interface: string }) =>
+    new BlockstoreError(
+      'AddressInUse',
+      'conflict',
+      `process ${other.pid} on this node exports volume ${volume} as well, as ${other.address} on ${other.interface}`,
+      `its hosts would write beside those of the volume: detach them, then end that process on the node (kill ${other.pid})`,
+    ),
   exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
     new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
   exportStopped: (volume: string, pid: number) =>

@@ -92,6 +92,22 @@ test.serial('nothing is found where everything agrees, and operations under way 
   t.deepEqual(await agreement(), []);
 });
 
+test.serial(
+  'exports of volumes by processes that are not of blockstore are found, also of one that is not attached',
+  async (t) => {
+    for (const [name, volume] of [
+      ['by hand', id],
+      ['of another interface', attachedId],
+    ] as const) {
+      target.exports.set(name, { ...elsewhere, path: `fake:volume-${volume}` });
+      const what = 'is exported as e9.9 by a process that is not of blockstore: end it on the node';
+      t.deepEqual(texts(await audit()), [`volume ${volume} ${what}`]);
+      target.exports.delete(name);
+    }
+    t.deepEqual(await audit(), []);
+  },
+);
+
 const repairable: Record<string, { make: () => Promise<unknown>; found: () => string }> = {
   'storage without a record': {
     make: () => loseRecord(store, id),
