@@ -267,6 +267,14 @@ export const errors = {
       'repeat the command if it is still wanted',
     ),
   /** `relabel`: the command that labels storage of that name, which has no labels. */
+  /** `whereabouts` names the command that undoes it. */
+  storageMoved: (volume: string, whereabouts: string) =>
+    new BlockstoreError(
+      'StorageMissing',
+      'failed',
+      `volume ${volume} is not where its record says: ${whereabouts}`,
+      'run the command that the message names on the node, then: blockstore audit --repair',
+    ),
   storageMissing: (volume: string, storage: string, relabel?: string) =>
     relabel === undefined
       ? new BlockstoreError(

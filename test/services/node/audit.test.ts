@@ -41,6 +41,12 @@ const elsewhere = { address: 'e9.9', path: '/x', readOnly: false, hosts: [] };
 class UnlabelledDriver extends FakeDriver {
   unlabelled: string | undefined;
 
+  moved = '';
+
+  async whereabouts(): Promise<string | undefined> {
+    return this.moved || undefined;
+  }
+
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
     return volume.id === this.unlabelled ? `label ${volume.id}` : undefined;
   }
@@ -107,6 +113,15 @@ test.serial(
     t.deepEqual(await audit(), []);
   },
 );
+
+test.serial('where the storage of a volume is that was renamed is said by audit and record', async (t) => {
+  driver.moved = 'it was renamed; to undo that: lvrename';
+  await driver.deleteVolume(spec({ id }));
+  t.deepEqual(texts(await audit()), [`volume ${id} has a record but no storage: ${driver.moved}`]);
+  await audit({ repair: true });
+  const fault = await store.redis.hget(store.keys.volume(id), 'fault');
+  t.true(fault?.includes(`volume ${id} is not where its record says: ${driver.moved}`), fault ?? '');
+});
 
 const repairable: Record<string, { make: () => Promise<unknown>; found: () => string }> = {
   'storage without a record': {
