@@ -32,7 +32,7 @@ export function parseRedisUrl(text: string): RedisUrl {
   if ([...url.searchParams.keys()].some((name) => name !== 'db')) throw new Error('may have ?db=, nothing else');
   const inPath = isUnix ? '' : url.pathname.slice(1);
   const database = inPath || inQuery || '0';
-  if (!/^\d{1,6}$/.test(database) || (inPath !== '' && inQuery !== '')) {
+  if (!/^\d{1,7}$/.test(database) || (inPath !== '' && inQuery !== '')) {
     throw new Error('must end with the number of a database or none: percent-encode a / in user or password');
   }
   const common = { db: Number(database), user: decoded(url.username), password: decoded(url.password) };
