@@ -22,7 +22,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const runs = 1;
+const runs = 3;
 const figures: Figure[] = [];
 for (const name of names) {
   const measured: Figure[][] = [];
