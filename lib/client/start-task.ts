@@ -63,7 +63,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [{ is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(volume.id, request) })],
+        edits: [
+          editOf(volume, name, {
+            set: { ...set, ...requesters },
+            expect: expectedIn(volume.id, request),
+            task: request.examined === undefined ? {} : { examined: true },
+          }),
+        ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),

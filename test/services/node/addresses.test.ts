@@ -162,6 +162,24 @@ test.serial('a host is let in only at the address at which it has removed its de
   await commands.detach(id, deadline);
 });
 
+test.serial('a host without a machine id is let in only at an address that it has examined', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id, address } = await commands.create(newVolume, deadline);
+  await before.stop();
+  await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
+  await cluster.node('n1', rarely, { driver, target });
+  await t.throwsAsync(commands.attach(id, attachment, { ...deadline, examined: address }), {
+    code: 'AddressChanged',
+    message: `volume ${id} was not attached: its address is now e2.0, not e1.0`,
+  });
+  t.deepEqual(target.specs, []);
+  t.is((await commands.attach(id, attachment, { ...deadline, examined: 'e2.0' })).address, 'e2.0');
+});
+
 test.serial(
   'a host that looked before the volume had its address is not let in until it has looked there',
   async (t) => {
