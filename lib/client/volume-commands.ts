@@ -195,15 +195,13 @@ export class VolumeCommands {
     const volume = stateIn(id, record);
     // Deleted, and its id is another volume's.
     if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
+    if (kind === 'attach' && asked && isOtherAttachment(volume, asked)) return { fault: changed(kind, volume) };
     if (volume.task?.kind === kind) return undefined;
     if (kind === 'detach' && asked && isAttachedSince(volume, asked)) return { record };
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
     if (volume.fault && !isDetached) return failed(volume.fault);
-    if (!isDone[kind](volume)) {
-      return { fault: errors.changeLost(id, kind, `${volume.status}, ${volume.attachStatus}`) };
-    }
-    return { record };
+    return isDone[kind](volume) ? { record } : { fault: changed(kind, volume) };
   }
 
   private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
@@ -222,6 +220,15 @@ function isAttachedSince(
   { attachTime: before = 0 }: VolumeState,
 ) {
   return (attachStatus === 'attached' || attachStatus === 'attaching') && attachTime > before;
+}
+
+/** Whether the attachment that the volume has is not the one that was asked for: its host must not take it for its own. */
+function isOtherAttachment({ attachStatus, attachTime }: VolumeState, asked: VolumeState): boolean {
+  return attachStatus !== 'detached' && attachTime !== asked.attachTime;
+}
+
+function changed(kind: TaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {
+  return errors.changeLost(id, kind, `${status}, ${attachStatus}`);
 }
 
 /** While an operation is under way its record stays: Redis has lost it. */

@@ -31,3 +31,17 @@ test('a detachment whose reply is lost is done, also where somebody has attached
   t.like(await detached, { id });
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
 });
+
+test('an attachment whose reply is lost is not taken for one that somebody else has made since', async (t) => {
+  const { id } = await insertVolume(store, { node: 'idle', status: 'available' });
+  const attached = commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, { deadlineMs: 60_000 });
+  attached.catch(() => undefined); // it may fail before it is awaited
+  await until(async () => (await volumesOf(store).lookup(id)).attachStatus === 'attaching', 'it is being attached');
+  await transit(store, id, 'finishAttach');
+  await transit(store, id, 'startDetach');
+  await transit(store, id, 'finishDetach');
+  await transit(store, id, 'startAttach', { set: { instanceId: 'i-2', mountpoint: '/dev/vdb' } });
+  await transit(store, id, 'finishAttach');
+  await t.throwsAsync(attached, { code: 'ChangeLost', message: /in-use, attached/ });
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
+});
