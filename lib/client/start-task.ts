@@ -95,7 +95,9 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
 /** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
 export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind, to?: ReplyTo): Promise<Sent> {
   if (volume.task?.kind !== kind) {
-    return { volume, end: volume.fault ? failed(volume.fault) : {} };
+    // That of a later attach or detach says nothing about a create.
+    const isOfLater = kind === 'create' && ['error_attaching', 'error_detaching'].includes(volume.status);
+    return { volume, end: volume.fault && !isOfLater ? failed(volume.fault) : {} };
   }
   if (!to) return { volume };
   // Where it ended just now, the requester's polling sees the end.

@@ -45,3 +45,18 @@ test('an attachment whose reply is lost is not taken for one that somebody else 
   await t.throwsAsync(attached, { code: 'ChangeLost', message: /in-use, attached/ });
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
 });
+
+test('a create that is repeated after a failed attach or detach succeeds: the volume was created', async (t) => {
+  const fault = { code: 'ExportFailed', kind: 'failed', message: 'vblade ended', time: 1 } as const;
+  const request = { size: 1, userId: 'user', projectId: 'project' };
+  for (const state of [
+    { status: 'error_attaching', attachStatus: 'detached' },
+    { status: 'error_detaching', attachStatus: 'attached', instanceId: 'i-1' },
+  ]) {
+    const fields = { node: 'idle', fault: JSON.stringify(fault), ...state };
+    const { id } = await insertVolume(store, fields);
+    t.like(await commands.create({ ...request, id }, { deadlineMs: 60_000 }), { id, status: state.status });
+  }
+  const { id } = await insertVolume(store, { node: 'idle', status: 'error', fault: JSON.stringify(fault) });
+  await t.throwsAsync(commands.create({ ...request, id }, { deadlineMs: 60_000 }), { code: 'ExportFailed' });
+});
