@@ -208,8 +208,10 @@ export class VolumeCommands {
     const volume = await volumesOf(this.store).find(id);
     if (!volume) return lost(id, kind);
     const { node } = volume;
-    const { state } = await lookupNode(this.store, node);
-    const activity = state === 'up' ? `node ${node} is working on it` : `its node ${node} is ${state}`;
+    const { state, backends } = await lookupNode(this.store, node);
+    const backend = backends.find(({ name }) => name === volume.backend);
+    const work = backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
+    const activity = state === 'up' ? work : `its node ${node} is ${state}`;
     return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
   }
 }

@@ -60,3 +60,12 @@ test('a create that is repeated after a failed attach or detach succeeds: the vo
   const { id } = await insertVolume(store, { node: 'idle', status: 'error', fault: JSON.stringify(fault) });
   await t.throwsAsync(commands.create({ ...request, id }, { deadlineMs: 60_000 }), { code: 'ExportFailed' });
 });
+
+test('a deadline that passes while the backend is not served names its problem', async (t) => {
+  await fakeNode(store, 'late', { backends: [{ problem: 'volume group vg0 does not exist', accepting: false }] });
+  const { id } = await insertVolume(store, { node: 'late', status: 'available' });
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), {
+    code: 'NotFinished',
+    message: /within 0 s; backend late@fake: volume group vg0 does not exist$/,
+  });
+});
