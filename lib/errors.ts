@@ -194,6 +194,13 @@ export const errors = {
       `node ${node} has not answered within ${seconds} s`,
       `check "blockstore node show ${node}" and the log of its daemon, or raise --timeout`,
     ),
+  begunTooLate: (node: string) =>
+    new BlockstoreError(
+      'NoAnswer',
+      'unavailable',
+      `node ${node} did not begin the request before its deadline`,
+      'repeat the command',
+    ),
   nodeLost: (name: string) =>
     new BlockstoreError(
       'NodeLost',
