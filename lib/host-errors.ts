@@ -135,6 +135,14 @@ export const hostErrors = {
         : `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),
+  hostLost: (volume: string, hosts: readonly string[]) =>
+    new BlockstoreError(
+      'DeviceElsewhere',
+      'conflict',
+      `volume ${volume} is attached to a host that Redis has lost; its export admits ${hosts.join(', ') || 'every host'}`,
+      `where a host uses it, record that there: blockstore volume attach ${volume} --host-device (or --domain); ` +
+        `if none does: blockstore volume detach ${volume} --force`,
+    ),
   attachmentStays: (volume: string, reason: string, detachReason: string) =>
     new BlockstoreError(
       'AttachmentStays',

@@ -40,21 +40,25 @@ export class LocalDevice {
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
 
-  /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */
+  /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host, or may have, as Redis lost it. */
   static isConnected(volume: VolumeState): boolean {
-    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume);
+    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume) || volume.isAttachmentRestored;
   }
 
   /**
    * Whether the attachment is this host's, whatever its name is now, unless it has no machine id. Clones can have one machine id, and one
-   * name: this one must be the host that was admitted, by an Ethernet address or the initiator name.
+   * name: this one must be the host that was admitted, by an Ethernet address or the initiator name. That alone is known of an
+   * attachment that Redis has lost.
    */
   static async isHere(volume: VolumeState): Promise<boolean> {
     const { hostId, hostName, attachHosts } = volume;
+    const isAdmitted = () =>
+      connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts);
+    if (volume.isAttachmentRestored) return (await isAdmitted()) ?? false;
     const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
     // The addresses of another attachment are not its host's, but what --mac or --initiator gave.
     if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
-    return connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts) ?? true;
+    return (await isAdmitted()) ?? true;
   }
 
   /** What the host of the attachment is known by, where it has the name of this one; '' = nothing. */
@@ -140,12 +144,12 @@ export class LocalDevice {
    * whatever its mount point is.
    */
   private async takeFromDomain(options: DetachOptions): Promise<void> {
-    const { domain, instanceId, hostId, libvirtUri } = this.volume;
+    const { domain, instanceId, libvirtUri } = this.volume;
     if (domain !== '') {
       const released = await unlessUnknown(this.domains.detach(domain, this.path, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
       throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
-    } else if (hostId === '' && !isHostDevice(this.volume) && (await this.isOnHost())) {
+    } else if (mayNameDomain(this.volume) && (await this.isOnHost())) {
       const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
       if (found) await this.domains.detach(found.uuid, this.path, options);
     }
@@ -170,6 +174,11 @@ function isHostDevice({ mountpoint, address }: VolumeState): boolean {
 async function mayHaveDefinitions(): Promise<boolean> {
   const names = await absentAs([], readdir('/etc/libvirt/qemu')).catch(() => undefined);
   return names === undefined || names.some((name) => name.endsWith('.xml'));
+}
+
+/** Whether the instance of an attachment can be a domain of this host. */
+function mayNameDomain(volume: VolumeState): boolean {
+  return volume.hostId === '' && !isHostDevice(volume) && !volume.isAttachmentRestored;
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {
