@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BlockstoreError, errors } from '../errors.ts';
-import { closedHint, clusterHint, loadingHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
+import { closedHint, clusterHint, loadingHint, replicaHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
 
 /** What Redis answers with a code. The text after the code is for people, and never decides. */
 const deniedCodes: ReadonlySet<string> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM', 'DENIED']);
@@ -122,8 +122,6 @@ function explainReply(error: Error, where: string): BlockstoreError | undefined 
 const aclHint =
   'extend the ACL of redis_user; to list the commands, keys and channels that it lacks: blockstore doctor';
 const userHint = 'set redis_user and redis_password to a user of this Redis';
-const replicaHint =
-  'this Redis is a replica: set redis_host, redis_port or redis_url to the primary, or use redis_sentinels';
 const noRedisHint = 'set redis_host, redis_port or redis_url to the host and port of Redis';
 const noClusterHint =
   'this Redis is no Cluster: use redis_url, redis_host or redis_sentinels in place of redis_cluster';

@@ -1,6 +1,7 @@
 import { asError } from '../errors.ts';
 import type { Flags } from '../flags/definitions.ts';
 import { byteSize } from '../format-bytes.ts';
+import { replicaHint } from '../redis-errors.ts';
 import { type RedisInfo, readInfo } from './info.ts';
 import type { Store } from './store.ts';
 
@@ -13,8 +14,17 @@ export interface PersistenceProblem {
   isLatent: boolean;
 }
 
-/** Returns how this Redis can lose records by a crash. */
+/** Returns that this Redis is a replica: its primary has the records. */
+function replicaProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('role') !== 'slave') return undefined;
+  const away = info.get('master_link_status') === 'up' ? '' : ', which has lost its primary';
+  const message = `this Redis is a replica${away}: what it shows can be old, and it refuses changes`;
+  return { message, hint: replicaHint, isLatent: false };
+}
+
+/** Returns how this Redis can lose records by a crash; of a replica that is for its primary to say. */
 export function crashProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('role') === 'slave') return undefined;
   if (info.get('aof_enabled') !== '0' || Number(info.get('connected_slaves') ?? 0) > 0) return undefined;
   return {
     message: 'Redis has neither an append-only file nor a replica: a crash loses records',
