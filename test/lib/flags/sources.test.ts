@@ -342,6 +342,7 @@ test('invalid hosts and ports are refused', (t) => {
     'redis_host=h:1',
     'redis_host=[h]',
     'redis_host=a b',
+    'redis_host=a,b',
   ]) {
     t.regex(problemsOf(t, { set: [pair] })[0] ?? '', /must be .*host/, pair);
   }
