@@ -50,13 +50,19 @@ async function deleteEach(
         deleted.push(id);
         if (!output.json) await output.line(id);
       } catch (thrown) {
-        report(thrown);
+        report(naming(id, asError(thrown)));
       }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
   if (output.json) await output.document({ [waitsForEnd(options) ? 'deleted' : 'deleting']: deleted });
   if (failure) process.exitCode = exitCodes[failure.kind];
+}
+
+/** One of several volumes: an error about Redis, a node or its storage does not name it. */
+function naming(id: string, error: BlockstoreError): BlockstoreError {
+  const { code, kind, message, hint, cause } = error;
+  return message.includes(id) ? error : new BlockstoreError(code, kind, `volume ${id}: ${message}`, hint, { cause });
 }
 
 async function deleteVolume(context: Context, session: Session, id: string, options: ChangeOptions): Promise<void> {
