@@ -3,7 +3,7 @@ import { type BlockstoreError, errors } from '../errors.ts';
 import { type BackendState, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
-import { lookupNode } from '../models/node.ts';
+import { readNodes } from '../models/node.ts';
 import { type Task, type TaskKind, taskKey, writeTask } from '../models/task.ts';
 import {
   type Attachment,
@@ -207,12 +207,17 @@ export class VolumeCommands {
   private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
     const volume = await volumesOf(this.store).find(id);
     if (!volume) return lost(id, kind);
-    const { node } = volume;
-    const { state, backends } = await lookupNode(this.store, node);
-    const backend = backends.find(({ name }) => name === volume.backend);
-    const work = backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
-    const activity = state === 'up' ? work : `its node ${node} is ${state}`;
-    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
+    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), await this.activityOf(volume));
+  }
+
+  /** Why a task has not ended, as far as the record of its node says. */
+  private async activityOf({ node, backend: name }: VolumeState): Promise<string> {
+    const { nodes } = await readNodes(this.store, [node]);
+    const [found] = nodes;
+    if (!found) return `the record of its node ${node} cannot be read`;
+    if (found.state !== 'up') return `its node ${node} is ${found.state}`;
+    const backend = found.backends.find((one) => one.name === name);
+    return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
 }
 

@@ -69,3 +69,11 @@ test('a deadline that passes while the backend is not served names its problem',
     message: /within 0 s; backend late@fake: volume group vg0 does not exist$/,
   });
 });
+
+test('a deadline that passes while the record of the node is gone, or cannot be read, is no other error', async (t) => {
+  const { id } = await insertVolume(store, { node: 'forgotten', status: 'available' });
+  const late = { code: 'NotFinished', message: /the record of its node forgotten cannot be read$/ };
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), late);
+  await store.redis.hset(store.keys.node('forgotten'), 'reportTime', 'noon');
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), late);
+});
