@@ -14,14 +14,6 @@ export interface PersistenceProblem {
   isLatent: boolean;
 }
 
-/** Returns that this Redis is a replica: its primary has the records. */
-function replicaProblem(info: RedisInfo): PersistenceProblem | undefined {
-  if (info.get('role') !== 'slave') return undefined;
-  const away = info.get('master_link_status') === 'up' ? '' : ', which has lost its primary';
-  const message = `this Redis is a replica${away}: what it shows can be old, and it refuses changes`;
-  return { message, hint: replicaHint, isLatent: false };
-}
-
 /** Returns how this Redis can lose records by a crash; of a replica that is for its primary to say. */
 export function crashProblem(info: RedisInfo): PersistenceProblem | undefined {
   if (info.get('role') === 'slave') return undefined;
@@ -33,9 +25,14 @@ export function crashProblem(info: RedisInfo): PersistenceProblem | undefined {
   };
 }
 
-/** Returns that this Redis is a replica which accepts changes; any other replica refuses them, which needs no look at INFO. */
+/** Returns that this Redis is a replica: its primary has the records, and what a replica accepts is lost. */
 export function replicaProblem(info: RedisInfo): PersistenceProblem | undefined {
-  if (info.get('role') !== 'slave' || info.get('slave_read_only') !== '0') return undefined;
+  if (info.get('role') !== 'slave') return undefined;
+  if (info.get('slave_read_only') !== '0') {
+    const away = info.get('master_link_status') === 'up' ? '' : ', which has lost its primary';
+    const message = `this Redis is a replica${away}: what it shows can be old, and it refuses changes`;
+    return { message, hint: replicaHint, isLatent: false };
+  }
   const primary = `${info.get('master_host') ?? '?'}:${info.get('master_port') ?? '?'}`;
   return {
     message: 'this Redis is a replica that accepts changes (replica-read-only no), and loses them at its next resync',

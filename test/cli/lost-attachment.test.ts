@@ -17,8 +17,8 @@ test.serial(
     const store = await place.store();
     const restored = async (name: string, attachHosts: string) => {
       const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
-      await place.run('volume', 'attach', name, '--instance', 'unknown', '--mountpoint', '/dev/vdb');
-      await store.redis.hset(store.keys.volume(id), 'attachHosts', attachHosts);
+      await place.run('volume', 'attach', name, '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+      await store.redis.hset(store.keys.volume(id), { attachHosts, attachmentRestored: 'true' });
       await store.redis.hdel(store.keys.volume(id), 'mountpoint');
     };
     await restored('lost-there', '52:54:00:de:ad:01');
