@@ -167,7 +167,11 @@ async function attachCleared(
   for (let tries = 1; ; tries += 1) {
     const attachment = await localAttachment(volume, { options, domain, target, note });
     // While another command attaches it, the device can be that command's; this one is refused.
-    if (volume.attachStatus === 'detached') await new LocalDevice(volume, { ...options, note }).clear();
+    if (volume.attachStatus === 'detached') {
+      const device = new LocalDevice(volume, { ...options, note });
+      if (domain === undefined) await device.refuseDomains();
+      await device.clear();
+    }
     try {
       return await session.commands.attach(volume.id, attachment, {
         ...sendOptions(options),

@@ -1,15 +1,8 @@
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import {
-  type Disks,
-  disksIn,
-  domainsIn,
-  domainsWithDisk,
-  isExternalIn,
-  targetInSnapshot,
-  targetOf,
-} from './libvirt-answers.ts';
+import { completeDisks } from './disk-sources.ts';
+import { type Disks, disksIn, disksOfDomains, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
 import {
   type DiskOptions,
   type DiskSource,
@@ -32,6 +25,13 @@ export interface LibvirtOptions {
   askAgainMs?: number;
 }
 
+/** A disk of a domain, and the command that releases it. */
+export interface DiskUse {
+  name: string;
+  target: string;
+  release: string;
+}
+
 export interface DetachOptions {
   /** Whether the disk is released whatever is found. */
   force?: boolean;
@@ -39,7 +39,7 @@ export interface DetachOptions {
 
 const pollMs = 200;
 /** Whose definitions one process prints. */
-const domainsAtOnce = 50;
+const domainsAtOnce = 20;
 
 /** Gives volumes to libvirt domains as virtio disks, raw and past the host's page cache. A disk is found again by the name of its source. */
 export class LibvirtDomains {
@@ -74,7 +74,7 @@ export class LibvirtDomains {
     if (typeof from !== 'string') await this.requireSecret(uuid, from);
     await this.refuseOthers(uuid, name);
     for (const scope of await this.scopes(uuid)) {
-      const disks = await this.disks(uuid, scope);
+      const disks = await this.disks(uuid, scope, name);
       const [source = 'another one'] = disks.get(target) ?? [];
       if (source === name) continue;
       if (disks.has(target)) {
@@ -115,52 +115,52 @@ export class LibvirtDomains {
 
   private async refuseObstacles(uuid: string, source: string): Promise<void> {
     await this.refuseOthers(uuid, source);
-    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope), source);
+    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope, source), source);
     await this.refuseSaved(uuid, source);
     await this.refuseSnapshots(uuid, source);
   }
 
   /** A clone of the domain, or the domain itself defined anew with another UUID, opens the volume as well. Throws DomainFailed. */
   private async refuseOthers(uuid: string, source: string): Promise<void> {
-    const having = await this.havingDisk(uuid, source);
-    if (having.length === 0) return;
-    const own = (await this.virsh.list(uuid)).find((domain) => domain.uuid === uuid)?.name;
-    const other = having.find(({ name }) => name !== own);
+    const [other] = await this.disksOn(source, { except: uuid });
     if (other === undefined) return;
     throw errors.domainFailed(
       other.name,
       `it has ${source} as its disk ${other.target} as well`,
-      `detach it there first: virsh detach-disk '${other.name}' ${other.target} --config, and --live while it runs`,
+      `detach it there first: ${other.release}`,
     );
   }
 
-  private async havingDisk(uuid: string, source: string): Promise<readonly { name: string; target: string }[]> {
-    // libvirt's statistics, one call for all domains, have the paths of devices and files alone.
-    const isNetwork = source !== '' && !source.startsWith('/');
-    if (isNetwork) return this.definitionsWith(uuid, source);
-    const statistics = await this.virsh.runIfSupported(uuid, ['domstats', '--block', '--nowait']);
-    return domainsWithDisk(statistics ?? '', source);
+  /**
+   * Returns the domains, running, shut off or saved, that have the source as a disk, or will have it at their next start, except the one
+   * with that UUID. Throws DomainFailed, AnswerUnreadable, CommandNotFound.
+   */
+  async disksOn(source: string, { except = '' }: { except?: string } = {}): Promise<DiskUse[]> {
+    const others = (await this.virsh.list(except)).filter(({ uuid }) => uuid !== except);
+    const found: DiskUse[] = [];
+    for (let first = 0; first < others.length; first += domainsAtOnce) {
+      found.push(...(await this.disksOnIn(others.slice(first, first + domainsAtOnce), source)));
+    }
+    return found;
   }
 
-  /** Reads the definitions of all other domains, many in one process. */
-  private async definitionsWith(uuid: string, source: string): Promise<readonly { name: string; target: string }[]> {
-    const others = (await this.virsh.list(uuid)).filter((domain) => domain.uuid !== uuid);
-    const found: { name: string; target: string }[] = [];
-    for (let first = 0; first < others.length; first += domainsAtOnce) {
-      const some = others.slice(first, first + domainsAtOnce);
-      const commands = some.map((one) => `dumpxml ${one.uuid}; dumpxml --inactive ${one.uuid}; `);
-      // Each command fails for itself; the exit code is that of the last one.
-      const definitions = domainsIn(await this.virsh.run(uuid, [`${commands.join('')}uri`]));
-      for (const one of some) {
-        const isKnown = definitions.some((definition) => definition.uuid === one.uuid);
-        if (isKnown || !(await this.virsh.isListed(one.uuid))) continue; // it has ended meanwhile
-        throw errors.domainFailed(one.name, 'libvirt does not print its definition', this.virsh.seeDomains);
+  /** One virsh for all: its start takes longer than its answer. It goes on after a failure; its last command fails with the connection. */
+  private async disksOnIn(domains: readonly Domain[], source: string): Promise<DiskUse[]> {
+    const verbs = ['managedsave-dumpxml', 'dumpxml --inactive', 'dumpxml'];
+    const commands = domains.flatMap(({ uuid }) => verbs.map((verb) => `${verb} -- ${uuid}`));
+    const text = await this.virsh.run('', [[...commands, 'uri'].join('; ')]);
+    const answers = disksOfDomains(text, this.virsh.seeDomains);
+    const found: DiskUse[] = [];
+    for (const { uuid, name } of domains) {
+      const texts = answers.get(uuid);
+      if (texts === undefined && (await this.virsh.isListed(uuid))) {
+        throw errors.answerUnreadable(`virsh dumpxml ${uuid}`, text, this.virsh.seeDomains);
       }
-      for (const { uuid: other, disks } of definitions) {
-        const target = targetOf(disks, source);
-        if (target === undefined) continue;
-        found.push({ name: some.find((one) => one.uuid === other)?.name ?? other, target });
-      }
+      const disks = await Promise.all((texts ?? []).map((one) => completeDisks(one, source)));
+      const target = disks.map((one) => targetOf(one, source)).find((one) => one !== undefined);
+      if (target === undefined) continue;
+      const release = `virsh detach-disk '${name}' ${target} --config, and --live while it runs`;
+      found.push({ name, target, release });
     }
     return found;
   }
@@ -186,7 +186,7 @@ export class LibvirtDomains {
       const target = targetInSnapshot(xml, source, this.virsh.seeDomains);
       if (target === undefined) continue;
       // The definition names the overlay alone, not what is below it.
-      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config')).get(target)?.[0] : undefined;
+      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config', source)).get(target)?.[0] : undefined;
       if (top !== undefined && top !== source) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
@@ -222,7 +222,7 @@ export class LibvirtDomains {
     let lastTarget = '';
     const isGone = async () => {
       const target = (await this.scopes(uuid)).includes(scope)
-        ? targetOf(await this.disks(uuid, scope), source)
+        ? targetOf(await this.disks(uuid, scope, source), source)
         : undefined;
       if (target === undefined) return true;
       lastTarget = target;
@@ -262,9 +262,11 @@ export class LibvirtDomains {
     return { state, isPersistent: persistent === 'yes', isSaved: /^Managed save:\s+yes\s*$/m.test(info) };
   }
 
-  private async disks(uuid: string, scope: Scope): Promise<Disks> {
+  /** With what they are backed by, as far as that leads to the source. */
+  private async disks(uuid: string, scope: Scope, source: string): Promise<Disks> {
     const inactive = scope === '--config' ? ['--inactive'] : [];
-    return disksIn(await this.virsh.run(uuid, ['dumpxml', ...inactive, '--', uuid]), this.virsh.seeDomains);
+    const xml = await this.virsh.run(uuid, ['dumpxml', ...inactive, '--', uuid]);
+    return completeDisks(disksIn(xml, this.virsh.seeDomains), source);
   }
 }
 

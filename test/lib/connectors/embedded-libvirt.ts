@@ -4,24 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LibvirtDomains } from '../../../lib/connectors/libvirt.ts';
-import { ChildProcesses, type RunOptions } from '../../../lib/process.ts';
+import { WithVirsh } from './with-virsh.ts';
 
 const execute = promisify(execFile);
-
-/** The real processes, with a virsh of the test's own. */
-export class WithVirsh extends ChildProcesses {
-  private readonly directory: string;
-
-  /** `directory` has that virsh. */
-  constructor(directory: string) {
-    super();
-    this.directory = directory;
-  }
-
-  override async run(command: string, args: readonly string[], options: RunOptions = {}) {
-    return super.run(command, args, { ...options, env: { PATH: `${this.directory}:${process.env['PATH']}` } });
-  }
-}
 
 /**
  * libvirt's QEMU driver inside virsh itself, with a domain "guest" that is defined; nothing else on the host sees it. The driver
