@@ -9,6 +9,8 @@ import { exitOnWriteError } from './write-errors.ts';
 
 /** Runs one command line and exits once all output is written, whatever timers libraries still have. */
 export async function main(argv: readonly string[]): Promise<never> {
+  // Also for children, as in the daemon: what modprobe, iscsiadm and virsh make is readable by whom it is meant for.
+  process.umask(0o022);
   exitOnWriteError();
   if (ignoresHangup) process.on('SIGHUP', () => {});
   // A defect. Not by Node.js, which prints all properties of an error, also commands with secrets.
@@ -66,6 +68,7 @@ function withHelpOption(argv: readonly string[]): readonly string[] {
   const noun = childOf(program, operands[0]);
   const isHelp = operands[0] === 'help' || (operands[1] === 'help' && noun !== undefined && noun.commands.length > 0);
   if (!isHelp) return argv;
+  if (operands[0] === 'help' && operands[1] === 'help') return ['--help'];
   const words = argv.toSpliced(at, 1);
   let command: Command | undefined = program;
   for (const word of operands.toSpliced(operands.indexOf('help'), 1)) {

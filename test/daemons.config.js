@@ -1,5 +1,5 @@
 import all from '../ava.config.js';
-import { realComponents } from './real-components.js';
+import { notInInnerLoop } from './not-in-inner-loop.js';
 
 /** Daemons, command lines, packages and real components, as processes on one machine. */
 export default {
@@ -7,6 +7,6 @@ export default {
   files: [
     'test/{bin,cli,docs,etc,faults,redis,tools}/**/*.test.ts',
     'test/services/daemon/**/*.test.ts',
-    ...realComponents,
+    ...notInInnerLoop,
   ],
 };

@@ -8,10 +8,12 @@ import {
   acquireLease,
   beginCatchUp,
   checkRecord,
+  checkShelf,
   claimShelf,
   hideBackend,
   isStrayEntry,
   releaseLease,
+  releaseShelf,
 } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { deadline, newVolume } from '../client.ts';
@@ -70,7 +72,13 @@ async function callOthers(store: Store): Promise<void> {
     const outcome = await acquireLease(store, { ...lease, tokenBefore: '' });
     if (outcome.word !== 'ok') throw new Error(`acquire_lease: ${outcome.word}`);
     const { token } = outcome;
-    await claimShelf(store, { node, token, first: 1, last: 65_534 });
+    for (let claims = 0; claims < 2; claims += 1) {
+      const claim = await claimShelf(store, { node, token, first: 1, last: 65_534 });
+      if (claim.word !== 'ok') throw new Error(`claim_shelf: ${claim.word}`);
+      await checkShelf(store, String(claim.shelf), node, false);
+      // The other one is left to the removal of the node.
+      if (claims === 0) await releaseShelf(store, { node, token, shelf: claim.shelf });
+    }
     await hideBackend(store, backendId(own, backendName), own);
     await beginCatchUp(store, { node, places: 50, lengthMs: 60_000 });
     await store.redis.zrem(store.keys.catchingUp(), node);

@@ -14,6 +14,7 @@ export async function shellFigures({ server, layout }: SimulatedCluster): Promis
   const commands: [string, string[]][] = [
     ['node list', ['node', 'list']],
     ['status', ['status']],
+    ['volume list of 10,000 volumes', ['volume', 'list', '--limit', '10000']],
     [`volume list of a node with ${layout.perNode} volumes`, ['volume', 'list', '--node', node]],
   ];
   const figures: Figure[] = [];

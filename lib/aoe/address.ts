@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { errors } from '../errors.ts';
 
 /**
@@ -47,18 +46,14 @@ export function formatAddress({ shelf, slot }: AoeAddress): string {
   return text;
 }
 
-/** Returns the canonical form of an address. Throws InvalidArgument. */
-export const addressSchema = z
-  .string()
-  .refine((text) => tryParseAddress(text) !== undefined, 'must be an AoE address, e<shelf>.<slot>');
+/** Returns undefined when shelf or slot is out of range. */
+export function tryFormatAddress(address: AoeAddress): string | undefined {
+  return isInRange(address) ? formatAddress(address) : undefined;
+}
 
 /** Returns a whole number that orders addresses by shelf, then slot. */
 export function addressScore({ shelf, slot }: AoeAddress): number {
   return shelf * slotsPerScore + slot;
-}
-
-export function addressOfScore(score: number): AoeAddress {
-  return { shelf: Math.floor(score / slotsPerScore), slot: score % slotsPerScore };
 }
 
 /** For sorting: negative when `one` comes before `other`. Throws InvalidArgument. */
@@ -79,12 +74,6 @@ export function addressesOfShelf(shelf: number, count: number): string[] {
 /** Returns the block device that the aoe module of an attached host creates. Throws InvalidArgument. */
 export function devicePath(address: string): string {
   return `${deviceDirectory}/${formatAddress(parseAddress(address))}`;
-}
-
-/** Returns the address of a block device; undefined for any other path. */
-export function addressOfDevice(path: string): string | undefined {
-  const name = path.startsWith(`${deviceDirectory}/`) ? path.slice(deviceDirectory.length + 1) : '';
-  return tryParseAddress(name) && name;
 }
 
 /** Returns the device's name in sysfs, which has ! in place of the slash. Throws InvalidArgument. */

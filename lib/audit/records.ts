@@ -2,7 +2,7 @@ import type { KindName } from '../models/kinds.ts';
 import { isId } from '../models/id.ts';
 import { parseVolume } from '../models/volume-state.ts';
 import { UnreadableError } from '../models/hash.ts';
-import { pairsOf } from '../redis/pairs.ts';
+import { memberPages } from '../redis/scan.ts';
 import { checkRecord, isStrayEntry } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
@@ -37,7 +37,7 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
     }
   }
   for (const [index, kind] of indexes) {
-    for await (const members of entries(store, index)) {
+    for await (const members of memberPages(store, store.keys.prefix + index)) {
       yield* await eachOf(members, (member) => strayEntry(store, kind, index, member, repair));
     }
   }
@@ -97,16 +97,6 @@ async function strayEntry(
   return [
     inRedis(object, `is in the index ${index} and no record accounts for it`, 'remove it from the index', repair),
   ];
-}
-
-async function* entries(store: Store, index: string): AsyncGenerator<string[]> {
-  let cursor = '0';
-  do {
-    const at = cursor;
-    const [next, flat] = await store.read((redis) => redis.zscan(store.keys.prefix + index, at, 'COUNT', 1000));
-    yield pairsOf(flat).map(([member]) => member);
-    cursor = next;
-  } while (cursor !== '0');
 }
 
 async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<Finding[]>): Promise<Finding[]> {

@@ -2,6 +2,7 @@ import { tryParseAddress } from '../aoe/address.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type ShelfFault, checkShelf } from '../redis/scripts.ts';
+import { fieldPages, memberPages } from '../redis/scan.ts';
 import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
 
@@ -17,14 +18,22 @@ export async function* auditShelves(
   const { keys } = store;
   // Those of the nodes first: with them a lost owner is found again.
   for (const node of nodes) {
-    const shelves = await store.read((redis) => redis.zrange(keys.nodeShelves(node), '0', '-1'));
-    for (const shelf of shelves) yield* await shelfFindings(store, shelf, node, repair);
+    for await (const shelves of memberPages(store, keys.nodeShelves(node))) {
+      for (const shelf of shelves) yield* await shelfFindings(store, shelf, node, repair);
+    }
     yield* await quarantineFindings(store, node, repair);
   }
-  const owners = await store.read((redis) => redis.hgetall(keys.shelfOwners()));
-  for (const shelf of Object.keys(owners)) yield* await shelfFindings(store, shelf, '', repair);
-  const all = await store.read((redis) => redis.zrange(keys.shelves(), '0', '-1'));
-  for (const shelf of all) if (!(shelf in owners)) yield* await shelfFindings(store, shelf, '', repair);
+  const owned = new Set<string>();
+  for await (const shelves of fieldPages(store, keys.shelfOwners())) {
+    for (const shelf of shelves) {
+      if (owned.has(shelf)) continue;
+      owned.add(shelf);
+      yield* await shelfFindings(store, shelf, '', repair);
+    }
+  }
+  for await (const shelves of memberPages(store, keys.shelves())) {
+    for (const shelf of shelves) if (!owned.has(shelf)) yield* await shelfFindings(store, shelf, '', repair);
+  }
 }
 
 async function shelfFindings(store: Store, shelf: string, node: string, repair: boolean): Promise<Finding[]> {

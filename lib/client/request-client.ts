@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { type BlockstoreError, type Fault, fromFault } from '../errors.ts';
+import { BlockstoreError, type Fault, fromFault } from '../errors.ts';
 import { faultSchema } from '../models/fault.ts';
 import { type Hash, hashSchema } from '../models/hash.ts';
 import type { Redis } from '../redis/connection.ts';
@@ -72,7 +72,13 @@ export class RequestClient {
     redis.on('ready', () => {
       redis.subscribe(channel).catch(() => {}); // it is made once more
     });
-    await redis.subscribe(channel);
+    try {
+      await redis.subscribe(channel);
+    } catch (thrown) {
+      const error = this.store.connection.explain(thrown, redis);
+      // It subscribes once the connection is back, and until then the record is polled.
+      if (!(error instanceof BlockstoreError && error.code === 'RedisUnreachable')) throw error;
+    }
     return redis;
   }
 

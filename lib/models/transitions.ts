@@ -19,16 +19,16 @@ export interface Transition {
   stamp?: readonly string[];
   /** The record goes, and its address is in quarantine. */
   remove?: true;
+  /** No export of the volume is left; otherwise the storage that an operation refused stays, and may be exported. */
+  endsExport?: true;
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
 }
 
-/** The instance of an attachment that Redis has lost and a running export shows. */
-export const unknownInstance = 'unknown';
-
 /** Fields of a record that go with its attachment. */
 export const attachmentFields = [
   'instanceId',
+  'attachmentRestored',
   'hostName',
   'hostId',
   'domain',
@@ -62,6 +62,7 @@ export const transitions = {
     begins: 'attach',
     set: { attachStatus: 'attaching' },
     stamp: ['attachTime'],
+    unset: ['attachmentRestored'],
   },
   finishAttach: { during: 'attach', ends: true, set: { attachStatus: 'attached' }, unset: ['fault'] },
   failAttach: {
@@ -107,7 +108,7 @@ export const transitions = {
     set: { status: 'deleting' },
     unset: ['fault'],
   },
-  finishDelete: { during: 'delete', remove: true },
+  finishDelete: { during: 'delete', remove: true, endsExport: true },
   /** It has ended before, and the storage is a later volume's, whose record is made again from it. */
   refuseDelete: { during: 'delete', remove: true },
   failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' } },

@@ -6,8 +6,8 @@ export type Role = 'daemon' | 'command line';
 const sent: Readonly<Record<Role, string>> = {
   daemon: `DEL EVAL EVALSHA EXISTS HELLO HEXISTS HGET HGETALL HMGET INFO PEXPIREAT PTTL
     SET TIME WAIT XDEL XREAD ZADD ZCARD ZMSCORE ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
-  'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL INFO PERSIST PEXPIREAT PTTL SCAN SET SUBSCRIBE
-    TIME TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
+  'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL HSCAN INFO PERSIST PEXPIREAT PTTL SCAN SET
+    SUBSCRIBE TIME TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
 };
 
 /** Scripts that each role runs. */
@@ -44,6 +44,7 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   HDEL: ['HDEL', 'KEY', 'x'],
   HGET: ['HGET', 'KEY', 'x'],
   HMGET: ['HMGET', 'KEY', 'x'],
+  HSCAN: ['HSCAN', 'KEY', '0'],
   HSET: ['HSET', 'KEY', 'x', 'y', 'z'],
   INFO: ['INFO', 'server'],
   PEXPIRE: ['PEXPIRE', 'KEY', '1'],

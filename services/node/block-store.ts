@@ -102,12 +102,6 @@ export class BlockStore implements Service {
     return volumesOf(store).walk(store.keys.volumes());
   }
 
-  /** The volumes of one node, this or another, read page by page. */
-  byNode(node: string): AsyncGenerator<VolumeState> {
-    const { store } = this.options;
-    return volumesOf(store).walk(store.keys.nodeVolumes(node));
-  }
-
   /** Reports at once, besides the periodic reports. */
   async reportState(): Promise<void> {
     await this.node?.reportState();

@@ -1,6 +1,5 @@
 import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
-import { unknownInstance } from '../../lib/models/transitions.ts';
 import { writeChap } from '../../lib/models/chap.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -46,7 +45,8 @@ export function isExported({ attachStatus }: VolumeState, exportUnattached: bool
 /** Fields of an attachment as its running export shows them, where Redis has lost them: who the instance is, is not known. */
 export function attachmentOf({ readOnly, hosts, chap }: FoundExport): Record<string, string> {
   return {
-    instanceId: unknownInstance,
+    instanceId: 'unknown',
+    attachmentRestored: 'true',
     ...(readOnly ? { attachMode: 'ro' } : {}),
     ...(hosts.length === 0 ? {} : { attachHosts: hosts.join(',') }),
     ...(chap === undefined ? {} : { chap: writeChap(chap) }),

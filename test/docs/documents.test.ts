@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { glob, readFile } from 'node:fs/promises';
+import { glob, readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import test from 'ava';
@@ -79,14 +79,25 @@ test('lines of prose have at most 120 characters', async (t) => {
   t.deepEqual(long, []);
 });
 
+/** Also as an argument of a command. */
+const pathInCode = /(?<![\w./-])((?:bench|bin|cli|docs|etc|lib|services|test|tools)\/[\w./@-]+\.\w+)/g;
+/** A test by its name alone. */
+const testInCode = /(?<![\w./-])([\w-]+(?:\.test|-cases)\.ts)/g;
+
 test('files that documents name exist', async (t) => {
   const missing: string[] = [];
+  const tests = new Set(
+    (await readdir(path.join(root, 'test'), { recursive: true })).map((name) => path.basename(name)),
+  );
   for (const [file, text] of await documents()) {
     if (file === 'CHANGELOG.md') continue;
-    for (const [, name = ''] of text.matchAll(
-      /`((?:bench|bin|cli|docs|etc|lib|services|test|tools)\/[\w./@-]+\.\w+)`/g,
-    )) {
-      if (!existsSync(path.join(root, name))) missing.push(`${file}: ${name}`);
+    for (const [code] of text.matchAll(/`[^`\n]+`/g)) {
+      for (const [, name = ''] of code.matchAll(pathInCode)) {
+        if (!existsSync(path.join(root, name))) missing.push(`${file}: ${name}`);
+      }
+      for (const [, name = ''] of code.matchAll(testInCode)) {
+        if (!tests.has(name)) missing.push(`${file}: ${name}`);
+      }
     }
   }
   t.deepEqual(missing, []);

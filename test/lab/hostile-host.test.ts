@@ -31,7 +31,12 @@ let later: Volume;
 let addressOfDeleted: string;
 
 test.before(async () => {
-  cluster = await StorageCluster.create({ nodes: 3, storageNodes: 1, flags: { slots_per_shelf: '4' } });
+  cluster = await StorageCluster.create({
+    nodes: 3,
+    storageNodes: 1,
+    keepState: true,
+    flags: { slots_per_shelf: '4' },
+  });
   storage = cluster.node(1);
   host = cluster.node(2);
   attacker = cluster.node(3);
@@ -78,15 +83,18 @@ type Request = Record<string, string | number>;
 
 /** The answers of targets to frames that the attacker sends, one line each. */
 async function send(requests: readonly Request[], to: Request): Promise<string[]> {
+  const output = await attacker.sh(sender(requests, to), { timeoutMs: patienceMs });
+  return output.split('\n');
+}
+
+/** The command that sends them. */
+function sender(requests: readonly Request[], to: Request): string {
   const words = requests.map((request) =>
     Object.entries({ ...to, ...request })
       .map((pair) => pair.join('='))
       .join(),
   );
-  const output = await attacker.sh(`perl test/support/aoe-frames.pl vec0 ${words.join(' ')}`, {
-    timeoutMs: patienceMs,
-  });
-  return output.split('\n');
+  return `perl test/support/aoe-frames.pl vec0 ${words.join(' ')}`;
 }
 
 async function sum(path: string): Promise<string> {
@@ -256,4 +264,25 @@ test.serial('of 2,295 answering targets all are found, or it is an error', async
   t.true(output === all || output.startsWith('DiscoveryIncomplete'), output.slice(0, 300));
   t.log(output === all ? 'all were found' : output);
   await responder.kill();
+});
+
+test.serial('while exports return after a power loss it gets no answer', async (t) => {
+  t.timeout(20 * 60_000);
+  const requests = [query, read].map((request) => Object.assign({ source: attackerAddress }, request));
+  const answers = '/tmp/answers';
+  const asking = await attacker.start(
+    'asking',
+    `echo asking; while :; do ${sender(requests, place(attached.address))} >>${answers}; done`,
+  );
+  t.true(await asking.says('asking', patienceMs));
+  await storage.powerOff();
+  await cluster.bootAgain(1);
+  await cluster.startDaemon(1);
+  await connected(host, attached.address);
+  await host.sh(`head -c 512 /dev/etherd/${attached.address} >/dev/null`, { timeoutMs: patienceMs });
+  const count = async () => Number(await attacker.sh(`wc -l <${answers}`));
+  const before = await count();
+  await until(async () => (await count()) > before + requests.length, 'it has asked once more', patienceMs);
+  await asking.kill();
+  t.is(await attacker.sh(`sort -u ${answers}`), 'silence');
 });

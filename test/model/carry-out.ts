@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
+import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -15,10 +16,13 @@ import { until } from '../support/until.ts';
 import { Clock } from '../support/clock.ts';
 import { type Entry, describe, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
+import { isUnreachable, whenReachable } from './reachable.ts';
 import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
 import type { Answer, Command, State } from './volume-model.ts';
 
 const deadline = { deadlineMs: 20_000 };
+/** An audit whose node dies is never answered. */
+const auditMs = 2000;
 /** After these nobody knows whether the command was carried out. */
 const openEnded = new Set(['NotFinished', 'RedisUnreachable', 'Interrupted']);
 
@@ -31,6 +35,9 @@ export async function carryOut(plan: Plan, cluster: Cluster): Promise<string[]> 
     await run.end();
   }
 }
+
+/** A step of the history of one volume. */
+type VolumeStep = Step & { name: Exclude<Step['name'], 'list' | 'audit'> };
 
 class Run {
   private readonly clock = new Clock();
@@ -93,7 +100,7 @@ class Run {
   }
 
   private async store(): Promise<Store> {
-    const connection = await connect(this.flags({}), silentLog);
+    const connection = await whenReachable(() => connect(this.flags({}), silentLog));
     this.closers.push(() => connection.close());
     return new Store(connection, this.prefix);
   }
@@ -101,36 +108,50 @@ class Run {
   private async fault(fault: Fault): Promise<void> {
     await pause(fault.atMs);
     if (fault.kind === 'clock') return this.clock.jump(fault.byMs);
+    if (fault.kind === 'connections') return this.breakConnections(fault.type);
     const node = this.nodes[fault.node];
     await node?.crash();
     await pause(fault.downMs);
     await node?.start();
   }
 
+  private async breakConnections(type: 'normal' | 'pubsub'): Promise<void> {
+    const store = await this.store();
+    await whenReachable(() => store.read((redis) => redis.call('CLIENT', 'KILL', 'TYPE', type)));
+  }
+
   private async client(client: string, steps: readonly Step[]): Promise<void> {
     const store = await this.store();
-    const commands = new VolumeCommands(store, new RequestClient(store), 'volume');
+    const requests = new RequestClient(store);
+    const commands = new VolumeCommands(store, requests, 'volume');
+    const nodeCommands = new NodeCommands(store, requests, 'volume');
     for (const step of steps) {
       await pause(step.pauseMs);
-      if (step.name === 'list') await this.list(client, store);
-      else await this.one(client, step, () => this.ask(commands, store, step, client));
+      const { name } = step;
+      if (name === 'list') await this.list(client, store);
+      else if (name === 'audit') await audit(nodeCommands, step.node ?? 0);
+      else await this.one(client, { ...step, name }, (one) => this.ask(commands, store, one, client));
     }
   }
 
-  private async one(client: string, step: Step, work: () => Promise<Answer>): Promise<void> {
+  private async one(client: string, step: VolumeStep, work: (step: VolumeStep) => Promise<Answer>): Promise<void> {
     const command = commandOf(step, client.replace(' ', '-'));
     const entry: Entry = { client, command, answer: { kind: 'unknown' }, called: this.next(), answered: Infinity };
     this.histories[step.volume]?.push(entry);
-    entry.answer = await work();
+    entry.answer = await work(step);
     if (entry.answer.kind !== 'unknown') entry.answered = this.next();
   }
 
   /** The list as a whole is no snapshot; what it says of each volume is something that was so. */
   private async list(client: string, store: Store): Promise<void> {
     const called = this.next();
-    const all = new Map(
-      (await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()))).map((volume) => [volume.id, volume]),
-    );
+    const read = Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+    const found = await read.catch((error: unknown) => {
+      if (isUnreachable(error)) return undefined;
+      throw error;
+    });
+    if (!found) return;
+    const all = new Map(found.map((volume) => [volume.id, volume]));
     const answered = this.next();
     for (const [index, id] of this.ids.entries()) {
       const answer = { kind: 'state', state: stateOf(all.get(id)) } as const;
@@ -138,7 +159,7 @@ class Run {
     }
   }
 
-  private async ask(commands: VolumeCommands, store: Store, step: Step, client: string): Promise<Answer> {
+  private async ask(commands: VolumeCommands, store: Store, step: VolumeStep, client: string): Promise<Answer> {
     const id = this.ids[step.volume] ?? '';
     const node = step.node === undefined ? {} : { node: `n${step.node}` };
     try {
@@ -162,7 +183,16 @@ class Run {
   }
 }
 
-function commandOf({ name, node }: Step, instance: string): Command {
+/** It repairs, and changes nothing of what any client may see. */
+async function audit(commands: NodeCommands, node: number): Promise<void> {
+  try {
+    await commands.audit(`n${node}`, { repair: true, remove: [] }, { deadlineMs: auditMs });
+  } catch (error) {
+    if (!(error instanceof BlockstoreError)) throw error; // the node is down, or another client's audit is under way
+  }
+}
+
+function commandOf({ name, node }: VolumeStep, instance: string): Command {
   if (name === 'attach') return { name, instance };
   return name === 'create' ? { name, isPinned: node !== undefined } : { name };
 }

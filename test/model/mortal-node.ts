@@ -17,6 +17,7 @@ import { type Connection, type Redis, connect } from '../../lib/redis/connection
 import { type ScriptAnswer, Store } from '../../lib/redis/store.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
+import { whenReachable } from './reachable.ts';
 
 /** What a node has of the world: once it is dead, nothing goes through, in whichever line it was. */
 class Life {
@@ -132,7 +133,7 @@ export class MortalNode {
 
   /** One after the other: dying and starting again take a moment. */
   start(): Promise<void> {
-    return this.inTurn(() => this.begin());
+    return this.inTurn(() => whenReachable(() => this.begin()));
   }
 
   crash(): Promise<void> {
@@ -151,7 +152,13 @@ export class MortalNode {
     const store = new MortalStore(connection, this.flags.redis_prefix, life);
     const backend = { name: 'fake', driver: new MortalDriver(this.storage, life), target: new NoneTarget() };
     const node = new BlockStore({ flags: this.flags, holder: 'test', store, backends: [backend], log: silentLog });
-    await node.start();
+    try {
+      await node.start();
+    } catch (error) {
+      life.over = true;
+      await connection.close();
+      throw error;
+    }
     this.life = life;
     this.connection = connection;
     this.node = node;

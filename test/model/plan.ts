@@ -7,23 +7,25 @@ export interface Plan {
 }
 
 export interface Step {
-  name: 'create' | 'delete' | 'attach' | 'detach' | 'show' | 'list';
+  name: 'create' | 'delete' | 'attach' | 'detach' | 'show' | 'list' | 'audit';
   volume: number;
   /** The client waits so long before. */
   pauseMs: number;
-  /** Of a create: which node, or any. */
+  /** Of a create: which node, or any. Of an audit: which node, or the first. */
   node: number | undefined;
 }
 
 export type Fault =
   | { kind: 'crash'; atMs: number; node: number; downMs: number }
-  | { kind: 'clock'; atMs: number; byMs: number };
+  | { kind: 'clock'; atMs: number; byMs: number }
+  /** Every connection to Redis breaks, with the requests and answers on it, or those that replies arrive on. */
+  | { kind: 'connections'; atMs: number; type: 'normal' | 'pubsub' };
 
 export const nodes = 2;
 export const volumes = 2;
 
 const step = fc.record({
-  name: fc.constantFrom('create', 'create', 'attach', 'detach', 'delete', 'delete', 'show', 'list'),
+  name: fc.constantFrom('create', 'create', 'attach', 'detach', 'delete', 'delete', 'show', 'list', 'audit'),
   volume: fc.nat(volumes - 1),
   pauseMs: fc.oneof(fc.constant(0), fc.nat(30)),
   node: fc.option(fc.nat(nodes - 1), { nil: undefined }),
@@ -36,6 +38,7 @@ const fault = fc.oneof(
     node: fc.nat(nodes - 1),
     downMs: fc.nat(60),
   }),
+  fc.record({ kind: fc.constant('connections'), atMs: fc.nat(120), type: fc.constantFrom('normal', 'pubsub') }),
   fc.record({
     kind: fc.constant('clock'),
     atMs: fc.nat(120),

@@ -291,6 +291,7 @@ const acts: Arbitrary<{ what: string; act: Act }> = oneof(
     ),
   ),
   sets.map((set) => plainCommand('ZSCAN', set, 0, 'COUNT', 1000)),
+  constantFrom(plainCommand('HSCAN', 'aoe:shelf-owners', 0, 'COUNT', 1000)),
   id.map((one) => plainCommand('HEXISTS', `volume:${one}`, 'name')),
   constantFrom(plainCommand('SET', 'replicated', 1)),
 );

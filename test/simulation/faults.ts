@@ -88,8 +88,16 @@ export class Faults {
     if (!this.on || !random.chance(0.03)) return undefined;
     const passing = random.chance(0.7);
     trace.count(`fault: ${what} fails${passing ? '' : ' for good'}`);
-    const error = passing ? errors.lvmFailed(what, 'simulated') : finalError(what);
+    const error = passing ? passingError(what) : finalError(what);
     return { error, after: random.chance(0.5) };
+  }
+
+  /** Whether an answer on the wire arrives; nobody notices one that does not. */
+  arrives(): boolean {
+    const { random, trace } = this.world;
+    if (!this.on || !random.chance(0.02)) return true;
+    trace.count('fault: answer lost on the wire');
+    return false;
   }
 
   latency(): number {
@@ -268,6 +276,11 @@ export class Faults {
     this.foreign.add(address);
     this.later(random.between(60_000, 7_200_000), () => this.foreign.delete(address));
   }
+}
+
+function passingError(what: string): BlockstoreError {
+  if (what === 'discover') return errors.discoveryIncomplete('eth0', 'simulated');
+  return errors.lvmFailed(what, 'simulated');
 }
 
 function finalError(what: string): BlockstoreError {

@@ -39,7 +39,7 @@ export interface MachineWorld {
   tamper: (spec: ExportSpec) => ExportSpec;
   /** An export began. */
   onExport: (machine: string, spec: ExportSpec, owner: VirtualProcess | undefined) => void;
-  /** What else answers on the wire. */
+  /** What else answers on the wire, and arrives. */
   wire: (machine: string) => readonly SeenAddress[];
 }
 
@@ -243,8 +243,11 @@ class FakeMachineTarget implements Target {
     return [];
   }
 
-  async discover(shelves: readonly number[]): Promise<SeenAddress[]> {
-    return this.machine.world.wire(this.machine.name).filter(({ address }) => shelves.includes(shelfOf(address)));
+  discover(shelves: readonly number[]): Promise<SeenAddress[]> {
+    const { machine } = this;
+    return machine.effect('discover', [], () =>
+      machine.world.wire(machine.name).filter(({ address }) => shelves.includes(shelfOf(address))),
+    );
   }
 
   async close(): Promise<void> {}

@@ -172,11 +172,11 @@ class Simulation {
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
       tamper: this.plan.tamperExport ?? ((spec) => spec),
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
-      wire: (machine) => this.wire(machine),
+      wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),
     });
   }
 
-  /** What a machine hears of others. */
+  /** What others answer a machine. */
   private wire(machine: string) {
     const others = this.nodes.filter((node) => node.name !== machine);
     const heard = others.flatMap((node) =>

@@ -25,7 +25,7 @@ import { wipeDevice } from './erase.ts';
 import { extendTo } from './extend.ts';
 import { extentProblem } from './extents.ts';
 import { concernsGroup, failureOf, lvmError } from './failures.ts';
-import { leftBehind } from './left-behind.ts';
+import { leftBehind, renamedTo } from './left-behind.ts';
 import { LogicalVolumes } from './logical-volumes.ts';
 import type { Lvm } from './lvm.ts';
 import { OpenGroup } from './missing-disks.ts';
@@ -134,6 +134,13 @@ export class LvmDriver implements VolumeDriver {
     await this.retried(async () => {
       await this.label(volume, await this.volumes.existing(volume));
     });
+  }
+
+  async whereabouts(volume: VolumeSpec): Promise<string | undefined> {
+    const { volumes } = await this.retried(() => this.openGroup.content());
+    return (
+      renamedTo(volumes, this.group, volume) ?? (await leftElsewhere(this.context.processes, this.options, volume))
+    );
   }
 
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {

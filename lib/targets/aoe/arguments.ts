@@ -1,4 +1,4 @@
-import { parseAddress, tryParseAddress } from '../../aoe/address.ts';
+import { parseAddress, tryFormatAddress } from '../../aoe/address.ts';
 import { ethernetAddresses, maxHosts } from '../../aoe/ethernet.ts';
 import { errors } from '../../errors.ts';
 import type { ExportSpec, FoundExport } from '../target.ts';
@@ -53,8 +53,8 @@ export function wholeList(args: readonly string[]): string[] {
 export function parseArguments(args: readonly string[]): Omit<FoundExport, 'id'> | undefined {
   const [shelf = '', slot = '', , path] = args.slice(-4);
   const numbers = /^\d+ \d+$/.test(`${shelf} ${slot}`) ? { shelf: Number(shelf), slot: Number(slot) } : undefined;
-  const address = numbers && `e${numbers.shelf}.${numbers.slot}`;
-  if (address === undefined || path === undefined || !tryParseAddress(address)) return undefined;
+  const address = numbers && tryFormatAddress(numbers);
+  if (address === undefined || path === undefined) return undefined;
   const options = args.slice(0, -4);
   const list = options.includes('-m') ? (options[options.indexOf('-m') + 1] ?? '') : '';
   return { address, path, readOnly: options.includes('-r'), hosts: hostsIn(list) };

@@ -183,15 +183,14 @@ export class OperationRunner {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
       log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
     }
-    const isDeleted = name === 'finishDelete';
+    const { set, endsExport }: Transition = transitions[name];
     if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
-      if (isDeleted) this.drop(volume.id);
-      else table.drop(volume.id); // the storage that an operation refused stays, and may be exported
+      if (endsExport) this.drop(volume.id);
+      else table.drop(volume.id);
     } else if (outcome.word === 'ok') {
-      const { set }: Transition = transitions[name];
       table.note({ ...volume, ...set });
     } else if (outcome.word === 'changed') {
-      this.noteChanged(volume, outcome.record, isDeleted);
+      this.noteChanged(volume, outcome.record, endsExport === true);
     }
   }
 
@@ -202,12 +201,12 @@ export class OperationRunner {
   }
 
   /** The record is not the one that the operation began with: another task has it, or after a deletion another volume has its id. */
-  private noteChanged({ id, address }: VolumeState, record: Hash, isDeleted: boolean): void {
+  private noteChanged({ id, address }: VolumeState, record: Hash, endsExport: boolean): void {
     const { lease, table, log } = this.options;
     try {
       const now = parseVolume(id, record);
-      // Only a deletion has certainly ended the export: any other volume keeps its address.
-      if (isDeleted && (now.node !== lease.node || now.address !== address)) this.drop(id);
+      // While an export can run, the volume keeps its address.
+      if (endsExport && (now.node !== lease.node || now.address !== address)) this.drop(id);
       if (now.node === lease.node) table.note(now);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;

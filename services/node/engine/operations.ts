@@ -9,7 +9,7 @@ import {
   exportNew,
   issueSecret,
   labelStorage,
-  leaveForeignShelf,
+  leaveForeignAddress,
   refuseLaterStorage,
   refuseToDiscardExisting,
   refuseUncheckedAddress,
@@ -63,7 +63,7 @@ const attach: Operation = {
 const detach: Operation = {
   name: 'detach',
   queue: 'short',
-  steps: [withdrawExport, leaveForeignShelf],
+  steps: [withdrawExport, leaveForeignAddress],
   undo: [],
   finish: 'finishDetach',
   fail: 'failDetach',

@@ -111,7 +111,9 @@ export const refuseUncheckedAddress: Step = {
   name: 'address',
   run: async ({ volume, before, backend }) => {
     const isOfPool = backend.target.addressing === 'aoe';
-    if (isOfPool && volume.hostId !== '' && volume.address !== before.address) {
+    // A host without a machine id, or one of an earlier version, which does not say that it has looked.
+    const isExamined = volume.task?.examined === true || volume.hostId !== '';
+    if (isOfPool && isExamined && volume.address !== before.address) {
       throw errors.addressChanged(volume.id, before.address, volume.address);
     }
   },
@@ -123,8 +125,8 @@ export const withdrawExport: Step = {
   run: (context) => adjustExport.run({ ...context, volume: { ...context.volume, attachStatus: 'detached' } }),
 };
 
-/** An address on a shelf that another node has meanwhile is kept only as long as hosts use it. */
-export const leaveForeignShelf: Step = {
+/** An address that belongs to another node meanwhile is kept only as long as hosts use it. */
+export const leaveForeignAddress: Step = {
   name: 'address',
   run: async ({ volume, backend, addresses }) => {
     if (await addresses.isOwn(volume.address)) return {};

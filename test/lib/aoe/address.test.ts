@@ -1,10 +1,6 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import {
-  addressOfDevice,
-  addressOfScore,
-  addressSchema,
-  addressScore,
   addressesOfShelf,
   compareAddresses,
   devicePath,
@@ -23,8 +19,6 @@ test('every valid address has one text form, which is parsed back', (t) => {
     fc.property(anyAddress, (address) => {
       const text = formatAddress(address);
       t.deepEqual(parseAddress(text), address);
-      t.deepEqual(addressOfScore(addressScore(address)), address);
-      t.is(addressOfDevice(devicePath(text)), text);
     }),
   );
 });
@@ -37,7 +31,6 @@ test('invalid texts are refused', (t) => {
   const wrong = ['', 'e1', 'e1.', '1.2', 'e01.2', 'e1.02', 'e1.2 ', 'e65535.0', 'e0.255', 'e-1.0', 'e1.2.3', 'E1.2'];
   for (const text of wrong) {
     t.throws(() => parseAddress(text), { code: 'InvalidArgument' }, text);
-    t.false(addressSchema.safeParse(text).success, text);
   }
   t.throws(() => formatAddress({ shelf: 1.5, slot: 0 }), { code: 'InvalidArgument' });
   t.throws(() => formatAddress({ shelf: 1, slot: 255 }), { code: 'InvalidArgument' });
@@ -48,6 +41,4 @@ test('shelf, slots and device names are derived from an address', (t) => {
   t.deepEqual(addressesOfShelf(3, 2), ['e3.0', 'e3.1']);
   t.is(devicePath('e7.1'), '/dev/etherd/e7.1');
   t.is(kernelName('e7.1'), 'etherd!e7.1');
-  for (const path of ['/dev/sda', '/dev/etherd/discover', 'e7.1', '/dev/etherd/e7.999'])
-    t.is(addressOfDevice(path), undefined);
 });

@@ -36,3 +36,26 @@ test('a record that stays gone without a reply is a loss', async (t) => {
     fault: lost,
   });
 });
+
+test('a request whose connection for replies breaks while it subscribes has its end from the record', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const store = await cluster.store();
+  const another = store.connection.another.bind(store.connection);
+  t.teardown(() => Object.assign(store.connection, { another }));
+  Object.assign(store.connection, {
+    another: async (...options: Parameters<typeof another>) => {
+      const redis = await another(...options);
+      redis.disconnect(true);
+      return redis;
+    },
+  });
+  const client = new RequestClient(store);
+  const record = { status: 'available' };
+  let polls = 0;
+  const poll = async () => {
+    polls += 1;
+    return polls > 2 ? { record } : undefined;
+  };
+  t.deepEqual(await client.call({ deadlineMs: 60_000, send: async () => {}, poll }), { record });
+});

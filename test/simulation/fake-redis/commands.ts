@@ -86,6 +86,8 @@ const hashes: Record<string, Command> = {
   HGET: (database, [key = '', field = '']) => database.hash(key)?.get(field) ?? null,
   HMGET: (database, [key = '', ...fields]) => fields.map((field) => database.hash(key)?.get(field) ?? null),
   HGETALL: (database, [key = '']) => ({ kind: 'map', entries: [...(database.hash(key) ?? [])] }),
+  /** All in one page. */
+  HSCAN: (database, [key = '']) => ['0', [...(database.hash(key) ?? [])].flat()],
   HEXISTS: (database, [key = '', field = '']) => Number(database.hash(key)?.has(field) ?? false),
   HSET: (database, [key = '', ...rest]) => {
     const hash = database.writable(key, Hash);
@@ -140,7 +142,6 @@ const sortedSets: Record<string, Command> = {
     const found = limited(range(database.sortedSet(key)?.sorted ?? [], from, to, options), options);
     return has(options, 'WITHSCORES') ? { kind: 'scored', entries: found } : found.map(([member]) => member);
   },
-  /** All in one page. */
   ZSCAN: (database, [key = '']) => [
     '0',
     (database.sortedSet(key)?.sorted ?? []).flatMap(([member, score]) => [member, String(score)]),
