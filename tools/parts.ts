@@ -61,10 +61,10 @@ export function parts(): Stage[] {
   ];
 }
 
-/** All points of an operation. A start has many, and each takes long on a lab machine. */
+/** All points of an operation. A start has many, and each takes long on a lab machine, and with Ceph. */
 function crashParts(backend: string, scene: string): Stage[] {
-  const isSlow = backends[backend]?.on === 'machine' && scenes[scene]?.starting === true;
-  const count = isSlow ? 4 : 1;
+  const { on, isSlow = on === 'machine' } = backends[backend] ?? {};
+  const count = isSlow && scenes[scene]?.starting === true ? 4 : 1;
   const make = (part: number) =>
     script('test/crash/run.ts', backend, scene, ...(count > 1 ? [`${part}/${count}`] : []));
   return inParts(`crash-${backend}-${scene}`, count, 1, make, backends[backend]?.missing);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { absentAs, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { hostTags } from './host-tags.ts';
-import { fixedSettings, withoutCopies, withoutUdev } from './settings.ts';
+import { fixedSettings, thinCheck, thinCheckFile, withoutCopies, withoutUdev } from './settings.ts';
 
 const hostDirectory = '/etc/lvm';
 
@@ -41,7 +41,8 @@ export async function shellSettings(directory: string, devices: readonly string[
 }
 
 async function commonSettings(): Promise<string[]> {
-  return [...fixedSettings, ...((await isThere('/run/udev/control')) ? [] : withoutUdev)];
+  const udev = (await isThere('/run/udev/control')) ? [] : withoutUdev;
+  return [...fixedSettings, ...udev, thinCheck((await isThere(thinCheckFile)) ? thinCheckFile : '')];
 }
 
 /** LVM reads devices with one of these names, whatever devices file and filters the host has. */
