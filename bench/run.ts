@@ -1,16 +1,18 @@
 /**
- * `npm run bench [fake|start|lvm …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
- * made anew; medians are printed, each against a yardstick of the same runs. LVM needs root and the lab's packages.
+ * `npm run bench [fake|start|lvm|targets …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
+ * made anew; medians are printed, each against a yardstick of the same runs. LVM and targets need root and the lab's packages.
  */
 import { benchFake } from './create-fake.ts';
 import { benchLvm } from './create-lvm.ts';
 import { benchStart } from './start.ts';
+import { benchTargets } from './targets.ts';
 import { type Figure, medians, table } from './figures.ts';
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   fake: benchFake,
   start: benchStart,
   lvm: benchLvm,
+  targets: benchTargets,
 };
 const asked = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(benches);

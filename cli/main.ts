@@ -68,6 +68,7 @@ function withHelpOption(argv: readonly string[]): readonly string[] {
   const noun = childOf(program, operands[0]);
   const isHelp = operands[0] === 'help' || (operands[1] === 'help' && noun !== undefined && noun.commands.length > 0);
   if (!isHelp) return argv;
+  if (operands[0] === 'help' && operands[1] === 'help') return ['--help'];
   const words = argv.toSpliced(at, 1);
   let command: Command | undefined = program;
   for (const word of operands.toSpliced(operands.indexOf('help'), 1)) {

@@ -6,9 +6,11 @@
 
 import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
+import { exportErrors } from './export-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
+import { lvmThinErrors } from './lvm-thin-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
 import { sanErrors } from './san-errors.ts';
@@ -19,16 +21,15 @@ export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from 
 
 const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
-const needsFilters =
-  'run as root (CAP_NET_ADMIN) with iproute2 and the modules sch_ingress and cls_bpf, or set aoe_unfiltered=true';
-
 export const errors = {
   ...clusterErrors,
+  ...exportErrors,
   ...hostErrors,
   ...iscsiErrors,
   ...sheepdogErrors,
   ...snapshotErrors,
   ...lvmErrors,
+  ...lvmThinErrors,
   ...rbdErrors,
   ...redisErrors,
   ...sanErrors,
@@ -194,6 +195,13 @@ export const errors = {
       `node ${node} has not answered within ${seconds} s`,
       `check "blockstore node show ${node}" and the log of its daemon, or raise --timeout`,
     ),
+  begunTooLate: (node: string) =>
+    new BlockstoreError(
+      'NoAnswer',
+      'unavailable',
+      `node ${node} did not begin the request before its deadline`,
+      'repeat the command',
+    ),
   nodeLost: (name: string) =>
     new BlockstoreError(
       'NodeLost',
@@ -267,6 +275,14 @@ export const errors = {
       'repeat the command if it is still wanted',
     ),
   /** `relabel`: the command that labels storage of that name, which has no labels. */
+  /** `whereabouts` names the command that undoes it. */
+  storageMoved: (volume: string, whereabouts: string) =>
+    new BlockstoreError(
+      'StorageMissing',
+      'failed',
+      `volume ${volume} is not where its record says: ${whereabouts}`,
+      'run the command that the message names on the node, then: blockstore audit --repair',
+    ),
   storageMissing: (volume: string, storage: string, relabel?: string) =>
     relabel === undefined
       ? new BlockstoreError(
@@ -315,64 +331,6 @@ export const errors = {
       'failed',
       `the command ${command} is not installed`,
       `install it: apt-get install ${debianPackage}`,
-    ),
-  discoveryIncomplete: (name: string, reason: string) =>
-    new BlockstoreError(
-      'DiscoveryIncomplete',
-      'failed',
-      `not every AoE answer on network interface ${name} was received: ${reason}`,
-      `reduce the load on ${name}, or enlarge net.core.netdev_max_backlog; discovery is repeated`,
-    ),
-  discoveryFailed: (name: string, reason: string) =>
-    new BlockstoreError(
-      'DiscoveryFailed',
-      'failed',
-      `AoE discovery on network interface ${name} failed: ${reason}`,
-      seeDoctor,
-    ),
-  noAccessFilter: (name: string, reason: string, hint = needsFilters) =>
-    new BlockstoreError(
-      'NoAccessFilter',
-      'failed',
-      `cannot restrict the access to exports on network interface ${name}: ${reason}`,
-      hint,
-    ),
-  addressInUse: (volume: string, address: string, host: string) =>
-    new BlockstoreError(
-      'AddressInUse',
-      'conflict',
-      `could not export volume ${volume}: another machine, ${host}, answers at its address ${address}`,
-      `end that export, or remove ${host} from the storage network`,
-    ),
-  addressServedHere: (volume: string, address: string, { pid, path }: { pid: number; path: string }) =>
-    new BlockstoreError(
-      'AddressInUse',
-      'conflict',
-      `could not export volume ${volume}: process ${pid} on this node, which exports ${path}, answers at its address ${address}`,
-      `end that process on the node (kill ${pid}), or start it at an address of a shelf that no node owns`,
-    ),
-  exportFailed: (volume: string, reason: string, hint = seeDoctor) =>
-    new BlockstoreError('ExportFailed', 'failed', `could not export volume ${volume}: ${reason}`, hint),
-  exportStopped: (volume: string, pid: number) =>
-    new BlockstoreError(
-      'ExportFailed',
-      'failed',
-      `could not export volume ${volume}: its vblade, process ${pid}, is stopped by a signal`,
-      `continue it on the node: kill -CONT ${pid}`,
-    ),
-  launcherEnded: (reason: string) =>
-    new BlockstoreError(
-      'LauncherEnded',
-      'failed',
-      `the launcher of vblade exited: ${reason}`,
-      'retry: the daemon starts a new launcher',
-    ),
-  exportStays: (volume: string, pid: number) =>
-    new BlockstoreError(
-      'ExportStays',
-      'failed',
-      `could not stop the export of volume ${volume}: vblade (process ${pid}) does not exit`,
-      `check for hanging storage (dmesg) on the node, then retry: blockstore volume delete ${volume}`,
     ),
 };
 

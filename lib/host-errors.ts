@@ -35,6 +35,13 @@ export const hostErrors = {
       `another daemon uses the state directory ${directory}`,
       'stop it first, or set another state_dir',
     ),
+  checkoutTaken: (directory: string) =>
+    new BlockstoreError(
+      'StateDirTaken',
+      'conflict',
+      `another "npm start" uses ${directory}`,
+      'stop it first, or run this one in another checkout',
+    ),
   stateDirCopied: (name: string, theirs: string) =>
     new BlockstoreError(
       'StateDirTaken',
@@ -127,6 +134,14 @@ export const hostErrors = {
         ? `volume ${volume} is attached on host ${host} with ${others}`
         : `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
+    ),
+  hostLost: (volume: string, hosts: readonly string[]) =>
+    new BlockstoreError(
+      'DeviceElsewhere',
+      'conflict',
+      `volume ${volume} is attached to a host that Redis has lost; its export admits ${hosts.join(', ') || 'every host'}`,
+      `where a host uses it, record that there: blockstore volume attach ${volume} --host-device (or --domain); ` +
+        `if none does: blockstore volume detach ${volume} --force`,
     ),
   attachmentStays: (volume: string, reason: string, detachReason: string) =>
     new BlockstoreError(

@@ -30,6 +30,14 @@ export const lvmErrors = {
       'reconnect its disks; if a filter or the devices file of LVM hides them, list them in storage_dev; if it was ' +
         `replaced on purpose: rm ${file}, then restart the daemon`,
     ),
+  groupMerged: (group: string, other: string, file: string) =>
+    new BlockstoreError(
+      'NoVolumeGroup',
+      'failed',
+      `volume group ${group}, which this node used before, is not found; group ${other} has volumes of blockstore, as after vgmerge`,
+      `if they are this node's: set volume_group = ${other}, rm ${file}, and restart the daemon; or split the disks off ` +
+        `again (vgchange -an ${other} && vgsplit ${other} ${group} DISK), then rm ${file}; if not, reconnect the disks of ${group}`,
+    ),
   groupIncomplete: (group: string, reason: string) =>
     new BlockstoreError(
       'GroupIncomplete',
@@ -129,6 +137,13 @@ export const lvmErrors = {
     ),
   lvmFailed: (command: string, reason: string) =>
     new BlockstoreError('LvmFailed', 'failed', `"${command}" failed: ${reason}`, seeLvm),
+  targetMissing: (command: string, reason: string) =>
+    new BlockstoreError(
+      'LvmFailed',
+      'failed',
+      `"${command}" failed: ${reason}`,
+      'load the modules of snapshots and thin volumes: modprobe -a dm_snapshot dm_thin_pool; then retry',
+    ),
   lvmInterrupted: (command: string, reason: string) =>
     new BlockstoreError('LvmInterrupted', 'unavailable', `"${command}" did not complete: ${reason}`, seeLvmHang),
 };

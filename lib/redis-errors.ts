@@ -18,6 +18,9 @@ export const clusterHint =
 /** Redis starts. */
 export const loadingHint = 'wait until Redis has read its data: "redis-cli info persistence" shows how far it is';
 
+export const replicaHint =
+  'this Redis is a replica: set redis_host, redis_port or redis_url to the primary, or use redis_sentinels';
+
 /** Errors of Redis: of the connection, and of what it refuses. */
 export const redisErrors = {
   redisUnreachable: (where: string, reason: string, hint = unreachableHint) =>

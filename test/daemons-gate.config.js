@@ -3,6 +3,7 @@ import { sample } from './support/sample.ts';
 
 /** Files about one driver or target with processes of its own. The gate runs some, the part `daemons` of `npm run test:all` each. */
 const ofOneBackend = [
+  'connectors/guest',
   'drivers/file/conformance',
   'drivers/file/snapshots',
   'drivers/rbd/conformance',

@@ -1,13 +1,13 @@
 /**
- * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, an SSH server or
+ * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH server or
  * many commands, and those of a Redis that loses data, which wait most: the inner loop would take twice as long.
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
-  'test/lib/targets/iscsi-tgt/{conformance,real,target}.test.ts',
+  'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
-  'test/lib/connectors/{iscsi,libvirt}.test.ts',
+  'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',

@@ -1,12 +1,15 @@
+import { basename } from 'node:path';
 import { backends } from '../test/crash/backends.ts';
 import { scenes } from '../test/crash/scenes.ts';
 import { missingForIscsi, missingForLab } from '../test/lab/requirements.ts';
+import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
-const iscsiTest = 'test/lab/iscsi.test.ts';
+const iscsiTests = ['test/lab/iscsi.test.ts', 'test/lab/iscsi-lio.test.ts'];
+const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
@@ -30,11 +33,19 @@ export function parts(): Stage[] {
     ava('lab', 'test/lab/ava.config.js', missingForLab),
     ava('hostile', 'test/hostile.config.js'),
     command('lvm', 'env', ['LVM_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
+    ...iscsiTests.map((file) =>
+      command(
+        basename(file, '.test.ts'),
+        'env',
+        ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', file],
+        missingForIscsi,
+      ),
+    ),
     command(
-      'iscsi',
+      'iscsi-conformance',
       'env',
-      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', iscsiTest],
-      missingForIscsi,
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/daemons.config.js', libiscsiTest],
+      missingForReal,
     ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
@@ -50,10 +61,10 @@ export function parts(): Stage[] {
   ];
 }
 
-/** All points of an operation. A start has many, and each takes long on a lab machine. */
+/** All points of an operation. A start has many, and each takes long on a lab machine, and with Ceph. */
 function crashParts(backend: string, scene: string): Stage[] {
-  const isSlow = backends[backend]?.on === 'machine' && scenes[scene]?.starting === true;
-  const count = isSlow ? 4 : 1;
+  const { on, isSlow = on === 'machine' } = backends[backend] ?? {};
+  const count = isSlow && scenes[scene]?.starting === true ? 4 : 1;
   const make = (part: number) =>
     script('test/crash/run.ts', backend, scene, ...(count > 1 ? [`${part}/${count}`] : []));
   return inParts(`crash-${backend}-${scene}`, count, 1, make, backends[backend]?.missing);

@@ -29,6 +29,10 @@ export class SimulatedTarget implements Target {
     this.exports.set(id, { id, path, address, readOnly, hosts });
   }
 
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     this.exports.delete(id);
   }

@@ -48,7 +48,7 @@ export async function auditNodes(
   const { nodes, unreadable } = await everyNode(session.store);
   const audited: Audited = {
     findings: [],
-    notAudited: unreadable.map(({ id }) => id),
+    notAudited: [],
     notExamined: [],
     notCompared: [],
   };
@@ -58,7 +58,8 @@ export async function auditNodes(
     output.note(`node ${id} is ${state}: not audited`);
     audited.notAudited.push(id);
   }
-  const up = nodes.filter(({ state }) => state === 'up');
+  // A node repairs its own record, where that cannot be read here.
+  const up = [...nodes.filter(({ state }) => state === 'up'), ...unreadable];
   const replies = await Promise.allSettled(up.map(({ id }) => session.nodeCommands.audit(id, request, deadline)));
   replies.forEach((reply, index) => {
     if (reply.status === 'fulfilled') {

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Check, Finding } from '../../lib/check.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
+import { protocolOf } from '../../lib/targets/registry.ts';
+import type { Protocol } from '../../lib/targets/target.ts';
 import { printable } from '../../lib/printable.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
@@ -10,7 +12,8 @@ import type { Output, Style } from '../output.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
-import { checkInitiator, readClusterUse, usesIscsi } from './initiator.ts';
+import { checkInitiator, readClusterUse } from './initiator.ts';
+import { checkRbdHost } from './rbd-host.ts';
 import { runCheck } from './run-check.ts';
 import { checkCluster } from './redis.ts';
 import { checkStorage } from './storage.ts';
@@ -60,8 +63,11 @@ async function checkHost(
   if (role === 'storage') return;
   const use = await readClusterUse(loaded);
   const isRequired = role === 'compute';
-  const isAoe = use === undefined || use.targets.has('aoe') || !usesIscsi(use.targets);
-  if (isAoe) await report(() => checkAttaching(processes, isRequired));
+  const uses = (protocol: Protocol) =>
+    use !== undefined && [...use.targets].some((one) => protocolOf(one) === protocol);
+  const isOther = uses('iscsi') || uses('rbd') || uses('sheepdog');
+  if (uses('aoe') || !isOther) await report(() => checkAttaching(processes, isRequired));
+  if (uses('rbd')) await report(() => checkRbdHost(processes));
   await report(() => checkInitiator(processes, { use, isRequired }));
   await report(() => checkLvmFilter(processes));
 }

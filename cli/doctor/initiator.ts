@@ -42,7 +42,7 @@ export async function readClusterUse({ flags }: LoadedFlags): Promise<ClusterUse
   }
 }
 
-export function usesIscsi(targets: ReadonlySet<string>): boolean {
+function usesIscsi(targets: ReadonlySet<string>): boolean {
   return [...targets].some((target) => protocolOf(target) === 'iscsi');
 }
 

@@ -6,10 +6,15 @@ import { nodeNameHere } from '../../lib/node-identity.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { type RedisInfo, readInfo } from '../../lib/redis/info.ts';
 import {
+  type PersistenceProblem,
   crashProblem,
   evictionProblem,
+  failoverProblem,
   memoryProblem,
   refusalProblem,
+  replicaProblem,
+  restartProblem,
+  syncProblem,
   unseenRefusal,
 } from '../../lib/redis/persistence.ts';
 import { Store } from '../../lib/redis/store.ts';
@@ -36,7 +41,7 @@ export async function checkCluster(loaded: LoadedFlags, isStorage: boolean): Pro
     return [
       ...(await runCheck(() => explained(connection, () => checkLatency(connection)))),
       ...(await checkAccess(connection, { prefix: flags.redis_prefix, isStorage, isCluster })),
-      ...(info ? checksOf(info) : []),
+      ...(info ? checksOf(info, flags, await appendfsyncOf(connection)) : []),
       ...(info ? await checkWrites(new Store(connection, flags.redis_prefix), info) : []),
       ...checkPassword(flags, connection.where),
       ...(await runCheck(() => explained(connection, () => checkClock(connection)))),
@@ -70,15 +75,31 @@ async function checkLatency({ redis, where }: Connection): Promise<Finding[]> {
   return [median > slowMs ? warn(message, 'place Redis closer to the nodes, or reduce its load') : ok(message)];
 }
 
-function checksOf(info: RedisInfo): Finding[] {
-  const refusal = refusalProblem(info);
+/** Undefined where its user may not read settings. */
+async function appendfsyncOf({ redis }: Connection): Promise<string | undefined> {
+  const answer = await redis.config('GET', 'appendfsync').catch(() => undefined);
+  return Array.isArray(answer) ? String(answer[1]) : undefined;
+}
+
+function checksOf(info: RedisInfo, flags: Flags, appendfsync: string | undefined): Finding[] {
+  const problems = [
+    replicaProblem(info),
+    refusalProblem(info),
+    restartProblem(info),
+    failoverProblem(info, flags),
+    syncProblem(info, appendfsync),
+  ];
   return [
     checkVersion(info),
     checkPersistence(info),
-    ...(refusal ? [bad(refusal.message, refusal.hint)] : []),
+    ...problems.flatMap((problem) => (problem ? [findingOf(problem)] : [])),
     checkEviction(info),
     ...checkLimits(info),
   ];
+}
+
+function findingOf({ isLatent, message, hint }: PersistenceProblem): Finding {
+  return (isLatent ? warn : bad)(message, hint);
 }
 
 async function checkWrites(store: Store, info: RedisInfo): Promise<Finding[]> {
@@ -105,15 +126,14 @@ function checkPersistence(info: RedisInfo): Finding {
 
 function checkEviction(info: RedisInfo): Finding {
   const problem = evictionProblem(info);
-  if (!problem) return ok('Redis evicts no keys');
-  return (problem.isLatent ? warn : bad)(problem.message, problem.hint);
+  return problem ? findingOf(problem) : ok('Redis evicts no keys');
 }
 
 function checkLimits(info: RedisInfo): Finding[] {
   const memory = memoryProblem(info);
   const [clients, most] = [Number(info.get('connected_clients') ?? 0), Number(info.get('maxclients') ?? Infinity)];
   return [
-    memory ? (memory.isLatent ? warn : bad)(memory.message, memory.hint) : ok('Redis has memory for more records'),
+    memory ? findingOf(memory) : ok('Redis has memory for more records'),
     clients < most * maxClientsShare
       ? ok(`Redis has ${clients} clients`)
       : warn(`Redis has ${clients} clients of at most ${most} (maxclients)`, 'raise maxclients in redis.conf'),

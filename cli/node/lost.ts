@@ -1,4 +1,5 @@
 import { declareLost } from '../../lib/client/declare-lost.ts';
+import type { Unreadable } from '../../lib/models/records.ts';
 import type { Context } from '../context.ts';
 import { plural } from '../format.ts';
 import { Progress } from '../progress.ts';
@@ -8,9 +9,12 @@ export async function declareNodeLost(context: Context, name: string): Promise<v
   const { output } = context;
   await using session = await context.open();
   const progress = new Progress(output, `node ${name}`);
-  const volumes = await declareLost(session.store, name, (done) =>
-    progress.update(`node ${name}: ${plural(done, 'volume')} marked`),
-  ).finally(() => progress.end());
-  if (output.json) await output.document({ node: name, volumes });
+  const unreadable: Unreadable[] = [];
+  const volumes = await declareLost(session.store, name, {
+    onProgress: (done) => progress.update(`node ${name}: ${plural(done, 'volume')} marked`),
+    onUnreadable: (record) => unreadable.push(record),
+  }).finally(() => progress.end());
+  if (output.json) await output.document({ node: name, volumes, unreadable: unreadable.map(({ id }) => id) });
   else await output.line(`node ${name} is declared lost, with ${plural(volumes, 'volume')}`);
+  for (const { id, reason } of unreadable) output.warn(`volume ${id} stays as it is: its record ${reason}`);
 }

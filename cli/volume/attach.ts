@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import type { Connector } from '../../lib/connectors/connector.ts';
-import { type Domain, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
+import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfTarget } from '../../lib/connectors/registry.ts';
+import type { Domain } from '../../lib/connectors/virsh.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
@@ -81,6 +82,7 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const target = await targetOfVolume(session.store, state);
   if (state.address === '' && target === 'none') throw unconnectable(state.id);
   await checkHosts(session.store, state, options);
+  if (domain === undefined) await connectorFor(state, target)?.requireDevices?.(state.id);
   // Only one whose attachment Redis has lost is attached again: this host has it all the while.
   const isAgain = state.attachStatus === 'attached';
   const outcome = await interrupts.undoable('attachment', (signal) =>
@@ -90,8 +92,9 @@ async function attachHere(context: Context, reference: string, options: AttachOp
       try {
         signal.throwIfAborted();
         const endpoint = await endpointOf(session.store, backendId(volume.node, volume.backend));
-        const path = await device.connect({ endpoint, mayBeInUse: isAgain, signal });
-        if (domain !== undefined) await device.giveToDomain();
+        const given = { endpoint, mayBeInUse: isAgain, signal };
+        const path = await device.connect(given);
+        if (domain !== undefined) await device.giveToDomain(given);
         signal.throwIfAborted();
         return { volume, path };
       } catch (error) {
@@ -108,17 +111,18 @@ async function attachHere(context: Context, reference: string, options: AttachOp
     return;
   }
   const { volume, path } = outcome;
-  if (output.json) await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path });
+  if (output.json)
+    await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path || null });
   else await output.line(options.hostDevice ? path : volume.id);
 }
 
 function unconnectable(volume: string): BlockstoreError {
   const hint =
-    'only volumes of an AoE or iSCSI target can be connected: see "blockstore volume show" and volume_target';
+    'its backend has volume_target = none: hosts connect to volumes of every other target, for Ceph of volume_target = rbd';
   return errors.connectorFailed(volume, 'it has no address', hint);
 }
 
-/** Each target admits hosts by addresses or names of its own kind. Throws InvalidArgument. */
+/** Each target admits hosts by addresses or names of its own kind, or by none. Throws InvalidArgument. */
 async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }: AttachOptions): Promise<void> {
   if (mac === undefined && initiator === undefined) return;
   const target = await targetOfVolume(store, volume);
@@ -129,6 +133,10 @@ async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }:
   }
   if (initiator !== undefined && target !== undefined && protocol === 'aoe') {
     throw errors.addressesOfOtherKind(id, '--initiator', target, 'give the Ethernet addresses of the host: --mac');
+  }
+  if (target !== undefined && (protocol === 'rbd' || protocol === 'sheepdog')) {
+    const option = mac === undefined ? '--initiator' : '--mac';
+    throw errors.addressesOfOtherKind(id, option, target, `omit ${option}: the storage itself admits its hosts`);
   }
 }
 
@@ -159,7 +167,11 @@ async function attachCleared(
   for (let tries = 1; ; tries += 1) {
     const attachment = await localAttachment(volume, { options, domain, target, note });
     // While another command attaches it, the device can be that command's; this one is refused.
-    if (volume.attachStatus === 'detached') await new LocalDevice(volume, { ...options, note }).clear();
+    if (volume.attachStatus === 'detached') {
+      const device = new LocalDevice(volume, { ...options, note });
+      if (domain === undefined) await device.refuseDomains();
+      await device.clear();
+    }
     try {
       return await session.commands.attach(volume.id, attachment, {
         ...sendOptions(options),
@@ -194,10 +206,15 @@ function domainOf(reference: string, uri: string): Promise<Domain> {
   return new LibvirtDomains({ uri }, { processes: new ChildProcesses() }).lookup(reference);
 }
 
+/** A volume that had another target before gets an address of the present one. */
+function connectorFor({ address }: VolumeState, target = defaultTarget): Connector | undefined {
+  const context = { processes: new ChildProcesses() };
+  return connectorOf(address, context) ?? connectorOfTarget(target, context);
+}
+
 async function localAttachment(volume: VolumeState, { options, domain, target }: LocalAttach): Promise<Attachment> {
   const { instance, mountpoint, host = hostname(), mode, libvirtUri } = options;
-  const context = { processes: new ChildProcesses() };
-  const connector = connectorOf(volume.address, context) ?? connectorOfTarget(target ?? defaultTarget, context);
+  const connector = connectorFor(volume, target);
   if (connector === undefined) throw unconnectable(volume.id);
   return {
     instanceId: instance ?? domain?.name ?? hostname(),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { asError } from '../../lib/errors.ts';
 import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { currentUser } from '../current-user.ts';
@@ -15,6 +16,9 @@ export interface CreateOptions extends ChangeOptions {
   id?: string;
 }
 
+/** After which nobody knows whether the request was recorded, or stays so. */
+const unsureCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'NotReplicated', 'ChangeLost']);
+
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
@@ -29,9 +33,15 @@ export async function createVolume(context: Context, size: unknown, options: Cre
   };
   const { output, interrupts } = context;
   await using session = await context.open();
-  const volume = await interrupts.during('creation', id, () =>
-    withProgress(output, session.store, id, () => session.commands.create(request, sendOptions(options))),
-  );
+  const volume = await interrupts
+    .during('creation', id, () =>
+      withProgress(output, session.store, id, () => session.commands.create(request, sendOptions(options))),
+    )
+    .catch((thrown: unknown) => {
+      // Repeated without the id, the command would create another one.
+      if (unsureCodes.has(asError(thrown).code)) output.warn(`the volume may exist; to repeat the command: --id ${id}`);
+      throw thrown;
+    });
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);
 }

@@ -1,10 +1,11 @@
-import { BlockstoreError, asError, fromFault } from '../../lib/errors.ts';
+import { BlockstoreError, asError } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { despiteWriteErrors } from '../write-errors.ts';
-import { follow, readVolume, withProgress } from './follow.ts';
+import { followDeletion } from './follow-deletion.ts';
+import { withProgress } from './follow.ts';
 import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
 const concurrency = 16;
@@ -49,13 +50,19 @@ async function deleteEach(
         deleted.push(id);
         if (!output.json) await output.line(id);
       } catch (thrown) {
-        report(thrown);
+        report(naming(id, asError(thrown)));
       }
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
   if (output.json) await output.document({ [waitsForEnd(options) ? 'deleted' : 'deleting']: deleted });
   if (failure) process.exitCode = exitCodes[failure.kind];
+}
+
+/** One of several volumes: an error about Redis, a node or its storage does not name it. */
+function naming(id: string, error: BlockstoreError): BlockstoreError {
+  const { code, kind, message, hint, cause } = error;
+  return message.includes(id) ? error : new BlockstoreError(code, kind, `volume ${id}: ${message}`, hint, { cause });
 }
 
 async function deleteVolume(context: Context, session: Session, id: string, options: ChangeOptions): Promise<void> {
@@ -67,19 +74,13 @@ async function deleteVolume(context: Context, session: Session, id: string, opti
         await commands.delete(id, sendOptions(options));
       } catch (error) {
         const isLate = error instanceof BlockstoreError && error.code === 'NotFinished';
-        if (!isLate || options.timeout !== undefined || !(await progresses(session, id))) throw error;
+        if (
+          !isLate ||
+          options.timeout !== undefined ||
+          !(await followDeletion(store, id, { maxIdleMs: defaultTimeoutMs }))
+        )
+          throw error;
       }
     }),
   );
-}
-
-/** Waits while the wipe of a large volume makes progress; returns whether the deletion ended. Throws its fault. */
-async function progresses(session: Session, id: string): Promise<boolean> {
-  if ((await readVolume(session.store, id))?.progress === undefined) return false;
-  const { over, volume } = await follow(session.store, id, {
-    isOver: (now) => now?.status !== 'deleting',
-    maxIdleMs: defaultTimeoutMs,
-  });
-  if (volume?.fault) throw fromFault(volume.fault);
-  return over;
 }

@@ -29,6 +29,7 @@ export async function detachVolume(context: Context, reference: string, options:
   const state = await findVolume(session.store, reference, { byBeginning: !force });
   const isHere = await LocalDevice.isHere(state);
   if (!isHere && !force && LocalDevice.isConnected(state)) {
+    if (state.isAttachmentRestored) throw errors.hostLost(state.id, state.attachHosts);
     const others = state.hostName === hostname() ? LocalDevice.otherHostOf(state) : '';
     throw errors.deviceElsewhere(state.id, state.hostName, others);
   }

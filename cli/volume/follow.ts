@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { asError } from '../../lib/errors.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -21,7 +22,10 @@ export interface FollowOptions {
   onRead?: (volume: VolumeState | undefined) => void;
 }
 
-/** Polls a record until `isOver` or a time limit; `over` says which. Returns the last record read. */
+/**
+ * Polls a record until `isOver` or a time limit; `over` says which. Returns the last record read. An interruption of Redis after the first
+ * read says nothing about the record: it is waited for, within the time limit.
+ */
 export async function follow(
   store: Store,
   id: string,
@@ -30,8 +34,8 @@ export async function follow(
   const began = performance.now();
   let lastChange = began;
   let last = '';
+  let volume = await readVolume(store, id);
   for (;;) {
-    const volume = await readVolume(store, id);
     onRead?.(volume);
     if (isOver(volume)) return { over: true, volume };
     const now = performance.now();
@@ -40,6 +44,20 @@ export async function follow(
     last = state;
     if (now - began >= timeoutMs || now - lastChange >= maxIdleMs) return { over: false, volume };
     await pause(Math.min(pollMs, timeoutMs));
+    volume = await readUnlessAway(store, id, volume);
+  }
+}
+
+async function readUnlessAway(
+  store: Store,
+  id: string,
+  before: VolumeState | undefined,
+): Promise<VolumeState | undefined> {
+  try {
+    return await readVolume(store, id);
+  } catch (thrown) {
+    if (asError(thrown).code !== 'RedisUnreachable') throw thrown;
+    return before;
   }
 }
 

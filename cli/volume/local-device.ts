@@ -1,9 +1,11 @@
+import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { ConnectOptions, Connector, DisconnectOptions } from '../../lib/connectors/connector.ts';
 import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfHosts } from '../../lib/connectors/registry.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
-import { BlockstoreError, errors } from '../../lib/errors.ts';
+import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import { absentAs } from '../../lib/files.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -16,41 +18,52 @@ export interface LocalDeviceOptions {
   note: (text: string) => void;
 }
 
+type LocalConnectOptions = Pick<ConnectOptions, 'mayBeInUse' | 'signal'> & { endpoint: string };
+
 /** An attached volume as a block device of this host, and a disk of one of its libvirt domains. */
 export class LocalDevice {
-  /** Where it is, or will be; '' for a volume of a target that this host cannot connect. */
+  /** Where it is, or will be; '' for a volume of a target that this host cannot connect, and for one that only guests reach. */
   readonly path: string;
+  /** What the definition of its domain names it by. */
+  private readonly diskName: string;
   private readonly volume: VolumeState;
   private readonly connector: Connector | undefined;
   /** Where connect() has found it. */
   private foundPath = '';
   private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
+  private readonly note: (text: string) => void;
 
   constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
+    this.note = note;
     this.connector = connectorOf(volume.address, { processes, note });
     this.path = this.connector?.devicePath(volume.address) ?? '';
+    this.diskName = this.connector?.network?.nameOf(volume.address) ?? this.path;
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
 
-  /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host. */
+  /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host, or may have, as Redis lost it. */
   static isConnected(volume: VolumeState): boolean {
-    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume);
+    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume) || volume.isAttachmentRestored;
   }
 
   /**
    * Whether the attachment is this host's, whatever its name is now, unless it has no machine id. Clones can have one machine id, and one
-   * name: this one must be the host that was admitted, by an Ethernet address or the initiator name.
+   * name: this one must be the host that was admitted, by an Ethernet address or the initiator name. That alone is known of an
+   * attachment that Redis has lost.
    */
   static async isHere(volume: VolumeState): Promise<boolean> {
     const { hostId, hostName, attachHosts } = volume;
+    const isAdmitted = () =>
+      connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts);
+    if (volume.isAttachmentRestored) return (await isAdmitted()) ?? false;
     const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
     // The addresses of another attachment are not its host's, but what --mac or --initiator gave.
     if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
-    return connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts) ?? true;
+    return (await isAdmitted()) ?? true;
   }
 
   /** What the host of the attachment is known by, where it has the name of this one; '' = nothing. */
@@ -67,31 +80,63 @@ export class LocalDevice {
     await this.leaveHost({ isClosed: true });
   }
 
-  /** Throws ConnectorFailed, DeviceInUse. */
-  async connect(given: Pick<ConnectOptions, 'endpoint' | 'mayBeInUse' | 'signal'>): Promise<string> {
-    const { id, address, size, attachMode, chap } = this.volume;
+  /** Returns the device, or '' where a guest reaches the volume without one. Throws ConnectorFailed, DeviceInUse. */
+  async connect(given: LocalConnectOptions): Promise<string> {
+    const { id, address, size, attachMode, chap, domain } = this.volume;
     if (this.connector === undefined) {
       throw errors.connectorFailed(id, 'it has no address', 'wait until it is created: blockstore volume wait');
     }
+    if (domain !== '' && this.connector.network) return '';
     const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
     this.foundPath = (await this.connector.connect(address, options)).devicePath;
     return this.foundPath;
   }
 
   /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
-  async giveToDomain(): Promise<void> {
-    const { id, domain, mountpoint, attachMode } = this.volume;
+  async giveToDomain({ endpoint }: LocalConnectOptions): Promise<void> {
+    const { id, domain, mountpoint, attachMode, address } = this.volume;
+    const options = { readOnly: attachMode === 'ro', serial: id };
+    const { network } = this.connector ?? {};
+    if (network) {
+      const source = network.sourceOf(id, address, endpoint);
+      return this.domains.attach(domain, source, diskTarget(mountpoint), options);
+    }
     if (this.foundPath !== this.path) {
       const reason = `the device has no name that stays, ${this.path}, but ${this.foundPath}`;
       throw errors.connectorFailed(id, reason, 'run udev on this host, which makes it');
     }
-    return this.domains.attach(domain, this.path, diskTarget(mountpoint), { readOnly: attachMode === 'ro' });
+    return this.domains.attach(domain, this.path, diskTarget(mountpoint), options);
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
   async disconnect(options: DetachOptions = {}): Promise<void> {
+    const { force = false } = options;
+    const isOfHost = this.volume.domain === '' && LocalDevice.isConnected(this.volume);
+    if (isOfHost && !force) await this.refuseDomains();
     await this.takeFromDomain(options);
-    await this.leaveHost({ isClosed: options.force === true });
+    await this.leaveHost({ isClosed: force });
+    if (isOfHost && force) await this.refuseDomains();
+  }
+
+  /**
+   * For a volume that is the host's own device, also one that is to be: a domain that was given the device by hand, or whose definition
+   * is left of an earlier volume, opens it at its next start. Throws DeviceInUse. A libvirt that does not answer is only noted: without
+   * it no domain starts.
+   */
+  async refuseDomains(): Promise<void> {
+    if (this.path === '') return;
+    const uses = await this.domains.disksOn(this.path).catch(async (error: unknown) => {
+      const { code, message } = asError(error);
+      if (code !== 'CommandNotFound' && (await mayHaveDefinitions())) {
+        this.note(`whether a domain of libvirt has ${this.path} is unknown: ${message}`);
+      }
+      return [];
+    });
+    if (uses.length === 0) return;
+    const texts = uses.map(
+      ({ name, target, release }) => `disk ${target} of domain ${name} (to release it: ${release})`,
+    );
+    throw errors.deviceInUse(this.path, texts);
   }
 
   /**
@@ -111,12 +156,12 @@ export class LocalDevice {
    * whatever its mount point is.
    */
   private async takeFromDomain(options: DetachOptions): Promise<void> {
-    const { domain, instanceId, hostId, libvirtUri } = this.volume;
+    const { domain, instanceId, libvirtUri } = this.volume;
     if (domain !== '') {
-      const released = await unlessUnknown(this.domains.detach(domain, this.path, options).then(() => true));
+      const released = await unlessUnknown(this.domains.detach(domain, this.diskName, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
       throw errors.domainNotThere(domain, this.libvirtUri, libvirtUri);
-    } else if (hostId === '' && !isHostDevice(this.volume) && (await this.isOnHost())) {
+    } else if (mayNameDomain(this.volume) && (await this.isOnHost())) {
       const found = await unlessUnknown(this.domains.lookup(instanceId), 'CommandNotFound');
       if (found) await this.domains.detach(found.uuid, this.path, options);
     }
@@ -134,7 +179,18 @@ export class LocalDevice {
 /** Whether `attach --host-device` made the attachment, on whichever host. */
 function isHostDevice({ mountpoint, address }: VolumeState): boolean {
   const connector = connectorOf(address, { processes: new ChildProcesses() });
-  return connector !== undefined && mountpoint === connector.devicePath(address);
+  return connector !== undefined && mountpoint !== '' && mountpoint === connector.devicePath(address);
+}
+
+/** Whether QEMU domains are defined on this host, or this user may not see it. */
+async function mayHaveDefinitions(): Promise<boolean> {
+  const names = await absentAs([], readdir('/etc/libvirt/qemu')).catch(() => undefined);
+  return names === undefined || names.some((name) => name.endsWith('.xml'));
+}
+
+/** Whether the instance of an attachment can be a domain of this host. */
+function mayNameDomain(volume: VolumeState): boolean {
+  return volume.hostId === '' && !isHostDevice(volume) && !volume.isAttachmentRestored;
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

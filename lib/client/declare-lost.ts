@@ -1,6 +1,7 @@
 import { errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
-import { lookupNode } from '../models/node.ts';
+import { isNodeName } from '../models/node-name.ts';
+import type { Unreadable } from '../models/records.ts';
 import { editOf } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -14,17 +15,24 @@ const concurrency = 16;
 /** Record changes that are met at most for one volume. */
 const maxChanges = 20;
 
+export interface DeclareLostOptions {
+  /** Called with the number of volumes done. */
+  onProgress?: (done: number) => void;
+  /** Called with each volume whose record cannot be read: it stays as it is, and is not counted. */
+  onUnreadable?: (record: Unreadable) => void;
+}
+
 /**
  * Declares that a node will not be back soon: its daemon, should it still run, changes nothing more, and its volumes say so and hold
- * up nobody until it returns. Returns how many they are; `onProgress` is called with the number done. A call that is
- * interrupted is simply repeated. Throws NodeNotFound, NodeUp.
+ * up nobody until it returns. Returns how many they are. A call that is interrupted is simply repeated. The other fields of the node's
+ * record need not be readable. Throws NodeNotFound, NodeUp.
  */
 export async function declareLost(
   store: Store,
   name: string,
-  onProgress: (done: number) => void = () => {},
+  { onProgress = () => {}, onUnreadable }: DeclareLostOptions = {},
 ): Promise<number> {
-  await lookupNode(store, name);
+  if (!isNodeName(name)) throw errors.noNode(name);
   const time = await redisTime(store);
   const outcome = await commit(store, {
     conditions: [{ is: 'down', node: name }],
@@ -36,7 +44,7 @@ export async function declareLost(
   const slots = new Semaphore(concurrency);
   const running = new Set<Promise<void>>();
   let count = 0;
-  for await (const volume of volumesOf(store).walk(store.keys.nodeVolumes(name))) {
+  for await (const volume of volumesOf(store).walk(store.keys.nodeVolumes(name), onUnreadable)) {
     const one = slots.run(() => loseVolume(store, volume)).finally(() => running.delete(one));
     running.add(one);
     if (running.size >= concurrency) await Promise.race(running);

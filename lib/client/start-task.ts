@@ -60,7 +60,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node }],
-        edits: [editOf(volume, name, { set: { ...set, ...requesters }, expect: expectedIn(volume.id, request) })],
+        edits: [
+          editOf(volume, name, {
+            set: { ...set, ...requesters },
+            expect: expectedIn(volume.id, request),
+            task: request.examined === undefined ? {} : { examined: true },
+          }),
+        ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
@@ -95,7 +101,9 @@ function servedBy({ node, backend }: VolumeState): Condition {
 /** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
 export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind, to?: ReplyTo): Promise<Sent> {
   if (volume.task?.kind !== kind) {
-    return { volume, end: volume.fault ? failed(volume.fault) : {} };
+    // That of a later attach or detach says nothing about a create.
+    const isOfLater = kind === 'create' && ['error_attaching', 'error_detaching'].includes(volume.status);
+    return { volume, end: volume.fault && !isOfLater ? failed(volume.fault) : {} };
   }
   if (!to) return { volume };
   // Where it ended just now, the requester's polling sees the end.

@@ -3,7 +3,7 @@ import { type BlockstoreError, errors } from '../errors.ts';
 import { type BackendState, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
-import { lookupNode } from '../models/node.ts';
+import { readNodes } from '../models/node.ts';
 import { type Task, type TaskKind, taskKey, writeTask } from '../models/task.ts';
 import {
   type Attachment,
@@ -195,24 +195,29 @@ export class VolumeCommands {
     const volume = stateIn(id, record);
     // Deleted, and its id is another volume's.
     if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
+    if (kind === 'attach' && asked && isOtherAttachment(volume, asked)) return { fault: changed(kind, volume) };
     if (volume.task?.kind === kind) return undefined;
     if (kind === 'detach' && asked && isAttachedSince(volume, asked)) return { record };
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
     if (volume.fault && !isDetached) return failed(volume.fault);
-    if (!isDone[kind](volume)) {
-      return { fault: errors.changeLost(id, kind, `${volume.status}, ${volume.attachStatus}`) };
-    }
-    return { record };
+    return isDone[kind](volume) ? { record } : { fault: changed(kind, volume) };
   }
 
   private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
     const volume = await volumesOf(this.store).find(id);
     if (!volume) return lost(id, kind);
-    const { node } = volume;
-    const { state } = await lookupNode(this.store, node);
-    const activity = state === 'up' ? `node ${node} is working on it` : `its node ${node} is ${state}`;
-    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), activity);
+    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), await this.activityOf(volume));
+  }
+
+  /** Why a task has not ended, as far as the record of its node says. */
+  private async activityOf({ node, backend: name }: VolumeState): Promise<string> {
+    const { nodes } = await readNodes(this.store, [node]);
+    const [found] = nodes;
+    if (!found) return `the record of its node ${node} cannot be read`;
+    if (found.state !== 'up') return `its node ${node} is ${found.state}`;
+    const backend = found.backends.find((one) => one.name === name);
+    return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
 }
 
@@ -222,6 +227,15 @@ function isAttachedSince(
   { attachTime: before = 0 }: VolumeState,
 ) {
   return (attachStatus === 'attached' || attachStatus === 'attaching') && attachTime > before;
+}
+
+/** Whether the attachment that the volume has is not the one that was asked for: its host must not take it for its own. */
+function isOtherAttachment({ attachStatus, attachTime }: VolumeState, asked: VolumeState): boolean {
+  return attachStatus !== 'detached' && attachTime !== asked.attachTime;
+}
+
+function changed(kind: TaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {
+  return errors.changeLost(id, kind, `${status}, ${attachStatus}`);
 }
 
 /** While an operation is under way its record stays: Redis has lost it. */

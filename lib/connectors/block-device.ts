@@ -1,12 +1,17 @@
+import { existsSync } from 'node:fs';
+import { realpath } from 'node:fs/promises';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { type DeviceUsers, blockDeviceUsers, settledUsers } from '../devices/users.ts';
 import { errors } from '../errors.ts';
+import { absentAs } from '../files.ts';
 import type { Processes, RunOptions } from '../process.ts';
 import type { WaitOptions } from './connector.ts';
 
 const defaultTimeoutMs = 30_000;
 const pollMs = 50;
+/** How long udev may take to name a device. */
+const nameMs = 5000;
 const readTimeoutMs = 10_000;
 
 /** What connectors of every kind do with a device of this host. */
@@ -84,6 +89,18 @@ export async function poll(options: WaitOptions, condition: () => Promise<boolea
   return (
     (await pollUntil(condition, { deadlineMs: timeoutMs ?? defaultTimeoutMs, intervalMs: pollMs, signal })) === true
   );
+}
+
+/** Returns the link of udev when it leads to the device; without udev, the name that the kernel has given the device for now. */
+export async function namedPath(
+  link: string,
+  path: string,
+  udev: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const leadsThere = async () => (await absentAs(undefined, realpath(link))) === path;
+  const timeoutMs = existsSync(udev) ? nameMs : 0;
+  return (await poll({ timeoutMs, ...(signal ? { signal } : {}) }, leadsThere)) ? link : path;
 }
 
 export function stays(path: string): Error {

@@ -1,9 +1,6 @@
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
-import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { errors } from '../errors.ts';
-import { absentAs } from '../files.ts';
 import {
   type IscsiAddress,
   formatIscsiAddress,
@@ -14,18 +11,19 @@ import {
 } from '../iscsi/address.ts';
 import type { Processes } from '../process.ts';
 import { hasSizeOf } from '../volume-size.ts';
-import { BlockDevices, poll, stays } from './block-device.ts';
+import { BlockDevices, namedPath, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, DisconnectOptions, RevalidateOptions } from './connector.ts';
 import { initiatorOfHost, requireInitiatorName } from './initiator-name.ts';
 import { completeRecord, hasRecord, recordDirectories, removeRecords } from './iscsi-record.ts';
+import { loadModules, notRoot } from './kernel-modules.ts';
 import { type IscsiDisk, type IscsiSession, sessionsWith } from './iscsi-sessions.ts';
 import { Iscsiadm, unreachable } from './iscsiadm.ts';
 import { silenceOf } from './portal-answer.ts';
 
 /** Of the initiator: the transport and the driver of disks, which no udev may be there to load. */
 const modules = ['iscsi_tcp', 'sd_mod'];
-/** How long udev may take to name a device. */
-const nameMs = 5000;
+const missingModules =
+  'run a kernel with CONFIG_ISCSI_TCP and CONFIG_BLK_DEV_SD; after an upgrade of the kernel, restart this host';
 /** How long iscsid may refuse to end a session that it tries to connect again. */
 const refusalMs = 10_000;
 const seeKernel = 'see "dmesg" and "journalctl --unit iscsid" of this host';
@@ -106,7 +104,7 @@ export class IscsiConnector implements Connector {
     const { system } = this.places;
     const isKept = options.mayBeInUse === true && (await sessionsWith(at.targetName, system)).some(isOfUse);
     if (isKept) return this.examine(name, at, options);
-    await this.loadModules(name);
+    await loadModules(this.processes, name, { names: modules, system: this.places.system, hint: missingModules });
     await this.release(name, at, { ...options, isClosed: true });
     await this.waitForPortal(name, at, options);
     try {
@@ -169,7 +167,7 @@ export class IscsiConnector implements Connector {
     const path = this.kernelPath(disk);
     await this.devices.setReadOnly(name, path, readOnly);
     await this.devices.readOnce(name, path, signal);
-    return { devicePath: await this.namedPath(at, path, options) };
+    return { devicePath: await namedPath(this.devicePath(formatIscsiAddress(at)), path, this.places.udev, signal) };
   }
 
   /** Throws ConnectorFailed for none in time, and for one of another volume. */
@@ -249,14 +247,6 @@ export class IscsiConnector implements Connector {
     return `${this.places.devices}/${name}`;
   }
 
-  /** Returns the link when it leads to the device; without udev, the name that the kernel has given the device for now. */
-  private async namedPath(at: IscsiAddress, path: string, { signal }: ConnectOptions): Promise<string> {
-    const link = this.devicePath(formatIscsiAddress(at));
-    const leadsThere = async () => (await absentAs(undefined, realpath(link))) === path;
-    const timeoutMs = existsSync(this.places.udev) ? nameMs : 0;
-    return (await poll({ timeoutMs, ...(signal ? { signal } : {}) }, leadsThere)) ? link : path;
-  }
-
   private async waitForPortal(name: string, at: IscsiAddress, options: ConnectOptions): Promise<void> {
     let silence: string | undefined;
     const answers = await poll(options, async () => {
@@ -267,28 +257,6 @@ export class IscsiConnector implements Connector {
     const [reason, hint] = unreachable(portalText(at), silence ?? '');
     throw errors.connectorFailed(name, reason, hint);
   }
-
-  private async loadModules(name: string): Promise<void> {
-    const missing = modules.filter((module) => !existsSync(`${this.places.system}/module/${module}`));
-    if (missing.length === 0) return;
-    try {
-      await this.processes.run('modprobe', ['--all', ...missing], { asRoot: true });
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      if (error.failure.notFound) throw errors.commandMissing('modprobe', 'kmod');
-      const stderr = error.failure.stderr.trim();
-      if (stderr.includes('sudo:')) throw notRoot(name);
-      throw errors.connectorFailed(
-        name,
-        `the kernel modules ${missing.join(' and ')} cannot be loaded: ${stderr || error.message}`,
-        'run a kernel with CONFIG_ISCSI_TCP and CONFIG_BLK_DEV_SD; after an upgrade of the kernel, restart this host',
-      );
-    }
-  }
-}
-
-function notRoot(name: string): Error {
-  return errors.connectorFailed(name, 'only root may connect iSCSI devices', 'run this as root');
 }
 
 /** One without either is what iscsid did not end. */

@@ -98,8 +98,10 @@ function explained(error: CommandError, at: IscsiAddress): [string, string] {
   switch (error.failure.exitCode ?? 0) {
     case exits.notAuthorized:
       return [
-        `the target at ${portal} refuses the CHAP user and secret of the attachment`,
-        `another command has attached it anew meanwhile (${seeVolume}), or "blockstore audit" on its node names the cause`,
+        // Of tgtd only the latter, of LIO either.
+        `the target at ${portal} refuses this host, or the CHAP user and secret of the attachment`,
+        `see that "${seeVolume}" has the initiator name of this host, and that no other command has attached the volume ` +
+          'anew meanwhile; "blockstore audit" on its node names other causes',
       ];
     case exits.fatalLogin:
       return [

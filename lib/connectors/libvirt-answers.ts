@@ -28,18 +28,17 @@ function attributes(xml: string, element: string, name: string): string[] {
   return Array.from(xml.matchAll(pattern), ([, value = '']) => value);
 }
 
-/** The domains with a disk of that source, in the output of "virsh domstats --block". */
-export function domainsWithDisk(statistics: string, source: string): { name: string; target: string }[] {
-  return statistics.split(/^Domain: /m).flatMap((text) => {
-    const number = valueOf(text, /^ {2}block\.(\d+)\.path=(.*)$/gm, source);
-    const name = /^'(.*)'$/m.exec(text)?.[1];
-    if (name === undefined || number === undefined) return [];
-    return [{ name, target: new RegExp(`^ {2}block\\.${number}\\.name=(.*)$`, 'm').exec(text)?.[1] ?? '' }];
-  });
-}
-
-function valueOf(text: string, pattern: RegExp, value: string): string | undefined {
-  return Array.from(text.matchAll(pattern)).find(([, , found]) => found === value)?.[1];
+/**
+ * Returns the disks of several domains, by UUID, from the XML of their definitions and of their states one after the other: each domain
+ * has the disks of all of its texts. Throws AnswerUnreadable with that hint.
+ */
+export function disksOfDomains(text: string, hint?: string): Map<string, Disks[]> {
+  const found = new Map<string, Disks[]>();
+  for (const [xml] of text.matchAll(/^<domain\b.*?^<\/domain>$/gms)) {
+    const uuid = /^ {2}<uuid>(.*)<\/uuid>$/m.exec(xml)?.[1] ?? '';
+    found.set(uuid, [...(found.get(uuid) ?? []), disksIn(xml, hint)]);
+  }
+  return found;
 }
 
 /** Returns the disk with that source in a domain to which a snapshot returns, from the XML of the snapshot. */

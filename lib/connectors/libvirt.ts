@@ -1,8 +1,17 @@
-import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import { type Disks, disksIn, domainsWithDisk, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
+import { completeDisks } from './disk-sources.ts';
+import { type Disks, disksIn, disksOfDomains, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
+import {
+  type DiskOptions,
+  type DiskSource,
+  type NetworkSource,
+  attachOptions,
+  nameOf,
+  networkDisk,
+} from './libvirt-disk.ts';
+import { type Domain, Virsh } from './virsh.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
 type Scope = '--live' | '--config';
@@ -16,13 +25,11 @@ export interface LibvirtOptions {
   askAgainMs?: number;
 }
 
-export interface Domain {
+/** A disk of a domain, and the command that releases it. */
+export interface DiskUse {
   name: string;
-  uuid: string;
-}
-
-export interface DiskOptions {
-  readOnly?: boolean;
+  target: string;
+  release: string;
 }
 
 export interface DetachOptions {
@@ -31,19 +38,19 @@ export interface DetachOptions {
 }
 
 const pollMs = 200;
-const diskOptions =
-  '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
+/** Whose definitions one process prints. */
+const domainsAtOnce = 20;
 
-/** Gives block devices of this host to libvirt domains as virtio disks, raw and past the host's page cache. */
+/** Gives volumes to libvirt domains as virtio disks, raw and past the host's page cache. A disk is found again by the name of its source. */
 export class LibvirtDomains {
   private readonly options: LibvirtOptions;
-  private readonly processes: Processes;
+  private readonly virsh: Virsh;
   /** Domains that this object has asked to take a disk. */
   private readonly asked = new Set<string>();
 
   constructor(options: LibvirtOptions, { processes }: { processes: Processes }) {
     this.options = options;
-    this.processes = processes;
+    this.virsh = new Virsh(options.uri, processes);
   }
 
   /**
@@ -51,7 +58,7 @@ export class LibvirtDomains {
    * has after each start. Throws DomainNotFound, DomainFailed, CommandNotFound.
    */
   async lookup(reference: string): Promise<Domain> {
-    const domains = await this.list(reference);
+    const domains = await this.virsh.list(reference);
     const found =
       domains.find(({ name }) => name === reference) ?? domains.find(({ uuid }) => uuid === reference.toLowerCase());
     if (!found) throw errors.domainNotFound(reference, this.options.uri);
@@ -59,35 +66,35 @@ export class LibvirtDomains {
   }
 
   /**
-   * The device is disk `target` (vdb, …) of the domain: in the guest when it runs, in its definition when it has one. Done
+   * The volume is disk `target` (vdb, …) of the domain: in the guest when it runs, in its definition when it has one. Done
    * already is success. `uuid` is the domain's. Throws DomainFailed, also when another disk has that target; CommandNotFound.
    */
-  async attach(
-    uuid: string,
-    devicePath: string,
-    target: string,
-    { readOnly = false }: DiskOptions = {},
-  ): Promise<void> {
-    await this.refuseOthers(uuid, devicePath);
-    const mode = readOnly ? ['--mode', 'readonly'] : [];
+  async attach(uuid: string, from: DiskSource, target: string, options: DiskOptions = {}): Promise<void> {
+    const name = nameOf(from);
+    if (typeof from !== 'string') await this.requireSecret(uuid, from);
+    await this.refuseOthers(uuid, name);
     for (const scope of await this.scopes(uuid)) {
-      const disks = await this.disks(uuid, scope);
+      const disks = await this.disks(uuid, scope, name);
       const [source = 'another one'] = disks.get(target) ?? [];
-      if (source === devicePath) continue;
+      if (source === name) continue;
       if (disks.has(target)) {
         throw errors.domainFailed(uuid, `its disk ${target} is ${source}`, 'choose another target name');
       }
-      const other = targetOf(disks, devicePath);
+      const other = targetOf(disks, name);
       if (other !== undefined) {
         const hint = `choose that target name, or detach it: virsh detach-disk ${uuid} ${other} ${scope}`;
-        throw errors.domainFailed(uuid, `it has ${devicePath} as its disk ${other} already`, hint);
+        throw errors.domainFailed(uuid, `it has ${name} as its disk ${other} already`, hint);
       }
       if ((await this.state(uuid)).isSaved) {
         const hint = `start the guest, or discard its saved state (virsh managedsave-remove ${uuid}), then attach again`;
         throw errors.domainFailed(uuid, 'it is saved, and continues without the disk', hint);
       }
       this.asked.add(uuid);
-      await this.virsh(uuid, ['attach-disk', scope, ...diskOptions, ...mode, '--', uuid, devicePath, target]);
+      if (typeof from === 'string') {
+        await this.virsh.run(uuid, ['attach-disk', scope, ...attachOptions(options), '--', uuid, from, target]);
+      } else {
+        await this.virsh.attachDevice(uuid, scope, networkDisk(from, target, options));
+      }
     }
   }
 
@@ -97,55 +104,90 @@ export class LibvirtDomains {
   }
 
   /**
-   * The domain has no disk from that device any more; absent is success. What could open it again, or has data that the device
+   * The domain has no disk with that source any more; absent is success. What could open it again, or has data that the volume
    * lacks, is looked for before the disk is released, with `force` after it. Throws DomainFailed, CommandNotFound.
    */
-  async detach(uuid: string, devicePath: string, { force = false }: DetachOptions = {}): Promise<void> {
-    if (!force) await this.refuseObstacles(uuid, devicePath);
-    for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, devicePath);
-    if (force) await this.refuseObstacles(uuid, devicePath);
+  async detach(uuid: string, source: string, { force = false }: DetachOptions = {}): Promise<void> {
+    if (!force) await this.refuseObstacles(uuid, source);
+    for (const scope of await this.scopes(uuid)) await this.detachFrom(scope, uuid, source);
+    if (force) await this.refuseObstacles(uuid, source);
   }
 
-  private async refuseObstacles(uuid: string, devicePath: string): Promise<void> {
-    await this.refuseOthers(uuid, devicePath);
-    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope), devicePath);
-    await this.refuseSaved(uuid, devicePath);
-    await this.refuseSnapshots(uuid, devicePath);
+  private async refuseObstacles(uuid: string, source: string): Promise<void> {
+    await this.refuseOthers(uuid, source);
+    for (const scope of await this.scopes(uuid)) refuseOverlay(uuid, await this.disks(uuid, scope, source), source);
+    await this.refuseSaved(uuid, source);
+    await this.refuseSnapshots(uuid, source);
   }
 
-  private async list(reference: string): Promise<Domain[]> {
-    const text = await this.virsh(reference, ['list', '--all', '--uuid', '--name']);
-    return text.split('\n').flatMap((line) => {
-      const [, uuid, name] = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(.*\S)\s*$/.exec(line) ?? [];
-      return uuid === undefined || name === undefined ? [] : [{ uuid, name }];
-    });
-  }
-
-  /** A clone of the domain, or the domain itself defined anew with another UUID, opens the device as well. Throws DomainFailed. */
-  private async refuseOthers(uuid: string, devicePath: string): Promise<void> {
-    const statistics = await this.virshIfSupported(uuid, ['domstats', '--block', '--nowait']);
-    const having = domainsWithDisk(statistics, devicePath);
-    if (having.length === 0) return;
-    const own = (await this.list(uuid)).find((domain) => domain.uuid === uuid)?.name;
-    const other = having.find(({ name }) => name !== own);
+  /** A clone of the domain, or the domain itself defined anew with another UUID, opens the volume as well. Throws DomainFailed. */
+  private async refuseOthers(uuid: string, source: string): Promise<void> {
+    const [other] = await this.disksOn(source, { except: uuid });
     if (other === undefined) return;
     throw errors.domainFailed(
       other.name,
-      `it has ${devicePath} as its disk ${other.target} as well`,
-      `detach it there first: virsh detach-disk '${other.name}' ${other.target} --config, and --live while it runs`,
+      `it has ${source} as its disk ${other.target} as well`,
+      `detach it there first: ${other.release}`,
+    );
+  }
+
+  /**
+   * Returns the domains, running, shut off or saved, that have the source as a disk, or will have it at their next start, except the one
+   * with that UUID. Throws DomainFailed, AnswerUnreadable, CommandNotFound.
+   */
+  async disksOn(source: string, { except = '' }: { except?: string } = {}): Promise<DiskUse[]> {
+    const others = (await this.virsh.list(except)).filter(({ uuid }) => uuid !== except);
+    const found: DiskUse[] = [];
+    for (let first = 0; first < others.length; first += domainsAtOnce) {
+      found.push(...(await this.disksOnIn(others.slice(first, first + domainsAtOnce), source)));
+    }
+    return found;
+  }
+
+  /** One virsh for all: its start takes longer than its answer. It goes on after a failure; its last command fails with the connection. */
+  private async disksOnIn(domains: readonly Domain[], source: string): Promise<DiskUse[]> {
+    const verbs = ['managedsave-dumpxml', 'dumpxml --inactive', 'dumpxml'];
+    const commands = domains.flatMap(({ uuid }) => verbs.map((verb) => `${verb} -- ${uuid}`));
+    const text = await this.virsh.run('', [[...commands, 'uri'].join('; ')]);
+    const answers = disksOfDomains(text, this.virsh.seeDomains);
+    const found: DiskUse[] = [];
+    for (const { uuid, name } of domains) {
+      const texts = answers.get(uuid);
+      if (texts === undefined && (await this.virsh.isListed(uuid))) {
+        throw errors.answerUnreadable(`virsh dumpxml ${uuid}`, text, this.virsh.seeDomains);
+      }
+      const disks = await Promise.all((texts ?? []).map((one) => completeDisks(one, source)));
+      const target = disks.map((one) => targetOf(one, source)).find((one) => one !== undefined);
+      if (target === undefined) continue;
+      const release = `virsh detach-disk '${name}' ${target} --config, and --live while it runs`;
+      found.push({ name, target, release });
+    }
+    return found;
+  }
+
+  /** libvirt defines a disk whose secret is missing; the guest would not start. Throws DomainFailed. */
+  private async requireSecret(uuid: string, { auth }: NetworkSource): Promise<void> {
+    if (auth === undefined) return;
+    const { user, secretUuid } = auth;
+    const secrets = await this.virsh.runIfSupported(uuid, ['secret-list']);
+    if (secrets === undefined || secrets.split('\n').some((line) => line.trim().split(/\s+/)[0] === secretUuid)) return;
+    throw errors.domainFailed(
+      uuid,
+      `libvirt on this host has no secret ${secretUuid} with the key of the Ceph user client.${user}`,
+      `define it there (virsh secret-define), set its value (virsh secret-set-value ${secretUuid}), then attach again`,
     );
   }
 
   /** A domain that returns to a snapshot has the disks of that time again. Throws DomainFailed. */
-  private async refuseSnapshots(uuid: string, devicePath: string): Promise<void> {
-    const names = await this.virshIfSupported(uuid, ['snapshot-list', '--name', '--', uuid]);
-    for (const name of names.split('\n').filter((line) => line.trim() !== '')) {
-      const xml = await this.virsh(uuid, ['snapshot-dumpxml', '--', uuid, name]);
-      const target = targetInSnapshot(xml, devicePath, this.seeDomains);
+  private async refuseSnapshots(uuid: string, source: string): Promise<void> {
+    const names = await this.virsh.runIfSupported(uuid, ['snapshot-list', '--name', '--', uuid]);
+    for (const name of (names ?? '').split('\n').filter((line) => line.trim() !== '')) {
+      const xml = await this.virsh.run(uuid, ['snapshot-dumpxml', '--', uuid, name]);
+      const target = targetInSnapshot(xml, source, this.virsh.seeDomains);
       if (target === undefined) continue;
       // The definition names the overlay alone, not what is below it.
-      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config')).get(target)?.[0] : undefined;
-      if (top !== undefined && top !== devicePath) throw writesElsewhere(uuid, target, top);
+      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config', source)).get(target)?.[0] : undefined;
+      if (top !== undefined && top !== source) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
         uuid,
@@ -156,10 +198,10 @@ export class LibvirtDomains {
   }
 
   /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
-  private async refuseSaved(uuid: string, devicePath: string): Promise<void> {
+  private async refuseSaved(uuid: string, source: string): Promise<void> {
     if (!(await this.state(uuid)).isSaved) return;
-    const saved = disksIn(await this.virsh(uuid, ['managedsave-dumpxml', '--', uuid]), this.seeDomains);
-    const target = targetOf(saved, devicePath);
+    const saved = disksIn(await this.virsh.run(uuid, ['managedsave-dumpxml', '--', uuid]), this.virsh.seeDomains);
+    const target = targetOf(saved, source);
     if (target === undefined) return;
     throw errors.domainFailed(
       uuid,
@@ -172,7 +214,7 @@ export class LibvirtDomains {
    * A guest is only asked to release a disk, and virsh does not wait for its answer. A guest that boots loses the request,
    * one that is busy refuses it, one that is shut off needs none: so it is asked again until the disk is gone.
    */
-  private async detachFrom(scope: Scope, uuid: string, devicePath: string): Promise<void> {
+  private async detachFrom(scope: Scope, uuid: string, source: string): Promise<void> {
     const limit = this.options.detachTimeoutMs ?? 20_000;
     const askAgainMs = this.options.askAgainMs ?? 2000;
     let reason = '';
@@ -180,14 +222,14 @@ export class LibvirtDomains {
     let lastTarget = '';
     const isGone = async () => {
       const target = (await this.scopes(uuid)).includes(scope)
-        ? targetOf(await this.disks(uuid, scope), devicePath)
+        ? targetOf(await this.disks(uuid, scope, source), source)
         : undefined;
       if (target === undefined) return true;
       lastTarget = target;
       if (performance.now() - asked < askAgainMs) return false;
       asked = performance.now();
       try {
-        await this.virsh(uuid, ['detach-disk', scope, '--', uuid, target]);
+        await this.virsh.run(uuid, ['detach-disk', scope, '--', uuid, target]);
       } catch (error) {
         if (!(error instanceof BlockstoreError) || error.code !== 'DomainFailed') throw error;
         reason = ` (${error.message.replace(`libvirt domain ${uuid}: `, '')})`;
@@ -210,56 +252,21 @@ export class LibvirtDomains {
   }
 
   private async state(uuid: string): Promise<{ state: string; isPersistent: boolean; isSaved: boolean }> {
-    const info = await this.virsh(uuid, ['dominfo', '--', uuid]);
+    const info = await this.virsh.run(uuid, ['dominfo', '--', uuid]);
     const state = /^State:\s+(.+?)\s*$/m.exec(info)?.[1];
     const persistent = /^Persistent:\s+(yes|no)\s*$/m.exec(info)?.[1];
     // Half an answer would have the disk forgotten in one of the two places.
     if (state === undefined || persistent === undefined) {
-      throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.seeDomains);
+      throw errors.answerUnreadable(`virsh dominfo ${uuid}`, info, this.virsh.seeDomains);
     }
     return { state, isPersistent: persistent === 'yes', isSaved: /^Managed save:\s+yes\s*$/m.test(info) };
   }
 
-  private async disks(uuid: string, scope: Scope): Promise<Disks> {
+  /** With what they are backed by, as far as that leads to the source. */
+  private async disks(uuid: string, scope: Scope, source: string): Promise<Disks> {
     const inactive = scope === '--config' ? ['--inactive'] : [];
-    return disksIn(await this.virsh(uuid, ['dumpxml', ...inactive, '--', uuid]), this.seeDomains);
-  }
-
-  private get seeDomains(): string {
-    return `see "virsh --connect ${this.options.uri} list --all" on this host`;
-  }
-
-  /** Returns nothing where the driver of the connection does not have the function. */
-  private async virshIfSupported(domain: string, args: readonly string[]): Promise<string> {
-    try {
-      return await this.virsh(domain, args);
-    } catch (error) {
-      if (error instanceof BlockstoreError && /not supported/.test(error.message)) return '';
-      throw error;
-    }
-  }
-
-  private async virsh(domain: string, args: readonly string[]): Promise<string> {
-    try {
-      return (await this.processes.run('virsh', ['--connect', this.options.uri, '--quiet', ...args])).stdout;
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      if (error.failure.notFound) throw errors.commandMissing('virsh', 'libvirt-clients');
-      const mayBeGone = /failed to get domain|Domain not found/i.test(error.failure.stderr);
-      if (mayBeGone && !(await this.isListed(domain))) throw errors.domainNotFound(domain, this.options.uri);
-      throw errors.domainFailed(domain, reasonOf(error), this.seeDomains);
-    }
-  }
-
-  /** virsh reports a connection that ends during a look-up as it reports a domain that does not exist. Throws DomainFailed. */
-  private async isListed(uuid: string): Promise<boolean> {
-    const args = ['--connect', this.options.uri, '--quiet', 'list', '--all', '--uuid'];
-    try {
-      return (await this.processes.run('virsh', args)).stdout.includes(uuid);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      throw errors.domainFailed(uuid, reasonOf(error), this.seeDomains);
-    }
+    const xml = await this.virsh.run(uuid, ['dumpxml', ...inactive, '--', uuid]);
+    return completeDisks(disksIn(xml, this.virsh.seeDomains), source);
   }
 }
 
@@ -275,10 +282,10 @@ function releaseHint(uuid: string, target: string, cause: string): string {
 }
 
 /** Throws DomainFailed. */
-function refuseOverlay(uuid: string, disks: Disks, devicePath: string): void {
-  const target = targetOf(disks, devicePath) ?? '';
-  const [top = devicePath] = disks.get(target) ?? [];
-  if (top !== devicePath) throw writesElsewhere(uuid, target, top);
+function refuseOverlay(uuid: string, disks: Disks, source: string): void {
+  const target = targetOf(disks, source) ?? '';
+  const [top = source] = disks.get(target) ?? [];
+  if (top !== source) throw writesElsewhere(uuid, target, top);
 }
 
 /** What a guest wrote since a snapshot of its disk is in a file of its host: the volume lacks it. */
@@ -297,10 +304,4 @@ export function diskTarget(mountpoint: string): string {
   if (target === undefined)
     throw errors.invalidArgument('mount point', mountpoint, 'a whole virtio disk such as /dev/vdb');
   return target;
-}
-
-/** virsh prints what was tried first and the cause last, each after "error:". */
-function reasonOf(error: CommandError): string {
-  const lines = error.failure.stderr.split('\n').map((line) => line.replace(/^error:\s*/, '').trim());
-  return lines.findLast((line) => line !== '') ?? error.message;
 }

@@ -1,11 +1,16 @@
 import { tryParseAddress } from '../aoe/address.ts';
 import { isIscsiName, tryParseIscsiAddress } from '../iscsi/address.ts';
 import type { Processes } from '../process.ts';
+import { tryParseRbdAddress } from '../rbd/address.ts';
+import { tryParseSheepdogAddress } from '../sheepdog/address.ts';
 import { protocolOf } from '../targets/registry.ts';
 import type { Protocol } from '../targets/target.ts';
 import { AoeConnector } from './aoe.ts';
 import type { Connector } from './connector.ts';
+import { GuestsOnlyConnector } from './guests-only.ts';
 import { IscsiConnector } from './iscsi.ts';
+import { sheepdogDisks } from './network-disks.ts';
+import { RbdConnector } from './rbd.ts';
 
 interface Context {
   processes: Processes;
@@ -17,7 +22,7 @@ interface Kind {
   /** That of the exports which it connects. */
   protocol: Protocol;
   owns: (address: string) => boolean;
-  /** Whether its hosts are admitted by names of that form. */
+  /** Whether its hosts are admitted by names of that form; some are admitted by a user of the storage alone. */
   admits: (host: string) => boolean;
   make: (context: Context) => Connector;
 }
@@ -34,6 +39,18 @@ const kinds: readonly Kind[] = [
     owns: (address) => tryParseIscsiAddress(address) !== undefined,
     admits: isIscsiName,
     make: (context) => new IscsiConnector(context),
+  },
+  {
+    protocol: 'rbd',
+    owns: (address) => tryParseRbdAddress(address) !== undefined,
+    admits: () => false,
+    make: (context) => new RbdConnector(context),
+  },
+  {
+    protocol: 'sheepdog',
+    owns: (address) => tryParseSheepdogAddress(address) !== undefined,
+    admits: () => false,
+    make: () => new GuestsOnlyConnector('sheepdog', sheepdogDisks),
   },
 ];
 

@@ -1,8 +1,8 @@
 import { readFile, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs, readAttribute } from '../files.ts';
+import { unescaped } from './escapes.ts';
 import { openersOf } from './openers.ts';
-import { unescaped } from './users.ts';
 
 /**
  * Returns the users of a regular file: processes that have it open, loop devices on it, swap, each with what releases it. Those

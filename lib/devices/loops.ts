@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { readAttribute } from '../files.ts';
 import { deviceNumber } from './sectors.ts';
+import { isServedPath } from './served-files.ts';
 
 /**
  * Returns the loop devices over devices with these paths or "major:minor" numbers. The kernel holds them open: no process does, and no
@@ -18,18 +19,18 @@ export async function loopsOver(paths: ReadonlySet<string>, numbers: ReadonlySet
   return found.filter((name) => name !== undefined);
 }
 
-/** Whether a file has one of these paths, or is a device with one of these numbers. */
+/**
+ * Whether a file has one of these paths, or is a device with one of these numbers, in whatever directory its node is. None on a file
+ * server is examined: that would hang where the server does not answer.
+ */
 export async function isAmong(
   file: string,
   paths: ReadonlySet<string>,
   numbers: ReadonlySet<string>,
 ): Promise<boolean> {
-  return paths.has(file) || (isBelowDev(file) && numbers.has(await numberOf(file)));
-}
-
-/** Only such files are examined: the examination of a file on a file server that does not answer would hang. */
-function isBelowDev(file: string): boolean {
-  return file.startsWith('/dev/');
+  if (paths.has(file)) return true;
+  if (!file.startsWith('/') || isServedPath(file)) return false;
+  return numbers.has(await numberOf(file));
 }
 
 async function numberOf(file: string): Promise<string> {

@@ -1,8 +1,9 @@
-import { readFile, readdir, readlink, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs, errorCode, isAbsent } from '../files.ts';
+import { absentAs, errorCode, isAbsent, readIfExistsSync } from '../files.ts';
 import { deviceNumber } from './sectors.ts';
-import { isServed } from './served-files.ts';
+import { type Mounts, isServed, mountsOf } from './served-files.ts';
 
 /** In a mask of signals, see proc_pid_status(5). */
 const sigkill = 1n << 8n;
@@ -47,16 +48,14 @@ async function descriptorsOf(
   numbers: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   const directory = `/proc/${pid}/fd`;
-  const found = await Promise.all(
-    (await readdir(directory)).map(async (name) => {
-      const file = join(directory, name);
-      const target = await absentAs('', readlink(file));
-      if (paths.has(target)) return [name];
-      const isDevice = numbers.size > 0 && (await mayBeDevice(pid, name, target)) && numbers.has(await numberOf(file));
-      return isDevice ? [name] : [];
-    }),
-  );
-  return found.flat();
+  const names = await readdir(directory);
+  const targets = await Promise.all(names.map((name) => absentAs('', readlink(join(directory, name)))));
+  let table: Mounts | undefined;
+  const mounts = () => (table ??= mountsOf(pid)); // thousands of files of one process share it
+  const isSought = (name: string, target: string) =>
+    paths.has(target) ||
+    (numbers.size > 0 && mayBeDevice(pid, name, target, mounts) && numbers.has(numberOf(pid, name)));
+  return names.filter((name, index) => isSought(name, targets[index] ?? ''));
 }
 
 /**
@@ -76,14 +75,19 @@ async function onlyReads(pid: string, descriptors: readonly string[]): Promise<b
 }
 
 /**
- * A container can have a device under any name, and its node can be removed. Only files below a directory "dev" are examined, and none on
- * a file server: the examination would hang where that does not answer.
+ * A container can have a device under any name in any directory, and its node can be removed. No file on a file server is examined: the
+ * examination would hang where that does not answer. What has no path, such as a socket, is no device.
  */
-async function mayBeDevice(pid: string, descriptor: string, path: string): Promise<boolean> {
-  return path.startsWith('/dev/') || (path.includes('/dev/') && !(await isServed(pid, descriptor)));
+function mayBeDevice(pid: string, descriptor: string, path: string, mounts: () => Mounts): boolean {
+  if (path.startsWith('/dev/')) return true;
+  if (!path.startsWith('/')) return false;
+  const information = readIfExistsSync(`/proc/${pid}/fdinfo/${descriptor}`) ?? '';
+  const [, mount = ''] = /^mnt_id:\s*(\d+)$/m.exec(information) ?? [];
+  return !isServed(mounts().get(mount));
 }
 
-async function numberOf(file: string): Promise<string> {
-  const found = await absentAs(undefined, stat(file));
+/** Without the thread pool, which costs several times the examination: a host can have tens of thousands of open files. */
+function numberOf(pid: string, descriptor: string): string {
+  const found = statSync(`/proc/${pid}/fd/${descriptor}`, { throwIfNoEntry: false });
   return found?.isBlockDevice() ? deviceNumber(found.rdev) : '';
 }

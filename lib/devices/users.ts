@@ -3,8 +3,9 @@ import { open, readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pollUntil } from '../concurrency.ts';
 import { absentAs, errorCode } from '../files.ts';
+import { unescaped } from './escapes.ts';
 import { describeHolder } from './holders.ts';
-import { loopsOver } from './loops.ts';
+import { isAmong, loopsOver } from './loops.ts';
 import { mountsOfOtherNamespaces } from './namespaces.ts';
 import { openersOf } from './openers.ts';
 import { deviceNumber } from './sectors.ts';
@@ -84,10 +85,12 @@ export async function kernelUsersOf(device: string): Promise<string[]> {
 async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
   const { numbers, paths } = namesOf(parts);
   const mounts = mountPoints(await readFile('/proc/self/mountinfo', 'utf8'), numbers, paths);
-  const swaps = (await readFile('/proc/swaps', 'utf8')).split('\n').map((row) => row.split(/\s/)[0] ?? '');
+  const rows = (await readFile('/proc/swaps', 'utf8')).split('\n').slice(1);
+  const swaps = rows.map((row) => unescaped(row.split(/\s/)[0] ?? ''));
+  const isOurs = await Promise.all(swaps.map((swap) => isAmong(swap, paths, numbers)));
   return [
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
-    ...swaps.filter((swap) => paths.has(swap)).map((swap) => `swap on ${swap}`),
+    ...swaps.filter((_, index) => isOurs[index]).map((swap) => `swap on ${swap}`),
     ...(await Promise.all(parts.flatMap((part) => part.holders).map(describeHolder))),
     ...(await loopsOver(paths, numbers)).map(
       (name) => `backing file of /dev/${name} (to release it: losetup --detach /dev/${name})`,
@@ -124,11 +127,6 @@ export function mountPoints(
     .map((row) => row.split(' '))
     .filter((fields) => numbers.has(fields[2] ?? '') || paths.has(unescaped(fields[fields.indexOf('-', 6) + 2] ?? '')))
     .map((fields) => unescaped(fields[4] ?? ''));
-}
-
-/** Returns a path as it is, from a table in /proc, which has spaces and backslashes as octal numbers. */
-export function unescaped(path: string): string {
-  return path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 interface Part {

@@ -114,6 +114,11 @@ export interface VolumeDriver {
    * it is not found; undefined where there is none. Only of drivers whose storage can lose its labels.
    */
   relabelCommand?(volume: VolumeSpec): Promise<string | undefined>;
+  /**
+   * Returns where the data of a volume that is not found are, with the command that undoes what an administrator did; undefined where
+   * they are nowhere. Only of drivers whose storage can be renamed.
+   */
+  whereabouts?(volume: VolumeSpec): Promise<string | undefined>;
   /** Wipes the data as configured, then removes the volume. Throws VolumeBusy. */
   deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void>;
   /** Returns the path of the block device or file that a target exports. */
@@ -137,6 +142,8 @@ export interface VolumeDriver {
 export interface DriverContext {
   processes: Processes;
   log: Log;
+  /** Name of the backend in the configuration, for messages. */
+  backend?: string;
 }
 
 /** Labels that a volume's record and its storage both have. */

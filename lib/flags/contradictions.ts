@@ -22,7 +22,9 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
   const users = new Map<string, string>();
   for (const backend of backends) {
     const where = flags.enabled_backends.length === 0 ? '' : `[${backend.name}] `;
-    if (backend.flags.storage_create && backend.flags.storage_dev.length === 0) {
+    const { storage_create: mayCreate, storage_dev: disks, lvm_type: type } = backend.flags;
+    // A thin pool can be made in a group that exists.
+    if (mayCreate && disks.length === 0 && type === 'thick') {
       problems.push(`${where}storage_create = true requires storage_dev: the devices to create the volume group on`);
     }
     const driver = driverOf(backend.flags);

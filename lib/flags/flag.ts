@@ -41,6 +41,12 @@ export function whole(least: number, most: number) {
   return numeric(rule).pipe(z.int(rule).min(least, rule).max(most, rule));
 }
 
+/** With a decimal fraction, such as 1.5. */
+export function decimal(least: number, most: number) {
+  const rule = `must be a number from ${least} to ${most}`;
+  return numeric(rule).pipe(z.number().min(least, rule).max(most, rule));
+}
+
 /** Text that is a plain decimal number: an empty value is not taken for 0. */
 function numeric(rule: string) {
   return z

@@ -1,6 +1,6 @@
 import type { FlagName } from './definitions.ts';
 import { type Displacement, displace } from './displace.ts';
-import { parseFlag } from './given.ts';
+import { type Given, parseFlag } from './given.ts';
 
 /** The alternative ways to give the address of Redis. */
 const ways: readonly (readonly FlagName[])[] = [
@@ -89,6 +89,7 @@ function keepOneOfUrlParts(sources: Displacement): void {
     if (!part.isIn(url, address.rank > flag.rank)) continue;
     if (address.rank > flag.rank) displace(sources, name, { name: 'redis_url', origin: address.origin });
     else if (flag.rank > address.rank) {
+      if (!isValid(name, flag)) continue; // in the URL, that would be reported as well, with the origin of the URL
       part.yield(url, flag.value);
       given.set('redis_url', { ...address, value: url.href });
     } else if (name === 'redis_db') {
@@ -97,4 +98,10 @@ function keepOneOfUrlParts(sources: Displacement): void {
       problems.push(`${name} contradicts redis_url: set only one of them (${flag.origin}, ${address.origin})`);
     }
   }
+}
+
+function isValid(name: FlagName, flag: Given): boolean {
+  const problems: string[] = [];
+  parseFlag(name, flag, '', problems);
+  return problems.length === 0;
 }

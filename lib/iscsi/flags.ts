@@ -15,6 +15,13 @@ export const iscsiTargetPrefix = flag(
   { nodeWide: true },
 );
 
+/** Of every target that can ask for a secret. */
+export const iscsiChap = flag(
+  yesNo,
+  true,
+  'require a user and a generated secret (CHAP) of the hosts of new iSCSI attachments',
+);
+
 /** Flags that all iSCSI targets of this host have in common. */
 export const iscsiFlags = {
   iscsi_ip_address: flag(
@@ -28,7 +35,7 @@ export const iscsiFlags = {
   ),
   iscsi_port: flag(whole(1, 65_535), 3260, 'TCP port of the iSCSI exports', { nodeWide: true }),
   iscsi_target_prefix: iscsiTargetPrefix,
-  iscsi_chap: flag(yesNo, true, 'require a user and a generated secret (CHAP) of the hosts of new iSCSI attachments'),
+  iscsi_chap: iscsiChap,
   iscsi_durability: flag(
     oneOf('sync', 'cached'),
     'sync',

@@ -85,8 +85,8 @@ export async function everyNode(store: Store): Promise<NodePage> {
   return { nodes: pages.flatMap(({ nodes }) => nodes), unreadable: pages.flatMap(({ unreadable }) => unreadable) };
 }
 
-/** Two round trips, whatever the number of nodes. */
-async function readNodes(store: Store, names: readonly string[]): Promise<NodePage> {
+/** Returns those of the nodes that exist. Two round trips, whatever their number. */
+export async function readNodes(store: Store, names: readonly string[]): Promise<NodePage> {
   const { keys } = store;
   const answers = await pipelined(store, names.length * parts, (pipeline) => {
     for (const name of names) {

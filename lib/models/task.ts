@@ -14,6 +14,8 @@ const taskSchema = z.object({
   pinned: z.literal(true).optional(),
   /** It named no backend: another one of that node may take the volume. */
   onNode: z.literal(true).optional(),
+  /** The host that attaches has removed what it had at the recorded address: the volume must have that address still. */
+  examined: z.literal(true).optional(),
   /** Backends that handed the volume back, as `node@backend`. */
   tried: z.array(z.string()).optional(),
 });
@@ -24,6 +26,7 @@ export interface Task {
   key: string;
   pinned?: true | undefined;
   onNode?: true | undefined;
+  examined?: true | undefined;
   tried?: readonly string[] | undefined;
 }
 

@@ -93,6 +93,10 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   if (!isVolumeStatus(status)) throw new UnreadableError(`has status ${JSON.stringify(status)}`);
   if (!isAttachStatus(attachStatus)) throw new UnreadableError(`has attach status ${JSON.stringify(attachStatus)}`);
+  const { attachMode = 'rw' } = hash;
+  // Taken for rw, a volume that is attached read-only would be exported with the right to write.
+  if (attachMode !== 'rw' && attachMode !== 'ro')
+    throw new UnreadableError(`has attach mode ${JSON.stringify(attachMode)}`);
   const size = number(hash, 'size');
   const createTime = number(hash, 'createTime');
   if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
@@ -115,7 +119,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     domain: hash['domain'] ?? '',
     libvirtUri: hash['libvirtUri'] ?? '',
     mountpoint: hash['mountpoint'] ?? '',
-    attachMode: hash['attachMode'] === 'ro' ? 'ro' : 'rw',
+    attachMode,
     attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
     attachTime: number(hash, 'attachTime'),

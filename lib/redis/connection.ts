@@ -5,9 +5,10 @@ import type { Log } from '../log.ts';
 import { closedHint } from '../redis-errors.ts';
 import { AwayReason } from './away-reason.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
-import { explainFailure, hasPlainHint, reasonOf, saysOnlyClosed } from './failures.ts';
+import { explainFailure, hasPlainHint, isEnded, reasonOf, saysOnlyClosed } from './failures.ts';
 import { firstConnect } from './first-connect.ts';
 import { FurtherConnection } from './further-connection.ts';
+import { greetingOf } from './greeting.ts';
 import { RecentCount } from './recent-count.ts';
 import { serverIdentity } from './server-identity.ts';
 
@@ -98,8 +99,17 @@ export class Connection {
     } catch (error) {
       this.isClosing = true;
       this.redis.disconnect();
-      throw this.explain(this.away.error ?? error);
+      const cause = this.away.error ?? error;
+      throw this.explain((await this.greeting(cause)) ?? cause);
     }
+  }
+
+  /** What Redis said before it ended the first connection; undefined where it said nothing, or the connection failed in another way. */
+  private async greeting(cause: unknown): Promise<Error | undefined> {
+    const { host, port, path, tls } = this.options;
+    if (!(cause instanceof Error) || tls !== undefined || !isEnded(cause)) return undefined;
+    const text = await greetingOf(path === undefined ? { host: host ?? '', port: port ?? 0 } : { path });
+    return text === '' ? undefined : Object.assign(new Error(text), { name: 'ReplyError' });
   }
 
   /**

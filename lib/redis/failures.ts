@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { isOutOfDescriptors, raiseOpenFiles } from '../blockstore-error.ts';
 import { BlockstoreError, errors } from '../errors.ts';
-import { closedHint, clusterHint, loadingHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
+import { closedHint, clusterHint, loadingHint, replicaHint, sentinelHint, unreachableHint } from '../redis-errors.ts';
 
 /** What Redis answers with a code. The text after the code is for people, and never decides. */
 const deniedCodes: ReadonlySet<string> = new Set(['NOAUTH', 'WRONGPASS', 'NOPERM', 'DENIED']);
@@ -47,6 +48,12 @@ export class NoShardError extends Error {
 /** Whether only the end of the connection is known from an error: why it ended is in the last error of the connection. */
 export function saysOnlyClosed(error: Error): boolean {
   return error.name === 'MaxRetriesPerRequestError' || closed.test(error.message);
+}
+
+/** Whether Redis ended the connection, as far as an error says. */
+export function isEnded(error: Error): boolean {
+  const code = 'code' in error ? error.code : '';
+  return saysOnlyClosed(error) || code === 'EPIPE' || code === 'ECONNRESET';
 }
 
 /** Whether no more is known from an error than that nobody answers. */
@@ -122,11 +129,11 @@ function explainReply(error: Error, where: string): BlockstoreError | undefined 
 const aclHint =
   'extend the ACL of redis_user; to list the commands, keys and channels that it lacks: blockstore doctor';
 const userHint = 'set redis_user and redis_password to a user of this Redis';
-const replicaHint =
-  'this Redis is a replica: set redis_host, redis_port or redis_url to the primary, or use redis_sentinels';
 const noRedisHint = 'set redis_host, redis_port or redis_url to the host and port of Redis';
 const noClusterHint =
   'this Redis is no Cluster: use redis_url, redis_host or redis_sentinels in place of redis_cluster';
+const socketHint =
+  'let this user reach it: for a socket see unixsocketperm of redis.conf, or add the user to the group of Redis';
 const movingHint =
   'wait until the slot with the records is wholly on one shard of the Cluster: "redis-cli --cluster check"';
 const missingHint =
@@ -136,6 +143,7 @@ const hints: ReadonlyMap<string, string> = new Map([
   ['WRONGPASS', userHint],
   ['NOAUTH', userHint],
   ['NOPERM', aclHint],
+  ['DENIED', 'set a password in redis.conf (requirepass, or an ACL user), and redis_password here'],
   ['OOM', 'raise "maxmemory" of Redis; deletes and detaches are still accepted'],
   ['BUSY', 'another application runs a long script: "redis-cli script kill" ends it'],
   ['LOADING', loadingHint],
@@ -160,6 +168,8 @@ function explainSystemError(error: Error, where: string, usesTls: boolean): Bloc
   }
   if (isOfTls) return errors.redisUnreachable(where, opensslReason(error), noTlsHint);
   if (/CERT|^UNABLE_TO_|^ERR_TLS_/.test(code)) return errors.redisUnreachable(where, error.message, certificateHint);
+  if (code === 'EACCES' || code === 'EPERM') return errors.redisUnreachable(where, error.message, socketHint);
+  if (isOutOfDescriptors(code)) return errors.redisUnreachable(where, error.message, raiseOpenFiles);
   if (code === 'ECONNRESET' || code === 'EPIPE') return errors.redisUnreachable(where, error.message, closedHint);
   return /^E(?!RR_)[A-Z_]+$/.test(code) ? errors.redisUnreachable(where, error.message) : undefined;
 }

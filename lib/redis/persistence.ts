@@ -1,5 +1,7 @@
 import { asError } from '../errors.ts';
+import type { Flags } from '../flags/definitions.ts';
 import { byteSize } from '../format-bytes.ts';
+import { replicaHint } from '../redis-errors.ts';
 import { type RedisInfo, readInfo } from './info.ts';
 import type { Store } from './store.ts';
 
@@ -12,13 +14,67 @@ export interface PersistenceProblem {
   isLatent: boolean;
 }
 
-/** Returns how this Redis can lose records by a crash. */
+/** Returns how this Redis can lose records by a crash; of a replica that is for its primary to say. */
 export function crashProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('role') === 'slave') return undefined;
   if (info.get('aof_enabled') !== '0' || Number(info.get('connected_slaves') ?? 0) > 0) return undefined;
   return {
     message: 'Redis has neither an append-only file nor a replica: a crash loses records',
     hint: 'run "redis-cli config set appendonly yes" and set it in redis.conf',
     isLatent: false,
+  };
+}
+
+/** Returns that this Redis is a replica: its primary has the records, and what a replica accepts is lost. */
+export function replicaProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('role') !== 'slave') return undefined;
+  if (info.get('slave_read_only') !== '0') {
+    const away = info.get('master_link_status') === 'up' ? '' : ', which has lost its primary';
+    const message = `this Redis is a replica${away}: what it shows can be old, and it refuses changes`;
+    return { message, hint: replicaHint, isLatent: false };
+  }
+  const primary = `${info.get('master_host') ?? '?'}:${info.get('master_port') ?? '?'}`;
+  return {
+    message: 'this Redis is a replica that accepts changes (replica-read-only no), and loses them at its next resync',
+    hint:
+      `set redis_host and redis_port to the primary (${primary}), or redis_sentinels; ` +
+      'run "redis-cli config set replica-read-only yes" on the replica and set it in redis.conf',
+    isLatent: false,
+  };
+}
+
+/** Returns how a restart of this Redis can lose the records of its replicas as well. */
+export function restartProblem(info: RedisInfo): PersistenceProblem | undefined {
+  if (info.get('aof_enabled') !== '0' || Number(info.get('connected_slaves') ?? 0) === 0) return undefined;
+  return {
+    message: 'Redis has no append-only file: if it restarts before a failover, its replicas lose what it lost',
+    hint: 'run "redis-cli config set appendonly yes" on the primary and the replicas, and set it in redis.conf',
+    isLatent: true,
+  };
+}
+
+/** Returns how a failover loses acknowledged changes: nothing in Redis or in the flags asks for replicas that have them. */
+export function failoverProblem(
+  info: RedisInfo,
+  flags: Pick<Flags, 'redis_sentinels' | 'redis_cluster' | 'redis_min_replicas'>,
+): PersistenceProblem | undefined {
+  const fails = flags.redis_sentinels.length > 0 || flags.redis_cluster.length > 0;
+  if (!fails || flags.redis_min_replicas > 0 || info.has('min_slaves_good_slaves')) return undefined;
+  return {
+    message: 'a primary that is cut off from its replicas goes on accepting changes, which a failover discards',
+    hint: 'set redis_min_replicas = 1 here, or min-replicas-to-write 1 and min-replicas-max-lag 10 in redis.conf',
+    isLatent: true,
+  };
+}
+
+/** Returns how this Redis can lose records by a power loss; `appendfsync` is its setting. */
+export function syncProblem(info: RedisInfo, appendfsync: string | undefined): PersistenceProblem | undefined {
+  if (info.get('aof_enabled') !== '1' || appendfsync !== 'no') return undefined;
+  return {
+    message:
+      'Redis leaves it to the kernel when changes are on disk (appendfsync no): a power loss loses half a minute',
+    hint: 'run "redis-cli config set appendfsync everysec", or always, and set it in redis.conf',
+    isLatent: true,
   };
 }
 
@@ -88,7 +144,9 @@ export async function unseenRefusal(store: Store, info: RedisInfo): Promise<Pers
 /** Returns what threatens records in this Redis now; nothing where its user may not read INFO. */
 export async function persistenceProblems(store: Store): Promise<PersistenceProblem[]> {
   const info: RedisInfo = await store.read((redis) => readInfo(redis)).catch(() => new Map());
-  const problems = [crashProblem, refusalProblem, evictionProblem, memoryProblem].map((problemOf) => problemOf(info));
+  const problems = [replicaProblem, crashProblem, refusalProblem, evictionProblem, memoryProblem].map((problemOf) =>
+    problemOf(info),
+  );
   const all = [...problems, await unseenRefusal(store, info)].filter((problem) => problem !== undefined);
   return all.filter(({ isLatent }) => !isLatent);
 }

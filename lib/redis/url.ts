@@ -29,19 +29,22 @@ export function parseRedisUrl(text: string): RedisUrl {
   if (url.hash !== '') throw new Error('must not have a #: percent-encode it as %23');
   const isUnix = url.protocol === 'unix:';
   const inQuery = url.searchParams.get('db') ?? '';
-  if ([...url.searchParams.keys()].some((name) => name !== 'db')) throw new Error('may have ?db=, nothing else');
+  const names = [...url.searchParams.keys()];
+  if (names.some((name) => name !== 'db')) throw new Error('may have ?db=, nothing else');
+  if (names.length > 1) throw new Error('may have ?db= once');
   const inPath = isUnix ? '' : url.pathname.slice(1);
   const database = inPath || inQuery || '0';
-  if (!/^\d{1,6}$/.test(database) || (inPath !== '' && inQuery !== '')) {
+  if (!/^\d{1,7}$/.test(database) || (inPath !== '' && inQuery !== '')) {
     throw new Error('must end with the number of a database or none: percent-encode a / in user or password');
   }
   const common = { db: Number(database), user: decoded(url.username), password: decoded(url.password) };
   if (isUnix) {
-    if (url.hostname !== '' || !url.pathname.startsWith('/')) throw new Error(unixForm);
-    return { ...common, path: decoded(url.pathname) };
+    const path = decoded(url.pathname);
+    if (url.hostname !== '' || !path.startsWith('/') || path.includes('\0')) throw new Error(unixForm);
+    return { ...common, path };
   }
   // The name of another script is percent-encoded: no such host is found.
-  if (url.hostname === '' || url.hostname.includes('%')) throw new Error(hostForm);
+  if (url.hostname === '' || /[%,]/.test(url.hostname)) throw new Error(hostForm);
   if (url.port === '0') throw new Error(portForm);
   const tls = url.protocol === 'rediss:';
   return { ...common, tls, host: withoutBrackets(url.hostname), port: Number(url.port || usualPort) };
@@ -74,7 +77,7 @@ export function parseEndpoint(text: string, defaultPort: number): Endpoint {
 /** Reads a host alone, an IPv6 address also in brackets. Throws an Error whose message says what it must be. */
 export function parseHost(text: string): string {
   const host = withoutBrackets(text);
-  if (isIPv6(host) || /^[^:[\]\s/@]+$/.test(text)) return host;
+  if (isIPv6(host) || /^[^:[\]\s/@,]+$/.test(text)) return host;
   throw new Error('must be the name or address of a host, without a port');
 }
 

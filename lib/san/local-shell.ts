@@ -1,6 +1,7 @@
 import { CommandError } from '../command-error.ts';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
+import type { Dialect } from './ssh-shell.ts';
 import { type SanAnswer, type SanRunOptions, type SanShell, defaultSanTimeoutMs } from './shell.ts';
 
 /** Runs the commands of the storage on this host (san_is_local). */
@@ -8,9 +9,11 @@ export class LocalShell implements SanShell {
   readonly where = 'this host';
   readonly failure = undefined;
   private readonly processes: Processes;
+  private readonly dialect: Pick<Dialect, 'shown'>;
 
-  constructor(processes: Processes) {
+  constructor(processes: Processes, dialect: Pick<Dialect, 'shown'>) {
     this.processes = processes;
+    this.dialect = dialect;
   }
 
   /** Throws CommandNotFound, SanInterrupted, or the signal's reason. */
@@ -19,6 +22,7 @@ export class LocalShell implements SanShell {
     { timeoutMs = defaultSanTimeoutMs, signal }: SanRunOptions = {},
   ): Promise<SanAnswer> {
     const [command = '', ...args] = words;
+    const shown = this.dialect.shown(words);
     try {
       const answer = await this.processes.run(command, args, { timeoutMs, ...(signal ? { signal } : {}) });
       // execa removes the last line end.
@@ -28,8 +32,8 @@ export class LocalShell implements SanShell {
       signal?.throwIfAborted();
       const { exitCode, stdout, stderr, timedOut, notFound } = error.failure;
       if (notFound) throw error;
-      if (timedOut) throw errors.sanTimeout(this.where, words.join(' '), timeoutMs / 1000, stderr.slice(-200));
-      if (exitCode === undefined) throw errors.sanCut(this.where, words.join(' '), error.message);
+      if (timedOut) throw errors.sanTimeout(this.where, shown, timeoutMs / 1000, stderr.slice(-200));
+      if (exitCode === undefined) throw errors.sanCut(this.where, shown, stderr.slice(-200) || 'it was killed');
       return { stdout, stderr, exitCode };
     }
   }

@@ -17,7 +17,7 @@ const connections = new Map<string, SshConnection>();
 /** Returns what runs commands on the storage that the flags describe; for a check, nothing is written. Throws InvalidFlags. */
 export function openShell(flags: SanFlags, dialect: Dialect, processes: Processes, isCheck = false): SanShell {
   if (flags.san_ip === '') throw errors.invalidFlags(['san_ip must be set: the address of the storage']);
-  if (flags.san_is_local) return new LocalShell(processes);
+  if (flags.san_is_local) return new LocalShell(processes, dialect);
   return new SshShell(connectionFor(flags, !isCheck), dialect);
 }
 

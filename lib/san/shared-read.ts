@@ -36,6 +36,15 @@ export class SharedRead<T> {
     this.changedAt = performance.now();
   }
 
+  /** Carries out a change, which may have happened also where it fails. */
+  async changing<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } finally {
+      this.invalidate();
+    }
+  }
+
   private start(): Promise<T> {
     const startedAt = performance.now();
     const running = this.read().finally(() => {

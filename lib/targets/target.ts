@@ -58,21 +58,27 @@ export interface Target {
   readonly name: string;
   /**
    * Where addresses come from: `aoe`, the pool of the cluster's AoE shelves; `own`, addressOf() derives them from the id; `storage`,
-   * findAddress() reads them, once the volume exists; `none`, the target needs none.
+   * findAddress() reads them, once the volume exists; `none`, it exports nothing, and addressOf() says where
+   * hosts find the volume themselves.
    */
   readonly addressing: 'aoe' | 'own' | 'storage' | 'none';
   /** With what an attachment is issued that hosts authenticate themselves by. */
   readonly authentication: 'chap' | 'none';
-  /** Where hosts reach its exports, which they compare with what answers: an Ethernet address; '' = nothing to compare. */
+  /** What hosts must know beside the address of a volume, in the target's own form: the Ethernet address that answers; '' = nothing. */
   readonly endpoint: string;
   /** Checks the prerequisites. Throws CommandNotFound, InterfaceDown, NoRawSocket. */
   setup(): Promise<void>;
-  /** For `own`: the present address of a volume, whether it is exported or not. It can change with the flags of the node. */
+  /** For `own`, and for `none`: the present address of a volume, whether it is exported or not. It can change with the flags of the node. */
   addressOf?(id: string): string;
   /** For `storage`: the address of a volume; undefined while the volume does not exist. */
   findAddress?(id: string): Promise<string | undefined>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
   ensureExport(spec: ExportSpec): Promise<void>;
+  /**
+   * As ensureExport(), of storage that has grown: it serves the present size, which hosts see when they look again. They keep their
+   * devices; I/O waits meanwhile where the export has to begin anew. Throws what ensureExport() throws.
+   */
+  resizeExport(spec: ExportSpec): Promise<void>;
   /** Resolves when the export is certainly gone. Throws when it cannot be made sure. Absent is success. */
   removeExport(id: string): Promise<void>;
   /** Exports that run on this node, ours and others'. */
@@ -83,10 +89,10 @@ export interface Target {
    */
   listTraces(): Promise<string[]>;
   /**
-   * Returns the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
+   * For `aoe`: the addresses of these shelves that answer on the wire: all of them, this node's own included where they are heard.
    * Throws DiscoveryIncomplete when some may be left out, InterfaceDown while none can answer.
    */
-  discover(shelves: readonly number[]): Promise<SeenAddress[]>;
+  discover?(shelves: readonly number[]): Promise<SeenAddress[]>;
   /**
    * Returns the present problems, from a table in memory: the target watches its exports, and starts those again that end. While a
    * problem of the whole node lasts, its volumes have none of their own.
@@ -95,8 +101,11 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** ATA over Ethernet, whose hosts are Ethernet addresses; iSCSI, whose hosts are initiator names; `none`: exports reach nobody. */
-export type Protocol = 'aoe' | 'iscsi' | 'none';
+/**
+ * ATA over Ethernet, whose hosts are Ethernet addresses; iSCSI, whose hosts are initiator names; Ceph and Sheepdog, which hosts reach
+ * without an export; `none`: volumes reach nobody.
+ */
+export type Protocol = 'aoe' | 'iscsi' | 'rbd' | 'sheepdog' | 'none';
 
 /** What the rest of the product uses of a target. Its code is loaded when it is made or checked, not before. */
 export interface TargetRegistration<Name extends string, Own extends Definitions> {

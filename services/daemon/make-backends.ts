@@ -13,7 +13,8 @@ export async function makeBackends(
   return [await makeBackend(first, context), ...(await Promise.all(others.map((one) => makeBackend(one, context))))];
 }
 
-async function makeBackend({ name, flags }: BackendFlags, context: DriverContext): Promise<Backend> {
+async function makeBackend({ name, flags }: BackendFlags, node: DriverContext): Promise<Backend> {
+  const context = { ...node, backend: name };
   const [driver, target] = await Promise.all([
     driverOf(flags).make(flags, context),
     targetOf(flags).make(flags, context),

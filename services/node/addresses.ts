@@ -35,7 +35,7 @@ export class Addresses {
   private isUnsure = false;
   /** Own shelves that restore() has looked at in this round. */
   private examined = 0;
-  /** Added to the clock that nobody sets, it is the time of Redis when the pool was filled. */
+  /** The time of Redis, less that of the clock that nobody sets, by which the pool keeps the quarantine: another Redis has another one. */
   private clockOffset = Date.now() - performance.now();
 
   constructor(options: AddressesOptions) {
@@ -48,7 +48,7 @@ export class Addresses {
       claim: (from) => this.claimFree(from),
       release: (shelf) => this.release(shelf),
       foreign: (asked) => this.foreign(asked),
-      now: () => this.now(),
+      now: () => performance.now(),
     });
   }
 
@@ -69,7 +69,10 @@ export class Addresses {
       ]),
     );
     for (const shelf of shelves) this.pool.own(Number(shelf));
-    for (const [address, time] of pairsOf(resting)) this.pool.rest(address, Number(time));
+    // One that seems to come was noted by a clock that was ahead.
+    for (const [address, time] of pairsOf(resting)) {
+      this.pool.rest(address, Math.min(Number(time) - this.clockOffset, performance.now()));
+    }
   }
 
   /**
@@ -213,14 +216,14 @@ export class Addresses {
     if (!isWhole) await this.assertShelves(new Set(this.pool.used.map(shelfOf)));
     const resting = new Set(await this.ownSet(keys.quarantine(lease.node)));
     const lost = this.pool.quarantined.filter(([address]) => !resting.has(address));
-    const entries = lost.flatMap(([address, time]) => [String(Math.floor(time)), address]);
+    const entries = lost.flatMap(([address, time]) => [String(Math.floor(time + this.clockOffset)), address]);
     if (lost.length > 0) await store.read((redis) => redis.zadd(keys.quarantine(lease.node), ...entries));
   }
 
   /** Drops entries whose quarantine is over. */
   async trimQuarantine(): Promise<void> {
     const { store, lease, quarantineMs } = this.options;
-    const end = String(Math.floor(this.now() - quarantineMs));
+    const end = String(Math.floor(performance.now() + this.clockOffset - quarantineMs));
     await store.read((redis) => redis.zremrangebyscore(store.keys.quarantine(lease.node), '-inf', end));
   }
 
@@ -251,10 +254,6 @@ export class Addresses {
       await store.read((redis) => redis.del(key));
       return [];
     }
-  }
-
-  private now(): number {
-    return performance.now() + this.clockOffset;
   }
 
   /** Claims the lowest shelf from that number on that no node owns. */
@@ -301,7 +300,9 @@ export class Addresses {
   }
 
   private async foreign(shelves: readonly number[]): Promise<ReadonlyMap<string, string>> {
-    const found = (await Promise.all(this.options.targets().map((target) => target.discover(shelves)))).flat();
+    const found = (
+      await Promise.all(this.options.targets().map(async (target) => (await target.discover?.(shelves)) ?? []))
+    ).flat();
     const own = found.length === 0 ? new Set() : await ownHosts();
     const others = found.filter(({ host }) => !own.has(host));
     // Processes of this machine do not hear each other.

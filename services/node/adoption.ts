@@ -75,7 +75,11 @@ export class Adoption {
   async markMissing(volume: VolumeState): Promise<BlockstoreError> {
     const { driver } = this.options.backends.get(volume.backend);
     const spec = volumeSpec(volume);
-    const error = errors.storageMissing(volume.id, driver.localPath(spec), await driver.relabelCommand?.(spec));
+    const whereabouts = await driver.whereabouts?.(spec);
+    const error =
+      whereabouts === undefined
+        ? errors.storageMissing(volume.id, driver.localPath(spec), await driver.relabelCommand?.(spec))
+        : errors.storageMoved(volume.id, whereabouts);
     if (!isMarkedMissing(volume)) await this.change(volume, 'markMissing', { fault: error.toFault() });
     return error;
   }

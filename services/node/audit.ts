@@ -4,7 +4,13 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { AllocationAudit } from './audit/allocation.ts';
 import type { Difference } from './audit/difference.ts';
-import { exportDifferences, foreignAnswer, orphanedExports, unobservedAddresses } from './audit/exports.ts';
+import {
+  exportDifferences,
+  exportsBeside,
+  foreignAnswer,
+  orphanedExports,
+  unobservedAddresses,
+} from './audit/exports.ts';
 import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
 import type { Adoption, AdoptionOptions } from './adoption.ts';
@@ -108,6 +114,7 @@ export class Audit {
       differences.push(
         ...own,
         ...foreignAnswer(this.context, volume),
+        ...(await exportsBeside(this.context, volume, exports)),
         ...(own.length > 0 ? [] : exportDifferences(this.context, volume, exportsById.get(volume.id))),
       );
     }

@@ -1,5 +1,5 @@
 import type { AuditResult } from '../../lib/audit/finding.ts';
-import { type Fault, asError } from '../../lib/errors.ts';
+import { type Fault, asError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { parseNodeTask } from '../../lib/models/node-task.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
@@ -56,7 +56,8 @@ export class NodeTasks implements Service {
     const task = parseNodeTask(text ?? undefined);
     if (text === null || !task) return;
     const isLate = task.deadline <= (await redisTime(store));
-    const end = isLate ? {} : await this.audit(task.request);
+    // Who joined it later than it was requested still waits.
+    const end = isLate ? { fault: errors.begunTooLate(lease.node).toFault() } : await this.audit(task.request);
     if (this.stopping.signal.aborted && !('result' in end)) return;
     const finish = () =>
       commit(store, {

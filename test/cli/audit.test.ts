@@ -39,6 +39,22 @@ test.serial('audit lists differences, and fixes them with --repair', async (t) =
   t.deepEqual(await place.json('audit'), { findings: [], notAudited: [], notExamined: [], notCompared: [] });
 });
 
+test.serial('audit repairs a counter of a node that makes the record of the node unreadable', async (t) => {
+  await store.redis.hset(store.keys.backend('n1@fake'), 'allocatedBytes', 'abc');
+  const found = await place.run('audit');
+  t.is(found.exitCode, 1);
+  t.regex(found.stdout, /^n1 +backend n1@fake counts abc as allocated, .* +correct the counter$/m);
+  t.is((await place.run('audit', '--repair')).exitCode, 0);
+  t.is((await lookupNode(store, 'n1')).state, 'up');
+  await store.redis.hset(store.keys.node('gone'), 'createTime', '1', 'reportTime', 'noon');
+  await store.redis.zadd(store.keys.nodes(), 1, 'gone');
+  const gone = await place.run('audit', '-q');
+  t.is(gone.exitCode, 7);
+  t.is(gone.stderr, 'not examined: node gone');
+  await store.redis.del(store.keys.node('gone'));
+  await store.redis.zrem(store.keys.nodes(), 'gone');
+});
+
 test.serial('audit finds keys that somebody gave a time to live, and removes it with --repair', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '1');
   const given = ['volumes', 'nodes', 'node:n1', `volume:${id}`].map((name) => store.keys.prefix + name);

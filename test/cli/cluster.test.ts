@@ -99,7 +99,7 @@ test.serial('node lost refuses a node that is up, and declares one that is down 
     /^blockstore: node good is up: only a node whose lease has expired can be declared lost\n {2}stop its daemon/,
   );
   t.is((await place.run('node', 'lost', 'down')).stdout, 'node down is declared lost, with 0 volumes');
-  t.deepEqual(await place.json('node', 'lost', 'down'), { node: 'down', volumes: 0 });
+  t.deepEqual(await place.json('node', 'lost', 'down'), { node: 'down', volumes: 0, unreadable: [] });
   const { stdout } = await place.run('status');
   t.regex(stdout, /^! node down is declared lost, with 0 volumes$/m);
   t.regex(stdout, /^nodes +2 up, 1 stopped, 1 lost$/m);

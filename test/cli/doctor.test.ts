@@ -1,9 +1,19 @@
 import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { loadFlags } from '../../lib/flags/load.ts';
+import { silentLog } from '../../lib/log.ts';
+import { connect } from '../../lib/redis/connection.ts';
 import { bundled } from '../support/bundle.ts';
+import { freePort } from '../support/free-port.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { CliPlace } from './place.ts';
+
+async function configure({ url }: RedisServer, name: string, value: string): Promise<void> {
+  const connection = await connect(loadFlags({ embedded: { redis_url: url } }).flags, silentLog);
+  await connection.redis.config('SET', name, value);
+  await connection.close();
+}
 
 let place: CliPlace;
 /** An lvm whose group has these disks. */
@@ -202,6 +212,21 @@ for (const [name, { options, found }] of Object.entries(redisFaults)) {
     t.notRegex(stdout + stderr, /blockstore doctor|internal error|Internal|\[WARN\]/);
   });
 }
+
+test.serial('of Redis it finds a replica, with and without replica-read-only, and what a failover loses', async (t) => {
+  const port = String(await freePort());
+  const server = await RedisServer.start('--port', port, '--repl-diskless-sync-delay', '0', '--appendfsync', 'no');
+  t.teardown(() => server.stop());
+  const replica = await RedisServer.start('--replicaof', '127.0.0.1', port);
+  t.teardown(() => replica.stop());
+  const doctor = async (url: string) => (await place.run('--redis-url', url, 'doctor', '--role', 'compute')).stdout;
+  t.regex(await doctor(replica.url), /^bad +.*READONLY.*\n +this Redis is a replica: set redis_host/m);
+  await configure(replica, 'replica-read-only', 'no');
+  t.regex(await doctor(replica.url), /^bad +.*accepts writes \(replica-read-only no\).*\n +.*set redis_host/m);
+  t.regex(await doctor(server.url), /^warn +.*\(appendfsync no\)/m);
+  await configure(server, 'appendonly', 'no');
+  t.regex(await doctor(server.url), /^warn +Redis has no append-only file: .*replicas lose/m);
+});
 
 test.serial('a Redis that permits everything has no fault', async (t) => {
   const { stdout } = await place.run('doctor', '--role', 'compute');

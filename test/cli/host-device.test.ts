@@ -121,7 +121,7 @@ test.serial(
     const refused = await place.run('volume', 'detach', 'disk');
     t.is(refused.exitCode, 1);
     t.regex(refused.stderr, /failed to connect to the hypervisor/);
-    t.regex(await readFile(calls, 'utf8'), new RegExp(`dominfo -- ${domain}`));
+    t.regex(await readFile(calls, 'utf8'), /list --all/);
     t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'attached', domain });
     const forced = await place.run('volume', 'detach', 'disk', '--force');
     t.is(forced.exitCode, 0);
@@ -296,8 +296,8 @@ test.serial('a domain that another libvirt connection does not know is not taken
   t.is((await place.run('volume', 'detach', 'of-system')).exitCode, 0, 'it is undefined where it was');
 });
 
-asRoot('a host device whose mount point was given is detached without libvirt', async (t) => {
-  await place.fakeProgram('virsh', `touch ${place.file('asked')}; exit 1`);
+asRoot('a host device whose mount point was given is detached where libvirt does not run', async (t) => {
+  await place.fakeProgram('virsh', 'echo "error: failed to connect to the hypervisor" >&2; exit 1');
   const { machine } = await readMachineId();
   const fields = { hostId: machine, hostName: hostname(), address: 'e9.0' };
   await attachedBy('as-vdb', { ...fields, mountpoint: '/dev/vdb' });
@@ -306,7 +306,6 @@ asRoot('a host device whose mount point was given is detached without libvirt', 
   const detach = `${device} && exec blockstore volume detach as-vdb`;
   const { stderr } = await place.spawn('unshare', ['--mount', 'sh', '-c', detach]);
   t.regex(stderr, /\/dev\/etherd\/flush/);
-  t.false(existsSync(place.file('asked')));
   t.is((await place.run('volume', 'detach', 'as-vdb')).exitCode, 0);
 });
 

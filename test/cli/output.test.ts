@@ -47,6 +47,7 @@ test('help is a command, too', async (t) => {
     t.like(await place.run(...words), { exitCode: 0, stdout }, words.join(' '));
   }
   t.regex((await place.run('help')).stdout, /^Usage: blockstore \[options\] \[command\]/);
+  t.regex((await place.run('help', 'help')).stdout, /^Usage: blockstore \[options\] \[command\]/);
   t.regex((await place.run('volume', 'help')).stdout, /^Usage: blockstore volume /);
   t.regex((await place.run('volume', 'show', 'help')).stderr, /volume help does not exist/);
   const unknown = await place.run('help', 'nosuch');

@@ -1,6 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { Blockstored } from '../support/blockstored.ts';
 import { CephCluster, withoutCeph } from '../support/ceph.ts';
+import { Libvirtd, withoutLibvirtd } from '../support/libvirtd.ts';
 import { CliPlace } from './place.ts';
 
 /** A daemon and command lines, as processes, with volumes on a real Ceph. */
@@ -25,7 +30,7 @@ real('a volume on Ceph is created, attached, found again after a restart, and de
     rbd_capacity_gib: '10',
   };
   const refused = await Blockstored.run(flags);
-  t.regex(refused.log, /volume_driver = rbd requires volume_target = none/);
+  t.regex(refused.log, /volume_driver = rbd requires volume_target = rbd or none/);
 
   flags['volume_target'] = 'none';
   let daemon = await Blockstored.start(flags);
@@ -35,15 +40,131 @@ real('a volume on Ceph is created, attached, found again after a restart, and de
   const id = created.stdout;
   const images = async () => (await cluster.run('rbd', ['--pool', 'volumes', 'ls'])).trim();
   t.is(await images(), `volume-${id}`);
+  const here = await place.run('volume', 'attach', id, '--host-device');
+  t.regex(here.stderr, /its backend has volume_target = none/);
   const instance = ['--instance', 'i-1', '--mountpoint', '/dev/vdb'];
   t.is((await place.run('volume', 'attach', id, ...instance)).exitCode, 0);
-  const here = await place.run('volume', 'attach', id, '--host-device');
-  t.not(here.exitCode, 0);
   await daemon.kill();
   daemon = await Blockstored.start(flags);
+  t.is((await place.run('volume', 'detach', id)).exitCode, 0);
+  t.like(await place.json('volume', 'show', id), { address: null });
+
+  await daemon.kill();
+  daemon = await Blockstored.start({ ...flags, volume_target: 'rbd' });
+  t.is((await place.run('volume', 'attach', id, ...instance)).exitCode, 0);
+  t.like(await place.json('volume', 'show', id), { address: `rbd:volumes/volume-${id}` });
   t.is((await place.run('volume', 'detach', id)).exitCode, 0);
   const audit = await place.run('audit');
   t.is(audit.exitCode, 0, audit.stdout);
   t.is((await place.run('volume', 'delete', id)).exitCode, 0);
   t.is(await images(), '');
+});
+
+const withLibvirt = withoutCeph === undefined && withoutLibvirtd === undefined ? test.serial : test.serial.skip;
+const withoutModule = withLibvirt === test.serial && !existsSync('/sys/bus/rbd') ? test.serial : test.serial.skip;
+
+interface OnCeph {
+  place: CliPlace;
+  libvirtd: Libvirtd;
+  at: readonly string[];
+  definition: () => Promise<string>;
+}
+
+/** For all tests. */
+let ready: Promise<OnCeph> | undefined;
+const closing: (() => Promise<void>)[] = [];
+
+test.after.always(async () => {
+  for (const close of closing.toReversed()) await close();
+});
+
+/** A node on Ceph and a libvirt with a guest that does not run; and a new volume. */
+async function onCeph(): Promise<OnCeph & { id: string }> {
+  ready ??= makePlace();
+  const made = await ready;
+  return { ...made, id: (await made.place.run('volume', 'create', '1')).stdout };
+}
+
+async function makePlace(): Promise<OnCeph> {
+  const place = await CliPlace.start();
+  closing.push(() => place.close());
+  const cluster = await CephCluster.create();
+  closing.push(() => cluster.remove());
+  await cluster.createPool('volumes');
+  const secret = randomUUID();
+  const daemon = await Blockstored.start({
+    storage_name: 'n1',
+    state_dir: place.file('state-n1'),
+    redis_url: place.server.url,
+    report_interval: '1',
+    volume_driver: 'rbd',
+    volume_target: 'rbd',
+    rbd_pool: 'volumes',
+    rbd_ceph_conf: cluster.conf,
+    rbd_secret_uuid: secret,
+    rbd_capacity_gib: '10',
+  });
+  closing.push(() => daemon.kill());
+  const libvirtd = await Libvirtd.create();
+  closing.push(() => libvirtd.remove());
+  const key = await cluster.run('ceph', ['auth', 'get-key', 'client.admin']);
+  await libvirtd.defineSecret(secret, 'client.admin', key);
+  const file = path.join(libvirtd.directory, 'guest.xml');
+  await writeFile(
+    file,
+    `<domain type='qemu'><name>guest</name><memory unit='MiB'>64</memory><os><type machine='q35'>hvm</type></os>
+    <devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices></domain>`,
+  );
+  await libvirtd.virsh('define', file);
+  const at = ['--mountpoint', '/dev/vdb', '--libvirt-uri', libvirtd.uri];
+  return { place, libvirtd, at, definition: () => libvirtd.virsh('dumpxml', 'guest', '--inactive') };
+}
+
+withLibvirt('a domain gets a volume on Ceph as a network disk, and gives it back', async (t) => {
+  const { place, libvirtd, id, at, definition } = await onCeph();
+  const refused = await place.run('volume', 'attach', id, '--domain', 'guest', ...at, '--mac', '52:54:00:77:00:01');
+  t.regex(refused.stderr, /is exported by the target rbd, whose hosts are not admitted by --mac\n.*omit --mac/);
+  const attached = await place.run('volume', 'attach', id, '--domain', 'guest', ...at, '--mode', 'ro');
+  t.is(attached.exitCode, 0, attached.stderr);
+  t.is(attached.stdout, id);
+  t.like(await place.json('volume', 'show', id), {
+    address: `rbd:volumes/volume-${id}`,
+    attachStatus: 'attached',
+    instanceId: 'guest',
+    libvirtUri: libvirtd.uri,
+    mountpoint: '/dev/vdb',
+  });
+  t.regex(await definition(), new RegExp(`<source protocol='rbd' name='volumes/volume-${id}'>`));
+  t.regex(await definition(), new RegExp(`<readonly/>\\s*<serial>${id}</serial>`));
+
+  const detached = await place.run('volume', 'detach', id);
+  t.is(detached.exitCode, 0, detached.stderr);
+  t.false((await definition()).includes('<disk '));
+  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', domain: null });
+
+  t.is((await place.run('volume', 'attach', id, '--domain', 'guest', ...at)).exitCode, 0);
+  await libvirtd.virsh('detach-disk', 'guest', 'vdb', '--config');
+  t.is((await place.run('volume', 'detach', id)).exitCode, 0, 'released by somebody else, as of an interrupted detach');
+  const audit = await place.run('audit');
+  t.is(audit.exitCode, 0, audit.stdout);
+});
+
+withoutModule('a host whose kernel lacks rbd refuses --host-device before anything starts', async (t) => {
+  const { place, id } = await onCeph();
+  const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device');
+  t.is(exitCode, 1, stderr);
+  t.regex(stderr, /the kernel module rbd cannot be loaded: .*\n.*for a guest of this host: --domain/);
+  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', status: 'available' });
+});
+
+withLibvirt('a domain that cannot get a volume on Ceph leaves it unattached', async (t) => {
+  const { place, libvirtd, id, at } = await onCeph();
+  const [secret = ''] = (await libvirtd.virsh('secret-list')).trim().split(/\s+/);
+  await libvirtd.virsh('secret-undefine', secret);
+  const failed = await place.run('volume', 'attach', id, '--domain', 'guest', ...at);
+  t.regex(
+    failed.stderr,
+    new RegExp(`libvirt on this host has no secret ${secret} with the key of the Ceph user client.admin`),
+  );
+  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', status: 'available' });
 });

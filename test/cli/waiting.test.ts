@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { until } from '../support/until.ts';
 import type { EditOptions, TransitionName } from '../../lib/models/transitions.ts';
@@ -108,6 +109,31 @@ test.serial('wait accepts an attach status, a time limit and --deleted', async (
   t.like(await deleted.child, { exitCode: 0, stdout: 'deleted' });
   t.is((await place.run('volume', 'wait', 'one', '--deleted', flag)).exitCode, 0);
   t.is((await place.run('volume', 'wait', 'one', flag)).exitCode, 4);
+});
+
+test.serial('a wait goes on through a restart of Redis', async (t) => {
+  const { store, volume, flag } = await idleNode('restarted');
+  const one = await volume('one');
+  const waiting = await waiter(store, 'one', flag);
+  seen(waiting.child.stderr); // from now on
+  await place.server.down();
+  await until(() => seen(waiting.child.stderr)().includes('is unreachable'), 'it notices the loss');
+  await pause(2000); // it reads the record twice a second
+  await place.server.up();
+  await until(() => one.change('finishCreate').catch(() => false), 'the volume is created');
+  t.like(await waiting.child, { exitCode: 0, stdout: 'available' });
+});
+
+test.serial('a create that may have been recorded names the option that repeats it', async (t) => {
+  const { store, flag } = await idleNode('unsure');
+  const created = await place.run('volume', 'create', '1', '--node', 'idle', flag, '--set=redis_min_replicas=1');
+  t.is(created.exitCode, 7);
+  const [id = ''] = await store.redis.zrange(store.keys.volumes(), '0', '-1');
+  t.true(created.stderr.includes(`the volume may exist; to repeat the command: --id ${id}`), created.stderr);
+  const flags = [flag, '--set=redis_min_replicas=1'];
+  await transit(store, id, 'finishCreate');
+  const deleted = await place.run('volume', 'delete', id, ...flags);
+  t.regex(deleted.stderr, new RegExp(`^blockstore: volume ${id}: the change was made, but only 0 of 1 replicas`));
 });
 
 test.serial('a wait that was started by nohup(1) continues when the terminal ends', async (t) => {

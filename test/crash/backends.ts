@@ -1,5 +1,6 @@
 import { missingForLab } from '../lab/requirements.ts';
 import { cannotExport } from '../lib/targets/aoe/place.ts';
+import { CephCluster, withoutCeph } from '../support/ceph.ts';
 import { FakeSheepdog } from '../support/fake-sheepdog.ts';
 import { useStandIns } from '../lib/targets/iscsi-tgt/stand-in.ts';
 import { freePort } from '../support/free-port.ts';
@@ -14,6 +15,8 @@ export interface CrashBackend {
   place(): Promise<Place>;
   /** Where daemons run. On a lab machine each run takes about ten times as long. */
   on: 'host' | 'machine';
+  /** Whether its commands take so long on this host that all points of a start exceed a part of `npm run test:all`. */
+  isSlow?: boolean;
 }
 
 /** Add a new driver or target here. */
@@ -49,8 +52,22 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
       const cluster = await FakeSheepdog.start(2 ** 40);
       const sheepdog_port = String(cluster.port);
       return HostPlace.create(
-        { volume_driver: 'sheepdog', volume_target: 'none', sheepdog_port, sheepdog_copies: '1' },
-        () => cluster.clear(),
+        { volume_driver: 'sheepdog', volume_target: 'sheepdog', sheepdog_port, sheepdog_copies: '1' },
+        { clear: async () => cluster.clear(), close: async () => {} },
+      );
+    },
+  },
+  rbd: {
+    on: 'host',
+    isSlow: true,
+    missing: async () => withoutCeph,
+    place: async () => {
+      const cluster = await CephCluster.create();
+      const [rbd_pool, rbd_ceph_conf] = ['volumes', cluster.conf];
+      await cluster.createPool(rbd_pool);
+      return HostPlace.create(
+        { volume_driver: 'rbd', volume_target: 'rbd', rbd_pool, rbd_ceph_conf, rbd_capacity_gib: '100' },
+        { clear: () => cluster.emptyPool(rbd_pool), close: () => cluster.remove() },
       );
     },
   },
@@ -58,6 +75,11 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     on: 'machine',
     missing: missingForLab,
     place: () => MachinePlace.create(),
+  },
+  'lvm-thin': {
+    on: 'machine',
+    missing: missingForLab,
+    place: () => MachinePlace.create({ flags: { lvm_type: 'thin' } }),
   },
   'lvm-systemd': {
     on: 'machine',

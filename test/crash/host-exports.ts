@@ -28,7 +28,7 @@ export interface HostExports {
 }
 
 export function hostExports(target: Target, root: string, port: number): HostExports | undefined {
-  if (target.name === 'none') return undefined;
+  if (target.addressing === 'none') return undefined;
   return target.name === 'aoe' ? new VbladeExports(root) : new TgtExports(target, join(root, 'state', 'iscsi'), port);
 }
 

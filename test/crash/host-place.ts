@@ -29,6 +29,15 @@ const readyMs = 300_000;
 
 type FlagValues = Readonly<Record<string, string>>;
 
+/** Storage that is not in the directory of the place. */
+export interface Elsewhere {
+  /** Removes all volumes. */
+  clear: () => Promise<void>;
+  close: () => Promise<void>;
+}
+
+const nothingElsewhere: Elsewhere = { clear: async () => {}, close: async () => {} };
+
 /** A daemon on this machine, with all its files in one directory. */
 export class HostPlace implements Place {
   readonly node = node;
@@ -40,13 +49,13 @@ export class HostPlace implements Place {
   private readonly root: string;
   private readonly flags: FlagValues;
   private readonly backend: Backend;
-  private readonly clear: () => Promise<void>;
+  private readonly elsewhere: Elsewhere;
   /** Undefined where nothing is exported. */
   private readonly exports: HostExports | undefined;
   private daemon: Blockstored | undefined;
 
-  /** `given` are the flags that make the backend. `clear` removes storage that is not in the directory of the place. */
-  static async create(given: FlagValues, clear = async () => {}): Promise<HostPlace> {
+  /** `given` are the flags that make the backend. */
+  static async create(given: FlagValues, elsewhere: Elsewhere = nothingElsewhere): Promise<HostPlace> {
     const server = await RedisServer.start();
     const { flags } = loadFlags({ embedded: { redis_url: server.url } });
     const store = new Store(await connect(flags, silentLog), flags.redis_prefix);
@@ -54,7 +63,7 @@ export class HostPlace implements Place {
     const own = flagsOf(server, root, given);
     const context = { processes: new ChildProcesses(), log: silentLog };
     const [backend] = await makeBackends(loadFlags({ embedded: own }).backends, context);
-    return new HostPlace(server, store, root, own, backend, clear);
+    return new HostPlace(server, store, root, own, backend, elsewhere);
   }
 
   private constructor(
@@ -63,7 +72,7 @@ export class HostPlace implements Place {
     root: string,
     flags: FlagValues,
     backend: Backend,
-    clear: () => Promise<void>,
+    elsewhere: Elsewhere,
   ) {
     this.server = server;
     this.store = store;
@@ -73,7 +82,7 @@ export class HostPlace implements Place {
     this.root = root;
     this.flags = flags;
     this.backend = backend;
-    this.clear = clear;
+    this.elsewhere = elsewhere;
     this.hosts = [backend.target.addressing === 'own' ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
     this.exports = hostExports(backend.target, root, Number(flags['iscsi_port'] ?? 0));
   }
@@ -154,7 +163,7 @@ export class HostPlace implements Place {
     await until(() => !left.some((pid) => existsSync(`/proc/${pid}`)), 'what the daemon left behind is gone');
     await removeAccessFilter(join(this.root, 'state', 'exports'));
     await rm(this.root, { recursive: true, force: true });
-    await this.clear();
+    await this.elsewhere.clear();
     await this.store.redis.flushall();
   }
 
@@ -166,6 +175,7 @@ export class HostPlace implements Place {
     await this.reset();
     await this.store.connection.close();
     await this.server.stop();
+    await this.elsewhere.close();
   }
 
   private async files(folder: string): Promise<string[]> {

@@ -24,6 +24,11 @@ const readyMs = 300_000;
 const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
 perl ${join(import.meta.dirname, 'read-machine.pl')} ${stateDir} ${planVariable}`;
 
+interface Options {
+  systemd?: boolean;
+  flags?: Readonly<Record<string, string>>;
+}
+
 /** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
@@ -33,14 +38,16 @@ export class MachinePlace implements Place {
   readonly nodeCommands: NodeCommands;
   private readonly lab: Lab;
   private readonly machine: LabNode;
+  private readonly flags: Options['flags'];
   private daemon: LabDaemon | undefined;
   private starts = 0;
 
-  static async create({ systemd = false } = {}): Promise<MachinePlace> {
+  /** `flags`: of the driver, beside the usual ones. */
+  static async create({ systemd = false, flags: own = {} }: Options = {}): Promise<MachinePlace> {
     const lab = await Lab.create({ nodes: 1, systemd });
     try {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
-      const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix));
+      const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix), own);
       await place.machine.sh(`mkdir -p ${directory}`);
       if (systemd) await place.machine.sh(`cp etc/blockstore-vblade*.service ${units} && systemctl daemon-reload`);
       return place;
@@ -50,8 +57,9 @@ export class MachinePlace implements Place {
     }
   }
 
-  private constructor(lab: Lab, store: Store) {
+  private constructor(lab: Lab, store: Store, flags: Options['flags']) {
     this.lab = lab;
+    this.flags = flags;
     this.machine = lab.node(1);
     this.store = store;
     const client = new RequestClient(store);
@@ -81,6 +89,7 @@ export class MachinePlace implements Place {
       node_down_time: '3600',
       log_format: 'human',
       log_level: 'debug',
+      ...this.flags,
     };
     const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
     const script = `${plan ? writePlan(plan) : `rm -f ${directory}/${planFile}`}

@@ -73,6 +73,9 @@ export class FaultyCommands extends ChildProcesses {
       volumeClear: 'zero',
       volumeClearMiBps: 0,
       snapshotPercent: 100,
+      lvmType: 'thick',
+      thinPool: '',
+      maxOverSubscription: 1,
       numShellTries: 2,
       directory: join(this.directory, 'lvm'),
     };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkActivationLists } from '../../lib/drivers/lvm/activation-lists.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
+import { renamedTo } from '../../lib/drivers/lvm/left-behind.ts';
 import { spec } from '../lib/drivers/conformance.ts';
 import { FaultyCommands } from './faulty-commands.ts';
 
@@ -77,7 +78,14 @@ test('a volume whose logical volume vgsplit took into another group is not taken
   const name = `volume-${volume.id}`;
   await rename(path.join(commands.directory, 'lvs', name), path.join(other, name));
   await t.throwsAsync(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /vgmerge pool other/ });
+  t.regex((await driver.whereabouts(volume)) ?? '', /is in volume group other; to undo that: .*vgmerge pool other/);
+  const renamed = { name: 'old', tags: ['blockstore', `blockstore:id=${volume.id}`] };
+  t.is(
+    renamedTo([renamed], 'pool', volume),
+    `its logical volume was renamed to old; to undo that: lvrename pool old ${name}`,
+  );
   await rm(path.join(other, name));
+  t.is(await driver.whereabouts(volume), undefined);
   await driver.deleteVolume(volume);
 });
 

@@ -131,7 +131,7 @@ test.serial('the new size of a grown volume is visible while it is mounted', asy
     await onVolume(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20}, timeoutMs: 500 }`),
     /^ConnectorFailed: .*it has 67108864 bytes instead of 134217728$/,
   );
-  await onTarget(`await target.removeExport('${volume.id}'); await target.ensureExport(${JSON.stringify(volume)});`);
+  t.is(await onTarget(`await target.resizeExport(${JSON.stringify(volume)});`), '');
   t.is(await onVolume(host, 'revalidate', volume, `{ sizeBytes: ${128 * 2 ** 20} }`), String(128 * 2 ** 20));
   await host.sh('resize2fs /dev/etherd/e7.5 && umount /mnt/five');
   t.is(await onVolume(host, 'disconnect', volume), '');

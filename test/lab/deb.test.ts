@@ -154,6 +154,22 @@ test.serial('an upgrade restarts only the daemon and keeps the configuration', a
   t.regex(await node.sh('blockstore volume list'), /first/);
 });
 
+test.serial('the sandbox, in which LVM loads no modules, has those of snapshots and of thin volumes', async (t) => {
+  const conf = '/etc/blockstore/blockstore.conf';
+  await node.sh(`systemctl stop blockstored; rmmod dm_thin_pool dm_snapshot
+echo 'lvm_type = thin' >>${conf}
+systemctl start blockstored
+blockstore volume create 0 --name second
+blockstore volume attach second --instance i-2 --mountpoint /dev/vdc`);
+  t.is(await node.sh('ls -d /sys/module/dm_thin_pool /sys/module/dm_snapshot | wc -l'), '2');
+  const layouts = await node.sh('lvs --noheadings -o lv_layout -S lv_name=~^volume- nova-volumes');
+  t.deepEqual(layouts.split(/\s+/).filter(Boolean).toSorted(), ['linear', 'thin,sparse']);
+  t.is((await vblade()).split(' ').length, 2);
+  await node.sh(`blockstore volume detach second; blockstore volume delete second
+sed -i '/^lvm_type/d' ${conf}; systemctl restart blockstored`);
+  t.regex(await vblade(), /^\d+$/);
+});
+
 test.serial('a dead export is restarted, also without the daemon', async (t) => {
   await node.sh('systemctl stop blockstored');
   const before = await vblade();

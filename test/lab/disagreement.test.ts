@@ -37,7 +37,7 @@ test.serial('after Redis lost all records they are restored, and exports never s
   }
   t.deepEqual(await cluster.vblades(1), vblades);
   t.deepEqual(await cluster.differences(1), []);
-  for (const { id } of made) await cluster.on(1).output(`volume detach ${id}`);
+  for (const { id } of made) await cluster.on(1).output(`volume detach ${id} --force`);
   t.is(
     await cluster
       .on(1)

@@ -20,6 +20,7 @@ const long = [
   'iscsi-lio',
   'lio',
   'power-loss',
+  'rbd',
   'redis-lost',
 ];
 const atOnce = 8;

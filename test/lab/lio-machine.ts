@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { type Configfs, KernelConfigfs } from '../../lib/targets/iscsi-lio/configfs.ts';
 import { readTarget } from '../../lib/targets/iscsi-lio/found-target.ts';
-import { IscsiLioTarget, type IscsiLioOptions } from '../../lib/targets/iscsi-lio/target.ts';
+import { IscsiLioTarget } from '../../lib/targets/iscsi-lio/target.ts';
+import type { PortalTargetOptions } from '../../lib/iscsi/portal-target.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import type { Subject } from '../lib/targets/conformance.ts';
 import { qemuLogin } from '../lib/targets/iscsi-tgt/qemu-session.ts';
@@ -55,7 +56,7 @@ export class LioMachine implements Subject {
     return stdout.trim();
   }
 
-  made(options: Partial<IscsiLioOptions> = {}, configfs: Configfs = this.configfs): IscsiLioTarget {
+  made(options: Partial<PortalTargetOptions> = {}, configfs: Configfs = this.configfs): IscsiLioTarget {
     const own = { portal: this.portal, targetPrefix: prefix, chap: true, durability: this.durability };
     const context = { processes: new ChildProcesses(), log: silentLog, configfs };
     const target = new IscsiLioTarget({ ...own, ...options }, context);
@@ -63,7 +64,7 @@ export class LioMachine implements Subject {
     return target;
   }
 
-  async target(options: Partial<IscsiLioOptions> = {}): Promise<IscsiLioTarget> {
+  async target(options: Partial<PortalTargetOptions> = {}): Promise<IscsiLioTarget> {
     const target = this.made(options);
     await target.setup();
     return target;
@@ -79,6 +80,12 @@ export class LioMachine implements Subject {
       await writeFile(path, Buffer.alloc(2 ** 20));
     }
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
+  }
+
+  async grow({ id, path }: ExportSpec): Promise<number> {
+    if (this.onDisk) await this.sh(`lvextend -q -L 8M ${group}/volume-${id}`);
+    else await truncate(path, 2 * 2 ** 20);
+    return (this.onDisk ? 8 : 2) * 2 ** 20;
   }
 
   /** Names of the hosts that have a session. */

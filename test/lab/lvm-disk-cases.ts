@@ -25,6 +25,9 @@ function doctor(disk: string) {
     volume_clear_mibps: 0,
     storage_create: true,
     lvm_snapshot_percent: 100,
+    lvm_type: 'thick',
+    lvm_thin_pool: '',
+    max_over_subscription_ratio: 1,
   } as const;
   return checkVolumeGroup({ ...flags, storage_dev: [disk] }, machine.stateDir, new ChildProcesses());
 }

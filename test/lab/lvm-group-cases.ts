@@ -186,6 +186,7 @@ const list: readonly LvmCase[] = [
         code: 'VolumeBusy',
         message: new RegExp(`lvrename ${group} old volume-${volume.id}$`),
       });
+      assert.match((await driver.whereabouts(volume)) ?? '', /renamed to old; to undo that: lvrename/);
       await machine.sh(`lvm lvrename ${group} old volume-${volume.id}`);
       await driver.deleteVolume(volume);
       assert.deepEqual(await driver.listVolumes(), []);
@@ -212,6 +213,28 @@ const list: readonly LvmCase[] = [
       await machine.sh(`lvm vgchange -an other && lvm vgchange -an ${group} && lvm vgmerge ${group} other`);
       await driver.deleteVolume(taken);
       assert.deepEqual(await machine.logicalVolumes(), ['']);
+    },
+  },
+  {
+    title: 'a group that was merged into another one is named so, and its volumes are served under that name',
+    run: async () => {
+      const [disk] = await machine.loops(1);
+      const driver = machine.driver({ storageDev: [] });
+      await machine.driver().setup();
+      await driver.setup();
+      const volume = spec();
+      await driver.createVolume(volume);
+      await machine.sh(`lvm vgcreate other ${disk}; lvm vgchange -an ${group}; lvm vgmerge other ${group}`);
+      const merged = { code: 'NoVolumeGroup', message: /group other has volumes of blockstore, as after vgmerge/ };
+      await assert.rejects(machine.driver({ storageDev: [] }).setup(), { ...merged, hint: /set volume_group = other/ });
+      await machine.sh(`rm ${machine.stateDir}/*uuid*`);
+      const later = machine.driver({ storageDev: [], volumeGroup: 'other' });
+      await later.setup();
+      assert.deepEqual(
+        (await later.listVolumes()).map(({ id }) => id),
+        [volume.id],
+      );
+      await later.deleteVolume(volume);
     },
   },
   {

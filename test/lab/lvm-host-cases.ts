@@ -197,6 +197,27 @@ const list: readonly LvmCase[] = [
       }
     },
   },
+  {
+    title: 'copies of the metadata go on in the own directory when /etc/lvm/backup is gone',
+    run: async () => {
+      const directory = '/run/lvm-loop-link';
+      await machine.sh('mkdir -p /etc/lvm/backup');
+      const before = machine.driver({ directory });
+      await before.setup();
+      await before.close();
+      await machine.sh('rm -rf /run/lvm-backup; mv /etc/lvm/backup /run/lvm-backup');
+      try {
+        const driver = machine.driver({ directory });
+        await driver.setup();
+        const volume = spec();
+        await driver.createVolume(volume);
+        await driver.stats();
+        assert.match(await readFile(`${directory}/backup/${group}`, 'utf8'), new RegExp(volume.id));
+      } finally {
+        await machine.sh('rm -rf /etc/lvm/backup; mv /run/lvm-backup /etc/lvm/backup');
+      }
+    },
+  },
 ];
 
 await runCases(machine, list);

@@ -46,10 +46,13 @@ export class LvmMachine {
       volumeClear: 'zero',
       volumeClearMiBps: 0,
       snapshotPercent: 100,
+      lvmType: 'thick',
+      thinPool: '',
+      maxOverSubscription: 1,
       numShellTries: 3,
       directory: this.stateDir,
     };
-    const driver = new LvmDriver({ ...defaults, ...options }, { processes, log: silentLog });
+    const driver = new LvmDriver({ ...defaults, ...options }, { processes, log: silentLog, backend: 'lab' });
     this.drivers.push(driver);
     return driver;
   }
@@ -63,6 +66,9 @@ export class LvmMachine {
       volume_clear: 'zero' as const,
       volume_clear_mibps: 0,
       lvm_snapshot_percent: 100,
+      lvm_type: 'thick' as const,
+      lvm_thin_pool: '',
+      max_over_subscription_ratio: 1,
       ...fields,
     };
     return checkVolumeGroup(flags, this.stateDir, new ChildProcesses());
@@ -117,7 +123,7 @@ export class LvmMachine {
   /** Returns "name" or "name active" of every logical volume. */
   async logicalVolumes(): Promise<string[]> {
     const rows = await this.sh(`lvm lvs --noheadings -o lv_name,lv_active ${group}`);
-    return rows.split('\n').map((row) => row.trim());
+    return rows.split('\n').map((row) => row.trim().replace(/\s+/, ' '));
   }
 
   /** Writes 4 KiB of `text` durably. */

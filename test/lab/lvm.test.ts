@@ -4,26 +4,33 @@ import { Lab } from './lab.ts';
 
 // Variables in the environment change nothing; with HOSTILE=1 neither do settings in lvm.conf.
 const isHostile = process.env['HOSTILE'] === '1';
-// The gate runs a fifth of the cases, which the commit chooses.
-const part = isHostile || process.env['LVM_CASES'] === 'all' ? '1/1' : `${sampleNumber('LVM cases', 5)}/5`;
-const node = `${isHostile ? 'HOSTILE=1 ' : ''}PART=${part} node --import ./test/support/hostile-environment.ts`;
+const isWhole = isHostile || process.env['LVM_CASES'] === 'all';
+const node = `${isHostile ? 'HOSTILE=1 ' : ''}node --import ./test/support/hostile-environment.ts`;
+/** The gate runs a fifth of the cases of a program, which the commit chooses. */
+const usual = 5;
 
-for (const [title, program] of [
+for (const [title, program, parts = usual] of [
   ['the LVM driver on real LVM', 'lvm-cases.ts'],
   ['the LVM driver on disks that fail and differ', 'lvm-disk-cases.ts'],
   ['the LVM driver beside what administrators do', 'lvm-group-cases.ts'],
   ['the LVM driver with volumes that LVM mirrors', 'lvm-mirror-cases.ts'],
   ['the LVM driver with volumes that grow', 'lvm-extend-cases.ts'],
   ['the LVM driver with thick snapshots', 'lvm-snapshot-cases.ts'],
+  ['the LVM driver with thin pools', 'lvm-thin-cases.ts'],
+  ['the LVM driver with thin volumes beside others', 'lvm-thin-group-cases.ts'],
+  // These are many.
+  ['the LVM driver with the common cases of snapshots and clones, thick', 'lvm-common-cases.ts thick', 10],
+  ['the LVM driver with the common cases of snapshots and clones, thin', 'lvm-common-cases.ts thin', 10],
   ['the LVM driver on hosts with other settings', 'lvm-host-cases.ts'],
 ] as const) {
   test.serial(title, async (t) => {
+    const part = isWhole ? '1/1' : `${sampleNumber('LVM cases', parts)}/${parts}`;
     const lab = await Lab.create({ diskGiB: 4 });
     t.teardown(() => lab.close());
     const otherDisk = await lab.node(1).addDisk(1);
     const { output, status } = await lab
       .node(1)
-      .run(`${node} test/lab/${program} /dev/ubda ${otherDisk}`, { timeoutMs: 900_000 });
+      .run(`PART=${part} ${node} test/lab/${program} /dev/ubda ${otherDisk}`, { timeoutMs: 900_000 });
     t.log(`part ${part}; all: npm run test:all -- --part lvm`);
     t.log(output);
     t.is(status, 0);

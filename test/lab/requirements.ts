@@ -27,9 +27,10 @@ export async function missingForLab(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The same for a lab with iSCSI. */
-export async function missingForIscsi(): Promise<string | undefined> {
-  const missing = await missingOf({ tgtd: 'tgt', tgtadm: 'tgt', iscsid: 'open-iscsi', iscsiadm: 'open-iscsi' });
+/** The same for a lab with hosts that have open-iscsi. The kernel's target needs no package. */
+export async function missingForIscsi(target: 'iscsi-tgt' | 'iscsi-lio' = 'iscsi-tgt'): Promise<string | undefined> {
+  const tgt = target === 'iscsi-tgt' ? { tgtd: 'tgt', tgtadm: 'tgt' } : {};
+  const missing = await missingOf({ ...tgt, iscsid: 'open-iscsi', iscsiadm: 'open-iscsi' });
   if (missing.length === 0) return missingForLab();
   return `a lab with iSCSI needs more packages: apt-get install ${[...new Set(missing)].join(' ')}`;
 }

@@ -16,7 +16,7 @@ import type { LabSentinels } from './sentinels.ts';
 
 export const stateDir = '/var/lib/blockstore';
 export const group = 'nova-volumes';
-const configFile = '/etc/blockstore/blockstore.conf';
+export const configFile = '/etc/blockstore/blockstore.conf';
 
 export type ClusterFlags = Readonly<Record<string, string>>;
 
@@ -109,13 +109,13 @@ export class StorageCluster {
   }
 
   /** Starts the daemon, with `given` in place of the cluster's flags, and waits until it is ready. */
-  async startDaemon(number: number, given: ClusterFlags = {}): Promise<LabDaemon> {
+  async startDaemon(number: number, given: ClusterFlags = {}, patienceMs = 300_000): Promise<LabDaemon> {
     this.starts += 1;
     const run = this.restarts ? 'while :; do blockstored; sleep 1; done' : 'exec blockstored';
     const script = `${this.configuration(number, given)}\n${run}`;
     const daemon = await this.node(number).start(`blockstored-${this.starts}`, script);
     this.daemons.set(number, daemon);
-    if (!(await daemon.says('is ready', 300_000))) {
+    if (!(await daemon.says('is ready', patienceMs))) {
       throw new Error(`blockstored on node${number} is not ready:\n${await daemon.log()}`);
     }
     return daemon;
@@ -180,6 +180,7 @@ export class StorageCluster {
   async bootAgain(number: number): Promise<void> {
     await this.node(number).boot();
     await this.mountState(number);
+    await this.node(number).sh(this.configuration(number));
   }
 
   private async makeStateDisk(number: number): Promise<void> {

@@ -236,6 +236,10 @@ class FakeMachineTarget implements Target {
     return machine.effect('ensureExport', [() => void machine.exports.delete(spec.id), begin], () => {});
   }
 
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   removeExport(id: string): Promise<void> {
     return this.machine.effect('removeExport', [() => void this.machine.exports.delete(id)], () => {});
   }

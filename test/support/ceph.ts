@@ -13,6 +13,12 @@ export const withoutCeph = commands.every((command) => existsSync(`/usr/bin/${co
   ? undefined
   : 'needs ceph-mon, ceph-osd and ceph-common';
 
+interface CephPlace {
+  address: string;
+  /** A network namespace; '' = that of this process. */
+  namespace: string;
+}
+
 interface Daemon {
   kill(): void;
   ended: Promise<unknown>;
@@ -30,17 +36,22 @@ export class CephCluster {
   readonly port: number;
   /** Short: the paths of sockets are limited. */
   readonly directory: string;
+  private readonly address: string;
+  /** Of the network; '' = that of this process. */
+  private readonly namespace: string;
   private readonly daemons = new Map<'mon' | 'osd', Daemon>();
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, { address, namespace }: CephPlace) {
+    this.address = address;
+    this.namespace = namespace;
     this.fsid = randomUUID();
     this.directory = directory;
     this.port = port + 1;
     this.conf = path.join(directory, 'ceph.conf');
   }
 
-  static async create(): Promise<CephCluster> {
-    const cluster = new CephCluster(await mkdtemp('/tmp/ceph-'), await freePort());
+  static async create(place: CephPlace = { address: '127.0.0.1', namespace: '' }): Promise<CephCluster> {
+    const cluster = new CephCluster(await mkdtemp('/tmp/ceph-'), await freePort(), place);
     try {
       await cluster.make();
     } catch (error) {
@@ -52,11 +63,19 @@ export class CephCluster {
 
   /** As client.admin. Returns standard output. */
   async run(command: 'ceph' | 'rbd' | 'rados', args: readonly string[]): Promise<string> {
-    return (await execa(command, ['--conf', this.conf, ...args], { timeout: 120_000 })).stdout;
+    const [file, all] = this.inside(command, ['--conf', this.conf, ...args]);
+    return (await execa(file, all, { timeout: 120_000 })).stdout;
   }
 
   async createPool(name: string): Promise<void> {
     await this.run('ceph', ['osd', 'pool', 'create', name, '1', '1']);
+  }
+
+  /** Makes it anew where it has images: the dead clients of some would delay their removal for half a minute. */
+  async emptyPool(name: string): Promise<void> {
+    if ((await this.run('rbd', ['--pool', name, 'ls'])) === '') return;
+    await this.run('ceph', ['osd', 'pool', 'rm', name, name, '--yes-i-really-really-mean-it']);
+    await this.createPool(name);
   }
 
   /** Returns the configuration file with which that user connects. */
@@ -82,7 +101,7 @@ export class CephCluster {
   start(name: 'mon' | 'osd'): void {
     const args = name === 'mon' ? ['-f', '-i', 'a'] : ['-f', '-i', '0'];
     const env = { CEPH_CONF: this.conf };
-    const child = execa(`ceph-${name}`, args, { env, reject: false, stdio: 'ignore' });
+    const child = execa(...this.inside(`ceph-${name}`, args), { env, reject: false, stdio: 'ignore' });
     this.daemons.set(name, { kill: () => child.kill('SIGKILL'), ended: child });
   }
 
@@ -97,7 +116,8 @@ export class CephCluster {
     const keyring = path.join(directory, 'keyring');
     await writeFile(conf, this.configuration(keyring));
     const env = { CEPH_CONF: conf };
-    const tool = (command: string, ...args: string[]) => execa(command, args, { env, timeout: 120_000 });
+    const tool = (command: string, ...args: string[]) =>
+      execa(...this.inside(command, args), { env, timeout: 120_000 });
     await tool('ceph-authtool', '-C', keyring, '--gen-key', '-n', 'mon.', '--cap', 'mon', 'allow *');
     const all = ['--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *', '--cap', 'mgr', 'allow *'];
     await tool('ceph-authtool', keyring, '--gen-key', '-n', 'client.admin', ...all);
@@ -115,17 +135,21 @@ export class CephCluster {
     await until(async () => /\b1 up\b/.test(await this.run('ceph', ['osd', 'stat'])), 'the OSD is up');
   }
 
+  private inside(command: string, args: readonly string[]): [string, readonly string[]] {
+    return this.namespace === '' ? [command, args] : ['ip', ['netns', 'exec', this.namespace, command, ...args]];
+  }
+
   private get addresses(): string {
-    return `[v2:127.0.0.1:${this.port - 1}/0,v1:127.0.0.1:${this.port}/0]`;
+    return `[v2:${this.address}:${this.port - 1}/0,v1:${this.address}:${this.port}/0]`;
   }
 
   private configuration(keyring: string): string {
-    const { directory, fsid, port } = this;
+    const { address, directory, fsid, port } = this;
     return `[global]
 fsid=${fsid}
 mon host=${this.addresses}
-public addr=127.0.0.1
-cluster addr=127.0.0.1
+public addr=${address}
+cluster addr=${address}
 ms bind port min=${port + 9}
 ms bind port max=${port + 59}
 auth cluster required=cephx

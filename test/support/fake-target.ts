@@ -34,6 +34,10 @@ export class FakeTarget implements Target {
     this.exports.set(spec.id, spec);
   }
 
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     if (this.removeFault) throw this.removeFault;
     this.exports.delete(id);

@@ -80,6 +80,10 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.labelVolume(volume);
   }
 
+  async whereabouts(volume: VolumeSpec): Promise<string | undefined> {
+    return this.driver.whereabouts?.(volume);
+  }
+
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
     return this.driver.relabelCommand?.(volume);
   }

@@ -22,7 +22,7 @@ export async function removeVolume(volumes: LefthandVolumes, volume: VolumeSpec)
     const inTheWay = [...kept, ...foreign].map(({ name }) => name);
     if (inTheWay.length > 0) throw errors.volumeBusy(volume.id, `it has snapshots: ${inTheWay.join(', ')}`);
     if (own.permissions.length > 0) {
-      throw errors.volumeBusy(volume.id, `it is assigned to ${own.permissions.map(({ server }) => server).join(', ')}`);
+      throw errors.volumeBusy(volume.id, `it is assigned to ${own.permissions.map(({ group }) => group).join(', ')}`);
     }
     if (snapshots.length === 0) await volumes.change('deleteVolume', { volumeName: own.name, prompt: 'false' });
     else await volumes.change('modifyVolume', { volumeName: own.name, description: marked(own.described) });

@@ -83,11 +83,7 @@ export class LefthandVolumes {
   }
 
   async change(verb: string, values: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void> {
-    try {
-      await this.cliq.run(verb, values, { signal });
-    } finally {
-      this.storage.invalidate();
-    }
+    await this.storage.changing(() => this.cliq.run(verb, values, { signal }));
   }
 
   describe(volume: VolumeSpec, more: Partial<Description> = {}): string {

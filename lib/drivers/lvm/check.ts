@@ -4,6 +4,7 @@ import { errors } from '../../errors.ts';
 import type { ValuesOf } from '../../flags/flag.ts';
 import type { Processes } from '../../process.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { checkThinPool } from './check-thin-pool.ts';
 import { lvmSettings } from './configuration.ts';
 import { extentProblem } from './extents.ts';
 import type { lvmFlags } from './flags.ts';
@@ -38,6 +39,7 @@ export async function checkVolumeGroup(
     ...group.missing.map((disk) => missingDisk(volumeGroup, disk)),
     ...damage(volumeGroup, warnings),
     ...[extentProblem(volumeGroup, extentBytes)].filter((finding) => finding !== undefined),
+    ...(await checkThinPool(lvm, flags, processes)),
     ...(await checkActivationLists(processes, volumeGroup, tags)),
   ];
 }

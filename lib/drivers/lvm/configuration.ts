@@ -3,7 +3,7 @@ import path from 'node:path';
 import { absentAs, replaceFile } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { hostTags } from './host-tags.ts';
-import { fixedSettings, withoutCopies, withoutUdev } from './settings.ts';
+import { fixedSettings, thinCheck, thinCheckFile, withoutCopies, withoutUdev } from './settings.ts';
 
 const hostDirectory = '/etc/lvm';
 
@@ -41,7 +41,8 @@ export async function shellSettings(directory: string, devices: readonly string[
 }
 
 async function commonSettings(): Promise<string[]> {
-  return [...fixedSettings, ...((await isThere('/run/udev/control')) ? [] : withoutUdev)];
+  const udev = (await isThere('/run/udev/control')) ? [] : withoutUdev;
+  return [...fixedSettings, ...udev, thinCheck((await isThere(thinCheckFile)) ? thinCheckFile : '')];
 }
 
 /** LVM reads devices with one of these names, whatever devices file and filters the host has. */
@@ -75,8 +76,11 @@ export async function makeSystemDirectory(processes: Processes, directory: strin
  * never removed: until the next copy it has the only one.
  */
 async function linkBackups(own: string, host: string): Promise<void> {
-  if (!(await isThere(host))) return;
   const found = await absentAs(undefined, lstat(own));
+  if (!(await isThere(host))) {
+    if (found?.isSymbolicLink()) await rm(own); // LVM makes no directory where a link leads
+    return;
+  }
   if (found?.isDirectory()) await rename(own, `${own}.${Date.now()}`);
   else await rm(own, { force: true });
   await symlink(host, own);

@@ -1,19 +1,22 @@
 import { errors } from '../../errors.ts';
 import type { CreateOptions, CreatedVolume, DeleteOptions, FoundVolume, VolumeSpec } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
+import { allocate } from './allocate.ts';
 import { copyData } from './copy.ts';
 import { erase } from './erase.ts';
 import { extendTo } from './extend.ts';
-import { failureOf, lvmError } from './failures.ts';
+import { lvmError } from './failures.ts';
 import type { LogicalVolumes } from './logical-volumes.ts';
 import type { Parts } from './parts.ts';
 import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 import { copyIdOf, copyName, copyTag, copyTags, finishingTags, isCopied, sourceName } from './snapshot-tags.ts';
-import { labelsIn, lvName, ourTag } from './tags.ts';
-import { takeSnapshot, unusableReason } from './take-snapshot.ts';
+import { areTags, labelsIn, lvName, ourTag, tagChanges, tagsOf } from './tags.ts';
+import { takeSnapshot, takeThinSnapshot, unusableReason } from './take-snapshot.ts';
 
 /** What a volume is copied from. Each can be repeated. */
 export interface CopySource {
+  /** Returns the LV that has the data. */
+  find(): Promise<OneLogicalVolume>;
   /** Returns a device whose data does not change. `isNew`: nothing has been copied yet. */
   open(): Promise<{ device: string; sizeBytes: number }>;
   /** Throws when what was read since is not the data of that moment. */
@@ -23,8 +26,9 @@ export interface CopySource {
 }
 
 /**
- * Makes volumes that are full copies. Until its data is whole a copy is a logical volume of another name and with a tag of its own, which
- * no verb takes for a volume: `copy-<id>`. A copy that was interrupted is begun again, or removed, by the next call.
+ * Makes volumes from others: full copies, or thin volumes that share the blocks of one in their pool. Until its data is whole a copy is
+ * a logical volume of another name and with a tag of its own, which no verb takes for a volume: `copy-<id>`. A copy that was interrupted
+ * is begun again, or removed, by the next call.
  */
 export class Copies {
   private readonly parts: Parts;
@@ -47,10 +51,8 @@ export class Copies {
       throw errors.notLabelled(volume.id, fullName, `lvrename ${fullName} other-name`);
     }
     if (found) options.accept?.(labelsIn(found.tags).labels);
-    if (!found || !isCopied(volume, found.tags)) {
-      await this.copy(volume, source, found, options);
-      await this.parts.changes.carryOut(['lvchange', ...finishingTags(volume), fullName]);
-    }
+    if (found && isCopied(volume, found.tags)) await this.complete(volume, found);
+    else await this.fill(volume, source, found, options);
     await source.close();
     await this.parts.changes.carryOut(['lvrename', this.parts.options.volumeGroup, name, lvName(volume)]);
     return { fields: {}, isNew: true };
@@ -65,6 +67,7 @@ export class Copies {
       return unusableReason(found) === undefined && found.origin === lvName(from) ? found : undefined;
     };
     return {
+      find: () => this.volumes.changeable(from),
       open: async () => {
         const origin = await this.volumes.changeable(from);
         if (!(await usable())) {
@@ -105,6 +108,40 @@ export class Copies {
     return discarded;
   }
 
+  /** What an interrupted call left has all the data, but may have another size, and the labels of that call. */
+  private async complete(volume: VolumeSpec, found: OneLogicalVolume): Promise<void> {
+    await extendTo(this.parts, this.volumes, volume, found);
+    const tags = tagsOf(volume);
+    if (areTags(found.tags, tags)) return;
+    await this.parts.changes.carryOut(['lvchange', ...tagChanges(found.tags, tags), this.volumes.fullName(found.name)]);
+  }
+
+  private async fill(
+    volume: VolumeSpec,
+    source: CopySource,
+    earlier: OneLogicalVolume | undefined,
+    options: CopyOptions,
+  ): Promise<void> {
+    const origin = await source.find();
+    if (this.parts.pools.canShare(origin)) return this.share(volume, origin);
+    await this.copy(volume, source, earlier, options);
+    const fullName = this.volumes.fullName(copyName(volume));
+    await this.parts.changes.carryOut(['lvchange', ...finishingTags(volume), fullName]);
+  }
+
+  /** The data is whole at once, so it has the tags of the volume, but not yet its size and name. */
+  private async share(volume: VolumeSpec, origin: OneLogicalVolume): Promise<void> {
+    const name = copyName(volume);
+    await this.discard(volume, [name]);
+    await takeThinSnapshot(this.parts, this.volumes, origin, { name, tags: tagsOf(volume), activation: ['-kn'] });
+    const made = await this.volumes.named(name);
+    if (!made) throw errors.lvmInterrupted('lvcreate', `${name} existed, and exists no more`);
+    await extendTo(this.parts, this.volumes, volume, made).catch(async (error: unknown) => {
+      await this.discard(volume, [name]);
+      throw error;
+    });
+  }
+
   private async copy(
     volume: VolumeSpec,
     source: CopySource,
@@ -114,10 +151,7 @@ export class Copies {
     const { changes, processes } = this.parts;
     const name = copyName(volume);
     if (!earlier) await this.allocate(volume, name);
-    else if (earlier.sizeBytes < volume.sizeBytes) {
-      const refusal = await extendTo(changes, volume, earlier, this.volumes.fullName(name));
-      if (refusal) throw await this.volumes.noSpace(volume.sizeBytes - earlier.sizeBytes, refusal);
-    }
+    else await extendTo(this.parts, this.volumes, volume, earlier);
     const opened = await source.open().catch(async (error: unknown) => {
       // Nothing of the source is in it: it need not be wiped.
       if (!earlier) await changes.carryOut(['lvremove', '-y', this.volumes.fullName(name)]);
@@ -138,14 +172,9 @@ export class Copies {
   }
 
   private async allocate(volume: VolumeSpec, name: string): Promise<void> {
-    const { changes, options } = this.parts;
-    const tags = copyTags(volume).flatMap((tag) => ['--addtag', tag]);
-    const size = ['-L', `${volume.sizeBytes}b`];
-    const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', name, ...tags, options.volumeGroup];
-    const answer = await changes.command(args);
-    if (answer.status === 0) return;
-    if (failureOf(answer) === 'noSpace') throw await this.volumes.noSpace(volume.sizeBytes, answer);
-    throw lvmError(args, answer, options.volumeGroup);
+    const { sizeBytes } = volume;
+    const { args, answer } = await allocate(this.parts, this.volumes, { name, sizeBytes, tags: copyTags(volume) });
+    if (answer.status !== 0) throw lvmError(args, answer, this.parts.options.volumeGroup);
   }
 }
 

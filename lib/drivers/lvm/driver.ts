@@ -16,6 +16,7 @@ import {
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { checkActivationLists } from './activation-lists.ts';
+import { allocate } from './allocate.ts';
 import { Changes } from './changes.ts';
 import { Copies, unfinishedCopy } from './copies.ts';
 import { ensureDeviceNode, isBlockDevice } from './device-node.ts';
@@ -24,15 +25,16 @@ import { wipeDevice } from './erase.ts';
 import { extendTo } from './extend.ts';
 import { extentProblem } from './extents.ts';
 import { concernsGroup, failureOf, lvmError } from './failures.ts';
-import { leftBehind } from './left-behind.ts';
+import { leftBehind, renamedTo } from './left-behind.ts';
 import { LogicalVolumes } from './logical-volumes.ts';
 import type { Lvm } from './lvm.ts';
 import { OpenGroup } from './missing-disks.ts';
-import { obstaclesTo, readOnly, splitOff } from './obstacles.ts';
+import { externalOrigin, obstaclesTo, readOnly, splitOff } from './obstacles.ts';
 import type { LvmOptions, Parts } from './parts.ts';
 import { type OneLogicalVolume, groupSpace, isRedundant } from './reports.ts';
 import { LvmSnapshots } from './snapshots.ts';
 import { copyIdOf } from './snapshot-tags.ts';
+import { ThinPools } from './thin-pools.ts';
 import { areTags, labelsIn, lvName, ourTag, tagChanges, tagsOf, volumeId } from './tags.ts';
 
 export type { LvmOptions } from './parts.ts';
@@ -46,7 +48,7 @@ const minMetadataBytes = 4096;
 export class LvmDriver implements VolumeDriver {
   readonly name = 'lvm';
   readonly pool: string;
-  readonly capabilities: Capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true };
+  readonly capabilities: Capabilities;
   private readonly options: LvmOptions;
   private readonly context: DriverContext;
   private readonly openGroup: OpenGroup;
@@ -65,12 +67,16 @@ export class LvmDriver implements VolumeDriver {
   constructor(options: LvmOptions, context: DriverContext) {
     this.options = options;
     this.pool = options.volumeGroup;
+    const thin = options.lvmType === 'thin';
+    this.capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true, thin };
     this.context = context;
     this.openGroup = new OpenGroup(options, context);
     this.changes = new Changes(options.volumeGroup, this.openGroup, context);
     const { openGroup, changes } = this;
     const { processes } = context;
-    this.parts = { options, processes, openGroup, changes, retried: (work) => this.retried(work) };
+    const { backend } = context;
+    const pools = new ThinPools({ options, openGroup, changes, backend });
+    this.parts = { options, processes, openGroup, changes, pools, backend, retried: (work) => this.retried(work) };
     this.volumes = new LogicalVolumes(this.parts);
     this.copies = new Copies(this.parts, this.volumes, (volume, accept) => this.adopt(volume, accept));
     this.snapshots = new LvmSnapshots(this.parts, this.volumes, this.copies);
@@ -80,6 +86,7 @@ export class LvmDriver implements VolumeDriver {
     this.closed = false;
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
+    await this.retried(() => this.parts.pools.prepare());
     const { extentBytes, tags } = await this.retried(() => groupSpace(this.shell, this.group));
     this.extentBytes = extentBytes;
     this.restrictions = await checkActivationLists(this.context.processes, this.group, tags);
@@ -106,8 +113,7 @@ export class LvmDriver implements VolumeDriver {
   async extendVolume(volume: VolumeSpec): Promise<void> {
     await this.openGroup.reopening(async () => {
       const found = await this.volumes.changeable(volume);
-      const answer = await extendTo(this.changes, volume, found, this.fullName(volume));
-      if (answer) throw await this.volumes.noSpace(volume.sizeBytes - found.sizeBytes, answer);
+      await extendTo(this.parts, this.volumes, volume, found);
       if (!found.active) await this.volumes.activate(volume);
     });
   }
@@ -128,6 +134,13 @@ export class LvmDriver implements VolumeDriver {
     await this.retried(async () => {
       await this.label(volume, await this.volumes.existing(volume));
     });
+  }
+
+  async whereabouts(volume: VolumeSpec): Promise<string | undefined> {
+    const { volumes } = await this.retried(() => this.openGroup.content());
+    return (
+      renamedTo(volumes, this.group, volume) ?? (await leftElsewhere(this.context.processes, this.options, volume))
+    );
   }
 
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
@@ -171,12 +184,12 @@ export class LvmDriver implements VolumeDriver {
   private async create(volume: VolumeSpec, { signal, accept }: CreateOptions): Promise<boolean> {
     const restriction = await this.restriction();
     if (restriction) throw errors.groupInaccessible(this.group, restriction.message, restriction.hint ?? '');
-    const tags = tagsOf(volume).flatMap((tag) => ['--addtag', tag]);
-    const size = ['-L', `${volume.sizeBytes}b`];
-    // -Z zeroes the first 4 KiB, so that no earlier file system appears in a new volume. Searching for signatures elsewhere
-    // (-W) would take a third of the command's time.
-    const args = ['lvcreate', '-y', '-Wn', '-Zy', ...size, '-n', lvName(volume), ...tags, this.group];
-    const answer = await this.changes.command(args, signal ? { signal } : {});
+    const tags = tagsOf(volume);
+    // A full pool refuses a thin one before LVM says that it exists.
+    if (this.parts.pools.forNew !== undefined && (await this.adopt(volume, accept))) return false;
+    const { sizeBytes } = volume;
+    const made = await allocate(this.parts, this.volumes, { name: lvName(volume), sizeBytes, tags, signal });
+    const { args, answer } = made;
     if (answer.status === 0) return true;
     const failure = failureOf(answer);
     if (failure === 'exists' || failure === 'incomplete') {
@@ -184,7 +197,6 @@ export class LvmDriver implements VolumeDriver {
       if (failure === 'incomplete') throw await this.volumes.stillIncomplete();
       throw errors.lvmInterrupted('lvcreate', 'the volume existed, and exists no more');
     }
-    if (failure === 'noSpace') throw await this.volumes.noSpace(volume.sizeBytes, answer);
     // LVM gives no reason when its metadata area is full.
     const { metadataFreeBytes } = await groupSpace(this.shell, this.group);
     if (metadataFreeBytes < minMetadataBytes) throw errors.groupFull(this.group);
@@ -224,9 +236,12 @@ export class LvmDriver implements VolumeDriver {
     await this.changes.carryOut(['lvchange', ...change, this.fullName(volume)]);
   }
 
-  /** After a reboot no volume is active. One command activates all by tag, without those of others in the group. */
+  /**
+   * After a reboot no volume is active. One command activates all by tag, without those of others in the group. Without -K it leaves out
+   * thin snapshots, which nothing reads; ensureVolume() activates a volume that is marked like them. LVM 2.03.16 can crash with -S.
+   */
   private async activateAll(): Promise<void> {
-    const args = ['lvchange', '-ay', '-y', '-K', `@${ourTag}`];
+    const args = ['lvchange', '-ay', '-y', `@${ourTag}`];
     const answer = await this.shell.command(args, { timeoutMs: activateAllTimeoutMs });
     if (answer.status === 0) return;
     if (concernsGroup(answer)) throw lvmError(args, answer, this.group);
@@ -239,7 +254,8 @@ export class LvmDriver implements VolumeDriver {
     const device = this.localPath(volume);
     const found = await this.removable(volume);
     if (!found) return this.refuseLeftBehind(volume, options);
-    if (!options.unused) {
+    if (found.isThin && !options.unused) await this.parts.pools.refuseLeaks(found);
+    if (!found.isThin && !options.unused) {
       if (found.readOnly) throw errors.volumeBusy(volume.id, readOnly(this.fullName(volume)));
       if (found.active) await ensureDeviceNode(this.shell, volume, device);
       else await this.volumes.activate(volume);
@@ -276,6 +292,8 @@ export class LvmDriver implements VolumeDriver {
       const image = splitOff((await this.openGroup.content()).volumes, this.fullName(volume));
       if (image !== undefined) obstacles.push(image);
     }
+    const outside = await this.volumes.externalOrigin(found);
+    if (outside !== undefined) obstacles.push(externalOrigin(outside, this.fullName(volume)));
     if (found.open) obstacles.push(await usersOf(this.localPath(volume)));
     if (obstacles.length > 0) throw errors.volumeBusy(volume.id, obstacles.join('; '));
     if (found.missingDisks > 0) throw await this.volumes.stillIncomplete();
@@ -288,12 +306,13 @@ export class LvmDriver implements VolumeDriver {
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined || unfinishedCopy(volume).length > 0)
       .reduce((sum, volume) => sum + volume.sizeBytes, 0);
-    const figures = { totalBytes: sizeBytes, freeBytes, volumeBytes };
+    const thick = { totalBytes: sizeBytes, freeBytes, acceptsCreates: true };
+    const figures = { ...((await this.parts.pools.stats(volumes, missingDisks)) ?? thick), volumeBytes };
     if (missingDisks > 0) return { ...figures, acceptsCreates: false, problem: this.openGroup.incomplete().message };
     await this.changes.backUp();
     const restriction = await this.restriction();
     if (restriction) return { ...figures, acceptsCreates: false, problem: restriction.message };
-    return { ...figures, acceptsCreates: true };
+    return figures;
   }
 
   /** Retries reads and setup, which cost little and whose callers do not retry. */

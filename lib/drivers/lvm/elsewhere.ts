@@ -26,3 +26,10 @@ export async function leftElsewhere(
     `if it is a copy: lvchange --deltag ${ourTag}:id=${id} ${other}/${name}`
   );
 }
+
+/** Returns a group that has volumes of blockstore, in place of one that is gone, as after vgmerge; undefined where there is none. */
+export async function groupOfVolumes(processes: Processes, storageDev: readonly string[]): Promise<string | undefined> {
+  const lvm = new ForkedLvm(processes, await lvmSettings(storageDev));
+  const { rows } = await lvm.command(['lvs', '-o', 'vg_name,lv_name', `@${ourTag}`]);
+  return rows.flatMap((one) => row.safeParse(one).data ?? [])[0]?.vg_name;
+}

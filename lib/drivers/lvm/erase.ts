@@ -5,6 +5,7 @@ import { failureOf, lvmError } from './failures.ts';
 import type { LogicalVolumes } from './logical-volumes.ts';
 import type { Parts } from './parts.ts';
 import type { OneLogicalVolume } from './reports.ts';
+import { externalOrigin } from './obstacles.ts';
 import { isDeviceBusy, wipe, wipeSignatures } from './wipe.ts';
 
 /** Wipes a device as configured. Throws what `busy` makes of its users. */
@@ -27,8 +28,8 @@ export async function wipeDevice(
 
 /**
  * Wipes and removes an LV of ours that is no volume: a snapshot, or the start of a copy. The area that a thick snapshot kept its
- * volume's former data in is made an LV of its own first, which has the snapshot's name. Can be repeated. Throws what `busy` makes
- * of its users, and GroupIncomplete.
+ * volume's former data in is made an LV of its own first, which has the snapshot's name. A thin one is not wiped: its pool zeroes what
+ * another one gets. Can be repeated. Throws what `busy` makes of its users, GroupIncomplete, ThinPoolUnusable.
  */
 export async function erase(
   parts: Parts,
@@ -53,7 +54,13 @@ export async function erase(
   if (found.isThickSnapshot) await change(['lvconvert', '-y', '--splitsnapshot', fullName]);
   const now = found.isThickSnapshot ? await volumes.named(found.name) : found;
   if (!now) return;
-  await volumes.activeDevice(found.name, found.name, now);
-  await wipeDevice(parts, device, now.sizeBytes, options, busy);
+  if (now.isThin) {
+    const outside = await volumes.externalOrigin(now);
+    if (outside !== undefined) throw busy(externalOrigin(outside, fullName));
+    await parts.pools.refuseLeaks(now);
+  } else {
+    await volumes.activeDevice(found.name, found.name, now);
+    await wipeDevice(parts, device, now.sizeBytes, options, busy);
+  }
   await change(['lvremove', '-y', fullName]);
 }

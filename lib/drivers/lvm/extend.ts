@@ -1,22 +1,23 @@
 import { errors } from '../../errors.ts';
 import type { VolumeSpec } from '../driver.ts';
-import type { Changes } from './changes.ts';
 import { failureOf, lvmError } from './failures.ts';
-import type { LvmAnswer } from './lvm.ts';
+import type { LogicalVolumes } from './logical-volumes.ts';
+import type { Parts } from './parts.ts';
 import type { OneLogicalVolume } from './reports.ts';
 
 /**
  * Makes a logical volume as large as the volume, never smaller. LVM extends one with thick snapshots only while it is inactive; they
- * keep their size. `fullName`: group/name. Returns LVM's refusal, with the size as it was, where the group has no space. Throws VolumeBusy.
+ * keep their size. Throws NoSpace, with the size as it was, VolumeBusy, and ThinPoolUnusable.
  */
 export async function extendTo(
-  changes: Changes,
+  { changes, pools, options }: Pick<Parts, 'changes' | 'pools' | 'options'>,
+  volumes: LogicalVolumes,
   volume: VolumeSpec,
   found: OneLogicalVolume,
-  fullName: string,
-): Promise<LvmAnswer | undefined> {
-  if (found.sizeBytes >= volume.sizeBytes) return undefined;
-  const [group = ''] = fullName.split('/');
+): Promise<void> {
+  const moreBytes = volume.sizeBytes - found.sizeBytes;
+  if (moreBytes <= 0) return;
+  const fullName = volumes.fullName(found.name);
   const isThickOrigin = found.roles.includes('thickorigin');
   if (isThickOrigin) {
     const deactivated = await changes.command(['lvchange', '-an', fullName]);
@@ -24,10 +25,11 @@ export async function extendTo(
   }
   try {
     const args = ['lvextend', '-y', '-L', `${volume.sizeBytes}b`, fullName];
-    const answer = await changes.command(args);
-    if (answer.status === 0) return undefined;
-    if (failureOf(answer) === 'noSpace') return answer;
-    throw lvmError(args, answer, group);
+    const extend = () => changes.command(args);
+    const answer = await (found.isThin ? pools.allocate(found.pool, moreBytes, extend) : extend());
+    if (answer.status === 0) return;
+    if (failureOf(answer) !== 'noSpace') throw lvmError(args, answer, options.volumeGroup);
+    throw found.isThin ? pools.refused(found.pool, answer) : await volumes.noSpace(moreBytes, answer);
   } finally {
     if (isThickOrigin && found.active) await changes.command(['lvchange', '-ay', '-y', '-K', fullName]);
   }

@@ -10,6 +10,7 @@ export type LvmFailure =
   | 'incomplete'
   | 'exported'
   | 'inaccessible'
+  | 'lost'
   | 'tooMany'
   | 'other';
 
@@ -26,8 +27,13 @@ const patterns: readonly (readonly [LvmFailure, RegExp])[] = [
     'inaccessible',
     /get lock for|lock failed|failed lock|\/lock\/|cannot access VG|device-mapper (driver|is available)/i,
   ],
+  // What a pool has lost, as after a repair.
+  ['lost', /device-mapper: (reload|message) ioctl .*No data available/i],
   ['tooMany', /maximum number of logical volumes/i],
-  ['noSpace', /insufficient (free space|suitable (contiguous )?allocatable extents)/i],
+  [
+    'noSpace',
+    /insufficient (free space|suitable (contiguous )?allocatable extents)|free space in thin pool .* reached threshold/i,
+  ],
   ['busy', /\bin use\b|is used by another device|device or resource busy/i],
 ];
 
@@ -51,5 +57,8 @@ export function lvmError(args: readonly string[], answer: LvmAnswer, group: stri
   if (failure === 'incomplete') return errors.groupIncomplete(group, reason);
   if (failure === 'exported') return errors.groupExported(group);
   if (failure === 'tooMany') return errors.groupAtLimit(group, reason);
-  return errors.lvmFailed(args.slice(0, 1).concat(args.slice(-1)).join(' … '), reason);
+  const command = args.slice(0, 1).concat(args.slice(-1)).join(' … ');
+  // Its status is that of a malformed command.
+  if (/device-mapper target\(s\) not detected/.test(reason)) return errors.targetMissing(command, reason);
+  return errors.lvmFailed(command, reason);
 }

@@ -14,10 +14,8 @@ export function leftBehind(
   { unused = false }: Pick<DeleteOptions, 'unused'>,
 ): string | undefined {
   const own = lvName(volume);
-  const renamed = volumes.find(({ name, tags }) => name !== own && labelsIn(tags).id === volume.id);
-  if (renamed !== undefined) {
-    return `its logical volume was renamed to ${renamed.name}; to undo that: lvrename ${group} ${renamed.name} ${own}`;
-  }
+  const renamed = renamedTo(volumes, group, volume);
+  if (renamed !== undefined) return renamed;
   if (unused) return undefined;
   const unlabelled = volumes.find(({ name }) => name === own);
   const relabel = unlabelled && relabelCommand(unlabelled, group);
@@ -26,6 +24,18 @@ export function leftBehind(
     `its logical volume ${group}/${own} has lost the volume's label; to label it again: ${relabel}; ` +
     `if it is not this volume's: lvrename ${group} ${own} other-name`
   );
+}
+
+/** Returns the name that an administrator gave a volume's logical volume, with the command that undoes it. */
+export function renamedTo(
+  volumes: readonly Pick<LogicalVolume, 'name' | 'tags'>[],
+  group: string,
+  volume: { id: string },
+): string | undefined {
+  const own = lvName(volume);
+  const renamed = volumes.find(({ name, tags }) => name !== own && labelsIn(tags).id === volume.id)?.name;
+  if (renamed === undefined) return undefined;
+  return `its logical volume was renamed to ${renamed}; to undo that: lvrename ${group} ${renamed} ${own}`;
 }
 
 /** Returns the command that labels a logical volume with the name of a volume; undefined for one that has a label, or another name. */

@@ -5,7 +5,7 @@ import { failureOf, lvmError } from './failures.ts';
 import { relabelCommand } from './left-behind.ts';
 import type { LvmAnswer } from './lvm.ts';
 import type { Parts } from './parts.ts';
-import { type OneLogicalVolume, isRedundant, oneLogicalVolume } from './reports.ts';
+import { type OneLogicalVolume, isRedundant, logicalVolumes, oneLogicalVolume } from './reports.ts';
 import { lvName, volumeId } from './tags.ts';
 
 /** Finds and activates logical volumes of the group. */
@@ -18,7 +18,25 @@ export class LogicalVolumes {
 
   /** Returns the LV of that name, whoever made it. */
   async named(name: string): Promise<OneLogicalVolume | undefined> {
-    return oneLogicalVolume(this.parts.openGroup.shell, this.group, name);
+    const found = await oneLogicalVolume(this.parts.openGroup.shell, this.group, name);
+    return found?.isThin ? { ...found, dependants: await this.outsideOfPool(found) } : found;
+  }
+
+  /** Returns the external origin of a thin volume; undefined where all its data is in its pool. */
+  async externalOrigin({ isThin, origin, pool }: OneLogicalVolume): Promise<string | undefined> {
+    if (!isThin || origin === '') return undefined;
+    const found = await oneLogicalVolume(this.parts.openGroup.shell, this.group, origin);
+    return found && found.pool !== pool ? origin : undefined;
+  }
+
+  /**
+   * Returns which of the dependants of a thin volume need it: thick snapshots, and thin volumes of other pools. LVM removes them with it;
+   * those of its own pool stay.
+   */
+  private async outsideOfPool({ name, pool, roles }: OneLogicalVolume): Promise<string[]> {
+    if (!roles.includes('thickorigin') && !roles.includes('extthinorigin')) return [];
+    const all = await logicalVolumes(this.parts.openGroup.shell, this.group);
+    return all.filter((one) => one.origin === name && one.pool !== pool).map((one) => one.name);
   }
 
   /** Returns the volume's LV; undefined where there is none, or one that somebody else made. */

@@ -19,6 +19,7 @@ export interface GroupOptions {
 
 /** How often a group that lacks a disk is looked for anew. */
 const reopenAfterMs = 5000;
+const closed = 'the driver is not set up, or closed';
 
 /**
  * The volume group with the disks that it has now. One that lacks a disk is served, but not changed; it is opened again when the disk
@@ -32,7 +33,8 @@ export class OpenGroup {
   private disks: Group | undefined;
   private openedAt = 0;
   private triedAt = Number.NEGATIVE_INFINITY;
-  private reopened: Promise<void> | undefined;
+  private opening: Promise<void> | undefined;
+  private isClosed = false;
   /** Of the last opening. */
   private failure: BlockstoreError | undefined;
 
@@ -43,6 +45,11 @@ export class OpenGroup {
 
   /** Throws what keeps the group from being used, such as NoVolumeGroup. */
   async open(): Promise<void> {
+    this.isClosed = false;
+    await this.reopen();
+  }
+
+  private async tryToOpen(): Promise<void> {
     this.triedAt = performance.now();
     try {
       await this.find();
@@ -66,7 +73,10 @@ export class OpenGroup {
     if (disks.uuid !== knownUuid) await writeKnownUuid(directory, disks.uuid);
   }
 
+  /** An opening that is under way ends first: it would leave a shell behind. */
   async close(): Promise<void> {
+    this.isClosed = true;
+    await this.opening?.catch(() => {}); // its caller has the error
     const { lvm } = this;
     this.lvm = undefined;
     await lvm?.close();
@@ -74,7 +84,7 @@ export class OpenGroup {
 
   /** Throws LvmInterrupted while it is closed. */
   get shell(): Lvm {
-    if (this.lvm === undefined) throw errors.lvmInterrupted('lvm', 'the driver is not set up, or closed');
+    if (this.lvm === undefined) throw errors.lvmInterrupted('lvm', closed);
     return this.lvm;
   }
 
@@ -129,9 +139,10 @@ export class OpenGroup {
 
   /** Reads the disks of the group again after they changed. */
   private async reopen(): Promise<void> {
-    this.reopened ??= this.open().finally(() => {
-      this.reopened = undefined;
+    if (this.isClosed) throw errors.lvmInterrupted('lvm', closed);
+    this.opening ??= this.tryToOpen().finally(() => {
+      this.opening = undefined;
     });
-    await this.reopened;
+    await this.opening;
   }
 }

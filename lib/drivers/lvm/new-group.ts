@@ -5,6 +5,7 @@ import type { Processes } from '../../process.ts';
 import { lvmSettings } from './configuration.ts';
 import { ForkedLvm } from './forked.ts';
 import { type Group, type GroupOptions, findGroup, lookForGroup } from './group.ts';
+import { groupOfVolumes } from './elsewhere.ts';
 import { fileOfKnownUuid } from './known-uuid.ts';
 import { checkEmpty, checkSectors, distinctDisks } from './new-group-disks.ts';
 import { physicalVolumes } from './reports.ts';
@@ -43,6 +44,12 @@ export async function disksForGroup(processes: Processes, options: GroupOptions)
   const absent = await firstAbsent(storageDev);
   if (absent !== undefined)
     throw errors.storageUnusable(absent, 'it does not exist', 'connect the disk, or correct storage_dev');
+  if (knownUuid !== undefined) {
+    const other = await groupOfVolumes(processes, storageDev);
+    if (other !== undefined && other !== volumeGroup) {
+      throw errors.groupMerged(volumeGroup, other, fileOfKnownUuid(directory));
+    }
+  }
   if (storageDev.length === 0 || !storageCreate) {
     throw knownUuid === undefined
       ? errors.noVolumeGroup(volumeGroup)

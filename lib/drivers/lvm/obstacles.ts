@@ -3,18 +3,21 @@ import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 
 /** Forms of a logical volume that are its own data and nothing else. */
 const plainLayouts = /^(linear|striped|mirror|raid.*|partial|unknown)$/;
+/** A thin volume shares blocks with snapshots, but needs none of them. */
+const thinLayouts = /^(thin|sparse|partial|unknown)$/;
 
 /**
  * Returns what is in the way of wiping and removing a logical volume, each with the command that releases it. LVM itself would
  * remove snapshots and caches together with their volume. LVM wipes no extent that it frees, so the last command does where
- * data of the volume is left in some.
+ * data of the volume is left in some; the extents of a thin volume stay in its pool. `dependants` are those that LVM would remove.
  */
 export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   const group = name.split('/')[0] ?? '';
   const ours = found.dependants.filter((dependant) => snapshotIdIn(dependant) ?? sourceIdIn(dependant));
   const dependants = found.dependants.filter((one) => !ours.includes(one)).map((dependant) => `${group}/${dependant}`);
-  const odd = found.layout.filter((word) => !plainLayouts.test(word));
-  const isOrigin = found.dependants.length > 0 || found.roles.includes('origin');
+  const plain = found.isThin ? thinLayouts : plainLayouts;
+  const odd = found.layout.filter((word) => !plain.test(word));
+  const isOrigin = found.dependants.length > 0 || (found.isThin ? found.isMerging : found.roles.includes('origin'));
   const isThickOrigin = found.roles.includes('thickorigin');
   const obstacles = ownObstacles(ours);
   if (dependants.length > 0 && isThickOrigin) {
@@ -35,9 +38,18 @@ export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
     obstacles.push(`one of its images failed and is not written; write it again: lvchange --refresh ${name}`);
   if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
   const isSplitOff = isThickOrigin && found.dependants.length > 0;
-  const freesData = odd.length > 0 || found.locked || (isOrigin && !isSplitOff);
+  const freesData = !found.isThin && (odd.length > 0 || found.locked || (isOrigin && !isSplitOff));
   if (freesData) obstacles.push(`then wipe the extents that this frees: ${wipeFree(group)}`);
   return obstacles;
+}
+
+/** Returns what is in the way where a thin volume has a part of its data in a logical volume outside of its pool. */
+export function externalOrigin(origin: string, name: string): string {
+  const [group = ''] = name.split('/');
+  return (
+    `a part of its data is in its external origin ${group}/${origin}, as lvconvert --type thin leaves it; copy what is needed, ` +
+    `then: lvremove ${name} && ${wipeAndRemove(`${group}/${origin}`)}`
+  );
 }
 
 /** Of snapshots of the volume, and of copies that are being made of it. */

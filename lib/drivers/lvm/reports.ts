@@ -3,9 +3,9 @@ import { errors } from '../../errors.ts';
 import { failureOf, lvmError } from './failures.ts';
 import type { Lvm, LvmAnswer, LvmCommandOptions } from './lvm.ts';
 
-const bytes = z.coerce.number().int();
-const words = z.string().transform((text) => text.split(',').filter((word) => word !== ''));
-const inBytes = ['--units', 'b', '--nosuffix'];
+export const bytes = z.coerce.number().int();
+export const words = z.string().transform((text) => text.split(',').filter((word) => word !== ''));
+export const inBytes = ['--units', 'b', '--nosuffix'];
 
 const logicalVolume = z
   .object({
@@ -14,6 +14,7 @@ const logicalVolume = z
     lv_tags: words,
     lv_health_status: z.string(),
     lv_layout: words,
+    pool_lv: z.string(),
   })
   .transform((row) => ({
     name: row.lv_name,
@@ -25,6 +26,10 @@ const logicalVolume = z
     layout: row.lv_layout,
     /** Whether an image of a mirror failed, is back, and is not written until the volume is refreshed. */
     isStale: row.lv_health_status === 'refresh needed',
+    /** Whether it is a thin volume, and not a thin pool. */
+    isThin: row.lv_layout.includes('thin') && !row.lv_layout.includes('pool'),
+    /** The thin pool of a thin volume; ''. */
+    pool: row.pool_lv,
   }));
 
 const logicalVolumeState = z
@@ -39,6 +44,8 @@ const logicalVolumeState = z
     lv_snapshot_invalid: z.string(),
     origin: z.string(),
     origin_size: z.string(),
+    zero: z.string(),
+    lv_attr: z.string(),
     vg_missing_pv_count: bytes,
   })
   .transform((row) => ({
@@ -59,6 +66,10 @@ const logicalVolumeState = z
     origin: row.origin,
     /** Of a thick snapshot: what its device has. */
     deviceBytes: row.lv_role.includes('thicksnapshot') ? Number(row.origin_size) : undefined,
+    /** Of a thin volume: whether its pool zeroes what it gives to a volume. */
+    isZeroed: row.zero === 'zero',
+    /** Whether LVM will merge a snapshot into it, which may be hidden meanwhile. */
+    isMerging: row.lv_attr.startsWith('O'),
   }));
 
 const volumeGroup = z
@@ -113,10 +124,10 @@ export type OneLogicalVolume = LogicalVolume & z.infer<typeof logicalVolumeState
 export type LogicalVolume = z.infer<typeof logicalVolume>;
 export type PhysicalVolume = z.infer<typeof physicalVolume>;
 
-const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status,lv_layout';
+const lvFields = 'lv_name,lv_size,lv_tags,lv_health_status,lv_layout,pool_lv';
 const stateFields =
   'lv_active,lv_device_open,lv_descendants,lv_allocation_locked,lv_role,lv_permissions,lv_suspended,' +
-  'lv_snapshot_invalid,origin,origin_size,vg_missing_pv_count';
+  'lv_snapshot_invalid,origin,origin_size,zero,lv_attr,vg_missing_pv_count';
 const vgFields = 'vg_size,vg_free,vg_extent_size,vg_mda_free,vg_missing_pv_count,vg_tags';
 
 /** Whether an active volume has all its data without one of its disks: LVM activates it only as long as it has. */
@@ -174,7 +185,7 @@ export async function physicalVolumes(lvm: Lvm): Promise<{ disks: PhysicalVolume
 }
 
 /** Refuses an incomplete report: an omitted volume must not count as absent. Throws LvmInterrupted. */
-function read<T>(args: readonly string[], answer: LvmAnswer, shape: z.ZodType<T>, found: unknown): T {
+export function read<T>(args: readonly string[], answer: LvmAnswer, shape: z.ZodType<T>, found: unknown): T {
   if (!answer.reported)
     throw errors.lvmInterrupted(args.join(' '), 'it reported nothing, not even that there is nothing');
   const parsed = shape.safeParse(found);
@@ -182,7 +193,7 @@ function read<T>(args: readonly string[], answer: LvmAnswer, shape: z.ZodType<T>
   throw errors.lvmInterrupted(args.join(' '), `its report cannot be read: ${z.prettifyError(parsed.error)}`);
 }
 
-async function ask(lvm: Lvm, args: string[]): Promise<LvmAnswer> {
+export async function ask(lvm: Lvm, args: string[]): Promise<LvmAnswer> {
   const answer = await lvm.command(args);
   if (answer.status !== 0) throw lvmError(args, answer, args.at(-1) ?? '');
   return answer;

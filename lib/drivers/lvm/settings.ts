@@ -61,7 +61,17 @@ const retention = ['backup/retain_min=10', 'backup/retain_days=0'];
 /** The wipe discards; a discard within lvremove would block every other command. */
 const removal = ['devices/issue_discards=0'];
 
-export const fixedSettings: readonly string[] = [...output, ...behaviour, ...devices, ...retention, ...removal];
+/** A removed thin volume leaves no entry in the metadata of the group. */
+const thin = ['metadata/record_lvs_history=0'];
+
+export const fixedSettings: readonly string[] = [
+  ...output,
+  ...behaviour,
+  ...devices,
+  ...retention,
+  ...removal,
+  ...thin,
+];
 
 /** For a machine without udev; with it, its settings stay: a container can have the socket of udev and none of its events. */
 export const withoutUdev: readonly string[] = [
@@ -75,3 +85,11 @@ export const withoutUdev: readonly string[] = [
 
 /** The shell makes no copies of the metadata at each change; the driver makes one from time to time. */
 export const withoutCopies: readonly string[] = ['backup/backup=0', 'backup/archive=0'];
+
+/** Of thin-provisioning-tools, where Debian installs it. */
+export const thinCheckFile = '/usr/sbin/thin_check';
+
+/** Returns the setting of the program that checks a pool before it becomes active; '': none is run. */
+export function thinCheck(file: string): string {
+  return `global/thin_check_executable="${file}"`;
+}

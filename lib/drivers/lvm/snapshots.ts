@@ -56,6 +56,7 @@ export class LvmSnapshots implements Snapshots {
     options: CopyOptions = {},
   ): Promise<CreatedVolume> {
     const source: CopySource = {
+      find: () => this.usable(snapshot),
       open: async () => {
         const found = await this.usable(snapshot);
         const device = await this.volumes.activeDevice(snapshot.id, found.name, found);

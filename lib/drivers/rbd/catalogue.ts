@@ -1,5 +1,5 @@
 import { Semaphore } from '../../concurrency.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { type ListedImage, listImages } from './images.ts';
 import { type Metadata, metadataShape } from './labels.ts';
 import { volumeIdIn } from './names.ts';

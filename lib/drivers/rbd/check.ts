@@ -4,8 +4,8 @@ import type { ValuesOf } from '../../flags/flag.ts';
 import { byteSize } from '../../format-bytes.ts';
 import type { Processes } from '../../process.ts';
 import { reportedCapacity } from './capacity.ts';
-import { RbdCommands } from './commands.ts';
-import type { rbdFlags } from './flags.ts';
+import { RbdCommands } from '../../rbd/commands.ts';
+import type { rbdFlags } from '../../rbd/flags.ts';
 import { checkPool } from './pool.ts';
 
 /** Checks the commands, the cluster, the pool and the rights of the user, and changes nothing. Throws the errors of checkPool. */

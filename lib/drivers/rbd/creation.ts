@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import type { CreateOptions, VolumeSpec } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { readMetadata } from './catalogue.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { flatten } from './flatten.ts';
 import { cloneDepth, imageInfo } from './images.ts';
 import { labelArguments, labelsIn, sameLabels } from './labels.ts';

@@ -13,14 +13,15 @@ import {
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { Catalogue, readMetadata } from './catalogue.ts';
-import { RbdCommands, type TimeLimits } from './commands.ts';
-import { type RbdConnection, connectionTo } from './connection.ts';
+import { rbdAddress } from '../../rbd/address.ts';
+import { RbdCommands, type TimeLimits } from '../../rbd/commands.ts';
+import { type RbdConnection, connectionTo } from '../../rbd/connection.ts';
 import { adopt, cloneOf, complete, label, makeEmpty, resize } from './creation.ts';
-import type { Cluster } from './failures.ts';
+import type { Cluster } from '../../rbd/failures.ts';
 import { imageInfo, listImages } from './images.ts';
 import { labelArguments, labelsIn, sameLabels } from './labels.ts';
 import { Leftovers } from './leftovers.ts';
-import { type Monitors, readMonitors } from './monitors.ts';
+import { type Monitors, readMonitors } from '../../rbd/monitors.ts';
 import { imageName } from './names.ts';
 import { checkPool } from './pool.ts';
 import { removeImage, removeNew } from './removal.ts';
@@ -150,7 +151,7 @@ export class RbdDriver implements VolumeDriver {
   }
 
   localPath(volume: VolumeSpec): string {
-    return `rbd:${this.fullName(volume)}`;
+    return rbdAddress(this.pool, imageName(volume));
   }
 
   /** Returns with what a host connects to the image. Nothing is exported: hosts reach the cluster themselves. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { errors } from '../../errors.ts';
 import type { CopyOptions } from '../snapshots.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { imageInfo } from './images.ts';
 
 /** Copies what an image has of others into it, so that its data depends on none. Throws NoSpace, RbdFailed. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 
 export interface ListedImage {
   name: string;

@@ -1,6 +1,6 @@
 import { asError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { type ListedImage, listImages } from './images.ts';
 import { isDeleted } from './names.ts';
 import { remove } from './removal.ts';

@@ -1,7 +1,7 @@
 import { errors } from '../../errors.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { imageInfo } from './images.ts';
-import { type Monitors, readMonitors } from './monitors.ts';
+import { type Monitors, readMonitors } from '../../rbd/monitors.ts';
 
 /**
  * Checks that the cluster answers, that the pool exists, and that the user may read and write it. Changes nothing. Throws

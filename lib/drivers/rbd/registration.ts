@@ -1,10 +1,10 @@
 import { defineDriver } from '../driver.ts';
-import { rbdFlags } from './flags.ts';
+import { rbdFlags } from '../../rbd/flags.ts';
 
 export const rbd = defineDriver({
   name: 'rbd',
   flags: rbdFlags,
-  targets: ['none'],
+  targets: ['rbd', 'none'],
   storage: ({ rbd_pool: pool, rbd_ceph_conf: conf }) => `Ceph pool ${pool} of ${conf}`,
   make: async (flags, context) => {
     const { RbdDriver } = await import('./driver.ts');

@@ -1,7 +1,7 @@
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { DeleteOptions, VolumeSpec } from '../driver.ts';
-import type { RbdAnswer, RbdCommandOptions, RbdCommands } from './commands.ts';
+import type { RbdAnswer, RbdCommandOptions, RbdCommands } from '../../rbd/commands.ts';
 import { snapshotsOf, watchersOf } from './images.ts';
 import { deletedName, imageName, isCloneSnapshot, newName } from './names.ts';
 

@@ -3,7 +3,7 @@ import { errors } from '../../errors.ts';
 import type { CreateOptions, CreatedVolume, VolumeSpec } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type NamedImage, readMetadata } from './catalogue.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import { label, makeClone } from './creation.ts';
 import { snapshotsOf } from './images.ts';
 import { labelArguments, labelsIn, sameLabels, snapshotKey } from './labels.ts';

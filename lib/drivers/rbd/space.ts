@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import type { DriverStats } from '../driver.ts';
 import { reportedCapacity } from './capacity.ts';
 import type { Catalogue, NamedImage } from './catalogue.ts';
-import type { RbdCommands } from './commands.ts';
+import type { RbdCommands } from '../../rbd/commands.ts';
 import type { ListedImage } from './images.ts';
 import { labelsIn } from './labels.ts';
 import { completeName } from './names.ts';

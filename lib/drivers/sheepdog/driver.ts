@@ -13,6 +13,7 @@ import {
   type VolumeSpec,
   noCapabilities,
 } from '../driver.ts';
+import { sheepdogAddress } from '../../sheepdog/address.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import type { Image } from './answers.ts';
 import { Capacity } from './capacity.ts';
@@ -131,7 +132,7 @@ export class SheepdogDriver implements VolumeDriver {
   }
 
   localPath(volume: Pick<VolumeSpec, 'id'>): string {
-    return `sheepdog:${imageName(volume)}`;
+    return sheepdogAddress(imageName(volume));
   }
 
   /** An image of that name without labels is somebody else's. */

@@ -1,11 +1,11 @@
 import type { ValuesOf } from '../../flags/flag.ts';
 import { defineDriver } from '../driver.ts';
-import { sheepdogFlags } from './flags.ts';
+import { sheepdogFlags } from '../../sheepdog/flags.ts';
 
 export const sheepdog = defineDriver({
   name: 'sheepdog',
   flags: sheepdogFlags,
-  targets: ['none'],
+  targets: ['sheepdog', 'none'],
   storage: ({ sheepdog_address: address, sheepdog_port: port }) => `the Sheepdog cluster at ${address} port ${port}`,
   make: async (flags, { processes }) => {
     const { SheepdogDriver } = await import('./driver.ts');

@@ -51,14 +51,12 @@ export class Zvols {
   /** Runs a command that changes something. Throws NoSpace for `volume`, which is to have its size. */
   async change(volume: VolumeSpec, words: readonly string[], signal?: AbortSignal): Promise<void> {
     try {
-      await this.commands.run(words, { signal });
+      await this.datasets.changing(() => this.commands.run(words, { signal }));
     } catch (error) {
       if (zfsFailure(error) !== 'noSpace') throw error;
       const found = await this.datasets.fresh();
       const { freeBytes } = spaceIn(found);
       throw errors.noSpace(`ZFS dataset ${found.dataset}`, volume.sizeBytes, Math.min(freeBytes, found.availableBytes));
-    } finally {
-      this.datasets.invalidate();
     }
   }
 

@@ -10,8 +10,13 @@ export const cliqDialect: Dialect = {
     if (odd !== undefined) throw errors.invalidArgument('CLIQ argument', odd, 'letters, digits and _ % , . : = -');
     return words.join(' ');
   },
-  shown: (words) => words.filter((word) => word !== 'output=XML').join(' '),
+  shown: (words) => withoutSecrets(words.filter((word) => word !== 'output=XML').join(' ')),
 };
+
+/** Of a command, or of an answer, which can be cut. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(/(targetSecret=)("[^"]*"?|[^"\s]+)/g, '$1***');
+}
 
 /** The command line of LeftHand. */
 export class Cliq {
@@ -39,11 +44,11 @@ export class Cliq {
     if (answer?.name !== 'gauche' || response?.name !== 'response' || result === undefined || stderr.trim() !== '') {
       throw errors.answerUnreadable(
         shown,
-        stdout + stderr,
+        withoutSecrets(stdout + stderr),
         `log in as ${this.shell.where} and run it with output=XML: it must answer with one <gauche> alone`,
       );
     }
-    if (result !== '0') throw new SanCommandError(this.shell.where, shown, description);
+    if (result !== '0') throw new SanCommandError(this.shell.where, shown, withoutSecrets(description));
     return response.children;
   }
 }

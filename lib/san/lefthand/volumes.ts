@@ -1,4 +1,5 @@
 import { errors } from '../../errors.ts';
+import type { Chap } from '../../targets/target.ts';
 import type { Cliq } from './cliq.ts';
 import { type Description, readDescription } from './descriptions.ts';
 import type { Element } from './xml.ts';
@@ -9,7 +10,16 @@ export interface LefthandVolume {
   targetName: string;
   /** Undefined for one that is not labelled as the volume of its name, by this node. */
   described: Description | undefined;
-  permissions: readonly { server: string; access: string }[];
+  permissions: readonly Permission[];
+}
+
+/** Who may use a volume: the initiator of a server, or whoever knows a secret. */
+export interface Permission {
+  /** The name of the server, or the one that the storage has given a user and secret. */
+  group: string;
+  access: string;
+  /** The secret is '' where the storage does not show it. */
+  chap?: Chap;
 }
 
 export interface LefthandSnapshot {
@@ -48,11 +58,13 @@ function volumeIn(element: Element, node: string): LefthandVolume {
     sizeBytes: size(element),
     targetName: value(element, 'iscsiIqn'),
     described: describedAs(element, node, 'volume'),
-    permissions: permissions.map(({ attributes }) => ({
-      server: attributes['authGroup'] ?? '',
-      access: attributes['access'] ?? 'rw',
-    })),
+    permissions: permissions.map(permissionIn),
   };
+}
+
+function permissionIn({ attributes }: Element): Permission {
+  const { authGroup: group = '', access = 'rw', chapName: user = '', targetSecret: secret = '' } = attributes;
+  return { group, access, ...(user === '' ? {} : { chap: { user, secret } }) };
 }
 
 function snapshotIn(volume: Element, element: Element, node: string): LefthandSnapshot {

@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { parseArguments } from './arguments.ts';
 import { type Vblade, findVblades, isRunning } from './vblade-process.ts';
 
@@ -11,12 +12,33 @@ export class LocalVblades {
 
   /** Returns those that serve the address on the interface. One that began less than a second ago can be absent. */
   async at(address: string, networkInterface: string): Promise<Vblade[]> {
+    const serves = ({ args }: Vblade) => args.at(-2) === networkInterface && parseArguments(args)?.address === address;
+    return (await this.all()).filter((vblade) => serves(vblade) && isRunning(vblade));
+  }
+
+  /** Returns those that export one of these files or devices, by its path, on whatever interface and at whatever address. */
+  async exporting(paths: Iterable<string>): Promise<Map<string, Vblade[]>> {
+    const names = new Map<string, string>();
+    for (const path of paths) names.set(await realOf(path), path);
+    const found = new Map<string, Vblade[]>();
+    for (const vblade of await this.all()) {
+      const path = names.get(await realOf(vblade.args.at(-1) ?? ''));
+      if (path !== undefined && isRunning(vblade)) found.set(path, [...(found.get(path) ?? []), vblade]);
+    }
+    return found;
+  }
+
+  private all(): Promise<Vblade[]> {
     const now = performance.now();
     if (this.scan === undefined || now - this.time > maxAgeMs) {
       this.time = now;
       this.scan = findVblades();
     }
-    const serves = ({ args }: Vblade) => args.at(-2) === networkInterface && parseArguments(args)?.address === address;
-    return (await this.scan).filter((vblade) => serves(vblade) && isRunning(vblade));
+    return this.scan;
   }
+}
+
+/** LVM gives a volume several names. */
+async function realOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path); // removed, or relative to another directory
 }

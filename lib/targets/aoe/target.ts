@@ -10,6 +10,7 @@ import { Access } from './access.ts';
 import { type Durability, parseArguments, vbladeArguments } from './arguments.ts';
 import { DetachedSupervisor } from './detached.ts';
 import { Discovery } from './discover.ts';
+import { VbladesBeside } from './beside.ts';
 import { endVblade } from './end-vblade.ts';
 import { FilteredAddresses } from './filtered-addresses.ts';
 import {
@@ -61,10 +62,11 @@ export class AoeTarget implements Target {
   private readonly access: Access;
   private readonly mutex = new KeyedMutex();
   private readonly local = new LocalVblades();
+  private readonly beside = new VbladesBeside(this.local, (id, vblade) => this.isOurs(id, vblade));
   /** What ran when last looked at; checked by process id and start time before it is believed. */
   private readonly known = new Map<string, Vblade>();
   private readonly filtered = new FilteredAddresses();
-  /** Exports that began before their interface was replaced, or got another Ethernet address or MTU, which vblade reads once. */
+  /** Exports that began before their storage grew, or their interface was replaced, or got another address or MTU: vblade reads these once. */
   private readonly outdated = new Set<string>();
   private interfaceChanges = 0;
   /** Exports that this daemon has been asked for. */
@@ -89,7 +91,7 @@ export class AoeTarget implements Target {
       deadExports: () => this.deadExports(),
       onInterfaceChange: (identity) => this.noteInterfaceChange(identity),
       restart: (id) => this.restart(id),
-      checkAccess: () => this.access.check(),
+      checkAccess: () => this.check(),
       log,
     });
   }
@@ -118,6 +120,16 @@ export class AoeTarget implements Target {
     });
   }
 
+  /** vblade reads the size when it begins. Hosts send again what it has not answered. */
+  async resizeExport(spec: ExportSpec): Promise<void> {
+    await this.mutex.run(spec.id, async () => {
+      this.specs.set(spec.id, spec);
+      if (this.known.has(spec.id)) this.outdated.add(spec.id);
+      await this.ensure(spec);
+      this.watch.noteRunning(spec.id);
+    });
+  }
+
   private async ensure(spec: ExportSpec): Promise<void> {
     const args = vbladeArguments(spec, this.options.interface, this.options.durability);
     const known = this.known.get(spec.id);
@@ -132,6 +144,7 @@ export class AoeTarget implements Target {
     await this.refuseTaken(spec);
     await this.refuseForeign(spec, known);
     await this.clearAddress(spec);
+    await this.beside.refuse(spec);
     if (known) await this.clearWay(spec.id, known);
     await this.admit(spec);
     // Its former hosts lose it now. The filters stay as long as the former vblade may answer there.
@@ -153,7 +166,11 @@ export class AoeTarget implements Target {
 
   problems(): readonly TargetProblem[] {
     const stopped = [...this.known].filter(([id, vblade]) => this.specs.has(id) && isStopped(vblade));
-    return [...this.watch.problems, ...stopped.map(([id, { pid }]) => ({ id, error: errors.exportStopped(id, pid) }))];
+    return [
+      ...this.watch.problems,
+      ...this.beside.problems().filter(({ id }) => id !== undefined && this.specs.has(id)),
+      ...stopped.map(([id, { pid }]) => ({ id, error: errors.exportStopped(id, pid) })),
+    ];
   }
 
   async removeExport(id: string): Promise<void> {
@@ -287,6 +304,16 @@ export class AoeTarget implements Target {
       this.log.warn('export had lost its lock file and is started anew', { volume: id, pid: vblade.pid });
       await endVblade(id, vblade, this.processes);
     }
+  }
+
+  /** Repeated: filters can be removed, and vblades be started by hand. */
+  private async check(): Promise<string[]> {
+    await this.beside.find([...this.specs.values()]);
+    return this.access.check();
+  }
+
+  private async isOurs(id: string, vblade: Vblade): Promise<boolean> {
+    return vblade.pid === this.known.get(id)?.pid || (await this.isSupervised(id, vblade));
   }
 
   private async isSupervised(id: string, { pid }: Vblade): Promise<boolean> {

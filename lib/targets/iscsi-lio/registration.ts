@@ -6,19 +6,11 @@ export const iscsiLio = defineTarget({
   protocol: 'iscsi',
   flags: iscsiFlags,
   make: async (flags, context) => {
-    const [{ IscsiLioTarget }, { portalIn }] = await Promise.all([
+    const [{ IscsiLioTarget }, { portalTargetOptions }] = await Promise.all([
       import('./target.ts'),
-      import('../../iscsi/portal.ts'),
+      import('../../iscsi/portal-target.ts'),
     ]);
-    return new IscsiLioTarget(
-      {
-        portal: portalIn(flags),
-        targetPrefix: flags.iscsi_target_prefix,
-        chap: flags.iscsi_chap,
-        durability: flags.iscsi_durability,
-      },
-      context,
-    );
+    return new IscsiLioTarget(portalTargetOptions(flags), context);
   },
   check: (flags, processes) => [
     async () => (await import('./check.ts')).checkKernel(processes),

@@ -1,23 +1,11 @@
-import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
-import {
-  type Portal,
-  formatIscsiAddress,
-  initiatorNames,
-  isIscsiName,
-  portalGroup,
-  portalText,
-  targetNameOf,
-  tryParsePortal,
-  volumeAddress,
-  volumeOfTargetName,
-  volumeUnit,
-} from '../../iscsi/address.ts';
+import { initiatorNames, portalText, targetNameOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
 import { checkIsHere } from '../../iscsi/portal.ts';
 import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
+import type { ExportSpec, FoundExport, Target } from '../target.ts';
 import { backstorePaths } from './backstore.ts';
 import { type Configfs, KernelConfigfs } from './configfs.ts';
 import { Exports } from './exports.ts';
@@ -25,15 +13,6 @@ import { type FoundTarget, backstoreIn, isServing, readTarget, targetNames } fro
 import { type Kernel, prepareKernel, thisKernel } from './kernel.ts';
 import { groupOf, isOwnBackstore, volumeOfBackstore } from './layout.ts';
 import { portalHolder } from './portals.ts';
-
-export interface IscsiLioOptions {
-  portal: Portal;
-  /** Beginning of the names of targets (iscsi_target_prefix). */
-  targetPrefix: string;
-  /** Whether new attachments get a secret (iscsi_chap). */
-  chap: boolean;
-  durability: 'sync' | 'cached';
-}
 
 interface Context {
   processes: Processes;
@@ -44,23 +23,18 @@ interface Context {
 }
 
 /** Exports volumes over iSCSI by the kernel's target (LIO), one target each, by configfs alone. It keeps nothing on disk. */
-export class IscsiLioTarget implements Target {
+export class IscsiLioTarget extends PortalTarget implements Target {
   readonly name = 'iscsi-lio';
-  readonly addressing = 'own';
-  readonly authentication: 'chap' | 'none';
-  private readonly options: IscsiLioOptions;
   private readonly processes: Processes;
   private readonly kernel: Kernel;
   private readonly configfs: Configfs;
   private readonly exports: Exports;
-  private readonly watch: Watch;
-  private readonly mutex = new KeyedMutex();
+  protected readonly watch: Watch;
   /** Exports that this daemon has been asked for, once their first ensureExport() has ended: the watch rebuilds them. */
   private readonly established = new Map<string, ExportSpec>();
 
-  constructor(options: IscsiLioOptions, { processes, log, configfs, kernel = thisKernel }: Context) {
-    this.options = options;
-    this.authentication = options.chap ? 'chap' : 'none';
+  constructor(options: PortalTargetOptions, { processes, log, configfs, kernel = thisKernel }: Context) {
+    super(options);
     this.processes = processes;
     this.kernel = kernel;
     this.configfs = configfs ?? new KernelConfigfs(processes);
@@ -72,14 +46,6 @@ export class IscsiLioTarget implements Target {
       restore: (id) => this.restore(id),
       log,
     });
-  }
-
-  get endpoint(): string {
-    return portalText(this.options.portal);
-  }
-
-  addressOf(id: string): string {
-    return volumeAddress(this.options.portal, this.options.targetPrefix, id);
   }
 
   /** Throws KernelTargetUnusable, PortalUnusable. */
@@ -104,6 +70,11 @@ export class IscsiLioTarget implements Target {
     });
   }
 
+  /** It shows the size of a device by itself; that of a file is compared by every request. */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.ensureExport(spec);
+  }
+
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       this.established.delete(id);
@@ -123,20 +94,6 @@ export class IscsiLioTarget implements Target {
     return [...new Set(ids)];
   }
 
-  /** No address of a shelf is of this kind. */
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
-    return [];
-  }
-
-  problems(): readonly TargetProblem[] {
-    return this.watch.problems;
-  }
-
-  /** Exports go on. */
-  async close(): Promise<void> {
-    await this.watch.end();
-  }
-
   /** A target of that name is ours only with a backstore of ours: other programs name their targets alike. */
   private async foundExport(target: FoundTarget): Promise<FoundExport> {
     const { name, units, acls, isOpen, asksSecret } = target;
@@ -144,13 +101,10 @@ export class IscsiLioTarget implements Target {
     const { number, backstore } = units.find((unit) => unit.number === volumeUnit) ??
       units[0] ?? { number: 0, backstore: '' };
     const id = isServing(target) && isOwnBackstore(own) ? volumeOfTargetName(name) : undefined;
-    const at = tryParsePortal(target.portals[0] ?? '');
-    const address =
-      at && isIscsiName(name) ? formatIscsiAddress({ ...at, portalGroup, targetName: name, lun: number }) : name;
     const chap = isOpen ? target.chap : acls[0]?.chap;
     return {
       ...(id === undefined ? {} : { id }),
-      address,
+      address: foundAddress(target.portals[0] ?? '', name, number),
       path: backstore === '' ? '' : ((await this.configfs.read(`${backstore}/udev_path`)) ?? ''),
       readOnly: isOpen ? target.isReadOnly : acls.length > 0 && acls.every(({ isReadOnly }) => isReadOnly),
       hosts: isOpen ? [] : acls.map(({ initiator }) => initiator),

@@ -1,10 +1,12 @@
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { scsiIdentityOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
+import type { SpecFiles } from '../../iscsi/spec-files.ts';
 import { checkStorage } from '../../iscsi/storage.ts';
 import type { Log } from '../../log.ts';
+import { type KeptSpec, sameSpec } from './kept-spec.ts';
 import type { ShownTarget, ShownUnit } from './show.ts';
-import { type KeptSpec, type SpecFiles, sameSpec } from './spec-files.ts';
+
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import type { Tgtd } from './tgtd.ts';
 
@@ -19,10 +21,10 @@ const restOfCachingPage = '0:0xff:0xff:0:0:0xff:0xff:0xff:0xff:0x80:0x14:0:0:0:0
 /** Makes and removes the targets of volumes in the tgtd of this node; others' targets there are left alone. */
 export class Exports {
   private readonly tgtd: Tgtd;
-  private readonly files: SpecFiles;
+  private readonly files: SpecFiles<KeptSpec>;
   private readonly log: Log;
 
-  constructor(tgtd: Tgtd, files: SpecFiles, log: Log) {
+  constructor(tgtd: Tgtd, files: SpecFiles<KeptSpec>, log: Log) {
     this.tgtd = tgtd;
     this.files = files;
     this.log = log;

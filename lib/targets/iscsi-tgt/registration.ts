@@ -6,20 +6,11 @@ export const iscsiTgt = defineTarget({
   protocol: 'iscsi',
   flags: iscsiFlags,
   make: async (flags, context) => {
-    const [{ IscsiTgtTarget }, { portalIn }] = await Promise.all([
+    const [{ IscsiTgtTarget }, { portalTargetOptions }] = await Promise.all([
       import('./target.ts'),
-      import('../../iscsi/portal.ts'),
+      import('../../iscsi/portal-target.ts'),
     ]);
-    return new IscsiTgtTarget(
-      {
-        portal: portalIn(flags),
-        targetPrefix: flags.iscsi_target_prefix,
-        chap: flags.iscsi_chap,
-        durability: flags.iscsi_durability,
-        stateDir: flags.state_dir,
-      },
-      context,
-    );
+    return new IscsiTgtTarget({ ...portalTargetOptions(flags), stateDir: flags.state_dir }, context);
   },
   check: (flags, processes) => [
     async () => (await import('./check.ts')).checkTgt(processes),

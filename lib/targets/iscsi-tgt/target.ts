@@ -1,36 +1,19 @@
 import { join } from 'node:path';
-import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
-import {
-  type Portal,
-  formatIscsiAddress,
-  initiatorNames,
-  isIscsiName,
-  portalGroup,
-  portalText,
-  targetNameOf,
-  tryParsePortal,
-  volumeAddress,
-  volumeOfTargetName,
-  volumeUnit,
-} from '../../iscsi/address.ts';
+import { initiatorNames, targetNameOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
+import { SpecFiles } from '../../iscsi/spec-files.ts';
 import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
+import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 import { Exports, isComplete, servesOnly, volumeIn } from './exports.ts';
+import { type KeptSpec, keptSpec, keptSpecSchema, sameSpec } from './kept-spec.ts';
 import type { ShownTarget } from './show.ts';
-import { type KeptSpec, SpecFiles, keptSpec, sameSpec } from './spec-files.ts';
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import { type Daemon, Tgtd } from './tgtd.ts';
 
-export interface IscsiTgtOptions {
-  portal: Portal;
-  /** Beginning of the names of targets (iscsi_target_prefix). */
-  targetPrefix: string;
-  /** Whether new attachments get a secret (iscsi_chap). */
-  chap: boolean;
-  durability: 'sync' | 'cached';
+export interface IscsiTgtOptions extends PortalTargetOptions {
   /** Files of tgtd and of exports are kept in `<stateDir>/iscsi`. */
   stateDir: string;
   /** Default: as a unit of systemd where that is installed. */
@@ -38,16 +21,12 @@ export interface IscsiTgtOptions {
 }
 
 /** Exports volumes over iSCSI, one target each in a tgtd of this node's own, which outlives the daemon. */
-export class IscsiTgtTarget implements Target {
+export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Target {
   readonly name = 'iscsi-tgt';
-  readonly addressing = 'own';
-  readonly authentication: 'chap' | 'none';
-  private readonly options: IscsiTgtOptions;
   private readonly tgtd: Tgtd;
-  private readonly files: SpecFiles;
+  private readonly files: SpecFiles<KeptSpec>;
   private readonly exports: Exports;
-  private readonly watch: Watch;
-  private readonly mutex = new KeyedMutex();
+  protected readonly watch: Watch;
   /** Exports that this daemon has been asked for. */
   private readonly specs = new Map<string, KeptSpec>();
   /** Those of them that `daemon` was last seen to serve as specified. */
@@ -57,12 +36,11 @@ export class IscsiTgtTarget implements Target {
   private daemon: Daemon | undefined;
 
   constructor(options: IscsiTgtOptions, { processes, log }: { processes: Processes; log: Log }) {
-    this.options = options;
-    this.authentication = options.chap ? 'chap' : 'none';
+    super(options);
     const directory = join(options.stateDir, 'iscsi');
     const unit = options.isUnit === undefined ? {} : { isUnit: options.isUnit };
     this.tgtd = new Tgtd({ portal: options.portal, directory, ...unit }, { processes, log });
-    this.files = new SpecFiles(join(directory, 'exports'));
+    this.files = new SpecFiles(join(directory, 'exports'), keptSpecSchema);
     this.exports = new Exports(this.tgtd, this.files, log);
     this.watch = new Watch({
       server: { name: 'the iSCSI target daemon', loser: 'tgtd' },
@@ -74,15 +52,6 @@ export class IscsiTgtTarget implements Target {
     });
   }
 
-  get endpoint(): string {
-    return portalText(this.options.portal);
-  }
-
-  addressOf(id: string): string {
-    const { portal, targetPrefix } = this.options;
-    return volumeAddress(portal, targetPrefix, id);
-  }
-
   /** Throws CommandNotFound, PortalUnusable, TargetDaemonFailed. */
   async setup(): Promise<void> {
     await this.files.prepare();
@@ -91,14 +60,29 @@ export class IscsiTgtTarget implements Target {
     this.watch.begin();
   }
 
-  async ensureExport(spec: ExportSpec): Promise<void> {
+  ensureExport(spec: ExportSpec): Promise<void> {
+    return this.establish(spec, (kept) => this.ensure(kept));
+  }
+
+  /**
+   * tgtd reads the size when it opens the storage, and a unit that is replaced below a session fails its I/O. A target that is made anew
+   * fails none: initiators connect again, and send again what was not answered.
+   */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    return this.establish(spec, async (kept) => {
+      await this.end(kept.id);
+      await this.ensure(kept);
+    });
+  }
+
+  private async establish(spec: ExportSpec, make: (kept: KeptSpec) => Promise<void>): Promise<void> {
     const { targetPrefix, durability } = this.options;
     const hosts = initiatorNames(spec.hosts);
     const kept = keptSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, kept);
       try {
-        await this.ensure(kept);
+        await make(kept);
         this.watch.clear(spec.id);
       } finally {
         this.established.add(spec.id);
@@ -109,11 +93,9 @@ export class IscsiTgtTarget implements Target {
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       this.specs.delete(id);
-      this.served.delete(id);
       this.established.delete(id);
       this.watch.clear(id);
-      // Without tgtd there is no target, and no session.
-      if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
+      await this.end(id);
       await this.files.remove(id);
     });
   }
@@ -131,12 +113,7 @@ export class IscsiTgtTarget implements Target {
     return this.files.ids();
   }
 
-  /** No address of a shelf is of this kind. */
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
-    return [];
-  }
-
-  problems(): readonly TargetProblem[] {
+  override problems(): readonly TargetProblem[] {
     if (this.daemon && this.tgtd.isStopped(this.daemon)) {
       const { pid } = this.daemon;
       return [
@@ -145,12 +122,7 @@ export class IscsiTgtTarget implements Target {
         },
       ];
     }
-    return this.watch.problems;
-  }
-
-  /** tgtd and exports go on. */
-  async close(): Promise<void> {
-    await this.watch.end();
+    return super.problems();
   }
 
   /** A tgtd that was started since has none of the exports. */
@@ -158,6 +130,12 @@ export class IscsiTgtTarget implements Target {
     const daemon = await this.tgtd.ensure();
     if (daemon.pid !== this.daemon?.pid || daemon.startTime !== this.daemon.startTime) this.served.clear();
     this.daemon = daemon;
+  }
+
+  /** Without tgtd there is no target, and no session. */
+  private async end(id: string): Promise<void> {
+    this.served.delete(id);
+    if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
   }
 
   private async ensure(spec: KeptSpec): Promise<void> {
@@ -200,15 +178,10 @@ function foundExport(target: ShownTarget, { portal }: Daemon, kept: KeptSpec | u
   // One that is half made serves nobody: it is as if it were not there.
   const isServing = unit !== undefined && unit.path !== '' && acl.length > 0;
   const id = isServing ? (kept?.id ?? volumeOfTargetName(name)) : undefined;
-  const at = tryParsePortal(portal);
-  const address =
-    at && isIscsiName(name)
-      ? formatIscsiAddress({ ...at, portalGroup, targetName: name, lun: unit?.lun ?? volumeUnit })
-      : name;
   const { chap } = kept ?? {};
   return {
     ...(id === undefined ? {} : { id }),
-    address,
+    address: foundAddress(portal, name, unit?.lun ?? volumeUnit),
     path: unit?.path ?? '',
     readOnly: unit?.isReadOnly ?? false,
     hosts: acl.includes(everyHost) ? [] : acl.toSorted(),

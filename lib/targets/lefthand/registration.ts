@@ -1,10 +1,12 @@
 import { ok } from '../../check.ts';
+import { join } from 'node:path';
+import { iscsiChap } from '../../iscsi/flags.ts';
 import { lefthandFlags } from '../../san/lefthand/flags.ts';
-import { defineTarget } from '../target.ts';
+import { type NodeFlags, defineTarget } from '../target.ts';
 
 export const lefthand = defineTarget({
   name: 'lefthand',
-  flags: lefthandFlags,
+  flags: { ...lefthandFlags, iscsi_chap: iscsiChap },
   protocol: 'iscsi',
   drivers: ['lefthand'],
   problems: ({ export_unattached: isOpen }) =>
@@ -14,8 +16,7 @@ export const lefthand = defineTarget({
       import('./target.ts'),
       import('../../san/lefthand/open.ts'),
     ]);
-    const options = { cluster: flags.san_clustername, node: flags.storage_name };
-    return new LefthandTarget(openLefthand(flags, processes), options);
+    return new LefthandTarget(openLefthand(flags, processes), optionsIn(flags));
   },
   check: (flags, processes) => [
     async () => {
@@ -24,7 +25,7 @@ export const lefthand = defineTarget({
         import('../../san/lefthand/open.ts'),
       ]);
       const shell = openLefthand(flags, processes, true);
-      const target = new LefthandTarget(shell, { cluster: flags.san_clustername, node: flags.storage_name });
+      const target = new LefthandTarget(shell, optionsIn(flags));
       try {
         await target.setup();
         return ok(`LeftHand cluster ${flags.san_clustername} has one virtual address`);
@@ -34,3 +35,13 @@ export const lefthand = defineTarget({
     },
   ],
 });
+
+interface Flags extends NodeFlags {
+  san_ip: string;
+  san_clustername: string;
+  iscsi_chap: boolean;
+}
+
+function optionsIn({ san_ip: ip, san_clustername: cluster, storage_name: node, iscsi_chap: chap, state_dir }: Flags) {
+  return { cluster, node, chap, directory: join(state_dir, 'lefthand', `${ip}-${cluster}`) };
+}

@@ -1,33 +1,6 @@
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import { WithoutExports } from '../without-exports.ts';
 
-/** Exports nothing: for fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
-export class NoneTarget implements Target {
+/** For fake storage, and for a start without the right to raw sockets. Nothing here ever fails. */
+export class NoneTarget extends WithoutExports {
   readonly name = 'none';
-  readonly addressing = 'none';
-  readonly authentication = 'none';
-  readonly endpoint = '';
-
-  async setup(): Promise<void> {}
-
-  async ensureExport(_spec: ExportSpec): Promise<void> {}
-
-  async removeExport(_id: string): Promise<void> {}
-
-  async listExports(): Promise<FoundExport[]> {
-    return [];
-  }
-
-  async listTraces(): Promise<string[]> {
-    return [];
-  }
-
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
-    return [];
-  }
-
-  problems(): readonly TargetProblem[] {
-    return [];
-  }
-
-  async close(): Promise<void> {}
 }

@@ -10,7 +10,7 @@ import {
 import { SanCommandError, type SanShell } from '../../san/shell.ts';
 import { SharedRead } from '../../san/shared-read.ts';
 import { SolarisCommands } from '../../san/solaris/commands.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../target.ts';
+import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 import { Exports, type ExportPlan, hostsOf, isComplete, targetGroupOf, volumeLun, volumeOfPath } from './exports.ts';
 import { type Inventory, devices, readInventory } from './inventory.ts';
 
@@ -68,12 +68,20 @@ export class SolarisTarget implements Target {
       if (isComplete(await this.inventory.recent(inventoryKeptMs), plan)) return;
       const before = await this.inventory.fresh();
       if (isComplete(before, plan)) return;
-      await this.changing(() => this.exports.make(before, plan)).catch((error: unknown) => {
-        throw error instanceof SanCommandError ? errors.exportFailed(id, error.message) : error;
-      });
+      await this.inventory
+        .changing(() => this.exports.make(before, plan))
+        .catch((error: unknown) => {
+          throw error instanceof SanCommandError ? errors.exportFailed(id, error.message) : error;
+        });
       if (isComplete(await this.inventory.fresh(), plan)) return;
       throw errors.exportFailed(id, 'the storage has made it otherwise', 'see "stmfadm list-lu -v" on the storage');
     });
+  }
+
+  /** Every request compares the sizes, of an inventory that can be older than the change. */
+  resizeExport(spec: ExportSpec): Promise<void> {
+    this.inventory.invalidate();
+    return this.ensureExport(spec);
   }
 
   async removeExport(id: string): Promise<void> {
@@ -81,7 +89,7 @@ export class SolarisTarget implements Target {
       const found = await this.inventory.fresh();
       if (this.remains(found, id).length === 0) return;
       for (const targetName of this.targetNames(found, id)) {
-        await this.changing(() => this.exports.remove(found, { id, path: this.pathOf(id), targetName }));
+        await this.inventory.changing(() => this.exports.remove(found, { id, path: this.pathOf(id), targetName }));
       }
       const [what] = this.remains(await this.inventory.fresh(), id);
       if (what !== undefined) throw errors.exportRemains(id, what);
@@ -104,11 +112,6 @@ export class SolarisTarget implements Target {
   async listTraces(): Promise<string[]> {
     const { units } = await this.inventory.recent(inventoryKeptMs);
     return [...units.keys()].flatMap((path) => volumeOfPath(path, this.options.base) ?? []);
-  }
-
-  /** No address of a shelf is of this kind. */
-  async discover(_shelves: readonly number[]): Promise<SeenAddress[]> {
-    return [];
   }
 
   problems(): readonly TargetProblem[] {
@@ -141,13 +144,5 @@ export class SolarisTarget implements Target {
       ...(targetGroups.has(targetGroupOf(id)) ? [`the target group ${targetGroupOf(id)}`] : []),
       ...(units.has(this.pathOf(id)) ? [`the logical unit of ${this.pathOf(id)}`] : []),
     ];
-  }
-
-  private async changing(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } finally {
-      this.inventory.invalidate();
-    }
   }
 }

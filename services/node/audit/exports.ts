@@ -1,3 +1,4 @@
+import { realpath } from 'node:fs/promises';
 import { asError } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sameHosts } from '../../../lib/targets/hosts.ts';
@@ -63,6 +64,31 @@ function unattachedExport(
   }
   const run = () => exclusively(id, (now) => adoption.restoreAttachment(now, found));
   return { object, what, fix: 'record the attachment again', run };
+}
+
+/** Exports of the volume's storage that are none of ours: their hosts write beside those of the volume. */
+export async function exportsBeside(
+  { backends }: AuditContext,
+  volume: VolumeState,
+  exports: readonly FoundExport[],
+): Promise<Difference[]> {
+  const strangers = exports.filter(({ id }) => id === undefined);
+  if (strangers.length === 0 || backends.failureOf(volume.backend) !== undefined) return [];
+  const backend = backends.get(volume.backend);
+  if (backend.target.addressing === 'none') return [];
+  const own = await realOf(exportSpec(volume, backend).path);
+  const differences: Difference[] = [];
+  for (const { address, path } of strangers) {
+    if ((await realOf(path)) !== own) continue;
+    const what = `is exported as ${address} by a process that is not of blockstore: end it on the node`;
+    differences.push({ object: `volume ${volume.id}`, what, fix: '' });
+  }
+  return differences;
+}
+
+/** A volume can have several names. */
+async function realOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path); // it is not there
 }
 
 /** Asks the network who answers at the addresses of this node, for foreignAnswer(). */

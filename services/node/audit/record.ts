@@ -119,10 +119,10 @@ async function missingStorage(
   const object = `volume ${volume.id}`;
   const spec = volumeSpec(volume);
   const { driver } = backends.get(volume.backend);
-  const relabel = await driver.relabelCommand?.(spec);
+  const [relabel, whereabouts] = [await driver.relabelCommand?.(spec), await driver.whereabouts?.(spec)];
   const what =
     relabel === undefined
-      ? 'has a record but no storage'
+      ? `has a record but no storage${whereabouts === undefined ? '' : `: ${whereabouts}`}`
       : `has a record but no storage with its label; if ${driver.localPath(spec)} is this volume: ${relabel}`;
   if (isMarkedMissing(volume)) return { object, what, fix: '' };
   const run = () => exclusively(volume.id, (now) => adoption.markMissing(now));

@@ -111,7 +111,9 @@ export const refuseUncheckedAddress: Step = {
   name: 'address',
   run: async ({ volume, before, backend }) => {
     const isOfPool = backend.target.addressing === 'aoe';
-    if (isOfPool && volume.hostId !== '' && volume.address !== before.address) {
+    // A host without a machine id, or one of an earlier version, which does not say that it has looked.
+    const isExamined = volume.task?.examined === true || volume.hostId !== '';
+    if (isOfPool && isExamined && volume.address !== before.address) {
       throw errors.addressChanged(volume.id, before.address, volume.address);
     }
   },

@@ -31,3 +31,48 @@ test('a detachment whose reply is lost is done, also where somebody has attached
   t.like(await detached, { id });
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
 });
+
+test('an attachment whose reply is lost is not taken for one that somebody else has made since', async (t) => {
+  const { id } = await insertVolume(store, { node: 'idle', status: 'available' });
+  const attached = commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, { deadlineMs: 60_000 });
+  attached.catch(() => undefined); // it may fail before it is awaited
+  await until(async () => (await volumesOf(store).lookup(id)).attachStatus === 'attaching', 'it is being attached');
+  // It ended, and another one followed, before the requester reads the record.
+  const { attachTime = 0 } = await volumesOf(store).lookup(id);
+  const other = { attachStatus: 'attached', instanceId: 'i-2', attachTime: String(attachTime + 1) };
+  await store.redis.multi().hset(store.keys.volume(id), other).hdel(store.keys.volume(id), 'task', 'requesters').exec();
+  await t.throwsAsync(attached, { code: 'ChangeLost', message: /in-use, attached/ });
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
+});
+
+test('a create that is repeated after a failed attach or detach succeeds: the volume was created', async (t) => {
+  const fault = { code: 'ExportFailed', kind: 'failed', message: 'vblade ended', time: 1 } as const;
+  const request = { size: 1, userId: 'user', projectId: 'project' };
+  for (const state of [
+    { status: 'error_attaching', attachStatus: 'detached' },
+    { status: 'error_detaching', attachStatus: 'attached', instanceId: 'i-1' },
+  ]) {
+    const fields = { node: 'idle', fault: JSON.stringify(fault), ...state };
+    const { id } = await insertVolume(store, fields);
+    t.like(await commands.create({ ...request, id }, { deadlineMs: 60_000 }), { id, status: state.status });
+  }
+  const { id } = await insertVolume(store, { node: 'idle', status: 'error', fault: JSON.stringify(fault) });
+  await t.throwsAsync(commands.create({ ...request, id }, { deadlineMs: 60_000 }), { code: 'ExportFailed' });
+});
+
+test('a deadline that passes while the backend is not served names its problem', async (t) => {
+  await fakeNode(store, 'late', { backends: [{ problem: 'volume group vg0 does not exist', accepting: false }] });
+  const { id } = await insertVolume(store, { node: 'late', status: 'available' });
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), {
+    code: 'NotFinished',
+    message: /within 0 s; backend late@fake: volume group vg0 does not exist$/,
+  });
+});
+
+test('a deadline that passes while the record of the node is gone, or cannot be read, is no other error', async (t) => {
+  const { id } = await insertVolume(store, { node: 'forgotten', status: 'available' });
+  const late = { code: 'NotFinished', message: /the record of its node forgotten cannot be read$/ };
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), late);
+  await store.redis.hset(store.keys.node('forgotten'), 'reportTime', 'noon');
+  await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), late);
+});

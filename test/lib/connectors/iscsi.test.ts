@@ -114,7 +114,7 @@ test('fake iscsiadm: a device with another serial number, or none, is refused an
 });
 
 for (const [exitCode, message, hint] of [
-  [24, /refuses the CHAP user and secret/, /volume show/],
+  [24, /refuses this host, or the CHAP user and secret/, /volume show/],
   [19, /does not admit this host, or does not exist/, /systemctl restart iscsid/],
   [20, /iscsid of this host does not run/, /systemctl start iscsid/],
   [18, /iscsid of this host does not run/, /systemctl start iscsid/],

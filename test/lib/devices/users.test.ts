@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
@@ -52,7 +52,7 @@ const withLoop = canLoop ? test : test.skip;
 async function loopDevices(t: ExecutionContext) {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-loop-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  await writeFile(join(directory, 'disk'), Buffer.alloc(2 ** 20));
+  await writeFile(join(directory, 'disk image'), Buffer.alloc(2 ** 20));
   const loop = async (file: string) => {
     const device = (await execute('losetup', ['--find', '--show', file])).stdout.trim();
     t.teardown(() => execute('losetup', ['--detach', device]));
@@ -65,7 +65,7 @@ async function loopDevices(t: ExecutionContext) {
 
 withLoop('a loop device over a device is a user of it, which no process has open', async (t) => {
   const { directory, loop } = await loopDevices(t);
-  const below = await loop(join(directory, 'disk'));
+  const below = await loop(join(directory, 'disk image'));
   const above = await loop(below);
   t.deepEqual((await visibleUsers(basename(below))).users, [
     `backing file of ${above} (to release it: losetup --detach ${above})`,
@@ -87,16 +87,16 @@ withHanging('a loop device over a file on a dead file server keeps nobody waitin
   const { directory, loop } = await loopDevices(t);
   await mkdir(join(directory, 'server/dev'), { recursive: true });
   await writeFile(join(directory, 'server/dev/image'), Buffer.alloc(2 ** 20));
-  const device = await loop(join(directory, 'disk'));
+  const device = await loop(join(directory, 'disk image'));
   await loop(join(directory, 'server/dev/image'));
   await mountHanging(t, join(directory, 'server'));
   t.deepEqual(await usersInTime(device), []);
 });
 
-withHanging('an open file below a directory "dev" on a dead file server keeps nobody waiting', async (t) => {
+withHanging('an open file on a dead file server keeps nobody waiting', async (t) => {
   const { directory, loop } = await loopDevices(t);
-  const device = await loop(join(directory, 'disk'));
-  const served = join(directory, 'dev/server');
+  const device = await loop(join(directory, 'disk image'));
+  const served = join(directory, 'server');
   await mountHanging(t, served);
   const pathOnly = 0x20_0000; // O_PATH: the server is not asked
   const file = openSync(served, pathOnly);
@@ -115,24 +115,40 @@ async function shell(t: ExecutionContext, command: string, args: readonly string
   return child.pid ?? 0;
 }
 
-withLoop('a process that has a device open by another name, as in a container, is a user of it', async (t) => {
-  const { directory, loop } = await loopDevices(t);
-  const device = await loop(join(directory, 'disk'));
-  const { rdev } = await stat(device);
-  const [major = '', minor = ''] = deviceNumber(rdev).split(':');
-  await mkdir(join(directory, 'dev'));
-  const node = join(directory, 'dev/xvdc');
+/** Makes a further node of a device. */
+async function nodeOf(device: string, node: string): Promise<void> {
+  const [major = '', minor = ''] = deviceNumber((await stat(device)).rdev).split(':');
+  await mkdir(dirname(node), { recursive: true });
   await execute('mknod', [node, 'b', major, minor]);
-  const pid = await shell(t, 'sh', ['-c', `exec 5<${node}; echo ready; read line`]);
-  const opened = { users: [`open in sh, process ${pid}`] };
-  t.like(await blockDeviceUsers(basename(device)), opened);
-  await rm(node);
-  t.like(await blockDeviceUsers(basename(device)), opened);
+}
+
+for (const name of ['dev/xvdc', 'disk', 'a place/x y']) {
+  withLoop(`a process that has a device open as ${name}, as in a container, is a user of it`, async (t) => {
+    const { directory, loop } = await loopDevices(t);
+    const device = await loop(join(directory, 'disk image'));
+    const node = join(directory, name);
+    await nodeOf(device, node);
+    const pid = await shell(t, 'sh', ['-c', 'exec 5<"$0"; echo ready; read line', node]);
+    const opened = { users: [`open in sh, process ${pid}`] };
+    t.like(await blockDeviceUsers(basename(device)), opened);
+    await rm(node);
+    t.like(await blockDeviceUsers(basename(device)), opened);
+  });
+}
+
+withLoop('a loop device over a device by a node outside /dev is a user of it', async (t) => {
+  const { directory, loop } = await loopDevices(t);
+  const below = await loop(join(directory, 'disk image'));
+  await nodeOf(below, join(directory, 'node'));
+  const above = await loop(join(directory, 'node'));
+  t.deepEqual((await visibleUsers(basename(below))).users, [
+    `backing file of ${above} (to release it: losetup --detach ${above})`,
+  ]);
 });
 
 withLoop('a process that closes a device in a moment, as udev does, is no user of it', async (t) => {
   const { directory, loop } = await loopDevices(t);
-  const device = await loop(join(directory, 'disk'));
+  const device = await loop(join(directory, 'disk image'));
   const file = openSync(device, 'r');
   const numbers: number[] = [];
   const { users } = await settledUsers(basename(device), async (name) => {
@@ -146,7 +162,7 @@ withLoop('a process that closes a device in a moment, as udev does, is no user o
 
 withLoop('a mount in another mount namespace is found with the process that has it', async (t) => {
   const { directory, loop } = await loopDevices(t);
-  const device = await loop(join(directory, 'disk'));
+  const device = await loop(join(directory, 'disk image'));
   await execute('mke2fs', ['-q', device]);
   const script = `mount ${device} /mnt; echo ready; read line`;
   const pid = await shell(t, 'unshare', ['--mount', 'sh', '-c', script]);

@@ -48,9 +48,27 @@ test('all problems are reported at once, each with flag, value and source', asyn
   }
 });
 
+test('a thin pool has a name that LVM accepts, and a ratio with a fraction', (t) => {
+  const flagsOf = (...argv: string[]) => loadFlags({ argv }).flags;
+  t.like(flagsOf(), { lvm_type: 'thick', lvm_thin_pool: '', max_over_subscription_ratio: 1 });
+  t.is(flagsOf('--max_over_subscription_ratio=1.5').max_over_subscription_ratio, 1.5);
+  for (const odd of ['0.9', '1001', 'x', '1e1', 'Infinity']) {
+    t.throws(
+      () => flagsOf(`--max_over_subscription_ratio=${odd}`),
+      { message: /must be a number from 1 to 1000/ },
+      odd,
+    );
+  }
+  t.is(flagsOf('--lvm_thin_pool=pool.1').lvm_thin_pool, 'pool.1');
+  for (const odd of ['-pool', 'a/b', 'a b', 'volume-1', 'snap-1', 'p'.repeat(43), '-'.repeat(30)]) {
+    t.throws(() => flagsOf(`--lvm_thin_pool=${odd}`), { code: 'InvalidFlags' }, odd);
+  }
+});
+
 test('flags that contradict each other are refused', (t) => {
   t.throws(() => loadFlags({ argv: ['--first_shelf_id=5', '--last_shelf_id=4'] }), { message: /last_shelf_id = 4/ });
   t.throws(() => loadFlags({ argv: ['--storage_create'] }), { message: /requires storage_dev/ });
+  t.true(loadFlags({ argv: ['--storage_create', '--lvm_type=thin'] }).flags.storage_create, 'of a pool');
   t.throws(() => loadFlags({ argv: ['--node_down_time=10'] }), { message: /twice report_interval = 10/ });
 });
 

@@ -139,7 +139,7 @@ const wrong: Record<string, [file: string, problems: RegExp[]]> = {
   ],
   'a target for a driver without devices': [
     'enabled_backends = a\n[a]\nvolume_driver = sheepdog\nvolume_target = iscsi-tgt\n',
-    [/^\[a\] volume_driver = sheepdog requires volume_target = none/],
+    [/^\[a\] volume_driver = sheepdog requires volume_target = sheepdog or none/],
   ],
   'two backends in one Sheepdog cluster': [
     'enabled_backends = a,b\nvolume_driver = sheepdog\nvolume_target = none\n[a]\n[b]\n',

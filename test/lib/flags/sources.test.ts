@@ -96,6 +96,18 @@ test('an empty value counts as not set in a file and in the environment', async 
   t.is(origins.redis_port, `file ${file} line 2`);
 });
 
+test('a wrong database on the command line is reported alone, not as a fault of the URL in a file', async (t) => {
+  for (const url of ['unix:/run/redis.sock', 'redis://h:1/3']) {
+    const file = await fileWith(t, `redis_url = ${url}\n`);
+    for (const value of ['-1', 'x', '1.5', '1000001']) {
+      const found = problemsOf(t, { file, set: [`redis_db=${value}`] });
+      t.is(found.length, 1, found.join());
+      t.regex(found[0] ?? '', /^redis_db = .* \(command line\)$/);
+    }
+    t.regex(loadFlags({ file, set: ['redis_db=1000000'] }).flags.redis_url, /1000000$/);
+  }
+});
+
 test('an empty value on the command line is refused: it would lead to the value of another source', (t) => {
   t.deepEqual(problemsOf(t, { argv: ['--redis-port=', '--a.volume_group', ' '], set: ['redis_db=', 'nonsense='] }), [
     '--redis-port requires a value (command line)',
@@ -330,6 +342,7 @@ test('invalid hosts and ports are refused', (t) => {
     'redis_host=h:1',
     'redis_host=[h]',
     'redis_host=a b',
+    'redis_host=a,b',
   ]) {
     t.regex(problemsOf(t, { set: [pair] })[0] ?? '', /must be .*host/, pair);
   }

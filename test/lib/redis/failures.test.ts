@@ -130,6 +130,9 @@ test('each cause has its own hint', (t) => {
   t.regex(hint(system('CERT_HAS_EXPIRED'), true), /redis_tls_ca/);
   t.regex(hint(system('ERR_TLS_CERT_ALTNAME_INVALID'), true), /a name in the certificate/);
   t.regex(hint(system('ECONNREFUSED')), /start Redis/);
+  t.regex(hint(system('EACCES')), /unixsocketperm/);
+  t.regex(hint(system('EMFILE')), /ulimit -n/);
+  t.regex(hint(reply('DENIED Redis is running in protected mode because')), /requirepass/);
   const select = reply('ERR DB index is out of range', { name: 'select', args: ['99'] });
   t.is(explain(select)?.code, 'InvalidFlags');
   t.regex(explain(select)?.message ?? '', /redis_db = 99: Redis at h:6379/);

@@ -30,3 +30,21 @@ test('a Redis that loads its data is not waited for', async (t) => {
   t.like(error, { code: 'RedisUnreachable', hint: loadingHint });
   t.regex(error.message, /it is loading its data \(3\.94 %\)/);
 });
+
+test('a Redis in protected mode says so, in place of the end of the connection', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-connection-'));
+  t.teardown(() => rm(directory, { recursive: true, force: true }));
+  const socket = join(directory, 'fake');
+  const words =
+    'DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default ' +
+    'user. In this mode connections are only accepted from the loopback interface.';
+  const server = createServer((client) => {
+    client.on('error', () => {});
+    client.end(`-${words}\r\n`);
+  }).listen(socket);
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { flags } = loadFlags({ embedded: { redis_url: `unix:${socket}` } });
+  const error = await t.throwsAsync(connect(flags, silentLog), { code: 'RedisDenied', message: /protected mode/ });
+  t.regex(String(Reflect.get(error, 'hint')), /requirepass/);
+});

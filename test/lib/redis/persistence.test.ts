@@ -2,7 +2,7 @@ import test from 'ava';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { connect } from '../../../lib/redis/connection.ts';
-import { persistenceProblems } from '../../../lib/redis/persistence.ts';
+import { failoverProblem, persistenceProblems } from '../../../lib/redis/persistence.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { freePort } from '../../support/free-port.ts';
 import { RedisServer } from '../../support/redis-server.ts';
@@ -26,4 +26,12 @@ test('a Redis that refuses changes for what its INFO does not show is reported',
   t.deepEqual(others, []);
   await connection.redis.config('SET', 'min-replicas-to-write', '1');
   t.deepEqual(await persistenceProblems(store), []);
+});
+
+test('a failover loses changes where neither Redis nor the flags ask for replicas', (t) => {
+  const flags = { redis_sentinels: ['s1:26379'], redis_cluster: [], redis_min_replicas: 0 };
+  t.regex(failoverProblem(new Map(), flags)?.hint ?? '', /redis_min_replicas = 1/);
+  t.is(failoverProblem(new Map([['min_slaves_good_slaves', '1']]), flags), undefined);
+  t.is(failoverProblem(new Map(), { ...flags, redis_min_replicas: 1 }), undefined);
+  t.is(failoverProblem(new Map(), { ...flags, redis_sentinels: [] }), undefined);
 });

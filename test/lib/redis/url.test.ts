@@ -10,7 +10,13 @@ const refused: readonly [string, RegExp, readonly string[]][] = [
   [
     'with a host before the path of a socket',
     path,
-    ['unix://run/redis/redis.sock', 'unix://my host/redis.sock', 'unix://user:secret@/redis.sock', 'unix:run'],
+    [
+      'unix:/run/%00redis.sock',
+      'unix://run/redis/redis.sock',
+      'unix://my host/redis.sock',
+      'unix://user:secret@/redis.sock',
+      'unix:run',
+    ],
   ],
   [
     'with a port that does not exist',
@@ -20,7 +26,15 @@ const refused: readonly [string, RegExp, readonly string[]][] = [
   [
     'without a host that can exist',
     host,
-    ['redis://my host', 'redis://u:secret@my host:6379/2', 'redis://h^x', 'redis://:6379', 'redis://', 'redis://ü'],
+    [
+      'redis://h1,h2:6379',
+      'redis://my host',
+      'redis://u:secret@my host:6379/2',
+      'redis://h^x',
+      'redis://:6379',
+      'redis://',
+      'redis://ü',
+    ],
   ],
   [
     'with a zone',
@@ -32,6 +46,7 @@ const refused: readonly [string, RegExp, readonly string[]][] = [
     /^must have a valid IPv6 address/,
     ['redis://[::g]', 'redis://u:secret@[1.2.3.4]:1'],
   ],
+  ['with two databases', /^may have \?db= once/, ['redis://h?db=1&db=0', 'unix:/run/redis.sock?db=0&db=1']],
   [
     'with a special character in the password',
     secret,

@@ -3,7 +3,7 @@ import { LocalShell } from '../../../lib/san/local-shell.ts';
 import { posixLine } from '../../../lib/san/quoting.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 
-const shell = new LocalShell(new ChildProcesses());
+const shell = new LocalShell(new ChildProcesses(), { shown: (words) => words.join(' ') });
 
 test('a command of this host gives its output and exit code, also when it fails', async (t) => {
   t.deepEqual(await shell.run(['printf', 'a\\nb\\n']), { stdout: 'a\nb\n', stderr: '', exitCode: 0 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
+import { rm, truncate } from 'node:fs/promises';
 import type { Chap, ExportSpec, FoundExport, Target } from '../../../lib/targets/target.ts';
 import { until } from '../../support/until.ts';
 
@@ -14,17 +14,21 @@ export interface HostSession {
 export interface Subject {
   /** A target as a daemon that has just started has it, set up. */
   target(): Promise<Target>;
-  /** A volume of 1 MiB with storage of its own, to be exported to every host. */
+  /** A volume of 1 MiB or more with storage of its own, to be exported to every host, or to the first where a target takes no other. */
   volume(): Promise<ExportSpec>;
   hosts: readonly [string, string];
   /** Default: the storage is a file of this host. */
   removeStorage?(spec: ExportSpec): Promise<void>;
+  /** Returns the new size in bytes. Default: the storage is a file of this host. */
+  grow?(spec: ExportSpec): Promise<number>;
   /** Throws where the host is not admitted. */
   login(spec: ExportSpec, host: string, chap?: Chap): Promise<HostSession>;
   /** The hosts that have the export open now, as the target sees them. */
   users(spec: ExportSpec): Promise<string[]>;
   /** Whether hosts can be required to authenticate themselves. */
   hasSecrets: boolean;
+  /** Whether who knows the secret is admitted, whatever its name is. */
+  isSecretEnough?: boolean;
 }
 
 export interface Case {
@@ -119,7 +123,7 @@ export const cases: readonly Case[] = [
       await target.ensureExport(spec);
       await assert.rejects(subject.login(spec, host));
       await assert.rejects(subject.login(spec, host, { ...chap, secret: 'secret1234567891' }));
-      await assert.rejects(subject.login(spec, subject.hosts[1], chap), 'the secret alone is not enough');
+      if (!subject.isSecretEnough) await assert.rejects(subject.login(spec, subject.hosts[1], chap));
       const session = await subject.login(spec, host, chap);
       await session.write(0, data);
       assert.deepEqual(await found(target, spec.id), spec);
@@ -163,6 +167,30 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    title: 'storage that has grown is served with its new size to the same hosts; the request can be repeated',
+    run: async (subject) => {
+      const target = await subject.target();
+      const [host] = subject.hosts;
+      const secret = subject.hasSecrets ? chap : undefined;
+      const spec = { ...(await subject.volume()), hosts: [host], ...(secret ? { chap: secret } : {}) };
+      await target.ensureExport(spec);
+      const session = await subject.login(spec, host, secret);
+      await session.write(0, data);
+      await session.close();
+      const size = await (subject.grow ? subject.grow(spec) : growFile(spec));
+      for (const request of ['first', 'second']) {
+        await target.resizeExport(spec);
+        const later = await subject.login(spec, host, secret);
+        assert.equal((await later.read(size - 512, 512)).length, 512, request);
+        assert.deepEqual(await later.read(0, data.length), data);
+        await later.close();
+        assert.deepEqual(await found(target, spec.id), spec);
+      }
+      await assert.rejects(subject.login(spec, subject.hosts[1]));
+      await target.removeExport(spec.id);
+    },
+  },
+  {
     title: 'exports outlive the daemon: the next one finds them with their rights and interrupts nobody',
     run: async (subject) => {
       const before = await subject.target();
@@ -182,6 +210,12 @@ export const cases: readonly Case[] = [
     },
   },
 ];
+
+async function growFile({ path }: ExportSpec): Promise<number> {
+  const size = 2 * 2 ** 20;
+  await truncate(path, size);
+  return size;
+}
 
 async function found(target: Target, id: string): Promise<FoundExport | undefined> {
   return (await target.listExports()).find((one) => one.id === id);

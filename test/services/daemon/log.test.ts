@@ -118,15 +118,19 @@ test('libraries and Node.js write nothing between the lines of the log', async (
   t.is(await daemon.stop(), 0);
 });
 
-test('a daemon that was started by nohup(1) continues when the terminal ends', async (t) => {
-  const log = join(directory, 'nohup.log');
-  const daemon = await daemonWith('nohup', `2>${log}`, {}, `nohup ${launcher}`);
-  daemon.signal('SIGHUP');
-  const isLogged = async () => (await readFile(log, 'utf8')).includes('SIGHUP has no effect');
-  await until(async () => daemon.hasEnded || (await isLogged()), 'SIGHUP is logged');
-  t.is(await daemon.stop(), 0);
-  t.true(await isLogged());
-});
+// npm is a Node.js, which resets the signals that nohup(1) ignores; the input that it gives in place of a terminal stays.
+const byNohup = { nohup: `nohup ${launcher}`, 'nohup npm start': `${launcher} 0>/dev/null` };
+for (const [name, command] of Object.entries(byNohup)) {
+  test(`a daemon that was started by ${name} continues when the terminal ends`, async (t) => {
+    const log = join(directory, `${name}.log`);
+    const daemon = await daemonWith(name.replaceAll(' ', '-'), `2>'${log}'`, {}, command);
+    daemon.signal('SIGHUP');
+    const isLogged = async () => (await readFile(log, 'utf8')).includes('SIGHUP has no effect');
+    await until(async () => daemon.hasEnded || (await isLogged()), 'SIGHUP is logged');
+    t.is(await daemon.stop(), 0);
+    t.true(await isLogged());
+  });
+}
 
 test('signals of other daemons, such as those of a log rotation, neither end a daemon nor open a debugger', async (t) => {
   const log = join(directory, 'signals.log');

@@ -33,9 +33,9 @@ const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 /** Nodes report so rarely that none compares its records with its storage before the next creation. */
 const rarely = { report_interval: '600', node_down_time: '3000' };
 /** The addresses of a node without targets. */
-async function loaded(store: Store, lease: NodeLease): Promise<Addresses> {
+async function loaded(store: Store, lease: NodeLease, quarantineMs = 0): Promise<Addresses> {
   const shelves = { first: 1, last: 9, slots: 16 };
-  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs: 0 });
+  const addresses = new Addresses({ store, lease, targets: () => [], shelves, quarantineMs });
   await addresses.load();
   return addresses;
 }
@@ -162,6 +162,24 @@ test.serial('a host is let in only at the address at which it has removed its de
   await commands.detach(id, deadline);
 });
 
+test.serial('a host without a machine id is let in only at an address that it has examined', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const before = await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id, address } = await commands.create(newVolume, deadline);
+  await before.stop();
+  await store.redis.hset(store.keys.shelfOwners(), '1', 'n2');
+  await cluster.node('n1', rarely, { driver, target });
+  await t.throwsAsync(commands.attach(id, attachment, { ...deadline, examined: address }), {
+    code: 'AddressChanged',
+    message: `volume ${id} was not attached: its address is now e2.0, not e1.0`,
+  });
+  t.deepEqual(target.specs, []);
+  t.is((await commands.attach(id, attachment, { ...deadline, examined: 'e2.0' })).address, 'e2.0');
+});
+
 test.serial(
   'a host that looked before the volume had its address is not let in until it has looked there',
   async (t) => {
@@ -178,6 +196,32 @@ test.serial(
     t.like(await commands.attach(id, attachment, { ...deadline, examined: 'e1.0' }), { attachStatus: 'attached' });
   },
 );
+
+for (const hours of [1, -1]) {
+  test.serial(`a Redis whose clock differs by ${hours} h ends no quarantine, and makes none longer`, async (t) => {
+    const store = await cluster.store();
+    const addresses = await loaded(store, await fakeNode(store, 'n1'), 600_000);
+    t.is(await addresses.allocate({ id: 'first', address: '' }), 'e1.0');
+    addresses.pool.release('first');
+    await addresses.restore();
+    const real = store.redis.time.bind(store.redis);
+    const time = async () => {
+      const [seconds = 0, micros = 0] = (await real()).map(Number);
+      return [seconds + hours * 3600, micros];
+    };
+    Object.assign(store.redis, { time });
+    await addresses.refill();
+    t.is(await addresses.allocate({ id: 'second', address: '' }), 'e1.1');
+    await addresses.trimQuarantine();
+    await addresses.restore();
+    t.is(await store.redis.zcard(store.keys.quarantine('n1')), 1);
+    const next = await loaded(store, await fakeNode(store, 'n1'), 600_000);
+    for (const one of [addresses, next]) {
+      const age = performance.now() - (one.pool.quarantined[0]?.[1] ?? Infinity);
+      t.true(age >= 0 && age < 120_000, `${age}`);
+    }
+  });
+}
 
 test.serial('a node does not forget that a shelf is another one’s', async (t) => {
   const store = await cluster.store();

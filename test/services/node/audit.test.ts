@@ -41,6 +41,12 @@ const elsewhere = { address: 'e9.9', path: '/x', readOnly: false, hosts: [] };
 class UnlabelledDriver extends FakeDriver {
   unlabelled: string | undefined;
 
+  moved = '';
+
+  async whereabouts(): Promise<string | undefined> {
+    return this.moved || undefined;
+  }
+
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
     return volume.id === this.unlabelled ? `label ${volume.id}` : undefined;
   }
@@ -90,6 +96,31 @@ test.serial('nothing is found where everything agrees, and operations under way 
   release();
   await creating;
   t.deepEqual(await agreement(), []);
+});
+
+test.serial(
+  'exports of volumes by processes that are not of blockstore are found, also of one that is not attached',
+  async (t) => {
+    for (const [name, volume] of [
+      ['by hand', id],
+      ['of another interface', attachedId],
+    ] as const) {
+      target.exports.set(name, { ...elsewhere, path: `fake:volume-${volume}` });
+      const what = 'is exported as e9.9 by a process that is not of blockstore: end it on the node';
+      t.deepEqual(texts(await audit()), [`volume ${volume} ${what}`]);
+      target.exports.delete(name);
+    }
+    t.deepEqual(await audit(), []);
+  },
+);
+
+test.serial('where the storage of a volume is that was renamed is said by audit and record', async (t) => {
+  driver.moved = 'it was renamed; to undo that: lvrename';
+  await driver.deleteVolume(spec({ id }));
+  t.deepEqual(texts(await audit()), [`volume ${id} has a record but no storage: ${driver.moved}`]);
+  await audit({ repair: true });
+  const fault = await store.redis.hget(store.keys.volume(id), 'fault');
+  t.true(fault?.includes(`volume ${id} is not where its record says: ${driver.moved}`), fault ?? '');
 });
 
 const repairable: Record<string, { make: () => Promise<unknown>; found: () => string }> = {

@@ -38,6 +38,29 @@ test.serial('a node that is up cannot be declared lost, nor one that does not ex
   t.is((await lookupNode(store, 'n1')).state, 'lost');
 });
 
+test.serial('a lost node names its volumes whose records cannot be read: nothing is done with them', async (t) => {
+  const node = await cluster.node('n1');
+  const commands = await cluster.commands();
+  const [odd, good] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
+  await node.stop();
+  await store.redis.hset(store.keys.volume(odd.id), 'status', 'migrating');
+  const unreadable: string[] = [];
+  t.is(await declareLost(store, 'n1', { onUnreadable: ({ id, reason }) => unreadable.push(`${id} ${reason}`) }), 1);
+  t.deepEqual(unreadable, [`${odd.id} has status "migrating"`]);
+  t.like(await volumesOf(store).lookup(good.id), { status: 'error', fault: { code: 'NodeLost' } });
+});
+
+test.serial('a node whose record cannot be read can be declared lost: its volumes can be deleted', async (t) => {
+  const node = await cluster.node('n1');
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  await node.stop();
+  await store.redis.hset(store.keys.node('n1'), 'reportTime', 'noon');
+  t.is(await declareLost(store, 'n1'), 1);
+  await commands.delete(id, deadline);
+  t.is(await store.redis.exists(store.keys.volume(id)), 0);
+});
+
 test.serial(
   'a lease without a time to live, as a copy of Redis can have it, holds no longer than others',
   async (t) => {
@@ -222,7 +245,7 @@ test.serial('node lost that was interrupted is repeated and ends what was left',
   const stopAt = (most: number) => (done: number) => {
     if (done >= most) throw interrupted;
   };
-  await t.throwsAsync(declareLost(store, 'n1', stopAt(20)), { is: interrupted });
+  await t.throwsAsync(declareLost(store, 'n1', { onProgress: stopAt(20) }), { is: interrupted });
   t.is((await lookupNode(store, 'n1')).state, 'lost');
   t.is(await declareLost(store, 'n1'), 40);
   const volumes = await Array.fromAsync(volumesOf(store).walk(store.keys.nodeVolumes('n1')));

@@ -1,12 +1,23 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 
 const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 10_000 };
 
-/** Returns how often each command is sent to Redis while `work` runs; what scripts call does not count. */
-async function sentDuring(store: Store, work: () => Promise<unknown>): Promise<Record<string, number>> {
+/** A requester that has waited so long reads the record. */
+const firstPollMs = 250;
+
+/**
+ * Asserts how often each command is sent to Redis while `work` runs; what scripts call does not count, nor do further readings of a
+ * record where a busy machine took so long that the requester polled.
+ */
+async function assertSent(
+  t: ExecutionContext,
+  store: Store,
+  work: () => Promise<unknown>,
+  expectedOf: (sent: Record<string, number>) => Record<string, number>,
+): Promise<void> {
   const monitor = await store.redis.monitor();
   const sent: Record<string, number> = {};
   const marker = Promise.withResolvers<void>();
@@ -15,11 +26,15 @@ async function sentDuring(store: Store, work: () => Promise<unknown>): Promise<R
     if (name === 'echo') marker.resolve();
     else if (source !== 'lua') sent[name] = (sent[name] ?? 0) + 1;
   });
+  const began = performance.now();
   await work();
+  const isPolled = performance.now() - began >= firstPollMs;
   await store.redis.echo('end');
   await marker.promise;
   monitor.disconnect();
-  return sent;
+  const expected = expectedOf(sent);
+  const { hgetall = 0 } = sent;
+  t.deepEqual(isPolled ? { ...sent, hgetall: Math.min(hgetall, expected['hgetall'] ?? 0) } : sent, expected);
 }
 
 test('operations take a fixed number of round trips to Redis, on a cluster of any size', async (t) => {
@@ -37,13 +52,32 @@ test('operations take a fixed number of round trips to Redis, on a cluster of an
   const node = { hgetall: 1, xdel: 1, xread: 1, evalsha: 1 };
   // By the requester: one script with record, task, space and command. The best backends, their records and leases are read again where
   // those of an earlier request are older than two seconds, which a busy machine takes between two lines.
-  const create = await sentDuring(store, () => commands.create(newVolume, deadline));
   const placement = { zrange: 1, hgetall: 1 + 3, exists: 3 };
-  t.deepEqual(create, { ...node, ...(create['zrange'] === undefined ? {} : placement), evalsha: 2 });
+  const ofCreate = ({ zrange }: Record<string, number>) => ({
+    ...node,
+    ...(zrange === undefined ? {} : placement),
+    evalsha: 2,
+  });
+  await assertSent(t, store, () => commands.create(newVolume, deadline), ofCreate);
 
   const request = { ...node, hgetall: 2, evalsha: 2 };
-  t.deepEqual(await sentDuring(store, () => commands.attach(id, attachment, deadline)), request);
-  t.deepEqual(await sentDuring(store, () => commands.detach(id, deadline)), request);
   const withLeaseCheck = { ...request, evalsha: 3 };
-  t.deepEqual(await sentDuring(store, () => commands.delete(id, deadline)), withLeaseCheck);
+  await assertSent(
+    t,
+    store,
+    () => commands.attach(id, attachment, deadline),
+    () => request,
+  );
+  await assertSent(
+    t,
+    store,
+    () => commands.detach(id, deadline),
+    () => request,
+  );
+  await assertSent(
+    t,
+    store,
+    () => commands.delete(id, deadline),
+    () => withLeaseCheck,
+  );
 });

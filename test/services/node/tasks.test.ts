@@ -5,6 +5,7 @@ import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -201,6 +202,21 @@ test.serial(
     t.is(looks, 0);
   },
 );
+
+test.serial('a request that joins one that its node begins too late gets no answer, in so many words', async (t) => {
+  await cluster.node('n1');
+  const { redis, keys } = store;
+  const request = { repair: false, remove: [] };
+  const task = { kind: 'audit', key: 'k', request, deadline: (await redisTime(store)) + 5000 };
+  await redis.hset(keys.node('n1'), 'task', JSON.stringify(task), 'requesters', 'gone/1');
+  const joined = (await cluster.nodeCommands()).audit('n1', request, { deadlineMs: 120_000 });
+  joined.catch(() => undefined); // it may fail before it is awaited
+  const requesters = async () => (await redis.hget(keys.node('n1'), 'requesters'))?.split(' ').length;
+  await until(async () => (await requesters()) === 2, 'it has joined');
+  await until(async () => (await redisTime(store)) > task.deadline, 'the task is late');
+  await redis.xadd(keys.topic('volume.n1'), '*', 'm', JSON.stringify({ node: true }));
+  await t.throwsAsync(joined, { code: 'NoAnswer' });
+});
 
 test.serial('a node that dies with an audit and a detach in its topic can be declared lost', async (t) => {
   const length = await idleNode();

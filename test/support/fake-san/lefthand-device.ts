@@ -8,7 +8,15 @@ interface Volume {
   origin: string;
   /** Access by server. */
   servers: Map<string, string>;
+  /** Users with their secrets, by the names that the storage has given them. */
+  logins: Map<string, Login>;
   snapshots: Map<string, { size: number; description: string }>;
+}
+
+interface Login {
+  access: string;
+  user: string;
+  secret: string;
 }
 
 const units: Readonly<Record<string, number>> = { MB: 2 ** 20, GB: 2 ** 30 };
@@ -19,6 +27,8 @@ export class LefthandDevice implements Device {
   readonly volumes = new Map<string, Volume>();
   readonly servers = new Map<string, string>();
   virtualAddresses = ['192.0.2.6'];
+  /** Whether it shows secrets that it has. */
+  showsSecrets = true;
   /** At this length descriptions are cut. */
   longestDescription = 1000;
   private readonly totalBytes: number;
@@ -49,9 +59,21 @@ export class LefthandDevice implements Device {
       getServerInfo: (given) =>
         this.servers.has(given['serverName'] ?? '') ? success() : failure('Server not found.'),
       assignVolumeToServer: (given) => this.assign(given),
+      assignVolumeChap: (given) => this.assignLogin(given),
       unassignVolumeToServer: (given) => this.unassign(given),
     };
     return verbs[verb]?.(values) ?? failure(`Unknown command '${verb}'.`);
+  }
+
+  /** The volume that a host may use, and how: one assignment is enough. */
+  seen(targetName: string, host: string, chap?: { user: string; secret: string }) {
+    const [name, volume] = [...this.volumes].find(([one]) => targetName.endsWith(`:${one}`)) ?? [];
+    if (name === undefined || !volume) return undefined;
+    const { servers, logins, size } = volume;
+    const own = [...servers].filter(([server]) => this.servers.get(server) === host).map(([, access]) => access);
+    const known = [...logins.values()].filter(({ user, secret }) => user === chap?.user && secret === chap.secret);
+    const rights = [...own, ...known.map(({ access }) => access)];
+    return rights.length === 0 ? undefined : { name, size, isProtected: !rights.includes('rw') };
   }
 
   private getClusterInfo({ clusterName }: Record<string, string>): Answer {
@@ -67,7 +89,7 @@ export class LefthandDevice implements Device {
   private getVolumeInfo({ volumeName }: Record<string, string>): Answer {
     const found = [...this.volumes].filter(([name]) => volumeName === undefined || name === volumeName);
     if (volumeName !== undefined && found.length === 0) return failure(`Volume '${volumeName}' not found.`);
-    return success(found.map(([name, volume]) => shown(name, volume)).join('\n'));
+    return success(found.map(([name, volume]) => shown(name, volume, this.showsSecrets)).join('\n'));
   }
 
   private createVolume({
@@ -85,7 +107,7 @@ export class LefthandDevice implements Device {
 
   private made(size: number, isThin: boolean, description: string, origin: string): Volume {
     const kept = description.slice(0, this.longestDescription);
-    return { size, isThin, description: kept, origin, servers: new Map(), snapshots: new Map() };
+    return { size, isThin, description: kept, origin, servers: new Map(), logins: new Map(), snapshots: new Map() };
   }
 
   private modifyVolume({ volumeName = '', size, description }: Record<string, string>): Answer {
@@ -149,10 +171,19 @@ export class LefthandDevice implements Device {
     return success();
   }
 
+  private assignLogin(given: Record<string, string>): Answer {
+    const { volumeName = '', chapName: user = '', targetSecret: secret = '', accessRights: access = 'rw' } = given;
+    const volume = this.volumes.get(volumeName);
+    if (!volume) return failure(`Volume '${volumeName}' not found.`);
+    if (secret.length < 12 || secret.length > 16) return failure('The target secret must have 12 to 16 characters.');
+    volume.logins.set(`${volumeName}-chap-${volume.logins.size + 1}`, { access, user, secret });
+    return success();
+  }
+
   private unassign({ volumeName = '', serverName = '' }: Record<string, string>): Answer {
-    return this.volumes.get(volumeName)?.servers.delete(serverName)
-      ? success()
-      : failure('The volume is not assigned.');
+    const volume = this.volumes.get(volumeName);
+    const isGone = volume?.servers.delete(serverName) === true || volume?.logins.delete(serverName) === true;
+    return isGone ? success() : failure('The volume is not assigned.');
   }
 
   /** The volume that has the snapshot. */
@@ -161,10 +192,17 @@ export class LefthandDevice implements Device {
   }
 }
 
-function shown(name: string, { size, isThin, description, servers, snapshots }: Volume): string {
+function shown(
+  name: string,
+  { size, isThin, description, servers, logins, snapshots }: Volume,
+  showsSecrets: boolean,
+): string {
   const inside = [
     element('status', { description: 'OK', value: 2 }),
     ...[...servers].map(([authGroup, access]) => element('permission', { access, authGroup, chapName: '', iqn: '' })),
+    ...[...logins].map(([authGroup, { access, user: chapName, secret }]) =>
+      element('permission', { access, authGroup, chapName, iqn: '', targetSecret: showsSecrets ? secret : '' }),
+    ),
     ...[...snapshots].map(([one, snapshot]) => element('snapshot', { name: one, deleting: 'false', ...snapshot })),
   ];
   const iscsiIqn = `iqn.2003-10.com.lefthandnetworks:group01:25366:${name}`;

@@ -7,6 +7,8 @@ const said: Record<string, LvmFailure> = {
   'Volume group "v" has insufficient free space (51158 extents): 128000 required.': 'noSpace',
   'Insufficient suitable allocatable extents for logical volume a: 10 more required': 'noSpace',
   'Insufficient suitable contiguous allocatable extents for logical volume a: 8 more required': 'noSpace',
+  'Cannot create new thin volume, free space in thin pool v/p reached threshold.': 'noSpace',
+  'device-mapper: message ioctl on  (254:2) failed: No data available': 'lost',
   'Volume group "nope" not found': 'noGroup',
   'Logical volume v/a in use.': 'busy',
   'Logical volume v/a contains a filesystem in use.': 'busy',
@@ -40,6 +42,13 @@ test('an error names the command and has the messages of LVM', (t) => {
     lvmError(['vgs'], { status: 5, rows: [], messages: ['Volume group "v" not found'], reported: false }, 'v').code,
     'NoVolumeGroup',
   );
+});
+
+test('a kernel without the module of thin volumes is named with the command that loads it', (t) => {
+  const messages = ['thin: Required device-mapper target(s) not detected in your kernel.'];
+  const error = lvmError(['lvcreate', 'v'], { status: 3, rows: [], messages, reported: false }, 'v');
+  t.is(error.code, 'LvmFailed');
+  t.regex(error.hint ?? '', /modprobe -a dm_snapshot dm_thin_pool/);
 });
 
 test('a group that is exported or at its limit of volumes is named with the command that helps', (t) => {

@@ -24,6 +24,10 @@ function obstacles(fields: Partial<OneLogicalVolume>): string {
     isOverflowed: false,
     origin: '',
     deviceBytes: undefined,
+    isThin: false,
+    pool: '',
+    isZeroed: false,
+    isMerging: false,
   };
   return obstaclesTo({ ...plain, ...fields }, name).join('; ');
 }
@@ -49,6 +53,21 @@ test('each obstacle is named with the command that releases it, and several toge
   t.regex(obstacles({ locked: true }), /pvmove --abort; then /);
   t.regex(obstacles({ suspended: true }), /dmsetup resume my--group-volume--1$/);
   t.is(obstacles({ locked: true, suspended: true, dependants: ['a'] }).split('; ').length, 6);
+});
+
+test('snapshots of a thin volume in its pool are not in the way, others that need it are', (t) => {
+  const thin = { isThin: true, pool: 'pool', layout: ['thin', 'sparse'] };
+  t.is(obstacles({ ...thin, roles: ['public', 'origin', 'thinorigin', 'snapshot', 'thinsnapshot'] }), '');
+  t.regex(
+    obstacles({ ...thin, roles: ['thickorigin'], dependants: ['a'] }),
+    /--splitsnapshot my-group\/a .*lvremove -y my-group\/a$/,
+  );
+  t.regex(
+    obstacles({ ...thin, roles: ['extthinorigin'], dependants: ['a'] }),
+    /depend on it; remove them: lvremove my-group\/a$/,
+  );
+  t.regex(obstacles({ ...thin, isMerging: true }), /merges a snapshot into it/);
+  t.regex(obstacles({ layout: ['thin', 'pool'], pool: '' }), /uses it as thin, pool/);
 });
 
 test('an image of a mirror that a wipe does not reach is in the way', (t) => {

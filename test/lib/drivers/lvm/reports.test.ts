@@ -3,7 +3,7 @@ import type { Lvm } from '../../../../lib/drivers/lvm/lvm.ts';
 import { groupContent } from '../../../../lib/drivers/lvm/reports.ts';
 
 const group = { vg_size: '400', vg_extent_size: '4', vg_mda_free: '100', vg_missing_pv_count: '0', vg_tags: '' };
-const volume = { lv_name: 'one', lv_size: '300', lv_tags: '', lv_health_status: '', lv_layout: 'linear' };
+const volume = { lv_name: 'one', lv_size: '300', lv_tags: '', lv_health_status: '', lv_layout: 'linear', pool_lv: '' };
 
 /** A fake LVM that gives these rows, one set after the other, and then the last one again. */
 function giving(...reports: object[][]): Lvm {

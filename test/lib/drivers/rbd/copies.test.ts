@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { imageInfo, cloneDepth } from '../../../../lib/drivers/rbd/images.ts';
-import { RbdCommands } from '../../../../lib/drivers/rbd/commands.ts';
+import { RbdCommands } from '../../../../lib/rbd/commands.ts';
 import type { RbdDriver } from '../../../../lib/drivers/rbd/driver.ts';
 import type { VolumeSpec } from '../../../../lib/drivers/driver.ts';
 import type { SnapshotSpec } from '../../../../lib/drivers/snapshots.ts';

@@ -1,6 +1,6 @@
-import { RbdCommands } from '../../../../lib/drivers/rbd/commands.ts';
+import { RbdCommands } from '../../../../lib/rbd/commands.ts';
 import { checkRbd } from '../../../../lib/drivers/rbd/check.ts';
-import { readMonitors } from '../../../../lib/drivers/rbd/monitors.ts';
+import { readMonitors } from '../../../../lib/rbd/monitors.ts';
 import { ChildProcesses } from '../../../../lib/process.ts';
 import { asError } from '../../../../lib/errors.ts';
 import { spec } from '../conformance.ts';

@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { isRunning } from '../../../../lib/targets/aoe/vblade-process.ts';
+import { until } from '../../../support/until.ts';
 import { Place, cannotExport } from './place.ts';
 import { Veth } from './veth.ts';
 
@@ -70,3 +71,34 @@ real('a vblade on another interface does not keep an export from its address', a
   await target.ensureExport(volume);
   t.is((await place.vblades()).length, 2);
 });
+
+real(
+  'a vblade on another interface, or at another address, that exports a volume is refused beside its export, and reported',
+  async (t) => {
+    const place = await placeFor(t);
+    const [volume, other] = [await place.volume(1), await place.volume(2)];
+    const veth = await Veth.create(t);
+    const target = await place.readyTarget();
+    await place.vbladeOf([String(place.shelf), '1', veth.near, volume.path]);
+    const stranger = await place.vblade();
+    const as = (vblade: { pid: number }, address: string, name: string) =>
+      `process ${vblade.pid} on this node exports volume ${volume.id} as well, as ${address} on ${name}`;
+    const message = as(stranger, volume.address, veth.near);
+    await t.throwsAsync(target.ensureExport(volume), { code: 'AddressInUse', message });
+    await target.ensureExport(other);
+    process.kill(stranger.pid, 'SIGKILL');
+    await until(() => !isRunning(stranger), 'it has ended');
+    await target.ensureExport(volume);
+    t.deepEqual(target.problems(), []);
+
+    const alias = join(place.directory, 'alias');
+    await symlink(volume.path, alias);
+    await place.vbladeOf([String(place.shelf), '9', 'lo', alias]);
+    const later = (await place.vblades()).find(({ args }) => args.at(-1) === alias);
+    await until(() => target.problems().length > 0, 'it is reported');
+    t.is(target.problems()[0]?.error.message, as(later ?? stranger, `e${place.shelf}.9`, 'lo'));
+    t.is(target.problems()[0]?.id, volume.id);
+    if (later) process.kill(later.pid, 'SIGKILL');
+    await until(() => target.problems().length === 0, 'it is gone');
+  },
+);

@@ -57,6 +57,20 @@ real('a later daemon finds the export and does not change it', async (t) => {
   t.deepEqual(await place.vblades(), []);
 });
 
+real('the export of grown storage is started anew, with the rights that it had', async (t) => {
+  const place = await placeFor(t);
+  const volume = await place.volume(1);
+  await exportedBefore(place, volume);
+  const before = await place.vblade();
+  const target = await place.readyTarget();
+  await target.resizeExport(volume);
+  const after = await place.vblade();
+  t.not(after.pid, before.pid);
+  t.deepEqual(after.args, before.args);
+  await target.ensureExport(volume);
+  t.deepEqual(await place.vblade(), after, 'once');
+});
+
 real('an address is exported for one volume only; two volumes can swap addresses', async (t) => {
   const place = await placeFor(t);
   const [one, other] = [await place.volume(1), await place.volume(2)];

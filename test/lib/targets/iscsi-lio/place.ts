@@ -6,7 +6,8 @@ import { tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
 import { type Log, silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses } from '../../../../lib/process.ts';
 import { readTarget } from '../../../../lib/targets/iscsi-lio/found-target.ts';
-import { IscsiLioTarget, type IscsiLioOptions } from '../../../../lib/targets/iscsi-lio/target.ts';
+import { IscsiLioTarget } from '../../../../lib/targets/iscsi-lio/target.ts';
+import type { PortalTargetOptions } from '../../../../lib/iscsi/portal-target.ts';
 import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import { freePort } from '../../../support/free-port.ts';
 import type { HostSession, Subject } from '../conformance.ts';
@@ -33,7 +34,7 @@ export class Place implements Subject {
   }
 
   made(
-    options: Partial<IscsiLioOptions> = {},
+    options: Partial<PortalTargetOptions> = {},
     { log = silentLog, isRoot = true }: { log?: Log; isRoot?: boolean } = {},
   ) {
     const portal = { ip: '127.0.0.1', port: this.port };
@@ -46,7 +47,7 @@ export class Place implements Subject {
     return target;
   }
 
-  async target(options: Partial<IscsiLioOptions> = {}, context: { log?: Log } = {}): Promise<IscsiLioTarget> {
+  async target(options: Partial<PortalTargetOptions> = {}, context: { log?: Log } = {}): Promise<IscsiLioTarget> {
     const target = this.made(options, context);
     await target.setup();
     return target;
@@ -106,12 +107,21 @@ class StandInSession implements HostSession {
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
+    if (offset + length > (await this.size())) throw new Error('beyond the end');
     await using file = await this.open();
     return (await file.read(Buffer.alloc(length), 0, length, offset)).buffer;
   }
 
   async close(): Promise<void> {
     this.state.isOpen = false;
+  }
+
+  /** As the backstore was last told. */
+  private async size(): Promise<number> {
+    const unit = `${this.state.group}/lun/lun_1`;
+    const [link] = await this.configfs.links(unit);
+    const backstore = await this.configfs.follow(`${unit}/${link}`);
+    return Number(/Size: (\d+)/.exec((await this.configfs.read(`${backstore}/info`)) ?? '')?.[1] ?? 0);
   }
 
   private open() {

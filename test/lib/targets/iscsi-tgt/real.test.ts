@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import test from 'ava';
@@ -8,20 +6,11 @@ import { newChap } from '../../../../lib/models/chap.ts';
 import { cases, untilServed } from '../conformance.ts';
 import { Place, initiators } from './place.ts';
 import { qemuLogin } from './qemu-session.ts';
+import { missingForReal } from './requirements.ts';
 
 /** The real tgtd, and hosts with libiscsi. */
 
-async function whyNot(): Promise<string | undefined> {
-  if (process.getuid?.() !== 0) return 'needs root';
-  const missing = ['/usr/sbin/tgtd', '/usr/bin/qemu-io', '/usr/bin/iscsi-inq'].filter((file) => !existsSync(file));
-  const drivers = await Array.fromAsync(glob('/usr/lib/*/qemu/block-iscsi.so'));
-  return missing.length > 0 || drivers.length === 0
-    ? 'needs tgt, qemu-utils, qemu-block-extra, libiscsi-bin'
-    : undefined;
-}
-
-const reason = await whyNot();
-const real = reason === undefined ? test : test.skip;
+const real = (await missingForReal()) === undefined ? test : test.skip;
 const [host] = initiators;
 
 for (const { title, run } of cases) {

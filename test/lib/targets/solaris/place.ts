@@ -43,6 +43,13 @@ export class SolarisPlace implements Subject {
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
   }
 
+  async grow({ path }: ExportSpec): Promise<number> {
+    const size = 2 * 2 ** 20;
+    this.device.zfs.run(['set', 'volsize=2M', path.slice('/dev/zvol/rdsk/'.length)]);
+    this.data.set(path, Buffer.concat([this.data.get(path) ?? Buffer.alloc(0), Buffer.alloc(size / 2)]));
+    return size;
+  }
+
   async removeStorage({ path }: ExportSpec): Promise<void> {
     this.device.zfs.run(['destroy', path.slice('/dev/zvol/rdsk/'.length)]);
   }
@@ -57,8 +64,11 @@ export class SolarisPlace implements Subject {
         if (unit.isProtected) throw new Error('write protected');
         data.copy(this.data.get(unit.path) ?? Buffer.alloc(0), offset);
       },
-      read: async (offset, length) =>
-        Buffer.from(this.data.get(this.unitOf(session).path)?.subarray(offset, offset + length) ?? []),
+      read: async (offset, length) => {
+        const { path, size } = this.unitOf(session);
+        if (offset + length > size) throw new Error('beyond the end');
+        return Buffer.from(this.data.get(path)?.subarray(offset, offset + length) ?? []);
+      },
       close: async () => {
         session.isClosed = true;
       },

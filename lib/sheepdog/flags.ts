@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { flag, text, whole } from '../../flags/flag.ts';
+import { flag, text, whole } from '../flags/flag.ts';
 
 export const sheepdogFlags = {
   sheepdog_address: flag(

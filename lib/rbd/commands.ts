@@ -1,7 +1,7 @@
 import type { z } from 'zod';
-import { CommandError, type CommandFailure } from '../../command-error.ts';
-import { errors } from '../../errors.ts';
-import type { Processes } from '../../process.ts';
+import { CommandError, type CommandFailure } from '../command-error.ts';
+import { errors } from '../errors.ts';
+import type { Processes } from '../process.ts';
 import { type Cluster, type ImageFailure, clusterError, imageFailure, reasonIn } from './failures.ts';
 
 export interface RbdCommandOptions {

@@ -1,5 +1,5 @@
-import type { CommandFailure } from '../../command-error.ts';
-import { type BlockstoreError, errors } from '../../errors.ts';
+import type { CommandFailure } from '../command-error.ts';
+import { type BlockstoreError, errors } from '../errors.ts';
 
 /** Failures that concern one image or snapshot. `dependants`: it has snapshots, or copies depend on one of them. */
 export type ImageFailure = 'absent' | 'busy' | 'exists' | 'invalid' | 'noSpace' | 'dependants';

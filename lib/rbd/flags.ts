@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath, flag, text, whole } from '../../flags/flag.ts';
+import { absolutePath, flag, text, whole } from '../flags/flag.ts';
 
 const uuid = z.uuid();
 

@@ -1,0 +1,56 @@
+import { element, escaped } from './xml.ts';
+
+/** A volume that QEMU reaches over the network by itself, without a device of its host. */
+export interface NetworkSource {
+  protocol: 'rbd' | 'sheepdog';
+  /** Of the image; in Ceph with its pool. */
+  name: string;
+  /** Monitors or daemons of the storage. */
+  hosts: readonly { name: string; port: string }[];
+  /** A user of the storage, and the UUID of the libvirt secret with its key. */
+  auth?: { user: string; secretUuid: string };
+}
+
+/** The path of a block device of this host, or what a guest reaches without one. */
+export type DiskSource = string | NetworkSource;
+
+export interface DiskOptions {
+  readOnly?: boolean;
+  /** What the guest sees as the serial number of the disk: virtio has 20 characters of it. Default: none. */
+  serial?: string;
+}
+
+/** Returns what a domain's definition names the source by. */
+export function nameOf(source: DiskSource): string {
+  return typeof source === 'string' ? source : source.name;
+}
+
+const blockOptions =
+  '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
+
+/** Returns the options of "virsh attach-disk" for a block device. */
+export function attachOptions({ readOnly = false, serial }: DiskOptions): string[] {
+  return [
+    ...blockOptions,
+    ...(readOnly ? ['--mode', 'readonly'] : []),
+    ...(serial === undefined ? [] : ['--serial', serial]),
+  ];
+}
+
+/** Returns the definition of a network disk. "virsh attach-disk" knows neither several hosts nor users. */
+export function networkDisk(source: NetworkSource, target: string, { readOnly = false, serial }: DiskOptions): string {
+  const { protocol, name, hosts, auth } = source;
+  const secret = (uuid: string) => element('secret', { type: 'ceph', uuid });
+  return element('disk', { type: 'network', device: 'disk' }, [
+    element('driver', { name: 'qemu', type: 'raw', cache: 'none' }),
+    ...(auth === undefined ? [] : [element('auth', { username: auth.user }, [secret(auth.secretUuid)])]),
+    element(
+      'source',
+      { protocol, name },
+      hosts.map((host) => element('host', host)),
+    ),
+    element('target', { dev: target, bus: 'virtio' }),
+    ...(readOnly ? [element('readonly')] : []),
+    ...(serial === undefined ? [] : [element('serial', {}, [escaped(serial)])]),
+  ]);
+}

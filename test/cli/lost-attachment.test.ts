@@ -1,0 +1,35 @@
+import test from 'ava';
+import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
+import { CliPlace } from './place.ts';
+
+/** A node restores an attachment that Redis has lost from its export: who the host is, is not known. */
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await place.daemon('n1');
+});
+test.after.always(() => place.close());
+
+test.serial(
+  'a volume whose attachment Redis has lost is detached by its host, elsewhere only with --force',
+  async (t) => {
+    const store = await place.store();
+    const restored = async (name: string, attachHosts: string) => {
+      const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
+      await place.run('volume', 'attach', name, '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+      await store.redis.hset(store.keys.volume(id), { attachHosts, attachmentRestored: 'true' });
+      await store.redis.hdel(store.keys.volume(id), 'mountpoint');
+    };
+    await restored('lost-there', '52:54:00:de:ad:01');
+    const refused = await place.run('volume', 'detach', 'lost-there');
+    t.is(refused.exitCode, 5);
+    t.regex(
+      refused.stderr,
+      /is attached to a host that Redis has lost; its export admits 52:54:00:de:ad:01\n.*volume attach .*--force/,
+    );
+    t.is((await place.run('volume', 'detach', 'lost-there', '--force')).exitCode, 0);
+    await restored('lost-here', (await ethernetAddressesOfHost())[0] ?? '');
+    t.is((await place.run('volume', 'detach', 'lost-here')).exitCode, 0);
+  },
+);

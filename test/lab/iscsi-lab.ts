@@ -1,0 +1,204 @@
+import { until } from '../support/until.ts';
+import type { LabDaemon } from './daemon.ts';
+import type { LabNode } from './node.ts';
+import { runScript } from './script.ts';
+import { StorageCluster, configFile, stateDir } from './storage-cluster.ts';
+
+/** What serves the volumes. */
+export type Server = keyof typeof targets;
+
+/** Scripts that print a line for each target of a server. */
+const targets = {
+  'iscsi-tgt': `TGT_IPC_SOCKET=${stateDir}/iscsi/tgtd.sock tgtadm --lld iscsi --op show --mode target | grep ^Target`,
+  'iscsi-lio': 'ls -d /sys/kernel/config/target/iscsi/iqn*',
+};
+
+export const patienceMs = 120_000;
+/** After that the I/O of the second machine fails. */
+const replacementSeconds = 2;
+
+/** A machine that serves logical volumes over iSCSI, and two hosts with open-iscsi and the kernel's initiator: 2 and 3. */
+export class IscsiLab {
+  readonly cluster: StorageCluster;
+  private readonly server: Server;
+
+  static async create(server: Server): Promise<IscsiLab> {
+    const cluster = await StorageCluster.create({
+      nodes: 3,
+      storageNodes: 1,
+      keepState: true,
+      flags: { volume_target: server, iscsi_ip_address: '10.77.0.11' },
+    });
+    const lab = new IscsiLab(cluster, server);
+    await Promise.all([2, 3].map((number) => lab.becomeInitiator(number)));
+    return lab;
+  }
+
+  private constructor(cluster: StorageCluster, server: Server) {
+    this.cluster = cluster;
+    this.server = server;
+  }
+
+  async close(): Promise<void> {
+    await this.cluster.close();
+  }
+
+  get storage(): LabNode {
+    return this.cluster.node(1);
+  }
+
+  host(number: number): LabNode {
+    return this.cluster.node(number);
+  }
+
+  /** The name of a host's initiator. */
+  nameOf(number: number): string {
+    return `iqn.2010-10.org.openstack:host${number}`;
+  }
+
+  async rebootStorage(): Promise<void> {
+    await this.storage.powerOff();
+    await this.cluster.bootAgain(1);
+  }
+
+  async rebootHost(number: number): Promise<void> {
+    await this.host(number).powerOff();
+    await this.cluster.bootAgain(number);
+    await this.becomeInitiator(number);
+  }
+
+  async startIscsid(number: number): Promise<void> {
+    const node = this.host(number);
+    await node.start('iscsid', 'exec iscsid -f');
+    await until(
+      async () => (await node.run('grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix')).status === 0,
+      'iscsid answers',
+    );
+  }
+
+  /** Returns the device of a volume that is attached to a host now. */
+  async attached(number: number, name: string, options = ''): Promise<string> {
+    const { device = '' } = await this.cluster.on(number).volume(`attach ${name} --host-device ${options}`);
+    return device;
+  }
+
+  /** What a host has of iSCSI: one word for each session, and each record. */
+  remains(number: number): Promise<string> {
+    return this.host(number).sh('(ls /sys/class/iscsi_session; ls -A /etc/iscsi/nodes) 2>/dev/null | xargs');
+  }
+
+  /** Calls a method of a host's connector with the address of the volume; `options` are TypeScript. */
+  async connector(number: number, verb: string, id: string, options: object): Promise<string> {
+    const { address } = await this.cluster.record(id);
+    return runScript(
+      this.host(number),
+      `import { IscsiConnector } from './lib/connectors/iscsi.ts';
+      const connector = new IscsiConnector(context);`,
+      `return await connector.${verb}('${address}', ${JSON.stringify(options)});`,
+    );
+  }
+
+  async connect(number: number, id: string, secret?: string): Promise<string> {
+    const { chap } = await this.cluster.record(id);
+    const options = { id, chap: chap && { ...chap, secret: secret ?? chap.secret }, timeoutMs: 20_000 };
+    return this.connector(number, 'connect', id, options);
+  }
+
+  /** Enlarges the storage and the export of an attached volume; returns '' or the error. Records keep the old size. */
+  async grow(id: string, sizeBytes: number): Promise<string> {
+    const { size, address, attachHosts, chap } = await this.cluster.record(id);
+    const exported = { id, address, readOnly: false, hosts: attachHosts, chap };
+    return runScript(
+      this.storage,
+      `import { loadFlags } from './lib/flags/load.ts';
+      import { driverOf } from './lib/drivers/registry.ts';
+      import { targetOf } from './lib/targets/registry.ts';
+      const [{ flags }] = loadFlags({ file: '${configFile}' }).backends;
+      const driver = await driverOf(flags).make(flags, context);
+      const target = await targetOf(flags).make(flags, context);`,
+      `try {
+        await driver.setup();
+        await target.setup();
+        const volume = ${JSON.stringify({ id, size, sizeBytes, labels: {} })};
+        await driver.extendVolume(volume);
+        await target.resizeExport({ ...${JSON.stringify(exported)}, path: driver.localPath(volume) });
+      } finally {
+        await target.close();
+        await driver.close();
+      }`,
+    );
+  }
+
+  /** How many targets the storage machine has. */
+  async countTargets(): Promise<number> {
+    return Number(await this.storage.sh(`${targets[this.server]} | wc -l`));
+  }
+
+  /** A process that writes its count to the first 64 KiB of a device, each time to the disk. */
+  async startWriter(number: number, device: string): Promise<CountingWriter> {
+    const writer = await this.host(number).start(`writer${number}`, `exec perl -e '${program}' ${device}`);
+    if (!(await writer.says('written', patienceMs))) throw new Error(await writer.log());
+    return new CountingWriter(writer, this.host(number), device);
+  }
+
+  /** As the package does with systemd. */
+  private async becomeInitiator(number: number): Promise<void> {
+    // The other host has the settings of the distribution.
+    const limit = `node.session.timeo.replacement_timeout = ${replacementSeconds}`;
+    const settings =
+      number === 2 ? `sed -i 's/^node.session.timeo.replacement_timeout.*/${limit}/' /etc/iscsi/iscsid.conf` : ':';
+    await this.host(number).sh(`echo InitiatorName=${this.nameOf(number)} >/etc/iscsi/initiatorname.iscsi
+${settings}
+modprobe -a iscsi_tcp sd_mod`);
+    await this.startIscsid(number);
+  }
+}
+
+/** Prints every twentieth count once it is on the disk, and when a write fails. */
+const program = String.raw`use Fcntl; sysopen my $device, $ARGV[0], O_RDWR | O_DSYNC or die "open: $!";
+$| = 1;
+for my $number (1 .. 1e9) {
+  sysseek $device, 0, 0;
+  unless (syswrite $device, sprintf("%08d", $number) x 8192) { print "failed: $!
+"; sleep 1000 }
+  print "written $number
+" if $number % 20 == 1;
+}`;
+
+export class CountingWriter {
+  readonly process: LabDaemon;
+  private readonly host: LabNode;
+  private readonly device: string;
+
+  constructor(process: LabDaemon, host: LabNode, device: string) {
+    this.process = process;
+    this.host = host;
+    this.device = device;
+  }
+
+  /** The last count that is printed. Throws where a write has failed. */
+  async count(): Promise<number> {
+    const log = await this.process.log();
+    if (log.includes('failed')) throw new Error(log.slice(-200));
+    return Number(/written (\d+)\n$/.exec(log)?.[1] ?? 0);
+  }
+
+  /** Resolves when more is written. */
+  async goesOn(): Promise<void> {
+    const before = await this.count();
+    await until(async () => (await this.count()) > before + 40, 'the host goes on', patienceMs);
+  }
+
+  /** Ends the writer; what it has printed must be on the device. */
+  async end(): Promise<void> {
+    await this.goesOn();
+    await this.process.kill();
+    const [count, stored] = [await this.count(), await storedCount(this.host, this.device)];
+    if (stored < count) throw new Error(`${count} was acknowledged, ${stored} is on the device`);
+  }
+}
+
+/** The count that a device has. */
+export async function storedCount(host: LabNode, device: string): Promise<number> {
+  return Number(await host.sh(`dd if=${device} bs=4096 count=1 iflag=direct status=none | head -c 8`));
+}
