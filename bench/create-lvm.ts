@@ -52,7 +52,7 @@ export async function benchLvm(): Promise<Figure[]> {
     await daemon.stop();
     const [again] = await start('again');
     const { keys } = store;
-    for (const { id, attachStatus } of await Array.fromAsync(volumesOf(store).walk(keys.volumes()))) {
+    for (const { id, attachStatus } of await Array.fromAsync(volumesOf(store).iterate(keys.volumes()))) {
       if (attachStatus === 'detached') await commands.attach(id, attachment, deadline);
     }
     await perSecond(volumes - 2 * alone - 2 * together - warm, 32, createAttached);

@@ -56,9 +56,9 @@ export class LogSink {
   }
 
   private write(line: string): void {
-    if (this.isFull) return this.lose('its reader does not read');
+    if (this.isFull) return this.countLost('its reader does not read');
     this.stream.write(line, (error) => {
-      if (error) this.lose(errorCode(error) ?? error.message);
+      if (error) this.countLost(errorCode(error) ?? error.message);
       else this.reportLoss();
     });
   }
@@ -67,7 +67,7 @@ export class LogSink {
     return this.stream.writableLength > maxBufferedBytes;
   }
 
-  private lose(reason: string): void {
+  private countLost(reason: string): void {
     this.lost += 1;
     this.reason = reason;
     this.retryLater();

@@ -71,7 +71,7 @@ export class ChildProcesses implements Processes {
     const child = execa(file, list, settings);
     const result = await within(timeoutMs, child, options.signal);
     if (!result) {
-      letGo(child);
+      closePipes(child);
       const isCanceled = options.signal?.aborted ?? false;
       throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
     }
@@ -154,7 +154,7 @@ export class ChildProcesses implements Processes {
       stderr: child.stderr,
       reports,
       // Its children can outlive it with its pipes, and would keep this process from ending.
-      ended: Promise.race([child.then(() => {}), exited, abandoned]).finally(() => letGo(child)),
+      ended: Promise.race([child.then(() => {}), exited, abandoned]).finally(() => closePipes(child)),
       kill: (signal = 'SIGTERM') => {
         child.kill(signal);
         if (signal === 'SIGKILL') setTimeout(abandon, abandonMs).unref();
@@ -163,13 +163,13 @@ export class ChildProcesses implements Processes {
   }
 }
 
-interface HeldChild {
+interface ChildHandle {
   stdio: readonly ({ destroy(): unknown } | null | undefined)[];
   nodeChildProcess: { unref(): void };
 }
 
 /** Detaches the child and its pipes, so that this process can end. */
-function letGo({ stdio, nodeChildProcess }: HeldChild): void {
+function closePipes({ stdio, nodeChildProcess }: ChildHandle): void {
   for (const stream of stdio) stream?.destroy();
   nodeChildProcess.unref();
 }

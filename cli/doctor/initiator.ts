@@ -50,7 +50,7 @@ async function twinIn(store: Store): Promise<string | undefined> {
   const [own, { machine }] = await Promise.all([initiatorOfHost(), readMachineId()]);
   if (!('name' in own) || machine === '') return undefined;
   let count = 0;
-  for await (const { hostId, hostName, attachHosts } of volumesOf(store).walk(store.keys.volumes())) {
+  for await (const { hostId, hostName, attachHosts } of volumesOf(store).iterate(store.keys.volumes())) {
     if (hostId !== '' && hostId !== machine && attachHosts.includes(own.name)) return hostName || hostId;
     count += 1;
     if (count === maxVolumes) break;

@@ -44,8 +44,8 @@ export async function declareLost(
   const slots = new Semaphore(concurrency);
   const running = new Set<Promise<void>>();
   let count = 0;
-  for await (const volume of volumesOf(store).walk(store.keys.nodeVolumes(name), onUnreadable)) {
-    const one = slots.run(() => loseVolume(store, volume)).finally(() => running.delete(one));
+  for await (const volume of volumesOf(store).iterate(store.keys.nodeVolumes(name), onUnreadable)) {
+    const one = slots.run(() => declareVolumeLost(store, volume)).finally(() => running.delete(one));
     running.add(one);
     if (running.size >= concurrency) await Promise.race(running);
     count += 1;
@@ -55,11 +55,11 @@ export async function declareLost(
   return count;
 }
 
-async function loseVolume(store: Store, from: VolumeState): Promise<void> {
+async function declareVolumeLost(store: Store, from: VolumeState): Promise<void> {
   let volume: VolumeState | undefined = from;
   for (let met = 0; volume && met < maxChanges; met += 1) {
-    const isKept = !volume.task && (volume.status === 'error' || volume.status === 'error_deleting');
-    if (isKept) return;
+    const staysInError = !volume.task && (volume.status === 'error' || volume.status === 'error_deleting');
+    if (staysInError) return;
     if (await takeOver(store, volume)) {
       volume = await volumesOf(store).find(volume.id);
       if (volume?.node !== from.node) return;

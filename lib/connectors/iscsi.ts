@@ -102,8 +102,8 @@ export class IscsiConnector implements Connector {
     const at = addressOf(address);
     const name = options.id ?? at.targetName;
     const { system } = this.places;
-    const isKept = options.mayBeInUse === true && (await sessionsWith(at.targetName, system)).some(isOfUse);
-    if (isKept) return this.examine(name, at, options);
+    const staysConnected = options.mayBeInUse === true && (await sessionsWith(at.targetName, system)).some(isOfUse);
+    if (staysConnected) return this.examine(name, at, options);
     await loadModules(this.processes, name, { names: modules, system: this.places.system, hint: missingModules });
     await this.release(name, at, { ...options, isClosed: true });
     await this.waitForPortal(name, at, options);

@@ -9,7 +9,7 @@ import { isAmong, loopsOver } from './loops.ts';
 import { mountsOfOtherNamespaces } from './namespaces.ts';
 import { openersOf } from './openers.ts';
 import { deviceNumber } from './sectors.ts';
-import { targetsOver } from './targets.ts';
+import { targetsOver } from './served-devices.ts';
 
 /** Without a mount that any process sees: after "umount --lazy", as the journal or a further device of a file system, as in ZFS. */
 const hiddenUse =

@@ -27,7 +27,7 @@ export interface Page<State> {
   next: string | undefined;
 }
 
-/** Records that a walk reads at once: about two milliseconds of Redis, in commands of a few microseconds each. */
+/** Records that one iteration reads at once: about two milliseconds of Redis, in commands of a few microseconds each. */
 const pageSize = 500;
 
 /** Reads of one kind of records. */
@@ -56,7 +56,7 @@ export class Records<State extends { id: string }> {
   }
 
   /** Every record of an index in its order, read page by page; those that cannot be read go to `onUnreadable`. */
-  async *walk(index: string, onUnreadable: (record: Unreadable) => void = () => {}): AsyncGenerator<State> {
+  async *iterate(index: string, onUnreadable: (record: Unreadable) => void = () => {}): AsyncGenerator<State> {
     let marker: string | undefined;
     do {
       const page = await this.page(index, { limit: pageSize, ...(marker === undefined ? {} : { marker }) });

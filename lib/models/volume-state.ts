@@ -152,8 +152,8 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: Atta
 export function contradiction({ status, attachStatus, task }: VolumeState): string | undefined {
   const isAttached = attachStatus === 'attached';
   if (task) {
-    const { status: wanted = status, attachStatus: attach } = taskStatuses[task.kind];
-    if (status === wanted && attachStatus === attach) return undefined;
+    const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
+    if (status === required && attachStatus === attach) return undefined;
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
   const isTaskStatus = status === 'creating' || status === 'deleting';

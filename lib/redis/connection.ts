@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { closedHint } from '../redis-errors.ts';
-import { AwayReason } from './away-reason.ts';
+import { ConnectionLoss } from './connection-loss.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { explainFailure, hasPlainHint, isEnded, reasonOf, saysOnlyClosed } from './failures.ts';
 import { firstConnect } from './first-connect.ts';
@@ -38,7 +38,7 @@ export class Connection {
   readonly where: string;
   readonly log: Log;
   private readonly options: ConnectionOptions;
-  private readonly away: AwayReason;
+  private readonly away: ConnectionLoss;
   private readonly others: FurtherConnection[] = [];
   /** Why, as it was logged, while it is away: '' = nobody answers. */
   private awayFor: string | undefined;
@@ -54,7 +54,7 @@ export class Connection {
     this.options = options;
     this.where = where;
     this.log = log;
-    this.away = new AwayReason(redis);
+    this.away = new ConnectionLoss(redis);
     redis.on('error', () => this.noticeAway());
     redis.on('close', () => this.noticeAway());
     redis.on('ready', () => {

@@ -4,7 +4,7 @@ import { loadingHint, replicaHint } from '../redis-errors.ts';
 import { parseInfo } from './info.ts';
 
 /** How often a connection that is not ready yet is asked for the reason. */
-const lookMs = 1000;
+const pollMs = 1000;
 
 /**
  * Connects, or throws the first failure: Sentinels and Clusters are queried again without a limit, and a Redis that loads its data is
@@ -13,20 +13,20 @@ const lookMs = 1000;
 export async function firstConnect(redis: Redis, where: string): Promise<void> {
   const failed = Promise.withResolvers<never>();
   redis.once('error', failed.reject);
-  let looks: NodeJS.Timeout | undefined;
-  const beginLooks = () => {
-    looks = setInterval(() => void refuseLoading(redis, where).catch(failed.reject), lookMs);
+  let polling: NodeJS.Timeout | undefined;
+  const beginPolling = () => {
+    polling = setInterval(() => void refuseLoading(redis, where).catch(failed.reject), pollMs);
   };
-  redis.once('connect', beginLooks);
+  redis.once('connect', beginPolling);
   const connected = redis.connect();
   connected.catch(() => {}); // it loses the race to its own error
   try {
     await Promise.race([connected, failed.promise]);
     await refuseWritableReplica(redis, where);
   } finally {
-    clearInterval(looks);
+    clearInterval(polling);
     redis.off('error', failed.reject);
-    redis.off('connect', beginLooks);
+    redis.off('connect', beginPolling);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { closedHint } from '../redis-errors.ts';
-import { AwayReason } from './away-reason.ts';
+import { ConnectionLoss } from './connection-loss.ts';
 import { hasPlainHint } from './failures.ts';
 
 /** The connection that is made first, and logs for all of them while it is interrupted itself. */
@@ -17,7 +17,7 @@ interface MainConnection {
 /** A connection beside the main one. One line is logged when it cannot be made again although the main one is there, and one when it is back. */
 export class FurtherConnection {
   readonly redis: Redis;
-  readonly reason: AwayReason;
+  readonly reason: ConnectionLoss;
   private readonly main: MainConnection;
   /** What it is for, as the log names it: "heartbeats". */
   private readonly purpose: string;
@@ -30,7 +30,7 @@ export class FurtherConnection {
     this.redis = redis;
     this.purpose = purpose;
     this.main = main;
-    this.reason = new AwayReason(redis);
+    this.reason = new ConnectionLoss(redis);
     redis.on('connecting', () => {
       this.begunBeside = this.wasReady && !main.isAway ? main.count : undefined;
     });

@@ -16,13 +16,13 @@ export class RecentCount {
   }
 
   add(): void {
-    this.forget();
+    this.dropOld();
     const index = this.last % parts;
     this.counts[index] = (this.counts[index] ?? 0) + 1;
   }
 
   get total(): number {
-    this.forget();
+    this.dropOld();
     return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -30,7 +30,7 @@ export class RecentCount {
     return Math.floor(this.now() / this.partMs);
   }
 
-  private forget(): void {
+  private dropOld(): void {
     const { part } = this;
     for (let next = Math.max(this.last + 1, part - parts + 1); next <= part; next += 1) this.counts[next % parts] = 0;
     this.last = part;

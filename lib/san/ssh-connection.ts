@@ -133,14 +133,14 @@ export class SshConnection {
     return new Promise((resolve, reject) => {
       let channel: ClientChannel | undefined;
       const output = { stdout: '', stderr: '' };
-      const settle = (end: () => void) => {
+      const finish = (end: () => void) => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
         client.off('close', cut);
         end();
       };
       const giveUp = (reason: unknown) => {
-        settle(() => reject(reason));
+        finish(() => reject(reason));
         channel?.close();
       };
       const abort = () => giveUp(signal?.reason);
@@ -167,7 +167,7 @@ export class SshConnection {
           exitCode = code ?? undefined;
         });
         opened.on('close', () => {
-          settle(() => {
+          finish(() => {
             if (exitCode === undefined) reject(errors.sanCut(this.where, shown, 'it ended without an exit code'));
             else resolve({ ...output, exitCode });
           });

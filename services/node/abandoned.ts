@@ -49,7 +49,7 @@ export class AbandonedVolumes {
   async restore(isLeft: (id: string) => boolean = () => false): Promise<void> {
     const { store, lease, problems } = this.options;
     const unreadable = new Map<string, string>();
-    const records = abandonedVolumesOf(store).walk(store.keys.nodeAbandoned(lease.node), ({ id, reason }) => {
+    const records = abandonedVolumesOf(store).iterate(store.keys.nodeAbandoned(lease.node), ({ id, reason }) => {
       unreadable.set(id, reason);
     });
     this.replaced.clear();
@@ -96,7 +96,7 @@ export class AbandonedVolumes {
     const { node, createTime } = outcome.record;
     // Adopted meanwhile, perhaps on another node to which its disk was moved: its record decides.
     const isAdopted = node === lease.node || createTime === String(volume.createTime);
-    if (isAdopted) await this.forget(id);
+    if (isAdopted) await this.removeRecord(id);
     else this.replaced.set(id, volume);
   }
 
@@ -119,12 +119,12 @@ export class AbandonedVolumes {
         await driver.deleteVolume(spec, { signal });
         addresses.pool.release(id);
       }
-      await this.forget(id);
+      await this.removeRecord(id);
     };
     await problems.during(id, () => engine.atLength(id, remove));
   }
 
-  private async forget(id: string): Promise<void> {
+  private async removeRecord(id: string): Promise<void> {
     const { store, lease } = this.options;
     const edits: Edit[] = [{ kind: 'abandoned', id, remove: true }];
     const outcome = await commit(store, { owner: lease.token, frees: true, edits });

@@ -20,7 +20,7 @@ export interface AddressesOptions {
 }
 
 /** Own shelves whose entries in Redis are looked at with a report. */
-const shelvesPerLook = 8;
+const shelvesPerReport = 8;
 
 /** The address pool of this node, with what Redis keeps of it: the owners of shelves, and the quarantine. */
 export class Addresses {
@@ -119,7 +119,7 @@ export class Addresses {
     const { store, lease } = this.options;
     const identity = await store.connection.identity();
     await this.read();
-    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, hash }) => {
+    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, hash }) => {
       this.pool.use(id, hash['address'] ?? '');
     });
     for await (const { id, address } of records) this.pool.use(id, address);
@@ -175,8 +175,8 @@ export class Addresses {
     const { store, lease } = this.options;
     const { keys } = store;
     const all = this.pool.ownShelves;
-    const shelves = all.slice(this.examined, this.examined + shelvesPerLook);
-    this.examined = this.examined + shelvesPerLook < all.length ? this.examined + shelvesPerLook : 0;
+    const shelves = all.slice(this.examined, this.examined + shelvesPerReport);
+    this.examined = this.examined + shelvesPerReport < all.length ? this.examined + shelvesPerReport : 0;
     const texts = shelves.map(String);
     const { length: resting } = this.pool.quarantined;
     if (texts.length === 0 && resting === 0) return true;

@@ -13,12 +13,12 @@ import {
 } from './audit/exports.ts';
 import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
-import type { Adoption, AdoptionOptions } from './adoption.ts';
+import type { Adopter, AdoptionOptions } from './adopter.ts';
 import type { Engine } from './engine/engine.ts';
 
 export interface AuditOptions extends AdoptionOptions {
   engine: Engine;
-  adoption: Adoption;
+  adoption: Adopter;
 }
 
 export interface AuditContext extends AuditOptions {
@@ -57,8 +57,8 @@ export class Audit {
     const first = [...unobserved, ...once.differences];
     if (first.length === 0 && once.notCompared.length === 0) return { findings: [], busy, resumed, notCompared: [] };
     const before = new Set(first.map(nameOf));
-    const again = await this.compare(remove, busy);
-    const second = [...unobserved, ...again.differences];
+    const repeated = await this.compare(remove, busy);
+    const second = [...unobserved, ...repeated.differences];
     const differences = second.filter((difference) => before.has(nameOf(difference)));
     for (const difference of second) {
       if (!before.has(nameOf(difference))) busy.add(idIn(difference));
@@ -72,7 +72,7 @@ export class Audit {
       findings.push(run && isWanted ? Object.assign(finding, await this.repair(() => run(signal))) : finding);
       signal.throwIfAborted();
     }
-    return { findings, busy, resumed, notCompared: again.notCompared };
+    return { findings, busy, resumed, notCompared: repeated.notCompared };
   }
 
   private async repair(run: () => Promise<unknown>): Promise<Pick<Finding, 'fixed' | 'failure'>> {
@@ -97,7 +97,7 @@ export class Audit {
     const recorded = new Set<string>();
     const users = new Map<string, string>();
     const differences: Difference[] = [];
-    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
+    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       recorded.add(id);
       allocation.addUnreadable();
       differences.push({ object: `volume ${id}`, what: `has an unusable record: ${reason}`, fix: '' });

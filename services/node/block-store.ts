@@ -99,7 +99,7 @@ export class BlockStore implements Service {
   /** The volumes of the whole cluster, read page by page. */
   all(): AsyncGenerator<VolumeState> {
     const { store } = this.options;
-    return volumesOf(store).walk(store.keys.volumes());
+    return volumesOf(store).iterate(store.keys.volumes());
   }
 
   /** Reports at once, besides the periodic reports. */

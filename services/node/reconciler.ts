@@ -4,7 +4,7 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
-import type { Adoption, AdoptionOptions } from './adoption.ts';
+import type { Adopter, AdoptionOptions } from './adopter.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
@@ -13,7 +13,7 @@ import { withoutOthers } from './shared-storage.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
-  adoption: Adoption;
+  adoption: Adopter;
   abandoned: AbandonedVolumes;
   problems: Problems;
 }
@@ -44,7 +44,7 @@ export class Reconciler {
     const running = await adoption.runningExports();
     /** Backends of the recorded volumes. */
     const recorded = new Map<string, string>();
-    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
+    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
       problems.noteUnreadable(id, reason);
       recordedAddresses.push({ id, address: hash['address'] ?? '' });
     });
@@ -101,7 +101,7 @@ export class Reconciler {
     const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
     const running = await adoption.runningExports();
     const recorded = new Set(abandoned.ids);
-    const records = volumesOf(store).walk(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
+    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       problems.noteUnreadable(id, reason);
       recorded.add(id);
     });

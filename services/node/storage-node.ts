@@ -8,7 +8,7 @@ import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
 import { AbandonedVolumes } from './abandoned.ts';
 import { Addresses } from './addresses.ts';
-import { Adoption } from './adoption.ts';
+import { Adopter } from './adopter.ts';
 import { Audit } from './audit.ts';
 import type { Backend, Backends } from './backends.ts';
 import { CapacityMonitor } from './capacity.ts';
@@ -95,7 +95,7 @@ export class StorageNode implements Service {
       table,
       availabilityZone: flags.storage_availability_zone,
     };
-    const adoption = new Adoption(adopting);
+    const adoption = new Adopter(adopting);
     this.problems = new Problems(backends, log);
     const working = { ...adopting, engine: this.engine, problems: this.problems };
     const abandoned = new AbandonedVolumes(working);

@@ -14,7 +14,7 @@ export interface Outcome {
 
 export async function outcomeAt(place: Place): Promise<Outcome> {
   const sight = await place.look();
-  const records = await Array.fromAsync(volumesOf(place.store).walk(place.store.keys.volumes()));
+  const records = await Array.fromAsync(volumesOf(place.store).iterate(place.store.keys.volumes()));
   const problems = await disagreements(place.store, [withoutStrays(sight, records)]);
   return { problems, lines: [...records.map(recordLine), ...sight.lines], exporters: sight.exporters };
 }

@@ -222,7 +222,7 @@ export class Sweep {
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
     const { commands, store } = this.place;
     this.parts = parts;
-    const records = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+    const records = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(
       ended.map(async ({ id, attachStatus }) => {

@@ -174,7 +174,7 @@ export class DamagePlace {
     const ids = (await this.store.redis.keys('*:volume:*')).map((key) => key.split(':').at(-1) ?? '');
     const unattached = ids.filter((id) => id !== this.attachedId);
     const reads: (() => Promise<unknown>)[] = [
-      () => Array.fromAsync(volumesOf(store).walk(store.keys.volumes())),
+      () => Array.fromAsync(volumesOf(store).iterate(store.keys.volumes())),
       () => volumesOf(store).count(store.keys.volumes()),
       () => everyNode(store),
       () => lookupNode(store, 'n1'),

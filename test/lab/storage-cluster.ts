@@ -132,7 +132,7 @@ export class StorageCluster {
   async records(number?: number): Promise<VolumeState[]> {
     const { keys } = this.store;
     const index = number === undefined ? keys.volumes() : keys.nodeVolumes(`node${number}`);
-    return Array.fromAsync(volumesOf(this.store).walk(index));
+    return Array.fromAsync(volumesOf(this.store).iterate(index));
   }
 
   async record(id: string): Promise<VolumeState> {

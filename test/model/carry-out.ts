@@ -67,7 +67,7 @@ class Run {
     this.clock.restore();
     const store = await this.store();
     const quiet = async () => {
-      const all = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+      const all = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
       const left = await Promise.all(
         this.nodes.map(({ name }) => `volume.${name}`).map((topic) => store.redis.xlen(store.keys.topic(topic))),
       );
@@ -145,7 +145,7 @@ class Run {
   /** The list as a whole is no snapshot; what it says of each volume is something that was so. */
   private async list(client: string, store: Store): Promise<void> {
     const called = this.next();
-    const read = Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+    const read = Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const found = await read.catch((error: unknown) => {
       if (isUnreachable(error)) return undefined;
       throw error;

@@ -33,7 +33,7 @@ test('no lease lapses while the replica is away and a hundred operations wait fo
   await replica?.up();
   await ends;
   await until(async () => (await underWay()) === 0, 'all end once the replica is back', 60_000);
-  const states = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+  const states = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
   t.deepEqual([...new Set(states.map(({ status }) => status))], ['available']);
   t.is(states.length, 100);
   t.true(await isUp());

@@ -46,10 +46,10 @@ export async function checkVolumeGroup(
 
 /** LVM reads a group from any intact copy of its metadata, and only warns of the others. */
 function damage(volumeGroup: string, warnings: readonly string[]): Finding[] {
-  const told = warnings.filter((text) => /metadata|mda|checksum|repair/i.test(text));
-  if (told.length === 0) return [];
+  const ofMetadata = warnings.filter((text) => /metadata|mda|checksum|repair/i.test(text));
+  if (ofMetadata.length === 0) return [];
   const hint = `copy the metadata first (vgcfgbackup ${volumeGroup}), check the disk, then: vgck --updatemetadata ${volumeGroup}`;
-  return [warn(`LVM warns of volume group ${volumeGroup}: ${told.slice(0, 3).join('; ')}`, hint)];
+  return [warn(`LVM warns of volume group ${volumeGroup}: ${ofMetadata.slice(0, 3).join('; ')}`, hint)];
 }
 
 function missingDisk(volumeGroup: string, { uuid, device }: Group['missing'][number]): Finding {

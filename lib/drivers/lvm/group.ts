@@ -37,7 +37,7 @@ export async function findGroup(
   processes: Processes,
   options: GroupOptions,
 ): Promise<{ group?: Group; warnings: string[] }> {
-  const { group, unreadable, warnings } = await lookForGroup(processes, options);
+  const { group, unreadable, warnings } = await readGroup(processes, options);
   if (!group && unreadable.length > 0) {
     throw errors.groupUnreadable(options.volumeGroup, unreadable, warnings.slice(0, 3).join('; '));
   }
@@ -45,7 +45,7 @@ export async function findGroup(
 }
 
 /** Returns as well the disks of groups whose metadata cannot be read, and what LVM warned of. Throws as findGroup does. */
-export async function lookForGroup(
+export async function readGroup(
   processes: Processes,
   options: GroupOptions,
 ): Promise<{ group?: Group; unreadable: string[]; warnings: string[] }> {

@@ -4,7 +4,7 @@ import { statIfExists } from '../../files.ts';
 import type { Processes } from '../../process.ts';
 import { lvmSettings } from './configuration.ts';
 import { ForkedLvm } from './forked.ts';
-import { type Group, type GroupOptions, findGroup, lookForGroup } from './group.ts';
+import { type Group, type GroupOptions, findGroup, readGroup } from './group.ts';
 import { groupOfVolumes } from './elsewhere.ts';
 import { fileOfKnownUuid } from './known-uuid.ts';
 import { checkEmpty, checkSectors, distinctDisks } from './new-group-disks.ts';
@@ -55,7 +55,7 @@ export async function disksForGroup(processes: Processes, options: GroupOptions)
       ? errors.noVolumeGroup(volumeGroup)
       : errors.groupGone(volumeGroup, fileOfKnownUuid(directory));
   }
-  const elsewhere = (await lookForGroup(processes, { ...options, storageDev: [] })).group;
+  const elsewhere = (await readGroup(processes, { ...options, storageDev: [] })).group;
   if (elsewhere) {
     const devices = elsewhere.devices.join(', ');
     throw errors.groupIncomplete(volumeGroup, `it is on ${devices}, which storage_dev does not list`);

@@ -41,7 +41,7 @@ export async function wipe(
   const { clear, miBps, signal, progress } = options;
   const run = { asRoot: true, timeoutMs: 600_000, ...(signal ? { signal } : {}) };
   const chunk = miBps === 0 ? largestChunk : Math.min(largestChunk, miBps * miB);
-  let told = performance.now();
+  let reportedAt = performance.now();
   let zeroes = clear === 'zero';
   for (let offset = 0; offset < sizeBytes; offset += chunk) {
     signal?.throwIfAborted();
@@ -51,8 +51,8 @@ export async function wipe(
     if (!zeroes) zeroes = !(await discard(processes, place, run));
     if (zeroes) await processes.run('blkdiscard', ['--zeroout', ...place], run);
     const now = performance.now();
-    if (progress && now - told >= progressEveryMs) {
-      told = now;
+    if (progress && now - reportedAt >= progressEveryMs) {
+      reportedAt = now;
       progress(Math.floor((100 * (offset + length)) / sizeBytes));
     }
     const due = miBps === 0 ? 0 : (length / miB / miBps) * 1000;

@@ -40,11 +40,11 @@ export class Catalogue {
   }
 
   /** After a change of an image's metadata. */
-  forget(name: string): void {
+  invalidate(name: string): void {
     this.known.delete(name);
   }
 
-  forgetAll(): void {
+  invalidateAll(): void {
     this.known.clear();
   }
 

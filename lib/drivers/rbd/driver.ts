@@ -69,7 +69,7 @@ export class RbdDriver implements VolumeDriver {
       maxDepth: options.maxCloneDepth,
       list: async () => (await this.list()).named,
       create: (volume, createOptions, make) => this.create(volume, createOptions, make),
-      onChange: (volume) => this.catalogue.forget(imageName(volume)),
+      onChange: (volume) => this.catalogue.invalidate(imageName(volume)),
     });
   }
 
@@ -87,7 +87,7 @@ export class RbdDriver implements VolumeDriver {
 
   async setup(): Promise<void> {
     this.monitors = await checkPool(this.commands);
-    this.catalogue.forgetAll();
+    this.catalogue.invalidateAll();
     await this.list();
   }
 
@@ -116,10 +116,10 @@ export class RbdDriver implements VolumeDriver {
     if (labels === undefined) {
       throw errors.storageMissing(volume.id, this.fullName(volume), metadata && this.relabelling(volume));
     }
-    this.catalogue.forget(name); // another node may have changed them
+    this.catalogue.invalidate(name); // another node may have changed them
     if (sameLabels(labels, volume.labels)) return;
     await label(this.commands, name, labelArguments(volume));
-    this.catalogue.forget(name);
+    this.catalogue.invalidate(name);
   }
 
   async relabelCommand(volume: VolumeSpec): Promise<string | undefined> {
@@ -143,7 +143,7 @@ export class RbdDriver implements VolumeDriver {
       const outcome = await removeImage(this.commands, volume, { ...options, waitMs: this.options.watcherMs });
       if (outcome === 'kept') this.leftovers.areKnown = true;
     }
-    this.catalogue.forget(name);
+    this.catalogue.invalidate(name);
     this.space.release(name);
     this.recent = undefined;
     // It may have been the last copy of one of them.
@@ -202,7 +202,7 @@ export class RbdDriver implements VolumeDriver {
         await complete(this.commands, volume);
       });
     }
-    this.catalogue.forget(name);
+    this.catalogue.invalidate(name);
     return { fields: {}, isNew };
   }
 

@@ -82,10 +82,10 @@ export class PoolSpace {
       const measured = { at: now, bytes: reportedCapacity(this.commands) };
       this.measured = measured;
       // What is not known, or failed, is asked again.
-      const forget = () => {
+      const invalidate = () => {
         if (this.measured === measured) this.measured = undefined;
       };
-      measured.bytes.then((bytes) => (bytes === undefined ? forget() : undefined), forget);
+      measured.bytes.then((bytes) => (bytes === undefined ? invalidate() : undefined), invalidate);
     }
     return this.measured.bytes;
   }

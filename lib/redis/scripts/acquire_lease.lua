@@ -2,7 +2,7 @@
 -- Redis went back in time: the time, and a random part. With the token that it had before, a daemon takes its name again: only where
 -- Redis lost that token, not where another daemon's taking or a loss of the node came after it.
 -- ARGV: node; holder; lease (ms); random part, of each daemon its own; token before, or ''
--- Answers: ok token | NodeNameTaken holder, milliseconds that are left of the lease, and since its holder was last heard | Fenced
+-- Answers: ok token | NodeNameTaken holder, milliseconds that are left of the lease, and since its holder was last seen | Fenced
 -- Complexity: O(log N).
 -- without memory: true
 -- uses: now, load_own, call_if_typed, reindex, key_lease, key_node
@@ -15,8 +15,8 @@ local before = load_own(key_node(node))
 local last = before.token
 local held_by = call_if_typed('GET', key_lease(node))
 if held_by and held_by ~= holder then
-  local heard = math.max(tonumber(before.reportTime) or 0, last and time_of(last) or 0)
-  local left, quiet = redis.call('PTTL', key_lease(node)), math.max(0, time - heard)
+  local last_seen = math.max(tonumber(before.reportTime) or 0, last and time_of(last) or 0)
+  local left, quiet = redis.call('PTTL', key_lease(node)), math.max(0, time - last_seen)
   if left < 0 then left = tonumber(lease) - quiet end -- a lease without a time to live ends as one of this length
   if left >= 0 then return { 'NodeNameTaken', held_by, string.format('%d', left), string.format('%d', quiet) } end
 end

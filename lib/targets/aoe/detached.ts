@@ -38,8 +38,8 @@ export class DetachedSupervisor implements Supervisor {
     const holder = await this.holder(id);
     if (holder && sameArguments(holder.args, args)) return holder;
     if (holder) await endVblade(id, holder, this.processes);
-    const again = await this.tryStart(id, args);
-    if (again) return again;
+    const retried = await this.tryStart(id, args);
+    if (retried) return retried;
     const lock = lockFile(this.options.directory, id);
     const isHeld = (await lockHolder(this.options.directory, id)) !== undefined;
     throw errors.exportFailed(

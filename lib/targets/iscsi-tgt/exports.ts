@@ -4,7 +4,7 @@ import { scsiIdentityOf, volumeOfTargetName, volumeUnit } from '../../iscsi/addr
 import type { SpecFiles } from '../../iscsi/spec-files.ts';
 import { checkStorage } from '../../iscsi/storage.ts';
 import type { Log } from '../../log.ts';
-import { type KeptSpec, sameSpec } from './kept-spec.ts';
+import { type StoredSpec, sameSpec } from './stored-spec.ts';
 import type { ShownTarget, ShownUnit } from './show.ts';
 
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
@@ -21,17 +21,17 @@ const restOfCachingPage = '0:0xff:0xff:0:0:0xff:0xff:0xff:0xff:0x80:0x14:0:0:0:0
 /** Makes and removes the targets of volumes in the tgtd of this node; others' targets there are left alone. */
 export class Exports {
   private readonly tgtd: Tgtd;
-  private readonly files: SpecFiles<KeptSpec>;
+  private readonly files: SpecFiles<StoredSpec>;
   private readonly log: Log;
 
-  constructor(tgtd: Tgtd, files: SpecFiles<KeptSpec>, log: Log) {
+  constructor(tgtd: Tgtd, files: SpecFiles<StoredSpec>, log: Log) {
     this.tgtd = tgtd;
     this.files = files;
     this.log = log;
   }
 
   /** The target of the volume is as specified, whatever was there before. Throws ExportFailed, TargetDaemonFailed. */
-  async ensure(spec: KeptSpec): Promise<void> {
+  async ensure(spec: StoredSpec): Promise<void> {
     const before = await this.files.read(spec.id);
     const found = (await this.tgtd.adm.targets()).filter(({ name }) => isOf(spec.id, name, before));
     const [only, ...others] = found;
@@ -52,7 +52,7 @@ export class Exports {
   }
 
   /** Other hosts. Those that are admitted no longer have no session when it resolves. */
-  private async adjust(target: ShownTarget, spec: KeptSpec): Promise<void> {
+  private async adjust(target: ShownTarget, spec: StoredSpec): Promise<void> {
     const { adm } = this.tgtd;
     const rules = rulesOf(spec);
     await this.files.write(spec);
@@ -64,7 +64,7 @@ export class Exports {
     if (!now || !servesOnly(now, spec)) throw errors.exportFailed(spec.id, 'tgtd did not change who may log in');
   }
 
-  private async create(spec: KeptSpec): Promise<void> {
+  private async create(spec: StoredSpec): Promise<void> {
     const { adm } = this.tgtd;
     const { id, targetName, path, readOnly, chap, durability } = spec;
     await checkStorage(id, path); // tgtd has its reason for a missing path in its log only
@@ -156,17 +156,17 @@ export class Exports {
 }
 
 /** Whether a target is the one of the volume, under its present name or the one that it was made with. */
-function isOf(id: string, name: string, kept: KeptSpec | undefined): boolean {
+function isOf(id: string, name: string, kept: StoredSpec | undefined): boolean {
   return name === kept?.targetName || volumeOfTargetName(name) === id;
 }
 
 /** Whether the two differ at most in the hosts, which can be changed while the target runs. */
-function isSameBut(one: KeptSpec, other: KeptSpec): boolean {
+function isSameBut(one: StoredSpec, other: StoredSpec): boolean {
   return sameSpec({ ...one, hosts: [] }, { ...other, hosts: [] });
 }
 
 /** Whether a target serves what the specification says, to anybody. */
-export function isComplete({ name, units, accounts, acl }: ShownTarget, spec: KeptSpec): boolean {
+export function isComplete({ name, units, accounts, acl }: ShownTarget, spec: StoredSpec): boolean {
   const unit = volumeIn(units);
   const users = spec.chap ? [spec.chap.user] : [];
   return (
@@ -181,7 +181,7 @@ export function isComplete({ name, units, accounts, acl }: ShownTarget, spec: Ke
 }
 
 /** Whether the hosts of the specification are admitted, and no other one is or has a session from a time when it was. */
-export function servesOnly({ acl, initiators }: ShownTarget, spec: KeptSpec): boolean {
+export function servesOnly({ acl, initiators }: ShownTarget, spec: StoredSpec): boolean {
   const isAdmitted = (initiator: string) => spec.hosts.length === 0 || spec.hosts.includes(initiator);
   return acl.toSorted().join(' ') === rulesOf(spec).toSorted().join(' ') && initiators.every(isAdmitted);
 }
@@ -190,7 +190,7 @@ export function volumeIn(units: readonly ShownUnit[]): ShownUnit | undefined {
   return units.find(({ lun }) => lun === volumeUnit);
 }
 
-function rulesOf({ hosts }: KeptSpec): readonly string[] {
+function rulesOf({ hosts }: StoredSpec): readonly string[] {
   return hosts.length === 0 ? [everyHost] : hosts;
 }
 

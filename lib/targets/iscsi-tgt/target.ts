@@ -8,7 +8,7 @@ import type { Processes } from '../../process.ts';
 import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
 import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 import { Exports, isComplete, servesOnly, volumeIn } from './exports.ts';
-import { type KeptSpec, keptSpec, keptSpecSchema, sameSpec } from './kept-spec.ts';
+import { type StoredSpec, storedSpec, storedSpecSchema, sameSpec } from './stored-spec.ts';
 import type { ShownTarget } from './show.ts';
 import { TgtadmFailure, everyHost } from './tgtadm.ts';
 import { type Daemon, Tgtd } from './tgtd.ts';
@@ -24,13 +24,13 @@ export interface IscsiTgtOptions extends PortalTargetOptions {
 export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Target {
   readonly name = 'iscsi-tgt';
   private readonly tgtd: Tgtd;
-  private readonly files: SpecFiles<KeptSpec>;
+  private readonly files: SpecFiles<StoredSpec>;
   private readonly exports: Exports;
   protected readonly watch: Watch;
   /** Exports that this daemon has been asked for. */
-  private readonly specs = new Map<string, KeptSpec>();
+  private readonly specs = new Map<string, StoredSpec>();
   /** Those of them that `daemon` was last seen to serve as specified. */
-  private readonly served = new Map<string, KeptSpec>();
+  private readonly served = new Map<string, StoredSpec>();
   /** Those whose first ensureExport() has ended: the watch rebuilds them. */
   private readonly established = new Set<string>();
   private daemon: Daemon | undefined;
@@ -40,7 +40,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
     const directory = join(options.stateDir, 'iscsi');
     const unit = options.isUnit === undefined ? {} : { isUnit: options.isUnit };
     this.tgtd = new Tgtd({ portal: options.portal, directory, ...unit }, { processes, log });
-    this.files = new SpecFiles(join(directory, 'exports'), keptSpecSchema);
+    this.files = new SpecFiles(join(directory, 'exports'), storedSpecSchema);
     this.exports = new Exports(this.tgtd, this.files, log);
     this.watch = new Watch({
       server: { name: 'the iSCSI target daemon', loser: 'tgtd' },
@@ -75,10 +75,10 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
     });
   }
 
-  private async establish(spec: ExportSpec, make: (kept: KeptSpec) => Promise<void>): Promise<void> {
+  private async establish(spec: ExportSpec, make: (kept: StoredSpec) => Promise<void>): Promise<void> {
     const { targetPrefix, durability } = this.options;
     const hosts = initiatorNames(spec.hosts);
-    const kept = keptSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
+    const kept = storedSpec({ ...spec, hosts }, targetNameOf(targetPrefix, spec.id), durability);
     await this.mutex.run(spec.id, async () => {
       this.specs.set(spec.id, kept);
       try {
@@ -138,7 +138,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
     if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
   }
 
-  private async ensure(spec: KeptSpec): Promise<void> {
+  private async ensure(spec: StoredSpec): Promise<void> {
     const served = this.served.get(spec.id);
     if (served && sameSpec(served, spec) && this.daemon && this.tgtd.isRunning(this.daemon)) return;
     this.served.delete(spec.id);
@@ -152,7 +152,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
   private async lost(): Promise<string[]> {
     const ids = [...this.established];
     const shown = new Map((await asErrors(() => this.tgtd.adm.targets())).map((target) => [target.name, target]));
-    const isServed = (spec: KeptSpec) => {
+    const isServed = (spec: StoredSpec) => {
       const target = shown.get(spec.targetName);
       return target !== undefined && isComplete(target, spec) && servesOnly(target, spec);
     };
@@ -172,7 +172,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
   }
 }
 
-function foundExport(target: ShownTarget, { portal }: Daemon, kept: KeptSpec | undefined): FoundExport {
+function foundExport(target: ShownTarget, { portal }: Daemon, kept: StoredSpec | undefined): FoundExport {
   const { name, units, acl, accounts } = target;
   const unit = volumeIn(units);
   // One that is half made serves nobody: it is as if it were not there.

@@ -8,7 +8,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { hasSizeOf, sizeInBytes } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
-import { isMarkedMissing, recoverableFaults } from '../adoption.ts';
+import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
 import { volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 

@@ -149,10 +149,11 @@ export class OperationRunner {
     this.reportFailure(volume, operation.name, error);
     const reason = left?.code === 'StorageKept' ? left : error;
     // Recorded unless the undo released it: other nodes see in the record which address the volume no longer has.
-    const isKept = context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
+    const hasAddress =
+      context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
       fault: faultOf(reason, volume, step?.name),
-      ...(isKept ? readdressed(context) : {}),
+      ...(hasAddress ? readdressed(context) : {}),
     });
   }
 

@@ -23,7 +23,7 @@ test.after.always(() => cluster.close());
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', hostName: 'h1' };
 
 const inProject = (projectId: string) => store.keys.projectVolumes(projectId);
-const idsIn = (projectId: string) => Array.fromAsync(volumesOf(store).walk(inProject(projectId)), ({ id }) => id);
+const idsIn = (projectId: string) => Array.fromAsync(volumesOf(store).iterate(inProject(projectId)), ({ id }) => id);
 
 test.serial('a new record has the defaults', async (t) => {
   const volume = await insertVolume(store);
@@ -60,7 +60,7 @@ test.serial('records are listed by page in order of creation, also those of one 
     t.is(new Set(listed).size, 250, `each once, ${limit} at a time`);
     t.is(listed.length, 250);
   }
-  const times = await Array.fromAsync(records.walk(index), ({ createTime }) => createTime);
+  const times = await Array.fromAsync(records.iterate(index), ({ createTime }) => createTime);
   t.deepEqual(
     times,
     times.toSorted((one, other) => one - other),

@@ -98,10 +98,10 @@ test.serial('kill -9 during creations: the next start finishes them, and no volu
   await daemon.kill();
   await start('n1');
   await until(async () => {
-    const volumes = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+    const volumes = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     return volumes.every((volume) => volume.status === 'available');
   }, 'every volume is available');
-  const volumes = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+  const volumes = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
   t.deepEqual(idsOf(volumes), idsOf(asked));
   t.is(await store.redis.xlen(store.keys.topic('volume.n1')), 0, 'no command is left');
   t.is(await store.redis.zcard(store.keys.tasks('n1')), 0);

@@ -322,14 +322,14 @@ test.serial('storage that gets a record while an audit removes other storage sta
 
 test.serial('records are made again after Redis lost them, and nothing else is changed', async (t) => {
   await commands.create({ ...newVolume, size: 3, projectId: 'second' }, deadline);
-  const before = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+  const before = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
   for (const volume of before) await loseRecord(store, volume.id);
   target.exports.delete(id);
   target.exports.set('gone', { ...elsewhere, id: 'gone' });
   const findings = await audit({ repair: true, recordsOnly: true });
   t.is(findings.filter(({ fixed }) => fixed).length, 3);
   t.true(target.exports.has('gone'));
-  const after = await Array.fromAsync(volumesOf(store).walk(store.keys.volumes()));
+  const after = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
   const kept = (volumes: typeof before) =>
     volumes
       .map((volume) => [volume.id, volume.size, volume.userId, volume.projectId, volume.address].join(' '))

@@ -14,7 +14,7 @@ test.after.always(() => cluster.close());
 
 async function volumesIn(node: string): Promise<VolumeState[]> {
   const store = await cluster.store();
-  return Array.fromAsync(volumesOf(store).walk(store.keys.nodeVolumes(node)));
+  return Array.fromAsync(volumesOf(store).iterate(store.keys.nodeVolumes(node)));
 }
 
 test('run_create_volume', async (t) => {

@@ -248,7 +248,7 @@ test.serial('node lost that was interrupted is repeated and ends what was left',
   await t.throwsAsync(declareLost(store, 'n1', { onProgress: stopAt(20) }), { is: interrupted });
   t.is((await lookupNode(store, 'n1')).state, 'lost');
   t.is(await declareLost(store, 'n1'), 40);
-  const volumes = await Array.fromAsync(volumesOf(store).walk(store.keys.nodeVolumes('n1')));
+  const volumes = await Array.fromAsync(volumesOf(store).iterate(store.keys.nodeVolumes('n1')));
   t.is(volumes.length, 40);
   t.true(volumes.every(({ status, task, fault }) => status === 'error' && !task && fault?.code === 'NodeLost'));
   t.is(await declareLost(store, 'n1'), 40, 'a further call changes nothing');

@@ -59,7 +59,7 @@ test.serial('records that cannot be read stop no start, no list and no audit', a
   const node = await cluster.node('n1', {}, { driver });
   t.like(await node.getVolume(good.id), { status: 'available' });
   const unreadable: Unreadable[] = [];
-  const walk = volumesOf(store).walk(keys.volumes(), (one) => unreadable.push(one));
+  const walk = volumesOf(store).iterate(keys.volumes(), (one) => unreadable.push(one));
   t.deepEqual(
     (await Array.fromAsync(walk)).map(({ id }) => id),
     [good.id],

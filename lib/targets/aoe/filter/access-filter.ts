@@ -8,7 +8,7 @@ import { type Admitted, emptyProgram } from './program.ts';
 import { Rules } from './rules.ts';
 import { type FilterGroup, Tc } from './tc.ts';
 
-export interface FenceOptions {
+export interface AccessFilterOptions {
   interface: string;
   /** Owner of the exports: access filters of different owners do not affect each other. */
   owner: string;
@@ -31,7 +31,7 @@ export class AccessFilter {
   private before: readonly FilterGroup[] = [];
   private former: readonly FilterGroup[] = [];
 
-  constructor({ interface: name, owner }: FenceOptions, processes: Processes) {
+  constructor({ interface: name, owner }: AccessFilterOptions, processes: Processes) {
     this.interface = name;
     this.rules = new Rules(owner);
     this.tc = new Tc(processes, name);

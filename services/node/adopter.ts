@@ -39,7 +39,7 @@ export function isMarkedMissing({ status, fault }: VolumeState): boolean {
 export type FoundStorage = ReadonlyMap<string, FoundVolume & { backend: Backend }>;
 
 /** Takes over single volumes: compares the record with storage and export, corrects what differs, and serves the volume. */
-export class Adoption {
+export class Adopter {
   private readonly options: AdoptionOptions;
 
   constructor(options: AdoptionOptions) {

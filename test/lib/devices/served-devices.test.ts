@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { targetsOver } from '../../../lib/devices/targets.ts';
+import { targetsOver } from '../../../lib/devices/served-devices.ts';
 
 test('what the kernel serves to other hosts from a device is a use of it, while it is enabled', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-targets-'));

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { isReadOnly, saysOnlyClosed } from './failures.ts';
 
 /** Why a connection ended, and why it does not come back: forgotten as soon as it is ready again. */
-export class AwayReason {
+export class ConnectionLoss {
   private lastError: Error | undefined;
   /** Redis is a replica: for that answer the library ends a connection, without an error of its own. */
   private readOnly: Error | undefined;
