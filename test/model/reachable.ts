@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError } from '../../lib/errors.ts';
 
 /** Whether a connection to Redis broke meanwhile, as some do on purpose. */
@@ -12,6 +13,7 @@ export async function whenReachable<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       if (!isUnreachable(error)) throw error;
+      await pause(10); // a connection that is not there refuses at once
     }
   }
 }
