@@ -1,6 +1,7 @@
 /**
- * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH server or
- * many commands, and those of a Redis that loses data, which wait most: the inner loop would take twice as long.
+ * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
+ * server or many commands, and those of a Redis that loses data and of nodes that are gone, which wait most: the inner
+ * loop would take twice as long.
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
@@ -12,5 +13,5 @@ export const notInInnerLoop = [
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
-  'test/services/node/{catch-up,redis-loss,task-loss}.test.ts',
+  'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
 ];

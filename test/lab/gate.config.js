@@ -21,9 +21,10 @@ const long = [
   'lio',
   'power-loss',
   'rbd',
+  'rbd',
   'redis-lost',
 ];
-const atOnce = 8;
+const atOnce = 5;
 const chosen = sample('lab files', long, atOnce, (name) => name);
 
 /** One file more takes no longer: the commit chooses, see test/support/sample.ts. */
