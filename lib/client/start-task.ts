@@ -36,7 +36,7 @@ export interface StartRequest {
 }
 
 /** Record changes that a request meets at most before it gives up: each is the work of another requester or of the node. */
-const maxChanges = 20;
+export const maxChanges = 20;
 
 /**
  * Begins a task of a volume with the command to its node, or joins the one of the same kind that is under way with the same

@@ -22,7 +22,7 @@ import { differences } from './differences.ts';
 import { topicOf } from './message.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
-import { type AttachmentMark, type Sent, type StartRequest, joinTask, startTask } from './start-task.ts';
+import { type AttachmentMark, type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
 
 /** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
 export interface SendOptions {
@@ -118,13 +118,18 @@ export class VolumeCommands {
 
   private async sendCreate(volume: NewVolume, node: string | undefined, to?: ReplyTo): Promise<Sent> {
     const { id } = volume;
-    const created = await this.placeNew(volume, node, to);
-    if (created) return { volume: created };
-    const found = await volumesOf(this.store).find(id);
-    if (!found) throw lost(id, 'create'); // it existed just now
-    const difference = differences(found, volume, node);
-    if (difference !== undefined) throw errors.volumeExists(id, difference);
-    return joinTask(this.store, found, 'create', to);
+    for (let change = 0; change < maxChanges; change += 1) {
+      const created = await this.placeNew(volume, node, to);
+      if (created) return { volume: created };
+      const found = await volumesOf(this.store).find(id);
+      if (found) {
+        const difference = differences(found, volume, node);
+        if (difference !== undefined) throw errors.volumeExists(id, difference);
+        return joinTask(this.store, found, 'create', to);
+      }
+      // It was deleted between the two: its id is free.
+    }
+    throw errors.volumeExists(id, 'it was created and deleted by others again and again');
   }
 
   /** Returns undefined where a record with that id exists: a repeated request has its answer from it, whatever has free space now. */

@@ -1,7 +1,8 @@
 import test from 'ava';
-import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
-import type { Store } from '../../../lib/redis/store.ts';
+import { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { fakeNode, insertVolume, transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
@@ -58,6 +59,22 @@ test('a create that is repeated after a failed attach or detach succeeds: the vo
   }
   const { id } = await insertVolume(store, { node: 'idle', status: 'error', fault: JSON.stringify(fault) });
   await t.throwsAsync(commands.create({ ...request, id }, { deadlineMs: 60_000 }), { code: 'ExportFailed' });
+});
+
+test('a create whose id another volume gives up just then is carried out', async (t) => {
+  const { id } = await insertVolume(store, { node: 'idle' });
+  await transit(store, id, 'startDelete');
+  /** Ends the deletion once a script has refused the id. */
+  class DeletedMeanwhile extends Store {
+    override async run(...args: Parameters<Store['run']>) {
+      const answer = await super.run(...args);
+      if (answer[0] !== 'ok' && (await volumesOf(store).find(id))) await transit(store, id, 'finishDelete');
+      return answer;
+    }
+  }
+  const own = new DeletedMeanwhile(store.connection, cluster.flags().redis_prefix);
+  const request = { id, size: 1, userId: 'user', projectId: 'project' };
+  t.like(await new VolumeCommands(own, new RequestClient(own), 'volume').create(request), { id, status: 'creating' });
 });
 
 test('a deadline that passes while the backend is not served names its problem', async (t) => {
