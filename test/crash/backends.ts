@@ -13,9 +13,9 @@ export interface CrashBackend {
   /** Returns why it cannot run here; undefined if it can. */
   missing: () => Promise<string | undefined>;
   place(): Promise<Place>;
-  /** Where daemons run. On a lab machine each run takes about ten times as long. */
+  /** Where daemons run. On a lab machine each run takes about ten times as long, so it counts as slow. */
   on: 'host' | 'machine';
-  /** Whether its commands take so long on this host that all points of a start exceed a part of `npm run test:all`. */
+  /** Whether its commands take so long that `npm run test:all` has one run for each state in place of each point. */
   isSlow?: boolean;
 }
 

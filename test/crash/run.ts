@@ -1,8 +1,8 @@
 /**
  * `npm run crash [backend [operation [points [before|after]]]]`: kills daemons at every point of every operation, or at some
- * (`7`, `60-`, `60-80`; `states`: one for each state that they can be left in; `2/3`: the second third of all), and prints a
- * line for each point and each operation. Each point is met with every way of asking again; of states and parts each with one,
- * in turn.
+ * (`7`, `60-`, `60-80`; `2/3`: the second third of all; `states`: one for each state that they can be left in, `states 1/2`: half of
+ * these), and prints a line for each point and each operation. Each point is met with every way of asking again; of states and
+ * parts each with one, in turn.
  */
 import { type CrashBackend, backends } from './backends.ts';
 import { type Choice, choiceForms, parseChoice } from './choice.ts';
@@ -11,8 +11,8 @@ import { scenes } from './scenes.ts';
 import type { Failure } from './sweep.ts';
 import { summarize, sweep, describeFailure } from './in-parallel.ts';
 
-const [backend, operation, words = '1-', moment] = process.argv.slice(2);
-const choice = parseChoice(words, moment);
+const [backend, operation, words = '1-', second] = process.argv.slice(2);
+const choice = parseChoice(words, second);
 const isKnown = (word: string | undefined, known: object) => word === undefined || Object.hasOwn(known, word);
 if (!choice || !isKnown(backend, backends) || !isKnown(operation, scenes)) {
   const list = [backends, scenes].map((known) => Object.keys(known).join('|'));

@@ -31,6 +31,20 @@ test('the parts of an operation contain each of its points once', (t) => {
   t.deepEqual(parseChoice('7', 'before')?.choose(points), points.slice(6, 7));
   t.deepEqual(parseChoice('7', 'after')?.choose(points), []);
   t.deepEqual(parseChoice('10-', undefined)?.choose(points), points.slice(9));
+  // Before an effect all is as after the one before: each second point leaves no state of its own.
+  const effects = points.map(({ number, name, turn }): Point => {
+    return { number, moment: number % 2 === 1 ? 'before' : 'after', name, turn };
+  });
+  const states = ['1/2', '2/2'].map((part) => parseChoice('states', part)?.choose(effects) ?? []);
+  t.deepEqual(
+    states.map((part) => part.map(({ number }) => number)),
+    [
+      [1, 4, 8],
+      [2, 6, 10],
+    ],
+  );
+  t.deepEqual(parseChoice('states', undefined)?.choose(effects).length, 6);
+  t.is(parseChoice('states', 'before'), undefined);
   for (const words of ['', 'some', '0/4', '7-x']) t.is(parseChoice(words, undefined), undefined, words);
 });
 
