@@ -230,6 +230,17 @@ test.serial('a volume stays with a node that returns before it is moved', async 
   t.false(await takeOver(store, { ...volume, node: 'n1' }));
 });
 
+test.serial('a change that was prepared before a volume was taken over is refused', async (t) => {
+  await goneNode();
+  const before = await volumeOfGone();
+  await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
+  await lapse();
+  t.true(await takeOver(store, before));
+  await goneNode(); // it is back, so that nothing but the node of the record has changed
+  t.is((await commit(store, { edits: [editOf(before, 'startDelete')] })).word, 'changed');
+  t.like(await volumesOf(store).lookup(before.id), { node: 'n2', status: 'available' });
+});
+
 test.serial('a node that was paused changes nothing of a volume that was taken over', async (t) => {
   const held = new FaultyDriver(driver);
   const lines: string[] = [];

@@ -3,6 +3,7 @@ import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
+import { editOf } from '../../../lib/models/transitions.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
@@ -104,6 +105,21 @@ test.serial('each change of status has one command, however often it is requeste
   t.is(await length(), 2);
   await Promise.all(Array.from({ length: 20 }, () => commands.attach(id, attachment)));
   t.is(await length(), 2);
+});
+
+test.serial('a node leaves alone the task of another node that a message brings it', async (t) => {
+  await fakeNode(store, 'n1', { backends: [{}] });
+  const driver = new FakeDriver();
+  await cluster.node('n2', {}, { driver });
+  const { id } = await insertVolume(store, { status: 'available' });
+  const labels = { user: 'user', project: 'project', size: '1' };
+  await driver.createVolume({ id, size: 1, sizeBytes: 2 ** 30, labels }); // as if both reached the same storage
+  const before = await volumesOf(store).lookup(id);
+  const message = { topic: 'volume.n2', message: JSON.stringify({ volume: id }) };
+  await commit(store, { edits: [editOf(before, 'startDelete')], commands: [message] });
+  await until(async () => (await store.redis.xlen(store.keys.topic('volume.n2'))) === 0, 'n2 has seen the message');
+  t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'deleting', task: { kind: 'delete' } });
+  t.is((await driver.listVolumes()).length, 1);
 });
 
 test.serial('a repeated attach with other arguments, or another request meanwhile, is refused', async (t) => {
