@@ -39,8 +39,8 @@ export const devices = '/dev/zvol/rdsk/';
 
 /** The logical units whose views one command lists. */
 const unitsPerCommand = 500;
-/** Prints each GUID and its views; stmfadm fails for a unit that has none by now. */
-const listViews = 'for g in "$@"; do echo "LU: $g"; pfexec stmfadm list-view -l "$g" 2>&1; done; true';
+/** Prints each GUID and its views. stmfadm fails for a unit that has none by now: its words show whether that is the reason. */
+const listViews = 'for g in "$@"; do echo "LU: $g"; pfexec stmfadm list-view -l "$g" 2>&1 || echo "exit code $?"; done';
 
 /** Reads everything of COMSTAR and the sizes of the volumes below `base`, in a number of commands that hardly grows with it. */
 export async function readInventory(commands: SolarisCommands, base: string): Promise<Inventory> {
@@ -115,6 +115,7 @@ function viewsIn(lines: readonly string[]): Map<string, View[]> {
   const units = blocksIn(lines, /^LU: ([0-9A-F]{32})$/i, command);
   return new Map(
     units.map(({ head, rows }) => {
+      if (rows.length === 0) throw errors.answerUnreadable(command, `LU: ${head} alone`);
       if (rows.some((row) => /no views found/i.test(row))) return [head, []];
       const views = blocksIn(rows, /^View Entry: (\d+)$/, command);
       return [head, views.map(({ head: entry, rows: values }) => viewIn(entry, values))];

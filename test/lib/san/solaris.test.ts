@@ -110,6 +110,7 @@ test('an answer that is cut, has a banner, or is an error with exit code 0 is an
   for (const fault of [
     faults.half,
     faults.truncated,
+    faults.firstLine,
     faults.banner,
     faults.errorWithoutCode,
     faults.refused,
@@ -119,7 +120,7 @@ test('an answer that is cut, has a banner, or is an error with exit code 0 is an
     t.true(unusable.has(await codeOf(driver.hasVolume(spec()))));
   }
   t.is((await driver.listVolumes()).length, 2);
-  for (const fault of [faults.half, faults.banner, faults.errorWithoutCode, faults.refused]) {
+  for (const fault of [faults.half, faults.truncated, faults.banner, faults.errorWithoutCode, faults.refused]) {
     place.server.give(fault);
     t.true(unusable.has(await codeOf(target.removeExport(spec().id))));
   }

@@ -5,6 +5,8 @@ export class DirectShell implements SanShell {
   readonly where = 'stand-in';
   readonly failure = undefined;
   readonly commands: (readonly string[])[] = [];
+  /** What becomes of an answer on its way. */
+  alter: (words: readonly string[], answer: SanAnswer) => SanAnswer = (_words, answer) => answer;
   private readonly device: { words(words: readonly string[]): SanAnswer };
 
   constructor(device: { words(words: readonly string[]): SanAnswer }) {
@@ -15,7 +17,7 @@ export class DirectShell implements SanShell {
     this.commands.push(words);
     // As over a network: other commands run meanwhile.
     await new Promise((resolve) => setImmediate(resolve));
-    return this.device.words(words);
+    return this.alter(words, this.device.words(words));
   }
 
   async close(): Promise<void> {}

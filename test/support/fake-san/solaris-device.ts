@@ -20,7 +20,7 @@ export class SolarisDevice implements Device {
 
   words(words: readonly string[]): Answer {
     const [first = '', second = '', ...args] = words;
-    if (first === 'sh' && second === '-c') return this.listViews(args.slice(2));
+    if (first === 'sh' && second === '-c') return this.script(args[0] ?? '', args.slice(2));
     if (first !== 'pfexec') return refused(`${first}: not found`, 127);
     if (second === 'zfs') return this.zfs.run(args);
     if (second === 'stmfadm') return this.comstar.stmfadm(args);
@@ -29,11 +29,18 @@ export class SolarisDevice implements Device {
     return refused(`pfexec: ${second}: not found`, 127);
   }
 
-  /** What the script of the target does: the views of each logical unit. */
+  /** The two that the product has: a command with a mark after its success, and the views of each logical unit. */
+  private script(text: string, args: readonly string[]): Answer {
+    const [, mark] = /^"\$@" && echo (\S+)$/.exec(text) ?? [];
+    if (mark === undefined) return this.listViews(args);
+    const answer = this.words(args);
+    return answer.exitCode === 0 ? { ...answer, stdout: `${answer.stdout}${mark}\n` } : answer;
+  }
+
   private listViews(guids: readonly string[]): Answer {
     const views = guids.map((guid) => {
-      const { stdout, stderr } = this.comstar.stmfadm(['list-view', '-l', guid]);
-      return `LU: ${guid}\n${stdout}${stderr}`;
+      const { stdout, stderr, exitCode } = this.comstar.stmfadm(['list-view', '-l', guid]);
+      return `LU: ${guid}\n${stdout}${stderr}${exitCode === 0 ? '' : `exit code ${exitCode}\n`}`;
     });
     return done(views.join(''));
   }

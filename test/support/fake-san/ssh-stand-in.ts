@@ -25,6 +25,11 @@ export const faults = {
     const { stdout } = answer();
     end(channel, { stdout: stdout.slice(0, Math.floor(stdout.length / 2)), stderr: '', exitCode: 0 });
   },
+  /** The first line of the answer, to its end, with exit code 0. */
+  firstLine: (channel, answer) => {
+    const { stdout } = answer();
+    end(channel, { stdout: stdout.slice(0, stdout.indexOf('\n') + 1), stderr: '', exitCode: 0 });
+  },
   banner: (channel, answer) => {
     const { stdout, ...rest } = answer();
     end(channel, { ...rest, stdout: `Sun Microsystems Inc.   SunOS 5.11      snv_134 February 2010\n${stdout}` });

@@ -26,9 +26,9 @@ test('what is half made is a trace, is no export, and is completed or removed', 
   const full = new SolarisPlace();
   const complete = await full.volume();
   await (await full.target()).ensureExport({ ...complete, hosts: [full.hosts[0]] });
-  const changes = full.shell.commands.filter(
-    (words) => !words.some((word) => word.startsWith('list')) && words[0] === 'pfexec',
-  );
+  const changes = full.shell.commands
+    .filter((words) => words.includes('pfexec') && !words.some((word) => word.startsWith('list')))
+    .map((words) => words.slice(words.indexOf('pfexec')));
   t.true(changes.length >= 6);
   for (let made = 1; made < changes.length; made += 1) {
     for (const isRemoved of [true, false]) {
