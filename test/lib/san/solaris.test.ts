@@ -6,7 +6,7 @@ import { solarisDialect } from '../../../lib/san/solaris/commands.ts';
 import { SolarisTarget } from '../../../lib/targets/solaris/target.ts';
 import { SanPlace } from '../../support/fake-san/place.ts';
 import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
-import { faults } from '../../support/fake-san/ssh-stand-in.ts';
+import { faults, slow } from '../../support/fake-san/ssh-stand-in.ts';
 import { spec } from '../drivers/conformance.ts';
 import { someCasesOf } from '../drivers/run-cases.ts';
 import { DirectShell } from '../../support/fake-san/direct-shell.ts';
@@ -159,4 +159,23 @@ test('a create or an export whose answer is lost is found, and completed, by a r
     await target.removeExport(volume.id);
     await driver.deleteVolume(volume);
   }
+});
+
+test('storage that answers late, or is silent for a while, carries out each command once', async (t) => {
+  const { place, driver, target } = await placeFor(t);
+  const volume = spec();
+  const late = () => [slow(300), place.server.paused(300), slow(300), place.server.paused(300)];
+  place.server.give(...late());
+  await driver.createVolume(volume);
+  const exported = { id: volume.id, path: driver.localPath(volume), address: target.addressOf(volume.id), hosts };
+  place.server.give(...late(), ...late(), ...late());
+  await target.ensureExport({ ...exported, readOnly: false });
+  place.server.give(...late(), ...late());
+  await target.removeExport(volume.id);
+  place.server.give(...late());
+  await driver.deleteVolume(volume);
+  const changes = place.server.lines.filter((line) => !/ list/.test(line));
+  t.is(new Set(changes).size, changes.length);
+  t.is(place.server.connections, 1);
+  t.deepEqual(await driver.listVolumes(), []);
 });
