@@ -141,7 +141,7 @@ export class SshConnection {
   }
 
   private exchange(client: Client, line: string, shown: string, options: SanRunOptions): Promise<SanAnswer> {
-    const { timeoutMs = defaultSanTimeoutMs, signal } = options;
+    const { timeoutMs = defaultSanTimeoutMs, signal, input } = options;
     return new Promise((resolve, reject) => {
       let channel: ClientChannel | undefined;
       const output = { stdout: '', stderr: '' };
@@ -184,7 +184,7 @@ export class SshConnection {
             else resolve({ ...output, exitCode });
           });
         });
-        opened.end(); // a command that asks a question gets no answer
+        opened.end(input); // a command that asks a question gets no other answer
       };
       try {
         client.exec(line, started);

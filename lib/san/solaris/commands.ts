@@ -17,6 +17,11 @@ export const solarisDialect: Dialect = {
     (marking.every((word, index) => word === words[index]) ? words.slice(marking.length) : words).join(' '),
 };
 
+/** Hands its standard input to a command as a file (-S) that this login alone can read, after the first two words. */
+const withFile =
+  'umask 077; f=`mktemp /tmp/blockstore.XXXXXX` || exit 1; trap "rm -f $f; exit 1" 1 2 13 15; cat >"$f"; ' +
+  'command=$1 verb=$2; shift 2; pfexec "$command" "$verb" -S "$f" "$@"; code=$?; rm -f "$f"; exit $code';
+
 const nothing = /^$/;
 const lines = /(^|\n)$/;
 
@@ -49,6 +54,20 @@ export class SolarisCommands {
   /** Runs a constant script of sh with arguments, and returns the lines that it printed. */
   async script(script: string, args: readonly string[], options: SanRunOptions = {}): Promise<string[]> {
     return linesIn(await this.exchange(['sh', '-c', script, 'sh', ...args], script, { ...options, expected: lines }));
+  }
+
+  /**
+   * Runs a command that takes a secret from a file: without one itadm asks for it, on a terminal. The secret is in no word of a command
+   * and in no message.
+   */
+  async withSecret(command: readonly [string, string], words: readonly string[], secret: string): Promise<void> {
+    const shown = [...command, '-S', 'FILE', ...words].join(' ');
+    try {
+      await this.exchange(['sh', '-c', withFile, 'sh', ...command, ...words], shown, { input: `${secret}\n` });
+    } catch (error) {
+      if (!(error instanceof SanCommandError) || !error.words.includes(secret)) throw error;
+      throw new SanCommandError(this.shell.where, shown, error.words.replaceAll(secret, '***'));
+    }
   }
 
   private async exchange(

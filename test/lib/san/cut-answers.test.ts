@@ -54,6 +54,7 @@ async function failsForEachCut(
 
 test('solaris: a list that ends early is an error wherever it ends, and changes nothing', async (t) => {
   const place = new SolarisPlace();
+  t.teardown(() => place.remove());
   const { device, shell } = place;
   const subject = { shell, state: () => [device.zfs, device.comstar] };
   const target = place.made();
@@ -72,7 +73,7 @@ test('solaris: a list that ends early is an error wherever it ends, and changes 
   await failsForEachCut(t, subject, datasets, () => driver.createVolume(volume));
   await failsForEachCut(t, subject, datasets, () => driver.deleteVolume(volume));
   const inventory = await answersOf(subject, () => target.setup());
-  t.is(inventory.size, 6);
+  t.is(inventory.size, 7);
   await failsForEachCut(t, subject, inventory, () => target.removeExport(volume.id));
   await target.removeExport(volume.id);
   await driver.deleteVolume(volume);

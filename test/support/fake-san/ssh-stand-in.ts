@@ -154,12 +154,15 @@ export class SshStandIn {
           this.atOnce -= 1;
         });
         channel.on('error', () => {});
-        channel.resume();
         const fault = this.waiting.shift();
+        let input = '';
+        channel.setEncoding('utf8').on('data', (text: string) => (input += text));
         // Not at once: commands of one moment run concurrently.
-        setImmediate(() =>
-          fault ? fault(channel, () => device.run(command), connection) : end(channel, device.run(command)),
-        );
+        channel.on('end', () => {
+          const answer = () => device.run(command, input);
+          if (fault) fault(channel, answer, connection);
+          else end(channel, answer());
+        });
       });
     });
   }
