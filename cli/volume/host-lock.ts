@@ -9,7 +9,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 export interface HostLockOptions {
   timeoutMs: number;
   signal?: AbortSignal;
-  /** Where the locks are. Default: below /run, where a reboot ends them. */
+  /** Where the locks are. Default: below /run; a killed command leaves an empty file, until the next one or a reboot. */
   directory?: string;
 }
 
