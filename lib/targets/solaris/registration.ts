@@ -17,7 +17,7 @@ export const solaris = defineTarget({
       ip: flags.san_ip,
       base: flags.san_zfs_volume_base,
       targetPrefix: flags.iscsi_target_prefix,
-      chap: false,
+      chap: flags.iscsi_chap,
       secrets: secretsIn(join(flags.state_dir, 'solaris', flags.san_ip)),
     });
   },
