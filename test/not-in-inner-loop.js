@@ -11,7 +11,7 @@ export const notInInnerLoop = [
   'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
-  'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
+  'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
   'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
 ];
