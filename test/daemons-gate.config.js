@@ -9,6 +9,7 @@ const ofOneBackend = [
   'drivers/rbd/conformance',
   'drivers/rbd/copies',
   'drivers/rbd/failures',
+  'drivers/rbd/image-clones',
   'drivers/sheepdog/conformance',
   'drivers/sheepdog/driver',
   'drivers/sheepdog/snapshots',

@@ -21,6 +21,11 @@ export async function fill(driver: RbdDriver, volume: VolumeSpec, byte: number, 
   await qemu(driver.localPath(volume), `write -P ${byte} ${mib}M 1M`);
 }
 
+/** Fills the first MiB of an image, `pool/name`. */
+export async function fillImage(image: string, byte: number): Promise<void> {
+  await qemu(`rbd:${image}`, `write -P ${byte} 0 1M`);
+}
+
 /** Throws where another byte is in that MiB. */
 export async function expectFilled(driver: RbdDriver, volume: VolumeSpec, byte: number, mib = 0): Promise<void> {
   const stdout = await qemu(driver.localPath(volume), `read -P ${byte} ${mib}M 1M`);
