@@ -6,6 +6,7 @@ const ofOneBackend = [
   'connectors/guest',
   'drivers/file/conformance',
   'drivers/file/snapshots',
+  'drivers/rbd/capacity',
   'drivers/rbd/conformance',
   'drivers/rbd/copies',
   'drivers/rbd/failures',

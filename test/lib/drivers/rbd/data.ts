@@ -21,9 +21,9 @@ export async function fill(driver: RbdDriver, volume: VolumeSpec, byte: number, 
   await qemu(driver.localPath(volume), `write -P ${byte} ${mib}M 1M`);
 }
 
-/** Fills the first MiB of an image, `pool/name`. */
-export async function fillImage(image: string, byte: number): Promise<void> {
-  await qemu(`rbd:${image}`, `write -P ${byte} 0 1M`);
+/** Fills the beginning of an image, `pool/name`. */
+export async function fillImage(image: string, byte: number, mib = 1): Promise<void> {
+  await qemu(`rbd:${image}`, `write -P ${byte} 0 ${mib}M`);
 }
 
 /** Throws where another byte is in that MiB. */
