@@ -16,11 +16,11 @@ const long = [
   'deb',
   'disagreement',
   'failure-scenarios',
+  'file',
   'iscsi',
   'iscsi-lio',
   'lio',
   'power-loss',
-  'rbd',
   'rbd',
   'redis-lost',
 ];
