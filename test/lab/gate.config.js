@@ -11,6 +11,7 @@ const long = [
   'aoe',
   'aoe-systemd',
   'chaos',
+  'clone-beside-source',
   'connect',
   'daemon-outage',
   'deb',
