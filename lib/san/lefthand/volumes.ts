@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import type { Chap } from '../../targets/target.ts';
 import type { Cliq } from './cliq.ts';
 import { type Description, readDescription } from './descriptions.ts';
-import type { Element } from './xml.ts';
+import type { Element } from '../../xml.ts';
 
 export interface LefthandVolume {
   name: string;
