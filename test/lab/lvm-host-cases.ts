@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, realpath, writeFile } from 'node:fs/promises';
 import { checkLvmFilter } from '../../cli/doctor/lvm-filter.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { foundAs, spec } from '../lib/drivers/conformance.ts';
@@ -109,6 +109,19 @@ const list: readonly LvmCase[] = [
       await driver.setup();
       assert.equal(await machine.sh(`cat ${device}; rm -r /dev/${group}`), 'theirs');
       await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'the name that the metadata of a group has for its disk contains the name that the host has for it',
+    run: async () => {
+      const driver = machine.driver();
+      await driver.setup();
+      await driver.createVolume(spec());
+      const disk = await realpath(await machine.sh(`lvm pvs --noheadings -o pv_name -S vg_name=${group} | tr -d ' '`));
+      const hint = await machine.sh(
+        `lvm vgcfgbackup -f /tmp/metadata ${group} >&2; sed -n 's/.*device = //p' /tmp/metadata`,
+      );
+      assert.match(hint, new RegExp(`[/"]${disk.slice(1).replaceAll('/', '[/!]')}"`));
     },
   },
   {
