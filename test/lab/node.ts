@@ -10,6 +10,7 @@ import type { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { processorForMachine } from './processors.ts';
 import { Resident } from './resident.ts';
+import { umlCommand } from './uml.ts';
 
 export interface NodeOptions {
   diskGiB: number;
@@ -85,7 +86,7 @@ export class LabNode {
       () => 0,
     );
     await rm(this.#place.file('uml', this.name), { recursive: true, force: true });
-    const kernelLine = ['-c', String(this.#processor), 'linux.uml', ...this.#kernelArguments()];
+    const kernelLine = ['-c', String(this.#processor), ...(await umlCommand()), ...this.#kernelArguments()];
     const [command, args] = this.#network.inside('taskset', kernelLine);
     const kernel = await Resident.start(command, args, consoleFile);
     this.#kernel = kernel;

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
+import { hasWideRegisters } from './uml.ts';
 
 /** The programs of the lab with their Debian packages. */
 const packages = {
@@ -21,7 +22,8 @@ const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin
 export async function missingForLab(): Promise<string | undefined> {
   if (process.getuid?.() !== 0)
     return 'a lab of machines needs root (network namespaces and taps): run the tests with sudo';
-  const missing = await missingOf(packages);
+  const compiler = (await hasWideRegisters()) ? { cc: 'gcc libc6-dev' } : {};
+  const missing = await missingOf({ ...packages, ...compiler });
   if (missing.length > 0) return `a lab of machines needs more packages: apt-get install ${missing.join(' ')}`;
   if (!(await isThere('/dev/net/tun'))) return 'a lab of machines needs /dev/net/tun: modprobe tun';
   return undefined;
