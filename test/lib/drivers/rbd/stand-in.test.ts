@@ -47,6 +47,18 @@ for (const [title, failure, code] of failures) {
   });
 }
 
+const badKey = 'monclient(hunting): handle_auth_bad_method server allowed_methods [2] but i only support [2]\n';
+const silences: readonly (readonly [string, string, string])[] = [
+  ['no monitor', 'failed to fetch mon config (--no-mon-config to skip)', 'CephUnreachable'],
+  ['no OSD', 'error removing p/o: (110) Connection timed out', 'CephUnreachable'],
+  ['a wrong key', `${badKey}failed to fetch mon config (--no-mon-config to skip)`, 'CephDenied'],
+];
+for (const [title, stderr, code] of silences) {
+  test(`on a stand-in of rados, which exits with 1 then: ${title} is ${code}`, async (t) => {
+    await t.throwsAsync(driverWith({ rm: { stderr } }).setup(), { code });
+  });
+}
+
 test('on a stand-in of rbd: unreadable output is an error, not an empty pool', async (t) => {
   for (const output of ['[{"image":"x"', '{"image":1}', 'nonsense']) {
     await t.throwsAsync(driverWith({ 'ls -l': output }).listVolumes(), { code: 'AnswerUnreadable' });
