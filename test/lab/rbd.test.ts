@@ -30,7 +30,11 @@ test.before(async () => {
   cluster = await CephCluster.create({ address, namespace: machines.lab.network.namespace });
   await cluster.createPool('volumes');
   await cluster.createUser('hosts', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']);
-  const monitors = { fsid: cluster.fsid, addresses: [{ host: address, port: String(cluster.port) }] };
+  const monitors = {
+    fsid: cluster.fsid,
+    protocol: 'v1' as const,
+    addresses: [{ host: address, port: String(cluster.port) }],
+  };
   endpoint = endpointText({ user: 'hosts', secretUuid: '' }, monitors);
   await cluster.run('rbd', ['create', '--size', '64', image]);
 });
@@ -102,6 +106,27 @@ real('an image that grows is larger at once; one of another size is not the volu
   const larger = { ...given(), sizeBytes: 2 ** 30 };
   t.regex(await connector('connect', larger), /^ConnectorFailed: .*has 100663296 bytes, the volume has 1073741824$/);
   t.is(await mapped(), '', 'nothing is left');
+});
+
+real('an image of a cluster whose monitors have protocol 2 alone is a device', async (t) => {
+  const address = LabNetwork.hostAddress;
+  const { namespace } = machines.lab.network;
+  const newOnly = await CephCluster.create({ address, namespace, isNewOnly: true });
+  t.teardown(() => newOnly.remove());
+  await newOnly.createPool('volumes');
+  await newOnly.createUser('others', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']);
+  const keyring = await newOnly.run('ceph', ['auth', 'get', 'client.others']);
+  await host.sh(`mkdir -p /etc/ceph; cat >/etc/ceph/ceph.client.others.keyring <<'END'\n${keyring}\nEND`);
+  await newOnly.run('rbd', ['create', '--size', '64', image]);
+  const monitors = {
+    fsid: newOnly.fsid,
+    protocol: 'v2' as const,
+    addresses: [{ host: address, port: String(newOnly.port - 1) }],
+  };
+  const onNew = { ...given(), endpoint: endpointText({ user: 'others', secretUuid: '' }, monitors) };
+  t.is(await connector('connect', onNew), '{"devicePath":"/dev/rbd0"}');
+  t.is((await host.run('dd if=/dev/zero of=/dev/rbd0 bs=4096 count=1 oflag=direct')).status, 0);
+  t.is(await connector('disconnect'), '');
 });
 
 real('the command line gives a volume as a device, and takes it back once nothing uses it', async (t) => {
