@@ -5,6 +5,7 @@
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
+  'test/lib/targets/rbd/real.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{capacity,conformance,copies,failures,image-clones}.test.ts',

@@ -133,15 +133,18 @@ export class RbdConnector implements Connector {
   private async map(
     name: string,
     at: RbdAddress,
-    { hosts, ports, auth_username: user }: RbdEndpoint,
+    { protocol, hosts, ports, auth_username: user }: RbdEndpoint,
     { readOnly = false, signal }: ConnectOptions,
   ): Promise<void> {
-    const monitors = hosts.map((host, index) => `${host.includes(':') ? `[${host}]` : host}:${ports[index]}`);
+    const prefix = protocol === 'v2' ? 'v2:' : '';
+    const monitors = hosts.map((host, index) => `${prefix}${host.includes(':') ? `[${host}]` : host}:${ports[index]}`);
     const access = ['--id', user, '--mon-host', monitors.join(','), '--client-mount-timeout', String(mountSeconds)];
     // A client of its own: what Ceph does to it concerns no other image of this host.
-    const options = ['noshare', `mount_timeout=${mountSeconds}`, ...this.withoutUdev].join(',');
+    const options = ['noshare', `mount_timeout=${mountSeconds}`, ...this.withoutUdev];
+    // Encrypted where the cluster requires it. Kernels before 5.11 do not know the option, and use protocol 1.
+    if (protocol === 'v2') options.push('ms_mode=prefer-crc');
     const mode = readOnly ? ['--read-only'] : [];
-    await this.rbd(name, [...access, 'device', 'map', rbdName(at), ...mode, '--options', options], signal);
+    await this.rbd(name, [...access, 'device', 'map', rbdName(at), ...mode, '--options', options.join(',')], signal);
   }
 
   private async unmap(name: string, path: string): Promise<void> {

@@ -58,18 +58,27 @@ export class RbdCommands {
 
   /** The same of a command of `ceph`, which must succeed. */
   async ceph<T>(shape: z.ZodType<T>, args: readonly string[]): Promise<T> {
-    const limit = ['--connect-timeout', String(this.limits.monitor)];
-    const answer = await this.attempt('ceph', [...limit, ...args, '--format', 'json'], {});
+    const answer = await this.monitor([...args, '--format', 'json']);
     if (answer.failure !== undefined) throw errors.rbdFailed(`ceph ${args.join(' ')}`, answer.reason);
     return parsed(shape, answer.stdout, `ceph ${args.join(' ')}`);
   }
 
+  /** Runs a command of `ceph` for the monitors. Throws what rbd() throws. */
+  async monitor(args: readonly string[]): Promise<RbdAnswer> {
+    return this.attempt('ceph', ['--connect-timeout', String(this.limits.monitor), ...args], {});
+  }
+
+  /** Returns what rados prints about an object of the pool; undefined where the object does not exist. Throws what rbd() throws. */
+  async rados(args: readonly string[]): Promise<string | undefined> {
+    const { failure, stdout } = await this.execute('rados', ['--pool', this.cluster.pool, ...args], {});
+    if (failure === undefined) return stdout;
+    if (/No such file or directory/.test(failure.stderr)) return undefined;
+    throw errors.rbdFailed(`rados ${args.join(' ')}`, reasonIn(failure.stderr));
+  }
+
   /** Throws CephDenied for a user who may not write to the pool. Changes nothing: it removes an object that does not exist. */
   async checkWritable(): Promise<void> {
-    const args = ['--pool', this.cluster.pool, 'rm', 'blockstore-checks-its-rights'];
-    const { failure } = await this.execute('rados', args, {});
-    if (failure === undefined || /No such file or directory/.test(failure.stderr)) return;
-    throw errors.rbdFailed(`rados ${args.join(' ')}`, reasonIn(failure.stderr));
+    await this.rados(['rm', 'blockstore-checks-its-rights']);
   }
 
   /** Starts rbd with its output, for its progress. How it ended is not known: the caller reads the image afterwards. */

@@ -39,6 +39,8 @@ export function connectionTo(
 
 const endpointShape = z.object({
   fsid: z.uuid(),
+  /** Absent: 1. Nodes and hosts of earlier versions do not know it. */
+  protocol: z.literal('v2').optional(),
   hosts: z.array(z.string().regex(/^[A-Za-z0-9.:_-]+$/)).min(1),
   ports: z.array(z.string().regex(/^\d{1,5}$/)),
   auth_username: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/),
@@ -51,7 +53,8 @@ export type RbdEndpoint = z.infer<typeof endpointShape>;
 /** Returns the endpoint of a backend on Ceph, as its record has it. */
 export function endpointText(user: RbdUser, monitors: Monitors): string {
   const { hosts, ports, auth_username, secret_uuid } = connectionTo('', user, monitors);
-  const endpoint: RbdEndpoint = { fsid: monitors.fsid, hosts, ports, auth_username, secret_uuid };
+  const protocol = monitors.protocol === 'v2' ? { protocol: monitors.protocol } : {};
+  const endpoint: RbdEndpoint = { fsid: monitors.fsid, ...protocol, hosts, ports, auth_username, secret_uuid };
   return JSON.stringify(endpoint);
 }
 

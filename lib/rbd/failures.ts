@@ -33,16 +33,21 @@ export function clusterError(
   if (timedOut) return errors.cephUnreachable(pool, monitors, 'the command exceeded its time limit');
   // A line of its own with exit code 1, which is EPERM otherwise.
   if (/^global_init: /m.test(stderr)) return errors.cephConfiguration(conf, reason.replace(/^global_init: /, ''));
-  if (exitCode === etimedout || /^timed out$/m.test(stderr)) return errors.cephUnreachable(pool, monitors, reason);
+  const isSilent = exitCode === etimedout || /^timed out$|\(110\) Connection timed out/m.test(stderr);
+  if (isSilent) return errors.cephUnreachable(pool, monitors, reason);
   if (/no keyring found at/.test(stderr)) {
     const file = /no keyring found at (.*), disabling cephx/.exec(stderr)?.[1] ?? '';
     return errors.cephDenied(pool, user, `no keyring is found at ${file}`);
   }
   if (/error opening pool/.test(stderr) && exitCode === 2) return errors.noCephPool(pool);
   const isPermission = /Operation not permitted|Permission denied/.test(stderr);
-  if (exitCode === eacces && /couldn't connect/.test(stderr)) {
+  // rados says so alone where it cannot connect, and exits with 1.
+  const isWithoutMonitor = /failed to fetch mon config/.test(stderr);
+  const isUnknownUser = isWithoutMonitor && /handle_auth_bad_method/.test(stderr);
+  if (isUnknownUser || (exitCode === eacces && /couldn't connect/.test(stderr))) {
     return errors.cephDenied(pool, user, 'the cluster does not know this user, or its key is another one');
   }
+  if (isWithoutMonitor) return errors.cephUnreachable(pool, monitors, 'no monitor answers');
   if (exitCode === eacces || (exitCode === eperm && isPermission)) return errors.cephDenied(pool, user, reason);
   if (/couldn't connect to the cluster|error connecting to the cluster/.test(stderr)) {
     return errors.cephUnreachable(pool, monitors, reason);

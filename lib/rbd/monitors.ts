@@ -4,7 +4,9 @@ import type { RbdCommands } from './commands.ts';
 export interface Monitors {
   /** Identity of the cluster. */
   fsid: string;
-  /** Address and port of each monitor, in the protocol that every client knows where a monitor has it. */
+  /** Version of the protocol of the addresses: 1, which every client knows, where each monitor has it. */
+  protocol: 'v1' | 'v2';
+  /** Address and port of each monitor. */
   addresses: readonly { host: string; port: string }[];
 }
 
@@ -16,10 +18,13 @@ const shape = z.object({
 
 export async function readMonitors(commands: RbdCommands): Promise<Monitors> {
   const { fsid, mons } = await commands.ceph(shape, ['mon', 'dump']);
+  const all = mons.map(({ public_addrs: { addrvec } }) => addrvec);
+  const protocol = all.every((addresses) => addresses.some(({ type }) => type === 'v1')) ? 'v1' : 'v2';
   return {
     fsid,
-    addresses: mons.flatMap(({ public_addrs: { addrvec } }) => {
-      const address = (addrvec.find(({ type }) => type === 'v1') ?? addrvec[0])?.addr;
+    protocol,
+    addresses: all.flatMap((addresses) => {
+      const address = addresses.find(({ type }) => type === protocol)?.addr;
       const [, host, port] = /^(.*):(\d+)$/.exec(address ?? '') ?? [];
       return host === undefined || port === undefined ? [] : [{ host, port }];
     }),

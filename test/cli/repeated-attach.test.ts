@@ -156,7 +156,7 @@ asRoot('two attaches that are repeated at once, and later ones, connect one devi
   await store.redis.hset(store.keys.volume(id), { address: `rbd:volumes/volume-${id}` });
   const addresses = [{ host: '192.0.2.1', port: '6789' }];
   const [backend = ''] = await store.redis.zrange(store.keys.nodeBackends('n2'), '0', '-1');
-  const endpoint = endpointText({ user: 'hosts', secretUuid: '' }, { fsid, addresses });
+  const endpoint = endpointText({ user: 'hosts', secretUuid: '' }, { fsid, protocol: 'v1', addresses });
   await store.redis.hset(store.keys.backend(backend), { endpoint });
   const one = `blockstore volume attach ${id} --host-device`;
   const { stdout, stderr } = await onRebootedHost(

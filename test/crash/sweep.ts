@@ -26,7 +26,7 @@ const deadline = { deadlineMs: longestMs };
  * Effects of the check of the access filter, every ten seconds, and commands of Ceph, whose answers are kept for a second: some runs have
  * one more than others.
  */
-const periodic = /^(?:perl tc\.pl |(?:start|end of) (?:rbd|ceph) --id|(?:start|end of) ceph-conf )/;
+const periodic = /^(?:perl tc\.pl |(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 
 /** One scene at one place: a run without a crash, then one per point and kind of repetition, then the end. */

@@ -30,7 +30,11 @@ test.before(async () => {
   cluster = await CephCluster.create({ address, namespace: machines.lab.network.namespace });
   await cluster.createPool('volumes');
   await cluster.createUser('hosts', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']);
-  const monitors = { fsid: cluster.fsid, addresses: [{ host: address, port: String(cluster.port) }] };
+  const monitors = {
+    fsid: cluster.fsid,
+    protocol: 'v1' as const,
+    addresses: [{ host: address, port: String(cluster.port) }],
+  };
   endpoint = endpointText({ user: 'hosts', secretUuid: '' }, monitors);
   await cluster.run('rbd', ['create', '--size', '64', image]);
 });
@@ -120,6 +124,27 @@ real('an image that grows is larger at once; one of another size is not the volu
   t.is(await mapped(), '', 'nothing is left');
 });
 
+real('an image of a cluster whose monitors have protocol 2 alone is a device', async (t) => {
+  const address = LabNetwork.hostAddress;
+  const { namespace } = machines.lab.network;
+  const newOnly = await CephCluster.create({ address, namespace, isNewOnly: true });
+  t.teardown(() => newOnly.remove());
+  await newOnly.createPool('volumes');
+  await newOnly.createUser('others', ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes']);
+  const keyring = await newOnly.run('ceph', ['auth', 'get', 'client.others']);
+  await host.sh(`mkdir -p /etc/ceph; cat >/etc/ceph/ceph.client.others.keyring <<'END'\n${keyring}\nEND`);
+  await newOnly.run('rbd', ['create', '--size', '64', image]);
+  const monitors = {
+    fsid: newOnly.fsid,
+    protocol: 'v2' as const,
+    addresses: [{ host: address, port: String(newOnly.port - 1) }],
+  };
+  const onNew = { ...given(), endpoint: endpointText({ user: 'others', secretUuid: '' }, monitors) };
+  t.is(await connector('connect', onNew), '{"devicePath":"/dev/rbd0"}');
+  t.is((await host.run('dd if=/dev/zero of=/dev/rbd0 bs=4096 count=1 oflag=direct')).status, 0);
+  t.is(await connector('disconnect'), '');
+});
+
 real('the command line gives a volume as a device, and takes it back once nothing uses it', async (t) => {
   t.timeout(10 * 60_000);
   await machines.startDaemon(1, {
@@ -144,11 +169,76 @@ real('the command line gives a volume as a device, and takes it back once nothin
 
   await volume('detach data --force');
   t.like(await machines.record(created), { attachStatus: 'detached' });
-  t.is(await mapped(), '0', 'it is mounted: --force says so, and frees the record alone');
+  t.is(await mapped(), '0', 'it is mounted: --force says so');
+  const read = 'dd if=/dev/rbd0 of=/dev/null bs=4096 count=1 iflag=direct';
+  t.is((await host.run(read)).status, 0, 'Ceph lists no client of a device that is read-only');
   t.deepEqual((await machines.on(1).run('volume attach data --host-device')).codes, ['DeviceInUse']);
   await host.sh('umount /run/m');
   await volume('attach data --host-device');
   await volume('detach data');
   await machines.on(1).output('volume delete data');
   t.is(await mapped(), '');
+});
+
+real(
+  'a host that keeps a device after a forced detachment writes there no more; its other device goes on',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const volume = (command: string) => machines.on(1).volume(command);
+    const devices: string[] = [];
+    for (const name of ['first', 'second']) {
+      await volume(`create 0 --name ${name}`);
+      devices.push(String((await volume(`attach ${name} --host-device`))['device']));
+    }
+    const [first, second] = devices;
+    const write = async (device = '') => {
+      const dd = `dd if=/dev/urandom of=${device} bs=64k count=1 oflag=direct conv=notrunc`;
+      return (await host.run(dd)).status === 0;
+    };
+    t.deepEqual([await write(first), await write(second)], [true, true]);
+    await host.start('holder', `exec sleep 10000 <${first}`);
+    await volume('detach first --force');
+    t.false(await write(first));
+    t.true(await write(second));
+
+    t.deepEqual((await machines.on(1).run('volume attach first --host-device')).codes, ['DeviceInUse']);
+    await host.sh('pkill -x sleep; while pgrep -x sleep; do sleep 0.1; done');
+    const { device } = await volume('attach first --host-device');
+    t.true(await write(String(device)));
+    for (const name of ['first', 'second']) {
+      await volume(`detach ${name}`);
+      await machines.on(1).output(`volume delete ${name}`);
+    }
+    t.is(await mapped(), '');
+  },
+);
+
+// On a slow machine each of the tries takes half a minute.
+real('volumes that an administrator mapped with one client are named, and neither is cut off', async (t) => {
+  t.timeout(10 * 60_000);
+  const names = ['one', 'two'];
+  const images: string[] = [];
+  for (const name of names) {
+    const { id: created } = await machines.on(1).volume(`create 0 --name ${name}`);
+    await machines.on(1).volume(`attach ${name} --instance i-1 --mountpoint /dev/vdb`);
+    images.push(`volumes/volume-${created}`);
+  }
+  const rbd = `rbd --id hosts --mon-host ${LabNetwork.hostAddress}:${cluster.port} device`;
+  const devices: string[] = [];
+  for (const one of images) {
+    const printed = await host.sh(`${rbd} map ${one} --options noudev`);
+    devices.push(/\/dev\/rbd\d+/.exec(printed)?.[0] ?? printed);
+  }
+  const [first, second] = devices;
+  const refused = await machines.on(1).run('volume detach one --force --timeout 280');
+  t.deepEqual(refused.codes, ['VolumeStillOpen']);
+  t.like(await machines.records(1).then((all) => all.find(({ name }) => name === 'one')), { attachStatus: 'attached' });
+  const write = async (device = '') =>
+    (await host.run(`dd if=/dev/zero of=${device} bs=64k count=1 oflag=direct`)).status;
+  t.deepEqual([await write(first), await write(second)], [0, 0]);
+  await host.sh(`${rbd} unmap --options noudev ${first}`);
+  await machines.on(1).volume('detach one');
+  t.is(await write(second), 0);
+  await host.sh(`${rbd} unmap --options noudev ${second}`);
+  await machines.on(1).volume('detach two');
 });

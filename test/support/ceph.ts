@@ -20,6 +20,8 @@ interface CephPlace {
   address: string;
   /** A network namespace; '' = that of this process. */
   namespace: string;
+  /** Whether the daemons speak the new protocol alone. */
+  isNewOnly?: boolean;
 }
 
 /** What a manager starts besides: none is needed for its figures, and each takes memory and time. */
@@ -48,9 +50,11 @@ export class CephCluster {
   private readonly address: string;
   /** Of the network; '' = that of this process. */
   private readonly namespace: string;
+  private readonly isNewOnly: boolean;
   private readonly daemons = new Map<DaemonName, Daemon>();
 
-  private constructor(directory: string, port: number, { address, namespace }: CephPlace) {
+  private constructor(directory: string, port: number, { address, namespace, isNewOnly = false }: CephPlace) {
+    this.isNewOnly = isNewOnly;
     this.address = address;
     this.namespace = namespace;
     this.fsid = randomUUID();
@@ -160,7 +164,8 @@ export class CephCluster {
   }
 
   private get addresses(): string {
-    return `[v2:${this.address}:${this.port - 1}/0,v1:${this.address}:${this.port}/0]`;
+    const old = this.isNewOnly ? '' : `,v1:${this.address}:${this.port}/0`;
+    return `[v2:${this.address}:${this.port - 1}/0${old}]`;
   }
 
   private configuration(keyring: string): string {
@@ -170,6 +175,7 @@ fsid=${fsid}
 mon host=${this.addresses}
 public addr=${address}
 cluster addr=${address}
+ms bind msgr1=${!this.isNewOnly}
 ms bind port min=${port + 9}
 ms bind port max=${port + 59}
 auth cluster required=cephx

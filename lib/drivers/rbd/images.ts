@@ -78,11 +78,3 @@ export async function snapshotsOf(commands: RbdCommands, name: string) {
   const snapshots = await commands.read(snapshotsShape, ['snap', 'ls', '--all', name]);
   return snapshots?.filter(({ namespace }) => namespace?.type !== 'trash');
 }
-
-const statusShape = z.object({ watchers: z.array(z.object({ address: z.string() })) });
-
-/** Returns the network addresses of the clients that have the image open. */
-export async function watchersOf(commands: RbdCommands, name: string): Promise<string[]> {
-  const status = await commands.read(statusShape, ['status', name]);
-  return [...new Set(status?.watchers.map(({ address }) => address) ?? [])];
-}

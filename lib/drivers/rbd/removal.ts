@@ -2,7 +2,8 @@ import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { DeleteOptions, VolumeSpec } from '../driver.ts';
 import type { RbdAnswer, RbdCommandOptions, RbdCommands } from '../../rbd/commands.ts';
-import { snapshotsOf, watchersOf } from './images.ts';
+import { watchersOf } from '../../rbd/clients.ts';
+import { snapshotsOf } from './images.ts';
 import { deletedName, imageName, isCloneSnapshot, newName } from './names.ts';
 
 /** Ceph removes the watch of a client that died after 30 s. */

@@ -7,13 +7,13 @@ export const rbd = defineTarget({
   protocol: 'rbd',
   flags: rbdFlags,
   drivers: ['rbd'],
-  make: async (flags, { processes }) => {
+  make: async (flags, { processes, log }) => {
     const [{ RbdTarget }, { RbdCommands }] = await Promise.all([
       import('./target.ts'),
       import('../../rbd/commands.ts'),
     ]);
     const { rbd_pool: pool, rbd_user: user, rbd_ceph_conf: conf, rbd_secret_uuid: secretUuid } = flags;
-    return new RbdTarget(new RbdCommands({ pool, user, conf }, processes), { user, secretUuid });
+    return new RbdTarget(new RbdCommands({ pool, user, conf }, processes), { user, secretUuid }, { log });
   },
   check: ({ rbd_secret_uuid: secret }) => [
     async () =>

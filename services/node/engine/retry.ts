@@ -16,6 +16,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'NoVolumeGroup',
   'AddressInUse',
   'AddressChanged',
+  'VolumeStillOpen',
 ]);
 
 /**

@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { LibvirtDomains } from '../../../lib/connectors/libvirt.ts';
 import { rbdDisks, sheepdogDisks } from '../../../lib/connectors/network-disks.ts';
 import { settledUsers, visibleUsers } from '../../../lib/devices/users.ts';
+import { silentLog } from '../../../lib/log.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 import { RbdCommands } from '../../../lib/rbd/commands.ts';
@@ -72,7 +73,7 @@ withCeph('a guest writes and reads a disk on a real Ceph, which it gets and lose
   const rights = ['mon', 'profile rbd', 'osd', 'profile rbd pool=volumes'];
   const conf = await cluster.createUser('guests', rights);
   const commands = new RbdCommands({ pool: 'volumes', user: 'guests', conf }, processes);
-  const target = new RbdTarget(commands, { user: 'guests', secretUuid: uuidOfSecret });
+  const target = new RbdTarget(commands, { user: 'guests', secretUuid: uuidOfSecret }, { log: silentLog });
   await target.setup();
   const id = randomUUID();
   const address = target.addressOf(id);
@@ -85,6 +86,7 @@ withCeph('a guest writes and reads a disk on a real Ceph, which it gets and lose
   const key = await cluster.run('ceph', ['auth', 'get-key', 'client.guests']);
   await libvirtd.defineSecret(uuidOfSecret, 'client.guests', key);
 
+  await target.ensureExport({ id, path: '', address, readOnly: false, hosts: [] });
   await domains.attach(uuid, source, 'vdb', { serial: id });
   await domains.attach(uuid, source, 'vdb', { serial: id });
   const written = await writeAndRead(await onlyDisk());
@@ -113,6 +115,8 @@ withCeph('a guest writes and reads a disk on a real Ceph, which it gets and lose
   t.true(await hasNoDisk());
   t.false((await libvirtd.virsh('dumpxml', 'guest', '--inactive')).includes('<disk '));
   t.false((await cluster.run('rbd', ['status', `volumes/volume-${id}`])).includes('watcher='), 'nobody has it open');
+  await target.removeExport(id);
+  t.is(await cluster.run('ceph', ['osd', 'blocklist', 'ls']), '', 'the guest had closed it');
 
   await domains.attach(uuid, source, 'vdb', { readOnly: true });
   const disk = await onlyDisk();

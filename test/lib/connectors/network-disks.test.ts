@@ -15,7 +15,7 @@ const addresses = [
 ];
 
 test('a guest reaches a volume on Ceph by all monitors, as the user of the node', (t) => {
-  const endpoint = endpointText({ user: 'guests', secretUuid }, { fsid, addresses });
+  const endpoint = endpointText({ user: 'guests', secretUuid }, { fsid, protocol: 'v1', addresses });
   t.deepEqual(rbdDisks.sourceOf(id, `rbd:a-pool/volume-${id}`, endpoint), {
     protocol: 'rbd',
     name: `a-pool/volume-${id}`,
@@ -25,7 +25,7 @@ test('a guest reaches a volume on Ceph by all monitors, as the user of the node'
     ],
     auth: { user: 'guests', secretUuid },
   });
-  const withoutSecret = endpointText({ user: 'guests', secretUuid: '' }, { fsid, addresses });
+  const withoutSecret = endpointText({ user: 'guests', secretUuid: '' }, { fsid, protocol: 'v1', addresses });
   t.like(
     t.throws(() => rbdDisks.sourceOf(id, `rbd:a-pool/volume-${id}`, withoutSecret), { code: 'ConnectorFailed' }),
     { message: `could not connect volume ${id} to this host: its node names no libvirt secret for its guests` },

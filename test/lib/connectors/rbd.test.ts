@@ -98,9 +98,10 @@ async function placeFor(t: ExecutionContext, { hasModule = true } = {}) {
     { host: '192.0.2.1', port: '6789' },
     { host: '[fd00::1]', port: '6789' },
   ];
-  const endpoint = endpointText({ user: 'hosts', secretUuid: '' }, { fsid, addresses });
+  const endpoint = endpointText({ user: 'hosts', secretUuid: '' }, { fsid, protocol: 'v1', addresses });
   const options = { id, endpoint, sizeBytes: 64 * 2 ** 20, timeoutMs: 200 };
-  return { kernel, connector: kernel.connector, id, address: `rbd:volumes/volume-${id}`, options, directory };
+  const address = `rbd:volumes/volume-${id}`;
+  return { kernel, connector: kernel.connector, id, address, options, directory, fsid, addresses };
 }
 
 test('fake rbd: an image is mapped once, as the user of the node, and unmapped', async (t) => {
@@ -131,6 +132,15 @@ test('fake rbd: after a reboot an attached volume is mapped again, once', async 
   }
   await connector.disconnect(address);
   t.false(await connector.isOnHost(address));
+});
+
+test('fake rbd: the kernel is given protocol 2 where a monitor does not have the first', async (t) => {
+  const { kernel, connector, address, options, fsid, addresses } = await placeFor(t);
+  const endpoint = endpointText({ user: 'hosts', secretUuid: '' }, { fsid, protocol: 'v2', addresses });
+  await connector.connect(address, { ...options, endpoint });
+  const map = kernel.calls.find((call) => call.includes(' device map ')) ?? '';
+  t.regex(map, / --mon-host v2:192\.0\.2\.1:6789,v2:\[fd00::1\]:6789 /);
+  t.regex(map, /,ms_mode=prefer-crc$/);
 });
 
 test('fake rbd: what an interrupted attachment, or somebody, has mapped is unmapped, of other images nothing', async (t) => {

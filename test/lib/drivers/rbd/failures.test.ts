@@ -93,17 +93,18 @@ real('without a manager or a stated capacity no volumes are created, and existin
   await unstated.deleteVolume(volume);
 });
 
-real('doctor names cluster, pool and space', async (t) => {
+real('doctor names cluster, pool, space and the right to block clients', async (t) => {
   const { pool } = await newPool();
   const flags = { rbd_pool: pool, rbd_user: 'admin', rbd_ceph_conf: ceph().conf, rbd_secret_uuid: '' };
   const check = (rbd_capacity_gib: number) =>
     checkRbd({ ...flags, rbd_max_clone_depth: 5, rbd_capacity_gib }, new ChildProcesses());
   t.deepEqual(
     (await check(0)).map(({ level }) => level),
-    ['ok', 'warn'],
+    ['ok', 'ok', 'warn'],
   );
   t.deepEqual(await check(3), [
     { level: 'ok', message: `pool ${pool} of the Ceph cluster ${ceph().fsid}, as client.admin` },
+    { level: 'ok', message: 'client.admin may block clients, as a forced detach does' },
     { level: 'ok', message: `pool ${pool}: 3 GiB stated for volumes` },
   ]);
 });

@@ -4,6 +4,8 @@ import { RbdDriver } from '../../../../lib/drivers/rbd/driver.ts';
 import { PoolSizes } from '../../../../lib/drivers/rbd/sizes.ts';
 import { silentLog } from '../../../../lib/log.ts';
 import { ChildProcesses } from '../../../../lib/process.ts';
+import { RbdCommands } from '../../../../lib/rbd/commands.ts';
+import { readMonitors } from '../../../../lib/rbd/monitors.ts';
 import { spec } from '../conformance.ts';
 
 /** Failures that a small real cluster does not have, by a stand-in of its commands. */
@@ -47,10 +49,37 @@ for (const [title, failure, code] of failures) {
   });
 }
 
+const badKey = 'monclient(hunting): handle_auth_bad_method server allowed_methods [2] but i only support [2]\n';
+const silences: readonly (readonly [string, string, string])[] = [
+  ['no monitor', 'failed to fetch mon config (--no-mon-config to skip)', 'CephUnreachable'],
+  ['no OSD', 'error removing p/o: (110) Connection timed out', 'CephUnreachable'],
+  ['a wrong key', `${badKey}failed to fetch mon config (--no-mon-config to skip)`, 'CephDenied'],
+];
+for (const [title, stderr, code] of silences) {
+  test(`on a stand-in of rados, which exits with 1 then: ${title} is ${code}`, async (t) => {
+    await t.throwsAsync(driverWith({ rm: { stderr } }).setup(), { code });
+  });
+}
+
 test('on a stand-in of rbd: unreadable output is an error, not an empty pool', async (t) => {
   for (const output of ['[{"image":"x"', '{"image":1}', 'nonsense']) {
     await t.throwsAsync(driverWith({ 'ls -l': output }).listVolumes(), { code: 'AnswerUnreadable' });
   }
+});
+
+test('on a stand-in of ceph: monitors are given by protocol 1 where each one has it, and by protocol 2 otherwise', async (t) => {
+  const [old, recent] = [
+    { type: 'v1', addr: '192.0.2.1:6789' },
+    { type: 'v2', addr: '192.0.2.1:3300' },
+  ];
+  const monitorsOf = (...all: { type: string; addr: string }[][]) => {
+    const mons = all.map((addrvec) => ({ public_addrs: { addrvec } }));
+    const processes = new StandIn({ ceph: JSON.stringify({ fsid: 'f', mons }) });
+    return readMonitors(new RbdCommands({ pool: 'p', user: 'u', conf: '/c' }, processes));
+  };
+  const at = (port: string) => ({ host: '192.0.2.1', port });
+  t.like(await monitorsOf([recent, old], [old]), { protocol: 'v1', addresses: [at('6789'), at('6789')] });
+  t.like(await monitorsOf([recent, old], [recent]), { protocol: 'v2', addresses: [at('3300'), at('3300')] });
 });
 
 test('a list counts what began before it and ended during it, also when lists overlap', async (t) => {
