@@ -17,7 +17,6 @@ export class SolarisPlace implements Subject {
   readonly device = new SolarisDevice('tank');
   readonly shell = new DirectShell(this.device);
   readonly hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two'] as const;
-  readonly hasSecrets = false;
   private readonly data = new Map<string, Buffer>();
   private readonly sessions: Session[] = [];
 

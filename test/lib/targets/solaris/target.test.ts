@@ -1,8 +1,8 @@
 import test from 'ava';
-import { cases } from '../conformance.ts';
+import { casesOf } from '../conformance.ts';
 import { SolarisPlace } from './place.ts';
 
-for (const { title, run } of cases) {
+for (const { title, run } of casesOf(new SolarisPlace().made())) {
   test(`on a stand-in of COMSTAR: ${title}`, async (t) => {
     await run(new SolarisPlace());
     t.pass();
