@@ -23,7 +23,7 @@ import { Leftovers } from './leftovers.ts';
 import type { Monitors } from '../../rbd/monitors.ts';
 import { imageName } from './names.ts';
 import { checkPool } from './pool.ts';
-import { removeImage, removeNew } from './removal.ts';
+import { removeCloneSnapshot, removeImage, removeNew } from './removal.ts';
 import { RbdSnapshots } from './snapshots.ts';
 import { PoolSpace } from './space.ts';
 
@@ -129,7 +129,8 @@ export class RbdDriver implements VolumeDriver {
     const name = imageName(volume);
     await removeNew(this.commands, volume);
     const metadata = await readMetadata(this.commands, name);
-    if (metadata !== undefined) {
+    if (metadata === undefined) await removeCloneSnapshot(this.commands, volume);
+    else {
       if (labelsIn(metadata, volume.id) === undefined) {
         const rename = `rbd rename ${this.fullName(volume)} ${this.fullName(volume)}.other`;
         throw errors.volumeBusy(
