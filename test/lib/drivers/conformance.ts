@@ -185,6 +185,7 @@ const commonCases: readonly Case[] = [
   },
   {
     title: 'many volumes are created concurrently, each with its own labels',
+    isAboutMany: true,
     run: async ({ driver, many }) => {
       const size = many && { sizeBytes: 4 * 2 ** 20 };
       const labels = (slot: number) => ({ labels: { address: `e1.${slot}` } });

@@ -55,6 +55,7 @@ export const snapshotSpaceCases: readonly Case[] = [
   {
     title: 'many snapshots of a volume are created and deleted concurrently, each with its own labels',
     needs,
+    isAboutMany: true,
     run: async ({ driver, many }) => {
       const volume = spec(many && { sizeBytes: 4 * 2 ** 20 });
       const list = Array.from({ length: many ?? 20 }, (_, index) => snapshotOf(volume, { name: `snapshot ${index}` }));

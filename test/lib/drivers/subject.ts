@@ -40,6 +40,8 @@ export interface Case {
   uses?: readonly (keyof Abilities)[];
   /** Runs hundreds of commands. */
   isLong?: true;
+  /** Makes as many at once as the subject says. */
+  isAboutMany?: true;
   run: (subject: Subject) => Promise<void>;
 }
 
