@@ -135,6 +135,36 @@ export const hostErrors = {
         : `volume ${volume} is attached on host ${host}, not on this one`,
       `detach it on that host, which checks for mounts; if the host is gone: blockstore volume detach ${volume} --force`,
     ),
+  /** `others` says what this host lacks. */
+  notAdmitted: (volume: string, host: string, others: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached on host ${host} with ${others || 'other addresses than this one'}, and admits no others`,
+      `if this is that host, which was admitted before those changed: blockstore volume detach ${volume} --force, then ` +
+        'attach it again; if not, detach it on that host',
+    ),
+  attachedOtherwise: (volume: string, differences: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to this host already, with ${differences.join(', ')}`,
+      `repeat the command with these values, or detach it first: blockstore volume detach ${volume}`,
+    ),
+  hostBusy: (volume: string, seconds: number) =>
+    new BlockstoreError(
+      'NotFinished',
+      'unavailable',
+      `another command of this host, which attaches or detaches volume ${volume}, did not end within ${seconds} s`,
+      'wait until it ends, or end it; then repeat the command',
+    ),
+  connectionInterrupted: (volume: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `the connection of volume ${volume} to this host was interrupted; the volume is still attached`,
+      'to connect it, repeat the command',
+    ),
   hostLost: (volume: string, hosts: readonly string[]) =>
     new BlockstoreError(
       'DeviceElsewhere',

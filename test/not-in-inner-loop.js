@@ -7,11 +7,11 @@ export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
-  'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
+  'test/lib/drivers/rbd/{capacity,conformance,copies,failures,image-clones}.test.ts',
   'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
-  'test/lib/san/{ssh,solaris,lefthand,local}.test.ts',
+  'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,process}.test.ts',
   'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
 ];

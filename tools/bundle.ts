@@ -21,6 +21,7 @@ const packageSchema = z
     version: z.string(),
     license: z.string().optional(),
     licenses: z.array(z.object({ type: z.string() })).default([]),
+    author: z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]).default('its authors'),
   })
   .transform(({ license, licenses, ...rest }) => ({
     ...rest,
@@ -126,10 +127,30 @@ async function notices(chunks: readonly OutputChunk[]): Promise<string> {
 
 async function noticeOf(directory: string): Promise<string> {
   const file = await readFile(path.join(directory, 'package.json'), 'utf8');
-  const { name, version, license } = packageSchema.parse(JSON.parse(file));
+  const { name, version, license, author } = packageSchema.parse(JSON.parse(file));
   const licences = (await readdir(directory)).filter((entry) => /^(licen[cs]e|copying|notice)/i.test(entry));
   const texts = await Promise.all(licences.map((entry) => readFile(path.join(directory, entry), 'utf8')));
+  if (texts.length === 0 && license === 'MIT') texts.push(mit(author));
   return `\n${'='.repeat(80)}\n${name} ${version} (${license})\n\n${texts.map((text) => text.trim()).join('\n\n')}\n`;
+}
+
+/** Some packages name this licence and have no copy of it. */
+function mit(author: string): string {
+  return `MIT License
+
+Copyright (c) ${author}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
+files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
+modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
+Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE,
+ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 }
 
 if (import.meta.main) {

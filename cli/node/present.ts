@@ -66,9 +66,10 @@ export function problemsIn({ problems, backends }: NodeState): string[] {
 }
 
 function backendText(backend: BackendState): string {
-  const { id, driver, target, pool, totalBytes, accepting } = backend;
-  const state = accepting ? '' : ', takes no volumes';
-  return `${placeText(id, pool)}: ${driver}, ${target}, ${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}${state}`;
+  const { id, driver, target, pool, totalBytes, accepting, dataPercent, metadataPercent } = backend;
+  const space = `${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}`;
+  const usage = dataPercent === null ? '' : `, data ${dataPercent} % and metadata ${metadataPercent ?? 0} % full`;
+  return `${placeText(id, pool)}: ${driver}, ${target}, ${space}${usage}${accepting ? '' : ', takes no volumes'}`;
 }
 
 /** Returns the age of the last report. */

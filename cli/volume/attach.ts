@@ -8,7 +8,7 @@ import { readMachineId } from '../../lib/machine.ts';
 import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import type { Attachment } from '../../lib/models/volume.ts';
+import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { protocolOf } from '../../lib/targets/registry.ts';
@@ -17,7 +17,9 @@ import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { withProgress } from './follow.ts';
 import { checkLibvirtUri } from './libvirt-uri.ts';
+import { withHostLock } from './host-lock.ts';
 import { LocalDevice } from './local-device.ts';
+import { repeatsAttachment } from './own-attachment.ts';
 import { volumeJson } from './present.ts';
 import { withHost } from './host.ts';
 import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
@@ -83,37 +85,79 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   if (state.address === '' && target === 'none') throw unconnectable(state.id);
   await checkHosts(session.store, state, options);
   if (domain === undefined) await connectorFor(state, target)?.requireDevices?.(state.id);
-  // Only one whose attachment Redis has lost is attached again: this host has it all the while.
-  const isAgain = state.attachStatus === 'attached';
-  const outcome = await interrupts.undoable('attachment', (signal) =>
-    withProgress(output, session.store, state.id, async () => {
-      const volume = await attachCleared(session, state, { options, domain, target, note });
-      const device = new LocalDevice(volume, { libvirtUri: options.libvirtUri, note });
-      try {
-        signal.throwIfAborted();
-        const endpoint = await endpointOf(session.store, backendId(volume.node, volume.backend));
-        const given = { endpoint, mayBeInUse: isAgain, signal };
-        const path = await device.connect(given);
-        if (domain !== undefined) await device.giveToDomain(given);
-        signal.throwIfAborted();
-        return { volume, path };
-      } catch (error) {
-        if (isAgain) throw signal.aborted ? errors.interrupted('attachment', volume.id) : error;
-        await undo(session, device, volume, error, note);
-        if (signal.aborted) return undefined;
+  const timeoutMs = options.timeout ?? defaultTimeoutMs;
+  const connected = await interrupts.undoable('attachment', (signal) =>
+    withProgress(output, session.store, state.id, () =>
+      withHostLock(state.id, { timeoutMs, signal }, () =>
+        attachAndConnect(session, state.id, { options, domain, target, note, signal }),
+      ).catch((error: unknown) => {
+        if (error === signal.reason) return undefined;
         throw error;
-      }
-    }),
+      }),
+    ),
   );
-  if (outcome === undefined) {
+  if (connected === undefined) {
     output.error(errors.attachmentUndone(state.id));
     process.exitCode = interruptedCode;
     return;
   }
-  const { volume, path } = outcome;
+  const { volume, path } = connected;
   if (output.json)
     await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path || null });
   else await output.line(options.hostDevice ? path : volume.id);
+}
+
+interface Connected {
+  volume: VolumeState;
+  /** '' where a guest reaches the volume without a device. */
+  path: string;
+}
+
+/** Throws the signal's reason where it was aborted, and nothing is left. */
+async function attachAndConnect(session: Session, id: string, local: LocalAttach): Promise<Connected> {
+  const { options, domain, note, signal } = local;
+  const { libvirtUri } = options;
+  const state = await findVolume(session.store, id);
+  // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
+  const isAgain = state.attachStatus === 'attached';
+  const hosts = options.mac ?? options.initiator;
+  const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts });
+  const volume = isRepeated ? state : await attachCleared(session, state, local);
+  const device = new LocalDevice(volume, { libvirtUri, note });
+  try {
+    signal.throwIfAborted();
+    const endpoint = await endpointOf(session.store, backendId(volume.node, volume.backend));
+    const given = { endpoint, mayBeInUse: isAgain, signal };
+    const path = await device.connect(given);
+    if (domain !== undefined) await device.giveToDomain(given);
+    signal.throwIfAborted();
+    if (isRepeated) await refuseEnded(session, device, volume, note);
+    return { volume, path };
+  } catch (error) {
+    if (isAgain && signal.aborted) throw errors.connectionInterrupted(id);
+    if (isAgain) throw error;
+    await undo(session, device, volume, error, note);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/**
+ * Another host may have it by now, where somebody detached it while this one connected. Throws VolumeNotAttached, VolumeNotFound; this
+ * host has disconnected it then.
+ */
+async function refuseEnded(
+  session: Session,
+  device: LocalDevice,
+  { id, attachTime }: VolumeState,
+  note: (text: string) => void,
+): Promise<void> {
+  const now = await volumesOf(session.store).find(id);
+  if (now?.attachStatus === 'attached' && now.attachTime === attachTime) return;
+  await device.undo(note);
+  if (now === undefined) throw errors.volumeNotFound(id);
+  if (now.attachStatus === 'detached') throw errors.volumeNotAttached(id);
+  throw errors.attachmentEnded(id, now.instanceId || 'an instance');
 }
 
 function unconnectable(volume: string): BlockstoreError {
@@ -152,20 +196,18 @@ interface LocalAttach {
   /** Of the volume's backend, where it has reported. */
   target: string | undefined;
   note: (text: string) => void;
+  signal: AbortSignal;
 }
 
 /**
  * Attaches the volume when this host has nothing at its address any more. One that gets another address by that is refused, and tried
  * again when this host has nothing there either.
  */
-async function attachCleared(
-  session: Session,
-  state: VolumeState,
-  { options, domain, target, note }: LocalAttach,
-): Promise<VolumeState> {
+async function attachCleared(session: Session, state: VolumeState, local: LocalAttach): Promise<VolumeState> {
+  const { options, domain, note } = local;
   let volume = state;
   for (let tries = 1; ; tries += 1) {
-    const attachment = await localAttachment(volume, { options, domain, target, note });
+    const attachment = await localAttachment(volume, local);
     // While another command attaches it, the device can be that command's; this one is refused.
     if (volume.attachStatus === 'detached') {
       const device = new LocalDevice(volume, { ...options, note });

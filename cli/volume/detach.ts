@@ -1,14 +1,17 @@
 import { hostname } from 'node:os';
 import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
+import type { Session } from '../session.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
+import { withHostLock } from './host-lock.ts';
 import { checkLibvirtUri } from './libvirt-uri.ts';
 import { LocalDevice } from './local-device.ts';
 import { volumeJson } from './present.ts';
-import { type ChangeOptions, sendOptions } from './wait-options.ts';
+import { type ChangeOptions, defaultTimeoutMs, sendOptions } from './wait-options.ts';
 
 export interface DetachOptions extends ChangeOptions {
   force?: boolean;
@@ -21,12 +24,30 @@ export interface DetachOptions extends ChangeOptions {
  * export is closed first, and what still uses the device is said.
  */
 export async function detachVolume(context: Context, reference: string, options: DetachOptions): Promise<void> {
-  const { output, interrupts } = context;
-  const note = (text: string) => output.note(text);
-  const { force = false, libvirtUri } = options;
+  const { output } = context;
+  const { force = false, libvirtUri, timeout: timeoutMs = defaultTimeoutMs } = options;
   if (libvirtUri !== undefined) checkLibvirtUri(libvirtUri);
   await using session = await context.open();
-  const state = await findVolume(session.store, reference, { byBeginning: !force });
+  const found = await findVolume(session.store, reference, { byBeginning: !force });
+  // A command that connects the volume to this host ends first, and its device is seen then.
+  const isLocked = !force && (await LocalDevice.isHere(found)) && LocalDevice.isConnected(found);
+  const volume = isLocked
+    ? await withHostLock(found.id, { timeoutMs }, async () =>
+        detach(context, session, await findVolume(session.store, found.id), options),
+      )
+    : await detach(context, session, found, options);
+  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
+  else await output.line(volume.id);
+}
+
+async function detach(
+  { output, interrupts }: Context,
+  session: Session,
+  state: VolumeState,
+  options: DetachOptions,
+): Promise<VolumeState> {
+  const { force = false, libvirtUri } = options;
+  const note = (text: string) => output.note(text);
   const isHere = await LocalDevice.isHere(state);
   if (!isHere && !force && LocalDevice.isConnected(state)) {
     if (state.isAttachmentRestored) throw errors.hostLost(state.id, state.attachHosts);
@@ -43,8 +64,7 @@ export async function detachVolume(context: Context, reference: string, options:
     ),
   );
   if (force) await device?.disconnect({ force }).catch((thrown: unknown) => reportLeft(output, thrown));
-  if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
-  else await output.line(volume.id);
+  return volume;
 }
 
 /** The volume is detached all the same: what uses the device here reaches no data any more. */

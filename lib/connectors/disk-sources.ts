@@ -1,7 +1,7 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isServedPath } from '../devices/served-files.ts';
-import type { Disks } from './libvirt-answers.ts';
+import type { Disks } from './disks.ts';
 
 const maxOverlays = 200;
 /** Of the file format qcow2: magic number, version, position and length of the name of the file below. */

@@ -1,31 +1,15 @@
 import { errors } from '../errors.ts';
-
-/** The sources of each disk, by its target: its own, then those that it is backed by. Empty where there is no medium. */
-export type Disks = ReadonlyMap<string, readonly string[]>;
+import { type Element, descendants, parseXml } from '../xml.ts';
+import { type Disks, targetOf } from './disks.ts';
 
 /**
- * Returns the disks in the XML of a domain, as libvirt itself writes it. Throws AnswerUnreadable with that hint where its end is
- * missing: a disk that was left out would be taken for absent.
+ * Returns the disks in the XML of a domain, as libvirt itself writes it. Throws AnswerUnreadable with that hint where it is not complete:
+ * a disk that was left out would be taken for absent.
  */
 export function disksIn(xml: string, hint?: string): Disks {
-  if (!/<\/domain>\s*$/.test(xml)) throw errors.answerUnreadable('virsh dumpxml', xml, hint);
-  const disks = xml.match(/<disk\b.*?<\/disk>/gs) ?? [];
-  return new Map(
-    disks.map((disk) => [
-      attributes(disk, 'target', 'dev')[0] ?? '',
-      attributes(disk, 'source', 'dev|file|name|volume'),
-    ]),
-  );
-}
-
-/** Returns the disk with that source. A snapshot that libvirt takes of a disk has the device below it. */
-export function targetOf(disks: Disks, devicePath: string): string | undefined {
-  return [...disks].find(([, sources]) => sources.includes(devicePath))?.[0];
-}
-
-function attributes(xml: string, element: string, name: string): string[] {
-  const pattern = new RegExp(`<${element}\\b[^>]*\\s(?:${name})='([^']*)'`, 'g');
-  return Array.from(xml.matchAll(pattern), ([, value = '']) => value);
+  const domain = parseXml(xml);
+  if (domain?.name !== 'domain') throw errors.answerUnreadable('virsh dumpxml', xml, hint);
+  return disksOf(domain);
 }
 
 /**
@@ -35,23 +19,49 @@ function attributes(xml: string, element: string, name: string): string[] {
 export function disksOfDomains(text: string, hint?: string): Map<string, Disks[]> {
   const found = new Map<string, Disks[]>();
   for (const [xml] of text.matchAll(/^<domain\b.*?^<\/domain>$/gms)) {
-    const uuid = /^ {2}<uuid>(.*)<\/uuid>$/m.exec(xml)?.[1] ?? '';
-    found.set(uuid, [...(found.get(uuid) ?? []), disksIn(xml, hint)]);
+    const domain = parseXml(xml);
+    if (domain === undefined) throw errors.answerUnreadable('virsh dumpxml', xml, hint);
+    const uuid = domain.children.find(({ name }) => name === 'uuid')?.text ?? '';
+    found.set(uuid, [...(found.get(uuid) ?? []), disksOf(domain)]);
   }
   return found;
 }
 
-/** Returns the disk with that source in a domain to which a snapshot returns, from the XML of the snapshot. */
+/**
+ * Returns the disk with that source in a domain to which a snapshot returns, from the XML of the snapshot. Throws AnswerUnreadable with
+ * that hint.
+ */
 export function targetInSnapshot(xml: string, source: string, hint?: string): string | undefined {
-  const domains = xml.match(/<(domain|inactiveDomain)\b.*?<\/\1>/gs) ?? [];
-  const targets = domains.map((domain) => {
-    const definition = domain.replaceAll(/(?<=^<|<\/)inactiveDomain\b/g, 'domain');
-    return targetOf(disksIn(definition, hint), source);
-  });
+  const { children } = snapshotIn(xml, hint);
+  const domains = children.filter(({ name }) => name === 'domain' || name === 'inactiveDomain');
+  const targets = domains.map((domain) => targetOf(disksOf(domain), source));
   return targets.find((target) => target !== undefined);
 }
 
-/** Whether the snapshot with that XML left the disk with that target as it was, and had the guest write to an overlay. */
-export function isExternalIn(xml: string, target: string): boolean {
-  return new RegExp(`<disk\\b[^>]*\\sname='${target}'[^>]*\\ssnapshot='external'`).test(xml);
+/**
+ * Whether the snapshot with that XML left the disk with that target as it was, and had the guest write to an overlay. Throws
+ * AnswerUnreadable with that hint.
+ */
+export function isExternalIn(xml: string, target: string, hint?: string): boolean {
+  const disks = descendants(snapshotIn(xml, hint), 'disk');
+  return disks.some(({ attributes: { name, snapshot } }) => name === target && snapshot === 'external');
+}
+
+function snapshotIn(xml: string, hint: string | undefined): Element {
+  const snapshot = parseXml(xml);
+  if (snapshot === undefined) throw errors.answerUnreadable('virsh snapshot-dumpxml', xml, hint);
+  return snapshot;
+}
+
+function disksOf(domain: Element): Disks {
+  return new Map(
+    descendants(domain, 'disk').map((disk) => {
+      const [target] = descendants(disk, 'target');
+      const sources = descendants(disk, 'source').flatMap(({ attributes: { dev, file, name, volume } }) => {
+        const source = dev ?? file ?? name ?? volume;
+        return source === undefined ? [] : [source];
+      });
+      return [target?.attributes['dev'] ?? '', sources];
+    }),
+  );
 }

@@ -1,5 +1,3 @@
-import { element, escaped } from './xml.ts';
-
 /** A volume that QEMU reaches over the network by itself, without a device of its host. */
 export interface NetworkSource {
   protocol: 'rbd' | 'sheepdog';
@@ -35,22 +33,4 @@ export function attachOptions({ readOnly = false, serial }: DiskOptions): string
     ...(readOnly ? ['--mode', 'readonly'] : []),
     ...(serial === undefined ? [] : ['--serial', serial]),
   ];
-}
-
-/** Returns the definition of a network disk. "virsh attach-disk" knows neither several hosts nor users. */
-export function networkDisk(source: NetworkSource, target: string, { readOnly = false, serial }: DiskOptions): string {
-  const { protocol, name, hosts, auth } = source;
-  const secret = (uuid: string) => element('secret', { type: 'ceph', uuid });
-  return element('disk', { type: 'network', device: 'disk' }, [
-    element('driver', { name: 'qemu', type: 'raw', cache: 'none' }),
-    ...(auth === undefined ? [] : [element('auth', { username: auth.user }, [secret(auth.secretUuid)])]),
-    element(
-      'source',
-      { protocol, name },
-      hosts.map((host) => element('host', host)),
-    ),
-    element('target', { dev: target, bus: 'virtio' }),
-    ...(readOnly ? [element('readonly')] : []),
-    ...(serial === undefined ? [] : [element('serial', {}, [escaped(serial)])]),
-  ]);
 }

@@ -2,15 +2,8 @@ import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import { completeDisks } from './disk-sources.ts';
-import { type Disks, disksIn, disksOfDomains, isExternalIn, targetInSnapshot, targetOf } from './libvirt-answers.ts';
-import {
-  type DiskOptions,
-  type DiskSource,
-  type NetworkSource,
-  attachOptions,
-  nameOf,
-  networkDisk,
-} from './libvirt-disk.ts';
+import { type Disks, targetOf } from './disks.ts';
+import { type DiskOptions, type DiskSource, type NetworkSource, attachOptions, nameOf } from './libvirt-disk.ts';
 import { type Domain, Virsh } from './virsh.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
@@ -40,6 +33,9 @@ export interface DetachOptions {
 const pollMs = 200;
 /** Whose definitions one process prints. */
 const domainsAtOnce = 20;
+
+/** Most commands read no XML, and start faster without the library for it. */
+const readAnswers = () => import('./libvirt-answers.ts');
 
 /** Gives volumes to libvirt domains as virtio disks, raw and past the host's page cache. A disk is found again by the name of its source. */
 export class LibvirtDomains {
@@ -93,6 +89,7 @@ export class LibvirtDomains {
       if (typeof from === 'string') {
         await this.virsh.run(uuid, ['attach-disk', scope, ...attachOptions(options), '--', uuid, from, target]);
       } else {
+        const { networkDisk } = await import('./network-disk.ts');
         await this.virsh.attachDevice(uuid, scope, networkDisk(from, target, options));
       }
     }
@@ -149,6 +146,7 @@ export class LibvirtDomains {
     const verbs = ['managedsave-dumpxml', 'dumpxml --inactive', 'dumpxml'];
     const commands = domains.flatMap(({ uuid }) => verbs.map((verb) => `${verb} -- ${uuid}`));
     const text = await this.virsh.run('', [[...commands, 'uri'].join('; ')]);
+    const { disksOfDomains } = await readAnswers();
     const answers = disksOfDomains(text, this.virsh.seeDomains);
     const found: DiskUse[] = [];
     for (const { uuid, name } of domains) {
@@ -181,12 +179,15 @@ export class LibvirtDomains {
   /** A domain that returns to a snapshot has the disks of that time again. Throws DomainFailed. */
   private async refuseSnapshots(uuid: string, source: string): Promise<void> {
     const names = await this.virsh.runIfSupported(uuid, ['snapshot-list', '--name', '--', uuid]);
+    const { isExternalIn, targetInSnapshot } = await readAnswers();
     for (const name of (names ?? '').split('\n').filter((line) => line.trim() !== '')) {
       const xml = await this.virsh.run(uuid, ['snapshot-dumpxml', '--', uuid, name]);
       const target = targetInSnapshot(xml, source, this.virsh.seeDomains);
       if (target === undefined) continue;
       // The definition names the overlay alone, not what is below it.
-      const top = isExternalIn(xml, target) ? (await this.disks(uuid, '--config', source)).get(target)?.[0] : undefined;
+      const top = isExternalIn(xml, target, this.virsh.seeDomains)
+        ? (await this.disks(uuid, '--config', source)).get(target)?.[0]
+        : undefined;
       if (top !== undefined && top !== source) throw writesElsewhere(uuid, target, top);
       const remove = `virsh snapshot-delete ${uuid} '${name}' --metadata`;
       throw errors.domainFailed(
@@ -200,6 +201,7 @@ export class LibvirtDomains {
   /** A guest that was saved continues with the disks of that time, whatever its definition has. Throws DomainFailed. */
   private async refuseSaved(uuid: string, source: string): Promise<void> {
     if (!(await this.state(uuid)).isSaved) return;
+    const { disksIn } = await readAnswers();
     const saved = disksIn(await this.virsh.run(uuid, ['managedsave-dumpxml', '--', uuid]), this.virsh.seeDomains);
     const target = targetOf(saved, source);
     if (target === undefined) return;
@@ -266,6 +268,7 @@ export class LibvirtDomains {
   private async disks(uuid: string, scope: Scope, source: string): Promise<Disks> {
     const inactive = scope === '--config' ? ['--inactive'] : [];
     const xml = await this.virsh.run(uuid, ['dumpxml', ...inactive, '--', uuid]);
+    const { disksIn } = await readAnswers();
     return completeDisks(disksIn(xml, this.virsh.seeDomains), source);
   }
 }

@@ -90,7 +90,7 @@ async function kernelUsers(parts: readonly Part[]): Promise<string[]> {
   const isOurs = await Promise.all(swaps.map((swap) => isAmong(swap, paths, numbers)));
   return [
     ...mounts.map((mountPoint) => `mounted on ${mountPoint}`),
-    ...swaps.filter((_, index) => isOurs[index]).map((swap) => `swap on ${swap}`),
+    ...swaps.filter((_, index) => isOurs[index]).map((swap) => `swap on ${swap} (to release it: swapoff ${swap})`),
     ...(await Promise.all(parts.flatMap((part) => part.holders).map(describeHolder))),
     ...(await loopsOver(paths, numbers)).map(
       (name) => `backing file of /dev/${name} (to release it: losetup --detach /dev/${name})`,

@@ -49,6 +49,8 @@ export interface DriverStats {
   acceptsCreates: boolean;
   /** The problem of the pool, in one line. */
   problem?: string;
+  /** How full a pool of thin volumes is, in percent; undefined where it is none, or gives no figures. */
+  usage?: { dataPercent: number; metadataPercent: number };
 }
 
 /** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */

@@ -38,6 +38,13 @@ export interface Snapshots {
   listSnapshots(): Promise<FoundSnapshot[]>;
   /** `volume` is as large as the snapshot or larger. Throws NoSpace, SnapshotMissing, SnapshotUnusable, and what `accept` throws. */
   createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options?: CopyOptions): Promise<CreatedVolume>;
+  /**
+   * A volume with the data of an image that an image store has on the same storage, without copying them. `location` is the store's
+   * URL, such as `rbd://<fsid>/<pool>/<image>/<snapshot>`. Returns undefined where the storage cannot do that: the caller copies the
+   * data then. The image stays as it is, also when the volume is deleted. Throws NoSpace, InvalidArgument for an image that is larger
+   * than the volume, and what `accept` throws.
+   */
+  cloneFrom?(volume: VolumeSpec, location: string, options?: CopyOptions): Promise<CreatedVolume | undefined>;
 }
 
 export interface CopyOptions extends CreateOptions {

@@ -25,6 +25,9 @@ export interface BackendState {
   capacityBytes: number;
   /** Sum of the sizes of the volumes that are recorded on it. */
   allocatedBytes: number;
+  /** How full a pool of thin volumes is; null = it is none, or gives no figures. */
+  dataPercent: number | null;
+  metadataPercent: number | null;
   /** Whether volumes may be placed on it. */
   accepting: boolean;
   /** Why not, or what else is wrong; '' = nothing. */
@@ -61,16 +64,17 @@ export interface BackendReport extends Omit<BackendState, 'id' | 'node' | 'alloc
 
 export function writeBackend(report: BackendReport): Record<string, string> {
   const known = Object.entries(report).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(known.map(([name, value]) => [name, String(value ?? '')]));
 }
 
 /** Throws UnreadableError. */
 export function parseBackend(id: string, hash: Hash): BackendState {
-  const bytes = (field: string) => {
+  const number = (field: string) => {
     const value = Number(hash[field] ?? 0);
     if (!Number.isFinite(value)) throw new UnreadableError(`has ${field} ${JSON.stringify(hash[field])}`);
     return value;
   };
+  const percent = (field: string) => ((hash[field] ?? '') === '' ? null : number(field));
   const at = id.indexOf('@');
   return {
     id,
@@ -82,10 +86,12 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     shared: hash['shared'] ?? '',
     endpoint: hash['endpoint'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
-    totalBytes: bytes('totalBytes'),
-    freeBytes: bytes('freeBytes'),
-    capacityBytes: bytes('capacityBytes'),
-    allocatedBytes: bytes('allocatedBytes'),
+    totalBytes: number('totalBytes'),
+    freeBytes: number('freeBytes'),
+    capacityBytes: number('capacityBytes'),
+    allocatedBytes: number('allocatedBytes'),
+    dataPercent: percent('dataPercent'),
+    metadataPercent: percent('metadataPercent'),
     accepting: hash['accepting'] === 'true',
     problem: hash['problem'] ?? '',
   };

@@ -37,6 +37,11 @@ export class RbdCommands {
     this.limits = limits;
   }
 
+  /** Returns those of another pool of the cluster, as the same user. */
+  inPool(pool: string): RbdCommands {
+    return pool === this.cluster.pool ? this : new RbdCommands({ ...this.cluster, pool }, this.processes, this.limits);
+  }
+
   /** Throws CephUnreachable, NoCephPool, CephDenied, CephConfiguration, RbdFailed, CommandNotFound. */
   async rbd(args: readonly string[], options: RbdCommandOptions = {}): Promise<RbdAnswer> {
     return this.attempt('rbd', args, options);

@@ -19,12 +19,13 @@ export class LocalShell implements SanShell {
   /** Throws CommandNotFound, SanInterrupted, or the signal's reason. */
   async run(
     words: readonly string[],
-    { timeoutMs = defaultSanTimeoutMs, signal }: SanRunOptions = {},
+    { timeoutMs = defaultSanTimeoutMs, signal, input }: SanRunOptions = {},
   ): Promise<SanAnswer> {
     const [command = '', ...args] = words;
     const shown = this.dialect.shown(words);
     try {
-      const answer = await this.processes.run(command, args, { timeoutMs, ...(signal ? { signal } : {}) });
+      const given = { ...(signal ? { signal } : {}), ...(input === undefined ? {} : { input }) };
+      const answer = await this.processes.run(command, args, { timeoutMs, ...given });
       // execa removes the last line end.
       return { ...answer, stdout: answer.stdout === '' ? '' : `${answer.stdout}\n`, exitCode: 0 };
     } catch (error) {

@@ -11,6 +11,8 @@ export interface SanRunOptions {
   /** Default 120,000: storage can pause for half a minute. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  /** What the command reads from its standard input; never in a message. Default: nothing. */
+  input?: string;
 }
 
 export const defaultSanTimeoutMs = 120_000;

@@ -15,12 +15,23 @@ export interface SshOptions {
   knownHosts: KnownHosts;
   /** Time from the first packet to the end of the login. Default 30,000. */
   connectMs?: number;
+  keepalive?: Keepalive;
+}
+
+/** The server is asked after each interval without a reply to that; the connection ends when it has missed so many, and one more is due. */
+interface Keepalive {
+  intervalMs: number;
+  maxMisses: number;
 }
 
 /** sshd allows ten by default. */
 const maxChannels = 8;
 const defaultConnectMs = 30_000;
-const keepaliveMs = 10_000;
+/**
+ * Ends a connection that was silent for 60 to 75 s. A network that is away for 30 s is survived: TCP sends again up to 26 s after it
+ * is back. The server answers while a command runs, however long.
+ */
+const defaultKeepalive: Keepalive = { intervalMs: 15_000, maxMisses: 4 };
 const maxOutputBytes = 64 * 2 ** 20;
 
 /** Those of storage from before 2014, after the present ones: the client's order decides. */
@@ -81,7 +92,8 @@ export class SshConnection {
 
   /** `ended` is called when the connection has ended, for whatever reason. */
   private async connect(ended: () => void): Promise<Client> {
-    const { ip, port, login, password, privateKey, knownHosts, connectMs = defaultConnectMs } = this.options;
+    const { ip, port, login, password, privateKey, knownHosts } = this.options;
+    const { connectMs = defaultConnectMs, keepalive = defaultKeepalive } = this.options;
     const serverHostKey = await knownHosts.algorithms();
     const key = privateKey === '' ? undefined : await readPrivateKey(privateKey);
     const client = new ssh2.Client();
@@ -112,8 +124,8 @@ export class SshConnection {
         ...(password === '' ? {} : { password, tryKeyboard: true }),
         ...(key === undefined ? {} : { privateKey: key }),
         readyTimeout: connectMs,
-        keepaliveInterval: keepaliveMs,
-        keepaliveCountMax: 3,
+        keepaliveInterval: keepalive.intervalMs,
+        keepaliveCountMax: keepalive.maxMisses,
         algorithms: { ...olderAlgorithms, serverHostKey },
         hostVerifier: (hostKey: Buffer, verify: (isKnown: boolean) => void) => {
           knownHosts.check(hostKey, this.where).then(
@@ -129,7 +141,7 @@ export class SshConnection {
   }
 
   private exchange(client: Client, line: string, shown: string, options: SanRunOptions): Promise<SanAnswer> {
-    const { timeoutMs = defaultSanTimeoutMs, signal } = options;
+    const { timeoutMs = defaultSanTimeoutMs, signal, input } = options;
     return new Promise((resolve, reject) => {
       let channel: ClientChannel | undefined;
       const output = { stdout: '', stderr: '' };
@@ -172,7 +184,7 @@ export class SshConnection {
             else resolve({ ...output, exitCode });
           });
         });
-        opened.end(); // a command that asks a question gets no answer
+        opened.end(input); // a command that asks a question gets no other answer
       };
       try {
         client.exec(line, started);

@@ -72,6 +72,11 @@ export interface Target {
   addressOf?(id: string): string;
   /** For `storage`: the address of a volume; undefined while the volume does not exist. */
   findAddress?(id: string): Promise<string | undefined>;
+  /**
+   * Before the attachment of a volume to these hosts is made: returns its user and secret, where hosts have one for all their volumes;
+   * `fresh` for hosts that have none yet. Absent: each attachment has its own. Throws ExportFailed.
+   */
+  shareChap?(id: string, hosts: readonly string[], fresh: Chap): Promise<Chap>;
   /** Running as specified, once: started, found, restarted when dead or when its options differ. Throws ExportFailed. */
   ensureExport(spec: ExportSpec): Promise<void>;
   /**

@@ -64,6 +64,8 @@ export function backendReport(
     totalBytes,
     freeBytes,
     capacityBytes: freeBytes + volumeBytes,
+    dataPercent: stats.usage?.dataPercent ?? null,
+    metadataPercent: stats.usage?.metadataPercent ?? null,
     accepting: isReady && acceptsCreates && problem === undefined,
     problem: problem ?? stats.problem ?? '',
   };

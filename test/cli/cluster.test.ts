@@ -22,7 +22,10 @@ test.before(async () => {
   await fakeNode(store, 'good', { backends: pools });
   await fakeNode(store, 'ill', {
     problems: 'network interface eth1 is down\nvblade is not installed',
-    backends: [...pools, { ...backend, name: 'slow', accepting: false, problem: 'a disk is absent' }],
+    backends: [
+      ...pools,
+      { ...backend, name: 'slow', accepting: false, problem: 'a disk is absent', dataPercent: 84, metadataPercent: 7 },
+    ],
   });
   await (await fakeNode(store, 'stopped')).release();
   await fakeNode(store, 'down', { leaseMs: 1 });
@@ -54,7 +57,10 @@ test.serial('node show prints problems, and fails for an unknown node', async (t
     /^problem +network interface eth1 is down\nproblem +vblade is not installed\nproblem +backend slow: a disk is absent$/m,
   );
   t.regex(stdout, /^backend +ill@lvm#disks: lvm, aoe, 512 GiB free of 1 TiB$/m);
-  t.regex(stdout, /^backend +ill@slow#disks: lvm, aoe, 512 GiB free of 1 TiB, takes no volumes$/m);
+  t.regex(
+    stdout,
+    /^backend +ill@slow#disks: lvm, aoe, 512 GiB free of 1 TiB, data 84 % and metadata 7 % full, takes no volumes$/m,
+  );
   const missing = await place.run('node', 'show', 'nosuch');
   t.is(missing.exitCode, 4);
   t.is(missing.stderr, 'blockstore: node nosuch does not exist\n  list the nodes: blockstore node list');

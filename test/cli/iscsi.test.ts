@@ -175,7 +175,11 @@ test.serial('clones with one machine id are distinguished by their initiator nam
   await redis.hset(keys.volume(id), { hostId: machine, hostName: hostname() });
   const refused = await place.run('volume', 'detach', id);
   t.is(refused.exitCode, 5, refused.stderr);
-  t.true(refused.stderr.includes(`on host ${hostname()} with another initiator name than this one (${host})`));
+  const others = `on host ${hostname()} with another initiator name than this one (${host})`;
+  t.true(refused.stderr.includes(others));
+  const repeated = await place.run('volume', 'attach', id, '--host-device');
+  t.is(repeated.exitCode, 5, repeated.stderr);
+  t.true(repeated.stderr.includes(others), repeated.stderr);
   t.is((await place.run('volume', 'detach', id, '--force')).stdout, id);
   t.is((await place.run('volume', 'delete', id)).stdout, id);
 });

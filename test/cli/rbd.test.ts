@@ -6,6 +6,7 @@ import test from 'ava';
 import { Blockstored } from '../support/blockstored.ts';
 import { CephCluster, withoutCeph } from '../support/ceph.ts';
 import { Libvirtd, withoutLibvirtd } from '../support/libvirtd.ts';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 /** A daemon and command lines, as processes, with volumes on a real Ceph. */
@@ -58,6 +59,64 @@ real('a volume on Ceph is created, attached, found again after a restart, and de
   t.is(audit.exitCode, 0, audit.stdout);
   t.is((await place.run('volume', 'delete', id)).exitCode, 0);
   t.is(await images(), '');
+});
+
+const reportMs = 10_000;
+const downMs = 20_000;
+
+real('volumes of a killed node are attached through another one within two report intervals of its end', async (t) => {
+  const place = await CliPlace.start();
+  t.teardown(() => place.close());
+  const cluster = await CephCluster.create();
+  t.teardown(() => cluster.remove());
+  await cluster.createPool('shared');
+  const start = async (node: string) => {
+    const daemon = await Blockstored.start({
+      storage_name: node,
+      state_dir: place.file(`state-${node}`),
+      redis_url: place.server.url,
+      report_interval: String(reportMs / 1000),
+      node_down_time: String(downMs / 1000),
+      volume_driver: 'rbd',
+      volume_target: 'rbd',
+      rbd_pool: 'shared',
+      rbd_ceph_conf: cluster.conf,
+      rbd_capacity_gib: '10',
+    });
+    t.teardown(() => daemon.kill());
+    return daemon;
+  };
+  const first = await start('n1');
+  await start('n2');
+  const create = async () => (await place.run('volume', 'create', '1', '--node', 'n1')).stdout;
+  const [asked, later] = [await create(), await create()];
+  const attach = (id: string) => place.run('volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  const isServedBy = async (id: string, node: string) =>
+    t.like(await place.json('volume', 'show', id), {
+      node,
+      attachStatus: 'attached',
+      address: `rbd:shared/volume-${id}`,
+    });
+
+  await first.kill();
+  const killed = performance.now();
+  // Accepted while the node counts as up: a node is gone once its last report is older than node_down_time.
+  const attached = await attach(asked);
+  const sinceKill = performance.now() - killed;
+  t.is(attached.exitCode, 0, attached.stderr);
+  await isServedBy(asked, 'n2');
+  t.true(sinceKill < downMs + 2 * reportMs, `${sinceKill} ms`);
+
+  await until(async () => (await place.run('node', 'show', 'n1')).stdout.includes('down'), 'n1 is down');
+  const began = performance.now();
+  const attachedLater = await attach(later);
+  const sinceRequest = performance.now() - began;
+  t.is(attachedLater.exitCode, 0, attachedLater.stderr);
+  await isServedBy(later, 'n2');
+  t.true(sinceRequest < 2 * reportMs, `${sinceRequest} ms`);
+  t.log(
+    `${Math.round(sinceKill)} ms after the kill, ${Math.round(sinceRequest)} ms after a request for a node that is down`,
+  );
 });
 
 const withLibvirt = withoutCeph === undefined && withoutLibvirtd === undefined ? test.serial : test.serial.skip;

@@ -14,7 +14,7 @@ const patienceMs = 240_000;
 test.before(async () => {
   // One address, which rests no time at all: the next volume has it at once.
   const oneAddress = { slots_per_shelf: '1', first_shelf_id: '7', last_shelf_id: '7', address_quarantine: '0' };
-  cluster = await StorageCluster.create({ nodes: 2, storageNodes: 1, flags: oneAddress });
+  cluster = await StorageCluster.create({ nodes: 2, storageNodes: 1, flags: oneAddress, keepState: true });
   storage = cluster.node(1);
   host = cluster.node(2);
 });
@@ -47,10 +47,35 @@ test.serial('a host that uses a volume whose attachment Redis lost attaches it a
   t.like(await cluster.record(id), { status: 'in-use', instanceId: 'unknown' });
   t.is((await cluster.on(2).volume(`attach ${id} --host-device`)).device, device);
   t.like(await cluster.record(id), { status: 'in-use', instanceId: 'node2', hostName: 'node2' });
-  t.deepEqual((await cluster.on(2).run(`volume attach ${id} --host-device`)).codes, ['VolumeAttached']);
+  t.is((await cluster.on(2).volume(`attach ${id} --host-device`)).device, device, 'it has it already');
   t.true(await user.running());
   await user.kill();
   await cluster.on(2).output(`volume detach ${id}`);
+  await cluster.on(1).output(`volume delete ${id}`);
+});
+
+test.serial('a host that lost its device in a power loss gets it back by the same command', async (t) => {
+  t.timeout(10 * 60_000);
+  const { id } = await cluster.on(1).volume('create 0 --name rebooted');
+  const { device = '' } = await cluster.on(2).volume('attach rebooted --host-device');
+  const place = `bs=4096 count=1 status=none`;
+  await host.sh(`printf kept | dd of=${device} ${place} conv=sync oflag=direct`);
+  await host.powerOff();
+  await cluster.bootAgain(2);
+  // These machines load it at boot, and have found the device by themselves.
+  await host.sh('modprobe -r aoe');
+  t.not((await host.run(`test -b ${device}`)).status, 0);
+  t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual((await cluster.on(2).run('volume attach rebooted --host-device --mode ro')).codes, ['VolumeAttached']);
+  t.deepEqual((await cluster.on(1).run('volume attach rebooted --host-device')).codes, ['VolumeAttached']);
+  t.is((await cluster.on(2).volume('attach rebooted --host-device')).device, device);
+  t.is(await host.sh(`dd if=${device} ${place} iflag=direct | tr -d '\\0'`), 'kept');
+  await host.powerOff();
+  await cluster.bootAgain(2);
+  await cluster.on(1).output(`volume detach ${id} --force`);
+  await cluster.on(1).output('volume attach rebooted --instance i-1 --mountpoint /dev/vdb --mac 52:54:00:00:00:99');
+  t.deepEqual((await cluster.on(2).run('volume attach rebooted --host-device')).codes, ['VolumeAttached']);
+  await cluster.on(1).output('volume detach rebooted');
   await cluster.on(1).output(`volume delete ${id}`);
 });
 

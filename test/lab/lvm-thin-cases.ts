@@ -193,6 +193,7 @@ const list: readonly LvmCase[] = [
       };
       await allRefused(driver, volume, expected);
       assert.equal(await problem(driver, /93 % full/), false);
+      assert.equal((await driver.stats()).usage?.dataPercent, 93);
       const levels = (
         await machine.check({
           lvm_type: 'thin',

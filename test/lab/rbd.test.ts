@@ -76,12 +76,28 @@ real('an image is a device of the host, in use until nothing uses it', async (t)
   t.is(await host.sh('mount /dev/rbd0 /run/m && cat /run/m/file && umount /run/m'), '1');
 });
 
-real('what the device mapper, swap and processes use is named', async (t) => {
-  await host.sh('modprobe dm-mod; dmsetup create a-map --table "0 2048 linear /dev/rbd0 0"');
-  t.regex(await connector('disconnect'), /^DeviceInUse: .*a-map/);
-  await host.sh('dmsetup remove a-map; mkswap -q /dev/rbd0; swapon /dev/rbd0');
-  t.regex(await connector('disconnect'), /^DeviceInUse: .*swap on \/dev\/rbd0/);
-  await host.sh('swapoff /dev/rbd0');
+real('what the device mapper, swap and processes use is named, with the command that releases it', async (t) => {
+  /** Uses the device, and returns the user that a disconnect names. What it names as the command then releases the device. */
+  const userNamed = async (use: string) => {
+    await host.sh(use);
+    const refusal = await connector('disconnect');
+    const command = /\(to release it: (.*)\)$/.exec(refusal)?.[1] ?? '';
+    await host.sh(command.replace(/^multipath -f /, 'dmsetup remove '));
+    return refusal.replace('DeviceInUse: /dev/rbd0 is in use on this host: ', '');
+  };
+  const table = '--table "0 2048 linear /dev/rbd0 0"';
+  t.is(
+    await userNamed(`modprobe dm-mod; dmsetup create a-map ${table}`),
+    'part of device-mapper map a-map (to release it: dmsetup remove a-map)',
+  );
+  t.is(
+    await userNamed(`dmsetup create mpathz -u mpath-3600140500000001 ${table}`),
+    'part of multipath map mpathz (to release it: multipath -f mpathz)',
+  );
+  t.is(
+    await userNamed('mkswap -q /dev/rbd0; swapon /dev/rbd0'),
+    'swap on /dev/rbd0 (to release it: swapoff /dev/rbd0)',
+  );
   await host.start('reader', 'exec sleep 1000 </dev/rbd0');
   t.regex(await connector('disconnect'), /^DeviceInUse: .*open in sleep, process \d+/);
   await host.sh('pkill -x sleep; while pgrep -x sleep; do sleep 0.1; done');

@@ -14,6 +14,7 @@ const packages = {
   ethtool: 'ethtool',
   modprobe: 'kmod',
   'mkfs.xfs': 'xfsprogs',
+  'mkfs.btrfs': 'btrfs-progs',
 };
 
 const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

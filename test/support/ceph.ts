@@ -8,6 +8,9 @@ import { until } from './until.ts';
 
 const commands = ['ceph-mon', 'ceph-osd', 'ceph-authtool', 'monmaptool', 'ceph', 'rbd', 'rados'];
 
+/** Why no manager can run here; undefined where one can. */
+export const withoutManager = existsSync('/usr/bin/ceph-mgr') ? undefined : 'needs ceph-mgr';
+
 /** Why no cluster can run here; undefined where one can. */
 export const withoutCeph = commands.every((command) => existsSync(`/usr/bin/${command}`))
   ? undefined
@@ -19,14 +22,20 @@ interface CephPlace {
   namespace: string;
 }
 
+/** What a manager starts besides: none is needed for its figures, and each takes memory and time. */
+const managerModules =
+  'balancer,crash,devicehealth,iostat,nfs,orchestrator,pg_autoscaler,progress,rbd_support,restful,status,telemetry,volumes';
+
+type DaemonName = 'mon' | 'osd' | 'mgr';
+
 interface Daemon {
   kill(): void;
   ended: Promise<unknown>;
 }
 
 /**
- * A Ceph cluster of one monitor and one OSD, which keeps its data in memory, with cephx, and without a manager: `ceph df` gives no
- * figures. It starts in about two seconds; several can run at once.
+ * A Ceph cluster of one monitor and one OSD, which keeps its data in memory, with cephx. Until `startManager` it has no manager: `ceph df`
+ * gives no figures. It starts in about two seconds; several can run at once.
  */
 export class CephCluster {
   readonly fsid: string;
@@ -39,7 +48,7 @@ export class CephCluster {
   private readonly address: string;
   /** Of the network; '' = that of this process. */
   private readonly namespace: string;
-  private readonly daemons = new Map<'mon' | 'osd', Daemon>();
+  private readonly daemons = new Map<DaemonName, Daemon>();
 
   private constructor(directory: string, port: number, { address, namespace }: CephPlace) {
     this.address = address;
@@ -92,20 +101,31 @@ export class CephCluster {
     return file;
   }
 
-  async kill(name: 'mon' | 'osd'): Promise<void> {
+  /** Waits until `ceph df` has figures. */
+  async startManager(): Promise<void> {
+    const data = path.join(this.directory, 'mgr');
+    await mkdir(data);
+    const rights = ['mon', 'allow profile mgr', 'osd', 'allow *'];
+    await this.run('ceph', ['auth', 'get-or-create', 'mgr.a', ...rights, '-o', path.join(data, 'keyring')]);
+    this.start('mgr');
+    await until(async () => / [1-9]\S* GiB /.test(await this.run('ceph', ['df'])), 'the manager reports');
+  }
+
+  async kill(name: DaemonName): Promise<void> {
     const daemon = this.daemons.get(name);
     daemon?.kill();
     await daemon?.ended;
   }
 
-  start(name: 'mon' | 'osd'): void {
-    const args = name === 'mon' ? ['-f', '-i', 'a'] : ['-f', '-i', '0'];
+  start(name: DaemonName): void {
+    const args = ['-f', '-i', name === 'osd' ? '0' : 'a'];
     const env = { CEPH_CONF: this.conf };
     const child = execa(...this.inside(`ceph-${name}`, args), { env, reject: false, stdio: 'ignore' });
     this.daemons.set(name, { kill: () => child.kill('SIGKILL'), ended: child });
   }
 
   async remove(): Promise<void> {
+    await this.kill('mgr');
     await this.kill('osd');
     await this.kill('mon');
     await rm(this.directory, { recursive: true, force: true });
@@ -175,6 +195,10 @@ mon data=${directory}/mon
 osd data=${directory}/osd
 osd objectstore=memstore
 memstore device bytes=2147483648
+[mgr]
+mgr data=${directory}/mgr
+keyring=${directory}/mgr/keyring
+mgr disabled modules=${managerModules}
 `;
   }
 }

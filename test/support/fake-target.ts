@@ -1,6 +1,6 @@
 import type { BlockstoreError } from '../../lib/errors.ts';
 import { shelfOf } from '../../lib/aoe/address.ts';
-import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
+import type { Chap, ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
 
 /** Exports in memory at addresses of the pool, which a test can change unnoticed. */
 export class FakeTarget implements Target {
@@ -68,6 +68,13 @@ export class OwnAddressTarget extends FakeTarget {
   override readonly authentication = 'chap';
   /** What a flag of the node can change. */
   portal = '192.0.2.1:3260';
+
+  /** Of a host that has one for all its volumes. */
+  shared: Chap | undefined;
+
+  async shareChap(_id: string, _hosts: readonly string[], fresh: Chap): Promise<Chap> {
+    return this.shared ?? fresh;
+  }
 
   addressOf(id: string): string {
     return `${this.portal},1 iqn.2010-10.org.openstack:volume-${id} 1`;

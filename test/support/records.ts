@@ -47,6 +47,8 @@ const wholeBackend: BackendReport = {
   totalBytes: 2 ** 40,
   freeBytes: 2 ** 40,
   capacityBytes: 2 ** 40,
+  dataPercent: null,
+  metadataPercent: null,
   accepting: true,
   problem: '',
 };

@@ -85,7 +85,7 @@ test('help loads neither Redis nor the checks of flags, and no command loads win
   t.true(isIn(help, 'commander'));
   for (const name of ['ioredis', 'zod', 'execa', 'winston']) t.false(isIn(help, name), name);
   t.true(isIn(list, 'ioredis'));
-  for (const name of ['execa', 'winston', 'logform']) t.false(isIn(list, name), name);
+  for (const name of ['execa', 'winston', 'logform', 'fast-xml-parser']) t.false(isIn(list, name), name);
 });
 
 test('the notices have the licence of every bundled package', async (t) => {

@@ -162,9 +162,18 @@ function hasFigures({ dataPercent, metadataPercent }: ThinPoolReport): boolean {
   return dataPercent !== undefined && metadataPercent !== undefined;
 }
 
-function spaceOf(usage: ThinUsage): { totalBytes: number; freeBytes: number } {
+/** Usage in whole percents: a report whose figures are those of the last one is a short one. */
+function spaceOf(usage: ThinUsage): Pick<DriverStats, 'totalBytes' | 'freeBytes' | 'usage'> {
   const totalBytes = promisableBytes(usage);
-  return { totalBytes, freeBytes: Math.max(0, totalBytes - usage.promisedBytes) };
+  const { dataPercent, metadataPercent } = usage.report;
+  const isKnown = dataPercent !== undefined && metadataPercent !== undefined;
+  return {
+    totalBytes,
+    freeBytes: Math.max(0, totalBytes - usage.promisedBytes),
+    ...(isKnown
+      ? { usage: { dataPercent: Math.round(dataPercent), metadataPercent: Math.round(metadataPercent) } }
+      : {}),
+  };
 }
 
 function refusing(space: ReturnType<typeof spaceOf>, { message }: BlockstoreError): PoolStats {

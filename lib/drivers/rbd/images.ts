@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { RbdCommands } from '../../rbd/commands.ts';
+import { unlessClosed } from './closed-pools.ts';
 
 export interface ListedImage {
   name: string;
@@ -39,6 +40,7 @@ export async function listImages(commands: RbdCommands): Promise<ListedImage[]> 
 const infoShape = z.object({
   id: z.string(),
   size: z.number(),
+  features: z.array(z.string()),
   parent: z.object({ pool: z.string(), id: z.string() }).optional(),
 });
 export type ImageInfo = z.infer<typeof infoShape>;
@@ -49,16 +51,19 @@ export function imageInfo(commands: RbdCommands, name: string): Promise<ImageInf
 }
 
 /**
- * Returns how many images the data of an image depends on, and stops counting above `most`. Parents are found by their ids: they may
- * have been renamed, or be in the trash.
+ * Returns how many images the data of an image depends on, and stops counting above `most`, and at an image of another pool that is not
+ * readable. Parents are found by their ids: they may have been renamed, or be in the trash.
  */
 export async function cloneDepth(commands: RbdCommands, image: ImageInfo, most: number): Promise<number> {
   let depth = 0;
   for (let one: ImageInfo | undefined = image; one?.parent && depth <= most; depth += 1) {
-    if (one.parent.pool !== commands.cluster.pool) return depth + 1;
-    one = await commands.read(infoShape, ['info', '--image-id', one.parent.id]);
+    one = await parentInfo(commands, one.parent);
   }
   return depth;
+}
+
+function parentInfo(commands: RbdCommands, { pool, id }: { pool: string; id: string }): Promise<ImageInfo | undefined> {
+  return unlessClosed(() => commands.inPool(pool).read(infoShape, ['info', '--image-id', id]));
 }
 
 const snapshotsShape = z.array(

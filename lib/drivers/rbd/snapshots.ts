@@ -5,8 +5,10 @@ import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../sna
 import { type NamedImage, readMetadata } from './catalogue.ts';
 import type { RbdCommands } from '../../rbd/commands.ts';
 import { label, makeClone } from './creation.ts';
+import { cloneOfImage } from './image-clone.ts';
 import { snapshotsOf } from './images.ts';
 import { labelArguments, labelsIn, sameLabels, snapshotKey } from './labels.ts';
+import { tryParseLocation } from './location.ts';
 import { imageName, snapshotIdIn, snapshotName } from './names.ts';
 
 interface Context {
@@ -97,6 +99,22 @@ export class RbdSnapshots implements Snapshots {
       if (await makeClone(this.commands, volume, fullName(snapshot), { ...options, maxDepth })) return;
       throw errors.snapshotMissing(snapshot.id, `${this.commands.cluster.pool}/${fullName(snapshot)}`);
     });
+  }
+
+  async cloneFrom(volume: VolumeSpec, location: string, options: CopyOptions = {}): Promise<CreatedVolume | undefined> {
+    const source = tryParseLocation(location);
+    if (source === undefined) return undefined;
+    const notPossible = new Error(`${location} cannot be cloned`);
+    const make = async () => {
+      const { maxDepth } = this.context;
+      if (!(await cloneOfImage(this.commands, volume, source, { ...options, maxDepth }))) throw notPossible;
+    };
+    try {
+      return await this.context.create(volume, options, make);
+    } catch (error) {
+      if (error === notPossible) return undefined;
+      throw error;
+    }
   }
 
   private missing(volume: VolumeSpec) {

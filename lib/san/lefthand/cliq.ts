@@ -1,7 +1,7 @@
 import { errors } from '../../errors.ts';
 import { SanCommandError, type SanRunOptions, type SanShell } from '../shell.ts';
 import type { Dialect } from '../ssh-shell.ts';
-import { type Element, parseXml } from './xml.ts';
+import { type Element, parseXml } from '../../xml.ts';
 
 /** CLIQ has no quoting that is known: a command has words without any character that it could interpret. */
 export const cliqDialect: Dialect = {
@@ -41,7 +41,8 @@ export class Cliq {
     const answer = parseXml(stdout);
     const [response] = answer?.children ?? [];
     const { result, description = '' } = response?.attributes ?? {};
-    if (answer?.name !== 'gauche' || response?.name !== 'response' || result === undefined || stderr.trim() !== '') {
+    const isWhole = answer?.name === 'gauche' && response?.name === 'response' && !hasText(answer);
+    if (!isWhole || result === undefined || stderr.trim() !== '') {
       throw errors.answerUnreadable(
         shown,
         withoutSecrets(stdout + stderr),
@@ -51,4 +52,9 @@ export class Cliq {
     if (result !== '0') throw new SanCommandError(this.shell.where, shown, withoutSecrets(description));
     return response.children;
   }
+}
+
+/** An answer has none: it would be of something else that writes to the same output. */
+function hasText({ text, children }: Element): boolean {
+  return text.trim() !== '' || children.some(hasText);
 }

@@ -1,7 +1,7 @@
 import { errors } from '../../errors.ts';
 import { SanCommandError } from '../shell.ts';
 import type { Cliq } from './cliq.ts';
-import type { Element } from './xml.ts';
+import type { Element } from '../../xml.ts';
 
 /** Returns what CLIQ says about a cluster. Throws StorageUnusable where it does not exist. */
 export async function readCluster(cliq: Cliq, cluster: string): Promise<Element | undefined> {

@@ -3,7 +3,7 @@ import type { Chap } from '../../targets/target.ts';
 import type { Cliq } from './cliq.ts';
 import { readCluster } from './cluster.ts';
 import { type Description, readDescription } from './descriptions.ts';
-import type { Element } from './xml.ts';
+import type { Element } from '../../xml.ts';
 
 export interface LefthandVolume {
   name: string;

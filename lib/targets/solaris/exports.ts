@@ -1,6 +1,7 @@
 import { errors } from '../../errors.ts';
 import { SanCommandError } from '../../san/shell.ts';
 import type { SolarisCommands } from '../../san/solaris/commands.ts';
+import { type InitiatorSecrets, type SecretExport, hasUser } from './initiators.ts';
 import { devices, type Inventory, type LogicalUnit, type View } from './inventory.ts';
 
 /** An export as it is to be. */
@@ -11,6 +12,8 @@ export interface ExportPlan {
   readOnly: boolean;
   /** Initiator names in canonical form; empty: all. */
   hosts: readonly string[];
+  /** With the user and secret that hosts need, as it is kept. */
+  secret?: SecretExport;
 }
 
 /** What exists of an export. */
@@ -57,6 +60,10 @@ export function isComplete(inventory: Inventory, plan: ExportPlan): boolean {
     unit.sizeBytes === size &&
     isGrouped &&
     isOnline === true &&
+    inventory.chapTargets.has(plan.targetName) === (plan.secret !== undefined) &&
+    (plan.secret?.hosts ?? []).every(
+      (host) => plan.secret && hasUser(inventory.initiators.get(host), plan.secret.chap),
+    ) &&
     views.length === Math.max(1, plan.hosts.length) &&
     groupsFor(plan).every((group) => views.some((view) => isFor(view, plan.id, group))) &&
     plan.hosts.every((host) => inventory.hostGroups.get(hostGroupOf(host))?.join(' ') === host)
@@ -75,9 +82,11 @@ export function hostsOf(inventory: Inventory, path: string, id: string, targetNa
 /** Makes and removes exports, in an order in which nobody sees more than it may, and what is half made can be recognised. */
 export class Exports {
   private readonly commands: SolarisCommands;
+  private readonly secrets: InitiatorSecrets;
 
-  constructor(commands: SolarisCommands) {
+  constructor(commands: SolarisCommands, secrets: InitiatorSecrets) {
     this.commands = commands;
+    this.secrets = secrets;
   }
 
   /** Throws ExportFailed. */
@@ -85,7 +94,7 @@ export class Exports {
     const { id, path, targetName, readOnly, hosts } = plan;
     const size = inventory.volumes.get(path);
     if (size === undefined) throw errors.exportFailed(id, `${path} does not exist on the storage`);
-    const present = presentIn(inventory, plan);
+    const present = await this.authenticate(inventory, plan, presentIn(inventory, plan));
     const { unit } = present;
     const groups = groupsFor(plan);
     for (const view of present.views.filter((one) => !groups.some((group) => isFor(one, id, group)))) {
@@ -103,7 +112,7 @@ export class Exports {
       await this.run(['stmfadm', 'add-view', ...hostGroup, '-t', targetGroupOf(id), '-n', String(volumeLun), guid]);
     }
     // Last: hosts find nothing until it is complete.
-    if (present.isOnline === undefined) await this.newTarget(targetName);
+    if (present.isOnline === undefined) await this.newTarget(plan);
     else if (!present.isOnline || !present.isGrouped) await this.run(['stmfadm', 'online-target', targetName]);
   }
 
@@ -116,6 +125,28 @@ export class Exports {
     if (inventory.targetGroups.has(targetGroupOf(of.id)))
       await this.run(['stmfadm', 'delete-tg', targetGroupOf(of.id)]);
     if (unit) await this.run(['sbdadm', 'delete-lu', unit.guid]);
+  }
+
+  /**
+   * A target asks for the secret of the initiator, or leaves that to the default of the storage. Who is logged in by other rules is not
+   * any more then: the target is offline.
+   */
+  private async authenticate(inventory: Inventory, { id, targetName, secret }: ExportPlan, present: Present) {
+    let { isOnline } = present;
+    const end = async () => {
+      if (isOnline !== true) return;
+      await this.run(['stmfadm', 'offline-target', targetName]);
+      isOnline = false;
+    };
+    if (secret) await this.secrets.ensure(this.commands, secret, end);
+    if (isOnline !== undefined && inventory.chapTargets.has(targetName) !== (secret !== undefined)) {
+      await end();
+      await this.commands.run(['itadm', 'modify-target', '-a', secret ? 'chap' : 'default', targetName], {
+        expected: /^(Target \S+ successfully modified\n)?$/,
+      });
+    }
+    if (!secret) await this.secrets.release(this.commands, id);
+    return { ...present, isOnline };
   }
 
   /** sbdadm cannot set the serial number, by which hosts recognise the volume. */
@@ -165,8 +196,9 @@ export class Exports {
     if (!members?.includes(host)) await this.unlessExists(['stmfadm', 'add-hg-member', '-g', name, host]);
   }
 
-  private async newTarget(name: string): Promise<void> {
-    await this.commands.run(['itadm', 'create-target', '-n', name], {
+  private async newTarget({ targetName, secret }: ExportPlan): Promise<void> {
+    const authentication = secret ? ['-a', 'chap'] : [];
+    await this.commands.run(['itadm', 'create-target', ...authentication, '-n', targetName], {
       expected: /^(Target \S+ successfully created\n)?$/,
     });
   }

@@ -22,6 +22,13 @@ export interface View {
   lun: number;
 }
 
+/** What COMSTAR has of an initiator. */
+export interface Initiator {
+  /** '' = the name of the initiator itself. */
+  user: string;
+  hasSecret: boolean;
+}
+
 export interface Inventory {
   /** By path. */
   units: ReadonlyMap<string, LogicalUnit>;
@@ -29,6 +36,10 @@ export interface Inventory {
   views: ReadonlyMap<string, readonly View[]>;
   /** Targets by name: whether they are online. */
   targets: ReadonlyMap<string, boolean>;
+  /** Those that ask for a user and secret, whatever the storage has as its default. */
+  chapTargets: ReadonlySet<string>;
+  /** By name. */
+  initiators: ReadonlyMap<string, Initiator>;
   targetGroups: ReadonlyMap<string, readonly string[]>;
   hostGroups: ReadonlyMap<string, readonly string[]>;
   /** Sizes of ZFS volumes by path, in bytes. */
@@ -39,15 +50,16 @@ export const devices = '/dev/zvol/rdsk/';
 
 /** The logical units whose views one command lists. */
 const unitsPerCommand = 500;
-/** Prints each GUID and its views; stmfadm fails for a unit that has none by now. */
-const listViews = 'for g in "$@"; do echo "LU: $g"; pfexec stmfadm list-view -l "$g" 2>&1; done; true';
+/** Prints each GUID and its views. stmfadm fails for a unit that has none by now: its words show whether that is the reason. */
+const listViews = 'for g in "$@"; do echo "LU: $g"; pfexec stmfadm list-view -l "$g" 2>&1 || echo "exit code $?"; done';
 
 /** Reads everything of COMSTAR and the sizes of the volumes below `base`, in a number of commands that hardly grows with it. */
 export async function readInventory(commands: SolarisCommands, base: string): Promise<Inventory> {
   const sizes = ['zfs', 'list', '-Hp', '-r', '-t', 'volume', '-o', 'name,volsize', datasetOf(base)];
-  const [units, targets, targetGroups, hostGroups, volumes] = await Promise.all([
+  const [units, targets, initiators, targetGroups, hostGroups, volumes] = await Promise.all([
     commands.lines(['stmfadm', 'list-lu', '-v']).then(unitsIn),
-    commands.lines(['itadm', 'list-target']).then(targetsIn),
+    commands.lines(['itadm', 'list-target', '-v']).then(targetsIn),
+    readInitiators(commands),
     commands.lines(['stmfadm', 'list-tg', '-v']).then(groupsIn),
     commands.lines(['stmfadm', 'list-hg', '-v']).then(groupsIn),
     commands.lines(sizes).then((lines) => new Map(lines.map((line) => sizeIn(line, sizes.join(' '))))),
@@ -61,7 +73,9 @@ export async function readInventory(commands: SolarisCommands, base: string): Pr
   return {
     units: new Map(units.map((unit) => [unit.path, unit])),
     views,
-    targets,
+    targets: new Map([...targets].map(([name, { isOnline }]) => [name, isOnline])),
+    chapTargets: new Set([...targets].flatMap(([name, { hasChap }]) => (hasChap ? [name] : []))),
+    initiators,
     targetGroups,
     hostGroups,
     volumes,
@@ -87,17 +101,38 @@ function unitsIn(lines: readonly string[]): LogicalUnit[] {
   });
 }
 
-/** A header, then rows of name, state and sessions. Throws AnswerUnreadable. */
-function targetsIn(lines: readonly string[]): Map<string, boolean> {
-  const [header = '', ...rows] = lines;
-  if (lines.length > 0 && !/^TARGET NAME\s+STATE\s+SESSIONS\s*$/.test(header)) {
-    throw errors.answerUnreadable('itadm list-target', header);
+/** Throws SanCommandFailed, AnswerUnreadable. */
+export async function readInitiators(commands: SolarisCommands): Promise<Map<string, Initiator>> {
+  const command = ['itadm', 'list-initiator'];
+  const [header = '', ...rows] = await commands.lines(command);
+  if (header !== '' && !/^INITIATOR NAME\s+CHAPUSER\s+SECRET\s*$/.test(header)) {
+    throw errors.answerUnreadable(command.join(' '), header);
   }
   return new Map(
     rows.map((row) => {
-      const [, name, state] = /^(\S+)\s+(online|offline|-)\s+\d+\s*$/.exec(row) ?? [];
-      if (name === undefined) throw errors.answerUnreadable('itadm list-target', row);
-      return [name, state === 'online'];
+      const [, name, user, secret] = /^(\S+)\s+(\S.*?)\s+(set|unset)\s*$/.exec(row) ?? [];
+      if (name === undefined || user === undefined) throw errors.answerUnreadable(command.join(' '), row);
+      return [name, { user: user === '<none>' ? '' : user, hasSecret: secret === 'set' }];
+    }),
+  );
+}
+
+/** A header, then rows of name, state and sessions, each with indented `name: value` rows. Throws AnswerUnreadable. */
+function targetsIn(lines: readonly string[]): Map<string, { isOnline: boolean; hasChap: boolean }> {
+  const command = 'itadm list-target -v';
+  const [header = '', ...rows] = lines;
+  if (lines.length > 0 && !/^TARGET NAME\s+STATE\s+SESSIONS\s*$/.test(header)) {
+    throw errors.answerUnreadable(command, header);
+  }
+  const blocks = blocksIn(rows, /^(\S+\s+(?:online|offline|-)\s+\d+)\s*$/, command);
+  return new Map(
+    blocks.map(({ head, rows: properties }) => {
+      const [name = '', state] = head.split(/\s+/);
+      const [auth] = properties.flatMap((row) => /^\s+auth:\s+(.*?)\s*$/.exec(row)?.[1] ?? []);
+      const other = properties.find((row) => !/^\s/.test(row));
+      if (other !== undefined) throw errors.answerUnreadable(command, other);
+      if (auth === undefined) throw errors.answerUnreadable(command, `${name} without auth`);
+      return [name, { isOnline: state === 'online', hasChap: auth === 'chap' }];
     }),
   );
 }
@@ -115,6 +150,7 @@ function viewsIn(lines: readonly string[]): Map<string, View[]> {
   const units = blocksIn(lines, /^LU: ([0-9A-F]{32})$/i, command);
   return new Map(
     units.map(({ head, rows }) => {
+      if (rows.length === 0) throw errors.answerUnreadable(command, `LU: ${head} alone`);
       if (rows.some((row) => /no views found/i.test(row))) return [head, []];
       const views = blocksIn(rows, /^View Entry: (\d+)$/, command);
       return [head, views.map(({ head: entry, rows: values }) => viewIn(entry, values))];

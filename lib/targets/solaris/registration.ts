@@ -1,4 +1,5 @@
 import { defineTarget } from '../target.ts';
+import { join } from 'node:path';
 import { solarisTargetFlags } from './flags.ts';
 
 export const solaris = defineTarget({
@@ -7,14 +8,17 @@ export const solaris = defineTarget({
   protocol: 'iscsi',
   drivers: ['solaris'],
   make: async (flags, { processes }) => {
-    const [{ SolarisTarget }, { openSolaris }] = await Promise.all([
+    const [{ SolarisTarget }, { secretsIn }, { openSolaris }] = await Promise.all([
       import('./target.ts'),
+      import('./initiators.ts'),
       import('../../san/solaris/open.ts'),
     ]);
     return new SolarisTarget(openSolaris(flags, processes), {
       ip: flags.san_ip,
       base: flags.san_zfs_volume_base,
       targetPrefix: flags.iscsi_target_prefix,
+      chap: flags.iscsi_chap,
+      secrets: secretsIn(join(flags.state_dir, 'solaris', flags.san_ip)),
     });
   },
   check: (flags, processes) => [

@@ -10,8 +10,9 @@ import {
 import { SanCommandError, type SanShell } from '../../san/shell.ts';
 import { SharedRead } from '../../san/shared-read.ts';
 import { SolarisCommands } from '../../san/solaris/commands.ts';
-import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
+import type { Chap, ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 import { Exports, type ExportPlan, hostsOf, isComplete, targetGroupOf, volumeLun, volumeOfPath } from './exports.ts';
+import { type InitiatorSecrets, type SecretExport, hasUser } from './initiators.ts';
 import { type Inventory, devices, readInventory } from './inventory.ts';
 
 export interface SolarisTargetOptions {
@@ -20,6 +21,9 @@ export interface SolarisTargetOptions {
   /** `san_zfs_volume_base` */
   base: string;
   targetPrefix: string;
+  /** Whether new attachments get a secret (iscsi_chap). */
+  chap: boolean;
+  secrets: InitiatorSecrets;
 }
 
 /** The default portal group of COMSTAR listens there, on every address. */
@@ -32,18 +36,21 @@ const inventoryKeptMs = 2000;
 export class SolarisTarget implements Target {
   readonly name = 'solaris';
   readonly addressing = 'own';
-  readonly authentication = 'none';
+  readonly authentication: 'chap' | 'none';
   private readonly options: SolarisTargetOptions;
   private readonly shell: SanShell;
+  private readonly commands: SolarisCommands;
   private readonly exports: Exports;
   private readonly inventory: SharedRead<Inventory>;
   private readonly mutex = new KeyedMutex();
 
   constructor(shell: SanShell, options: SolarisTargetOptions) {
     this.options = options;
+    this.authentication = options.chap ? 'chap' : 'none';
     this.shell = shell;
     const commands = new SolarisCommands(shell);
-    this.exports = new Exports(commands);
+    this.commands = commands;
+    this.exports = new Exports(commands, options.secrets);
     this.inventory = new SharedRead(() => readInventory(commands, options.base));
   }
 
@@ -61,13 +68,21 @@ export class SolarisTarget implements Target {
   }
 
   async ensureExport(spec: ExportSpec): Promise<void> {
-    const { id, path, readOnly } = spec;
-    const targetName = targetNameOf(this.options.targetPrefix, id);
-    const plan: ExportPlan = { id, path, targetName, readOnly, hosts: initiatorNames(spec.hosts) };
+    const { id, path, address, readOnly, chap } = spec;
+    const { targetPrefix, secrets } = this.options;
+    const targetName = targetNameOf(targetPrefix, id);
+    const kept = { id, path, address, readOnly, hosts: initiatorNames(spec.hosts), ...(chap ? { chap } : {}) };
+    if (chap && kept.hosts.length === 0) {
+      const reason = 'COMSTAR has CHAP secrets of initiators by name, not of all';
+      throw errors.exportFailed(id, reason, 'name the host: volume attach --initiator; or set iscsi_chap = false');
+    }
+    const secret: SecretExport | undefined = chap && { ...kept, chap };
+    const plan: ExportPlan = { id, path, targetName, readOnly, hosts: kept.hosts, ...(secret ? { secret } : {}) };
     await this.mutex.run(id, async () => {
-      if (isComplete(await this.inventory.recent(inventoryKeptMs), plan)) return;
+      const isKept = await secrets.isKept(kept);
+      if (isKept && isComplete(await this.inventory.recent(inventoryKeptMs), plan)) return;
       const before = await this.inventory.fresh();
-      if (isComplete(before, plan)) return;
+      if (isKept && isComplete(before, plan)) return;
       await this.inventory
         .changing(() => this.exports.make(before, plan))
         .catch((error: unknown) => {
@@ -87,31 +102,43 @@ export class SolarisTarget implements Target {
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       const found = await this.inventory.fresh();
-      if (this.remains(found, id).length === 0) return;
-      for (const targetName of this.targetNames(found, id)) {
-        await this.inventory.changing(() => this.exports.remove(found, { id, path: this.pathOf(id), targetName }));
+      if (this.remains(found, id).length > 0) {
+        for (const targetName of this.targetNames(found, id)) {
+          await this.inventory.changing(() => this.exports.remove(found, { id, path: this.pathOf(id), targetName }));
+        }
+        const [what] = this.remains(await this.inventory.fresh(), id);
+        if (what !== undefined) throw errors.exportRemains(id, what);
       }
-      const [what] = this.remains(await this.inventory.fresh(), id);
-      if (what !== undefined) throw errors.exportRemains(id, what);
+      // Last: until then hosts need the secret.
+      await this.inventory.changing(() => this.options.secrets.release(this.commands, id));
     });
   }
 
   async listExports(): Promise<FoundExport[]> {
-    const found = await this.inventory.recent(inventoryKeptMs);
+    const [found, kept] = await Promise.all([this.inventory.recent(inventoryKeptMs), this.options.secrets.list()]);
     return [...found.targets.keys()].map((targetName) => {
       const id = volumeOfTargetName(targetName);
       const address = this.address(targetName);
       const unit = id === undefined ? undefined : found.units.get(this.pathOf(id));
       const hosts = id === undefined || !unit ? undefined : hostsOf(found, unit.path, id, targetName);
       if (id === undefined || !unit || !hosts) return { address, path: '', readOnly: false, hosts: [] };
-      return { id, address, path: unit.path, readOnly: unit.isReadOnly, hosts };
+      const { chap } = (found.chapTargets.has(targetName) && kept.get(id)) || {};
+      const isKnown = chap && hosts.every((host) => hasUser(found.initiators.get(host), chap));
+      const exported: FoundExport = { id, address, path: unit.path, readOnly: unit.isReadOnly, hosts };
+      if (isKnown) exported.chap = chap;
+      return exported;
     });
   }
 
-  /** Those with a logical unit: of an export that is half made or half removed it is there. */
+  /** Those with a logical unit, as of an export that is half made or half removed, or with a secret. */
   async listTraces(): Promise<string[]> {
-    const { units } = await this.inventory.recent(inventoryKeptMs);
-    return [...units.keys()].flatMap((path) => volumeOfPath(path, this.options.base) ?? []);
+    const [{ units }, kept] = await Promise.all([this.inventory.recent(inventoryKeptMs), this.options.secrets.list()]);
+    const paths = [...units.keys(), ...[...kept.values()].map(({ path }) => path)];
+    return [...new Set(paths.flatMap((path) => volumeOfPath(path, this.options.base) ?? []))];
+  }
+
+  shareChap(id: string, hosts: readonly string[], fresh: Chap): Promise<Chap> {
+    return this.options.secrets.share(id, initiatorNames(hosts), fresh);
   }
 
   problems(): readonly TargetProblem[] {

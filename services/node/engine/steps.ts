@@ -25,11 +25,17 @@ export const allocateAddress: Step = {
   },
 };
 
-/** A secret of this attachment alone: who had the volume before cannot use it. One that hosts have already is kept. */
+/**
+ * A secret of this attachment alone: who had the volume before cannot use it; or one of its hosts, for a target that has no other. One
+ * that hosts have already is kept.
+ */
 export const issueSecret: Step = {
   name: 'secret',
-  run: async ({ volume, backend: { target } }) =>
-    target.authentication === 'none' || volume.chap ? {} : { chap: newChap() },
+  run: async ({ volume, backend: { target } }) => {
+    if (target.authentication === 'none' || volume.chap) return {};
+    const fresh = newChap();
+    return { chap: (await target.shareChap?.(volume.id, volume.attachHosts, fresh)) ?? fresh };
+  },
 };
 
 export const createStorage: Step = {

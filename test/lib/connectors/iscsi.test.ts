@@ -166,6 +166,19 @@ test('fake iscsiadm: what an earlier attachment left is replaced, unless it can 
   }
 });
 
+test('fake iscsiadm: after a reboot, which leaves the record alone, an attached volume is logged in to again', async (t) => {
+  const place = await placeFor(t);
+  const { host, address, options, targetName, port } = place;
+  await host.connector.connect(address, options);
+  await rm(host.sessions, { recursive: true });
+  const again = await host.connector.connect(address, { ...options, mayBeInUse: true });
+  t.deepEqual(again, { devicePath: host.file('dev/sdfake') });
+  t.is((await readdir(host.sessions)).length, 1);
+  t.true((await host.record(targetName, `127.0.0.1,${port},1`)).includes(chap.secret));
+  await host.connector.disconnect(address);
+  await hasNothing(t, place);
+});
+
 test('fake iscsiadm: a session that iscsid does not end loses its disk, and is in the way of no other', async (t) => {
   const place = await placeFor(t);
   const { host, address, options, targetName, port } = place;

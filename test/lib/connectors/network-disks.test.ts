@@ -1,5 +1,5 @@
 import test from 'ava';
-import { networkDisk } from '../../../lib/connectors/libvirt-disk.ts';
+import { networkDisk } from '../../../lib/connectors/network-disk.ts';
 import { rbdDisks, sheepdogDisks } from '../../../lib/connectors/network-disks.ts';
 import { connectorOf, connectorOfTarget } from '../../../lib/connectors/registry.ts';
 import { ChildProcesses } from '../../../lib/process.ts';

@@ -62,6 +62,13 @@ class FakeKernel extends ChildProcesses {
     await writeFile(join(this.directory, `dev/rbd${number}`), '');
   }
 
+  async reboot(): Promise<void> {
+    await rm(join(this.directory, 'sys'), { recursive: true });
+    await rm(join(this.directory, 'dev'), { recursive: true });
+    this.mapped = 0;
+    await this.loadModule();
+  }
+
   private async unmap(path: string): Promise<void> {
     await rm(join(this.directory, 'sys/bus/rbd/devices', path.replace(/.*rbd/, '')), { recursive: true });
   }
@@ -111,6 +118,19 @@ test('fake rbd: an image is mapped once, as the user of the node, and unmapped',
   t.false(await connector.isOnHost(address));
   await connector.disconnect(address);
   t.is(connector.devicePath(address), `${directory}/dev/rbd/volumes/volume-${id}`);
+});
+
+test('fake rbd: after a reboot an attached volume is mapped again, once', async (t) => {
+  const { connector, kernel, address, options, directory } = await placeFor(t);
+  await connector.connect(address, options);
+  await kernel.reboot();
+  t.false(await connector.isOnHost(address));
+  for (const device of ['first', 'repeated']) {
+    const connected = await connector.connect(address, { ...options, mayBeInUse: true });
+    t.deepEqual(connected, { devicePath: `${directory}/dev/rbd0` }, device);
+  }
+  await connector.disconnect(address);
+  t.false(await connector.isOnHost(address));
 });
 
 test('fake rbd: what an interrupted attachment, or somebody, has mapped is unmapped, of other images nothing', async (t) => {

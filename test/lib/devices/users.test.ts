@@ -7,7 +7,6 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { describeMap } from '../../../lib/devices/holders.ts';
 import { deviceNumber } from '../../../lib/devices/sectors.ts';
 import { blockDeviceUsers, mountPoints, settledUsers, visibleUsers } from '../../../lib/devices/users.ts';
 import { canHang, mountHanging } from '../../support/hanging-mount.ts';
@@ -33,16 +32,6 @@ test('a mount of btrfs, whose device number is none of a device, is found by its
 
 test('a device that does not exist has no users', async (t) => {
   t.deepEqual(await blockDeviceUsers('etherd!e65000.200'), { users: [], isLasting: false, unreadable: 0 });
-});
-
-test('a map on a device is described by its kind, with the command that releases it', (t) => {
-  t.is(
-    describeMap('my--group-data--1', 'LVM-abcdef'),
-    'part of LVM volume group my-group (to release it: vgchange -an my-group)',
-  );
-  t.is(describeMap('mpatha', 'mpath-36001405'), 'part of multipath map mpatha (to release it: multipath -f mpatha)');
-  t.regex(describeMap('secret', 'CRYPT-LUKS2-1'), /cryptsetup close secret\)$/);
-  t.regex(describeMap('other', ''), /device-mapper map other .*dmsetup remove other\)$/);
 });
 
 const execute = promisify(execFile);

@@ -33,6 +33,7 @@ test('an answer that is cut, has a banner, or is no answer is an error, never a 
   for (const fault of [
     faults.half,
     faults.truncated,
+    faults.firstLine,
     faults.banner,
     faults.errorWithoutCode,
     faults.refused,

@@ -1,5 +1,9 @@
+import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { LocalShell } from '../../../lib/san/local-shell.ts';
+import { SolarisCommands } from '../../../lib/san/solaris/commands.ts';
 import { posixLine } from '../../../lib/san/quoting.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 
@@ -42,4 +46,39 @@ test('a real shell passes on each word as it was given', async (t) => {
   const line = posixLine(['printf', '%s\\n', ...odd]);
   const { stdout } = await shell.run(['sh', '-c', line]);
   t.is(stdout, odd.map((word) => `${word}\n`).join(''));
+});
+
+test('a command reads what it is given, and nothing else', async (t) => {
+  t.is((await shell.run(['cat'], { input: 'a\nb\n' })).stdout, 'a\nb\n');
+  t.is((await shell.run(['cat'])).stdout, '');
+});
+
+test('a real shell hands a secret to a command in a file for its user alone, and removes that', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-secret-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const file = (name: string) => join(directory, name);
+  const program = `#!/bin/sh
+echo "$*" >${file('words')}; stat -c %a "$4" >${file('mode')}; cat "$4" >${file('secret')}; echo "$4" >${file('path')}
+cat ${file('answer')}; exit $(cat ${file('code')})`;
+  await writeFile(file('pfexec'), program);
+  await chmod(file('pfexec'), 0o755);
+  const words = ['env', `PATH=${directory}:${process.env['PATH']}`];
+  const run = (given: readonly string[], options: object) => shell.run([...words, ...given], options);
+  const commands = new SolarisCommands({ where: 'here', failure: undefined, run, close: async () => {} });
+  const set = () => commands.withSecret(['itadm', 'create-initiator'], ['-u', 'user', 'iqn.x'], 'secret1234567890');
+  for (const [answer, code] of [
+    ['', 0],
+    ['refused\n', 22],
+  ] as const) {
+    await writeFile(file('answer'), answer);
+    await writeFile(file('code'), String(code));
+    if (code === 0) await set();
+    else
+      await t.throwsAsync(set(), { code: 'SanCommandFailed', message: /itadm create-initiator -S FILE.*: refused$/ });
+    const path = (await readFile(file('path'), 'utf8')).trim();
+    t.is(await readFile(file('words'), 'utf8'), `itadm create-initiator -S ${path} -u user iqn.x\n`);
+    t.is(await readFile(file('mode'), 'utf8'), '600\n');
+    t.is(await readFile(file('secret'), 'utf8'), 'secret1234567890\n');
+    t.false((await readdir('/tmp')).includes(path.replace('/tmp/', '')));
+  }
 });

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { SolarisDriver } from '../../../lib/drivers/solaris/driver.ts';
 import { asError } from '../../../lib/errors.ts';
-import { solarisDialect } from '../../../lib/san/solaris/commands.ts';
+import { newChap } from '../../../lib/models/chap.ts';
+import { SolarisCommands, solarisDialect } from '../../../lib/san/solaris/commands.ts';
+import { InitiatorSecrets } from '../../../lib/targets/solaris/initiators.ts';
 import { SolarisTarget } from '../../../lib/targets/solaris/target.ts';
 import { SanPlace } from '../../support/fake-san/place.ts';
 import { solarisKind } from '../../support/fake-san/kinds.ts';
 import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
-import { faults } from '../../support/fake-san/ssh-stand-in.ts';
+import { faults, slow } from '../../support/fake-san/ssh-stand-in.ts';
 import { spec } from '../drivers/conformance.ts';
 import { someCasesOf } from '../drivers/run-cases.ts';
 import { DirectShell } from '../../support/fake-san/direct-shell.ts';
@@ -27,6 +30,8 @@ async function placeFor(t: ExecutionContext, bytes = 10_000 * 2 ** 30) {
     ip: '192.0.2.9',
     base: 'tank/',
     targetPrefix: 'iqn.2010-10.org.openstack:',
+    chap: false,
+    secrets: new InitiatorSecrets(join(place.directory, 'secrets')),
   });
   await driver.setup();
   return { device, place, driver, target };
@@ -97,7 +102,7 @@ test('a node with a thousand exported volumes needs at most ten commands to find
   const started = place.server.lines.length;
   t.log(`${started} commands`);
   // Lists are read again every two seconds, which a busy machine takes.
-  const repeated = 8 * Math.floor((performance.now() - began) / 2000);
+  const repeated = 9 * Math.floor((performance.now() - began) / 2000);
   t.true(started <= 10 + repeated, String(started));
   t.is(place.server.connections, 1);
 });
@@ -109,6 +114,7 @@ test('an answer that is cut, has a banner, or is an error with exit code 0 is an
   for (const fault of [
     faults.half,
     faults.truncated,
+    faults.firstLine,
     faults.banner,
     faults.errorWithoutCode,
     faults.refused,
@@ -118,7 +124,7 @@ test('an answer that is cut, has a banner, or is an error with exit code 0 is an
     t.true(unusable.has(await codeOf(driver.hasVolume(spec()))));
   }
   t.is((await driver.listVolumes()).length, 2);
-  for (const fault of [faults.half, faults.banner, faults.errorWithoutCode, faults.refused]) {
+  for (const fault of [faults.half, faults.truncated, faults.banner, faults.errorWithoutCode, faults.refused]) {
     place.server.give(fault);
     t.true(unusable.has(await codeOf(target.removeExport(spec().id))));
   }
@@ -157,4 +163,41 @@ test('a create or an export whose answer is lost is found, and completed, by a r
     await target.removeExport(volume.id);
     await driver.deleteVolume(volume);
   }
+});
+
+test('storage that answers late, or is silent for a while, carries out each command once', async (t) => {
+  const { place, driver, target } = await placeFor(t);
+  const volume = spec();
+  const late = () => [slow(300), place.server.paused(300), slow(300), place.server.paused(300)];
+  place.server.give(...late());
+  await driver.createVolume(volume);
+  const exported = { id: volume.id, path: driver.localPath(volume), address: target.addressOf(volume.id), hosts };
+  place.server.give(...late(), ...late(), ...late());
+  await target.ensureExport({ ...exported, readOnly: false });
+  place.server.give(...late(), ...late());
+  await target.removeExport(volume.id);
+  place.server.give(...late());
+  await driver.deleteVolume(volume);
+  const changes = place.server.lines.filter((line) => !/ list/.test(line));
+  t.is(new Set(changes).size, changes.length);
+  t.is(place.server.connections, 1);
+  t.deepEqual(await driver.listVolumes(), []);
+});
+
+test('a secret crosses SSH on the standard input of its command alone, and is in no error', async (t) => {
+  const { device, place, driver, target } = await placeFor(t);
+  const volume = spec();
+  await driver.createVolume(volume);
+  const chap = newChap();
+  const at = { id: volume.id, path: driver.localPath(volume), address: target.addressOf(volume.id), readOnly: false };
+  await target.ensureExport({ ...at, hosts, chap });
+  t.deepEqual(device.comstar.initiators.get(hosts[0] ?? ''), chap);
+  t.false(place.server.lines.join('\n').includes(chap.secret));
+  await target.removeExport(volume.id);
+  const refusal = `chapsecret: ${chap.secret} is refused\n`;
+  device.comstar.itadm = () => ({ stdout: '', stderr: refusal, exitCode: 1 });
+  const error = await t.throwsAsync(
+    new SolarisCommands(place.shell(solarisDialect)).withSecret(['itadm', 'create-initiator'], ['x'], chap.secret),
+  );
+  t.regex(error?.message ?? '', /itadm create-initiator -S FILE x.*: chapsecret: \*\*\* is refused/);
 });

@@ -5,7 +5,7 @@ import { posixLine } from '../../../lib/san/quoting.ts';
 import type { Dialect } from '../../../lib/san/ssh-shell.ts';
 import { type Device, done, posixWords } from '../../support/fake-san/device.ts';
 import { SanPlace } from '../../support/fake-san/place.ts';
-import { SshStandIn, type StandInOptions, faults, newKey } from '../../support/fake-san/ssh-stand-in.ts';
+import { SshStandIn, type StandInOptions, faults, newKey, slow } from '../../support/fake-san/ssh-stand-in.ts';
 import { until } from '../../support/until.ts';
 
 const dialect: Dialect = { line: posixLine, shown: (words) => words.join(' ') };
@@ -90,6 +90,42 @@ test('a command that asks a question or prints nothing ends at its time limit; o
   });
   t.is((await shell.run(['say'])).stdout, 'say\n');
   t.is(place.server.connections, 1);
+});
+
+test('an answer that takes much longer than the keepalive arrives, on the same connection', async (t) => {
+  const place = await placeFor(t);
+  const shell = place.shell(dialect, { keepalive: { intervalMs: 100, maxMisses: 2 } });
+  place.server.give(slow(2000));
+  t.is((await shell.run(['say'])).stdout, 'say\n');
+  t.is((await shell.run(['again'])).stdout, 'again\n');
+  t.is(place.server.connections, 1);
+});
+
+test('a storage that is silent for two intervals of the keepalive goes on where it was, also with other commands', async (t) => {
+  const place = await placeFor(t);
+  const shell = place.shell(dialect, { keepalive: { intervalMs: 500, maxMisses: 4 } });
+  await shell.run(['warm']);
+  place.server.give(place.server.paused(1000));
+  const commands = Array.from({ length: 20 }, (_, index) => shell.run(['say', String(index)]));
+  t.deepEqual(
+    (await Promise.all(commands)).map(({ stdout }) => stdout),
+    Array.from({ length: 20 }, (_, index) => `say\n${index}\n`),
+  );
+  t.is(place.server.connections, 1);
+  t.is(place.server.lines.length, 21);
+});
+
+test('a storage that stays silent ends its commands long before their time limit, and the next one connects again', async (t) => {
+  const place = await placeFor(t);
+  const shell = place.shell(dialect, { keepalive: { intervalMs: 100, maxMisses: 4 } });
+  await shell.run(['warm']);
+  place.server.give(place.server.paused(600_000));
+  const first = t.throwsAsync(shell.run(['first']), { code: 'SanInterrupted', message: /was cut$/ });
+  await until(() => place.server.lines.length === 2, 'the first command runs');
+  await t.throwsAsync(shell.run(['second']), { code: 'SanInterrupted', message: /was cut$/ });
+  await first;
+  t.is((await shell.run(['again'])).stdout, 'again\n');
+  t.is(place.server.connections, 2);
 });
 
 test('an aborted command ends with the reason of its signal', async (t) => {

@@ -45,6 +45,16 @@ async function heartbeat() {
   return { lease, beat: (report = node, backends = [backend]) => beating.beat(report, backends) };
 }
 
+test.serial('a pool that is thin no more, or whose usage is unknown, has no usage', async (t) => {
+  const { beat } = await heartbeat();
+  const usage = { dataPercent: 84, metadataPercent: 7 };
+  const read = () => backendsOf(store).lookup('n1@fake');
+  await beat(node, [backendReport(about, { ...stats, usage }, { isReady: true, problem: undefined })]);
+  t.like(await read(), usage);
+  await beat();
+  t.like(await read(), { dataPercent: null, metadataPercent: null });
+});
+
 test.serial('a report without news is a repetition, every second one is whole', async (t) => {
   const { beat } = await heartbeat();
   for (let count = 0; count < 4; count += 1) await beat();

@@ -91,6 +91,20 @@ test.serial('each attachment has a secret of its own, which no output shows and 
   t.not(await secretOf(), first);
 });
 
+test.serial(
+  'an attachment has the secret of its host, where the target has one for all volumes of a host',
+  async (t) => {
+    await node();
+    const commands = await cluster.commands();
+    target.shared = { user: 'of-the-host', secret: 'secret-of-the-host' };
+    for (const volume of [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)]) {
+      const { chap } = await commands.attach(volume.id, attachment, deadline);
+      t.deepEqual(chap, target.shared);
+      t.deepEqual(target.exports.get(volume.id)?.chap, chap);
+    }
+  },
+);
+
 test.serial('an export whose secret is not that of the record is found and made anew', async (t) => {
   await node();
   const commands = await cluster.commands();

@@ -15,9 +15,14 @@ const devices = '/dev/zvol/rdsk/';
 export class FakeComstar {
   readonly units = new Map<string, Unit>();
   readonly targets = new Map<string, boolean>();
+  /** What targets have of their own: chap or none. */
+  readonly authentication = new Map<string, string>();
+  readonly initiators = new Map<string, { user: string; secret: string }>();
   readonly targetGroups = new Map<string, Set<string>>();
   readonly hostGroups = new Map<string, Set<string>>();
   private readonly zfs: FakeZfs;
+  /** How often a target went offline, which ends its sessions. */
+  private readonly ends = new Map<string, number>();
   private made = 0;
 
   constructor(zfs: FakeZfs) {
@@ -60,24 +65,55 @@ export class FakeComstar {
     return done();
   }
 
-  itadm([verb = '', ...args]: readonly string[]): Answer {
+  /** `secret` is what the file of -S has. */
+  itadm([verb = '', ...args]: readonly string[], secret?: string): Answer {
     const name = args.at(-1) ?? '';
-    if (verb === 'list-target') {
-      if (this.targets.size === 0) return done();
-      const rows = [...this.targets].map(
-        ([one, isOnline]) => `${one.padEnd(60)} ${isOnline ? 'online ' : 'offline'}  0\n`,
-      );
-      return done(`${'TARGET NAME'.padEnd(60)} STATE    SESSIONS\n${rows.join('')}`);
-    }
-    if (verb === 'create-target') {
-      if (this.targets.has(name)) return refused('itadm: create-target: target already exists');
-      this.targets.set(name, true);
-      return done(`Target ${name} successfully created\n`);
-    }
-    if (verb !== 'delete-target') return refused(`itadm: unrecognized subcommand: ${verb}`, 2);
-    if (this.targets.get(name)) return refused('itadm: target is online, use the -f option to override');
-    this.targets.delete(name);
-    return done();
+    const option = (of: string) => (args.includes(of) ? args[args.indexOf(of) + 1] : undefined);
+    const verbs: Readonly<Record<string, () => Answer>> = {
+      'list-target': () => this.listTargets(args.includes('-v')),
+      'create-target': () => {
+        if (this.targets.has(name)) return refused(`iSCSI target ${name} already configured`);
+        this.targets.set(name, true);
+        this.authenticate(name, option('-a') ?? 'default');
+        return done(`Target ${name} successfully created\n`);
+      },
+      'modify-target': () => {
+        if (!this.targets.has(name)) return refused(`Target ${name} not found`, 22);
+        this.authenticate(name, option('-a') ?? 'default');
+        return done(`Target ${name} successfully modified\n`);
+      },
+      'delete-target': () => {
+        if (this.targets.get(name)) return refused('itadm: target is online, use the -f option to override');
+        this.targets.delete(name);
+        this.authentication.delete(name);
+        return done();
+      },
+      'list-initiator': () => this.listInitiators(),
+      'create-initiator': () => {
+        if (this.initiators.has(name)) return refused(`Initiator ${name} already exists`, 22);
+        return this.setInitiator(name, option('-u'), secret);
+      },
+      'modify-initiator': () => {
+        if (!this.initiators.has(name)) return refused(`Error, initiator ${name} not found.`, 2);
+        return this.setInitiator(name, option('-u'), secret);
+      },
+      'delete-initiator': () => (this.initiators.delete(name) ? done() : refused(`Initiator ${name} not found`)),
+    };
+    return verbs[verb]?.() ?? refused(`itadm: unrecognized subcommand: ${verb}`, 2);
+  }
+
+  /** The session of a host that logs in with that user and secret; undefined where it is refused. It ends when another one is its own. */
+  login(targetName: string, host: string, chap?: { user: string; secret: string }): number | undefined {
+    if (this.targets.get(targetName) !== true) return undefined;
+    const { user = host, secret } = this.initiators.get(host) ?? {};
+    const isRight =
+      chap && secret !== undefined && secret !== '' && chap.secret === secret && chap.user === (user || host);
+    return this.authentication.get(targetName) !== 'chap' || isRight ? this.session(targetName) : undefined;
+  }
+
+  /** Of the logins since the target was last offline. */
+  session(targetName: string): number {
+    return this.ends.get(targetName) ?? 0;
   }
 
   /** The unit that the host sees at the target; undefined when it sees none. */
@@ -153,11 +189,56 @@ export class FakeComstar {
     return done();
   }
 
+  private authenticate(name: string, method: string): void {
+    if (method === 'default') this.authentication.delete(name);
+    else this.authentication.set(name, method);
+  }
+
+  private setInitiator(name: string, user = this.initiators.get(name)?.user ?? '', secret?: string): Answer {
+    if (secret !== undefined && (secret.length < 12 || secret.length > 255)) {
+      return refused('Secret must be between 12 and 255 characters', 22);
+    }
+    this.initiators.set(name, { user, secret: secret ?? this.initiators.get(name)?.secret ?? '' });
+    return done();
+  }
+
+  private listTargets(isVerbose: boolean): Answer {
+    if (this.targets.size === 0) return done();
+    const rows = [...this.targets].map(([name, isOnline]) => {
+      const own = this.authentication.get(name);
+      const properties = {
+        alias: '-',
+        auth: own === undefined ? 'none (defaults)' : `${own} `,
+        targetchapuser: '-',
+        targetchapsecret: 'unset',
+        'tpg-tags': 'default',
+      };
+      const shown = Object.entries(properties).map(([one, value]) => `\t${`${one}:`.padEnd(20)}\t${value}\n`);
+      return `${column(name, 61)}${(isOnline ? 'online' : 'offline').padEnd(9)}${'0'.padEnd(9)}\n${isVerbose ? shown.join('') : ''}`;
+    });
+    return done(`${'TARGET NAME'.padEnd(61)}${'STATE'.padEnd(9)}${'SESSIONS'.padEnd(9)}\n${rows.join('')}`);
+  }
+
+  private listInitiators(): Answer {
+    if (this.initiators.size === 0) return done();
+    const rows = [...this.initiators].map(
+      ([name, { user, secret }]) =>
+        `${column(name, 61)}${column(user || '<none>', 15)}${(secret === '' ? 'unset' : 'set').padEnd(4)}\n`,
+    );
+    return done(`${'INITIATOR NAME'.padEnd(61)}${'CHAPUSER'.padEnd(10)}${'SECRET'.padEnd(7)}\n${rows.join('')}`);
+  }
+
   private switch(name: string, isOnline: boolean): Answer {
     if (!this.targets.has(name)) return refused(`stmfadm: ${name}: not found`);
+    if (!isOnline) this.ends.set(name, this.session(name) + 1);
     this.targets.set(name, isOnline);
     return done();
   }
+}
+
+/** Of a table, with a tab after what fills it. */
+function column(text: string, width: number): string {
+  return `${text.padEnd(width)}${text.length >= width ? '\t' : ''}`;
 }
 
 function create(groups: Map<string, Set<string>>, name: string): Answer {

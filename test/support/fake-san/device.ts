@@ -6,8 +6,8 @@ export interface Answer {
 }
 
 export interface Device {
-  /** Carries out one line and keeps the state that it leads to. */
-  run(line: string): Answer;
+  /** Carries out one line, with that standard input, and keeps the state that it leads to. */
+  run(line: string, input?: string): Answer;
 }
 
 export const done = (stdout = ''): Answer => ({ stdout, stderr: '', exitCode: 0 });

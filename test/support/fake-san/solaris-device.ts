@@ -12,15 +12,15 @@ export class SolarisDevice implements Device {
     this.comstar = new FakeComstar(this.zfs);
   }
 
-  run(line: string): Answer {
+  run(line: string, input?: string): Answer {
     const words = posixWords(line);
     const start = words[0] === 'env' ? words.findIndex((word, index) => index > 0 && !word.includes('=')) : 0;
-    return this.words(words.slice(start));
+    return this.words(words.slice(start), input);
   }
 
-  words(words: readonly string[]): Answer {
+  words(words: readonly string[], input = ''): Answer {
     const [first = '', second = '', ...args] = words;
-    if (first === 'sh' && second === '-c') return this.listViews(args.slice(2));
+    if (first === 'sh' && second === '-c') return this.script(args[0] ?? '', args.slice(2), input);
     if (first !== 'pfexec') return refused(`${first}: not found`, 127);
     if (second === 'zfs') return this.zfs.run(args);
     if (second === 'stmfadm') return this.comstar.stmfadm(args);
@@ -29,11 +29,19 @@ export class SolarisDevice implements Device {
     return refused(`pfexec: ${second}: not found`, 127);
   }
 
-  /** What the script of the target does: the views of each logical unit. */
+  /** Those that the product has: a command with a mark after its success, one with a secret, the views of each logical unit. */
+  private script(text: string, args: readonly string[], input: string): Answer {
+    const [, mark] = /^"\$@" && echo (\S+)$/.exec(text) ?? [];
+    if (text.includes('mktemp')) return this.comstar.itadm(args.slice(1), input.replace(/\n$/, ''));
+    if (mark === undefined) return this.listViews(args);
+    const answer = this.words(args, input);
+    return answer.exitCode === 0 ? { ...answer, stdout: `${answer.stdout}${mark}\n` } : answer;
+  }
+
   private listViews(guids: readonly string[]): Answer {
     const views = guids.map((guid) => {
-      const { stdout, stderr } = this.comstar.stmfadm(['list-view', '-l', guid]);
-      return `LU: ${guid}\n${stdout}${stderr}`;
+      const { stdout, stderr, exitCode } = this.comstar.stmfadm(['list-view', '-l', guid]);
+      return `LU: ${guid}\n${stdout}${stderr}${exitCode === 0 ? '' : `exit code ${exitCode}\n`}`;
     });
     return done(views.join(''));
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import ssh2, { type Connection, type Server, type ServerChannel } from 'ssh2';
+import { type Server, type Socket, createServer } from 'node:net';
+import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 import type { Answer, Device } from './device.ts';
 
 /** What goes wrong with the next command: the server does that in place of its usual answer. */
@@ -25,6 +26,11 @@ export const faults = {
     const { stdout } = answer();
     end(channel, { stdout: stdout.slice(0, Math.floor(stdout.length / 2)), stderr: '', exitCode: 0 });
   },
+  /** The first line of the answer, to its end, with exit code 0. */
+  firstLine: (channel, answer) => {
+    const { stdout } = answer();
+    end(channel, { stdout: stdout.slice(0, stdout.indexOf('\n') + 1), stderr: '', exitCode: 0 });
+  },
   banner: (channel, answer) => {
     const { stdout, ...rest } = answer();
     end(channel, { ...rest, stdout: `Sun Microsystems Inc.   SunOS 5.11      snv_134 February 2010\n${stdout}` });
@@ -34,6 +40,11 @@ export const faults = {
   errorWithoutCode: (channel) => end(channel, { stdout: '', stderr: 'internal error: out of memory\n', exitCode: 0 }),
   refused: (channel) => end(channel, { stdout: '', stderr: 'pfexec: permission denied\n', exitCode: 1 }),
 } satisfies Record<string, Fault>;
+
+/** The storage computes so long, while its SSH server answers. */
+export function slow(ms: number): Fault {
+  return (channel, answer) => void setTimeout(() => end(channel, answer()), ms).unref();
+}
 
 export interface StandInOptions {
   login?: string;
@@ -55,6 +66,7 @@ export class SshStandIn {
   maxConcurrent = 0;
   connections = 0;
   private readonly server: Server;
+  private readonly sockets: ReadonlySet<Socket>;
   private readonly open: Set<Connection>;
   private readonly waiting: Fault[] = [];
   private atOnce = 0;
@@ -63,7 +75,8 @@ export class SshStandIn {
     const hostKeys = [options.hostKey ?? newKey().private];
     const open = new Set<Connection>();
     let self: SshStandIn | undefined;
-    const server = new ssh2.Server({ hostKeys }, (connection) => {
+    const sockets = new Set<Socket>();
+    const ssh = new ssh2.Server({ hostKeys }, (connection) => {
       open.add(connection);
       // The types lack it.
       if ('setNoDelay' in connection && typeof connection.setNoDelay === 'function') connection.setNoDelay(true);
@@ -72,15 +85,25 @@ export class SshStandIn {
       authenticate(connection, options);
       connection.on('ready', () => self?.serve(connection, device));
     });
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+      ssh.injectSocket(socket);
+    });
     server.listen(options.port ?? 0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
-    self = new SshStandIn(server, open, typeof address === 'object' && address ? address.port : 0);
+    self = new SshStandIn(server, { sockets, open }, typeof address === 'object' && address ? address.port : 0);
     return self;
   }
 
-  private constructor(server: Server, open: Set<Connection>, port: number) {
+  private constructor(
+    server: Server,
+    { sockets, open }: { sockets: ReadonlySet<Socket>; open: Set<Connection> },
+    port: number,
+  ) {
     this.server = server;
+    this.sockets = sockets;
     this.open = open;
     this.port = port;
   }
@@ -88,6 +111,18 @@ export class SshStandIn {
   /** The faults of the next commands, one each. */
   give(...next: Fault[]): void {
     this.waiting.push(...next);
+  }
+
+  /** A fault: the storage reads and sends nothing on any connection for so long, and then goes on. */
+  paused(ms: number): Fault {
+    return (channel, answer) => {
+      for (const socket of this.sockets) socket.pause();
+      const goOn = () => {
+        this.resume();
+        end(channel, answer());
+      };
+      setTimeout(goOn, ms).unref();
+    };
   }
 
   /** Ends all connections, as a restart of the storage does. */
@@ -99,7 +134,12 @@ export class SshStandIn {
     const closed = once(this.server, 'close');
     this.server.close();
     this.cut();
+    this.resume();
     await closed;
+  }
+
+  private resume(): void {
+    for (const socket of this.sockets) socket.resume();
   }
 
   private serve(connection: Connection, device: Device): void {
@@ -114,12 +154,15 @@ export class SshStandIn {
           this.atOnce -= 1;
         });
         channel.on('error', () => {});
-        channel.resume();
         const fault = this.waiting.shift();
+        let input = '';
+        channel.setEncoding('utf8').on('data', (text: string) => (input += text));
         // Not at once: commands of one moment run concurrently.
-        setImmediate(() =>
-          fault ? fault(channel, () => device.run(command), connection) : end(channel, device.run(command)),
-        );
+        channel.on('end', () => {
+          const answer = () => device.run(command, input);
+          if (fault) fault(channel, answer, connection);
+          else end(channel, answer());
+        });
       });
     });
   }

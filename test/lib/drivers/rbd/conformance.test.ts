@@ -4,7 +4,7 @@ import { until } from '../../../support/until.ts';
 import type { Kind } from '../conformance.ts';
 import { CrashingProcesses } from '../crash-point.ts';
 import { someCasesOf } from '../run-cases.ts';
-import { canRead, discardImage, openVolume, readImage, writeImage } from './data.ts';
+import { canRead, discardBlocks, openVolume, readBlock, writeBlock } from './data.ts';
 import { ceph, driverOn, newPool, real, startCeph } from './pools.ts';
 
 startCeph();
@@ -36,9 +36,9 @@ function subject(driver: RbdDriver): Kind {
 function data(driver: RbdDriver): Pick<Kind, 'write' | 'read' | 'discard' | 'takenBytes' | 'hold'> {
   const { pool } = driver;
   return {
-    write: writeImage,
-    read: readImage,
-    discard: discardImage,
+    write: writeBlock,
+    read: readBlock,
+    discard: discardBlocks,
     takenBytes: async () => {
       const objects = await ceph().run('rados', ['--pool', pool, 'ls']);
       return objectBytes * objects.split('\n').filter((name) => name.startsWith('rbd_data.')).length;

@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InitiatorSecrets } from '../../../../lib/targets/solaris/initiators.ts';
 import { SolarisTarget } from '../../../../lib/targets/solaris/target.ts';
-import type { ExportSpec, Target } from '../../../../lib/targets/target.ts';
+import type { Chap, ExportSpec, Target } from '../../../../lib/targets/target.ts';
 import { tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
 import { DirectShell } from '../../../support/fake-san/direct-shell.ts';
 import { SolarisDevice } from '../../../support/fake-san/solaris-device.ts';
@@ -9,6 +13,8 @@ import type { HostSession, Subject } from '../conformance.ts';
 interface Session {
   host: string;
   address: string;
+  /** Which of the target. */
+  number: number;
   isClosed: boolean;
 }
 
@@ -17,6 +23,8 @@ export class SolarisPlace implements Subject {
   readonly device = new SolarisDevice('tank');
   readonly shell = new DirectShell(this.device);
   readonly hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two'] as const;
+  /** Made with the first secret. */
+  readonly directory = join(tmpdir(), `blockstore-solaris-${randomUUID()}`);
   private readonly data = new Map<string, Buffer>();
   private readonly sessions: Session[] = [];
 
@@ -26,11 +34,17 @@ export class SolarisPlace implements Subject {
     return target;
   }
 
+  async remove(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
   made(): SolarisTarget {
     return new SolarisTarget(this.shell, {
       ip: '192.0.2.9',
       base: 'tank/',
       targetPrefix: 'iqn.2010-10.org.openstack:',
+      chap: true,
+      secrets: new InitiatorSecrets(this.directory),
     });
   }
 
@@ -53,8 +67,10 @@ export class SolarisPlace implements Subject {
     this.device.zfs.run(['destroy', path.slice('/dev/zvol/rdsk/'.length)]);
   }
 
-  async login({ address }: ExportSpec, host: string): Promise<HostSession> {
-    const session: Session = { host, address, isClosed: false };
+  async login({ address }: ExportSpec, host: string, chap?: Chap): Promise<HostSession> {
+    const number = this.device.comstar.login(tryParseIscsiAddress(address)?.targetName ?? '', host, chap);
+    if (number === undefined) throw new Error(`${host} is not admitted to ${address}`);
+    const session: Session = { host, address, number, isClosed: false };
     this.unitOf(session);
     this.sessions.push(session);
     return {
@@ -85,8 +101,9 @@ export class SolarisPlace implements Subject {
     return unit;
   }
 
-  private seen({ address, host }: Session) {
+  private seen({ address, host, number }: Session) {
     const at = tryParseIscsiAddress(address);
+    if (at && this.device.comstar.session(at.targetName) !== number) return undefined;
     return at && this.device.comstar.seen(at.targetName, at.lun, host);
   }
 }
