@@ -17,6 +17,7 @@ const ofOneBackend = [
   'drivers/solaris/driver',
   'san/lefthand',
   'san/solaris',
+  'targets/aoe/conformance',
   'targets/iscsi-tgt/conformance',
   'targets/iscsi-tgt/real',
   'targets/iscsi-tgt/target',

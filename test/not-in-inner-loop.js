@@ -4,7 +4,7 @@
  * loop would take twice as long.
  */
 export const notInInnerLoop = [
-  'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
+  'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/rbd/real.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',

@@ -58,8 +58,11 @@ export interface Capabilities {
   snapshots: boolean;
   clones: boolean;
   extend: boolean;
+  /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;
+  /** No driver declares it yet. */
   multiattach: boolean;
+  /** What a host discards is free space. */
   discard: boolean;
   /** Identity of storage that several nodes reach, for example `rbd:<fsid>/<pool>`; empty: only this node reaches it. */
   shared: string;

@@ -1,40 +1,9 @@
 import { z } from 'zod';
 import type { Monitors } from './monitors.ts';
 
-/** With what a host connects to an image: the `data` of a connection of type `rbd`. */
-export interface RbdConnection {
-  /** Pool and image. */
-  name: string;
-  /** Addresses of the monitors, without brackets for IPv6. */
-  hosts: string[];
-  /** Their ports, in the same order. */
-  ports: string[];
-  auth_enabled: true;
-  auth_username: string;
-  secret_type: 'ceph';
-  /** UUID of the libvirt secret of the host with the user's key; '' where the node has none to name. */
-  secret_uuid: string;
-}
-
 export interface RbdUser {
   user: string;
   secretUuid: string;
-}
-
-export function connectionTo(
-  name: string,
-  { user, secretUuid }: RbdUser,
-  { addresses }: Pick<Monitors, 'addresses'>,
-): RbdConnection {
-  return {
-    name,
-    hosts: addresses.map(({ host }) => host.replace(/^\[(.*)\]$/, '$1')),
-    ports: addresses.map(({ port }) => port),
-    auth_enabled: true,
-    auth_username: user,
-    secret_type: 'ceph',
-    secret_uuid: secretUuid,
-  };
 }
 
 const endpointShape = z.object({
@@ -51,10 +20,16 @@ const endpointShape = z.object({
 export type RbdEndpoint = z.infer<typeof endpointShape>;
 
 /** Returns the endpoint of a backend on Ceph, as its record has it. */
-export function endpointText(user: RbdUser, monitors: Monitors): string {
-  const { hosts, ports, auth_username, secret_uuid } = connectionTo('', user, monitors);
-  const protocol = monitors.protocol === 'v2' ? { protocol: monitors.protocol } : {};
-  const endpoint: RbdEndpoint = { fsid: monitors.fsid, ...protocol, hosts, ports, auth_username, secret_uuid };
+export function endpointText({ user, secretUuid }: RbdUser, monitors: Monitors): string {
+  const { fsid, addresses, protocol } = monitors;
+  const endpoint: RbdEndpoint = {
+    fsid,
+    ...(protocol === 'v2' ? { protocol } : {}),
+    hosts: addresses.map(({ host }) => host.replace(/^\[(.*)\]$/, '$1')),
+    ports: addresses.map(({ port }) => port),
+    auth_username: user,
+    secret_uuid: secretUuid,
+  };
   return JSON.stringify(endpoint);
 }
 

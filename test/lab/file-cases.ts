@@ -36,7 +36,7 @@ async function inPool(title: string, run: (driver: FileDriver) => Promise<void>,
   await rm(directory, { recursive: true });
 }
 
-for (const { title, run } of casesOf(new FileDriver({ directory }))) {
+for (const { title, run } of casesOf({ driver: new FileDriver({ directory }) })) {
   const data = { write: writeBlock, read: readBlock };
   await inPool(title, (driver) => run({ driver, sizeGiB: 2, ...data }), 2.5 * 2 ** 30);
 }

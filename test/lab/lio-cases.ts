@@ -7,7 +7,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 import { checkKernel } from '../../lib/targets/iscsi-lio/check.ts';
 import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../lib/targets/iscsi-lio/configfs.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
-import { cases, untilServed } from '../lib/targets/conformance.ts';
+import { casesOf, untilServed } from '../lib/targets/conformance.ts';
 import { until } from '../support/until.ts';
 import { LioMachine, group, kernelRoot, prefix } from './lio-machine.ts';
 
@@ -22,7 +22,7 @@ for (const [onDisk, durability, backstore] of [
   [true, 'sync', 'fileio on logical volumes'],
   [true, 'cached', 'iblock'],
 ] as const) {
-  for (const { title, run } of cases) {
+  for (const { title, run } of casesOf(machine.made())) {
     list.push({
       title: `${backstore}: ${title}`,
       run: async () => {

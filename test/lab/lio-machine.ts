@@ -11,6 +11,7 @@ import { IscsiLioTarget } from '../../lib/targets/iscsi-lio/target.ts';
 import type { PortalTargetOptions } from '../../lib/iscsi/portal-target.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import type { Subject } from '../lib/targets/conformance.ts';
+import type { ExportPlace } from '../lib/targets/pair.ts';
 import { qemuLogin } from '../lib/targets/iscsi-tgt/qemu-session.ts';
 
 const directory = '/run/lio';
@@ -30,9 +31,8 @@ class QuickConfigfs extends KernelConfigfs {
 }
 
 /** The lab machine that this program runs on, with one disk; hosts are on it as well, by libiscsi. */
-export class LioMachine implements Subject {
+export class LioMachine implements Subject, ExportPlace {
   readonly hosts = ['iqn.1993-08.org.debian:01:aaa', 'iqn.1993-08.org.debian:01:bbb'] as const;
-  readonly hasSecrets = true;
   readonly login = qemuLogin;
   readonly configfs = new KernelConfigfs(new ChildProcesses());
   readonly quickConfigfs = new QuickConfigfs(new ChildProcesses());
@@ -43,10 +43,12 @@ export class LioMachine implements Subject {
   onDisk = false;
   private readonly targets: IscsiLioTarget[] = [];
 
-  static async create(disk: string): Promise<LioMachine> {
+  /** With a volume group for its own volumes, where a disk is given. */
+  static async create(disk?: string): Promise<LioMachine> {
     const machine = new LioMachine();
     await mkdir(directory, { recursive: true });
     await machine.made().setup();
+    if (disk === undefined) return machine;
     await machine.sh(`pvcreate -qffy ${disk} && vgcreate -q ${group} ${disk}`);
     return machine;
   }
@@ -79,6 +81,10 @@ export class LioMachine implements Subject {
     } else {
       await writeFile(path, Buffer.alloc(2 ** 20));
     }
+    return this.specOf({ id, path });
+  }
+
+  specOf({ id, path }: Pick<ExportSpec, 'id' | 'path'>): ExportSpec {
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
   }
 
@@ -106,10 +112,14 @@ export class LioMachine implements Subject {
       -not -path 'core/alua*' | sort`);
   }
 
-  async reset(): Promise<void> {
+  async removeExports(): Promise<void> {
     for (const target of this.targets.splice(0)) await target.close();
     const quick = this.made({}, this.quickConfigfs);
     for (const id of await quick.listTraces()) await quick.removeExport(id);
+  }
+
+  async reset(): Promise<void> {
+    await this.removeExports();
     await this.sh(
       `rm -rf ${directory}/*; for lv in $(lvs --noheadings -o lv_name ${group}); do lvremove -qfy ${group}/$lv; done`,
     );

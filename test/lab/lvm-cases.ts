@@ -23,7 +23,7 @@ async function conform(kind: string, processes: ChildProcesses, shells: number):
   const driver = machine.driver({}, processes);
   await driver.setup();
   assert.equal((await machine.shells()).length, shells);
-  for (const { title, needs, run } of casesOf(driver)) {
+  for (const { title, needs, run } of casesOf({ driver })) {
     if (needs !== undefined) continue;
     await run({ driver, sizeGiB, write: writeBlock, read: readBlock });
     process.stdout.write(`ok ${kind}: ${title}\n`);

@@ -126,6 +126,18 @@ export class LvmMachine {
     return rows.split('\n').map((row) => row.trim().replace(/\s+/, ' '));
   }
 
+  /** Returns the names of all logical volumes of blockstore, parts included. */
+  async logicalVolumeNames(): Promise<string[]> {
+    const rows = await this.sh(
+      `lvm lvs --noheadings -a -o lv_name -S lv_name!~blockstore-pool\\&\\&lv_name!~lvol ${group}`,
+    );
+    return rows
+      .split('\n')
+      .map((row) => row.trim())
+      .filter((name) => name !== '')
+      .toSorted();
+  }
+
   /** Writes 4 KiB of `text` durably. */
   async write(device: string, text: string, places: readonly number[]): Promise<void> {
     const file = await open(device, 'r+');

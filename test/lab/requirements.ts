@@ -45,6 +45,13 @@ export async function missingForLio(): Promise<string | undefined> {
   return `a lab with LIO needs more packages: apt-get install ${missing.join(' ')}`;
 }
 
+/** The same for a lab in which every target exports volumes. */
+export async function missingForPairs(): Promise<string | undefined> {
+  const missing = await missingOf({ tgtd: 'tgt', tgtadm: 'tgt' });
+  if (missing.length === 0) return missingForLio();
+  return `a lab with iSCSI needs more packages: apt-get install ${missing.join(' ')}`;
+}
+
 async function missingOf(programs: Record<string, string>): Promise<string[]> {
   const missing: string[] = [];
   for (const [program, debianPackage] of Object.entries(programs)) {

@@ -1,27 +1,47 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CreateOptions, VolumeSpec } from '../../lib/drivers/driver.ts';
+import type { CreateOptions, VolumeDriver, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
+import type { CopyOptions, SnapshotSpec, Snapshots } from '../../lib/drivers/snapshots.ts';
 
 type Action =
-  | 'setup'
-  | 'createVolume'
-  | 'hasVolume'
-  | 'ensureVolume'
-  | 'labelVolume'
-  | 'deleteVolume'
-  | 'listVolumes'
-  | 'stats'
-  | 'close';
+  | Exclude<keyof VolumeDriver, 'name' | 'pool' | 'capabilities' | 'localPath' | 'snapshots'>
+  | keyof Snapshots;
 
-/** A call of a driver. A verb of a volume has its fields as parameters, other verbs have none. */
+/**
+ * A verb of a volume has its fields as parameters, one of a snapshot the fields of that; what a copy is made from is its `source` or
+ * `snapshot`. Other verbs have none.
+ */
+type Parameters = Partial<VolumeSpec & SnapshotSpec & { source: VolumeSpec; snapshot: SnapshotSpec }>;
+
+/** A call of a driver. */
 export interface LoggedCall {
   action: Action;
-  parameters: Partial<VolumeSpec>;
+  parameters: Parameters;
 }
 
-/** The fake driver, which logs each of its calls with its parameters: the LoggingVolumeDriver of the 2010 code. */
-export class LoggingDriver extends FakeDriver {
+/** The fake driver, with a log of each call from outside and its parameters: the LoggingVolumeDriver of the 2010 code. */
+export class LoggingDriver implements VolumeDriver {
+  readonly name = 'fake';
+  readonly pool = 'fake';
+  readonly capabilities;
+  readonly snapshots: Snapshots;
+  private readonly driver = new FakeDriver();
   private logs: LoggedCall[] = [];
+
+  constructor() {
+    const { capabilities, snapshots } = this.driver;
+    this.capabilities = capabilities;
+    this.snapshots = {
+      createSnapshot: (snapshot) => this.logged('createSnapshot', snapshot, () => snapshots.createSnapshot(snapshot)),
+      hasSnapshot: (snapshot) => this.logged('hasSnapshot', snapshot, () => snapshots.hasSnapshot(snapshot)),
+      deleteSnapshot: (snapshot) => this.logged('deleteSnapshot', snapshot, () => snapshots.deleteSnapshot(snapshot)),
+      listSnapshots: () => this.logged('listSnapshots', {}, () => snapshots.listSnapshots()),
+      createFromSnapshot: (volume, snapshot, options) =>
+        this.logged('createFromSnapshot', { ...volume, snapshot }, () =>
+          snapshots.createFromSnapshot(volume, snapshot, options),
+        ),
+    };
+  }
 
   /** In the order of the calls. */
   get allLogs(): readonly LoggedCall[] {
@@ -33,7 +53,7 @@ export class LoggingDriver extends FakeDriver {
   }
 
   /** Returns the calls of that action whose parameters have these fields with equal values. */
-  logsLike(action: Action, fields: Partial<VolumeSpec> = {}): LoggedCall[] {
+  logsLike(action: Action, fields: Parameters = {}): LoggedCall[] {
     const values = new Map<string, unknown>(Object.entries(fields));
     return this.logs.filter((call) => {
       const parameters = new Map<string, unknown>(Object.entries(call.parameters));
@@ -43,52 +63,56 @@ export class LoggingDriver extends FakeDriver {
     });
   }
 
-  override async setup(): Promise<void> {
-    this.log('setup');
-    return super.setup();
+  setup(): Promise<void> {
+    return this.logged('setup', {}, () => this.driver.setup());
   }
 
-  override async createVolume(volume: VolumeSpec, options?: CreateOptions) {
-    this.log('createVolume', volume);
-    return super.createVolume(volume, options);
+  createVolume(volume: VolumeSpec, options?: CreateOptions) {
+    return this.logged('createVolume', volume, () => this.driver.createVolume(volume, options));
   }
 
-  override async hasVolume(volume: VolumeSpec): Promise<boolean> {
-    this.log('hasVolume', volume);
-    return super.hasVolume(volume);
+  hasVolume(volume: VolumeSpec): Promise<boolean> {
+    return this.logged('hasVolume', volume, () => this.driver.hasVolume(volume));
   }
 
-  override async ensureVolume(volume: VolumeSpec): Promise<void> {
-    this.log('ensureVolume', volume);
-    return super.ensureVolume(volume);
+  ensureVolume(volume: VolumeSpec): Promise<void> {
+    return this.logged('ensureVolume', volume, () => this.driver.ensureVolume(volume));
   }
 
-  override async labelVolume(volume: VolumeSpec): Promise<void> {
-    this.log('labelVolume', volume);
-    return super.labelVolume(volume);
+  labelVolume(volume: VolumeSpec): Promise<void> {
+    return this.logged('labelVolume', volume, () => this.driver.labelVolume(volume));
   }
 
-  override async deleteVolume(volume: VolumeSpec): Promise<void> {
-    this.log('deleteVolume', volume);
-    return super.deleteVolume(volume);
+  extendVolume(volume: VolumeSpec): Promise<void> {
+    return this.logged('extendVolume', volume, () => this.driver.extendVolume(volume));
   }
 
-  override async listVolumes() {
-    this.log('listVolumes');
-    return super.listVolumes();
+  cloneVolume(volume: VolumeSpec, source: VolumeSpec, options?: CopyOptions) {
+    return this.logged('cloneVolume', { ...volume, source }, () => this.driver.cloneVolume(volume, source, options));
   }
 
-  override async stats() {
-    this.log('stats');
-    return super.stats();
+  deleteVolume(volume: VolumeSpec): Promise<void> {
+    return this.logged('deleteVolume', volume, () => this.driver.deleteVolume(volume));
   }
 
-  override async close(): Promise<void> {
-    this.log('close');
-    return super.close();
+  localPath(volume: VolumeSpec): string {
+    return this.driver.localPath(volume);
   }
 
-  private log(action: Action, parameters: Partial<VolumeSpec> = {}): void {
+  listVolumes() {
+    return this.logged('listVolumes', {}, () => this.driver.listVolumes());
+  }
+
+  stats() {
+    return this.logged('stats', {}, () => this.driver.stats());
+  }
+
+  close(): Promise<void> {
+    return this.logged('close', {}, () => this.driver.close());
+  }
+
+  private logged<T>(action: Action, parameters: Parameters, call: () => Promise<T>): Promise<T> {
     this.logs.push({ action, parameters: structuredClone(parameters) });
+    return call();
   }
 }

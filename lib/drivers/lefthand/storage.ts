@@ -2,6 +2,7 @@ import { Semaphore } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { Admission } from '../../san/admission.ts';
 import { Cliq } from '../../san/lefthand/cliq.ts';
+import { readCluster } from '../../san/lefthand/cluster.ts';
 import { type Description, writeDescription } from '../../san/lefthand/descriptions.ts';
 import {
   type LefthandSnapshot,
@@ -10,7 +11,7 @@ import {
   readStorage,
 } from '../../san/lefthand/volumes.ts';
 import { SharedRead } from '../../san/shared-read.ts';
-import { SanCommandError, type SanShell } from '../../san/shell.ts';
+import type { SanShell } from '../../san/shell.ts';
 import { type CreateOptions, type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
 
 export interface LefthandOptions {
@@ -51,20 +52,12 @@ export class LefthandVolumes {
   /** Of the cluster, whose figures are in blocks. Throws StorageUnusable. */
   async capacity(): Promise<Capacity> {
     const { cluster } = this.options;
-    const command = { clusterName: cluster, searchDepth: '1', verbose: '0' };
-    const [found, { volumes }] = await Promise.all([
-      this.cliq.run('getClusterInfo', command).catch((error: unknown) => {
-        if (!(error instanceof SanCommandError)) throw error;
-        const hint = 'set san_clustername to a cluster of the management group';
-        throw errors.sanStorageAbsent(`LeftHand cluster ${cluster}`, this.cliq.shell.where, error.words, hint);
-      }),
-      this.storage.recent(2000),
-    ]);
-    const { blockSize = '1', spaceTotal = '', unprovisionedSpace = '' } = found[0]?.attributes ?? {};
+    const [found, { volumes }] = await Promise.all([readCluster(this.cliq, cluster), this.storage.recent(2000)]);
+    const { blockSize = '1', spaceTotal = '', unprovisionedSpace = '' } = found?.attributes ?? {};
     const totalBytes = Number(spaceTotal) * Number(blockSize);
     const unprovisioned = Number(unprovisionedSpace) * Number(blockSize);
     if (spaceTotal === '' || !Number.isSafeInteger(totalBytes) || !Number.isSafeInteger(unprovisioned)) {
-      throw errors.answerUnreadable('getClusterInfo', JSON.stringify(found[0]?.attributes ?? {}));
+      throw errors.answerUnreadable('getClusterInfo', JSON.stringify(found?.attributes ?? {}));
     }
     const promised = volumes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return { totalBytes, freeBytes: Math.max(0, Math.min(unprovisioned, totalBytes - promised)) };

@@ -15,22 +15,19 @@ import type { CopyOptions } from '../snapshots.ts';
 import { Catalogue, readMetadata } from './catalogue.ts';
 import { rbdAddress } from '../../rbd/address.ts';
 import { RbdCommands, type TimeLimits } from '../../rbd/commands.ts';
-import { type RbdConnection, connectionTo } from '../../rbd/connection.ts';
 import { adopt, cloneOf, complete, label, makeEmpty, resize } from './creation.ts';
 import type { Cluster } from '../../rbd/failures.ts';
 import { imageInfo, listImages } from './images.ts';
 import { labelArguments, labelsIn, sameLabels } from './labels.ts';
 import { Leftovers } from './leftovers.ts';
-import { type Monitors, readMonitors } from '../../rbd/monitors.ts';
+import type { Monitors } from '../../rbd/monitors.ts';
 import { imageName } from './names.ts';
 import { checkPool } from './pool.ts';
-import { removeImage, removeNew } from './removal.ts';
+import { removeCloneSnapshot, removeImage, removeNew } from './removal.ts';
 import { RbdSnapshots } from './snapshots.ts';
 import { PoolSpace } from './space.ts';
 
 export interface RbdOptions extends Cluster {
-  /** UUID of the libvirt secret of attaching hosts; '' where there is none. */
-  secretUuid: string;
   /** Maximum number of images that the data of a volume depends on. */
   maxCloneDepth: number;
   /** Space for volumes; default: what Ceph reports. */
@@ -132,7 +129,8 @@ export class RbdDriver implements VolumeDriver {
     const name = imageName(volume);
     await removeNew(this.commands, volume);
     const metadata = await readMetadata(this.commands, name);
-    if (metadata !== undefined) {
+    if (metadata === undefined) await removeCloneSnapshot(this.commands, volume);
+    else {
       if (labelsIn(metadata, volume.id) === undefined) {
         const rename = `rbd rename ${this.fullName(volume)} ${this.fullName(volume)}.other`;
         throw errors.volumeBusy(
@@ -152,12 +150,6 @@ export class RbdDriver implements VolumeDriver {
 
   localPath(volume: VolumeSpec): string {
     return rbdAddress(this.pool, imageName(volume));
-  }
-
-  /** Returns with what a host connects to the image. Nothing is exported: hosts reach the cluster themselves. */
-  async connection(volume: VolumeSpec): Promise<RbdConnection> {
-    this.monitors ??= await readMonitors(this.commands);
-    return connectionTo(this.fullName(volume), this.options, this.monitors);
   }
 
   async listVolumes(): Promise<FoundVolume[]> {

@@ -13,7 +13,6 @@ export const rbd = defineDriver({
         pool: flags.rbd_pool,
         user: flags.rbd_user,
         conf: flags.rbd_ceph_conf,
-        secretUuid: flags.rbd_secret_uuid,
         maxCloneDepth: flags.rbd_max_clone_depth,
         ...(flags.rbd_capacity_gib > 0 ? { capacityBytes: flags.rbd_capacity_gib * 2 ** 30 } : {}),
       },

@@ -3,8 +3,8 @@ import { errors } from '../../errors.ts';
 import type { DeleteOptions, VolumeSpec } from '../driver.ts';
 import type { RbdAnswer, RbdCommandOptions, RbdCommands } from '../../rbd/commands.ts';
 import { watchersOf } from '../../rbd/clients.ts';
-import { snapshotsOf } from './images.ts';
-import { deletedName, imageName, isCloneSnapshot, newName } from './names.ts';
+import { listImages, snapshotsOf } from './images.ts';
+import { cloneSnapshotName, deletedName, imageName, isCloneSnapshot, newName } from './names.ts';
 
 /** Ceph removes the watch of a client that died after 30 s. */
 const watcherMs = 40_000;
@@ -54,6 +54,13 @@ export async function removeSnapshot(commands: RbdCommands, snapshot: string): P
   const answer = await commands.rbd(['snap', 'rm', '--no-progress', snapshot]);
   if (answer.failure === undefined || answer.failure === 'absent') return;
   throw errors.rbdFailed(`rbd snap rm ${snapshot}`, answer.reason);
+}
+
+/** Removes the snapshot that an interrupted clone left on its source: it would keep what the source overwrites. */
+export async function removeCloneSnapshot(commands: RbdCommands, volume: VolumeSpec): Promise<void> {
+  const name = cloneSnapshotName(volume);
+  const sources = (await listImages(commands)).filter(({ snapshots }) => snapshots.some((one) => one.name === name));
+  for (const source of sources) await removeSnapshot(commands, `${source.name}@${name}`);
 }
 
 async function setAside(commands: RbdCommands, volume: VolumeSpec): Promise<'kept'> {

@@ -50,7 +50,7 @@ export class SheepdogDriver implements VolumeDriver {
 
   get capabilities(): Capabilities {
     const shared = this.created === '' ? '' : `sheepdog:${this.created}`;
-    return { ...noCapabilities, snapshots: true, clones: true, extend: true, shared };
+    return { ...noCapabilities, snapshots: true, clones: true, extend: true, thin: true, shared };
   }
 
   async setup(): Promise<void> {

@@ -1,6 +1,7 @@
 import { errors } from '../../errors.ts';
 import type { Chap } from '../../targets/target.ts';
 import type { Cliq } from './cliq.ts';
+import { readCluster } from './cluster.ts';
 import { type Description, readDescription } from './descriptions.ts';
 import type { Element } from '../../xml.ts';
 
@@ -35,13 +36,15 @@ export interface LefthandStorage {
   snapshots: readonly LefthandSnapshot[];
 }
 
-/** Reads all volumes with their snapshots by one command. Throws AnswerUnreadable. */
+/** Reads all volumes with their snapshots by one command. Throws AnswerUnreadable, StorageUnusable for a cluster that does not exist. */
 export async function readStorage(
   cliq: Cliq,
   { cluster, node }: { cluster: string; node: string },
 ): Promise<LefthandStorage> {
   const found = (await cliq.run('getVolumeInfo')).filter(({ name }) => name === 'volume');
   const own = found.filter((element) => value(element, 'clusterName') === cluster);
+  // The list is that of the management group: volumes of a cluster that was renamed would be taken for deleted.
+  if (own.length === 0) await readCluster(cliq, cluster);
   return {
     volumes: own.map((element) => volumeIn(element, node)),
     snapshots: own.flatMap((element) =>

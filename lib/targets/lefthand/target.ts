@@ -4,6 +4,7 @@ import { errors } from '../../errors.ts';
 import { formatIscsiAddress, initiatorNames } from '../../iscsi/address.ts';
 import { SpecFiles, type KeptExport, keptExport } from '../../iscsi/spec-files.ts';
 import { Cliq } from '../../san/lefthand/cliq.ts';
+import { readCluster } from '../../san/lefthand/cluster.ts';
 import { type LefthandStorage, type LefthandVolume, type Permission, readStorage } from '../../san/lefthand/volumes.ts';
 import { SanCommandError, type SanShell } from '../../san/shell.ts';
 import { SharedRead } from '../../san/shared-read.ts';
@@ -157,7 +158,7 @@ export class LefthandTarget implements Target {
   private async virtualAddress(): Promise<string> {
     if (this.portal !== undefined) return this.portal;
     const { cluster } = this.options;
-    const [found] = await this.cliq.run('getClusterInfo', { clusterName: cluster, searchDepth: '1', verbose: '0' });
+    const found = await readCluster(this.cliq, cluster);
     const addresses = found?.children
       .filter(({ name }) => name === 'vip')
       .map(({ attributes }) => attributes['ipAddress']);

@@ -5,14 +5,33 @@ import { cloneCases } from './clone-cases.ts';
 import { extendCases } from './extend-cases.ts';
 import { snapshotCases } from './snapshot-cases.ts';
 import { snapshotSpaceCases } from './snapshot-space-cases.ts';
-import { type Case, byId, foundAs, invalidLabelNames, listed, oddLabels, refuse, spec } from './subject.ts';
+import { crashCases } from './crash-cases.ts';
+import { storageCases } from './storage-cases.ts';
+import {
+  type Case,
+  type Subject,
+  byId,
+  foundAs,
+  invalidLabelNames,
+  listed,
+  oddLabels,
+  refuse,
+  spec,
+} from './subject.ts';
 
 export { foundAs, spec } from './subject.ts';
 
+/** What cases are chosen by: a driver of its kind, and what else can be done. */
+export type Kind = Omit<Subject, 'sizeGiB'>;
+
 /** Returns what the driver must do by its capabilities. Plain assertions, so that the list runs where there is no test runner. */
-export function casesOf({ capabilities }: VolumeDriver): readonly Case[] {
-  const cases = [...commonCases, ...snapshotCases, ...snapshotSpaceCases, ...cloneCases, ...extendCases, lastCase];
-  return cases.filter(({ needs = [] }) => needs.every((capability) => capabilities[capability]));
+export function casesOf(kind: Kind): readonly Case[] {
+  const own = [...snapshotCases, ...snapshotSpaceCases, ...cloneCases, ...extendCases];
+  const { capabilities } = kind.driver;
+  return [...commonCases, ...own, ...storageCases, ...crashCases, lastCase].filter(
+    ({ needs = [], uses = [] }) =>
+      needs.every((capability) => capabilities[capability]) && uses.every((ability) => kind[ability] !== undefined),
+  );
 }
 
 const commonCases: readonly Case[] = [
@@ -166,8 +185,11 @@ const commonCases: readonly Case[] = [
   },
   {
     title: 'many volumes are created concurrently, each with its own labels',
-    run: async ({ driver }) => {
-      const volumes = Array.from({ length: 8 }, (_, slot) => spec({ labels: { address: `e1.${slot}` } }));
+    isAboutMany: true,
+    run: async ({ driver, many }) => {
+      const size = many && { sizeBytes: 4 * 2 ** 20 };
+      const labels = (slot: number) => ({ labels: { address: `e1.${slot}` } });
+      const volumes = Array.from({ length: many ?? 8 }, (_, slot) => spec({ ...labels(slot), ...size }));
       await Promise.all(volumes.map((volume) => driver.createVolume(volume)));
       assert.deepEqual(byId(await driver.listVolumes()), byId(volumes.map(foundAs)));
       await Promise.all(volumes.map((volume) => driver.deleteVolume(volume)));

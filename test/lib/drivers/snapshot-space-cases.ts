@@ -53,11 +53,12 @@ export const snapshotSpaceCases: readonly Case[] = [
     },
   },
   {
-    title: 'twenty snapshots of a volume are created and deleted concurrently, each with its own labels',
+    title: 'many snapshots of a volume are created and deleted concurrently, each with its own labels',
     needs,
-    run: async ({ driver }) => {
-      const volume = spec();
-      const list = Array.from({ length: 20 }, (_, index) => snapshotOf(volume, { name: `snapshot ${index}` }));
+    isAboutMany: true,
+    run: async ({ driver, many }) => {
+      const volume = spec(many && { sizeBytes: 4 * 2 ** 20 });
+      const list = Array.from({ length: many ?? 20 }, (_, index) => snapshotOf(volume, { name: `snapshot ${index}` }));
       const snapshots = snapshotsOf(driver);
       await driver.createVolume(volume);
       await Promise.all(list.map((one) => snapshots.createSnapshot(one)));

@@ -2,21 +2,46 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { FoundVolume, Labels, VolumeDriver, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import type { FoundSnapshot, Snapshots, SnapshotSpec } from '../../../lib/drivers/snapshots.ts';
+import type { CrashPoint } from './crash-point.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 
 /** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
-export interface Subject {
+export interface Subject extends Abilities {
   driver: VolumeDriver;
   sizeGiB: number;
+  /** How many volumes, and snapshots, are made at once: 200 of 4 MiB, or by default some of the smallest size. */
+  many?: 200;
   /** Writes to what localPath() returns, durably, and closes it. Without `write` and `read` the cases check no data. */
   write?: (path: string, offset: number, bytes: Uint8Array) => Promise<void>;
   read?: (path: string, offset: number, length: number) => Promise<Uint8Array>;
 }
 
+/** What can be done with the storage of some drivers. Cases that use it are for these. */
+interface Abilities {
+  /** Another driver on the same storage, as the next daemon has it, which is not set up. Its commands pass through `crash`. */
+  again?: (crash?: CrashPoint) => VolumeDriver;
+  /** What the storage has under names of its own, parts included: an entry for each, which contains its name. */
+  names?: () => Promise<string[]>;
+  /** Has the volume open, as its user has. Returns what closes it. */
+  hold?: (volume: VolumeSpec) => Promise<() => Promise<void>>;
+  /** Takes away what is configured. Returns the code of the error of setup(), what its message names, and what brings it back. */
+  breakSetup?: () => Promise<{ code: string; name: string; repair: () => Promise<void> }>;
+  /** Bytes of the storage that the data of all volumes take. */
+  takenBytes?: () => Promise<number>;
+  /** Discards a range of what localPath() returns. */
+  discard?: (path: string, offset: number, length: number) => Promise<void>;
+}
+
 export interface Case {
   title: string;
   /** The capabilities without which a driver has no such case. */
-  needs?: readonly ('snapshots' | 'clones' | 'extend')[];
+  needs?: readonly ('snapshots' | 'clones' | 'extend' | 'thin' | 'discard')[];
+  /** What the subject must be able to do. */
+  uses?: readonly (keyof Abilities)[];
+  /** Runs hundreds of commands. */
+  isLong?: true;
+  /** Makes as many at once as the subject says. */
+  isAboutMany?: true;
   run: (subject: Subject) => Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { LefthandDriver } from '../../../lib/drivers/lefthand/driver.ts';
 import { cliqDialect } from '../../../lib/san/lefthand/cliq.ts';
+import { lefthandKind } from '../../support/fake-san/kinds.ts';
 import { LefthandDevice } from '../../support/fake-san/lefthand-device.ts';
 import { SanPlace } from '../../support/fake-san/place.ts';
 import { faults } from '../../support/fake-san/ssh-stand-in.ts';
@@ -10,13 +11,16 @@ import { DirectShell } from '../../support/fake-san/direct-shell.ts';
 
 const options = { cluster: 'c1', thin: true, node: 'n1' };
 
-for (const { title, run } of someCasesOf(new LefthandDriver(new DirectShell(new LefthandDevice()), options))) {
+const any = new LefthandDriver(new DirectShell(new LefthandDevice()), options);
+
+for (const { title, run } of someCasesOf(lefthandKind(any, new LefthandDevice(), options))) {
   test(`LeftHand over SSH: ${title}`, async (t) => {
-    const place = await SanPlace.create(new LefthandDevice({ totalBytes: 2.5 * 2 ** 30 }), { asks: true });
+    const device = new LefthandDevice({ totalBytes: 2.5 * 2 ** 30 });
+    const place = await SanPlace.create(device, { asks: true });
     t.teardown(() => place.remove());
-    const driver = new LefthandDriver(place.shell(cliqDialect), { cluster: 'c1', thin: true, node: 'n1' });
+    const driver = new LefthandDriver(place.shell(cliqDialect), options);
     await driver.setup();
-    await t.notThrowsAsync(run({ driver, sizeGiB: 2 }));
+    await t.notThrowsAsync(run({ ...lefthandKind(driver, device, options), sizeGiB: 2 }));
   });
 }
 

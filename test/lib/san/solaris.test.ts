@@ -8,6 +8,7 @@ import { SolarisCommands, solarisDialect } from '../../../lib/san/solaris/comman
 import { InitiatorSecrets } from '../../../lib/targets/solaris/initiators.ts';
 import { SolarisTarget } from '../../../lib/targets/solaris/target.ts';
 import { SanPlace } from '../../support/fake-san/place.ts';
+import { solarisKind } from '../../support/fake-san/kinds.ts';
 import { SolarisDevice } from '../../support/fake-san/solaris-device.ts';
 import { faults, slow } from '../../support/fake-san/ssh-stand-in.ts';
 import { spec } from '../drivers/conformance.ts';
@@ -44,16 +45,14 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-const any = new SolarisDriver(new DirectShell(new SolarisDevice('tank', totalBytes)), {
-  base: 'tank/',
-  thin: true,
-  node: 'n1',
-});
+const options = { base: 'tank/', thin: true, node: 'n1' };
+const anyDevice = new SolarisDevice('tank', totalBytes);
+const any = new SolarisDriver(new DirectShell(anyDevice), options);
 
-for (const { title, run } of someCasesOf(any)) {
+for (const { title, run } of someCasesOf(solarisKind(any, anyDevice, options))) {
   test(`over SSH: ${title}`, async (t) => {
-    const { driver } = await placeFor(t, totalBytes);
-    await t.notThrowsAsync(run({ driver, sizeGiB: 2 }));
+    const { driver, device } = await placeFor(t, totalBytes);
+    await t.notThrowsAsync(run({ ...solarisKind(driver, device, options), sizeGiB: 2 }));
     await driver.close();
   });
 }

@@ -22,8 +22,10 @@ interface Login {
 const units: Readonly<Record<string, number>> = { MB: 2 ** 20, GB: 2 ** 30 };
 const blockSize = 1024;
 
-/** A stand-in of a LeftHand management group with the cluster c1, with the answers of CLIQ. */
+/** A stand-in of a LeftHand management group with one cluster, with the answers of CLIQ. */
 export class LefthandDevice implements Device {
+  /** The name of the cluster, which can be changed. */
+  cluster = 'c1';
   readonly volumes = new Map<string, Volume>();
   readonly servers = new Map<string, string>();
   virtualAddresses = ['192.0.2.6'];
@@ -77,9 +79,9 @@ export class LefthandDevice implements Device {
   }
 
   private getClusterInfo({ clusterName }: Record<string, string>): Answer {
-    if (clusterName !== 'c1') return failure(`Cluster '${clusterName}' not found.`);
+    if (clusterName !== this.cluster) return failure(`Cluster '${clusterName}' not found.`);
     const used = [...this.volumes.values()].reduce((sum, { size, isThin }) => sum + (isThin ? 0 : size), 0);
-    const attributes = { blockSize, name: 'c1', spaceTotal: this.totalBytes / blockSize };
+    const attributes = { blockSize, name: this.cluster, spaceTotal: this.totalBytes / blockSize };
     const vips = this.virtualAddresses.map((ipAddress) => element('vip', { ipAddress, subnetMask: '255.255.255.0' }));
     return success(
       element('cluster', { ...attributes, unprovisionedSpace: (this.totalBytes - used) / blockSize }, vips.join('')),
@@ -89,7 +91,7 @@ export class LefthandDevice implements Device {
   private getVolumeInfo({ volumeName }: Record<string, string>): Answer {
     const found = [...this.volumes].filter(([name]) => volumeName === undefined || name === volumeName);
     if (volumeName !== undefined && found.length === 0) return failure(`Volume '${volumeName}' not found.`);
-    return success(found.map(([name, volume]) => shown(name, volume, this.showsSecrets)).join('\n'));
+    return success(found.map(([name, volume]) => shown(this.cluster, name, volume, this.showsSecrets)).join('\n'));
   }
 
   private createVolume({
@@ -99,7 +101,7 @@ export class LefthandDevice implements Device {
     thinProvision,
     description = '',
   }: Record<string, string>): Answer {
-    if (clusterName !== 'c1') return failure('Cluster not found.');
+    if (clusterName !== this.cluster) return failure('Cluster not found.');
     if (this.volumes.has(volumeName)) return failure(`Volume '${volumeName}' already exists.`);
     this.volumes.set(volumeName, this.made(bytesOf(size), thinProvision === '1', description, ''));
     return success();
@@ -193,6 +195,7 @@ export class LefthandDevice implements Device {
 }
 
 function shown(
+  clusterName: string,
   name: string,
   { size, isThin, description, servers, logins, snapshots }: Volume,
   showsSecrets: boolean,
@@ -206,11 +209,7 @@ function shown(
     ...[...snapshots].map(([one, snapshot]) => element('snapshot', { name: one, deleting: 'false', ...snapshot })),
   ];
   const iscsiIqn = `iqn.2003-10.com.lefthandnetworks:group01:25366:${name}`;
-  return element(
-    'volume',
-    { clusterName: 'c1', description, iscsiIqn, name, size, thinProvision: isThin },
-    inside.join(''),
-  );
+  return element('volume', { clusterName, description, iscsiIqn, name, size, thinProvision: isThin }, inside.join(''));
 }
 
 function element(name: string, attributes: Readonly<Record<string, string | number | boolean>>, inside = ''): string {

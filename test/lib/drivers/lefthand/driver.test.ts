@@ -63,6 +63,20 @@ test('volumes of another node in the cluster, and of nobody, are left alone', as
   await t.throwsAsync(made({ cluster: 'c2' }).driver.setup(), { code: 'StorageUnusable', message: /c2/ });
 });
 
+test('volumes of a cluster that was renamed are not taken for deleted', async (t) => {
+  const { device, driver, target } = made();
+  const volume = spec();
+  await driver.createVolume(volume);
+  device.cluster = 'renamed';
+  const expected = { code: 'StorageUnusable', message: /LeftHand cluster c1/ };
+  await t.throwsAsync(driver.hasVolume(volume), expected);
+  await t.throwsAsync(driver.deleteVolume(volume), expected);
+  await t.throwsAsync(driver.snapshots.listSnapshots(), expected);
+  await t.throwsAsync(target.listExports(), expected);
+  device.cluster = 'c1';
+  t.true(await driver.hasVolume(volume));
+});
+
 test('a description that the storage cuts is an error, not a volume without labels', async (t) => {
   const { device, driver } = made();
   device.longestDescription = 20;

@@ -105,6 +105,17 @@ data('a clone that was interrupted is made again, and its source can be deleted'
   t.deepEqual(await imagesOf(driver), []);
 });
 
+real('a clone that was interrupted and is deleted leaves no snapshot on its source', async (t) => {
+  const driver = await newPool();
+  const [source, clone] = [spec(), spec()];
+  await driver.createVolume(source);
+  const left = `volume-${source.id}@blockstore-clone-${clone.id}`;
+  await ceph().run('rbd', ['--pool', driver.pool, 'snap', 'create', '--no-progress', left]);
+  await driver.deleteVolume(clone);
+  t.is(await ceph().run('rbd', ['--pool', driver.pool, 'snap', 'ls', `volume-${source.id}`]), '');
+  t.true(await driver.hasVolume(source));
+});
+
 const rounds = 20;
 
 data('chains of copies are at most as long as allowed, and keep the data of deleted sources', async (t) => {

@@ -65,8 +65,13 @@ export function openVolume(driver: RbdDriver, volume: VolumeSpec) {
   };
 }
 
-async function qemu(localPath: string, command: string): Promise<string> {
-  const args = ['-f', 'raw', '-c', command, urlOf(localPath)];
+/** `discard` of such a subject. */
+export async function discardBlocks(localPath: string, offset: number, length: number): Promise<void> {
+  await qemu(localPath, `discard ${offset} ${length}`, ['-d', 'unmap']);
+}
+
+async function qemu(localPath: string, command: string, options: readonly string[] = []): Promise<string> {
+  const args = [...options, '-f', 'raw', '-c', command, urlOf(localPath)];
   const { stdout } = await execa('qemu-io', args, { timeout: 120_000, reject: false, all: true });
   if (!/bytes at offset/.test(stdout) && !/verification failed/.test(stdout)) throw new Error(`qemu-io: ${stdout}`);
   return stdout;

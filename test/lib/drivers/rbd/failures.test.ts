@@ -109,22 +109,6 @@ real('doctor names cluster, pool, space and the right to block clients', async (
   ]);
 });
 
-real('the connection of a volume names its image, the monitors, the user and the secret', async (t) => {
-  const secretUuid = 'a7a4b3f7-6d0b-4b50-8f0e-6b5f1a0e2b1c';
-  const driver = await newPool({ secretUuid });
-  const volume = spec();
-  t.deepEqual(await driver.connection(volume), {
-    name: `${driver.pool}/volume-${volume.id}`,
-    hosts: ['127.0.0.1'],
-    ports: [String(ceph().port)],
-    auth_enabled: true,
-    auth_username: 'admin',
-    secret_type: 'ceph',
-    secret_uuid: secretUuid,
-  });
-  t.is(driver.localPath(volume), `rbd:${driver.pool}/volume-${volume.id}`);
-});
-
 real('a cluster that is down is one line with pool and monitors, within the time limit', async (t) => {
   const { pool } = await newPool();
   const commands = new RbdCommands({ pool, user: 'admin', conf: ceph().conf }, new ChildProcesses(), limits);

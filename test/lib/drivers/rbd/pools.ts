@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { RbdDriver, type RbdOptions } from '../../../../lib/drivers/rbd/driver.ts';
-import { ChildProcesses } from '../../../../lib/process.ts';
+import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
 import { CephCluster, withoutCeph } from '../../../support/ceph.ts';
 import { silentLog } from '../../../../lib/log.ts';
 
@@ -34,8 +34,8 @@ export async function newPool(options: Partial<RbdOptions> = {}): Promise<RbdDri
   return driver;
 }
 
-export function driverOn(options: Partial<RbdOptions>): RbdDriver {
-  const defaults = { pool: 'rbd', user: 'admin', secretUuid: '', maxCloneDepth: 5, capacityBytes: 2.5 * 2 ** 30 };
+export function driverOn(options: Partial<RbdOptions>, processes: Processes = new ChildProcesses()): RbdDriver {
+  const defaults = { pool: 'rbd', user: 'admin', maxCloneDepth: 5, capacityBytes: 2.5 * 2 ** 30 };
   const { conf = ceph().conf } = options;
-  return new RbdDriver({ ...defaults, ...options, conf }, { processes: new ChildProcesses(), log: silentLog });
+  return new RbdDriver({ ...defaults, ...options, conf }, { processes, log: silentLog });
 }

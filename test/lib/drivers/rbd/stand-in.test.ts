@@ -30,7 +30,7 @@ class StandIn extends ChildProcesses {
 const absent = { exitCode: 2, stderr: 'rbd: error opening image volume: (2) No such file or directory' };
 
 function driverWith(answers: StandIn['answers']): RbdDriver {
-  const options = { pool: 'p', user: 'u', conf: '/c', secretUuid: '', maxCloneDepth: 5, capacityBytes: 2 ** 40 };
+  const options = { pool: 'p', user: 'u', conf: '/c', maxCloneDepth: 5, capacityBytes: 2 ** 40 };
   const processes = new StandIn({ 'image-meta list': absent, 'ls -l': '[]', info: absent, ...answers });
   return new RbdDriver(options, { processes, log: silentLog });
 }
@@ -60,6 +60,11 @@ for (const [title, stderr, code] of silences) {
     await t.throwsAsync(driverWith({ rm: { stderr } }).setup(), { code });
   });
 }
+
+test('the local path of a volume names its pool and image', (t) => {
+  const volume = spec();
+  t.is(driverWith({}).localPath(volume), `rbd:p/volume-${volume.id}`);
+});
 
 test('on a stand-in of rbd: unreadable output is an error, not an empty pool', async (t) => {
   for (const output of ['[{"image":"x"', '{"image":1}', 'nonsense']) {

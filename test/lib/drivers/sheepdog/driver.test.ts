@@ -38,7 +38,7 @@ class OnlyThese extends ChildProcesses {
 
 test('the driver has an identity of its cluster, whatever the time zone, and local paths that no target exports', async (t) => {
   const { driver } = await setUp();
-  t.like(driver.capabilities, { snapshots: true, clones: true, extend: true });
+  t.like(driver.capabilities, { snapshots: true, clones: true, extend: true, thin: true });
   t.is(driver.capabilities.shared, 'sheepdog:2013-06-25T19:51:41.000Z');
   const volume = spec();
   t.is(driver.localPath(volume), `sheepdog:volume-${volume.id}`);

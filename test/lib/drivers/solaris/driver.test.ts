@@ -5,6 +5,7 @@ import type { SnapshotSpec } from '../../../../lib/drivers/snapshots.ts';
 import type { VolumeSpec } from '../../../../lib/drivers/driver.ts';
 import { DirectShell } from '../../../support/fake-san/direct-shell.ts';
 import { refused } from '../../../support/fake-san/device.ts';
+import { solarisKind } from '../../../support/fake-san/kinds.ts';
 import { SolarisDevice } from '../../../support/fake-san/solaris-device.ts';
 import { spec } from '../conformance.ts';
 import { someCasesOf } from '../run-cases.ts';
@@ -29,16 +30,14 @@ function snapshotOf(volume: VolumeSpec): SnapshotSpec {
   return { id: randomUUID(), volume, labels: { name: 'weekly' } };
 }
 
-const any = new SolarisDriver(new DirectShell(new SolarisDevice('tank', totalBytes)), {
-  base: 'tank/',
-  thin: false,
-  node: 'n1',
-});
+const thick = { thin: false, base: 'tank/pre-', node: 'n1' };
+const anyDevice = new SolarisDevice('tank', totalBytes);
+const any = new SolarisDriver(new DirectShell(anyDevice), thick);
 
-for (const { title, run } of someCasesOf(any)) {
+for (const { title, run } of someCasesOf(solarisKind(any, anyDevice, thick))) {
   test(`thick: ${title}`, async (t) => {
-    const { driver } = await made({ thin: false, total: totalBytes, base: 'tank/pre-' });
-    await t.notThrowsAsync(run({ driver, sizeGiB: 2 }));
+    const { driver, device } = await made({ ...thick, total: totalBytes });
+    await t.notThrowsAsync(run({ ...solarisKind(driver, device, thick), sizeGiB: 2 }));
   });
 }
 

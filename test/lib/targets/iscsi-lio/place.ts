@@ -11,14 +11,14 @@ import type { PortalTargetOptions } from '../../../../lib/iscsi/portal-target.ts
 import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import { freePort } from '../../../support/free-port.ts';
 import type { HostSession, Subject } from '../conformance.ts';
+import type { ExportPlace } from '../pair.ts';
 import { ConfigfsStandIn, type StandInLogin } from './configfs-stand-in.ts';
 
 export const prefix = 'iqn.2010-10.org.openstack:';
 
 /** Volumes in files, exported by a stand-in of configfs. */
-export class Place implements Subject {
+export class Place implements Subject, ExportPlace {
   readonly hosts = ['iqn.1993-08.org.debian:01:aaa', 'iqn.1993-08.org.debian:01:bbb'] as const;
-  readonly hasSecrets = true;
   readonly configfs = new ConfigfsStandIn();
   readonly directory: string;
   readonly port: number;
@@ -57,6 +57,10 @@ export class Place implements Subject {
     const id = randomUUID();
     const path = join(this.directory, `volume-${id}`);
     await writeFile(path, Buffer.alloc(2 ** 20));
+    return this.specOf({ id, path });
+  }
+
+  specOf({ id, path }: Pick<ExportSpec, 'id' | 'path'>): ExportSpec {
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
   }
 

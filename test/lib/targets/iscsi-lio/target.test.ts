@@ -3,10 +3,12 @@ import { truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { newChap } from '../../../../lib/models/chap.ts';
 import { ConfigfsFailure } from '../../../../lib/targets/iscsi-lio/configfs.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
-import { cases } from '../conformance.ts';
+import { casesOf } from '../conformance.ts';
+import { Pair } from '../pair.ts';
 import { Place, prefix } from './place.ts';
 
 async function placeFor(t: ExecutionContext): Promise<Place> {
@@ -23,10 +25,12 @@ function groupPath({ id }: ExportSpec): string {
   return `iscsi/${prefix}volume-${id}/tpgt_1`;
 }
 
-for (const { title, run } of cases) {
-  test(`on a stand-in of configfs: ${title}`, async (t) => {
-    await run(await placeFor(t));
-    t.pass();
+for (const { title, run } of casesOf({ authentication: 'chap' })) {
+  test(`on a stand-in of configfs, with volumes of the driver file: ${title}`, async (t) => {
+    const place = await placeFor(t);
+    const driver = new FileDriver({ directory: join(place.directory, 'pool') });
+    await driver.setup();
+    await t.notThrowsAsync(run(new Pair(driver, place)));
   });
 }
 

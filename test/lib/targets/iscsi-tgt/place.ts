@@ -12,17 +12,17 @@ import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import { freePort } from '../../../support/free-port.ts';
 import { until } from '../../../support/until.ts';
 import type { HostSession, Subject } from '../conformance.ts';
+import type { ExportPlace } from '../pair.ts';
 
 export const initiators = ['iqn.1993-08.org.debian:01:aaa', 'iqn.1993-08.org.debian:01:bbb'] as const;
 
 type Login = (spec: ExportSpec, host: string, chap?: Chap) => Promise<HostSession>;
 
 /** A state directory with volumes of 1 MiB in files, exported by a tgtd on a port of the loopback interface. */
-export class Place implements Subject {
+export class Place implements Subject, ExportPlace {
   readonly directory: string;
   readonly port: number;
   readonly hosts = initiators;
-  readonly hasSecrets = true;
   readonly login: Login;
   private readonly reservation: Socket;
   private readonly targets: IscsiTgtTarget[] = [];
@@ -69,6 +69,10 @@ export class Place implements Subject {
     const id = randomUUID();
     const path = join(this.directory, `volume-${id}`);
     await writeFile(path, Buffer.alloc(2 ** 20));
+    return this.specOf({ id, path });
+  }
+
+  specOf({ id, path }: Pick<ExportSpec, 'id' | 'path'>): ExportSpec {
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
   }
 

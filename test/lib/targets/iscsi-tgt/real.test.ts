@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import test from 'ava';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { newChap } from '../../../../lib/models/chap.ts';
-import { cases, untilServed } from '../conformance.ts';
+import { casesOf, untilServed } from '../conformance.ts';
+import { Pair, roundTrip } from '../pair.ts';
 import { Place, initiators } from './place.ts';
 import { qemuLogin } from './qemu-session.ts';
 import { missingForReal } from './requirements.ts';
@@ -13,14 +16,23 @@ import { missingForReal } from './requirements.ts';
 const real = (await missingForReal()) === undefined ? test : test.skip;
 const [host] = initiators;
 
-for (const { title, run } of cases) {
-  real(`on the real tgtd: ${title}`, async (t) => {
-    const place = await Place.create(qemuLogin);
-    t.teardown(() => place.remove());
-    await run(place);
-    t.pass();
+async function pairFor(t: ExecutionContext): Promise<Pair> {
+  const place = await Place.create(qemuLogin);
+  t.teardown(() => place.remove());
+  const driver = new FileDriver({ directory: join(place.directory, 'pool') });
+  await driver.setup();
+  return new Pair(driver, place);
+}
+
+for (const { title, run } of casesOf({ authentication: 'chap' })) {
+  real(`on the real tgtd, with volumes of the driver file: ${title}`, async (t) => {
+    await t.notThrowsAsync(run(await pairFor(t)));
   });
 }
+
+real('on the real tgtd: a volume of the driver file is exported, grown, exported anew and deleted', async (t) => {
+  await t.notThrowsAsync(roundTrip(await pairFor(t), { isHeld: true }));
+});
 
 real('on the real tgtd: killed, it is started again with its exports', async (t) => {
   const place = await Place.create(qemuLogin);

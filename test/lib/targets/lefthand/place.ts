@@ -21,7 +21,6 @@ export class LefthandPlace implements Subject {
   readonly device = new LefthandDevice();
   readonly shell = new DirectShell(this.device);
   readonly hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two'] as const;
-  readonly hasSecrets = true;
   readonly isSecretEnough = true;
   readonly directory: string;
   private readonly data = new Map<string, Buffer>();

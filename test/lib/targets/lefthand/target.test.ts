@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { newChap } from '../../../../lib/models/chap.ts';
 import { Cliq, cliqDialect } from '../../../../lib/san/lefthand/cliq.ts';
-import { cases } from '../conformance.ts';
+import { casesOf } from '../conformance.ts';
 import { LefthandPlace } from './place.ts';
 
 async function placeFor(t: ExecutionContext): Promise<LefthandPlace> {
@@ -12,7 +12,7 @@ async function placeFor(t: ExecutionContext): Promise<LefthandPlace> {
   return place;
 }
 
-for (const { title, run } of cases) {
+for (const { title, run } of casesOf({ authentication: 'chap' })) {
   test(`on a stand-in of LeftHand: ${title}`, async (t) => {
     await run(await placeFor(t));
     t.pass();

@@ -23,7 +23,6 @@ export class SolarisPlace implements Subject {
   readonly device = new SolarisDevice('tank');
   readonly shell = new DirectShell(this.device);
   readonly hosts = ['iqn.1993-08.org.debian:01:one', 'iqn.1993-08.org.debian:01:two'] as const;
-  readonly hasSecrets = true;
   /** Made with the first secret. */
   readonly directory = join(tmpdir(), `blockstore-solaris-${randomUUID()}`);
   private readonly data = new Map<string, Buffer>();

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { newChap } from '../../../../lib/models/chap.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import type { SolarisTarget } from '../../../../lib/targets/solaris/target.ts';
-import { cases } from '../conformance.ts';
+import { casesOf } from '../conformance.ts';
 import { SolarisPlace } from './place.ts';
 
 function placeFor(t: ExecutionContext): SolarisPlace {
@@ -13,7 +13,7 @@ function placeFor(t: ExecutionContext): SolarisPlace {
   return place;
 }
 
-for (const { title, run } of cases) {
+for (const { title, run } of casesOf(new SolarisPlace().made())) {
   test(`on a stand-in of COMSTAR: ${title}`, async (t) => {
     await run(placeFor(t));
     t.pass();
