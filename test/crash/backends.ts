@@ -5,6 +5,7 @@ import { FakeSheepdog } from '../support/fake-sheepdog.ts';
 import { useStandIns } from '../lib/targets/iscsi-tgt/stand-in.ts';
 import { freePort } from '../support/free-port.ts';
 import { HostPlace } from './host-place.ts';
+import { MachineKernelTargets } from './machine-exports.ts';
 import { MachinePlace } from './machine-place.ts';
 import type { Place } from './place.ts';
 
@@ -80,6 +81,11 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     on: 'machine',
     missing: missingForLab,
     place: () => MachinePlace.create({ flags: { lvm_type: 'thin' } }),
+  },
+  'lvm-lio': {
+    on: 'machine',
+    missing: missingForLab,
+    place: () => MachinePlace.create({ exports: new MachineKernelTargets() }),
   },
   'lvm-systemd': {
     on: 'machine',

@@ -136,7 +136,7 @@ export class HostPlace implements Place {
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
     return {
       storage: { node, volumes, ...(exports ? { exports: exports.map(({ found }) => found) } : {}) },
-      exporters: new Map(exports?.map(({ id, pid }) => [id, pid])),
+      exporters: new Map(exports?.map(({ id, pid }) => [id, String(pid)])),
       lines: [
         ...volumes.map((volume) => `volume ${JSON.stringify(volume)}`),
         ...(exports ?? []).map(({ line }) => `export ${line}`),

@@ -4,14 +4,15 @@ import { silentLog } from '../../lib/log.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
-import { parseArguments } from '../../lib/targets/aoe/arguments.ts';
 import type { LabDaemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/node.ts';
 import { until } from '../support/until.ts';
 import { crashable } from './crashable.ts';
+import { type MachineExports, MachineVblades } from './machine-exports.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
@@ -26,28 +27,31 @@ perl ${join(import.meta.dirname, 'read-machine.pl')} ${stateDir} ${planVariable}
 
 interface Options {
   systemd?: boolean;
+  /** Of the driver, beside the usual ones. */
   flags?: Readonly<Record<string, string>>;
+  exports?: MachineExports;
 }
 
-/** A daemon on LVM and AoE on a lab machine. With systemd as process 1, exports are units. */
+/** A daemon on LVM on a lab machine, with AoE if nothing else is given. With systemd as process 1, exports over AoE are units. */
 export class MachinePlace implements Place {
   readonly node = 'crash';
-  readonly hosts = ['52:54:00:77:00:01'];
+  readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly nodeCommands: NodeCommands;
   private readonly lab: Lab;
   private readonly machine: LabNode;
   private readonly flags: Options['flags'];
+  private readonly exports: MachineExports;
   private daemon: LabDaemon | undefined;
   private starts = 0;
 
-  /** `flags`: of the driver, beside the usual ones. */
-  static async create({ systemd = false, flags: own = {} }: Options = {}): Promise<MachinePlace> {
+  static async create(options: Options = {}): Promise<MachinePlace> {
+    const { systemd = false } = options;
     const lab = await Lab.create({ nodes: 1, systemd });
     try {
       const { flags } = loadFlags({ embedded: { redis_url: `unix:${lab.redisSocket}` } });
-      const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix), own);
+      const place = new MachinePlace(lab, new Store(await connect(flags, silentLog), flags.redis_prefix), options);
       await place.machine.sh(`mkdir -p ${directory}`);
       if (systemd) await place.machine.sh(`cp etc/blockstore-vblade*.service ${units} && systemctl daemon-reload`);
       return place;
@@ -57,9 +61,11 @@ export class MachinePlace implements Place {
     }
   }
 
-  private constructor(lab: Lab, store: Store, flags: Options['flags']) {
+  private constructor(lab: Lab, store: Store, { flags = {}, exports = new MachineVblades() }: Options) {
     this.lab = lab;
-    this.flags = flags;
+    this.flags = { ...exports.flags, ...flags };
+    this.exports = exports;
+    this.hosts = [exports.host];
     this.machine = lab.node(1);
     this.store = store;
     const client = new RequestClient(store);
@@ -80,7 +86,6 @@ export class MachinePlace implements Place {
       storage_create: 'true',
       volume_group: group,
       volume_clear_mibps: '0',
-      aoe_eth_dev: 'vec0',
       slots_per_shelf: '16',
       address_quarantine: '0', // hundreds of volumes come and go
       state_dir: stateDir,
@@ -130,10 +135,8 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
     const of = (kind: string) =>
       rows.filter((row) => row.startsWith(`${kind} `)).map((row) => row.slice(kind.length + 1).split(' '));
     const volumes = rows.filter((row) => row.startsWith('volume-'));
-    const exports = of('vblade').flatMap(([, , ...args]) => {
-      const found = parseArguments(args);
-      return found ? [{ ...found, id: found.path.slice(-36) }] : [];
-    });
+    const exports = this.exports.list(rows);
+    const records = await Array.fromAsync(volumesOf(this.store).iterate(this.store.keys.volumes()));
     return {
       storage: {
         node: this.node,
@@ -142,12 +145,12 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
           const address = /blockstore:address=(e[\d.]+)/.exec(row)?.[1];
           return { id: name.slice(-36), sizeBytes: Number(size), labels: address === undefined ? {} : { address } };
         }),
-        exports,
+        exports: exports.map(({ found }) => found),
       },
-      exporters: new Map(of('vblade').map((words) => [words.at(-1)?.slice(-36) ?? '', Number(words[0])])),
+      exporters: new Map(exports.map(({ found, identity }) => [found.id ?? '', identity])),
       lines: [
         ...volumes,
-        ...of('vblade').map((words) => `export ${words.slice(2).join(' ')}`),
+        ...this.exports.lines(rows, (id) => records.find((record) => record.id === id)?.chap),
         ...of('file').map((words) => `file ${words.join(' ')}`),
         ...of('process').flatMap(([name, pid, parent]) =>
           [pid, parent].includes(String(this.daemon?.pid)) || name === '(vblade)' ? [] : [`process ${name}`],
@@ -157,19 +160,21 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
   }
 
   async breakExport(id: string): Promise<void> {
-    await this.machine.sh(killVblades(id));
+    await this.machine.sh(this.exports.break(id));
   }
 
   async breakStorage(id: string): Promise<void> {
     // The daemon can export it again meanwhile.
     const remove = `lvremove -qy ${group}/volume-${id}`;
-    await this.machine.sh(`for try in 1 2 3 4 5; do ${killVblades(id)}; ${remove} && exit; sleep 0.2; done; exit 1`);
+    await this.machine.sh(
+      `for try in 1 2 3 4 5; do ${this.exports.remove(id)}\n${remove} && exit; sleep 0.2; done; exit 1`,
+    );
   }
 
   async reset(): Promise<void> {
     await this.kill();
-    await this.machine.sh(`[ ! -d /run/systemd/system ] || systemctl stop 'blockstore-vblade*'
-for name in vblade blkdiscard lvm
+    await this.machine.sh(`${this.exports.removeAll()}
+for name in blkdiscard lvm
 do pkill -KILL -x $name; while pgrep -x $name >/dev/null; do sleep 0.1; done
 done
 ! vgs ${group} 2>/dev/null || vgremove -qy ${group} || exit
@@ -186,13 +191,6 @@ rm -rf ${stateDir}`);
     await this.store.connection.close();
     await this.lab.close();
   }
-}
-
-/** Kills the current ones; the daemon can have started another one by then. */
-function killVblades(id: string): string {
-  return `for pid in $(pgrep -f '^([^ ]*/)?vblade .*${id}')
-do kill -KILL $pid; while grep -q '${id}' /proc/$pid/cmdline 2>/dev/null; do sleep 0.02; done
-done`;
 }
 
 function writePlan(plan: Plan): string {

@@ -9,7 +9,7 @@ export interface Outcome {
   problems: readonly string[];
   /** Records and storage, a line each, with real ids. */
   lines: readonly string[];
-  exporters: ReadonlyMap<string, number>;
+  exporters: Sight['exporters'];
 }
 
 export async function outcomeAt(place: Place): Promise<Outcome> {

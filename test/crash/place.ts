@@ -7,8 +7,8 @@ import type { Plan } from './plan.ts';
 /** Objects of a place outside Redis. */
 export interface Sight {
   storage: NodeStorage;
-  /** Process ids of exports by volume. */
-  exporters: ReadonlyMap<string, number>;
+  /** By volume: process ids of exports, or what else another export would not have. */
+  exporters: ReadonlyMap<string, string>;
   /** Everything that must be the same with and without a crash, a line each. */
   lines: readonly string[];
 }

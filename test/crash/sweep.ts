@@ -108,7 +108,7 @@ export class Sweep {
   }
 
   /** Returns its state at the end of the last run; if the bystander is new, its current state. */
-  private async exporterOfBystander(): Promise<number | undefined> {
+  private async exporterOfBystander(): Promise<string | undefined> {
     const id = this.cast(bystander);
     return this.exporters.get(id) ?? (await this.place.look()).exporters.get(id);
   }

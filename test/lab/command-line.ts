@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { LabNode } from './node.ts';
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
-const volumeSchema = z.looseObject({ id: z.string(), address: z.string(), device: z.string().optional() });
+const volumeSchema = z.looseObject({
+  id: z.string(),
+  address: z.string(),
+  /** Undefined also of a volume that a guest reaches without the host. */
+  device: z
+    .string()
+    .nullish()
+    .transform((device) => device ?? undefined),
+});
 
 /** Fields of a volume in the output of `blockstore --json` that tests check. */
 export type PrintedVolume = z.infer<typeof volumeSchema>;

@@ -1,5 +1,6 @@
 import { until } from '../support/until.ts';
 import type { LabDaemon } from './daemon.ts';
+import { becomeInitiator, startIscsid } from './initiator.ts';
 import type { LabNode } from './node.ts';
 import { runScript } from './script.ts';
 import { StorageCluster, configFile, stateDir } from './storage-cluster.ts';
@@ -68,12 +69,7 @@ export class IscsiLab {
   }
 
   async startIscsid(number: number): Promise<void> {
-    const node = this.host(number);
-    await node.start('iscsid', 'exec iscsid -f');
-    await until(
-      async () => (await node.run('grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix')).status === 0,
-      'iscsid answers',
-    );
+    await startIscsid(this.host(number));
   }
 
   /** Returns the device of a volume that is attached to a host now. */
@@ -141,16 +137,12 @@ export class IscsiLab {
     return new CountingWriter(writer, this.host(number), device);
   }
 
-  /** As the package does with systemd. */
   private async becomeInitiator(number: number): Promise<void> {
     // The other host has the settings of the distribution.
     const limit = `node.session.timeo.replacement_timeout = ${replacementSeconds}`;
     const settings =
       number === 2 ? `sed -i 's/^node.session.timeo.replacement_timeout.*/${limit}/' /etc/iscsi/iscsid.conf` : ':';
-    await this.host(number).sh(`echo InitiatorName=${this.nameOf(number)} >/etc/iscsi/initiatorname.iscsi
-${settings}
-modprobe -a iscsi_tcp sd_mod`);
-    await this.startIscsid(number);
+    await becomeInitiator(this.host(number), this.nameOf(number), settings);
   }
 }
 

@@ -18,6 +18,7 @@ export const stateDir = '/var/lib/blockstore';
 export const group = 'nova-volumes';
 export const configFile = '/etc/blockstore/blockstore.conf';
 
+/** As on the command line: a flag of one of enabled_backends is `backend.flag`. */
 export type ClusterFlags = Readonly<Record<string, string>>;
 
 export interface ClusterOptions {
@@ -26,6 +27,8 @@ export interface ClusterOptions {
   storageNodes?: number;
   flags?: ClusterFlags;
   diskGiB?: number;
+  /** Of each machine. */
+  memory?: string;
   /** State directories are on separate disks and survive a power loss. */
   keepState?: boolean;
   /** Redis has a replica, and a change is acknowledged once both have it. */
@@ -48,8 +51,8 @@ export class StorageCluster {
   private starts = 0;
 
   static async create(options: ClusterOptions): Promise<StorageCluster> {
-    const { nodes, storageNodes = nodes, diskGiB = 20, keepState = false } = options;
-    const lab = await Lab.create({ nodes, diskGiB });
+    const { nodes, storageNodes = nodes, diskGiB = 20, memory = '512M', keepState = false } = options;
+    const lab = await Lab.create({ nodes, diskGiB, memory });
     try {
       const sentinels = options.sentinels ? await lab.addSentinels() : undefined;
       const flags = { redis_url: lab.redisUrl, ...sentinels?.flags, ...options.flags };
@@ -212,13 +215,24 @@ export class StorageCluster {
       ...this.flags,
       ...given,
     };
-    const lines = Object.entries(flags).map(([name, value]) => `${name} = ${value}`);
     return `mkdir -p /etc/blockstore
 cat >${configFile} <<'END'
-${lines.join('\n')}
+${inSections(flags)}
 END
 export BLOCKSTORE_CONFIG=${configFile}`;
   }
+}
+
+/** Returns the text of a configuration file. The flags outside sections are first. */
+function inSections(flags: ClusterFlags): string {
+  const parts = Object.entries(flags).map(([name, value]) => {
+    const [flag = '', section = ''] = name.split('.').toReversed();
+    return { section, line: `${flag} = ${value}` };
+  });
+  const sections = [...Map.groupBy(parts, ({ section }) => section)];
+  return sections
+    .map(([name, lines]) => `${name === '' ? '' : `[${name}]`}\n${lines.map(({ line }) => line).join('\n')}`)
+    .join('\n');
 }
 
 /** Shelf and slot as vblade has them. */

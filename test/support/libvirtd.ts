@@ -13,6 +13,16 @@ export const withoutLibvirtd =
     ? undefined
     : 'needs root, libvirt-daemon, libvirt-daemon-driver-qemu, libvirt-clients and qemu-system-x86';
 
+/** For a machine without the services of a distribution. */
+export const qemuConf =
+  'user="root"\ngroup="root"\nsecurity_driver="none"\ncgroup_controllers=[]\nnamespaces=[]\nremember_owner=0\nstdio_handler="file"\n';
+
+/** Its entries in /etc/passwd and /etc/group: libvirtd asks for that user. */
+export const libvirtUser = {
+  passwd: 'libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin',
+  group: 'libvirt-qemu:x:64055:',
+};
+
 /** Where libvirtd has its files: a directory of the test each. */
 const places = ['/etc/libvirt', '/var/lib/libvirt', '/var/cache/libvirt', '/var/log/libvirt', '/run/libvirt'];
 
@@ -65,19 +75,13 @@ export class Libvirtd {
   private async start(): Promise<void> {
     const { directory } = this;
     const files = [
-      [
-        'passwd',
-        `${await readFile('/etc/passwd', 'utf8')}libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin\n`,
-      ],
-      ['group', `${await readFile('/etc/group', 'utf8')}libvirt-qemu:x:64055:\n`],
+      ['passwd', `${await readFile('/etc/passwd', 'utf8')}${libvirtUser.passwd}\n`],
+      ['group', `${await readFile('/etc/group', 'utf8')}${libvirtUser.group}\n`],
       ['libvirtd.conf', `unix_sock_dir="${directory}"\nauth_unix_rw="none"\nauth_unix_ro="none"\n`],
     ] as const;
     for (const [name, content] of files) await writeFile(join(directory, name), content);
     for (const place of places) await mkdir(join(directory, 'root', place), { recursive: true });
-    await writeFile(
-      join(directory, 'root/etc/libvirt/qemu.conf'),
-      'user="root"\ngroup="root"\nsecurity_driver="none"\ncgroup_controllers=[]\nnamespaces=[]\nremember_owner=0\nstdio_handler="file"\n',
-    );
+    await writeFile(join(directory, 'root/etc/libvirt/qemu.conf'), qemuConf);
     const mounts = [
       ...['passwd', 'group'].map((name) => `mount --bind ${directory}/${name} /etc/${name}`),
       ...places.map((place) => `mkdir -p ${place}; mount --bind ${directory}/root${place} ${place}`),
