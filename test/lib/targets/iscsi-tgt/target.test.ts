@@ -263,6 +263,34 @@ test('a failure names its reason and not the secret, and leaves nothing', async 
   await t.throwsAsync(target.ensureExport({ ...spec, hosts: ['52:54:00:00:00:01'] }), { code: 'InvalidArgument' });
 });
 
+test('while tgtadm prints another form, no export is taken for absent, and none for removed', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.target();
+  const spec = await volumeOf(place);
+  await target.ensureExport(spec);
+  const session = await place.login(spec, host, spec.chap);
+  const upgraded = new ChildProcesses();
+  const run = upgraded.run.bind(upgraded);
+  upgraded.run = async (command, args, options) => {
+    const { stdout, stderr } = await run(command, args, options);
+    return { stdout: args.includes('target') ? stdout.replaceAll('    ', '  ') : stdout, stderr };
+  };
+  const other = place.made({}, { processes: upgraded });
+  const unreadable = { code: 'AnswerUnreadable', message: /^"tgtadm --op show --mode target" printed/ };
+  await t.throwsAsync(other.setup(), unreadable);
+  for (const request of [
+    () => other.listExports(),
+    () => other.removeExport(spec.id),
+    () => other.ensureExport(spec),
+    () => other.resizeExport(spec),
+  ]) {
+    await t.throwsAsync(request(), unreadable);
+  }
+  t.deepEqual(await other.listTraces(), [spec.id], 'what is to be removed is known');
+  await session.write(0, Buffer.alloc(512, 7));
+  t.deepEqual(await target.listExports(), [spec]);
+});
+
 test('durability determines whether tgtd writes to the disk before it answers', async (t) => {
   const place = await placeFor(t);
   const calls: string[] = [];
