@@ -8,7 +8,7 @@ import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
-const iscsiTests = ['test/lab/iscsi.test.ts', 'test/lab/iscsi-lio.test.ts'];
+const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/${name}.test.ts`);
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
