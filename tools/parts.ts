@@ -47,6 +47,12 @@ export function parts(): Stage[] {
       ['ISCSI_CASES=all', 'ava', '--config', 'test/daemons.config.js', libiscsiTest],
       missingForReal,
     ),
+    command(
+      'deb-iscsi',
+      'env',
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/deb-iscsi.test.ts'],
+      missingForIscsi,
+    ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {
