@@ -2,6 +2,7 @@ import { CommandError } from '../../command-error.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import type { Chap } from '../target.ts';
+import { SharedRead } from './shared-read.ts';
 import { type ShownConnection, type ShownTarget, parseConnections, parsePortals, parseTargets } from './show.ts';
 
 /** It only asks tgtd, which answers at once unless it hangs. */
@@ -21,14 +22,16 @@ export class TgtadmFailure extends Error {
 export class Tgtadm {
   private readonly processes: Processes;
   private readonly socket: string;
+  /** All targets each time: of many exports that are made at once, several read them. */
+  private readonly list = new SharedRead(async () => parseTargets(await this.run('show', 'target')));
 
   constructor(processes: Processes, socket: string) {
     this.processes = processes;
     this.socket = socket;
   }
 
-  async targets(): Promise<ShownTarget[]> {
-    return parseTargets(await this.run('show', 'target'));
+  targets(): Promise<ShownTarget[]> {
+    return this.list.get();
   }
 
   async portals(): Promise<string[]> {
