@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { backends } from '../test/crash/backends.ts';
 import { scenes } from '../test/crash/scenes.ts';
-import { missingForIscsi, missingForLab } from '../test/lab/requirements.ts';
+import { missingForIscsi, missingForLab, missingForLio } from '../test/lab/requirements.ts';
 import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
@@ -52,6 +52,12 @@ export function parts(): Stage[] {
       'env',
       ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/deb-iscsi.test.ts'],
       missingForIscsi,
+    ),
+    command(
+      'lio-libiscsi',
+      'env',
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/lio-libiscsi.test.ts'],
+      missingForLio,
     ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
