@@ -149,15 +149,16 @@ export class IscsiLioTarget extends PortalTarget implements Target {
 
   /** Whether the hosts have the secret and the right to write: a program that restores an earlier export changes them in ours. */
   private async haveRights(group: string, { hosts, chap, readOnly }: ExportSpec): Promise<boolean> {
-    const rights = hosts.map(async (host) => {
-      const acl = `${group}/acls/${host}`;
+    const rightsAt = async (path: string, protection: string) => {
       const [password, isProtected] = await Promise.all([
-        this.configfs.read(`${acl}/auth/password`),
-        this.configfs.read(`${acl}/${unitName}/write_protect`),
+        this.configfs.read(`${path}/auth/password`),
+        this.configfs.read(`${path}/${protection}`),
       ]);
       return (chap === undefined || password === chap.secret) && (isProtected === '1') === readOnly;
-    });
-    return (await Promise.all(rights)).every(Boolean);
+    };
+    if (hosts.length === 0) return rightsAt(group, 'attrib/demo_mode_write_protect');
+    const all = hosts.map((host) => rightsAt(`${group}/acls/${host}`, `${unitName}/write_protect`));
+    return (await Promise.all(all)).every(Boolean);
   }
 
   private async restore(id: string): Promise<void> {

@@ -99,7 +99,7 @@ function rowsOf(text: string): Row[] {
 }
 
 function shownTarget(row: Row): ShownTarget {
-  const [tid, name = ''] = match(row, /^Target (\d+): (\S+)$/);
+  const [tid, name = ''] = match(row, /^Target (\d+): (.+)$/);
   return {
     tid: Number(tid),
     name,

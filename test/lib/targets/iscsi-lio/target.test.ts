@@ -206,6 +206,22 @@ test('an export that another program restores below the daemon, with an earlier 
   t.deepEqual(target.problems(), []);
 });
 
+test('an export to all hosts that another program gives another secret or right to write is restored', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.target();
+  const spec = await volumeOf(place, { hosts: [], readOnly: true });
+  await target.ensureExport(spec);
+  const state = place.configfs.state();
+  for (const [attribute, value] of [
+    ['auth/password', 'earlier-secret'],
+    ['attrib/demo_mode_write_protect', '0'],
+  ] as const) {
+    await place.configfs.write(`${groupPath(spec)}/${attribute}`, value);
+    t.not(place.configfs.state(), state);
+    await until(() => place.configfs.state() === state, `${attribute} is as before`);
+  }
+});
+
 test('another prefix or portal makes the target anew', async (t) => {
   const place = await placeFor(t);
   const spec = await volumeOf(place);
