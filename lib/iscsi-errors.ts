@@ -9,7 +9,14 @@ export const iscsiErrors = {
       'PortalUnusable',
       'failed',
       `cannot listen on the iSCSI portal ${portal}: ${holder} listens there`,
-      'stop that program (for the tgtd of the distribution: systemctl disable --now tgt), or set iscsi_port or iscsi_ip_address',
+      'stop that program (the tgtd of the distribution: systemctl disable --now tgt; that of volume_target=iscsi-tgt: systemctl stop blockstore-tgtd), or set iscsi_port or iscsi_ip_address',
+    ),
+  portalOfKernel: (portal: string, holder: string) =>
+    new BlockstoreError(
+      'PortalUnusable',
+      'failed',
+      `cannot listen on the iSCSI portal ${portal}: ${holder} listens there`,
+      'remove it there (targetcli; for exports of volume_target=iscsi-lio: detach the volumes), or set iscsi_port or iscsi_ip_address',
     ),
   targetDaemonFailed: (reason: string) =>
     new BlockstoreError(

@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { backends } from '../test/crash/backends.ts';
 import { scenes } from '../test/crash/scenes.ts';
-import { missingForIscsi, missingForLab } from '../test/lab/requirements.ts';
+import { missingForIscsi, missingForLab, missingForLio } from '../test/lab/requirements.ts';
 import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
-const iscsiTests = ['test/lab/iscsi.test.ts', 'test/lab/iscsi-lio.test.ts'];
+const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/${name}.test.ts`);
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
@@ -46,6 +46,18 @@ export function parts(): Stage[] {
       'env',
       ['ISCSI_CASES=all', 'ava', '--config', 'test/daemons.config.js', libiscsiTest],
       missingForReal,
+    ),
+    command(
+      'deb-iscsi',
+      'env',
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/deb-iscsi.test.ts'],
+      missingForIscsi,
+    ),
+    command(
+      'lio-libiscsi',
+      'env',
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/lio-libiscsi.test.ts'],
+      missingForLio,
     ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),

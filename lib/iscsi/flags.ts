@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { isIscsiName, targetNameOf } from './address.ts';
 import { flag, oneOf, text, whole, yesNo } from '../flags/flag.ts';
+import { reachableAddress } from '../flags/reachable-address.ts';
 
 const anyId = '00000000-0000-0000-0000-000000000000';
 
@@ -25,10 +25,7 @@ export const iscsiChap = flag(
 /** Flags that all iSCSI targets of this host have in common. */
 export const iscsiFlags = {
   iscsi_ip_address: flag(
-    text.refine(
-      isUsableAddress,
-      'must be one IPv4 or IPv6 address of this host, without brackets, not one of all addresses',
-    ),
+    reachableAddress({ also: '' }), // one of all addresses would listen on interfaces that nobody asked for
     '',
     'address of this host that iSCSI exports listen on; empty: its first IPv4 address that is not a loopback address',
     { nodeWide: true },
@@ -42,8 +39,3 @@ export const iscsiFlags = {
     'writes over iSCSI that a power loss can lose: none that was acknowledged (sync), those that the host has not flushed (cached)',
   ),
 };
-
-/** One of all addresses would listen on interfaces that nobody asked for. */
-function isUsableAddress(address: string): boolean {
-  return address === '' || (isIP(address) !== 0 && !/^(0\.0\.0\.0|[0:]*|::ffff:0\.0\.0\.0)$/.test(address));
-}

@@ -4,6 +4,7 @@ import { absentAs, errorCode, isAbsent, readIfExistsSync } from '../files.ts';
 import type { Portal } from './address.ts';
 
 const listening = '0A';
+const wordLength = 8;
 
 /** Returns a description of the program that listens where the portal would: on its address, or on all addresses. */
 export async function listenerOn({ ip, port }: Portal): Promise<string | undefined> {
@@ -21,9 +22,9 @@ export async function listenerOn({ ip, port }: Portal): Promise<string | undefin
   return undefined;
 }
 
-/** All addresses of IPv6 are those of IPv4 as well, unless a program wants otherwise, which is not shown. */
+/** All addresses of IPv6 are those of IPv4 as well, unless a program wants otherwise, which is not shown; not the reverse. */
 function isInTheWay(address: string, ip: string): boolean {
-  if (/^0+$/.test(address)) return true;
+  if (/^0+$/.test(address)) return address.length > wordLength || !isIPv6(ip);
   return (
     address === (isIPv6(ip) ? hexOfIPv6(ip) : hexOfIPv4(ip)) || address === `0000000000000000FFFF0000${hexOfIPv4(ip)}`
   );

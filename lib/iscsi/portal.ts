@@ -1,6 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { errors } from '../errors.ts';
 import { type Portal, portalText } from './address.ts';
+import { canonicalIp } from './canonical-ip.ts';
+import { type ObjectList, kernelPortalOn } from './kernel-portals.ts';
 import { listenerOn } from './listeners.ts';
 
 /** The portal that flags describe. Without an address of this host it has a loopback address, which reaches nobody else. */
@@ -9,11 +11,18 @@ export function portalIn(flags: { iscsi_ip_address: string; iscsi_port: number }
   return { ip: canonicalIp(flags.iscsi_ip_address || (first?.address ?? '127.0.0.1')), port: flags.iscsi_port };
 }
 
-/** Before a target begins to listen. Throws PortalUnusable. */
-export async function checkPortalUsable(portal: Portal): Promise<void> {
+/** Before a program begins to listen. Throws PortalUnusable. */
+export async function checkPortalUsable(portal: Portal, kernelObjects?: ObjectList): Promise<void> {
   checkIsHere(portal);
+  await checkKernelIsElsewhere(portal, kernelObjects);
   const holder = await listenerOn(portal);
   if (holder !== undefined) throw errors.portalTaken(portalText(portal), holder);
+}
+
+/** For a program, which cannot share a portal with the kernel's own target. Throws PortalUnusable. */
+export async function checkKernelIsElsewhere(portal: Portal, kernelObjects?: ObjectList): Promise<void> {
+  const found = await kernelPortalOn(portal, kernelObjects);
+  if (found) throw errors.portalOfKernel(portalText(portal), found.description);
 }
 
 /** Throws PortalUnusable for an address that this host does not have. */
@@ -29,9 +38,4 @@ export function checkIsHere(portal: Portal): void {
 
 function hostAddresses() {
   return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-}
-
-/** IPv6 has several forms of one address: targets are compared by the shortest, which tgtd prints and the URL standard has. */
-function canonicalIp(ip: string): string {
-  return ip.includes(':') ? new URL(`http://[${ip}]`).hostname.slice(1, -1) : ip;
 }

@@ -1,13 +1,10 @@
-import { isIP } from 'node:net';
 import { flag, text, whole, yesNo } from '../flags/flag.ts';
+import { reachableAddress } from '../flags/reachable-address.ts';
 
 /** Flags of storage that is controlled over SSH. Drivers and targets of such storage share these definitions. */
 export const sanFlags = {
   san_ip: flag(
-    text.refine(
-      (address) => address === '' || isIP(address) !== 0,
-      'must be one IPv4 or IPv6 address, without brackets',
-    ),
+    reachableAddress({ also: '' }),
     '',
     'address of the storage, for SSH and for the iSCSI exports of the target solaris; required by these drivers',
   ),

@@ -1,12 +1,8 @@
-import { isIP } from 'node:net';
-import { flag, text, whole } from '../flags/flag.ts';
+import { flag, whole } from '../flags/flag.ts';
+import { reachableAddress } from '../flags/reachable-address.ts';
 
 export const sheepdogFlags = {
-  sheepdog_address: flag(
-    text.refine((address) => isIP(address) !== 0, 'must be an IPv4 or IPv6 address, without brackets'),
-    '127.0.0.1',
-    'address of a daemon (sheep) of the Sheepdog cluster',
-  ),
+  sheepdog_address: flag(reachableAddress(), '127.0.0.1', 'address of a daemon (sheep) of the Sheepdog cluster'),
   sheepdog_port: flag(whole(1, 65_535), 7000, 'TCP port of that daemon'),
   sheepdog_copies: flag(
     whole(1, 31),

@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net';
+import type { Portal } from '../../lib/iscsi/address.ts';
 import { until } from '../support/until.ts';
 import type { LabDaemon } from './daemon.ts';
 import { becomeInitiator, startIscsid } from './initiator.ts';
@@ -23,15 +25,17 @@ export class IscsiLab {
   readonly cluster: StorageCluster;
   private readonly server: Server;
 
-  static async create(server: Server): Promise<IscsiLab> {
+  /** With an IPv6 portal each machine has the address `<network>::1<number>`, until it is restarted. */
+  static async create(server: Server, { ip, port }: Portal = { ip: '10.77.0.11', port: 3260 }): Promise<IscsiLab> {
     const cluster = await StorageCluster.create({
       nodes: 3,
-      storageNodes: 1,
+      storageNodes: 0,
       keepState: true,
-      flags: { volume_target: server, iscsi_ip_address: '10.77.0.11' },
+      flags: { volume_target: server, iscsi_ip_address: ip, iscsi_port: String(port) },
     });
     const lab = new IscsiLab(cluster, server);
-    await Promise.all([2, 3].map((number) => lab.becomeInitiator(number)));
+    if (isIPv6(ip)) await Promise.all([1, 2, 3].map((number) => lab.addIPv6(number, ip)));
+    await Promise.all([cluster.startDaemon(1), ...[2, 3].map((number) => lab.becomeInitiator(number))]);
     return lab;
   }
 
@@ -64,8 +68,21 @@ export class IscsiLab {
 
   async rebootHost(number: number): Promise<void> {
     await this.host(number).powerOff();
+    await this.bootHost(number);
+  }
+
+  /** Boots a host that is off; `records` are those that iscsiadm had there before, as savedRecords() returns them. */
+  async bootHost(number: number, records?: string): Promise<void> {
     await this.cluster.bootAgain(number);
+    if (records !== undefined) {
+      await this.host(number).sh(`mkdir -p /etc/iscsi && echo ${records} | base64 -d | tar -C /etc/iscsi -xz`);
+    }
     await this.becomeInitiator(number);
+  }
+
+  /** What the disk of a host would keep: here its root is in memory. */
+  savedRecords(number: number): Promise<string> {
+    return this.host(number).sh('tar -C /etc/iscsi -cz nodes | base64 -w0');
   }
 
   async startIscsid(number: number): Promise<void> {
@@ -135,6 +152,11 @@ export class IscsiLab {
     const writer = await this.host(number).start(`writer${number}`, `exec perl -e '${program}' ${device}`);
     if (!(await writer.says('written', patienceMs))) throw new Error(await writer.log());
     return new CountingWriter(writer, this.host(number), device);
+  }
+
+  private async addIPv6(number: number, portal: string): Promise<void> {
+    const network = portal.slice(0, portal.indexOf('::'));
+    await this.host(number).sh(`modprobe -q ipv6; ip -6 addr add ${network}::${10 + number}/64 dev vec0 nodad`);
   }
 
   private async becomeInitiator(number: number): Promise<void> {

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFile, truncate } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { newChap } from '../../lib/models/chap.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkKernel } from '../../lib/targets/iscsi-lio/check.ts';
@@ -9,6 +7,7 @@ import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../lib/target
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import { casesOf, untilServed } from '../lib/targets/conformance.ts';
 import { until } from '../support/until.ts';
+import { foreignCases } from './lio-foreign-cases.ts';
 import { LioMachine, group, kernelRoot, prefix } from './lio-machine.ts';
 
 // Runs on a lab machine: node test/lab/lio-cases.ts <disk>. Prints "ok" or "not ok" for each case.
@@ -37,6 +36,8 @@ for (const [onDisk, durability, backstore] of [
 async function volume(fields: Partial<ExportSpec> = {}): Promise<ExportSpec> {
   return { ...(await machine.volume()), hosts: [host], chap: newChap(), ...fields };
 }
+
+list.push(...foreignCases(machine));
 
 function groupPath({ id }: ExportSpec): string {
   return `iscsi/${prefix}volume-${id}/tpgt_1`;
@@ -94,49 +95,6 @@ list.push(
       }, 'both are as specified');
       await assert.rejects(machine.login(opened, otherHost, opened.chap));
       assert.deepEqual(target.problems(), []);
-    },
-  },
-  {
-    title: "others' targets are listed without an id and left alone, also where they are named as ours are",
-    run: async () => {
-      const target = await machine.target();
-      const theirs = await machine.volume();
-      const name = `${prefix}volume-${theirs.id}`;
-      const theirGroup = `${kernelRoot}/iscsi/${name}/tpgt_1`;
-      const core = `${kernelRoot}/core/fileio_0/${name}`;
-      await machine.sh(`mkdir -p ${core} && cd ${core} && printf fd_dev_name=${theirs.path},fd_dev_size=1048576 >control
-        echo ${theirs.path} >udev_path; echo 1 >enable; mkdir -p ${theirGroup}/lun/lun_0 ${theirGroup}/np/127.0.0.1:3260
-        ln -s ${core} ${theirGroup}/lun/lun_0/x; echo 1 >${theirGroup}/attrib/generate_node_acls; echo 1 >${theirGroup}/enable`);
-      const spec = await volume();
-      await target.ensureExport(spec);
-      const before = await machine.state();
-      const found = (await target.listExports()).find(({ path }) => path === theirs.path);
-      assert.equal(found?.id, undefined);
-      assert.equal(found?.address, `127.0.0.1:3260,1 ${name} 0`);
-      assert.deepEqual(await target.listTraces(), [spec.id]);
-      assert.equal(await machine.state(), before);
-      await target.removeExport(spec.id);
-      await machine.sh(`cd ${theirGroup} && rm lun/lun_0/x && rmdir lun/lun_0 np/* && cd / && rmdir ${theirGroup} \\
-        ${kernelRoot}/iscsi/${name} ${core}`);
-    },
-  },
-  {
-    title: 'a program, or a target of the kernel, on the port is named',
-    run: async () => {
-      const server = createServer().listen(machine.portal.port, '0.0.0.0');
-      await once(server, 'listening');
-      const taken = (words: RegExp) => ({ code: 'PortalUnusable', message: words });
-      await assert.rejects(machine.target(), taken(new RegExp(`process ${process.pid}`)));
-      server.close();
-      await once(server, 'close');
-      const theirs = `${kernelRoot}/iscsi/iqn.2001-04.com.example:theirs`;
-      await machine.sh(`mkdir -p ${theirs}/tpgt_1/np/0.0.0.0:3260`);
-      await assert.rejects(machine.target(), taken(/iqn\.2001-04\.com\.example:theirs, at 0\.0\.0\.0:3260, listens/));
-      const target = machine.made();
-      await assert.rejects(target.ensureExport(await volume()), taken(/iqn\.2001-04\.com\.example:theirs/));
-      assert.deepEqual(await target.listTraces(), []);
-      await machine.sh(`rmdir ${theirs}/tpgt_1/np/0.0.0.0:3260 ${theirs}/tpgt_1 ${theirs}`);
-      await target.setup();
     },
   },
   {

@@ -40,7 +40,11 @@ export async function missingForIscsi(target: 'iscsi-tgt' | 'iscsi-lio' = 'iscsi
 
 /** The same for a lab with the kernel's own target, and hosts by libiscsi. */
 export async function missingForLio(): Promise<string | undefined> {
-  const missing = await missingOf({ 'iscsi-inq': 'libiscsi-bin', 'qemu-io': 'qemu-utils qemu-block-extra' });
+  const missing = await missingOf({
+    'iscsi-inq': 'libiscsi-bin',
+    'qemu-io': 'qemu-utils qemu-block-extra',
+    targetctl: 'python3-rtslib-fb',
+  });
   if (missing.length === 0) return missingForLab();
   return `a lab with LIO needs more packages: apt-get install ${missing.join(' ')}`;
 }

@@ -1,26 +1,13 @@
-import { type Portal, portalText, tryParsePortal } from '../../iscsi/address.ts';
+import type { Portal } from '../../iscsi/address.ts';
+import { kernelPortalOn, type ObjectList } from '../../iscsi/kernel-portals.ts';
 import { listenerOn } from '../../iscsi/listeners.ts';
-import type { Configfs } from './configfs.ts';
-import { groupNames, targetNames } from './found-target.ts';
-import { targetOf } from './layout.ts';
 
 /**
  * Returns a description of what listens where the portal would; undefined where nothing does, or a target of the kernel on just that
- * address: the kernel lets targets share a portal. The kernel's own listeners belong to no process.
+ * address: the kernel lets targets share a portal.
  */
-export async function portalHolder(configfs: Configfs, portal: Portal): Promise<string | undefined> {
-  for (const name of await targetNames(configfs)) {
-    for (const group of await groupNames(configfs, name)) {
-      const texts = await configfs.directories(`${targetOf(name)}/${group}/np`);
-      if (texts.includes(portalText(portal))) return undefined;
-      const wildcard = texts.find((text) => isWildcard(text, portal.port));
-      if (wildcard !== undefined) return `the kernel's iSCSI target ${name}, at ${wildcard},`;
-    }
-  }
+export async function portalHolder(configfs: ObjectList, portal: Portal): Promise<string | undefined> {
+  const found = await kernelPortalOn(portal, configfs);
+  if (found) return found.isSame ? undefined : found.description;
   return listenerOn(portal);
-}
-
-function isWildcard(text: string, port: number): boolean {
-  const found = tryParsePortal(text);
-  return found?.port === port && /^(0\.0\.0\.0|[0:]+)$/.test(found.ip);
 }

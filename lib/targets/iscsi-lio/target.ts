@@ -11,7 +11,7 @@ import { type Configfs, KernelConfigfs } from './configfs.ts';
 import { Exports } from './exports.ts';
 import { type FoundTarget, backstoreIn, isServing, readTarget, targetNames } from './found-target.ts';
 import { type Kernel, prepareKernel, thisKernel } from './kernel.ts';
-import { groupOf, isOwnBackstore, volumeOfBackstore } from './layout.ts';
+import { groupOf, isOwnBackstore, unitName, volumeOfBackstore } from './layout.ts';
 import { portalHolder } from './portals.ts';
 
 interface Context {
@@ -120,9 +120,11 @@ export class IscsiLioTarget extends PortalTarget implements Target {
   }
 
   /** Without all that ensure() compares: it runs often. */
-  private async isServed({ id, hosts, chap }: ExportSpec): Promise<boolean> {
+  private async isServed(spec: ExportSpec): Promise<boolean> {
+    const { id, hosts, chap } = spec;
     const group = groupOf(targetNameOf(this.options.targetPrefix, id));
-    const [enable, isOpen, asksSecret, portals, acls] = await Promise.all([
+    const [backstore, enable, isOpen, asksSecret, portals, acls] = await Promise.all([
+      this.backstoreOf(`${group}/lun/${unitName}`),
       this.configfs.read(`${group}/enable`),
       this.configfs.read(`${group}/attrib/generate_node_acls`),
       this.configfs.read(`${group}/attrib/authentication`),
@@ -130,12 +132,33 @@ export class IscsiLioTarget extends PortalTarget implements Target {
       this.configfs.directories(`${group}/acls`),
     ]);
     return (
+      isOwnBackstore(backstore) && // not one that another program has restored
       enable === '1' &&
       (isOpen === '1') === (hosts.length === 0) &&
       (asksSecret === '1') === (chap !== undefined) &&
       portals.includes(this.endpoint) &&
-      acls.toSorted().join(' ') === hosts.join(' ')
+      acls.toSorted().join(' ') === hosts.join(' ') &&
+      (await this.haveRights(group, spec))
     );
+  }
+
+  private async backstoreOf(unit: string): Promise<string> {
+    const [link = ''] = await this.configfs.links(unit);
+    return (link === '' ? undefined : await this.configfs.follow(`${unit}/${link}`)) ?? '';
+  }
+
+  /** Whether the hosts have the secret and the right to write: a program that restores an earlier export changes them in ours. */
+  private async haveRights(group: string, { hosts, chap, readOnly }: ExportSpec): Promise<boolean> {
+    const rightsAt = async (path: string, protection: string) => {
+      const [password, isProtected] = await Promise.all([
+        this.configfs.read(`${path}/auth/password`),
+        this.configfs.read(`${path}/${protection}`),
+      ]);
+      return (chap === undefined || password === chap.secret) && (isProtected === '1') === readOnly;
+    };
+    if (hosts.length === 0) return rightsAt(group, 'attrib/demo_mode_write_protect');
+    const all = hosts.map((host) => rightsAt(`${group}/acls/${host}`, `${unitName}/write_protect`));
+    return (await Promise.all(all)).every(Boolean);
   }
 
   private async restore(id: string): Promise<void> {

@@ -3,7 +3,7 @@ import { CommandError } from '../../command-error.ts';
 import { errors } from '../../errors.ts';
 import { portalText } from '../../iscsi/address.ts';
 import { listenerOn } from '../../iscsi/listeners.ts';
-import { checkIsHere, portalIn } from '../../iscsi/portal.ts';
+import { checkIsHere, checkKernelIsElsewhere, portalIn } from '../../iscsi/portal.ts';
 import type { Processes } from '../../process.ts';
 
 const helpMs = 10_000;
@@ -26,6 +26,7 @@ export async function checkPortal(flags: { iscsi_ip_address: string; iscsi_port:
   const portal = portalIn(flags);
   const text = portalText(portal);
   checkIsHere(portal);
+  await checkKernelIsElsewhere(portal);
   const holder = await listenerOn(portal);
   const isOurs = holder?.includes(`--iscsi portal=${text} `) === true;
   if (holder !== undefined && !isOurs) throw errors.portalTaken(text, holder);

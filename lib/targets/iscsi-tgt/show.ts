@@ -1,4 +1,9 @@
-/** What `tgtadm --op show` prints, as data. */
+import { errors } from '../../errors.ts';
+
+/**
+ * What `tgtadm --op show` prints, as data. An answer of any other form throws AnswerUnreadable: what is not found in it would be taken for
+ * absent.
+ */
 
 export interface ShownTarget {
   /** tgtd's number of the target. */
@@ -27,68 +32,120 @@ export interface ShownConnection {
   initiator: string;
 }
 
-interface Lists {
-  initiators: string[];
-  units: ShownUnit[];
-  accounts: string[];
-  acl: string[];
+/** A line with those below it. */
+interface Row {
+  text: string;
+  below: Row[];
 }
 
-type Section = 'nexus' | 'units' | 'accounts' | 'acl' | '';
+const step = '    ';
 
-const sections: Readonly<Record<string, Section>> = {
-  'I_T nexus information:': 'nexus',
-  'LUN information:': 'units',
-  'Account information:': 'accounts',
-  'ACL information:': 'acl',
-};
-
-/** `--mode target`: each level is indented by four spaces. */
+/** `--mode target`. Throws AnswerUnreadable. */
 export function parseTargets(text: string): ShownTarget[] {
-  const targets: (ShownTarget & Lists)[] = [];
-  let section: Section = '';
-  for (const line of text.split('\n')) {
-    const [, tid, name] = /^Target (\d+): (.*)$/.exec(line) ?? [];
-    if (name !== undefined) targets.push({ tid: Number(tid), name, initiators: [], units: [], accounts: [], acl: [] });
-    const target = targets.at(-1);
-    const { length: indent } = /^ */.exec(line)?.[0] ?? '';
-    const value = line.trim();
-    if (!target || value === '') continue;
-    if (indent === 4) section = sections[value] ?? '';
-    else if (section === 'nexus') target.initiators.push(...(/^Initiator: (\S+)/.exec(value)?.slice(1) ?? []));
-    else if (section === 'units') readUnit(target.units, value);
-    else if (indent === 8 && section === 'accounts') target.accounts.push(value);
-    else if (indent === 8 && section === 'acl') target.acl.push(value);
-  }
-  return targets;
+  return parsed('target', text, (rows) => rows.map(shownTarget));
 }
 
-function readUnit(units: ShownUnit[], line: string): void {
-  const [, key, value = ''] = /^([^:]+):(?: (.*))?$/.exec(line) ?? [];
-  if (key === 'LUN') units.push({ lun: Number(value), path: '', serial: '', isReadOnly: false, isOnline: false });
-  const unit = units.at(-1);
-  if (!unit) return;
-  if (key === 'Backing store path') unit.path = value === 'None' ? '' : value;
-  else if (key === 'SCSI SN') unit.serial = value.trim();
-  else if (key === 'Readonly') unit.isReadOnly = value === 'Yes';
-  else if (key === 'Online') unit.isOnline = value === 'Yes';
-}
-
-/** `--mode conn --tid N`. */
+/** `--mode conn --tid N`. Throws AnswerUnreadable. */
 export function parseConnections(text: string): ShownConnection[] {
-  const connections: ShownConnection[] = [];
-  let session = 0;
-  for (const line of text.split('\n').map((one) => one.trim())) {
-    const [, key, value = ''] = /^(Session|Connection|Initiator): (\S+)/.exec(line) ?? [];
-    const last = connections.at(-1);
-    if (key === 'Session') session = Number(value);
-    else if (key === 'Connection') connections.push({ session, connection: Number(value), initiator: '' });
-    else if (key === 'Initiator' && last) last.initiator = value;
-  }
-  return connections;
+  return parsed('conn', text, (rows) =>
+    rows.flatMap((row) => {
+      const [session] = match(row, /^Session: (\d+)$/);
+      return row.below.map((one) => {
+        const [connection] = match(one, /^Connection: (\d+)$/);
+        return { session: Number(session), connection: Number(connection), initiator: initiatorBelow(one) };
+      });
+    }),
+  );
 }
 
-/** `--mode portal`: `<ip>:<port>` of each, without its portal group. */
+/** `--mode portal`: `<ip>:<port>` of each, without its portal group. Throws AnswerUnreadable. */
 export function parsePortals(text: string): string[] {
-  return [...text.matchAll(/^Portal: (\S+),\d+$/gm)].flatMap(([, portal]) => portal ?? []);
+  return parsed('portal', text, (rows) => rows.map((row) => match(row, /^Portal: (\S+),\d+$/)[0] ?? ''));
+}
+
+/** What a row is not. */
+class Unreadable extends Error {
+  readonly line: string;
+
+  constructor(line: string) {
+    super(line);
+    this.line = line;
+  }
+}
+
+function parsed<T>(mode: string, text: string, read: (rows: Row[]) => T): T {
+  try {
+    return read(rowsOf(text));
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const hint = 'check the version of tgtd and tgtadm (package tgt): they print another form than is known';
+    throw errors.answerUnreadable(`tgtadm --op show --mode ${mode}`, error.line, hint);
+  }
+}
+
+function rowsOf(text: string): Row[] {
+  const top: Row[] = [];
+  const open = [top];
+  for (const line of text.split('\n')) {
+    if (line.trim() === '') continue;
+    const [indent = ''] = /^ */.exec(line) ?? [];
+    const list = open[indent.length / step.length];
+    if (!list) throw new Unreadable(line);
+    const row = { text: line.trim(), below: [] };
+    list.push(row);
+    open.splice(indent.length / step.length + 1, Infinity, row.below);
+  }
+  return top;
+}
+
+function shownTarget(row: Row): ShownTarget {
+  const [tid, name = ''] = match(row, /^Target (\d+): (.+)$/);
+  return {
+    tid: Number(tid),
+    name,
+    initiators: section(row, 'I_T nexus information:').map((nexus) => {
+      match(nexus, /^I_T nexus: \d+$/);
+      return initiatorBelow(nexus);
+    }),
+    units: section(row, 'LUN information:').map(shownUnit),
+    accounts: section(row, 'Account information:').map(({ text }) => text),
+    acl: section(row, 'ACL information:').map(({ text }) => text),
+  };
+}
+
+function section(target: Row, title: string): Row[] {
+  const found = target.below.find(({ text }) => text === title);
+  if (!found) throw new Unreadable(`${target.text} without "${title}"`);
+  return found.below;
+}
+
+function shownUnit(row: Row): ShownUnit {
+  const [lun] = match(row, /^LUN: (\d+)$/);
+  const path = field(row, 'Backing store path', /^(.*)$/);
+  return {
+    lun: Number(lun),
+    path: path === 'None' ? '' : path,
+    serial: field(row, 'SCSI SN', /^(.*)$/),
+    isReadOnly: field(row, 'Readonly', /^(Yes|No)$/) === 'Yes',
+    isOnline: field(row, 'Online', /^(Yes|No)$/) === 'Yes',
+  };
+}
+
+function initiatorBelow(row: Row): string {
+  return field(row, 'Initiator', /^(\S+)(?: alias: .*)?$/);
+}
+
+/** Returns the value of `key: value` below a row, or what the pattern has of it. */
+function field(row: Row, key: string, pattern: RegExp): string {
+  const found = row.below.find(({ text }) => text === `${key}:` || text.startsWith(`${key}: `));
+  const value = found && pattern.exec(found.text.slice(key.length + 1).trim())?.[1];
+  if (value === undefined) throw new Unreadable(found?.text ?? `${row.text} without "${key}"`);
+  return value;
+}
+
+/** Returns the groups of the pattern. */
+function match({ text }: Row, pattern: RegExp): string[] {
+  const found = pattern.exec(text);
+  if (!found) throw new Unreadable(text);
+  return found.slice(1);
 }

@@ -44,7 +44,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
     this.exports = new Exports(this.tgtd, this.files, log);
     this.watch = new Watch({
       server: { name: 'the iSCSI target daemon', loser: 'tgtd' },
-      isDown: () => this.specs.size > 0 && !(this.daemon && this.tgtd.isRunning(this.daemon)),
+      isDown: () => this.specs.size > 0 && !this.isRunning,
       start: () => this.start(),
       lost: () => this.lost(),
       restore: (id) => this.restore(id),
@@ -61,7 +61,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
   }
 
   ensureExport(spec: ExportSpec): Promise<void> {
-    return this.establish(spec, (kept) => this.ensure(kept));
+    return this.establish(spec, (kept) => this.ensureServed(kept));
   }
 
   /**
@@ -71,7 +71,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
   resizeExport(spec: ExportSpec): Promise<void> {
     return this.establish(spec, async (kept) => {
       await this.end(kept.id);
-      await this.ensure(kept);
+      await this.ensureServed(kept);
     });
   }
 
@@ -138,14 +138,33 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
     if (await this.tgtd.find()) await asErrors(() => this.exports.end(id));
   }
 
+  /** Throws the errors of Exports.ensure(). */
+  private async ensureServed(spec: StoredSpec): Promise<void> {
+    await asErrors(() => this.ensure(spec));
+  }
+
   private async ensure(spec: StoredSpec): Promise<void> {
     const served = this.served.get(spec.id);
-    if (served && sameSpec(served, spec) && this.daemon && this.tgtd.isRunning(this.daemon)) return;
+    if (served && sameSpec(served, spec) && this.isRunning) return;
     this.served.delete(spec.id);
-    await this.start();
+    if (!this.isRunning) await this.start();
+    try {
+      await this.make(spec);
+    } catch (error) {
+      if (!(error instanceof TgtadmFailure) || !error.isDown) throw error;
+      await this.start(); // it ended just now, or cannot be reached by its socket
+      await this.make(spec);
+    }
+  }
+
+  private async make(spec: StoredSpec): Promise<void> {
     const { daemon } = this;
-    await asErrors(() => this.exports.ensure(spec));
+    await this.exports.ensure(spec);
     if (daemon === this.daemon) this.served.set(spec.id, spec);
+  }
+
+  private get isRunning(): boolean {
+    return this.daemon !== undefined && this.tgtd.isRunning(this.daemon);
   }
 
   /** Exports that tgtd does not serve as it should: it was started anew, or somebody has changed its targets. */
@@ -167,7 +186,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
       const spec = this.specs.get(id);
       if (!spec) return; // removed meanwhile
       this.served.delete(id);
-      await this.ensure(spec);
+      await this.ensureServed(spec);
     });
   }
 }

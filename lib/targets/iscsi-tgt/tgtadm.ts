@@ -2,6 +2,7 @@ import { CommandError } from '../../command-error.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import type { Processes } from '../../process.ts';
 import type { Chap } from '../target.ts';
+import { SharedRead } from './shared-read.ts';
 import { type ShownConnection, type ShownTarget, parseConnections, parsePortals, parseTargets } from './show.ts';
 
 /** It only asks tgtd, which answers at once unless it hangs. */
@@ -21,14 +22,16 @@ export class TgtadmFailure extends Error {
 export class Tgtadm {
   private readonly processes: Processes;
   private readonly socket: string;
+  /** All targets each time: of many exports that are made at once, several read them. */
+  private readonly list = new SharedRead(async () => parseTargets(await this.run('show', 'target')));
 
   constructor(processes: Processes, socket: string) {
     this.processes = processes;
     this.socket = socket;
   }
 
-  async targets(): Promise<ShownTarget[]> {
-    return parseTargets(await this.run('show', 'target'));
+  targets(): Promise<ShownTarget[]> {
+    return this.list.get();
   }
 
   async portals(): Promise<string[]> {
@@ -90,7 +93,11 @@ export class Tgtadm {
     const args = [`--op=${operation}`, '--lld', 'iscsi', '--mode', mode, ...rest];
     const options = { env: { TGT_IPC_SOCKET: this.socket }, asRoot: true, timeoutMs: answerMs };
     try {
-      return (await this.processes.run('tgtadm', args, options)).stdout;
+      const { stdout, stderr } = await this.processes.run('tgtadm', args, options);
+      // Where tgtd ends before it has answered, tgtadm says so and succeeds: an empty answer would mean that there are no targets.
+      const words = complaintIn(stderr);
+      if (words !== undefined) throw new TgtadmFailure(words, false);
+      return stdout;
     } catch (error) {
       throw error instanceof CommandError ? failureOf(error) : error;
     }
@@ -111,14 +118,14 @@ const notConnected = 107;
 function failureOf({ failure }: CommandError): TgtadmFailure | BlockstoreError {
   if (failure.notFound) return errors.commandMissing('tgtadm', 'tgt');
   if (failure.timedOut) return new TgtadmFailure('tgtd does not answer', false);
-  const words =
-    failure.stderr
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/^tgtadm: /, '')
-      .trim() ?? '';
+  const lastLine = failure.stderr.trim().split('\n').at(-1) ?? '';
+  const words = lastLine.replace(/^tgtadm: /, '').trim();
   const isDown =
     failure.exitCode === notConnected || /connect to the tgt daemon|connection refused|no such file/i.test(words);
   return new TgtadmFailure(words || `tgtadm failed with exit code ${failure.exitCode}`, isDown);
+}
+
+/** Of tgtadm alone: sudo warns there as well. */
+function complaintIn(stderr: string): string | undefined {
+  return /^(?:tgtadm: |(?=failed to read from tgtd))(.*\S)/m.exec(stderr)?.[1];
 }

@@ -6,7 +6,7 @@ import { freePort } from '../../support/free-port.ts';
 
 for (const [host, isInTheWay] of [
   ['127.0.0.1', { '127.0.0.1': true, '127.0.0.2': false, '::1': false }],
-  ['0.0.0.0', { '127.0.0.1': true, '127.0.0.2': true }],
+  ['0.0.0.0', { '127.0.0.1': true, '127.0.0.2': true, '::1': false }],
   ['::', { '127.0.0.1': true, '::1': true }],
   ['::1', { '127.0.0.1': false, '::1': true, '2001:db8::2': false }],
 ] as const) {

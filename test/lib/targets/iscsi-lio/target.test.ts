@@ -7,6 +7,7 @@ import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { newChap } from '../../../../lib/models/chap.ts';
 import { ConfigfsFailure } from '../../../../lib/targets/iscsi-lio/configfs.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
+import { until } from '../../../support/until.ts';
 import { casesOf } from '../conformance.ts';
 import { Pair } from '../pair.ts';
 import { Place, prefix } from './place.ts';
@@ -177,6 +178,52 @@ test('an export that another program has restored is none of ours, and is replac
   await target.removeExport(spec.id);
   t.deepEqual(await target.listTraces(), []);
   t.deepEqual(await target.listExports(), []);
+});
+
+test('an export that another program restores below the daemon, with an earlier secret, is replaced', async (t) => {
+  const place = await placeFor(t);
+  const { configfs } = place;
+  const target = await place.target();
+  const spec = await volumeOf(place);
+  await target.ensureExport(spec);
+  const unit = `${groupPath(spec)}/lun/lun_1`;
+  const acl = `${groupPath(spec)}/acls/${place.hosts[0]}`;
+  const state = configfs.state();
+  const changes = {
+    'the secret in our target': () => configfs.write(`${acl}/auth/password`, 'earlier-secret'),
+    'the right to write in our target': () => configfs.write(`${acl}/lun_1/write_protect`, '1'),
+    'a target made anew, with a backstore of the other program': async () => {
+      const core = `core/fileio_0/volume-${spec.id}`;
+      for (const path of ['core/fileio_0', core]) await configfs.create(path);
+      await configfs.write(`${core}/control`, `fd_dev_name=${spec.path},fd_dev_size=4096`);
+      await configfs.write(`${core}/enable`, '1');
+      await configfs.unlink(`${unit}/volume`);
+      await configfs.link(`${unit}/0123456789`, core);
+    },
+  };
+  for (const [change, make] of Object.entries(changes)) {
+    await make();
+    t.not(configfs.state(), state, change);
+    const now = () => configfs.state().replace(/\ncore\/fileio_0$/m, '');
+    await until(() => now() === state, `it is as before: ${change}`);
+  }
+  t.deepEqual(target.problems(), []);
+});
+
+test('an export to all hosts that another program gives another secret or right to write is restored', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.target();
+  const spec = await volumeOf(place, { hosts: [], readOnly: true });
+  await target.ensureExport(spec);
+  const state = place.configfs.state();
+  for (const [attribute, value] of [
+    ['auth/password', 'earlier-secret'],
+    ['attrib/demo_mode_write_protect', '0'],
+  ] as const) {
+    await place.configfs.write(`${groupPath(spec)}/${attribute}`, value);
+    t.not(place.configfs.state(), state);
+    await until(() => place.configfs.state() === state, `${attribute} is as before`);
+  }
 });
 
 test('another prefix or portal makes the target anew', async (t) => {

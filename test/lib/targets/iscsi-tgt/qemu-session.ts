@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
+import { portalText, tryParseIscsiAddress } from '../../../../lib/iscsi/address.ts';
 import type { Chap, ExportSpec } from '../../../../lib/targets/target.ts';
 import type { HostSession } from '../conformance.ts';
 
@@ -51,7 +51,7 @@ class QemuSession implements HostSession {
     };
     const image = [
       'driver=iscsi,transport=tcp',
-      `portal=${ip}:${port},target=${targetName},lun=${lun},initiator-name=${host}`,
+      `portal=${portalText({ ip, port })},target=${targetName},lun=${lun},initiator-name=${host}`,
       ...(chap ? [`user=${chap.user},password-secret=chap`] : []),
     ].join(',');
     const secret = chap ? ['--object', `secret,id=chap,data=${chap.secret}`] : [];

@@ -79,3 +79,24 @@ real('on the real tgtd: a taken port is named, and nothing listens elsewhere', a
   await t.throwsAsync(place.target(), { code: 'PortalUnusable', message: new RegExp(`process ${process.pid}`) });
   t.is(await place.daemon(), undefined);
 });
+
+real('on the real tgtd: an export on an IPv6 address is served there, and found with that address', async (t) => {
+  const place = await Place.create(qemuLogin);
+  t.teardown(() => place.remove());
+  const portal = { ip: '::1', port: place.port };
+  const target = await place.target({ portal });
+  const volume = await place.volume();
+  const spec = { ...volume, address: target.addressOf(volume.id), hosts: [host], chap: newChap() };
+  t.true(spec.address.startsWith(`[::1]:${place.port},1 iqn.`), spec.address);
+  await target.ensureExport(spec);
+  const session = await place.login(spec, host, spec.chap);
+  await session.write(0, Buffer.alloc(512, 7));
+  t.deepEqual(await session.read(0, 512), Buffer.alloc(512, 7));
+  await session.close();
+  t.deepEqual(await target.listExports(), [spec]);
+  await target.close();
+  const { pid } = (await place.daemon()) ?? {};
+  await (await place.target({ portal })).removeExport(spec.id);
+  t.is((await place.daemon())?.pid, pid, 'it is the tgtd of before');
+  await t.throwsAsync(place.login(spec, host, spec.chap));
+});

@@ -263,6 +263,55 @@ test('a failure names its reason and not the secret, and leaves nothing', async 
   await t.throwsAsync(target.ensureExport({ ...spec, hosts: ['52:54:00:00:00:01'] }), { code: 'InvalidArgument' });
 });
 
+test('of exports that are made at once each takes six commands, and all of them few lists', async (t) => {
+  const place = await placeFor(t);
+  const calls: string[] = [];
+  const watched = new ChildProcesses();
+  const run = watched.run.bind(watched);
+  watched.run = (command, args, options) => {
+    calls.push([command, ...args].join(' '));
+    return run(command, args, options);
+  };
+  const target = place.made({}, { processes: watched });
+  await target.setup();
+  await target.close(); // its watch lists as well
+  const specs = await Promise.all(Array.from({ length: 10 }, () => volumeOf(place)));
+  calls.length = 0;
+  await Promise.all(specs.map((spec) => target.ensureExport(spec)));
+  const lists = calls.filter((call) => call.includes('--op=show'));
+  t.is(calls.length - lists.length, 6 * specs.length);
+  t.true(lists.length <= specs.length, String(lists.length));
+  t.is((await target.listExports()).length, specs.length);
+});
+
+test('while tgtadm prints another form, no export is taken for absent, and none for removed', async (t) => {
+  const place = await placeFor(t);
+  const target = await place.target();
+  const spec = await volumeOf(place);
+  await target.ensureExport(spec);
+  const session = await place.login(spec, host, spec.chap);
+  const upgraded = new ChildProcesses();
+  const run = upgraded.run.bind(upgraded);
+  upgraded.run = async (command, args, options) => {
+    const { stdout, stderr } = await run(command, args, options);
+    return { stdout: args.includes('target') ? stdout.replaceAll('    ', '  ') : stdout, stderr };
+  };
+  const other = place.made({}, { processes: upgraded });
+  const unreadable = { code: 'AnswerUnreadable', message: /^"tgtadm --op show --mode target" printed/ };
+  await t.throwsAsync(other.setup(), unreadable);
+  for (const request of [
+    () => other.listExports(),
+    () => other.removeExport(spec.id),
+    () => other.ensureExport(spec),
+    () => other.resizeExport(spec),
+  ]) {
+    await t.throwsAsync(request(), unreadable);
+  }
+  t.deepEqual(await other.listTraces(), [spec.id], 'what is to be removed is known');
+  await session.write(0, Buffer.alloc(512, 7));
+  t.deepEqual(await target.listExports(), [spec]);
+});
+
 test('durability determines whether tgtd writes to the disk before it answers', async (t) => {
   const place = await placeFor(t);
   const calls: string[] = [];

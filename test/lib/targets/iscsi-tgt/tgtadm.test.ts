@@ -68,3 +68,18 @@ test('a tgtd that does not run is recognised by exit code or words', async (t) =
     t.like(await adm.targets().catch((error: unknown) => error), { isDown: true });
   }
 });
+
+test('an answer that tgtadm could not read is a failure, and not an empty list, although it succeeds', async (t) => {
+  for (const words of [
+    'tgtadm: tgtd closed the socket',
+    'tgtadm: a partial response',
+    "sudo: unable to resolve host\ntgtadm: can't get the full response",
+    'failed to read from tgtd, 104',
+  ]) {
+    const commands = new LoggedCommands(() => '', words);
+    const failure = await new Tgtadm(commands, '/run/tgtd.sock').targets().catch((error: unknown) => error);
+    t.like(failure, { isDown: false, message: /(?:tgtadm: )?([^:]+)$/.exec(words)?.[1] });
+  }
+  const warned = new LoggedCommands(() => '', 'sudo: unable to resolve host');
+  t.deepEqual(await new Tgtadm(warned, '/run/tgtd.sock').targets(), []);
+});
