@@ -1,6 +1,6 @@
 import { type Portal, portalText, tryParsePortal } from '../../iscsi/address.ts';
 import { listenerOn } from '../../iscsi/listeners.ts';
-import type { Configfs } from './configfs.ts';
+import type { Configfs } from '../configfs.ts';
 import { groupNames, targetNames } from './found-target.ts';
 import { targetOf } from './layout.ts';
 

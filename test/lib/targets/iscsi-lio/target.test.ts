@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { newChap } from '../../../../lib/models/chap.ts';
-import { ConfigfsFailure } from '../../../../lib/targets/iscsi-lio/configfs.ts';
+import { ConfigfsFailure } from '../../../../lib/targets/configfs.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import { cases } from '../conformance.ts';
 import { Place, prefix } from './place.ts';
