@@ -44,6 +44,6 @@ export const iscsiFlags = {
 };
 
 /** One of all addresses would listen on interfaces that nobody asked for. */
-function isUsableAddress(address: string): boolean {
+export function isUsableAddress(address: string): boolean {
   return address === '' || (isIP(address) !== 0 && !/^(0\.0\.0\.0|[0:]*|::ffff:0\.0\.0\.0)$/.test(address));
 }

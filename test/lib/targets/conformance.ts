@@ -27,6 +27,8 @@ export interface Subject {
   users(spec: ExportSpec): Promise<string[]>;
   /** Whether hosts can be required to authenticate themselves. */
   hasSecrets: boolean;
+  /** Whether it exports nothing read-only, because it could not keep a host from writing. */
+  refusesReadOnly?: boolean;
   /** Whether who knows the secret is admitted, whatever its name is. */
   isSecretEnough?: boolean;
 }
@@ -96,10 +98,17 @@ export const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a read-only export can be read and not written, and can become writable',
+    title: 'a read-only export can be read and not written, and can become writable; or it is refused',
     run: async (subject) => {
       const target = await subject.target();
       const spec = { ...(await subject.volume()), readOnly: true };
+      if (subject.refusesReadOnly) {
+        await target.ensureExport({ ...spec, readOnly: false });
+        await assert.rejects(target.ensureExport(spec), { code: 'ExportFailed', message: /read-only/ });
+        await assert.rejects(subject.login(spec, subject.hosts[0]), 'it is not served with the right to write either');
+        assert.deepEqual(await target.listTraces(), []);
+        return;
+      }
       await target.ensureExport(spec);
       assert.equal((await found(target, spec.id))?.readOnly, true);
       const session = await subject.login(spec, subject.hosts[0]);
