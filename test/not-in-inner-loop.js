@@ -6,6 +6,7 @@
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
+  'test/lib/targets/nvmet/guest.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{conformance,copies,failures}.test.ts',
   'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',

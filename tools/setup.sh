@@ -10,7 +10,7 @@ packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg
   lua-check=luacheck debhelper=dh"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
   kmod=modprobe e2fsprogs=mke2fs xfsprogs=mkfs.xfs libvirt-clients=virsh libvirt-daemon-driver-qemu=virt-qemu-run
-  qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq open-iscsi=iscsiadm
+  qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq open-iscsi=iscsiadm nvme-cli=nvme
   qemu-utils=qemu-io qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so libvirt-daemon=libvirtd
   linux-image-cloud-amd64=/boot/vmlinuz-*-cloud-amd64 busybox-static=busybox cpio=cpio
   ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-common=rbd thin-provisioning-tools=thin_check"
