@@ -2,6 +2,7 @@ import { hostAddresses } from '../lib/aoe/ethernet.ts';
 import { errors } from '../lib/errors.ts';
 import { initiatorNames } from '../lib/iscsi/address.ts';
 import { checkText, isUuid } from '../lib/models/check-text.ts';
+import { hostNqns } from '../lib/nvme/address.ts';
 
 /** Returns the size in GiB; text that is not a number is returned as it is, so that InvalidSize can name it. */
 export function sizeOf(text: string): unknown {
@@ -40,6 +41,11 @@ export function ethernetAddressList(text: string): string[] {
 /** Parses initiator names separated by commas. Throws InvalidArgument. */
 export function initiatorNameList(text: string): string[] {
   return initiatorNames(text.split(','));
+}
+
+/** Parses names of NVMe hosts separated by commas. Throws InvalidArgument. */
+export function hostNqnList(text: string): string[] {
+  return hostNqns(text.split(','));
 }
 
 /** Collects the values of an option that can be repeated. */

@@ -11,6 +11,7 @@ import { hostErrors } from './host-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { lvmThinErrors } from './lvm-thin-errors.ts';
+import { nvmeErrors } from './nvme-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
 import { sanErrors } from './san-errors.ts';
@@ -30,6 +31,7 @@ export const errors = {
   ...snapshotErrors,
   ...lvmErrors,
   ...lvmThinErrors,
+  ...nvmeErrors,
   ...rbdErrors,
   ...redisErrors,
   ...sanErrors,

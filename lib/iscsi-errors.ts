@@ -25,13 +25,8 @@ export const iscsiErrors = {
       `the iSCSI target daemon (tgtd) of this node does not serve: ${reason}`,
       'the daemon starts it again by itself; its messages are in <state_dir>/iscsi/tgtd.log and in the journal',
     ),
-  kernelTargetUnusable: (reason: string, hint: string) =>
-    new BlockstoreError(
-      'KernelTargetUnusable',
-      'failed',
-      `the kernel's iSCSI target (LIO) of this node cannot be used: ${reason}`,
-      hint,
-    ),
+  kernelTargetUnusable: (target: string, reason: string, hint: string) =>
+    new BlockstoreError('KernelTargetUnusable', 'failed', `${target} of this node cannot be used: ${reason}`, hint),
   sessionsStay: (volume: string, reason: string) =>
     new BlockstoreError(
       'ExportStays',

@@ -7,6 +7,7 @@ export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/rbd/real.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
+  'test/lib/targets/nvmet/guest.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{capacity,conformance,copies,failures,image-clones}.test.ts',
   'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',

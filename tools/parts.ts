@@ -3,6 +3,7 @@ import { backends } from '../test/crash/backends.ts';
 import { scenes } from '../test/crash/scenes.ts';
 import { missingForIscsi, missingForLab, missingForLio } from '../test/lab/requirements.ts';
 import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
+import { missingForNvmet } from '../test/lib/targets/nvmet/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
 import { type Stage, ava, command } from './stages.ts';
@@ -10,6 +11,7 @@ import { type Stage, ava, command } from './stages.ts';
 const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/${name}.test.ts`);
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
+const nvmetTest = 'test/lib/targets/nvmet/guest.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
@@ -58,6 +60,12 @@ export function parts(): Stage[] {
       'env',
       ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/lio-libiscsi.test.ts'],
       missingForLio,
+    ),
+    command(
+      'nvmet',
+      'env',
+      ['NVMET_CASES=all', 'ava', '--config', 'test/daemons.config.js', nvmetTest],
+      missingForNvmet,
     ),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),

@@ -11,7 +11,8 @@ packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
   kmod=modprobe e2fsprogs=mke2fs xfsprogs=mkfs.xfs btrfs-progs=mkfs.btrfs libvirt-clients=virsh
   libvirt-daemon-driver-qemu=virt-qemu-run qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq open-iscsi=iscsiadm
-  python3-rtslib-fb=targetctl qemu-utils=qemu-io qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so libvirt-daemon=libvirtd
+  python3-rtslib-fb=targetctl nvme-cli=nvme qemu-utils=qemu-io qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so
+  libvirt-daemon=libvirtd
   linux-image-cloud-amd64=/boot/vmlinuz-*-cloud-amd64 busybox-static=busybox cpio=cpio
   ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr ceph-common=rbd thin-provisioning-tools=thin_check"
 # The lab's machines need help on processors with registers that User-mode Linux does not know: test/lab/uml.ts

@@ -13,6 +13,7 @@ import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
 import { checkInitiator, readClusterUse } from './initiator.ts';
+import { checkNvmeHost } from './nvme-host.ts';
 import { checkRbdHost } from './rbd-host.ts';
 import { runCheck } from './run-check.ts';
 import { checkCluster } from './redis.ts';
@@ -65,10 +66,11 @@ async function checkHost(
   const isRequired = role === 'compute';
   const uses = (protocol: Protocol) =>
     use !== undefined && [...use.targets].some((one) => protocolOf(one) === protocol);
-  const isOther = uses('iscsi') || uses('rbd') || uses('sheepdog');
+  const isOther = uses('iscsi') || uses('nvme') || uses('rbd') || uses('sheepdog');
   if (uses('aoe') || !isOther) await report(() => checkAttaching(processes, isRequired));
   if (uses('rbd')) await report(() => checkRbdHost(processes));
   await report(() => checkInitiator(processes, { use, isRequired }));
+  if (use && uses('nvme')) await report(() => checkNvmeHost(processes, { use, isRequired }));
   await report(() => checkLvmFilter(processes));
 }
 

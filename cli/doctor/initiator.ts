@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Finding, bad, ok, warn } from '../../lib/check.ts';
 import { CommandError } from '../../lib/command-error.ts';
+import { nqnOfHost } from '../../lib/connectors/host-nqn.ts';
 import { initiatorOfHost } from '../../lib/connectors/initiator-name.ts';
 import { isRunning } from '../../lib/connectors/properties.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
@@ -17,12 +18,17 @@ import { protocolOf } from '../../lib/targets/registry.ts';
 const maxVolumes = 10_000;
 const cannot = 'this host cannot connect iSCSI volumes';
 
+/** Hosts with another machine id that were admitted by a name of this one. */
+interface Twins {
+  initiator?: string;
+  nqn?: string;
+}
+
 /** What the cluster tells about its hosts. */
 export interface ClusterUse {
   /** What its backends export by; none: no node has reported. */
   targets: ReadonlySet<string>;
-  /** A host with another machine id that was admitted by the initiator name of this one. */
-  twin: string | undefined;
+  twins: Twins;
 }
 
 /** Returns undefined where Redis does not answer, which another check reports. */
@@ -33,7 +39,7 @@ export async function readClusterUse({ flags }: LoadedFlags): Promise<ClusterUse
       const store = new Store(connection, flags.redis_prefix);
       const { nodes } = await everyNode(store);
       const targets = new Set(nodes.flatMap(({ backends }) => backends.map(({ target }) => target)));
-      return { targets, twin: usesIscsi(targets) ? await twinIn(store) : undefined };
+      return { targets, twins: await twinsIn(store, targets) };
     } finally {
       await connection.close();
     }
@@ -46,16 +52,21 @@ function usesIscsi(targets: ReadonlySet<string>): boolean {
   return [...targets].some((target) => protocolOf(target) === 'iscsi');
 }
 
-async function twinIn(store: Store): Promise<string | undefined> {
-  const [own, { machine }] = await Promise.all([initiatorOfHost(), readMachineId()]);
-  if (!('name' in own) || machine === '') return undefined;
+async function twinsIn(store: Store, targets: ReadonlySet<string>): Promise<Twins> {
+  const protocols = new Set([...targets].map(protocolOf));
+  if (!protocols.has('iscsi') && !protocols.has('nvme')) return {};
+  const [initiator, nqn, { machine }] = await Promise.all([initiatorOfHost(), nqnOfHost(), readMachineId()]);
+  const twins: Twins = {};
+  if (machine === '') return twins;
   let count = 0;
   for await (const { hostId, hostName, attachHosts } of volumesOf(store).iterate(store.keys.volumes())) {
-    if (hostId !== '' && hostId !== machine && attachHosts.includes(own.name)) return hostName || hostId;
+    const isOther = hostId !== '' && hostId !== machine;
+    if (isOther && 'name' in initiator && attachHosts.includes(initiator.name)) twins.initiator = hostName || hostId;
+    if (isOther && 'name' in nqn && attachHosts.includes(nqn.name)) twins.nqn = hostName || hostId;
     count += 1;
     if (count === maxVolumes) break;
   }
-  return undefined;
+  return twins;
 }
 
 export interface InitiatorOptions {
@@ -80,11 +91,14 @@ export async function checkInitiator(
   const problems = await Promise.all([checkTransport(processes), checkDaemon(processes)]);
   const findings = problems.flatMap((problem) => (problem ? [level(`${cannot}: ${problem[0]}`, problem[1])] : []));
   if (!('name' in found)) return [level(`${cannot}: ${found.reason}`, found.hint), ...findings];
-  if (use.twin !== undefined) {
+  if (use.twins.initiator !== undefined) {
     const hint =
       'one is a clone of the other; give one of them another name, without attached volumes: ' +
       'echo "InitiatorName=$(iscsi-iname)" >/etc/iscsi/initiatorname.iscsi; systemctl restart iscsid';
-    return [bad(`host ${use.twin} has the iSCSI initiator name of this host, ${found.name}`, hint), ...findings];
+    return [
+      bad(`host ${use.twins.initiator} has the iSCSI initiator name of this host, ${found.name}`, hint),
+      ...findings,
+    ];
   }
   return findings.length > 0 ? findings : [ok(`this host is the iSCSI initiator ${found.name}`)];
 }

@@ -9,12 +9,13 @@ export async function showConnector({ output }: Context): Promise<void> {
     await output.document(properties);
     return;
   }
-  const { ip, initiator, ethernet_addresses: addresses, machine_id: machineId } = properties;
+  const { ip, initiator, nqn, ethernet_addresses: addresses, machine_id: machineId } = properties;
   await writeFacts(output, [
     ['host', properties.host],
     ['machine id', machineId ?? ''],
     ['ip', ip ?? ''],
     ['initiator', initiator ?? ''],
+    ['host NQN', nqn ?? ''],
     ['Ethernet', addresses?.join(', ') ?? ''],
     ['multipath', properties.multipath ? 'yes' : 'no'],
     ['platform', `${properties.os_type} ${properties.platform}`],

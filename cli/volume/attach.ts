@@ -12,6 +12,7 @@ import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { protocolOf } from '../../lib/targets/registry.ts';
+import type { Protocol } from '../../lib/targets/target.ts';
 import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
@@ -31,6 +32,7 @@ export interface AttachOptions extends ChangeOptions {
   mode: 'rw' | 'ro';
   mac?: readonly string[];
   initiator?: readonly string[];
+  nqn?: readonly string[];
   hostDevice?: boolean;
   domain?: string;
   libvirtUri: string;
@@ -54,12 +56,12 @@ export async function attachVolume(context: Context, reference: string, options:
 
 async function attachElsewhere(context: Context, reference: string, options: AttachOptions): Promise<void> {
   const { output, interrupts } = context;
-  const { instance = '', mountpoint = '', host, mode, mac, initiator } = options;
+  const { instance = '', mountpoint = '', host, mode, mac, initiator, nqn } = options;
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
   const { id } = state;
-  await checkHosts(session.store, state, options);
-  const hosts = mac ?? initiator;
+  await checkExport(session.store, state, options);
+  const hosts = mac ?? initiator ?? nqn;
   const attachment: Attachment = {
     instanceId: instance,
     mountpoint,
@@ -83,7 +85,7 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   const state = await findVolume(session.store, reference);
   const target = await targetOfVolume(session.store, state);
   if (state.address === '' && target === 'none') throw unconnectable(state.id);
-  await checkHosts(session.store, state, options);
+  await checkExport(session.store, state, options);
   if (domain === undefined) await connectorFor(state, target)?.requireDevices?.(state.id);
   const timeoutMs = options.timeout ?? defaultTimeoutMs;
   const connected = await interrupts.undoable('attachment', (signal) =>
@@ -166,22 +168,33 @@ function unconnectable(volume: string): BlockstoreError {
   return errors.connectorFailed(volume, 'it has no address', hint);
 }
 
-/** Each target admits hosts by addresses or names of its own kind, or by none. Throws InvalidArgument. */
-async function checkHosts(store: Store, volume: VolumeState, { mac, initiator }: AttachOptions): Promise<void> {
-  if (mac === undefined && initiator === undefined) return;
+/** By what targets of each kind admit hosts: the option that gives it, and what it is. */
+const admissions: Partial<Record<Protocol, readonly [option: string, what: string]>> = {
+  aoe: ['--mac', 'the Ethernet addresses of the host'],
+  iscsi: ['--initiator', 'the initiator name of the host'],
+  nvme: ['--nqn', 'the NQN of the host'],
+};
+
+/** Each target admits hosts by addresses or names of its own kind, or by none; one gives no volume read-only. Throws InvalidArgument, ExportFailed. */
+async function checkExport(store: Store, volume: VolumeState, options: AttachOptions): Promise<void> {
+  const option = hostOption(options);
+  if (option === undefined && options.mode === 'rw') return;
   const target = await targetOfVolume(store, volume);
+  if (target === undefined) return;
   const { id } = volume;
   const protocol = protocolOf(target);
-  if (mac !== undefined && target !== undefined && protocol === 'iscsi') {
-    throw errors.addressesOfOtherKind(id, '--mac', target, 'give the initiator name of the host: --initiator');
-  }
-  if (initiator !== undefined && target !== undefined && protocol === 'aoe') {
-    throw errors.addressesOfOtherKind(id, '--initiator', target, 'give the Ethernet addresses of the host: --mac');
-  }
-  if (target !== undefined && (protocol === 'rbd' || protocol === 'sheepdog')) {
-    const option = mac === undefined ? '--initiator' : '--mac';
-    throw errors.addressesOfOtherKind(id, option, target, `omit ${option}: the storage itself admits its hosts`);
-  }
+  if (protocol === 'nvme' && options.mode === 'ro') throw errors.readOnlyRefused(id, target);
+  if (option === undefined || protocol === 'none') return;
+  const [right, what] = admissions[protocol] ?? [];
+  if (right === option) return;
+  const hint = right === undefined ? `omit ${option}: the storage itself admits its hosts` : `give ${what}: ${right}`;
+  throw errors.addressesOfOtherKind(id, option, target, hint);
+}
+
+function hostOption({ mac, initiator, nqn }: AttachOptions): string | undefined {
+  if (mac !== undefined) return '--mac';
+  if (initiator !== undefined) return '--initiator';
+  return nqn === undefined ? undefined : '--nqn';
 }
 
 /** As the node of the volume reports it; undefined while it has not. */
@@ -227,9 +240,11 @@ async function attachCleared(session: Session, state: VolumeState, local: LocalA
 }
 
 function checkOptions(options: AttachOptions): void {
-  const { instance, mountpoint, domain, hostDevice, mac, initiator } = options;
+  const { instance, mountpoint, domain, hostDevice, mac, initiator, nqn } = options;
   const wrong = (message: string) => errors.usage(message, 'blockstore volume attach');
-  if (mac && initiator) throw wrong('--mac is for AoE and --initiator for iSCSI: give one of them');
+  if ([mac, initiator, nqn].filter((hosts) => hosts !== undefined).length > 1) {
+    throw wrong('--mac is for AoE, --initiator for iSCSI and --nqn for NVMe: give one of them');
+  }
   const isLocal = hostDevice === true || domain !== undefined;
   if (isLocal && !waitsForEnd(options)) throw wrong('--host-device and --domain need the attachment to be waited for');
   if (hostDevice) return;
@@ -269,13 +284,16 @@ async function localAttachment(volume: VolumeState, { options, domain, target }:
   };
 }
 
-/** An initiator has one name, and what is given must be it; of its Ethernet addresses a host may be known by some alone. */
-async function hostsOf(volume: string, { mac, initiator }: AttachOptions, connector: Connector) {
+/** An initiator or NVMe host has one name, and what is given must be it; of its Ethernet addresses a host may be known by some alone. */
+async function hostsOf(volume: string, options: AttachOptions, connector: Connector) {
+  const { mac, initiator, nqn } = options;
   if (mac) return mac;
   const own = await connector.hostsToAdmit(volume);
-  if (initiator === undefined) return own;
-  if (own.some((name) => initiator.includes(name))) return initiator;
-  throw errors.connectorFailed(volume, `it is ${own.join(', ')}, which --initiator does not admit`, 'omit --initiator');
+  const given = initiator ?? nqn;
+  const option = hostOption(options);
+  if (given === undefined || option === undefined) return own;
+  if (own.some((name) => given.includes(name))) return given;
+  throw errors.connectorFailed(volume, `it is ${own.join(', ')}, which ${option} does not admit`, `omit ${option}`);
 }
 
 /** A volume without an address gets one by a first request, which is refused. */

@@ -3,6 +3,7 @@ import { checkVolumeName } from '../../lib/models/check-text.ts';
 import {
   atLeastOne,
   ethernetAddressList,
+  hostNqnList,
   initiatorNameList,
   milliseconds,
   sizeOf,
@@ -98,6 +99,7 @@ function addAttach(volume: Command): void {
       'comma-separated iSCSI initiator names (iqn., eui., naa.) that are allowed to use the export',
       initiatorNameList,
     )
+    .option('--nqn <names>', 'comma-separated NQNs of the hosts that are allowed to use the NVMe export', hostNqnList)
     .addOption(
       new Option('--host-device', 'connect the volume as a block device of this host and print the device').conflicts(
         'domain',

@@ -44,7 +44,12 @@ export class BlockDevices {
 
   /** Removes a SCSI disk by the file that the kernel has for that. While its target may return, that waits. Throws ConnectorFailed. */
   async remove(name: string, file: string): Promise<void> {
-    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: '1' });
+    await this.writeTo(name, file, '1');
+  }
+
+  /** Writes an attribute of the kernel. Throws ConnectorFailed. */
+  async writeTo(name: string, file: string, value: string): Promise<void> {
+    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: value });
   }
 
   /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse. */

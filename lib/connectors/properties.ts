@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readAttribute, readIfExists } from '../files.ts';
 import { readMachineId } from '../machine.ts';
 import { ethernetAddressesOfHost } from './host-addresses.ts';
+import { nqnOfHost } from './host-nqn.ts';
 import { initiatorOfHost } from './initiator-name.ts';
 
 /** What identifies this host as one that attaches volumes, in the names that programs of the family exchange. */
@@ -12,7 +13,10 @@ export interface ConnectorProperties {
   os_type: string;
   host: string;
   ip: string | null;
+  /** Of iSCSI. */
   initiator: string | null;
+  /** Of NVMe. */
+  nqn: string | null;
   ethernet_addresses: string[] | null;
   /** As in records of attachments: a hash. */
   machine_id: string | null;
@@ -21,8 +25,9 @@ export interface ConnectorProperties {
 }
 
 export async function connectorProperties(): Promise<ConnectorProperties> {
-  const [initiator, addresses, { machine: machineId }, ip, multipath] = await Promise.all([
+  const [initiator, nqn, addresses, { machine: machineId }, ip, multipath] = await Promise.all([
     initiatorOfHost(),
+    nqnOfHost(),
     ethernetAddressesOfHost(),
     readMachineId(),
     ipOfHost(),
@@ -34,6 +39,7 @@ export async function connectorProperties(): Promise<ConnectorProperties> {
     host: hostname(),
     ip,
     initiator: 'name' in initiator ? initiator.name : null,
+    nqn: 'name' in nqn ? nqn.name : null,
     ethernet_addresses: addresses.length > 0 ? addresses : null,
     machine_id: machineId === '' ? null : machineId,
     multipath,

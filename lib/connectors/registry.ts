@@ -1,5 +1,6 @@
 import { tryParseAddress } from '../aoe/address.ts';
 import { isIscsiName, tryParseIscsiAddress } from '../iscsi/address.ts';
+import { isNqn, tryParseNvmeAddress } from '../nvme/address.ts';
 import type { Processes } from '../process.ts';
 import { tryParseRbdAddress } from '../rbd/address.ts';
 import { tryParseSheepdogAddress } from '../sheepdog/address.ts';
@@ -9,6 +10,7 @@ import { AoeConnector } from './aoe.ts';
 import type { Connector } from './connector.ts';
 import { GuestsOnlyConnector } from './guests-only.ts';
 import { IscsiConnector } from './iscsi.ts';
+import { NvmeConnector } from './nvme.ts';
 import { sheepdogDisks } from './network-disks.ts';
 import { RbdConnector } from './rbd.ts';
 
@@ -31,7 +33,7 @@ const kinds: readonly Kind[] = [
   {
     protocol: 'aoe',
     owns: (address) => tryParseAddress(address) !== undefined,
-    admits: (host) => !isIscsiName(host),
+    admits: (host) => !isIscsiName(host) && !isNqn(host),
     make: (context) => new AoeConnector(context),
   },
   {
@@ -39,6 +41,12 @@ const kinds: readonly Kind[] = [
     owns: (address) => tryParseIscsiAddress(address) !== undefined,
     admits: isIscsiName,
     make: (context) => new IscsiConnector(context),
+  },
+  {
+    protocol: 'nvme',
+    owns: (address) => tryParseNvmeAddress(address) !== undefined,
+    admits: isNqn,
+    make: (context) => new NvmeConnector(context),
   },
   {
     protocol: 'rbd',

@@ -82,7 +82,7 @@ const backendFlags = {
   volume_target: flag(
     oneOf(...targets.map(({ name }) => name)),
     'aoe',
-    'export of the volumes: ATA over Ethernet, iSCSI by tgt, by the kernel (LIO) or by the SAN that has them; hosts reach rbd and sheepdog themselves; or none',
+    'export of the volumes: ATA over Ethernet, iSCSI by tgt, by the kernel (LIO) or by the SAN that has them, NVMe over TCP by the kernel (nvmet); hosts reach rbd and sheepdog themselves; or none',
   ),
 };
 

@@ -7,8 +7,13 @@ import { listenerOn } from './listeners.ts';
 
 /** The portal that flags describe. Without an address of this host it has a loopback address, which reaches nobody else. */
 export function portalIn(flags: { iscsi_ip_address: string; iscsi_port: number }): Portal {
+  return portalAt(flags.iscsi_ip_address, flags.iscsi_port);
+}
+
+/** The same for an address that is given, or ''. */
+export function portalAt(address: string, port: number): Portal {
   const first = hostAddresses().find(({ family, internal }) => family === 'IPv4' && !internal);
-  return { ip: canonicalIp(flags.iscsi_ip_address || (first?.address ?? '127.0.0.1')), port: flags.iscsi_port };
+  return { ip: canonicalIp(address || (first?.address ?? '127.0.0.1')), port };
 }
 
 /** Before a program begins to listen. Throws PortalUnusable. */
@@ -27,13 +32,17 @@ export async function checkKernelIsElsewhere(portal: Portal, kernelObjects?: Obj
 
 /** Throws PortalUnusable for an address that this host does not have. */
 export function checkIsHere(portal: Portal): void {
-  const own = hostAddresses().map(({ address }) => canonicalIp(address));
-  if (own.includes(portal.ip)) return;
+  if (isHere(portal)) return;
   throw errors.portalUnusable(
     portalText(portal),
     `this host does not have the address ${portal.ip}`,
     'set iscsi_ip_address to one of its addresses (ip -br address), or bring up the interface',
   );
+}
+
+/** Whether this host has the address. */
+export function isHere({ ip }: Portal): boolean {
+  return hostAddresses().some(({ address }) => canonicalIp(address) === ip);
 }
 
 function hostAddresses() {

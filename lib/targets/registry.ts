@@ -2,6 +2,7 @@ import { aoe } from './aoe/registration.ts';
 import { iscsiTgt } from './iscsi-tgt/registration.ts';
 import { iscsiLio } from './iscsi-lio/registration.ts';
 import { lefthand } from './lefthand/registration.ts';
+import { nvmet } from './nvmet/registration.ts';
 import { none } from './none/registration.ts';
 import { rbd } from './rbd/registration.ts';
 import { sheepdog } from './sheepdog/registration.ts';
@@ -9,7 +10,7 @@ import { solaris } from './solaris/registration.ts';
 import type { Protocol } from './target.ts';
 
 /** All targets. To add one, add a folder here and one line below; flags and checks are part of the registration. */
-export const targets = [aoe, iscsiTgt, iscsiLio, solaris, lefthand, rbd, sheepdog, none] as const;
+export const targets = [aoe, iscsiTgt, iscsiLio, nvmet, solaris, lefthand, rbd, sheepdog, none] as const;
 
 /** Returns by what hosts reach the exports of a target, by its name in a backend's report; `none` for one that this version does not know. */
 export function protocolOf(name: string | undefined): Protocol {

@@ -107,10 +107,10 @@ export interface Target {
 }
 
 /**
- * ATA over Ethernet, whose hosts are Ethernet addresses; iSCSI, whose hosts are initiator names; Ceph and Sheepdog, which hosts reach
- * without an export; `none`: volumes reach nobody.
+ * ATA over Ethernet, whose hosts are Ethernet addresses; iSCSI, whose hosts are initiator names; NVMe over TCP, whose hosts are NQNs; Ceph
+ * and Sheepdog, which hosts reach without an export; `none`: volumes reach nobody.
  */
-export type Protocol = 'aoe' | 'iscsi' | 'rbd' | 'sheepdog' | 'none';
+export type Protocol = 'aoe' | 'iscsi' | 'nvme' | 'rbd' | 'sheepdog' | 'none';
 
 /** What the rest of the product uses of a target. Its code is loaded when it is made or checked, not before. */
 export interface TargetRegistration<Name extends string, Own extends Definitions> {

@@ -3,6 +3,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import test from 'ava';
 import { execa, execaSync } from 'execa';
 import { z } from 'zod';
+import { nqnOfHost } from '../../lib/connectors/host-nqn.ts';
 import { initiatorOfHost } from '../../lib/connectors/initiator-name.ts';
 import { defaultInterface } from '../../lib/connectors/properties.ts';
 import { readMachineId } from '../../lib/machine.ts';
@@ -15,6 +16,7 @@ const propertiesSchema = z.strictObject({
   host: z.string(),
   ip: z.string().nullable(),
   initiator: z.string().nullable(),
+  nqn: z.string().nullable(),
   ethernet_addresses: z.array(z.string()).min(1).nullable(),
   machine_id: z.string().length(32).nullable(),
   multipath: z.boolean(),
@@ -27,6 +29,8 @@ test('the connector properties of this host are printed without Redis, and what 
   const properties = propertiesSchema.parse(await place.json('connector'));
   const own = await initiatorOfHost();
   t.is(properties.initiator, 'name' in own ? own.name : null);
+  const nqn = await nqnOfHost();
+  t.is(properties.nqn, 'name' in nqn ? nqn.name : null);
   t.is(properties.host, hostname());
   t.is(properties.machine_id ?? '', (await readMachineId()).machine);
   t.is(properties.platform, (await execa('uname', ['-m'])).stdout);

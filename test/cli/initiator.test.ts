@@ -25,7 +25,7 @@ class Host extends ChildProcesses {
   }
 }
 
-const iscsi = { targets: new Set(['aoe', 'iscsi-tgt']), twin: undefined };
+const iscsi = { targets: new Set(['aoe', 'iscsi-tgt']), twins: {} };
 const name = 'iqn.1993-08.org.debian:01:abc';
 
 let directory: string;
@@ -41,7 +41,7 @@ test('a host with open-iscsi is named; one of a cluster without iSCSI is not loo
   t.deepEqual(await checkInitiator(new Host(), { use: iscsi, nameFile }), [
     { level: 'ok', message: `this host is the iSCSI initiator ${name}` },
   ]);
-  for (const use of [undefined, { targets: new Set(['aoe']), twin: undefined }]) {
+  for (const use of [undefined, { targets: new Set(['aoe']), twins: {} }]) {
     t.deepEqual(await checkInitiator(new Host({ iscsiadm: undefined }), { use, nameFile }), []);
   }
 });
@@ -61,7 +61,7 @@ test('what a host lacks is an error where it must attach, else a warning', async
 });
 
 test('an initiator name that another host has as well is an error', async (t) => {
-  const [clone] = await checkInitiator(new Host(), { use: { ...iscsi, twin: 'host2' }, nameFile });
+  const [clone] = await checkInitiator(new Host(), { use: { ...iscsi, twins: { initiator: 'host2' } }, nameFile });
   t.is(clone?.level, 'bad');
   t.is(clone?.message, `host host2 has the iSCSI initiator name of this host, ${name}`);
 });

@@ -138,7 +138,7 @@ test.serial('hosts are admitted by the names of their kind', async (t) => {
   t.regex(byMac.stderr, /by the target iscsi-tgt, whose hosts are not admitted by --mac\n {2}.*--initiator/);
   t.regex((await place.run(...attach, '--initiator', 'host1')).stderr, /initiator name "host1" is not/);
   const both = await place.run(...attach, '--mac', '52:54:00:00:00:01', '--initiator', host);
-  t.regex(both.stderr, /--mac is for AoE and --initiator for iSCSI/);
+  t.regex(both.stderr, /--mac is for AoE, --initiator for iSCSI and --nqn for NVMe/);
   t.like(volumeSchema.parse(await place.json('volume', 'show', id)), { attachStatus: 'detached' });
   // Its host is this one: no device of it is looked for.
   t.is((await place.run(...attach, '--host', hostname())).stdout, id);

@@ -3,7 +3,7 @@ import { readFile, truncate } from 'node:fs/promises';
 import { newChap } from '../../lib/models/chap.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkKernel } from '../../lib/targets/iscsi-lio/check.ts';
-import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../lib/targets/iscsi-lio/configfs.ts';
+import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../lib/targets/configfs.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import { casesOf, untilServed } from '../lib/targets/conformance.ts';
 import { until } from '../support/until.ts';
@@ -267,7 +267,7 @@ list.push(
       await machine.sh(`dmsetup suspend --noflush --nolockfs ${volumeMap}`);
       try {
         const written = session.write(0, Buffer.alloc(512, 7)).catch(String);
-        const hasty = machine.made({}, new KernelConfigfs(new ChildProcesses(), { limitMs: 3000 }));
+        const hasty = machine.made({}, new KernelConfigfs(new ChildProcesses(), kernelRoot, { limitMs: 3000 }));
         await assert.rejects(hasty.removeExport(spec.id), {
           code: 'ExportStays',
           message: /enable stays: its sessions/,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { silentLog } from '../../lib/log.ts';
 import { ChildProcesses } from '../../lib/process.ts';
-import { type Configfs, KernelConfigfs } from '../../lib/targets/iscsi-lio/configfs.ts';
+import { type Configfs, KernelConfigfs } from '../../lib/targets/configfs.ts';
 import { readTarget } from '../../lib/targets/iscsi-lio/found-target.ts';
 import { IscsiLioTarget } from '../../lib/targets/iscsi-lio/target.ts';
 import type { PortalTargetOptions } from '../../lib/iscsi/portal-target.ts';
@@ -34,8 +34,8 @@ class QuickConfigfs extends KernelConfigfs {
 export class LioMachine implements Subject, ExportPlace {
   readonly hosts = ['iqn.1993-08.org.debian:01:aaa', 'iqn.1993-08.org.debian:01:bbb'] as const;
   readonly login = qemuLogin;
-  readonly configfs = new KernelConfigfs(new ChildProcesses());
-  readonly quickConfigfs = new QuickConfigfs(new ChildProcesses());
+  readonly configfs = new KernelConfigfs(new ChildProcesses(), kernelRoot);
+  readonly quickConfigfs = new QuickConfigfs(new ChildProcesses(), kernelRoot);
   /** The portal of its targets. */
   portal = { ip: '127.0.0.1', port: 3260 };
   durability: 'sync' | 'cached' = 'sync';

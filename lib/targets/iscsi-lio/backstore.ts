@@ -1,7 +1,7 @@
 import { readAttribute } from '../../files.ts';
 import { scsiIdentityOf } from '../../iscsi/address.ts';
 import type { StorageStatus } from '../../iscsi/storage.ts';
-import type { Configfs } from './configfs.ts';
+import type { Configfs } from '../configfs.ts';
 import { type Plugin, adapterOf, backstoreOf, backstores, pluginOf, volumeOfBackstore } from './layout.ts';
 
 /** A backstore with the name of a volume, in whichever adapter. */

@@ -13,7 +13,7 @@ import {
   readBackstore,
   resizeBackstore,
 } from './backstore.ts';
-import { type Configfs, ConfigfsFailure } from './configfs.ts';
+import { type Configfs, ConfigfsFailure } from '../configfs.ts';
 import {
   type FoundAcl,
   type FoundTarget,

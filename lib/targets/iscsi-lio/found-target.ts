@@ -1,6 +1,6 @@
 import { volumeUnit } from '../../iscsi/address.ts';
 import type { Chap } from '../target.ts';
-import type { Configfs } from './configfs.ts';
+import type { Configfs } from '../configfs.ts';
 import { fabric, groupName, groupOf, targetOf, unitName } from './layout.ts';
 
 /** A target as configfs shows it: its only or first portal group. */

@@ -7,10 +7,11 @@ import type { Processes } from '../../process.ts';
 import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
 import type { ExportSpec, FoundExport, Target } from '../target.ts';
 import { backstorePaths } from './backstore.ts';
-import { type Configfs, KernelConfigfs } from './configfs.ts';
+import { type Configfs, KernelConfigfs } from '../configfs.ts';
 import { Exports } from './exports.ts';
 import { type FoundTarget, backstoreIn, isServing, readTarget, targetNames } from './found-target.ts';
-import { type Kernel, prepareKernel, thisKernel } from './kernel.ts';
+import { type Kernel, thisKernel } from '../kernel-target.ts';
+import { lio, prepareLio } from './kernel.ts';
 import { groupOf, isOwnBackstore, unitName, volumeOfBackstore } from './layout.ts';
 import { portalHolder } from './portals.ts';
 
@@ -33,15 +34,15 @@ export class IscsiLioTarget extends PortalTarget implements Target {
   /** Exports that this daemon has been asked for, once their first ensureExport() has ended: the watch rebuilds them. */
   private readonly established = new Map<string, ExportSpec>();
 
-  constructor(options: PortalTargetOptions, { processes, log, configfs, kernel = thisKernel }: Context) {
+  constructor(options: PortalTargetOptions, { processes, log, configfs, kernel = thisKernel(lio) }: Context) {
     super(options);
     this.processes = processes;
     this.kernel = kernel;
-    this.configfs = configfs ?? new KernelConfigfs(processes);
+    this.configfs = configfs ?? new KernelConfigfs(processes, lio.directory);
     this.exports = new Exports(this.configfs, options, log);
     this.watch = new Watch({
       server: { name: "the kernel's iSCSI target", loser: 'the kernel' },
-      start: () => prepareKernel(this.configfs, processes, kernel),
+      start: () => prepareLio(this.configfs, processes, kernel),
       lost: () => this.lost(),
       restore: (id) => this.restore(id),
       log,
@@ -51,7 +52,7 @@ export class IscsiLioTarget extends PortalTarget implements Target {
   /** Throws KernelTargetUnusable, PortalUnusable. */
   async setup(): Promise<void> {
     const { portal } = this.options;
-    await prepareKernel(this.configfs, this.processes, this.kernel);
+    await prepareLio(this.configfs, this.processes, this.kernel);
     checkIsHere(portal); // the kernel binds any address
     const holder = await portalHolder(this.configfs, portal);
     if (holder !== undefined) throw errors.portalTaken(portalText(portal), holder);

@@ -25,6 +25,8 @@ export interface Subject {
   login(spec: ExportSpec, host: string, chap?: Chap): Promise<HostSession>;
   /** The hosts that have the export open now, as the target sees them. */
   users(spec: ExportSpec): Promise<string[]>;
+  /** Whether it exports nothing read-only, because it could not keep a host from writing. */
+  refusesReadOnly?: boolean;
   /** Whether who knows the secret is admitted, whatever its name is. */
   isSecretEnough?: boolean;
 }
@@ -100,10 +102,17 @@ const cases: readonly Case[] = [
     },
   },
   {
-    title: 'a read-only export can be read and not written, and can become writable',
+    title: 'a read-only export can be read and not written, and can become writable; or it is refused',
     run: async (subject) => {
       const target = await subject.target();
       const spec = { ...(await subject.volume()), readOnly: true };
+      if (subject.refusesReadOnly) {
+        await target.ensureExport({ ...spec, readOnly: false });
+        await assert.rejects(target.ensureExport(spec), { code: 'ExportFailed', message: /read-only/ });
+        await assert.rejects(subject.login(spec, subject.hosts[0]), 'it is not served with the right to write either');
+        assert.deepEqual(await target.listTraces(), []);
+        return;
+      }
       await target.ensureExport(spec);
       assert.equal((await found(target, spec.id))?.readOnly, true);
       const session = await subject.login(spec, subject.hosts[0]);

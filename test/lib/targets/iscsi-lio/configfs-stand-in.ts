@@ -1,17 +1,8 @@
 import { statSync } from 'node:fs';
-import { type Configfs, ConfigfsFailure } from '../../../../lib/targets/iscsi-lio/configfs.ts';
+import { ConfigfsFailure } from '../../../../lib/targets/configfs.ts';
+import { ConfigfsTree, type Kind } from '../configfs-tree.ts';
 
-interface Entry {
-  attributes: Map<string, string>;
-  /** Made by the kernel with its parent; removed with it. */
-  isDefault: boolean;
-  isHidden: boolean;
-}
-
-type Attributes = Readonly<Record<string, string>>;
-
-/** What the kernel makes with an object of each kind: its attributes, and below it the groups that it has from the beginning. */
-const kinds: readonly { path: RegExp; attributes?: Attributes; groups?: Readonly<Record<string, Attributes>> }[] = [
+const kinds: readonly Kind[] = [
   { path: /^core\/(iblock|fileio)_\d+$/ },
   {
     path: /^core\/(iblock|fileio)_\d+\/[^/]+$/,
@@ -59,115 +50,43 @@ export interface StandInLogin {
 }
 
 /**
- * A tree in memory that plays configfs with LIO: attributes exist with their object, an object with others below it or links to it stays, a
- * device is opened when it is enabled, a serial number is final once it is exported. Sessions end with their ACL or their group.
+ * Plays configfs with LIO: a device is opened when it is enabled, a serial number is final once it is exported. Sessions end with their
+ * ACL or their group.
  */
-export class ConfigfsStandIn implements Configfs {
-  /** Changes that were made, by method and path. */
-  readonly changes: string[] = [];
+export class ConfigfsStandIn extends ConfigfsTree {
   readonly logins: StandInLogin[] = [];
-  /** Called before a change; it can throw. */
-  before: (change: string, path: string) => void = () => {};
-  private readonly entries = new Map<string, Entry>();
-  private readonly linked = new Map<string, string>();
 
   constructor() {
-    this.add('', {}, true);
-    this.add('core', {}, true);
+    super(kinds, ['core']);
   }
 
-  async directories(path: string): Promise<string[]> {
-    return this.below(this.entries.keys(), path);
-  }
-
-  async links(path: string): Promise<string[]> {
-    return this.below(this.linked.keys(), path);
-  }
-
-  async follow(path: string): Promise<string | undefined> {
-    return this.linked.get(path);
-  }
-
-  async read(path: string): Promise<string | undefined> {
-    return this.attribute(path)?.value;
-  }
-
-  async write(path: string, value: string): Promise<void> {
-    this.note('write', path);
-    const found = this.attribute(path);
-    if (!found) throw new ConfigfsFailure(path, 'ENOENT');
+  protected override assign(path: string, value: string, set: (value: string) => void): void {
     const [, backstore, name] = /^(core\/[^/]+\/[^/]+)\/(.+)$/.exec(path) ?? [];
-    if (backstore === undefined) found.set(value);
-    else this.writeBackstore(backstore, name ?? '', value, found.set);
+    if (backstore === undefined) set(value);
+    else this.writeBackstore(backstore, name ?? '', value, set);
     if (path.endsWith('/enable') && value === '0') this.endLogins(path.slice(0, -'/enable'.length));
   }
 
-  async create(path: string): Promise<void> {
-    this.note('create', path);
-    if (this.entries.has(path)) return;
-    const kind = kinds.find((one) => one.path.test(path));
-    if (!kind || !this.entries.has(parentOf(path))) throw new ConfigfsFailure(path, kind ? 'ENOENT' : 'EPERM');
+  protected override admit(path: string): void {
     const [portal] = /(?<=\/np\/).*/.exec(path) ?? [];
     const isTaken = (other: string) => portal !== undefined && clash(/(?<=\/np\/).*/.exec(other)?.[0] ?? '', portal);
     if ([...this.entries.keys()].some(isTaken)) throw new ConfigfsFailure(path, 'EADDRINUSE');
-    this.add(path, kind.attributes ?? {}, false);
-    for (const [name, attributes] of Object.entries(kind.groups ?? {})) this.add(`${path}/${name}`, attributes, true);
   }
 
-  async link(path: string, to: string): Promise<void> {
-    this.note('link', path);
-    if (!this.entries.has(parentOf(path)) || !this.entries.has(to)) throw new ConfigfsFailure(path, 'ENOENT');
+  protected override connect(path: string, to: string): void {
     if (to.startsWith('core/') && this.attribute(`${to}/enable`)?.value !== '1')
       throw new ConfigfsFailure(path, 'ENODEV');
-    this.linked.set(path, to);
     const [, group, acl] = /^(iscsi\/[^/]+\/tpgt_\d+)(\/acls\/[^/]+\/lun_\d+)\/[^/]+$/.exec(path) ?? [];
     if (group === undefined) return;
     const isReadOnly = this.attribute(`${group}/attrib/prod_mode_write_protect`)?.value ?? '0';
     this.attribute(`${group}${acl}/write_protect`)?.set(isReadOnly);
   }
 
-  async unlink(path: string): Promise<void> {
-    this.note('unlink', path);
-    this.linked.delete(path);
-  }
+  protected override disconnect(): void {}
 
-  async remove(path: string): Promise<void> {
-    this.note('remove', path);
-    if (!this.entries.has(path)) return;
-    const inside = [...this.entries].filter(([other]) => other.startsWith(`${path}/`));
-    const links = [...this.linked.keys()].filter((other) => other.startsWith(`${path}/`));
-    if (inside.some(([, { isDefault }]) => !isDefault) || links.length > 0)
-      throw new ConfigfsFailure(path, 'ENOTEMPTY');
-    if ([...this.linked.values()].includes(path)) throw new ConfigfsFailure(path, 'EBUSY');
-    for (const [other] of inside) this.entries.delete(other);
-    this.entries.delete(path);
-  }
-
-  async hide(path: string): Promise<void> {
-    this.note('hide', path);
-    const entry = this.entries.get(path);
-    if (!entry) throw new ConfigfsFailure(path, 'ENOENT');
-    entry.isHidden = true;
-  }
-
-  async removeWithSessions(path: string): Promise<void> {
-    await this.remove(path);
+  protected override removed(path: string): void {
     const [, group = '', initiator] = /^(.*)\/acls\/([^/]+)$/.exec(path) ?? [];
-    this.endLogins(group, initiator);
-  }
-
-  writeEndingSessions(path: string, value: string): Promise<void> {
-    return this.write(path, value);
-  }
-
-  /** All objects, links and attributes, without those of statistics. */
-  state(): string {
-    const lines = Array.from(this.linked, ([path, to]) => `${path} -> ${to}`);
-    for (const [path, { attributes, isHidden }] of this.entries) {
-      lines.push(`${path}${isHidden ? ' hidden' : ''}`);
-      for (const [name, value] of attributes) lines.push(`${path}/${name}=${value}`);
-    }
-    return lines.toSorted().join('\n');
+    if (initiator !== undefined) this.endLogins(group, initiator);
   }
 
   private writeBackstore(path: string, name: string, value: string, set: (value: string) => void): void {
@@ -197,30 +116,6 @@ export class ConfigfsStandIn implements Configfs {
       if (login.group === group && (initiator ?? login.initiator) === login.initiator) login.isOpen = false;
     }
   }
-
-  private attribute(path: string): { value: string; set: (value: string) => void } | undefined {
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    const attributes = this.entries.get(parentOf(path))?.attributes;
-    const value = attributes?.get(name);
-    return value === undefined ? undefined : { value, set: (next) => void attributes?.set(name, next) };
-  }
-
-  private add(path: string, attributes: Attributes, isDefault: boolean): void {
-    this.entries.set(path, { attributes: new Map(Object.entries(attributes)), isDefault, isHidden: false });
-  }
-
-  private below(paths: Iterable<string>, path: string): string[] {
-    return [...paths].filter((one) => parentOf(one) === path).map((one) => one.slice(path.length + 1));
-  }
-
-  private note(change: string, path: string): void {
-    this.before(change, path);
-    this.changes.push(`${change} ${path}`);
-  }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 /** Targets share a portal; one of all addresses excludes the others on its port. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { FileDriver } from '../../../../lib/drivers/file/driver.ts';
 import { newChap } from '../../../../lib/models/chap.ts';
-import { ConfigfsFailure } from '../../../../lib/targets/iscsi-lio/configfs.ts';
+import { ConfigfsFailure } from '../../../../lib/targets/configfs.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import { until } from '../../../support/until.ts';
 import { casesOf } from '../conformance.ts';

@@ -1,13 +1,15 @@
 import { chmod, mkdir, readdir, readlink, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { CommandError } from '../../command-error.ts';
-import { absentAs, errorCode, readAttribute } from '../../files.ts';
-import type { Processes } from '../../process.ts';
+import { CommandError } from '../command-error.ts';
+import { absentAs, errorCode, readAttribute, statIfExists } from '../files.ts';
+import type { Processes } from '../process.ts';
 
 /** For how long the kernel may wait for the last commands of a session: those of hanging storage do not end. */
 const sessionMs = 20_000;
+const hiddenMode = 0o700;
 
-export const configfsTarget = '/sys/kernel/config/target';
+/** Of a subsystem of the kernel, `<root>/<its name>`. */
+export const configfsRoot = '/sys/kernel/config';
 
 /** Why the kernel refused a change, in its own words (EBUSY, EINVAL, …) or those of a command; never with a value, which can be a secret. */
 export class ConfigfsFailure extends Error {
@@ -23,8 +25,8 @@ export class ConfigfsFailure extends Error {
 }
 
 /**
- * The kernel's target (LIO) as its directory in configfs shows it. A directory is an object, which has its attributes from its creation;
- * a link relates two. Paths are relative to /sys/kernel/config/target. All changes throw ConfigfsFailure.
+ * A target of the kernel as its directory in configfs shows it. A directory is an object, which has its attributes from its creation;
+ * a link relates two. Paths are relative to that directory. All changes throw ConfigfsFailure.
  */
 export interface Configfs {
   /** None for an object that does not exist. */
@@ -41,21 +43,25 @@ export interface Configfs {
   /** Absent is success, as with the other removals. */
   unlink(path: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Only root may read what is below: the kernel gives a secret to everybody. */
+  /** Only root may read what is below: the kernel gives a secret to everybody. No program that saves and restores configfs keeps that. */
   hide(path: string): Promise<void>;
+  isHidden(path: string): Promise<boolean>;
   /** Removes an object whose sessions end by that. */
   removeWithSessions(path: string): Promise<void>;
   /** The same by an attribute. */
   writeEndingSessions(path: string, value: string): Promise<void>;
+  /** The same by the end of a link. */
+  unlinkEndingSessions(path: string): Promise<void>;
 }
 
 export class KernelConfigfs implements Configfs {
   private readonly processes: Processes;
-  private readonly root = configfsTarget;
+  private readonly root: string;
   private readonly limitMs: number;
 
-  constructor(processes: Processes, { limitMs = sessionMs }: { limitMs?: number } = {}) {
+  constructor(processes: Processes, root: string, { limitMs = sessionMs }: { limitMs?: number } = {}) {
     this.processes = processes;
+    this.root = root;
     this.limitMs = limitMs;
   }
 
@@ -98,7 +104,12 @@ export class KernelConfigfs implements Configfs {
   }
 
   hide(path: string): Promise<void> {
-    return named(path, chmod(join(this.root, path), 0o700));
+    return named(path, chmod(join(this.root, path), hiddenMode));
+  }
+
+  async isHidden(path: string): Promise<boolean> {
+    const status = await statIfExists(join(this.root, path));
+    return status !== undefined && (status.mode & 0o777) === hiddenMode;
   }
 
   // In processes: a thread of this one would wait for hanging storage, and Node.js has four.
@@ -108,6 +119,10 @@ export class KernelConfigfs implements Configfs {
 
   async writeEndingSessions(path: string, value: string): Promise<void> {
     await this.run(path, 'tee', [join(this.root, path)], value);
+  }
+
+  async unlinkEndingSessions(path: string): Promise<void> {
+    await this.run(path, 'rm', ['-f', join(this.root, path)]);
   }
 
   private entries(path: string) {

@@ -1,0 +1,23 @@
+import { withoutProgramGuest } from '../../../support/program-guest.ts';
+
+/** What the guest of the tests has of this host. */
+export const programs = 'nvme redis-server setsid blockdev losetup dmsetup dd tee rm rmdir ls cp readlink flock'.split(
+  ' ',
+);
+
+/** Of its kernel. */
+export const modules = [
+  'fs/configfs/configfs',
+  'drivers/block/loop',
+  'drivers/md/dm-mod',
+  'drivers/nvme/target/nvmet',
+  'drivers/nvme/target/nvmet-tcp',
+  'drivers/nvme/host/nvme-fabrics',
+  'drivers/nvme/host/nvme-tcp',
+];
+
+/** Returns why no guest with the kernel's NVMe target can run here; undefined if one can. */
+export async function missingForNvmet(): Promise<string | undefined> {
+  const reason = withoutProgramGuest(programs);
+  return reason && `tests with a guest that has NVMe over TCP: ${reason}`;
+}
