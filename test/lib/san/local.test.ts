@@ -64,7 +64,13 @@ cat ${file('answer')}; exit $(cat ${file('code')})`;
   await chmod(file('pfexec'), 0o755);
   const words = ['env', `PATH=${directory}:${process.env['PATH']}`];
   const run = (given: readonly string[], options: object) => shell.run([...words, ...given], options);
-  const commands = new SolarisCommands({ where: 'here', failure: undefined, run, close: async () => {} });
+  const commands = new SolarisCommands({
+    where: 'here',
+    failure: undefined,
+    changes: shell.changes,
+    run,
+    close: async () => {},
+  });
   const set = () => commands.withSecret(['itadm', 'create-initiator'], ['-u', 'user', 'iqn.x'], 'secret1234567890');
   for (const [answer, code] of [
     ['', 0],
