@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { LefthandDriver } from '../../../../lib/drivers/lefthand/driver.ts';
+import { asError } from '../../../../lib/errors.ts';
 import { Cliq, cliqDialect } from '../../../../lib/san/lefthand/cliq.ts';
 import { LefthandTarget } from '../../../../lib/targets/lefthand/target.ts';
 import { DirectShell } from '../../../support/fake-san/direct-shell.ts';
@@ -81,6 +82,36 @@ test('a description that the storage cuts is an error, not a volume without labe
   const { device, driver } = made();
   device.longestDescription = 20;
   await t.throwsAsync(driver.createVolume(spec()), { code: 'AnswerUnreadable', message: /without its description/ });
+});
+
+test('a description has space for what clones and deletions add; a longer one is refused before anything is made', async (t) => {
+  const lengths = { kept: 0, refused: 0 };
+  // In steps of less than a deletion adds, up to more than a description has.
+  for (let length = 700; length <= 1000; length += 5) {
+    const { device, driver } = made();
+    const labelled = () => spec({ labels: { name: 'x'.repeat(length) } });
+    const [source, copy, second] = [labelled(), labelled(), labelled()];
+    const isRefused = await driver.createVolume(source).then(
+      () => false,
+      (error: unknown) => asError(error).code === 'InvalidArgument',
+    );
+    if (isRefused) {
+      await driver.createVolume({ ...source, labels: {} });
+      await t.throwsAsync(driver.cloneVolume(copy, source), { code: 'InvalidArgument' });
+      lengths.refused += 1;
+    } else {
+      await driver.cloneVolume(copy, source);
+      await driver.cloneVolume(second, copy);
+      t.deepEqual(
+        (await driver.listVolumes()).map(({ labels }) => labels),
+        [source, copy, second].map(({ labels }) => labels),
+      );
+      lengths.kept += 1;
+    }
+    for (const volume of [source, copy, second]) await driver.deleteVolume(volume);
+    t.deepEqual([...device.volumes.keys()], [], `${length}`);
+  }
+  t.true(lengths.kept > 10 && lengths.refused > 10, JSON.stringify(lengths));
 });
 
 test('a volume is exported to its hosts, at the address that the storage gave it, with their rights', async (t) => {
