@@ -7,6 +7,7 @@ import { freePort } from '../support/free-port.ts';
 import { HostPlace } from './host-place.ts';
 import { MachinePlace } from './machine-place.ts';
 import type { Place } from './place.ts';
+import { lefthandPlace, solarisPlace } from './san-places.ts';
 
 /** A driver and a target for crash tests. */
 export interface CrashBackend {
@@ -70,6 +71,16 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
         { clear: () => cluster.emptyPool(rbd_pool), close: () => cluster.remove() },
       );
     },
+  },
+  solaris: {
+    on: 'host',
+    missing: async () => undefined,
+    place: solarisPlace,
+  },
+  lefthand: {
+    on: 'host',
+    missing: async () => undefined,
+    place: lefthandPlace,
   },
   lvm: {
     on: 'machine',

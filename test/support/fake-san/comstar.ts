@@ -116,6 +116,10 @@ export class FakeComstar {
     return this.ends.get(targetName) ?? 0;
   }
 
+  clear(): void {
+    for (const all of [this.units, this.targets, this.targetGroups, this.hostGroups]) all.clear();
+  }
+
   /** The unit that the host sees at the target; undefined when it sees none. */
   seen(targetName: string, lun: number, host: string): Unit | undefined {
     const groups = (all: Map<string, Set<string>>, member: string) => [
