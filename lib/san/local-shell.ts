@@ -1,13 +1,18 @@
 import { CommandError } from '../command-error.ts';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
+import { Changes } from './changes.ts';
 import type { Dialect } from './ssh-shell.ts';
 import { type SanAnswer, type SanRunOptions, type SanShell, defaultSanTimeoutMs } from './shell.ts';
+
+/** Of the one storage that this host is. */
+const changes = new Changes();
 
 /** Runs the commands of the storage on this host (san_is_local). */
 export class LocalShell implements SanShell {
   readonly where = 'this host';
   readonly failure = undefined;
+  readonly changes = changes;
   private readonly processes: Processes;
   private readonly dialect: Pick<Dialect, 'shown'>;
 

@@ -1,4 +1,5 @@
 import { BlockstoreError, errors } from '../errors.ts';
+import type { Changes } from './changes.ts';
 
 /** What a command printed, and its exit code. */
 export interface SanAnswer {
@@ -23,6 +24,8 @@ export interface SanShell {
   readonly where: string;
   /** The failure to reach the storage at the last attempt; undefined when that succeeded, or nothing was tried. */
   readonly failure: BlockstoreError | undefined;
+  /** Driver and target have these in common: each changes what the other has read. */
+  readonly changes: Changes;
   /**
    * Runs one command of words and returns what it printed, also when it failed. Throws SanUnreachable, SanDenied, HostKeyUnknown,
    * HostKeyChanged, SanInterrupted, InvalidArgument for a word that cannot be sent, or the signal's reason.

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import { Semaphore } from '../concurrency.ts';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
+import { Changes } from './changes.ts';
 import type { KnownHosts } from './known-hosts.ts';
 import { type SanAnswer, type SanRunOptions, defaultSanTimeoutMs } from './shell.ts';
 
@@ -44,6 +45,7 @@ const olderAlgorithms = {
 export class SshConnection {
   readonly where: string;
   failure: BlockstoreError | undefined;
+  readonly changes = new Changes();
   private readonly options: SshOptions;
   private readonly channels = new Semaphore(maxChannels);
   private readonly users = new Set<object>();

@@ -1,4 +1,5 @@
 import type { BlockstoreError } from '../errors.ts';
+import type { Changes } from './changes.ts';
 import type { SanAnswer, SanRunOptions, SanShell } from './shell.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
@@ -25,6 +26,10 @@ export class SshShell implements SanShell {
 
   get failure(): BlockstoreError | undefined {
     return this.connection.failure;
+  }
+
+  get changes(): Changes {
+    return this.connection.changes;
   }
 
   run(words: readonly string[], options: SanRunOptions = {}): Promise<SanAnswer> {

@@ -8,6 +8,7 @@ import { HostPlace } from './host-place.ts';
 import { MachineKernelTargets } from './machine-exports.ts';
 import { MachinePlace } from './machine-place.ts';
 import type { Place } from './place.ts';
+import { lefthandPlace, solarisPlace } from './san-places.ts';
 
 /** A driver and a target for crash tests. */
 export interface CrashBackend {
@@ -71,6 +72,16 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
         { clear: () => cluster.emptyPool(rbd_pool), close: () => cluster.remove() },
       );
     },
+  },
+  solaris: {
+    on: 'host',
+    missing: async () => undefined,
+    place: solarisPlace,
+  },
+  lefthand: {
+    on: 'host',
+    missing: async () => undefined,
+    place: lefthandPlace,
   },
   lvm: {
     on: 'machine',

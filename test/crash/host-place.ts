@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
@@ -34,6 +35,15 @@ export interface Elsewhere {
   /** Removes all volumes. */
   clear: () => Promise<void>;
   close: () => Promise<void>;
+  /** Where driver and target keep for a while what they have read: the storage as it is now. */
+  view?: StorageView;
+}
+
+export interface StorageView {
+  volumes: () => Promise<FoundVolume[]>;
+  exports: HostExports;
+  /** All that the storage has, a line each. */
+  lines: () => string[];
 }
 
 const nothingElsewhere: Elsewhere = { clear: async () => {}, close: async () => {} };
@@ -83,8 +93,9 @@ export class HostPlace implements Place {
     this.flags = flags;
     this.backend = backend;
     this.elsewhere = elsewhere;
-    this.hosts = [backend.target.addressing === 'own' ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
-    this.exports = hostExports(backend.target, root, Number(flags['iscsi_port'] ?? 0));
+    const isIscsi = ['own', 'storage'].includes(backend.target.addressing);
+    this.hosts = [isIscsi ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
+    this.exports = elsewhere.view?.exports ?? hostExports(backend.target, root, Number(flags['iscsi_port'] ?? 0));
   }
 
   running(): Promise<boolean> {
@@ -130,8 +141,9 @@ export class HostPlace implements Place {
 
   async look(): Promise<Sight> {
     const { driver } = this.backend;
+    const { view } = this.elsewhere;
     const isThere = driver.name !== 'file' || existsSync(join(this.root, 'volumes'));
-    const volumes = isThere ? await driver.listVolumes() : [];
+    const volumes = isThere ? await (view?.volumes() ?? driver.listVolumes()) : [];
     const exports = await this.exports?.list();
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
     return {
@@ -140,6 +152,7 @@ export class HostPlace implements Place {
       lines: [
         ...volumes.map((volume) => `volume ${JSON.stringify(volume)}`),
         ...(exports ?? []).map(({ line }) => `export ${line}`),
+        ...(view?.lines() ?? []),
         ...files.flat().map((file) => `file ${file}`),
         ...(await this.strays()).map(({ name }) => `process ${name}`),
       ],

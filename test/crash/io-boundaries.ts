@@ -8,6 +8,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { basename } from 'node:path';
 import { Command, Redis } from 'ioredis';
 import { Store } from '../../lib/redis/store.ts';
+import { SshConnection } from '../../lib/san/ssh-connection.ts';
 import { planSignal, planVariable } from './plan.ts';
 import { Points } from './points.ts';
 
@@ -87,6 +88,17 @@ async function countFiles(points: Points): Promise<void> {
   count(points, files, 'open', ([file, flags = 'r']) => (flags === 'r' ? undefined : `open ${plain(file)}`));
 }
 
+/** Commands over SSH, but not those that only read. Storage carries one out also when the daemon dies before its answer. */
+function countSsh(points: Points): void {
+  const reads = /^(get|sh -c|\S+ list)/;
+  count(points, SshConnection.prototype, 'run', ([, , shown]) => {
+    const command = String(shown).replace(/^pfexec /, '');
+    const [verb = '', subcommand = ''] = command.split(' ');
+    if (reads.test(command)) return undefined;
+    return subcommand.includes('=') ? `ssh ${verb}` : `ssh ${verb} ${subcommand}`;
+  });
+}
+
 function countProcesses(points: Points): void {
   count(points, process, 'kill', ([, signal]) => (signal === 0 ? undefined : `kill ${String(signal)}`));
   replace(
@@ -138,6 +150,7 @@ if (directory !== undefined) {
   const points = new Points(directory);
   countRedis(points);
   await countFiles(points);
+  countSsh(points);
   countProcesses(points);
   syncBuiltinESMExports();
   points.arm();

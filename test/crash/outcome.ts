@@ -33,7 +33,9 @@ const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 function recordLine({ createTime, attachTime, fault, chap, ...record }: VolumeState): string {
   const { code, step } = fault ?? {};
   const has = { created: createTime > 0, attached: attachTime !== undefined, secret: chap !== undefined };
-  return `record ${JSON.stringify({ ...record, ...has, code, step })}`;
+  // LeftHand's is recorded with the first attachment, or by a creation that finds the volume.
+  const isEarly = record.backend === 'lefthand' && record.attachStatus === 'detached';
+  return `record ${JSON.stringify({ ...record, ...(isEarly ? { address: '' } : {}), ...has, code, step })}`;
 }
 
 /** Addresses in records, labels, tags and arguments of vblade. */

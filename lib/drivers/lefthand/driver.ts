@@ -62,7 +62,7 @@ export class LefthandDriver implements VolumeDriver {
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
-    const { volumes } = await this.volumes.storage.recent(listKeptMs);
+    const { volumes } = await this.volumes.storage.inSeries(listKeptMs);
     if (volumes.some((one) => one.name === nameOf(volume.id) && isPresent(one))) return;
     await this.volumes.require(volume);
   }

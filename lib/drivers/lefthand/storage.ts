@@ -41,7 +41,7 @@ export class LefthandVolumes {
   constructor(shell: SanShell, options: LefthandOptions) {
     this.cliq = new Cliq(shell);
     this.options = options;
-    this.storage = new SharedRead(() => readStorage(this.cliq, options));
+    this.storage = new SharedRead(() => readStorage(this.cliq, options), shell.changes);
     this.admission = new Admission(async () => {
       const [{ volumes }, { freeBytes }] = await Promise.all([this.storage.fresh(), this.capacity()]);
       const sizes = new Map(volumes.map(({ name, sizeBytes }) => [name.slice('volume-'.length), sizeBytes]));

@@ -75,7 +75,7 @@ export class SolarisDriver implements VolumeDriver {
   }
 
   async ensureVolume(volume: VolumeSpec): Promise<void> {
-    const { volumes } = await this.zvols.datasets.recent(listKeptMs);
+    const { volumes } = await this.zvols.datasets.inSeries(listKeptMs);
     if (volumes.some(({ id, labelled }) => id === volume.id && labelled)) return;
     await this.zvols.require(volume);
   }

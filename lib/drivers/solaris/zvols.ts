@@ -24,7 +24,7 @@ export class Zvols {
   constructor(commands: SolarisCommands, options: ZvolOptions) {
     this.commands = commands;
     this.options = options;
-    this.datasets = new SharedRead(() => readDatasets(commands, options.base));
+    this.datasets = new SharedRead(() => readDatasets(commands, options.base), commands.shell.changes);
     this.admission = new Admission(async () => freeSpaceIn(await this.datasets.fresh()));
   }
 

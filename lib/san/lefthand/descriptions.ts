@@ -17,14 +17,19 @@ export interface Description {
 
 const mark = 'blockstore';
 const longest = 1000;
+/** Lengths of what is added to the description of a clone, and by a deletion that must wait. */
+const ofOrigin = ',origin:clone-'.length + 36;
+const ofDeletion = ',deleted:1'.length;
 
-/** Returns `blockstore,id:…,node:…,l.user:alice`. Throws InvalidArgument. */
+/** Returns `blockstore,id:…,node:…,l.user:alice`, with space for what is added later. Throws InvalidArgument. */
 export function writeDescription({ labels, isDeleted, ...fields }: Description): string {
   const own = Object.entries({ ...fields, ...(isDeleted ? { deleted: '1' } : {}) });
   const pairs = [...own, ...Object.entries(labels).map(([name, value]) => [`l.${name}`, value] as const)];
   const text = [mark, ...pairs.map(([name, value]) => `${name}:${escaped(value)}`)].join(',');
-  if (text.length <= longest) return text;
-  throw errors.invalidArgument('LeftHand description', text, `at most ${longest} characters long`);
+  const added = isDeleted ? 0 : ofDeletion + (fields.origin === undefined ? ofOrigin : 0);
+  const most = longest - added;
+  if (text.length <= most) return text;
+  throw errors.invalidArgument('LeftHand description', text, `at most ${most} characters long`);
 }
 
 /** Returns undefined for any other description. */

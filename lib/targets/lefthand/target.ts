@@ -51,7 +51,7 @@ export class LefthandTarget implements Target {
     this.files = new SpecFiles(options.directory, keptExport);
     this.shell = shell;
     this.cliq = new Cliq(shell);
-    this.storage = new SharedRead(() => readStorage(this.cliq, options));
+    this.storage = new SharedRead(() => readStorage(this.cliq, options), shell.changes);
   }
 
   /** Throws StorageUnusable for a cluster without exactly one virtual address. */
@@ -61,8 +61,8 @@ export class LefthandTarget implements Target {
   }
 
   async findAddress(id: string): Promise<string | undefined> {
-    const { volumes } = await this.storage.fresh();
-    const found = volumes.find(({ described }) => described?.id === id);
+    const known = this.volumeIn(await this.storage.inSeries(storageKeptMs), id);
+    const found = known ?? this.volumeIn(await this.storage.fresh(), id);
     return found && this.address(found, await this.virtualAddress());
   }
 
@@ -76,7 +76,7 @@ export class LefthandTarget implements Target {
     const grants = grantsOf(kept);
     await this.mutex.run(id, async () => {
       if (chap) await this.keep(kept);
-      if (isAssigned(this.volumeIn(await this.storage.recent(storageKeptMs), id), grants)) return;
+      if (isAssigned(this.volumeIn(await this.storage.inSeries(storageKeptMs), id), grants)) return;
       const volume = this.volumeIn(await this.storage.fresh(), id);
       if (!volume) throw errors.exportFailed(id, `volume-${id} does not exist on the storage`);
       const { name, permissions } = volume;

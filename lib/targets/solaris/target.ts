@@ -51,7 +51,7 @@ export class SolarisTarget implements Target {
     const commands = new SolarisCommands(shell);
     this.commands = commands;
     this.exports = new Exports(commands, options.secrets);
-    this.inventory = new SharedRead(() => readInventory(commands, options.base));
+    this.inventory = new SharedRead(() => readInventory(commands, options.base), shell.changes);
   }
 
   get endpoint(): string {
@@ -80,7 +80,7 @@ export class SolarisTarget implements Target {
     const plan: ExportPlan = { id, path, targetName, readOnly, hosts: kept.hosts, ...(secret ? { secret } : {}) };
     await this.mutex.run(id, async () => {
       const isKept = await secrets.isKept(kept);
-      if (isKept && isComplete(await this.inventory.recent(inventoryKeptMs), plan)) return;
+      if (isKept && isComplete(await this.inventory.inSeries(inventoryKeptMs), plan)) return;
       const before = await this.inventory.fresh();
       if (isKept && isComplete(before, plan)) return;
       await this.inventory

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import type { CopyOptions } from '../../../lib/drivers/snapshots.ts';
 import type { CreatedVolume, VolumeDriver, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import { assertFilled, fill } from './data.ts';
-import { type Case, byId, foundAs, listed, oddLabels, refuse, removeAll, spec } from './subject.ts';
+import {
+  type Case,
+  assertKeptOrRefused,
+  byId,
+  longNames,
+  foundAs,
+  listed,
+  oddLabels,
+  refuse,
+  removeAll,
+  spec,
+} from './subject.ts';
 
 const needs = ['clones'] as const;
 
@@ -26,6 +37,21 @@ export const cloneCases: readonly Case[] = [
       await fill(subject, copy, 'own');
       await assertFilled(subject, source, 'later');
       await removeAll(driver, [source, copy]);
+    },
+  },
+  {
+    title: 'volumes with names of 255 characters are cloned and deleted, or refused with nothing left',
+    needs,
+    run: async ({ driver }) => {
+      for (const name of longNames) {
+        const labels = { ...spec().labels, name };
+        const [source, copy, second] = [spec({ labels }), spec({ labels }), spec({ labels })];
+        await assertKeptOrRefused(driver, source, () => driver.createVolume(source));
+        if (!(await driver.hasVolume(source))) await driver.createVolume({ ...source, labels: {} });
+        await assertKeptOrRefused(driver, copy, () => clone(driver, copy, source));
+        if (await driver.hasVolume(copy)) await assertKeptOrRefused(driver, second, () => clone(driver, second, copy));
+        await removeAll(driver, [source, copy, second]);
+      }
     },
   },
   {

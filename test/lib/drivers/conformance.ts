@@ -10,12 +10,15 @@ import { storageCases } from './storage-cases.ts';
 import {
   type Case,
   type Subject,
+  assertKeptOrRefused,
   byId,
   foundAs,
   invalidLabelNames,
   listed,
+  longNames,
   oddLabels,
   refuse,
+  removeAll,
   spec,
 } from './subject.ts';
 
@@ -68,6 +71,24 @@ const commonCases: readonly Case[] = [
         await assert.rejects(driver.createVolume(spec({ labels: { [name]: 'x' } })), { code: 'InvalidArgument' });
       }
       assert.deepEqual(await driver.listVolumes(), []);
+    },
+  },
+  {
+    title: 'a name of 255 characters is kept, or refused as InvalidArgument with nothing left',
+    run: async ({ driver }) => {
+      for (const name of longNames) {
+        const volume = spec({ labels: { ...spec().labels, name } });
+        await assertKeptOrRefused(driver, volume, () => driver.createVolume(volume));
+        const named = spec({ labels: { name: 'data' } });
+        await driver.createVolume(named);
+        const renamed = { ...named, labels: volume.labels };
+        const isRefused = await driver.labelVolume(renamed).then(
+          () => false,
+          ({ code }: { code?: string }) => code === 'InvalidArgument',
+        );
+        assert.deepEqual(await listed(driver, named.id), foundAs(isRefused ? named : renamed));
+        await removeAll(driver, [volume, named]);
+      }
     },
   },
   {

@@ -88,6 +88,10 @@ export class CrashingShell implements SanShell {
     return this.shell.failure;
   }
 
+  get changes(): SanShell['changes'] {
+    return this.shell.changes;
+  }
+
   run(...args: Parameters<SanShell['run']>): Promise<SanAnswer> {
     const fail = () => ({ stdout: '', stderr: 'Killed', exitCode: 137 });
     return this.point.pass(args[0].join(' '), () => this.shell.run(...args), fail);

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { FoundVolume, Labels, VolumeDriver, VolumeSpec } from '../../../lib/drivers/driver.ts';
 import type { FoundSnapshot, Snapshots, SnapshotSpec } from '../../../lib/drivers/snapshots.ts';
 import type { CrashPoint } from './crash-point.ts';
+import { asError } from '../../../lib/errors.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 
 /** A driver that is set up and empty, with space for `sizeGiB` and a little, and not for twice as much. */
@@ -72,6 +73,24 @@ export const oddLabels: Labels = {
 };
 
 export const invalidLabelNames = ['id', 'two words', 'Upper', 'a=b', '', 'x'.repeat(31)];
+
+/** The longest name in bytes that records have, and one with as many characters, in a script of three bytes a character. */
+export const longNames = [85, 255].map((length) => '漢'.repeat(length));
+
+/** The volume is there with its labels, or the work throws InvalidArgument and there is no such volume. */
+export async function assertKeptOrRefused(
+  driver: VolumeDriver,
+  volume: VolumeSpec,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  const refusal = await work().then(
+    () => undefined,
+    (error: unknown) => asError(error),
+  );
+  if (refusal !== undefined) assert.equal(refusal.code, 'InvalidArgument', refusal.message);
+  assert.equal(await driver.hasVolume(volume), refusal === undefined);
+  assert.deepEqual(await listed(driver, volume.id), refusal === undefined ? foundAs(volume) : undefined);
+}
 
 /** The volume as listVolumes must return it. */
 export function foundAs({ id, sizeBytes, labels }: VolumeSpec): FoundVolume {

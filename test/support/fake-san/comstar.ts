@@ -116,6 +116,11 @@ export class FakeComstar {
     return this.ends.get(targetName) ?? 0;
   }
 
+  clear(): void {
+    const { units, targets, authentication, initiators, targetGroups, hostGroups } = this;
+    for (const all of [units, targets, authentication, initiators, targetGroups, hostGroups]) all.clear();
+  }
+
   /** The unit that the host sees at the target; undefined when it sees none. */
   seen(targetName: string, lun: number, host: string): Unit | undefined {
     const groups = (all: Map<string, Set<string>>, member: string) => [

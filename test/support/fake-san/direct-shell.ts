@@ -1,9 +1,11 @@
+import { Changes } from '../../../lib/san/changes.ts';
 import type { SanAnswer, SanRunOptions, SanShell } from '../../../lib/san/shell.ts';
 
 /** Commands of storage without SSH, on a stand-in in this process. */
 export class DirectShell implements SanShell {
   readonly where = 'stand-in';
   readonly failure = undefined;
+  readonly changes = new Changes();
   readonly commands: (readonly string[])[] = [];
   /** What becomes of an answer on its way. */
   alter: (words: readonly string[], answer: SanAnswer) => SanAnswer = (_words, answer) => answer;

@@ -153,7 +153,9 @@ export class SshStandIn {
         channel.on('close', () => {
           this.atOnce -= 1;
         });
+        // A client that was killed reads no answer.
         channel.on('error', () => {});
+        channel.stderr.on('error', () => {});
         const fault = this.waiting.shift();
         let input = '';
         channel.setEncoding('utf8').on('data', (text: string) => (input += text));

@@ -61,8 +61,8 @@ test('a secret is in no error', async (t) => {
   t.false(refused?.message.includes(secret));
   const permission = `<permission chapName="user" targetSecret="${secret}"/>`;
   for (const stdout of [permission.slice(0, -8), permission]) {
-    const shell = { where: 'x', failure: undefined, run: async () => ({ stdout, stderr: '', exitCode: 0 }) };
-    const error = await t.throwsAsync(new Cliq({ ...shell, close: async () => {} }).run('getVolumeInfo'));
+    place.shell.alter = () => ({ stdout, stderr: '', exitCode: 0 });
+    const error = await t.throwsAsync(cliq.run('getVolumeInfo'));
     t.regex(error?.message ?? '', /targetSecret=\*\*\*/);
     t.false(error?.message.includes(secret.slice(0, 5)));
   }
