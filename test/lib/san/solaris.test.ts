@@ -74,6 +74,7 @@ test('an answer that is cut, has a banner, or is an error with exit code 0 is an
   }
   t.is((await driver.listVolumes()).length, 2);
   for (const fault of [faults.half, faults.truncated, faults.banner, faults.errorWithoutCode, faults.refused]) {
+    await target.setup(); // commands of the last read, which failed, have arrived
     place.server.give(fault);
     t.true(unusable.has(await codeOf(target.removeExport(spec().id))));
   }
