@@ -21,6 +21,7 @@ const ofOneBackend = [
   'targets/iscsi-tgt/conformance',
   'targets/iscsi-tgt/real',
   'targets/iscsi-tgt/target',
+  'targets/rbd/real',
 ];
 const atOnce = 7;
 const chosen = sample('files of one backend', ofOneBackend, atOnce, (name) => name);

@@ -1,13 +1,16 @@
 /**
  * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
- * server or many commands, and those of a Redis that loses data and of nodes that are gone, which wait most: the inner
- * loop would take twice as long.
+ * server or many commands; conformance suites; and those of a Redis that loses data and of nodes that are gone, which
+ * wait most. The inner loop would take twice as long.
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
   'test/lib/targets/rbd/real.test.ts',
   'test/lib/targets/iscsi-tgt/{conformance,libiscsi,real,target}.test.ts',
   'test/lib/targets/nvmet/guest.test.ts',
+  'test/lib/targets/{iscsi-lio,lefthand,nvmet,solaris}/target.test.ts',
+  'test/lib/drivers/conformance.test.ts',
+  'test/lib/drivers/lefthand/driver.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{capacity,conformance,copies,failures,image-clones}.test.ts',
   'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',
