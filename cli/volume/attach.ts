@@ -56,12 +56,12 @@ export async function attachVolume(context: Context, reference: string, options:
 
 async function attachElsewhere(context: Context, reference: string, options: AttachOptions): Promise<void> {
   const { output, interrupts } = context;
-  const { instance = '', mountpoint = '', host, mode, mac, initiator, nqn } = options;
+  const { instance = '', mountpoint = '', host, mode } = options;
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
   const { id } = state;
   await checkExport(session.store, state, options);
-  const hosts = mac ?? initiator ?? nqn;
+  const hosts = hostsGiven(options);
   const attachment: Attachment = {
     instanceId: instance,
     mountpoint,
@@ -122,8 +122,7 @@ async function attachAndConnect(session: Session, id: string, local: LocalAttach
   const state = await findVolume(session.store, id);
   // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
   const isAgain = state.attachStatus === 'attached';
-  const hosts = options.mac ?? options.initiator;
-  const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts });
+  const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts: hostsGiven(options) });
   const volume = isRepeated ? state : await attachCleared(session, state, local);
   const device = new LocalDevice(volume, { libvirtUri, note });
   try {
@@ -189,6 +188,11 @@ async function checkExport(store: Store, volume: VolumeState, options: AttachOpt
   if (right === option) return;
   const hint = right === undefined ? `omit ${option}: the storage itself admits its hosts` : `give ${what}: ${right}`;
   throw errors.addressesOfOtherKind(id, option, target, hint);
+}
+
+/** The hosts that one of the options admits; undefined where none was given. */
+function hostsGiven({ mac, initiator, nqn }: AttachOptions): readonly string[] | undefined {
+  return mac ?? initiator ?? nqn;
 }
 
 function hostOption({ mac, initiator, nqn }: AttachOptions): string | undefined {
@@ -286,10 +290,9 @@ async function localAttachment(volume: VolumeState, { options, domain, target }:
 
 /** An initiator or NVMe host has one name, and what is given must be it; of its Ethernet addresses a host may be known by some alone. */
 async function hostsOf(volume: string, options: AttachOptions, connector: Connector) {
-  const { mac, initiator, nqn } = options;
-  if (mac) return mac;
+  if (options.mac) return options.mac;
   const own = await connector.hostsToAdmit(volume);
-  const given = initiator ?? nqn;
+  const given = hostsGiven(options);
   const option = hostOption(options);
   if (given === undefined || option === undefined) return own;
   if (own.some((name) => given.includes(name))) return given;

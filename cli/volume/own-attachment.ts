@@ -11,7 +11,7 @@ export interface LocalRequest {
   instance?: string | undefined;
   mountpoint?: string | undefined;
   host?: string | undefined;
-  /** Of `--mac` or `--initiator`. */
+  /** Of `--mac`, `--initiator` or `--nqn`. */
   hosts?: readonly string[] | undefined;
   domain?: Domain | undefined;
   libvirtUri: string;

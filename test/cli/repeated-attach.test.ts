@@ -65,6 +65,8 @@ test.serial('a repeated attach with other arguments is refused, with the differe
       `instance ${hostname()} instead of i-2, host ${hostname()} instead of h-2`,
     ],
     [['--mac', '52:54:00:00:00:01'], `allowed addresses ${own} instead of 52:54:00:00:00:01`],
+    [['--initiator', 'iqn.2026-11.org:other'], `allowed addresses ${own} instead of iqn.2026-11.org:other`],
+    [['--nqn', 'nqn.2026-11.org:other'], `allowed addresses ${own} instead of nqn.2026-11.org:other`],
   ];
   for (const [options, difference] of differences) {
     const { exitCode, stderr } = await attach(id, ...options);
