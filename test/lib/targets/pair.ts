@@ -14,6 +14,7 @@ export interface ExportPlace extends Omit<Subject, 'volume' | 'grow' | 'removeSt
 export class Pair implements Subject {
   readonly hosts: readonly [string, string];
   readonly isSecretEnough: boolean;
+  readonly refusesReadOnly: boolean;
   private readonly place: ExportPlace;
   private readonly driver: VolumeDriver;
   private readonly volumes = new Map<string, VolumeSpec>();
@@ -24,6 +25,7 @@ export class Pair implements Subject {
     this.place = place;
     this.hosts = place.hosts;
     this.isSecretEnough = place.isSecretEnough ?? false;
+    this.refusesReadOnly = place.refusesReadOnly ?? false;
   }
 
   target(): Promise<Target> {

@@ -11,6 +11,7 @@ import type { ExportSpec } from '../../../../lib/targets/target.ts';
 import { until } from '../../../support/until.ts';
 import { casesOf } from '../conformance.ts';
 import { NvmetMachine, kernelRoot, prefix } from './machine.ts';
+import { pairCases } from './pair-cases.ts';
 
 // Runs on a guest: node guest-cases.mjs [titles]. Prints "ok" or "not ok" for each case.
 
@@ -315,6 +316,8 @@ list.push(
     },
   },
 );
+
+list.push(...pairCases(machine));
 
 const changes = new Set([
   'write',

@@ -16,7 +16,10 @@ const chosen = process.env['NVMET_CASES'] ?? '';
 const inGuest = chosen !== '' && (await missingForNvmet()) === undefined ? test.serial : test.serial.skip;
 const limitMs = 30 * 60_000;
 
-async function runs(t: ExecutionContext, options: Pick<GuestOptions, 'files' | 'script' | 'arguments'>): Promise<void> {
+async function runs(
+  t: ExecutionContext,
+  options: Pick<GuestOptions, 'files' | 'script' | 'arguments' | 'memoryMiB'>,
+): Promise<void> {
   t.timeout(limitMs);
   const { output, status } = await runInGuest({ modules, programs, timeoutMs: limitMs, ...options });
   t.log(output.replaceAll(/^\[ *\d+\.\d+\] .*\n/gm, ''));
@@ -34,6 +37,7 @@ inGuest('the target nvmet and its connector on the kernel of a guest', async (t)
   await runs(t, {
     files: { 'cases.mjs': file },
     arguments: 'nvme_core.multipath=N',
+    memoryMiB: 2048, // half of it is the root directory, which has the volumes
     script: `mount -t configfs none /sys/kernel/config; node /cases.mjs '${chosen === 'all' ? '' : chosen}'`,
   });
 });

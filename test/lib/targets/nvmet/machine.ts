@@ -16,6 +16,8 @@ import { until } from '../../../support/until.ts';
 import type { HostSession, Subject } from '../conformance.ts';
 
 const directory = '/run/nvmet';
+/** The least that a volume in a file is read by. */
+const blockBytes = 4096;
 export const prefix = 'nqn.2010-10.org.openstack:';
 export const kernelRoot = '/sys/kernel/config/nvmet';
 
@@ -80,6 +82,10 @@ export class NvmetMachine implements Subject {
     await writeFile(file, Buffer.alloc(2 ** 20));
     const path = join(directory, `volume-${id}`);
     await symlink(this.onFiles ? file : await this.sh(`losetup --find --show ${file}`), path);
+    return this.specOf({ id, path });
+  }
+
+  specOf({ id, path }: Pick<ExportSpec, 'id' | 'path'>): ExportSpec {
     return { id, path, address: this.made().addressOf(id), readOnly: false, hosts: [] };
   }
 
@@ -134,11 +140,15 @@ export class NvmetMachine implements Subject {
     return this.sh(`cd ${kernelRoot} && find . | sort; grep -rs . subsystems/*/attr_* ports/*/addr_* | sort`);
   }
 
-  async reset(): Promise<void> {
+  async endExports(): Promise<void> {
     for (const target of this.targets.splice(0)) await target.close();
     await this.sh('nvme disconnect-all');
     const quick = this.made({}, this.quickConfigfs);
     for (const id of await quick.listTraces()) await quick.removeExport(id);
+  }
+
+  async reset(): Promise<void> {
+    await this.endExports();
     await this.sh('losetup --detach-all');
     await rm(directory, { recursive: true });
     await mkdir(directory);
@@ -159,15 +169,18 @@ class KernelSession implements HostSession {
   async write(offset: number, data: Buffer): Promise<void> {
     const file = join(directory, `write-${this.controller}`);
     await writeFile(file, data);
-    await this.machine.sh(`test -b /dev/${this.disk} && dd if=${file} of=/dev/${this.disk} bs=512 seek=${offset / 512} \\
+    await this.machine.sh(`test -b /dev/${this.disk} && dd if=${file} of=/dev/${this.disk} bs=${blockBytes} seek=${offset / blockBytes} \\
       oflag=direct conv=notrunc,nocreat status=none`);
   }
 
   async read(offset: number, length: number): Promise<Buffer> {
     const file = join(directory, `read-${this.controller}`);
-    await this.machine.sh(`dd if=/dev/${this.disk} of=${file} bs=512 skip=${offset / 512} count=${length / 512} \\
+    const first = Math.floor(offset / blockBytes);
+    const count = Math.ceil((offset + length) / blockBytes) - first;
+    await this.machine.sh(`dd if=/dev/${this.disk} of=${file} bs=${blockBytes} skip=${first} count=${count} \\
       iflag=direct status=none`);
-    return readFile(file);
+    const begin = offset - first * blockBytes;
+    return (await readFile(file)).subarray(begin, begin + length);
   }
 
   async close(): Promise<void> {
