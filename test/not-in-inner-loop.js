@@ -13,7 +13,7 @@ export const notInInnerLoop = [
   'test/lib/drivers/lefthand/driver.test.ts',
   'test/lib/drivers/sheepdog/{conformance,driver,snapshots}.test.ts',
   'test/lib/drivers/rbd/{capacity,conformance,copies,failures,image-clones}.test.ts',
-  'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real}.test.ts',
+  'test/lib/connectors/{guest,iscsi,libvirt,libvirt-real,nvme,rbd}.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',

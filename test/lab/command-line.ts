@@ -56,6 +56,13 @@ printf '${separator.replaceAll('\n', String.raw`\n`)}'; cat $said; rm $said; exi
     };
   }
 
+  /** Kills the process of the command after so many seconds, its children not. Returns whether it was running then. */
+  async killedAfter(seconds: number, command: string): Promise<boolean> {
+    const limit = `timeout --foreground -s KILL ${seconds.toFixed(3)}`;
+    const killedStatus = 137;
+    return (await this.node.run(`${this.setting} ${limit} blockstore ${command}`)).status === killedStatus;
+  }
+
   /** Returns the output of a command that must succeed. */
   async output(command: string): Promise<string> {
     const end = await this.run(command);

@@ -26,7 +26,7 @@ const long = [
   'redis-lost',
 ];
 /** Those that take several minutes: the part `lab` alone. */
-const longest = ['backends', 'guest', 'pairs'];
+const longest = ['backends', 'guest', 'killed-commands', 'pairs'];
 const atOnce = 5;
 const chosen = sample('lab files', long, atOnce, (name) => name);
 

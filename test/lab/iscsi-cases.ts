@@ -4,6 +4,7 @@ import { until } from '../support/until.ts';
 import { group } from './storage-cluster.ts';
 import { IscsiLab, type Server, patienceMs, storedCount } from './iscsi-lab.ts';
 import type { LabNode } from './node.ts';
+import { survivesKilledCommands } from './killed-cases.ts';
 import { missingForIscsi } from './requirements.ts';
 
 const manyVolumes = 100;
@@ -113,6 +114,16 @@ export async function iscsiCases(server: Server): Promise<void> {
     await lab.cluster.on(2).output('volume detach data');
     // Whether the session of then has ended depends on the version of iscsid.
     t.is(await lab.host(2).sh('ls /sys/block | grep ^sd || true; ls -A /etc/iscsi/nodes'), '');
+  });
+
+  slowly('attach and detach can be repeated, or undone, after a kill at any moment', async (t) => {
+    t.timeout(30 * 60_000);
+    await survivesKilledCommands(t, {
+      cluster: lab.cluster,
+      host: 2,
+      volume: 'data',
+      remains: () => lab.remains(2),
+    });
   });
 
   slowly(

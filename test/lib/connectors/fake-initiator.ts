@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CommandError } from '../../../lib/command-error.ts';
 import { IscsiConnector } from '../../../lib/connectors/iscsi.ts';
 import { ChildProcesses, type RunResult } from '../../../lib/process.ts';
+import { Cut } from './cut.ts';
 
 interface Unit {
   serial?: string;
@@ -32,6 +33,7 @@ export class FakeInitiator extends ChildProcesses {
   readonly fails = new Map<string, number>();
   /** Called at each command. */
   onCall: (call: string) => void = () => {};
+  readonly cut = new Cut();
   readonly notes: string[] = [];
   isInstalled = true;
   readonly connector: IscsiConnector;
@@ -75,7 +77,11 @@ export class FakeInitiator extends ChildProcesses {
     return this.file('sys/class/iscsi_session');
   }
 
-  override async run(command: string, args: readonly string[]): Promise<RunResult> {
+  override run(command: string, args: readonly string[]): Promise<RunResult> {
+    return this.cut.run(() => this.execute(command, args));
+  }
+
+  private async execute(command: string, args: readonly string[]): Promise<RunResult> {
     const words = command === 'setsid' ? args.slice(1) : [command, ...args];
     const call = words.join(' ');
     this.calls.push(call);

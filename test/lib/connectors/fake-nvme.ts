@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CommandError } from '../../../lib/command-error.ts';
 import { NvmeConnector } from '../../../lib/connectors/nvme.ts';
 import { ChildProcesses, type RunResult } from '../../../lib/process.ts';
+import { Cut } from './cut.ts';
 
 interface Namespace {
   uuid: string;
@@ -18,6 +19,7 @@ export class FakeNvme extends ChildProcesses {
   readonly calls: string[] = [];
   /** What nvme says before it fails, by its first argument. */
   readonly fails = new Map<string, string>();
+  readonly cut = new Cut();
   isInstalled = true;
   readonly connector: NvmeConnector;
   private readonly directory: string;
@@ -62,7 +64,11 @@ export class FakeNvme extends ChildProcesses {
     for (const [file, text] of Object.entries(files)) await writeFile(file, text);
   }
 
-  override async run(command: string, args: readonly string[]): Promise<RunResult> {
+  override run(command: string, args: readonly string[]): Promise<RunResult> {
+    return this.cut.run(() => this.obey(command, args));
+  }
+
+  private async obey(command: string, args: readonly string[]): Promise<RunResult> {
     const [, program, verb = ''] = args;
     if (command !== 'setsid' || program !== 'nvme') return { stdout: '', stderr: '' };
     this.calls.push(args.slice(2).join(' '));

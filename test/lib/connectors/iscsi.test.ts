@@ -10,6 +10,7 @@ import { completeRecord } from '../../../lib/connectors/iscsi-record.ts';
 import { connectorOf } from '../../../lib/connectors/registry.ts';
 import { formatIscsiAddress } from '../../../lib/iscsi/address.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
+import { survivesKills } from './cut.ts';
 import { FakeInitiator } from './fake-initiator.ts';
 
 const MiB = 2 ** 20;
@@ -237,6 +238,13 @@ test('fake iscsiadm: an attach that is interrupted at any command leaves nothing
     await host.connector.connect(address, { ...options, signal: controller.signal }).catch(() => {});
     if (!command.startsWith('dd')) await hasNothing(t, place);
   }
+});
+
+test('fake iscsiadm: a program that is killed at any command leaves what the next one completes or removes', async (t) => {
+  const { host, address, options } = await placeFor(t);
+  const entries = async (directory: string) => (await readdir(directory).catch(() => [])).length;
+  const count = async () => (await entries(host.sessions)) + (await entries(host.file('nodes')));
+  await survivesKills(t, { cut: host.cut, connector: host.connector, address, options, count });
 });
 
 test('fake iscsiadm: a grown volume is looked at again', async (t) => {

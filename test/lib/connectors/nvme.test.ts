@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { checkNvmeHost } from '../../../cli/doctor/nvme-host.ts';
 import { connectorOf, connectorOfHosts } from '../../../lib/connectors/registry.ts';
 import { hostNqns, nvmeAddress, tryParseNvmeAddress } from '../../../lib/nvme/address.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
+import { survivesKills } from './cut.ts';
 import { FakeNvme } from './fake-nvme.ts';
 
 const MiB = 2 ** 20;
@@ -56,6 +57,12 @@ test('fake nvme: a volume is connected at its one portal by the name of the host
   await host.connector.disconnect(address);
   t.deepEqual(host.calls.slice(1), [`disconnect --nqn=${nqn}`]);
   t.false(await host.connector.isOnHost(address));
+});
+
+test('fake nvme: a program that is killed at any command leaves what the next one completes or removes', async (t) => {
+  const { host, address, options } = await placeFor(t);
+  const count = async () => (await readdir(host.file('sys/class/nvme')).catch(() => [])).length;
+  await survivesKills(t, { cut: host.cut, connector: host.connector, address, options, count });
 });
 
 test('fake nvme: what is connected with another node is disconnected, also where it may be in use', async (t) => {

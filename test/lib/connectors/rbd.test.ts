@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -8,6 +8,7 @@ import { CommandError } from '../../../lib/command-error.ts';
 import { RbdConnector } from '../../../lib/connectors/rbd.ts';
 import { ChildProcesses, type RunResult } from '../../../lib/process.ts';
 import { endpointText } from '../../../lib/rbd/connection.ts';
+import { Cut, survivesKills } from './cut.ts';
 
 /**
  * A fake rbd, which maps images in a directory like /sys, for faults: the kernel's own is tested on a lab machine
@@ -20,6 +21,7 @@ class FakeKernel extends ChildProcesses {
   /** Of the images that it maps. */
   fsid: string;
   bytes = 64 * 2 ** 20;
+  readonly cut = new Cut();
   readonly connector: RbdConnector;
   private readonly directory: string;
   private mapped = 0;
@@ -41,7 +43,11 @@ class FakeKernel extends ChildProcesses {
     await mkdir(join(this.directory, 'dev'), { recursive: true });
   }
 
-  override async run(command: string, args: readonly string[]): Promise<RunResult> {
+  override run(command: string, args: readonly string[]): Promise<RunResult> {
+    return this.cut.run(() => this.execute(command, args));
+  }
+
+  private async execute(command: string, args: readonly string[]): Promise<RunResult> {
     const words = [command, ...args];
     this.calls.push(words.join(' '));
     for (const [word, [exit, stderr]] of this.failures) {
@@ -214,6 +220,12 @@ test('fake rbd: a device that the kernel does not release stays, and is released
   kernel.failures.clear();
   await connector.disconnect(address);
   t.false(await connector.isOnHost(address));
+});
+
+test('fake rbd: a program that is killed at any command leaves what the next one completes or removes', async (t) => {
+  const { kernel, connector, address, options, directory } = await placeFor(t);
+  const count = async () => (await readdir(join(directory, 'sys/bus/rbd/devices'))).length;
+  await survivesKills(t, { cut: kernel.cut, connector, address, options, count });
 });
 
 test('fake rbd: an image that grows is larger at once', async (t) => {
