@@ -9,7 +9,7 @@ import { Discovery } from '../targets/aoe/discover.ts';
 import type { Processes } from '../process.ts';
 import { hasSizeOf } from '../volume-size.ts';
 import { firstMachineOf, interfacesOf, isKnown, isUp, sizeOf } from './aoe-device.ts';
-import { BlockDevices, poll, stays } from './block-device.ts';
+import { BlockDevices, grownSize, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, RevalidateOptions, WaitOptions } from './connector.ts';
 import { addressesToAdmit, hasAdmittedAddresses } from './host-addresses.ts';
 
@@ -109,18 +109,10 @@ export class AoeConnector implements Connector {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
     await control('revalidate', device, device);
-    const expected = options.sizeBytes ?? 0;
-    let size = 0;
-    const isThere = await poll(options, async () => {
-      size = await sizeOf(device);
-      return size >= expected;
+    return grownSize(device, options, {
+      readSize: () => sizeOf(device),
+      hint: 'detach and attach the volume: a running export does not notice that its device grew',
     });
-    if (isThere) return size;
-    throw errors.connectorFailed(
-      device,
-      `it has ${size} bytes instead of ${expected}`,
-      'detach and attach the volume: a running export does not notice that its device grew',
-    );
   }
 
   /**

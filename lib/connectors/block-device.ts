@@ -6,7 +6,7 @@ import { type DeviceUsers, blockDeviceUsers, settledUsers } from '../devices/use
 import { errors } from '../errors.ts';
 import { absentAs } from '../files.ts';
 import type { Processes, RunOptions } from '../process.ts';
-import type { WaitOptions } from './connector.ts';
+import type { RevalidateOptions, WaitOptions } from './connector.ts';
 
 const defaultTimeoutMs = 30_000;
 const pollMs = 50;
@@ -94,6 +94,25 @@ export async function poll(options: WaitOptions, condition: () => Promise<boolea
   return (
     (await pollUntil(condition, { deadlineMs: timeoutMs ?? defaultTimeoutMs, intervalMs: pollMs, signal })) === true
   );
+}
+
+/**
+ * Returns the size of a device once it has that of the options. `hint` is for one that does not grow within the time limit. Throws
+ * ConnectorFailed.
+ */
+export async function grownSize(
+  name: string,
+  options: RevalidateOptions,
+  { readSize, hint }: { readSize: () => Promise<number | undefined>; hint: string },
+): Promise<number> {
+  const expected = options.sizeBytes ?? 0;
+  let size = 0;
+  const isThere = await poll(options, async () => {
+    size = (await readSize()) ?? 0;
+    return size >= expected;
+  });
+  if (isThere) return size;
+  throw errors.connectorFailed(name, `it has ${size} bytes instead of ${expected}`, hint);
 }
 
 /** Returns the link of udev when it leads to the device; without udev, the name that the kernel has given the device for now. */

@@ -11,7 +11,7 @@ import {
 } from '../iscsi/address.ts';
 import type { Processes } from '../process.ts';
 import { hasSizeOf } from '../volume-size.ts';
-import { BlockDevices, namedPath, poll, stays } from './block-device.ts';
+import { BlockDevices, grownSize, namedPath, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, DisconnectOptions, RevalidateOptions } from './connector.ts';
 import { initiatorOfHost, requireInitiatorName } from './initiator-name.ts';
 import { completeRecord, hasRecord, recordDirectories, removeRecords } from './iscsi-record.ts';
@@ -127,18 +127,10 @@ export class IscsiConnector implements Connector {
     const sessions = (await sessionsWith(at.targetName, this.places.system)).filter(isOfUse);
     if (sessions.length === 0) throw errors.connectorFailed(at.targetName, 'it is not connected', 'connect it first');
     for (const { number } of sessions) await this.adm.rescan(at.targetName, at, number);
-    const expected = options.sizeBytes ?? 0;
-    let size = 0;
-    const isThere = await poll(options, async () => {
-      size = (await this.disksOf(at))[0]?.bytes ?? 0;
-      return size >= expected;
+    return grownSize(at.targetName, options, {
+      readSize: async () => (await this.disksOf(at))[0]?.bytes,
+      hint: 'detach and attach the volume: a running export does not notice that its device grew',
     });
-    if (isThere) return size;
-    throw errors.connectorFailed(
-      at.targetName,
-      `it has ${size} bytes instead of ${expected}`,
-      'detach and attach the volume: a running export does not notice that its device grew',
-    );
   }
 
   private async logIn(name: string, at: IscsiAddress, { chap, signal }: ConnectOptions): Promise<void> {
@@ -248,13 +240,9 @@ export class IscsiConnector implements Connector {
   }
 
   private async waitForPortal(name: string, at: IscsiAddress, options: ConnectOptions): Promise<void> {
-    let silence: string | undefined;
-    const answers = await poll(options, async () => {
-      silence = await silenceOf(at, options.signal);
-      return silence === undefined;
-    });
-    if (answers) return;
-    const [reason, hint] = unreachable(portalText(at), silence ?? '');
+    const silence = await silenceOf(at, options);
+    if (silence === undefined) return;
+    const [reason, hint] = unreachable(portalText(at), silence);
     throw errors.connectorFailed(name, reason, hint);
   }
 }

@@ -5,7 +5,7 @@ import { portalText } from '../iscsi/address.ts';
 import { type NvmeAddress, nvmeIdentityOf, tryParseNvmeAddress, volumeNamespace } from '../nvme/address.ts';
 import type { Processes } from '../process.ts';
 import { hasSizeOf } from '../volume-size.ts';
-import { BlockDevices, namedPath, poll, stays } from './block-device.ts';
+import { BlockDevices, grownSize, namedPath, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, DisconnectOptions, RevalidateOptions } from './connector.ts';
 import { nqnOfHost, requireHostNqn } from './host-nqn.ts';
 import { loadModules } from './kernel-modules.ts';
@@ -112,18 +112,10 @@ export class NvmeConnector implements Connector {
     const live = (await this.controllers(at)).filter(({ isLive }) => isLive);
     if (live.length === 0) throw errors.connectorFailed(at.volume, 'it is not connected', 'connect it first');
     for (const { name } of live) await this.run(at.volume, at, ['ns-rescan', `${this.places.devices}/${name}`]);
-    const expected = options.sizeBytes ?? 0;
-    let size = 0;
-    const isThere = await poll(options, async () => {
-      size = (await this.disk(at))?.bytes ?? 0;
-      return size >= expected;
+    return grownSize(at.volume, options, {
+      readSize: async () => (await this.disk(at))?.bytes,
+      hint: 'detach and attach the volume: its export does not notice that its device grew',
     });
-    if (isThere) return size;
-    throw errors.connectorFailed(
-      at.volume,
-      `it has ${size} bytes instead of ${expected}`,
-      'detach and attach the volume: its export does not notice that its device grew',
-    );
   }
 
   private controllers({ nqn }: NvmeAddress): Promise<NvmeController[]> {
@@ -206,15 +198,11 @@ export class NvmeConnector implements Connector {
   }
 
   private async waitForPortal(name: string, at: NvmeAddress, options: ConnectOptions): Promise<void> {
-    let silence: string | undefined;
-    const answers = await poll(options, async () => {
-      silence = await silenceOf(at, options.signal);
-      return silence === undefined;
-    });
-    if (answers) return;
+    const silence = await silenceOf(at, options);
+    if (silence === undefined) return;
     throw errors.connectorFailed(
       name,
-      `the portal ${portalText(at)} does not answer: ${silence ?? ''}`,
+      `the portal ${portalText(at)} does not answer: ${silence}`,
       'see that the node of the volume is up ("blockstore node list") and exports by NVMe, and that routes and firewalls ' +
         'between this host and the portal are right',
     );

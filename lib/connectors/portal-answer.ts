@@ -3,6 +3,8 @@ import { connect } from 'node:net';
 import { asError } from '../errors.ts';
 import { errorCode } from '../files.ts';
 import type { Portal } from '../iscsi/address.ts';
+import { poll } from './block-device.ts';
+import type { WaitOptions } from './connector.ts';
 
 const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -13,8 +15,17 @@ const words: Readonly<Record<string, string>> = {
 /** Until a node that starts just now listens. */
 const tryMs = 3000;
 
-/** Returns why a portal accepts no connection; undefined where it does. iscsid would try for two minutes without a word. */
-export async function silenceOf({ ip, port }: Portal, signal?: AbortSignal): Promise<string | undefined> {
+/** Returns why a portal accepts no connection within the time limit; undefined where it does. iscsid would try for two minutes without a word. */
+export async function silenceOf(portal: Portal, options: WaitOptions): Promise<string | undefined> {
+  let silence: string | undefined;
+  const answers = await poll(options, async () => {
+    silence = await silenceNow(portal, options.signal);
+    return silence === undefined;
+  });
+  return answers ? undefined : (silence ?? '');
+}
+
+async function silenceNow({ ip, port }: Portal, signal: AbortSignal | undefined): Promise<string | undefined> {
   const limit = AbortSignal.timeout(tryMs);
   const socket = connect({ host: ip, port });
   try {

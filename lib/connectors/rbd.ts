@@ -6,7 +6,7 @@ import { type RbdAddress, rbdName, tryParseRbdAddress } from '../rbd/address.ts'
 import { type RbdEndpoint, tryParseEndpoint } from '../rbd/connection.ts';
 import { reasonIn } from '../rbd/failures.ts';
 import { hasSizeOf } from '../volume-size.ts';
-import { BlockDevices, namedPath, poll, stays } from './block-device.ts';
+import { BlockDevices, grownSize, namedPath, poll, stays } from './block-device.ts';
 import type { ConnectOptions, Connection, Connector, DisconnectOptions, RevalidateOptions } from './connector.ts';
 import { loadModules, notRoot } from './kernel-modules.ts';
 import { rbdDisks, unknownEndpoint } from './network-disks.ts';
@@ -119,15 +119,10 @@ export class RbdConnector implements Connector {
   async revalidate(text: string, options: RevalidateOptions = {}): Promise<number> {
     const at = addressOf(text);
     if (!(await this.isOnHost(text))) throw errors.connectorFailed(at.image, 'it is not connected', 'connect it first');
-    const expected = options.sizeBytes ?? 0;
-    let size = 0;
-    const isThere = await poll(options, async () => {
-      size = (await this.mappings(at))[0]?.bytes ?? 0;
-      return size >= expected;
+    return grownSize(at.image, options, {
+      readSize: async () => (await this.mappings(at))[0]?.bytes,
+      hint: 'see "dmesg" of this host, and "rbd info" of the image',
     });
-    if (isThere) return size;
-    const hint = 'see "dmesg" of this host, and "rbd info" of the image';
-    throw errors.connectorFailed(at.image, `it has ${size} bytes instead of ${expected}`, hint);
   }
 
   private async map(

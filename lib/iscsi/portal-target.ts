@@ -1,4 +1,3 @@
-import { KeyedMutex } from '../concurrency.ts';
 import {
   type Portal,
   formatIscsiAddress,
@@ -9,7 +8,7 @@ import {
   volumeAddress,
 } from './address.ts';
 import { portalIn } from './portal.ts';
-import type { Watch } from './watch.ts';
+import type { Watch } from '../targets/server-watch.ts';
 import type { TargetProblem } from '../targets/target.ts';
 
 export interface PortalTargetOptions {
@@ -43,7 +42,6 @@ export abstract class PortalTarget<Options extends PortalTargetOptions = PortalT
   readonly addressing = 'own';
   readonly authentication: 'chap' | 'none';
   protected readonly options: Options;
-  protected readonly mutex = new KeyedMutex();
   protected abstract readonly watch: Watch;
 
   constructor(options: Options) {

@@ -3,9 +3,10 @@ import { readFile, truncate } from 'node:fs/promises';
 import { newChap } from '../../lib/models/chap.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { checkKernel } from '../../lib/targets/iscsi-lio/check.ts';
-import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../lib/targets/configfs.ts';
+import { KernelConfigfs } from '../../lib/targets/configfs.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import { casesOf, untilServed } from '../lib/targets/conformance.ts';
+import { changesOf, crashAt } from '../lib/targets/kernel-changes.ts';
 import { until } from '../support/until.ts';
 import { foreignCases } from './lio-foreign-cases.ts';
 import { LioMachine, group, kernelRoot, prefix } from './lio-machine.ts';
@@ -106,20 +107,24 @@ list.push(
       const whole = await machine.state();
       await first.removeExport(spec.id);
       const none = await machine.state();
-      const points = await countChanges(async (configfs) => machine.made({}, configfs).ensureExport(spec));
-      assert.ok(points.count > 15);
-      for (let point = 0; point < points.count; point += 1) {
+      const points = await changesOf(machine.quickConfigfs, async (configfs) =>
+        machine.made({}, configfs).ensureExport(spec),
+      );
+      assert.ok(points.length > 15);
+      for (let point = 0; point < points.length; point += 1) {
         await first.removeExport(spec.id);
-        await crashAt(point, (configfs) => machine.made({}, configfs).ensureExport(spec));
+        await crashAt(point, machine.quickConfigfs, (configfs) => machine.made({}, configfs).ensureExport(spec));
         await first.ensureExport(spec);
-        assert.equal(await machine.state(), whole, `after a crash of its creation at ${points.names[point]}`);
+        assert.equal(await machine.state(), whole, `after a crash of its creation at ${points[point]}`);
       }
-      const ends = await countChanges(async (configfs) => machine.made({}, configfs).removeExport(spec.id));
-      for (let point = 0; point < ends.count; point += 1) {
+      const ends = await changesOf(machine.quickConfigfs, async (configfs) =>
+        machine.made({}, configfs).removeExport(spec.id),
+      );
+      for (let point = 0; point < ends.length; point += 1) {
         await first.ensureExport(spec);
-        await crashAt(point, (configfs) => machine.made({}, configfs).removeExport(spec.id));
+        await crashAt(point, machine.quickConfigfs, (configfs) => machine.made({}, configfs).removeExport(spec.id));
         await first.removeExport(spec.id);
-        assert.equal(await machine.state(), none, `after a crash of its removal at ${ends.names[point]}`);
+        assert.equal(await machine.state(), none, `after a crash of its removal at ${ends[point]}`);
         assert.deepEqual(await first.listTraces(), []);
       }
     },
@@ -282,47 +287,6 @@ list.push(
     },
   },
 );
-
-const changes = new Set([
-  'write',
-  'create',
-  'link',
-  'unlink',
-  'remove',
-  'hide',
-  'removeWithSessions',
-  'writeEndingSessions',
-]);
-
-/** The kernel's configfs, with a call before each change. */
-function watched(before: (name: string, path: string) => void): Configfs {
-  return new Proxy(machine.quickConfigfs, {
-    get: (configfs, name) => {
-      const method: unknown = Reflect.get(configfs, name);
-      if (typeof method !== 'function') return method;
-      return (...args: unknown[]): unknown => {
-        if (changes.has(String(name))) before(String(name), String(args[0]));
-        return Reflect.apply(method, configfs, args);
-      };
-    },
-  });
-}
-
-async function countChanges(run: (configfs: Configfs) => Promise<void>) {
-  const names: string[] = [];
-  await run(watched((name, path) => names.push(`${name} ${path}`)));
-  return { count: names.length, names };
-}
-
-/** From that change on nothing is done, as by a daemon that was killed. */
-async function crashAt(point: number, run: (configfs: Configfs) => Promise<void>): Promise<void> {
-  let done = 0;
-  const crashing = watched((_, path) => {
-    done += 1;
-    if (done > point) throw new ConfigfsFailure(path, 'crashed');
-  });
-  await assert.rejects(run(crashing));
-}
 
 /** A regular expression of titles, for one that is examined. */
 const chosen = new RegExp(process.argv[3] ?? '');

@@ -1,6 +1,6 @@
 import { readAttribute } from '../../files.ts';
 import { scsiIdentityOf } from '../../iscsi/address.ts';
-import type { StorageStatus } from '../../iscsi/storage.ts';
+import type { StorageStatus } from '../storage.ts';
 import type { Configfs } from '../configfs.ts';
 import { type Plugin, adapterOf, backstoreOf, backstores, pluginOf, volumeOfBackstore } from './layout.ts';
 

@@ -1,6 +1,6 @@
 import { asError, errors } from '../../errors.ts';
 import { type Portal, portalText, targetNameOf, volumeOfTargetName } from '../../iscsi/address.ts';
-import { checkStorage } from '../../iscsi/storage.ts';
+import { checkStorage } from '../storage.ts';
 import type { Log } from '../../log.ts';
 import type { Chap, ExportSpec } from '../target.ts';
 import {

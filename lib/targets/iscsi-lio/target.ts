@@ -1,15 +1,16 @@
 import { errors } from '../../errors.ts';
 import { initiatorNames, portalText, targetNameOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
 import { checkIsHere } from '../../iscsi/portal.ts';
-import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
 import type { ExportSpec, FoundExport, Target } from '../target.ts';
 import { backstorePaths } from './backstore.ts';
 import { type Configfs, KernelConfigfs } from '../configfs.ts';
+import type { Watch } from '../server-watch.ts';
 import { Exports } from './exports.ts';
 import { type FoundTarget, backstoreIn, isServing, readTarget, targetNames } from './found-target.ts';
+import { KernelExports } from '../kernel-exports.ts';
 import { type Kernel, thisKernel } from '../kernel-target.ts';
 import { lio, prepareLio } from './kernel.ts';
 import { groupOf, isOwnBackstore, unitName, volumeOfBackstore } from './layout.ts';
@@ -30,9 +31,7 @@ export class IscsiLioTarget extends PortalTarget implements Target {
   private readonly kernel: Kernel;
   private readonly configfs: Configfs;
   private readonly exports: Exports;
-  protected readonly watch: Watch;
-  /** Exports that this daemon has been asked for, once their first ensureExport() has ended: the watch rebuilds them. */
-  private readonly established = new Map<string, ExportSpec>();
+  private readonly established: KernelExports;
 
   constructor(options: PortalTargetOptions, { processes, log, configfs, kernel = thisKernel(lio) }: Context) {
     super(options);
@@ -40,11 +39,10 @@ export class IscsiLioTarget extends PortalTarget implements Target {
     this.kernel = kernel;
     this.configfs = configfs ?? new KernelConfigfs(processes, lio.directory);
     this.exports = new Exports(this.configfs, options, log);
-    this.watch = new Watch({
+    this.established = new KernelExports(this.exports, {
       server: { name: "the kernel's iSCSI target", loser: 'the kernel' },
       start: () => prepareLio(this.configfs, processes, kernel),
-      lost: () => this.lost(),
-      restore: (id) => this.restore(id),
+      lost: (specs) => this.lost(specs),
       log,
     });
   }
@@ -59,16 +57,12 @@ export class IscsiLioTarget extends PortalTarget implements Target {
     this.watch.begin();
   }
 
-  async ensureExport(given: ExportSpec): Promise<void> {
-    const spec = { ...given, hosts: initiatorNames(given.hosts) };
-    await this.mutex.run(spec.id, async () => {
-      try {
-        await this.exports.ensure(spec);
-        this.watch.clear(spec.id);
-      } finally {
-        this.established.set(spec.id, spec);
-      }
-    });
+  protected get watch(): Watch {
+    return this.established.watch;
+  }
+
+  async ensureExport(spec: ExportSpec): Promise<void> {
+    await this.established.ensure({ ...spec, hosts: initiatorNames(spec.hosts) });
   }
 
   /** It shows the size of a device by itself; that of a file is compared by every request. */
@@ -77,11 +71,7 @@ export class IscsiLioTarget extends PortalTarget implements Target {
   }
 
   async removeExport(id: string): Promise<void> {
-    await this.mutex.run(id, async () => {
-      this.established.delete(id);
-      this.watch.clear(id);
-      await this.exports.end(id);
-    });
+    await this.established.remove(id);
   }
 
   async listExports(): Promise<FoundExport[]> {
@@ -113,14 +103,12 @@ export class IscsiLioTarget extends PortalTarget implements Target {
     };
   }
 
-  /** Exports that somebody has removed, closed or opened: programs that restore or clear the kernel's configuration do so. */
-  private async lost(): Promise<string[]> {
+  private async lost(specs: readonly ExportSpec[]): Promise<string[]> {
     const ids: string[] = [];
-    for (const spec of this.established.values()) if (!(await this.isServed(spec))) ids.push(spec.id);
+    for (const spec of specs) if (!(await this.isServed(spec))) ids.push(spec.id);
     return ids;
   }
 
-  /** Without all that ensure() compares: it runs often. */
   private async isServed(spec: ExportSpec): Promise<boolean> {
     const { id, hosts, chap } = spec;
     const group = groupOf(targetNameOf(this.options.targetPrefix, id));
@@ -160,12 +148,5 @@ export class IscsiLioTarget extends PortalTarget implements Target {
     if (hosts.length === 0) return rightsAt(group, 'attrib/demo_mode_write_protect');
     const all = hosts.map((host) => rightsAt(`${group}/acls/${host}`, `${unitName}/write_protect`));
     return (await Promise.all(all)).every(Boolean);
-  }
-
-  private async restore(id: string): Promise<void> {
-    await this.mutex.run(id, async () => {
-      const spec = this.established.get(id);
-      if (spec) await this.exports.ensure(spec); // else removed meanwhile
-    });
   }
 }

@@ -2,7 +2,7 @@ import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { scsiIdentityOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
 import type { SpecFiles } from '../../iscsi/spec-files.ts';
-import { checkStorage } from '../../iscsi/storage.ts';
+import { checkStorage } from '../storage.ts';
 import type { Log } from '../../log.ts';
 import { type StoredSpec, sameSpec } from './stored-spec.ts';
 import type { ShownTarget, ShownUnit } from './show.ts';

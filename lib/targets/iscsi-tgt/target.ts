@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { initiatorNames, targetNameOf, volumeOfTargetName, volumeUnit } from '../../iscsi/address.ts';
 import { SpecFiles } from '../../iscsi/spec-files.ts';
-import { Watch } from '../../iscsi/watch.ts';
+import { Watch } from '../server-watch.ts';
 import type { Log } from '../../log.ts';
 import type { Processes } from '../../process.ts';
 import { PortalTarget, type PortalTargetOptions, foundAddress } from '../../iscsi/portal-target.ts';
@@ -27,6 +28,7 @@ export class IscsiTgtTarget extends PortalTarget<IscsiTgtOptions> implements Tar
   private readonly files: SpecFiles<StoredSpec>;
   private readonly exports: Exports;
   protected readonly watch: Watch;
+  private readonly mutex = new KeyedMutex();
   /** Exports that this daemon has been asked for. */
   private readonly specs = new Map<string, StoredSpec>();
   /** Those of them that `daemon` was last seen to serve as specified. */

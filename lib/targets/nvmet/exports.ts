@@ -1,7 +1,7 @@
 import { KeyedMutex } from '../../concurrency.ts';
 import { asError, errors } from '../../errors.ts';
 import type { Portal } from '../../iscsi/address.ts';
-import { checkStorage } from '../../iscsi/storage.ts';
+import { checkStorage } from '../storage.ts';
 import type { Log } from '../../log.ts';
 import { nqnOf, nvmeIdentityOf, volumeNamespace, volumeOfNqn } from '../../nvme/address.ts';
 import { type Configfs, ConfigfsFailure } from '../configfs.ts';

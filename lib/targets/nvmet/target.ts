@@ -1,10 +1,9 @@
-import { KeyedMutex } from '../../concurrency.ts';
 import { portalText } from '../../iscsi/address.ts';
-import { Watch } from '../../iscsi/watch.ts';
 import type { Log } from '../../log.ts';
 import { formatted, hostNqns, nqnOf, nvmeAddress, volumeOfNqn } from '../../nvme/address.ts';
 import type { Processes } from '../../process.ts';
 import { type Configfs, KernelConfigfs } from '../configfs.ts';
+import { KernelExports } from '../kernel-exports.ts';
 import { type Kernel, prepareKernel, thisKernel } from '../kernel-target.ts';
 import type { ExportSpec, FoundExport, Target, TargetProblem } from '../target.ts';
 import { Exports, type ExportsOptions } from './exports.ts';
@@ -30,10 +29,7 @@ export class NvmetTarget implements Target {
   private readonly kernel: Kernel;
   private readonly configfs: Configfs;
   private readonly exports: Exports;
-  private readonly watch: Watch;
-  private readonly mutex = new KeyedMutex();
-  /** Exports that this daemon has been asked for, once their first ensureExport() has ended: the watch rebuilds them. */
-  private readonly established = new Map<string, ExportSpec>();
+  private readonly established: KernelExports;
 
   constructor(options: ExportsOptions, { processes, log, configfs, kernel = thisKernel(nvmeTarget) }: Context) {
     this.options = options;
@@ -41,11 +37,10 @@ export class NvmetTarget implements Target {
     this.kernel = kernel;
     this.configfs = configfs ?? new KernelConfigfs(processes, nvmeTarget.directory);
     this.exports = new Exports(this.configfs, options, log);
-    this.watch = new Watch({
+    this.established = new KernelExports(this.exports, {
       server: { name: nvmeTarget.name, loser: 'the kernel' },
       start: () => prepareKernel(nvmeTarget, processes, kernel),
-      lost: () => this.lost(),
-      restore: (id) => this.restore(id),
+      lost: (specs) => this.lost(specs),
       log,
     });
   }
@@ -62,19 +57,11 @@ export class NvmetTarget implements Target {
   async setup(): Promise<void> {
     await prepareKernel(nvmeTarget, this.processes, this.kernel);
     await this.exports.ports.check();
-    this.watch.begin();
+    this.established.watch.begin();
   }
 
-  async ensureExport(given: ExportSpec): Promise<void> {
-    const spec = { ...given, hosts: hostNqns(given.hosts) };
-    await this.mutex.run(spec.id, async () => {
-      try {
-        await this.exports.ensure(spec);
-        this.watch.clear(spec.id);
-      } finally {
-        this.established.set(spec.id, spec);
-      }
-    });
+  async ensureExport(spec: ExportSpec): Promise<void> {
+    await this.established.ensure({ ...spec, hosts: hostNqns(spec.hosts) });
   }
 
   /** Every request has the kernel read the size. */
@@ -83,11 +70,7 @@ export class NvmetTarget implements Target {
   }
 
   async removeExport(id: string): Promise<void> {
-    await this.mutex.run(id, async () => {
-      this.established.delete(id);
-      this.watch.clear(id);
-      await this.exports.end(id);
-    });
+    await this.established.remove(id);
   }
 
   async listExports(): Promise<FoundExport[]> {
@@ -106,12 +89,12 @@ export class NvmetTarget implements Target {
   }
 
   problems(): readonly TargetProblem[] {
-    return this.watch.problems;
+    return this.established.watch.problems;
   }
 
   /** The exports go on. */
   async close(): Promise<void> {
-    await this.watch.end();
+    await this.established.watch.end();
   }
 
   private async foundExport(nqn: string): Promise<FoundExport> {
@@ -127,17 +110,13 @@ export class NvmetTarget implements Target {
     };
   }
 
-  /** Exports that somebody has removed, closed or opened: programs that restore or clear the kernel's configuration do so. */
-  private async lost(): Promise<string[]> {
+  private async lost(specs: readonly ExportSpec[]): Promise<string[]> {
     const port = await this.exports.ports.find();
     const ids: string[] = [];
-    for (const spec of this.established.values()) {
-      if (!spec.readOnly && !(await this.isServed(spec, port))) ids.push(spec.id);
-    }
+    for (const spec of specs) if (!spec.readOnly && !(await this.isServed(spec, port))) ids.push(spec.id);
     return ids;
   }
 
-  /** Without all that ensure() compares: it runs often. */
   private async isServed({ id, hosts }: ExportSpec, port: string | undefined): Promise<boolean> {
     const nqn = nqnOf(this.options.targetPrefix, id);
     const path = subsystemOf(nqn);
@@ -153,12 +132,5 @@ export class NvmetTarget implements Target {
       admitted.toSorted().join(' ') === hosts.join(' ') &&
       presented === path
     );
-  }
-
-  private async restore(id: string): Promise<void> {
-    await this.mutex.run(id, async () => {
-      const spec = this.established.get(id);
-      if (spec) await this.exports.ensure(spec); // else removed meanwhile
-    });
   }
 }

@@ -44,6 +44,21 @@ export abstract class ConfigfsTree implements Configfs {
   /** Called when an object has been removed. */
   protected removed(_path: string): void {}
 
+  /** From that change on nothing is done, as by a daemon that was killed. Returns whether the work came to it. */
+  async crashAt(point: number, work: () => Promise<void>): Promise<boolean> {
+    let count = 0;
+    this.before = (_, path) => {
+      count += 1;
+      if (count > point) throw new ConfigfsFailure(path, 'crashed');
+    };
+    const hasCrashed = await work().then(
+      () => false,
+      () => true,
+    );
+    this.before = () => {};
+    return hasCrashed;
+  }
+
   async directories(path: string): Promise<string[]> {
     return this.below(this.entries.keys(), path);
   }

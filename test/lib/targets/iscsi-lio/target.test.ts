@@ -76,32 +76,19 @@ test('a crash at any change of an export is made good by the next request', asyn
   const spec = await volumeOf(place);
   const target = await place.target();
   const { configfs } = place;
-  const crashAt = async (point: number, work: () => Promise<void>) => {
-    let count = 0;
-    configfs.before = (_, path) => {
-      count += 1;
-      if (count > point) throw new ConfigfsFailure(path, 'crashed');
-    };
-    const hasCrashed = await work().then(
-      () => false,
-      () => true,
-    );
-    configfs.before = () => {};
-    return hasCrashed;
-  };
   await target.ensureExport(spec);
   const whole = configfs.state();
   await target.removeExport(spec.id);
   const none = configfs.state();
   let points = 0;
-  while (await crashAt(points, () => target.ensureExport(spec))) {
+  while (await configfs.crashAt(points, () => target.ensureExport(spec))) {
     await place.made().ensureExport(spec);
     t.is(configfs.state(), whole, `creation, ${points}`);
     await target.removeExport(spec.id);
     points += 1;
   }
   t.true(points > 15);
-  for (points = 0; await crashAt(points, () => target.removeExport(spec.id)); points += 1) {
+  for (points = 0; await configfs.crashAt(points, () => target.removeExport(spec.id)); points += 1) {
     const traces = await target.listTraces();
     t.deepEqual(traces, [spec.id], 'it is found');
     await place.made().removeExport(spec.id);

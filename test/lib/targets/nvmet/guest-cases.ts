@@ -5,9 +5,10 @@ import { createServer } from 'node:net';
 import { controllersOf } from '../../../../lib/connectors/nvme-controllers.ts';
 import { tryParseNvmeAddress } from '../../../../lib/nvme/address.ts';
 import { ChildProcesses } from '../../../../lib/process.ts';
-import { type Configfs, ConfigfsFailure, KernelConfigfs } from '../../../../lib/targets/configfs.ts';
+import { KernelConfigfs } from '../../../../lib/targets/configfs.ts';
 import { checkKernel } from '../../../../lib/targets/nvmet/check.ts';
 import type { ExportSpec } from '../../../../lib/targets/target.ts';
+import { changesOf, crashAt } from '../kernel-changes.ts';
 import { until } from '../../../support/until.ts';
 import { casesOf } from '../conformance.ts';
 import { NvmetMachine, kernelRoot, prefix } from './machine.ts';
@@ -216,18 +217,22 @@ list.push(
       const whole = await machine.state();
       await first.removeExport(spec.id);
       const none = await machine.state();
-      const points = await countChanges(async (configfs) => machine.made({}, configfs).ensureExport(spec));
+      const points = await changesOf(machine.quickConfigfs, async (configfs) =>
+        machine.made({}, configfs).ensureExport(spec),
+      );
       assert.ok(points.length > 15);
       for (const [point, name] of points.entries()) {
         await first.removeExport(spec.id);
-        await crashAt(point, (configfs) => machine.made({}, configfs).ensureExport(spec));
+        await crashAt(point, machine.quickConfigfs, (configfs) => machine.made({}, configfs).ensureExport(spec));
         await first.ensureExport(spec);
         assert.equal(await machine.state(), whole, `after a crash of its creation at ${name}`);
       }
-      const ends = await countChanges(async (configfs) => machine.made({}, configfs).removeExport(spec.id));
+      const ends = await changesOf(machine.quickConfigfs, async (configfs) =>
+        machine.made({}, configfs).removeExport(spec.id),
+      );
       for (const [point, name] of ends.entries()) {
         await first.ensureExport(spec);
-        await crashAt(point, (configfs) => machine.made({}, configfs).removeExport(spec.id));
+        await crashAt(point, machine.quickConfigfs, (configfs) => machine.made({}, configfs).removeExport(spec.id));
         await first.removeExport(spec.id);
         await machine.sh(`rmdir ${kernelRoot}/hosts/${host} || true`); // it admits nobody, and goes with its next export
         assert.equal(await machine.state(), none, `after a crash of its removal at ${name}`);
@@ -318,48 +323,6 @@ list.push(
 );
 
 list.push(...pairCases(machine));
-
-const changes = new Set([
-  'write',
-  'create',
-  'link',
-  'unlink',
-  'remove',
-  'hide',
-  'removeWithSessions',
-  'writeEndingSessions',
-  'unlinkEndingSessions',
-]);
-
-/** The kernel's configfs, with a call before each change. */
-function watched(before: (name: string, path: string) => void): Configfs {
-  return new Proxy(machine.quickConfigfs, {
-    get: (configfs, name) => {
-      const method: unknown = Reflect.get(configfs, name);
-      if (typeof method !== 'function') return method;
-      return (...args: unknown[]): unknown => {
-        if (changes.has(String(name))) before(String(name), String(args[0]));
-        return Reflect.apply(method, configfs, args);
-      };
-    },
-  });
-}
-
-async function countChanges(run: (configfs: Configfs) => Promise<void>): Promise<string[]> {
-  const names: string[] = [];
-  await run(watched((name, path) => names.push(`${name} ${path}`)));
-  return names;
-}
-
-/** From that change on nothing is done, as by a daemon that was killed. */
-async function crashAt(point: number, run: (configfs: Configfs) => Promise<void>): Promise<void> {
-  let done = 0;
-  const crashing = watched((_, path) => {
-    done += 1;
-    if (done > point) throw new ConfigfsFailure(path, 'crashed');
-  });
-  await assert.rejects(run(crashing));
-}
 
 /** A regular expression of titles, for one that is examined. */
 const chosen = new RegExp(process.argv[2] ?? '');

@@ -78,26 +78,13 @@ test('a crash at any change of an export is made good by the next request', asyn
   const spec = await volumeOf(place, { hosts: place.hosts });
   const target = await place.target();
   const { configfs } = place;
-  const crashAt = async (point: number, work: () => Promise<void>) => {
-    let count = 0;
-    configfs.before = (_, path) => {
-      count += 1;
-      if (count > point) throw new ConfigfsFailure(path, 'crashed');
-    };
-    const hasCrashed = await work().then(
-      () => false,
-      () => true,
-    );
-    configfs.before = () => {};
-    return hasCrashed;
-  };
   const none = configfs.state();
   await target.ensureExport(spec);
   const whole = configfs.state();
   await target.removeExport(spec.id);
   t.is(configfs.state(), none);
   let points = 0;
-  while (await crashAt(points, () => target.ensureExport(spec))) {
+  while (await configfs.crashAt(points, () => target.ensureExport(spec))) {
     const traces = await target.listTraces();
     t.deepEqual(traces, points === 0 ? [] : [spec.id], `it is found, ${points}`);
     await place.made().ensureExport(spec);
@@ -109,7 +96,7 @@ test('a crash at any change of an export is made good by the next request', asyn
   t.true(points > 15);
   for (points = 0; ; points += 1) {
     await target.ensureExport(spec);
-    if (!(await crashAt(points, () => target.removeExport(spec.id)))) break;
+    if (!(await configfs.crashAt(points, () => target.removeExport(spec.id)))) break;
     const isGone = (await configfs.directories('subsystems')).length === 0;
     t.deepEqual(await target.listTraces(), isGone ? [] : [spec.id], 'it is found');
     await place.made().removeExport(spec.id);

@@ -1,6 +1,6 @@
 import { type BlockstoreError, asError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { TargetProblem } from '../targets/target.ts';
+import type { TargetProblem } from './target.ts';
 
 export interface WatchOptions {
   /** What serves the exports, at the beginning of a sentence and in short. */
@@ -17,11 +17,11 @@ export interface WatchOptions {
 }
 
 const everyMs = 1000;
-/** Reading all targets costs a command, or several files for each. */
+/** Reading all exports costs a command, or several files for each. */
 const ticksPerLook = 3;
 const maxPauseTicks = 30;
 
-/** Checks the server of iSCSI exports every second and its targets every three, and rebuilds one by one the exports that it has lost. */
+/** Checks the server of exports every second and its exports every three, and rebuilds one by one those that it has lost. */
 export class Watch {
   private readonly options: WatchOptions;
   private problem: BlockstoreError | undefined;
