@@ -4,6 +4,7 @@
  * imperative. `toFault()` returns the form that is stored and sent between nodes; `fromFault()` is its reverse.
  */
 
+import type { CapabilityName } from './drivers/capabilities.ts';
 import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { exportErrors } from './export-errors.ts';
@@ -45,6 +46,27 @@ export const errors = {
       'invalid',
       `size ${JSON.stringify(size)} is not a whole number of GiB from 0 to 1000`,
       'give whole GiB; 0 makes a volume of 100 MiB for tests',
+    ),
+  sizeNotLarger: (volume: string, size: number, newSize: number) =>
+    new BlockstoreError(
+      'SizeNotLarger',
+      'invalid',
+      `volume ${volume} has ${size} GiB; it cannot be extended to ${newSize}`,
+      'a volume only grows: make a smaller one and copy the data',
+    ),
+  sizeChanged: (volume: string, size: number) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} was extended by another request meanwhile, to ${size} GiB`,
+      'repeat the command if it is to be larger',
+    ),
+  notCapable: (volume: string, driver: string, capability: CapabilityName) =>
+    new BlockstoreError(
+      'NotCapable',
+      'invalid',
+      `volume ${volume} is on a backend with the driver ${driver}, which does not have the capability "${capability}"`,
+      'use a volume on another backend: "blockstore node show" lists what each can do',
     ),
   volumeNotFound: (volume: string) =>
     new BlockstoreError('VolumeNotFound', 'notFound', `volume ${volume} does not exist`, seeVolumes),

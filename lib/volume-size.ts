@@ -3,6 +3,12 @@ export function sizeInBytes(size: number): number {
   return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
 }
 
+/** The size, in GiB, of a volume whose storage has so many bytes; undefined where no volume has. */
+export function sizeOf(bytes: number): number | undefined {
+  const size = Math.floor(bytes / 2 ** 30);
+  return size <= 1000 && hasSizeOf(bytes, sizeInBytes(size)) ? size : undefined;
+}
+
 /** Storage allocates in units: a volume is larger than requested, by less than this. */
 export const maxRoundingBytes = 256 * 2 ** 20;
 

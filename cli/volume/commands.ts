@@ -20,11 +20,15 @@ import type { WaitOptions } from './wait.ts';
 import type { ChangeOptions } from './wait-options.ts';
 
 export function addVolumeCommands(program: Command): void {
-  const volume = program.command('volume').helpCommand(false).description('create, list, attach and delete volumes');
+  const volume = program
+    .command('volume')
+    .helpCommand(false)
+    .description('create, list, attach, extend and delete volumes');
   addCreate(volume);
   addReading(volume);
   addAttach(volume);
   addDetach(volume);
+  addExtend(volume);
   addDelete(volume);
   addWait(volume);
 }
@@ -136,6 +140,18 @@ function addDetach(volume: Command): void {
     .action(async (reference: string, options: DetachOptions, command: Command) => {
       const { detachVolume } = await import('./detach.ts');
       await detachVolume(Context.of(command), reference, options);
+    });
+}
+
+function addExtend(volume: Command): void {
+  withWaitOptions(volume.command('extend'))
+    .description('extend a volume, also while it is attached; its device on this host grows with it')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .argument('<size>', 'new size in whole GiB, up to 1000', sizeOf)
+    .addHelpText('after', '\nExample:\n  blockstore volume extend data 20')
+    .action(async (reference: string, size: number, options: ChangeOptions, command: Command) => {
+      const { extendVolume } = await import('./extend.ts');
+      await extendVolume(Context.of(command), reference, size, options);
     });
 }
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import type { ConnectOptions, Connector, DisconnectOptions } from '../../lib/connectors/connector.ts';
+import type { ConnectOptions, Connector, DisconnectOptions, WaitOptions } from '../../lib/connectors/connector.ts';
 import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfHosts } from '../../lib/connectors/registry.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -106,6 +106,14 @@ export class LocalDevice {
       throw errors.connectorFailed(id, reason, 'run udev on this host, which makes it');
     }
     return this.domains.attach(domain, this.path, diskTarget(mountpoint), options);
+  }
+
+  /** The device of this host, or the disk of its domain's guest, has the size of the record. Throws ConnectorFailed, DomainFailed. */
+  async grow(options: WaitOptions): Promise<void> {
+    const { address, size, domain } = this.volume;
+    const sizeBytes = sizeInBytes(size);
+    if (await this.isOnHost()) await this.connector?.revalidate(address, { ...options, sizeBytes });
+    if (domain !== '') await this.domains.resize(domain, this.diskName, sizeBytes);
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */

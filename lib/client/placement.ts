@@ -83,7 +83,7 @@ export async function place(
       const change = changeFor(backend);
       const conditions: Condition[] = [
         { is: 'up', node: backend.node },
-        { is: 'freeSpace', backend: backend.id, size: request.size },
+        { is: 'freeSpace', backend: backend.id, bytes: sizeInBytes(request.size) },
       ];
       const outcome = await commit(store, { ...change, conditions: [...conditions, ...(change.conditions ?? [])] });
       if (outcome.word === 'ok') return { backend, outcome };
@@ -215,6 +215,17 @@ async function refusal(
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet')) return errors.noBackendAccepts(shown);
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem')) return errors.noUsableBackend(shown);
   return errors.noFreeSpace(node, sizeInBytes(size), shown);
+}
+
+/** Why a backend cannot give a volume of its own so many bytes more. */
+export async function cannotGrow(
+  store: Store,
+  { backend: id, bytes }: { backend: string; bytes: number },
+): Promise<BlockstoreError> {
+  const [found] = await readCandidates(store, [id]);
+  const { kind, text } = (found && reasonAgainst(found.backend, found.isUp, bytes, [])) ?? allocatedMeanwhile;
+  if (kind === 'full') return errors.noFreeSpace(id, bytes, [text]);
+  return kind === 'problem' ? errors.noUsableBackend([`${id}: ${text}`]) : errors.noBackendAccepts([`${id}: ${text}`]);
 }
 
 function areAll(reasons: ReadonlyMap<string, Reason>, ...kinds: readonly Reason['kind'][]): boolean {

@@ -8,8 +8,10 @@ import { volumesOf } from '../models/volume.ts';
 import { type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sameHosts } from '../targets/hosts.ts';
+import { sizeInBytes } from '../volume-size.ts';
 import { abandonment } from './abandon.ts';
 import { topicOf } from './message.ts';
+import { cannotGrow } from './placement.ts';
 import { type RequestEnd, failed } from './request-client.ts';
 import { takeOver } from './take-over.ts';
 
@@ -23,13 +25,15 @@ export interface Sent {
 export type AttachmentMark = Pick<VolumeState, 'attachTime'>;
 
 export interface StartRequest {
-  transition: 'startAttach' | 'startDetach' | 'startDelete';
+  transition: 'startAttach' | 'startDetach' | 'startDelete' | 'startExtend';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
   /** The attachment that a detach means: another one stays. */
   attachment?: AttachmentMark | undefined;
   /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
   examined?: string | undefined;
+  /** Of an extension: the sizes, in GiB, that the volume has and is to have. */
+  growth?: { from: number; to: number };
   topic: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
@@ -40,7 +44,8 @@ export const maxChanges = 20;
 
 /**
  * Begins a task of a volume with the command to its node, or joins the one of the same kind that is under way with the same
- * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost, AddressChanged.
+ * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost, AddressChanged, NoSpace,
+ * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
   const { transition, kind, set = {}, topic } = request;
@@ -50,6 +55,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   let mayMove = true;
   for (let change = 0; change < maxChanges; change += 1) {
     if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
+    if (request.growth && request.growth.from !== volume.size) throw errors.sizeChanged(volume.id, volume.size);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
     if (isLost) {
       const ended = await endAtOnce(store, request, volume);
@@ -59,7 +65,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const name = isAllowed(transition, volume) ? transition : 'startReattach';
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
-        conditions: [mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node }],
+        conditions: [mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node }, ...freeSpace(volume, request)],
         edits: [
           editOf(volume, name, {
             set: { ...set, ...requesters },
@@ -72,6 +78,9 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         frees: freesMemory(kind),
       });
       if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
+      if (outcome.word === 'condition' && outcome.condition.is === 'freeSpace') {
+        throw await cannotGrow(store, outcome.condition);
+      }
       if (outcome.word === 'condition') {
         if (mayMove) mayMove = await takeOver(store, volume);
         else isLost = true;
@@ -92,6 +101,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
     else throw errors.volumeNotFound(volume.id);
   }
   throw errors.wrongStatus(volume.id, `${volume.status}, ${volume.attachStatus}`, 'no other request at the same time');
+}
+
+function freeSpace({ node, backend }: VolumeState, { growth }: StartRequest): Condition[] {
+  if (growth === undefined) return [];
+  return [
+    { is: 'freeSpace', backend: backendId(node, backend), bytes: sizeInBytes(growth.to) - sizeInBytes(growth.from) },
+  ];
 }
 
 function servedBy({ node, backend }: VolumeState): Condition {
@@ -165,6 +181,7 @@ function hostsIn(set: Readonly<Record<string, string>>): string[] {
 
 /** Whether the task that is under way has the arguments of this request. */
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
+  if (kind === 'extend') return String(volume.newSize) === set['newSize'];
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
   const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
@@ -201,7 +218,9 @@ function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
   const { id, status, attachStatus, instanceId, task } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
   if (name === 'startDetach') return errors.wrongStatus(id, attachStatus, 'attached');
-  if (attachStatus !== 'detached') return errors.volumeAttached(id, instanceId || 'an instance');
+  if (attachStatus !== 'detached' && name !== 'startExtend') {
+    return errors.volumeAttached(id, instanceId || 'an instance');
+  }
   const { from = {} }: Transition = transitions[name];
   const required = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
   return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, required);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, errors } from '../errors.ts';
-import { type BackendState, parsePlace } from '../models/backend.ts';
+import { type BackendState, backendId, backendsOf, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { readNodes } from '../models/node.ts';
@@ -30,11 +30,12 @@ export interface SendOptions {
 }
 
 /** Whether a record shows that an operation ended well; otherwise, without a fault, Redis lost the operation. */
-const isDone: Record<TaskKind, (volume: VolumeState) => boolean> = {
+const isDone: Record<TaskKind, (volume: VolumeState, asked: VolumeState | undefined) => boolean> = {
   create: () => true,
   delete: () => false,
   attach: (volume) => volume.attachStatus !== 'detached',
   detach: (volume) => volume.attachStatus !== 'attached',
+  extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
 };
 
 /**
@@ -109,6 +110,34 @@ export class VolumeCommands {
     return this.carryOut('detach', id, options, (to) =>
       this.start({ transition: 'startDetach', kind: 'detach', attachment, whenLost: 'detachLost' }, id, to),
     );
+  }
+
+  /**
+   * Extends a volume to `size` GiB, also while it is attached: its hosts see the new size when they look again. One that has it already
+   * stays as it is. Throws VolumeNotFound, InvalidSize, SizeNotLarger, NotCapable, NoSpace, BackendUnavailable, WrongStatus, NodeLost.
+   */
+  async extend(id: string, size: number, options: SendOptions = {}): Promise<VolumeState> {
+    checkSize(size);
+    return this.carryOut('extend', id, options, (to) => this.sendExtend(id, size, to));
+  }
+
+  private async sendExtend(id: string, size: number, to?: ReplyTo): Promise<Sent> {
+    const volume = await volumesOf(this.store).lookup(id);
+    if (size < volume.size) throw errors.sizeNotLarger(id, volume.size, size);
+    const hasSize = size === volume.size && volume.task === undefined;
+    if (hasSize && (volume.status === 'available' || volume.status === 'in-use')) return { volume, end: {} };
+    const { states } = await backendsOf(this.store).readAll([backendId(volume.node, volume.backend)]);
+    const [backend] = states;
+    if (backend && !backend.capabilities.includes('extend')) throw errors.notCapable(id, backend.driver, 'extend');
+    const request = {
+      transition: 'startExtend',
+      kind: 'extend',
+      set: { newSize: String(size) },
+      growth: { from: volume.size, to: size },
+      whenLost: 'refuse',
+      topic: this.topic,
+    } as const;
+    return startTask(this.store, request, volume, to);
   }
 
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
@@ -206,7 +235,7 @@ export class VolumeCommands {
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
     if (volume.fault && !isDetached) return failed(volume.fault);
-    return isDone[kind](volume) ? { record } : { fault: changed(kind, volume) };
+    return isDone[kind](volume, asked) ? { record } : { fault: changed(kind, volume) };
   }
 
   private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {

@@ -95,6 +95,13 @@ export class LibvirtDomains {
     }
   }
 
+  /** A running guest sees its disk with that source in the new size; one that is shut off reads it at its start. Throws DomainFailed. */
+  async resize(uuid: string, source: string, sizeBytes: number): Promise<void> {
+    if (!(await this.scopes(uuid)).includes('--live')) return;
+    const target = targetOf(await this.disks(uuid, '--live', source), source);
+    if (target !== undefined) await this.virsh.run(uuid, ['blockresize', '--', uuid, target, `${sizeBytes}B`]);
+  }
+
   /** Whether a failed attach() may have left a disk in the domain. */
   mayHaveDisk(uuid: string): boolean {
     return this.asked.has(uuid);

@@ -3,6 +3,7 @@ import type { Check } from '../check.ts';
 import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { CopyOptions, Snapshots } from './snapshots.ts';
 
 /**
@@ -52,31 +53,6 @@ export interface DriverStats {
   /** How full a pool of thin volumes is, in percent; undefined where it is none, or gives no figures. */
   usage?: { dataPercent: number; metadataPercent: number };
 }
-
-/** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */
-export interface Capabilities {
-  snapshots: boolean;
-  clones: boolean;
-  extend: boolean;
-  /** A new volume takes no space of the storage, and later that of what was written to it. */
-  thin: boolean;
-  /** No driver declares it yet. */
-  multiattach: boolean;
-  /** What a host discards is free space. */
-  discard: boolean;
-  /** Identity of storage that several nodes reach, for example `rbd:<fsid>/<pool>`; empty: only this node reaches it. */
-  shared: string;
-}
-
-export const noCapabilities: Capabilities = {
-  snapshots: false,
-  clones: false,
-  extend: false,
-  thin: false,
-  multiattach: false,
-  discard: false,
-  shared: '',
-};
 
 export interface CreateOptions {
   signal?: AbortSignal;

@@ -1,3 +1,4 @@
+import { type CapabilityName, capabilityNames } from '../drivers/capabilities.ts';
 import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { type Hash, UnreadableError } from './hash.ts';
@@ -13,6 +14,8 @@ export interface BackendState {
   target: string;
   /** What its volumes are made from: a volume group, a directory. */
   pool: string;
+  /** What its driver can do beyond creating and deleting volumes. */
+  capabilities: readonly CapabilityName[];
   /** Identity of the storage where other nodes reach it as well, and can serve its volumes; '' = only this node can. */
   shared: string;
   /** Where hosts reach its exports: for AoE an Ethernet address; '' = unknown. */
@@ -83,6 +86,7 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     driver: hash['driver'] ?? '',
     target: hash['target'] ?? '',
     pool: hash['pool'] ?? '',
+    capabilities: capabilitiesIn(hash['capabilities'] ?? ''),
     shared: hash['shared'] ?? '',
     endpoint: hash['endpoint'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
@@ -95,6 +99,12 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     accepting: hash['accepting'] === 'true',
     problem: hash['problem'] ?? '',
   };
+}
+
+/** Those of a later version are no concern of this one. */
+function capabilitiesIn(text: string): CapabilityName[] {
+  const names = new Set(text.split(','));
+  return capabilityNames.filter((name) => names.has(name));
 }
 
 const reader: RecordReader<BackendState> = {

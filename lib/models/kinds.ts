@@ -21,7 +21,7 @@ export interface Index {
   readonly when?: string;
 }
 
-/** A counter in another record: the sum of the sizes, in bytes, of all records that name it. */
+/** A counter in another record: the sum of the sizes, in bytes, of all records that name it. The `newSize` of one that has it counts. */
 export interface Sum {
   /** Template of the other record's key, after the prefix. */
   readonly key: string;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { UnreadableError } from './hash.ts';
 
 /** What a node does to a volume. */
-export const taskKinds = ['create', 'delete', 'attach', 'detach'] as const;
+export const taskKinds = ['create', 'delete', 'attach', 'detach', 'extend'] as const;
 export type TaskKind = (typeof taskKinds)[number];
 
 const taskSchema = z.object({

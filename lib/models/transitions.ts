@@ -21,6 +21,8 @@ export interface Transition {
   remove?: true;
   /** No export of the volume is left; otherwise the storage that an operation refused stays, and may be exported. */
   endsExport?: true;
+  /** Its status is that of its attachment again: `in-use` or `available`. */
+  settles?: true;
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
 }
@@ -50,7 +52,7 @@ export const transitions = {
   /** Its storage is another volume's: a record that stayed would have it deleted with this one. */
   refuseCreate: { during: 'create', remove: true },
   startAttach: {
-    from: { status: ['available', 'error_attaching'], attachStatus: ['detached'] },
+    from: { status: ['available', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
     begins: 'attach',
     set: { status: 'in-use', attachStatus: 'attaching' },
     stamp: ['attachTime'],
@@ -96,12 +98,12 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: attachmentFields,
+    unset: ['newSize', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
     from: {
-      status: ['available', 'error', 'error_deleting', 'error_attaching'],
+      status: ['available', 'error', 'error_deleting', 'error_attaching', 'error_extending'],
       attachStatus: ['detached'],
     },
     begins: 'delete',
@@ -112,12 +114,25 @@ export const transitions = {
   /** It has ended before, and the storage is a later volume's, whose record is made again from it. */
   refuseDelete: { during: 'delete', remove: true },
   failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' } },
+  /** Its space is allocated from here on: the field `newSize` counts. */
+  startExtend: {
+    from: { status: ['available', 'in-use', 'error_extending'], attachStatus: ['detached', 'attached'] },
+    begins: 'extend',
+    set: { status: 'extending' },
+    unset: ['fault'],
+  },
+  finishExtend: { during: 'extend', ends: true, settles: true, unset: ['fault', 'newSize'] },
+  failExtend: { during: 'extend', ends: true, set: { status: 'error_extending' }, unset: ['newSize'] },
   /** Its node was declared lost: nothing of its task will end. */
-  loseNode: { ends: true, set: { status: 'error' } },
-  loseNodeDetached: { ends: true, set: { status: 'error', attachStatus: 'detached' }, unset: attachmentFields },
+  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize'] },
+  loseNodeDetached: {
+    ends: true,
+    set: { status: 'error', attachStatus: 'detached' },
+    unset: ['newSize', ...attachmentFields],
+  },
   /** Storage that a record names is absent. */
   markMissing: {
-    from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error'] },
+    from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending', 'error'] },
     set: { status: 'error' },
   },
   /** It exists again. */
@@ -139,6 +154,8 @@ export const transitions = {
   },
   /** Its target has it at another address than before, as its node has other flags. */
   readdress: {},
+  /** Its storage has another size, after Redis has lost an extension. */
+  resize: {},
   /** A long step has come further, or is being retried. */
   progress: {},
 } as const satisfies Record<string, Transition>;
@@ -165,6 +182,10 @@ export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
   return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
 }
 
+function settledStatus({ attachStatus }: VolumeState): VolumeStatus {
+  return attachStatus === 'detached' ? 'available' : 'in-use';
+}
+
 /** Returns what an edit expects of a record that is still as it was read: another node may have taken the volume over meanwhile. */
 export function stateOf({ node, status, attachStatus, taskText }: VolumeState): Record<string, string> {
   return { node, status, attachStatus, task: taskText };
@@ -176,9 +197,9 @@ export function stateOf({ node, status, attachStatus, taskText }: VolumeState): 
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
-  const { begins, ends, remove, stamp, keepsError } = transition;
+  const { begins, ends, remove, stamp, settles, keepsError } = transition;
   const staysInError = keepsError === true && volume.status === 'error';
-  const { status, ...others } = transition.set ?? {};
+  const { status = settles && settledStatus(volume), ...others } = transition.set ?? {};
   const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
   const set = {
     ...(status === undefined || staysInError ? {} : { status }),

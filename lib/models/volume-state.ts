@@ -17,6 +17,8 @@ export const volumeStatuses = [
   'error_deleting',
   'error_attaching',
   'error_detaching',
+  'extending',
+  'error_extending',
 ] as const;
 export type VolumeStatus = (typeof volumeStatuses)[number];
 
@@ -28,6 +30,8 @@ export interface VolumeState {
   id: string;
   name: string;
   size: number;
+  /** What it is being extended to: space for it is allocated already. */
+  newSize: number | undefined;
   userId: string;
   projectId: string;
   availabilityZone: string;
@@ -105,6 +109,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     id,
     name: hash['name'] ?? '',
     size,
+    newSize: number(hash, 'newSize'),
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',
     availabilityZone: hash['availabilityZone'] ?? '',
@@ -141,26 +146,29 @@ export function isTransitional(volume: VolumeState): boolean {
 }
 
 /** What the statuses of a volume with that task are; every other pair is a contradiction. */
-const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: AttachStatus }> = {
-  create: { status: 'creating', attachStatus: 'detached' },
-  delete: { status: 'deleting', attachStatus: 'detached' },
-  attach: { status: 'in-use', attachStatus: 'attaching' },
-  detach: { attachStatus: 'detaching' },
+const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: readonly AttachStatus[] }> = {
+  create: { status: 'creating', attachStatus: ['detached'] },
+  delete: { status: 'deleting', attachStatus: ['detached'] },
+  attach: { status: 'in-use', attachStatus: ['attaching'] },
+  detach: { attachStatus: ['detaching'] },
+  extend: { status: 'extending', attachStatus: ['detached', 'attached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
-export function contradiction({ status, attachStatus, task }: VolumeState): string | undefined {
+export function contradiction({ status, attachStatus, task, newSize }: VolumeState): string | undefined {
   const isAttached = attachStatus === 'attached';
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
-    if (status === required && attachStatus === attach) return undefined;
+    if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';
+    if (status === required && attach.includes(attachStatus)) return undefined;
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
-  const isTaskStatus = status === 'creating' || status === 'deleting';
+  if (newSize !== undefined) return `has the new size ${newSize} without an extend`;
+  const isTaskStatus = status === 'creating' || status === 'deleting' || status === 'extending';
   if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
     return `is ${status}, ${attachStatus} without a task`;
   }
-  if (status === 'error' || status === 'error_deleting') return undefined;
+  if (status === 'error' || status === 'error_deleting' || status === 'error_extending') return undefined;
   const needsAttachment = status === 'in-use' || status === 'error_detaching';
   return needsAttachment === isAttached ? undefined : `is ${status} and ${attachStatus}`;
 }

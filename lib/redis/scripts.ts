@@ -22,7 +22,7 @@ export type Condition =
   | { is: 'gone'; node: string }
   /** The node is not lost; nor gone, where others serve the same storage. */
   | { is: 'served'; node: string; backend: string }
-  | { is: 'freeSpace'; backend: string; size: number }
+  | { is: 'freeSpace'; backend: string; bytes: number }
   | { is: 'empty'; key: string }
   /** There is no such record. */
   | { is: 'absent'; kind: KindName; id: string }

@@ -179,6 +179,11 @@ export class Adopter {
     await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, own) } });
   }
 
+  /** Its storage has another size than its record. */
+  async resize(volume: VolumeState, size: number): Promise<void> {
+    await this.change(volume, 'resize', { set: { size: String(size) } });
+  }
+
   /** Redis has lost the attachment of a volume whose export runs. */
   async restoreAttachment(volume: VolumeState, running: FoundExport): Promise<void> {
     const set = attachmentOf(running);

@@ -54,7 +54,10 @@ export class Heartbeat {
 
 /** Returns what a backend reports of itself. `problem`: why it takes no volumes, or what else is wrong. */
 export function backendReport(
-  backend: Pick<BackendReport, 'name' | 'driver' | 'target' | 'pool' | 'shared' | 'endpoint' | 'availabilityZone'>,
+  backend: Pick<
+    BackendReport,
+    'name' | 'driver' | 'target' | 'pool' | 'capabilities' | 'shared' | 'endpoint' | 'availabilityZone'
+  >,
   stats: DriverStats,
   { isReady, problem }: { isReady: boolean; problem: string | undefined },
 ): BackendReport {

@@ -1,3 +1,4 @@
+import { capabilityNames } from '../../lib/drivers/capabilities.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
@@ -195,6 +196,7 @@ export class StorageNode implements Service {
           driver: driver.name,
           target: target.name,
           pool: driver.pool,
+          capabilities: capabilityNames.filter((name) => driver.capabilities[name]),
           shared: failure === undefined ? sharedIdentity({ driver, target }) : undefined,
           endpoint: target.endpoint,
           availabilityZone: flags.storage_availability_zone,

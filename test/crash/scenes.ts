@@ -78,6 +78,12 @@ export const operationScenes: Readonly<Record<TaskKind, Scene>> = {
     ask: async (place, cast) => void (await place.commands.detach(cast(subject), deadline)),
     again: ['VolumeNotAttached'],
   },
+  /** Of one that is attached, whose export runs. */
+  extend: {
+    prepare: (place, cast) => makeAttached(place, cast(subject)),
+    ask: async (place, cast) => void (await place.commands.extend(cast(subject), 1, deadline)),
+    again: [],
+  },
 };
 
 /** A node starts with a volume in every possible state. */

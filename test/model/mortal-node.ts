@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FakeDriver } from '../../lib/drivers/fake/driver.ts';
-import {
-  type CreateOptions,
-  type CreatedVolume,
-  type DeleteOptions,
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
+import { noCapabilities } from '../../lib/drivers/capabilities.ts';
+import type {
+  CreateOptions,
+  CreatedVolume,
+  DeleteOptions,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';

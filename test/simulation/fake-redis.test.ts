@@ -144,7 +144,7 @@ const edits = array(edit, { minLength: 1, maxLength: 3 }).map((list) =>
 const condition: Arbitrary<Condition> = oneof(
   record({ is: constantFrom('up', 'down', 'lost', 'notLost', 'gone'), node }),
   record({ is: constantFrom('served'), node, backend }),
-  record({ is: constantFrom('freeSpace'), backend, size: constantFrom(0, 1, 1000) }),
+  record({ is: constantFrom('freeSpace'), backend, bytes: constantFrom(0, 2 ** 30, 1000 * 2 ** 30) }),
   record({ is: constantFrom('rested'), node, quarantineMs: constantFrom(0, 600_000) }),
   record({ is: constantFrom('absent'), kind: constantFrom('volume', 'abandoned'), id: constantFrom('v1', 'v2') }),
   record({ is: constantFrom('empty'), key: constantFrom('volumes', 'node:n1:volumes') }),

@@ -1,13 +1,12 @@
 import { shelfOf } from '../../lib/aoe/address.ts';
-import {
-  type Capabilities,
-  type CreatedVolume,
-  type DeleteOptions,
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
+import { type Capabilities, noCapabilities } from '../../lib/drivers/capabilities.ts';
+import type {
+  CreatedVolume,
+  DeleteOptions,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
 } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';

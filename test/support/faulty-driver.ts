@@ -1,5 +1,5 @@
+import type { Capabilities } from '../../lib/drivers/capabilities.ts';
 import type {
-  Capabilities,
   CreateOptions,
   CreatedVolume,
   DeleteOptions,
@@ -10,7 +10,15 @@ import type {
 } from '../../lib/drivers/driver.ts';
 import type { CopyOptions, Snapshots } from '../../lib/drivers/snapshots.ts';
 
-type Verb = 'setup' | 'createVolume' | 'hasVolume' | 'ensureVolume' | 'deleteVolume' | 'listVolumes' | 'stats';
+type Verb =
+  | 'setup'
+  | 'createVolume'
+  | 'hasVolume'
+  | 'ensureVolume'
+  | 'extendVolume'
+  | 'deleteVolume'
+  | 'listVolumes'
+  | 'stats';
 
 /** Any driver, with one call or another going wrong when a test says so; every other call goes through. */
 export class FaultyDriver implements VolumeDriver {
@@ -30,7 +38,12 @@ export class FaultyDriver implements VolumeDriver {
     this.pool = driver.pool;
     this.capabilities = driver.capabilities;
     if (driver.snapshots) this.snapshots = driver.snapshots;
-    if (driver.extendVolume) this.extendVolume = driver.extendVolume.bind(driver);
+    if (driver.extendVolume) {
+      this.extendVolume = async (volume) => {
+        await this.meet('extendVolume');
+        return driver.extendVolume?.(volume);
+      };
+    }
     if (driver.cloneVolume) this.cloneVolume = driver.cloneVolume.bind(driver);
   }
 

@@ -41,6 +41,7 @@ const wholeBackend: BackendReport = {
   driver: 'fake',
   target: 'none',
   pool: 'fake',
+  capabilities: ['snapshots', 'clones', 'extend', 'thin'],
   shared: '',
   endpoint: '',
   availabilityZone: 'nova',

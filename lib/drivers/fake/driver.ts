@@ -1,5 +1,6 @@
 import { errors } from '../../errors.ts';
 import type { CopyOptions } from '../snapshots.ts';
+import { noCapabilities } from '../capabilities.ts';
 import {
   type CreateOptions,
   type CreatedVolume,
@@ -8,7 +9,6 @@ import {
   type VolumeDriver,
   type VolumeSpec,
   checkLabels,
-  noCapabilities,
 } from '../driver.ts';
 import { FakeSnapshots } from './snapshots.ts';
 import { FakeSpace } from './space.ts';

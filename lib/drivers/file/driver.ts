@@ -2,6 +2,7 @@ import { fileUsers } from '../../devices/file-users.ts';
 import { errors } from '../../errors.ts';
 import { statIfExists } from '../../files.ts';
 import { ChildProcesses, type Processes } from '../../process.ts';
+import { noCapabilities } from '../capabilities.ts';
 import {
   type CreateOptions,
   type CreatedVolume,
@@ -11,7 +12,6 @@ import {
   type VolumeDriver,
   type VolumeSpec,
   checkLabels,
-  noCapabilities,
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import type { CopySource } from './copy.ts';

@@ -1,14 +1,6 @@
 import type { SanShell } from '../../san/shell.ts';
-import {
-  type Capabilities,
-  type CreateOptions,
-  type CreatedVolume,
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
-} from '../driver.ts';
+import { type Capabilities, noCapabilities } from '../capabilities.ts';
+import type { CreateOptions, CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { removeVolume } from './removal.ts';
 import { LefthandSnapshots } from './snapshots.ts';

@@ -1,15 +1,14 @@
 import { type BlockstoreError, errors } from '../../errors.ts';
-import {
-  type Capabilities,
-  type CreateOptions,
-  type CreatedVolume,
-  type DeleteOptions,
-  type DriverContext,
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
+import { type Capabilities, noCapabilities } from '../capabilities.ts';
+import type {
+  CreateOptions,
+  CreatedVolume,
+  DeleteOptions,
+  DriverContext,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { Catalogue, readMetadata } from './catalogue.ts';

@@ -1,17 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { errors } from '../../errors.ts';
-import {
-  type Capabilities,
-  type CreateOptions,
-  type CreatedVolume,
-  type DeleteOptions,
-  type DriverContext,
-  type DriverStats,
-  type FoundVolume,
-  type Labels,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
+import { type Capabilities, noCapabilities } from '../capabilities.ts';
+import type {
+  CreateOptions,
+  CreatedVolume,
+  DeleteOptions,
+  DriverContext,
+  DriverStats,
+  FoundVolume,
+  Labels,
+  VolumeDriver,
+  VolumeSpec,
 } from '../driver.ts';
 import { sheepdogAddress } from '../../sheepdog/address.ts';
 import type { CopyOptions } from '../snapshots.ts';

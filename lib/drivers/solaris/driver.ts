@@ -2,16 +2,15 @@ import { errors } from '../../errors.ts';
 import type { SanShell } from '../../san/shell.ts';
 import { SolarisCommands } from '../../san/solaris/commands.ts';
 import { datasetOf } from '../../san/solaris/flags.ts';
-import {
-  type Capabilities,
-  type CreateOptions,
-  type CreatedVolume,
-  type DeleteOptions,
-  type DriverStats,
-  type FoundVolume,
-  type VolumeDriver,
-  type VolumeSpec,
-  noCapabilities,
+import { type Capabilities, noCapabilities } from '../capabilities.ts';
+import type {
+  CreateOptions,
+  CreatedVolume,
+  DeleteOptions,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
 } from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { spaceIn } from './space.ts';

@@ -4,7 +4,7 @@
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
 --               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
---               {is = 'freeSpace', backend, size}: the backend accepts a volume of `size` GiB;
+--               {is = 'freeSpace', backend, bytes}: the backend accepts volumes and has that space;
 --               {is = 'empty', key}: the sorted set has no member;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
@@ -21,7 +21,7 @@
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
 -- without memory: ARGV[2] == 'frees'
--- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, bytes_of, refusal_of, key_topic, key_replies, key_quarantine
+-- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -44,7 +44,7 @@ local function is_met(condition)
   end
   local fields = redis.call('HMGET', record_key('backend', condition.backend), 'capacityBytes', 'allocatedBytes', 'accepting')
   local free = free_space_in(fields)
-  return free and free >= bytes_of(condition.size)
+  return free and free >= condition.bytes
 end
 
 for number, condition in ipairs(change.conditions or {}) do

@@ -27,9 +27,9 @@ export class AllocationAudit {
     return new AllocationAudit(context, ids, await countersOf(context, ids));
   }
 
-  add({ node, backend, size }: VolumeState): void {
+  add({ node, backend, size, newSize = size }: VolumeState): void {
     const id = backendId(node, backend);
-    this.sums.set(id, (this.sums.get(id) ?? 0) + sizeInBytes(size));
+    this.sums.set(id, (this.sums.get(id) ?? 0) + sizeInBytes(newSize));
   }
 
   /** An unreadable record counts with a size that is not known. */

@@ -6,10 +6,10 @@ import { stateOf } from '../../../lib/models/transitions.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
-import { hasSizeOf, sizeInBytes } from '../../../lib/volume-size.ts';
+import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
-import { volumeSpec } from '../specs.ts';
+import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** How a record contradicts itself, other records or its storage. `users`: volumes by address, filled while records are examined. */
@@ -59,9 +59,7 @@ export async function recordDifferences(
   if (found.unusable !== undefined) {
     differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
   } else if (!hasSizeOf(found.sizeBytes, sizeInBytes(volume.size))) {
-    // Of a larger one as well: hosts refuse a device of another size.
-    const what = `has ${found.sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
-    differences.push({ object, what, fix: '' });
+    differences.push(sizeDifference(context, volume, found));
   } else if (differInLabels(found.labels, volumeSpec(volume).labels)) {
     const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
@@ -76,6 +74,30 @@ export async function recordDifferences(
     differences.push({ object, what: 'is in error, and its storage exists', fix: 'make it available again', run });
   }
   return differences;
+}
+
+/**
+ * Of a larger one as well: hosts refuse a device of another size. Redis may have lost that the volume was extended, or somebody has
+ * extended it by hand.
+ */
+function sizeDifference(
+  { exclusively, adoption, backends, exportUnattached }: AuditContext,
+  volume: VolumeState,
+  { sizeBytes }: FoundVolume,
+): Difference {
+  const object = `volume ${volume.id}`;
+  const what = `has ${sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
+  const size = sizeOf(sizeBytes);
+  if (size === undefined || size < volume.size) return { object, what, fix: '' };
+  const run = () =>
+    exclusively(volume.id, async (now) => {
+      const grown = { ...now, size };
+      const backend = backends.get(now.backend);
+      await adoption.resize(now, size);
+      await backend.driver.labelVolume(volumeSpec(grown));
+      if (isExported(grown, exportUnattached)) await backend.target.resizeExport(exportSpec(grown, backend));
+    });
+  return { object, what, fix: 'record the size of its storage', run };
 }
 
 /** Fields that every record of its kind has. */
@@ -131,13 +153,17 @@ async function missingStorage(
 
 /** The task decides; without one, whether the volume is attached to something. */
 async function makeConsistent(context: AuditContext, volume: VolumeState): Promise<void> {
-  const { status, attachStatus, task, instanceId } = volume;
+  const { status, attachStatus, task, instanceId, newSize } = volume;
   if (contradiction(volume) === undefined) return;
   if (task) return commitChecked(context, volume, { unset: ['task', 'requesters', 'progress', 'step', 'attempts'] });
   if (status === 'creating' || status === 'deleting') {
     const kind = status === 'creating' ? 'create' : 'delete';
     const text = writeTask({ kind, key: taskKey() });
     return commitChecked(context, volume, { set: { attachStatus: 'detached', task: text } });
+  }
+  if (newSize !== undefined && status !== 'extending') return commitChecked(context, volume, { unset: ['newSize'] });
+  if (newSize !== undefined) {
+    return commitChecked(context, volume, { set: { task: writeTask({ kind: 'extend', key: taskKey() }) } });
   }
   if (attachStatus === 'attaching' || attachStatus === 'detaching') {
     const text = writeTask({ kind: 'detach', key: taskKey() });

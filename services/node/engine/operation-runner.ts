@@ -153,7 +153,7 @@ export class OperationRunner {
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     await this.end(volume, operation.fail, {
       fault: faultOf(reason, volume, step?.name),
-      ...(hasAddress ? readdressed(context) : {}),
+      ...merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {}),
     });
   }
 
@@ -249,18 +249,27 @@ export class OperationRunner {
   }
 }
 
+type RecordChange = Pick<EditOptions, 'set' | 'unset'>;
+
 /** The change of the record by what the steps determined. */
-function determined({ volume, before }: StepContext): Pick<EditOptions, 'set' | 'unset'> {
-  const { set, ...rest } = readdressed({ volume, before });
+function determined({ volume, before }: StepContext): RecordChange {
   const chap = volume.chap && !before.chap ? { chap: writeChap(volume.chap) } : {};
-  return { set: { ...set, ...chap }, ...rest };
+  return merged(readdressed({ volume, before }), resized({ volume, before }), { set: chap });
+}
+
+function merged(...changes: readonly RecordChange[]): RecordChange {
+  const set = Object.assign({}, ...changes.map((change) => change.set));
+  const unset = changes.flatMap((change) => change.unset ?? []);
+  return { set, ...(unset.length > 0 ? { unset } : {}) };
+}
+
+/** The change of the record where its storage has grown. */
+function resized({ volume: { size }, before }: Pick<StepContext, 'volume' | 'before'>): RecordChange {
+  return size === before.size ? {} : { set: { size: String(size) } };
 }
 
 /** The change of the record where the operation gave the volume another address, or took its address. */
-function readdressed({
-  volume: { id, address },
-  before,
-}: Pick<StepContext, 'volume' | 'before'>): Pick<EditOptions, 'set' | 'unset'> {
+function readdressed({ volume: { id, address }, before }: Pick<StepContext, 'volume' | 'before'>): RecordChange {
   if (address === before.address) return {};
   return address === '' ? { unset: ['address'] } : { set: { address: storedAddress(id, address) } };
 }

@@ -27,7 +27,7 @@ export interface StepContext {
 }
 
 /** Fields of the record that a step determines. */
-export type StepFields = Partial<Pick<VolumeState, 'address' | 'chap'>>;
+export type StepFields = Partial<Pick<VolumeState, 'address' | 'chap' | 'size'>>;
 
 export interface Step {
   name: string;

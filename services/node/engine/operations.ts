@@ -7,6 +7,7 @@ import {
   createStorage,
   discardStorage,
   exportNew,
+  extendStorage,
   issueSecret,
   labelStorage,
   leaveForeignAddress,
@@ -16,6 +17,7 @@ import {
   releaseAddress,
   removeExport,
   removeStorage,
+  resizeExport,
   withdrawExport,
 } from './steps.ts';
 
@@ -70,5 +72,15 @@ const detach: Operation = {
   handsBack: none,
 };
 
+const extend: Operation = {
+  name: 'extend',
+  queue: 'short',
+  steps: [extendStorage, resizeExport],
+  undo: [],
+  finish: 'finishExtend',
+  fail: 'failExtend',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
-export const operations: Readonly<Record<TaskKind, Operation>> = { create, delete: deletion, attach, detach };
+export const operations: Readonly<Record<TaskKind, Operation>> = { create, delete: deletion, attach, detach, extend };

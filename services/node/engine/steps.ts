@@ -94,6 +94,28 @@ export const exportNew: Step = {
   },
 };
 
+/** The storage has the new size, and its labels say so. The record has it from then on, also where its export fails. */
+export const extendStorage: Step = {
+  name: 'storage',
+  run: async ({ volume, backend: { driver } }) => {
+    const { id, size, newSize = size } = volume;
+    const grown = volumeSpec({ ...volume, size: newSize });
+    await driver.ensureVolume(volumeSpec(volume));
+    if (!driver.extendVolume) throw errors.notCapable(id, driver.name, 'extend');
+    await driver.extendVolume(grown);
+    await driver.labelVolume(grown);
+    return { size: newSize };
+  },
+};
+
+/** Hosts that have the volume see its new size when they look again. */
+export const resizeExport: Step = {
+  name: 'export',
+  run: async ({ volume, backend, exportUnattached }) => {
+    if (isExported(volume, exportUnattached)) await backend.target.resizeExport(exportSpec(volume, backend));
+  },
+};
+
 /** Before an export starts: storage may be inactive after a reboot. Throws StorageMissing. */
 export const activateStorage: Step = {
   name: 'activate',

@@ -46,7 +46,7 @@ async function change(): Promise<ChangeSet> {
   ];
   return {
     conditions: [
-      { is: 'freeSpace', backend: 'n1@fake', size: 1 },
+      { is: 'freeSpace', backend: 'n1@fake', bytes: 2 ** 30 },
       { is: 'absent', kind: 'abandoned', id: kept.id },
     ],
     edits: [

@@ -31,6 +31,7 @@ const about = {
   driver: 'fake',
   target: 'none',
   pool: 'fake',
+  capabilities: [],
   shared: '',
   endpoint: '',
   availabilityZone: 'nova',

@@ -73,13 +73,14 @@ local function add_to(key, field, bytes)
   if sum then redis.call('HSET', key, field, whole(sum + bytes)) end
 end
 
--- Counts a record's size where its kind has a sum.
+-- Counts a record's size, or what it is being extended to, where its kind has a sum.
 -- uses: sum_of, bytes_of, add_to, update_free_space
 local function add_up(kind, before, after)
   local from, field, to
   if before then from, field = sum_of(kind, before) end
   if after then to, field = sum_of(kind, after) end
-  local old, new = from and bytes_of(before.size) or 0, to and bytes_of(after.size) or 0
+  local old = from and bytes_of(before.newSize or before.size) or 0
+  local new = to and bytes_of(after.newSize or after.size) or 0
   if from == to and old == new then return end
   local changed = {}
   if from then

@@ -1,0 +1,27 @@
+export const capabilityNames = ['snapshots', 'clones', 'extend', 'thin', 'multiattach', 'discard'] as const;
+export type CapabilityName = (typeof capabilityNames)[number];
+
+/** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */
+export interface Capabilities extends Record<CapabilityName, boolean> {
+  snapshots: boolean;
+  clones: boolean;
+  extend: boolean;
+  /** A new volume takes no space of the storage, and later that of what was written to it. */
+  thin: boolean;
+  /** No driver declares it yet. */
+  multiattach: boolean;
+  /** What a host discards is free space. */
+  discard: boolean;
+  /** Identity of storage that several nodes reach, for example `rbd:<fsid>/<pool>`; empty: only this node reaches it. */
+  shared: string;
+}
+
+export const noCapabilities: Capabilities = {
+  snapshots: false,
+  clones: false,
+  extend: false,
+  thin: false,
+  multiattach: false,
+  discard: false,
+  shared: '',
+};
