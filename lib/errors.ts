@@ -56,7 +56,7 @@ export const errors = {
     ),
   sizeChanged: (volume: string, size: number) =>
     new BlockstoreError(
-      'WrongStatus',
+      'SizeChanged',
       'conflict',
       `volume ${volume} was extended by another request meanwhile, to ${size} GiB`,
       'repeat the command if it is to be larger',

@@ -44,7 +44,7 @@ export const maxChanges = 20;
 
 /**
  * Begins a task of a volume with the command to its node, or joins the one of the same kind that is under way with the same
- * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost, AddressChanged, NoSpace,
+ * arguments. Throws VolumeNotFound, VolumeAttached, VolumeNotAttached, WrongStatus, NodeLost, AddressChanged, SizeChanged, NoSpace,
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
@@ -217,8 +217,8 @@ function otherAttachment({ id, attachStatus, instanceId }: VolumeState): Blockst
 function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
   const { id, status, attachStatus, instanceId, task } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
-  if (name === 'startDetach') return errors.wrongStatus(id, attachStatus, 'attached');
-  if (attachStatus !== 'detached' && name !== 'startExtend') {
+  if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
+  if (attachStatus !== 'detached' && (name === 'startAttach' || name === 'startDelete')) {
     return errors.volumeAttached(id, instanceId || 'an instance');
   }
   const { from = {} }: Transition = transitions[name];

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type BlockstoreError, errors } from '../errors.ts';
+import { type BlockstoreError, asError, errors } from '../errors.ts';
 import { type BackendState, backendId, backendsOf, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
@@ -122,22 +122,24 @@ export class VolumeCommands {
   }
 
   private async sendExtend(id: string, size: number, to?: ReplyTo): Promise<Sent> {
-    const volume = await volumesOf(this.store).lookup(id);
-    if (size < volume.size) throw errors.sizeNotLarger(id, volume.size, size);
-    const hasSize = size === volume.size && volume.task === undefined;
-    if (hasSize && (volume.status === 'available' || volume.status === 'in-use')) return { volume, end: {} };
-    const { states } = await backendsOf(this.store).readAll([backendId(volume.node, volume.backend)]);
-    const [backend] = states;
-    if (backend && !backend.capabilities.includes('extend')) throw errors.notCapable(id, backend.driver, 'extend');
-    const request = {
-      transition: 'startExtend',
-      kind: 'extend',
-      set: { newSize: String(size) },
-      growth: { from: volume.size, to: size },
-      whenLost: 'refuse',
-      topic: this.topic,
-    } as const;
-    return startTask(this.store, request, volume, to);
+    for (let change = 1; ; change += 1) {
+      const volume = await volumesOf(this.store).lookup(id);
+      const { task, status, node, backend } = volume;
+      if (size < volume.size) throw errors.sizeNotLarger(id, volume.size, size);
+      if (size === volume.size && !task && (status === 'available' || status === 'in-use')) return { volume, end: {} };
+      const { states } = await backendsOf(this.store).readAll([backendId(node, backend)]);
+      const [found] = states;
+      if (found && !found.capabilities.includes('extend')) throw errors.notCapable(id, found.driver, 'extend');
+      const set = { newSize: String(size) };
+      const growth = { from: volume.size, to: size };
+      const request = { transition: 'startExtend', kind: 'extend', set, growth, whenLost: 'refuse' } as const;
+      try {
+        return await startTask(this.store, { ...request, topic: this.topic }, volume, to);
+      } catch (error) {
+        // Another request has extended it since: this one compares anew.
+        if (asError(error).code !== 'SizeChanged' || change === maxChanges) throw error;
+      }
+    }
   }
 
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {

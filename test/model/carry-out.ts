@@ -18,7 +18,7 @@ import { type Entry, describe, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
 import { isUnreachable, whenReachable } from './reachable.ts';
 import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
-import type { Answer, Command, State } from './volume-model.ts';
+import { type Answer, type Command, type State, stateText } from './volume-model.ts';
 
 const deadline = { deadlineMs: 20_000 };
 /** An audit whose node dies is never answered. */
@@ -168,6 +168,7 @@ class Run {
         await commands.create({ id, size: 1, userId: 'u', projectId: 'p', ...node }, deadline);
       if (step.name === 'delete') await commands.delete(id, deadline);
       if (step.name === 'detach') await commands.detach(id, deadline);
+      if (step.name === 'extend') await commands.extend(id, 2, deadline);
       const attachment = { instanceId: client.replace(' ', '-'), mountpoint: '/dev/vdb' };
       if (step.name === 'attach') await commands.attach(id, attachment, deadline);
       return { kind: 'ok' };
@@ -199,6 +200,7 @@ function commandOf({ name, node }: VolumeStep, instance: string): Command {
 
 function stateOf(volume: VolumeState | undefined): State {
   if (!volume) return 'absent';
-  const { status, attachStatus, instanceId } = volume;
-  return status === 'in-use' && attachStatus !== 'detached' ? `${attachStatus} ${instanceId}` : status;
+  const { status, attachStatus, instanceId, size } = volume;
+  const word = status === 'in-use' && attachStatus !== 'detached' ? attachStatus : status;
+  return stateText({ word, isGrown: size > 1, instance: instanceId });
 }

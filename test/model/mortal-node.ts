@@ -60,7 +60,7 @@ class MortalStore extends Store {
 class MortalDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
-  readonly capabilities = noCapabilities;
+  readonly capabilities = { ...noCapabilities, extend: true };
   private readonly driver: FakeDriver;
   private readonly life: Life;
 
@@ -85,6 +85,10 @@ class MortalDriver implements VolumeDriver {
 
   async labelVolume(volume: VolumeSpec): Promise<void> {
     return this.slowly(() => this.driver.labelVolume(volume));
+  }
+
+  async extendVolume(volume: VolumeSpec): Promise<void> {
+    return this.slowly(() => this.driver.extendVolume(volume));
   }
 
   async deleteVolume(volume: VolumeSpec, _options?: DeleteOptions): Promise<void> {

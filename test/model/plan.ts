@@ -7,7 +7,7 @@ export interface Plan {
 }
 
 export interface Step {
-  name: 'create' | 'delete' | 'attach' | 'detach' | 'show' | 'list' | 'audit';
+  name: 'create' | 'delete' | 'attach' | 'detach' | 'extend' | 'show' | 'list' | 'audit';
   volume: number;
   /** The client waits so long before. */
   pauseMs: number;
@@ -25,7 +25,7 @@ export const nodes = 2;
 export const volumes = 2;
 
 const step = fc.record({
-  name: fc.constantFrom('create', 'create', 'attach', 'detach', 'delete', 'delete', 'show', 'list', 'audit'),
+  name: fc.constantFrom('create', 'create', 'attach', 'detach', 'extend', 'delete', 'delete', 'show', 'list', 'audit'),
   volume: fc.nat(volumes - 1),
   pauseMs: fc.oneof(fc.constant(0), fc.nat(30)),
   node: fc.option(fc.nat(nodes - 1), { nil: undefined }),

@@ -3,11 +3,29 @@
  * something takes two steps, for others may come between: it is begun, and later its caller sees that it is over.
  */
 
-/** As a record shows it, in one word: absent, creating, available, deleting, or attaching, attached, detaching with an instance. */
+/**
+ * As a record shows it: absent, creating, available, deleting or extending; attaching, attached, detaching or extending with an instance.
+ * Followed by + for one that has been extended.
+ */
 export type State = string;
 
+interface Parts {
+  word: string;
+  isGrown: boolean;
+  instance: string;
+}
+
+export function stateText({ word, isGrown, instance }: Parts): State {
+  return `${word}${isGrown ? '+' : ''}${instance === '' ? '' : ` ${instance}`}`;
+}
+
+function partsOf(state: State): Parts {
+  const [, word = '', plus = '', instance = ''] = /^(\w+)(\+?)(?: (.+))?$/.exec(state) ?? [];
+  return { word, isGrown: plus !== '', instance };
+}
+
 export type Command =
-  | { name: 'delete' | 'detach' | 'show' }
+  | { name: 'delete' | 'detach' | 'extend' | 'show' }
   /** Pinned to a node: one that exists may be of another. */
   | { name: 'create'; isPinned: boolean }
   | { name: 'attach'; instance: string }
@@ -30,14 +48,13 @@ export interface Move {
 
 /** What a node does by itself, at any time. */
 export function finished(state: State): State | undefined {
-  const [word = '', instance = ''] = state.split(' ');
-  const after: Record<string, State> = {
-    creating: 'available',
-    attaching: `attached ${instance}`,
-    detaching: 'available',
-    deleting: 'absent',
-  };
-  return after[word];
+  const { word, instance, ...rest } = partsOf(state);
+  if (word === 'creating') return 'available';
+  if (word === 'deleting') return 'absent';
+  if (word === 'attaching') return stateText({ ...rest, word: 'attached', instance });
+  if (word === 'detaching') return stateText({ ...rest, word: 'available', instance: '' });
+  if (word !== 'extending') return undefined;
+  return stateText({ word: instance === '' ? 'available' : 'attached', isGrown: true, instance });
 }
 
 /** Every next step of a command that is to end with this answer. */
@@ -49,28 +66,37 @@ export function moves(command: Command, answer: Answer, phase: Phase, state: Sta
 
 /** Where the answer was only read off the state. */
 function seen(command: Command, answer: Answer, state: State): Move[] {
+  const { word, isGrown } = partsOf(state);
+  // One that has the size already stays as it is.
+  const hasSize = command.name === 'extend' && isGrown && (word === 'available' || word === 'attached');
   const isSo =
-    answer.kind === 'state' ? answer.state === state : answer.kind === 'error' && refuses(command, answer.code, state);
+    (answer.kind === 'ok' && hasSize) ||
+    (answer.kind === 'state' && answer.state === state) ||
+    (answer.kind === 'error' && refuses(command, answer.code, state));
   return isSo ? [{ phase: 'over', state }] : [];
 }
 
 function refuses(command: Command, code: string, state: State): boolean {
   const { name } = command;
-  const isBound = /^(attaching|attached|detaching)/.test(state);
+  const { word, isGrown, instance } = partsOf(state);
+  const isBound = instance !== '';
   switch (code) {
     case 'VolumeNotFound':
       return state === 'absent' && name !== 'create';
     case 'VolumeExists':
-      return name === 'create' && (state === 'deleting' || (command.isPinned && state !== 'absent'));
+      return name === 'create' && (word === 'deleting' || isGrown || (command.isPinned && state !== 'absent'));
     case 'BackendUnavailable': // no node has begun to accept volumes
+      return (name === 'create' && state === 'absent') || name === 'extend';
     case 'NoNodeUp':
     case 'NodeDown':
       return name === 'create' && state === 'absent';
     case 'VolumeAttached':
       return (name === 'attach' || name === 'delete') && isBound;
     case 'WrongStatus':
-      if (name === 'detach') return state.startsWith('attaching ');
-      return name === 'delete' ? state === 'creating' : name === 'attach' && /^(creating|deleting)$/.test(state);
+      if (name === 'extend') return /^(creating|deleting|attaching|detaching)$/.test(word);
+      if (name === 'detach') return word === 'attaching' || (word === 'extending' && isBound);
+      if (name === 'delete') return word === 'creating' || (word === 'extending' && !isBound);
+      return name === 'attach' && !isBound && /^(creating|deleting|extending)$/.test(word);
     case 'VolumeNotAttached':
       return name === 'detach' && !isBound && state !== 'absent';
     default:
@@ -89,15 +115,22 @@ function begun(command: Command, answer: Answer, state: State): Move[] {
 
 function afterBegin(command: Command, state: State): State[] {
   const { name } = command;
+  const { word, isGrown, instance } = partsOf(state);
   // One that exists was requested before.
-  if (name === 'create') return state === 'deleting' ? [] : [state === 'absent' ? 'creating' : state];
+  if (name === 'create') return word === 'deleting' ? [] : [state === 'absent' ? 'creating' : state];
   if (name === 'attach') {
-    const under = `attaching ${command.instance}`;
-    return state === 'available' || state === under ? [under] : [];
+    const under = stateText({ word: 'attaching', isGrown, instance: command.instance });
+    return word === 'available' || state === under ? [under] : [];
   }
-  if (name === 'detach') return /^(attached|detaching) /.test(state) ? [state.replace(/^\w+/, 'detaching')] : [];
+  if (name === 'detach') {
+    return word === 'attached' || word === 'detaching' ? [stateText({ word: 'detaching', isGrown, instance })] : [];
+  }
+  if (name === 'extend') {
+    const isFree = word === 'available' || word === 'attached' || word === 'extending';
+    return isFree ? [stateText({ word: 'extending', isGrown, instance })] : [];
+  }
   if (name !== 'delete') return [];
-  return state === 'available' || state === 'deleting' ? ['deleting'] : [];
+  return word === 'available' || word === 'deleting' ? [stateText({ word: 'deleting', isGrown, instance })] : [];
 }
 
 function isOver({ name }: Command, answer: Answer, state: State): boolean {
@@ -107,9 +140,9 @@ function isOver({ name }: Command, answer: Answer, state: State): boolean {
     attach: 'attaching',
     detach: 'detaching',
     delete: 'deleting',
+    extend: 'extending',
     show: '',
     list: '',
   };
-  const [word] = state.split(' ');
-  return word !== under[name] && (state !== 'absent' || name === 'delete');
+  return partsOf(state).word !== under[name] && (state !== 'absent' || name === 'delete');
 }

@@ -76,7 +76,8 @@ export class SimulatedClient {
     } else if (dice < 0.6) {
       this.delete(id);
       if (random.chance(0.1)) this.delete(id);
-    } else if (dice < 0.8) this.attach(id);
+    } else if (dice < 0.78) this.attach(id);
+    else if (dice < 0.85) this.extend(id, random.between(1, 16));
     else this.detach(id);
   }
 
@@ -140,6 +141,10 @@ export class SimulatedClient {
       if (error instanceof BlockstoreError && error.code === 'AddressChanged') return true;
       throw error;
     }
+  }
+
+  extend(id: string, size: number): void {
+    this.request('extend', id, async ({ commands }) => void (await commands.extend(id, size, deadline)));
   }
 
   /** Other hosts keep the device, and sometimes this one. */

@@ -124,7 +124,7 @@ class FakeMachineDriver implements VolumeDriver {
 
   constructor(machine: FakeMachine) {
     this.machine = machine;
-    this.capabilities = { ...noCapabilities, shared: machine.isShared ? 'simulated:storage' : '' };
+    this.capabilities = { ...noCapabilities, extend: true, shared: machine.isShared ? 'simulated:storage' : '' };
   }
 
   async setup(): Promise<void> {}
@@ -164,9 +164,24 @@ class FakeMachineDriver implements VolumeDriver {
     const label = () => {
       const found = this.machine.stored.get(volume.id);
       if (!found) throw errors.storageMissing(volume.id, this.localPath(volume));
-      this.machine.stored.set(volume.id, { ...found, volume });
+      const { labels } = volume;
+      this.machine.stored.set(volume.id, { ...found, volume: { ...found.volume, labels } });
     };
     return this.machine.effect('labelVolume', [label], () => {});
+  }
+
+  extendVolume(volume: VolumeSpec): Promise<void> {
+    const { machine } = this;
+    const grow = () => {
+      const found = machine.stored.get(volume.id);
+      if (!found?.whole) throw errors.storageMissing(volume.id, this.localPath(volume));
+      const { sizeBytes, size } = volume;
+      const freeBytes = machine.totalBytes - machine.usedBytes + found.volume.sizeBytes;
+      if (sizeBytes > freeBytes) throw errors.noSpace(machine.name, sizeBytes, freeBytes);
+      if (sizeBytes <= found.volume.sizeBytes) return;
+      machine.stored.set(volume.id, { ...found, volume: { ...found.volume, size, sizeBytes } });
+    };
+    return machine.effect('extendVolume', [grow], () => {});
   }
 
   deleteVolume(volume: VolumeSpec, options: DeleteOptions = {}): Promise<void> {
