@@ -66,10 +66,11 @@ export function problemsIn({ problems, backends }: NodeState): string[] {
 }
 
 function backendText(backend: BackendState): string {
-  const { id, driver, target, pool, totalBytes, accepting, dataPercent, metadataPercent } = backend;
+  const { id, driver, target, pool, capabilities, totalBytes, accepting, dataPercent, metadataPercent } = backend;
   const space = `${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}`;
   const usage = dataPercent === null ? '' : `, data ${dataPercent} % and metadata ${metadataPercent ?? 0} % full`;
-  return `${placeText(id, pool)}: ${driver}, ${target}, ${space}${usage}${accepting ? '' : ', takes no volumes'}`;
+  const abilities = capabilities.length === 0 ? '' : ` (${capabilities.join(', ')})`;
+  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${accepting ? '' : ', takes no volumes'}`;
 }
 
 /** Returns the age of the last report. */

@@ -38,7 +38,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
   return [
     ['id', volume.id],
     ['name', volume.name],
-    ['size', volumeSize(volume.size)],
+    ['size', sizeText(volume)],
     ['status', statusText(volume)],
     ['attach status', volume.attachStatus],
     ['fault', fault === undefined ? '' : fault.message],
@@ -63,6 +63,10 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
   ];
 }
 
+function sizeText({ size, newSize }: VolumeState): string {
+  return newSize === undefined ? volumeSize(size) : `${volumeSize(size)}, growing to ${volumeSize(newSize)}`;
+}
+
 function statusText({ status, attachStatus, progress, fault }: VolumeState): string {
   if (fault?.code === 'NodeLost') return `${status} (node lost)`;
   const transitional = attachStatus === 'attaching' || attachStatus === 'detaching' ? ` (${attachStatus})` : '';
@@ -71,5 +75,5 @@ function statusText({ status, attachStatus, progress, fault }: VolumeState): str
 
 function statusStyle({ status }: VolumeState): Style | undefined {
   if (status.startsWith('error')) return 'red';
-  return status === 'creating' || status === 'deleting' ? 'yellow' : undefined;
+  return status === 'creating' || status === 'deleting' || status === 'extending' ? 'yellow' : undefined;
 }

@@ -62,6 +62,20 @@ test.serial('a volume is created, attached, detached and deleted', async (t) => 
   t.is(gone.stderr, 'blockstore: volume data does not exist\n  list the volumes: blockstore volume list');
 });
 
+test.serial('a volume is extended, and never made smaller', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'growing');
+  t.deepEqual(await place.run('volume', 'extend', 'growing', '3'), { exitCode: 0, stdout: id, stderr: '' });
+  t.like(await place.json('volume', 'show', id), { size: 3, sizeBytes: 3 * 2 ** 30, newSize: null, task: null });
+  t.is((await place.run('volume', 'extend', 'growing', '3')).exitCode, 0, 'it has the size');
+  await place.run('volume', 'attach', id, '--instance', 'i-1', '--host', 'h1', '--mountpoint', '/dev/vdb');
+  t.like(await place.json('volume', 'extend', id, '4'), { size: 4, status: 'in-use', attachStatus: 'attached' });
+  const smaller = await place.run('volume', 'extend', id, '2', '--json');
+  t.is(smaller.exitCode, 2);
+  t.like(JSON.parse(smaller.stderr), { error: { code: 'SizeNotLarger' } });
+  t.is((await place.run('volume', 'extend', id, '2000')).exitCode, 2);
+  t.is((await place.run('volume', 'extend', 'nosuch', '2')).exitCode, 4);
+});
+
 test.serial('size 0 creates 100 MiB', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'small');
   t.regex((await place.run('volume', 'show', id)).stdout, /^size +100 MiB$/m);
