@@ -5,7 +5,7 @@ import type { LabDaemon } from './daemon.ts';
 import { becomeInitiator, startIscsid } from './initiator.ts';
 import type { LabNode } from './node.ts';
 import { runScript } from './script.ts';
-import { StorageCluster, configFile, stateDir } from './storage-cluster.ts';
+import { StorageCluster, stateDir } from './storage-cluster.ts';
 
 /** What serves the volumes. */
 export type Server = keyof typeof targets;
@@ -115,31 +115,6 @@ export class IscsiLab {
     const { chap } = await this.cluster.record(id);
     const options = { id, chap: chap && { ...chap, secret: secret ?? chap.secret }, timeoutMs: 20_000 };
     return this.connector(number, 'connect', id, options);
-  }
-
-  /** Enlarges the storage and the export of an attached volume; returns '' or the error. Records keep the old size. */
-  async grow(id: string, sizeBytes: number): Promise<string> {
-    const { size, address, attachHosts, chap } = await this.cluster.record(id);
-    const exported = { id, address, readOnly: false, hosts: attachHosts, chap };
-    return runScript(
-      this.storage,
-      `import { loadFlags } from './lib/flags/load.ts';
-      import { driverOf } from './lib/drivers/registry.ts';
-      import { targetOf } from './lib/targets/registry.ts';
-      const [{ flags }] = loadFlags({ file: '${configFile}' }).backends;
-      const driver = await driverOf(flags).make(flags, context);
-      const target = await targetOf(flags).make(flags, context);`,
-      `try {
-        await driver.setup();
-        await target.setup();
-        const volume = ${JSON.stringify({ id, size, sizeBytes, labels: {} })};
-        await driver.extendVolume(volume);
-        await target.resizeExport({ ...${JSON.stringify(exported)}, path: driver.localPath(volume) });
-      } finally {
-        await target.close();
-        await driver.close();
-      }`,
-    );
   }
 
   /** How many targets the storage machine has. */
