@@ -81,6 +81,7 @@ export class AbandonedVolumes {
   private async restoreOne(volume: VolumeState): Promise<void> {
     const { store, lease } = this.options;
     const { id } = volume;
+    await this.endExport(volume);
     const record = await store.read((redis) => redis.hgetall(store.keys.abandoned(id)));
     const task = writeTask({ kind: 'delete', key: taskKey() });
     const set = { ...record, status: 'deleting', attachStatus: 'detached', task };
@@ -98,6 +99,17 @@ export class AbandonedVolumes {
     const isAdopted = node === lease.node || createTime === String(volume.createTime);
     if (isAdopted) await this.removeRecord(id);
     else this.replaced.set(id, volume);
+  }
+
+  /**
+   * Before anything that can fail: its hosts were detached with the loss of this node. Until the record is back nobody else can have the
+   * id here.
+   */
+  private async endExport({ id, backend }: VolumeState): Promise<void> {
+    const { store, backends, engine, problems } = this.options;
+    const target = backends.served.find(({ name }) => name === backend)?.target;
+    if (!target || (await store.read((redis) => redis.exists(store.keys.volume(id)))) === 1) return;
+    await problems.ending(id, () => engine.exclusively(id, () => target.removeExport(id)));
   }
 
   /** Another node has a volume with its id: the storage here is removed without a record. */

@@ -10,6 +10,7 @@ import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
 import { withoutOthers } from './shared-storage.ts';
+import { isExported } from './specs.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
@@ -82,12 +83,15 @@ export class Reconciler {
     await abandoned.retry();
     const running = await adoption.runningExports();
     const ended = [...table.all].filter(
-      ({ id, isExported, backend }) => isExported && !running.has(id) && this.isExporting(backend),
+      (one) => one.isExported && !running.has(one.id) && this.isExporting(one.backend),
     );
-    const ids = new Set([...ended.map(({ id }) => id), ...problems.volumes.filter((id) => !abandoned.has(id))]);
+    const retried = problems.volumes.filter((id) => !abandoned.has(id));
+    const ids = new Set([...ended.map(({ id }) => id), ...retried, ...table.taken]);
     await eachVolume(ids, async (id) => {
       if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
     });
+    const left = [...running.keys()].filter((id) => table.get(id)?.isExported === false && !engine.isBusy(id));
+    await eachVolume(left, (id) => this.endLeftExport(id));
     await eachVolume(problems.strayExports, (id) => this.endStrayExport(id));
     // While the network of such a target is down nobody answers, which frees no address. It is a problem already.
     const ofPool = backends.served.filter(({ target }) => target.addressing === 'aoe');
@@ -144,12 +148,14 @@ export class Reconciler {
   }
 
   private async restore(id: string): Promise<void> {
-    const { store, lease, adoption, problems } = this.options;
+    const { store, lease, adoption, problems, table } = this.options;
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
     if (unreadable.length === 0) problems.clearUnreadable(id);
     const [volume] = states;
-    if (!volume || volume.node !== lease.node || volume.task) {
+    const isOwn = volume?.node === lease.node;
+    if (!isOwn || !volume.task) table.taken.delete(id);
+    if (!isOwn || volume.task) {
       problems.clear(id);
       return;
     }
@@ -191,6 +197,18 @@ export class Reconciler {
         if (hasEnded) log.warn(`ended the export of volume ${id}: the volume ${reason}`);
       }
     }
+  }
+
+  /**
+   * An attach or a deletion failed, and so did the end of the export that should have followed. The export of an available volume is left:
+   * it shows an attachment that Redis has lost.
+   */
+  private async endLeftExport(id: string): Promise<void> {
+    const { store, exportUnattached } = this.options;
+    const { states } = await volumesOf(store).readAll([id]);
+    const [volume] = states;
+    const hasFailed = volume?.status === 'error_attaching' || volume?.status === 'error_deleting';
+    if (hasFailed && !volume.task && !isExported(volume, exportUnattached)) await this.endStrayExport(id);
   }
 
   /** One that cannot be ended, as its storage hangs, is tried again with each report. */

@@ -11,6 +11,8 @@ export interface OwnVolume {
 /** The volumes of this node as their records were last seen: what periodic work reads in place of the records. */
 export class VolumeTable {
   private readonly volumes = new Map<string, OwnVolume>();
+  /** Volumes of other nodes until now, which are to be examined once their tasks have ended. */
+  readonly taken = new Set<string>();
   private readonly exportUnattached: boolean;
 
   constructor({ exportUnattached }: { exportUnattached: boolean }) {
@@ -26,6 +28,7 @@ export class VolumeTable {
 
   drop(id: string): void {
     this.volumes.delete(id);
+    this.taken.delete(id);
   }
 
   get(id: string): OwnVolume | undefined {

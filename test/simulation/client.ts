@@ -90,6 +90,8 @@ export class SimulatedClient {
       try {
         await commands.create(node === undefined ? newVolume : { ...newVolume, node }, deadline);
         known.made = true;
+        // It may have made the volume anew.
+        if (known.deleted) known.uncertain = true;
       } catch (error) {
         if (isUncertain(error)) known.uncertain = true;
         throw error;

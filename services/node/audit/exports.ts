@@ -14,7 +14,7 @@ export function exportDifferences(
   found: FoundExport | undefined,
 ): Difference[] {
   const { backends, exclusively, adoption, exportUnattached } = context;
-  if (volume.task || volume.status === 'error' || volume.status === 'error_deleting') return [];
+  if (volume.task || volume.status === 'error') return [];
   if (backends.failureOf(volume.backend) !== undefined) return [];
   const backend = backends.get(volume.backend);
   if (backend.target.addressing === 'none') return [];
@@ -23,6 +23,7 @@ export function exportDifferences(
   if (!isExported(volume, exportUnattached)) {
     return found ? [unattachedExport(context, volume, found)] : [];
   }
+  if (volume.status === 'error_deleting') return [];
   const own = backend.target.addressOf?.(volume.id);
   if (own !== undefined && found && volume.address !== own) {
     const what = `is recorded with the address ${volume.address || 'none'}, and its target has it at ${own}`;

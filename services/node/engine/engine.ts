@@ -61,6 +61,8 @@ export class Engine {
     const name = `${id} ${task.key}`;
     if (this.inFlight.has(name)) return;
     const operation = operations[task.kind];
+    // Its node is gone, and may have left it without storage.
+    if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
     const slots = operation.queue === 'short' ? 1 : 0;
     this.inFlight.add(name);
     this.shortInFlight += slots;

@@ -5,6 +5,7 @@ import type { VolumeDriver } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -66,6 +67,54 @@ test.serial('a node that returns removes what was deleted also where another nod
   t.deepEqual(await driver.listVolumes(), []);
   t.false(target.exports.has(id));
   t.like(await store.redis.hgetall(store.keys.volume(id)), { node: 'n2', status: 'available', userId: 'bob' });
+});
+
+test.serial('a node that returns ends the export of what was deleted meanwhile before anything else', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const id = await deleteWhileLost(driver, target);
+  let isFirst: boolean | undefined;
+  class WatchedTarget extends FakeTarget {
+    override async removeExport(removed: string): Promise<void> {
+      if (removed === id) isFirst ??= (await store.redis.exists(store.keys.volume(id))) === 0;
+      return super.removeExport(removed);
+    }
+  }
+  const watched = new WatchedTarget();
+  watched.exports.set(id, { id, path: '/dev/alice', address: 'e1.0', readOnly: false, hosts: [] });
+  await cluster.node('n1', {}, { driver, target: watched });
+  t.true(isFirst, 'the deletion can fail, and the host was detached');
+  t.false(watched.exports.has(id));
+});
+
+test.serial('an export that a failed attach or deletion left is ended with the next report', async (t) => {
+  const target = new FakeTarget();
+  await cluster.node('n1', {}, { target });
+  const { id } = await commands.create(ofAlice, deadline);
+  const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', hosts: ['52:54:00:00:00:01'] };
+  target.ensureExport = async (spec) => {
+    target.exports.set(spec.id, spec);
+    throw errors.exportFailed(spec.id, 'half of it');
+  };
+  target.removeFault = errors.exportFailed(id, 'storage hangs');
+  await t.throwsAsync(commands.attach(id, attachment, deadline), { code: 'ExportFailed' });
+  t.like(await volumesOf(store).lookup(id), { status: 'error_attaching', attachStatus: 'detached' });
+  t.true(target.exports.has(id));
+  target.removeFault = undefined;
+  await until(() => !target.exports.has(id), 'it is ended');
+});
+
+test.serial('an audit ends the export of a volume whose deletion failed: its host is attached no more', async (t) => {
+  const target = new FakeTarget();
+  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { target });
+  const { id } = await commands.create(ofAlice, deadline);
+  await store.redis.hset(store.keys.volume(id), 'status', 'error_deleting');
+  target.exports.set(id, { id, path: '/dev/alice', address: 'e1.0', readOnly: false, hosts: ['x'] });
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair: true, remove: [] }, deadline);
+  t.like(findings, [{ what: 'is exported although it is not attached', fix: 'end the export', fixed: true }]);
+  t.false(target.exports.has(id));
+  t.deepEqual((await nodes.audit('n1', { repair: false, remove: [] }, deadline)).findings, []);
 });
 
 test.serial('a volume that was deleted and then adopted by another node keeps its storage', async (t) => {

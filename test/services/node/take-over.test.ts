@@ -125,6 +125,23 @@ test.serial('a request to a node that is gone waits for it where no other node h
   t.like(await commands.attach(id, attachment), { node: 'n1', attachStatus: 'attaching' });
 });
 
+test.serial(
+  'a volume that is taken over is examined: without storage it is in error, whatever its task was',
+  async (t) => {
+    await goneNode();
+    const fields = { ...attachedFields, attachStatus: 'detaching', task: taskText('detach') };
+    const { id } = await insertVolume(store, { availabilityZone: 'nova', ...fields });
+    await lapse();
+    await cluster.node('n2', {}, { driver });
+    await until(async () => (await volumesOf(store).lookup(id)).status === 'error', 'it is in error');
+    t.like(await volumesOf(store).lookup(id), {
+      node: 'n2',
+      attachStatus: 'detached',
+      fault: { code: 'StorageMissing' },
+    });
+  },
+);
+
 test.serial('tasks of a node that is gone are continued by another node without a request', async (t) => {
   await goneNode();
   const attaching = await volumeOfGone({ ...attachedFields, attachStatus: 'attaching', task: taskText('attach') });
