@@ -2,6 +2,48 @@ import { BlockstoreError } from './blockstore-error.ts';
 
 /** Errors of snapshots on their storage. */
 export const snapshotErrors = {
+  snapshotNotFound: (snapshot: string) =>
+    new BlockstoreError(
+      'SnapshotNotFound',
+      'notFound',
+      `snapshot ${snapshot} does not exist`,
+      'list the snapshots: blockstore snapshot list',
+    ),
+  snapshotExists: (snapshot: string, difference: string) =>
+    new BlockstoreError(
+      'SnapshotExists',
+      'conflict',
+      `snapshot ${snapshot} exists, and ${difference}`,
+      'omit the id, or give another one',
+    ),
+  snapshotBeingMade: (snapshot: string) =>
+    new BlockstoreError(
+      'SnapshotBusy',
+      'conflict',
+      `snapshot ${snapshot} is being created`,
+      `wait until that has ended: blockstore snapshot show ${snapshot}`,
+    ),
+  snapshotNotFinished: (snapshot: string, operation: string, seconds: number) =>
+    new BlockstoreError(
+      'NotFinished',
+      'unavailable',
+      `${operation} of snapshot ${snapshot} did not finish within ${seconds} s`,
+      `the operation continues; see "blockstore snapshot show ${snapshot}"`,
+    ),
+  volumeHasSnapshots: (volume: string, snapshots: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeHasSnapshots',
+      'conflict',
+      `volume ${volume} has snapshots: ${snapshots.join(', ')}`,
+      'delete them first, or all of it at once: blockstore volume delete --cascade',
+    ),
+  snapshotOfAttached: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}: the snapshot would have what is on the storage at that moment, without what the host has not written yet`,
+      'detach it, or take the snapshot all the same: --force',
+    ),
   snapshotBusy: (snapshot: string, by: string) =>
     new BlockstoreError(
       'SnapshotBusy',

@@ -17,7 +17,7 @@ interface KeyKind {
 
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
-  { name: /^(volume|abandoned|backend):[^:]+$/, type: 'hash', isDerived: false },
+  { name: /^(volume|abandoned|snapshot|backend):[^:]+$/, type: 'hash', isDerived: false },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   {
     name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks))$/,
@@ -26,6 +26,13 @@ const kinds: readonly KeyKind[] = [
     isDerived: true,
   },
   { name: /^project:.+:volumes$/s, type: 'zset', lists: 'volume', isDerived: true },
+  {
+    name: /^(snapshots|snapshot-ids|snapshot-names|volume:[^:]+:snapshots)$/,
+    type: 'zset',
+    lists: 'snapshot',
+    isDerived: true,
+  },
+  { name: /^project:.+:snapshots$/s, type: 'zset', lists: 'snapshot', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },

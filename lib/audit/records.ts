@@ -1,4 +1,4 @@
-import type { KindName } from '../models/kinds.ts';
+import { type KindName, kindNames } from '../models/kinds.ts';
 import { isId } from '../models/id.ts';
 import { parseVolume } from '../models/volume-state.ts';
 import { UnreadableError } from '../models/hash.ts';
@@ -10,7 +10,7 @@ import { auditKeys, listedIn, persistFix } from './keys.ts';
 import { auditShelves } from './shelves.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|backend|node):([^:]+)$/;
+const recordName = /^(volume|abandoned|snapshot|backend|node):([^:]+)$/;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
 /** Differences within Redis: keys, records, indexes, AoE shelves. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
@@ -46,7 +46,7 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
 }
 
 function isRecordKind(kind: string | undefined): kind is KindName {
-  return kind === 'volume' || kind === 'abandoned' || kind === 'backend' || kind === 'node';
+  return kindNames.some((name) => name === kind);
 }
 
 async function recordFindings(

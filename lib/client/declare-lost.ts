@@ -1,12 +1,13 @@
-import { errors } from '../errors.ts';
+import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
 import { isNodeName } from '../models/node-name.ts';
 import type { Unreadable } from '../models/records.ts';
 import { editOf } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
+import { snapshotsOf } from '../models/snapshot.ts';
 import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
-import { commit } from '../redis/scripts.ts';
+import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { abandonment } from './abandon.ts';
 import { takeOver } from './take-over.ts';
@@ -55,6 +56,13 @@ export async function declareLost(
   return count;
 }
 
+/** What was under way for a snapshot of the volume has failed as well. */
+async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fault: Fault): Promise<Edit[]> {
+  if (id === '' || (await snapshotsOf(store).find(id)) === undefined) return [];
+  const status = task?.kind === 'delete-snapshot' ? 'error_deleting' : 'error';
+  return [{ kind: 'snapshot', id, set: { status, fault: JSON.stringify(fault) } }];
+}
+
 async function declareVolumeLost(store: Store, from: VolumeState): Promise<void> {
   let volume: VolumeState | undefined = from;
   for (let met = 0; volume && met < maxChanges; met += 1) {
@@ -68,7 +76,9 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
     const isDeleted = volume.task?.kind === 'delete';
     const fault = errors.nodeLost(volume.node).toFault();
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
-    const change = isDeleted ? await abandonment(store, volume) : { edits: [editOf(volume, name, { fault })] };
+    const change = isDeleted
+      ? await abandonment(store, volume)
+      : { edits: [editOf(volume, name, { fault }), ...(await snapshotEnd(store, volume, fault))] };
     const outcome = await commit(store, {
       ...change,
       frees: true,

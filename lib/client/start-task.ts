@@ -5,7 +5,7 @@ import { type TaskKind, freesMemory } from '../models/task.ts';
 import { type Transition, type TransitionName, editOf, isAllowed, transitions } from '../models/transitions.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
-import { type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
+import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sameHosts } from '../targets/hosts.ts';
 import { sizeInBytes } from '../volume-size.ts';
@@ -25,7 +25,7 @@ export interface Sent {
 export type AttachmentMark = Pick<VolumeState, 'attachTime'>;
 
 export interface StartRequest {
-  transition: 'startAttach' | 'startDetach' | 'startDelete' | 'startExtend';
+  transition: 'startAttach' | 'startDetach' | 'startDelete' | 'startExtend' | 'startSnapshot' | 'startDeleteSnapshot';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
   /** The attachment that a detach means: another one stays. */
@@ -34,6 +34,9 @@ export interface StartRequest {
   examined?: string | undefined;
   /** Of an extension: the sizes, in GiB, that the volume has and is to have. */
   growth?: { from: number; to: number };
+  /** What is changed and required with it, besides the volume; where that is refused, `refused` says why. */
+  also?: { edits: readonly Edit[]; conditions?: readonly Condition[] };
+  refused?: (outcome: Outcome) => Promise<Error> | Error;
   topic: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
@@ -48,7 +51,7 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { transition, kind, set = {}, topic } = request;
+  const { transition, kind, set = {}, topic, also, refused } = request;
   let volume = from;
   let isLost = false;
   /** Whether another node may take the volume over, where its own is gone. */
@@ -65,19 +68,28 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const name = isAllowed(transition, volume) ? transition : 'startReattach';
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
-        conditions: [mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node }, ...freeSpace(volume, request)],
+        conditions: [
+          mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node },
+          ...freeSpace(volume, request),
+          ...(also?.conditions ?? []),
+        ],
         edits: [
           editOf(volume, name, {
             set: { ...set, ...requesters },
             expect: expectedIn(volume.id, request),
             task: request.examined === undefined ? {} : { examined: true },
           }),
+          ...(also?.edits ?? []),
         ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
         frees: freesMemory(kind),
       });
       if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
+      const isOfOthers =
+        (outcome.word === 'condition' && also?.conditions?.includes(outcome.condition) === true) ||
+        ('edit' in outcome && outcome.edit > 0);
+      if (isOfOthers && refused) throw await refused(outcome);
       if (outcome.word === 'condition' && outcome.condition.is === 'freeSpace') {
         throw await cannotGrow(store, outcome.condition);
       }
@@ -150,10 +162,12 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
   const outcome = await commit(store, {
     ...change,
     frees: true,
-    conditions: [{ is: 'lost', node: volume.node }],
+    conditions: [{ is: 'lost', node: volume.node }, ...(request.also?.conditions ?? [])],
     replies: [{ edit: 0 }],
     returns: true,
   });
+  const isOfRequest = outcome.word === 'condition' && outcome.condition.is !== 'lost';
+  if (isOfRequest && request.refused) throw await request.refused(outcome);
   if (outcome.word !== 'ok') return undefined;
   const [record] = outcome.records;
   return { volume: record ? parseVolume(volume.id, record) : volume, end: record ? { record } : {} };
@@ -182,6 +196,7 @@ function hostsIn(set: Readonly<Record<string, string>>): string[] {
 /** Whether the task that is under way has the arguments of this request. */
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
   if (kind === 'extend') return String(volume.newSize) === set['newSize'];
+  if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
   const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };

@@ -4,7 +4,7 @@ import { type BackendState, backendId, backendsOf, parsePlace } from '../models/
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { readNodes } from '../models/node.ts';
-import { type Task, type TaskKind, taskKey, writeTask } from '../models/task.ts';
+import { type Task, type VolumeTaskKind, taskKey, writeTask } from '../models/task.ts';
 import {
   type Attachment,
   type NewVolume,
@@ -30,7 +30,7 @@ export interface SendOptions {
 }
 
 /** Whether a record shows that an operation ended well; otherwise, without a fault, Redis lost the operation. */
-const isDone: Record<TaskKind, (volume: VolumeState, asked: VolumeState | undefined) => boolean> = {
+const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | undefined) => boolean> = {
   create: () => true,
   delete: () => false,
   attach: (volume) => volume.attachStatus !== 'detached',
@@ -76,10 +76,20 @@ export class VolumeCommands {
     return this.carryOut('create', id, options, (to) => this.sendCreate(volume, node, to));
   }
 
-  /** Throws VolumeNotFound, VolumeAttached, WrongStatus; a call also what kept its node from removing it. */
+  /** Throws VolumeNotFound, VolumeAttached, VolumeHasSnapshots, WrongStatus; a call also what kept its node from removing it. */
   async delete(id: string, options: SendOptions = {}): Promise<void> {
     await this.carryOut('delete', id, options, (to) =>
-      this.start({ transition: 'startDelete', kind: 'delete', whenLost: 'abandon' }, id, to),
+      this.start(
+        {
+          transition: 'startDelete',
+          kind: 'delete',
+          whenLost: 'abandon',
+          also: { edits: [], conditions: [{ is: 'empty', key: `volume:${id}:snapshots` }] },
+          refused: () => this.hasSnapshots(id),
+        },
+        id,
+        to,
+      ),
     );
   }
 
@@ -142,6 +152,11 @@ export class VolumeCommands {
     }
   }
 
+  private async hasSnapshots(id: string): Promise<BlockstoreError> {
+    const key = this.store.keys.volumeSnapshots(id);
+    return errors.volumeHasSnapshots(id, await this.store.read((redis) => redis.zrange(key, '0', '4')));
+  }
+
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
     const volume = await volumesOf(this.store).lookup(id);
     return startTask(this.store, { ...request, topic: this.topic }, volume, to);
@@ -192,7 +207,7 @@ export class VolumeCommands {
   }
 
   private async carryOut(
-    kind: TaskKind,
+    kind: VolumeTaskKind,
     id: string,
     { deadlineMs }: SendOptions,
     send: (to?: ReplyTo) => Promise<Sent>,
@@ -216,7 +231,7 @@ export class VolumeCommands {
   }
 
   /** A reply comes before replicas have the change: a failover since then may have lost it. Throws NotReplicated. */
-  private async confirm(kind: TaskKind, id: string, deadlineMs: number, asked?: VolumeState): Promise<void> {
+  private async confirm(kind: VolumeTaskKind, id: string, deadlineMs: number, asked?: VolumeState): Promise<void> {
     const { count } = this.store.connection;
     const end = await this.poll(kind, id, asked);
     await this.store.replicated(count);
@@ -225,7 +240,11 @@ export class VolumeCommands {
   }
 
   /** `asked`: the record when the request was made. */
-  private async poll(kind: TaskKind, id: string, asked: VolumeState | undefined): Promise<RequestEnd | undefined> {
+  private async poll(
+    kind: VolumeTaskKind,
+    id: string,
+    asked: VolumeState | undefined,
+  ): Promise<RequestEnd | undefined> {
     const record = await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id)));
     if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: lost(id, kind) };
     const volume = stateIn(id, record);
@@ -240,7 +259,7 @@ export class VolumeCommands {
     return isDone[kind](volume, asked) ? { record } : { fault: changed(kind, volume) };
   }
 
-  private async notFinished(kind: TaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
+  private async notFinished(kind: VolumeTaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
     const volume = await volumesOf(this.store).find(id);
     if (!volume) return lost(id, kind);
     return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), await this.activityOf(volume));
@@ -270,12 +289,12 @@ function isOtherAttachment({ attachStatus, attachTime }: VolumeState, asked: Vol
   return attachStatus !== 'detached' && attachTime !== asked.attachTime;
 }
 
-function changed(kind: TaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {
+function changed(kind: VolumeTaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {
   return errors.changeLost(id, kind, `${status}, ${attachStatus}`);
 }
 
 /** While an operation is under way its record stays: Redis has lost it. */
-function lost(id: string, kind: TaskKind): BlockstoreError {
+function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
   return errors.changeLost(id, kind, 'without a record');
 }
 

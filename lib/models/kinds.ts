@@ -37,6 +37,14 @@ const volumeIndexes: readonly Index[] = [
   { key: 'node:{node}:tasks', when: 'task', score: 'now' },
 ];
 
+const snapshotIndexes: readonly Index[] = [
+  { key: 'snapshots', score: { field: 'createTime' } },
+  { key: 'snapshot-ids' },
+  { key: 'snapshot-names', member: '{name}\0{id}' },
+  { key: 'project:{projectId}:snapshots', score: { field: 'createTime' } },
+  { key: 'volume:{volume}:snapshots', score: { field: 'createTime' } },
+];
+
 export const kinds = {
   volume: {
     key: 'volume:{id}',
@@ -48,10 +56,11 @@ export const kinds = {
     key: 'abandoned:{id}',
     indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
   },
+  snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
   /** Storage of a node: its id is `node@name`. */
   backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }, { key: 'shared:{shared}' }] },
 } as const satisfies Record<string, RecordKind>;
 
 export type KindName = keyof typeof kinds;
-export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'node', 'backend'];
+export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'snapshot', 'node', 'backend'];

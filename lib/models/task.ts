@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { UnreadableError } from './hash.ts';
 
 /** What a node does to a volume. */
-export const taskKinds = ['create', 'delete', 'attach', 'detach', 'extend'] as const;
+export const taskKinds = ['create', 'delete', 'attach', 'detach', 'extend', 'snapshot', 'delete-snapshot'] as const;
 export type TaskKind = (typeof taskKinds)[number];
+/** Those about a snapshot of the volume. */
+export type SnapshotTaskKind = 'snapshot' | 'delete-snapshot';
+export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind>;
 
 const taskSchema = z.object({
   kind: z.enum(taskKinds),
@@ -32,7 +35,7 @@ export interface Task {
 
 /** Whether a task goes on while Redis has no memory left: it gives some back. */
 export function freesMemory(kind: TaskKind | undefined): boolean {
-  return kind === 'delete' || kind === 'detach';
+  return kind === 'delete' || kind === 'detach' || kind === 'delete-snapshot';
 }
 
 /** Returns a new key; short, as a value of more than 64 bytes has Redis keep the record in a form that takes twice the memory. */

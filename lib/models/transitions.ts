@@ -45,6 +45,12 @@ export const attachmentFields = [
 /** Fields that go with a task. */
 const taskFields = ['task', 'requesters', 'progress', 'step', 'attempts'] as const;
 
+/** Statuses of a volume with data that nothing is under way for. */
+const steady = {
+  status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending'],
+  attachStatus: ['detached', 'attached'],
+} as const;
+
 /** Every allowed change of a volume's status. */
 export const transitions = {
   finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault'] },
@@ -98,7 +104,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', ...attachmentFields],
+    unset: ['newSize', 'snapshot', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
@@ -123,12 +129,19 @@ export const transitions = {
   },
   finishExtend: { during: 'extend', ends: true, settles: true, unset: ['fault', 'newSize'] },
   failExtend: { during: 'extend', ends: true, set: { status: 'error_extending' }, unset: ['newSize'] },
+  /** The volume goes on as it is: the status is that of the snapshot. */
+  startSnapshot: { from: steady, begins: 'snapshot' },
+  finishSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },
+  failSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },
+  startDeleteSnapshot: { from: steady, begins: 'delete-snapshot' },
+  finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
+  failDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   /** Its node was declared lost: nothing of its task will end. */
-  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize'] },
+  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot'] },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', ...attachmentFields],
+    unset: ['newSize', 'snapshot', ...attachmentFields],
   },
   /** Storage that a record names is absent. */
   markMissing: {

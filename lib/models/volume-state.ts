@@ -69,6 +69,8 @@ export interface VolumeState {
   step: string;
   attempts: number;
   fault: Fault | undefined;
+  /** The snapshot that the task is about; '' = none. */
+  snapshot: string;
   /** What is under way, and its text in the record. */
   task: Task | undefined;
   taskText: string;
@@ -135,6 +137,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     step: hash['step'] ?? '',
     attempts: number(hash, 'attempts') ?? 0,
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
+    snapshot: hash['snapshot'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
@@ -152,6 +155,8 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   attach: { status: 'in-use', attachStatus: ['attaching'] },
   detach: { attachStatus: ['detaching'] },
   extend: { status: 'extending', attachStatus: ['detached', 'attached'] },
+  snapshot: { attachStatus: ['detached', 'attached'] },
+  'delete-snapshot': { attachStatus: ['detached', 'attached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */

@@ -21,6 +21,18 @@ const names = {
   abandoned: (id: string) => `abandoned:${id}`,
   /** sorted set, by creation time: such volumes of a node */
   nodeAbandoned: (node: string) => `node:${node}:abandoned`,
+  /** hash: a snapshot's record */
+  snapshot: (id: string) => `snapshot:${id}`,
+  /** sorted set, by creation time: every snapshot's id */
+  snapshots: () => 'snapshots',
+  /** sorted set, by creation time: ids of a volume's snapshots */
+  volumeSnapshots: (volume: string) => `volume:${volume}:snapshots`,
+  /** sorted set, by creation time: ids of a project's snapshots */
+  projectSnapshots: (project: string) => `project:${project}:snapshots`,
+  /** sorted set of one score: every snapshot's id, to find one by its beginning */
+  snapshotIds: () => 'snapshot-ids',
+  /** sorted set of one score: name, a zero byte, id */
+  snapshotNames: () => 'snapshot-names',
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
@@ -74,6 +86,12 @@ export function makeKeys(prefix: string): Keys {
     tasks: (node) => tag + names.tasks(node),
     abandoned: (id) => tag + names.abandoned(id),
     nodeAbandoned: (node) => tag + names.nodeAbandoned(node),
+    snapshot: (id) => tag + names.snapshot(id),
+    snapshots: () => tag + names.snapshots(),
+    volumeSnapshots: (volume) => tag + names.volumeSnapshots(volume),
+    projectSnapshots: (project) => tag + names.projectSnapshots(project),
+    snapshotIds: () => tag + names.snapshotIds(),
+    snapshotNames: () => tag + names.snapshotNames(),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),

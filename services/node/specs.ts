@@ -1,6 +1,8 @@
 import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { writeChap } from '../../lib/models/chap.ts';
+import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
+import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
@@ -12,6 +14,14 @@ export function volumeSpec({ id, size, name, userId, projectId, address: text, c
   const given = { user: userId, project: projectId, size: String(size), name, address, created: String(createTime) };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
+}
+
+/** A snapshot as a driver sees it: of the volume with the size that it had then. */
+export function snapshotSpec(volume: VolumeState, snapshot: SnapshotState): SnapshotSpec {
+  const { id, size, name, userId, projectId, createTime } = snapshot;
+  const given = { user: userId, project: projectId, size: String(size), name, created: String(createTime) };
+  const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  return { id, volume: volumeSpec({ ...volume, size }), labels };
 }
 
 interface LabelledFields {

@@ -1,5 +1,5 @@
 import { lookupNode } from '../../lib/models/node.ts';
-import type { TaskKind } from '../../lib/models/task.ts';
+import type { VolumeTaskKind } from '../../lib/models/task.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import { until } from '../support/until.ts';
@@ -57,7 +57,7 @@ async function forget({ store }: Place, id: string): Promise<void> {
 }
 
 /** One for every operation of a command. Add a new operation here. */
-export const operationScenes: Readonly<Record<TaskKind, Scene>> = {
+export const operationScenes: Readonly<Record<VolumeTaskKind, Scene>> = {
   create: {
     prepare: async () => {},
     ask: (place, cast) => make(place, cast(subject)),

@@ -13,7 +13,9 @@ import { storedAddress } from '../../../lib/models/stored-address.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
-import { commit } from '../../../lib/redis/scripts.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
+import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
+import { type Edit, commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { Addresses } from '../addresses.ts';
 import type { Backends } from '../backends.ts';
@@ -25,6 +27,7 @@ import type { Operation, Step, StepContext } from './operation.ts';
 import { operations } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { withRetries } from './retry.ts';
+import { snapshotEdits } from './snapshot-edits.ts';
 
 export interface RunnerOptions {
   store: Store;
@@ -63,6 +66,7 @@ export class OperationRunner {
     let context: StepContext | undefined;
     try {
       context = this.contextFor(volume, progress, isResumed);
+      if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume);
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -71,7 +75,9 @@ export class OperationRunner {
       return this.fail(volume, operation, error, step, context);
     }
     await progress.end();
-    await this.end(context.volume, operation.finish, determined(context));
+    const { ofSnapshot } = operation;
+    const others = ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : [];
+    await this.end(context.volume, operation.finish, determined(context), { others });
     log.debug(`${operation.name} completed`, { volume: volume.id });
   }
 
@@ -86,6 +92,11 @@ export class OperationRunner {
     });
   }
 
+  /** Undefined where Redis has lost its record. Throws RecordUnreadable. */
+  private snapshotOf(volume: VolumeState): Promise<SnapshotState | undefined> {
+    return this.retried(volume, 'reading', () => snapshotsOf(this.options.store).find(volume.snapshot));
+  }
+
   /** Throws BackendUnavailable. */
   private contextFor(volume: VolumeState, progress: ProgressWriter, isResumed: boolean): StepContext {
     const { backends, addresses, exportUnattached } = this.options;
@@ -93,6 +104,7 @@ export class OperationRunner {
       volume,
       before: volume,
       backend: backends.get(volume.backend),
+      snapshot: undefined,
       addresses,
       exportUnattached,
       isResumed,
@@ -151,9 +163,13 @@ export class OperationRunner {
     // Recorded unless the undo released it: other nodes see in the record which address the volume no longer has.
     const hasAddress =
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
-    await this.end(volume, operation.fail, {
-      fault: faultOf(reason, volume, step?.name),
-      ...merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {}),
+    const fault = faultOf(reason, volume, step?.name);
+    const change = merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {});
+    const { ofSnapshot } = operation;
+    if (!ofSnapshot) return this.end(volume, operation.fail, { fault, ...change });
+    await this.end(volume, operation.fail, change, {
+      fault,
+      others: snapshotEdits(context?.snapshot, ofSnapshot.fail, fault),
     });
   }
 
@@ -172,13 +188,21 @@ export class OperationRunner {
     }
   }
 
-  private async end(volume: VolumeState, name: TransitionName, more: EditOptions): Promise<void> {
+  /** `fault`: that of the requesters, where the volume has none. `others`: edits of other records; one that is gone ends nothing. */
+  private async end(
+    volume: VolumeState,
+    name: TransitionName,
+    more: EditOptions,
+    { fault = more.fault, others = [] }: { fault?: Fault | undefined; others?: readonly Edit[] } = {},
+  ): Promise<void> {
     const { store, lease, table, log } = this.options;
     const edit = editOf(volume, name, more);
-    const fault: Fault | undefined = more.fault;
-    const outcome = await this.retried(volume, name, () =>
-      commit(store, { owner: lease.token, edits: [edit], replies: [{ edit: 0, fault }], frees: true }),
-    );
+    const commitWith = (edits: readonly Edit[]) =>
+      this.retried(volume, name, () =>
+        commit(store, { owner: lease.token, edits, replies: [{ edit: 0, fault }], frees: true }),
+      );
+    let outcome = await commitWith([edit, ...others]);
+    if (outcome.word === 'absent' && outcome.edit > 0) outcome = await commitWith([edit]);
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.

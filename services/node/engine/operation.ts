@@ -1,3 +1,4 @@
+import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -11,6 +12,8 @@ export interface StepContext {
   /** The same, without these. */
   before: VolumeState;
   backend: Backend;
+  /** What the operation is about, where that is a snapshot of the volume. */
+  snapshot: SnapshotState | undefined;
   addresses: Addresses;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
@@ -45,6 +48,8 @@ export interface Operation {
   steps: readonly Step[];
   /** Give back what the steps took when one of them failed for good. */
   undo: readonly Step[];
+  /** Of a snapshot: its status at either end; `removed`: it has no record any more. The volume has none of its faults. */
+  ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
   finish: TransitionName;
   fail: TransitionName;
   /** Codes with which the id is another volume's, and how the operation ends then. */

@@ -1,5 +1,6 @@
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { Operation } from './operation.ts';
+import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
 import {
   activateStorage,
   adjustExport,
@@ -82,5 +83,35 @@ const extend: Operation = {
   handsBack: none,
 };
 
+const snapshot: Operation = {
+  name: 'snapshot',
+  queue: 'long',
+  steps: [createSnapshot],
+  undo: [discardSnapshot],
+  ofSnapshot: { finish: 'available', fail: 'error' },
+  finish: 'finishSnapshot',
+  fail: 'failSnapshot',
+  handsBack: none,
+};
+
+const deleteSnapshot: Operation = {
+  name: 'delete-snapshot',
+  queue: 'long',
+  steps: [removeSnapshot],
+  undo: [],
+  ofSnapshot: { finish: 'removed', fail: 'error_deleting' },
+  finish: 'finishDeleteSnapshot',
+  fail: 'failDeleteSnapshot',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
-export const operations: Readonly<Record<TaskKind, Operation>> = { create, delete: deletion, attach, detach, extend };
+export const operations: Readonly<Record<TaskKind, Operation>> = {
+  create,
+  delete: deletion,
+  attach,
+  detach,
+  extend,
+  snapshot,
+  'delete-snapshot': deleteSnapshot,
+};

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto';
+import { asError, errors } from '../errors.ts';
+import { backendId, backendsOf } from '../models/backend.ts';
+import { checkText, checkVolumeName } from '../models/check-text.ts';
+import { isId } from '../models/id.ts';
+import type { SnapshotState } from '../models/snapshot-state.ts';
+import { snapshotsOf } from '../models/snapshot.ts';
+import type { SnapshotTaskKind } from '../models/task.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import type { ReplyTo } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
+import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
+import type { SendOptions } from './volume-commands.ts';
+
+export interface NewSnapshot {
+  /** Given by a requester that may ask twice. */
+  id?: string;
+  name?: string;
+  userId: string;
+  projectId: string;
+  /** Also of a volume that is attached: without what its host has not written yet. */
+  force?: boolean;
+}
+
+/** Commands on snapshots, by their ids, sent from anywhere. What is under way for one is a task of its volume. */
+export class SnapshotCommands {
+  private readonly store: Store;
+  private readonly client: RequestClient;
+  private readonly topic: string;
+
+  constructor(store: Store, client: RequestClient, topic: string) {
+    this.store = store;
+    this.client = client;
+    this.topic = topic;
+  }
+
+  /**
+   * Takes a snapshot of a volume, which goes on as it is. A repeated request with the same id has one effect. Throws VolumeNotFound,
+   * VolumeAttached without `force`, NotCapable, WrongStatus, NodeLost, SnapshotExists; a call also what kept the node from it.
+   */
+  async create(volumeId: string, request: NewSnapshot, options: SendOptions = {}): Promise<SnapshotState> {
+    const { id = randomUUID(), name, userId, projectId, force = false } = request;
+    if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
+    const fields = {
+      ...(name === undefined ? {} : { name: checkVolumeName(name) }),
+      userId: checkText('userId', userId),
+      projectId: checkText('projectId', projectId),
+    };
+    await this.carryOut('snapshot', id, options, (to) => this.sendCreate(id, volumeId, fields, { force, to }));
+    return snapshotsOf(this.store).lookup(id);
+  }
+
+  /** Throws SnapshotNotFound, WrongStatus, NodeLost; a call also what kept the node from it. */
+  async delete(id: string, options: SendOptions = {}): Promise<void> {
+    await this.carryOut('delete-snapshot', id, options, (to) => this.sendDelete(id, to));
+  }
+
+  private async sendCreate(
+    id: string,
+    volumeId: string,
+    fields: Readonly<Record<string, string>>,
+    { force, to }: { force: boolean; to: ReplyTo | undefined },
+  ): Promise<Sent> {
+    for (let change = 1; ; change += 1) {
+      const volume = await volumesOf(this.store).lookup(volumeId);
+      const found = await snapshotsOf(this.store).find(id);
+      if (found) return this.repeat(found, volume, fields, to);
+      await this.requireCapable(volume);
+      if (volume.attachStatus !== 'detached' && !force) {
+        throw errors.snapshotOfAttached(volumeId, volume.instanceId || 'an instance');
+      }
+      const set = { ...fields, volume: volumeId, size: String(volume.size), status: 'creating' };
+      try {
+        return await startTask(
+          this.store,
+          {
+            transition: 'startSnapshot',
+            kind: 'snapshot',
+            set: { snapshot: id },
+            also: { edits: [{ kind: 'snapshot', id, insert: true, set, stamp: ['createTime'] }] },
+            refused: () => errors.snapshotExists(id, 'another request made it'),
+            topic: this.topic,
+            whenLost: 'refuse',
+          },
+          volume,
+          to,
+        );
+      } catch (error) {
+        if (asError(error).code !== 'SnapshotExists' || change === maxChanges) throw error;
+      }
+    }
+  }
+
+  /** Throws SnapshotExists for a request that differs from the one that made it. */
+  private async repeat(
+    found: SnapshotState,
+    volume: VolumeState,
+    fields: Readonly<Record<string, string>>,
+    to: ReplyTo | undefined,
+  ): Promise<Sent> {
+    const { id, name, userId, projectId } = found;
+    const compared = [
+      ['volume', found.volume, volume.id],
+      ['name', name, fields['name'] ?? ''],
+      ['user', userId, fields['userId']],
+      ['project', projectId, fields['projectId']],
+    ] as const;
+    const different = compared.find(([, has, requested]) => has !== requested);
+    if (different) {
+      const [what, has, requested] = different;
+      throw errors.snapshotExists(id, `its ${what} is ${JSON.stringify(has)}, not ${JSON.stringify(requested)}`);
+    }
+    if (found.status === 'deleting' || found.status === 'error_deleting') {
+      throw errors.snapshotExists(id, 'it is being deleted');
+    }
+    if (volume.task?.kind === 'snapshot' && volume.snapshot === id) return joinTask(this.store, volume, 'snapshot', to);
+    return { volume, end: found.fault ? failed(found.fault) : {} };
+  }
+
+  private async sendDelete(id: string, to?: ReplyTo): Promise<Sent> {
+    for (let change = 1; ; change += 1) {
+      const snapshot = await snapshotsOf(this.store).lookup(id);
+      const volume = await volumesOf(this.store).lookup(snapshot.volume);
+      const isUnderWay = volume.task?.kind === 'delete-snapshot' && volume.snapshot === id;
+      if (isUnderWay) return joinTask(this.store, volume, 'delete-snapshot', to);
+      if (snapshot.status === 'creating') throw errors.snapshotBeingMade(id);
+      const expect = { status: snapshot.status };
+      try {
+        return await startTask(
+          this.store,
+          {
+            transition: 'startDeleteSnapshot',
+            kind: 'delete-snapshot',
+            set: { snapshot: id },
+            also: { edits: [{ kind: 'snapshot', id, expect, set: { status: 'deleting' }, unset: ['fault'] }] },
+            refused: () => errors.snapshotBeingMade(id),
+            topic: this.topic,
+            whenLost: 'refuse',
+          },
+          volume,
+          to,
+        );
+      } catch (error) {
+        if (asError(error).code !== 'SnapshotBusy' || change === maxChanges) throw error;
+      }
+    }
+  }
+
+  /** Throws NotCapable. */
+  private async requireCapable({ id, node, backend }: VolumeState): Promise<void> {
+    const { states } = await backendsOf(this.store).readAll([backendId(node, backend)]);
+    const [found] = states;
+    if (found && !found.capabilities.includes('snapshots')) throw errors.notCapable(id, found.driver, 'snapshots');
+  }
+
+  private async carryOut(
+    kind: SnapshotTaskKind,
+    id: string,
+    { deadlineMs }: SendOptions,
+    send: (to?: ReplyTo) => Promise<Sent>,
+  ): Promise<void> {
+    if (deadlineMs === undefined) {
+      await send();
+      return;
+    }
+    const end = await this.client.call({
+      deadlineMs,
+      send: async (to) => (await send(to)).end,
+      poll: () => this.poll(kind, id),
+    });
+    if (!end) throw errors.snapshotNotFinished(id, kind, Math.round(deadlineMs / 1000));
+    if ('fault' in end) throw end.fault;
+    if (!this.store.isReplicated) return;
+    // A reply comes before replicas have the change: a failover since then may have lost it.
+    const { count } = this.store.connection;
+    const now = await this.poll(kind, id);
+    await this.store.replicated(count);
+    if (now && 'fault' in now) throw now.fault;
+  }
+
+  private async poll(kind: SnapshotTaskKind, id: string): Promise<RequestEnd | undefined> {
+    const snapshot = await snapshotsOf(this.store).find(id);
+    if (!snapshot) return kind === 'delete-snapshot' ? {} : { fault: errors.changeLost(id, kind, 'without a record') };
+    if (snapshot.status === 'creating' || snapshot.status === 'deleting') return undefined;
+    if (snapshot.fault) return failed(snapshot.fault);
+    return kind === 'snapshot' ? {} : { fault: errors.changeLost(id, kind, snapshot.status) };
+  }
+}

@@ -1,0 +1,85 @@
+import test from 'ava';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+const deadline = { deadlineMs: 60_000 };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
+const owner = { userId: 'user', projectId: 'project' };
+
+let cluster: Cluster;
+let store: Store;
+let volumes: VolumeCommands;
+let snapshots: SnapshotCommands;
+let driver: FakeDriver;
+
+test.before(async () => {
+  cluster = await Cluster.start();
+  store = await cluster.store();
+  driver = new FakeDriver();
+  await cluster.node('n1', {}, { driver });
+  volumes = await cluster.commands();
+  snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+});
+test.after.always(() => cluster.close());
+
+test.serial('a snapshot is taken and deleted, and its volume goes on as it is', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, { ...owner, name: 'before' }, deadline);
+  t.like(snapshot, { volume: id, name: 'before', size: 1, status: 'available', fault: undefined });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', task: undefined, snapshot: '' });
+  const [stored] = await driver.snapshots.listSnapshots();
+  t.like(stored, {
+    id: snapshot.id,
+    volumeId: id,
+    labels: { ...{ user: 'user', project: 'project' }, name: 'before' },
+  });
+  const { id: again } = await snapshots.create(id, { ...owner, id: snapshot.id, name: 'before' }, deadline);
+  t.is(again, snapshot.id);
+  await t.throwsAsync(snapshots.create(id, { ...owner, id: snapshot.id, name: 'other' }, deadline), {
+    code: 'SnapshotExists',
+    message: /its name is "before", not "other"/,
+  });
+  await t.throwsAsync(volumes.delete(id, deadline), { code: 'VolumeHasSnapshots', message: new RegExp(snapshot.id) });
+  await snapshots.delete(snapshot.id, deadline);
+  await t.throwsAsync(snapshots.delete(snapshot.id, deadline), { code: 'SnapshotNotFound' });
+  t.deepEqual(await driver.snapshots.listSnapshots(), []);
+  await volumes.delete(id, deadline);
+});
+
+test.serial('of an attached volume only with force; it stays attached', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  await t.throwsAsync(snapshots.create(id, owner, deadline), { code: 'VolumeAttached', message: /attached to i-1/ });
+  const snapshot = await snapshots.create(id, { ...owner, force: true }, deadline);
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1' });
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.detach(id, deadline);
+  await volumes.delete(id, deadline);
+});
+
+test.serial('one that fails is in error with its reason, its volume is not, and it can be deleted', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const create = driver.snapshots.createSnapshot.bind(driver.snapshots);
+  driver.snapshots.createSnapshot = async () => {
+    throw errors.noSpace('the pool', 2, 1);
+  };
+  const request = { ...owner, id: '0a1b2c3d-0000-4000-8000-000000000001' };
+  await t.throwsAsync(snapshots.create(id, request, deadline), { code: 'NoSpace' });
+  driver.snapshots.createSnapshot = create;
+  t.like(await snapshotsOf(store).lookup(request.id), { status: 'error', fault: { code: 'NoSpace' } });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', fault: undefined, task: undefined });
+  await t.throwsAsync(
+    snapshots.create(id, request, deadline),
+    { code: 'NoSpace' },
+    'the same request has the same end',
+  );
+  await snapshots.delete(request.id, deadline);
+  await volumes.delete(id, deadline);
+});
