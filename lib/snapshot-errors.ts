@@ -30,6 +30,41 @@ export const snapshotErrors = {
       `${operation} of snapshot ${snapshot} did not finish within ${seconds} s`,
       `the operation continues; see "blockstore snapshot show ${snapshot}"`,
     ),
+  sizeTooSmall: (origin: string, size: number, newSize: number) =>
+    new BlockstoreError(
+      'SizeTooSmall',
+      'invalid',
+      `${origin} has ${size} GiB: a volume of ${newSize} cannot have its data`,
+      `give a size of ${size} or more`,
+    ),
+  originNotReady: (origin: string, status: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `${origin} is ${status}: no volume can be made from it now`,
+      'wait until its operation has ended, or choose another one',
+    ),
+  otherBackend: (origin: string, place: string, requested: string) =>
+    new BlockstoreError(
+      'OtherBackend',
+      'invalid',
+      `${origin} is on ${place}, and its data cannot be had on ${requested} at once`,
+      'omit --node: the volume is made beside it',
+    ),
+  volumeIsCopied: (volume: string, copies: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeIsCopied',
+      'conflict',
+      `volume ${volume} is being copied to volume ${copies.join(', ')}`,
+      'wait until these are available',
+    ),
+  snapshotIsCopied: (snapshot: string, copies: readonly string[]) =>
+    new BlockstoreError(
+      'SnapshotIsCopied',
+      'conflict',
+      `snapshot ${snapshot} is being copied to volume ${copies.join(', ')}`,
+      'wait until these are available',
+    ),
   volumeHasSnapshots: (volume: string, snapshots: readonly string[]) =>
     new BlockstoreError(
       'VolumeHasSnapshots',

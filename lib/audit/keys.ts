@@ -20,7 +20,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^(volume|abandoned|snapshot|backend):[^:]+$/, type: 'hash', isDerived: false },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   {
-    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks))$/,
+    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks)|(snapshot|volume):[^:]+:copies)$/,
     type: 'zset',
     lists: 'volume',
     isDerived: true,

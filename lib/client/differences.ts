@@ -10,6 +10,8 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['name', volume.name, request.name ?? ''],
     ['user', volume.userId, request.userId],
     ['project', volume.projectId, request.projectId],
+    ['snapshot', volume.fromSnapshot, request.fromSnapshot ?? ''],
+    ['source volume', volume.fromVolume, request.fromVolume ?? ''],
     ['node', volume.node, place?.node ?? volume.node],
     ['backend', volume.backend, place?.backend ?? volume.backend],
   ];

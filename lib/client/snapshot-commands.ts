@@ -134,8 +134,11 @@ export class SnapshotCommands {
             transition: 'startDeleteSnapshot',
             kind: 'delete-snapshot',
             set: { snapshot: id },
-            also: { edits: [{ kind: 'snapshot', id, expect, set: { status: 'deleting' }, unset: ['fault'] }] },
-            refused: () => errors.snapshotBeingMade(id),
+            also: {
+              edits: [{ kind: 'snapshot', id, expect, set: { status: 'deleting' }, unset: ['fault'] }],
+              conditions: [{ is: 'empty', key: `snapshot:${id}:copies` }],
+            },
+            refused: ({ word }) => (word === 'condition' ? this.copied(id) : errors.snapshotBeingMade(id)),
             topic: this.topic,
             whenLost: 'refuse',
           },
@@ -146,6 +149,11 @@ export class SnapshotCommands {
         if (asError(error).code !== 'SnapshotBusy' || change === maxChanges) throw error;
       }
     }
+  }
+
+  private async copied(id: string): Promise<Error> {
+    const key = this.store.keys.snapshotCopies(id);
+    return errors.snapshotIsCopied(id, await this.store.read((redis) => redis.zrange(key, '0', '4')));
   }
 
   /** Throws NotCapable. */

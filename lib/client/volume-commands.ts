@@ -21,6 +21,7 @@ import type { Store } from '../redis/store.ts';
 import { differences } from './differences.ts';
 import { topicOf } from './message.ts';
 import { RecentCandidates, place } from './placement.ts';
+import { originOf } from './volume-origin.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type AttachmentMark, type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
 
@@ -84,8 +85,14 @@ export class VolumeCommands {
           transition: 'startDelete',
           kind: 'delete',
           whenLost: 'abandon',
-          also: { edits: [], conditions: [{ is: 'empty', key: `volume:${id}:snapshots` }] },
-          refused: () => this.hasSnapshots(id),
+          also: {
+            edits: [],
+            conditions: [
+              { is: 'empty', key: `volume:${id}:snapshots` },
+              { is: 'empty', key: `volume:${id}:copies` },
+            ],
+          },
+          refused: () => this.neededBy(id),
         },
         id,
         to,
@@ -152,9 +159,12 @@ export class VolumeCommands {
     }
   }
 
-  private async hasSnapshots(id: string): Promise<BlockstoreError> {
-    const key = this.store.keys.volumeSnapshots(id);
-    return errors.volumeHasSnapshots(id, await this.store.read((redis) => redis.zrange(key, '0', '4')));
+  private async neededBy(id: string): Promise<BlockstoreError> {
+    const { keys } = this.store;
+    const first = (key: string) => this.store.read((redis) => redis.zrange(key, '0', '4'));
+    const snapshots = await first(keys.volumeSnapshots(id));
+    if (snapshots.length > 0) return errors.volumeHasSnapshots(id, snapshots);
+    return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
   }
 
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
@@ -186,14 +196,16 @@ export class VolumeCommands {
   ): Promise<VolumeState | undefined> {
     const { id, size } = volume;
     try {
-      const request = { size, recent: this.recent, ...(node === undefined ? {} : { node }) };
+      const origin = await originOf(this.store, volume, node);
+      const at = origin?.place ?? node;
+      const request = { size, recent: this.recent, ...(at === undefined ? {} : { node: at }) };
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord(volume, backend, node, to);
+        set = newRecord(volume, backend, at, to);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [{ is: 'absent', kind: 'abandoned', id }],
-          edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }],
+          edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }, ...(origin?.edits ?? [])],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
         };
       });
@@ -300,13 +312,17 @@ function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
 
 /** Fields of the record of a new volume, besides its creation time. */
 function newRecord(volume: NewVolume, backend: BackendState, node: string | undefined, to: ReplyTo | undefined): Hash {
-  const { name, size, userId, projectId, deleteOnTermination = false } = volume;
+  const { name, size, userId, projectId, deleteOnTermination = false, fromSnapshot, fromVolume } = volume;
+  const isCopy = fromSnapshot !== undefined || fromVolume !== undefined;
   return {
     ...(name === undefined ? {} : { name }),
     size: String(size),
     userId,
     projectId,
     ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
+    ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
+    ...(fromVolume === undefined ? {} : { fromVolume }),
+    ...(isCopy ? { copying: 'true' } : {}),
     node: backend.node,
     backend: backend.name,
     availabilityZone: backend.availabilityZone,

@@ -35,6 +35,8 @@ const volumeIndexes: readonly Index[] = [
   { key: 'project:{projectId}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:tasks', when: 'task', score: 'now' },
+  { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
+  { key: 'volume:{fromVolume}:copies', when: 'copying' },
 ];
 
 const snapshotIndexes: readonly Index[] = [

@@ -53,8 +53,8 @@ const steady = {
 
 /** Every allowed change of a volume's status. */
 export const transitions = {
-  finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault'] },
-  failCreate: { during: 'create', ends: true, set: { status: 'error' } },
+  finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault', 'copying'] },
+  failCreate: { during: 'create', ends: true, set: { status: 'error' }, unset: ['copying'] },
   /** Its storage is another volume's: a record that stayed would have it deleted with this one. */
   refuseCreate: { during: 'create', remove: true },
   startAttach: {
@@ -104,7 +104,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'copying', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
@@ -137,11 +137,11 @@ export const transitions = {
   finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   failDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   /** Its node was declared lost: nothing of its task will end. */
-  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot'] },
+  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot', 'copying'] },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'copying', ...attachmentFields],
   },
   /** Storage that a record names is absent. */
   markMissing: {

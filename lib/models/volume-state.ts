@@ -69,6 +69,11 @@ export interface VolumeState {
   step: string;
   attempts: number;
   fault: Fault | undefined;
+  /** What its first data are of: a snapshot, or another volume; '' = it began empty. */
+  fromSnapshot: string;
+  fromVolume: string;
+  /** They are still being copied: that snapshot or volume is needed. */
+  isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
   /** What is under way, and its text in the record. */
@@ -137,6 +142,9 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     step: hash['step'] ?? '',
     attempts: number(hash, 'attempts') ?? 0,
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
+    fromSnapshot: hash['fromSnapshot'] ?? '',
+    fromVolume: hash['fromVolume'] ?? '',
+    isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,

@@ -13,6 +13,9 @@ export interface NewVolume {
   userId: string;
   projectId: string;
   deleteOnTermination?: boolean;
+  /** What its first data are of: a snapshot, or another volume, by its id. */
+  fromSnapshot?: string;
+  fromVolume?: string;
 }
 
 /** What a volume is attached to. */

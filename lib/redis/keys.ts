@@ -33,6 +33,9 @@ const names = {
   snapshotIds: () => 'snapshot-ids',
   /** sorted set of one score: name, a zero byte, id */
   snapshotNames: () => 'snapshot-names',
+  /** sorted sets of one score: volumes that a snapshot, or a volume, is being copied to */
+  snapshotCopies: (id: string) => `snapshot:${id}:copies`,
+  volumeCopies: (id: string) => `volume:${id}:copies`,
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
@@ -92,6 +95,8 @@ export function makeKeys(prefix: string): Keys {
     projectSnapshots: (project) => tag + names.projectSnapshots(project),
     snapshotIds: () => tag + names.snapshotIds(),
     snapshotNames: () => tag + names.snapshotNames(),
+    snapshotCopies: (id) => tag + names.snapshotCopies(id),
+    volumeCopies: (id) => tag + names.volumeCopies(id),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),

@@ -63,10 +63,11 @@ export class Engine {
     const operation = operations[task.kind];
     // Its node is gone, and may have left it without storage.
     if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
-    const slots = operation.queue === 'short' ? 1 : 0;
+    const queue = volume.isCopying ? 'long' : operation.queue;
+    const slots = queue === 'short' ? 1 : 0;
     this.inFlight.add(name);
     this.shortInFlight += slots;
-    const semaphore = this.semaphores[operation.queue];
+    const semaphore = this.semaphores[queue];
     const isStale = this.busy.has(id) || semaphore.freeSlots <= 0;
     const work = this.exclusively(id, () => semaphore.run(() => this.carryOut(volume, { isResumed, isStale })))
       .catch((error: unknown) => this.fail(volume, asError(error)))

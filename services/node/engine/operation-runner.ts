@@ -66,7 +66,8 @@ export class OperationRunner {
     let context: StepContext | undefined;
     try {
       context = this.contextFor(volume, progress, isResumed);
-      if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume);
+      if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
+      if (volume.isCopying) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -93,8 +94,17 @@ export class OperationRunner {
   }
 
   /** Undefined where Redis has lost its record. Throws RecordUnreadable. */
-  private snapshotOf(volume: VolumeState): Promise<SnapshotState | undefined> {
-    return this.retried(volume, 'reading', () => snapshotsOf(this.options.store).find(volume.snapshot));
+  private snapshotOf(volume: VolumeState, id: string): Promise<SnapshotState | undefined> {
+    return this.retried(volume, 'reading', () => snapshotsOf(this.options.store).find(id));
+  }
+
+  /** What a volume is copied from. */
+  private async originOf(volume: VolumeState): Promise<Pick<StepContext, 'snapshot' | 'origin'>> {
+    const { fromSnapshot, fromVolume } = volume;
+    const snapshot = fromSnapshot === '' ? undefined : await this.snapshotOf(volume, fromSnapshot);
+    const id = snapshot?.volume ?? fromVolume;
+    const origin = await this.retried(volume, 'reading', () => volumesOf(this.options.store).find(id));
+    return { snapshot, origin };
   }
 
   /** Throws BackendUnavailable. */
@@ -105,6 +115,7 @@ export class OperationRunner {
       before: volume,
       backend: backends.get(volume.backend),
       snapshot: undefined,
+      origin: undefined,
       addresses,
       exportUnattached,
       isResumed,

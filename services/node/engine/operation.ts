@@ -12,8 +12,10 @@ export interface StepContext {
   /** The same, without these. */
   before: VolumeState;
   backend: Backend;
-  /** What the operation is about, where that is a snapshot of the volume. */
+  /** What the operation is about, where that is a snapshot; of a creation what is copied. */
   snapshot: SnapshotState | undefined;
+  /** The volume that is copied, or whose snapshot is. */
+  origin: VolumeState | undefined;
   addresses: Addresses;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;

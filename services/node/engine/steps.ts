@@ -4,6 +4,7 @@ import { newChap } from '../../../lib/models/chap.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
+import { copyOrigin } from './copy-origin.ts';
 import type { Step } from './operation.ts';
 
 /** Throws VolumeExists where storage with these labels is another volume's: its data is not for the users of this one. */
@@ -47,9 +48,11 @@ export const createStorage: Step = {
     return found !== undefined && !differInLabels(found.labels, spec.labels);
   },
   run: async (context) => {
-    const { volume, backend, signal } = context;
+    const { volume, backend, signal, progress } = context;
     const accept = (found: Labels) => refuseOther(volume, found);
-    const { isNew } = await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
+    const { isNew } = volume.isCopying
+      ? await copyOrigin(context, { signal, accept, progress })
+      : await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
     if (isNew) context.madeStorage = true;
   },
 };

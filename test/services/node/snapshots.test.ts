@@ -8,6 +8,7 @@ import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { until } from '../../support/until.ts';
 
 const deadline = { deadlineMs: 60_000 };
 const newVolume = { size: 1, userId: 'user', projectId: 'project' };
@@ -82,4 +83,48 @@ test.serial('one that fails is in error with its reason, its volume is not, and 
   );
   await snapshots.delete(request.id, deadline);
   await volumes.delete(id, deadline);
+});
+
+test.serial('volumes are made from a snapshot and from another volume, as large or larger', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const { id: fromSnapshot } = await snapshots.create(id, owner, deadline);
+  const copy = await volumes.create({ ...newVolume, size: 2, fromSnapshot }, deadline);
+  t.like(copy, { size: 2, status: 'available', fromSnapshot, isCopying: false, node: 'n1' });
+  const clone = await volumes.create({ ...newVolume, fromVolume: id }, deadline);
+  t.like(clone, { size: 1, status: 'available', fromVolume: id, isCopying: false });
+  await t.throwsAsync(volumes.create({ ...newVolume, size: 0, fromSnapshot }, deadline), {
+    code: 'SizeTooSmall',
+    message: `snapshot ${fromSnapshot} has 1 GiB: a volume of 0 cannot have its data`,
+  });
+  await t.throwsAsync(volumes.create({ ...newVolume, fromSnapshot, node: 'n1@other' }, deadline), {
+    code: 'OtherBackend',
+  });
+  await t.throwsAsync(volumes.create({ ...newVolume, id: copy.id, size: 2 }, deadline), {
+    code: 'VolumeExists',
+    message: /its snapshot is ".*", not ""$/,
+  });
+  await snapshots.delete(fromSnapshot, deadline);
+  await volumes.delete(id, deadline);
+  for (const one of [copy, clone]) await volumes.delete(one.id, deadline);
+});
+
+test.serial('what is being copied cannot be deleted until it is', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const { id: fromSnapshot } = await snapshots.create(id, owner, deadline);
+  const { promise: goOn, resolve } = Promise.withResolvers<void>();
+  const copy = driver.snapshots.createFromSnapshot.bind(driver.snapshots);
+  driver.snapshots.createFromSnapshot = async (...args) => {
+    await goOn;
+    return copy(...args);
+  };
+  const copying = volumes.create({ ...newVolume, fromSnapshot }, deadline);
+  const isCopied = async () => (await store.redis.zcard(store.keys.snapshotCopies(fromSnapshot))) === 1;
+  await until(isCopied, 'it is being copied');
+  await t.throwsAsync(snapshots.delete(fromSnapshot, deadline), { code: 'SnapshotIsCopied' });
+  resolve();
+  driver.snapshots.createFromSnapshot = copy;
+  const { id: made } = await copying;
+  await snapshots.delete(fromSnapshot, deadline);
+  for (const one of [id, made]) await volumes.delete(one, deadline);
+  t.deepEqual(await store.redis.keys('*copies*'), []);
 });

@@ -1,0 +1,53 @@
+import { errors } from '../errors.ts';
+import { backendId, backendsOf, parsePlace } from '../models/backend.ts';
+import { snapshotsOf } from '../models/snapshot.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { type NewVolume, volumesOf } from '../models/volume.ts';
+import type { Edit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+
+/** What a new volume gets its first data from. */
+export interface Origin {
+  /** Where that is, and so the new volume: `node@backend`. */
+  place: string;
+  /** It is still as it was read when the record of the new volume is made. */
+  edits: readonly Edit[];
+}
+
+/**
+ * Returns undefined for a volume that begins empty. Throws SnapshotNotFound, VolumeNotFound, SizeTooSmall, NotCapable, WrongStatus, and
+ * OtherBackend where the request names another place.
+ */
+export async function originOf(
+  store: Store,
+  { fromSnapshot, fromVolume, size }: NewVolume,
+  node: string | undefined,
+): Promise<Origin | undefined> {
+  if (fromSnapshot === undefined && fromVolume === undefined) return undefined;
+  const snapshot = fromSnapshot === undefined ? undefined : await snapshotsOf(store).lookup(fromSnapshot);
+  const volume = await volumesOf(store).lookup(snapshot?.volume ?? fromVolume ?? '');
+  const what = snapshot ? `snapshot ${snapshot.id}` : `volume ${volume.id}`;
+  const least = snapshot?.size ?? volume.size;
+  if (size < least) throw errors.sizeTooSmall(what, least, size);
+  if (snapshot && snapshot.status !== 'available') throw errors.originNotReady(what, snapshot.status);
+  if (!snapshot && !hasData(volume)) throw errors.originNotReady(what, volume.status);
+  const place = backendId(volume.node, volume.backend);
+  const { states } = await backendsOf(store).readAll([place]);
+  const [backend] = states;
+  const needed = snapshot ? 'snapshots' : 'clones';
+  if (backend && !backend.capabilities.includes(needed)) throw errors.notCapable(volume.id, backend.driver, needed);
+  if (node !== undefined && !isThere(node, volume)) throw errors.otherBackend(what, place, node);
+  const edit: Edit = snapshot
+    ? { kind: 'snapshot', id: snapshot.id, expect: { status: snapshot.status } }
+    : { kind: 'volume', id: volume.id, expect: { node: volume.node, backend: volume.backend, status: volume.status } };
+  return { place, edits: [edit] };
+}
+
+function hasData({ status }: VolumeState): boolean {
+  return !['creating', 'deleting', 'error', 'error_deleting'].includes(status);
+}
+
+function isThere(text: string, volume: VolumeState): boolean {
+  const { node, backend = volume.backend } = parsePlace(text);
+  return node === volume.node && backend === volume.backend;
+}
