@@ -14,11 +14,14 @@ import {
 import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
 import type { Adopter, AdoptionOptions } from './adopter.ts';
+import { snapshotDifferences } from './audit/snapshots.ts';
 import type { Engine } from './engine/engine.ts';
+import type { SnapshotRecords } from './snapshot-records.ts';
 
 export interface AuditOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adopter;
+  snapshots: SnapshotRecords;
 }
 
 export interface AuditContext extends AuditOptions {
@@ -88,9 +91,12 @@ export class Audit {
     remove: readonly string[],
     busy: Set<string>,
   ): Promise<{ differences: Difference[]; notCompared: NotCompared[] }> {
-    const { backends, store, lease, engine, adoption } = this.context;
+    const { backends, store, lease, engine, adoption, snapshots } = this.context;
     for (const id of engine.busyIds) busy.add(id); // it may end between the list of storage and the record
     const stored = await adoption.readStorage();
+    const storedSnapshots = await snapshots.readStorage();
+    /** Volumes on which nothing is under way. */
+    const idle: string[] = [];
     const exports = (await Promise.all(backends.served.map(({ target }) => target.listExports()))).flat();
     const exportsById = new Map(exports.map((found) => [found.id, found]));
     const allocation = await AllocationAudit.begin(this.context);
@@ -109,6 +115,7 @@ export class Audit {
         busy.add(volume.id);
         continue;
       }
+      if (!volume.task) idle.push(volume.id);
       adoption.learn(volume);
       const own = await recordDifferences(this.context, volume, stored.get(volume.id), users);
       differences.push(
@@ -128,6 +135,7 @@ export class Audit {
       const running = exportsById.get(volume.id);
       differences.push(...(await storageDifferences(this.context, volume, running, remove.includes(volume.id))));
     }
+    differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle)));
     const known = new Set([...recorded, ...stored.keys()]);
     differences.push(...orphanedExports(this.context, exports, known));
     const allocated = await allocation.end();

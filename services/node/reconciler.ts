@@ -1,6 +1,7 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
@@ -9,15 +10,20 @@ import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
+import type { SnapshotRecords } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
 import { isExported } from './specs.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adopter;
+  snapshots: SnapshotRecords;
   abandoned: AbandonedVolumes;
   problems: Problems;
 }
+
+/** Records that are read at once. */
+const pageSize = 500;
 
 /** Makes records, storage and exports of this node agree: wholly at start, then for single volumes. */
 export class Reconciler {
@@ -65,6 +71,7 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     await this.restoreRecords(unrecorded, running);
+    await this.restoreSnapshots();
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
@@ -139,6 +146,22 @@ export class Reconciler {
       await problems.during(id, () => engine.exclusively(id, restore));
     }
     if (restored > 0) log.warn(`restored records of ${restored} volumes from their storage`);
+  }
+
+  /** Snapshots that have no record get it again, where their volume has one. */
+  private async restoreSnapshots(): Promise<void> {
+    const { store, snapshots, log } = this.options;
+    const found = (await snapshots.readStorage()).filter((one) => snapshots.isWhole(one));
+    let restored = 0;
+    for (let first = 0; first < found.length; first += pageSize) {
+      const page = found.slice(first, first + pageSize);
+      const { states, unreadable } = await snapshotsOf(store).readAll(page.map(({ id }) => id));
+      const recorded = new Set([...states, ...unreadable].map(({ id }) => id));
+      await eachVolume(page, async (one) => {
+        if (!recorded.has(one.id) && (await snapshots.restore(one))) restored += 1;
+      });
+    }
+    if (restored > 0) log.warn(`restored records of ${restored} snapshots from their storage`);
   }
 
   /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */

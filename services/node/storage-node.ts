@@ -25,6 +25,7 @@ import { Reconciler } from './reconciler.ts';
 import { CatchUp } from './catch-up.ts';
 import { Reporter } from './reporter.ts';
 import { sharedIdentity } from './shared-storage.ts';
+import { SnapshotRecords } from './snapshot-records.ts';
 import { VolumeTable } from './volume-table.ts';
 
 export interface StorageNodeOptions {
@@ -100,8 +101,9 @@ export class StorageNode implements Service {
     this.problems = new Problems(backends, log);
     const working = { ...adopting, engine: this.engine, problems: this.problems };
     const abandoned = new AbandonedVolumes(working);
-    this.reconciler = new Reconciler({ ...working, adoption, abandoned });
-    const audit = new Audit({ ...adopting, engine: this.engine, adoption });
+    const snapshots = new SnapshotRecords(adopting);
+    this.reconciler = new Reconciler({ ...working, adoption, abandoned, snapshots });
+    const audit = new Audit({ ...adopting, engine: this.engine, adoption, snapshots });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.peerTasks = new PeerTasks({ ...shared, engine: this.engine });
     this.consumer = new Consumer({

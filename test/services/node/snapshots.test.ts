@@ -6,6 +6,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';
@@ -127,4 +128,47 @@ test.serial('what is being copied cannot be deleted until it is', async (t) => {
   await snapshots.delete(fromSnapshot, deadline);
   for (const one of [id, made]) await volumes.delete(one, deadline);
   t.deepEqual(await store.redis.keys('*copies*'), []);
+});
+
+test.serial('an audit makes lost records of snapshots again, and marks those without storage', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, { ...owner, name: 'kept' }, deadline);
+  const nodes = await cluster.nodeCommands();
+  const audit = async (repair: boolean) => (await nodes.audit('n1', { repair, remove: [] }, deadline)).findings;
+  t.deepEqual(await audit(false), []);
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  t.like(await audit(true), [{ object: `snapshot ${snapshot.id}`, what: 'has storage but no record', fixed: true }]);
+  t.deepEqual(await snapshotsOf(store).lookup(snapshot.id), snapshot);
+  await driver.snapshots.deleteSnapshot({
+    id: snapshot.id,
+    volume: { id, size: 1, sizeBytes: 1, labels: {} },
+    labels: {},
+  });
+  t.like(await audit(true), [{ what: 'has a record but no storage', fixed: true }]);
+  t.like(await snapshotsOf(store).lookup(snapshot.id), { status: 'error', fault: { code: 'SnapshotMissing' } });
+  for (const status of ['creating', 'deleting']) {
+    await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, set: { status }, unset: ['fault'] }] });
+    t.like(await audit(true), [{ what: `is ${status}, and its volume has no task for it`, fixed: true }]);
+  }
+  t.is((await snapshotsOf(store).lookup(snapshot.id)).status, 'error_deleting');
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+  t.deepEqual(await audit(false), []);
+});
+
+test.serial('a node that finds Redis empty restores its volumes with their snapshots', async (t) => {
+  const own = new FakeDriver();
+  const node = await cluster.node('n2', {}, { driver: own });
+  const { id } = await volumes.create({ ...newVolume, node: 'n2' }, deadline);
+  const snapshot = await snapshots.create(id, { ...owner, name: 'kept' }, deadline);
+  await node.stop();
+  await commit(store, {
+    edits: [
+      { kind: 'snapshot', id: snapshot.id, remove: true },
+      { kind: 'volume', id, remove: true },
+    ],
+  });
+  await cluster.node('n2', {}, { driver: own });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', node: 'n2' });
+  t.deepEqual(await snapshotsOf(store).lookup(snapshot.id), snapshot);
 });

@@ -1,0 +1,78 @@
+import type { FoundSnapshot } from '../../../lib/drivers/snapshots.ts';
+import { errors } from '../../../lib/errors.ts';
+import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
+import type { AuditContext } from '../audit.ts';
+import type { Difference } from './difference.ts';
+
+/** Volumes whose snapshots are read at once. */
+const pageSize = 500;
+
+/**
+ * Differences between the records of snapshots and the storage, of these volumes: those on which nothing is under way. `found`: what was on
+ * the storage before the records of the volumes were read.
+ */
+export async function snapshotDifferences(
+  context: AuditContext,
+  found: readonly FoundSnapshot[],
+  volumes: readonly string[],
+): Promise<Difference[]> {
+  const own = new Set(volumes);
+  const stored = new Map(found.filter(({ volumeId }) => own.has(volumeId)).map((one) => [one.id, one]));
+  const recorded = new Set<string>();
+  const differences: Difference[] = [];
+  for (let first = 0; first < volumes.length; first += pageSize) {
+    const { states, unreadable } = await recordsOf(context, volumes.slice(first, first + pageSize));
+    for (const { id, reason } of unreadable) {
+      recorded.add(id);
+      differences.push({ object: `snapshot ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
+    }
+    for (const snapshot of states) {
+      recorded.add(snapshot.id);
+      differences.push(...recordDifferences(context, snapshot, stored.get(snapshot.id)));
+    }
+  }
+  for (const one of stored.values()) {
+    if (!recorded.has(one.id)) differences.push(storageDifference(context, one));
+  }
+  return differences;
+}
+
+/** In two round trips. */
+async function recordsOf({ store }: AuditContext, volumes: readonly string[]) {
+  const ids = await store.read((redis) =>
+    Promise.all(volumes.map((volume) => redis.zrange(store.keys.volumeSnapshots(volume), '0', '-1'))),
+  );
+  return snapshotsOf(store).readAll(ids.flat());
+}
+
+function recordDifferences(
+  { snapshots }: AuditContext,
+  snapshot: SnapshotState,
+  found: FoundSnapshot | undefined,
+): Difference[] {
+  const { id, status } = snapshot;
+  const object = `snapshot ${id}`;
+  if (status === 'creating' || status === 'deleting') {
+    // Its volume has no such task any more.
+    const becomes = status === 'creating' ? 'error' : 'error_deleting';
+    const fault = errors.changeLost(id, status, status).toFault();
+    const run = () => snapshots.mark(snapshot, becomes, fault);
+    return [{ object, what: `is ${status}, and its volume has no task for it`, fix: 'put its record into error', run }];
+  }
+  if (status !== 'available') return [];
+  const fault = found
+    ? found.unusable && errors.snapshotUnusable(id, found.unusable)
+    : errors.snapshotMissing(id, 'it');
+  if (!fault) return [];
+  const what = found?.unusable === undefined ? 'has a record but no storage' : `cannot be used: ${found.unusable}`;
+  const run = () => snapshots.mark(snapshot, 'error', fault.toFault());
+  return [{ object, what, fix: 'put its record into error', run }];
+}
+
+function storageDifference({ snapshots }: AuditContext, found: FoundSnapshot): Difference {
+  const object = `snapshot ${found.id}`;
+  const what = 'has storage but no record';
+  if (!snapshots.isWhole(found)) return { object, what, fix: '' };
+  return { object, what, fix: 'make its record again', run: () => snapshots.restore(found), makesRecord: true };
+}

@@ -1,0 +1,59 @@
+import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
+import { type Fault, errors } from '../../lib/errors.ts';
+import { isId } from '../../lib/models/id.ts';
+import type { SnapshotState, SnapshotStatus } from '../../lib/models/snapshot-state.ts';
+import { commit } from '../../lib/redis/scripts.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Backends } from './backends.ts';
+import type { NodeLease } from './lease.ts';
+import { fieldsIn } from './specs.ts';
+
+/** The records of snapshots on the storage of this node, made again and corrected from what is there. */
+export class SnapshotRecords {
+  private readonly options: { store: Store; lease: NodeLease; backends: Backends };
+
+  constructor(options: { store: Store; lease: NodeLease; backends: Backends }) {
+    this.options = options;
+  }
+
+  /** Every snapshot on the storage of the served backends. */
+  async readStorage(): Promise<FoundSnapshot[]> {
+    const lists = this.options.backends.served.map(async ({ driver }) => driver.snapshots?.listSnapshots() ?? []);
+    return (await Promise.all(lists)).flat();
+  }
+
+  /** Whether its labels say whose it is. */
+  isWhole({ id, volumeId, labels }: FoundSnapshot): boolean {
+    return isId(id) && isId(volumeId) && fieldsIn(labels)?.createTime !== undefined;
+  }
+
+  /**
+   * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here. Throws
+   * Fenced.
+   */
+  async restore({ id, volumeId, labels }: FoundSnapshot): Promise<boolean> {
+    const { store, lease } = this.options;
+    const { address: _, createTime = '', ...fields } = fieldsIn(labels) ?? { address: '' };
+    const outcome = await commit(store, {
+      owner: lease.token,
+      edits: [
+        { kind: 'snapshot', id, insert: true, set: { ...fields, volume: volumeId, createTime, status: 'available' } },
+        // One whose volume is gone belongs to nobody.
+        { kind: 'volume', id: volumeId, expect: { node: lease.node } },
+      ],
+    });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    return outcome.word === 'ok';
+  }
+
+  /** Throws Fenced, WrongStatus where it has changed meanwhile. */
+  async mark({ id, status }: SnapshotState, becomes: SnapshotStatus, fault: Fault): Promise<void> {
+    const { store, lease } = this.options;
+    const outcome = await commit(store, {
+      owner: lease.token,
+      edits: [{ kind: 'snapshot', id, expect: { status }, set: { status: becomes, fault: JSON.stringify(fault) } }],
+    });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word !== 'ok') throw errors.wrongStatus(id, status, 'no other change at the same time');
+  }
+}
