@@ -8,6 +8,7 @@ import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
+import { addSnapshotCommands } from './snapshot/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
 /** Builds the command tree. A command's code is loaded when it runs, so that help and usage errors are fast. */
@@ -34,6 +35,7 @@ export function buildProgram(): Command {
     program.setOptionValue('set', collect(`redis_url=${url}`, program.opts<GlobalOptions>().set));
   });
   addVolumeCommands(program);
+  addSnapshotCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);

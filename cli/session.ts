@@ -3,6 +3,7 @@ import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
 import { RequestClient } from '../lib/client/request-client.ts';
+import { SnapshotCommands } from '../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
@@ -13,6 +14,7 @@ export interface Session extends AsyncDisposable {
   readonly flags: Flags;
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
 }
 
@@ -27,6 +29,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
     flags,
     store,
     commands: new VolumeCommands(store, client, flags.volume_topic),
+    snapshots: new SnapshotCommands(store, client, flags.volume_topic),
     nodeCommands: new NodeCommands(store, client, flags.volume_topic),
     [Symbol.asyncDispose]: () => connection.close(),
   };

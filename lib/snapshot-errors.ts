@@ -9,6 +9,20 @@ export const snapshotErrors = {
       `snapshot ${snapshot} does not exist`,
       'list the snapshots: blockstore snapshot list',
     ),
+  snapshotAmbiguous: (reference: string, matches: readonly string[]) =>
+    new BlockstoreError(
+      'SnapshotAmbiguous',
+      'invalid',
+      `${reference} matches more than one snapshot: ${matches.join(', ')}`,
+      'give the full id',
+    ),
+  snapshotNotNamed: (reference: string, matches: readonly string[]) =>
+    new BlockstoreError(
+      'SnapshotNotNamed',
+      'notFound',
+      `no snapshot is named ${reference}; it is the beginning of ${matches.join(', ')}`,
+      'give the full id or the exact name: what cannot be undone is not done by the beginning of an id',
+    ),
   snapshotExists: (snapshot: string, difference: string) =>
     new BlockstoreError(
       'SnapshotExists',

@@ -13,6 +13,7 @@ import {
 import { Context } from '../context.ts';
 import type { AttachOptions } from './attach.ts';
 import type { CreateOptions } from './create.ts';
+import type { DeleteOptions } from './delete.ts';
 import type { DetachOptions } from './detach.ts';
 import { defaultLibvirtUri } from './libvirt-uri.ts';
 import type { ListOptions } from './list.ts';
@@ -42,6 +43,8 @@ function addCreate(volume: Command): void {
       '--node <node>',
       'node, node@backend or node@backend#pool to create it on (default: a backend with free space)',
     )
+    .addOption(new Option('--snapshot <snapshot>', 'begin with the data of this snapshot').conflicts('source'))
+    .option('--source <volume>', 'begin with the data of this volume, as they are at one moment')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)
@@ -159,8 +162,9 @@ function addDelete(volume: Command): void {
   withWaitOptions(volume.command('delete'), '60 s without progress')
     .description('delete volumes and wipe their data')
     .argument('<volume...>', 'ids or names')
+    .option('--cascade', 'delete their snapshots as well')
     .addHelpText('after', '\nExample:\n  blockstore volume delete data logs')
-    .action(async (references: readonly string[], options: ChangeOptions, command: Command) => {
+    .action(async (references: readonly string[], options: DeleteOptions, command: Command) => {
       const { deleteVolumes } = await import('./delete.ts');
       await deleteVolumes(Context.of(command), references, options);
     });
@@ -182,7 +186,7 @@ function addWait(volume: Command): void {
 }
 
 /** Adds the options of every command that changes a volume. */
-function withWaitOptions(command: Command, limit = '60 s'): Command {
+export function withWaitOptions(command: Command, limit = '60 s'): Command {
   return command
     .option('--wait', 'wait until the operation ends (default)')
     .option('--no-wait', 'return once the operation is recorded')

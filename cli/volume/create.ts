@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { asError } from '../../lib/errors.ts';
+import { findSnapshot } from '../../lib/models/find-snapshot.ts';
+import { findVolume } from '../../lib/models/find-volume.ts';
 import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { currentUser } from '../current-user.ts';
+import { unsureCodes } from '../unsure-codes.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
@@ -14,15 +17,16 @@ export interface CreateOptions extends ChangeOptions {
   user?: string;
   project: string;
   id?: string;
+  snapshot?: string;
+  source?: string;
 }
-
-/** After which nobody knows whether the request was recorded, or stays so. */
-const unsureCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'NotReplicated', 'ChangeLost']);
 
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
-  const { name, node, user = currentUser().name, project, id = randomUUID() } = options;
+  const { name, node, user = currentUser().name, project, id = randomUUID(), snapshot, source } = options;
+  const { output, interrupts } = context;
+  await using session = await context.open();
   const request = {
     id,
     size,
@@ -30,9 +34,9 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     projectId: project,
     ...(name === undefined ? {} : { name }),
     ...(node === undefined ? {} : { node }),
+    ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
+    ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),
   };
-  const { output, interrupts } = context;
-  await using session = await context.open();
   const volume = await interrupts
     .during('creation', id, () =>
       withProgress(output, session.store, id, () => session.commands.create(request, sendOptions(options))),

@@ -1,68 +1,46 @@
-import { BlockstoreError, asError } from '../../lib/errors.ts';
+import { BlockstoreError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { deleteEach } from '../delete-each.ts';
 import type { Session } from '../session.ts';
 import { despiteWriteErrors } from '../write-errors.ts';
 import { followDeletion } from './follow-deletion.ts';
 import { withProgress } from './follow.ts';
-import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
+import { type ChangeOptions, defaultTimeoutMs, sendOptions } from './wait-options.ts';
 
-const concurrency = 16;
+export interface DeleteOptions extends ChangeOptions {
+  /** Also their snapshots. */
+  cascade?: boolean;
+}
 
-/**
- * Deletes volumes in parallel and prints the id of each deleted one. Nothing is deleted before every reference is resolved: one
- * that a deletion makes ambiguous or unambiguous must not mean another volume. A reference without a volume, or a failure, does
- * not stop the others; the exit code is that of the first failure.
- */
+/** Deletes volumes in parallel and prints the id of each deleted one: see deleteEach(). */
 export async function deleteVolumes(
   context: Context,
   references: readonly string[],
-  options: ChangeOptions,
+  options: DeleteOptions,
 ): Promise<void> {
   await using session = await context.open();
-  await despiteWriteErrors(() => deleteEach(context, session, references, options));
-}
-
-async function deleteEach(
-  context: Context,
-  session: Session,
-  references: readonly string[],
-  options: ChangeOptions,
-): Promise<void> {
-  const { output } = context;
-  const deleted: string[] = [];
-  let failure: BlockstoreError | undefined;
-  const report = (thrown: unknown) => {
-    const error = asError(thrown);
-    failure ??= error;
-    output.error(error);
-  };
-  const queue = new Set<string>();
-  for (const reference of new Set(references)) {
-    await findVolume(session.store, reference, { byBeginning: false }).then(({ id }) => queue.add(id), report);
-  }
-  const worker = async () => {
-    for (const id of queue) {
-      queue.delete(id);
-      try {
+  await despiteWriteErrors(() =>
+    deleteEach(context, references, options, {
+      what: 'volume',
+      find: async (reference) => (await findVolume(session.store, reference, { byBeginning: false })).id,
+      delete: async (id) => {
+        if (options.cascade) await deleteSnapshots(session, id);
         await deleteVolume(context, session, id, options);
-        deleted.push(id);
-        if (!output.json) await output.line(id);
-      } catch (thrown) {
-        report(naming(id, asError(thrown)));
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
-  if (output.json) await output.document({ [waitsForEnd(options) ? 'deleted' : 'deleting']: deleted });
-  if (failure) process.exitCode = exitCodes[failure.kind];
+      },
+    }),
+  );
 }
 
-/** One of several volumes: an error about Redis, a node or its storage does not name it. */
-function naming(id: string, error: BlockstoreError): BlockstoreError {
-  const { code, kind, message, hint, cause } = error;
-  return message.includes(id) ? error : new BlockstoreError(code, kind, `volume ${id}: ${message}`, hint, { cause });
+/** One after the other: each is a task of the volume. Those of a volume that cannot be deleted stay. Throws VolumeAttached. */
+async function deleteSnapshots({ store, snapshots }: Session, volume: string): Promise<void> {
+  const { attachStatus, instanceId } = await volumesOf(store).lookup(volume);
+  if (attachStatus !== 'detached') throw errors.volumeAttached(volume, instanceId || 'an instance');
+  for await (const { id } of snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume))) {
+    await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });
+  }
 }
 
 async function deleteVolume(context: Context, session: Session, id: string, options: ChangeOptions): Promise<void> {

@@ -57,10 +57,16 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['mode', volume.instanceId === '' ? '' : volume.attachMode],
     ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
+    ['made from', originText(volume)],
     ['user', volume.userId],
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
   ];
+}
+
+function originText({ fromSnapshot, fromVolume, isCopying }: VolumeState): string {
+  const origin = fromSnapshot === '' ? fromVolume && `volume ${fromVolume}` : `snapshot ${fromSnapshot}`;
+  return origin !== '' && isCopying ? `${origin}, being copied` : origin;
 }
 
 function sizeText({ size, newSize }: VolumeState): string {

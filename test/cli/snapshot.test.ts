@@ -1,0 +1,61 @@
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await place.daemon('n1');
+});
+test.after.always(() => place.close());
+
+test.serial('a snapshot is taken, listed, shown, made a volume of, and deleted', async (t) => {
+  const { stdout: volume } = await place.run('volume', 'create', '2', '--name', 'data', '--project', 'web');
+  const taken = await place.run('snapshot', 'create', 'data', '--name', 'before', '--user', 'ann');
+  t.like(taken, { exitCode: 0, stderr: '' });
+  const id = taken.stdout;
+  t.like(await place.json('snapshot', 'show', 'before'), {
+    id,
+    name: 'before',
+    volume,
+    size: 2,
+    sizeBytes: 2 * 2 ** 30,
+    status: 'available',
+    userId: 'ann',
+    projectId: 'web',
+    fault: null,
+  });
+  t.regex((await place.run('snapshot', 'list', '--volume', 'data')).stdout, /before +2 GiB +available/);
+  const listed = await place.json('snapshot', 'list', '--project', 'web');
+  t.like(listed, { snapshots: [{ id }], next: null });
+  t.like(await place.json('snapshot', 'list', '--project', 'other'), { snapshots: [] });
+
+  const { stdout: copy } = await place.run('volume', 'create', '3', '--snapshot', 'before', '--name', 'copy');
+  t.like(await place.json('volume', 'show', 'copy'), { size: 3, fromSnapshot: id, fromVolume: null, isCopying: false });
+  const { stdout: clone } = await place.run('volume', 'create', '2', '--source', 'data');
+  t.regex((await place.run('volume', 'show', clone)).stdout, new RegExp(`^made from +volume ${volume}$`, 'm'));
+
+  const refused = await place.run('volume', 'delete', 'data', '--json');
+  t.is(refused.exitCode, 5);
+  t.like(JSON.parse(refused.stderr), { error: { code: 'VolumeHasSnapshots' } });
+  t.is((await place.run('snapshot', 'delete', 'before')).stdout, id);
+  t.is((await place.run('snapshot', 'show', id)).exitCode, 4);
+  t.is((await place.run('volume', 'delete', 'data', copy, clone)).exitCode, 0);
+});
+
+test.serial('a volume is deleted with its snapshots, but none of one that is attached', async (t) => {
+  const { stdout: volume } = await place.run('volume', 'create', '1', '--name', 'both');
+  for (const name of ['one', 'two']) await place.run('snapshot', 'create', 'both', '--name', name);
+  await place.run('volume', 'attach', 'both', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  const attached = await place.run('snapshot', 'create', 'both', '--json');
+  t.like(JSON.parse(attached.stderr), { error: { code: 'VolumeAttached' } });
+  t.is((await place.run('snapshot', 'create', 'both', '--name', 'three', '--force')).exitCode, 0);
+  t.is((await place.run('volume', 'delete', 'both', '--cascade')).exitCode, 5);
+  const { stdout } = await place.run('snapshot', 'list', '--volume', 'both');
+  t.deepEqual(
+    ['one', 'two', 'three'].map((name) => stdout.includes(` ${name} `)),
+    [true, true, true],
+  );
+  await place.run('volume', 'detach', 'both');
+  t.is((await place.run('volume', 'delete', 'both', '--cascade')).stdout, volume);
+  t.like(await place.json('snapshot', 'list'), { snapshots: [] });
+});
