@@ -8,6 +8,7 @@ import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
@@ -54,6 +55,7 @@ export class HostPlace implements Place {
   readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
   private readonly server: RedisServer;
   private readonly root: string;
@@ -88,6 +90,7 @@ export class HostPlace implements Place {
     this.store = store;
     const client = new RequestClient(store);
     this.commands = new VolumeCommands(store, client, 'volume');
+    this.snapshots = new SnapshotCommands(store, client, 'volume');
     this.nodeCommands = new NodeCommands(store, client, 'volume');
     this.root = root;
     this.flags = flags;
@@ -144,13 +147,20 @@ export class HostPlace implements Place {
     const { view } = this.elsewhere;
     const isThere = driver.name !== 'file' || existsSync(join(this.root, 'volumes'));
     const volumes = isThere ? await (view?.volumes() ?? driver.listVolumes()) : [];
+    const snapshots = isThere && !view ? await driver.snapshots?.listSnapshots() : undefined;
     const exports = await this.exports?.list();
     const files = await Promise.all([this.files('state'), this.files('volumes')]);
     return {
-      storage: { node, volumes, ...(exports ? { exports: exports.map(({ found }) => found) } : {}) },
+      storage: {
+        node,
+        volumes,
+        ...(snapshots ? { snapshots } : {}),
+        ...(exports ? { exports: exports.map(({ found }) => found) } : {}),
+      },
       exporters: new Map(exports?.map(({ id, pid }) => [id, String(pid)])),
       lines: [
         ...volumes.map((volume) => `volume ${JSON.stringify(volume)}`),
+        ...(snapshots ?? []).map((snapshot) => `stored snapshot ${JSON.stringify(snapshot)}`),
         ...(exports ?? []).map(({ line }) => `export ${line}`),
         ...(view?.lines() ?? []),
         ...files.flat().map((file) => `file ${file}`),

@@ -3,6 +3,7 @@ import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
@@ -38,6 +39,7 @@ export class MachinePlace implements Place {
   readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
   private readonly lab: Lab;
   private readonly machine: LabNode;
@@ -70,6 +72,7 @@ export class MachinePlace implements Place {
     this.store = store;
     const client = new RequestClient(store);
     this.commands = new VolumeCommands(store, client, 'volume');
+    this.snapshots = new SnapshotCommands(store, client, 'volume');
     this.nodeCommands = new NodeCommands(store, client, 'volume');
   }
 

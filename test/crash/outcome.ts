@@ -1,3 +1,5 @@
+import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { disagreements } from '../support/agreement.ts';
@@ -15,12 +17,14 @@ export interface Outcome {
 export async function outcomeAt(place: Place): Promise<Outcome> {
   const sight = await place.look();
   const records = await Array.fromAsync(volumesOf(place.store).iterate(place.store.keys.volumes()));
-  const problems = await disagreements(place.store, [withoutStrays(sight, records)]);
-  return { problems, lines: [...records.map(recordLine), ...sight.lines], exporters: sight.exporters };
+  const snapshots = await Array.fromAsync(snapshotsOf(place.store).iterate(place.store.keys.snapshots()));
+  const problems = await disagreements(place.store, [withoutStrays(sight, [...records, ...snapshots])]);
+  const lines = [...records.map(recordLine), ...snapshots.map(snapshotLine), ...sight.lines];
+  return { problems, lines, exporters: sight.exporters };
 }
 
 /** Returns files of missing volumes, and incomplete ones. */
-function withoutStrays(sight: Sight, records: readonly VolumeState[]) {
+function withoutStrays(sight: Sight, records: readonly { id: string }[]) {
   const ids = new Set(records.map(({ id }) => id));
   const isStray = (line: string) =>
     /^file .*\.new$/.test(line) || (line.match(uuids) ?? []).some((id) => !ids.has(id)) || line.startsWith('process ');
@@ -36,6 +40,10 @@ function recordLine({ createTime, attachTime, fault, chap, ...record }: VolumeSt
   // LeftHand's is recorded with the first attachment, or by a creation that finds the volume.
   const isEarly = record.backend === 'lefthand' && record.attachStatus === 'detached';
   return `record ${JSON.stringify({ ...record, ...(isEarly ? { address: '' } : {}), ...has, code, step })}`;
+}
+
+function snapshotLine({ createTime, fault, ...record }: SnapshotState): string {
+  return `snapshot ${JSON.stringify({ ...record, created: createTime > 0, code: fault?.code })}`;
 }
 
 /** Addresses in records, labels, tags and arguments of vblade. */

@@ -1,4 +1,5 @@
 import type { NodeCommands } from '../../lib/client/node-commands.ts';
+import type { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { NodeStorage } from '../support/agreement.ts';
@@ -21,6 +22,7 @@ export interface Place {
   readonly hosts: readonly string[];
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
   running(): Promise<boolean>;
   /** Starts the daemon, counting from its first line; resolves when it is ready, or has died by its plan. */

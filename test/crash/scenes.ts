@@ -1,5 +1,5 @@
 import { lookupNode } from '../../lib/models/node.ts';
-import type { VolumeTaskKind } from '../../lib/models/task.ts';
+import type { TaskKind } from '../../lib/models/task.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import { until } from '../support/until.ts';
@@ -45,6 +45,11 @@ async function attach({ commands, hosts }: Place, id: string): Promise<void> {
   await commands.attach(id, { ...attachment, hosts }, deadline);
 }
 
+async function takeSnapshot({ snapshots }: Place, cast: Cast): Promise<void> {
+  const given = { id: cast('snapshot'), userId: 'user', projectId: 'project', force: true };
+  await snapshots.create(cast(subject), given, deadline);
+}
+
 /** The same of one that is attached. */
 export async function makeAttached(place: Place, id: string): Promise<void> {
   await make(place, id);
@@ -57,7 +62,7 @@ async function forget({ store }: Place, id: string): Promise<void> {
 }
 
 /** One for every operation of a command. Add a new operation here. */
-export const operationScenes: Readonly<Record<VolumeTaskKind, Scene>> = {
+export const operationScenes: Readonly<Record<TaskKind, Scene>> = {
   create: {
     prepare: async () => {},
     ask: (place, cast) => make(place, cast(subject)),
@@ -83,6 +88,19 @@ export const operationScenes: Readonly<Record<VolumeTaskKind, Scene>> = {
     prepare: (place, cast) => makeAttached(place, cast(subject)),
     ask: async (place, cast) => void (await place.commands.extend(cast(subject), 1, deadline)),
     again: [],
+  },
+  snapshot: {
+    prepare: (place, cast) => makeAttached(place, cast(subject)),
+    ask: (place, cast) => takeSnapshot(place, cast),
+    again: [],
+  },
+  'delete-snapshot': {
+    prepare: async (place, cast) => {
+      await makeAttached(place, cast(subject));
+      await takeSnapshot(place, cast);
+    },
+    ask: (place, cast) => place.snapshots.delete(cast('snapshot'), deadline),
+    again: ['SnapshotNotFound'],
   },
 };
 

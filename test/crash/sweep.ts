@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError } from '../../lib/errors.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type Outcome, differences, outcomeAt, withVolumeParts } from './outcome.ts';
 import type { Place } from './place.ts';
@@ -223,13 +224,16 @@ export class Sweep {
 
   /** Deletes all volumes without a part through the daemon. */
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
-    const { commands, store } = this.place;
+    const { commands, snapshots, store } = this.place;
     this.parts = parts;
     const records = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(
       ended.map(async ({ id, attachStatus }) => {
         if (attachStatus === 'attached') await commands.detach(id, deadline);
+        for await (const snapshot of snapshotsOf(store).iterate(store.keys.volumeSnapshots(id))) {
+          await snapshots.delete(snapshot.id, deadline);
+        }
         await commands.delete(id, deadline);
       }),
     );

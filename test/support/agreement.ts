@@ -1,5 +1,7 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
+import { type SnapshotState, parseSnapshot } from '../../lib/models/snapshot-state.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -9,6 +11,8 @@ import type { FoundExport } from '../../lib/targets/target.ts';
 export interface NodeStorage {
   node: string;
   volumes: readonly Pick<FoundVolume, 'id' | 'sizeBytes' | 'labels'>[];
+  /** Left out where the storage is not asked for them. */
+  snapshots?: readonly Pick<FoundSnapshot, 'id' | 'volumeId'>[];
   /** Left out where nothing is exported. */
   exports?: readonly Pick<FoundExport, 'id' | 'address'>[];
   /** Whether unattached volumes are exported as well. */
@@ -26,16 +30,19 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
   return [
     ...found.unknown.map((key) => `key ${key} belongs to nothing`),
     ...[...found.records.values()].flatMap((volume) => recordProblems(volume, found)),
+    ...[...found.snapshots.values()].flatMap((snapshot) => snapshotProblems(snapshot, found)),
     ...indexProblems(found),
     ...addressProblems(found),
     ...allocationProblems(found),
     ...(await topicProblems(store, found.topics)),
     ...storages.flatMap((storage) => storageProblems(storage, found.records)),
+    ...storages.flatMap((storage) => storedSnapshotProblems(storage, found)),
   ];
 }
 
 interface Found {
   records: Map<string, VolumeState>;
+  snapshots: Map<string, SnapshotState>;
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
   shelfOwners: Map<string, string>;
@@ -49,6 +56,7 @@ async function read(store: Store): Promise<Found> {
   const { redis, keys } = store;
   const found: Found = {
     records: new Map(),
+    snapshots: new Map(),
     sets: new Map(),
     shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
     allocated: new Map(),
@@ -58,9 +66,11 @@ async function read(store: Store): Promise<Found> {
   for (const key of await redis.keys(`${keys.prefix.replaceAll(/[[\]?*\\]/g, String.raw`\$&`)}*`)) {
     const name = key.slice(keys.prefix.length);
     const type = await redis.type(key);
-    const id = /^volume:(.+)$/.exec(name)?.[1];
+    const id = /^volume:([^:]+)$/.exec(name)?.[1];
+    const snapshot = /^snapshot:([^:]+)$/.exec(name)?.[1];
     const backend = /^backend:(.+)$/.exec(name)?.[1];
     if (id !== undefined) found.records.set(id, parseVolume(id, await redis.hgetall(key)));
+    else if (snapshot !== undefined) found.snapshots.set(snapshot, parseSnapshot(snapshot, await redis.hgetall(key)));
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
@@ -87,9 +97,39 @@ function recordProblems(volume: VolumeState, { sets }: Found): string[] {
 
 const otherSets = /^(nodes|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
-function indexProblems({ records, sets }: Found): string[] {
+/** Nothing is under way for it, and it is where it can be found. */
+function snapshotProblems(snapshot: SnapshotState, { sets, records }: Found): string[] {
+  const { id, status, volume } = snapshot;
+  const isUnderWay = status === 'creating' || status === 'deleting';
+  const missing = setsOfSnapshot(snapshot).filter(([set, member]) => !sets.get(set)?.includes(member));
+  return [
+    ...(isUnderWay ? [`snapshot ${id} is ${status}`] : []),
+    ...(records.has(volume) ? [] : [`snapshot ${id} is of volume ${volume}, which has no record`]),
+    ...missing.map(([set]) => `snapshot ${id} is not in ${set}`),
+  ];
+}
+
+function setsOfSnapshot({ id, name, volume, projectId }: SnapshotState): [set: string, member: string][] {
+  const sets = ['snapshots', 'snapshot-ids', `project:${projectId}:snapshots`, `volume:${volume}:snapshots`];
+  return [
+    ...sets.map((set): [string, string] => [set, id]),
+    ...(name === '' ? [] : [['snapshot-names', `${name}\0${id}`] satisfies [string, string]]),
+  ];
+}
+
+const snapshotSets = /^(snapshots|snapshot-ids|snapshot-names|project:.+:snapshots|volume:[^:]+:snapshots)$/s;
+
+function indexProblems({ records, snapshots, sets }: Found): string[] {
+  const ofSnapshots = new Set(
+    [...snapshots.values()].flatMap((one) => setsOfSnapshot(one).map(([set, member]) => `${set} ${member}`)),
+  );
   return [...sets].flatMap(([set, members]) => {
     if (otherSets.test(set)) return [];
+    if (set.endsWith(':copies')) return members.map((id) => `volume ${id} is in ${set}`);
+    if (snapshotSets.test(set)) {
+      const stray = members.filter((member) => !ofSnapshots.has(`${set} ${member}`));
+      return stray.map((member) => `${set} has ${JSON.stringify(member)}, which does not belong there`);
+    }
     if (set.endsWith(':tasks') || set.endsWith(':abandoned')) return members.map((id) => `volume ${id} is in ${set}`);
     return members.flatMap((member) => {
       const volume = records.get(set === 'volume-names' ? (member.split('\0')[1] ?? '') : member);
@@ -178,6 +218,20 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
       problems.push(`volume ${id}, ${status}, is not exported`);
   }
   return problems;
+}
+
+function storedSnapshotProblems({ node, snapshots }: NodeStorage, found: Found): string[] {
+  if (!snapshots) return [];
+  const stored = new Set(snapshots.map(({ id }) => id));
+  const strays = [...stored].filter((id) => !found.snapshots.has(id));
+  const own = [...found.snapshots.values()].filter(({ volume }) => found.records.get(volume)?.node === node);
+  const lost = own.filter(({ id, status }) => status === 'available' && !stored.has(id));
+  const failed = own.filter(({ id, status }) => status === 'error' && stored.has(id));
+  return [
+    ...strays.map((id) => `${node} has storage of snapshot ${id}, which has no record`),
+    ...lost.map(({ id }) => `snapshot ${id} has no storage`),
+    ...failed.map(({ id }) => `${node} has storage of snapshot ${id}, which is in error`),
+  ];
 }
 
 function countBy(values: readonly string[]): Map<string, number> {
