@@ -15,10 +15,12 @@ import { recordDifferences } from './audit/record.ts';
 import { storageDifferences } from './audit/storage.ts';
 import type { Adopter, AdoptionOptions } from './adopter.ts';
 import type { Engine } from './engine/engine.ts';
+import type { Problems } from './problems.ts';
 
 export interface AuditOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adopter;
+  problems: Problems;
 }
 
 export interface AuditContext extends AuditOptions {
@@ -100,6 +102,7 @@ export class Audit {
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       recorded.add(id);
       allocation.addUnreadable();
+      this.context.problems.noteUnreadable(id, reason); // read again with each report
       differences.push({ object: `volume ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
     });
     for await (const volume of records) {

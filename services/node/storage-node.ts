@@ -100,7 +100,7 @@ export class StorageNode implements Service {
     const working = { ...adopting, engine: this.engine, problems: this.problems };
     const abandoned = new AbandonedVolumes(working);
     this.reconciler = new Reconciler({ ...working, adoption, abandoned });
-    const audit = new Audit({ ...adopting, engine: this.engine, adoption });
+    const audit = new Audit({ ...working, adoption });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.peerTasks = new PeerTasks({ ...shared, engine: this.engine });
     this.consumer = new Consumer({
