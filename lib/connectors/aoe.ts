@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { deviceDirectory, devicePath, formatAddress, kernelName, parseAddress } from '../aoe/address.ts';
 import { CommandError } from '../command-error.ts';
-import { blockDeviceUsers, visibleUsers } from '../devices/users.ts';
-import { asError, errors } from '../errors.ts';
-import { errorCode, readAttribute } from '../files.ts';
+import { visibleUsers } from '../devices/users.ts';
+import { BlockstoreError, errors } from '../errors.ts';
+import { readAttribute } from '../files.ts';
 import { Discovery } from '../targets/aoe/discover.ts';
 import type { Processes } from '../process.ts';
 import { hasSizeOf } from '../volume-size.ts';
@@ -22,6 +21,7 @@ const renewMs = 3000;
 /** How long a second machine has to answer at the address of a device. */
 const secondAnswerMs = 100;
 
+const noControlDevice = 'see that the module aoe is loaded and that /dev is a devtmpfs or udev runs';
 const missingModule = 'run a kernel with CONFIG_ATA_OVER_ETH (on Debian linux-image-amd64, not the cloud kernel)';
 /** By what modprobe prints. */
 const moduleHints: readonly (readonly [RegExp, string])[] = [
@@ -108,7 +108,7 @@ export class AoeConnector implements Connector {
   async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
-    await control('revalidate', device, device);
+    await this.control('revalidate', device, device);
     return grownSize(device, options, {
       readSize: () => sizeOf(device),
       hint: 'detach and attach the volume: a running export does not notice that its device grew',
@@ -122,12 +122,12 @@ export class AoeConnector implements Connector {
   private async flush(device: string, options: WaitOptions): Promise<boolean> {
     let goneSince: number | undefined;
     // With a final zero byte: the kernel compares only the given bytes, and e1.1 would match e1.10 to e1.19 as well.
-    await control('flush', `${device}\0`, device);
+    await this.control('flush', `${device}\0`, device);
     return poll(options, async () => {
       if (isKnown(device)) {
         goneSince = undefined;
         await this.refuseWhileUsed(device, visibleUsers);
-        await control('flush', `${device}\0`, device);
+        await this.control('flush', `${device}\0`, device);
         return false;
       }
       goneSince ??= performance.now();
@@ -140,7 +140,7 @@ export class AoeConnector implements Connector {
     const { sizeBytes, mayBeInUse = false } = options;
     // The kernel changes a device's size under its users: they would go on in the next volume.
     if (!mayBeInUse) await this.refuseWhileUsed(device);
-    if (await isUp(device)) await control('revalidate', device, device);
+    if (await isUp(device)) await this.control('revalidate', device, device);
     if (sizeBytes === undefined || mayBeInUse) return;
     const hasRightSize = async () => (await isUp(device)) && hasSizeOf(await sizeOf(device), sizeBytes);
     if (await poll({ ...options, timeoutMs: renewMs }, hasRightSize)) return;
@@ -154,7 +154,7 @@ export class AoeConnector implements Connector {
     return poll(options, async () => {
       if (await isUp(device)) return true;
       if (performance.now() - asked >= discoverEveryMs) {
-        await control('discover', '1', device);
+        await this.control('discover', '1', device);
         asked = performance.now();
       }
       return false;
@@ -181,8 +181,20 @@ export class AoeConnector implements Connector {
   }
 
   /** Throws DeviceInUse. */
-  private async refuseWhileUsed(device: string, find = blockDeviceUsers): Promise<void> {
+  private async refuseWhileUsed(device: string, find?: typeof visibleUsers): Promise<void> {
     await this.devices.refuseWhileUsed(kernelName(device), devicePath(device), find);
+  }
+
+  /** Writes to a control device of the module; in a child process, since the kernel can wait there for a device that is stuck. */
+  private async control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
+    const file = `${deviceDirectory}/${name}`;
+    // Not to be written then: an ordinary file would be made.
+    if (!existsSync(file)) throw errors.connectorFailed(device, `there is no ${file}`, noControlDevice);
+    try {
+      await this.devices.writeTo(device, file, text);
+    } catch (error) {
+      throw error instanceof BlockstoreError && error.message.includes('sudo:') ? notRoot(device) : error;
+    }
   }
 
   private async loadModule(device: string, signal: AbortSignal | undefined): Promise<void> {
@@ -214,28 +226,6 @@ function moduleFailure(device: string, error: CommandError): Error {
 
 function notRoot(device: string): Error {
   return errors.connectorFailed(device, 'only root may connect AoE devices', 'run this as root');
-}
-
-/** Writes to a control device of the module. */
-async function control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
-  const file = `${deviceDirectory}/${name}`;
-  try {
-    // r+: a missing device must not become a file
-    const handle = await open(file, 'r+');
-    try {
-      await handle.write(text);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'EACCES' || code === 'EPERM') throw notRoot(device);
-    throw errors.connectorFailed(
-      device,
-      `${file}: ${asError(error).message}`,
-      'see that the module aoe is loaded and that /dev is a devtmpfs or udev runs',
-    );
-  }
 }
 
 function strangerAnswers(device: string, stranger: string, endpoint: string): Error {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { CommandError } from '../command-error.ts';
 import { pollUntil } from '../concurrency.ts';
+import { isClaimed } from '../devices/claim.ts';
 import { type DeviceUsers, blockDeviceUsers, settledUsers } from '../devices/users.ts';
 import { errors } from '../errors.ts';
 import { absentAs } from '../files.ts';
@@ -47,16 +48,16 @@ export class BlockDevices {
     await this.writeTo(name, file, '1');
   }
 
-  /** Writes an attribute of the kernel. Throws ConnectorFailed. */
+  /** Writes to a file of the kernel. Throws ConnectorFailed. */
   async writeTo(name: string, file: string, value: string): Promise<void> {
     await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: value });
   }
 
-  /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse. */
+  /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse, and ConnectorFailed where the kernel does not open it. */
   async refuseWhileUsed(
     kernelName: string,
     path: string,
-    find: (kernelName: string) => Promise<DeviceUsers> = blockDeviceUsers,
+    find: (kernelName: string) => Promise<DeviceUsers> = (name) => this.usersOf(name),
   ): Promise<void> {
     const { users, unreadable } = await settledUsers(kernelName, find);
     if (users.length > 0) throw errors.deviceInUse(path, users);
@@ -64,6 +65,16 @@ export class BlockDevices {
       this.hasNoted = true;
       this.note(`the open files of ${unreadable} processes cannot be read: whether they use ${path} is unknown`);
     }
+  }
+
+  private async usersOf(kernelName: string): Promise<DeviceUsers> {
+    return blockDeviceUsers(kernelName, async (path) => {
+      try {
+        return await isClaimed(this.processes, path, { asRoot: true, timeoutMs: readTimeoutMs });
+      } catch (error) {
+        throw failureOf(error, path, 'perl', 'perl-base', 'the kernel does not open the device');
+      }
+    });
   }
 
   private async runTool(
@@ -76,16 +87,22 @@ export class BlockDevices {
     try {
       await this.processes.run(command, args, { asRoot: true, ...options });
     } catch (error) {
-      if (!(error instanceof CommandError) || error.failure.cancelled) throw error;
-      if (error.failure.notFound) throw errors.commandMissing(command, debianPackage);
-      const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
-      throw errors.connectorFailed(
-        name,
-        command === 'dd' ? `a read of the device failed: ${reason}` : reason,
-        'see that the export of the volume admits this host ("blockstore volume show"), and "dmesg" of this host',
-      );
+      throw failureOf(error, name, command, debianPackage, command === 'dd' ? 'a read of the device failed' : '');
     }
   }
+}
+
+/** Returns what a command that failed is for a person; `what` is what that means. */
+function failureOf(error: unknown, name: string, command: string, debianPackage: string, what: string): unknown {
+  if (!(error instanceof CommandError) || error.failure.cancelled) return error;
+  if (error.failure.notFound) return errors.commandMissing(command, debianPackage);
+  const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
+  return errors.connectorFailed(
+    name,
+    what === '' ? reason : `${what}: ${reason}`,
+    'see that the export of the volume admits this host ("blockstore volume show"), that the network passes frames as large as the ' +
+      'MTU of its interfaces, and "dmesg" of this host',
+  );
 }
 
 /** Whether the condition holds within the time limit of the options. */

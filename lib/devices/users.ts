@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { open, readFile, readdir, realpath, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pollUntil } from '../concurrency.ts';
-import { absentAs, errorCode } from '../files.ts';
+import { absentAs } from '../files.ts';
 import { unescaped } from './escapes.ts';
 import { describeHolder } from './holders.ts';
 import { isAmong, loopsOver } from './loops.ts';
@@ -29,10 +28,14 @@ export interface DeviceUsers {
 }
 
 /**
- * Returns the users of a block device of this host and of its partitions. `kernelName` is its name under /sys/block. A device
- * that does not exist, or disappears meanwhile, has none.
+ * Returns the users of a block device of this host and of its partitions. `kernelName` is its name under /sys/block; `isClaimed` says
+ * whether the kernel lets nobody else have a device, and is asked where no user is visible. A device that does not exist, or
+ * disappears meanwhile, has none.
  */
-export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers> {
+export async function blockDeviceUsers(
+  kernelName: string,
+  isClaimed: (path: string) => Promise<boolean>,
+): Promise<DeviceUsers> {
   const found = await visibleUsers(kernelName);
   if (found.users.length > 0 || !(await isClaimed(`/dev/${kernelName.replaceAll('!', '/')}`))) return found;
   const { numbers, paths } = namesOf(await partsOf(join('/sys/block', kernelName)));
@@ -46,7 +49,7 @@ export async function blockDeviceUsers(kernelName: string): Promise<DeviceUsers>
  */
 export async function settledUsers(
   kernelName: string,
-  find: (kernelName: string) => Promise<DeviceUsers> = blockDeviceUsers,
+  find: (kernelName: string) => Promise<DeviceUsers>,
 ): Promise<DeviceUsers> {
   let found = await find(kernelName);
   const isSettled = () => found.users.length === 0 || found.isLasting;
@@ -150,17 +153,4 @@ async function partsOf(device: string): Promise<Part[]> {
     holders: await readdir(join(directory, 'holders')),
   }));
   return absentAs([], Promise.all(parts));
-}
-
-/** Detects hidden mounts: the kernel refuses to open their device exclusively. */
-async function isClaimed(path: string): Promise<boolean> {
-  try {
-    await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();
-    return false;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === 'EBUSY') return true;
-    if (code === 'ENODEV' || code === 'ENXIO' || code === 'ENOENT') return false; // down, or gone
-    throw error;
-  }
 }

@@ -16,11 +16,13 @@ import { storageDifferences } from './audit/storage.ts';
 import type { Adopter, AdoptionOptions } from './adopter.ts';
 import { snapshotDifferences } from './audit/snapshots.ts';
 import type { Engine } from './engine/engine.ts';
+import type { Problems } from './problems.ts';
 import type { SnapshotRecords } from './snapshot-records.ts';
 
 export interface AuditOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adopter;
+  problems: Problems;
   snapshots: SnapshotRecords;
 }
 
@@ -106,6 +108,7 @@ export class Audit {
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       recorded.add(id);
       allocation.addUnreadable();
+      this.context.problems.noteUnreadable(id, reason); // read again with each report
       differences.push({ object: `volume ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
     });
     for await (const volume of records) {

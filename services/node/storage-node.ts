@@ -103,7 +103,7 @@ export class StorageNode implements Service {
     const abandoned = new AbandonedVolumes(working);
     const snapshots = new SnapshotRecords(adopting);
     this.reconciler = new Reconciler({ ...working, adoption, abandoned, snapshots });
-    const audit = new Audit({ ...adopting, engine: this.engine, adoption, snapshots });
+    const audit = new Audit({ ...working, adoption, snapshots });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.peerTasks = new PeerTasks({ ...shared, engine: this.engine });
     this.consumer = new Consumer({

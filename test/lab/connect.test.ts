@@ -119,6 +119,29 @@ test.serial('an export that stops answering is an error within a limit, not a ha
   await end();
 });
 
+test.serial('a device that the kernel does not even open is an error within a limit, not a hang', async (t) => {
+  // The target answers queries and says its size; reads are lost, as where a switch lets no large frames pass.
+  const atCommand = 'u32 match u8 0x24 0xff at 13';
+  await storage.sh(
+    `tc qdisc add dev vec0 clsact && tc filter add dev vec0 ingress protocol 0x88a2 ${atCommand} action drop`,
+  );
+  const end = await exportFile(6, 100);
+  const refused =
+    /^ConnectorFailed: .*\/dev\/etherd\/e8\.6 .*the kernel does not open the device: no answer within 10 s/;
+  await host.sh('aoe-discover');
+  await until(async () => (await host.run('test -b /dev/etherd/e8.6')).status === 0, 'the kernel has the device');
+  t.regex(await connect(6, {}), refused);
+  t.regex(await onConnector(host, 'disconnect', "'e8.6'"), refused);
+  await storage.sh('tc qdisc del dev vec0 clsact');
+  // The kernel repeats what was lost, less and less often.
+  await until(
+    async () => (await connect(6, { sizeBytes: 100 * MiB })) === '{"devicePath":"/dev/etherd/e8.6"}',
+    'it opens',
+  );
+  t.is(await onConnector(host, 'disconnect', "'e8.6'"), '');
+  await end();
+});
+
 test.serial('a volume group on a device is named with the command that releases it', async (t) => {
   const end = await exportFile(5, 100);
   await connect(5, {});

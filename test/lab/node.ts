@@ -11,6 +11,7 @@ import type { LabPlace } from './place.ts';
 import { processorForMachine } from './processors.ts';
 import { Resident } from './resident.ts';
 import { umlCommand } from './uml.ts';
+import { patienceOfQuestionMs, whatItDoes } from './what-it-does.ts';
 
 export interface NodeOptions {
   diskGiB: number;
@@ -110,7 +111,9 @@ export class LabNode {
     try {
       return await this.#agent.run(script, timeoutMs);
     } catch (error) {
-      throw new Error(`${this.name}: ${script.slice(0, 200)}`, { cause: error });
+      const message = error instanceof Error ? error.message : String(error);
+      const found = await whatItDoes((ask) => this.#agent.run(ask, patienceOfQuestionMs));
+      throw new Error(`${this.name}: ${message}, from: ${script.slice(0, 200)}\n${found}`, { cause: error });
     }
   }
 

@@ -7,8 +7,16 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { isClaimed } from '../../../lib/devices/claim.ts';
 import { deviceNumber } from '../../../lib/devices/sectors.ts';
-import { blockDeviceUsers, mountPoints, settledUsers, visibleUsers } from '../../../lib/devices/users.ts';
+import {
+  type DeviceUsers,
+  blockDeviceUsers,
+  mountPoints,
+  settledUsers,
+  visibleUsers,
+} from '../../../lib/devices/users.ts';
+import { ChildProcesses } from '../../../lib/process.ts';
 import { canHang, mountHanging } from '../../support/hanging-mount.ts';
 import { until } from '../../support/until.ts';
 
@@ -31,7 +39,7 @@ test('a mount of btrfs, whose device number is none of a device, is found by its
 });
 
 test('a device that does not exist has no users', async (t) => {
-  t.deepEqual(await blockDeviceUsers('etherd!e65000.200'), { users: [], isLasting: false, unreadable: 0 });
+  t.deepEqual(await usersOfDevice('etherd!e65000.200'), { users: [], isLasting: false, unreadable: 0 });
 });
 
 const execute = promisify(execFile);
@@ -104,6 +112,10 @@ async function shell(t: ExecutionContext, command: string, args: readonly string
   return child.pid ?? 0;
 }
 
+function usersOfDevice(kernelName: string): Promise<DeviceUsers> {
+  return blockDeviceUsers(kernelName, (path) => isClaimed(new ChildProcesses(), path, {}));
+}
+
 /** Makes a further node of a device. */
 async function nodeOf(device: string, node: string): Promise<void> {
   const [major = '', minor = ''] = deviceNumber((await stat(device)).rdev).split(':');
@@ -119,9 +131,9 @@ for (const name of ['dev/xvdc', 'disk', 'a place/x y']) {
     await nodeOf(device, node);
     const pid = await shell(t, 'sh', ['-c', 'exec 5<"$0"; echo ready; read line', node]);
     const opened = { users: [`open in sh, process ${pid}`] };
-    t.like(await blockDeviceUsers(basename(device)), opened);
+    t.like(await usersOfDevice(basename(device)), opened);
     await rm(node);
-    t.like(await blockDeviceUsers(basename(device)), opened);
+    t.like(await usersOfDevice(basename(device)), opened);
   });
 }
 
@@ -155,7 +167,7 @@ withLoop('a mount in another mount namespace is found with the process that has 
   await execute('mke2fs', ['-q', device]);
   const script = `mount ${device} /mnt; echo ready; read line`;
   const pid = await shell(t, 'unshare', ['--mount', 'sh', '-c', script]);
-  t.like(await blockDeviceUsers(basename(device)), {
+  t.like(await usersOfDevice(basename(device)), {
     users: [
       `mounted on /mnt in the mount namespace of sh, process ${pid} (to release it: nsenter -t ${pid} -m umount /mnt)`,
     ],

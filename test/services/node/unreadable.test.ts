@@ -8,6 +8,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Unreadable } from '../../../lib/models/records.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
 
 /** A record that this version cannot read stops nothing, is left alone, and is reported. */
@@ -87,6 +88,29 @@ test.serial('records that cannot be read stop no start, no list and no audit', a
   const isClean = async () => (await lookupNode(store, 'n1')).problems.length === 0;
   await until(isClean, 'records that can be read again are problems no longer');
 });
+
+test.serial(
+  'a record that an audit finds unreadable is a problem, and its volume is served once it is repaired',
+  async (t) => {
+    const target = new FakeTarget();
+    await cluster.node('n1', {}, { driver, target });
+    const commands = await cluster.commands();
+    const { id } = await commands.create(newVolume, deadline);
+    await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+    const { redis, keys } = store;
+    const attached = await redis.hgetall(keys.volume(id));
+    await commands.detach(id, deadline);
+    // As an older state of Redis may have it.
+    await redis.hset(keys.volume(id), { ...attached, status: 'migrating' });
+    await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+    const problems = async () => (await lookupNode(store, 'n1')).problems.join('\n');
+    await until(async () => (await problems()).includes(`volume ${id} has status "migrating"`), 'it is reported');
+    await redis.hset(keys.volume(id), { status: 'in-use' });
+    await until(() => target.exports.has(id), 'it is exported');
+    t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
+    await until(async () => (await problems()) === '', 'the problem is over');
+  },
+);
 
 test.serial('a fault of a kind that a newer version has is read as a failure', async (t) => {
   await cluster.node('n1', {}, { driver });
