@@ -9,6 +9,7 @@ import { BlockstoreError } from './blockstore-error.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { exportErrors } from './export-errors.ts';
 import { hostErrors } from './host-errors.ts';
+import { imageErrors } from './image-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { lvmThinErrors } from './lvm-thin-errors.ts';
@@ -27,6 +28,7 @@ export const errors = {
   ...clusterErrors,
   ...exportErrors,
   ...hostErrors,
+  ...imageErrors,
   ...iscsiErrors,
   ...sheepdogErrors,
   ...snapshotErrors,

@@ -26,6 +26,8 @@ export interface RunOptions {
   asRoot?: boolean;
   input?: string;
   env?: Record<string, string>;
+  /** Called with each part of the standard output. */
+  onOutput?: (text: string) => void;
 }
 
 export interface RunResult {
@@ -69,6 +71,7 @@ export class ChildProcesses implements Processes {
       ...(options.signal ? { cancelSignal: options.signal } : {}),
     } satisfies Options;
     const child = execa(file, list, settings);
+    if (options.onOutput) child.stdout.setEncoding('utf8').on('data', options.onOutput);
     const result = await within(timeoutMs, child, options.signal);
     if (!result) {
       closePipes(child);

@@ -1,6 +1,6 @@
 /**
  * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
- * server or many commands; conformance suites; and those of a Redis that loses data and of nodes that are gone, which
+ * server, an image service or many commands; conformance suites; and those of a Redis that loses data and of nodes that are gone, which
  * wait most. The inner loop would take twice as long.
  */
 export const notInInnerLoop = [
@@ -17,6 +17,6 @@ export const notInInnerLoop = [
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
-  'test/lib/{devices/users,process}.test.ts',
+  'test/lib/{devices/users,images/{copy,glance},process}.test.ts',
   'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
 ];

@@ -198,7 +198,7 @@ export class StorageNode implements Service {
           driver: driver.name,
           target: target.name,
           pool: driver.pool,
-          capabilities: capabilityNames.filter((name) => driver.capabilities[name]),
+          capabilities: capabilityNames.filter((capability) => driver.capabilities[capability]),
           shared: failure === undefined ? sharedIdentity({ driver, target }) : undefined,
           endpoint: target.endpoint,
           availabilityZone: flags.storage_availability_zone,

@@ -40,7 +40,7 @@ test.serial('a snapshot is taken and deleted, and its volume goes on as it is', 
   t.like(stored, {
     id: snapshot.id,
     volumeId: id,
-    labels: { ...{ user: 'user', project: 'project' }, name: 'before' },
+    labels: { user: 'user', project: 'project', name: 'before' },
   });
   const { id: again } = await snapshots.create(id, { ...owner, id: snapshot.id, name: 'before' }, deadline);
   t.is(again, snapshot.id);

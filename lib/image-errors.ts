@@ -1,0 +1,68 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+/** Errors of images. `image` is an id or a name. */
+export const imageErrors = {
+  imageRefused: (image: string, reason: string) =>
+    new BlockstoreError(
+      'ImageRefused',
+      'invalid',
+      `image ${image} is refused: ${reason}`,
+      'state its real format, and upload it whole, in one file: "qemu-img convert" makes one of an image with a backing file',
+    ),
+  imageNotFound: (image: string, store: string) =>
+    new BlockstoreError(
+      'ImageNotFound',
+      'notFound',
+      `image ${image} does not exist in ${store}`,
+      'list them: blockstore image list',
+    ),
+  imageAmbiguous: (name: string, store: string) =>
+    new BlockstoreError(
+      'ImageAmbiguous',
+      'conflict',
+      `several images in ${store} have the name ${name}`,
+      'give the id: blockstore image list',
+    ),
+  imageNotActive: (image: string, status: string) =>
+    new BlockstoreError(
+      'ImageNotActive',
+      'conflict',
+      `image ${image} cannot be used: it is ${status}`,
+      'wait until its upload has ended, or upload it again',
+    ),
+  imageExists: (image: string) =>
+    new BlockstoreError(
+      'ImageExists',
+      'conflict',
+      `image ${image} exists already, with data`,
+      'give another id, or delete it first',
+    ),
+  imageProtected: (image: string) =>
+    new BlockstoreError(
+      'ImageProtected',
+      'denied',
+      `the image service does not let image ${image} be deleted`,
+      'end its protection there, or ask its owner',
+    ),
+  imageServiceUnavailable: (store: string, reason: string) =>
+    new BlockstoreError(
+      'ImageServiceUnavailable',
+      'unavailable',
+      `the image service ${store} cannot be used: ${reason}`,
+      'see that it runs, that image_url is its address, and that image_token_file has a token it accepts',
+    ),
+  imageChanged: (image: string, what: string) =>
+    new BlockstoreError(
+      'ImageChanged',
+      'failed',
+      `the data of image ${image} do not have ${what} that its service states`,
+      'repeat it; if that does not help, the data were damaged where they are kept: upload the image again',
+    ),
+  imageTooLarge: (image: string, bytes: number, volumeBytes: number) =>
+    new BlockstoreError(
+      'ImageTooLarge',
+      'invalid',
+      `image ${image} has a disk of ${bytes} bytes, the volume has ${volumeBytes}`,
+      `make a volume of at least ${Math.ceil(bytes / 2 ** 30)} GiB`,
+    ),
+};

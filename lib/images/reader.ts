@@ -1,0 +1,128 @@
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { CommandError } from '../command-error.ts';
+import { pollUntil } from '../concurrency.ts';
+import { asError, errors } from '../errors.ts';
+import { statIfExists } from '../files.ts';
+import { printable } from '../printable.ts';
+import type { Processes, ResidentProcess } from '../process.ts';
+import type { ImageFormat } from './inspect.ts';
+
+/** As QEMU names its drivers. */
+const qemuFormats: Record<ImageFormat, string> = { raw: 'raw', qcow2: 'qcow2', vmdk: 'vmdk', vdi: 'vdi', vhd: 'vpc' };
+/** Of the process that reads an image; tables of 32 MiB and their caches need a tenth of it. */
+const memoryBytes = 2 ** 30;
+/** No account has it: an image that takes its reader over reaches no file of anybody. */
+const unprivileged = 65_520;
+const startMs = 60_000;
+const stopMs = 5000;
+const maxMessageBytes = 4096;
+
+/** Access to an image as raw data, by a server that has neither rights of root nor much memory. */
+export interface ImageReader {
+  /** Of the raw data. */
+  readonly sizeBytes: number;
+  /** For `--image-opts` of QEMU's tools. */
+  readonly source: string;
+  /** What the server has said, for an error. */
+  said(): string;
+  close(): Promise<void>;
+}
+
+export interface ImageFile {
+  /** Of the image, for errors. */
+  name: string;
+  path: string;
+  format: ImageFormat;
+}
+
+/**
+ * Starts a server of the raw data of an image whose header inspectImage() has examined. That server alone interprets the image: where
+ * this process is root, as a user without an account, which may read the image through its group. Throws ImageRefused where it cannot
+ * read the image, CommandNotFound.
+ */
+export async function openImage(processes: Processes, image: ImageFile): Promise<ImageReader> {
+  const isRoot = process.getuid?.() === 0;
+  const directory = await mkdtemp(join(tmpdir(), 'blockstore-image-'));
+  const socket = join(directory, 'nbd');
+  if (isRoot) {
+    await chown(directory, unprivileged, unprivileged);
+    await chown(image.path, 0, unprivileged);
+  }
+  const server = processes.resident('setpriv', serverOf(image, socket, isRoot), {});
+  const said = messagesOf(server);
+  const close = async () => {
+    await endServer(server);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const isReady = async () => (await statIfExists(socket)) !== undefined;
+    const hasEnded = server.ended.then(() => false);
+    if (!(await Promise.race([hasEnded, pollUntil(isReady, { deadlineMs: startMs })]))) {
+      throw errors.imageRefused(image.name, said() || 'QEMU does not read it');
+    }
+    const source = `driver=raw,file.driver=nbd,file.open-timeout=30,file.server.type=unix,file.server.path=${option(socket)}`;
+    const ended = new AbortController();
+    void server.ended.then(() => ended.abort());
+    return {
+      sizeBytes: await sizeOf(processes, image.name, source, { said, signal: ended.signal }),
+      source,
+      said,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function serverOf({ path, format }: ImageFile, socket: string, isRoot: boolean): string[] {
+  const rights = isRoot
+    ? [`--reuid=${unprivileged}`, `--regid=${unprivileged}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all']
+    : [];
+  const limits = [`--as=${memoryBytes}`, '--core=0', '--fsize=0', '--nproc=64'];
+  const file = `driver=${qemuFormats[format]},file.driver=file,file.filename=${option(path)}`;
+  const restrictions = ['--pdeathsig=SIGKILL', '--no-new-privs', ...rights, 'prlimit', ...limits];
+  const access = ['--read-only', '--persistent', '--shared=4', `--socket=${socket}`];
+  return [...restrictions, 'qemu-nbd', ...access, '--image-opts', file];
+}
+
+/** In an option of QEMU a comma ends a value unless it is doubled. */
+function option(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+/** Returns a function that returns the last line that the server has written. */
+function messagesOf(server: ResidentProcess): () => string {
+  let text = '';
+  server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    text = `${text}${chunk}`.slice(-maxMessageBytes);
+  });
+  return () => printable(text.trim().split('\n').at(-1) ?? '');
+}
+
+async function endServer(server: ResidentProcess): Promise<void> {
+  server.kill();
+  const timer = setTimeout(() => server.kill('SIGKILL'), stopMs);
+  await server.ended;
+  clearTimeout(timer);
+}
+
+const infoSchema = z.object({ 'virtual-size': z.number().int().positive() });
+
+async function sizeOf(
+  processes: Processes,
+  name: string,
+  source: string,
+  { said, signal }: { said: () => string; signal: AbortSignal },
+): Promise<number> {
+  try {
+    const { stdout } = await processes.run('qemu-img', ['info', '--output=json', '--image-opts', source], { signal });
+    return infoSchema.parse(JSON.parse(stdout))['virtual-size'];
+  } catch (error) {
+    if (error instanceof CommandError && error.failure.notFound) throw errors.commandMissing('qemu-img', 'qemu-utils');
+    throw errors.imageRefused(name, said() || asError(error).message);
+  }
+}
