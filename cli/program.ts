@@ -7,6 +7,7 @@ import { addCompletionCommands } from './completion/commands.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addHostCommands } from './host/commands.ts';
+import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addSnapshotCommands } from './snapshot/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   });
   addVolumeCommands(program);
   addSnapshotCommands(program);
+  addImageCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);

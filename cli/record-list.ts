@@ -13,14 +13,14 @@ interface Listed {
 }
 
 /** A part of the list; `next` is the marker of the next part, if there is one. */
-interface Part<Row> {
+export interface Part<Row> {
   rows: Row[];
   /** Records that this version cannot read; they do not count for the limit. */
   unreadable: Unreadable[];
   next?: string;
 }
 
-export interface ListRequest<State extends { id: string }, Row extends Listed> {
+export interface ListRequest<State extends { id: string }, Row extends Listed> extends Shown<Row> {
   records: Records<State>;
   /** By creation time. */
   index: string;
@@ -31,8 +31,12 @@ export interface ListRequest<State extends { id: string }, Row extends Listed> {
   rowsOf: (states: readonly State[]) => Promise<Row[]> | Row[];
   /** Whether unreadable records may be asked for. */
   showsUnreadable: boolean;
+}
+
+/** How rows are shown. */
+export interface Shown<Row> {
   /** What they are, in the singular. */
-  noun: 'volume' | 'snapshot';
+  noun: 'volume' | 'snapshot' | 'image';
   columns: readonly Column<Row>[];
   json: (row: Row) => object;
 }
@@ -49,8 +53,15 @@ export async function writeList<State extends { id: string }, Row extends Listed
   output: Output,
   request: ListRequest<State, Row>,
 ): Promise<void> {
-  const parts = limited(pagesOf(request), request.limit ?? Infinity);
-  await (output.json ? writeJson(output, request, parts) : writeTable(output, request, parts));
+  await writeParts(output, request, limited(pagesOf(request), request.limit ?? Infinity));
+}
+
+export async function writeParts<Row>(
+  output: Output,
+  shown: Shown<Row>,
+  parts: AsyncGenerator<Part<Row>>,
+): Promise<void> {
+  await (output.json ? writeJson(output, shown, parts) : writeTable(output, shown, parts));
 }
 
 async function* pagesOf<State extends { id: string }, Row extends Listed>({
@@ -84,9 +95,9 @@ async function* limited<Row extends Listed>(
   }
 }
 
-async function writeTable<State extends { id: string }, Row extends Listed>(
+async function writeTable<Row>(
   output: Output,
-  { noun, columns }: ListRequest<State, Row>,
+  { noun, columns }: Shown<Row>,
   parts: AsyncGenerator<Part<Row>>,
 ): Promise<void> {
   const table = new Table(output, columns);
@@ -101,9 +112,9 @@ async function writeTable<State extends { id: string }, Row extends Listed>(
 }
 
 /** Writes one document, {volumes: […], next: marker or null}, with one line a record. */
-async function writeJson<State extends { id: string }, Row extends Listed>(
+async function writeJson<Row>(
   output: Output,
-  { noun, json }: ListRequest<State, Row>,
+  { noun, json }: Shown<Row>,
   parts: AsyncGenerator<Part<Row>>,
 ): Promise<void> {
   let marker: string | undefined;

@@ -43,8 +43,15 @@ function addCreate(volume: Command): void {
       '--node <node>',
       'node, node@backend or node@backend#pool to create it on (default: a backend with free space)',
     )
-    .addOption(new Option('--snapshot <snapshot>', 'begin with the data of this snapshot').conflicts('source'))
-    .option('--source <volume>', 'begin with the data of this volume, as they are at one moment')
+    .addOption(
+      new Option('--snapshot <snapshot>', 'begin with the data of this snapshot').conflicts(['source', 'image']),
+    )
+    .addOption(
+      new Option('--source <volume>', 'begin with the data of this volume, as they are at one moment').conflicts(
+        'image',
+      ),
+    )
+    .option('--image <image>', 'begin with the data of this image, by its id or name')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)

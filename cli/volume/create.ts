@@ -6,6 +6,7 @@ import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { currentUser } from '../current-user.ts';
 import { unsureCodes } from '../unsure-codes.ts';
+import { imageFor } from '../image/find-image.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
@@ -19,12 +20,13 @@ export interface CreateOptions extends ChangeOptions {
   id?: string;
   snapshot?: string;
   source?: string;
+  image?: string;
 }
 
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
-  const { name, node, user = currentUser().name, project, id = randomUUID(), snapshot, source } = options;
+  const { name, node, user = currentUser().name, project, id = randomUUID(), snapshot, source, image } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
   const request = {
@@ -35,6 +37,7 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(name === undefined ? {} : { name }),
     ...(node === undefined ? {} : { node }),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
+    ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
     ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),
   };
   const volume = await interrupts

@@ -64,9 +64,14 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
   ];
 }
 
-function originText({ fromSnapshot, fromVolume, isCopying }: VolumeState): string {
-  const origin = fromSnapshot === '' ? fromVolume && `volume ${fromVolume}` : `snapshot ${fromSnapshot}`;
-  return origin !== '' && isCopying ? `${origin}, being copied` : origin;
+function originText({ fromSnapshot, fromVolume, fromImage, isCopying }: VolumeState): string {
+  const origins = [
+    ['snapshot', fromSnapshot],
+    ['volume', fromVolume],
+    ['image', fromImage],
+  ];
+  const [kind = '', id = ''] = origins.find(([, value]) => value !== '') ?? [];
+  return `${kind} ${id}${isCopying ? ', being copied' : ''}`.trim();
 }
 
 function sizeText({ size, newSize }: VolumeState): string {

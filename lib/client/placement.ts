@@ -1,3 +1,4 @@
+import type { CapabilityName } from '../drivers/capabilities.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
 import { type BackendState, backendsOf, parsePlace, placeText } from '../models/backend.ts';
 import { lookupNode } from '../models/node.ts';
@@ -14,6 +15,8 @@ export interface PlacementRequest {
   node?: string;
   /** Backends that were tried already, as `node@backend`. */
   tried?: readonly string[];
+  /** What its driver must be able to do. */
+  needs?: CapabilityName;
   /** Candidates that earlier requests of the same process have read. */
   recent?: RecentCandidates;
 }
@@ -28,7 +31,7 @@ const maxAttempts = 16;
 const maxReasons = 10;
 /** A reason against a backend, or against a node that is not up. */
 interface Reason {
-  kind: 'down' | 'not yet' | 'problem' | 'full' | 'tried';
+  kind: 'down' | 'not yet' | 'problem' | 'unsuitable' | 'full' | 'tried';
   text: string;
 }
 
@@ -100,13 +103,13 @@ export async function place(
 /** Pages of backends that may take the volume; the others have their reason in `reasons`. */
 async function* pages(
   store: Store,
-  { size, node, tried = [], recent }: PlacementRequest,
+  { size, node, tried = [], needs, recent }: PlacementRequest,
   reasons: Map<string, Reason>,
 ): AsyncGenerator<BackendState[]> {
   const requestedBytes = sizeInBytes(size);
   const suitable = (backends: readonly Candidate[]) =>
     backends.flatMap(({ backend, isUp }) => {
-      const reason = reasonAgainst(backend, isUp, requestedBytes, tried);
+      const reason = reasonAgainst(backend, isUp, { requestedBytes, tried, needs });
       if (reason === undefined) return [backend];
       reasons.set(backend.id, reason);
       return [];
@@ -115,7 +118,9 @@ async function* pages(
     yield suitable((await namedBackends(store, node)).map((backend) => ({ backend, isUp: true })));
     return;
   }
-  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, requestedBytes, tried));
+  const known = (recent?.get() ?? []).filter(
+    (backend) => !reasonAgainst(backend, true, { requestedBytes, tried, needs }),
+  );
   if (known.length > 0) yield byWeight(known).slice(0, 1);
   for (let page = 0; page < maxPages; page += 1) {
     const first = String(page * pageSize);
@@ -170,10 +175,16 @@ export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): nu
 function reasonAgainst(
   backend: BackendState,
   isUp: boolean,
-  requestedBytes: number,
-  tried: readonly string[],
+  {
+    requestedBytes,
+    tried = [],
+    needs,
+  }: { requestedBytes: number; tried?: readonly string[]; needs?: CapabilityName | undefined },
 ): Reason | undefined {
   if (!isUp) return down;
+  if (needs !== undefined && !backend.capabilities.includes(needs)) {
+    return { kind: 'unsuitable', text: `its driver ${backend.driver} has no ${needs}` };
+  }
   if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
   if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
   if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
@@ -190,7 +201,7 @@ function byWeight(backends: readonly BackendState[]): BackendState[] {
 
 async function refusal(
   store: Store,
-  { size, node }: PlacementRequest,
+  { size, node, needs }: PlacementRequest,
   reasons: Map<string, Reason>,
 ): Promise<BlockstoreError> {
   if (node === undefined && reasons.size < maxReasons) {
@@ -203,7 +214,7 @@ async function refusal(
       if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, { kind: 'down', text: one.state });
       for (const backend of one?.state === 'up' ? one.backends : []) {
         if (reasons.has(backend.id)) continue;
-        reasons.set(backend.id, reasonAgainst(backend, true, sizeInBytes(size), []) ?? notYet);
+        reasons.set(backend.id, reasonAgainst(backend, true, { requestedBytes: sizeInBytes(size), needs }) ?? notYet);
       }
     }
   }
@@ -213,7 +224,8 @@ async function refusal(
   const shown = [...reasons].slice(0, maxReasons).map(([host, { text }]) => `${host}: ${text}`);
   if (reasons.size > maxReasons) shown.push(`and ${reasons.size - maxReasons} more`);
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet')) return errors.noBackendAccepts(shown);
-  if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem')) return errors.noUsableBackend(shown);
+  if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem', 'unsuitable'))
+    return errors.noUsableBackend(shown);
   return errors.noFreeSpace(node, sizeInBytes(size), shown);
 }
 
@@ -223,7 +235,8 @@ export async function cannotGrow(
   { backend: id, bytes }: { backend: string; bytes: number },
 ): Promise<BlockstoreError> {
   const [found] = await readCandidates(store, [id]);
-  const { kind, text } = (found && reasonAgainst(found.backend, found.isUp, bytes, [])) ?? allocatedMeanwhile;
+  const { kind, text } =
+    (found && reasonAgainst(found.backend, found.isUp, { requestedBytes: bytes })) ?? allocatedMeanwhile;
   if (kind === 'full') return errors.noFreeSpace(id, bytes, [text]);
   return kind === 'problem' ? errors.noUsableBackend([`${id}: ${text}`]) : errors.noBackendAccepts([`${id}: ${text}`]);
 }

@@ -198,7 +198,12 @@ export class VolumeCommands {
     try {
       const origin = await originOf(this.store, volume, node);
       const at = origin?.place ?? node;
-      const request = { size, recent: this.recent, ...(at === undefined ? {} : { node: at }) };
+      const request = {
+        size,
+        recent: this.recent,
+        ...(at === undefined ? {} : { node: at }),
+        ...(volume.fromImage === undefined ? {} : { needs: 'images' as const }),
+      };
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
         set = newRecord(volume, backend, at, to);
@@ -312,8 +317,9 @@ function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
 
 /** Fields of the record of a new volume, besides its creation time. */
 function newRecord(volume: NewVolume, backend: BackendState, node: string | undefined, to: ReplyTo | undefined): Hash {
-  const { name, size, userId, projectId, deleteOnTermination = false, fromSnapshot, fromVolume } = volume;
-  const isCopy = fromSnapshot !== undefined || fromVolume !== undefined;
+  const { name, size, userId, projectId, deleteOnTermination = false } = volume;
+  const { fromSnapshot, fromVolume, fromImage } = volume;
+  const isCopy = [fromSnapshot, fromVolume, fromImage].some((from) => from !== undefined);
   return {
     ...(name === undefined ? {} : { name }),
     size: String(size),
@@ -322,6 +328,7 @@ function newRecord(volume: NewVolume, backend: BackendState, node: string | unde
     ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),
+    ...(fromImage === undefined ? {} : { fromImage }),
     ...(isCopy ? { copying: 'true' } : {}),
     node: backend.node,
     backend: backend.name,

@@ -1,4 +1,4 @@
-export const capabilityNames = ['snapshots', 'clones', 'extend', 'thin', 'multiattach', 'discard'] as const;
+export const capabilityNames = ['snapshots', 'clones', 'extend', 'images', 'thin', 'multiattach', 'discard'] as const;
 export type CapabilityName = (typeof capabilityNames)[number];
 
 /** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */
@@ -6,6 +6,8 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
   snapshots: boolean;
   clones: boolean;
   extend: boolean;
+  /** Its volumes are block devices or files of the node, which an image can be copied to. */
+  images: boolean;
   /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;
   /** No driver declares it yet. */
@@ -20,6 +22,7 @@ export const noCapabilities: Capabilities = {
   snapshots: false,
   clones: false,
   extend: false,
+  images: false,
   thin: false,
   multiattach: false,
   discard: false,

@@ -27,6 +27,8 @@ export interface CreatedVolume {
   fields: Record<string, string>;
   /** False when the storage already existed and can contain data. */
   isNew: boolean;
+  /** All of it reads as zeros: what has zeros need not be written. */
+  isBlank?: boolean;
 }
 
 /** A volume found on storage. */

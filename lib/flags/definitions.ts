@@ -86,6 +86,31 @@ const backendFlags = {
   ),
 };
 
+/** For the daemon, which copies images, and for the command line, which lists them. */
+const imageFlags = {
+  image_url: flag(
+    text.refine((value) => value === '' || isHttpUrl(value), 'must be an address such as http://images:9292'),
+    '',
+    'image service that speaks the Images v2 API, such as Glance; empty: the images of image_directory',
+  ),
+  image_token_file: flag(text, '', 'file with the token that the image service asks for, read anew for each request'),
+  image_directory: flag(
+    absolutePath,
+    '/var/lib/blockstore/images',
+    'directory of the images where there is no image service; nodes that are to have the same images share it',
+  ),
+  image_cache_gib: flag(
+    whole(0, 100_000),
+    20,
+    'images that a node keeps in its state_dir for the next volume; one in use stays, whatever its size',
+    { unit: 'GiB' },
+  ),
+};
+
+function isHttpUrl(value: string): boolean {
+  return /^https?:$/.test(URL.parse(value)?.protocol ?? '');
+}
+
 const endpointRule = 'must be host, host:port or [IPv6 address]:port, separated by commas';
 
 function isEndpoint(item: string): boolean {
@@ -144,6 +169,7 @@ export const definitions = {
   ...backendFlags,
   ...mergeFlags(drivers),
   ...mergeFlags(targets),
+  ...imageFlags,
   ...redisFlags,
   ...logFlags,
 };
@@ -194,6 +220,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   { title: 'Storage that is controlled over SSH', names: Object.keys(sanFlags) },
   ...flagSets(drivers, 'Driver'),
   ...flagSets(targets, 'Target'),
+  { title: 'Images', names: Object.keys(imageFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
 ]);

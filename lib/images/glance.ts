@@ -11,14 +11,14 @@ const pageSchema = z.object({ images: z.array(imageSchema), next: z.string().opt
 export interface GlanceOptions {
   /** With the scheme, without `/v2`. */
   url: string;
-  /** Sent as X-Auth-Token; '' = none. */
-  token: string;
+  /** Returns what is sent as X-Auth-Token; '' = nothing. */
+  token: () => Promise<string>;
 }
 
 /** An image service that speaks the Images v2 API, such as OpenStack's Glance. */
 export class Glance implements ImageStore {
   private readonly url: string;
-  private readonly token: string;
+  private readonly token: () => Promise<string>;
 
   constructor({ url, token }: GlanceOptions) {
     this.url = url.replace(/\/+$/, '').replace(/\/v2$/, '');
@@ -87,13 +87,14 @@ export class Glance implements ImageStore {
 
   private async request(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
     const { headers = {}, body, signal, answerMs: limitMs = answerMs } = options;
+    const token = await this.token();
     const late = new AbortController();
     const tooLate = () => late.abort(new Error(`no answer within ${limitMs / 1000} s`));
     const timer = limitMs > 0 ? setTimeout(tooLate, limitMs) : undefined;
     try {
       return await fetch(`${this.url}${path}`, {
         method,
-        headers: { ...headers, ...(this.token === '' ? {} : { 'x-auth-token': this.token }) },
+        headers: { ...headers, ...(token === '' ? {} : { 'x-auth-token': token }) },
         signal: signal ? AbortSignal.any([late.signal, signal]) : late.signal,
         // The token is for this service alone.
         redirect: 'error',

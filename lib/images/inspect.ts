@@ -1,14 +1,11 @@
 import { open } from 'node:fs/promises';
 import { errors } from '../errors.ts';
+import type { ImageFormat } from './formats/names.ts';
 import { qcow2Size } from './formats/qcow2.ts';
 import { vdiSize } from './formats/vdi.ts';
 import { vhdSize } from './formats/vhd.ts';
 import { vmdkSize } from './formats/vmdk.ts';
 import { type ImageBytes, Unusable, bytesOf } from './image-bytes.ts';
-
-/** As image services name them: disk_format. */
-export const imageFormats = ['raw', 'qcow2', 'vmdk', 'vdi', 'vhd'] as const;
-export type ImageFormat = (typeof imageFormats)[number];
 
 const sectorBytes = 512;
 

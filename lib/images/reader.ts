@@ -8,7 +8,7 @@ import { asError, errors } from '../errors.ts';
 import { statIfExists } from '../files.ts';
 import { printable } from '../printable.ts';
 import type { Processes, ResidentProcess } from '../process.ts';
-import type { ImageFormat } from './inspect.ts';
+import type { ImageFormat } from './formats/names.ts';
 
 /** As QEMU names its drivers. */
 const qemuFormats: Record<ImageFormat, string> = { raw: 'raw', qcow2: 'qcow2', vmdk: 'vmdk', vdi: 'vdi', vhd: 'vpc' };

@@ -69,10 +69,11 @@ export interface VolumeState {
   step: string;
   attempts: number;
   fault: Fault | undefined;
-  /** What its first data are of: a snapshot, or another volume; '' = it began empty. */
+  /** What its first data are of: a snapshot, another volume, or an image; '' = it began empty. */
   fromSnapshot: string;
   fromVolume: string;
-  /** They are still being copied: that snapshot or volume is needed. */
+  fromImage: string;
+  /** They are still being copied: that snapshot, volume or image is needed. */
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
@@ -144,6 +145,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
     fromSnapshot: hash['fromSnapshot'] ?? '',
     fromVolume: hash['fromVolume'] ?? '',
+    fromImage: hash['fromImage'] ?? '',
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),

@@ -13,9 +13,10 @@ export interface NewVolume {
   userId: string;
   projectId: string;
   deleteOnTermination?: boolean;
-  /** What its first data are of: a snapshot, or another volume, by its id. */
+  /** What its first data are of: a snapshot, another volume, or an image, by its id. */
   fromSnapshot?: string;
   fromVolume?: string;
+  fromImage?: string;
 }
 
 /** What a volume is attached to. */

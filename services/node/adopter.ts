@@ -1,6 +1,7 @@
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { taskKey, writeTask } from '../../lib/models/task.ts';
 import { type EditOptions, type TransitionName, editOf, isAllowed } from '../../lib/models/transitions.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -133,7 +134,13 @@ export class Adopter {
             node: lease.node,
             backend: backend.name,
             availabilityZone,
-            status: isAttached ? 'in-use' : 'available',
+            ...(rest.fromImage === undefined
+              ? { status: isAttached ? 'in-use' : 'available' }
+              : {
+                  status: 'creating',
+                  copying: 'true',
+                  task: writeTask({ kind: 'create', key: taskKey(), pinned: true }),
+                }),
             attachStatus: isAttached ? 'attached' : 'detached',
             ...(isAttached ? attachmentOf(running) : {}),
           },
@@ -151,7 +158,8 @@ export class Adopter {
     log.debug(`restored the record of volume ${id} from its storage`, rest);
     const volume = await volumesOf(store).lookup(id);
     this.learn(volume);
-    await this.serve(volume);
+    // Its copy goes on with the next report.
+    if (!volume.task) await this.serve(volume);
   }
 
   /** Before the record is there: where this fails, the next try begins here, and no label contradicts the record. */

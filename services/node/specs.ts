@@ -9,9 +9,19 @@ import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 
 /** A record as a driver sees it. */
-export function volumeSpec({ id, size, name, userId, projectId, address: text, createTime }: VolumeState): VolumeSpec {
+export function volumeSpec(volume: VolumeState): VolumeSpec {
+  const { id, size, name, userId, projectId, address: text, createTime, isCopying, fromImage } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
-  const given = { user: userId, project: projectId, size: String(size), name, address, created: String(createTime) };
+  const image = isCopying ? fromImage : ''; // until all of its data are there
+  const given = {
+    user: userId,
+    project: projectId,
+    size: String(size),
+    name,
+    address,
+    created: String(createTime),
+    image,
+  };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
 }
@@ -31,11 +41,13 @@ interface LabelledFields {
   name?: string;
   createTime?: string;
   address: string;
+  /** Its data were still being copied from there. */
+  fromImage?: string;
 }
 
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
 export function fieldsIn(labels: Labels): LabelledFields | undefined {
-  const { size, user, project, name, created = '', address = '' } = labels;
+  const { size, user, project, name, created = '', address = '', image } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
   return {
     size,
@@ -43,6 +55,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     projectId: project,
     address,
     ...(name === undefined ? {} : { name }),
+    ...(image === undefined ? {} : { fromImage: image }),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };
 }

@@ -1,9 +1,13 @@
+import { join } from 'node:path';
 import { capabilityNames } from '../../lib/drivers/capabilities.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
+import { ImageCache } from '../../lib/images/cache.ts';
+import { openImageStore } from '../../lib/images/open-store.ts';
 import type { Log } from '../../lib/log.ts';
 import type { BackendReport } from '../../lib/models/backend.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
+import { ChildProcesses } from '../../lib/process.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
@@ -87,6 +91,11 @@ export class StorageNode implements Service {
       addresses: this.addresses,
       table,
       topic: flags.volume_topic,
+      images: {
+        store: openImageStore(flags),
+        cache: new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30),
+        processes: new ChildProcesses(),
+      },
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,
       onFenced: () => void this.catchUp.regain(),

@@ -39,7 +39,7 @@ export interface FileOptions {
 /** Stores volumes as sparse files `volume-<id>` in one directory; requires neither root nor a device. */
 export class FileDriver implements VolumeDriver {
   readonly name = 'file';
-  readonly capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true };
+  readonly capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, images: true };
   readonly snapshots: FileSnapshots;
   readonly pool: string;
   private readonly directory: string;
@@ -157,7 +157,7 @@ export class FileDriver implements VolumeDriver {
       const isNew = !(await this.isThere(volume));
       if (!isNew && options.accept) options.accept((await withLabels(this.directory, id, sizeBytes)).labels);
       await this.files.ensure({ file, sizeBytes, label: () => writeLabels(this.directory, volume), source }, options);
-      return { fields: {}, isNew };
+      return { fields: {}, isNew, isBlank: isNew };
     };
     return this.files.exclusively(file, create, options.signal);
   }

@@ -67,7 +67,7 @@ export class LvmDriver implements VolumeDriver {
     this.options = options;
     this.pool = options.volumeGroup;
     const thin = options.lvmType === 'thin';
-    this.capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true, thin };
+    this.capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true, images: true, thin };
     this.context = context;
     this.openGroup = new OpenGroup(options, context);
     this.changes = new Changes(options.volumeGroup, this.openGroup, context);
@@ -93,7 +93,8 @@ export class LvmDriver implements VolumeDriver {
   }
 
   async createVolume(volume: VolumeSpec, options: CreateOptions = {}): Promise<CreatedVolume> {
-    return { fields: {}, isNew: await this.openGroup.reopening(() => this.create(volume, options)) };
+    const isNew = await this.openGroup.reopening(() => this.create(volume, options));
+    return { fields: {}, isNew, isBlank: isNew && this.capabilities.thin };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {

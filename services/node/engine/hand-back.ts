@@ -30,7 +30,12 @@ export async function handBack(
   const tried = [...(task?.tried ?? []), backendId(volume.node, volume.backend)];
   const pin = task?.pinned ? { pinned: task.pinned, onNode: task.onNode } : {};
   if (!task?.pinned || task.onNode) {
-    const request = { size, tried, ...(task?.onNode ? { node: volume.node } : {}) };
+    const request = {
+      size,
+      tried,
+      ...(task?.onNode ? { node: volume.node } : {}),
+      ...(volume.fromImage === '' ? {} : { needs: 'images' as const }),
+    };
     try {
       const placed = await place(store, request, (backend) => ({
         owner: lease.token,

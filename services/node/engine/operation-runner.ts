@@ -1,4 +1,5 @@
 import { type BlockstoreError, type Fault, asError, errors } from '../../../lib/errors.ts';
+import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { Log } from '../../../lib/log.ts';
 import {
   type EditOptions,
@@ -37,6 +38,7 @@ export interface RunnerOptions {
   table: VolumeTable;
   log: Log;
   topic: string;
+  images: ImageSource;
   exportUnattached: boolean;
   tries: number;
 }
@@ -67,7 +69,7 @@ export class OperationRunner {
     try {
       context = this.contextFor(volume, progress, isResumed);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
-      if (volume.isCopying) Object.assign(context, await this.originOf(volume));
+      if (volume.isCopying && volume.fromImage === '') Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -117,9 +119,11 @@ export class OperationRunner {
       snapshot: undefined,
       origin: undefined,
       addresses,
+      images: this.options.images,
       exportUnattached,
       isResumed,
       madeStorage: false,
+      isBlank: false,
       checkTask: () => this.checkTask(volume),
       signal: this.signal,
       progress: (percent) => progress.set(percent),

@@ -1,3 +1,4 @@
+import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
@@ -17,12 +18,15 @@ export interface StepContext {
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
   addresses: Addresses;
+  images: ImageSource;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
   /** Whether an earlier run, of this state of Redis or a later one, may have done part of the steps. */
   isResumed: boolean;
   /** Whether this very run has made the storage: nobody can have data on it. */
   madeStorage: boolean;
+  /** Whether all of that reads as zeros. */
+  isBlank: boolean;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */

@@ -1,4 +1,5 @@
 import type { TaskKind } from '../../../lib/models/task.ts';
+import { copyFromImage } from './image-steps.ts';
 import type { Operation } from './operation.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
 import {
@@ -27,7 +28,7 @@ const none: ReadonlySet<string> = new Set();
 const create: Operation = {
   name: 'create',
   queue: 'short',
-  steps: [allocateAddress, createStorage, exportNew],
+  steps: [allocateAddress, createStorage, copyFromImage, exportNew],
   undo: [refuseToDiscardExisting, removeExport, discardStorage, releaseAddress],
   finish: 'finishCreate',
   fail: 'failCreate',

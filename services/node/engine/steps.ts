@@ -50,10 +50,12 @@ export const createStorage: Step = {
   run: async (context) => {
     const { volume, backend, signal, progress } = context;
     const accept = (found: Labels) => refuseOther(volume, found);
-    const { isNew } = volume.isCopying
-      ? await copyOrigin(context, { signal, accept, progress })
-      : await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
+    const { isNew, isBlank = false } =
+      volume.isCopying && volume.fromImage === ''
+        ? await copyOrigin(context, { signal, accept, progress })
+        : await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
     if (isNew) context.madeStorage = true;
+    context.isBlank = isBlank;
   },
 };
 
@@ -66,7 +68,8 @@ export const refuseToDiscardExisting: Step = {
   run: async ({ volume, backend, madeStorage }) => {
     if (madeStorage) return;
     const found = (await backend.driver.listVolumes()).find(({ id }) => id === volume.id);
-    if (!found) return;
+    // Nobody has used what still lacks data of its image.
+    if (!found || found.labels['image'] !== undefined) return;
     refuseOther(volume, found.labels);
     if (found.sizeBytes >= sizeInBytes(volume.size)) throw errors.storageKept(volume.id);
   },
@@ -198,7 +201,8 @@ export const releaseAddress: Step = {
 /** What is left of a volume that was not created after all. */
 export const discardStorage: Step = {
   name: 'discard',
-  run: ({ volume, backend, signal }) => backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: true }),
+  run: ({ volume, backend, signal }) =>
+    backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: !volume.isCopying }),
 };
 
 export const removeStorage: Step = {

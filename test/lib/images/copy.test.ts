@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { copyImage } from '../../../lib/images/copy.ts';
-import { type ImageFormat, imageFormats } from '../../../lib/images/inspect.ts';
+import { type ImageFormat, imageFormats } from '../../../lib/images/formats/names.ts';
 import { openImage } from '../../../lib/images/reader.ts';
 import { ChildProcesses } from '../../../lib/process.ts';
 import { until } from '../../support/until.ts';

@@ -19,14 +19,14 @@ test.after.always(() => service?.stop());
 const withGlance = withoutGlance === undefined ? test : test.skip;
 
 function client(): Glance {
-  return new Glance({ url: service?.url ?? '', token: '' });
+  return new Glance({ url: service?.url ?? '', token: async () => '' });
 }
 
 if (withoutGlance === undefined) storeCases('glance', async () => client());
 else test.skip(`glance: ${withoutGlance}`, () => {});
 
 withGlance('the address may have the version of the API at its end', async (t) => {
-  const images = new Glance({ url: `${service?.url}/v2/`, token: 'ignored' });
+  const images = new Glance({ url: `${service?.url}/v2/`, token: async () => 'ignored' });
   await t.throwsAsync(images.show(randomUUID()), { code: 'ImageNotFound' });
 });
 
@@ -54,7 +54,7 @@ withGlance('an image that is protected is not removed', async (t) => {
 
 test('a service that is not there, and one that is none, are named', async (t) => {
   const url = `http://127.0.0.1:${await freePort()}`;
-  await t.throwsAsync(new Glance({ url, token: '' }).show(randomUUID()), {
+  await t.throwsAsync(new Glance({ url, token: async () => '' }).show(randomUUID()), {
     code: 'ImageServiceUnavailable',
     message: new RegExp(`image service ${url} cannot be used: .*ECONNREFUSED`),
   });

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import { type ImageFormat, imageFormats, inspectImage } from '../../../lib/images/inspect.ts';
+import { type ImageFormat, imageFormats } from '../../../lib/images/formats/names.ts';
+import { inspectImage } from '../../../lib/images/inspect.ts';
 
 const execute = promisify(execFile);
 const MiB = 2 ** 20;

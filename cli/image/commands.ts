@@ -1,0 +1,71 @@
+import { type Command, Option } from 'commander';
+import { imageFormats } from '../../lib/images/formats/names.ts';
+import { checkVolumeName } from '../../lib/models/check-text.ts';
+import { atLeastOne, textOf, uuid } from '../arguments.ts';
+import { Context } from '../context.ts';
+import type { ImportOptions } from './import.ts';
+import type { ListImagesOptions } from './list.ts';
+
+export function addImageCommands(program: Command): void {
+  const image = program
+    .command('image')
+    .helpCommand(false)
+    .description('list, import and delete images that volumes are made from');
+  addReading(image);
+  addImport(image);
+  addDelete(image);
+}
+
+function addReading(image: Command): void {
+  image
+    .command('list')
+    .description('list images')
+    .option('--limit <n>', 'print at most n images, then a marker', atLeastOne)
+    .option('--marker <marker>', 'continue after the marker of an earlier list', textOf('marker'))
+    .addHelpText('after', '\nExample:\n  blockstore image list')
+    .action(async (options: ListImagesOptions, command: Command) => {
+      const { listImages } = await import('./list.ts');
+      await listImages(Context.of(command), options);
+    });
+  image
+    .command('show')
+    .description('print the details of an image')
+    .argument('<image>', 'id or name')
+    .addHelpText('after', '\nExample:\n  blockstore image show debian-12')
+    .action(async (reference: string, _options: object, command: Command) => {
+      const { showImage } = await import('./show.ts');
+      await showImage(Context.of(command), reference);
+    });
+}
+
+function addImport(image: Command): void {
+  image
+    .command('import')
+    .description('make an image of a file and print its id')
+    .argument('<file>', 'file with the data of the image, whole')
+    .addOption(
+      new Option('--format <format>', 'format of the data, which is never guessed')
+        .choices(imageFormats)
+        .makeOptionMandatory(),
+    )
+    .option('--name <name>', 'name of the image (default: that of the file)', checkVolumeName)
+    .option('--min-disk <GiB>', 'smallest volume that may be made from it', atLeastOne)
+    .option('--id <uuid>', 'id of the image; a repeated import with the same id continues where it has no data', uuid)
+    .addHelpText('after', '\nExample:\n  blockstore image import debian-12.qcow2 --format qcow2 --name debian-12')
+    .action(async (file: string, options: ImportOptions, command: Command) => {
+      const { importImage } = await import('./import.ts');
+      await importImage(Context.of(command), file, options);
+    });
+}
+
+function addDelete(image: Command): void {
+  image
+    .command('delete')
+    .description('delete images; volumes made from them keep their data')
+    .argument('<image...>', 'ids or names')
+    .addHelpText('after', '\nExample:\n  blockstore image delete debian-11')
+    .action(async (references: readonly string[], _options: object, command: Command) => {
+      const { deleteImages } = await import('./delete.ts');
+      await deleteImages(Context.of(command), references);
+    });
+}

@@ -1,0 +1,62 @@
+import { errors } from '../errors.ts';
+import type { Processes } from '../process.ts';
+import type { ImageCache } from './cache.ts';
+import { type CopyTarget, copyImage } from './copy.ts';
+import { type ImageFormat, imageFormats } from './formats/names.ts';
+import { inspectImage } from './inspect.ts';
+import { openImage } from './reader.ts';
+import type { Image } from './image.ts';
+import type { ImageStore } from './store.ts';
+
+/** How much of the progress is the download's. */
+const downloadPercent = 40;
+
+export interface ImageSource {
+  store: ImageStore;
+  cache: ImageCache;
+  processes: Processes;
+}
+
+export interface FillOptions {
+  signal: AbortSignal;
+  /** Called with 0 to 100. */
+  progress: (percent: number) => void;
+}
+
+/**
+ * Gives a volume the data of an image. Nothing is written before the image was fetched, its checksum compared, and its header examined.
+ * Throws ImageNotFound, ImageNotActive, ImageRefused, ImageTooLarge, ImageChanged, ImageServiceUnavailable, CommandNotFound.
+ */
+export async function fillFromImage(
+  { store, cache, processes }: ImageSource,
+  id: string,
+  target: CopyTarget,
+  { signal, progress }: FillOptions,
+): Promise<void> {
+  const image = await store.show(id);
+  const format = formatOf(image);
+  const { sizeBytes = 0 } = image;
+  const fetched = (bytes: number) => progress(Math.floor((downloadPercent * bytes) / Math.max(1, sizeBytes)));
+  await cache.use(store, image, { signal, progress: fetched }, async (path) => {
+    const virtualBytes = await inspectImage(id, path, format);
+    if (virtualBytes > target.sizeBytes) throw errors.imageTooLarge(id, virtualBytes, target.sizeBytes);
+    const reader = await openImage(processes, { name: id, path, format });
+    try {
+      const copied = (percent: number) =>
+        progress(downloadPercent + Math.floor(((100 - downloadPercent) * percent) / 100));
+      await copyImage(processes, { name: id, reader }, target, { signal, progress: copied });
+    } finally {
+      await reader.close();
+    }
+  });
+}
+
+/** Returns the format of an image that volumes can be made from. Throws ImageNotActive, ImageRefused. */
+export function formatOf({ id, status, diskFormat, containerFormat }: Image): ImageFormat {
+  if (status !== 'active') throw errors.imageNotActive(id, status);
+  if (containerFormat !== 'bare')
+    throw errors.imageRefused(id, `its container is ${JSON.stringify(containerFormat)}, not "bare"`);
+  const format = imageFormats.find((one) => one === diskFormat);
+  if (format) return format;
+  throw errors.imageRefused(id, `its format is ${JSON.stringify(diskFormat)}, not one of ${imageFormats.join(', ')}`);
+}

@@ -1,0 +1,25 @@
+import { errors } from '../../../lib/errors.ts';
+import { fillFromImage } from '../../../lib/images/fill.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { volumeSpec } from '../specs.ts';
+import type { Step } from './operation.ts';
+
+/** The data of a new volume. Its storage is labelled with the image until all of it is there: a loss of Redis must not make it available. */
+export const copyFromImage: Step = {
+  name: 'image',
+  isDone: async ({ volume, backend: { driver } }) => {
+    if (!volume.isCopying || volume.fromImage === '') return true;
+    const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
+    return found !== undefined && found.labels['image'] === undefined;
+  },
+  run: async ({ volume, backend: { driver }, images, isBlank, signal, progress }) => {
+    const { id, fromImage, isCopying, size } = volume;
+    if (!isCopying || fromImage === '') return;
+    if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
+    const spec = volumeSpec(volume);
+    await driver.ensureVolume(spec);
+    const target = { path: driver.localPath(spec), sizeBytes: sizeInBytes(size), isBlank };
+    await fillFromImage(images, fromImage, target, { signal, progress });
+    await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
+  },
+};
