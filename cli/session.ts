@@ -1,6 +1,7 @@
 import type { Flags } from '../lib/flags/definitions.ts';
 import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
+import { ImageCommands } from '../lib/client/image-commands.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
 import { RequestClient } from '../lib/client/request-client.ts';
 import { SnapshotCommands } from '../lib/client/snapshot-commands.ts';
@@ -15,6 +16,7 @@ export interface Session extends AsyncDisposable {
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly snapshots: SnapshotCommands;
+  readonly images: ImageCommands;
   readonly nodeCommands: NodeCommands;
 }
 
@@ -30,6 +32,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
     store,
     commands: new VolumeCommands(store, client, flags.volume_topic),
     snapshots: new SnapshotCommands(store, client, flags.volume_topic),
+    images: new ImageCommands(store, client, flags.volume_topic),
     nodeCommands: new NodeCommands(store, client, flags.volume_topic),
     [Symbol.asyncDispose]: () => connection.close(),
   };

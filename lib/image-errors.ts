@@ -58,6 +58,13 @@ export const imageErrors = {
       `the data of image ${image} do not have ${what} that its service states`,
       'repeat it; if that does not help, the data were damaged where they are kept: upload the image again',
     ),
+  imageOfAttached: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}: an image of it would have what is on the storage at several moments`,
+      'detach it; or take a snapshot, make a volume of that, and the image of this volume',
+    ),
   imageTooLarge: (image: string, bytes: number, volumeBytes: number) =>
     new BlockstoreError(
       'ImageTooLarge',

@@ -3,6 +3,8 @@ import { imageFormats } from '../../lib/images/formats/names.ts';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
 import { atLeastOne, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
+import { withWaitOptions } from '../volume/commands.ts';
+import type { CreateImageOptions } from './create.ts';
 import type { ImportOptions } from './import.ts';
 import type { ListImagesOptions } from './list.ts';
 
@@ -10,8 +12,9 @@ export function addImageCommands(program: Command): void {
   const image = program
     .command('image')
     .helpCommand(false)
-    .description('list, import and delete images that volumes are made from');
+    .description('make, list, import and delete images that volumes are made from');
   addReading(image);
+  addCreate(image);
   addImport(image);
   addDelete(image);
 }
@@ -35,6 +38,21 @@ function addReading(image: Command): void {
     .action(async (reference: string, _options: object, command: Command) => {
       const { showImage } = await import('./show.ts');
       await showImage(Context.of(command), reference);
+    });
+}
+
+function addCreate(image: Command): void {
+  withWaitOptions(image.command('create'))
+    .description('make an image of a detached volume and print its id')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .addOption(new Option('--format <format>', 'format of the image').choices(imageFormats).default('qcow2'))
+    .option('--name <name>', 'name of the image (default: that of the volume)', checkVolumeName)
+    .option('--min-disk <GiB>', 'smallest volume that may be made from it (default: that of the volume)', atLeastOne)
+    .option('--id <uuid>', 'id of the image; repeating the command with the same id makes no second one', uuid)
+    .addHelpText('after', '\nExample:\n  blockstore image create root --name golden')
+    .action(async (reference: string, options: CreateImageOptions, command: Command) => {
+      const { createImage } = await import('./create.ts');
+      await createImage(Context.of(command), reference, options);
     });
 }
 

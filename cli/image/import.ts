@@ -1,14 +1,12 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
-import { asError, errors } from '../../lib/errors.ts';
 import { inspectImage } from '../../lib/images/inspect.ts';
 import type { ImageFormat } from '../../lib/images/formats/names.ts';
-import type { Image } from '../../lib/images/image.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
-import type { ImageStore } from '../../lib/images/store.ts';
 import type { Context } from '../context.ts';
 import { Progress } from '../progress.ts';
+import { madeImage } from './made-image.ts';
 import { imageJson } from './present.ts';
 
 const partBytes = 2 ** 20;
@@ -45,18 +43,6 @@ export async function importImage(context: Context, file: string, options: Impor
   }
   if (output.json) await output.document(imageJson(await store.show(image.id)));
   else await output.line(image.id);
-}
-
-/** One without data is there where an earlier import with its id was interrupted. Throws ImageExists. */
-async function madeImage(store: ImageStore, request: Parameters<ImageStore['create']>[0]): Promise<Image> {
-  try {
-    return await store.create(request);
-  } catch (error) {
-    if (asError(error).code !== 'ImageExists' || request.id === undefined) throw error;
-    const image = await store.show(request.id);
-    if (image.status === 'active' || image.diskFormat !== request.diskFormat) throw errors.imageExists(request.id);
-    return image;
-  }
 }
 
 async function* partsOf(file: string, progress: (percent: number) => void): AsyncGenerator<Buffer> {

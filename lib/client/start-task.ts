@@ -25,7 +25,14 @@ export interface Sent {
 export type AttachmentMark = Pick<VolumeState, 'attachTime'>;
 
 export interface StartRequest {
-  transition: 'startAttach' | 'startDetach' | 'startDelete' | 'startExtend' | 'startSnapshot' | 'startDeleteSnapshot';
+  transition:
+    | 'startAttach'
+    | 'startDetach'
+    | 'startDelete'
+    | 'startExtend'
+    | 'startSnapshot'
+    | 'startDeleteSnapshot'
+    | 'startUpload';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
   /** The attachment that a detach means: another one stays. */
@@ -197,6 +204,7 @@ function hostsIn(set: Readonly<Record<string, string>>): string[] {
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
   if (kind === 'extend') return String(volume.newSize) === set['newSize'];
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
+  if (kind === 'upload') return volume.image === set['image'];
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
   const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };

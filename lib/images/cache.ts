@@ -41,9 +41,16 @@ export class ImageCache {
     }
   }
 
+  /** Returns the path of a file beside the images, which is not there and for others to make and to remove. */
+  async reserve(name: string): Promise<string> {
+    await makeDirectory(this.directory, 0o700);
+    const path = join(this.directory, name);
+    await removeFile(path);
+    return path;
+  }
+
   private async fetch(store: ImageStore, image: Image, path: string, options: FetchOptions): Promise<void> {
-    // The reader of an image has no rights, and must reach it.
-    await makeDirectory(this.directory, 0o711);
+    await makeDirectory(this.directory, 0o700);
     const found = await absentAs(undefined, stat(path));
     if (found === undefined) {
       await this.shrink(image.sizeBytes ?? 0);

@@ -40,9 +40,12 @@ export async function copyImage(
   try {
     await processes.run('qemu-img', args, {
       asRoot: true,
-      timeoutMs: shortestLimitMs + Math.ceil(sizeBytes / slowestBytesPerMs),
+      timeoutMs: copyLimitMs(sizeBytes),
       ...(signal ? { signal } : {}),
-      ...(progress ? { onOutput: (text) => reportTo(progress, text) } : {}),
+      onOutput: (text) => {
+        const percent = percentIn(text);
+        if (percent !== undefined) progress?.(percent);
+      },
     });
   } catch (error) {
     if (!(error instanceof CommandError) || error.failure.cancelled) throw error;
@@ -53,8 +56,13 @@ export async function copyImage(
   }
 }
 
+/** Returns how long a copy of so many bytes may take, in milliseconds. */
+export function copyLimitMs(bytes: number): number {
+  return shortestLimitMs + Math.ceil(bytes / slowestBytesPerMs);
+}
+
 /** qemu-img prints "    (12.50/100%)" with a carriage return. */
-function reportTo(progress: (percent: number) => void, text: string): void {
+export function percentIn(text: string): number | undefined {
   const percent = /.*\((\d+)\.\d+\/100%\)/s.exec(text)?.[1];
-  if (percent !== undefined) progress(Number(percent));
+  return percent === undefined ? undefined : Number(percent);
 }

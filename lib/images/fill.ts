@@ -52,8 +52,13 @@ export async function fillFromImage(
 }
 
 /** Returns the format of an image that volumes can be made from. Throws ImageNotActive, ImageRefused. */
-export function formatOf({ id, status, diskFormat, containerFormat }: Image): ImageFormat {
-  if (status !== 'active') throw errors.imageNotActive(id, status);
+export function formatOf(image: Image): ImageFormat {
+  if (image.status !== 'active') throw errors.imageNotActive(image.id, image.status);
+  return knownFormat(image);
+}
+
+/** Throws ImageRefused. */
+export function knownFormat({ id, diskFormat, containerFormat }: Image): ImageFormat {
   if (containerFormat !== 'bare')
     throw errors.imageRefused(id, `its container is ${JSON.stringify(containerFormat)}, not "bare"`);
   const format = imageFormats.find((one) => one === diskFormat);

@@ -19,6 +19,8 @@ const unprivileged = 65_520;
 const startMs = 60_000;
 const stopMs = 5000;
 const maxMessageBytes = 4096;
+/** Runs a command whose standard input is a file. */
+const withInput = 'image=$1; shift; exec "$@" <"$image"';
 
 /** Access to an image as raw data, by a server that has neither rights of root nor much memory. */
 export interface ImageReader {
@@ -51,7 +53,11 @@ export async function openImage(processes: Processes, image: ImageFile): Promise
     await chown(directory, unprivileged, unprivileged);
     await chown(image.path, 0, unprivileged);
   }
-  const server = processes.resident('setpriv', serverOf(image, socket, isRoot), {});
+  const server = processes.resident(
+    'sh',
+    ['-c', withInput, 'sh', image.path, ...serverOf(image.format, socket, isRoot)],
+    {},
+  );
   const said = messagesOf(server);
   const close = async () => {
     await endServer(server);
@@ -78,13 +84,14 @@ export async function openImage(processes: Processes, image: ImageFile): Promise
   }
 }
 
-function serverOf({ path, format }: ImageFile, socket: string, isRoot: boolean): string[] {
+/** The image is its standard input: opened by its path it would need rights on every directory above. */
+function serverOf(format: ImageFormat, socket: string, isRoot: boolean): string[] {
   const rights = isRoot
     ? [`--reuid=${unprivileged}`, `--regid=${unprivileged}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all']
     : [];
   const limits = [`--as=${memoryBytes}`, '--core=0', '--fsize=0', '--nproc=64'];
-  const file = `driver=${qemuFormats[format]},file.driver=file,file.filename=${option(path)}`;
-  const restrictions = ['--pdeathsig=SIGKILL', '--no-new-privs', ...rights, 'prlimit', ...limits];
+  const file = `driver=${qemuFormats[format]},file.driver=file,file.filename=/proc/self/fd/0`;
+  const restrictions = ['setpriv', '--pdeathsig=SIGKILL', '--no-new-privs', ...rights, 'prlimit', ...limits];
   const access = ['--read-only', '--persistent', '--shared=4', `--socket=${socket}`];
   return [...restrictions, 'qemu-nbd', ...access, '--image-opts', file];
 }

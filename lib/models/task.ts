@@ -3,11 +3,20 @@ import { z } from 'zod';
 import { UnreadableError } from './hash.ts';
 
 /** What a node does to a volume. */
-export const taskKinds = ['create', 'delete', 'attach', 'detach', 'extend', 'snapshot', 'delete-snapshot'] as const;
+export const taskKinds = [
+  'create',
+  'delete',
+  'attach',
+  'detach',
+  'extend',
+  'snapshot',
+  'delete-snapshot',
+  'upload',
+] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */
 export type SnapshotTaskKind = 'snapshot' | 'delete-snapshot';
-export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind>;
+export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind | 'upload'>;
 
 const taskSchema = z.object({
   kind: z.enum(taskKinds),

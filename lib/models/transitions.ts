@@ -104,7 +104,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'copying', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
@@ -136,12 +136,16 @@ export const transitions = {
   startDeleteSnapshot: { from: steady, begins: 'delete-snapshot' },
   finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   failDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
+  /** Nothing writes to the volume meanwhile. */
+  startUpload: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'upload' },
+  finishUpload: { during: 'upload', ends: true, unset: ['image'] },
+  failUpload: { during: 'upload', ends: true, unset: ['image'] },
   /** Its node was declared lost: nothing of its task will end. */
-  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot', 'copying'] },
+  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot', 'image', 'copying'] },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'copying', ...attachmentFields],
   },
   /** Storage that a record names is absent. */
   markMissing: {

@@ -77,6 +77,8 @@ export interface VolumeState {
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
+  /** The image that the task makes; '' = none. */
+  image: string;
   /** What is under way, and its text in the record. */
   task: Task | undefined;
   taskText: string;
@@ -148,6 +150,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fromImage: hash['fromImage'] ?? '',
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
+    image: hash['image'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
@@ -167,6 +170,7 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   extend: { status: 'extending', attachStatus: ['detached', 'attached'] },
   snapshot: { attachStatus: ['detached', 'attached'] },
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
+  upload: { status: 'available', attachStatus: ['detached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */

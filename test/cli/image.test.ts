@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -71,4 +71,31 @@ test.serial('names that several images have are refused, and a list is read in p
   );
   t.is(rest.next, null);
   t.is((await run('image', 'delete', ...ids)).exitCode, 0);
+});
+
+test.serial('a volume of a detached volume’s image has its data', async (t) => {
+  const volumes = join(directory, 'volumes');
+  await mkdir(volumes);
+  await place.daemon('n1', {
+    volume_driver: 'file',
+    volume_pool_dir: volumes,
+    volume_target: 'none',
+    image_directory: join(directory, 'images'),
+  });
+  const { stdout: volume } = await run('volume', 'create', '0', '--name', 'root');
+  const made = await run('image', 'create', 'root', '--format', 'raw', '--json');
+  t.is(made.exitCode, 0, made.stderr);
+  const image = JSON.parse(made.stdout);
+  t.like(image, { name: 'root', status: 'active', diskFormat: 'raw', sizeBytes: 100 * 2 ** 20 });
+  t.is((await run('image', 'create', 'root', '--format', 'raw', '--id', image.id)).exitCode, 5);
+  const { stdout: copy, stderr } = await run('volume', 'create', '0', '--image', 'root');
+  t.is(stderr, '');
+  t.regex((await run('volume', 'show', copy)).stdout, new RegExp(`^made from +image ${image.id}$`, 'm'));
+
+  await run('volume', 'attach', 'root', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  const attached = await run('image', 'create', 'root', '--name', 'never', '--json');
+  t.like(JSON.parse(attached.stderr), { error: { code: 'VolumeAttached' } });
+  t.is((await run('image', 'show', 'never')).exitCode, 4);
+  await run('volume', 'detach', 'root');
+  t.is((await run('volume', 'delete', volume, copy)).exitCode, 0);
 });

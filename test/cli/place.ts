@@ -90,9 +90,12 @@ export class CliPlace {
   }
 
   /** A real daemon with fake storage, ready. */
-  async daemon(name: string): Promise<Blockstored> {
+  async daemon(
+    name: string,
+    storage: Readonly<Record<string, string>> = { fake_storage: 'true' },
+  ): Promise<Blockstored> {
     const daemon = await Blockstored.start({
-      fake_storage: 'true',
+      ...storage,
       storage_name: name,
       state_dir: this.file(`state-${name}`),
       redis_url: this.server.url,

@@ -1,5 +1,6 @@
-import { errors } from '../../../lib/errors.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import { fillFromImage } from '../../../lib/images/fill.ts';
+import { sendToImage } from '../../../lib/images/send.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
@@ -21,5 +22,28 @@ export const copyFromImage: Step = {
     const target = { path: driver.localPath(spec), sizeBytes: sizeInBytes(size), isBlank };
     await fillFromImage(images, fromImage, target, { signal, progress });
     await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
+  },
+};
+
+/** The data of a volume, as they are, in the format of the image. */
+export const uploadImage: Step = {
+  name: 'image',
+  run: async ({ volume, backend: { driver }, images, signal, progress }) => {
+    const { id, image, size } = volume;
+    if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
+    const path = driver.localPath(volumeSpec(volume));
+    await sendToImage(images, { path, sizeBytes: sizeInBytes(size) }, image, { signal, progress });
+  },
+};
+
+/** An image that gets no data is of no use to anybody. */
+export const discardImage: Step = {
+  name: 'discard',
+  run: async ({ volume, images: { store } }) => {
+    const image = await store.show(volume.image).catch((error: unknown) => {
+      if (asError(error).code === 'ImageNotFound') return undefined;
+      throw error;
+    });
+    if (image !== undefined && image.status !== 'active') await store.remove(volume.image);
   },
 };

@@ -180,12 +180,10 @@ export class OperationRunner {
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     const fault = faultOf(reason, volume, step?.name);
     const change = merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {});
-    const { ofSnapshot } = operation;
-    if (!ofSnapshot) return this.end(volume, operation.fail, { fault, ...change });
-    await this.end(volume, operation.fail, change, {
-      fault,
-      others: snapshotEdits(context?.snapshot, ofSnapshot.fail, fault),
-    });
+    const { ofSnapshot, sparesVolume } = operation;
+    if (!sparesVolume) return this.end(volume, operation.fail, { fault, ...change });
+    const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
+    await this.end(volume, operation.fail, change, { fault, others });
   }
 
   /** Why something that the operation took is left, or undefined. */

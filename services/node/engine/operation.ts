@@ -54,7 +54,9 @@ export interface Operation {
   steps: readonly Step[];
   /** Give back what the steps took when one of them failed for good. */
   undo: readonly Step[];
-  /** Of a snapshot: its status at either end; `removed`: it has no record any more. The volume has none of its faults. */
+  /** A failure is the requesters' alone: the volume is as it was. */
+  sparesVolume?: true;
+  /** Of a snapshot: its status at either end; `removed`: it has no record any more. */
   ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
   finish: TransitionName;
   fail: TransitionName;

@@ -1,5 +1,5 @@
 import type { TaskKind } from '../../../lib/models/task.ts';
-import { copyFromImage } from './image-steps.ts';
+import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import type { Operation } from './operation.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
 import {
@@ -87,6 +87,7 @@ const extend: Operation = {
 const snapshot: Operation = {
   name: 'snapshot',
   queue: 'long',
+  sparesVolume: true,
   steps: [createSnapshot],
   undo: [discardSnapshot],
   ofSnapshot: { finish: 'available', fail: 'error' },
@@ -98,11 +99,23 @@ const snapshot: Operation = {
 const deleteSnapshot: Operation = {
   name: 'delete-snapshot',
   queue: 'long',
+  sparesVolume: true,
   steps: [removeSnapshot],
   undo: [],
   ofSnapshot: { finish: 'removed', fail: 'error_deleting' },
   finish: 'finishDeleteSnapshot',
   fail: 'failDeleteSnapshot',
+  handsBack: none,
+};
+
+const upload: Operation = {
+  name: 'upload',
+  queue: 'long',
+  sparesVolume: true,
+  steps: [activateStorage, uploadImage],
+  undo: [discardImage],
+  finish: 'finishUpload',
+  fail: 'failUpload',
   handsBack: none,
 };
 
@@ -115,4 +128,5 @@ export const operations: Readonly<Record<TaskKind, Operation>> = {
   extend,
   snapshot,
   'delete-snapshot': deleteSnapshot,
+  upload,
 };

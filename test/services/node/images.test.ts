@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { ImageCommands } from '../../../lib/client/image-commands.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { imageFormats } from '../../../lib/images/formats/names.ts';
 import { ImageDirectory } from '../../../lib/images/directory.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
@@ -26,13 +29,13 @@ let place: string;
 let cluster: Cluster;
 let store: Store;
 let volumes: VolumeCommands;
+let uploads: ImageCommands;
 let images: ImageDirectory;
 let files: FileDriver;
 let flags: { image_directory: string; state_dir: string };
 
 test.before(async () => {
   place = await mkdtemp(join(tmpdir(), 'images-'));
-  await chmod(place, 0o711);
   cluster = await Cluster.start();
   store = await cluster.store();
   images = new ImageDirectory(join(place, 'images'));
@@ -41,6 +44,7 @@ test.before(async () => {
   files = new FileDriver({ directory: join(place, 'volumes') });
   await cluster.node('n1', flags, { driver: files });
   volumes = await cluster.commands();
+  uploads = new ImageCommands(store, new RequestClient(store), 'volume');
 });
 
 test.after.always(async () => {
@@ -64,6 +68,10 @@ async function imageOf(data: Buffer, diskFormat: string, convert: readonly strin
 async function dataOf(id: string): Promise<Buffer> {
   const volume = await volumesOf(store).lookup(id);
   return readFile(files.localPath({ id, size: volume.size, sizeBytes: 100 * MiB, labels: {} }));
+}
+
+async function leftInCache(part: string): Promise<string[]> {
+  return (await readdir(join(flags.state_dir, 'image-cache'))).filter((name) => name.includes(part));
 }
 
 test.serial('a volume has the data of its image, and zeros behind them', async (t) => {
@@ -122,10 +130,8 @@ test.serial('a raw image that looks like another format is copied as it is', asy
 test.serial('the same image is fetched once for several volumes, and its files stay within their bound', async (t) => {
   const image = await imageOf(randomBytes(MiB), 'raw');
   const made = await Promise.all([1, 2, 3].map(() => volumes.create({ ...newVolume, fromImage: image }, deadline)));
-  const cached = async () =>
-    (await readdir(join(flags.state_dir, 'image-cache'))).filter((name) => name.startsWith(image));
-  t.is((await cached()).length, 1);
-  t.is((await stat(join(flags.state_dir, 'image-cache'))).mode & 0o777, 0o711);
+  t.is((await leftInCache(image)).length, 1);
+  t.is((await stat(join(flags.state_dir, 'image-cache'))).mode & 0o777, 0o700);
   for (const { id } of made) await volumes.delete(id, deadline);
 });
 
@@ -168,3 +174,38 @@ test.serial(
     await volumes.delete(id, deadline);
   },
 );
+
+for (const format of imageFormats) {
+  test.serial(`a volume becomes a ${format} image, and a volume of that has the same data`, async (t) => {
+    const { id } = await volumes.create(newVolume, deadline);
+    const path = files.localPath({ id, size: 0, sizeBytes: 100 * MiB, labels: {} });
+    const data = randomBytes(3 * MiB);
+    const file = await open(path, 'r+');
+    await file.write(data, 0, data.length, 50 * MiB);
+    await file.close();
+    const { id: image } = await images.create({ name: 'made', diskFormat: format });
+    await uploads.upload(id, image, deadline);
+    t.is((await images.show(image)).status, 'active');
+    t.like(await volumesOf(store).lookup(id), { status: 'available', image: '', task: undefined, fault: undefined });
+    const copy = await volumes.create({ ...newVolume, fromImage: image }, deadline);
+    t.true((await dataOf(copy.id)).equals(await dataOf(id)));
+    await volumes.delete(id, deadline);
+    await volumes.delete(copy.id, deadline);
+    await images.remove(image);
+    t.deepEqual(await leftInCache('-upload'), []);
+  });
+}
+
+test.serial('an upload that fails leaves the volume as it was, and no image', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const { id: odd } = await images.create({ name: 'odd', diskFormat: 'iso' });
+  await t.throwsAsync(uploads.upload(id, odd, deadline), { code: 'ImageRefused' });
+  await t.throwsAsync(images.show(odd), { code: 'ImageNotFound' });
+  await t.throwsAsync(uploads.upload(id, randomUUID(), deadline), { code: 'ImageNotFound' });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', image: '', task: undefined, fault: undefined });
+
+  await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  await t.throwsAsync(uploads.upload(id, odd, deadline), { code: 'VolumeAttached', message: /attached to i-1/ });
+  await volumes.detach(id, deadline);
+  await volumes.delete(id, deadline);
+});
