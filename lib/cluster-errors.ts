@@ -100,6 +100,13 @@ export const clusterErrors = {
       `volume ${volume} was not attached: its address is now ${address}${before === '' ? '' : `, not ${before}`}`,
       'attach it again: the host first removes a device of an earlier volume at the new address',
     ),
+  addressLost: (volume: string) =>
+    new BlockstoreError(
+      'AddressLost',
+      'failed',
+      `volume ${volume} is attached, and neither its record, nor its export, nor its storage has its address`,
+      `detach it, and attach it again: blockstore volume detach ${volume}`,
+    ),
   shelfOfOtherNode: (volume: string, address: string, owner: string) =>
     new BlockstoreError(
       'AddressInUse',

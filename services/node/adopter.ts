@@ -173,11 +173,12 @@ export class Adopter {
   }
 
   /** Storage is active, and the export runs if the volume is to be exported. Throws StorageMissing, AddressInUse, and what a target throws. */
-  async serve(volume: VolumeState): Promise<void> {
+  async serve(recorded: VolumeState): Promise<void> {
     const { backends, exportUnattached, addresses } = this.options;
-    const backend = backends.get(volume.backend);
-    await backend.driver.ensureVolume(volumeSpec(volume));
-    if (!isExported(volume, exportUnattached)) return;
+    const backend = backends.get(recorded.backend);
+    await backend.driver.ensureVolume(volumeSpec(recorded));
+    if (!isExported(recorded, exportUnattached)) return;
+    const volume = await this.restoreAddress(recorded);
     if (!(await addresses.isOwn(volume.address))) {
       throw errors.shelfOfOtherNode(volume.id, volume.address, addresses.ownerOf(volume.address) ?? '');
     }
@@ -192,9 +193,33 @@ export class Adopter {
     await this.change(volume, 'resize', { set: { size: String(size) } });
   }
 
+  /**
+   * Returns the record with the address that hosts use where Redis has lost it: that of an export which no attachment in the record asks
+   * for, or of an attached volume the one that its label has.
+   */
+  async withAddressInUse(volume: VolumeState, running?: FoundExport): Promise<VolumeState> {
+    const { pool } = this.options.addresses;
+    const { id, attachStatus } = volume;
+    if (volume.address !== '' && attachStatus !== 'detached') return volume;
+    const labelled = attachStatus === 'attached' ? await this.labelledAddress(id) : volume.address;
+    const address = running?.address ?? labelled;
+    return (pool.userOf(address) ?? id) === id ? { ...volume, address } : volume;
+  }
+
+  /** Records such an address. Returns the record then. */
+  async restoreAddress(volume: VolumeState, running?: FoundExport): Promise<VolumeState> {
+    const current = await this.withAddressInUse(volume, running);
+    if (current.address === volume.address) return volume;
+    await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, current.address) } });
+    this.learn(current);
+    return current;
+  }
+
   /** Redis has lost the attachment of a volume whose export runs. */
   async restoreAttachment(volume: VolumeState, running: FoundExport): Promise<void> {
-    const set = attachmentOf(running);
+    const { address } = await this.withAddressInUse(volume, running);
+    const readdressed = address === volume.address ? {} : { address: storedAddress(volume.id, address) };
+    const set = { ...attachmentOf(running), ...readdressed };
     await this.change(volume, 'restoreAttachment', { set });
     this.options.log.debug(`restored the attachment of volume ${volume.id}, which Redis had lost, from its export`);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));

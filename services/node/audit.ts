@@ -120,12 +120,13 @@ export class Audit {
       }
       if (!volume.task) idle.push(volume.id);
       adoption.learn(volume);
-      const own = await recordDifferences(this.context, volume, stored.get(volume.id), users);
+      const running = exportsById.get(volume.id);
+      const own = await recordDifferences(this.context, volume, { found: stored.get(volume.id), running }, users);
       differences.push(
         ...own,
         ...foreignAnswer(this.context, volume),
         ...(await exportsBeside(this.context, volume, exports)),
-        ...(own.length > 0 ? [] : exportDifferences(this.context, volume, exportsById.get(volume.id))),
+        ...(own.length > 0 ? [] : await exportDifferences(this.context, volume, running)),
       );
     }
     for (const volume of stored.values()) {

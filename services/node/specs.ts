@@ -1,5 +1,6 @@
 import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
+import { errors } from '../../lib/errors.ts';
 import { writeChap } from '../../lib/models/chap.ts';
 import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
@@ -76,11 +77,11 @@ export function attachmentOf({ readOnly, hosts, chap }: FoundExport): Record<str
   };
 }
 
-/** A record as a target sees it: with the rights of its attachment. Throws Internal for a volume without an address. */
+/** A record as a target sees it: with the rights of its attachment. Throws AddressLost for a volume without an address. */
 export function exportSpec(volume: VolumeState, { driver, target }: Backend): ExportSpec {
   const { id, attachStatus, attachMode, attachHosts, chap } = volume;
   const address = target.addressOf?.(id) ?? volume.address;
-  if (address === '' && target.addressing !== 'none') throw new Error(`volume ${id} has no address`);
+  if (address === '' && target.addressing !== 'none') throw errors.addressLost(id);
   const isAttached = attachStatus === 'attaching' || attachStatus === 'attached';
   return {
     id,

@@ -4,15 +4,15 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sameHosts } from '../../../lib/targets/hosts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
-import { exportSpec, isExported } from '../specs.ts';
+import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** How the export of a healthy volume differs from what its record asks for: whether it runs, its address, path and rights. */
-export function exportDifferences(
+export async function exportDifferences(
   context: AuditContext,
   volume: VolumeState,
   found: FoundExport | undefined,
-): Difference[] {
+): Promise<Difference[]> {
   const { backends, exclusively, adoption, exportUnattached } = context;
   if (volume.task || volume.status === 'error') return [];
   if (backends.failureOf(volume.backend) !== undefined) return [];
@@ -30,7 +30,11 @@ export function exportDifferences(
     return [{ object, what, fix: 'record the address', run }];
   }
   if (own === undefined && volume.address === '') {
-    return [{ object, what: 'is attached and has no address', fix: '' }];
+    const what = 'is attached and has no address in its record';
+    if ((await adoption.withAddressInUse(volume, found)).address === '') return [{ object, what, fix: '' }];
+    const restore = () =>
+      exclusively(volume.id, async (now) => adoption.serve(await adoption.restoreAddress(now, found)));
+    return [{ object, what, fix: 'record the one that its export or its storage has', run: restore }];
   }
   if (!found) return [{ object, what: 'is not exported', fix: 'export it', run }];
   const spec = exportSpec(volume, backend);
@@ -77,7 +81,7 @@ export async function exportsBeside(
   if (strangers.length === 0 || backends.failureOf(volume.backend) !== undefined) return [];
   const backend = backends.get(volume.backend);
   if (backend.target.addressing === 'none') return [];
-  const own = await realOf(exportSpec(volume, backend).path);
+  const own = await realOf(backend.driver.localPath(volumeSpec(volume)));
   const differences: Difference[] = [];
   for (const { address, path } of strangers) {
     if ((await realOf(path)) !== own) continue;

@@ -6,17 +6,21 @@ import { stateOf } from '../../../lib/models/transitions.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
+import type { FoundExport } from '../../../lib/targets/target.ts';
 import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
-/** How a record contradicts itself, other records or its storage. `users`: volumes by address, filled while records are examined. */
+/**
+ * How a record contradicts itself, other records or its storage. `running`: its export; `users`: volumes by address, filled while records
+ * are examined.
+ */
 export async function recordDifferences(
   context: AuditContext,
   volume: VolumeState,
-  found: FoundVolume | undefined,
+  { found, running }: { found: FoundVolume | undefined; running: FoundExport | undefined },
   users: Map<string, string>,
 ): Promise<Difference[]> {
   const { engine, exclusively, backends, adoption } = context;
@@ -60,7 +64,11 @@ export async function recordDifferences(
     differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
   } else if (!hasSizeOf(found.sizeBytes, sizeInBytes(volume.size))) {
     differences.push(sizeDifference(context, volume, found));
-  } else if (differInLabels(found.labels, volumeSpec(volume).labels)) {
+  } else if (
+    differInLabels(found.labels, volumeSpec(volume).labels) &&
+    // The record alone lacks the address: that is a difference of the export.
+    differInLabels(found.labels, volumeSpec(await adoption.withAddressInUse(volume, running)).labels)
+  ) {
     const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
