@@ -6,6 +6,7 @@ import { addClusterCommands } from './cluster/commands.ts';
 import { addCompletionCommands } from './completion/commands.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
+import { addEventsCommands } from './events/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);
+  addEventsCommands(program);
   addAuditCommands(program);
   addCompletionCommands(program);
   return program.addHelpText(

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Flags } from '../lib/flags/definitions.ts';
 import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
@@ -8,6 +9,7 @@ import { SnapshotCommands } from '../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
+import { currentUser } from './current-user.ts';
 import type { Output } from './output.ts';
 
 /** An open connection to the cluster, with the clients that use it. */
@@ -26,7 +28,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
   redirectForeignOutput(log);
   const connection = await connect(flags, log);
   const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
-  const client = new RequestClient(store);
+  const client = new RequestClient(store, { by: `${currentUser().name}@${hostname()}` });
   return {
     flags,
     store,

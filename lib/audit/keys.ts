@@ -41,6 +41,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^(catching-up|aoe:shelves)$/, type: 'zset', isDerived: true },
   { name: /^aoe:shelf-owners$/, type: 'hash', isDerived: true },
   { name: /^topic:.+$/s, type: 'stream', isDerived: true },
+  { name: /^events$/, type: 'stream', isDerived: true },
   { name: /^replicated$/, type: 'string', isDerived: true, expires: true },
 ];
 

@@ -44,7 +44,7 @@ export class ImageCommands {
     if (volume.attachStatus !== 'detached') throw errors.imageOfAttached(id, volume.instanceId || 'an instance');
     await this.requireCapable(volume);
     const request = { transition: 'startUpload', kind: 'upload', set: { image }, whenLost: 'refuse' } as const;
-    return startTask(this.store, { ...request, topic: this.topic }, volume, to);
+    return startTask(this.store, { ...request, topic: this.topic, by: this.client.by }, volume, to);
   }
 
   /** Throws NotCapable. */

@@ -25,14 +25,17 @@ export type RequestEnd = { record?: Hash; result?: unknown } | { fault: Blocksto
  * connection, the record says the same: `poll` is called now and then, and once more at the deadline.
  */
 export class RequestClient {
+  /** Who asks, as `user@host`; '' where that is the daemon itself. */
+  readonly by: string;
   private readonly store: Store;
   private readonly id = randomUUID().replaceAll('-', '').slice(0, 16);
   private readonly waiting = new Map<string, (end: RequestEnd) => void>();
   private subscription: Promise<Redis> | undefined;
   private count = 0;
 
-  constructor(store: Store) {
+  constructor(store: Store, { by = '' }: { by?: string } = {}) {
     this.store = store;
+    this.by = by;
   }
 
   /**

@@ -45,6 +45,8 @@ export interface StartRequest {
   also?: { edits: readonly Edit[]; conditions?: readonly Condition[] };
   refused?: (outcome: Outcome) => Promise<Error> | Error;
   topic: string;
+  /** Who asks: see RequestClient. */
+  by: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
 }
@@ -58,7 +60,7 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { transition, kind, set = {}, topic, also, refused } = request;
+  const { transition, kind, set = {}, topic, by, also, refused } = request;
   let volume = from;
   let isLost = false;
   /** Whether another node may take the volume over, where its own is gone. */
@@ -89,6 +91,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
           ...(also?.edits ?? []),
         ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
+        by,
         returns: true,
         frees: freesMemory(kind),
       });

@@ -151,7 +151,7 @@ export class VolumeCommands {
       const growth = { from: volume.size, to: size };
       const request = { transition: 'startExtend', kind: 'extend', set, growth, whenLost: 'refuse' } as const;
       try {
-        return await startTask(this.store, { ...request, topic: this.topic }, volume, to);
+        return await startTask(this.store, { ...request, topic: this.topic, by: this.client.by }, volume, to);
       } catch (error) {
         // Another request has extended it since: this one compares anew.
         if (asError(error).code !== 'SizeChanged' || change === maxChanges) throw error;
@@ -167,9 +167,9 @@ export class VolumeCommands {
     return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
   }
 
-  private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
+  private async start(request: Omit<StartRequest, 'topic' | 'by'>, id: string, to?: ReplyTo): Promise<Sent> {
     const volume = await volumesOf(this.store).lookup(id);
-    return startTask(this.store, { ...request, topic: this.topic }, volume, to);
+    return startTask(this.store, { ...request, topic: this.topic, by: this.client.by }, volume, to);
   }
 
   private async sendCreate(volume: NewVolume, node: string | undefined, to?: ReplyTo): Promise<Sent> {
@@ -212,6 +212,7 @@ export class VolumeCommands {
           conditions: [{ is: 'absent', kind: 'abandoned', id }],
           edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }, ...(origin?.edits ?? [])],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
+          by: this.client.by,
         };
       });
       if ('backend' in placed) return stateIn(id, { ...set, createTime: placed.outcome.time });

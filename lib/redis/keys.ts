@@ -60,6 +60,8 @@ const names = {
   quarantine: (node: string) => `node:${node}:quarantine`,
   /** sorted set, by the time (ms) at which their place ends: nodes that compare records and storage after a loss of Redis */
   catchingUp: () => 'catching-up',
+  /** stream of the last 10,000: what began and ended, see lib/models/event.ts */
+  events: () => 'events',
   /** stream: commands to a node */
   topic: (topic: string) => `topic:${topic}`,
   /** channel: replies to one requester */
@@ -109,6 +111,7 @@ export function makeKeys(prefix: string): Keys {
     nodeShelves: (node) => tag + names.nodeShelves(node),
     quarantine: (node) => tag + names.quarantine(node),
     catchingUp: () => tag + names.catchingUp(),
+    events: () => tag + names.events(),
     topic: (topic) => tag + names.topic(topic),
     replies: (requester) => tag + names.replies(requester),
     replicated: () => tag + names.replicated(),

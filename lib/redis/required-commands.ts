@@ -7,7 +7,7 @@ const sent: Readonly<Record<Role, string>> = {
   daemon: `DEL EVAL EVALSHA EXISTS HELLO HEXISTS HGET HGETALL HMGET INFO PEXPIREAT PTTL
     SET TIME WAIT XDEL XREAD ZADD ZCARD ZMSCORE ZRANGE ZREM ZREMRANGEBYSCORE ZSCORE`,
   'command line': `DEL EVAL EVALSHA EXISTS HELLO HGET HGETALL HSCAN INFO PERSIST PEXPIREAT PTTL SCAN SET
-    SUBSCRIBE TIME TYPE WAIT ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
+    SUBSCRIBE TIME TYPE WAIT XREAD XREVRANGE ZCARD ZRANGE ZREM ZSCAN ZSCORE`,
 };
 
 /** Scripts that each role runs. */
@@ -55,6 +55,7 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   WAIT: ['WAIT', '0', '1'],
   XADD: ['XADD', 'KEY', 'NOMKSTREAM', '*', 'm', ''],
   XDEL: ['XDEL', 'KEY', '0-1'],
+  XREVRANGE: ['XREVRANGE', 'KEY', '+', '-', 'COUNT', '1'],
   XREAD: ['XREAD', 'COUNT', '1', 'STREAMS', 'KEY', '0'],
   ZADD: ['ZADD', 'KEY', 'XX', '0', 'x'],
   ZCOUNT: ['ZCOUNT', 'KEY', '1', '0'],

@@ -54,6 +54,8 @@ export interface ChangeSet {
   commands?: readonly { topic: string; message: string }[];
   /** To the requesters in the record of an edit (its index): the record after it, or a result (a JSON text), or a fault. */
   replies?: readonly { edit: number; result?: string; fault?: Fault | undefined }[];
+  /** Who asked for it, as `user@host`. */
+  by?: string;
   /** Whether the outcome has the records. */
   returns?: true;
   /** Made also when Redis has no memory left: Redis has more when it and what it begins have ended. */

@@ -125,8 +125,8 @@ const otherScripts = {
   blockstore: ['hide_backend', 'check_shelf'],
 } as const;
 
-/** Commands for a target with addresses. */
-const otherCommands = { blockstored: ['exists', 'zmscore'], blockstore: [] } as const;
+/** Commands for a target with addresses, and of a follower of events. */
+const otherCommands = { blockstored: ['exists', 'zmscore'], blockstore: ['xread'] } as const;
 
 /** Commands that a role sent itself, and those in the scripts that it ran. */
 async function sentBy(role: Role): Promise<Set<string>> {
@@ -163,6 +163,7 @@ test('the sample users permit everything that is used, and nothing else', async 
   await run('volume', 'wait', 'later');
   t.regex(await run('volume', 'list'), /two/);
   t.regex(await run('volume', 'show', 'two'), /available/);
+  t.regex(await run('events'), /volume\.create\.start/);
   t.regex(await run('__complete', 'volume', 'show', ''), /two/);
   t.regex(await run('node', 'list'), /n1/);
   t.regex(await run('node', 'show', 'n1'), /n1/);

@@ -74,7 +74,7 @@ async function read(store: Store): Promise<Found> {
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
-    else if (!/^(aoe:shelf-owners|replicated|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
+    else if (!/^(aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
   }
   return found;
 }

@@ -1,6 +1,6 @@
 -- Applies a change set: edits of records with the commands and replies that go with them. Either every precondition holds and all is
 -- written, or nothing is.
--- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, returns?}; 'frees' or ''
+-- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, by?, returns?}; 'frees' or ''
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
 --               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
@@ -16,12 +16,13 @@
 --     rest      an address that is in quarantine from now on, of the record's node
 --   commands    {topic, message}: appended
 --   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
+--   by          who asked for it: in the events of tasks that begin
 --   returns     whether to answer with the records
 --   'frees'     it is made also when Redis has no memory left: Redis has more when it and what it begins have ended
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
 -- without memory: ARGV[2] == 'frees'
--- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine
+-- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine, call_if_typed, key_tasks, key_events
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -82,6 +83,15 @@ for number, edit in ipairs(change.edits) do
   after[number] = not edit.remove and new
 end
 
+-- When the tasks that end have begun: the index forgets it with them.
+local begun = {}
+for number, edit in ipairs(change.edits) do
+  local old, new = before[number] or nil, after[number] or nil
+  if edit.kind == 'volume' and old and old.task and not (new and new.task) then
+    begun[number] = call_if_typed('ZSCORE', key_tasks(old.node or ''), edit.id)
+  end
+end
+
 -- The counters first: where their record is damaged, or HSET is not permitted, nothing has been written yet.
 for number, edit in ipairs(change.edits) do
   add_up(edit.kind, before[number] or nil, after[number] or nil)
@@ -132,6 +142,30 @@ for _, reply in ipairs(change.replies or {}) do
     for requester, request in old.requesters:gmatch('(%S+)/(%S+)') do
       redis.call('PUBLISH', key_replies(requester), '{"request":"' .. request .. '"' .. parts .. '}')
     end
+  end
+end
+
+-- An event decides nothing: where the stream is damaged, nothing else is lost.
+local function note_event(task, phase, id, record, more)
+  local is_task, known = pcall(cjson.decode, task)
+  if not is_task then return end
+  local event = { event = 'volume.' .. known.kind .. '.' .. phase, volume = id, key = known.key }
+  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image' }) do event[field] = record[field] end
+  for field, value in pairs(more) do event[field] = value end
+  redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
+end
+
+local faults = {}
+for _, reply in ipairs(change.replies or {}) do faults[reply.edit] = reply.fault end
+for number, edit in ipairs(change.edits) do
+  local old, new = before[number] or {}, after[number] or {}
+  if edit.kind == 'volume' and old.task and not new.task then
+    local fault = faults[number] or (new.fault ~= old.fault and new.fault) or nil
+    local since = tonumber(begun[number])
+    local more = { fault = fault, ms = since and string.format('%d', time - since) or nil }
+    note_event(old.task, fault and 'error' or 'end', edit.id, old, more)
+  elseif edit.kind == 'volume' and new.task and not old.task then
+    note_event(new.task, 'start', edit.id, new, { by = change.by })
   end
 end
 

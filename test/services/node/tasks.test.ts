@@ -62,7 +62,7 @@ test.serial(
     await idleNode();
     const volume = await insertVolume(store, { node: 'n1', status: 'available' });
     await commit(store, { edits: [{ kind: 'volume', id: volume.id, remove: true }] });
-    const request = { topic: 'volume', whenLost: 'refuse' } as const;
+    const request = { topic: 'volume', by: '', whenLost: 'refuse' } as const;
     t.like(await startTask(store, { ...request, transition: 'startDelete', kind: 'delete' }, volume), { end: {} });
     const attach = startTask(store, { ...request, transition: 'startAttach', kind: 'attach' }, volume);
     await t.throwsAsync(attach, { code: 'VolumeNotFound' });

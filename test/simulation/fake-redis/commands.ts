@@ -181,8 +181,10 @@ function limited(found: readonly Scored[], options: readonly string[]): readonly
 }
 
 const streams: Record<string, Command> = {
-  XADD: (database, [key = '', , ...fields]) =>
-    has(fields.slice(0, 1), '*') ? null : database.writable(key, Stream).add(database.now(), fields),
+  XADD: (database, [key = '', ...args]) => {
+    const fields = args.slice(args.indexOf('*') + 1);
+    return database.writable(key, Stream).add(database.now(), fields, Number(option(args, '~') ?? Infinity));
+  },
   XLEN: (database, [key = '']) => database.stream(key)?.length ?? 0,
   XDEL: (database, [key = '', ...ids]) => {
     const stream = database.stream(key);

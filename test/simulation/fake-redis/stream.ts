@@ -19,10 +19,12 @@ export class Stream {
     return this.entries.length;
   }
 
-  add(now: number, fields: readonly string[]): string {
+  /** Keeps the last `most` entries. */
+  add(now: number, fields: readonly string[], most = Infinity): string {
     const [time, count] = partsOf(this.lastId);
     this.lastId = now > time ? `${now}-0` : `${time}-${count + 1}`;
     this.entries.push({ id: this.lastId, fields });
+    if (this.entries.length > most) this.entries.shift();
     return this.lastId;
   }
 

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import type { Fault } from '../errors.ts';
+import { parseFault } from './fault.ts';
+
+/** A task of a volume that began or ended. Kept in a stream of the last 10,000, by the script `commit`. */
+export interface VolumeEvent {
+  /** Of the stream: a later event has a larger one. */
+  id: string;
+  /** Milliseconds since the epoch. */
+  time: number;
+  /** `volume.<task>.start`, `.end` or `.error`. */
+  event: string;
+  volume: string;
+  /** Of the task: the same at its beginning and its end. */
+  key: string;
+  name: string;
+  node: string;
+  projectId: string;
+  /** The owner of the volume. */
+  userId: string;
+  /** Who asked for it, as `user@host`; '' at the end, and where that is not known. */
+  by: string;
+  /** The snapshot or image that the task is about; '' = none. */
+  snapshot: string;
+  image: string;
+  /** How long it took; undefined at its beginning. */
+  durationMs: number | undefined;
+  fault: Fault | undefined;
+}
+
+const text = z.string().default('');
+const schema = z.object({
+  event: z.string(),
+  volume: z.string(),
+  key: text,
+  name: text,
+  node: text,
+  projectId: text,
+  userId: text,
+  by: text,
+  snapshot: text,
+  image: text,
+  ms: z.coerce.number().optional(),
+  fault: z.string().optional(),
+});
+
+/** `message` is the text in the stream. Undefined where it is no event. */
+export function parseEvent(id: string, message: string): VolumeEvent | undefined {
+  try {
+    const { ms, fault, ...fields } = schema.parse(JSON.parse(message));
+    return {
+      id,
+      time: Number(id.split('-')[0]),
+      ...fields,
+      durationMs: ms,
+      fault: fault === undefined ? undefined : parseFault(fault),
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,85 @@
+import test from 'ava';
+import { lastEvents } from '../../../lib/client/event-reader.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { Cluster } from '../../support/cluster.ts';
+
+const deadline = { deadlineMs: 60_000 };
+const owner = { userId: 'user', projectId: 'project' };
+
+let cluster: Cluster;
+let store: Store;
+let commands: VolumeCommands;
+let snapshots: SnapshotCommands;
+let driver: FakeDriver;
+
+test.before(async () => {
+  cluster = await Cluster.start();
+  store = await cluster.store();
+  driver = new FakeDriver();
+  await cluster.node('n1', { num_shell_tries: '1' }, { driver });
+  const client = new RequestClient(store, { by: 'ann@host' });
+  commands = new VolumeCommands(store, client, 'volume');
+  snapshots = new SnapshotCommands(store, client, 'volume');
+});
+test.after.always(() => cluster.close());
+
+async function eventsOf(id: string) {
+  return (await lastEvents(store, 1000)).events.filter(({ volume }) => volume === id);
+}
+
+test.serial('each task has one event at its beginning and one at its end, whoever waits for it', async (t) => {
+  const { id } = await commands.create({ ...owner, size: 1 }, deadline);
+  const ends = await Promise.allSettled([1, 2, 3].map(() => commands.delete(id, deadline)));
+  t.true(ends.some(({ status }) => status === 'fulfilled'));
+  t.deepEqual(
+    (await eventsOf(id)).map(({ event, by }) => `${event} ${by}`),
+    ['volume.create.start ann@host', 'volume.create.end ', 'volume.delete.start ann@host', 'volume.delete.end '],
+  );
+});
+
+test.serial('a failure is one with its reason, also where the volume has none', async (t) => {
+  const { id } = await commands.create({ ...owner, size: 1 }, deadline);
+  const create = driver.snapshots.createSnapshot.bind(driver.snapshots);
+  driver.snapshots.createSnapshot = async () => {
+    throw errors.noSpace('the pool', 2, 1);
+  };
+  const snapshot = '0a1b2c3d-0000-4000-8000-000000000001';
+  await t.throwsAsync(snapshots.create(id, { ...owner, id: snapshot }, deadline), { code: 'NoSpace' });
+  driver.snapshots.createSnapshot = create;
+  const event = (await eventsOf(id)).at(-1);
+  t.like(event, { event: 'volume.snapshot.error', snapshot, fault: { code: 'NoSpace' } });
+
+  const { id: busy } = await commands.create({ ...owner, size: 1 }, deadline);
+  driver.deleteVolume = async () => {
+    throw errors.volumeBusy(busy, 'a test');
+  };
+  await t.throwsAsync(commands.delete(busy, deadline), { code: 'VolumeBusy' });
+  t.like((await eventsOf(busy)).at(-1), { event: 'volume.delete.error', fault: { code: 'VolumeBusy' } });
+});
+
+test.serial('where the stream is no stream, or has what is no event, nothing else is lost', async (t) => {
+  await store.redis.set(store.keys.events(), 'overwritten');
+  const { id } = await commands.create({ ...owner, size: 1 }, deadline);
+  await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  await store.redis.del(store.keys.events());
+  await store.redis.xadd(store.keys.events(), '*', 'm', '{"event":1}');
+  await commands.detach(id, deadline);
+  t.deepEqual(
+    (await lastEvents(store, 10)).events.map(({ event }) => event),
+    ['volume.detach.start', 'volume.detach.end'],
+  );
+});
+
+test.serial('the stream keeps the last ten thousand', async (t) => {
+  const pipeline = store.redis.pipeline();
+  for (let count = 0; count < 12_000; count += 1) pipeline.xadd(store.keys.events(), '*', 'm', '{}');
+  await pipeline.exec();
+  await commands.create({ ...owner, size: 1 }, deadline);
+  const length = await store.redis.xlen(store.keys.events());
+  t.true(length >= 10_000 && length < 10_500, String(length));
+});
