@@ -133,7 +133,11 @@ export const transitions = {
   startSnapshot: { from: steady, begins: 'snapshot' },
   finishSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },
   failSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },
-  startDeleteSnapshot: { from: steady, begins: 'delete-snapshot' },
+  /** Also of a volume in error, which stays so: otherwise neither could be deleted. */
+  startDeleteSnapshot: {
+    from: { ...steady, status: [...steady.status, 'error', 'error_deleting'] },
+    begins: 'delete-snapshot',
+  },
   finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   failDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   /** Nothing writes to the volume meanwhile. */

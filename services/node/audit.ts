@@ -137,7 +137,10 @@ export class Audit {
         continue;
       }
       const running = exportsById.get(volume.id);
-      differences.push(...(await storageDifferences(this.context, volume, running, remove.includes(volume.id))));
+      const own = await storageDifferences(this.context, volume, running, remove.includes(volume.id));
+      differences.push(...own);
+      // Its snapshots have lost their records with it, and have them again after it.
+      if (own.some(({ makesRecord }) => makesRecord === true)) idle.push(volume.id);
     }
     differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle)));
     const known = new Set([...recorded, ...stored.keys()]);

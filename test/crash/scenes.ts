@@ -1,8 +1,9 @@
+import { asError } from '../../lib/errors.ts';
 import { lookupNode } from '../../lib/models/node.ts';
 import type { TaskKind } from '../../lib/models/task.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
-import { until } from '../support/until.ts';
+import { Hopeless, until } from '../support/until.ts';
 import type { Place } from './place.ts';
 import { reported } from './reports.ts';
 
@@ -45,9 +46,9 @@ async function attach({ commands, hosts }: Place, id: string): Promise<void> {
   await commands.attach(id, { ...attachment, hosts }, deadline);
 }
 
-async function takeSnapshot({ snapshots }: Place, cast: Cast): Promise<void> {
-  const given = { id: cast('snapshot'), userId: 'user', projectId: 'project', force: true };
-  await snapshots.create(cast(subject), given, deadline);
+async function takeSnapshot({ snapshots }: Place, cast: Cast, of = subject, part = 'snapshot'): Promise<void> {
+  const given = { id: cast(part), userId: 'user', projectId: 'project', force: true };
+  await snapshots.create(cast(of), given, deadline);
 }
 
 /** The same of one that is attached. */
@@ -118,12 +119,13 @@ const start: Scene = {
     'dead attached export': 'detaching',
   },
   async prepare(place, cast) {
-    const plain = ['lost', 'unrecorded', 'deleting', 'attaching'];
+    const plain = ['lost', 'unrecorded', 'deleting', 'attaching', 'extending', 'with a snapshot', 'being snapshotted'];
     const attached = ['attached', 'dead attached export', 'detaching'];
     await Promise.all([
       ...plain.map((part) => make(place, cast(part))),
       ...attached.map((part) => makeAttached(place, cast(part))),
     ]);
+    await takeSnapshot(place, cast, 'with a snapshot', 'kept');
     await place.kill();
     await place.breakExport(cast('dead attached export'));
     await place.breakStorage(cast('lost'));
@@ -136,9 +138,27 @@ const start: Scene = {
       place.commands.delete(cast('deleting'), deadline),
       attach(place, cast('attaching')),
       place.commands.detach(cast('detaching'), deadline),
+      place.commands.extend(cast('extending'), 1, deadline),
+      takeSnapshot(place, cast, 'being snapshotted', 'taken'),
+      place.commands.create({ ...request, id: cast('copy'), fromSnapshot: cast('kept') }, deadline),
     ]);
   },
 };
+
+/** Until its first report a node that has started again has no free space: the request is repeated. */
+async function onceAccepted(send: () => Promise<unknown>): Promise<void> {
+  const isAccepted = async () => {
+    try {
+      await send();
+      return true;
+    } catch (error) {
+      const { code, message } = asError(error);
+      if (code === 'NoSpace' || code === 'BackendUnavailable') return false;
+      throw new Hopeless(`${code}: ${message}`);
+    }
+  };
+  await until(isAccepted, 'the node accepts the request', deadline.deadlineMs);
+}
 
 /** A node starts for the first time, with empty storage and Redis. */
 const firstStart: Scene = {
@@ -149,7 +169,14 @@ const firstStart: Scene = {
   async ask(place, cast) {
     const accepts = async () => (await lookupNode(place.store, place.node)).backends.some(({ accepting }) => accepting);
     await until(accepts, 'the node accepts volumes', deadline.deadlineMs);
+    const copy = { ...request, id: cast('copy'), fromSnapshot: cast('snapshot') };
+    const { commands } = place;
     await make(place, cast(subject));
+    await takeSnapshot(place, cast);
+    await Promise.all([
+      onceAccepted(() => commands.extend(cast(subject), 1, deadline)),
+      onceAccepted(() => commands.create(copy, deadline)),
+    ]);
   },
 };
 

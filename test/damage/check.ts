@@ -6,14 +6,14 @@ import { type KeyDamage, casesFor } from './cases.ts';
 async function shownKeys({ store }: DamagePlace): Promise<Map<string, string>> {
   const { redis, keys } = store;
   const all = await redis.keys('*');
-  const records = all.filter((key) => /:(volume|abandoned):/.test(key));
+  const records = all.filter((key) => /:(volume|abandoned|snapshot):[^:]+$/.test(key));
   const names = new Map<string, string>();
   for (const key of records) names.set(key.split(':').at(-1) ?? '', (await redis.hget(key, 'name')) ?? '');
   return new Map(
     all.map((key) => {
       const name = key.slice(keys.prefix.length);
-      const id = name.split(':').at(-1) ?? '';
-      return [names.has(id) ? name.replace(id, names.get(id) ?? '') : name, key];
+      const shown = name.split(':').map((part) => names.get(part) ?? part);
+      return [shown.join(':'), key];
     }),
   );
 }

@@ -1,11 +1,15 @@
 import { auditRecords } from '../../lib/audit/records.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import type { NodeCommands } from '../../lib/client/node-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { asError } from '../../lib/errors.ts';
+import { findSnapshot } from '../../lib/models/find-snapshot.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { everyNode, lookupNode } from '../../lib/models/node.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { pairsOf } from '../../lib/redis/pairs.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -58,7 +62,7 @@ export class DamagePlace {
       await cluster.nodeCommands(),
     ];
     const on = (node: string, name: string) => commands.create({ ...newVolume, node, name }, deadline);
-    const [, attached, leaving, , left] = [
+    const [data, attached, leaving, , left] = [
       await on('n1', 'data'),
       await on('n1', 'attached'),
       await on('n1', 'leaving'),
@@ -66,6 +70,9 @@ export class DamagePlace {
       await on('n2', 'left'),
     ];
     await commands.attach(attached.id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+    const snapshots = new SnapshotCommands(store, new RequestClient(store), flags.volume_topic);
+    const owner = { userId: 'user', projectId: 'project' };
+    await snapshots.create(data.id, { ...owner, name: 'snapshot' }, deadline);
     const gone = await on('n1', 'gone');
     await commands.delete(gone.id, deadline); // its address is in quarantine
     await lost.stop();
@@ -172,6 +179,7 @@ export class DamagePlace {
   async internalErrors(): Promise<string[]> {
     const { store, commands } = this;
     const ids = (await this.store.redis.keys('*:volume:*')).map((key) => key.split(':').at(-1) ?? '');
+    const snapshotIds = (await this.store.redis.keys('*:snapshot:*')).map((key) => key.split(':').at(-1) ?? '');
     const unattached = ids.filter((id) => id !== this.attachedId);
     const reads: (() => Promise<unknown>)[] = [
       () => Array.fromAsync(volumesOf(store).iterate(store.keys.volumes())),
@@ -181,6 +189,11 @@ export class DamagePlace {
       () => lookupNode(store, 'n2'),
       () => findVolume(store, 'data'),
       () => findVolume(store, '00000000'),
+      () => Array.fromAsync(snapshotsOf(store).iterate(store.keys.snapshots())),
+      () => snapshotsOf(store).count(store.keys.snapshots()),
+      () => findSnapshot(store, 'snapshot'),
+      () => findSnapshot(store, '00000000'),
+      ...snapshotIds.map((id) => () => snapshotsOf(store).find(id)),
       ...ids.map((id) => () => volumesOf(store).find(id)),
       ...unattached.map((id) => () => commands.detach(id)),
       () => commands.create({ ...newVolume, node: 'n1@nosuch' }),

@@ -3,6 +3,7 @@ import type { Log } from '../../lib/log.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
@@ -22,6 +23,7 @@ export interface ClientOptions {
   random: Random;
   cluster: Cluster;
   model: Model;
+  snapshots: Model;
   log: Log;
   /** The machine it runs on. */
   host: SimulatedHost;
@@ -33,6 +35,7 @@ export interface ClientOptions {
 interface Joined {
   store: Store;
   commands: VolumeCommands;
+  snapshots: SnapshotCommands;
   nodes: NodeCommands;
 }
 
@@ -73,19 +76,75 @@ export class SimulatedClient {
       const size = random.between(0, 8);
       const times = random.chance(0.1) ? 2 : 1;
       for (let time = 0; time < times; time += 1) this.create(fresh, size, node);
-    } else if (dice < 0.6) {
-      this.delete(id);
+    } else if (dice < 0.46) this.snapshot(id);
+    else if (dice < 0.5) this.deleteSnapshot(random.pick(this.options.snapshots.ids));
+    else if (dice < 0.54) this.copy(id, there.length < most);
+    else if (dice < 0.66) {
+      if (random.chance(0.5)) this.deleteAll(id);
+      else this.delete(id);
       if (random.chance(0.1)) this.delete(id);
-    } else if (dice < 0.78) this.attach(id);
-    else if (dice < 0.85) this.extend(id, random.between(1, 16));
+    } else if (dice < 0.8) this.attach(id);
+    else if (dice < 0.87) this.extend(id, random.between(1, 16));
     else this.detach(id);
   }
 
-  create(id: string, size: number, node?: string): void {
+  /** Of an attached volume as well, mostly. */
+  private snapshot(volume: string): void {
+    const { random, snapshots } = this.options;
+    const id = random.uuid();
+    const known = snapshots.known(id);
+    const request = { id, userId: 'user', projectId: `project${id.slice(0, 1)}`, force: random.chance(0.8) };
+    this.request('snapshot', id, async (joined) => {
+      try {
+        await joined.snapshots.create(volume, request, deadline);
+        known.made = true;
+      } catch (error) {
+        if (isUncertain(error)) known.uncertain = true;
+        throw error;
+      }
+    });
+  }
+
+  deleteSnapshot(id: string | undefined): void {
+    if (id !== undefined) this.request('delete snapshot', id, (joined) => this.removeSnapshot(joined, id));
+  }
+
+  private async removeSnapshot({ snapshots }: Joined, id: string): Promise<void> {
+    const known = this.options.snapshots.known(id);
+    const wasMade = known.made;
+    known.deleteAsked = true;
+    try {
+      await snapshots.delete(id, deadline);
+      known.deleted = true;
+    } catch (error) {
+      if (error instanceof BlockstoreError && error.code === 'SnapshotNotFound' && wasMade) known.deleted = true;
+      throw error;
+    }
+  }
+
+  /** A volume with the data of another one, or of a snapshot. */
+  private copy(source: string, hasPlace: boolean): void {
+    if (!hasPlace) return;
+    const { random, snapshots } = this.options;
+    const snapshot = random.chance(0.5) ? random.pick(snapshots.ids) : undefined;
+    const origin = snapshot === undefined ? { fromVolume: source } : { fromSnapshot: snapshot };
+    this.create(random.uuid(), random.between(4, 16), undefined, origin);
+  }
+
+  /** With its snapshots. */
+  private deleteAll(id: string): void {
+    this.request('delete with snapshots', id, async (joined) => {
+      const ids = await joined.store.read((redis) => redis.zrange(joined.store.keys.volumeSnapshots(id), '0', '-1'));
+      for (const one of ids) await this.removeSnapshot(joined, one);
+      await this.remove(joined, id);
+    });
+  }
+
+  create(id: string, size: number, node?: string, origin: { fromVolume?: string; fromSnapshot?: string } = {}): void {
     const { model } = this.options;
     const named = id < '8' ? { name: `name ${id.slice(0, 4)}` } : {};
     const known = model.known(id);
-    const newVolume = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named };
+    const newVolume = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named, ...origin };
     this.request('create', id, async ({ commands }) => {
       try {
         await commands.create(node === undefined ? newVolume : { ...newVolume, node }, deadline);
@@ -100,18 +159,20 @@ export class SimulatedClient {
   }
 
   delete(id: string): void {
+    this.request('delete', id, (joined) => this.remove(joined, id));
+  }
+
+  private async remove({ commands }: Joined, id: string): Promise<void> {
     const known = this.options.model.known(id);
-    this.request('delete', id, async ({ commands }) => {
-      const wasMade = known.made;
-      known.deleteAsked = true;
-      try {
-        await commands.delete(id, deadline);
-        known.deleted = true;
-      } catch (error) {
-        if (error instanceof BlockstoreError && error.code === 'VolumeNotFound' && wasMade) known.deleted = true;
-        throw error;
-      }
-    });
+    const wasMade = known.made;
+    known.deleteAsked = true;
+    try {
+      await commands.delete(id, deadline);
+      known.deleted = true;
+    } catch (error) {
+      if (error instanceof BlockstoreError && error.code === 'VolumeNotFound' && wasMade) known.deleted = true;
+      throw error;
+    }
   }
 
   attach(id: string): void {
@@ -220,6 +281,7 @@ export class SimulatedClient {
     this.joined = {
       store,
       commands: new VolumeCommands(store, requests, flags.volume_topic),
+      snapshots: new SnapshotCommands(store, requests, flags.volume_topic),
       nodes: new NodeCommands(store, requests, flags.volume_topic),
     };
   }

@@ -22,6 +22,7 @@ interface InvariantsWorld {
   nodes: readonly SimulatedNode[];
   hosts: readonly SimulatedHost[];
   model: Model;
+  snapshots: Model;
   redis: () => FakeRedis;
   /** Whether all nodes reach one storage. */
   isShared: boolean;
@@ -68,7 +69,7 @@ export class Invariants {
       this.tokens.set(name, token);
       this.holders.set(token, owner);
     }
-    const records = [...keys].filter((key) => key.startsWith(`${prefix}volume:`));
+    const records = [...keys].filter((key) => /:volume:[^:]+$/.test(key));
     if (records.length === 0) return;
     const node = this.world.nodes.find((one) => one.runs(owner));
     if (node && this.holders.get(this.tokens.get(node.name)) !== owner) {
@@ -105,6 +106,7 @@ export class Invariants {
     }
     if (hadReplica) return;
     this.world.model.doubtAll();
+    this.world.snapshots.doubtAll();
     for (const host of this.world.hosts) host.detachesLost();
   }
 
@@ -151,9 +153,16 @@ export class Invariants {
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }
 
+  removedSnapshot(machine: string, id: string, unused: boolean): void {
+    const { made, deleteAsked } = this.world.snapshots.known(id);
+    if (deleteAsked || (unused && !made)) return;
+    this.add(`${machine} removes the storage of snapshot ${id}, which nobody asked for`);
+  }
+
   /** What clients know from replies, and what their machines can write to. */
   told(): void {
     for (const problem of this.world.model.problems(this.facts)) this.add(problem);
+    for (const problem of this.world.snapshots.problems(this.factsOfSnapshots)) this.add(problem);
     for (const { name, machine } of this.world.nodes) {
       for (const spec of machine.exports.values()) this.checkHosts(name, spec);
     }
@@ -162,6 +171,7 @@ export class Invariants {
   /** Nothing is under way: what was acknowledged holds for good. */
   settled(): void {
     for (const problem of this.world.model.settle(this.facts)) this.add(problem);
+    for (const problem of this.world.snapshots.settle(this.factsOfSnapshots)) this.add(problem);
     this.isDoubtful = false;
   }
 
@@ -186,6 +196,14 @@ export class Invariants {
       has: (id) => this.hash(`volume:${id}`) !== undefined || this.hash(`abandoned:${id}`) !== undefined,
       gone: (id) => /^(unknown )?(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
       stored: (id) => this.world.nodes.some(({ machine }) => machine.stored.has(id)),
+    };
+  }
+
+  private get factsOfSnapshots(): Facts {
+    return {
+      has: (id) => this.hash(`snapshot:${id}`) !== undefined,
+      gone: (id) => /^(error_)?deleting$/.test(this.hash(`snapshot:${id}`)?.get('status') ?? 'deleting'),
+      stored: (id) => this.world.nodes.some(({ machine }) => machine.snapshots.has(id)),
     };
   }
 

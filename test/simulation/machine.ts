@@ -11,6 +11,7 @@ import type {
 import { errors } from '../../lib/errors.ts';
 import { NoneTarget } from '../../lib/targets/none/target.ts';
 import type { ExportSpec, FoundExport, SeenAddress, Target, TargetProblem } from '../../lib/targets/target.ts';
+import { FakeMachineSnapshots, type StoredSnapshot } from './machine-snapshots.ts';
 import { VirtualProcess, outside } from './virtual-process.ts';
 
 export interface Stored {
@@ -19,6 +20,12 @@ export interface Stored {
   whole: boolean;
   /** Usable, until the power goes. */
   active: boolean;
+}
+
+/** What is on the storage that all machines reach. */
+export interface SharedStorage {
+  stored: Map<string, Stored>;
+  snapshots: Map<string, StoredSnapshot>;
 }
 
 const momentMs = 400;
@@ -31,6 +38,7 @@ export interface MachineWorld {
   fault: (what: string) => { error: Error; after: boolean } | undefined;
   /** Storage is about to be removed. */
   onRemove: (machine: string, id: string, unused: boolean) => void;
+  onRemoveSnapshot: (machine: string, id: string, unused: boolean) => void;
   /**
    * Whether Redis has lost changes since the volume was made: then two may have one address, and the second export is refused, as by
    * the real target. At other times it is let through, to be noticed.
@@ -51,17 +59,18 @@ export interface MachineWorld {
 export class FakeMachine {
   readonly name: string;
   readonly stored: Map<string, Stored>;
+  readonly snapshots: Map<string, StoredSnapshot>;
   /** Whether its storage is that of all machines, and nothing is exported. */
   readonly isShared: boolean;
   readonly exports = new Map<string, ExportSpec>();
   readonly world: MachineWorld;
   readonly totalBytes: number;
 
-  /** `shared`: what is on the storage that all machines reach. */
-  constructor(name: string, totalBytes: number, world: MachineWorld, shared?: Map<string, Stored>) {
+  constructor(name: string, totalBytes: number, world: MachineWorld, shared?: SharedStorage) {
     this.name = name;
     this.isShared = shared !== undefined;
-    this.stored = shared ?? new Map();
+    this.stored = shared?.stored ?? new Map();
+    this.snapshots = shared?.snapshots ?? new Map();
     this.totalBytes = totalBytes;
     this.world = world;
   }
@@ -120,22 +129,37 @@ class FakeMachineDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
   readonly capabilities: Capabilities;
+  readonly snapshots: FakeMachineSnapshots;
   private readonly machine: FakeMachine;
 
   constructor(machine: FakeMachine) {
     this.machine = machine;
-    this.capabilities = { ...noCapabilities, extend: true, shared: machine.isShared ? 'simulated:storage' : '' };
+    const shared = machine.isShared ? 'simulated:storage' : '';
+    this.capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, shared };
+    this.snapshots = new FakeMachineSnapshots(machine, (what, volume, check) => this.create(what, volume, check));
   }
 
   async setup(): Promise<void> {}
 
   createVolume(volume: VolumeSpec): Promise<CreatedVolume> {
+    return this.create('createVolume', volume);
+  }
+
+  cloneVolume(volume: VolumeSpec, source: VolumeSpec): Promise<CreatedVolume> {
+    return this.create('cloneVolume', volume, () => {
+      if (!this.machine.stored.get(source.id)?.whole) throw errors.storageMissing(source.id, this.localPath(source));
+    });
+  }
+
+  /** `check` throws where the data that the volume begins with are not there. */
+  private create(what: string, volume: VolumeSpec, check = () => {}): Promise<CreatedVolume> {
     const { machine } = this;
     const { stored } = machine;
     let isNew = true;
     const make = () => {
       isNew = !stored.has(volume.id);
       if (!isNew) return;
+      check();
       const freeBytes = machine.totalBytes - machine.usedBytes;
       if (volume.sizeBytes > freeBytes) throw errors.noSpace(machine.name, volume.sizeBytes, freeBytes);
       stored.set(volume.id, { volume, whole: false, active: true });
@@ -144,7 +168,7 @@ class FakeMachineDriver implements VolumeDriver {
       const found = stored.get(volume.id);
       if (found) stored.set(volume.id, { volume, whole: true, active: found.active });
     };
-    return machine.effect('createVolume', [make, complete], () => ({ fields: {}, isNew }));
+    return machine.effect(what, [make, complete], () => ({ fields: {}, isNew }));
   }
 
   hasVolume(volume: VolumeSpec): Promise<boolean> {

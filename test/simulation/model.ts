@@ -20,10 +20,16 @@ export interface Facts {
   stored: (id: string) => boolean;
 }
 
-/** What the clients know from replies, and what must hold because of it. */
+/** What the clients know of volumes or snapshots from replies, and what must hold because of it. */
 export class Model {
   private readonly volumes = new Map<string, Known>();
   private readonly settled = new Set<string>();
+  private readonly what: string;
+
+  /** `what`: the word for the objects. */
+  constructor(what = 'volume') {
+    this.what = what;
+  }
 
   /** Volumes that may be there. */
   get ids(): string[] {
@@ -50,10 +56,10 @@ export class Model {
     return [...this.volumes].flatMap(([id, { made, deleteAsked, deleted, uncertain, doubtful }]) => {
       if (doubtful) return [];
       if (made && !deleteAsked) {
-        if (!has(id)) return [`volume ${id} was acknowledged and has no record`];
-        return stored(id) ? [] : [`volume ${id} was acknowledged and has no storage`];
+        if (!has(id)) return [`${this.what} ${id} was acknowledged and has no record`];
+        return stored(id) ? [] : [`${this.what} ${id} was acknowledged and has no storage`];
       }
-      return deleted && !uncertain && !gone(id) ? [`volume ${id} was deleted and has a record`] : [];
+      return deleted && !uncertain && !gone(id) ? [`${this.what} ${id} was deleted and has a record`] : [];
     });
   }
 
@@ -68,7 +74,7 @@ export class Model {
       if (facts.has(id)) continue;
       this.volumes.delete(id);
       this.settled.add(id);
-      if (deleted && facts.stored(id)) problems.push(`volume ${id} was deleted and has storage`);
+      if (deleted && facts.stored(id)) problems.push(`${this.what} ${id} was deleted and has storage`);
     }
     return problems;
   }

@@ -8,7 +8,7 @@ import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { Invariants, unreadable } from './invariants.ts';
-import { FakeMachine, type MachineWorld, type Stored } from './machine.ts';
+import { FakeMachine, type MachineWorld, type SharedStorage } from './machine.ts';
 import { Model } from './model.ts';
 import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
@@ -69,8 +69,9 @@ class Simulation {
   private readonly random: Random;
   private readonly trace: Trace;
   private readonly model = new Model();
+  private readonly snapshots = new Model('snapshot');
   /** What is on the storage of all nodes, where they share one. */
-  private readonly storage = new Map<string, Stored>();
+  private readonly storage: SharedStorage = { stored: new Map(), snapshots: new Map() };
   private readonly nodes: SimulatedNode[];
   private readonly clients: SimulatedClient[];
   private readonly faults: Faults;
@@ -83,7 +84,7 @@ class Simulation {
     this.time = time;
     this.random = new Random(plan.seed);
     this.trace = new Trace(() => time.now);
-    const { random, trace, model } = this;
+    const { random, trace, model, snapshots } = this;
     const cluster = { ...intervals, isReplicated: plan.seed % replicatedSeeds === 0 };
     const log = (who: string) => trace.log(who);
     const count = (what: string) => trace.count(what);
@@ -91,7 +92,8 @@ class Simulation {
     const hosts = [1, 2, 3].map((number) => new SimulatedHost(number));
     this.clients = hosts.map((host, index) => {
       const name = `client${index + 1}`;
-      return new SimulatedClient(name, { random, cluster, model, log: log(name), host, hosts, nodes: names, count });
+      const about = { random, cluster, model, snapshots, log: log(name), host, hosts, nodes: names, count };
+      return new SimulatedClient(name, about);
     });
     const { nodes, clients } = this;
     const redis = () => this.server;
@@ -99,6 +101,7 @@ class Simulation {
       nodes,
       hosts,
       model,
+      snapshots,
       redis,
       isShared: this.isShared,
       onMove: () => count('volume taken over'),
@@ -181,6 +184,7 @@ class Simulation {
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
+      onRemoveSnapshot: (machine, id, unused) => this.invariants.removedSnapshot(machine, id, unused),
       tamper: this.plan.tamperExport ?? ((spec) => spec),
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),
@@ -238,7 +242,10 @@ class Simulation {
 
   /** A delete that a lost node was to carry out when it returned can fail there after it was acknowledged. */
   private hasUndeleted(): boolean {
-    return this.model.ids.some((id) => this.invariants.hash(`volume:${id}`)?.get('status') === 'error_deleting');
+    const isLeft = (key: string) => this.invariants.hash(key)?.get('status') === 'error_deleting';
+    return (
+      this.model.ids.some((id) => isLeft(`volume:${id}`)) || this.snapshots.ids.some((id) => isLeft(`snapshot:${id}`))
+    );
   }
 
   /**
@@ -254,6 +261,10 @@ class Simulation {
       const client = this.random.pick(this.clients);
       if (record?.get('attachStatus') === 'attached') client?.detach(id);
       else client?.delete(id);
+    }
+    for (const id of this.snapshots.ids) {
+      const status = this.invariants.hash(`snapshot:${id}`)?.get('status');
+      if (status === 'error' || status === 'error_deleting') this.random.pick(this.clients)?.deleteSnapshot(id);
     }
   }
 
@@ -281,6 +292,12 @@ class Simulation {
         this.trace.count(`by hand: ${isCopy ? 'second copy' : 'half-made storage'} removed`);
         machine.exports.delete(id);
         machine.stored.delete(id);
+      }
+      for (const [id, { whole }] of machine.snapshots) {
+        const isHalf = !whole && this.snapshots.known(id).doubtful && !this.invariants.hash(`snapshot:${id}`);
+        if (!isHalf) continue;
+        this.trace.count('by hand: half-made storage of a snapshot removed');
+        machine.snapshots.delete(id);
       }
     }
   }
@@ -332,7 +349,9 @@ class Simulation {
       const isOwn = ({ id }: { id: string }) => (owner(id) ?? names[0]) === node.name;
       if (!this.isShared) return storage;
       const leftovers = index === 0 ? (storage.leftovers ?? []) : [];
-      return { node: node.name, volumes: storage.volumes.filter(isOwn), leftovers };
+      const volumes = storage.volumes.filter(isOwn);
+      const snapshots = storage.snapshots?.filter(({ volumeId }) => isOwn({ id: volumeId })) ?? [];
+      return { node: node.name, volumes, snapshots, leftovers };
     });
     const found = await this.asClient(async ({ store }) => store && disagreements(store, storages));
     return found ?? ['nothing could be compared'];
@@ -359,10 +378,19 @@ class Simulation {
 
 function storageOf({ name, machine }: SimulatedNode): NodeStorage {
   const stored = [...machine.stored.values()];
+  const snapshots = [...machine.snapshots.values()].map(({ snapshot, whole }) => ({
+    id: snapshot.id,
+    volumeId: snapshot.volume.id,
+    whole,
+  }));
   return {
     node: name,
     volumes: stored.filter(({ whole }) => whole).map(({ volume }) => volume),
     exports: [...machine.exports.values()],
-    leftovers: stored.filter(({ whole }) => !whole).map(({ volume }) => `half-made storage of volume ${volume.id}`),
+    snapshots: snapshots.filter(({ whole }) => whole),
+    leftovers: [
+      ...stored.filter(({ whole }) => !whole).map(({ volume }) => `half-made storage of volume ${volume.id}`),
+      ...snapshots.filter(({ whole }) => !whole).map(({ id }) => `half-made storage of snapshot ${id}`),
+    ],
   };
 }

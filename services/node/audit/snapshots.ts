@@ -1,8 +1,10 @@
+import { differInLabels } from '../../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../../lib/drivers/snapshots.ts';
 import { errors } from '../../../lib/errors.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { AuditContext } from '../audit.ts';
+import { fieldsIn, snapshotLabels } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Volumes whose snapshots are read at once. */
@@ -64,7 +66,11 @@ function recordDifferences(
   const fault = found
     ? found.unusable && errors.snapshotUnusable(id, found.unusable)
     : errors.snapshotMissing(id, 'it');
-  if (!fault) return [];
+  if (!fault) {
+    // Which of the two is wrong nobody knows: both are written once.
+    const isOther = found && fieldsIn(found.labels) && differInLabels(found.labels, snapshotLabels(snapshot));
+    return isOther ? [{ object, what: 'has other labels on its storage than its record', fix: '' }] : [];
+  }
   const what = found?.unusable === undefined ? 'has a record but no storage' : `cannot be used: ${found.unusable}`;
   const run = () => snapshots.mark(snapshot, 'error', fault.toFault());
   return [{ object, what, fix: 'put its record into error', run }];

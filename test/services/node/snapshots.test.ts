@@ -156,6 +156,50 @@ test.serial('an audit makes lost records of snapshots again, and marks those wit
   t.deepEqual(await audit(false), []);
 });
 
+test.serial('an audit reports a snapshot whose record has another owner than its storage', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, set: { userId: 'other' } }] });
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair: false, remove: [] }, deadline);
+  t.like(findings, [{ object: `snapshot ${snapshot.id}`, what: 'has other labels on its storage than its record' }]);
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+});
+
+test.serial('one audit restores a volume and its snapshots', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, { ...owner, name: 'kept' }, deadline);
+  await commit(store, {
+    edits: [
+      { kind: 'snapshot', id: snapshot.id, remove: true },
+      { kind: 'volume', id, remove: true },
+    ],
+  });
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair: true, recordsOnly: true, remove: [] }, deadline);
+  t.like(findings, [
+    { object: `volume ${id}`, fixed: true },
+    { object: `snapshot ${snapshot.id}`, fixed: true },
+  ]);
+  t.deepEqual(await snapshotsOf(store).lookup(snapshot.id), snapshot);
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+});
+
+test.serial('the snapshots of a volume that has lost its storage can be deleted, and then the volume', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await driver.deleteVolume({ id, size: 1, sizeBytes: 1, labels: {} });
+  const nodes = await cluster.nodeCommands();
+  await nodes.audit('n1', { repair: true, remove: [] }, deadline);
+  t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'StorageMissing' } });
+  await snapshots.delete(snapshot.id, deadline);
+  t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'StorageMissing' }, task: undefined });
+  t.deepEqual(await driver.snapshots.listSnapshots(), []);
+  await volumes.delete(id, deadline);
+});
+
 test.serial('a node that finds Redis empty restores its volumes with their snapshots', async (t) => {
   const own = new FakeDriver();
   const node = await cluster.node('n2', {}, { driver: own });

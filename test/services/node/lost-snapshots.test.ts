@@ -1,0 +1,52 @@
+import test from 'ava';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { removeNode } from '../../../lib/client/remove-node.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import { type NodeStorage, disagreements } from '../../support/agreement.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { until } from '../../support/until.ts';
+
+/** Snapshots on a node that is declared lost stay with their volume until it returns. */
+
+const deadline = { deadlineMs: 60_000 };
+const owner = { userId: 'user', projectId: 'project' };
+
+test('a volume with snapshots on a lost node stays whole, and is deleted with them when the node is back', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const store = await cluster.store();
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const volumes = await cluster.commands();
+  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+  const { id } = await volumes.create({ ...owner, size: 1 }, deadline);
+  const kept = await snapshots.create(id, owner, deadline);
+  const leaving = await snapshots.create(id, owner, deadline);
+  await node.stop();
+  await snapshots.delete(leaving.id);
+  await declareLost(store, 'n1');
+  t.like(await snapshotsOf(store).lookup(leaving.id), { status: 'error_deleting', fault: { code: 'NodeLost' } });
+  for (const one of [kept, leaving]) {
+    await t.throwsAsync(snapshots.delete(one.id, deadline), { code: 'NodeLost' });
+  }
+  await t.throwsAsync(snapshots.create(id, owner, deadline), { code: 'WrongStatus' });
+  await t.throwsAsync(volumes.delete(id, deadline), { code: 'VolumeHasSnapshots' });
+  await t.throwsAsync(removeNode(store, 'n1', { topic: 'volume' }), { code: 'NodeHasVolumes' });
+
+  await cluster.node('n1', {}, { driver });
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'the volume is back');
+  t.is((await snapshotsOf(store).lookup(kept.id)).status, 'available');
+  for (const one of [kept, leaving]) await snapshots.delete(one.id, deadline);
+  await volumes.delete(id, deadline);
+  const storage: NodeStorage = {
+    node: 'n1',
+    volumes: await driver.listVolumes(),
+    snapshots: await driver.snapshots.listSnapshots(),
+  };
+  t.deepEqual([storage.volumes, storage.snapshots], [[], []]);
+  t.deepEqual(await disagreements(store, [storage]), []);
+});
