@@ -33,6 +33,9 @@ export class CommandError extends BlockstoreError {
   }
 }
 
+/** What a command that needs root ends with on a host without sudo. */
+export const noSudo = 'sudo: it is not installed';
+
 function commandMessage(failure: CommandFailure): string {
   const { command, exitCode, signal, timedOut, cancelled, notFound, stderr } = failure;
   if (notFound) return `the command ${command.split(' ')[0]} is not installed`;
@@ -51,6 +54,7 @@ function commandMessage(failure: CommandFailure): string {
 
 function commandHint({ notFound, exitCode, stderr }: CommandFailure): string {
   if (notFound) return 'run "blockstore doctor" to list the missing packages';
+  if (stderr === noSudo) return 'run this as root, or install sudo and allow it the command';
   // It was not started.
   if (exitCode === undefined && isOutOfDescriptors(stderr)) return raiseOpenFiles;
   if (exitCode === undefined && /\bEAGAIN$/.test(stderr)) return raiseProcesses;

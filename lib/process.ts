@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { type Options, execa } from 'execa';
 import { childEnvironment } from './child-environment.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, noSudo } from './command-error.ts';
 
 /** Starts every child process of the product; the I/O boundary where tests substitute fakes and inject faults. */
 export interface Processes {
@@ -78,7 +78,7 @@ export class ChildProcesses implements Processes {
       const isCanceled = options.signal?.aborted ?? false;
       throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
     }
-    if (result.failed) throw commandError(command, args, result);
+    if (result.failed) throw commandError(command, args, file === command ? result : withoutSudo(result));
     return { stdout: result.stdout, stderr: result.stderr };
   }
 
@@ -98,12 +98,8 @@ export class ChildProcesses implements Processes {
         stdio: ['ignore', log.fd, log.fd],
       });
       await once(child, 'spawn').catch((error: NodeJS.ErrnoException) => {
-        throw commandError(command, args, {
-          timedOut: false,
-          isCanceled: false,
-          code: error.code,
-          stderr: error.message,
-        });
+        const result = { timedOut: false, isCanceled: false, code: error.code, stderr: error.message };
+        throw commandError(command, args, file === command ? result : withoutSudo(result));
       });
       child.unref();
       return child.pid ?? 0;
@@ -206,6 +202,11 @@ interface FailedResult {
   stderr?: unknown;
   /** Returns the system's error when the command could not start. */
   originalMessage?: string | undefined;
+}
+
+/** Where sudo itself is missing, nothing is known of the command. */
+function withoutSudo(result: FailedResult): FailedResult {
+  return result.code === 'ENOENT' ? { ...result, code: undefined, stderr: noSudo } : result;
 }
 
 function commandError(command: string, args: readonly string[], result: FailedResult): CommandError {

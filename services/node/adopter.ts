@@ -151,8 +151,8 @@ export class Adopter {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word === 'condition') throw errors.deletedStorage(id, await nodeOfAbandoned(store, id));
     if (outcome.word === 'exists') {
-      // Another node with the same storage was faster.
-      if (sharedIdentity(backend) !== '') return;
+      // Another node with the same storage was faster, or a comparison beside this.
+      if (sharedIdentity(backend) !== '' || outcome.record['node'] === lease.node) return;
       throw errors.foreignStorage(id, outcome.record['node'] ?? '', outcome.record['status'] ?? '');
     }
     log.debug(`restored the record of volume ${id} from its storage`, rest);

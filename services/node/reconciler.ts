@@ -94,9 +94,13 @@ export class Reconciler {
     );
     const retried = problems.volumes.filter((id) => !abandoned.has(id));
     const ids = new Set([...ended.map(({ id }) => id), ...retried, ...table.taken]);
+    const unrecorded = new Set<string>();
     await eachVolume(ids, async (id) => {
-      if (!engine.isBusy(id)) await engine.exclusively(id, () => this.restore(id));
+      if (engine.isBusy(id)) return;
+      const isRecorded = await engine.exclusively(id, () => this.restore(id));
+      if (!isRecorded) unrecorded.add(id);
     });
+    await this.retryRecords(unrecorded, running);
     const left = [...running.keys()].filter((id) => table.get(id)?.isExported === false && !engine.isBusy(id));
     await eachVolume(left, (id) => this.endLeftExport(id));
     await eachVolume(problems.strayExports, (id) => this.endStrayExport(id));
@@ -128,6 +132,18 @@ export class Reconciler {
     for (const { id, labels } of unrecorded) addresses.pool.use(id, labels['address'] ?? '');
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
+  }
+
+  /** Volumes that could not be served and have no record: the start, or the return of a backend, could not make it again. */
+  private async retryRecords(ids: ReadonlySet<string>, running: ReadonlyMap<string, FoundExport>): Promise<void> {
+    if (ids.size === 0) return;
+    const { adoption, problems } = this.options;
+    const found = await adoption.readStorage(); // after their records: those are the last that a deletion removes
+    for (const id of ids) if (!found.has(id)) problems.clear(id);
+    await this.restoreRecords(
+      [...found.values()].filter(({ id }) => ids.has(id)),
+      running,
+    );
   }
 
   /** Storage that has no record gets it again. */
@@ -170,7 +186,8 @@ export class Reconciler {
     return backend !== undefined && backend.target.addressing !== 'none' && hasNetwork(backend.target);
   }
 
-  private async restore(id: string): Promise<void> {
+  /** Returns whether the volume has a record. */
+  private async restore(id: string): Promise<boolean> {
     const { store, lease, adoption, problems, table } = this.options;
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
@@ -178,11 +195,10 @@ export class Reconciler {
     const [volume] = states;
     const isOwn = volume?.node === lease.node;
     if (!isOwn || !volume.task) table.taken.delete(id);
-    if (!isOwn || volume.task) {
-      problems.clear(id);
-      return;
-    }
-    await problems.during(id, () => adoption.adopt(volume, undefined));
+    if (!volume && unreadable.length === 0) return false;
+    if (!isOwn || volume.task) problems.clear(id);
+    else await problems.during(id, () => adoption.adopt(volume, undefined));
+    return true;
   }
 
   /** Without volumes whose deletion ended since storage was read: their records went only after their storage. */

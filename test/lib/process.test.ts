@@ -185,6 +185,25 @@ test('a command that needs root runs with sudo -n when this process is not root'
   t.is(stdout, '-n|echo|a b|c|\na b c');
 });
 
+test('a command that needs root is not what is missing where sudo is', async (t) => {
+  const script = `
+    import { ChildProcesses } from ${JSON.stringify(new URL('../../lib/process.ts', import.meta.url).href)};
+    process.getuid = () => 1000;
+    const processes = new ChildProcesses();
+    for (const work of [
+      () => processes.run('true', [], { asRoot: true }),
+      () => processes.detach('true', [], { asRoot: true, logFile: '/dev/null' }),
+    ]) {
+      await work().catch(({ code, message, hint }) => console.log([code, message, hint].join('; ')));
+    }`;
+  const without = 'exec 9<"$0"; mount -t tmpfs none /usr/bin; exec /proc/self/fd/9 "$@"';
+  const node = [process.execPath, '--input-type=module-typescript', '-e', script];
+  const { stdout } = await execa('unshare', ['--mount', '--map-root-user', 'sh', '-c', without, ...node]);
+  const expected =
+    'CommandFailed; "true" could not be executed: sudo: it is not installed; run this as root, or install sudo and allow it the command';
+  t.deepEqual(stdout.split('\n'), [expected, expected]);
+});
+
 test('a command that ignores SIGTERM is killed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-process-'));
   t.teardown(() => rm(directory, { recursive: true }));
