@@ -28,13 +28,13 @@ export async function runAudit(context: Context, options: AuditOptions): Promise
   const known = new Set(findings.map(({ object, what }) => `${object} ${what}`));
   findings.push(...audited.findings.filter(({ object, what }) => !known.has(`${object} ${what}`)));
   const open = findings.filter(({ fixed }) => !fixed);
-  const notRemoved = remove.filter((id) => !audited.findings.some(({ object }) => object === `volume ${id}`));
+  const notRemoved = remove.filter((id) => !audited.findings.some(({ object }) => object.endsWith(` ${id}`)));
   if (output.json) await output.document({ ...audited, findings, ...(remove.length === 0 ? {} : { notRemoved }) });
   else await new Table(output, columns).add(findings);
   const isComplete = reportNotExamined(output, audited);
   if (open.length > 0 || (notRemoved.length > 0 && isComplete)) process.exitCode = exitCodes.failed;
   if (output.json) return;
-  for (const id of notRemoved) output.warn(`not removed: no storage without a record was found for volume ${id}`);
+  for (const id of notRemoved) output.warn(`not removed: no storage without a record was found for ${id}`);
   if (findings.length === 0 && isComplete) output.note('no differences');
   const fixable = open.filter(({ fix }) => fix !== '').length;
   if (fixable > 0 && !repair)

@@ -11,7 +11,7 @@ export function addAuditCommands(program: Command): void {
     .option('--repair', 'fix the differences that can be fixed; storage without a record is kept')
     .option(
       '--remove <id>',
-      'remove the storage of this volume, which must have no record on its node; can be repeated',
+      'remove the storage of this volume or snapshot, which must have no record on its node; can be repeated',
       (id: string, previous: string[] | undefined) => collect(uuid(id), previous),
     )
     .option('--node <node>', 'only this node', textOf('node'))

@@ -10,9 +10,7 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   await using session = await context.open();
   const request = { repair: true, recordsOnly: true, remove: [] };
   const { findings, ...rest } = await auditNodes(session, output, request, options);
-  const restored = findings
-    .filter(({ fixed }) => fixed)
-    .map(({ node, object }) => ({ node, volume: object.split(' ')[1] }));
+  const restored = findings.filter(({ fixed }) => fixed).map(({ node, object }) => ({ node, ...idIn(object) }));
   const failed = findings.flatMap(({ node, object, failure }) =>
     failure === undefined ? [] : [{ node, object, failure }],
   );
@@ -22,4 +20,10 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   if (output.json) return;
   for (const { node, object, failure } of failed) output.warn(`${node}: ${object}: ${failure}`);
   await output.line(`restored ${plural(restored.length, 'record')}`);
+}
+
+/** Of `volume <id>` or `snapshot <id>`. */
+function idIn(object: string): { volume?: string; snapshot?: string } {
+  const [kind, id = ''] = object.split(' ');
+  return kind === 'snapshot' ? { snapshot: id } : { volume: id };
 }

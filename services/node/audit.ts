@@ -142,7 +142,7 @@ export class Audit {
       // Its snapshots have lost their records with it, and have them again after it.
       if (own.some(({ makesRecord }) => makesRecord === true)) idle.push(volume.id);
     }
-    differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle)));
+    differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle, remove)));
     const known = new Set([...recorded, ...stored.keys()]);
     differences.push(...orphanedExports(this.context, exports, known));
     const allocated = await allocation.end();

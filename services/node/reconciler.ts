@@ -1,5 +1,6 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -10,7 +11,7 @@ import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
-import type { SnapshotRecords } from './snapshot-records.ts';
+import { type SnapshotRecords, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
 import { isExported } from './specs.ts';
 
@@ -40,7 +41,8 @@ export class Reconciler {
    * Returns the volumes whose tasks it has resumed, without a look at their storage.
    */
   async reconcileAll(): Promise<string[]> {
-    const { store, lease, backends, addresses, engine, adoption, abandoned, problems, log, table } = this.options;
+    const { store, lease, backends, addresses, engine, adoption, snapshots, abandoned, problems, log, table } =
+      this.options;
     const due: VolumeState[] = [];
     const recordedAddresses: { id: string; address: string }[] = [];
     const found = await adoption.readStorage();
@@ -71,7 +73,7 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     await this.restoreRecords(unrecorded, running);
-    await this.restoreSnapshots();
+    await this.restoreSnapshots(await snapshots.readStorage());
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
@@ -132,6 +134,7 @@ export class Reconciler {
     for (const { id, labels } of unrecorded) addresses.pool.use(id, labels['address'] ?? '');
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
+    await this.restoreSnapshots(await snapshotsOn(backend));
   }
 
   /** Volumes that could not be served and have no record: the start, or the return of a backend, could not make it again. */
@@ -165,9 +168,9 @@ export class Reconciler {
   }
 
   /** Snapshots that have no record get it again, where their volume has one. */
-  private async restoreSnapshots(): Promise<void> {
+  private async restoreSnapshots(stored: readonly FoundSnapshot[]): Promise<void> {
     const { store, snapshots, log } = this.options;
-    const found = (await snapshots.readStorage()).filter((one) => snapshots.isWhole(one));
+    const found = stored.filter((one) => snapshots.isWhole(one));
     let restored = 0;
     for (let first = 0; first < found.length; first += pageSize) {
       const page = found.slice(first, first + pageSize);

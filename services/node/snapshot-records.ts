@@ -2,11 +2,15 @@ import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import { type Fault, errors } from '../../lib/errors.ts';
 import { isId } from '../../lib/models/id.ts';
 import type { SnapshotState, SnapshotStatus } from '../../lib/models/snapshot-state.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import type { Backends } from './backends.ts';
+import type { Backend, Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
 import { fieldsIn } from './specs.ts';
+
+/** A snapshot on the storage of a served backend. */
+export type StoredSnapshot = FoundSnapshot & { backend: Backend };
 
 /** The records of snapshots on the storage of this node, made again and corrected from what is there. */
 export class SnapshotRecords {
@@ -17,9 +21,8 @@ export class SnapshotRecords {
   }
 
   /** Every snapshot on the storage of the served backends. */
-  async readStorage(): Promise<FoundSnapshot[]> {
-    const lists = this.options.backends.served.map(async ({ driver }) => driver.snapshots?.listSnapshots() ?? []);
-    return (await Promise.all(lists)).flat();
+  async readStorage(): Promise<StoredSnapshot[]> {
+    return (await Promise.all(this.options.backends.served.map(snapshotsOn))).flat();
   }
 
   /** Whether its labels say whose it is. */
@@ -28,18 +31,20 @@ export class SnapshotRecords {
   }
 
   /**
-   * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here. Throws
-   * Fenced.
+   * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here or is
+   * being deleted. Throws Fenced.
    */
   async restore({ id, volumeId, labels }: FoundSnapshot): Promise<boolean> {
     const { store, lease } = this.options;
+    const volume = await volumesOf(store).find(volumeId);
+    if (!volume || volume.status === 'deleting') return false;
     const { address: _, createTime = '', ...fields } = fieldsIn(labels) ?? { address: '' };
     const outcome = await commit(store, {
       owner: lease.token,
       edits: [
         { kind: 'snapshot', id, insert: true, set: { ...fields, volume: volumeId, createTime, status: 'available' } },
         // One whose volume is gone belongs to nobody.
-        { kind: 'volume', id: volumeId, expect: { node: lease.node } },
+        { kind: 'volume', id: volumeId, expect: { node: lease.node, status: volume.status } },
       ],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
@@ -56,4 +61,10 @@ export class SnapshotRecords {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(id, status, 'no other change at the same time');
   }
+}
+
+/** Every snapshot on the storage of a backend. */
+export async function snapshotsOn(backend: Backend): Promise<StoredSnapshot[]> {
+  const found = (await backend.driver.snapshots?.listSnapshots()) ?? [];
+  return found.map((snapshot) => ({ ...snapshot, backend }));
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { lookupNode } from '../../lib/models/node.ts';
+import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { fakeNode, loseRecord } from '../support/records.ts';
 import { until } from '../support/until.ts';
@@ -85,6 +86,14 @@ test.serial('rebuild restores lost records', async (t) => {
   });
 });
 
+test.serial('rebuild --json names what is a volume and what is a snapshot', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '1');
+  const { stdout: snapshot } = await place.run('snapshot', 'create', id);
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot, remove: true }] });
+  t.like(await place.json('rebuild'), { restored: [{ node: 'n1', snapshot }], failed: [] });
+  await place.run('volume', 'delete', '--cascade', id);
+});
+
 test.serial(
   'audit --remove of a volume that has a record, or no storage, reports that nothing was removed',
   async (t) => {
@@ -94,7 +103,7 @@ test.serial(
     const { exitCode, stderr } = await place.run(...args, '--quiet');
     t.is(exitCode, 1, stderr);
     for (const each of [id, absent]) {
-      t.true(stderr.includes(`not removed: no storage without a record was found for volume ${each}`), stderr);
+      t.true(stderr.includes(`not removed: no storage without a record was found for ${each}`), stderr);
     }
     t.like(JSON.parse((await place.run(...args, '--json')).stdout), { notRemoved: [id, absent] });
     t.is((await place.run('volume', 'delete', id)).exitCode, 0);

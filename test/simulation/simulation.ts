@@ -293,10 +293,13 @@ class Simulation {
         machine.exports.delete(id);
         machine.stored.delete(id);
       }
-      for (const [id, { whole }] of machine.snapshots) {
-        const isHalf = !whole && this.snapshots.known(id).doubtful && !this.invariants.hash(`snapshot:${id}`);
-        if (!isHalf) continue;
-        this.trace.count('by hand: half-made storage of a snapshot removed');
+      for (const [id, { whole, snapshot }] of machine.snapshots) {
+        const known = this.snapshots.known(id);
+        // Redis had lost its record when its volume was deleted.
+        const isOrphan = !this.invariants.hash(`volume:${snapshot.volume.id}`);
+        if (!known.doubtful || this.invariants.hash(`snapshot:${id}`) || (whole && !isOrphan)) continue;
+        this.trace.count(`by hand: ${whole ? 'orphaned' : 'half-made'} storage of a snapshot removed`);
+        known.deleteAsked = true;
         machine.snapshots.delete(id);
       }
     }

@@ -3,7 +3,9 @@ import type { FoundSnapshot } from '../../../lib/drivers/snapshots.ts';
 import { errors } from '../../../lib/errors.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { AuditContext } from '../audit.ts';
+import type { StoredSnapshot } from '../snapshot-records.ts';
 import { fieldsIn, snapshotLabels } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
@@ -12,12 +14,13 @@ const pageSize = 500;
 
 /**
  * Differences between the records of snapshots and the storage, of these volumes: those on which nothing is under way. `found`: what was on
- * the storage before the records of the volumes were read.
+ * the storage before the records of the volumes were read. `remove`: an administrator asked for their removal.
  */
 export async function snapshotDifferences(
   context: AuditContext,
-  found: readonly FoundSnapshot[],
+  found: readonly StoredSnapshot[],
   volumes: readonly string[],
+  remove: readonly string[],
 ): Promise<Difference[]> {
   const own = new Set(volumes);
   const stored = new Map(found.filter(({ volumeId }) => own.has(volumeId)).map((one) => [one.id, one]));
@@ -37,7 +40,47 @@ export async function snapshotDifferences(
   for (const one of stored.values()) {
     if (!recorded.has(one.id)) differences.push(storageDifference(context, one));
   }
+  const others = found.filter(({ volumeId }) => !own.has(volumeId));
+  return [...differences, ...(await orphanDifferences(context, others, remove))];
+}
+
+/** Snapshots whose volumes have no record on any node: Redis had lost theirs when the volumes were deleted. */
+async function orphanDifferences(
+  context: AuditContext,
+  found: readonly StoredSnapshot[],
+  remove: readonly string[],
+): Promise<Difference[]> {
+  const { store } = context;
+  const differences: Difference[] = [];
+  for (let first = 0; first < found.length; first += pageSize) {
+    const page = found.slice(first, first + pageSize);
+    const { states, unreadable } = await volumesOf(store).readAll([...new Set(page.map(({ volumeId }) => volumeId))]);
+    const recorded = new Set([...states, ...unreadable].map(({ id }) => id));
+    for (const snapshot of page) {
+      const { id, volumeId } = snapshot;
+      if (recorded.has(volumeId)) continue;
+      const object = `snapshot ${id}`;
+      const what = `has storage but no record, and its volume ${volumeId} is gone`;
+      const run = (signal: AbortSignal) => removeOrphan(context, snapshot, signal);
+      const removal: Difference = { object, what, fix: 'remove the storage, as requested', run, requested: true };
+      differences.push(remove.includes(id) ? removal : { object, what, fix: '' });
+    }
+  }
   return differences;
+}
+
+async function removeOrphan(
+  { store, engine }: AuditContext,
+  { id, volumeId, sizeBytes, labels, backend }: StoredSnapshot,
+  signal: AbortSignal,
+): Promise<void> {
+  await engine.exclusively(volumeId, async () => {
+    // Read again: while other storage was wiped, a volume may have got its id.
+    const now = await volumesOf(store).find(volumeId);
+    if (now) throw errors.storageRecorded(volumeId, now.node, now.status);
+    const volume = { id: volumeId, size: 0, sizeBytes, labels: {} };
+    await backend.driver.snapshots?.deleteSnapshot({ id, volume, labels }, { signal });
+  });
 }
 
 /** In two round trips. */

@@ -15,6 +15,15 @@ const deadline = { deadlineMs: 60_000 };
 const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const owner = { userId: 'user', projectId: 'project' };
 
+/** Fails its setup as long as `fault` is there, as while a disk is not found. */
+class LateDriver extends FakeDriver {
+  fault: Error | undefined;
+
+  override async setup(): Promise<void> {
+    if (this.fault) throw this.fault;
+  }
+}
+
 let cluster: Cluster;
 let store: Store;
 let volumes: VolumeCommands;
@@ -198,6 +207,61 @@ test.serial('the snapshots of a volume that has lost its storage can be deleted,
   t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'StorageMissing' }, task: undefined });
   t.deepEqual(await driver.snapshots.listSnapshots(), []);
   await volumes.delete(id, deadline);
+});
+
+test.serial('an audit reports the storage of a snapshot whose volume is gone, and removes it on request', async (t) => {
+  const { id } = await volumes.create(newVolume, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  await volumes.delete(id, deadline);
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair: true, remove: [] }, deadline);
+  t.like(findings, [
+    {
+      object: `snapshot ${snapshot.id}`,
+      what: `has storage but no record, and its volume ${id} is gone`,
+      fixed: false,
+    },
+  ]);
+  const removal = await nodes.audit('n1', { repair: false, remove: [snapshot.id] }, deadline);
+  t.like(removal.findings, [{ object: `snapshot ${snapshot.id}`, fixed: true }]);
+  t.false((await driver.snapshots.listSnapshots()).some((one) => one.id === snapshot.id));
+});
+
+test.serial('a backend that is served late has the lost records of its snapshots again', async (t) => {
+  const own = new LateDriver();
+  const backends = [
+    { name: 'fast', driver: new FakeDriver() },
+    { name: 'slow', driver: own },
+  ];
+  const first = await cluster.node('late', { report_interval: '1' }, backends);
+  const { id } = await volumes.create({ ...newVolume, node: 'late@slow' }, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await first.stop();
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  own.fault = errors.storageUnusable('/dev/sdb', 'it is not there');
+  const node = await cluster.node('late', { report_interval: '1' }, backends);
+  t.is(await snapshotsOf(store).find(snapshot.id), undefined);
+  own.fault = undefined;
+  const restored = await until(() => snapshotsOf(store).find(snapshot.id), 'its record is there');
+  t.like(restored, { volume: id, status: 'available' });
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+  await node.stop();
+});
+
+test.serial('a snapshot gets no record again while its volume is being deleted', async (t) => {
+  const own = new FakeDriver();
+  const first = await cluster.node('going', {}, { driver: own });
+  const { id } = await volumes.create({ ...newVolume, node: 'going' }, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await first.stop();
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  await volumes.delete(id);
+  const node = await cluster.node('going', {}, { driver: own });
+  await until(async () => (await volumesOf(store).find(id)) === undefined, 'it is deleted');
+  t.is(await snapshotsOf(store).find(snapshot.id), undefined);
+  await node.stop();
 });
 
 test.serial('a node that finds Redis empty restores its volumes with their snapshots', async (t) => {
