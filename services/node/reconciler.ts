@@ -3,6 +3,7 @@ import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
+import { isAllowed } from '../../lib/models/transitions.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
@@ -53,6 +54,8 @@ export class Reconciler {
     const running = await adoption.runningExports();
     /** Backends of the recorded volumes. */
     const recorded = new Map<string, string>();
+    /** Volumes whose tasks are resumed, or whose export shows an attachment that Redis has lost: it may have to go on. */
+    const left = new Set<string>();
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
       problems.noteUnreadable(id, reason);
       recordedAddresses.push({ id, address: hash['address'] ?? '' });
@@ -63,6 +66,7 @@ export class Reconciler {
       adoption.learn(volume);
       if (volume.task) due.push(volume);
       else await problems.during(volume.id, () => adoption.adopt(volume, found.get(volume.id), running.get(volume.id)));
+      if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
     for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
@@ -77,10 +81,9 @@ export class Reconciler {
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
-    const resumed = due.map(({ id }) => id);
-    await this.endStrayExports(recorded, new Set(found.keys()), new Set(resumed));
+    await this.endStrayExports(recorded, new Set(found.keys()), left);
     log.info(`node ${lease.node} serves ${table.size} volumes`);
-    return resumed;
+    return due.map(({ id }) => id);
   }
 
   /**
@@ -99,7 +102,7 @@ export class Reconciler {
     const unrecorded = new Set<string>();
     await eachVolume(ids, async (id) => {
       if (engine.isBusy(id)) return;
-      const isRecorded = await engine.exclusively(id, () => this.restore(id));
+      const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id)));
       if (!isRecorded) unrecorded.add(id);
     });
     await this.retryRecords(unrecorded, running);
@@ -190,7 +193,7 @@ export class Reconciler {
   }
 
   /** Returns whether the volume has a record. */
-  private async restore(id: string): Promise<boolean> {
+  private async restore(id: string, running: FoundExport | undefined): Promise<boolean> {
     const { store, lease, adoption, problems, table } = this.options;
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
@@ -200,7 +203,7 @@ export class Reconciler {
     if (!isOwn || !volume.task) table.taken.delete(id);
     if (!volume && unreadable.length === 0) return false;
     if (!isOwn || volume.task) problems.clear(id);
-    else await problems.during(id, () => adoption.adopt(volume, undefined));
+    else await problems.during(id, () => adoption.adopt(volume, undefined, running));
     return true;
   }
 
@@ -214,12 +217,12 @@ export class Reconciler {
   /**
    * Ends exports of ours whose volume is not to be exported, or has neither record nor storage, and clears files of exports that a power
    * loss brought back. Left as they are: storage whose record is unreadable or another node's, volumes of a backend that is not served,
-   * which may be all without a record, and those whose tasks were resumed, which are examined later.
+   * which may be all without a record, and those in `left`.
    */
   private async endStrayExports(
     recorded: ReadonlyMap<string, string>,
     stored: ReadonlySet<string>,
-    resumed: ReadonlySet<string>,
+    left: ReadonlySet<string>,
   ): Promise<void> {
     const { backends, engine, table, problems, log } = this.options;
     const unreadable = new Set(problems.unreadableVolumes);
@@ -227,7 +230,7 @@ export class Reconciler {
     const isLeft = (id: string) => {
       const backend = recorded.get(id);
       const isOthers = backend === undefined ? stored.has(id) || !backends.areAllServed : !served.has(backend);
-      return resumed.has(id) || engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
+      return left.has(id) || engine.isBusy(id) || unreadable.has(id) || table.get(id)?.isExported || isOthers;
     };
     for (const { target } of backends.served) {
       const running = (await target.listExports()).flatMap(({ id }) => id ?? []);

@@ -185,7 +185,7 @@ test('a command that needs root runs with sudo -n when this process is not root'
   t.is(stdout, '-n|echo|a b|c|\na b c');
 });
 
-test('a command that needs root is not what is missing where sudo is', async (t) => {
+test('a command that needs root does not count as missing where sudo is', async (t) => {
   const script = `
     import { ChildProcesses } from ${JSON.stringify(new URL('../../lib/process.ts', import.meta.url).href)};
     process.getuid = () => 1000;

@@ -30,6 +30,10 @@ test('an order is found where there is one, and none where there is none', (t) =
     entry({ client, command: { name: 'attach', instance: client }, called: 3, answered: 4 });
   t.is(unexplained([created, attach('b')], 'attached b'), undefined);
   t.regex(unexplained([created, attach('b'), attach('c')], 'attached b') ?? '', /attach to c/);
+  const detached = entry({ client: 'c', command: { name: 'detach' }, called: 3, answered: 4 });
+  const changed = { ...attach('b'), answer: { kind: 'error', code: 'ChangeLost' } } as const;
+  t.is(unexplained([created, changed, detached], 'available'), undefined);
+  t.regex(unexplained([created, changed], 'attached b') ?? '', /attach to b/);
   const lost = entry({ command: { name: 'delete' }, answer: { kind: 'unknown' }, called: 3, answered: Infinity });
   t.is(unexplained([created, lost], 'absent'), undefined);
   t.is(unexplained([created, lost], 'available'), undefined);

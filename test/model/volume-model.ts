@@ -133,8 +133,13 @@ function afterBegin(command: Command, state: State): State[] {
   return word === 'available' || word === 'deleting' ? [stateText({ word: 'deleting', isGrown, instance })] : [];
 }
 
-function isOver({ name }: Command, answer: Answer, state: State): boolean {
-  if (answer.kind === 'error') return name !== 'delete' && state === 'absent'; // others deleted it meanwhile
+function isOver(command: Command, answer: Answer, state: State): boolean {
+  const { name } = command;
+  if (answer.kind === 'error') {
+    // Others detached it meanwhile, and perhaps attached it elsewhere: its host must not count it as attached.
+    if (name === 'attach' && answer.code === 'ChangeLost') return !state.endsWith(` ${command.instance}`);
+    return name !== 'delete' && state === 'absent'; // others deleted it meanwhile
+  }
   const under = {
     create: 'creating',
     attach: 'attaching',

@@ -75,9 +75,7 @@ export async function recordDifferences(
   if (volume.status === 'error' && found.unusable === undefined) {
     const run = () =>
       exclusively(volume.id, async (now) => {
-        const current = await adoption.markFound(now);
-        adoption.learn(current);
-        await adoption.serve(current);
+        if (now.status === 'error') await adoption.adopt(now, found, running);
       });
     differences.push({ object, what: 'is in error, and its storage exists', fix: 'make it available again', run });
   }
