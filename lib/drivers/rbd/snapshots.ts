@@ -58,6 +58,18 @@ export class RbdSnapshots implements Snapshots {
     return !!found?.some((one) => one.name === snapshotName({ id })) && !!recorded && sameLabels(recorded, labels);
   }
 
+  labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    return this.mutex.run(snapshot.volume.id, async () => {
+      const { volume } = snapshot;
+      const argument = labelArguments(snapshot, snapshotKey(snapshot.id));
+      if (await this.hasSnapshot(snapshot)) return;
+      const found = await snapshotsOf(this.commands, imageName(volume));
+      if (!found?.some(({ name }) => name === snapshotName(snapshot))) throw this.absent(snapshot);
+      await label(this.commands, imageName(volume), argument);
+      this.context.onChange(volume);
+    });
+  }
+
   /** Copies of the snapshot do not keep it. Throws SnapshotBusy for one that somebody has protected. */
   deleteSnapshot(snapshot: SnapshotSpec): Promise<void> {
     return this.mutex.run(snapshot.volume.id, () => this.remove(snapshot));
@@ -97,7 +109,7 @@ export class RbdSnapshots implements Snapshots {
     return this.context.create(volume, options, async () => {
       const { maxDepth } = this.context;
       if (await makeClone(this.commands, volume, fullName(snapshot), { ...options, maxDepth })) return;
-      throw errors.snapshotMissing(snapshot.id, `${this.commands.cluster.pool}/${fullName(snapshot)}`);
+      throw this.absent(snapshot);
     });
   }
 
@@ -115,6 +127,10 @@ export class RbdSnapshots implements Snapshots {
       if (error === notPossible) return undefined;
       throw error;
     }
+  }
+
+  private absent(snapshot: SnapshotSpec) {
+    return errors.snapshotMissing(snapshot.id, `${this.commands.cluster.pool}/${fullName(snapshot)}`);
   }
 
   private missing(volume: VolumeSpec) {
