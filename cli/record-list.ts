@@ -32,7 +32,7 @@ export interface ListRequest<State extends { id: string }, Row extends Listed> {
   /** Whether unreadable records may be asked for. */
   showsUnreadable: boolean;
   /** What they are, in the singular. */
-  noun: 'volume' | 'snapshot';
+  noun: 'volume' | 'snapshot' | 'transfer';
   columns: readonly Column<Row>[];
   json: (row: Row) => object;
 }

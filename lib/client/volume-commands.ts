@@ -37,6 +37,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   attach: (volume) => volume.attachStatus !== 'detached',
   detach: (volume) => volume.attachStatus !== 'attached',
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
+  relabel: ({ projectId }, asked) => projectId === asked?.projectId,
 };
 
 /**
@@ -218,7 +219,8 @@ export class VolumeCommands {
     }
   }
 
-  private async carryOut(
+  /** Sends the request that begins a task, and waits for its end where there is a deadline. */
+  async carryOut(
     kind: VolumeTaskKind,
     id: string,
     { deadlineMs }: SendOptions,

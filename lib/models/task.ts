@@ -3,7 +3,16 @@ import { z } from 'zod';
 import { UnreadableError } from './hash.ts';
 
 /** What a node does to a volume. */
-export const taskKinds = ['create', 'delete', 'attach', 'detach', 'extend', 'snapshot', 'delete-snapshot'] as const;
+export const taskKinds = [
+  'create',
+  'delete',
+  'attach',
+  'detach',
+  'extend',
+  'snapshot',
+  'delete-snapshot',
+  'relabel',
+] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */
 export type SnapshotTaskKind = 'snapshot' | 'delete-snapshot';

@@ -19,6 +19,8 @@ export const volumeStatuses = [
   'error_detaching',
   'extending',
   'error_extending',
+  'awaiting-transfer',
+  'transferring',
 ] as const;
 export type VolumeStatus = (typeof volumeStatuses)[number];
 
@@ -76,6 +78,9 @@ export interface VolumeState {
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
+  /** The transfer that offers it to another project, and when that expires; '' = none. */
+  transfer: string;
+  transferExpires: number | undefined;
   /** What is under way, and its text in the record. */
   task: Task | undefined;
   taskText: string;
@@ -146,6 +151,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fromVolume: hash['fromVolume'] ?? '',
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
+    transfer: hash['transfer'] ?? '',
+    transferExpires: number(hash, 'transferExpires'),
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
@@ -165,11 +172,15 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   extend: { status: 'extending', attachStatus: ['detached', 'attached'] },
   snapshot: { attachStatus: ['detached', 'attached'] },
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
+  relabel: { status: 'transferring', attachStatus: ['detached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
-export function contradiction({ status, attachStatus, task, newSize }: VolumeState): string | undefined {
+export function contradiction({ status, attachStatus, task, newSize, transfer }: VolumeState): string | undefined {
   const isAttached = attachStatus === 'attached';
+  const isOffered = status === 'awaiting-transfer';
+  if (isOffered && transfer === '') return `is ${status} without a transfer`;
+  if (!isOffered && transfer !== '') return `is ${status} with a transfer`;
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
     if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';
@@ -177,7 +188,7 @@ export function contradiction({ status, attachStatus, task, newSize }: VolumeSta
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
   if (newSize !== undefined) return `has the new size ${newSize} without an extend`;
-  const isTaskStatus = status === 'creating' || status === 'deleting' || status === 'extending';
+  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring'].includes(status);
   if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
     return `is ${status}, ${attachStatus} without a task`;
   }

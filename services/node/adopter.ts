@@ -1,7 +1,7 @@
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { type EditOptions, type TransitionName, editOf, isAllowed } from '../../lib/models/transitions.ts';
+import { type EditOptions, type TransitionName, editOf, isAllowed, transferEnd } from '../../lib/models/transitions.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
@@ -226,7 +226,7 @@ export class Adopter {
     const { store, lease } = this.options;
     const outcome = await commit(store, {
       owner: lease.token,
-      edits: [editOf(volume, name, options)],
+      edits: [editOf(volume, name, options), ...transferEnd(volume, name)],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');

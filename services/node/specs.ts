@@ -18,10 +18,13 @@ export function volumeSpec({ id, size, name, userId, projectId, address: text, c
 
 /** A snapshot as a driver sees it: of the volume with the size that it had then. */
 export function snapshotSpec(volume: VolumeState, snapshot: SnapshotState): SnapshotSpec {
-  const { id, size, name, userId, projectId, createTime } = snapshot;
+  const { id, size } = snapshot;
+  return { id, volume: volumeSpec({ ...volume, size }), labels: snapshotLabels(snapshot) };
+}
+
+export function snapshotLabels({ size, name, userId, projectId, createTime }: SnapshotState): Labels {
   const given = { user: userId, project: projectId, size: String(size), name, created: String(createTime) };
-  const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
-  return { id, volume: volumeSpec({ ...volume, size }), labels };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
 }
 
 interface LabelledFields {

@@ -1,8 +1,10 @@
+import { differInLabels } from '../../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../../lib/drivers/snapshots.ts';
 import { errors } from '../../../lib/errors.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { AuditContext } from '../audit.ts';
+import { snapshotLabels, snapshotSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Volumes whose snapshots are read at once. */
@@ -47,10 +49,11 @@ async function recordsOf({ store }: AuditContext, volumes: readonly string[]) {
 }
 
 function recordDifferences(
-  { snapshots }: AuditContext,
+  context: AuditContext,
   snapshot: SnapshotState,
   found: FoundSnapshot | undefined,
 ): Difference[] {
+  const { snapshots } = context;
   const { id, status } = snapshot;
   const object = `snapshot ${id}`;
   if (status === 'creating' || status === 'deleting') {
@@ -64,10 +67,26 @@ function recordDifferences(
   const fault = found
     ? found.unusable && errors.snapshotUnusable(id, found.unusable)
     : errors.snapshotMissing(id, 'it');
-  if (!fault) return [];
+  if (!fault)
+    return found && differInLabels(found.labels, snapshotLabels(snapshot)) ? [otherLabels(context, snapshot)] : [];
   const what = found?.unusable === undefined ? 'has a record but no storage' : `cannot be used: ${found.unusable}`;
   const run = () => snapshots.mark(snapshot, 'error', fault.toFault());
   return [{ object, what, fix: 'put its record into error', run }];
+}
+
+/** A transfer may have failed to label it. */
+function otherLabels({ store, backends, exclusively }: AuditContext, { id, volume }: SnapshotState): Difference {
+  const run = () =>
+    exclusively(volume, async (now) => {
+      const { driver } = backends.get(now.backend);
+      await driver.snapshots?.labelSnapshot(snapshotSpec(now, await snapshotsOf(store).lookup(id)));
+    });
+  return {
+    object: `snapshot ${id}`,
+    what: 'has other labels on its storage than its record',
+    fix: 'label it anew',
+    run,
+  };
 }
 
 function storageDifference({ snapshots }: AuditContext, found: FoundSnapshot): Difference {

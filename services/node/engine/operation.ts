@@ -14,6 +14,8 @@ export interface StepContext {
   backend: Backend;
   /** What the operation is about, where that is a snapshot; of a creation what is copied. */
   snapshot: SnapshotState | undefined;
+  /** Those of the volume, where the operation is about them all. */
+  snapshots: readonly SnapshotState[];
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
   addresses: Addresses;
@@ -52,6 +54,8 @@ export interface Operation {
   undo: readonly Step[];
   /** Of a snapshot: its status at either end; `removed`: it has no record any more. The volume has none of its faults. */
   ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
+  /** It is about all snapshots of the volume. */
+  ofAllSnapshots?: true;
   finish: TransitionName;
   fail: TransitionName;
   /** Codes with which the id is another volume's, and how the operation ends then. */

@@ -1,5 +1,6 @@
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { Operation } from './operation.ts';
+import { labelOwner } from './relabel-steps.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
 import {
   activateStorage,
@@ -105,6 +106,18 @@ const deleteSnapshot: Operation = {
   handsBack: none,
 };
 
+/** After a transfer to another project. */
+const relabel: Operation = {
+  name: 'relabel',
+  queue: 'short',
+  steps: [labelOwner],
+  undo: [],
+  ofAllSnapshots: true,
+  finish: 'finishRelabel',
+  fail: 'failRelabel',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
 export const operations: Readonly<Record<TaskKind, Operation>> = {
   create,
@@ -114,4 +127,5 @@ export const operations: Readonly<Record<TaskKind, Operation>> = {
   extend,
   snapshot,
   'delete-snapshot': deleteSnapshot,
+  relabel,
 };
