@@ -38,6 +38,8 @@ export interface Snapshots {
   deleteSnapshot(snapshot: SnapshotSpec, options?: DeleteOptions): Promise<void>;
   /** Returns all snapshots of blockstore on this storage. */
   listSnapshots(): Promise<FoundSnapshot[]>;
+  /** The same as VolumeDriver.readLabels(). */
+  readLabels?(snapshot: Pick<FoundSnapshot, 'id' | 'volumeId'>): Promise<Labels | undefined>;
   /** `volume` is as large as the snapshot or larger. Throws NoSpace, SnapshotMissing, SnapshotUnusable, and what `accept` throws. */
   createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options?: CopyOptions): Promise<CreatedVolume>;
   /**

@@ -4,9 +4,12 @@ import { isId } from '../../lib/models/id.ts';
 import type { SnapshotState, SnapshotStatus } from '../../lib/models/snapshot-state.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import type { Backends } from './backends.ts';
+import type { Backend, Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
 import { fieldsIn } from './specs.ts';
+
+/** A snapshot on the storage of a backend. */
+export type StoredSnapshot = FoundSnapshot & { backend: Backend };
 
 /** The records of snapshots on the storage of this node, made again and corrected from what is there. */
 export class SnapshotRecords {
@@ -17,8 +20,11 @@ export class SnapshotRecords {
   }
 
   /** Every snapshot on the storage of the served backends. */
-  async readStorage(): Promise<FoundSnapshot[]> {
-    const lists = this.options.backends.served.map(async ({ driver }) => driver.snapshots?.listSnapshots() ?? []);
+  async readStorage(): Promise<StoredSnapshot[]> {
+    const lists = this.options.backends.served.map(async (backend) => {
+      const found = (await backend.driver.snapshots?.listSnapshots()) ?? [];
+      return found.map((snapshot) => Object.assign({ backend }, snapshot));
+    });
     return (await Promise.all(lists)).flat();
   }
 
@@ -31,8 +37,12 @@ export class SnapshotRecords {
    * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here. Throws
    * Fenced.
    */
-  async restore({ id, volumeId, labels }: FoundSnapshot): Promise<boolean> {
+  async restore(found: StoredSnapshot): Promise<boolean> {
     const { store, lease } = this.options;
+    const { id, volumeId } = found;
+    const { snapshots } = found.backend.driver;
+    const labels = snapshots?.readLabels ? ((await snapshots.readLabels(found)) ?? {}) : found.labels;
+    if (!this.isWhole({ ...found, labels })) return false;
     const { address: _, createTime = '', ...fields } = fieldsIn(labels) ?? { address: '' };
     const outcome = await commit(store, {
       owner: lease.token,

@@ -1,6 +1,6 @@
 import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
-import type { CreateOptions, CreatedVolume, VolumeSpec } from '../driver.ts';
+import type { CreateOptions, CreatedVolume, Labels, VolumeSpec } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type NamedImage, readMetadata } from './catalogue.ts';
 import type { RbdCommands } from '../../rbd/commands.ts';
@@ -16,7 +16,7 @@ interface Context {
   list: () => Promise<NamedImage[]>;
   create: (volume: VolumeSpec, options: CreateOptions, make: () => Promise<void>) => Promise<CreatedVolume>;
   /** Called after a change of the metadata of a volume. */
-  onChange: (volume: VolumeSpec) => void;
+  onChange: (volume: Pick<VolumeSpec, 'id'>) => void;
 }
 
 /** Snapshots `snap-<id>` of images. Their labels are in the metadata of the image. */
@@ -62,6 +62,7 @@ export class RbdSnapshots implements Snapshots {
     return this.mutex.run(snapshot.volume.id, async () => {
       const { volume } = snapshot;
       const argument = labelArguments(snapshot, snapshotKey(snapshot.id));
+      this.context.onChange(volume); // another node may have changed them
       if (await this.hasSnapshot(snapshot)) return;
       const found = await snapshotsOf(this.commands, imageName(volume));
       if (!found?.some(({ name }) => name === snapshotName(snapshot))) throw this.absent(snapshot);
@@ -103,6 +104,12 @@ export class RbdSnapshots implements Snapshots {
         return id === undefined || labels === undefined ? [] : [{ id, volumeId, sizeBytes, labels }];
       }),
     );
+  }
+
+  async readLabels({ id, volumeId }: Pick<FoundSnapshot, 'id' | 'volumeId'>): Promise<Labels | undefined> {
+    const volume = { id: volumeId };
+    this.context.onChange(volume);
+    return labelsIn((await readMetadata(this.commands, imageName(volume))) ?? {}, id, snapshotKey(id));
   }
 
   createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options: CopyOptions = {}): Promise<CreatedVolume> {

@@ -4,6 +4,7 @@ import { errors } from '../../../lib/errors.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { AuditContext } from '../audit.ts';
+import type { StoredSnapshot } from '../snapshot-records.ts';
 import { snapshotLabels, snapshotSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
@@ -16,7 +17,7 @@ const pageSize = 500;
  */
 export async function snapshotDifferences(
   context: AuditContext,
-  found: readonly FoundSnapshot[],
+  found: readonly StoredSnapshot[],
   volumes: readonly string[],
 ): Promise<Difference[]> {
   const own = new Set(volumes);
@@ -89,7 +90,7 @@ function otherLabels({ store, backends, exclusively }: AuditContext, { id, volum
   };
 }
 
-function storageDifference({ snapshots }: AuditContext, found: FoundSnapshot): Difference {
+function storageDifference({ snapshots }: AuditContext, found: StoredSnapshot): Difference {
   const object = `snapshot ${found.id}`;
   const what = 'has storage but no record';
   if (!snapshots.isWhole(found)) return { object, what, fix: '' };
