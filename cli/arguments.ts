@@ -16,6 +16,17 @@ export function milliseconds(text: string): number {
   return seconds * 1000;
 }
 
+const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const longestMs = 365 * 86_400_000;
+
+/** Parses a length of time such as 90s, 30m, 24h or 7d, a year at most, and returns milliseconds. Throws InvalidArgument. */
+export function lengthOfTime(text: string): number {
+  const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * (unitsMs[unit] ?? 0);
+  if (ms > 0 && ms <= longestMs) return ms;
+  throw errors.invalidArgument('time', text, 'a length of time such as 30m, 24h or 7d, up to 365d');
+}
+
 /** Parses a positive whole number. Throws InvalidArgument. */
 export function atLeastOne(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw errors.invalidArgument('limit', text, 'a whole number of at least 1');

@@ -11,6 +11,7 @@ import { addHostCommands } from './host/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addSnapshotCommands } from './snapshot/commands.ts';
+import { addTransferCommands } from './transfer/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
 /** Builds the command tree. A command's code is loaded when it runs, so that help and usage errors are fast. */
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
   addVolumeCommands(program);
   addSnapshotCommands(program);
   addImageCommands(program);
+  addTransferCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);

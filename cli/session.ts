@@ -6,6 +6,7 @@ import { ImageCommands } from '../lib/client/image-commands.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
 import { RequestClient } from '../lib/client/request-client.ts';
 import { SnapshotCommands } from '../lib/client/snapshot-commands.ts';
+import { TransferCommands } from '../lib/client/transfer-commands.ts';
 import { VolumeCommands } from '../lib/client/volume-commands.ts';
 import { connect } from '../lib/redis/connection.ts';
 import { Store } from '../lib/redis/store.ts';
@@ -19,6 +20,7 @@ export interface Session extends AsyncDisposable {
   readonly commands: VolumeCommands;
   readonly snapshots: SnapshotCommands;
   readonly images: ImageCommands;
+  readonly transfers: TransferCommands;
   readonly nodeCommands: NodeCommands;
 }
 
@@ -29,10 +31,12 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
   const connection = await connect(flags, log);
   const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
   const client = new RequestClient(store, { by: `${currentUser().name}@${hostname()}` });
+  const commands = new VolumeCommands(store, client, flags.volume_topic);
   return {
     flags,
     store,
-    commands: new VolumeCommands(store, client, flags.volume_topic),
+    commands,
+    transfers: new TransferCommands(store, commands, flags.volume_topic),
     snapshots: new SnapshotCommands(store, client, flags.volume_topic),
     images: new ImageCommands(store, client, flags.volume_topic),
     nodeCommands: new NodeCommands(store, client, flags.volume_topic),

@@ -10,7 +10,9 @@ export async function rebuild(context: Context, options: RebuildOptions): Promis
   await using session = await context.open();
   const request = { repair: true, recordsOnly: true, remove: [] };
   const { findings, ...rest } = await auditNodes(session, output, request, options);
-  const restored = findings.filter(({ fixed }) => fixed).map(({ node, object }) => ({ node, ...idIn(object) }));
+  const restored = findings
+    .filter(({ fixed }) => fixed)
+    .map(({ node, object }) => Object.assign({ node }, idIn(object)));
   const failed = findings.flatMap(({ node, object, failure }) =>
     failure === undefined ? [] : [{ node, object, failure }],
   );

@@ -1,5 +1,6 @@
 import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
+import { transfersOf } from '../../lib/models/transfer.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { printable } from '../../lib/printable.ts';
@@ -16,15 +17,31 @@ const maxCandidates = 50;
 export const statusCandidates: readonly Candidate[] = volumeStatuses.map((text) => ({ text, about: '' }));
 
 /** Returns the first names and ids that begin with `prefix`, at most 50 of each. */
-export async function volumeCandidates(store: Store, prefix: string): Promise<Candidate[]> {
-  const [names, ids] = await Promise.all([
-    startingWith(store, store.keys.volumeNames(), prefix),
-    startingWith(store, store.keys.volumeIds(), prefix),
-  ]);
+export function volumeCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { keys } = store;
+  return namedCandidates(store, { names: keys.volumeNames(), ids: keys.volumeIds(), candidate }, prefix);
+}
+
+/** The same of transfers. */
+export function transferCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { keys } = store;
+  const indexes = { names: keys.transferNames(), ids: keys.transferIds(), candidate: transferCandidate };
+  return namedCandidates(store, indexes, prefix);
+}
+
+interface Named {
+  /** Keys of the indexes. */
+  names: string;
+  ids: string;
+  candidate: (store: Store, id: string, name?: string) => Promise<Candidate[]>;
+}
+
+async function namedCandidates(store: Store, { names, ids, candidate: of }: Named, prefix: string) {
+  const [withName, withId] = await Promise.all([startingWith(store, names, prefix), startingWith(store, ids, prefix)]);
   const byName = new Map(
-    names.map((member) => [member.slice(member.indexOf('\0') + 1), member.slice(0, member.indexOf('\0'))]),
+    withName.map((member) => [member.slice(member.indexOf('\0') + 1), member.slice(0, member.indexOf('\0'))]),
   );
-  const found = await Promise.all([...byName.keys(), ...ids].map((id) => candidate(store, id, byName.get(id))));
+  const found = await Promise.all([...byName.keys(), ...withId].map((id) => of(store, id, byName.get(id))));
   return found.flat();
 }
 
@@ -39,6 +56,11 @@ async function candidate(store: Store, id: string, name?: string): Promise<Candi
   if (!state) return [];
   const about = `${volumeSize(state.size)}, ${state.status}${name === undefined && state.name !== '' ? `, ${state.name}` : ''}`;
   return [{ text: name ?? id, about: printable(about) }];
+}
+
+async function transferCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
+  const [state] = (await transfersOf(store).readAll([id])).states;
+  return state ? [{ text: name ?? id, about: printable(`of volume ${state.volume}`) }] : [];
 }
 
 function startingWith(store: Store, index: string, prefix: string): Promise<string[]> {

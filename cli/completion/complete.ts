@@ -1,7 +1,14 @@
 import type { Command, Option } from 'commander';
 import { isPrintable } from '../../lib/printable.ts';
+import type { Store } from '../../lib/redis/store.ts';
 import { Context } from '../context.ts';
-import { type Candidate, nodeCandidates, statusCandidates, volumeCandidates } from './candidates.ts';
+import {
+  type Candidate,
+  nodeCandidates,
+  statusCandidates,
+  transferCandidates,
+  volumeCandidates,
+} from './candidates.ts';
 
 /** A user does not wait longer for a completion. */
 const timeLimitMs = 2000;
@@ -90,6 +97,12 @@ function valueName({ flags }: Option): string {
   return /<([^>]+)>/.exec(flags)?.[1] ?? '';
 }
 
+const finders = new Map<string, (store: Store, prefix: string) => Promise<Candidate[]>>([
+  ['volume', volumeCandidates],
+  ['transfer', transferCandidates],
+  ['node', nodeCandidates],
+]);
+
 async function valuesOf(
   choices: readonly string[] | undefined,
   name: string,
@@ -104,7 +117,7 @@ async function valuesOf(
     );
   if (name === 'file') return fileNames;
   if (name === 'status') return startingWith(current, statusCandidates);
-  const find = name === 'volume' ? volumeCandidates : name === 'node' ? nodeCandidates : undefined;
+  const find = finders.get(name);
   if (!find) return [];
   program.parseOptions([...before]); // selects the cluster
   await using session = await Context.of(program).open();

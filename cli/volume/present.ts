@@ -5,7 +5,7 @@ import type { Column } from '../table.ts';
 import type { HostedVolume } from './host.ts';
 
 /** The task is shown in another form; the secret of an attachment is never shown. */
-const hidden = new Set(['taskText', 'chap']);
+const hidden = new Set(['taskText', 'chap', 'transferExpires']);
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function volumeJson({ createTime, attachTime, fault, task, ...rest }: HostedVolume): object {
@@ -58,6 +58,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['made from', originText(volume)],
+    ['transfer', volume.transfer],
     ['user', volume.userId],
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
@@ -84,7 +85,9 @@ function statusText({ status, attachStatus, progress, fault }: VolumeState): str
   return `${status}${transitional}${progress === undefined ? '' : ` ${progress} %`}`;
 }
 
+const underWay: ReadonlySet<string> = new Set(['creating', 'deleting', 'extending', 'transferring']);
+
 function statusStyle({ status }: VolumeState): Style | undefined {
   if (status.startsWith('error')) return 'red';
-  return status === 'creating' || status === 'deleting' || status === 'extending' ? 'yellow' : undefined;
+  return underWay.has(status) ? 'yellow' : undefined;
 }

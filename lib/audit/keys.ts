@@ -17,10 +17,10 @@ interface KeyKind {
 
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
-  { name: /^(volume|abandoned|snapshot|backend):[^:]+$/, type: 'hash', isDerived: false },
+  { name: /^(volume|abandoned|snapshot|transfer|backend):[^:]+$/, type: 'hash', isDerived: false },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   {
-    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks)|(snapshot|volume):[^:]+:copies)$/,
+    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies)$/,
     type: 'zset',
     lists: 'volume',
     isDerived: true,
@@ -33,6 +33,8 @@ const kinds: readonly KeyKind[] = [
     isDerived: true,
   },
   { name: /^project:.+:snapshots$/s, type: 'zset', lists: 'snapshot', isDerived: true },
+  { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
+  { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },

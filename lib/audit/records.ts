@@ -10,7 +10,7 @@ import { auditKeys, listedIn, persistFix } from './keys.ts';
 import { auditShelves } from './shelves.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|snapshot|backend|node):([^:]+)$/;
+const recordName = /^(volume|abandoned|snapshot|transfer|backend|node):([^:]+)$/;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
 /** Differences within Redis: keys, records, indexes, AoE shelves. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */

@@ -2,7 +2,7 @@ import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
 import { isNodeName } from '../models/node-name.ts';
 import type { Unreadable } from '../models/records.ts';
-import { editOf } from '../models/transitions.ts';
+import { editOf, transferEnd } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -78,7 +78,13 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
     const change = isDeleted
       ? await abandonment(store, volume)
-      : { edits: [editOf(volume, name, { fault }), ...(await snapshotEnd(store, volume, fault))] };
+      : {
+          edits: [
+            editOf(volume, name, { fault }),
+            ...transferEnd(volume, name),
+            ...(await snapshotEnd(store, volume, fault)),
+          ],
+        };
     const outcome = await commit(store, {
       ...change,
       frees: true,

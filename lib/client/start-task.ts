@@ -3,13 +3,14 @@ import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import { type Transition, type TransitionName, editOf, isAllowed, transitions } from '../models/transitions.ts';
-import { type VolumeState, parseVolume } from '../models/volume-state.ts';
+import { type VolumeState, type VolumeStatus, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sameHosts } from '../targets/hosts.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { abandonment } from './abandon.ts';
+import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
 import { cannotGrow } from './placement.ts';
 import { type RequestEnd, failed } from './request-client.ts';
@@ -32,7 +33,8 @@ export interface StartRequest {
     | 'startExtend'
     | 'startSnapshot'
     | 'startDeleteSnapshot'
-    | 'startUpload';
+    | 'startUpload'
+    | 'acceptTransfer';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
   /** The attachment that a detach means: another one stays. */
@@ -112,6 +114,8 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       // Its task continues on another node: the record says there what becomes of this request.
     } else if (volume.task?.kind === kind && hasArguments(volume, kind, set)) {
       return joinTask(store, volume, kind, to);
+    } else if (await endIfExpired(store, volume)) {
+      // Nobody has accepted its transfer: it is available.
     } else {
       throw refusal(volume, transition);
     }
@@ -136,11 +140,19 @@ function servedBy({ node, backend }: VolumeState): Condition {
   return { is: 'served', node, backend: backendId(node, backend) };
 }
 
+/** Statuses of a volume whose fault is of an operation on one that was made. */
+const faultsOfLater: ReadonlySet<VolumeStatus> = new Set([
+  'available',
+  'error_attaching',
+  'error_detaching',
+  'error_extending',
+]);
+
 /** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
 export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind, to?: ReplyTo): Promise<Sent> {
   if (volume.task?.kind !== kind) {
-    // That of a later attach or detach says nothing about a create.
-    const isOfLater = kind === 'create' && ['error_attaching', 'error_detaching'].includes(volume.status);
+    // That of a later operation says nothing about a create.
+    const isOfLater = kind === 'create' && faultsOfLater.has(volume.status);
     return { volume, end: volume.fault && !isOfLater ? failed(volume.fault) : {} };
   }
   if (!to) return { volume };
@@ -206,6 +218,7 @@ function hostsIn(set: Readonly<Record<string, string>>): string[] {
 /** Whether the task that is under way has the arguments of this request. */
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
   if (kind === 'extend') return String(volume.newSize) === set['newSize'];
+  if (kind === 'relabel') return false; // that of another acceptance: a transfer is accepted once
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
   if (kind !== 'attach') return true;
@@ -240,11 +253,13 @@ function otherAttachment({ id, attachStatus, instanceId }: VolumeState): Blockst
   return errors.attachmentEnded(id, instanceId || 'an instance');
 }
 
-function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
-  const { id, status, attachStatus, instanceId, task } = volume;
+/** Returns why a volume in this state may not go through the transition. */
+export function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
+  const { id, status, attachStatus, instanceId, task, transfer } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
+  if (status === 'awaiting-transfer' && name !== 'acceptTransfer') return errors.awaitsTransfer(id, transfer);
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
-  if (attachStatus !== 'detached' && (name === 'startAttach' || name === 'startDelete')) {
+  if (attachStatus !== 'detached' && (name === 'startAttach' || name === 'startDelete' || name === 'startTransfer')) {
     return errors.volumeAttached(id, instanceId || 'an instance');
   }
   const { from = {} }: Transition = transitions[name];

@@ -37,6 +37,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   attach: (volume) => volume.attachStatus !== 'detached',
   detach: (volume) => volume.attachStatus !== 'attached',
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
+  relabel: ({ projectId }, asked) => projectId === asked?.projectId,
 };
 
 /**
@@ -53,6 +54,11 @@ export class VolumeCommands {
     this.store = store;
     this.client = client;
     this.topic = topic;
+  }
+
+  /** Who asks: see RequestClient. */
+  get by(): string {
+    return this.client.by;
   }
 
   /**
@@ -224,7 +230,8 @@ export class VolumeCommands {
     }
   }
 
-  private async carryOut(
+  /** Sends the request that begins a task, and waits for its end where there is a deadline. */
+  async carryOut(
     kind: VolumeTaskKind,
     id: string,
     { deadlineMs }: SendOptions,

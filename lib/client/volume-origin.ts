@@ -44,7 +44,7 @@ export async function originOf(
 }
 
 function hasData({ status }: VolumeState): boolean {
-  return !['creating', 'deleting', 'error', 'error_deleting'].includes(status);
+  return !['creating', 'deleting', 'error', 'error_deleting', 'awaiting-transfer', 'transferring'].includes(status);
 }
 
 function isThere(text: string, volume: VolumeState): boolean {

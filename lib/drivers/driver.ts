@@ -108,6 +108,11 @@ export interface VolumeDriver {
   localPath(volume: VolumeSpec): string;
   /** Returns all volumes of blockstore on this storage. */
   listVolumes(): Promise<FoundVolume[]>;
+  /**
+   * Returns the labels that a volume has at this moment; undefined where it has none. Only of drivers whose listVolumes() remembers
+   * what it has read: another node on the same storage may have changed it.
+   */
+  readLabels?(id: string): Promise<Labels | undefined>;
   stats(): Promise<DriverStats>;
   /** With the capability `extend`: `volume` has the new size, at least its present one. Throws NoSpace, StorageMissing. */
   extendVolume?(volume: VolumeSpec): Promise<void>;

@@ -32,10 +32,14 @@ export interface Snapshots {
   createSnapshot(snapshot: SnapshotSpec, options?: Omit<CopyOptions, 'accept'>): Promise<void>;
   /** Whether everything that createSnapshot makes exists, and its data can be used. */
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
+  /** Replaces the labels of a snapshot that exists, also of one whose data cannot be used. Throws SnapshotMissing. */
+  labelSnapshot(snapshot: SnapshotSpec): Promise<void>;
   /** Absent is success. Throws SnapshotBusy naming what is in the way. */
   deleteSnapshot(snapshot: SnapshotSpec, options?: DeleteOptions): Promise<void>;
   /** Returns all snapshots of blockstore on this storage. */
   listSnapshots(): Promise<FoundSnapshot[]>;
+  /** The same as VolumeDriver.readLabels(). */
+  readLabels?(snapshot: Pick<FoundSnapshot, 'id' | 'volumeId'>): Promise<Labels | undefined>;
   /** `volume` is as large as the snapshot or larger. Throws NoSpace, SnapshotMissing, SnapshotUnusable, and what `accept` throws. */
   createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options?: CopyOptions): Promise<CreatedVolume>;
   /**

@@ -35,6 +35,7 @@ const volumeIndexes: readonly Index[] = [
   { key: 'project:{projectId}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:tasks', when: 'task', score: 'now' },
+  { key: 'node:{node}:transfers', when: 'transfer', score: { field: 'transferExpires' } },
   { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
   { key: 'volume:{fromVolume}:copies', when: 'copying' },
 ];
@@ -45,6 +46,13 @@ const snapshotIndexes: readonly Index[] = [
   { key: 'snapshot-names', member: '{name}\0{id}' },
   { key: 'project:{projectId}:snapshots', score: { field: 'createTime' } },
   { key: 'volume:{volume}:snapshots', score: { field: 'createTime' } },
+];
+
+const transferIndexes: readonly Index[] = [
+  { key: 'transfers', score: { field: 'createTime' } },
+  { key: 'transfer-ids' },
+  { key: 'transfer-names', member: '{name}\0{id}' },
+  { key: 'project:{projectId}:transfers', score: { field: 'createTime' } },
 ];
 
 export const kinds = {
@@ -59,10 +67,12 @@ export const kinds = {
     indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
   },
   snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes },
+  /** A volume that is offered to another project. */
+  transfer: { key: 'transfer:{id}', indexes: transferIndexes },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
   /** Storage of a node: its id is `node@name`. */
   backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }, { key: 'shared:{shared}' }] },
 } as const satisfies Record<string, RecordKind>;
 
 export type KindName = keyof typeof kinds;
-export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'snapshot', 'node', 'backend'];
+export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'snapshot', 'transfer', 'node', 'backend'];

@@ -12,6 +12,7 @@ export const taskKinds = [
   'snapshot',
   'delete-snapshot',
   'upload',
+  'relabel',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */

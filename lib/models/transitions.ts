@@ -23,6 +23,8 @@ export interface Transition {
   endsExport?: true;
   /** Its status is that of its attachment again: `in-use` or `available`. */
   settles?: true;
+  /** Its transfer ends: see transferEnd(). */
+  endsTransfer?: true;
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
 }
@@ -42,6 +44,9 @@ export const attachmentFields = [
   'attachTime',
 ] as const;
 
+/** Fields of a record that go with its transfer. */
+export const transferFields = ['transfer', 'transferExpires'] as const;
+
 /** Fields that go with a task. */
 const taskFields = ['task', 'requesters', 'progress', 'step', 'attempts'] as const;
 
@@ -50,6 +55,9 @@ const steady = {
   status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending'],
   attachStatus: ['detached', 'attached'],
 } as const;
+
+/** Those of a volume that a transfer offers. */
+const offered = { status: ['awaiting-transfer'], attachStatus: ['detached'] } as const;
 
 /** Every allowed change of a volume's status. */
 export const transitions = {
@@ -144,17 +152,51 @@ export const transitions = {
   startUpload: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'upload' },
   finishUpload: { during: 'upload', ends: true, unset: ['image'] },
   failUpload: { during: 'upload', ends: true, unset: ['image'] },
+  /** It is offered to another project, and stays as it is until that has it or the transfer ends. */
+  startTransfer: {
+    from: { status: ['available'], attachStatus: ['detached'] },
+    set: { status: 'awaiting-transfer' },
+  },
+  endTransfer: { from: offered, set: { status: 'available' }, unset: transferFields, endsTransfer: true },
+  /** The other project has it: its node labels the storage accordingly. */
+  acceptTransfer: {
+    from: offered,
+    begins: 'relabel',
+    set: { status: 'transferring' },
+    unset: [...transferFields, 'fault'],
+  },
+  finishRelabel: { during: 'relabel', ends: true, set: { status: 'available' }, unset: ['fault'] },
+  /** The volume can be used: only a loss of Redis would give it back to its former owner. */
+  failRelabel: { during: 'relabel', ends: true, set: { status: 'available' } },
   /** Its node was declared lost: nothing of its task will end. */
-  loseNode: { ends: true, set: { status: 'error' }, unset: ['newSize', 'snapshot', 'image', 'copying'] },
+  loseNode: {
+    ends: true,
+    set: { status: 'error' },
+    unset: ['newSize', 'snapshot', 'image', 'copying', ...transferFields],
+    endsTransfer: true,
+  },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'copying', ...transferFields, ...attachmentFields],
+    endsTransfer: true,
   },
   /** Storage that a record names is absent. */
   markMissing: {
-    from: { status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending', 'error'] },
+    from: {
+      status: [
+        'available',
+        'in-use',
+        'error_attaching',
+        'error_detaching',
+        'error_extending',
+        'error',
+        'awaiting-transfer',
+      ],
+    },
     set: { status: 'error' },
+    unset: transferFields,
+    endsTransfer: true,
   },
   /** It exists again. */
   markFound: {
@@ -169,8 +211,10 @@ export const transitions = {
   },
   /** Its export runs for hosts although Redis has lost the attachment: it is recorded again. */
   restoreAttachment: {
-    from: { status: ['available'], attachStatus: ['detached'] },
+    from: { status: ['available', 'awaiting-transfer'], attachStatus: ['detached'] },
     set: { status: 'in-use', attachStatus: 'attached' },
+    unset: transferFields,
+    endsTransfer: true,
     stamp: ['attachTime'],
   },
   /** Its target has it at another address than before, as its node has other flags. */
@@ -210,6 +254,12 @@ function settledStatus({ attachStatus }: VolumeState): VolumeStatus {
 /** Returns what an edit expects of a record that is still as it was read: another node may have taken the volume over meanwhile. */
 export function stateOf({ node, status, attachStatus, taskText }: VolumeState): Record<string, string> {
   return { node, status, attachStatus, task: taskText };
+}
+
+/** Returns what goes with that change besides: the record of a transfer that ends, where Redis has it still. */
+export function transferEnd({ transfer: id }: VolumeState, name: TransitionName): Edit[] {
+  const { endsTransfer }: Transition = transitions[name];
+  return endsTransfer && id !== '' ? [{ kind: 'transfer', id, remove: true, optional: true }] : [];
 }
 
 /**

@@ -19,6 +19,8 @@ export const volumeStatuses = [
   'error_detaching',
   'extending',
   'error_extending',
+  'awaiting-transfer',
+  'transferring',
 ] as const;
 export type VolumeStatus = (typeof volumeStatuses)[number];
 
@@ -79,6 +81,9 @@ export interface VolumeState {
   snapshot: string;
   /** The image that the task makes; '' = none. */
   image: string;
+  /** The transfer that offers it to another project, and when that expires; '' = none. */
+  transfer: string;
+  transferExpires: number | undefined;
   /** What is under way, and its text in the record. */
   task: Task | undefined;
   taskText: string;
@@ -151,6 +156,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     image: hash['image'] ?? '',
+    transfer: hash['transfer'] ?? '',
+    transferExpires: number(hash, 'transferExpires'),
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
@@ -171,11 +178,15 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   snapshot: { attachStatus: ['detached', 'attached'] },
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
   upload: { status: 'available', attachStatus: ['detached'] },
+  relabel: { status: 'transferring', attachStatus: ['detached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
-export function contradiction({ status, attachStatus, task, newSize }: VolumeState): string | undefined {
+export function contradiction({ status, attachStatus, task, newSize, transfer }: VolumeState): string | undefined {
   const isAttached = attachStatus === 'attached';
+  const isOffered = status === 'awaiting-transfer';
+  if (isOffered && transfer === '') return `is ${status} without a transfer`;
+  if (!isOffered && transfer !== '') return `is ${status} with a transfer`;
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
     if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';
@@ -183,7 +194,7 @@ export function contradiction({ status, attachStatus, task, newSize }: VolumeSta
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
   if (newSize !== undefined) return `has the new size ${newSize} without an extend`;
-  const isTaskStatus = status === 'creating' || status === 'deleting' || status === 'extending';
+  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring'].includes(status);
   if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
     return `is ${status}, ${attachStatus} without a task`;
   }

@@ -36,6 +36,18 @@ const names = {
   /** sorted sets of one score: volumes that a snapshot, or a volume, is being copied to */
   snapshotCopies: (id: string) => `snapshot:${id}:copies`,
   volumeCopies: (id: string) => `volume:${id}:copies`,
+  /** hash: a transfer's record */
+  transfer: (id: string) => `transfer:${id}`,
+  /** sorted set, by creation time: every transfer's id */
+  transfers: () => 'transfers',
+  /** sorted set, by creation time: transfers that a project offers */
+  projectTransfers: (project: string) => `project:${project}:transfers`,
+  /** sorted set of one score: every transfer's id, to find one by its beginning */
+  transferIds: () => 'transfer-ids',
+  /** sorted set of one score: name, a zero byte, id */
+  transferNames: () => 'transfer-names',
+  /** sorted set, by the time (ms) at which their transfers expire: volumes of a node that await a transfer */
+  nodeTransfers: (node: string) => `node:${node}:transfers`,
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
@@ -99,6 +111,12 @@ export function makeKeys(prefix: string): Keys {
     snapshotNames: () => tag + names.snapshotNames(),
     snapshotCopies: (id) => tag + names.snapshotCopies(id),
     volumeCopies: (id) => tag + names.volumeCopies(id),
+    transfer: (id) => tag + names.transfer(id),
+    transfers: () => tag + names.transfers(),
+    projectTransfers: (project) => tag + names.projectTransfers(project),
+    transferIds: () => tag + names.transferIds(),
+    transferNames: () => tag + names.transferNames(),
+    nodeTransfers: (node) => tag + names.nodeTransfers(node),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),

@@ -35,6 +35,8 @@ export interface Edit {
   /** The record must not exist; without, it must. */
   insert?: true;
   remove?: true;
+  /** Of a removal: the record need not exist. */
+  optional?: true;
   /** Values that fields must have; '' = absent. */
   expect?: Readonly<Record<string, string>>;
   set?: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@ import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
-import { type EditOptions, type TransitionName, editOf, isAllowed } from '../../lib/models/transitions.ts';
+import { type EditOptions, type TransitionName, editOf, isAllowed, transferEnd } from '../../lib/models/transitions.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
@@ -107,18 +107,19 @@ export class Adopter {
    */
   async adoptUnrecorded(found: FoundVolume & { backend: Backend }, running?: FoundExport): Promise<void> {
     const { store, lease, log, availabilityZone, addresses, exportUnattached } = this.options;
-    const { id, backend, labels } = found;
+    const { id, backend } = found;
+    const { driver, target } = backend;
+    const labels = driver.readLabels ? ((await driver.readLabels(id)) ?? {}) : found.labels;
     const isAttached = running !== undefined && !exportUnattached;
     const fields = fieldsIn(labels);
     if (!fields) throw errors.unknownStorage(id);
     const { address: labelled, ...rest } = fields;
-    const { target } = backend;
     const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
     const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
     if (isFree && !isOwn) addresses.pool.release(id);
-    if (!isOwn && labelled !== '') await this.unlabelAddress(found, Number(rest.size));
+    if (!isOwn && labelled !== '') await this.unlabelAddress({ ...found, labels }, Number(rest.size));
     const recorded = isOwn ? address : (target.addressOf?.(id) ?? (await target.findAddress?.(id)) ?? '');
     const outcome = await commit(store, {
       owner: lease.token,
@@ -259,7 +260,7 @@ export class Adopter {
     const { store, lease } = this.options;
     const outcome = await commit(store, {
       owner: lease.token,
-      edits: [editOf(volume, name, options)],
+      edits: [editOf(volume, name, options), ...transferEnd(volume, name)],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');

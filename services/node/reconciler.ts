@@ -1,6 +1,5 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
-import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { isAllowed } from '../../lib/models/transitions.ts';
@@ -12,7 +11,7 @@ import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
-import { type SnapshotRecords, snapshotsOn } from './snapshot-records.ts';
+import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
 import { isExported } from './specs.ts';
 
@@ -171,7 +170,7 @@ export class Reconciler {
   }
 
   /** Snapshots that have no record get it again, where their volume has one. */
-  private async restoreSnapshots(stored: readonly FoundSnapshot[]): Promise<void> {
+  private async restoreSnapshots(stored: readonly StoredSnapshot[]): Promise<void> {
     const { store, snapshots, log } = this.options;
     const found = stored.filter((one) => snapshots.isWhole(one));
     let restored = 0;

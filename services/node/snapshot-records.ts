@@ -34,10 +34,14 @@ export class SnapshotRecords {
    * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here or is
    * being deleted. Throws Fenced.
    */
-  async restore({ id, volumeId, labels }: FoundSnapshot): Promise<boolean> {
+  async restore(found: StoredSnapshot): Promise<boolean> {
     const { store, lease } = this.options;
+    const { id, volumeId } = found;
     const volume = await volumesOf(store).find(volumeId);
     if (!volume || volume.status === 'deleting') return false;
+    const { snapshots } = found.backend.driver;
+    const labels = snapshots?.readLabels ? ((await snapshots.readLabels(found)) ?? {}) : found.labels;
+    if (!this.isWhole({ ...found, labels })) return false;
     const { address: _, createTime = '', ...fields } = fieldsIn(labels) ?? { address: '' };
     const outcome = await commit(store, {
       owner: lease.token,
@@ -66,5 +70,5 @@ export class SnapshotRecords {
 /** Every snapshot on the storage of a backend. */
 export async function snapshotsOn(backend: Backend): Promise<StoredSnapshot[]> {
   const found = (await backend.driver.snapshots?.listSnapshots()) ?? [];
-  return found.map((snapshot) => ({ ...snapshot, backend }));
+  return found.map((snapshot) => Object.assign(snapshot, { backend }));
 }

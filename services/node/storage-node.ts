@@ -20,6 +20,7 @@ import { CapacityMonitor } from './capacity.ts';
 import { Consumer } from './consumer.ts';
 import { Engine } from './engine/engine.ts';
 import type { EverySecond } from './every-second.ts';
+import { endExpiredTransfers } from './expired-transfers.ts';
 import { Heartbeat, backendReport } from './heartbeat.ts';
 import type { NodeLease } from './lease.ts';
 import { NodeTasks } from './node-tasks.ts';
@@ -237,7 +238,7 @@ export class StorageNode implements Service {
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
     await this.reconciler.restoreExports();
     // After the exports: a full Redis refuses to have again what it has lost.
-    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore()]);
+    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore(), endExpiredTransfers(this.options)]);
     if (this.reconciler.isDone && !this.catchUp.isDue) await this.peerTasks.run();
   }
 

@@ -145,6 +145,7 @@ export class HostPlace implements Place {
   async look(): Promise<Sight> {
     const { driver } = this.backend;
     const { view } = this.elsewhere;
+    if (driver.name === 'rbd') await driver.setup(); // forgets what it has read: the daemon's driver changes it
     const isThere = driver.name !== 'file' || existsSync(join(this.root, 'volumes'));
     const volumes = isThere ? await (view?.volumes() ?? driver.listVolumes()) : [];
     const snapshots = isThere && !view ? await driver.snapshots?.listSnapshots() : undefined;

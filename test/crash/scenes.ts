@@ -1,4 +1,5 @@
 import { asError } from '../../lib/errors.ts';
+import { TransferCommands } from '../../lib/client/transfer-commands.ts';
 import { lookupNode } from '../../lib/models/node.ts';
 import type { TaskKind } from '../../lib/models/task.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -49,6 +50,21 @@ async function attach({ commands, hosts }: Place, id: string): Promise<void> {
 async function takeSnapshot({ snapshots }: Place, cast: Cast, of = subject, part = 'snapshot'): Promise<void> {
   const given = { id: cast(part), userId: 'user', projectId: 'project', force: true };
   await snapshots.create(cast(of), given, deadline);
+}
+
+/** Transfers by the volumes that they offer: their keys are nowhere else. */
+const offers = new Map<string, { id: string; key: string }>();
+
+async function offer({ store, commands }: Place, id: string): Promise<void> {
+  const transfers = new TransferCommands(store, commands, 'volume');
+  const { transfer, key } = await transfers.create(id, { withSnapshots: true, lengthMs: deadline.deadlineMs });
+  offers.set(id, { id: transfer.id, key });
+}
+
+async function accept({ store, commands }: Place, volume: string): Promise<void> {
+  const { id, key } = offers.get(volume) ?? { id: '', key: '' };
+  const receiver = { userId: 'other', projectId: 'other' };
+  await new TransferCommands(store, commands, 'volume').accept(id, key, receiver, deadline);
 }
 
 /** The same of one that is attached. */
@@ -102,6 +118,16 @@ export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload'>, Scene
     },
     ask: (place, cast) => place.snapshots.delete(cast('snapshot'), deadline),
     again: ['SnapshotNotFound'],
+  },
+  /** Of one with a snapshot that goes along. */
+  relabel: {
+    prepare: async (place, cast) => {
+      await make(place, cast(subject));
+      await takeSnapshot(place, cast);
+      await offer(place, cast(subject));
+    },
+    ask: (place, cast) => accept(place, cast(subject)),
+    again: ['TransferRefused'],
   },
 };
 

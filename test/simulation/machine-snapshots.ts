@@ -46,6 +46,16 @@ export class FakeMachineSnapshots implements Snapshots {
     return machine.effect('deleteSnapshot', [remove], () => {});
   }
 
+  labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const { snapshots } = this.machine;
+    const label = () => {
+      const found = snapshots.get(snapshot.id);
+      if (!found) throw errors.snapshotMissing(snapshot.id, `fake:snapshot-${snapshot.id}`);
+      snapshots.set(snapshot.id, { ...found, snapshot });
+    };
+    return this.machine.effect('labelSnapshot', [label], () => {});
+  }
+
   listSnapshots(): Promise<FoundSnapshot[]> {
     return this.machine.effect('listSnapshots', [], () =>
       [...this.machine.snapshots.values()]

@@ -3,6 +3,7 @@ import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import { type SnapshotState, parseSnapshot } from '../../lib/models/snapshot-state.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
+import { type TransferState, parseTransfer } from '../../lib/models/transfer-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
@@ -31,6 +32,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
     ...found.unknown.map((key) => `key ${key} belongs to nothing`),
     ...[...found.records.values()].flatMap((volume) => recordProblems(volume, found)),
     ...[...found.snapshots.values()].flatMap((snapshot) => snapshotProblems(snapshot, found)),
+    ...[...found.transfers.values()].flatMap((transfer) => transferProblems(transfer, found)),
     ...indexProblems(found),
     ...addressProblems(found),
     ...allocationProblems(found),
@@ -43,6 +45,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
 interface Found {
   records: Map<string, VolumeState>;
   snapshots: Map<string, SnapshotState>;
+  transfers: Map<string, TransferState>;
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
   shelfOwners: Map<string, string>;
@@ -57,6 +60,7 @@ async function read(store: Store): Promise<Found> {
   const found: Found = {
     records: new Map(),
     snapshots: new Map(),
+    transfers: new Map(),
     sets: new Map(),
     shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
     allocated: new Map(),
@@ -68,9 +72,11 @@ async function read(store: Store): Promise<Found> {
     const type = await redis.type(key);
     const id = /^volume:([^:]+)$/.exec(name)?.[1];
     const snapshot = /^snapshot:([^:]+)$/.exec(name)?.[1];
+    const transfer = /^transfer:([^:]+)$/.exec(name)?.[1];
     const backend = /^backend:(.+)$/.exec(name)?.[1];
     if (id !== undefined) found.records.set(id, parseVolume(id, await redis.hgetall(key)));
     else if (snapshot !== undefined) found.snapshots.set(snapshot, parseSnapshot(snapshot, await redis.hgetall(key)));
+    else if (transfer !== undefined) found.transfers.set(transfer, parseTransfer(transfer, await redis.hgetall(key)));
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
@@ -79,8 +85,8 @@ async function read(store: Store): Promise<Found> {
   return found;
 }
 
-function recordProblems(volume: VolumeState, { sets }: Found): string[] {
-  const { id, name, node, projectId, status, task } = volume;
+function recordProblems(volume: VolumeState, { sets, transfers }: Found): string[] {
+  const { id, name, node, projectId, status, task, transfer } = volume;
   const missing = (set: string, member = id) =>
     sets.get(set)?.includes(member) ? [] : [`volume ${id} is not in ${set}`];
   const conflict = contradiction(volume);
@@ -91,6 +97,8 @@ function recordProblems(volume: VolumeState, { sets }: Found): string[] {
     ...missing('volumes'),
     ...missing('volume-ids'),
     ...missing(`project:${projectId}:volumes`),
+    ...(transfer === '' ? [] : missing(`node:${node}:transfers`)),
+    ...(transfer === '' || transfers.has(transfer) ? [] : [`volume ${id} awaits a transfer that has no record`]),
     ...(name === '' ? [] : missing('volume-names', `${name}\0${id}`)),
   ];
 }
@@ -117,17 +125,39 @@ function setsOfSnapshot({ id, name, volume, projectId }: SnapshotState): [set: s
   ];
 }
 
+/** Its volume awaits it, and it is where it can be found. */
+function transferProblems(transfer: TransferState, { sets, records }: Found): string[] {
+  const { id, volume } = transfer;
+  const missing = setsOfTransfer(transfer).filter(([set, member]) => !sets.get(set)?.includes(member));
+  return [
+    ...(records.get(volume)?.transfer === id ? [] : [`transfer ${id} is of volume ${volume}, which does not await it`]),
+    ...missing.map(([set]) => `transfer ${id} is not in ${set}`),
+  ];
+}
+
+function setsOfTransfer({ id, name, projectId }: TransferState): [set: string, member: string][] {
+  const sets = ['transfers', 'transfer-ids', `project:${projectId}:transfers`];
+  return [
+    ...sets.map((set): [string, string] => [set, id]),
+    ...(name === '' ? [] : [['transfer-names', `${name}\0${id}`] satisfies [string, string]]),
+  ];
+}
+
+const transferSets = /^(transfers|transfer-ids|transfer-names|project:.+:transfers)$/s;
+
 const snapshotSets = /^(snapshots|snapshot-ids|snapshot-names|project:.+:snapshots|volume:[^:]+:snapshots)$/s;
 
-function indexProblems({ records, snapshots, sets }: Found): string[] {
-  const ofSnapshots = new Set(
-    [...snapshots.values()].flatMap((one) => setsOfSnapshot(one).map(([set, member]) => `${set} ${member}`)),
+function indexProblems({ records, snapshots, transfers, sets }: Found): string[] {
+  const ofOthers = new Set(
+    [...[...snapshots.values()].flatMap(setsOfSnapshot), ...[...transfers.values()].flatMap(setsOfTransfer)].map(
+      ([set, member]) => `${set} ${member}`,
+    ),
   );
   return [...sets].flatMap(([set, members]) => {
     if (otherSets.test(set)) return [];
     if (set.endsWith(':copies')) return members.map((id) => `volume ${id} is in ${set}`);
-    if (snapshotSets.test(set)) {
-      const stray = members.filter((member) => !ofSnapshots.has(`${set} ${member}`));
+    if (snapshotSets.test(set) || transferSets.test(set)) {
+      const stray = members.filter((member) => !ofOthers.has(`${set} ${member}`));
       return stray.map((member) => `${set} has ${JSON.stringify(member)}, which does not belong there`);
     }
     if (set.endsWith(':tasks') || set.endsWith(':abandoned')) return members.map((id) => `volume ${id} is in ${set}`);
@@ -141,8 +171,9 @@ function indexProblems({ records, snapshots, sets }: Found): string[] {
   });
 }
 
-function ownSets({ node, projectId }: VolumeState): string[] {
-  return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`];
+function ownSets({ node, projectId, transfer }: VolumeState): string[] {
+  const offered = transfer === '' ? [] : [`node:${node}:transfers`];
+  return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`, ...offered];
 }
 
 /** An address is of one volume, and its shelf of that volume's node; the three records of shelves agree. */

@@ -15,6 +15,7 @@ type Verb =
   | 'createVolume'
   | 'hasVolume'
   | 'ensureVolume'
+  | 'labelVolume'
   | 'extendVolume'
   | 'deleteVolume'
   | 'listVolumes'
@@ -89,7 +90,8 @@ export class FaultyDriver implements VolumeDriver {
     return this.driver.ensureVolume(volume);
   }
 
-  labelVolume(volume: VolumeSpec): Promise<void> {
+  async labelVolume(volume: VolumeSpec): Promise<void> {
+    await this.meet('labelVolume');
     return this.driver.labelVolume(volume);
   }
 

@@ -34,6 +34,7 @@ export class LoggingDriver implements VolumeDriver {
     this.snapshots = {
       createSnapshot: (snapshot) => this.logged('createSnapshot', snapshot, () => snapshots.createSnapshot(snapshot)),
       hasSnapshot: (snapshot) => this.logged('hasSnapshot', snapshot, () => snapshots.hasSnapshot(snapshot)),
+      labelSnapshot: (snapshot) => this.logged('labelSnapshot', snapshot, () => snapshots.labelSnapshot(snapshot)),
       deleteSnapshot: (snapshot) => this.logged('deleteSnapshot', snapshot, () => snapshots.deleteSnapshot(snapshot)),
       listSnapshots: () => this.logged('listSnapshots', {}, () => snapshots.listSnapshots()),
       createFromSnapshot: (volume, snapshot, options) =>

@@ -26,6 +26,13 @@ export class FakeSnapshots implements Snapshots {
     return this.snapshots.has(id);
   }
 
+  async labelSnapshot({ id, labels }: SnapshotSpec): Promise<void> {
+    checkLabels(labels);
+    const found = this.snapshots.get(id);
+    if (!found) throw errors.snapshotMissing(id, `fake:snapshot-${id}`);
+    this.snapshots.set(id, { ...found, labels });
+  }
+
   async deleteSnapshot({ id }: SnapshotSpec): Promise<void> {
     this.space.release(this.snapshots.get(id)?.sizeBytes ?? 0);
     this.snapshots.delete(id);

@@ -52,6 +52,19 @@ export class FileSnapshots implements Snapshots {
     return found !== undefined && found.size >= volume.sizeBytes && (await this.isLabelled(id));
   }
 
+  async labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const { directory, known, files } = this.options;
+    const { id, labels } = snapshot;
+    const file = snapshotFile(directory, id);
+    checkLabels(labels);
+    await files.exclusively(file, async () => {
+      await known.check();
+      const isThere = (await statIfExists(file)) !== undefined && (await this.isLabelled(id));
+      if (!isThere) throw errors.snapshotMissing(id, file);
+      await writeSnapshotLabels(directory, snapshot);
+    });
+  }
+
   /** What reads the file keeps its data. The labels are removed last: without them a file is somebody else's. */
   async deleteSnapshot({ id }: SnapshotSpec, { signal }: DeleteOptions = {}): Promise<void> {
     const { directory, known, files } = this.options;

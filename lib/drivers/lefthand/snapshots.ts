@@ -14,9 +14,9 @@ export class LefthandSnapshots implements Snapshots {
     this.volumes = volumes;
   }
 
-  async createSnapshot({ id, volume, labels }: SnapshotSpec): Promise<void> {
-    checkLabels(labels);
-    const description = writeDescription({ id, node: this.volumes.options.node, volumeId: volume.id, labels });
+  async createSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const { id, volume } = snapshot;
+    const description = this.describe(snapshot);
     if (await this.find(id)) return;
     const { name } = await this.volumes.require(volume);
     await this.volumes.change('createSnapshot', {
@@ -29,6 +29,14 @@ export class LefthandSnapshots implements Snapshots {
 
   async hasSnapshot({ id }: SnapshotSpec): Promise<boolean> {
     return (await this.find(id)) !== undefined;
+  }
+
+  async labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const description = this.describe(snapshot);
+    const found = await this.find(snapshot.id);
+    if (!found?.described) throw errors.snapshotMissing(snapshot.id, `snap-${snapshot.id}`);
+    if (writeDescription(found.described) === description) return;
+    await this.volumes.change('modifySnapshot', { snapshotName: found.name, description });
   }
 
   async deleteSnapshot({ id }: SnapshotSpec): Promise<void> {
@@ -97,6 +105,11 @@ export class LefthandSnapshots implements Snapshots {
       { snapshotName: origin, volumeName: nameOf(volume.id), description },
       signal,
     );
+  }
+
+  private describe({ id, volume, labels }: SnapshotSpec): string {
+    checkLabels(labels);
+    return writeDescription({ id, node: this.volumes.options.node, volumeId: volume.id, labels });
   }
 
   private async find(id: string): Promise<LefthandSnapshot | undefined> {

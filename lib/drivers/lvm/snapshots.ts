@@ -31,6 +31,15 @@ export class LvmSnapshots implements Snapshots {
     return found !== undefined && unusableReason(found) === undefined && areTags(found.tags, snapshotTags(snapshot));
   }
 
+  async labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    await this.parts.openGroup.reopening(async () => {
+      const tags = snapshotTags(snapshot);
+      const found = await this.find(snapshot);
+      if (!found) throw errors.snapshotMissing(snapshot.id, this.volumes.devicePath(snapshotName(snapshot)));
+      await this.retag(found, tags);
+    });
+  }
+
   async deleteSnapshot(snapshot: SnapshotSpec, options: DeleteOptions = {}): Promise<void> {
     await this.parts.openGroup.reopening(async () => {
       const found = await this.find(snapshot);
@@ -94,12 +103,16 @@ export class LvmSnapshots implements Snapshots {
     if (found && isSnapshot(found)) {
       const unusable = unusableReason(found);
       if (unusable !== undefined) throw errors.snapshotUnusable(snapshot.id, unusable);
-      if (areTags(found.tags, tags)) return;
-      await this.parts.changes.carryOut(['lvchange', ...tagChanges(found.tags, tags), this.volumes.fullName(name)]);
+      await this.retag(found, tags);
       return;
     }
     if (found) await erase(this.parts, this.volumes, found, (by) => errors.snapshotBusy(snapshot.id, by));
     await takeSnapshot(this.parts, this.volumes, origin, { volumeId: snapshot.volume.id, name, tags });
+  }
+
+  private async retag({ name, tags }: OneLogicalVolume, expected: readonly string[]): Promise<void> {
+    if (areTags(tags, expected)) return;
+    await this.parts.changes.carryOut(['lvchange', ...tagChanges(tags, expected), this.volumes.fullName(name)]);
   }
 
   /** A delete must not leave the snapshot's data behind under another name, or without its labels. Throws SnapshotBusy. */

@@ -7,6 +7,7 @@ import type {
   DriverContext,
   DriverStats,
   FoundVolume,
+  Labels,
   VolumeDriver,
   VolumeSpec,
 } from '../driver.ts';
@@ -96,6 +97,12 @@ export class RbdDriver implements VolumeDriver {
     const [info, metadata] = await Promise.all([imageInfo(this.commands, name), readMetadata(this.commands, name)]);
     const labels = labelsIn(metadata ?? {}, volume.id);
     return info !== undefined && info.size >= volume.sizeBytes && !!labels && sameLabels(labels, volume.labels);
+  }
+
+  async readLabels(id: string): Promise<Labels | undefined> {
+    const name = imageName({ id });
+    this.catalogue.invalidate(name);
+    return labelsIn((await readMetadata(this.commands, name)) ?? {}, id);
   }
 
   /** An image needs no activation. */

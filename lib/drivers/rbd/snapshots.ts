@@ -1,6 +1,6 @@
 import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
-import type { CreateOptions, CreatedVolume, VolumeSpec } from '../driver.ts';
+import type { CreateOptions, CreatedVolume, Labels, VolumeSpec } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type NamedImage, readMetadata } from './catalogue.ts';
 import type { RbdCommands } from '../../rbd/commands.ts';
@@ -16,7 +16,7 @@ interface Context {
   list: () => Promise<NamedImage[]>;
   create: (volume: VolumeSpec, options: CreateOptions, make: () => Promise<void>) => Promise<CreatedVolume>;
   /** Called after a change of the metadata of a volume. */
-  onChange: (volume: VolumeSpec) => void;
+  onChange: (volume: Pick<VolumeSpec, 'id'>) => void;
 }
 
 /** Snapshots `snap-<id>` of images. Their labels are in the metadata of the image. */
@@ -58,6 +58,19 @@ export class RbdSnapshots implements Snapshots {
     return !!found?.some((one) => one.name === snapshotName({ id })) && !!recorded && sameLabels(recorded, labels);
   }
 
+  labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    return this.mutex.run(snapshot.volume.id, async () => {
+      const { volume } = snapshot;
+      const argument = labelArguments(snapshot, snapshotKey(snapshot.id));
+      this.context.onChange(volume); // another node may have changed them
+      if (await this.hasSnapshot(snapshot)) return;
+      const found = await snapshotsOf(this.commands, imageName(volume));
+      if (!found?.some(({ name }) => name === snapshotName(snapshot))) throw this.absent(snapshot);
+      await label(this.commands, imageName(volume), argument);
+      this.context.onChange(volume);
+    });
+  }
+
   /** Copies of the snapshot do not keep it. Throws SnapshotBusy for one that somebody has protected. */
   deleteSnapshot(snapshot: SnapshotSpec): Promise<void> {
     return this.mutex.run(snapshot.volume.id, () => this.remove(snapshot));
@@ -93,11 +106,17 @@ export class RbdSnapshots implements Snapshots {
     );
   }
 
+  async readLabels({ id, volumeId }: Pick<FoundSnapshot, 'id' | 'volumeId'>): Promise<Labels | undefined> {
+    const volume = { id: volumeId };
+    this.context.onChange(volume);
+    return labelsIn((await readMetadata(this.commands, imageName(volume))) ?? {}, id, snapshotKey(id));
+  }
+
   createFromSnapshot(volume: VolumeSpec, snapshot: SnapshotSpec, options: CopyOptions = {}): Promise<CreatedVolume> {
     return this.context.create(volume, options, async () => {
       const { maxDepth } = this.context;
       if (await makeClone(this.commands, volume, fullName(snapshot), { ...options, maxDepth })) return;
-      throw errors.snapshotMissing(snapshot.id, `${this.commands.cluster.pool}/${fullName(snapshot)}`);
+      throw this.absent(snapshot);
     });
   }
 
@@ -115,6 +134,10 @@ export class RbdSnapshots implements Snapshots {
       if (error === notPossible) return undefined;
       throw error;
     }
+  }
+
+  private absent(snapshot: SnapshotSpec) {
+    return errors.snapshotMissing(snapshot.id, `${this.commands.cluster.pool}/${fullName(snapshot)}`);
   }
 
   private missing(volume: VolumeSpec) {

@@ -42,6 +42,19 @@ export class SheepdogSnapshots implements Snapshots {
     });
   }
 
+  async labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const [name, tag] = [imageName(snapshot.volume), snapshotTag(snapshot)];
+    encodeLabels(snapshot.id, snapshot.labels); // throws before anything is changed
+    await this.images.alone([name], async () => {
+      const images = await this.images.list();
+      // Labels are in the image of the volume: without that there is nothing to label.
+      if (!snapshotOf(images, name, tag) || !currentOf(images, name)) {
+        throw errors.snapshotMissing(snapshot.id, `sheepdog:${name}:${tag}`);
+      }
+      await this.images.setLabels(name, snapshotKey(snapshot), snapshot.id, snapshot.labels);
+    });
+  }
+
   async deleteSnapshot(snapshot: SnapshotSpec, { signal }: DeleteOptions = {}): Promise<void> {
     const [name, tag] = [imageName(snapshot.volume), snapshotTag(snapshot)];
     await this.images.alone([name], async () => {

@@ -4,7 +4,7 @@ import type { CreatedVolume, DeleteOptions, VolumeSpec } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import type { ZvolSnapshot } from './datasets.ts';
 import { unless, zfsFailure } from './failures.ts';
-import { labelProperty, writeLabels } from './labels.ts';
+import { labelProperty, sameLabels, writeLabels } from './labels.ts';
 import type { Zvols } from './zvols.ts';
 
 /** Snapshots of ZFS volumes, `<volume>@snap-<id>`. One that volumes are made from is deleted for us at once, and goes with them. */
@@ -16,8 +16,8 @@ export class SolarisSnapshots implements Snapshots {
   }
 
   async createSnapshot(snapshot: SnapshotSpec): Promise<void> {
-    const { id, volume, labels } = snapshot;
-    const property = `${labelProperty}=${writeLabels({ id, volumeId: volume.id, labels })}`;
+    const { id, volume } = snapshot;
+    const property = labelling(snapshot);
     if (await this.find(snapshot)) return;
     await this.zvols.require(volume);
     const name = `${this.zvols.nameOf(volume)}@snap-${id}`;
@@ -27,6 +27,15 @@ export class SolarisSnapshots implements Snapshots {
 
   async hasSnapshot(snapshot: SnapshotSpec): Promise<boolean> {
     return (await this.find(snapshot)) !== undefined;
+  }
+
+  async labelSnapshot(snapshot: SnapshotSpec): Promise<void> {
+    const { id, volume, labels } = snapshot;
+    const property = labelling(snapshot);
+    const found = await this.find(snapshot);
+    if (!found) throw errors.snapshotMissing(id, `${this.zvols.nameOf(volume)}@snap-${id}`);
+    if (found.labelled && sameLabels(found.labelled.labels, labels)) return;
+    await this.zvols.change(volume, ['zfs', 'set', property, found.fullName]);
   }
 
   async deleteSnapshot(snapshot: SnapshotSpec, _options?: DeleteOptions): Promise<void> {
@@ -68,4 +77,9 @@ export class SolarisSnapshots implements Snapshots {
     const { snapshots } = await this.zvols.datasets.fresh();
     return snapshots.find(({ labelled, isDeferred }) => labelled?.id === id && !isDeferred);
   }
+}
+
+/** The property as `zfs` takes it. Throws InvalidArgument. */
+function labelling({ id, volume, labels }: SnapshotSpec): string {
+  return `${labelProperty}=${writeLabels({ id, volumeId: volume.id, labels })}`;
 }

@@ -8,8 +8,9 @@
 --               {is = 'empty', key}: the sorted set has no member;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
---   edits       {kind, id, insert?, remove?, expect?, set?, unset?, stamp?, join?, rest?}
+--   edits       {kind, id, insert?, remove?, optional?, expect?, set?, unset?, stamp?, join?, rest?}
 --     insert    the record must not exist
+--     optional  of a removal: the record need not exist
 --     expect    field -> value that it must have, '' = absent
 --     stamp     fields that become the time
 --     join      'requester/request', added to the requesters of the record's task; dropped beyond 500 bytes
@@ -57,8 +58,8 @@ for number, edit in ipairs(change.edits) do
   local record = load(record_key(edit.kind, edit.id))
   before[number] = record or false
   if edit.insert and record then return { 'exists', tostring(number), cjson.encode(record) } end
-  if not edit.insert and not record then return { 'absent', tostring(number) } end
-  for field, value in pairs(edit.expect or {}) do
+  if not edit.insert and not record and not edit.optional then return { 'absent', tostring(number) } end
+  for field, value in pairs(record and edit.expect or {}) do
     if (record[field] or '') ~= value then return { 'changed', tostring(number), cjson.encode(record) } end
   end
 end

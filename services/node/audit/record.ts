@@ -1,9 +1,11 @@
+import { endTransfer } from '../../../lib/client/end-transfer.ts';
 import { tryParseAddress } from '../../../lib/aoe/address.ts';
 import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
-import { stateOf } from '../../../lib/models/transitions.ts';
+import { stateOf, transferFields } from '../../../lib/models/transitions.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
+import { transfersOf } from '../../../lib/models/transfer.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
@@ -46,7 +48,7 @@ export async function recordDifferences(
       },
     ];
   }
-  const address = addressDifference(context, volume, users);
+  const address = [...(await lostTransfer(context, volume)), ...addressDifference(context, volume, users)];
   const lacks = missingFields(volume);
   // Its labels may have what the record has lost: they are not made like it.
   if (lacks.length > 0) return [...address, { object, what: `has a record without ${lacks.join(', ')}`, fix: '' }];
@@ -69,7 +71,12 @@ export async function recordDifferences(
     // The record alone lacks the address: that is a difference of the export.
     differInLabels(found.labels, volumeSpec(await adoption.withAddressInUse(volume, running)).labels)
   ) {
-    const run = () => exclusively(volume.id, (now) => driver.labelVolume(volumeSpec(now)));
+    const run = () =>
+      exclusively(volume.id, async (now) => {
+        await driver.labelVolume(volumeSpec(now));
+        // Of the transfer that could not label it.
+        if (now.status === 'available' && now.fault) await commitChecked(context, now, { unset: ['fault'] });
+      });
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
   if (volume.status === 'error' && found.unusable === undefined) {
@@ -104,6 +111,20 @@ function sizeDifference(
       if (isExported(grown, exportUnattached)) await backend.target.resizeExport(exportSpec(grown, backend));
     });
   return { object, what, fix: 'record the size of its storage', run };
+}
+
+/** Nobody can accept it: its record is gone, or damaged. */
+async function lostTransfer(
+  { store, lease, exclusively }: AuditContext,
+  { id, transfer }: VolumeState,
+): Promise<Difference[]> {
+  if (transfer === '' || (await transfersOf(store).readAll([transfer])).states.length > 0) return [];
+  const run = () =>
+    exclusively(id, async (now) => {
+      const outcome = await endTransfer(store, now, lease.token);
+      if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    });
+  return [{ object: `volume ${id}`, what: 'awaits a transfer that has no record', fix: 'end the transfer', run }];
 }
 
 /** Fields that every record of its kind has. */
@@ -159,9 +180,16 @@ async function missingStorage(
 
 /** The task decides; without one, whether the volume is attached to something. */
 async function makeConsistent(context: AuditContext, volume: VolumeState): Promise<void> {
-  const { status, attachStatus, task, instanceId, newSize } = volume;
+  const { status, attachStatus, task, instanceId, newSize, transfer } = volume;
   if (contradiction(volume) === undefined) return;
+  if (transfer !== '' && status !== 'awaiting-transfer') {
+    return commitChecked(context, volume, { unset: transferFields });
+  }
   if (task) return commitChecked(context, volume, { unset: ['task', 'requesters', 'progress', 'step', 'attempts'] });
+  if (status === 'transferring') {
+    const text = writeTask({ kind: 'relabel', key: taskKey() });
+    return commitChecked(context, volume, { set: { attachStatus: 'detached', task: text } });
+  }
   if (status === 'creating' || status === 'deleting') {
     const kind = status === 'creating' ? 'create' : 'delete';
     const text = writeTask({ kind, key: taskKey() });
@@ -179,6 +207,7 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
   const isAttached = instanceId !== '' && attachStatus === 'attached';
   return commitChecked(context, volume, {
     set: { status: isAttached ? 'in-use' : 'available', attachStatus: isAttached ? 'attached' : 'detached' },
+    unset: transferFields,
   });
 }
 

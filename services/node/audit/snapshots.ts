@@ -6,7 +6,7 @@ import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { AuditContext } from '../audit.ts';
 import type { StoredSnapshot } from '../snapshot-records.ts';
-import { fieldsIn, snapshotLabels } from '../specs.ts';
+import { fieldsIn, snapshotLabels, snapshotSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Volumes whose snapshots are read at once. */
@@ -92,10 +92,11 @@ async function recordsOf({ store }: AuditContext, volumes: readonly string[]) {
 }
 
 function recordDifferences(
-  { snapshots }: AuditContext,
+  context: AuditContext,
   snapshot: SnapshotState,
   found: FoundSnapshot | undefined,
 ): Difference[] {
+  const { snapshots } = context;
   const { id, status } = snapshot;
   const object = `snapshot ${id}`;
   if (status === 'creating' || status === 'deleting') {
@@ -110,16 +111,30 @@ function recordDifferences(
     ? found.unusable && errors.snapshotUnusable(id, found.unusable)
     : errors.snapshotMissing(id, 'it');
   if (!fault) {
-    // Which of the two is wrong nobody knows: both are written once.
     const isOther = found && fieldsIn(found.labels) && differInLabels(found.labels, snapshotLabels(snapshot));
-    return isOther ? [{ object, what: 'has other labels on its storage than its record', fix: '' }] : [];
+    return isOther ? [otherLabels(context, snapshot)] : [];
   }
   const what = found?.unusable === undefined ? 'has a record but no storage' : `cannot be used: ${found.unusable}`;
   const run = () => snapshots.mark(snapshot, 'error', fault.toFault());
   return [{ object, what, fix: 'put its record into error', run }];
 }
 
-function storageDifference({ snapshots }: AuditContext, found: FoundSnapshot): Difference {
+/** A transfer may have failed to label it. */
+function otherLabels({ store, backends, exclusively }: AuditContext, { id, volume }: SnapshotState): Difference {
+  const run = () =>
+    exclusively(volume, async (now) => {
+      const { driver } = backends.get(now.backend);
+      await driver.snapshots?.labelSnapshot(snapshotSpec(now, await snapshotsOf(store).lookup(id)));
+    });
+  return {
+    object: `snapshot ${id}`,
+    what: 'has other labels on its storage than its record',
+    fix: 'label it anew',
+    run,
+  };
+}
+
+function storageDifference({ snapshots }: AuditContext, found: StoredSnapshot): Difference {
   const object = `snapshot ${found.id}`;
   const what = 'has storage but no record';
   if (!snapshots.isWhole(found)) return { object, what, fix: '' };

@@ -69,6 +69,7 @@ export class OperationRunner {
     try {
       context = this.contextFor(volume, progress, isResumed);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
+      if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && volume.fromImage === '') Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
@@ -100,6 +101,15 @@ export class OperationRunner {
     return this.retried(volume, 'reading', () => snapshotsOf(this.options.store).find(id));
   }
 
+  /** Without those whose records cannot be read, which the audit reports. */
+  private snapshotsOfVolume(volume: VolumeState): Promise<readonly SnapshotState[]> {
+    const { store } = this.options;
+    return this.retried(volume, 'reading', async () => {
+      const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(volume.id), '0', '-1'));
+      return (await snapshotsOf(store).readAll(ids)).states;
+    });
+  }
+
   /** What a volume is copied from. */
   private async originOf(volume: VolumeState): Promise<Pick<StepContext, 'snapshot' | 'origin'>> {
     const { fromSnapshot, fromVolume } = volume;
@@ -117,6 +127,7 @@ export class OperationRunner {
       before: volume,
       backend: backends.get(volume.backend),
       snapshot: undefined,
+      snapshots: [],
       origin: undefined,
       addresses,
       images: this.options.images,

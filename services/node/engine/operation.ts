@@ -15,6 +15,8 @@ export interface StepContext {
   backend: Backend;
   /** What the operation is about, where that is a snapshot; of a creation what is copied. */
   snapshot: SnapshotState | undefined;
+  /** Those of the volume, where the operation is about them all. */
+  snapshots: readonly SnapshotState[];
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
   addresses: Addresses;
@@ -58,6 +60,8 @@ export interface Operation {
   sparesVolume?: true;
   /** Of a snapshot: its status at either end; `removed`: it has no record any more. */
   ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
+  /** It is about all snapshots of the volume. */
+  ofAllSnapshots?: true;
   finish: TransitionName;
   fail: TransitionName;
   /** Codes with which the id is another volume's, and how the operation ends then. */

@@ -1,6 +1,7 @@
 import type { TaskKind } from '../../../lib/models/task.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import type { Operation } from './operation.ts';
+import { labelOwner } from './relabel-steps.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
 import {
   activateStorage,
@@ -119,6 +120,18 @@ const upload: Operation = {
   handsBack: none,
 };
 
+/** After a transfer to another project. */
+const relabel: Operation = {
+  name: 'relabel',
+  queue: 'short',
+  steps: [labelOwner],
+  undo: [],
+  ofAllSnapshots: true,
+  finish: 'finishRelabel',
+  fail: 'failRelabel',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
 export const operations: Readonly<Record<TaskKind, Operation>> = {
   create,
@@ -129,4 +142,5 @@ export const operations: Readonly<Record<TaskKind, Operation>> = {
   snapshot,
   'delete-snapshot': deleteSnapshot,
   upload,
+  relabel,
 };

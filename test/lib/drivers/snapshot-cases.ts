@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { FoundSnapshot } from '../../../lib/drivers/snapshots.ts';
 import { assertBlocks, assertFilled, fill, offsetsIn } from './data.ts';
 import {
   type Case,
@@ -49,6 +50,50 @@ export const snapshotCases: readonly Case[] = [
         await assert.rejects(refused, { code: 'InvalidArgument' });
       }
       await removeAll(driver, [volume]);
+    },
+  },
+  {
+    title: 'labelSnapshot replaces the labels of a snapshot, and changes no data and no other labels',
+    needs,
+    run: async (subject) => {
+      const { driver } = subject;
+      const [volume, restored] = [spec(), spec()];
+      const [snapshot, other] = [snapshotOf(volume, { user: 'alice', old: 'x' }), snapshotOf(volume)];
+      const snapshots = snapshotsOf(driver);
+      const byId = (list: FoundSnapshot[]) => list.toSorted((one, next) => (one.id < next.id ? -1 : 1));
+      await driver.createVolume(volume);
+      await fill(subject, volume, 'data');
+      for (const one of [snapshot, other]) await snapshots.createSnapshot(one);
+      for (const labels of [oddLabels, { user: 'bob' }, { user: 'bob' }]) {
+        const later = { ...snapshot, labels };
+        await snapshots.labelSnapshot(later);
+        assert.equal(await snapshots.hasSnapshot(later), true);
+        assert.deepEqual(byId(await snapshots.listSnapshots()), byId([foundAsSnapshot(later), foundAsSnapshot(other)]));
+      }
+      assert.deepEqual(await listed(driver, volume.id), foundAs(volume));
+      await snapshots.createFromSnapshot(restored, snapshot);
+      await assertFilled(subject, restored, 'data');
+      await removeAll(driver, [volume, restored], [snapshot, other]);
+    },
+  },
+  {
+    title: 'labelSnapshot with an invalid label changes nothing; of a missing snapshot it is SnapshotMissing',
+    needs,
+    run: async ({ driver }) => {
+      const volume = spec();
+      const [snapshot, absent] = [snapshotOf(volume), snapshotOf(volume)];
+      const snapshots = snapshotsOf(driver);
+      await driver.createVolume(volume);
+      await snapshots.createSnapshot(snapshot);
+      for (const name of invalidLabelNames) {
+        const refused = snapshots.labelSnapshot({ ...snapshot, labels: { [name]: 'x' } });
+        await assert.rejects(refused, { code: 'InvalidArgument' });
+      }
+      for (const one of [absent, snapshotOf(spec())]) {
+        await assert.rejects(snapshots.labelSnapshot(one), { code: 'SnapshotMissing' });
+      }
+      assert.deepEqual(await snapshots.listSnapshots(), [foundAsSnapshot(snapshot)]);
+      await removeAll(driver, [volume], [snapshot]);
     },
   },
   {

@@ -8,7 +8,7 @@ import { ChildProcesses } from '../../../../lib/process.ts';
 import { until } from '../../../support/until.ts';
 import { spec } from '../conformance.ts';
 import { data, expectFilled, fill, openVolume } from './data.ts';
-import { ceph, newPool, real, startCeph } from './pools.ts';
+import { ceph, driverOn, newPool, real, startCeph } from './pools.ts';
 
 startCeph();
 
@@ -87,6 +87,26 @@ data(
     await until(async () => (await imagesOf(driver)).length === 0, 'all images are removed');
   },
 );
+
+real('labels that another node has written are read when they are asked for', async (t) => {
+  const driver = await newPool();
+  const other = driverOn({ pool: driver.pool });
+  const volume = spec();
+  const snapshot = snapshotOf(volume);
+  await driver.createVolume(volume);
+  await driver.snapshots.createSnapshot(snapshot);
+  t.like(await other.listVolumes(), [{ id: volume.id, labels: volume.labels }]);
+  const labels = { user: 'bob', project: 'lab' };
+  await driver.labelVolume({ ...volume, labels });
+  await driver.snapshots.labelSnapshot({ ...snapshot, labels });
+  t.deepEqual(await other.readLabels(volume.id), labels);
+  t.deepEqual(await other.snapshots.readLabels({ id: snapshot.id, volumeId: volume.id }), labels);
+  t.like(await other.listVolumes(), [{ labels }]);
+  t.is(await other.readLabels(randomUUID()), undefined);
+  t.is(await other.snapshots.readLabels({ id: randomUUID(), volumeId: volume.id }), undefined);
+  await driver.snapshots.deleteSnapshot(snapshot);
+  await driver.deleteVolume(volume);
+});
 
 data('a clone that was interrupted is made again, and its source can be deleted', async (t) => {
   const driver = await newPool();
