@@ -10,6 +10,7 @@ import { addEventsCommands } from './events/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
+import { addQuotaCommands } from './quota/commands.ts';
 import { addSnapshotCommands } from './snapshot/commands.ts';
 import { addTransferCommands } from './transfer/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
   addSnapshotCommands(program);
   addImageCommands(program);
   addTransferCommands(program);
+  addQuotaCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);

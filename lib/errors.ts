@@ -19,6 +19,7 @@ import { redisErrors } from './redis-errors.ts';
 import { sanErrors } from './san-errors.ts';
 import { sheepdogErrors } from './sheepdog-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
+import { quotaErrors } from './quota-errors.ts';
 import { transferErrors } from './transfer-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
@@ -33,6 +34,7 @@ export const errors = {
   ...iscsiErrors,
   ...sheepdogErrors,
   ...snapshotErrors,
+  ...quotaErrors,
   ...transferErrors,
   ...lvmErrors,
   ...lvmThinErrors,

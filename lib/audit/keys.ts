@@ -19,6 +19,8 @@ interface KeyKind {
 const kinds: readonly KeyKind[] = [
   { name: /^(volume|abandoned|snapshot|transfer|backend):[^:]+$/, type: 'hash', isDerived: false },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
+  { name: /^quota:.+$/s, type: 'hash', isDerived: false },
+  { name: /^quotas$/, type: 'zset', lists: 'quota', isDerived: true },
   {
     name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies)$/,
     type: 'zset',

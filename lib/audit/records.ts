@@ -1,5 +1,6 @@
 import { type KindName, kindNames } from '../models/kinds.ts';
 import { isId } from '../models/id.ts';
+import { everyProject } from '../models/quota.ts';
 import { parseVolume } from '../models/volume-state.ts';
 import { UnreadableError } from '../models/hash.ts';
 import { memberPages } from '../redis/scan.ts';
@@ -8,12 +9,14 @@ import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
 import { auditKeys, listedIn, persistFix } from './keys.ts';
 import { auditShelves } from './shelves.ts';
+import { auditUsage } from './usage.ts';
 
 const concurrency = 100;
 const recordName = /^(volume|abandoned|snapshot|transfer|backend|node):([^:]+)$/;
+const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
-/** Differences within Redis: keys, records, indexes, AoE shelves. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
+/** Differences within Redis: keys, records, indexes, usage of projects, AoE shelves. With `repair` indexes are repaired. Work proportional to the cluster, in pages. */
 export async function* auditRecords(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
   const damaged = new Set<string>();
   for await (const finding of auditKeys(store, { repair })) {
@@ -23,6 +26,7 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
   }
   const indexes = new Map<string, KindName>();
   const nodes = new Set<string>();
+  const projects = new Set<string>();
   for await (const names of store.names()) {
     const records = names.flatMap((name) => {
       const [, kind, id] = recordName.exec(name) ?? [];
@@ -32,6 +36,9 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
     for (const name of names) {
       const kind = listedIn(name);
       if (kind && !damaged.has(name)) indexes.set(name, kind);
+      const [, limited, listed] = quotaName.exec(name) ?? [];
+      const project = limited ?? listed;
+      if (project !== undefined && project !== everyProject) projects.add(project);
       const node = shelvesOfNode.exec(name)?.[1];
       if (node !== undefined) nodes.add(node);
     }
@@ -41,6 +48,11 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
       yield* await eachOf(members, (member) => strayEntry(store, kind, index, member, repair));
     }
   }
+  const isWhole = (project: string) =>
+    [`quota:${project}`, `project:${project}:volumes`, `project:${project}:snapshots`].every(
+      (name) => !damaged.has(name),
+    );
+  for (const project of projects) if (isWhole(project)) yield* await auditUsage(store, project, { repair });
   const areShelvesDamaged = [...damaged].some((name) => name.startsWith('aoe:') || shelvesOfNode.test(name));
   if (!areShelvesDamaged) yield* auditShelves(store, nodes, { repair });
 }

@@ -1,6 +1,8 @@
 import type { SnapshotState } from '../models/snapshot-state.ts';
 import type { TransferState } from '../models/transfer-state.ts';
-import type { Edit } from '../redis/scripts.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import type { Condition, Edit } from '../redis/scripts.ts';
+import { sizeInBytes } from '../volume-size.ts';
 import type { StartRequest } from './start-task.ts';
 
 /** Who has a volume from now on. */
@@ -15,6 +17,7 @@ export interface Receiver {
  */
 export function acceptance(
   { id, projectId: from }: TransferState,
+  volume: VolumeState,
   snapshots: readonly SnapshotState[],
   receiver: Receiver,
 ): Pick<StartRequest, 'transition' | 'kind' | 'set' | 'also'> {
@@ -31,5 +34,12 @@ export function acceptance(
       }),
     ),
   ];
-  return { transition: 'acceptTransfer', kind: 'relabel', set: { projectId, userId }, also: { edits, conditions: [] } };
+  const bytes = [volume, ...moved].reduce((sum, { size }) => sum + sizeInBytes(size), 0);
+  const quota: Condition = { is: 'quota', project: projectId, volumes: 1, bytes, snapshots: moved.length };
+  return {
+    transition: 'acceptTransfer',
+    kind: 'relabel',
+    set: { projectId, userId },
+    also: { edits, conditions: [quota] },
+  };
 }

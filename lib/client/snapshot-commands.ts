@@ -10,6 +10,7 @@ import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { sizeInBytes } from '../volume-size.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
 import type { SendOptions } from './volume-commands.ts';
@@ -60,7 +61,7 @@ export class SnapshotCommands {
   private async sendCreate(
     id: string,
     volumeId: string,
-    fields: Readonly<Record<string, string>>,
+    fields: Readonly<Record<string, string>> & { projectId: string },
     { force, to }: { force: boolean; to: ReplyTo | undefined },
   ): Promise<Sent> {
     for (let change = 1; ; change += 1) {
@@ -79,7 +80,10 @@ export class SnapshotCommands {
             transition: 'startSnapshot',
             kind: 'snapshot',
             set: { snapshot: id },
-            also: { edits: [{ kind: 'snapshot', id, insert: true, set, stamp: ['createTime'] }] },
+            also: {
+              edits: [{ kind: 'snapshot', id, insert: true, set, stamp: ['createTime'] }],
+              conditions: [{ is: 'quota', project: fields.projectId, snapshots: 1, bytes: sizeInBytes(volume.size) }],
+            },
             refused: () => errors.snapshotExists(id, 'another request made it'),
             topic: this.topic,
             by: this.client.by,

@@ -13,6 +13,7 @@ import { abandonment } from './abandon.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
 import { cannotGrow } from './placement.ts';
+import { overQuota } from './over-quota.ts';
 import { type RequestEnd, failed } from './request-client.ts';
 import { takeOver } from './take-over.ts';
 
@@ -81,13 +82,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       const outcome = await commit(store, {
         conditions: [
           mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node },
-          ...freeSpace(volume, request),
+          ...roomFor(volume, request),
           ...(also?.conditions ?? []),
         ],
         edits: [
           editOf(volume, name, {
             set: { ...set, ...requesters },
-            expect: expectedIn(volume.id, request),
+            expect: expectedIn(volume, request),
             task: request.examined === undefined ? {} : { examined: true },
           }),
           ...(also?.edits ?? []),
@@ -98,6 +99,9 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         frees: freesMemory(kind),
       });
       if (outcome.word === 'ok') return { volume: parseVolume(volume.id, outcome.records[0] ?? {}) };
+      if (outcome.word === 'condition' && outcome.condition.is === 'quota') {
+        throw await overQuota(store, outcome.condition);
+      }
       const isOfOthers =
         (outcome.word === 'condition' && also?.conditions?.includes(outcome.condition) === true) ||
         ('edit' in outcome && outcome.edit > 0);
@@ -129,10 +133,12 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   throw errors.wrongStatus(volume.id, `${volume.status}, ${volume.attachStatus}`, 'no other request at the same time');
 }
 
-function freeSpace({ node, backend }: VolumeState, { growth }: StartRequest): Condition[] {
+function roomFor({ node, backend, projectId }: VolumeState, { growth }: StartRequest): Condition[] {
   if (growth === undefined) return [];
+  const bytes = sizeInBytes(growth.to) - sizeInBytes(growth.from);
   return [
-    { is: 'freeSpace', backend: backendId(node, backend), bytes: sizeInBytes(growth.to) - sizeInBytes(growth.from) },
+    { is: 'quota', project: projectId, bytes },
+    { is: 'freeSpace', backend: backendId(node, backend), bytes },
   ];
 }
 
@@ -175,7 +181,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       ? {
           edits: [
             editOf(volume, 'detachLost', {
-              expect: expectedIn(volume.id, request),
+              expect: expectedIn(volume, request),
               fault: errors.nodeLost(volume.node).toFault(),
             }),
           ],
@@ -236,8 +242,10 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
 }
 
 /** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn(id: string, { attachment, examined }: StartRequest): Record<string, string> {
+function expectedIn({ id, projectId }: VolumeState, request: StartRequest): Record<string, string> {
+  const { attachment, examined, growth } = request;
   return {
+    ...(growth ? { projectId } : {}), // whose quota was asked
     ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
     ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),
   };

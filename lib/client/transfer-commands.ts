@@ -120,7 +120,7 @@ export class TransferCommands {
       if (volume?.transfer !== id) return this.joinAccepted(id, volume, to, reply);
       const snapshots = transfer.withSnapshots ? await this.snapshotsOfVolume(volume) : [];
       const started = {
-        ...acceptance(transfer, snapshots, to),
+        ...acceptance(transfer, volume, snapshots, to),
         topic: this.topic,
         by: this.commands.by,
         whenLost: 'refuse',

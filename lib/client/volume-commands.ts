@@ -19,7 +19,9 @@ import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { differences } from './differences.ts';
+import { sizeInBytes } from '../volume-size.ts';
 import { topicOf } from './message.ts';
+import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { originOf } from './volume-origin.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
@@ -200,7 +202,7 @@ export class VolumeCommands {
     node: string | undefined,
     to: ReplyTo | undefined,
   ): Promise<VolumeState | undefined> {
-    const { id, size } = volume;
+    const { id, size, projectId } = volume;
     try {
       const origin = await originOf(this.store, volume, node);
       const at = origin?.place ?? node;
@@ -215,13 +217,19 @@ export class VolumeCommands {
         set = newRecord(volume, backend, at, to);
         return {
           // One that is still to be deleted has storage on its lost node.
-          conditions: [{ is: 'absent', kind: 'abandoned', id }],
+          conditions: [
+            { is: 'absent', kind: 'abandoned', id },
+            { is: 'quota', project: projectId, volumes: 1, bytes: sizeInBytes(size) },
+          ],
           edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }, ...(origin?.edits ?? [])],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
           by: this.client.by,
         };
       });
       if ('backend' in placed) return stateIn(id, { ...set, createTime: placed.outcome.time });
+      if (placed.word === 'condition' && placed.condition.is === 'quota') {
+        throw await overQuota(this.store, placed.condition);
+      }
       if (placed.word === 'condition') throw errors.volumeAbandoned(id, await nodeOfAbandoned(this.store, id));
       return undefined;
     } catch (error) {

@@ -6,7 +6,7 @@ export interface RecordKind {
   /** Template of the record's key, after the prefix. */
   readonly key: string;
   readonly indexes: readonly Index[];
-  readonly sum?: Sum;
+  readonly sums?: readonly Sum[];
 }
 
 /** A sorted set that has the record as long as the record has every field that the index names. */
@@ -26,7 +26,11 @@ export interface Sum {
   /** Template of the other record's key, after the prefix. */
   readonly key: string;
   readonly field: string;
+  /** It takes from the free space of a backend. Without, the counter goes when it is 0. */
+  readonly isAllocation?: true;
 }
+
+const usage: Sum = { key: 'quota:{projectId}', field: 'usedBytes' };
 
 const volumeIndexes: readonly Index[] = [
   { key: 'volumes', score: { field: 'createTime' } },
@@ -59,20 +63,30 @@ export const kinds = {
   volume: {
     key: 'volume:{id}',
     indexes: volumeIndexes,
-    sum: { key: 'backend:{node}@{backend}', field: 'allocatedBytes' },
+    sums: [{ key: 'backend:{node}@{backend}', field: 'allocatedBytes', isAllocation: true }, usage],
   },
   /** A volume that was deleted while its node was lost; the node removes its storage when it returns. */
   abandoned: {
     key: 'abandoned:{id}',
     indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
   },
-  snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes },
+  snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes, sums: [usage] },
   /** A volume that is offered to another project. */
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
+  /** What a project may have, by its name, and how many bytes it has. Those with limits have a creation time. */
+  quota: { key: 'quota:{id}', indexes: [{ key: 'quotas', when: 'createTime', score: { field: 'createTime' } }] },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
   /** Storage of a node: its id is `node@name`. */
   backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }, { key: 'shared:{shared}' }] },
 } as const satisfies Record<string, RecordKind>;
 
 export type KindName = keyof typeof kinds;
-export const kindNames: readonly KindName[] = ['volume', 'abandoned', 'snapshot', 'transfer', 'node', 'backend'];
+export const kindNames: readonly KindName[] = [
+  'volume',
+  'abandoned',
+  'snapshot',
+  'transfer',
+  'quota',
+  'node',
+  'backend',
+];

@@ -71,7 +71,7 @@ export class Records<State extends { id: string }> {
    * goes between two pages moves no other record to another page.
    */
   async page(index: string, { limit, marker }: { limit: number; marker?: string }): Promise<Page<State>> {
-    const [score = '-inf', last = ''] = marker?.split(' ') ?? [];
+    const [, score = '-inf', last = ''] = /^(\S+) (.*)$/s.exec(marker ?? '') ?? [];
     const page: Page<State> = { states: [], unreadable: [], next: undefined };
     let count = 0;
     let offset = 0;

@@ -48,6 +48,10 @@ const names = {
   transferNames: () => 'transfer-names',
   /** sorted set, by the time (ms) at which their transfers expire: volumes of a node that await a transfer */
   nodeTransfers: (node: string) => `node:${node}:transfers`,
+  /** hash: what a project may have, and the bytes that it has; of '*': what one may have that has no limits of its own */
+  quota: (project: string) => `quota:${project}`,
+  /** sorted set, by creation time: projects with limits */
+  quotas: () => 'quotas',
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
@@ -117,6 +121,8 @@ export function makeKeys(prefix: string): Keys {
     transferIds: () => tag + names.transferIds(),
     transferNames: () => tag + names.transferNames(),
     nodeTransfers: (node) => tag + names.nodeTransfers(node),
+    quota: (project) => tag + names.quota(project),
+    quotas: () => tag + names.quotas(),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),

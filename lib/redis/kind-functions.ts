@@ -1,11 +1,11 @@
-import { type Index, type RecordKind, kindNames, kinds } from '../models/kinds.ts';
+import { type Index, type RecordKind, type Sum, kindNames, kinds } from '../models/kinds.ts';
 import type { LuaFunction } from './keys.ts';
 
 /**
  * The table of record kinds as Lua functions: `record_key(kind, id)`; `entries_of(kind, id, record, time)`, which lists the index
  * entries that a record has as {key, member, score, whether only that score is right}; `reindex(kind, id, before, after, time)`, which makes the entries of a record
- * those of `after`, nil standing for a record that does not exist; and `sum_of(kind, record)`, the key and field that its size
- * counts in.
+ * those of `after`, nil standing for a record that does not exist; and `sums_of(kind, record)`, which lists what its size counts in
+ * as {key, field, whether it is an allocation}, false where it lacks a field of the key.
  */
 export function kindFunctions(): LuaFunction[] {
   const all = kindNames.map((name): [string, RecordKind] => [name, kinds[name]]);
@@ -14,10 +14,8 @@ export function kindFunctions(): LuaFunction[] {
     ([name, kind]) => `  if kind == '${name}' then\n${kind.indexes.map(entry).join('\n')}\n  return list end`,
   );
   const moves = all.map(([name, kind]) => `  if kind == '${name}' then\n${kind.indexes.map(move).join('\n')}\n  end`);
-  const sums = all.flatMap(([name, { sum }]) =>
-    sum
-      ? [`  if kind == '${name}' and ${has(fieldsIn(sum.key))} then return ${text(sum.key)}, '${sum.field}' end`]
-      : [],
+  const sums = all.flatMap(([name, { sums: own = [] }]) =>
+    own.length === 0 ? [] : [`  if kind == '${name}' then return { ${own.map(sumIn).join(', ')} } end`],
   );
   return [
     { name: 'record_key', source: `local function record_key(kind, id)\n${keys.join('\n')}\nend` },
@@ -29,8 +27,12 @@ export function kindFunctions(): LuaFunction[] {
       name: 'reindex',
       source: `local function reindex(kind, id, before, after, time)\n${moves.join('\n')}\nend`,
     },
-    { name: 'sum_of', source: `local function sum_of(kind, record)\n${sums.join('\n')}\nend` },
+    { name: 'sums_of', source: `local function sums_of(kind, record)\n${sums.join('\n')}\n  return {}\nend` },
   ];
+}
+
+function sumIn({ key, field, isAllocation }: Sum): string {
+  return `${has(fieldsIn(key))} and { ${text(key)}, '${field}', ${isAllocation === true} } or false`;
 }
 
 function entry(index: Index): string {

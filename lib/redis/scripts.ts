@@ -23,11 +23,20 @@ export type Condition =
   /** The node is not lost; nor gone, where others serve the same storage. */
   | { is: 'served'; node: string; backend: string }
   | { is: 'freeSpace'; backend: string; bytes: number }
+  /** The quota of the project has room for so much more. */
+  | ({ is: 'quota'; project: string } & More)
   | { is: 'empty'; key: string }
   /** There is no such record. */
   | { is: 'absent'; kind: KindName; id: string }
   /** No address of the node was released in the last `quarantineMs`. */
   | { is: 'rested'; node: string; quarantineMs: number };
+
+/** What a request adds to what a project has. Snapshots count with the size of their volume. */
+export interface More {
+  volumes?: number;
+  bytes?: number;
+  snapshots?: number;
+}
 
 export interface Edit {
   kind: KindName;

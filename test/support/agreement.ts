@@ -36,6 +36,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
     ...indexProblems(found),
     ...addressProblems(found),
     ...allocationProblems(found),
+    ...usageProblems(found),
     ...(await topicProblems(store, found.topics)),
     ...storages.flatMap((storage) => storageProblems(storage, found.records)),
     ...storages.flatMap((storage) => storedSnapshotProblems(storage, found)),
@@ -51,6 +52,8 @@ interface Found {
   shelfOwners: Map<string, string>;
   /** allocatedBytes by backend. */
   allocated: Map<string, number>;
+  /** usedBytes by project. */
+  used: Map<string, number>;
   topics: string[];
   unknown: string[];
 }
@@ -64,6 +67,7 @@ async function read(store: Store): Promise<Found> {
     sets: new Map(),
     shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
     allocated: new Map(),
+    used: new Map(),
     topics: [],
     unknown: [],
   };
@@ -78,6 +82,8 @@ async function read(store: Store): Promise<Found> {
     else if (snapshot !== undefined) found.snapshots.set(snapshot, parseSnapshot(snapshot, await redis.hgetall(key)));
     else if (transfer !== undefined) found.transfers.set(transfer, parseTransfer(transfer, await redis.hgetall(key)));
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
+    else if (name.startsWith('quota:'))
+      found.used.set(name.slice('quota:'.length), Number((await redis.hget(key, 'usedBytes')) ?? 0));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
     else if (!/^(aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
@@ -103,7 +109,8 @@ function recordProblems(volume: VolumeState, { sets, transfers }: Found): string
   ];
 }
 
-const otherSets = /^(nodes|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+const otherSets =
+  /^(nodes|quotas|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
 /** Nothing is under way for it, and it is where it can be found. */
 function snapshotProblems(snapshot: SnapshotState, { sets, records }: Found): string[] {
@@ -207,6 +214,23 @@ function allocationProblems({ records, allocated }: Found): string[] {
     const [sum = 0, counter = 0] = [sums.get(id), allocated.get(id)];
     return sum === counter ? [] : [`backend ${id} counts ${counter} bytes as allocated, its volumes have ${sum}`];
   });
+}
+
+function usageProblems({ records, snapshots, used }: Found): string[] {
+  const sums = new Map<string, number>();
+  for (const { projectId, size, newSize = size } of [
+    ...records.values(),
+    ...[...snapshots.values()].map(({ projectId: project, size: ofIt }) => ({
+      projectId: project,
+      size: ofIt,
+      newSize: ofIt,
+    })),
+  ]) {
+    sums.set(projectId, (sums.get(projectId) ?? 0) + sizeInBytes(newSize));
+  }
+  return [...new Set([...sums.keys(), ...used.keys()])]
+    .filter((project) => (sums.get(project) ?? 0) !== (used.get(project) ?? 0))
+    .map((project) => `project ${project} has ${sums.get(project) ?? 0} bytes, and ${used.get(project) ?? 0} counted`);
 }
 
 async function topicProblems(store: Store, topics: readonly string[]): Promise<string[]> {

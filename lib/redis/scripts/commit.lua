@@ -5,6 +5,7 @@
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
 --               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
 --               {is = 'freeSpace', backend, bytes}: the backend accepts volumes and has that space;
+--               {is = 'quota', project, volumes?, bytes?, snapshots?}: the project may have so much more;
 --               {is = 'empty', key}: the sorted set has no member;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
@@ -23,7 +24,7 @@
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
 -- without memory: ARGV[2] == 'frees'
--- uses: now, load, reindex, add_up, update_free_space, free_space_in, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine, call_if_typed, key_tasks, key_events
+-- uses: now, load, reindex, add_up, update_free_space, free_space_in, fits_quota, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine, call_if_typed, key_tasks, key_events
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -38,6 +39,7 @@ local function is_met(condition)
     if is_up(condition.node) then return true end
     return not is_lost(condition.node) and not (is_gone(condition.node) and is_shared(condition.backend))
   end
+  if condition.is == 'quota' then return fits_quota(condition) end
   if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
   if condition.is == 'absent' then return redis.call('EXISTS', record_key(condition.kind, condition.id)) == 0 end
   if condition.is == 'rested' then

@@ -66,30 +66,54 @@ local function update_free_space(backend)
   end
 end
 
--- Adds to a counter; one that is no number is left to the audit.
--- uses: whole
-local function add_to(key, field, bytes)
-  local sum = tonumber(redis.call('HGET', key, field) or 0)
-  if sum then redis.call('HSET', key, field, whole(sum + bytes)) end
+-- Adds to a counter; one that is no number is left to the audit. One that is no allocation goes when it is 0, and a damaged key keeps
+-- nobody from deleting.
+-- uses: whole, call_if_typed
+local function add_to(key, field, is_allocation, bytes)
+  if is_allocation then
+    local sum = tonumber(redis.call('HGET', key, field) or 0)
+    if sum then redis.call('HSET', key, field, whole(sum + bytes)) end
+    return
+  end
+  local text = call_if_typed('HGET', key, field)
+  local sum = text ~= nil and tonumber(text or 0)
+  if not sum then return end
+  if sum + bytes == 0 then redis.call('HDEL', key, field) else redis.call('HSET', key, field, whole(sum + bytes)) end
 end
 
--- Counts a record's size, or what it is being extended to, where its kind has a sum.
--- uses: sum_of, bytes_of, add_to, update_free_space
+-- Counts a record's size, or what it is being extended to, where its kind has sums. O(sums × log N).
+-- uses: sums_of, bytes_of, add_to, update_free_space
 local function add_up(kind, before, after)
-  local from, field, to
-  if before then from, field = sum_of(kind, before) end
-  if after then to, field = sum_of(kind, after) end
-  local old = from and bytes_of(before.newSize or before.size) or 0
-  local new = to and bytes_of(after.newSize or after.size) or 0
-  if from == to and old == new then return end
-  local changed = {}
-  if from then
-    add_to(from, field, -old)
-    changed[from] = true
+  local from, to = before and sums_of(kind, before) or {}, after and sums_of(kind, after) or {}
+  local old = before and bytes_of(before.newSize or before.size) or 0
+  local new = after and bytes_of(after.newSize or after.size) or 0
+  for number = 1, math.max(#from, #to) do
+    local source, target = from[number] or nil, to[number] or nil
+    local moves = (source and source[1]) ~= (target and target[1])
+    if moves or old ~= new then
+      if source then add_to(source[1], source[2], source[3], -old) end
+      if target then add_to(target[1], target[2], target[3], new) end
+      local prefix = #KEYS[1] + #'backend:' + 1
+      if source and source[3] then update_free_space(source[1]:sub(prefix)) end
+      if moves and target and target[3] then update_free_space(target[1]:sub(prefix)) end
+    end
   end
-  if to then
-    add_to(to, field, new)
-    changed[to] = true
+end
+
+-- Returns whether a project may have so much more. Its own limits come before the defaults, those of '*'.
+-- uses: call_if_typed, record_key, key_projectVolumes, key_projectSnapshots
+local function fits_quota(asked)
+  local fields = { 'maxVolumes', 'maxBytes', 'maxSnapshots', 'usedBytes' }
+  local own = call_if_typed('HMGET', record_key('quota', asked.project), unpack(fields))
+  local default = call_if_typed('HMGET', record_key('quota', '*'), unpack(fields))
+  if not own or not default then return false end
+  local function fits(number, more, used)
+    local limit = own[number] or default[number]
+    if not more or not limit or limit == 'unlimited' then return true end
+    local bound, count = tonumber(limit), tonumber(used())
+    return bound and count and count + more <= bound
   end
-  for key in pairs(changed) do update_free_space(key:sub(#KEYS[1] + #'backend:' + 1)) end
+  return fits(1, asked.volumes, function() return call_if_typed('ZCARD', key_projectVolumes(asked.project)) end)
+    and fits(2, asked.bytes, function() return own[4] or 0 end)
+    and fits(3, asked.snapshots, function() return call_if_typed('ZCARD', key_projectSnapshots(asked.project)) end)
 end
