@@ -70,5 +70,5 @@ export class SnapshotRecords {
 /** Every snapshot on the storage of a backend. */
 export async function snapshotsOn(backend: Backend): Promise<StoredSnapshot[]> {
   const found = (await backend.driver.snapshots?.listSnapshots()) ?? [];
-  return found.map((snapshot) => Object.assign(snapshot, { backend }));
+  return found.map((snapshot) => Object.assign({ backend }, snapshot));
 }

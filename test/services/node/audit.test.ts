@@ -244,7 +244,7 @@ test.serial('storage that the record of another node counts on is not removed, n
   t.true((await driver.listVolumes()).some((volume) => volume.id === id));
 });
 
-test.serial('an audit neither reports nor removes snapshots, also when it removes their volume', async (t) => {
+test.serial('snapshots are removed only where they are named, also when their volume is removed', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'audit-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const files = new FileDriver({ directory });
@@ -259,11 +259,14 @@ test.serial('an audit neither reports nor removes snapshots, also when it remove
     const { snapshots } = storage;
     const snapshot = snapshotOf(stranger);
     await snapshots.createSnapshot(snapshot);
-    const remove = [stranger.id, snapshot.id];
-    const { findings } = await nodeCommands.audit(node, { repair: true, remove, recordsOnly: false }, deadline);
-    t.deepEqual(texts(findings), [`volume ${stranger.id} has storage but no record`]);
+    const remove = async (id: string) =>
+      texts((await nodeCommands.audit(node, { repair: true, remove: [id] }, deadline)).findings);
+    const orphan = `snapshot ${snapshot.id} has storage but no record, and its volume ${stranger.id} is gone`;
+    t.deepEqual(await remove(stranger.id), [`volume ${stranger.id} has storage but no record`, orphan]);
     t.false((await storage.listVolumes()).some(({ id: found }) => found === stranger.id));
     t.deepEqual(await snapshots.listSnapshots(), [foundAsSnapshot(snapshot)]);
+    t.deepEqual(await remove(snapshot.id), [orphan]);
+    t.deepEqual(await snapshots.listSnapshots(), []);
   }
 });
 
