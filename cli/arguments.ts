@@ -63,3 +63,18 @@ export function hostNqnList(text: string): string[] {
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
 }
+
+/** Collects the values of an option that can be repeated. */
+export function collectText(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text];
+}
+
+/** The same of `key=value`. Throws InvalidArgument. */
+export function keyAndValue(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw errors.invalidArgument('metadata', text, 'a key=value');
+  return { ...previous, [key]: value };
+}

@@ -125,6 +125,13 @@ export const errors = {
       `volume ${volume} is attached to ${instance}`,
       `detach it first: blockstore volume detach ${volume}`,
     ),
+  volumeReadOnly: (volume: string) =>
+    new BlockstoreError(
+      'VolumeReadOnly',
+      'conflict',
+      `volume ${volume} is read-only: nobody may write to it`,
+      `attach it with --mode ro, or permit writing: blockstore volume update ${volume} --no-read-only`,
+    ),
   volumeNotAttached: (volume: string) =>
     new BlockstoreError('VolumeNotAttached', 'conflict', `volume ${volume} is not attached`, seeVolumes),
   attachmentEnded: (volume: string, instance: string) =>

@@ -29,7 +29,7 @@ export interface AttachOptions extends ChangeOptions {
   instance?: string;
   mountpoint?: string;
   host?: string;
-  mode: 'rw' | 'ro';
+  mode?: 'rw' | 'ro';
   mac?: readonly string[];
   initiator?: readonly string[];
   nqn?: readonly string[];
@@ -54,11 +54,12 @@ export async function attachVolume(context: Context, reference: string, options:
   await (isLocal ? attachHere : attachElsewhere)(context, reference, options);
 }
 
-async function attachElsewhere(context: Context, reference: string, options: AttachOptions): Promise<void> {
+async function attachElsewhere(context: Context, reference: string, given: AttachOptions): Promise<void> {
   const { output, interrupts } = context;
-  const { instance = '', mountpoint = '', host, mode } = options;
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
+  const options = withMode(given, state);
+  const { instance = '', mountpoint = '', host, mode } = options;
   const { id } = state;
   await checkExport(session.store, state, options);
   const hosts = hostsGiven(options);
@@ -77,12 +78,13 @@ async function attachElsewhere(context: Context, reference: string, options: Att
 }
 
 /** A failure or Ctrl-C after the record was made undoes it: the cluster would have it in use where it is not. */
-async function attachHere(context: Context, reference: string, options: AttachOptions): Promise<void> {
+async function attachHere(context: Context, reference: string, given: AttachOptions): Promise<void> {
   const { output, interrupts } = context;
   const note = (text: string) => output.note(text);
-  const domain = options.domain === undefined ? undefined : await domainOf(options.domain, options.libvirtUri);
+  const domain = given.domain === undefined ? undefined : await domainOf(given.domain, given.libvirtUri);
   await using session = await context.open();
   const state = await findVolume(session.store, reference);
+  const options = withMode(given, state);
   const target = await targetOfVolume(session.store, state);
   if (state.address === '' && target === 'none') throw unconnectable(state.id);
   await checkExport(session.store, state, options);
@@ -107,6 +109,11 @@ async function attachHere(context: Context, reference: string, options: AttachOp
   if (output.json)
     await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path || null });
   else await output.line(options.hostDevice ? path : volume.id);
+}
+
+/** A read-only volume is attached so without being asked. */
+function withMode(options: AttachOptions, { isReadOnly }: VolumeState): AttachOptions & { mode: 'rw' | 'ro' } {
+  return { ...options, mode: options.mode ?? (isReadOnly ? 'ro' : 'rw') };
 }
 
 interface Connected {
@@ -208,7 +215,7 @@ async function targetOfVolume(store: Store, { node, backend }: VolumeState): Pro
 }
 
 interface LocalAttach {
-  options: AttachOptions;
+  options: AttachOptions & { mode: 'rw' | 'ro' };
   domain: Domain | undefined;
   /** Of the volume's backend, where it has reported. */
   target: string | undefined;

@@ -2,9 +2,11 @@ import { type Command, Option } from 'commander';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
 import {
   atLeastOne,
+  collectText,
   ethernetAddressList,
   hostNqnList,
   initiatorNameList,
+  keyAndValue,
   milliseconds,
   sizeOf,
   textOf,
@@ -17,6 +19,7 @@ import type { DeleteOptions } from './delete.ts';
 import type { DetachOptions } from './detach.ts';
 import { defaultLibvirtUri } from './libvirt-uri.ts';
 import type { ListOptions } from './list.ts';
+import type { UpdateOptions } from './update.ts';
 import type { WaitOptions } from './wait.ts';
 import type { ChangeOptions } from './wait-options.ts';
 
@@ -30,6 +33,7 @@ export function addVolumeCommands(program: Command): void {
   addAttach(volume);
   addDetach(volume);
   addExtend(volume);
+  addUpdate(volume);
   addDelete(volume);
   addWait(volume);
 }
@@ -52,6 +56,10 @@ function addCreate(volume: Command): void {
       ),
     )
     .option('--image <image>', 'begin with the data of this image, by its id or name')
+    .option('--description <text>', 'description')
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
+    .option('--bootable', 'an instance can start from it, as from one that is made from an image')
+    .option('--read-only', 'nobody may write to it')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)
@@ -102,7 +110,12 @@ function addAttach(volume: Command): void {
       textOf('mountpoint'),
     )
     .option('--host <host>', 'the host of the instance', textOf('host'))
-    .addOption(new Option('--mode <mode>', 'read-write or read-only').choices(['rw', 'ro']).default('rw'))
+    .addOption(
+      new Option('--mode <mode>', 'read-write or read-only (default: rw, and ro for a read-only volume)').choices([
+        'rw',
+        'ro',
+      ]),
+    )
     .option(
       '--mac <addresses>',
       'comma-separated Ethernet addresses that are allowed to use the AoE export',
@@ -162,6 +175,27 @@ function addExtend(volume: Command): void {
     .action(async (reference: string, size: number, options: ChangeOptions, command: Command) => {
       const { extendVolume } = await import('./extend.ts');
       await extendVolume(Context.of(command), reference, size, options);
+    });
+}
+
+function addUpdate(volume: Command): void {
+  withWaitOptions(volume.command('update'))
+    .description('change the name, description, metadata and flags of a volume')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .option('--name <name>', 'new name; "" removes it', (text: string) => (text === '' ? text : checkVolumeName(text)))
+    .option('--description <text>', 'new description; "" removes it')
+    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue)
+    .option('--unset-meta <key>', 'remove a key of its metadata; can be repeated', collectText)
+    .option('--bootable', 'an instance can start from it')
+    .option('--no-bootable', 'no instance starts from it')
+    .option('--read-only', 'nobody may write to it; it must be detached')
+    .option('--no-read-only', 'hosts may write to it')
+    .option('--delete-on-termination', 'it is to be deleted with its instance')
+    .option('--no-delete-on-termination', 'it stays when its instance ends')
+    .addHelpText('after', '\nExample:\n  blockstore volume update data --name logs --meta tier=slow')
+    .action(async (reference: string, options: UpdateOptions, command: Command) => {
+      const { updateVolume } = await import('./update.ts');
+      await updateVolume(Context.of(command), reference, options);
     });
 }
 

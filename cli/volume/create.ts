@@ -21,6 +21,10 @@ export interface CreateOptions extends ChangeOptions {
   snapshot?: string;
   source?: string;
   image?: string;
+  description?: string;
+  meta?: Readonly<Record<string, string>>;
+  bootable?: true;
+  readOnly?: true;
 }
 
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
@@ -36,6 +40,10 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     projectId: project,
     ...(name === undefined ? {} : { name }),
     ...(node === undefined ? {} : { node }),
+    ...(options.description === undefined ? {} : { description: options.description }),
+    ...(options.meta === undefined ? {} : { metadata: options.meta }),
+    ...(options.bootable ? { isBootable: true } : {}),
+    ...(options.readOnly ? { isReadOnly: true } : {}),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
     ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
     ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),

@@ -58,6 +58,9 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['made from', originText(volume)],
+    ['description', volume.description],
+    ['flags', flagsText(volume)],
+    ['metadata', metadataText(volume)],
     ['transfer', volume.transfer],
     ['user', volume.userId],
     ['project', volume.projectId],
@@ -73,6 +76,19 @@ function originText({ fromSnapshot, fromVolume, fromImage, isCopying }: VolumeSt
   ];
   const [kind = '', id = ''] = origins.find(([, value]) => value !== '') ?? [];
   return `${kind} ${id}${isCopying ? ', being copied' : ''}`.trim();
+}
+
+function flagsText({ isBootable, isReadOnly, deleteOnTermination }: VolumeState): string {
+  const flags = { bootable: isBootable, 'read-only': isReadOnly, 'deleted with its instance': deleteOnTermination };
+  return Object.entries(flags)
+    .flatMap(([name, isSet]) => (isSet ? [name] : []))
+    .join(', ');
+}
+
+function metadataText({ metadata }: VolumeState): string {
+  return Object.entries(metadata)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
 }
 
 function sizeText({ size, newSize }: VolumeState): string {

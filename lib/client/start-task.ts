@@ -35,9 +35,11 @@ export interface StartRequest {
     | 'startSnapshot'
     | 'startDeleteSnapshot'
     | 'startUpload'
-    | 'acceptTransfer';
+    | 'acceptTransfer'
+    | 'startRename';
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
+  unset?: readonly string[];
   /** The attachment that a detach means: another one stays. */
   attachment?: AttachmentMark | undefined;
   /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
@@ -63,7 +65,7 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { transition, kind, set = {}, topic, by, also, refused } = request;
+  const { transition, kind, set = {}, unset = [], topic, by, also, refused } = request;
   let volume = from;
   let isLost = false;
   /** Whether another node may take the volume over, where its own is gone. */
@@ -72,6 +74,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
     if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
     if (request.growth && request.growth.from !== volume.size) throw errors.sizeChanged(volume.id, volume.size);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
+    if (kind === 'attach' && volume.isReadOnly && set['attachMode'] !== 'ro') throw errors.volumeReadOnly(volume.id);
     if (isLost) {
       const ended = await endAtOnce(store, request, volume);
       if (ended) return ended;
@@ -88,6 +91,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         edits: [
           editOf(volume, name, {
             set: { ...set, ...requesters },
+            unset,
             expect: expectedIn(volume, request),
             task: request.examined === undefined ? {} : { examined: true },
           }),
@@ -227,6 +231,7 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'relabel') return false; // that of another acceptance: a transfer is accepted once
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
+  if (kind === 'rename') return volume.name === (set['name'] ?? '');
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
   const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
@@ -242,9 +247,10 @@ function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): 
 }
 
 /** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn({ id, projectId }: VolumeState, request: StartRequest): Record<string, string> {
-  const { attachment, examined, growth } = request;
+function expectedIn({ id, projectId, isReadOnly }: VolumeState, request: StartRequest): Record<string, string> {
+  const { kind, attachment, examined, growth } = request;
   return {
+    ...(kind === 'attach' ? { readOnly: isReadOnly ? 'true' : '' } : {}),
     ...(growth ? { projectId } : {}), // whose quota was asked
     ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
     ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),

@@ -14,10 +14,12 @@ import {
   nodeOfAbandoned,
   volumesOf,
 } from '../models/volume.ts';
+import { metadataField } from '../models/metadata.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { topicOf } from './message.ts';
@@ -38,6 +40,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   delete: () => false,
   attach: (volume) => volume.attachStatus !== 'detached',
   detach: (volume) => volume.attachStatus !== 'attached',
+  rename: (volume, asked) => volume.name === (asked?.name ?? volume.name),
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
   relabel: ({ projectId }, asked) => projectId === asked?.projectId,
 };
@@ -82,6 +85,7 @@ export class VolumeCommands {
       userId: checkText('userId', rest.userId),
       projectId: checkText('projectId', rest.projectId),
     };
+    checkChanges(rest);
     return this.carryOut('create', id, options, (to) => this.sendCreate(volume, node, to));
   }
 
@@ -165,6 +169,21 @@ export class VolumeCommands {
         if (asError(error).code !== 'SizeChanged' || change === maxChanges) throw error;
       }
     }
+  }
+
+  /**
+   * Changes what is noted of a volume, in any status; a new name also goes to the labels of its storage. Throws VolumeNotFound,
+   * InvalidArgument, VolumeAttached for one that is to be read-only, and of a rename WrongStatus, NodeLost.
+   */
+  async update(id: string, changes: VolumeChanges, options: SendOptions = {}): Promise<VolumeState> {
+    checkChanges(changes);
+    const volume = await describe(this.store, id, changes);
+    const { name } = changes;
+    if (name === undefined || name === volume.name) return volume;
+    const set = name === '' ? { unset: ['name'] } : { set: { name } };
+    return this.carryOut('rename', id, options, (to) =>
+      this.start({ transition: 'startRename', kind: 'rename', whenLost: 'refuse', ...set }, id, to),
+    );
   }
 
   private async neededBy(id: string): Promise<BlockstoreError> {
@@ -286,6 +305,7 @@ export class VolumeCommands {
     if (kind === 'attach' && asked && isOtherAttachment(volume, asked)) return { fault: changed(kind, volume) };
     if (volume.task?.kind === kind) return undefined;
     if (kind === 'detach' && asked && isAttachedSince(volume, asked)) return { record };
+    if (kind === 'rename') return isDone.rename(volume, asked) ? { record } : { fault: changed(kind, volume) };
     // A volume in error can be detached, and stays in error.
     const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
     if (volume.fault && !isDetached) return failed(volume.fault);
@@ -334,7 +354,9 @@ function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
 /** Fields of the record of a new volume, besides its creation time. */
 function newRecord(volume: NewVolume, backend: BackendState, node: string | undefined, to: ReplyTo | undefined): Hash {
   const { name, size, userId, projectId, deleteOnTermination = false } = volume;
-  const { fromSnapshot, fromVolume, fromImage } = volume;
+  const { fromSnapshot, fromVolume, fromImage, description = '', metadata = {}, isReadOnly = false } = volume;
+  const { isBootable = fromImage !== undefined } = volume;
+  const notes = Object.entries(metadata).map(([key, value]): [string, string] => [metadataField(key), value]);
   const isCopy = [fromSnapshot, fromVolume, fromImage].some((from) => from !== undefined);
   return {
     ...(name === undefined ? {} : { name }),
@@ -342,6 +364,10 @@ function newRecord(volume: NewVolume, backend: BackendState, node: string | unde
     userId,
     projectId,
     ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
+    ...(description === '' ? {} : { description }),
+    ...(isBootable ? { bootable: 'true' } : {}),
+    ...(isReadOnly ? { readOnly: 'true' } : {}),
+    ...Object.fromEntries(notes),
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),
     ...(fromImage === undefined ? {} : { fromImage }),

@@ -13,6 +13,7 @@ export const taskKinds = [
   'delete-snapshot',
   'upload',
   'relabel',
+  'rename',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */

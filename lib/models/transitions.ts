@@ -168,6 +168,12 @@ export const transitions = {
   finishRelabel: { during: 'relabel', ends: true, set: { status: 'available' }, unset: ['fault'] },
   /** The volume can be used: only a loss of Redis would give it back to its former owner. */
   failRelabel: { during: 'relabel', ends: true, set: { status: 'available' } },
+  /** The volume goes on as it is. Its storage has the name in its labels; where it cannot be labelled, the audit does it. */
+  startRename: { from: steady, begins: 'rename' },
+  finishRename: { during: 'rename', ends: true },
+  failRename: { during: 'rename', ends: true },
+  /** What only Redis knows of it: description, metadata, flags. */
+  describe: {},
   /** Its node was declared lost: nothing of its task will end. */
   loseNode: {
     ends: true,

@@ -1,3 +1,4 @@
+import { metadataIn } from './metadata.ts';
 import { z } from 'zod';
 import type { Fault } from '../errors.ts';
 import type { Chap } from '../targets/target.ts';
@@ -62,6 +63,13 @@ export interface VolumeState {
   chap: Chap | undefined;
   attachTime: number | undefined;
   deleteOnTermination: boolean;
+  description: string;
+  /** An instance can start from it. */
+  isBootable: boolean;
+  /** It is attached read-only. */
+  isReadOnly: boolean;
+  /** What its users note of it. */
+  metadata: Readonly<Record<string, string>>;
   /** Where the export is found; its form belongs to the target. */
   address: string;
   createTime: number;
@@ -144,6 +152,10 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
     attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
+    description: hash['description'] ?? '',
+    isBootable: hash['bootable'] === 'true',
+    isReadOnly: hash['readOnly'] === 'true',
+    metadata: metadataIn(hash),
     address: addressIn(id, hash['address'] ?? ''),
     createTime,
     progress: number(hash, 'progress'),
@@ -179,6 +191,7 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
   upload: { status: 'available', attachStatus: ['detached'] },
   relabel: { status: 'transferring', attachStatus: ['detached'] },
+  rename: { attachStatus: ['detached', 'attached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */

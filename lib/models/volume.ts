@@ -13,6 +13,10 @@ export interface NewVolume {
   userId: string;
   projectId: string;
   deleteOnTermination?: boolean;
+  description?: string;
+  metadata?: Readonly<Record<string, string>>;
+  isBootable?: boolean;
+  isReadOnly?: boolean;
   /** What its first data are of: a snapshot, another volume, or an image, by its id. */
   fromSnapshot?: string;
   fromVolume?: string;

@@ -129,6 +129,12 @@ export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload'>, Scene
     ask: (place, cast) => accept(place, cast(subject)),
     again: ['TransferRefused'],
   },
+  /** Of one that is attached. */
+  rename: {
+    prepare: (place, cast) => makeAttached(place, cast(subject)),
+    ask: async (place, cast) => void (await place.commands.update(cast(subject), { name: 'renamed' }, deadline)),
+    again: [],
+  },
 };
 
 /** A node starts with a volume in every possible state. */

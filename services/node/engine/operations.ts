@@ -132,6 +132,17 @@ const relabel: Operation = {
   handsBack: none,
 };
 
+const rename: Operation = {
+  name: 'rename',
+  queue: 'short',
+  sparesVolume: true,
+  steps: [labelOwner],
+  undo: [],
+  finish: 'finishRename',
+  fail: 'failRename',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
 export const operations: Readonly<Record<TaskKind, Operation>> = {
   create,
@@ -143,4 +154,5 @@ export const operations: Readonly<Record<TaskKind, Operation>> = {
   'delete-snapshot': deleteSnapshot,
   upload,
   relabel,
+  rename,
 };

@@ -259,8 +259,8 @@ test.serial('snapshots are removed only where they are named, also when their vo
     const { snapshots } = storage;
     const snapshot = snapshotOf(stranger);
     await snapshots.createSnapshot(snapshot);
-    const remove = async (id: string) =>
-      texts((await nodeCommands.audit(node, { repair: true, remove: [id] }, deadline)).findings);
+    const remove = async (one: string) =>
+      texts((await nodeCommands.audit(node, { repair: true, remove: [one] }, deadline)).findings);
     const orphan = `snapshot ${snapshot.id} has storage but no record, and its volume ${stranger.id} is gone`;
     t.deepEqual(await remove(stranger.id), [`volume ${stranger.id} has storage but no record`, orphan]);
     t.false((await storage.listVolumes()).some(({ id: found }) => found === stranger.id));

@@ -1,0 +1,71 @@
+import { errors } from '../errors.ts';
+import { checkText, checkVolumeName } from '../models/check-text.ts';
+import { checkMetadata, maxMetadata, metadataField } from '../models/metadata.ts';
+import { editOf } from '../models/transitions.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { maxChanges } from './start-task.ts';
+
+/** What is noted of a volume; what is not given stays as it is. */
+export interface VolumeChanges {
+  /** '': none. */
+  name?: string;
+  /** '': none. */
+  description?: string;
+  /** Keys and values to be set. */
+  metadata?: Readonly<Record<string, string>>;
+  unsetMetadata?: readonly string[];
+  isBootable?: boolean;
+  isReadOnly?: boolean;
+  deleteOnTermination?: boolean;
+}
+
+/** Throws InvalidArgument. */
+export function checkChanges({ name, description, metadata = {} }: VolumeChanges): void {
+  if (name !== undefined && name !== '') checkVolumeName(name);
+  if (description !== undefined && description !== '') checkText('description', description);
+  checkMetadata(metadata);
+  refuseTooMany(Object.keys(metadata));
+}
+
+function refuseTooMany(keys: readonly string[]): void {
+  if (keys.length <= maxMetadata) return;
+  throw errors.invalidArgument('metadata', `${keys.length} keys`, `at most ${maxMetadata} keys`);
+}
+
+/** Changes the fields that only the record has. Returns the record then. Throws VolumeNotFound, VolumeAttached, InvalidArgument. */
+export async function describe(store: Store, id: string, changes: VolumeChanges): Promise<VolumeState> {
+  const { description, metadata = {}, unsetMetadata = [], isBootable, isReadOnly, deleteOnTermination } = changes;
+  const given = {
+    ...(description === undefined ? {} : { description }),
+    ...flag('bootable', isBootable),
+    ...flag('readOnly', isReadOnly),
+    ...flag('deleteOnTermination', deleteOnTermination),
+  };
+  const notes = Object.entries(metadata).map(([key, value]) => [metadataField(key), value] as const);
+  const set = Object.fromEntries([...Object.entries(given).filter(([, value]) => value !== ''), ...notes]);
+  const unset = [
+    ...Object.entries(given).flatMap(([field, value]) => (value === '' ? [field] : [])),
+    ...unsetMetadata.filter((key) => metadata[key] === undefined).map(metadataField),
+  ];
+  for (let change = 0; change < maxChanges; change += 1) {
+    const volume = await volumesOf(store).lookup(id);
+    const { instanceId, attachStatus } = volume;
+    if (Object.keys(set).length + unset.length === 0) return volume;
+    if (isReadOnly && !volume.isReadOnly && attachStatus !== 'detached') {
+      throw errors.volumeAttached(id, instanceId || 'an instance');
+    }
+    const kept = Object.keys(volume.metadata).filter((key) => !unsetMetadata.includes(key));
+    refuseTooMany([...new Set([...kept, ...Object.keys(metadata)])]);
+    const outcome = await commit(store, { edits: [editOf(volume, 'describe', { set, unset })] });
+    if (outcome.word === 'ok') return volumesOf(store).lookup(id);
+  }
+  throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+}
+
+/** '': the field goes. */
+function flag(field: string, value: boolean | undefined): Record<string, string> {
+  return value === undefined ? {} : { [field]: value ? 'true' : '' };
+}
