@@ -13,6 +13,7 @@ import { addNodeCommands } from './node/commands.ts';
 import { addQuotaCommands } from './quota/commands.ts';
 import { addSnapshotCommands } from './snapshot/commands.ts';
 import { addTransferCommands } from './transfer/commands.ts';
+import { addTypeCommands } from './type/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
 /** Builds the command tree. A command's code is loaded when it runs, so that help and usage errors are fast. */
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
   addSnapshotCommands(program);
   addImageCommands(program);
   addTransferCommands(program);
+  addTypeCommands(program);
   addQuotaCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);

@@ -21,6 +21,7 @@ import { sheepdogErrors } from './sheepdog-errors.ts';
 import { snapshotErrors } from './snapshot-errors.ts';
 import { quotaErrors } from './quota-errors.ts';
 import { transferErrors } from './transfer-errors.ts';
+import { typeErrors } from './type-errors.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -36,6 +37,7 @@ export const errors = {
   ...snapshotErrors,
   ...quotaErrors,
   ...transferErrors,
+  ...typeErrors,
   ...lvmErrors,
   ...lvmThinErrors,
   ...nvmeErrors,

@@ -1,5 +1,6 @@
 import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
+import { typesOf } from '../../lib/models/type.ts';
 import { transfersOf } from '../../lib/models/transfer.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -26,6 +27,13 @@ export function volumeCandidates(store: Store, prefix: string): Promise<Candidat
 export function transferCandidates(store: Store, prefix: string): Promise<Candidate[]> {
   const { keys } = store;
   const indexes = { names: keys.transferNames(), ids: keys.transferIds(), candidate: transferCandidate };
+  return namedCandidates(store, indexes, prefix);
+}
+
+/** The same of volume types. */
+export function typeCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { keys } = store;
+  const indexes = { names: keys.typeNames(), ids: keys.typeIds(), candidate: typeCandidate };
   return namedCandidates(store, indexes, prefix);
 }
 
@@ -61,6 +69,11 @@ async function candidate(store: Store, id: string, name?: string): Promise<Candi
 async function transferCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
   const [state] = (await transfersOf(store).readAll([id])).states;
   return state ? [{ text: name ?? id, about: printable(`of volume ${state.volume}`) }] : [];
+}
+
+async function typeCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
+  const [state] = (await typesOf(store).readAll([id])).states;
+  return state ? [{ text: name ?? id, about: printable(state.description) }] : [];
 }
 
 function startingWith(store: Store, index: string, prefix: string): Promise<string[]> {

@@ -7,6 +7,7 @@ import {
   nodeCandidates,
   statusCandidates,
   transferCandidates,
+  typeCandidates,
   volumeCandidates,
 } from './candidates.ts';
 
@@ -100,6 +101,7 @@ function valueName({ flags }: Option): string {
 const finders = new Map<string, (store: Store, prefix: string) => Promise<Candidate[]>>([
   ['volume', volumeCandidates],
   ['transfer', transferCandidates],
+  ['type', typeCandidates],
   ['node', nodeCandidates],
 ]);
 

@@ -47,6 +47,10 @@ function addCreate(volume: Command): void {
       '--node <node>',
       'node, node@backend or node@backend#pool to create it on (default: a backend with free space)',
     )
+    .option('--type <type>', 'volume type, by its id or name: what it requires of the backend')
+    .option('--zone <zone>', 'availability zone', textOf('zone'))
+    .addOption(new Option('--near <volume>', 'on the backend of this volume').conflicts('node'))
+    .option('--apart-from <volume>', 'on another node than this volume; can be repeated', collectText)
     .addOption(
       new Option('--snapshot <snapshot>', 'begin with the data of this snapshot').conflicts(['source', 'image']),
     )

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { asError } from '../../lib/errors.ts';
+import { backendId } from '../../lib/models/backend.ts';
+import { findType } from '../../lib/models/find-type.ts';
 import { findSnapshot } from '../../lib/models/find-snapshot.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { checkSize } from '../../lib/models/volume.ts';
@@ -21,6 +23,10 @@ export interface CreateOptions extends ChangeOptions {
   snapshot?: string;
   source?: string;
   image?: string;
+  type?: string;
+  zone?: string;
+  near?: string;
+  apartFrom?: readonly string[];
   description?: string;
   meta?: Readonly<Record<string, string>>;
   bootable?: true;
@@ -30,9 +36,13 @@ export interface CreateOptions extends ChangeOptions {
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
-  const { name, node, user = currentUser().name, project, id = randomUUID(), snapshot, source, image } = options;
+  const { name, user = currentUser().name, project, id = randomUUID(), snapshot, source, image } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
+  const { store } = session;
+  const near = options.near === undefined ? undefined : await findVolume(store, options.near);
+  const node = near === undefined ? options.node : backendId(near.node, near.backend);
+  const apart = await Promise.all((options.apartFrom ?? []).map((reference) => findVolume(store, reference)));
   const request = {
     id,
     size,
@@ -40,6 +50,9 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     projectId: project,
     ...(name === undefined ? {} : { name }),
     ...(node === undefined ? {} : { node }),
+    ...(options.type === undefined ? {} : { type: (await findType(store, options.type)).id }),
+    ...(options.zone === undefined ? {} : { zone: options.zone }),
+    ...(apart.length === 0 ? {} : { apartFrom: apart.map((volume) => volume.id) }),
     ...(options.description === undefined ? {} : { description: options.description }),
     ...(options.meta === undefined ? {} : { metadata: options.meta }),
     ...(options.bootable ? { isBootable: true } : {}),

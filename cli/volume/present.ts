@@ -58,6 +58,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['made from', originText(volume)],
+    ['type', volume.type],
     ['description', volume.description],
     ['flags', flagsText(volume)],
     ['metadata', metadataText(volume)],

@@ -17,12 +17,12 @@ interface KeyKind {
 
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
-  { name: /^(volume|abandoned|snapshot|transfer|backend):[^:]+$/, type: 'hash', isDerived: false },
+  { name: /^(volume|abandoned|snapshot|transfer|type|backend):[^:]+$/, type: 'hash', isDerived: false },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   { name: /^quota:.+$/s, type: 'hash', isDerived: false },
   { name: /^quotas$/, type: 'zset', lists: 'quota', isDerived: true },
   {
-    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies)$/,
+    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies|type:[^:]+:volumes)$/,
     type: 'zset',
     lists: 'volume',
     isDerived: true,
@@ -37,6 +37,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^project:.+:snapshots$/s, type: 'zset', lists: 'snapshot', isDerived: true },
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
+  { name: /^(types|type-ids|type-names|type-name:.+)$/s, type: 'zset', lists: 'type', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },

@@ -11,6 +11,7 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['user', volume.userId, request.userId],
     ['project', volume.projectId, request.projectId],
     ['snapshot', volume.fromSnapshot, request.fromSnapshot ?? ''],
+    ['type', volume.type, request.type ?? volume.type],
     ['image', volume.fromImage, request.fromImage ?? ''],
     ['source volume', volume.fromVolume, request.fromVolume ?? ''],
     ['node', volume.node, place?.node ?? volume.node],

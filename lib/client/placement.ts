@@ -1,3 +1,5 @@
+import { unmetRequirement } from '../models/requirements.ts';
+import type { Demands } from './demands.ts';
 import type { CapabilityName } from '../drivers/capabilities.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
 import { type BackendState, backendsOf, parsePlace, placeText } from '../models/backend.ts';
@@ -17,6 +19,7 @@ export interface PlacementRequest {
   tried?: readonly string[];
   /** What its driver must be able to do. */
   needs?: CapabilityName;
+  demands?: Demands | undefined;
   /** Candidates that earlier requests of the same process have read. */
   recent?: RecentCandidates;
 }
@@ -25,6 +28,8 @@ export interface PlacementRequest {
 const pageSize = 32;
 /** Pages that are read at most: beyond them, what has less free space is not better. */
 const maxPages = 8;
+/** The same for a request that demands more than space. */
+const maxPagesOfDemands = 64;
 /** Change sets that are tried before placement gives up. */
 const maxAttempts = 16;
 /** Backends whose reasons an error lists. */
@@ -103,13 +108,14 @@ export async function place(
 /** Pages of backends that may take the volume; the others have their reason in `reasons`. */
 async function* pages(
   store: Store,
-  { size, node, tried = [], needs, recent }: PlacementRequest,
+  { size, node, tried = [], needs, demands, recent }: PlacementRequest,
   reasons: Map<string, Reason>,
 ): AsyncGenerator<BackendState[]> {
   const requestedBytes = sizeInBytes(size);
+  const asked = { requestedBytes, tried, needs, demands };
   const suitable = (backends: readonly Candidate[]) =>
     backends.flatMap(({ backend, isUp }) => {
-      const reason = reasonAgainst(backend, isUp, { requestedBytes, tried, needs });
+      const reason = reasonAgainst(backend, isUp, asked);
       if (reason === undefined) return [backend];
       reasons.set(backend.id, reason);
       return [];
@@ -118,11 +124,11 @@ async function* pages(
     yield suitable((await namedBackends(store, node)).map((backend) => ({ backend, isUp: true })));
     return;
   }
-  const known = (recent?.get() ?? []).filter(
-    (backend) => !reasonAgainst(backend, true, { requestedBytes, tried, needs }),
-  );
+  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, asked));
   if (known.length > 0) yield byWeight(known).slice(0, 1);
-  for (let page = 0; page < maxPages; page += 1) {
+  // Few may meet what is demanded, and these need not be among the largest.
+  const pageCount = demands === undefined ? maxPages : maxPagesOfDemands;
+  for (let page = 0; page < pageCount; page += 1) {
     const first = String(page * pageSize);
     const last = String((page + 1) * pageSize - 1);
     const entries = pairsOf(
@@ -179,16 +185,29 @@ function reasonAgainst(
     requestedBytes,
     tried = [],
     needs,
-  }: { requestedBytes: number; tried?: readonly string[]; needs?: CapabilityName | undefined },
+    demands,
+  }: {
+    requestedBytes: number;
+    tried?: readonly string[];
+    needs?: CapabilityName | undefined;
+    demands?: Demands | undefined;
+  },
 ): Reason | undefined {
   if (!isUp) return down;
   if (needs !== undefined && !backend.capabilities.includes(needs)) {
     return { kind: 'unsuitable', text: `its driver ${backend.driver} has no ${needs}` };
   }
+  const unmet = demands && (unmetRequirement(demands.requirements, backend) ?? neighbourOn(backend, demands));
+  if (unmet !== undefined) return { kind: 'unsuitable', text: unmet };
   if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
   if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
   if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
   return undefined;
+}
+
+function neighbourOn({ node }: BackendState, { apart }: Demands): string | undefined {
+  const neighbour = apart.get(node);
+  return neighbour === undefined ? undefined : `its node has volume ${neighbour}`;
 }
 
 /** The order in which candidates are tried: by chance, weighted by free space, so that racing requests spread. */
@@ -201,7 +220,7 @@ function byWeight(backends: readonly BackendState[]): BackendState[] {
 
 async function refusal(
   store: Store,
-  { size, node, needs }: PlacementRequest,
+  { size, node, needs, demands }: PlacementRequest,
   reasons: Map<string, Reason>,
 ): Promise<BlockstoreError> {
   if (node === undefined && reasons.size < maxReasons) {
@@ -214,7 +233,10 @@ async function refusal(
       if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, { kind: 'down', text: one.state });
       for (const backend of one?.state === 'up' ? one.backends : []) {
         if (reasons.has(backend.id)) continue;
-        reasons.set(backend.id, reasonAgainst(backend, true, { requestedBytes: sizeInBytes(size), needs }) ?? notYet);
+        reasons.set(
+          backend.id,
+          reasonAgainst(backend, true, { requestedBytes: sizeInBytes(size), needs, demands }) ?? notYet,
+        );
       }
     }
   }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
-import { type BackendState, backendId, backendsOf, parsePlace } from '../models/backend.ts';
+import { backendId, backendsOf } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { readNodes } from '../models/node.ts';
-import { type Task, type VolumeTaskKind, taskKey, writeTask } from '../models/task.ts';
+import type { VolumeTaskKind } from '../models/task.ts';
 import {
   type Attachment,
   type NewVolume,
@@ -14,15 +14,16 @@ import {
   nodeOfAbandoned,
   volumesOf,
 } from '../models/volume.ts';
-import { metadataField } from '../models/metadata.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
-import type { ReplyTo } from '../redis/scripts.ts';
+import type { Edit, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { topicOf } from './message.ts';
+import { newRecord } from './new-record.ts';
 import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { originOf } from './volume-origin.ts';
@@ -225,22 +226,29 @@ export class VolumeCommands {
     try {
       const origin = await originOf(this.store, volume, node);
       const at = origin?.place ?? node;
+      const { type = origin?.type ?? '', zone: wantedZone = '', apartFrom = [] } = volume;
       const request = {
         size,
+        demands: await demandsOf(this.store, { type, wantedZone, apartFrom }),
         recent: this.recent,
         ...(at === undefined ? {} : { node: at }),
         ...(volume.fromImage === undefined ? {} : { needs: 'images' as const }),
       };
+      const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord(volume, backend, at, to);
+        set = newRecord({ ...volume, type }, backend, at, to);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [
             { is: 'absent', kind: 'abandoned', id },
             { is: 'quota', project: projectId, volumes: 1, bytes: sizeInBytes(size) },
           ],
-          edits: [{ kind: 'volume', id, insert: true, set, stamp: ['createTime'] }, ...(origin?.edits ?? [])],
+          edits: [
+            { kind: 'volume', id, insert: true, set, stamp: ['createTime'] },
+            ...(origin?.edits ?? []),
+            ...ofType,
+          ],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
           by: this.client.by,
         };
@@ -349,42 +357,6 @@ function changed(kind: VolumeTaskKind, { id, status, attachStatus }: VolumeState
 /** While an operation is under way its record stays: Redis has lost it. */
 function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
   return errors.changeLost(id, kind, 'without a record');
-}
-
-/** Fields of the record of a new volume, besides its creation time. */
-function newRecord(volume: NewVolume, backend: BackendState, node: string | undefined, to: ReplyTo | undefined): Hash {
-  const { name, size, userId, projectId, deleteOnTermination = false } = volume;
-  const { fromSnapshot, fromVolume, fromImage, description = '', metadata = {}, isReadOnly = false } = volume;
-  const { isBootable = fromImage !== undefined } = volume;
-  const notes = Object.entries(metadata).map(([key, value]): [string, string] => [metadataField(key), value]);
-  const isCopy = [fromSnapshot, fromVolume, fromImage].some((from) => from !== undefined);
-  return {
-    ...(name === undefined ? {} : { name }),
-    size: String(size),
-    userId,
-    projectId,
-    ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
-    ...(description === '' ? {} : { description }),
-    ...(isBootable ? { bootable: 'true' } : {}),
-    ...(isReadOnly ? { readOnly: 'true' } : {}),
-    ...Object.fromEntries(notes),
-    ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
-    ...(fromVolume === undefined ? {} : { fromVolume }),
-    ...(fromImage === undefined ? {} : { fromImage }),
-    ...(isCopy ? { copying: 'true' } : {}),
-    node: backend.node,
-    backend: backend.name,
-    availabilityZone: backend.availabilityZone,
-    status: 'creating',
-    attachStatus: 'detached',
-    task: writeTask({ kind: 'create', key: taskKey(), ...pinOf(node) }),
-    ...(to ? { requesters: to } : {}),
-  };
-}
-
-function pinOf(node: string | undefined): Pick<Task, 'pinned' | 'onNode'> {
-  if (node === undefined) return {};
-  return { pinned: true, ...(parsePlace(node).backend === undefined ? { onNode: true } : {}) };
 }
 
 function stateIn(id: string, record: Hash | undefined): VolumeState {

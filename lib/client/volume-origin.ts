@@ -10,6 +10,8 @@ import type { Store } from '../redis/store.ts';
 export interface Origin {
   /** Where that is, and so the new volume: `node@backend`. */
   place: string;
+  /** The type of the volume that it is, or was, of. */
+  type: string;
   /** It is still as it was read when the record of the new volume is made. */
   edits: readonly Edit[];
 }
@@ -40,7 +42,7 @@ export async function originOf(
   const edit: Edit = snapshot
     ? { kind: 'snapshot', id: snapshot.id, expect: { status: snapshot.status } }
     : { kind: 'volume', id: volume.id, expect: { node: volume.node, backend: volume.backend, status: volume.status } };
-  return { place, edits: [edit] };
+  return { place, type: volume.type, edits: [edit] };
 }
 
 function hasData({ status }: VolumeState): boolean {

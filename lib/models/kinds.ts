@@ -42,6 +42,7 @@ const volumeIndexes: readonly Index[] = [
   { key: 'node:{node}:transfers', when: 'transfer', score: { field: 'transferExpires' } },
   { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
   { key: 'volume:{fromVolume}:copies', when: 'copying' },
+  { key: 'type:{type}:volumes', score: { field: 'createTime' } },
 ];
 
 const snapshotIndexes: readonly Index[] = [
@@ -59,6 +60,13 @@ const transferIndexes: readonly Index[] = [
   { key: 'project:{projectId}:transfers', score: { field: 'createTime' } },
 ];
 
+const typeIndexes: readonly Index[] = [
+  { key: 'types', score: { field: 'createTime' } },
+  { key: 'type-ids' },
+  { key: 'type-names', member: '{name}\0{id}' },
+  { key: 'type-name:{name}' },
+];
+
 export const kinds = {
   volume: {
     key: 'volume:{id}',
@@ -73,6 +81,8 @@ export const kinds = {
   snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes, sums: [usage] },
   /** A volume that is offered to another project. */
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
+  /** What volumes of a kind require of their backends. */
+  type: { key: 'type:{id}', indexes: typeIndexes },
   /** What a project may have, by its name, and how many bytes it has. Those with limits have a creation time. */
   quota: { key: 'quota:{id}', indexes: [{ key: 'quotas', when: 'createTime', score: { field: 'createTime' } }] },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
@@ -86,6 +96,7 @@ export const kindNames: readonly KindName[] = [
   'abandoned',
   'snapshot',
   'transfer',
+  'type',
   'quota',
   'node',
   'backend',

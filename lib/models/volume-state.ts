@@ -63,6 +63,12 @@ export interface VolumeState {
   chap: Chap | undefined;
   attachTime: number | undefined;
   deleteOnTermination: boolean;
+  /** The id of its type; '' = none. */
+  type: string;
+  /** The zone that was asked for; '' = any. */
+  wantedZone: string;
+  /** Volumes on whose nodes it was not to be. */
+  apartFrom: readonly string[];
   description: string;
   /** An instance can start from it. */
   isBootable: boolean;
@@ -152,6 +158,9 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
     attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
+    type: hash['type'] ?? '',
+    wantedZone: hash['wantedZone'] ?? '',
+    apartFrom: hash['apartFrom'] === undefined ? [] : hash['apartFrom'].split(','),
     description: hash['description'] ?? '',
     isBootable: hash['bootable'] === 'true',
     isReadOnly: hash['readOnly'] === 'true',

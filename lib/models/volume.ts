@@ -13,6 +13,11 @@ export interface NewVolume {
   userId: string;
   projectId: string;
   deleteOnTermination?: boolean;
+  /** The id of its type. */
+  type?: string;
+  zone?: string;
+  /** Volumes, by their ids, on whose nodes it is not to be. */
+  apartFrom?: readonly string[];
   description?: string;
   metadata?: Readonly<Record<string, string>>;
   isBootable?: boolean;

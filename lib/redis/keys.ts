@@ -48,6 +48,16 @@ const names = {
   transferNames: () => 'transfer-names',
   /** sorted set, by the time (ms) at which their transfers expire: volumes of a node that await a transfer */
   nodeTransfers: (node: string) => `node:${node}:transfers`,
+  /** hash: a type of volumes */
+  type: (id: string) => `type:${id}`,
+  /** sorted set, by creation time: every type's id */
+  types: () => 'types',
+  /** sorted set of one score: every type's id, to find one by its beginning */
+  typeIds: () => 'type-ids',
+  /** sorted set of one score: name, a zero byte, id */
+  typeNames: () => 'type-names',
+  /** sorted set, by creation time: volumes of a type */
+  typeVolumes: (id: string) => `type:${id}:volumes`,
   /** hash: what a project may have, and the bytes that it has; of '*': what one may have that has no limits of its own */
   quota: (project: string) => `quota:${project}`,
   /** sorted set, by creation time: projects with limits */
@@ -121,6 +131,11 @@ export function makeKeys(prefix: string): Keys {
     transferIds: () => tag + names.transferIds(),
     transferNames: () => tag + names.transferNames(),
     nodeTransfers: (node) => tag + names.nodeTransfers(node),
+    type: (id) => tag + names.type(id),
+    types: () => tag + names.types(),
+    typeIds: () => tag + names.typeIds(),
+    typeNames: () => tag + names.typeNames(),
+    typeVolumes: (id) => tag + names.typeVolumes(id),
     quota: (project) => tag + names.quota(project),
     quotas: () => tag + names.quotas(),
     node: (node) => tag + names.node(node),

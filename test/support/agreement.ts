@@ -86,7 +86,8 @@ async function read(store: Store): Promise<Found> {
       found.used.set(name.slice('quota:'.length), Number((await redis.hget(key, 'usedBytes')) ?? 0));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
-    else if (!/^(aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name)) found.unknown.push(name);
+    else if (!/^(type:[^:]+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name))
+      found.unknown.push(name);
   }
   return found;
 }
@@ -110,7 +111,7 @@ function recordProblems(volume: VolumeState, { sets, transfers }: Found): string
 }
 
 const otherSets =
-  /^(nodes|quotas|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+  /^(nodes|quotas|types|type-ids|type-names|type-name:.+|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
 /** Nothing is under way for it, and it is where it can be found. */
 function snapshotProblems(snapshot: SnapshotState, { sets, records }: Found): string[] {
@@ -178,9 +179,10 @@ function indexProblems({ records, snapshots, transfers, sets }: Found): string[]
   });
 }
 
-function ownSets({ node, projectId, transfer }: VolumeState): string[] {
+function ownSets({ node, projectId, transfer, type }: VolumeState): string[] {
   const offered = transfer === '' ? [] : [`node:${node}:transfers`];
-  return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`, ...offered];
+  const typed = type === '' ? [] : [`type:${type}:volumes`];
+  return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`, ...offered, ...typed];
 }
 
 /** An address is of one volume, and its shelf of that volume's node; the three records of shelves agree. */

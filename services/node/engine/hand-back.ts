@@ -1,3 +1,4 @@
+import { demandsOf } from '../../../lib/client/demands.ts';
 import { place } from '../../../lib/client/placement.ts';
 import { topicOf } from '../../../lib/client/message.ts';
 import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
@@ -30,13 +31,14 @@ export async function handBack(
   const tried = [...(task?.tried ?? []), backendId(volume.node, volume.backend)];
   const pin = task?.pinned ? { pinned: task.pinned, onNode: task.onNode } : {};
   if (!task?.pinned || task.onNode) {
-    const request = {
-      size,
-      tried,
-      ...(task?.onNode ? { node: volume.node } : {}),
-      ...(volume.fromImage === '' ? {} : { needs: 'images' as const }),
-    };
     try {
+      const request = {
+        size,
+        tried,
+        demands: await demandsOf(store, volume),
+        ...(task?.onNode ? { node: volume.node } : {}),
+        ...(volume.fromImage === '' ? {} : { needs: 'images' as const }),
+      };
       const placed = await place(store, request, (backend) => ({
         owner: lease.token,
         edits: [
@@ -60,7 +62,8 @@ export async function handBack(
       return 'no longer under way';
     } catch (thrown) {
       const error = asError(thrown);
-      if (error.kind !== 'exhausted' && !['NoNodeUp', 'NoUsableBackend'].includes(error.code)) throw error;
+      if (error.kind !== 'exhausted' && !['NoNodeUp', 'NoUsableBackend', 'TypeNotFound'].includes(error.code))
+        throw error;
     }
   }
   const hasRequesters = await store.read((redis) => redis.hexists(store.keys.volume(id), 'requesters'));

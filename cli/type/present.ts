@@ -1,0 +1,31 @@
+import type { TypeState } from '../../lib/models/type-state.ts';
+import { isoTime, timeAgo } from '../format.ts';
+import type { Column } from '../table.ts';
+
+/** Returns a record in the form of --json. */
+export function typeJson({ description, createTime, ...rest }: TypeState): object {
+  return { ...rest, description: description || null, createTime: isoTime(createTime) };
+}
+
+export const typeColumns: readonly Column<TypeState>[] = [
+  { title: 'ID', text: (type) => type.id },
+  { title: 'NAME', text: (type) => type.name, maxWidth: 32 },
+  { title: 'REQUIRES', text: ({ requirements }) => pairs(requirements) },
+];
+
+export function typeFacts(type: TypeState): [string, string][] {
+  return [
+    ['id', type.id],
+    ['name', type.name],
+    ['description', type.description],
+    ['requires', pairs(type.requirements)],
+    ['metadata', pairs(type.metadata)],
+    ['created', timeAgo(type.createTime)],
+  ];
+}
+
+function pairs(fields: Readonly<Record<string, string>>): string {
+  return Object.entries(fields)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}

@@ -1,0 +1,31 @@
+import type { Requirements } from '../models/requirements.ts';
+import { typesOf } from '../models/type.ts';
+import { volumesOf } from '../models/volume.ts';
+import type { Store } from '../redis/store.ts';
+
+/** What a volume's record, or the request for it, asks of its backend. */
+export interface Asked {
+  /** The id of its type; '' = none. */
+  type: string;
+  /** The zone that it is to be in; '' = any. */
+  wantedZone: string;
+  /** Volumes on whose nodes it is not to be. */
+  apartFrom: readonly string[];
+}
+
+export interface Demands {
+  requirements: Requirements;
+  /** Nodes that it is not to be on, with the volume that is there. */
+  apart: ReadonlyMap<string, string>;
+}
+
+/** Undefined where nothing is asked. A volume that is gone keeps the new one from no node. Throws TypeNotFound. */
+export async function demandsOf(store: Store, { type, wantedZone, apartFrom }: Asked): Promise<Demands | undefined> {
+  if (type === '' && wantedZone === '' && apartFrom.length === 0) return undefined;
+  const { requirements } = type === '' ? { requirements: {} } : await typesOf(store).lookup(type);
+  const { states } = await volumesOf(store).readAll(apartFrom);
+  return {
+    requirements: wantedZone === '' ? requirements : { ...requirements, zone: wantedZone },
+    apart: new Map(states.map(({ id, node }) => [node, id])),
+  };
+}

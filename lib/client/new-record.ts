@@ -1,0 +1,51 @@
+import { type BackendState, parsePlace } from '../models/backend.ts';
+import type { Hash } from '../models/hash.ts';
+import { metadataField } from '../models/metadata.ts';
+import { type Task, taskKey, writeTask } from '../models/task.ts';
+import type { NewVolume } from '../models/volume.ts';
+import type { ReplyTo } from '../redis/scripts.ts';
+
+/** Fields of the record of a new volume, besides its creation time. */
+export function newRecord(
+  volume: NewVolume,
+  backend: BackendState,
+  node: string | undefined,
+  to: ReplyTo | undefined,
+): Hash {
+  const { name, size, userId, projectId, deleteOnTermination = false } = volume;
+  const { fromSnapshot, fromVolume, fromImage, description = '', metadata = {}, isReadOnly = false } = volume;
+  const { isBootable = fromImage !== undefined } = volume;
+  const { type = '', zone = '', apartFrom = [] } = volume;
+  const notes = Object.entries(metadata).map(([key, value]): [string, string] => [metadataField(key), value]);
+  const isCopy = [fromSnapshot, fromVolume, fromImage].some((from) => from !== undefined);
+  return {
+    ...(name === undefined ? {} : { name }),
+    size: String(size),
+    userId,
+    projectId,
+    ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
+    ...(type === '' ? {} : { type }),
+    ...(zone === '' ? {} : { wantedZone: zone }),
+    ...(apartFrom.length === 0 ? {} : { apartFrom: apartFrom.join(',') }),
+    ...(description === '' ? {} : { description }),
+    ...(isBootable ? { bootable: 'true' } : {}),
+    ...(isReadOnly ? { readOnly: 'true' } : {}),
+    ...Object.fromEntries(notes),
+    ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
+    ...(fromVolume === undefined ? {} : { fromVolume }),
+    ...(fromImage === undefined ? {} : { fromImage }),
+    ...(isCopy ? { copying: 'true' } : {}),
+    node: backend.node,
+    backend: backend.name,
+    availabilityZone: backend.availabilityZone,
+    status: 'creating',
+    attachStatus: 'detached',
+    task: writeTask({ kind: 'create', key: taskKey(), ...pinOf(node) }),
+    ...(to ? { requesters: to } : {}),
+  };
+}
+
+function pinOf(node: string | undefined): Pick<Task, 'pinned' | 'onNode'> {
+  if (node === undefined) return {};
+  return { pinned: true, ...(parsePlace(node).backend === undefined ? { onNode: true } : {}) };
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { errors } from '../errors.ts';
+import { checkText, checkVolumeName } from '../models/check-text.ts';
+import { checkMetadata, metadataField } from '../models/metadata.ts';
+import { checkRequirements, requirementField, requirementNames } from '../models/requirements.ts';
+import type { TypeState } from '../models/type-state.ts';
+import { typesOf } from '../models/type.ts';
+import { type Condition, type Edit, commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { maxChanges } from './start-task.ts';
+
+/** What a type says; what is not given stays as it is. */
+export interface TypeChanges {
+  name?: string;
+  /** '': none. */
+  description?: string;
+  /** By their names; a value of '' removes one. */
+  requirements?: Readonly<Record<string, string>>;
+  metadata?: Readonly<Record<string, string>>;
+  unsetMetadata?: readonly string[];
+}
+
+/** Throws InvalidArgument, TypeExists. */
+export async function createType(store: Store, changes: TypeChanges & { name: string }): Promise<TypeState> {
+  const id = randomUUID();
+  const { set } = fieldsOf(changes);
+  const edit: Edit = { kind: 'type', id, insert: true, set, stamp: ['createTime'] };
+  const outcome = await commit(store, { conditions: [nameIsFree(changes.name)], edits: [edit] });
+  if (outcome.word === 'condition') throw errors.typeExists(changes.name);
+  return typesOf(store).lookup(id);
+}
+
+/** Requirements change only as long as no volume is of the type. Throws TypeNotFound, InvalidArgument, TypeExists, TypeInUse. */
+export async function updateType(store: Store, id: string, changes: TypeChanges): Promise<TypeState> {
+  const { set, unset } = fieldsOf(changes);
+  for (let change = 0; change < maxChanges; change += 1) {
+    const { name } = await typesOf(store).lookup(id);
+    const renamed = changes.name === undefined || changes.name === name ? [] : [nameIsFree(changes.name)];
+    const required = Object.keys(changes.requirements ?? {}).length === 0 ? [] : [isUnused(id)];
+    const outcome = await commit(store, {
+      conditions: [...renamed, ...required],
+      edits: [{ kind: 'type', id, expect: { name }, set, unset }],
+    });
+    if (outcome.word === 'condition') {
+      throw required.includes(outcome.condition) ? await inUse(store, id) : errors.typeExists(changes.name ?? '');
+    }
+    if (outcome.word === 'ok') return typesOf(store).lookup(id);
+  }
+  throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+}
+
+/** Throws TypeNotFound, TypeInUse. */
+export async function deleteType(store: Store, id: string): Promise<void> {
+  const outcome = await commit(store, { conditions: [isUnused(id)], edits: [{ kind: 'type', id, remove: true }] });
+  if (outcome.word === 'absent') throw errors.typeNotFound(id);
+  if (outcome.word === 'condition') throw await inUse(store, id);
+}
+
+function nameIsFree(name: string): Condition {
+  return { is: 'empty', key: `type-name:${name}` };
+}
+
+function isUnused(id: string): Condition {
+  return { is: 'empty', key: `type:${id}:volumes` };
+}
+
+async function inUse(store: Store, id: string): Promise<Error> {
+  return errors.typeInUse(id, await store.read((redis) => redis.zrange(store.keys.typeVolumes(id), '0', '4')));
+}
+
+/** Throws InvalidArgument. */
+function fieldsOf({ name, description, requirements = {}, metadata = {}, unsetMetadata = [] }: TypeChanges) {
+  checkMetadata(metadata);
+  const isDropped = (text: string) => requirements[text] === '';
+  const given = Object.keys(requirements);
+  // Names are checked of those that go as well.
+  checkRequirements(Object.fromEntries(given.filter(isDropped).map((text) => [text, 'no'])));
+  const required = checkRequirements(
+    Object.fromEntries(Object.entries(requirements).filter(([text]) => !isDropped(text))),
+  );
+  const kept = requirementNames.filter((one) => required[one] !== undefined);
+  const set = {
+    ...(name === undefined ? {} : { name: checkVolumeName(name) }),
+    ...(description === undefined || description === '' ? {} : { description: checkText('description', description) }),
+    ...Object.fromEntries(kept.map((one) => [requirementField(one), required[one] ?? ''])),
+    ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [metadataField(key), value])),
+  };
+  const unset = [
+    ...(description === '' ? ['description'] : []),
+    ...requirementNames.filter(isDropped).map(requirementField),
+    ...unsetMetadata.map(metadataField),
+  ];
+  return { set, unset };
+}
