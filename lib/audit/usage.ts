@@ -1,5 +1,8 @@
 import type { Hash } from '../models/hash.ts';
 import { quotasOf } from '../models/quota.ts';
+import type { Records } from '../models/records.ts';
+import { snapshotsOf } from '../models/snapshot.ts';
+import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
@@ -7,7 +10,6 @@ import { type Finding, inRedis } from './finding.ts';
 
 /** How often the records of a project are added up while requests change them. */
 const maxTries = 10;
-const pageSize = 500;
 
 /** Compares the bytes that a project is counted to use with the sum over its volumes and snapshots, which are read in pages. */
 export async function auditUsage(store: Store, project: string, { repair }: { repair: boolean }): Promise<Finding[]> {
@@ -20,7 +22,9 @@ export async function auditUsage(store: Store, project: string, { repair }: { re
   }
   for (let tries = 0; tries < maxTries; tries += 1) {
     const before = await counterOf(store, project);
-    const bytes = String(await usedBytes(store, project));
+    const used = await usedBytes(store, project);
+    if (used === undefined) return [];
+    const bytes = String(used);
     const counter = await counterOf(store, project);
     if (counter !== before) continue;
     if ((counter || '0') === bytes) return [];
@@ -43,27 +47,30 @@ async function counterOf(store: Store, project: string): Promise<string> {
   return (await store.read((redis) => redis.hget(store.keys.quota(project), 'usedBytes'))) ?? '';
 }
 
-async function usedBytes(store: Store, project: string): Promise<number> {
+/** Undefined where a record is no hash, which is a difference of its own. */
+async function usedBytes(store: Store, project: string): Promise<number | undefined> {
   const { keys } = store;
-  const ofVolumes = await sumOf(store, keys.projectVolumes(project), keys.volume);
-  return ofVolumes + (await sumOf(store, keys.projectSnapshots(project), keys.snapshot));
+  const ofVolumes = await sumOf(volumesOf(store), keys.projectVolumes(project));
+  const ofSnapshots = await sumOf(snapshotsOf(store), keys.projectSnapshots(project));
+  return ofVolumes === undefined || ofSnapshots === undefined ? undefined : ofVolumes + ofSnapshots;
 }
 
-/** By the fields alone: a record that cannot be read counts as well. */
-async function sumOf(store: Store, index: string, recordKey: (id: string) => string): Promise<number> {
+async function sumOf<State extends { id: string; size: number; newSize?: number | undefined }>(
+  records: Records<State>,
+  index: string,
+): Promise<number | undefined> {
   let sum = 0;
-  for (let first = 0; ; first += pageSize) {
-    const ids = await store.read((redis) => redis.zrange(index, String(first), String(first + pageSize - 1)));
-    const sizes = await store.read((redis) =>
-      Promise.all(ids.map((id) => redis.hmget(recordKey(id), 'newSize', 'size'))),
-    );
-    for (const [newSize, size] of sizes) sum += bytesOf(newSize ?? size);
-    if (ids.length < pageSize) return sum;
-  }
+  let isWhole = true;
+  const found = records.iterate(index, ({ hash }) => {
+    isWhole &&= Object.keys(hash).length > 0;
+    sum += bytesOf(hash['newSize'] ?? hash['size']); // one that cannot be read counts as well
+  });
+  for await (const { size, newSize = size } of found) sum += sizeInBytes(newSize);
+  return isWhole ? sum : undefined;
 }
 
 /** As the script `commit` counts. */
-function bytesOf(size: string | null | undefined): number {
+function bytesOf(size: string | undefined): number {
   const number = Number(size ?? Number.NaN);
   return Number.isFinite(number) ? sizeInBytes(number) : 0;
 }

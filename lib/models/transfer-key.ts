@@ -7,8 +7,6 @@ export interface StoredKey {
   hash: string;
 }
 
-const deriveKey = promisify<string, Buffer, number, Buffer>(scrypt);
-
 /** Crockford's: without letters that are read as digits, or as one another. */
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
 /** 160 bits. */
@@ -27,15 +25,19 @@ export function newTransferKey(): string {
 /** Returns what may be stored of a key. */
 export async function storedKey(key: string): Promise<StoredKey> {
   const salt = randomBytes(saltBytes);
-  const hash = await deriveKey(plain(key), salt, hashBytes);
+  const hash = await derive(key, salt);
   return { salt: salt.toString('base64url'), hash: hash.toString('base64url') };
 }
 
 /** Whether a key that somebody has entered is that one. It takes the same time however much of it is right. */
 export async function isKey(given: string, { salt, hash }: StoredKey): Promise<boolean> {
   const expected = Buffer.from(hash, 'base64url');
-  const found = await deriveKey(plain(given), Buffer.from(salt, 'base64url'), hashBytes);
+  const found = await derive(given, Buffer.from(salt, 'base64url'));
   return expected.length === found.length && timingSafeEqual(expected, found);
+}
+
+function derive(key: string, salt: Buffer): Promise<Buffer> {
+  return promisify<string, Buffer, number, Buffer>(scrypt)(plain(key), salt, hashBytes);
 }
 
 /** The key as it was made, however it was read over: in capitals, with spaces, with O for 0 and I or L for 1. */

@@ -56,10 +56,10 @@ test.serial('node show prints problems, and fails for an unknown node', async (t
     stdout,
     /^problem +network interface eth1 is down\nproblem +vblade is not installed\nproblem +backend slow: a disk is absent$/m,
   );
-  t.regex(stdout, /^backend +ill@lvm#disks: lvm, aoe, 512 GiB free of 1 TiB$/m);
+  t.regex(stdout, /^backend +ill@lvm#disks: lvm \(snapshots, clones, extend, thin\), aoe, 512 GiB free of 1 TiB$/m);
   t.regex(
     stdout,
-    /^backend +ill@slow#disks: lvm, aoe, 512 GiB free of 1 TiB, data 84 % and metadata 7 % full, takes no volumes$/m,
+    /^backend +ill@slow#disks: lvm \(snapshots, clones, extend, thin\), aoe, 512 GiB free of 1 TiB, data 84 % and metadata 7 % full, takes no volumes$/m,
   );
   const missing = await place.run('node', 'show', 'nosuch');
   t.is(missing.exitCode, 4);

@@ -3,11 +3,14 @@ import { taskKinds } from '../../lib/models/task.ts';
 import { scenes } from './scenes.ts';
 import { sampledCrashTests } from './tests.ts';
 
+/** Few backends have it: services/node/images.test.ts interrupts it. */
+const elsewhere: readonly string[] = ['upload'];
+
 test('every operation of a command has a crash scene', (t) => {
   t.deepEqual(
-    taskKinds.filter((name) => !Object.hasOwn(scenes, name)),
+    taskKinds.filter((name) => !Object.hasOwn(scenes, name) && !elsewhere.includes(name)),
     [],
   );
 });
 
-await sampledCrashTests('host', { operations: 8, points: 6 });
+await sampledCrashTests('host', { operations: 6, points: 6 });

@@ -51,7 +51,8 @@ export async function sampledCrashTests(on: CrashBackend['on'], size: Size): Pro
           t.log(`npm run crash ${backend} ${operation} ${number} ${moment}   # ${effect}`),
       });
       t.log(summarize(swept));
-      t.true(swept.missed <= Math.max(1, swept.runs / 5), 'most runs came to their point');
+      // Those of periodic activities can be elsewhere in the next run.
+      t.true(swept.missed <= Math.max(1, swept.runs / 2), 'most runs came to their point');
       t.deepEqual(
         swept.failures.map((failure) => describeFailure(swept, failure)),
         [],

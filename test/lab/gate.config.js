@@ -16,6 +16,7 @@ const long = [
   'daemon-outage',
   'deb',
   'disagreement',
+  'extend',
   'failure-scenarios',
   'file',
   'iscsi',
@@ -24,10 +25,11 @@ const long = [
   'power-loss',
   'rbd',
   'redis-lost',
+  'snapshots',
 ];
 /** Those that take several minutes: the part `lab` alone. */
 const longest = ['backends', 'guest', 'killed-commands', 'pairs'];
-const atOnce = 4;
+const atOnce = 3;
 const chosen = sample('lab files', long, atOnce, (name) => name);
 
 /** One file more takes no longer: the commit chooses, see test/support/sample.ts. */

@@ -4,6 +4,7 @@ import { declareLost } from '../../lib/client/declare-lost.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
+import { TransferCommands } from '../../lib/client/transfer-commands.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
@@ -36,6 +37,7 @@ interface Joined {
   store: Store;
   commands: VolumeCommands;
   snapshots: SnapshotCommands;
+  transfers: TransferCommands;
   nodes: NodeCommands;
 }
 
@@ -79,7 +81,9 @@ export class SimulatedClient {
     } else if (dice < 0.46) this.snapshot(id);
     else if (dice < 0.5) this.deleteSnapshot(random.pick(this.options.snapshots.ids));
     else if (dice < 0.54) this.copy(id, there.length < most);
-    else if (dice < 0.66) {
+    else if (dice < 0.56) this.rename(id);
+    else if (dice < 0.58) this.transfer(id);
+    else if (dice < 0.67) {
       if (random.chance(0.5)) this.deleteAll(id);
       else this.delete(id);
       if (random.chance(0.1)) this.delete(id);
@@ -137,6 +141,24 @@ export class SimulatedClient {
       const ids = await joined.store.read((redis) => redis.zrange(joined.store.keys.volumeSnapshots(id), '0', '-1'));
       for (const one of ids) await this.removeSnapshot(joined, one);
       await this.remove(joined, id);
+    });
+  }
+
+  private rename(id: string): void {
+    const changes = { name: `name ${this.options.random.between(1, 9)}`, metadata: { renamed: 'yes' } };
+    this.request('rename', id, async ({ commands }) => void (await commands.update(id, changes, deadline)));
+  }
+
+  /** To another project, which mostly accepts it. What nobody accepts expires. */
+  private transfer(id: string): void {
+    const { random } = this.options;
+    const receiver = { userId: 'other', projectId: `project${random.between(0, 9)}` };
+    const request = { withSnapshots: random.chance(0.7), lengthMs: random.between(1, 60) * 60_000 };
+    const fate = random.next();
+    this.request('transfer', id, async ({ transfers }) => {
+      const { transfer, key } = await transfers.create(id, request);
+      if (fate < 0.7) await transfers.accept(transfer.id, key, receiver, deadline);
+      else if (fate < 0.85) await transfers.delete(transfer.id);
     });
   }
 
@@ -278,9 +300,11 @@ export class SimulatedClient {
     const connection = await connect(flags, log);
     const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
     const requests = new RequestClient(store);
+    const commands = new VolumeCommands(store, requests, flags.volume_topic);
     this.joined = {
       store,
-      commands: new VolumeCommands(store, requests, flags.volume_topic),
+      commands,
+      transfers: new TransferCommands(store, commands, flags.volume_topic),
       snapshots: new SnapshotCommands(store, requests, flags.volume_topic),
       nodes: new NodeCommands(store, requests, flags.volume_topic),
     };

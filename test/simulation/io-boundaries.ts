@@ -27,6 +27,14 @@ export function replaceIoBoundaries(options: {
       return real(...args);
     }),
     replace(crypto, 'randomUUID', () => () => random.uuid()),
+    replace(crypto, 'randomBytes', () => (count) => bytes(random, Number(count))),
+    // The real one takes its time in another thread.
+    replace(crypto, 'scrypt', () => (...args) => {
+      const [password, salt, length, done] = args;
+      const hash = crypto.createHash('shake256', { outputLength: Number(length) });
+      const derived = hash.update(`${String(password)} ${String(salt)}`).digest();
+      if (isCall(done)) queueMicrotask(() => done(null, derived));
+    }),
     replace(Math, 'random', () => () => random.next()),
     ...replaceFiles(),
   ];
@@ -35,6 +43,10 @@ export function replaceIoBoundaries(options: {
     for (const one of undo) one();
     syncBuiltinESMExports();
   };
+}
+
+function bytes(random: Random, count: number): Buffer {
+  return Buffer.from(Array.from({ length: count }, () => random.between(0, 255)));
 }
 
 function isOurRedis(to: unknown): boolean {
