@@ -1,7 +1,7 @@
 /**
  * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
- * server, an image service or many commands; conformance suites; those of a Redis that loses data and of nodes that are gone, which wait
- * most; and those of images and of racing requests. The inner loop would take twice as long.
+ * server, an image service or many commands; conformance suites; and those of a Redis that loses data and of nodes that are gone, which
+ * wait most. The inner loop would take twice as long.
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
@@ -18,5 +18,5 @@ export const notInInnerLoop = [
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,images/{copy,glance},process}.test.ts',
-  'test/services/node/{abandoned,catch-up,images,late-backend,lost-*,quota,redis-loss,take-over,task-loss,transfer-races,unreadable}.test.ts',
+  'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
 ];

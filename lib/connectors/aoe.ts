@@ -18,6 +18,8 @@ const discoverEveryMs = 1000;
 const settleMs = 250;
 /** How long the answer of a known device's target is waited for before the device counts as another volume's. */
 const renewMs = 3000;
+/** How long the requests that a target has lost may take to be sent again. */
+const lostRequestsMs = 60_000;
 /** How long a second machine has to answer at the address of a device. */
 const secondAnswerMs = 100;
 
@@ -108,7 +110,8 @@ export class AoeConnector implements Connector {
   async revalidate(address: string, options: RevalidateOptions = {}): Promise<number> {
     const device = formatAddress(parseAddress(address));
     if (!isKnown(device)) throw errors.connectorFailed(device, 'it is not connected', 'connect it first');
-    await this.control('revalidate', device, device);
+    // The kernel waits until the target has answered what is under way, which an export that has just been restarted has lost.
+    await this.control('revalidate', device, device, lostRequestsMs);
     return grownSize(device, options, {
       readSize: () => sizeOf(device),
       hint: 'detach and attach the volume: a running export does not notice that its device grew',
@@ -186,12 +189,17 @@ export class AoeConnector implements Connector {
   }
 
   /** Writes to a control device of the module; in a child process, since the kernel can wait there for a device that is stuck. */
-  private async control(name: 'discover' | 'flush' | 'revalidate', text: string, device: string): Promise<void> {
+  private async control(
+    name: 'discover' | 'flush' | 'revalidate',
+    text: string,
+    device: string,
+    timeoutMs?: number,
+  ): Promise<void> {
     const file = `${deviceDirectory}/${name}`;
     // Not to be written then: an ordinary file would be made.
     if (!existsSync(file)) throw errors.connectorFailed(device, `there is no ${file}`, noControlDevice);
     try {
-      await this.devices.writeTo(device, file, text);
+      await this.devices.writeTo(device, file, text, timeoutMs);
     } catch (error) {
       throw error instanceof BlockstoreError && error.message.includes('sudo:') ? notRoot(device) : error;
     }

@@ -49,8 +49,8 @@ export class BlockDevices {
   }
 
   /** Writes to a file of the kernel. Throws ConnectorFailed. */
-  async writeTo(name: string, file: string, value: string): Promise<void> {
-    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs: readTimeoutMs, input: value });
+  async writeTo(name: string, file: string, value: string, timeoutMs = readTimeoutMs): Promise<void> {
+    await this.runTool(name, 'tee', [file], 'coreutils', { timeoutMs, input: value });
   }
 
   /** `kernelName` is the device's name under /sys/block. Throws DeviceInUse, and ConnectorFailed where the kernel does not open it. */
@@ -72,7 +72,7 @@ export class BlockDevices {
       try {
         return await isClaimed(this.processes, path, { asRoot: true, timeoutMs: readTimeoutMs });
       } catch (error) {
-        throw failureOf(error, path, 'perl', 'perl-base', 'the kernel does not open the device');
+        throw failureOf(error, path, 'perl', 'perl-base', { what: 'the kernel does not open the device' });
       }
     });
   }
@@ -87,16 +87,23 @@ export class BlockDevices {
     try {
       await this.processes.run(command, args, { asRoot: true, ...options });
     } catch (error) {
-      throw failureOf(error, name, command, debianPackage, command === 'dd' ? 'a read of the device failed' : '');
+      const what = command === 'dd' ? 'a read of the device failed' : '';
+      throw failureOf(error, name, command, debianPackage, { what, timeoutMs: options.timeoutMs });
     }
   }
 }
 
 /** Returns what a command that failed is for a person; `what` is what that means. */
-function failureOf(error: unknown, name: string, command: string, debianPackage: string, what: string): unknown {
+function failureOf(
+  error: unknown,
+  name: string,
+  command: string,
+  debianPackage: string,
+  { what, timeoutMs = readTimeoutMs }: { what: string; timeoutMs?: number | undefined },
+): unknown {
   if (!(error instanceof CommandError) || error.failure.cancelled) return error;
   if (error.failure.notFound) return errors.commandMissing(command, debianPackage);
-  const reason = error.failure.timedOut ? `no answer within ${readTimeoutMs / 1000} s` : error.message;
+  const reason = error.failure.timedOut ? `no answer within ${timeoutMs / 1000} s` : error.message;
   return errors.connectorFailed(
     name,
     what === '' ? reason : `${what}: ${reason}`,

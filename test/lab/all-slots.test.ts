@@ -93,6 +93,7 @@ async function keysLeft(): Promise<string[]> {
     keys.shelves(),
     keys.shelfOwners(),
     keys.freeSpace(),
+    keys.events(),
     ...names.flatMap((name) => [
       keys.node(name),
       keys.lease(name),

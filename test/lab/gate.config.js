@@ -29,7 +29,7 @@ const long = [
 ];
 /** Those that take several minutes: the part `lab` alone. */
 const longest = ['backends', 'guest', 'killed-commands', 'pairs'];
-const atOnce = 3;
+const atOnce = 2;
 const chosen = sample('lab files', long, atOnce, (name) => name);
 
 /** One file more takes no longer: the commit chooses, see test/support/sample.ts. */
