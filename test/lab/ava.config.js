@@ -5,6 +5,16 @@ export default {
   ...all,
   concurrency: 3, // on two processors: a third of the time its machines wait
   files: ['test/lab/**/*.test.ts'],
-  sortTestFiles: longestFirst('backends', 'guest', 'lvm', 'crash-sample', 'chaos', 'deb', 'daemon-outage'),
+  sortTestFiles: longestFirst(
+    'backends',
+    'guest',
+    'lio',
+    'hostile-host',
+    'lvm',
+    'connect',
+    'crash-sample',
+    'chaos',
+    'deb',
+  ),
   timeout: '20m',
 };

@@ -11,7 +11,10 @@ import type { LabPlace } from './place.ts';
 import { processorForMachine } from './processors.ts';
 import { Resident } from './resident.ts';
 import { umlCommand } from './uml.ts';
-import { patienceOfQuestionMs, whatItDoes } from './what-it-does.ts';
+import { patienceOfQuestionMs, silent, whatItDoes } from './what-it-does.ts';
+
+/** A machine that answers nothing at all: what was to run on it says nothing about the product. */
+export class SilentMachine extends Error {}
 
 export interface NodeOptions {
   diskGiB: number;
@@ -113,7 +116,8 @@ export class LabNode {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const found = await whatItDoes((ask) => this.#agent.run(ask, patienceOfQuestionMs));
-      throw new Error(`${this.name}: ${message}, from: ${script.slice(0, 200)}\n${found}`, { cause: error });
+      const Kind = found.startsWith(silent) ? SilentMachine : Error;
+      throw new Kind(`${this.name}: ${message}, from: ${script.slice(0, 200)}\n${found}`, { cause: error });
     }
   }
 

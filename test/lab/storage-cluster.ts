@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 import { CommandLine } from './command-line.ts';
 import type { LabDaemon } from './daemon.ts';
 import { Lab } from './lab.ts';
-import type { LabNode } from './node.ts';
+import { type LabNode, SilentMachine } from './node.ts';
 import type { LabSentinels } from './sentinels.ts';
 
 export const stateDir = '/var/lib/blockstore';
@@ -50,9 +50,21 @@ export class StorageCluster {
   private readonly restarts: boolean;
   private starts = 0;
 
+  /** A second time where a machine falls silent meanwhile. */
   static async create(options: ClusterOptions): Promise<StorageCluster> {
+    try {
+      return await StorageCluster.createOnce(options);
+    } catch (error) {
+      if (!(error instanceof SilentMachine)) throw error;
+      console.error(`a machine of the lab fell silent, and another lab is made: ${error.message}`);
+      return StorageCluster.createOnce(options);
+    }
+  }
+
+  private static async createOnce(options: ClusterOptions): Promise<StorageCluster> {
     const { nodes, storageNodes = nodes, diskGiB = 20, memory = '512M', keepState = false } = options;
     const lab = await Lab.create({ nodes, diskGiB, memory });
+    let store: Store | undefined;
     try {
       const sentinels = options.sentinels ? await lab.addSentinels() : undefined;
       const flags = { redis_url: lab.redisUrl, ...sentinels?.flags, ...options.flags };
@@ -60,7 +72,7 @@ export class StorageCluster {
       const { flags: own } = loadFlags({
         embedded: { redis_url: url, redis_min_replicas: flags.redis_min_replicas ?? '0' },
       });
-      const store = new Store(await connect(own, silentLog), own.redis_prefix, { minReplicas: own.redis_min_replicas });
+      store = new Store(await connect(own, silentLog), own.redis_prefix, { minReplicas: own.redis_min_replicas });
       const cluster = new StorageCluster(lab, store, flags, { sentinels, restarts: options.restarts ?? false });
       const numbers = lab.nodes.map((_, index) => index + 1);
       await Promise.all(
@@ -72,6 +84,7 @@ export class StorageCluster {
       );
       return cluster;
     } catch (error) {
+      await store?.connection.close(); // it would be made again for ever
       await lab.close();
       throw error;
     }

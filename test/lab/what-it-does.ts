@@ -1,5 +1,7 @@
 import type { Answer } from './agent.ts';
 
+/** How the answer begins where a machine has none. */
+export const silent = 'asked what it does';
 export const patienceOfQuestionMs = 30_000;
 
 /** What waits, and where in the kernel; what the kernel said last; and what its devices of AoE are doing. */
@@ -18,7 +20,7 @@ export async function whatItDoes(run: (script: string) => Promise<Answer>): Prom
       answers.push((await run(question)).output);
     } catch (error) {
       // A machine that does not even answer this says enough by that.
-      return [...answers, `asked what it does: ${String(error)}`].join('\n---\n');
+      return [...answers, `${silent}: ${String(error)}`].join('\n---\n');
     }
   }
   return answers.join('\n---\n');
