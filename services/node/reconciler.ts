@@ -193,10 +193,15 @@ export class Reconciler {
 
   /** Returns whether the volume has a record. */
   private async restore(id: string, running: FoundExport | undefined): Promise<boolean> {
-    const { store, lease, adoption, problems, table } = this.options;
+    const { store, lease, adoption, snapshots, problems, table } = this.options;
+    const wasUnreadable = problems.unreadableVolumes.includes(id);
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
     if (unreadable.length === 0) problems.clearUnreadable(id);
+    // Those that Redis had lost meanwhile were left: whether they belong to the volume was not known.
+    if (wasUnreadable && unreadable.length === 0) {
+      await this.restoreSnapshots((await snapshots.readStorage()).filter(({ volumeId }) => volumeId === id));
+    }
     const [volume] = states;
     const isOwn = volume?.node === lease.node;
     if (!isOwn || !volume.task) table.taken.delete(id);

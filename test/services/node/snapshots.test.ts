@@ -250,6 +250,24 @@ test.serial('a backend that is served late has the lost records of its snapshots
   await node.stop();
 });
 
+test.serial('lost records of snapshots are back once the record of their volume can be read again', async (t) => {
+  const own = new FakeDriver();
+  const node = await cluster.node('odd', { report_interval: '1' }, { driver: own });
+  const { id } = await volumes.create({ ...newVolume, node: 'odd' }, deadline);
+  const snapshot = await snapshots.create(id, owner, deadline);
+  await commit(store, { edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  await store.redis.hset(store.keys.volume(id), 'status', 'unknown available');
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('odd', { repair: true, remove: [] }, deadline);
+  t.true(findings.some(({ what }) => what.startsWith('has an unusable record')));
+  t.is(await snapshotsOf(store).find(snapshot.id), undefined);
+  await store.redis.hset(store.keys.volume(id), 'status', 'available');
+  t.like(await until(() => snapshotsOf(store).find(snapshot.id), 'its record is back'), { volume: id });
+  await snapshots.delete(snapshot.id, deadline);
+  await volumes.delete(id, deadline);
+  await node.stop();
+});
+
 test.serial('a snapshot gets no record again while its volume is being deleted', async (t) => {
   const own = new FakeDriver();
   const first = await cluster.node('going', {}, { driver: own });
