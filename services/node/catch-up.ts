@@ -118,7 +118,8 @@ export class CatchUp {
       const { findings, busy, resumed } = await audit.run({ repair: true, remove: [] }, signal, { asksNetwork: false });
       this.report(findings);
       const isSame = this.comparedWith === identity;
-      const unseen = isSame ? this.unseen.filter((id) => busy.has(id)) : busy;
+      // After one whose repairs failed, each that is busy now may be one of those.
+      const unseen = isSame && this.retry === undefined ? this.unseen.filter((id) => busy.has(id)) : busy;
       this.unseen = [...new Set([...unseen, ...resumed])];
       this.comparedWith = identity;
       const isRepaired = findings.every(({ failure }) => failure === undefined);

@@ -138,5 +138,10 @@ function storageDifference({ snapshots }: AuditContext, found: StoredSnapshot): 
   const object = `snapshot ${found.id}`;
   const what = 'has storage but no record';
   if (!snapshots.isWhole(found)) return { object, what, fix: '' };
-  return { object, what, fix: 'make its record again', run: () => snapshots.restore(found), makesRecord: true };
+  const run = async () => {
+    const isRestored = await snapshots.restore(found);
+    // Its volume has changed meanwhile: a comparison after a loss of Redis comes back to it.
+    if (!isRestored) throw errors.wrongStatus(found.volumeId, 'being changed', 'no other change at the same time');
+  };
+  return { object, what, fix: 'make its record again', run, makesRecord: true };
 }
