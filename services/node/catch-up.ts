@@ -12,9 +12,9 @@ import type { NodeLease } from './lease.ts';
 
 export interface CatchUpOptions {
   store: Store;
-  lease: NodeLease;
-  audit: Audit;
-  addresses: Addresses;
+  lease: Pick<NodeLease, 'node' | 'reacquire'>;
+  audit: Pick<Audit, 'run'>;
+  addresses: Pick<Addresses, 'refill'>;
   /** Takes back the volumes that were deleted while the node was lost: an older state of Redis may have them again. */
   restoreAbandoned: () => Promise<void>;
   log: Log;

@@ -1,8 +1,10 @@
 import test from 'ava';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { beginCatchUp } from '../../../lib/redis/scripts.ts';
+import { CatchUp } from '../../../services/node/catch-up.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { LoggingDriver } from '../../support/logging-driver.ts';
+import { silentLog } from '../../../lib/log.ts';
 import { until } from '../../support/until.ts';
 
 /** Records and storage are compared again only where Redis may have lost changes, by so many nodes at a time. */
@@ -77,4 +79,43 @@ test.serial('a node that waits for its place keeps its lease and serves its volu
   t.is(comparisons(driver), 0);
   await redis.del(keys.catchingUp());
   await until(() => comparisons(driver) > 0, 'it compares once there is a place');
+});
+
+test.serial('what is busy when repairs that broke off are repeated is examined once it is not', async (t) => {
+  const store = await cluster.store();
+  const lost = { node: 'n1', object: 'snapshot', what: 'has no record', fix: 'make it again', fixed: false };
+  const results = [
+    { findings: [{ ...lost, failure: 'the connection broke' }], busy: new Set<string>() },
+    { findings: [], busy: new Set(['volume']) },
+    { findings: [], busy: new Set<string>() },
+  ];
+  let compared = 0;
+  let isBusy = true;
+  const catchUp = new CatchUp({
+    store,
+    lease: { node: 'n1', reacquire: async () => {} },
+    audit: {
+      run: async () => {
+        const result = results[Math.min(compared, 2)] ?? { findings: [], busy: new Set<string>() };
+        compared += 1;
+        return { ...result, resumed: new Set<string>(), notCompared: [] };
+      },
+    },
+    addresses: { refill: async () => {} },
+    restoreAbandoned: async () => {},
+    log: silentLog,
+    onFenced: () => t.fail(),
+    isBusy: () => isBusy,
+    places: 1,
+    jitterMs: 0,
+  });
+  const comparesTo = (count: number) => until(async () => (await catchUp.run(), compared >= count), `${count} times`);
+  await comparesTo(2);
+  await catchUp.run();
+  t.is(compared, 2, 'the volume is busy still');
+  isBusy = false;
+  await catchUp.run();
+  t.is(compared, 3);
+  await catchUp.run();
+  t.is(compared, 3, 'all was seen');
 });
