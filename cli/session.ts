@@ -3,6 +3,7 @@ import type { Flags } from '../lib/flags/definitions.ts';
 import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
 import { ImageCommands } from '../lib/client/image-commands.ts';
+import { MigrationCommands } from '../lib/client/migration-commands.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
 import { RequestClient } from '../lib/client/request-client.ts';
 import { SnapshotCommands } from '../lib/client/snapshot-commands.ts';
@@ -21,6 +22,7 @@ export interface Session extends AsyncDisposable {
   readonly snapshots: SnapshotCommands;
   readonly images: ImageCommands;
   readonly transfers: TransferCommands;
+  readonly migrations: MigrationCommands;
   readonly nodeCommands: NodeCommands;
 }
 
@@ -37,6 +39,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
     store,
     commands,
     transfers: new TransferCommands(store, commands, flags.volume_topic),
+    migrations: new MigrationCommands(store, commands, flags.volume_topic),
     snapshots: new SnapshotCommands(store, client, flags.volume_topic),
     images: new ImageCommands(store, client, flags.volume_topic),
     nodeCommands: new NodeCommands(store, client, flags.volume_topic),

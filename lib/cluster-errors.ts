@@ -51,6 +51,13 @@ export const clusterErrors = {
       `node ${node} still has ${volumes} ${volumes === 1 ? 'volume' : 'volumes'}`,
       `delete them first: blockstore volume list --node ${node}${isLost ? '' : `; ${neverReturns(node)}`}`,
     ),
+  nodeHasMigrations: (node: string) =>
+    new BlockstoreError(
+      'NodeHasVolumes',
+      'conflict',
+      `volumes are being migrated to node ${node}`,
+      `wait until these migrations have failed, as the node is down; ${neverReturns(node)}`,
+    ),
   nodeHasStorage: (node: string) =>
     new BlockstoreError(
       'NodeHasVolumes',

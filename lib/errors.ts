@@ -13,6 +13,7 @@ import { imageErrors } from './image-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { lvmThinErrors } from './lvm-thin-errors.ts';
+import { migrationErrors } from './migration-errors.ts';
 import { nvmeErrors } from './nvme-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
@@ -40,6 +41,7 @@ export const errors = {
   ...typeErrors,
   ...lvmErrors,
   ...lvmThinErrors,
+  ...migrationErrors,
   ...nvmeErrors,
   ...rbdErrors,
   ...redisErrors,

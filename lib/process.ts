@@ -14,6 +14,8 @@ export interface Processes {
   detach(command: string, args: readonly string[], options: { logFile: string; asRoot?: boolean }): Promise<number>;
   /** Runs a short command whose standard input is that open file of this process. Throws CommandError. */
   runOnFile(command: string, args: readonly string[], descriptor: number): Promise<void>;
+  /** Starts a command whose data are piped: written to its standard input, or read from its standard output. */
+  pipe(command: string, args: readonly string[], options: PipeOptions): PipedProcess;
   /** Starts a resident child with pipes on standard input, output, error and descriptor 3. */
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess;
 }
@@ -28,6 +30,15 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Called with each part of the standard output. */
   onOutput?: (text: string) => void;
+}
+
+export type PipeOptions = Pick<RunOptions, 'signal' | 'asRoot'> & { timeoutMs: number };
+
+export interface PipedProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Resolves when the command has ended with success. Throws CommandError. */
+  readonly ended: Promise<void>;
 }
 
 export interface RunResult {
@@ -130,6 +141,33 @@ export class ChildProcesses implements Processes {
       signal: signal ?? undefined,
       stderr,
     });
+  }
+
+  pipe(command: string, args: readonly string[], { signal, asRoot = false, timeoutMs }: PipeOptions): PipedProcess {
+    const [file, list] = withRoot(command, args, asRoot);
+    const child = execa(file, list, {
+      env: childEnvironment(),
+      extendEnv: false,
+      timeout: timeoutMs,
+      forceKillAfterDelay: politeMs,
+      stdin: 'pipe',
+      reject: false,
+      buffer: { stdout: false, stderr: true },
+      ...(signal ? { cancelSignal: signal } : {}),
+    } satisfies Options);
+    child.stdin.on('error', () => {}); // EPIPE of an ended child; see `ended`
+    const end = async () => {
+      const result = await within(timeoutMs, child, signal);
+      if (!result) {
+        closePipes(child);
+        const isCanceled = signal?.aborted ?? false;
+        throw commandError(command, args, { timedOut: !isCanceled, isCanceled });
+      }
+      if (result.failed) throw commandError(command, args, file === command ? result : withoutSudo(result));
+    };
+    const ended = end();
+    ended.catch(() => undefined); // whoever reads or writes learns it from the pipe
+    return { stdin: child.stdin, stdout: child.stdout, ended };
   }
 
   resident(command: string, args: readonly string[], env: Record<string, string>): ResidentProcess {

@@ -4,6 +4,13 @@ const seeTypes = 'list the types: blockstore type list';
 
 /** Errors of types of volumes. */
 export const typeErrors = {
+  typeNotMet: (volume: string, type: string, reason: string) =>
+    new BlockstoreError(
+      'TypeNotMet',
+      'conflict',
+      `the backend of volume ${volume} does not meet type ${type}: ${reason}`,
+      `let the volume move to one that does: blockstore volume retype ${volume} ${type} --migrate`,
+    ),
   typeNotFound: (type: string) =>
     new BlockstoreError('TypeNotFound', 'notFound', `volume type ${type} does not exist`, seeTypes),
   typeAmbiguous: (reference: string, matches: readonly string[]) =>

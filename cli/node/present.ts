@@ -20,7 +20,7 @@ export function nodeJson({ id, reportTime, startTime, quarantineMs, ...rest }: N
 
 export const nodeColumns: readonly Column<NodeState>[] = [
   { title: 'NAME', text: (node) => node.id, maxWidth: 32 },
-  { title: 'STATE', text: (node) => node.state, style: stateStyle },
+  { title: 'STATE', text: stateText, style: stateStyle },
   { title: 'ZONE', text: (node) => node.availabilityZone, maxWidth: 32 },
   { title: 'BACKENDS', text: (node) => node.backends.map(({ name }) => name).join(','), maxWidth: 32 },
   { title: 'SIZE', text: (node) => byteSize(sizesOf(node).totalBytes), right: true },
@@ -33,7 +33,7 @@ export const nodeColumns: readonly Column<NodeState>[] = [
 export function nodeFacts(node: NodeState): [string, string][] {
   return [
     ['name', node.id],
-    ['state', node.state],
+    ['state', stateText(node)],
     ...problemsIn(node).map((problem): [string, string] => ['problem', problem]),
     ['zone', node.availabilityZone],
     ...node.backends.map((backend): [string, string] => ['backend', backendText(backend)]),
@@ -66,16 +66,23 @@ export function problemsIn({ problems, backends }: NodeState): string[] {
 }
 
 function backendText(backend: BackendState): string {
-  const { id, driver, target, pool, capabilities, totalBytes, accepting, dataPercent, metadataPercent } = backend;
+  const { id, driver, target, pool, capabilities, totalBytes, accepting, isClosed, dataPercent, metadataPercent } =
+    backend;
   const space = `${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}`;
   const usage = dataPercent === null ? '' : `, data ${dataPercent} % and metadata ${metadataPercent ?? 0} % full`;
   const abilities = capabilities.length === 0 ? '' : ` (${capabilities.join(', ')})`;
-  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${accepting ? '' : ', takes no volumes'}`;
+  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${isClosed ? ', closed' : accepting ? '' : ', takes no volumes'}`;
 }
 
 /** Returns the age of the last report. */
 export function lastSeen({ reportTime }: NodeState): string {
   return reportTime === undefined ? 'never' : `${duration(Date.now() - reportTime)} ago`;
+}
+
+/** A node is closed when all of its backends are. */
+function stateText({ state, backends }: NodeState): string {
+  const isClosed = backends.length > 0 && backends.every((backend) => backend.isClosed);
+  return isClosed ? `${state}, closed` : state;
 }
 
 function stateStyle({ state }: NodeState): Style {

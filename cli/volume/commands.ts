@@ -19,6 +19,8 @@ import type { DeleteOptions } from './delete.ts';
 import type { DetachOptions } from './detach.ts';
 import { defaultLibvirtUri } from './libvirt-uri.ts';
 import type { ListOptions } from './list.ts';
+import type { MigrateOptions } from './migrate.ts';
+import type { RetypeOptions } from './retype.ts';
 import type { UpdateOptions } from './update.ts';
 import type { WaitOptions } from './wait.ts';
 import type { ChangeOptions } from './wait-options.ts';
@@ -27,13 +29,15 @@ export function addVolumeCommands(program: Command): void {
   const volume = program
     .command('volume')
     .helpCommand(false)
-    .description('create, list, attach, extend and delete volumes');
+    .description('create, list, attach, extend, migrate and delete volumes');
   addCreate(volume);
   addReading(volume);
   addAttach(volume);
   addDetach(volume);
   addExtend(volume);
   addUpdate(volume);
+  addMigrate(volume);
+  addRetype(volume);
   addDelete(volume);
   addWait(volume);
 }
@@ -200,6 +204,45 @@ function addUpdate(volume: Command): void {
     .action(async (reference: string, options: UpdateOptions, command: Command) => {
       const { updateVolume } = await import('./update.ts');
       await updateVolume(Context.of(command), reference, options);
+    });
+}
+
+/** As long as a migration makes progress it is waited for. */
+const migrationLimit = '10 min without progress';
+
+function addMigrate(volume: Command): void {
+  withWaitOptions(volume.command('migrate'), migrationLimit)
+    .description('move a detached volume, with its data and its id, to another node or backend')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .option(
+      '--to <node>',
+      'node, node@backend or node@backend#pool that it is to have (default: another node with free space)',
+      textOf('node'),
+    )
+    .addHelpText(
+      'after',
+      `
+Until all of its data are at the new place, compared by checksum, the volume stays where it is.
+
+Example:
+  blockstore volume migrate data --to node2`,
+    )
+    .action(async (reference: string, options: MigrateOptions, command: Command) => {
+      const { migrateVolume } = await import('./migrate.ts');
+      await migrateVolume(Context.of(command), reference, options);
+    });
+}
+
+function addRetype(volume: Command): void {
+  withWaitOptions(volume.command('retype'), migrationLimit)
+    .description('give a volume another type')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .argument('<type>', 'id or name of the type')
+    .option('--migrate', 'move it to a backend that meets the type, where its own does not')
+    .addHelpText('after', '\nExample:\n  blockstore volume retype data fast --migrate')
+    .action(async (reference: string, type: string, options: RetypeOptions, command: Command) => {
+      const { retypeVolume } = await import('./retype.ts');
+      await retypeVolume(Context.of(command), reference, type, options);
     });
 }
 

@@ -1,22 +1,27 @@
 import { backendId, backendsOf, placeText } from '../../lib/models/backend.ts';
+import { migrationsOf } from '../../lib/models/migration.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 
-/** A volume with its host, `node@backend#pool`. */
-export type HostedVolume = VolumeState & { host: string };
+/** A volume with its host, `node@backend#pool`, and the one that it migrates to, `node@backend`; '' = none. */
+export type HostedVolume = VolumeState & { host: string; destination: string };
 
 /** Reads each backend of the volumes once. */
 export async function withHosts(store: Store, volumes: readonly VolumeState[]): Promise<HostedVolume[]> {
   const ids = new Set(volumes.map(({ node, backend }) => backendId(node, backend)));
   const { states } = await backendsOf(store).readAll([...ids]);
   const pools = new Map(states.map(({ id, pool }) => [id, pool]));
+  const migrating = volumes.flatMap(({ migration }) => (migration === '' ? [] : [migration]));
+  const migrations = await migrationsOf(store).readAll(migrating);
+  const places = new Map(migrations.states.map(({ id, node, backend }) => [id, backendId(node, backend)]));
   return volumes.map((volume) => {
     const id = backendId(volume.node, volume.backend);
-    return { ...volume, host: placeText(id, pools.get(id) ?? '') };
+    const destination = places.get(volume.migration) ?? '';
+    return { ...volume, host: placeText(id, pools.get(id) ?? ''), destination };
   });
 }
 
 export async function withHost(store: Store, volume: VolumeState): Promise<HostedVolume> {
   const [hosted] = await withHosts(store, [volume]);
-  return hosted ?? { ...volume, host: backendId(volume.node, volume.backend) };
+  return hosted ?? { ...volume, host: backendId(volume.node, volume.backend), destination: '' };
 }

@@ -63,6 +63,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['flags', flagsText(volume)],
     ['metadata', metadataText(volume)],
     ['transfer', volume.transfer],
+    ['migrates to', volume.destination],
     ['user', volume.userId],
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
@@ -102,7 +103,7 @@ function statusText({ status, attachStatus, progress, fault }: VolumeState): str
   return `${status}${transitional}${progress === undefined ? '' : ` ${progress} %`}`;
 }
 
-const underWay: ReadonlySet<string> = new Set(['creating', 'deleting', 'extending', 'transferring']);
+const underWay: ReadonlySet<string> = new Set(['creating', 'deleting', 'extending', 'transferring', 'migrating']);
 
 function statusStyle({ status }: VolumeState): Style | undefined {
   if (status.startsWith('error')) return 'red';

@@ -17,7 +17,11 @@ interface KeyKind {
 
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
-  { name: /^(volume|abandoned|snapshot|transfer|type|backend):[^:]+$/, type: 'hash', isDerived: false },
+  {
+    name: /^(volume|abandoned|migration|former|snapshot|transfer|type|backend):[^:]+$/,
+    type: 'hash',
+    isDerived: false,
+  },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   { name: /^quota:.+$/s, type: 'hash', isDerived: false },
   { name: /^quotas$/, type: 'zset', lists: 'quota', isDerived: true },
@@ -38,6 +42,8 @@ const kinds: readonly KeyKind[] = [
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^(types|type-ids|type-names|type-name:.+)$/s, type: 'zset', lists: 'type', isDerived: true },
+  { name: /^node:[^:]+:migrations$/, type: 'zset', lists: 'migration', isDerived: true },
+  { name: /^node:[^:]+:former$/, type: 'zset', lists: 'former', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },

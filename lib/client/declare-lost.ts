@@ -2,7 +2,7 @@ import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
 import { isNodeName } from '../models/node-name.ts';
 import type { Unreadable } from '../models/records.ts';
-import { editOf, transferEnd } from '../models/transitions.ts';
+import { editOf, endedWith } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -81,7 +81,7 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
       : {
           edits: [
             editOf(volume, name, { fault }),
-            ...transferEnd(volume, name),
+            ...endedWith(volume, name),
             ...(await snapshotEnd(store, volume, fault)),
           ],
         };

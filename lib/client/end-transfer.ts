@@ -1,4 +1,4 @@
-import { editOf, transferEnd } from '../models/transitions.ts';
+import { editOf, endedWith } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type LeaseToken, type Outcome, commit } from '../redis/scripts.ts';
@@ -10,7 +10,7 @@ export function endTransfer(store: Store, volume: VolumeState, owner?: LeaseToke
     ...(owner ? { owner } : {}),
     edits: [
       editOf(volume, 'endTransfer', { expect: { transfer: volume.transfer } }),
-      ...transferEnd(volume, 'endTransfer'),
+      ...endedWith(volume, 'endTransfer'),
     ],
     frees: true,
   });

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { idSchema } from '../models/id-schema.ts';
 
-/** A command in a node's topic. It only names the record, of a volume or of the node itself, that has a task. */
-export const commandSchema = z.union([z.object({ volume: idSchema }), z.object({ node: z.literal(true) })]);
+/** A command in a node's topic. It only names the record: of a volume or of the node itself, which has a task, or of a migration to the node. */
+export const commandSchema = z.union([
+  z.object({ volume: idSchema }),
+  z.object({ migration: idSchema }),
+  z.object({ node: z.literal(true) }),
+]);
 
 /** The topic of a node's commands. */
 export function topicOf(topic: string, node: string): string {

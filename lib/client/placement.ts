@@ -43,6 +43,7 @@ interface Reason {
 const down: Reason = { kind: 'down', text: 'down' };
 /** A backend without a problem: its node compares records and storage. */
 const notYet: Reason = { kind: 'not yet', text: 'takes no volumes now' };
+const closed: Reason = { kind: 'unsuitable', text: 'takes no further volumes: its node is being drained' };
 const allocatedMeanwhile: Reason = { kind: 'full', text: 'its free space was allocated meanwhile' };
 
 /** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
@@ -186,11 +187,14 @@ function reasonAgainst(
     tried = [],
     needs,
     demands,
+    grows = false,
   }: {
     requestedBytes: number;
     tried?: readonly string[];
     needs?: CapabilityName | undefined;
     demands?: Demands | undefined;
+    /** A volume that it has already. */
+    grows?: boolean;
   },
 ): Reason | undefined {
   if (!isUp) return down;
@@ -200,6 +204,7 @@ function reasonAgainst(
   const unmet = demands && (unmetRequirement(demands.requirements, backend) ?? neighbourOn(backend, demands));
   if (unmet !== undefined) return { kind: 'unsuitable', text: unmet };
   if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
+  if (backend.isClosed && !grows) return closed;
   if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
   if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
   return undefined;
@@ -258,7 +263,7 @@ export async function cannotGrow(
 ): Promise<BlockstoreError> {
   const [found] = await readCandidates(store, [id]);
   const { kind, text } =
-    (found && reasonAgainst(found.backend, found.isUp, { requestedBytes: bytes })) ?? allocatedMeanwhile;
+    (found && reasonAgainst(found.backend, found.isUp, { requestedBytes: bytes, grows: true })) ?? allocatedMeanwhile;
   if (kind === 'full') return errors.noFreeSpace(id, bytes, [text]);
   return kind === 'problem' ? errors.noUsableBackend([`${id}: ${text}`]) : errors.noBackendAccepts([`${id}: ${text}`]);
 }

@@ -1,4 +1,6 @@
 import { errors } from '../errors.ts';
+import { formersOf } from '../models/former.ts';
+import { migrationsOf } from '../models/migration.ts';
 import { type NodeState, findNode } from '../models/node.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { redisTime } from '../redis/redis-time.ts';
@@ -34,11 +36,16 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
   if (state === 'up') throw errors.nodeToRemoveUp(name);
   const isLost = state === 'lost';
   const abandoned = `node:${name}:abandoned`;
+  const migrations = `node:${name}:migrations`;
+  const former = `node:${name}:former`;
+  if (isLost) await forgetFormer(store, name);
   const outcome = await commit(store, {
     frees: true,
     conditions: [
       { is: 'down', node: name },
       { is: 'empty', key: `node:${name}:volumes` },
+      { is: 'empty', key: migrations },
+      { is: 'empty', key: former },
       isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
       { is: 'rested', node: name, quarantineMs },
     ],
@@ -53,8 +60,21 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       throw errors.addressesQuarantined(name, await secondsToRest(store, name, quarantineMs));
     }
     if (condition.is !== 'empty') throw errors.nodeToRemoveUp(name); // the daemon of a lost node has started meanwhile
-    if (condition.key === abandoned) throw errors.nodeHasStorage(name);
+    if (condition.key === migrations) throw errors.nodeHasMigrations(name);
+    if (condition.key === abandoned || condition.key === former) throw errors.nodeHasStorage(name);
     throw errors.nodeHasVolumes(name, volumes, isLost);
+  }
+}
+
+/** Storage that volumes have left there, and cancelled migrations to it: a node that returns after all finds both by their labels. */
+async function forgetFormer(store: Store, name: string): Promise<void> {
+  const { keys } = store;
+  for await (const { id } of formersOf(store).iterate(keys.nodeFormer(name))) {
+    await commit(store, { frees: true, edits: [{ kind: 'former', id, remove: true, optional: true }] });
+  }
+  for await (const { id, isCancelled } of migrationsOf(store).iterate(keys.nodeMigrations(name))) {
+    if (!isCancelled) continue;
+    await commit(store, { frees: true, edits: [{ kind: 'migration', id, remove: true, optional: true }] });
   }
 }
 

@@ -142,7 +142,7 @@ function roomFor({ node, backend, projectId }: VolumeState, { growth }: StartReq
   const bytes = sizeInBytes(growth.to) - sizeInBytes(growth.from);
   return [
     { is: 'quota', project: projectId, bytes },
-    { is: 'freeSpace', backend: backendId(node, backend), bytes },
+    { is: 'freeSpace', backend: backendId(node, backend), bytes, grows: true },
   ];
 }
 

@@ -44,6 +44,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   rename: (volume, asked) => volume.name === (asked?.name ?? volume.name),
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
   relabel: ({ projectId }, asked) => projectId === asked?.projectId,
+  migrate: ({ node, backend }, asked) => node !== asked?.node || backend !== asked.backend,
 };
 
 /**

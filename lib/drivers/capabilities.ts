@@ -1,4 +1,13 @@
-export const capabilityNames = ['snapshots', 'clones', 'extend', 'images', 'thin', 'multiattach', 'discard'] as const;
+export const capabilityNames = [
+  'snapshots',
+  'clones',
+  'extend',
+  'images',
+  'migration',
+  'thin',
+  'multiattach',
+  'discard',
+] as const;
 export type CapabilityName = (typeof capabilityNames)[number];
 
 /** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */
@@ -8,6 +17,8 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
   extend: boolean;
   /** Its volumes are block devices or files of the node, which an image can be copied to. */
   images: boolean;
+  /** The same, for the data of a volume that comes from another backend, or goes there. */
+  migration: boolean;
   /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;
   /** No driver declares it yet. */
@@ -23,6 +34,7 @@ export const noCapabilities: Capabilities = {
   clones: false,
   extend: false,
   images: false,
+  migration: false,
   thin: false,
   multiattach: false,
   discard: false,

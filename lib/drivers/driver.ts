@@ -134,8 +134,8 @@ export interface DriverContext {
   backend?: string;
 }
 
-/** Labels that a volume's record and its storage both have. */
-const recordedLabels = ['user', 'project', 'size', 'name', 'address', 'created'] as const;
+/** Labels that a volume's record and its storage both have; storage with one of the last two is not, or no longer, the volume's. */
+const recordedLabels = ['user', 'project', 'size', 'name', 'address', 'created', 'copy', 'moved'] as const;
 
 /** Whether the storage has other labels than a record asks for: others, or some that the record lacks. */
 export function differInLabels(found: Labels, expected: Labels): boolean {

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { drivers } from '../drivers/registry.ts';
 import { parseEndpoint, parseHost, parseRedisUrl } from '../redis/url.ts';
 import { isNodeName, nodeNameRule } from '../models/node-name.ts';
+import { reachableAddress } from './reachable-address.ts';
 import { sanFlags } from '../san/flags.ts';
 import { targets } from '../targets/registry.ts';
 import {
@@ -65,6 +66,23 @@ const nodeFlags = {
     '/var/lib/blockstore',
     "directory of the daemon's state: identity, LVM configuration, running exports",
   ),
+};
+
+/** For the migration of volumes to other nodes. */
+const migrationFlags = {
+  migration_ip_address: flag(
+    reachableAddress({ also: '' }),
+    '',
+    'address of this node that migrations to it are received at; empty: that of its connection to Redis',
+  ),
+  migration_port: flag(
+    whole(0, 65_535),
+    0,
+    'TCP port for migrations to this node, which is open while there are any; 0: one that is free',
+  ),
+  migration_rate: flag(whole(0, 1_000_000), 0, 'rate at which this node sends a migration, at most; 0: no limit', {
+    unit: 'MiB/s',
+  }),
 };
 
 const backendFlags = {
@@ -170,6 +188,7 @@ export const definitions = {
   ...mergeFlags(drivers),
   ...mergeFlags(targets),
   ...imageFlags,
+  ...migrationFlags,
   ...redisFlags,
   ...logFlags,
 };
@@ -221,6 +240,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   ...flagSets(drivers, 'Driver'),
   ...flagSets(targets, 'Target'),
   { title: 'Images', names: Object.keys(imageFlags) },
+  { title: 'Migration', names: Object.keys(migrationFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
 ]);

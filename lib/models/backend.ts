@@ -33,6 +33,8 @@ export interface BackendState {
   metadataPercent: number | null;
   /** Whether volumes may be placed on it. */
   accepting: boolean;
+  /** Its node is being drained: it takes no further volumes. */
+  isClosed: boolean;
   /** Why not, or what else is wrong; '' = nothing. */
   problem: string;
 }
@@ -61,7 +63,7 @@ export function placeText(id: string, pool: string): string {
 }
 
 /** Fields of a backend that its node reports. `shared`: undefined while storage that does not answer cannot say it. */
-export interface BackendReport extends Omit<BackendState, 'id' | 'node' | 'allocatedBytes' | 'shared'> {
+export interface BackendReport extends Omit<BackendState, 'id' | 'node' | 'allocatedBytes' | 'shared' | 'isClosed'> {
   shared: string | undefined;
 }
 
@@ -97,6 +99,7 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     dataPercent: percent('dataPercent'),
     metadataPercent: percent('metadataPercent'),
     accepting: hash['accepting'] === 'true',
+    isClosed: hash['closed'] === 'true',
     problem: hash['problem'] ?? '',
   };
 }

@@ -30,6 +30,7 @@ export interface Sum {
   readonly isAllocation?: true;
 }
 
+const allocation: Sum = { key: 'backend:{node}@{backend}', field: 'allocatedBytes', isAllocation: true };
 const usage: Sum = { key: 'quota:{projectId}', field: 'usedBytes' };
 
 const volumeIndexes: readonly Index[] = [
@@ -71,12 +72,24 @@ export const kinds = {
   volume: {
     key: 'volume:{id}',
     indexes: volumeIndexes,
-    sums: [{ key: 'backend:{node}@{backend}', field: 'allocatedBytes', isAllocation: true }, usage],
+    sums: [allocation, usage],
   },
   /** A volume that was deleted while its node was lost; the node removes its storage when it returns. */
   abandoned: {
     key: 'abandoned:{id}',
     indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
+  },
+  /** The move of a volume to a backend of `node`, which receives its data. */
+  migration: {
+    key: 'migration:{id}',
+    indexes: [{ key: 'node:{node}:migrations', score: { field: 'createTime' } }],
+    sums: [allocation],
+  },
+  /** Storage that a volume has left with a migration: its node removes it. */
+  former: {
+    key: 'former:{id}',
+    indexes: [{ key: 'node:{node}:former', score: { field: 'createTime' } }],
+    sums: [allocation],
   },
   snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes, sums: [usage] },
   /** A volume that is offered to another project. */
@@ -94,6 +107,8 @@ export type KindName = keyof typeof kinds;
 export const kindNames: readonly KindName[] = [
   'volume',
   'abandoned',
+  'migration',
+  'former',
   'snapshot',
   'transfer',
   'type',

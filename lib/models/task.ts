@@ -14,6 +14,7 @@ export const taskKinds = [
   'upload',
   'relabel',
   'rename',
+  'migrate',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */
@@ -32,6 +33,8 @@ const taskSchema = z.object({
   examined: z.literal(true).optional(),
   /** Backends that handed the volume back, as `node@backend`. */
   tried: z.array(z.string()).optional(),
+  /** Of a migration whose data are at the destination, which has the volume now: when it began. */
+  copied: z.number().optional(),
 });
 
 /** What is under way for a volume, with its arguments: as it stands in the record, from its start to its end. */
@@ -42,6 +45,7 @@ export interface Task {
   onNode?: true | undefined;
   examined?: true | undefined;
   tried?: readonly string[] | undefined;
+  copied?: number | undefined;
 }
 
 /** Whether a task goes on while Redis has no memory left: it gives some back. */

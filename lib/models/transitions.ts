@@ -23,8 +23,12 @@ export interface Transition {
   endsExport?: true;
   /** Its status is that of its attachment again: `in-use` or `available`. */
   settles?: true;
-  /** Its transfer ends: see transferEnd(). */
+  /** Its transfer ends: see endedWith(). */
   endsTransfer?: true;
+  /** Its migration ends, and leaves it where it is: see endedWith(). */
+  endsMigration?: true;
+  /** It is another backend's from now on. */
+  leaves?: true;
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
 }
@@ -168,6 +172,37 @@ export const transitions = {
   finishRelabel: { during: 'relabel', ends: true, set: { status: 'available' }, unset: ['fault'] },
   /** The volume can be used: only a loss of Redis would give it back to its former owner. */
   failRelabel: { during: 'relabel', ends: true, set: { status: 'available' } },
+  /** Nothing writes to the volume until it has ended. */
+  startMigrate: {
+    from: { status: ['available', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
+    begins: 'migrate',
+    set: { status: 'migrating' },
+    unset: ['fault'],
+  },
+  /** The data are at the destination, whose node completes the task. */
+  leave: { during: 'migrate', leaves: true, unset: ['migration', 'address', 'progress', 'step', 'attempts'] },
+  /** The same of a volume that is there already, where Redis has lost that. */
+  leaveAgain: {
+    from: {
+      status: ['available', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
+      attachStatus: ['detached'],
+    },
+    begins: 'migrate',
+    leaves: true,
+    set: { status: 'migrating' },
+    unset: ['address', 'fault', ...transferFields],
+    endsTransfer: true,
+  },
+  finishMigrate: { during: 'migrate', ends: true, set: { status: 'available' }, unset: ['fault'] },
+  failMigrate: {
+    during: 'migrate',
+    ends: true,
+    set: { status: 'available' },
+    unset: ['migration'],
+    endsMigration: true,
+  },
+  /** What it has left stays, as long as it is in error. */
+  failArrival: { during: 'migrate', ends: true, set: { status: 'error' } },
   /** The volume goes on as it is. Its storage has the name in its labels; where it cannot be labelled, the audit does it. */
   startRename: { from: steady, begins: 'rename' },
   finishRename: { during: 'rename', ends: true },
@@ -178,14 +213,16 @@ export const transitions = {
   loseNode: {
     ends: true,
     set: { status: 'error' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', ...transferFields],
+    unset: ['newSize', 'snapshot', 'image', 'copying', 'migration', ...transferFields],
     endsTransfer: true,
+    endsMigration: true,
   },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', ...transferFields, ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'copying', 'migration', ...transferFields, ...attachmentFields],
     endsTransfer: true,
+    endsMigration: true,
   },
   /** Storage that a record names is absent. */
   markMissing: {
@@ -262,10 +299,20 @@ export function stateOf({ node, status, attachStatus, taskText }: VolumeState): 
   return { node, status, attachStatus, task: taskText };
 }
 
-/** Returns what goes with that change besides: the record of a transfer that ends, where Redis has it still. */
-export function transferEnd({ transfer: id }: VolumeState, name: TransitionName): Edit[] {
-  const { endsTransfer }: Transition = transitions[name];
-  return endsTransfer && id !== '' ? [{ kind: 'transfer', id, remove: true, optional: true }] : [];
+/**
+ * Returns what goes with that change besides, where Redis has it still: the record of a transfer that ends; that of a migration stays until
+ * the destination has removed what it has of the volume.
+ */
+export function endedWith({ transfer, migration }: VolumeState, name: TransitionName): Edit[] {
+  const { endsTransfer, endsMigration }: Transition = transitions[name];
+  return [
+    ...(endsTransfer && transfer !== ''
+      ? [{ kind: 'transfer', id: transfer, remove: true, optional: true } as const]
+      : []),
+    ...(endsMigration && migration !== ''
+      ? [{ kind: 'migration', id: migration, set: { isCancelled: 'true' }, optional: true } as const]
+      : []),
+  ];
 }
 
 /**
@@ -274,7 +321,7 @@ export function transferEnd({ transfer: id }: VolumeState, name: TransitionName)
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
-  const { begins, ends, remove, stamp, settles, keepsError } = transition;
+  const { begins, ends, remove, leaves, stamp, settles, keepsError } = transition;
   const staysInError = keepsError === true && volume.status === 'error';
   const { status = settles && settledStatus(volume), ...others } = transition.set ?? {};
   const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
@@ -294,7 +341,8 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
     kind: 'volume',
     id: volume.id,
     expect: { ...stateOf(volume), ...options.expect },
-    ...(remove ? { remove, rest: pooledAddress(volume.address) } : {}),
+    ...(remove ? { remove } : {}),
+    ...(remove || leaves ? { rest: pooledAddress(volume.address) } : {}),
     set,
     ...(unset.length > 0 ? { unset } : {}),
     ...(stamp ? { stamp } : {}),

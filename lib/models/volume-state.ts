@@ -22,6 +22,7 @@ export const volumeStatuses = [
   'error_extending',
   'awaiting-transfer',
   'transferring',
+  'migrating',
 ] as const;
 export type VolumeStatus = (typeof volumeStatuses)[number];
 
@@ -98,6 +99,8 @@ export interface VolumeState {
   /** The transfer that offers it to another project, and when that expires; '' = none. */
   transfer: string;
   transferExpires: number | undefined;
+  /** The migration that moves it to another backend; '' = none, or it is there already. */
+  migration: string;
   /** What is under way, and its text in the record. */
   task: Task | undefined;
   taskText: string;
@@ -179,6 +182,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     image: hash['image'] ?? '',
     transfer: hash['transfer'] ?? '',
     transferExpires: number(hash, 'transferExpires'),
+    migration: hash['migration'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
@@ -201,14 +205,19 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   upload: { status: 'available', attachStatus: ['detached'] },
   relabel: { status: 'transferring', attachStatus: ['detached'] },
   rename: { attachStatus: ['detached', 'attached'] },
+  migrate: { status: 'migrating', attachStatus: ['detached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
-export function contradiction({ status, attachStatus, task, newSize, transfer }: VolumeState): string | undefined {
+export function contradiction(volume: VolumeState): string | undefined {
+  const { status, attachStatus, task, newSize, transfer, migration } = volume;
   const isAttached = attachStatus === 'attached';
   const isOffered = status === 'awaiting-transfer';
   if (isOffered && transfer === '') return `is ${status} without a transfer`;
   if (!isOffered && transfer !== '') return `is ${status} with a transfer`;
+  const leaves = task?.kind === 'migrate' && task.copied === undefined;
+  if (leaves && migration === '') return 'has no migration during its migrate';
+  if (!leaves && migration !== '') return `is ${status} with a migration`;
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
     if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';
@@ -216,7 +225,7 @@ export function contradiction({ status, attachStatus, task, newSize, transfer }:
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
   if (newSize !== undefined) return `has the new size ${newSize} without an extend`;
-  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring'].includes(status);
+  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring', 'migrating'].includes(status);
   if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
     return `is ${status}, ${attachStatus} without a task`;
   }

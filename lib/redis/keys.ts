@@ -21,6 +21,14 @@ const names = {
   abandoned: (id: string) => `abandoned:${id}`,
   /** sorted set, by creation time: such volumes of a node */
   nodeAbandoned: (node: string) => `node:${node}:abandoned`,
+  /** hash: the record of a migration */
+  migration: (id: string) => `migration:${id}`,
+  /** sorted set, by creation time: migrations to a node */
+  nodeMigrations: (node: string) => `node:${node}:migrations`,
+  /** hash: the record of storage that a volume has left with a migration */
+  former: (id: string) => `former:${id}`,
+  /** sorted set, by creation time: such storage of a node */
+  nodeFormer: (node: string) => `node:${node}:former`,
   /** hash: a snapshot's record */
   snapshot: (id: string) => `snapshot:${id}`,
   /** sorted set, by creation time: every snapshot's id */
@@ -117,6 +125,10 @@ export function makeKeys(prefix: string): Keys {
     tasks: (node) => tag + names.tasks(node),
     abandoned: (id) => tag + names.abandoned(id),
     nodeAbandoned: (node) => tag + names.nodeAbandoned(node),
+    migration: (id) => tag + names.migration(id),
+    nodeMigrations: (node) => tag + names.nodeMigrations(node),
+    former: (id) => tag + names.former(id),
+    nodeFormer: (node) => tag + names.nodeFormer(node),
     snapshot: (id) => tag + names.snapshot(id),
     snapshots: () => tag + names.snapshots(),
     volumeSnapshots: (volume) => tag + names.volumeSnapshots(volume),

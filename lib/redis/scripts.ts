@@ -22,7 +22,8 @@ export type Condition =
   | { is: 'gone'; node: string }
   /** The node is not lost; nor gone, where others serve the same storage. */
   | { is: 'served'; node: string; backend: string }
-  | { is: 'freeSpace'; backend: string; bytes: number }
+  /** `grows`: for a volume that the backend has already. */
+  | { is: 'freeSpace'; backend: string; bytes: number; grows?: true }
   /** The quota of the project has room for so much more. */
   | ({ is: 'quota'; project: string } & More)
   | { is: 'empty'; key: string }
@@ -44,7 +45,7 @@ export interface Edit {
   /** The record must not exist; without, it must. */
   insert?: true;
   remove?: true;
-  /** Of a removal: the record need not exist. */
+  /** The record need not exist: then there is nothing to change. */
   optional?: true;
   /** Values that fields must have; '' = absent. */
   expect?: Readonly<Record<string, string>>;

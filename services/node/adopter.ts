@@ -1,20 +1,24 @@
-import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import { topicOf } from '../../lib/client/message.ts';
+import type { FoundVolume, VolumeDriver } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { backendsOf } from '../../lib/models/backend.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
-import { type EditOptions, type TransitionName, editOf, isAllowed, transferEnd } from '../../lib/models/transitions.ts';
+import { type EditOptions, type TransitionName, editOf, isAllowed, endedWith } from '../../lib/models/transitions.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
+import { type FormerStorage, formerEdit } from './former.ts';
 import type { NodeLease } from './lease.ts';
 import { sharedIdentity } from './shared-storage.ts';
-import { attachmentOf, exportSpec, fieldsIn, isExported, volumeSpec } from './specs.ts';
+import { attachmentOf, exportSpec, fieldsIn, isExported, isMarked, movedLabel, volumeSpec } from './specs.ts';
 import type { VolumeTable } from './volume-table.ts';
 
 export interface AdoptionOptions {
@@ -26,18 +30,34 @@ export interface AdoptionOptions {
   log: Log;
   exportUnattached: boolean;
   availabilityZone: string;
+  /** The beginning of the names of topics. */
+  topic: string;
+  former: FormerStorage;
 }
 
 /** Faults of volumes in error whose storage may exist again. */
-export const recoverableFaults: ReadonlySet<string> = new Set(['StorageMissing', 'StorageKept', 'NodeLost']);
+export const recoverableFaults: ReadonlySet<string> = new Set([
+  'StorageMissing',
+  'StorageKept',
+  'NodeLost',
+  'ArrivalFailed',
+]);
 
 /** Whether the record says that its storage is absent; a failed attach alone may have found that. */
 export function isMarkedMissing({ status, fault }: VolumeState): boolean {
   return status === 'error' && fault?.code === 'StorageMissing';
 }
 
+export type StoredVolume = FoundVolume & { backend: Backend };
+
 /** Volumes on the storage of the served backends, by their ids. */
-export type FoundStorage = ReadonlyMap<string, FoundVolume & { backend: Backend }>;
+export type FoundStorage = ReadonlyMap<string, StoredVolume>;
+
+/** Returns the storage of a volume on its backend; what it has on another one is of a migration. */
+export function storageFor(found: FoundStorage, { id, backend }: VolumeState): StoredVolume | undefined {
+  const one = found.get(id);
+  return one && isMarked(one.labels) && one.backend.name !== backend ? undefined : one;
+}
 
 /** Takes over single volumes: compares the record with storage and export, corrects what differs, and serves the volume. */
 export class Adopter {
@@ -56,6 +76,10 @@ export class Adopter {
     if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
     const { driver } = backends.get(volume.backend);
+    const place = (found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined))?.labels[
+      movedLabel
+    ];
+    if (place !== undefined) return this.leaveAgain(volume, place);
     if (found?.unusable !== undefined) throw errors.storageOffline(volume.id, found.unusable);
     if (!found && !(await driver.hasVolume(volumeSpec(volume)))) {
       const isThere = (await driver.listVolumes()).some(({ id }) => id === volume.id);
@@ -70,6 +94,41 @@ export class Adopter {
       isAllowed('restoreAttachment', current);
     if (isLost) await this.restoreAttachment(current, running);
     else await this.serve(current);
+  }
+
+  /**
+   * Its storage is what it has left with a migration, which Redis has lost: its record follows. Throws StorageMissing while that says that
+   * it is attached, or where its destination is not known.
+   */
+  private async leaveAgain(volume: VolumeState, place: string): Promise<void> {
+    const { store, lease, table, addresses, former, log, topic } = this.options;
+    const { id, fault } = volume;
+    const [destination] = (await backendsOf(store).readAll([place])).states;
+    if (!destination || !isAllowed('leaveAgain', volume)) {
+      const error = errors.storageLeft(id, place);
+      if (fault?.message !== error.message && isAllowed('markMissing', volume))
+        await this.change(volume, 'markMissing', { fault: error.toFault() });
+      throw error;
+    }
+    const { node, name: backend, availabilityZone } = destination;
+    const outcome = await commit(store, {
+      owner: lease.token,
+      edits: [
+        editOf(volume, 'leaveAgain', {
+          set: { node, backend, availabilityZone },
+          task: { copied: await redisTime(store) },
+        }),
+        ...endedWith(volume, 'leaveAgain'),
+        formerEdit(volume),
+      ],
+      commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ volume: id }) }],
+    });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
+    table.drop(id);
+    addresses.pool.release(id);
+    former.note(volume);
+    log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);
   }
 
   /** Its storage is absent, or not labelled: its record says so. */
@@ -105,7 +164,7 @@ export class Adopter {
   /**
    * Storage gets its record again, as attached where its export runs: a host may be writing. Throws UnknownStorage, ForeignStorage.
    */
-  async adoptUnrecorded(found: FoundVolume & { backend: Backend }, running?: FoundExport): Promise<void> {
+  async adoptUnrecorded(found: StoredVolume, running?: FoundExport): Promise<void> {
     const { store, lease, log, availabilityZone, addresses, exportUnattached } = this.options;
     const { id, backend } = found;
     const { driver, target } = backend;
@@ -164,10 +223,7 @@ export class Adopter {
   }
 
   /** Before the record is there: where this fails, the next try begins here, and no label contradicts the record. */
-  private async unlabelAddress(
-    { id, backend, labels }: FoundVolume & { backend: Backend },
-    size: number,
-  ): Promise<void> {
+  private async unlabelAddress({ id, backend, labels }: StoredVolume, size: number): Promise<void> {
     if (await volumesOf(this.options.store).find(id)) return;
     const { address: _, ...others } = labels;
     await backend.driver.labelVolume({ id, size, sizeBytes: sizeInBytes(size), labels: others });
@@ -233,14 +289,19 @@ export class Adopter {
     if (volume.address !== '') addresses.pool.use(volume.id, volume.address);
   }
 
-  /** Every volume on the storage of the served backends. */
+  /**
+   * Every volume on the storage of the served backends. Of one that is on two, because it migrates between them, that which is its own:
+   * else what it has left.
+   */
   async readStorage(): Promise<FoundStorage> {
     const lists = await Promise.all(
       this.options.backends.served.map(async (backend) =>
         (await backend.driver.listVolumes()).map((volume) => Object.assign(volume, { backend })),
       ),
     );
-    return new Map(lists.flat().map((volume) => [volume.id, volume]));
+    const order = ({ labels }: FoundVolume) => (labels[movedLabel] !== undefined ? 1 : isMarked(labels) ? 0 : 2);
+    const all = lists.flat().toSorted((one, other) => order(one) - order(other));
+    return new Map(all.map((volume) => [volume.id, volume]));
   }
 
   /** Exports of ours that run, by the ids of their volumes. */
@@ -260,9 +321,13 @@ export class Adopter {
     const { store, lease } = this.options;
     const outcome = await commit(store, {
       owner: lease.token,
-      edits: [editOf(volume, name, options), ...transferEnd(volume, name)],
+      edits: [editOf(volume, name, options), ...endedWith(volume, name)],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');
   }
+}
+
+async function storedBy(driver: VolumeDriver, volume: string): Promise<FoundVolume | undefined> {
+  return (await driver.listVolumes()).find(({ id }) => id === volume);
 }

@@ -12,8 +12,10 @@ import {
   unobservedAddresses,
 } from './audit/exports.ts';
 import { recordDifferences } from './audit/record.ts';
+import { migrationStorage, volumesOfMigrations } from './audit/migration-storage.ts';
 import { storageDifferences } from './audit/storage.ts';
-import type { Adopter, AdoptionOptions } from './adopter.ts';
+import { isMarked } from './specs.ts';
+import { type Adopter, type AdoptionOptions, storageFor } from './adopter.ts';
 import { snapshotDifferences } from './audit/snapshots.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
@@ -121,7 +123,7 @@ export class Audit {
       if (!volume.task) idle.push(volume.id);
       adoption.learn(volume);
       const running = exportsById.get(volume.id);
-      const own = await recordDifferences(this.context, volume, { found: stored.get(volume.id), running }, users);
+      const own = await recordDifferences(this.context, volume, { found: storageFor(stored, volume), running }, users);
       differences.push(
         ...own,
         ...foreignAnswer(this.context, volume),
@@ -129,7 +131,14 @@ export class Audit {
         ...(own.length > 0 ? [] : await exportDifferences(this.context, volume, running)),
       );
     }
+    const underWay = await volumesOfMigrations(this.context);
     for (const volume of stored.values()) {
+      if (isMarked(volume.labels)) {
+        differences.push(
+          ...(await migrationStorage(this.context, volume, { underWay, isToRemove: remove.includes(volume.id) })),
+        );
+        continue;
+      }
       if (recorded.has(volume.id)) continue;
       // A deletion that goes on after Redis lost the record: made again, the record would have no storage.
       if (engine.isBusy(volume.id)) {
@@ -145,6 +154,7 @@ export class Audit {
     differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle, remove)));
     const known = new Set([...recorded, ...stored.keys()]);
     differences.push(...orphanedExports(this.context, exports, known));
+    await allocation.addMigrations();
     const allocated = await allocation.end();
     return {
       // Counters first: a record that is made again changes them.

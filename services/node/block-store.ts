@@ -3,6 +3,10 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
+import type { MigrationTransport } from '../../lib/migration/transport.ts';
+import { TlsTransport } from '../../lib/migration/tls-transport.ts';
+import { migrationAddress } from '../../lib/migration/address.ts';
+import { ChildProcesses } from '../../lib/process.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -23,6 +27,8 @@ export interface BlockStoreOptions {
   onFenced?: (error: BlockstoreError) => void;
   /** What reports tick by, where time is simulated. */
   everySecond?: EverySecond;
+  /** How the data of migrations go from node to node; default: over TCP. */
+  transport?: MigrationTransport;
 }
 
 /** How long the node API waits for its own node. */
@@ -116,7 +122,18 @@ export class BlockStore implements Service {
       leaseMs: flags.node_down_time * 1000,
       quietMs: Math.min(flags.node_down_time * 1000, flags.report_interval * quietReports * 1000),
     });
-    const node = new StorageNode({ flags, store, heartbeatStore, lease, backends, log, onFenced, everySecond });
+    const transport = this.options.transport ?? tcpTransport(this.options);
+    const node = new StorageNode({
+      flags,
+      store,
+      heartbeatStore,
+      lease,
+      backends,
+      log,
+      onFenced,
+      everySecond,
+      transport,
+    });
     try {
       await node.start();
       this.node = node;
@@ -128,4 +145,15 @@ export class BlockStore implements Service {
       throw error;
     }
   }
+}
+
+function tcpTransport({ flags, store, log }: BlockStoreOptions): MigrationTransport {
+  const { migration_ip_address: address, migration_port: port, migration_rate: rate } = flags;
+  return new TlsTransport({
+    processes: new ChildProcesses(),
+    log,
+    address: () => (address === '' ? migrationAddress(store.redis) : address),
+    port,
+    bytesPerS: rate * 2 ** 20,
+  });
 }

@@ -27,6 +27,8 @@ export interface ConsumerOptions {
   topic: string;
   /** The node's record has a task. */
   onNodeTask: () => void;
+  /** A migration to this node has changed. */
+  onMigration: (id: string) => void;
 }
 
 /**
@@ -111,6 +113,7 @@ export class Consumer implements Service {
       const command = commandSchema.safeParse(parseJson(fields[1] ?? ''));
       if (!command.success) this.options.log.error('a command is unreadable', { entry });
       else if ('volume' in command.data) ids.add(command.data.volume);
+      else if ('migration' in command.data) this.options.onMigration(command.data.migration);
       else this.options.onNodeTask();
     }
     return [...ids];

@@ -6,14 +6,14 @@ import { isAllowed } from '../../lib/models/transitions.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
-import type { Adopter, AdoptionOptions } from './adopter.ts';
+import { type Adopter, type AdoptionOptions, type StoredVolume, storageFor } from './adopter.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
-import { isExported } from './specs.ts';
+import { isExported, isMarked } from './specs.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
@@ -64,7 +64,10 @@ export class Reconciler {
       recordedAddresses.push({ id: volume.id, address: volume.address });
       adoption.learn(volume);
       if (volume.task) due.push(volume);
-      else await problems.during(volume.id, () => adoption.adopt(volume, found.get(volume.id), running.get(volume.id)));
+      else
+        await problems.during(volume.id, () =>
+          adoption.adopt(volume, storageFor(found, volume), running.get(volume.id)),
+        );
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
@@ -130,7 +133,7 @@ export class Reconciler {
       adoption.learn(volume);
       const { id } = volume;
       if (volume.task) engine.submit(volume, { isResumed: true });
-      else await problems.during(id, () => adoption.adopt(volume, found.get(id), running.get(id)));
+      else await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
     });
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
     for (const { id, labels } of unrecorded) addresses.pool.use(id, labels['address'] ?? '');
@@ -153,12 +156,13 @@ export class Reconciler {
 
   /** Storage that has no record gets it again. */
   private async restoreRecords(
-    unrecorded: readonly (FoundVolume & { backend: Backend })[],
+    unrecorded: readonly StoredVolume[],
     running: ReadonlyMap<string, FoundExport>,
   ): Promise<void> {
     const { store, adoption, engine, problems, log } = this.options;
     let restored = 0;
-    for (const volume of await this.stillThere(await withoutOthers(store, unrecorded))) {
+    const whole = unrecorded.filter(({ labels }) => !isMarked(labels));
+    for (const volume of await this.stillThere(await withoutOthers(store, whole))) {
       const { id } = volume;
       const restore = async () => {
         await adoption.adoptUnrecorded(volume, running.get(id));

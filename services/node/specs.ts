@@ -27,6 +27,23 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
   return { id, size, sizeBytes: sizeInBytes(size), labels };
 }
 
+/** Labels of storage that is not the volume's: of a copy that is being made, whose value is the source, and of what a volume has left. */
+export const copyLabel = 'copy';
+export const movedLabel = 'moved';
+/** On storage that came with a migration: from where. A rename removes it. */
+export const fromLabel = 'from';
+
+/** Whether it is a copy that is not complete, or storage that its volume has left. */
+export function isMarked(labels: Labels): boolean {
+  return labels[copyLabel] !== undefined || labels[movedLabel] !== undefined;
+}
+
+/** The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place. */
+export function markedSpec(volume: VolumeState, label: string, place: string): VolumeSpec {
+  const spec = volumeSpec({ ...volume, address: '' });
+  return { ...spec, labels: { ...spec.labels, [label]: place } };
+}
+
 /** A snapshot as a driver sees it: of the volume with the size that it had then. */
 export function snapshotSpec(volume: VolumeState, snapshot: SnapshotState): SnapshotSpec {
   const { id, size } = snapshot;

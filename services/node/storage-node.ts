@@ -11,6 +11,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { version } from '../../lib/version.ts';
+import type { MigrationTransport } from '../../lib/migration/transport.ts';
 import { AbandonedVolumes } from './abandoned.ts';
 import { Addresses } from './addresses.ts';
 import { Adopter } from './adopter.ts';
@@ -21,8 +22,11 @@ import { Consumer } from './consumer.ts';
 import { Engine } from './engine/engine.ts';
 import type { EverySecond } from './every-second.ts';
 import { endExpiredTransfers } from './expired-transfers.ts';
+import { FormerStorage } from './former.ts';
 import { Heartbeat, backendReport } from './heartbeat.ts';
+import { IncomingMigrations } from './incoming.ts';
 import type { NodeLease } from './lease.ts';
+import { migrationsFrom } from './migrations.ts';
 import { NodeTasks } from './node-tasks.ts';
 import { PeerTasks } from './peer-tasks.ts';
 import { Problems } from './problems.ts';
@@ -44,6 +48,7 @@ export interface StorageNodeOptions {
   /** Called once when another daemon has taken the node's name. */
   onFenced: (error: BlockstoreError) => void;
   everySecond: EverySecond | undefined;
+  transport: MigrationTransport;
 }
 
 /** Nodes of the cluster that compare records and storage at a time after a loss of Redis. */
@@ -60,6 +65,8 @@ export class StorageNode implements Service {
   private readonly addresses: Addresses;
   private readonly engine: Engine;
   private readonly problems: Problems;
+  private readonly former: FormerStorage;
+  private readonly incoming: IncomingMigrations;
   private readonly reconciler: Reconciler;
   private readonly nodeTasks: NodeTasks;
   private readonly peerTasks: PeerTasks;
@@ -87,6 +94,8 @@ export class StorageNode implements Service {
       quarantineMs: flags.address_quarantine * 1000,
     });
     const table = new VolumeTable({ exportUnattached });
+    this.former = new FormerStorage(shared);
+    this.incoming = new IncomingMigrations({ ...shared, former: this.former, transport: options.transport });
     this.engine = new Engine({
       ...shared,
       addresses: this.addresses,
@@ -97,6 +106,8 @@ export class StorageNode implements Service {
         cache: new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30),
         processes: new ChildProcesses(),
       },
+      migrations: migrationsFrom(store, flags.volume_topic, options.transport),
+      former: this.former,
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,
       onFenced: () => void this.catchUp.regain(),
@@ -106,6 +117,8 @@ export class StorageNode implements Service {
       addresses: this.addresses,
       table,
       availabilityZone: flags.storage_availability_zone,
+      topic: flags.volume_topic,
+      former: this.former,
     };
     const adoption = new Adopter(adopting);
     this.problems = new Problems(backends, log);
@@ -123,6 +136,7 @@ export class StorageNode implements Service {
       node: lease.node,
       topic: flags.volume_topic,
       onNodeTask: () => this.nodeTasks.check(),
+      onMigration: (id) => this.incoming.check(id),
     });
     this.catchUp = new CatchUp({
       ...shared,
@@ -153,6 +167,8 @@ export class StorageNode implements Service {
       service('engine', { stop: () => this.engine.stop(this.options.flags.stop_timeout * 1000) }),
       service('catch-up', { stop: async () => this.catchUp.stop() }),
       this.nodeTasks,
+      this.former,
+      this.incoming,
       this.consumer,
     ];
     for (const child of children) await this.tree.add(child);
@@ -239,7 +255,10 @@ export class StorageNode implements Service {
     await this.reconciler.restoreExports();
     // After the exports: a full Redis refuses to have again what it has lost.
     await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore(), endExpiredTransfers(this.options)]);
-    if (this.reconciler.isDone && !this.catchUp.isDue) await this.peerTasks.run();
+    this.incoming.run();
+    if (!this.reconciler.isDone || this.catchUp.isDue) return;
+    await this.former.run();
+    await this.peerTasks.run();
   }
 
   /** What keeps whole backends from being reached: no volume should be placed there for the rest of a report interval. */

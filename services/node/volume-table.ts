@@ -21,7 +21,11 @@ export class VolumeTable {
 
   note({ id, backend, address, status, attachStatus }: VolumeState): void {
     const isHealthy =
-      status !== 'error' && status !== 'error_deleting' && status !== 'creating' && status !== 'deleting';
+      status !== 'error' &&
+      status !== 'error_deleting' &&
+      status !== 'creating' &&
+      status !== 'deleting' &&
+      status !== 'migrating';
     const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
     this.volumes.set(id, { id, backend, address, isExported: isHealthy && (this.exportUnattached || isAttached) });
   }

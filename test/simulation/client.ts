@@ -1,6 +1,8 @@
 import { BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
+import { setClosed } from '../../lib/client/drain.ts';
+import { MigrationCommands } from '../../lib/client/migration-commands.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
@@ -38,6 +40,7 @@ interface Joined {
   commands: VolumeCommands;
   snapshots: SnapshotCommands;
   transfers: TransferCommands;
+  migrations: MigrationCommands;
   nodes: NodeCommands;
 }
 
@@ -83,11 +86,12 @@ export class SimulatedClient {
     else if (dice < 0.54) this.copy(id, there.length < most);
     else if (dice < 0.56) this.rename(id);
     else if (dice < 0.58) this.transfer(id);
-    else if (dice < 0.67) {
+    else if (dice < 0.62) this.migrate(id);
+    else if (dice < 0.7) {
       if (random.chance(0.5)) this.deleteAll(id);
       else this.delete(id);
       if (random.chance(0.1)) this.delete(id);
-    } else if (dice < 0.8) this.attach(id);
+    } else if (dice < 0.82) this.attach(id);
     else if (dice < 0.87) this.extend(id, random.between(1, 16));
     else this.detach(id);
   }
@@ -160,6 +164,33 @@ export class SimulatedClient {
       if (fate < 0.7) await transfers.accept(transfer.id, key, receiver, deadline);
       else if (fate < 0.85) await transfers.delete(transfer.id);
     });
+  }
+
+  /** One that has snapshots, or is attached, mostly loses them first. */
+  private migrate(id: string): void {
+    const { random, nodes } = this.options;
+    const to = random.chance(0.5) ? random.pick(nodes) : undefined;
+    const isPrepared = random.chance(0.8);
+    this.request('migrate', id, async (joined) => {
+      if (isPrepared) await this.strip(joined, id);
+      await joined.migrations.migrate(id, to === undefined ? {} : { to }, deadline);
+      this.options.count('volume migrated');
+    });
+  }
+
+  private async strip(joined: Joined, id: string): Promise<void> {
+    const { store, commands } = joined;
+    const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
+    for (const one of ids) await this.removeSnapshot(joined, one);
+    if ((await volumesOf(store).lookup(id)).attachStatus !== 'attached') return;
+    const acknowledged = this.options.hosts.map((host) => host.detaching(id));
+    await commands.detach(id, deadline);
+    for (const tell of acknowledged) tell();
+  }
+
+  /** A node takes no volumes until it is opened again. */
+  close(node: string, isClosed: boolean): void {
+    this.request(isClosed ? 'close' : 'open', node, ({ store }) => setClosed(store, node, isClosed));
   }
 
   create(id: string, size: number, node?: string, origin: { fromVolume?: string; fromSnapshot?: string } = {}): void {
@@ -305,6 +336,7 @@ export class SimulatedClient {
       store,
       commands,
       transfers: new TransferCommands(store, commands, flags.volume_topic),
+      migrations: new MigrationCommands(store, commands, flags.volume_topic),
       snapshots: new SnapshotCommands(store, requests, flags.volume_topic),
       nodes: new NodeCommands(store, requests, flags.volume_topic),
     };

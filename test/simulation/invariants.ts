@@ -1,7 +1,9 @@
 import { shelfOf } from '../../lib/aoe/address.ts';
+import { errors } from '../../lib/errors.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import type { FakeRedis } from './fake-redis/server.ts';
 import type { SimulatedHost } from './host.ts';
+import type { FakeMachine } from './machine.ts';
 import type { Facts, Model } from './model.ts';
 import type { SimulatedNode } from './node.ts';
 import type { VirtualProcess } from './virtual-process.ts';
@@ -45,6 +47,8 @@ export class Invariants {
   private readonly allocated = new Map<string, number>();
   /** Nodes of the volumes, by the keys of their records, as they were last seen. */
   private readonly owners = new Map<string, string | undefined>();
+  /** The newest data of volumes that hosts have had. */
+  private readonly versions = new Map<string, number>();
   private readonly world: InvariantsWorld;
 
   constructor(world: InvariantsWorld) {
@@ -144,11 +148,40 @@ export class Invariants {
     this.add(`${owner.name} sent ${request.slice(0, 2).join(' ')} to another database`);
   }
 
+  /** A migration writes to storage that is being made for it, and to nothing else. */
+  received(from: FakeMachine, to: FakeMachine, id: string): void {
+    const [source, target] = [from.stored.get(id), to.stored.get(id)];
+    if (!source || !target) throw errors.storageMissing(id, `fake:volume-${id}`);
+    if (target.volume.labels['copy'] === undefined) this.add(`a migration overwrites ${id} on ${to.name}`);
+    target.version = source.version;
+  }
+
+  /** Hosts never see data that are older than those that they have seen. */
+  used(machine: string, { id, readOnly }: ExportSpec, version: number): number {
+    const newest = this.versions.get(id) ?? 0;
+    if (version < newest) this.add(`${machine} exports ${id} with version ${version} of its data, not ${newest}`);
+    const next = readOnly ? newest : newest + 1;
+    this.versions.set(id, next);
+    return next;
+  }
+
+  /** Whether another machine has the newest data, for good. */
+  private isElsewhere(machine: string, id: string): boolean {
+    return this.world.nodes.some(({ name, machine: { stored } }) => {
+      const { whole, version, volume } = stored.get(id) ?? {};
+      const isNewest = version === (this.versions.get(id) ?? 0);
+      return name !== machine && whole === true && isNewest && volume?.labels['copy'] === undefined;
+    });
+  }
+
   removed(machine: string, id: string, unused: boolean): void {
     if (this.isUnreadable(`${prefix}volume:${id}`)) {
       this.add(`${machine} removes the storage of volume ${id}, whose record it cannot read`);
     }
     const { made, deleteAsked } = this.world.model.known(id);
+    const labels = this.world.nodes.find(({ name }) => name === machine)?.machine.stored.get(id)?.volume.labels ?? {};
+    const isOfMigration = labels['copy'] !== undefined || labels['moved'] !== undefined;
+    if (isOfMigration && this.isElsewhere(machine, id)) return;
     if (deleteAsked || (unused && !made)) return;
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }

@@ -20,6 +20,8 @@ export interface Stored {
   whole: boolean;
   /** Usable, until the power goes. */
   active: boolean;
+  /** Which data it has: a later number for later data. */
+  version: number;
 }
 
 /** What is on the storage that all machines reach. */
@@ -46,6 +48,10 @@ export interface MachineWorld {
   isDoubtful: (id: string) => boolean;
   /** What runs in place of an export. */
   tamper: (spec: ExportSpec) => ExportSpec;
+  /** Data of a migration arrive. */
+  onReceive: (from: FakeMachine, to: FakeMachine, id: string) => void;
+  /** Data of this version are used by hosts; returns the version that they have from then on. */
+  onUse: (machine: string, spec: ExportSpec, version: number) => number;
   /** An export began. */
   onExport: (machine: string, spec: ExportSpec, owner: VirtualProcess | undefined) => void;
   /** What else answers on the wire, and arrives. */
@@ -135,7 +141,8 @@ class FakeMachineDriver implements VolumeDriver {
   constructor(machine: FakeMachine) {
     this.machine = machine;
     const shared = machine.isShared ? 'simulated:storage' : '';
-    this.capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, shared };
+    const migration = !machine.isShared;
+    this.capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, migration, shared };
     this.snapshots = new FakeMachineSnapshots(machine, (what, volume, check) => this.create(what, volume, check));
   }
 
@@ -162,11 +169,11 @@ class FakeMachineDriver implements VolumeDriver {
       check();
       const freeBytes = machine.totalBytes - machine.usedBytes;
       if (volume.sizeBytes > freeBytes) throw errors.noSpace(machine.name, volume.sizeBytes, freeBytes);
-      stored.set(volume.id, { volume, whole: false, active: true });
+      stored.set(volume.id, { volume, whole: false, active: true, version: 0 });
     };
     const complete = () => {
       const found = stored.get(volume.id);
-      if (found) stored.set(volume.id, { volume, whole: true, active: found.active });
+      if (found) stored.set(volume.id, { ...found, volume, whole: true });
     };
     return machine.effect(what, [make, complete], () => ({ fields: {}, isNew }));
   }
@@ -263,12 +270,14 @@ class FakeMachineTarget implements Target {
     const before = machine.exports.get(spec.id);
     if (before && JSON.stringify(before) === JSON.stringify(spec)) return Promise.resolve();
     const begin = () => {
-      if (!machine.stored.get(spec.id)?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
+      const stored = machine.stored.get(spec.id);
+      if (!stored?.active) throw errors.exportFailed(spec.id, 'its storage is not there');
       const taken = [...machine.exports.values(), ...machine.world.wire(machine.name)];
       if (machine.world.isDoubtful(spec.id) && taken.some(({ address }) => address === spec.address)) {
         throw errors.exportFailed(spec.id, `its address ${spec.address} is in use`);
       }
       machine.exports.set(spec.id, machine.world.tamper(spec));
+      stored.version = machine.world.onUse(machine.name, spec, stored.version);
       machine.world.onExport(machine.name, spec, owner);
     };
     return machine.effect('ensureExport', [() => void machine.exports.delete(spec.id), begin], () => {});

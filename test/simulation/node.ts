@@ -9,6 +9,7 @@ import { databaseNumber } from './fake-redis/server.ts';
 import { redisSocket } from './io-boundaries.ts';
 import type { FakeMachine } from './machine.ts';
 import type { Random } from './random.ts';
+import { FakeTransport, type Network } from './transport.ts';
 import { VirtualProcess, outside } from './virtual-process.ts';
 
 /** Nobody gives a shelf back: enough for nodes that find their volumes again when others have taken theirs. */
@@ -48,6 +49,7 @@ export class SimulatedNode {
   private readonly options: {
     random: Random;
     cluster: Cluster;
+    network: Network;
     log: (who: string) => Log;
   };
   private process: VirtualProcess | undefined;
@@ -145,6 +147,7 @@ export class SimulatedNode {
         store,
         backends: [{ name: 'fake', driver, target }],
         log: own,
+        transport: new FakeTransport(this.machine, this.options.network),
         onFenced: () => fenced.resolve(),
         everySecond: (tick) => every(cluster.reportS * 1000, random, tick),
       });

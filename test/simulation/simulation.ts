@@ -1,7 +1,7 @@
 import { shelfOf } from '../../lib/aoe/address.ts';
 import { asError } from '../../lib/errors.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
-import { type NodeStorage, disagreements } from '../support/agreement.ts';
+import { disagreements } from '../support/agreement.ts';
 import { SimulatedClient } from './client.ts';
 import { replaceIoBoundaries } from './io-boundaries.ts';
 import { FakeRedis } from './fake-redis/server.ts';
@@ -10,9 +10,11 @@ import { SimulatedHost } from './host.ts';
 import { Invariants, unreadable } from './invariants.ts';
 import { FakeMachine, type MachineWorld, type SharedStorage } from './machine.ts';
 import { Model } from './model.ts';
+import { storageOf } from './machine-storage.ts';
 import { SimulatedNode } from './node.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
+import type { Network } from './transport.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export interface Plan {
@@ -88,7 +90,8 @@ class Simulation {
     const cluster = { ...intervals, isReplicated: plan.seed % replicatedSeeds === 0 };
     const log = (who: string) => trace.log(who);
     const count = (what: string) => trace.count(what);
-    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, cluster, log }));
+    const network: Network = new Map();
+    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, cluster, network, log }));
     const hosts = [1, 2, 3].map((number) => new SimulatedHost(number));
     this.clients = hosts.map((host, index) => {
       const name = `client${index + 1}`;
@@ -186,6 +189,8 @@ class Simulation {
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
       onRemoveSnapshot: (machine, id, unused) => this.invariants.removedSnapshot(machine, id, unused),
       tamper: this.plan.tamperExport ?? ((spec) => spec),
+      onReceive: (from, to, id) => this.invariants.received(from, to, id),
+      onUse: (machine, spec, version) => this.invariants.used(machine, spec, version),
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),
     };
@@ -377,23 +382,4 @@ class Simulation {
       last,
     };
   }
-}
-
-function storageOf({ name, machine }: SimulatedNode): NodeStorage {
-  const stored = [...machine.stored.values()];
-  const snapshots = [...machine.snapshots.values()].map(({ snapshot, whole }) => ({
-    id: snapshot.id,
-    volumeId: snapshot.volume.id,
-    whole,
-  }));
-  return {
-    node: name,
-    volumes: stored.filter(({ whole }) => whole).map(({ volume }) => volume),
-    exports: [...machine.exports.values()],
-    snapshots: snapshots.filter(({ whole }) => whole),
-    leftovers: [
-      ...stored.filter(({ whole }) => !whole).map(({ volume }) => `half-made storage of volume ${volume.id}`),
-      ...snapshots.filter(({ whole }) => !whole).map(({ id }) => `half-made storage of snapshot ${id}`),
-    ],
-  };
 }

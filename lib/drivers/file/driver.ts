@@ -39,7 +39,14 @@ export interface FileOptions {
 /** Stores volumes as sparse files `volume-<id>` in one directory; requires neither root nor a device. */
 export class FileDriver implements VolumeDriver {
   readonly name = 'file';
-  readonly capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, images: true };
+  readonly capabilities = {
+    ...noCapabilities,
+    snapshots: true,
+    clones: true,
+    extend: true,
+    images: true,
+    migration: true,
+  };
   readonly snapshots: FileSnapshots;
   readonly pool: string;
   private readonly directory: string;

@@ -67,7 +67,15 @@ export class LvmDriver implements VolumeDriver {
     this.options = options;
     this.pool = options.volumeGroup;
     const thin = options.lvmType === 'thin';
-    this.capabilities = { ...noCapabilities, extend: true, snapshots: true, clones: true, images: true, thin };
+    this.capabilities = {
+      ...noCapabilities,
+      extend: true,
+      snapshots: true,
+      clones: true,
+      images: true,
+      migration: true,
+      thin,
+    };
     this.context = context;
     this.openGroup = new OpenGroup(options, context);
     this.changes = new Changes(options.volumeGroup, this.openGroup, context);

@@ -4,14 +4,14 @@
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
 --               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
---               {is = 'freeSpace', backend, bytes}: the backend accepts volumes and has that space;
+--               {is = 'freeSpace', backend, bytes, grows?}: the backend accepts volumes, or growth of its own, and has that space;
 --               {is = 'quota', project, volumes?, bytes?, snapshots?}: the project may have so much more;
 --               {is = 'empty', key}: the sorted set has no member;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
 --   edits       {kind, id, insert?, remove?, optional?, expect?, set?, unset?, stamp?, join?, rest?}
 --     insert    the record must not exist
---     optional  of a removal: the record need not exist
+--     optional  the record need not exist: then there is nothing to change
 --     expect    field -> value that it must have, '' = absent
 --     stamp     fields that become the time
 --     join      'requester/request', added to the requesters of the record's task; dropped beyond 500 bytes
@@ -24,7 +24,7 @@
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
 -- Complexity: O(conditions × log N + edits × indexes × log N).
 -- without memory: ARGV[2] == 'frees'
--- uses: now, load, reindex, add_up, update_free_space, free_space_in, fits_quota, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine, call_if_typed, key_tasks, key_events
+-- uses: now, load, reindex, add_up, update_free_space, free_space_of, fits_quota, record_key, holds, is_up, is_lost, is_gone, is_shared, refusal_of, key_topic, key_replies, key_quarantine, call_if_typed, key_tasks, key_events
 local change = cjson.decode(ARGV[1])
 
 if change.owner and not holds(change.owner.node, change.owner.token) then return { 'Fenced' } end
@@ -46,8 +46,7 @@ local function is_met(condition)
     local newest = redis.call('ZRANGE', key_quarantine(condition.node), -1, -1, 'WITHSCORES')[2]
     return not newest or newest + condition.quarantineMs <= now()
   end
-  local fields = redis.call('HMGET', record_key('backend', condition.backend), 'capacityBytes', 'allocatedBytes', 'accepting')
-  local free = free_space_in(fields)
+  local free = free_space_of(condition.backend, condition.grows)
   return free and free >= condition.bytes
 end
 
@@ -83,7 +82,8 @@ for number, edit in ipairs(change.edits) do
     local requesters = new.requesters and new.requesters .. ' ' or ''
     if #requesters < 500 then new.requesters = requesters .. edit.join end
   end
-  after[number] = not edit.remove and new
+  local is_nothing = edit.optional and not before[number]
+  after[number] = not edit.remove and not is_nothing and new
 end
 
 -- When the tasks that end have begun: the index forgets it with them.
@@ -149,12 +149,14 @@ for _, reply in ipairs(change.replies or {}) do
 end
 
 -- An event decides nothing: where the stream is damaged, nothing else is lost.
-local function note_event(task, phase, id, record, more)
+local function note_event(task, phase, id, record, more, begun_at)
   local is_task, known = pcall(cjson.decode, task)
   if not is_task then return end
   local event = { event = 'volume.' .. known.kind .. '.' .. phase, volume = id, key = known.key }
   for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image' }) do event[field] = record[field] end
   for field, value in pairs(more) do event[field] = value end
+  local since = tonumber(known.copied or begun_at) -- a task that another node began says when
+  if since then event.ms = string.format('%d', time - since) end
   redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
 end
 
@@ -164,9 +166,7 @@ for number, edit in ipairs(change.edits) do
   local old, new = before[number] or {}, after[number] or {}
   if edit.kind == 'volume' and old.task and not new.task then
     local fault = faults[number] or (new.fault ~= old.fault and new.fault) or nil
-    local since = tonumber(begun[number])
-    local more = { fault = fault, ms = since and string.format('%d', time - since) or nil }
-    note_event(old.task, fault and 'error' or 'end', edit.id, old, more)
+    note_event(old.task, fault and 'error' or 'end', edit.id, old, { fault = fault }, begun[number])
   elseif edit.kind == 'volume' and new.task and not old.task then
     note_event(new.task, 'start', edit.id, new, { by = change.by })
   end

@@ -1,11 +1,15 @@
 import type { NotCompared } from '../../../lib/audit/finding.ts';
 import { errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
+import { formersOf } from '../../../lib/models/former.ts';
+import { migrationsOf } from '../../../lib/models/migration.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Edit, commit } from '../../../lib/redis/scripts.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import type { Difference } from './difference.ts';
+
+type Counted = Pick<VolumeState, 'node' | 'backend' | 'size'> & { newSize?: number | undefined };
 
 /** Compares the counters of allocated bytes with the sums over the records, which the audit reads anyway. */
 export class AllocationAudit {
@@ -27,14 +31,27 @@ export class AllocationAudit {
     return new AllocationAudit(context, ids, await countersOf(context, ids));
   }
 
-  add({ node, backend, size, newSize = size }: VolumeState): void {
-    const id = backendId(node, backend);
-    this.sums.set(id, (this.sums.get(id) ?? 0) + sizeInBytes(newSize));
+  add(volume: VolumeState): void {
+    this.count(volume);
+  }
+
+  /** Storage of migrations, which is no volume of this node yet, or any more. */
+  async addMigrations(): Promise<void> {
+    const { store, lease } = this.context;
+    const { keys } = store;
+    const note = () => this.addUnreadable();
+    for await (const one of migrationsOf(store).iterate(keys.nodeMigrations(lease.node), note)) this.count(one);
+    for await (const one of formersOf(store).iterate(keys.nodeFormer(lease.node), note)) this.count(one);
   }
 
   /** An unreadable record counts with a size that is not known. */
   addUnreadable(): void {
     this.isComplete = false;
+  }
+
+  private count({ node, backend, size, newSize = size }: Counted): void {
+    const id = backendId(node, backend);
+    this.sums.set(id, (this.sums.get(id) ?? 0) + sizeInBytes(newSize));
   }
 
   /** After the last record. A counter that has changed meanwhile is not compared. */

@@ -12,7 +12,7 @@ import type { FoundExport } from '../../../lib/targets/target.ts';
 import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
-import { exportSpec, isExported, volumeSpec } from '../specs.ts';
+import { exportSpec, isExported, movedLabel, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /**
@@ -60,6 +60,12 @@ export async function recordDifferences(
     return [...address, { object, what, fix: '' }];
   }
   if (!found) return [...address, await missingStorage(context, volume)];
+  const destination = found.labels[movedLabel];
+  if (destination !== undefined) {
+    const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
+    const what = `has left its storage here for ${destination}, which Redis has lost`;
+    return [...address, { object, what, fix: 'give it that place again', run }];
+  }
   const differences: Difference[] = [...address];
   const { driver } = backends.get(volume.backend);
   if (found.unusable !== undefined) {
@@ -186,6 +192,12 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
     return commitChecked(context, volume, { unset: transferFields });
   }
   if (task) return commitChecked(context, volume, { unset: ['task', 'requesters', 'progress', 'step', 'attempts'] });
+  if (status === 'migrating')
+    return commitChecked(context, volume, {
+      set: { status: 'available', attachStatus: 'detached' },
+      unset: ['migration'],
+    });
+  if (volume.migration !== '') return commitChecked(context, volume, { unset: ['migration'] });
   if (status === 'transferring') {
     const text = writeTask({ kind: 'relabel', key: taskKey() });
     return commitChecked(context, volume, { set: { attachStatus: 'detached', task: text } });

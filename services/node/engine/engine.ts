@@ -2,7 +2,7 @@ import { KeyedMutex, Semaphore } from '../../../lib/concurrency.ts';
 import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Operation } from './operation.ts';
-import { operations } from './operations.ts';
+import { operationOf } from './operations.ts';
 import { OperationRunner, type RunnerOptions } from './operation-runner.ts';
 
 export interface EngineOptions extends RunnerOptions {
@@ -56,11 +56,11 @@ export class Engine {
    * node has taken over since its command was sent.
    */
   submit(volume: VolumeState, { isResumed }: { isResumed: boolean }): void {
-    const { id, node, task } = volume;
+    const { id, node, task, taskText } = volume;
     if (!task || node !== this.options.lease.node) return;
-    const name = `${id} ${task.key}`;
+    const name = `${id} ${taskText}`;
     if (this.inFlight.has(name)) return;
-    const operation = operations[task.kind];
+    const operation = operationOf(task);
     // Its node is gone, and may have left it without storage.
     if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
     const queue = volume.isCopying ? 'long' : operation.queue;

@@ -6,6 +6,7 @@ import {
   type Transition,
   type TransitionName,
   editOf,
+  endedWith,
   transitions,
 } from '../../../lib/models/transitions.ts';
 import { writeChap } from '../../../lib/models/chap.ts';
@@ -20,12 +21,13 @@ import { type Edit, commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { Addresses } from '../addresses.ts';
 import type { Backends } from '../backends.ts';
+import type { FormerStorage } from '../former.ts';
 import type { NodeLease } from '../lease.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
-import type { Operation, Step, StepContext } from './operation.ts';
-import { operations } from './operations.ts';
+import type { Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
+import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { withRetries } from './retry.ts';
 import { snapshotEdits } from './snapshot-edits.ts';
@@ -39,6 +41,9 @@ export interface RunnerOptions {
   log: Log;
   topic: string;
   images: ImageSource;
+  migrations: Migrations;
+  /** Places that volumes have left. */
+  former: Pick<FormerStorage, 'note' | 'has'>;
   exportUnattached: boolean;
   tries: number;
 }
@@ -62,7 +67,7 @@ export class OperationRunner {
     const { store, lease, log } = this.options;
     const volume = isStale || store.isReplicated ? await this.current(from) : from;
     if (!volume?.task || volume.node !== lease.node) return;
-    const operation = operations[volume.task.kind];
+    const operation = operationOf(volume.task);
     const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
     let step: Step | undefined;
     let context: StepContext | undefined;
@@ -80,8 +85,10 @@ export class OperationRunner {
     }
     await progress.end();
     const { ofSnapshot } = operation;
-    const others = ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : [];
-    await this.end(context.volume, operation.finish, determined(context), { others });
+    const more: OperationEnd = operation.endsWith?.(context) ?? {};
+    const others = [...(ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : []), ...(more.edits ?? [])];
+    const change = merged(determined(context), { set: more.set ?? {} });
+    await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
     log.debug(`${operation.name} completed`, { volume: volume.id });
   }
 
@@ -121,7 +128,9 @@ export class OperationRunner {
 
   /** Throws BackendUnavailable. */
   private contextFor(volume: VolumeState, progress: ProgressWriter, isResumed: boolean): StepContext {
-    const { backends, addresses, exportUnattached } = this.options;
+    const { backends, addresses, exportUnattached, former } = this.options;
+    const hasLeft = former.has(volume) && volume.task?.copied === undefined;
+    if (hasLeft) throw errors.storageLeft(volume.id, 'another backend');
     return {
       volume,
       before: volume,
@@ -129,6 +138,8 @@ export class OperationRunner {
       snapshot: undefined,
       snapshots: [],
       origin: undefined,
+      migration: undefined,
+      migrations: this.options.migrations,
       addresses,
       images: this.options.images,
       exportUnattached,
@@ -217,29 +228,39 @@ export class OperationRunner {
     volume: VolumeState,
     name: TransitionName,
     more: EditOptions,
-    { fault = more.fault, others = [] }: { fault?: Fault | undefined; others?: readonly Edit[] } = {},
+    {
+      fault = more.fault,
+      others = [],
+      commands = [],
+    }: { fault?: Fault | undefined; others?: readonly Edit[]; commands?: OperationEnd['commands'] | undefined } = {},
   ): Promise<void> {
     const { store, lease, table, log } = this.options;
     const edit = editOf(volume, name, more);
+    const { set, endsExport, leaves }: Transition = transitions[name];
+    // A task that another node completes has no end yet.
+    const replies = leaves ? [] : [{ edit: 0, fault }];
     const commitWith = (edits: readonly Edit[]) =>
-      this.retried(volume, name, () =>
-        commit(store, { owner: lease.token, edits, replies: [{ edit: 0, fault }], frees: true }),
-      );
-    let outcome = await commitWith([edit, ...others]);
-    if (outcome.word === 'absent' && outcome.edit > 0) outcome = await commitWith([edit]);
+      this.retried(volume, name, () => commit(store, { owner: lease.token, edits, commands, replies, frees: true }));
+    let outcome = await commitWith([edit, ...endedWith(volume, name), ...others]);
+    if (outcome.word === 'absent' && outcome.edit > 0 && !leaves) outcome = await commitWith([edit]);
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
       log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
     }
-    const { set, endsExport }: Transition = transitions[name];
     if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
       if (endsExport) this.drop(volume.id);
       else table.drop(volume.id);
+    } else if (outcome.word === 'ok' && leaves) {
+      this.drop(volume.id);
+      this.options.former.note(volume);
     } else if (outcome.word === 'ok') {
       table.note({ ...volume, ...set });
-    } else if (outcome.word === 'changed') {
-      this.noteChanged(volume, outcome.record, endsExport === true);
+    } else if (outcome.word === 'changed' && outcome.edit === 0) {
+      const { node, backend } = outcome.record;
+      // The answer to an earlier attempt was lost.
+      if (leaves && (node !== volume.node || backend !== volume.backend)) this.options.former.note(volume);
+      this.noteChanged(volume, outcome.record, endsExport === true || leaves === true);
     }
   }
 

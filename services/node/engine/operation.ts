@@ -1,3 +1,6 @@
+import type { MigrationTransport } from '../../../lib/migration/transport.ts';
+import type { MigrationState } from '../../../lib/models/migration-state.ts';
+import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
@@ -19,6 +22,9 @@ export interface StepContext {
   snapshots: readonly SnapshotState[];
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
+  /** Of a migration, once its destination is ready. */
+  migration: MigrationState | undefined;
+  migrations: Migrations;
   addresses: Addresses;
   images: ImageSource;
   /** Whether unattached volumes are exported as well. */
@@ -35,6 +41,26 @@ export interface StepContext {
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */
   progress: (percent: number) => void;
+}
+
+/** The records of migrations, and how their data go to other nodes. */
+export interface Migrations {
+  transport: MigrationTransport;
+  /** Throws ChangeLost where Redis has lost it. */
+  read(id: string): Promise<MigrationState>;
+  /** Sends its command to the destination again: that may have lost it. */
+  remind(migration: MigrationState): Promise<void>;
+  /** Returns a command to a node about a volume. */
+  commandTo(node: string, volume: string): Command;
+}
+
+type Command = NonNullable<ChangeSet['commands']>[number];
+
+/** What the end of an operation changes besides the volume's status. */
+export interface OperationEnd {
+  set?: Readonly<Record<string, string>>;
+  edits?: readonly Edit[];
+  commands?: readonly Command[];
 }
 
 /** Fields of the record that a step determines. */
@@ -64,6 +90,8 @@ export interface Operation {
   ofAllSnapshots?: true;
   finish: TransitionName;
   fail: TransitionName;
+  /** What goes with its good end. */
+  endsWith?(context: StepContext): OperationEnd;
   /** Codes with which the id is another volume's, and how the operation ends then. */
   refusal?: { codes: ReadonlySet<string>; transition: TransitionName };
   /** Codes with which the node hands the volume back: it is placed on another backend. */

@@ -1,5 +1,13 @@
-import type { TaskKind } from '../../../lib/models/task.ts';
+import type { Task, TaskKind } from '../../../lib/models/task.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
+import {
+  acceptStorage,
+  addressAtArrival,
+  copyToDestination,
+  handOver,
+  keepStorage,
+  retireStorage,
+} from './migration-steps.ts';
 import type { Operation } from './operation.ts';
 import { labelOwner } from './relabel-steps.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
@@ -143,8 +151,32 @@ const rename: Operation = {
   handsBack: none,
 };
 
+/** On the node that the volume leaves. */
+const migrate: Operation = {
+  name: 'migrate',
+  queue: 'long',
+  sparesVolume: true,
+  steps: [copyToDestination, retireStorage],
+  undo: [keepStorage, exportNew],
+  finish: 'leave',
+  endsWith: handOver,
+  fail: 'failMigrate',
+  handsBack: none,
+};
+
+/** On the node that has the volume then. */
+const arrival: Operation = {
+  name: 'migrate',
+  queue: 'short',
+  steps: [addressAtArrival, acceptStorage, exportNew],
+  undo: [],
+  finish: 'finishMigrate',
+  fail: 'failArrival',
+  handsBack: none,
+};
+
 /** Every operation, by the task that asks for it. */
-export const operations: Readonly<Record<TaskKind, Operation>> = {
+const operations: Readonly<Record<TaskKind, Operation>> = {
   create,
   delete: deletion,
   attach,
@@ -155,4 +187,9 @@ export const operations: Readonly<Record<TaskKind, Operation>> = {
   upload,
   relabel,
   rename,
+  migrate,
 };
+
+export function operationOf({ kind, copied }: Task): Operation {
+  return copied === undefined ? operations[kind] : arrival;
+}

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { isKey, newTransferKey, storedKey } from '../../../lib/models/transfer-key.ts';
 import { parseTransfer } from '../../../lib/models/transfer-state.ts';
-import { type TransitionName, editOf, isAllowed, transferEnd, transitions } from '../../../lib/models/transitions.ts';
+import { type TransitionName, editOf, isAllowed, endedWith, transitions } from '../../../lib/models/transitions.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../../lib/models/volume-state.ts';
 
 const id = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -34,13 +34,13 @@ test('every change of status of an offered volume ends its transfer, in the same
       [],
       name,
     );
-    const ends = transferEnd(offered, name);
+    const ends = endedWith(offered, name);
     // An acceptance removes the record itself: it must be there.
     const expected =
       name === 'acceptTransfer' ? [] : [{ kind: 'transfer', id: transfer, remove: true, optional: true }];
     t.is(JSON.stringify(ends), JSON.stringify(expected), name);
   }
-  t.deepEqual(transferEnd(volumeWith({ status: 'available' }), 'markMissing'), []);
+  t.deepEqual(endedWith(volumeWith({ status: 'available' }), 'markMissing'), []);
 });
 
 test('while the storage is labelled for a new owner, only the end of that and a loss are allowed', (t) => {

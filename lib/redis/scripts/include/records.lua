@@ -47,18 +47,21 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
--- Returns the free space of a backend that accepts volumes, by its fields; nil where it accepts none, or a number is damaged.
-local function free_space_in(fields)
+-- Returns the free space of a backend that accepts volumes; nil where it accepts none, or a number is damaged. `grows`: for one that it
+-- has already, which a closed backend accepts as well.
+-- uses: key_backend
+local function free_space_of(backend, grows)
+  local fields = redis.call('HMGET', key_backend(backend), 'capacityBytes', 'allocatedBytes', 'accepting', 'closed')
   local capacity, allocated = tonumber(fields[1] or 0), tonumber(fields[2] or 0)
-  return fields[3] == 'true' and capacity and allocated and capacity - allocated or nil
+  local accepts = fields[3] == 'true' and (grows or not fields[4])
+  return accepts and capacity and allocated and capacity - allocated or nil
 end
 
 -- Keeps a backend's free space in the set that requesters place volumes by. O(log N).
 -- pcall, here and for indexes: a key of a wrong type, which an audit reports, must not leave half a change.
--- uses: whole, free_space_in, key_freeSpace
+-- uses: whole, free_space_of, key_freeSpace
 local function update_free_space(backend)
-  local fields = redis.call('HMGET', KEYS[1] .. 'backend:' .. backend, 'capacityBytes', 'allocatedBytes', 'accepting')
-  local free = free_space_in(fields)
+  local free = free_space_of(backend)
   if free then
     redis.pcall('ZADD', key_freeSpace(), whole(free), backend)
   else

@@ -1,0 +1,56 @@
+import { Semaphore } from '../concurrency.ts';
+import { type BlockstoreError, asError } from '../errors.ts';
+import { lookupNode } from '../models/node.ts';
+import type { Unreadable } from '../models/records.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { type Edit, commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+
+/** Volumes that move at a time: more would share the network and the disks of the node. */
+const concurrency = 4;
+
+/** Whether the backends of a node are closed: they take no volumes then, created or moved there. Throws NodeNotFound. */
+export async function setClosed(store: Store, node: string, isClosed: boolean): Promise<void> {
+  const { backends } = await lookupNode(store, node);
+  const edits = backends.map(
+    ({ id }): Edit =>
+      isClosed
+        ? { kind: 'backend', id, optional: true, set: { closed: 'true' } }
+        : { kind: 'backend', id, optional: true, unset: ['closed'] },
+  );
+  await commit(store, { edits, frees: true });
+}
+
+export interface DrainOptions {
+  onMoved: (volume: VolumeState) => void;
+  /** It stays on the node. */
+  onFailed: (id: string, error: BlockstoreError) => void;
+  onUnreadable: (record: Unreadable) => void;
+}
+
+/** Closes a node and moves its volumes to others, the oldest first; `migrate` moves one. Throws NodeNotFound. */
+export async function drain(
+  store: Store,
+  migrate: (id: string) => Promise<VolumeState>,
+  node: string,
+  { onMoved, onFailed, onUnreadable }: DrainOptions,
+): Promise<void> {
+  await setClosed(store, node, true);
+  const slots = new Semaphore(concurrency);
+  const running = new Set<Promise<void>>();
+  const move = async ({ id }: VolumeState) => {
+    try {
+      onMoved(await migrate(id));
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (error.code !== 'VolumeNotFound') onFailed(id, error); // else deleted meanwhile
+    }
+  };
+  for await (const volume of volumesOf(store).iterate(store.keys.nodeVolumes(node), onUnreadable)) {
+    const one = slots.run(() => move(volume)).finally(() => running.delete(one));
+    running.add(one);
+    if (running.size >= concurrency) await Promise.race(running);
+  }
+  await Promise.all(running);
+}

@@ -1,0 +1,185 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type BlockstoreError, errors } from '../errors.ts';
+import { type BackendState, backendId, backendsOf, parsePlace, placeText } from '../models/backend.ts';
+import { migrationKeyBytes } from '../models/migration-state.ts';
+import { migrationsOf } from '../models/migration.ts';
+import { unmetRequirement } from '../models/requirements.ts';
+import { editOf, isAllowed } from '../models/transitions.ts';
+import { typesOf } from '../models/type.ts';
+import { type VolumeState, parseVolume } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { type ChangeSet, type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { type Demands, demandsOf } from './demands.ts';
+import { endIfExpired } from './end-transfer.ts';
+import { topicOf } from './message.ts';
+import { place } from './placement.ts';
+import { type Sent, joinTask, maxChanges, refusal } from './start-task.ts';
+import type { SendOptions, VolumeCommands } from './volume-commands.ts';
+
+export interface MigrationRequest {
+  /** The place that it is to have, see parsePlace(); default: a backend of another node. */
+  to?: string;
+  /** The id of the type that it is to have then; default: its own. */
+  type?: string;
+}
+
+/** Moves of volumes to other backends. */
+export class MigrationCommands {
+  private readonly store: Store;
+  private readonly commands: VolumeCommands;
+  private readonly topic: string;
+
+  constructor(store: Store, commands: VolumeCommands, topic: string) {
+    this.store = store;
+    this.commands = commands;
+    this.topic = topic;
+  }
+
+  /**
+   * Moves a detached volume, with its id and its data; it is where it was until all of them are at the new place. Returns its record
+   * there. Throws VolumeNotFound, VolumeAttached, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
+   * place() throws; a call also what kept the nodes from it.
+   */
+  migrate(id: string, request: MigrationRequest = {}, options: SendOptions = {}): Promise<VolumeState> {
+    return this.commands.carryOut('migrate', id, options, (reply) => this.send(id, request, reply));
+  }
+
+  /**
+   * Gives a volume another type. Where its backend does not meet it, the volume migrates to one that does, with `mayMigrate`. Throws
+   * TypeNotMet, TypeNotFound, and what migrate() throws.
+   */
+  async retype(
+    id: string,
+    type: string,
+    { mayMigrate, ...options }: SendOptions & { mayMigrate: boolean },
+  ): Promise<VolumeState> {
+    for (let change = 0; change < maxChanges; change += 1) {
+      const volume = await volumesOf(this.store).lookup(id);
+      const { name, requirements } = await typesOf(this.store).lookup(type);
+      const backend = await this.backendOf(volume);
+      const unmet = backend && unmetRequirement(requirements, backend);
+      if (unmet !== undefined) {
+        if (!mayMigrate) throw errors.typeNotMet(id, name, unmet);
+        return this.migrate(id, { type }, options);
+      }
+      if (volume.type === type) return volume;
+      const outcome = await commit(this.store, {
+        edits: [editOf(volume, 'describe', { set: { type } }), { kind: 'type', id: type }],
+        returns: true,
+      });
+      if (outcome.word === 'ok') return parseVolume(id, outcome.records[0] ?? {});
+    }
+    throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+  }
+
+  private async backendOf({ node, backend }: VolumeState): Promise<BackendState | undefined> {
+    return (await backendsOf(this.store).readAll([backendId(node, backend)])).states[0];
+  }
+
+  private async send(id: string, request: MigrationRequest, reply?: ReplyTo): Promise<Sent> {
+    for (let change = 0; change < maxChanges; change += 1) {
+      const volume = await volumesOf(this.store).lookup(id);
+      if (volume.task?.kind === 'migrate') return this.join(volume, request, reply);
+      if (volume.attachStatus !== 'detached') throw errors.migratedAttached(id, volume.instanceId || 'an instance');
+      if (!isAllowed('startMigrate', volume)) {
+        if (await endIfExpired(this.store, volume)) continue;
+        throw refusal(volume, 'startMigrate');
+      }
+      const sent = await this.start(volume, request, reply);
+      if (sent) return sent;
+    }
+    throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+  }
+
+  /** The one that is under way: the same request is answered with its end. */
+  private async join(volume: VolumeState, { to }: MigrationRequest, reply?: ReplyTo): Promise<Sent> {
+    const { id, migration } = volume;
+    const destination = migration === '' ? volume : await migrationsOf(this.store).find(migration);
+    if (to !== undefined && destination && !isAt(destination, to)) {
+      throw errors.migratesElsewhere(id, backendId(destination.node, destination.backend));
+    }
+    return joinTask(this.store, volume, 'migrate', reply);
+  }
+
+  /** Undefined where the record has changed meanwhile. */
+  private async start(volume: VolumeState, { to, type }: MigrationRequest, reply?: ReplyTo): Promise<Sent | undefined> {
+    const { id, size, node } = volume;
+    const own = backendId(node, volume.backend);
+    const source = await this.backendOf(volume);
+    if (source && !source.capabilities.includes('migration')) throw errors.notCapable(id, source.driver, 'migration');
+    if (to !== undefined && isAt(volume, to)) throw errors.isThereAlready(id, placeText(own, source?.pool ?? ''));
+    const sourceIsUp: Condition = { is: 'up', node };
+    const isIdle: Condition[] = [
+      { is: 'empty', key: `volume:${id}:snapshots` },
+      { is: 'empty', key: `volume:${id}:copies` },
+    ];
+    const demands = await demandsOf(this.store, { ...volume, type: type ?? volume.type });
+    // Another type may be met by another backend of the same node.
+    const isElsewhere = to === undefined && type === undefined;
+    const asked = {
+      size,
+      needs: 'migration',
+      tried: [own],
+      demands: isElsewhere ? elsewhere(demands, volume) : demands,
+      ...(to === undefined ? {} : { node: to }),
+    } as const;
+    const migration = randomUUID();
+    const placed = await place(this.store, asked, (backend) => ({
+      conditions: [sourceIsUp, ...isIdle],
+      ...this.changeFor(volume, backend, { migration, type, reply }),
+    }));
+    if ('backend' in placed) return { volume: parseVolume(id, placed.outcome.records[0] ?? {}) };
+    if (placed.word !== 'condition') return undefined;
+    throw placed.condition === sourceIsUp ? errors.nodeDown(node) : await this.neededBy(id);
+  }
+
+  private changeFor(
+    volume: VolumeState,
+    { node, name: backend, availabilityZone }: BackendState,
+    { migration, type, reply }: { migration: string; type: string | undefined; reply: ReplyTo | undefined },
+  ): ChangeSet {
+    const { id, size } = volume;
+    const key = randomBytes(migrationKeyBytes).toString('hex');
+    const set = {
+      volume: id,
+      node,
+      backend,
+      availabilityZone,
+      size: String(size),
+      key,
+      ...(type === undefined ? {} : { type }),
+    };
+    return {
+      edits: [
+        editOf(volume, 'startMigrate', { set: { migration, ...(reply ? { requesters: reply } : {}) } }),
+        { kind: 'migration', id: migration, insert: true, set, stamp: ['createTime'] },
+        ...(type === undefined ? [] : [{ kind: 'type', id: type } as const]), // it is there still
+      ],
+      commands: [
+        { topic: topicOf(this.topic, node), message: JSON.stringify({ migration }) },
+        { topic: topicOf(this.topic, volume.node), message: JSON.stringify({ volume: id }) },
+      ],
+      by: this.commands.by,
+      returns: true,
+    };
+  }
+
+  private async neededBy(id: string): Promise<BlockstoreError> {
+    const { keys } = this.store;
+    const first = (key: string) => this.store.read((redis) => redis.zrange(key, '0', '4'));
+    const snapshots = await first(keys.volumeSnapshots(id));
+    if (snapshots.length > 0) return errors.migratedWithSnapshots(id, snapshots);
+    return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
+  }
+}
+
+function isAt({ node, backend }: Pick<VolumeState, 'node' | 'backend'>, text: string): boolean {
+  const named = parsePlace(text);
+  return named.node === node && (named.backend ?? backend) === backend;
+}
+
+/** On another node than its own. */
+function elsewhere(demands: Demands | undefined, { id, node }: VolumeState): Demands {
+  return { requirements: demands?.requirements ?? {}, apart: new Map([...(demands?.apart ?? []), [node, id]]) };
+}

@@ -1,0 +1,93 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+/** Errors of migrations of volumes to other backends. */
+export const migrationErrors = {
+  migrationLost: (migration: string) =>
+    new BlockstoreError(
+      'ChangeLost',
+      'unavailable',
+      `migration ${migration} has no record: Redis lost it`,
+      'the volume stays where it is; repeat the command',
+    ),
+  /** `place`: `node@backend`. */
+  migratesElsewhere: (volume: string, place: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is being migrated to ${place}`,
+      `wait until that has ended: blockstore volume wait ${volume}`,
+    ),
+  isThereAlready: (volume: string, place: string) =>
+    new BlockstoreError(
+      'SamePlace',
+      'invalid',
+      `volume ${volume} is on ${place} already`,
+      'name another node, or another backend of the same one: node@backend',
+    ),
+  migratedAttached: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}, and only detached volumes migrate`,
+      `detach it first: blockstore volume detach ${volume}`,
+    ),
+  migratedWithSnapshots: (volume: string, snapshots: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeHasSnapshots',
+      'conflict',
+      `volume ${volume} has snapshots, which are bound to its storage: ${snapshots.join(', ')}`,
+      'delete them first; to keep their data, make volumes of them: blockstore volume create --snapshot',
+    ),
+  /** `place`: `node@backend`. */
+  destinationSilent: (volume: string, place: string, seconds: number) =>
+    new BlockstoreError(
+      'NoAnswer',
+      'unavailable',
+      `volume ${volume} was not migrated: ${place} has not prepared for it within ${seconds} s`,
+      'see whether its node is up, and the log of its daemon: blockstore node list',
+    ),
+  /** `place`: `node@backend`. */
+  storageInTheWay: (volume: string, place: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `${place} has storage of volume ${volume} already, which is not this migration's`,
+      'if the volume was there before, repeat the command in a minute: its former storage is being removed',
+    ),
+  migrationFailed: (volume: string, endpoint: string, reason: string) =>
+    new BlockstoreError(
+      'MigrationFailed',
+      'failed',
+      `the data of volume ${volume} could not be sent to ${endpoint}: ${reason}`,
+      'the volume is as before; see that the nodes reach each other (migration_ip_address, migration_port), then repeat the command',
+    ),
+  copyDiffers: (volume: string) =>
+    new BlockstoreError(
+      'MigrationFailed',
+      'failed',
+      `the copy of volume ${volume} has another checksum than the volume`,
+      'the volume is as before; examine the disks and the memory of the destination',
+    ),
+  arrivalFailed: (volume: string, reason: string) =>
+    new BlockstoreError(
+      'ArrivalFailed',
+      'failed',
+      `volume ${volume} has been copied here, and could not be completed: ${reason}`,
+      'fix what the message names, then: blockstore audit --repair; its former storage is kept until then',
+    ),
+  /** `place`: `node@backend`. */
+  storageLeft: (volume: string, place: string) =>
+    new BlockstoreError(
+      'StorageMissing',
+      'failed',
+      `volume ${volume} was migrated to ${place}, which Redis has lost: the storage here is its former one`,
+      `detach it, and it is there again: blockstore volume detach ${volume}`,
+    ),
+  listensNowhere: (address: string, reason: string) =>
+    new BlockstoreError(
+      'MigrationFailed',
+      'failed',
+      `migrations cannot be received at ${address}: ${reason}`,
+      'set migration_ip_address to an address of this host, and migration_port to a port that is free',
+    ),
+};

@@ -1,0 +1,41 @@
+import { stat } from 'node:fs/promises';
+import type { PipedProcess, Processes } from '../process.ts';
+import type { MigratedStorage } from './transport.ts';
+
+/** A slower copy is taken for one that hangs. */
+const slowestBytesPerMs = 2 ** 20 / 1000;
+const shortestLimitMs = 600_000;
+
+type Storage = Pick<MigratedStorage, 'path' | 'sizeBytes'>;
+
+/** Reads all of it: of a block device what the disk has, past the page cache. */
+export async function readStorage(
+  processes: Processes,
+  { path, sizeBytes }: Storage,
+  signal: AbortSignal,
+): Promise<PipedProcess> {
+  const flags = ['count_bytes', 'fullblock', ...((await isDevice(path)) ? ['direct'] : [])];
+  const args = [`if=${path}`, 'bs=1M', `count=${sizeBytes}`, `iflag=${flags.join(',')}`, 'status=none'];
+  return processes.pipe('dd', args, { asRoot: true, signal, timeoutMs: limitMs(sizeBytes) });
+}
+
+/** Writes it from its beginning; what was written is durable once the process has ended. `isBlank`: zeros are left out. */
+export async function writeStorage(
+  processes: Processes,
+  { path, sizeBytes, isBlank }: Storage & { isBlank: boolean },
+  signal: AbortSignal,
+): Promise<PipedProcess> {
+  // nocreat: where the device is gone, a file in its place would take the data.
+  const conversions = ['notrunc', 'nocreat', 'fsync', ...(isBlank ? ['sparse'] : [])];
+  const direct = (await isDevice(path)) ? ['oflag=direct'] : [];
+  const args = [`of=${path}`, 'bs=1M', 'iflag=fullblock', ...direct, `conv=${conversions.join(',')}`, 'status=none'];
+  return processes.pipe('dd', args, { asRoot: true, signal, timeoutMs: limitMs(sizeBytes) });
+}
+
+async function isDevice(path: string): Promise<boolean> {
+  return (await stat(path)).isBlockDevice();
+}
+
+function limitMs(bytes: number): number {
+  return shortestLimitMs + Math.ceil(bytes / slowestBytesPerMs);
+}

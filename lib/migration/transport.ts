@@ -1,0 +1,43 @@
+/** The storage of a volume on this node. */
+export interface MigratedStorage {
+  /** The id of the volume, for errors. */
+  volume: string;
+  /** A block device or a file. */
+  path: string;
+  sizeBytes: number;
+}
+
+/** Where the data of a migration go. */
+export interface Destination {
+  /** The id of the migration. */
+  migration: string;
+  /** 64 hexadecimal digits. */
+  key: string;
+  /** `host:port`. */
+  endpoint: string;
+}
+
+/** What the data of a migration are written to. */
+export interface Receiver extends MigratedStorage {
+  key: string;
+  /** All of it reads as zeros: those of the volume need not be written. No longer so once something was. */
+  isBlank: boolean;
+}
+
+export interface SendOptions {
+  signal: AbortSignal;
+  /** Called with 0 to 100. */
+  progress: (percent: number) => void;
+}
+
+/** Carries the data of volumes from node to node. */
+export interface MigrationTransport {
+  /** Resolves once the destination has all the data, durably, and has read them back with the same checksum. Throws MigrationFailed. */
+  send(to: Destination, storage: MigratedStorage, options: SendOptions): Promise<void>;
+  /** Begins to receive, unless it does already. Returns the endpoint. `find`: by the id of a migration. Throws MigrationFailed. */
+  listen(find: (migration: string) => Receiver | undefined): Promise<string>;
+  /** Ends what is being received for a migration: nothing writes to its storage afterwards. */
+  disconnect(migration: string): Promise<void>;
+  /** Ends what is being received, and listens no more. It can begin again. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,101 @@
+import { errors } from '../../../lib/errors.ts';
+import { parsePlace } from '../../../lib/models/backend.ts';
+import { formersOf } from '../../../lib/models/former.ts';
+import { migrationsOf } from '../../../lib/models/migration.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
+import type { StoredVolume } from '../adopter.ts';
+import type { AuditContext } from '../audit.ts';
+import { formerEdit } from '../former.ts';
+import { copyLabel, movedLabel } from '../specs.ts';
+import type { Difference } from './difference.ts';
+
+/** Returns the storage of this node that its records of migrations account for, as `volume backend`. */
+export async function volumesOfMigrations({ store, lease }: AuditContext): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  const { keys } = store;
+  for await (const { volume, backend } of migrationsOf(store).iterate(keys.nodeMigrations(lease.node)))
+    found.add(`${volume} ${backend}`);
+  for await (const { volume, backend } of formersOf(store).iterate(keys.nodeFormer(lease.node)))
+    found.add(`${volume} ${backend}`);
+  return found;
+}
+
+/** Storage that a volume has left, or a copy that was not completed, of which Redis has lost the record. */
+export async function migrationStorage(
+  context: AuditContext,
+  found: StoredVolume,
+  { underWay, isToRemove }: { underWay: ReadonlySet<string>; isToRemove: boolean },
+): Promise<Difference[]> {
+  const { store, lease, engine } = context;
+  const { id, labels, backend } = found;
+  const { [movedLabel]: destination, [copyLabel]: source } = labels;
+  const page = await volumesOf(store).readAll([id]);
+  const [volume] = page.states;
+  const isHere = volume?.node === lease.node && volume.backend === backend.name;
+  // Its record says what is to be done.
+  if (isHere || page.unreadable.length > 0 || underWay.has(`${id} ${backend.name}`)) return [];
+  const object = `volume ${id}`;
+  const removal = () =>
+    engine.exclusively(id, async () => {
+      const now = await volumesOf(store).find(id);
+      if (now) throw errors.storageRecorded(id, now.node, now.status);
+      await removeStorage(found, context);
+    });
+  if (!volume && isToRemove) {
+    const what = 'has storage of a migration here, and no record';
+    return [{ object, what, fix: 'remove the storage, as requested', run: removal, requested: true }];
+  }
+  if (destination !== undefined) {
+    const run = () => noteFormer(context, found, destination);
+    return [
+      {
+        object,
+        what: `has storage here that it has left for ${destination}`,
+        fix: 'remove it once the volume is there',
+        run,
+      },
+    ];
+  }
+  const run = () =>
+    engine.exclusively(id, async () => {
+      const now = await volumesOf(store).find(id);
+      // Its record may be made again, from the storage of its node.
+      if (!now) throw errors.volumeNotFound(id);
+      if (now.task?.kind === 'migrate' || isOn(now, lease.node, backend.name))
+        throw errors.wrongStatus(id, now.status, 'no migration');
+      await removeStorage(found, context);
+    });
+  return [{ object, what: `has an incomplete copy here, of the volume on ${source}`, fix: 'remove the copy', run }];
+}
+
+/** From then on it is removed like that of every migration. */
+async function noteFormer(
+  { store, lease, former }: AuditContext,
+  { id, labels, backend }: StoredVolume,
+  destination: string,
+): Promise<void> {
+  const volume = await volumesOf(store).lookup(id);
+  const { node } = parsePlace(destination);
+  if (isOn(volume, lease.node, backend.name)) throw errors.wrongStatus(id, volume.status, 'another place');
+  // Somebody else has it: this may be needed.
+  if (volume.node !== node && labels['created'] !== String(volume.createTime)) throw errors.unknownStorage(id);
+  const here = { ...volume, node: lease.node, backend: backend.name };
+  const outcome = await commit(store, { owner: lease.token, edits: [formerEdit(here)] });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  former.note(here);
+}
+
+async function removeStorage(
+  { id, sizeBytes, labels, backend }: StoredVolume,
+  { lease, store }: AuditContext,
+): Promise<void> {
+  const outcome = await commit(store, { owner: lease.token, edits: [], frees: true });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels });
+}
+
+function isOn({ node, backend }: VolumeState, otherNode: string, otherBackend: string): boolean {
+  return node === otherNode && backend === otherBackend;
+}

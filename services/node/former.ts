@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { Semaphore } from '../../lib/concurrency.ts';
+import { asError, errors } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import { type FormerState, formersOf } from '../../lib/models/former.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { type Edit, commit } from '../../lib/redis/scripts.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Service } from '../../lib/service.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
+import type { Backends } from './backends.ts';
+import type { NodeLease } from './lease.ts';
+
+/** Notes that a volume leaves its storage, with the change that gives it another place. */
+export function formerEdit({ id, node, backend, size, createTime }: VolumeState): Edit {
+  const set = { volume: id, node, backend, size: String(size), created: String(createTime) };
+  return { kind: 'former', id: randomUUID(), insert: true, set, stamp: ['createTime'] };
+}
+
+/** Storage that is wiped at a time. */
+const concurrency = 2;
+
+/** Removes the storage that volumes have left with a migration, once they are available at their new place. */
+export class FormerStorage implements Service {
+  readonly name = 'former-storage';
+  private readonly options: { store: Store; lease: NodeLease; backends: Backends; log: Log };
+  private readonly semaphore = new Semaphore(concurrency);
+  private readonly stopping = new AbortController();
+  /** By the ids of their records. */
+  private readonly running = new Map<string, Promise<void>>();
+  /** Places that volumes have left since this daemon started, as `volume backend`. */
+  private readonly left = new Set<string>();
+  private isDue = true;
+
+  constructor(options: { store: Store; lease: NodeLease; backends: Backends; log: Log }) {
+    this.options = options;
+  }
+
+  async start(): Promise<void> {}
+
+  /** What is being removed goes on with the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.running.values());
+  }
+
+  /** A volume has left its storage here. */
+  note({ id, backend }: VolumeState): void {
+    this.left.add(`${id} ${backend}`);
+    this.isDue = true;
+  }
+
+  /** The volume has storage here again. */
+  forget({ id, backend }: VolumeState): void {
+    this.left.delete(`${id} ${backend}`);
+  }
+
+  /** Whether a volume that its record has here has left: Redis has lost that. */
+  has({ id, backend }: VolumeState): boolean {
+    return this.left.has(`${id} ${backend}`);
+  }
+
+  /** With each report, where there is any. Storage is removed in the background, as a wipe takes long. */
+  async run(): Promise<void> {
+    if (!this.isDue) return;
+    const { store, lease, log } = this.options;
+    let isLeft = false;
+    for await (const former of formersOf(store).iterate(store.keys.nodeFormer(lease.node))) {
+      isLeft = true;
+      if (this.running.has(former.id) || !(await this.isOver(former))) continue;
+      const removal = this.semaphore
+        .run(() => this.remove(former))
+        .catch((error: unknown) => {
+          if (this.stopping.signal.aborted) return;
+          log.warn(`the former storage of volume ${former.volume} is not removed: ${asError(error).message}`);
+        })
+        .finally(() => this.running.delete(former.id));
+      this.running.set(former.id, removal);
+    }
+    this.isDue = isLeft;
+  }
+
+  /** Until the volume is available at its new place this may be the better copy of its data. */
+  private async isOver({ volume: id, node, backend }: FormerState): Promise<boolean> {
+    const { states, unreadable } = await volumesOf(this.options.store).readAll([id]);
+    const [volume] = states;
+    if (unreadable.length > 0) return false;
+    if (!volume) return true;
+    const isHere = volume.node === node && volume.backend === backend;
+    return !isHere && volume.task?.kind !== 'migrate' && volume.status !== 'error';
+  }
+
+  private async remove(former: FormerState): Promise<void> {
+    const { store, lease, backends } = this.options;
+    const { id, volume, size, created } = former;
+    const { signal } = this.stopping;
+    signal.throwIfAborted();
+    const { driver, target } = backends.get(former.backend);
+    await this.change({ kind: 'former', id, expect: { node: lease.node } });
+    const found = (await driver.listVolumes()).find((one) => one.id === volume);
+    if (found && found.labels['created'] === created) {
+      const now = await volumesOf(store).find(volume);
+      if (now && !(await this.isOver(former))) return; // the next report tries again
+      if (now?.node !== lease.node) await target.removeExport(volume);
+      await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels: found.labels }, { signal });
+    }
+    await this.change({ kind: 'former', id, remove: true, optional: true });
+    this.left.delete(`${volume} ${former.backend}`);
+  }
+
+  /** Throws Fenced. */
+  private async change(edit: Edit): Promise<void> {
+    const { store, lease } = this.options;
+    const outcome = await commit(store, { owner: lease.token, edits: [edit], frees: true });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word !== 'ok') throw errors.recordUnreadable(`former storage ${edit.id}`, 'has changed');
+  }
+}

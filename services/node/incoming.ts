@@ -1,0 +1,170 @@
+import { KeyedMutex } from '../../lib/concurrency.ts';
+import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import { asError, errors } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { MigrationTransport, Receiver } from '../../lib/migration/transport.ts';
+import { backendId } from '../../lib/models/backend.ts';
+import type { MigrationState } from '../../lib/models/migration-state.ts';
+import { migrationsOf } from '../../lib/models/migration.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { type Edit, commit } from '../../lib/redis/scripts.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Service } from '../../lib/service.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
+import type { Backends } from './backends.ts';
+import type { FormerStorage } from './former.ts';
+import type { NodeLease } from './lease.ts';
+import { copyLabel, markedSpec, movedLabel } from './specs.ts';
+
+export interface IncomingOptions {
+  store: Store;
+  lease: NodeLease;
+  backends: Backends;
+  transport: MigrationTransport;
+  former: FormerStorage;
+  log: Log;
+}
+
+/**
+ * The migrations to this node: makes the storage, receives the data, and removes what it has of those that ended without success. The
+ * volume is another backend's meanwhile: nothing here touches its record.
+ */
+export class IncomingMigrations implements Service {
+  readonly name = 'incoming-migrations';
+  private readonly options: IncomingOptions;
+  /** By the ids of the migrations. */
+  private readonly receivers = new Map<string, Receiver>();
+  /** Migrations to this node that have not ended, by their ids. */
+  private readonly known = new Set<string>();
+  /** One migration of a volume at a time. */
+  private readonly mutex = new KeyedMutex();
+  private readonly stopping = new AbortController();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(options: IncomingOptions) {
+    this.options = options;
+  }
+
+  /** Those that an earlier daemon has begun. */
+  async start(): Promise<void> {
+    const { store, lease } = this.options;
+    for await (const { id } of migrationsOf(store).iterate(store.keys.nodeMigrations(lease.node))) this.check(id);
+  }
+
+  /** What is under way is begun again by the next start. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.options.transport.close();
+    await Promise.all(this.running);
+  }
+
+  /** A command names this migration: something is to be done for it. */
+  check(id: string): void {
+    if (this.stopping.signal.aborted) return;
+    this.known.add(id);
+    const one = this.attend(id)
+      .catch((error: unknown) => {
+        this.options.log.debug('a migration to this node waits', { migration: id, reason: asError(error).message });
+      })
+      .finally(() => this.running.delete(one));
+    this.running.add(one);
+  }
+
+  /** With each report: what could not be done before, and migrations that have ended meanwhile. */
+  run(): void {
+    for (const id of this.known) this.check(id);
+  }
+
+  private async attend(id: string): Promise<void> {
+    const { store, lease } = this.options;
+    const migration = await migrationsOf(store).find(id);
+    if (migration?.node !== lease.node) return this.forget(id);
+    await this.mutex.run(migration.volume, async () => {
+      const volume = await volumesOf(store).find(migration.volume);
+      if (migration.isCancelled || volume?.migration !== id) await this.discard(migration, volume);
+      else if (!this.receivers.has(id) && !migration.hasArrived && !migration.fault)
+        await this.prepare(migration, volume);
+    });
+  }
+
+  /** The volume is here, or the migration is none of this node. */
+  private async forget(id: string): Promise<void> {
+    const { transport } = this.options;
+    this.known.delete(id);
+    if (!this.receivers.delete(id)) return;
+    await transport.disconnect(id);
+    if (this.receivers.size === 0) await transport.close();
+  }
+
+  /** Makes the storage and listens. What keeps it from that is the answer to the other node. */
+  private async prepare(migration: MigrationState, volume: VolumeState): Promise<void> {
+    const { transport } = this.options;
+    const { id } = migration;
+    try {
+      const receiver = await this.makeStorage(migration, volume);
+      if (!receiver) return await this.change(migration, { set: { arrived: 'true' } });
+      this.receivers.set(id, receiver);
+      const endpoint = await transport.listen((name) => this.receivers.get(name));
+      await this.change(migration, { set: { endpoint } });
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (this.stopping.signal.aborted || error.kind === 'unavailable' || error.code === 'Fenced') throw error;
+      this.receivers.delete(id);
+      await this.change(migration, { set: { fault: JSON.stringify(error.toFault()) } });
+    }
+  }
+
+  /** Undefined where the volume has arrived, which Redis has lost. Throws VolumeExists, NoSpace, BackendUnavailable. */
+  private async makeStorage(migration: MigrationState, volume: VolumeState): Promise<Receiver | undefined> {
+    const { backends, former } = this.options;
+    const { driver } = backends.get(migration.backend);
+    if (!driver.capabilities.migration) throw errors.notCapable(volume.id, driver.name, 'migration');
+    const found = await this.storageOf(migration);
+    const spec = markedSpec(volume, copyLabel, backendId(volume.node, volume.backend));
+    if (found && found.labels[copyLabel] === undefined) {
+      const isSame = found.labels['created'] === String(volume.createTime);
+      if (isSame && found.labels[movedLabel] === undefined) return undefined;
+      throw errors.storageInTheWay(volume.id, backendId(migration.node, migration.backend));
+    }
+    const { isNew, isBlank = false } = await driver.createVolume(spec, { signal: this.stopping.signal });
+    await driver.ensureVolume(spec);
+    former.forget({ ...volume, backend: migration.backend });
+    return {
+      volume: volume.id,
+      path: driver.localPath(spec),
+      sizeBytes: sizeInBytes(volume.size),
+      key: migration.key,
+      isBlank: isNew && isBlank,
+    };
+  }
+
+  private async storageOf({ backend, volume }: MigrationState): Promise<FoundVolume | undefined> {
+    const { driver } = this.options.backends.get(backend);
+    return (await driver.listVolumes()).find(({ id }) => id === volume);
+  }
+
+  /** Nothing of the volume stays here, unless it has arrived: then its record has gone with that. */
+  private async discard(migration: MigrationState, volume: VolumeState | undefined): Promise<void> {
+    const { backends, lease, transport } = this.options;
+    const { id, backend, size } = migration;
+    await transport.disconnect(id);
+    const isHere = volume?.node === lease.node && volume.backend === backend;
+    const found = isHere ? undefined : await this.storageOf(migration);
+    if (found?.labels[copyLabel] !== undefined) {
+      const spec = { id: migration.volume, size, sizeBytes: sizeInBytes(size), labels: found.labels };
+      await this.change(migration, {}); // the lease, before anything is destroyed
+      await backends.get(backend).driver.deleteVolume(spec, { signal: this.stopping.signal });
+    }
+    await this.change(migration, { remove: true });
+    await this.forget(id);
+  }
+
+  /** Throws Fenced. A migration that has ended meanwhile is looked at again. */
+  private async change({ id, key }: MigrationState, edit: Pick<Edit, 'set' | 'remove'>): Promise<void> {
+    const { store, lease } = this.options;
+    const edits = [{ kind: 'migration', id, expect: { node: lease.node, key }, optional: true, ...edit } as const];
+    const outcome = await commit(store, { owner: lease.token, edits, frees: true });
+    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  }
+}
