@@ -67,7 +67,7 @@ async function assertDegraded(driver: LvmDriver, first: VolumeSpec, second: Volu
   await assert.rejects(driver.deleteVolume(second), { code: 'GroupIncomplete' });
   await assert.rejects(driver.hasVolume(second), { code: 'DiskMissing', message: names });
   await assert.rejects(driver.labelVolume({ ...first, labels: { other: 'x' } }), { code: 'GroupIncomplete' });
-  assert.deepEqual(await driver.createVolume(first), { fields: {}, isNew: false });
+  assert.equal((await driver.createVolume(first)).isNew, false);
   assert.deepEqual(await bytes(first, driver), ['data'.repeat(25), 'data'.repeat(25)]);
 }
 

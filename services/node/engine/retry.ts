@@ -3,6 +3,8 @@ import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 
 /** Redis accepts no changes at present. */
 const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefuses', 'RedisDenied', 'NotReplicated']);
+/** A retry can help, although the kind of the error does not say so: LVM's own process ended, and there is a new one. */
+const retryable: ReadonlySet<string> = new Set(['LvmInterrupted']);
 /** A retry cannot help, although the kind of the error does not say so. */
 const nonRetryable: ReadonlySet<string> = new Set([
   'Fenced',
@@ -39,5 +41,6 @@ export async function withRetries<T>(
 function isRetryable(error: BlockstoreError, attempt: number, tries: number): boolean {
   if (redisCodes.has(error.code)) return true;
   if (nonRetryable.has(error.code)) return false;
-  return (error.kind === 'failed' || error.kind === 'conflict') && attempt < tries;
+  const mayEnd = error.kind === 'failed' || error.kind === 'conflict' || retryable.has(error.code);
+  return mayEnd && attempt < tries;
 }

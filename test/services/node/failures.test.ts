@@ -64,6 +64,17 @@ test.serial('storage that a crash left half-made is removed with a creation that
   t.deepEqual(await allOf(node), []);
 });
 
+test.serial('a creation goes on where the process of LVM has ended during it', async (t) => {
+  const driver = new FaultyDriver();
+  await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  driver.createFault = errors.lvmInterrupted('lvcreate', 'lvm ended');
+  const creation = commands.create(newVolume, deadline);
+  await until(async () => (await lookupNode(await cluster.store(), 'n1')).pending > 0, 'it is under way');
+  driver.createFault = undefined;
+  t.is((await creation).status, 'available');
+});
+
 test.serial(
   'a creation that fails for good leaves a readable error that can be deleted, and takes nothing',
   async (t) => {
