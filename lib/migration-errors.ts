@@ -52,7 +52,7 @@ export const migrationErrors = {
       'VolumeExists',
       'conflict',
       `${place} has storage of volume ${volume} already, which is not this migration's`,
-      'if the volume was there before, repeat the command in a minute: its former storage is being removed',
+      'examine it; to have it removed: blockstore audit --remove, once the volume is no longer needed',
     ),
   migrationFailed: (volume: string, endpoint: string, reason: string) =>
     new BlockstoreError(

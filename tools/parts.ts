@@ -11,6 +11,7 @@ import { type Stage, ava, command } from './stages.ts';
 const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/${name}.test.ts`);
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
+const killsTest = 'test/services/daemon/migration-kills.test.ts';
 const nvmetTest = 'test/lib/targets/nvmet/guest.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
@@ -67,6 +68,7 @@ export function parts(): Stage[] {
       ['NVMET_CASES=all', 'ava', '--config', 'test/daemons.config.js', nvmetTest],
       missingForNvmet,
     ),
+    command('migration-kills', 'env', ['MIGRATION_KILLS=all', 'ava', '--config', 'test/daemons.config.js', killsTest]),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {

@@ -88,7 +88,7 @@ export class FormerStorage implements Service {
     if (unreadable.length > 0) return false;
     if (!volume) return true;
     const isHere = volume.node === node && volume.backend === backend;
-    return !isHere && volume.task?.kind !== 'migrate' && volume.status !== 'error';
+    return !isHere && volume.task?.copied === undefined && volume.status !== 'error';
   }
 
   private async remove(former: FormerState): Promise<void> {

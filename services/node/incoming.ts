@@ -103,7 +103,8 @@ export class IncomingMigrations implements Service {
     const { id } = migration;
     try {
       const receiver = await this.makeStorage(migration, volume);
-      if (!receiver) return await this.change(migration, { set: { arrived: 'true' } });
+      if (receiver === 'arrived') return await this.change(migration, { set: { arrived: 'true' } });
+      if (receiver === 'wait') return;
       this.receivers.set(id, receiver);
       const endpoint = await transport.listen((name) => this.receivers.get(name));
       await this.change(migration, { set: { endpoint } });
@@ -115,8 +116,11 @@ export class IncomingMigrations implements Service {
     }
   }
 
-  /** Undefined where the volume has arrived, which Redis has lost. Throws VolumeExists, NoSpace, BackendUnavailable. */
-  private async makeStorage(migration: MigrationState, volume: VolumeState): Promise<Receiver | undefined> {
+  /**
+   * `arrived`: the volume is here, which Redis has lost; `wait`: it was here before, and what it has left is still being removed. Throws
+   * VolumeExists, NoSpace, BackendUnavailable.
+   */
+  private async makeStorage(migration: MigrationState, volume: VolumeState): Promise<Receiver | 'arrived' | 'wait'> {
     const { backends, former } = this.options;
     const { driver } = backends.get(migration.backend);
     if (!driver.capabilities.migration) throw errors.notCapable(volume.id, driver.name, 'migration');
@@ -124,7 +128,7 @@ export class IncomingMigrations implements Service {
     const spec = markedSpec(volume, copyLabel, backendId(volume.node, volume.backend));
     if (found && found.labels[copyLabel] === undefined) {
       const isSame = found.labels['created'] === String(volume.createTime);
-      if (isSame && found.labels[movedLabel] === undefined) return undefined;
+      if (isSame) return found.labels[movedLabel] === undefined ? 'arrived' : 'wait';
       throw errors.storageInTheWay(volume.id, backendId(migration.node, migration.backend));
     }
     const { isNew, isBlank = false } = await driver.createVolume(spec, { signal: this.stopping.signal });

@@ -99,14 +99,15 @@ test.serial('a volume moves to another node with its data, holes included, and n
   const path = pathOf('n2@files', id);
   t.true((await readFile(path)).equals(data));
   t.true((await stat(path)).blocks * 512 < 20 * MiB, 'holes are holes');
-  t.deepEqual(await settled(), []);
-  t.deepEqual(await allocated('n1@files', 'n2@files'), [0, 100]);
-  t.deepEqual(await drivers['n1@files']?.listVolumes(), []);
-
   const back = await migrations.migrate(id, { to: 'n1' }, deadline);
   t.is(back.node, 'n1');
-  t.true((await readFile(pathOf('n1@files', id))).equals(data));
+  t.true(
+    (await readFile(pathOf('n1@files', id))).equals(data),
+    'it was there before, and its former storage was still there',
+  );
   t.deepEqual(await settled(), []);
+  t.deepEqual(await allocated('n1@files', 'n2@files'), [100, 0]);
+  t.deepEqual(await drivers['n2@files']?.listVolumes(), []);
 });
 
 test.serial('a volume moves to another backend of its node, and can be used there', async (t) => {
