@@ -22,6 +22,7 @@ const long = [
   'iscsi',
   'iscsi-lio',
   'lio',
+  'migration',
   'power-loss',
   'rbd',
   'redis-lost',
