@@ -140,6 +140,8 @@ export class MigrationCommands {
     { migration, type, reply }: { migration: string; type: string | undefined; reply: ReplyTo | undefined },
   ): ChangeSet {
     const { id, size } = volume;
+    const { by } = this.commands;
+    const asked = { ...(by === '' ? {} : { by }), ...(reply ? { requesters: reply } : {}) };
     const key = randomBytes(migrationKeyBytes).toString('hex');
     const set = {
       volume: id,
@@ -152,7 +154,7 @@ export class MigrationCommands {
     };
     return {
       edits: [
-        editOf(volume, 'startMigrate', { set: { migration, ...(reply ? { requesters: reply } : {}) } }),
+        editOf(volume, 'startMigrate', { set: { migration, ...asked } }),
         { kind: 'migration', id: migration, insert: true, set, stamp: ['createTime'] },
         ...(type === undefined ? [] : [{ kind: 'type', id: type } as const]), // it is there still
       ],
@@ -160,7 +162,7 @@ export class MigrationCommands {
         { topic: topicOf(this.topic, node), message: JSON.stringify({ migration }) },
         { topic: topicOf(this.topic, volume.node), message: JSON.stringify({ volume: id }) },
       ],
-      by: this.commands.by,
+      by,
       returns: true,
     };
   }

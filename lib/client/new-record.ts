@@ -11,6 +11,7 @@ export function newRecord(
   backend: BackendState,
   node: string | undefined,
   to: ReplyTo | undefined,
+  by: string,
 ): Hash {
   const { name, size, userId, projectId, deleteOnTermination = false } = volume;
   const { fromSnapshot, fromVolume, fromImage, description = '', metadata = {}, isReadOnly = false } = volume;
@@ -41,6 +42,7 @@ export function newRecord(
     status: 'creating',
     attachStatus: 'detached',
     task: writeTask({ kind: 'create', key: taskKey(), ...pinOf(node) }),
+    ...(by === '' ? {} : { by }),
     ...(to ? { requesters: to } : {}),
   };
 }

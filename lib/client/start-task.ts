@@ -90,7 +90,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         ],
         edits: [
           editOf(volume, name, {
-            set: { ...set, ...requesters },
+            set: { ...set, ...requesters, ...(by === '' ? {} : { by }) },
             unset,
             expect: expectedIn(volume, request),
             task: request.examined === undefined ? {} : { examined: true },

@@ -238,7 +238,7 @@ export class VolumeCommands {
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord({ ...volume, type }, backend, at, to);
+        set = newRecord({ ...volume, type }, backend, at, to, this.client.by);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [

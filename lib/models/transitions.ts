@@ -52,7 +52,7 @@ export const attachmentFields = [
 export const transferFields = ['transfer', 'transferExpires'] as const;
 
 /** Fields that go with a task. */
-const taskFields = ['task', 'requesters', 'progress', 'step', 'attempts'] as const;
+const taskFields = ['task', 'by', 'requesters', 'progress', 'step', 'attempts'] as const;
 
 /** Statuses of a volume with data that nothing is under way for. */
 const steady = {

@@ -89,7 +89,8 @@ export class OperationRunner {
     const others = [...(ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : []), ...(more.edits ?? [])];
     const change = merged(determined(context), { set: more.set ?? {} });
     await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
-    log.debug(`${operation.name} completed`, { volume: volume.id });
+    const { id, requestedBy } = volume;
+    log.info(`${operation.name} of volume ${id} completed`, requestedBy === '' ? {} : { requestedBy });
   }
 
   /** The record as replicas have it: a task that a failover loses is not begun. */
@@ -313,6 +314,7 @@ export class OperationRunner {
     if (this.signal.aborted) return;
     this.options.log.error(`${operation} of volume ${volume.id} failed: ${error.message}`, {
       code: error.code,
+      ...(volume.requestedBy === '' ? {} : { requestedBy: volume.requestedBy }),
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
   }

@@ -5,6 +5,8 @@ import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { type LogFields, silentLog } from '../../../lib/log.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 
@@ -16,12 +18,15 @@ let store: Store;
 let commands: VolumeCommands;
 let snapshots: SnapshotCommands;
 let driver: FakeDriver;
+const logged: LogFields[] = [];
 
 test.before(async () => {
   cluster = await Cluster.start();
   store = await cluster.store();
   driver = new FakeDriver();
-  await cluster.node('n1', { num_shell_tries: '1' }, { driver });
+  const noted = (message: string, fields: LogFields = {}) => void logged.push({ message, ...fields });
+  const log = { ...silentLog, info: noted, error: noted };
+  await cluster.node('n1', { num_shell_tries: '1' }, { driver }, { log });
   const client = new RequestClient(store, { by: 'ann@host' });
   commands = new VolumeCommands(store, client, 'volume');
   snapshots = new SnapshotCommands(store, client, 'volume');
@@ -41,6 +46,21 @@ test.serial('each task has one event at its beginning and one at its end, whoeve
     ['volume.create.start ann@host', 'volume.create.end ', 'volume.delete.start ann@host', 'volume.delete.end '],
   );
 });
+
+test.serial(
+  'the log of the node has each operation with its requester, and the record only until it has ended',
+  async (t) => {
+    const { id } = await commands.create({ ...owner, size: 1 }, deadline);
+    await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+    await t.throwsAsync(snapshots.create(id, owner, deadline), { code: 'VolumeAttached' });
+    t.is((await volumesOf(store).lookup(id)).requestedBy, '');
+    t.deepEqual(
+      logged.filter(({ message }) => String(message).includes(id)),
+      ['create', 'attach'].map((name) => ({ message: `${name} of volume ${id} completed`, requestedBy: 'ann@host' })),
+    );
+    t.is(new RequestClient(store, { by: `${'ü'.repeat(40)}@host` }).by, 'ü'.repeat(32));
+  },
+);
 
 test.serial('a failure is one with its reason, also where the volume has none', async (t) => {
   const { id } = await commands.create({ ...owner, size: 1 }, deadline);
