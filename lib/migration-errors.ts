@@ -61,6 +61,13 @@ export const migrationErrors = {
       `the data of volume ${volume} could not be sent to ${endpoint}: ${reason}`,
       'the volume is as before; see that the nodes reach each other (migration_ip_address, migration_port), then repeat the command',
     ),
+  notReceived: (volume: string, reason: string) =>
+    new BlockstoreError(
+      'MigrationFailed',
+      'failed',
+      `the data of volume ${volume} could not be written at the destination: ${reason}`,
+      'the volume is as before; run "blockstore doctor" on the node of the destination',
+    ),
   copyDiffers: (volume: string) =>
     new BlockstoreError(
       'MigrationFailed',

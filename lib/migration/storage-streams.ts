@@ -14,9 +14,10 @@ export async function readStorage(
   { path, sizeBytes }: Storage,
   signal: AbortSignal,
 ): Promise<PipedProcess> {
-  const flags = ['count_bytes', 'fullblock', ...((await isDevice(path)) ? ['direct'] : [])];
+  const isDevice = await isBlockDevice(path);
+  const flags = ['count_bytes', 'fullblock', ...(isDevice ? ['direct'] : [])];
   const args = [`if=${path}`, 'bs=1M', `count=${sizeBytes}`, `iflag=${flags.join(',')}`, 'status=none'];
-  return processes.pipe('dd', args, { asRoot: true, signal, timeoutMs: limitMs(sizeBytes) });
+  return processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
 }
 
 /** Writes it from its beginning; what was written is durable once the process has ended. `isBlank`: zeros are left out. */
@@ -25,14 +26,15 @@ export async function writeStorage(
   { path, sizeBytes, isBlank }: Storage & { isBlank: boolean },
   signal: AbortSignal,
 ): Promise<PipedProcess> {
+  const isDevice = await isBlockDevice(path);
   // nocreat: where the device is gone, a file in its place would take the data.
   const conversions = ['notrunc', 'nocreat', 'fsync', ...(isBlank ? ['sparse'] : [])];
-  const direct = (await isDevice(path)) ? ['oflag=direct'] : [];
+  const direct = isDevice ? ['oflag=direct'] : [];
   const args = [`of=${path}`, 'bs=1M', 'iflag=fullblock', ...direct, `conv=${conversions.join(',')}`, 'status=none'];
-  return processes.pipe('dd', args, { asRoot: true, signal, timeoutMs: limitMs(sizeBytes) });
+  return processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
 }
 
-async function isDevice(path: string): Promise<boolean> {
+async function isBlockDevice(path: string): Promise<boolean> {
   return (await stat(path)).isBlockDevice();
 }
 

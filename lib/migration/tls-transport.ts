@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
-import { asError, errors } from '../errors.ts';
+import { type BlockstoreError, asError, errors } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 import { writeAnswer } from './answers.ts';
@@ -170,10 +170,16 @@ export class TlsTransport implements MigrationTransport {
       await receiveData(this.options.processes, socket, storage, { signal: either, progress });
       writeAnswer(socket, { done: true });
     } catch (error) {
-      if (!either.aborted) writeAnswer(socket, { fault: asError(error).toFault() });
+      if (!either.aborted) writeAnswer(socket, { fault: reported(receiver.volume, error).toFault() });
       throw error;
     }
   }
+}
+
+/** As the other node and its users get it. */
+function reported(volume: string, error: unknown): BlockstoreError {
+  const known = asError(error);
+  return known.code === 'MigrationFailed' ? known : errors.notReceived(volume, reasonOf(error));
 }
 
 /** Rejects when the connection breaks. */

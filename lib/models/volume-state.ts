@@ -101,6 +101,8 @@ export interface VolumeState {
   transferExpires: number | undefined;
   /** The migration that moves it to another backend; '' = none, or it is there already. */
   migration: string;
+  /** The place, `node@backend`, that it had before the last one; '' = none. */
+  movedFrom: string;
   /** Who asked for what is under way, as `user@host`; '' where nobody did. */
   requestedBy: string;
   /** What is under way, and its text in the record. */
@@ -185,6 +187,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     transfer: hash['transfer'] ?? '',
     transferExpires: number(hash, 'transferExpires'),
     migration: hash['migration'] ?? '',
+    movedFrom: hash['movedFrom'] ?? '',
     requestedBy: hash['by'] ?? '',
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,

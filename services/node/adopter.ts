@@ -2,7 +2,7 @@ import { topicOf } from '../../lib/client/message.ts';
 import type { FoundVolume, VolumeDriver } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { backendsOf } from '../../lib/models/backend.ts';
+import { backendId, backendsOf } from '../../lib/models/backend.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
 import { type EditOptions, type TransitionName, editOf, isAllowed, endedWith } from '../../lib/models/transitions.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
@@ -115,7 +115,7 @@ export class Adopter {
       owner: lease.token,
       edits: [
         editOf(volume, 'leaveAgain', {
-          set: { node, backend, availabilityZone },
+          set: { node, backend, availabilityZone, movedFrom: backendId(volume.node, volume.backend) },
           task: { copied: await redisTime(store) },
         }),
         ...endedWith(volume, 'leaveAgain'),

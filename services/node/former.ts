@@ -11,9 +11,12 @@ import type { Service } from '../../lib/service.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
+import { movedLabel } from './specs.ts';
+
+type Left = Pick<VolumeState, 'id' | 'node' | 'backend' | 'size' | 'createTime'>;
 
 /** Notes that a volume leaves its storage, with the change that gives it another place. */
-export function formerEdit({ id, node, backend, size, createTime }: VolumeState): Edit {
+export function formerEdit({ id, node, backend, size, createTime }: Left): Edit {
   const set = { volume: id, node, backend, size: String(size), created: String(createTime) };
   return { kind: 'former', id: randomUUID(), insert: true, set, stamp: ['createTime'] };
 }
@@ -46,7 +49,7 @@ export class FormerStorage implements Service {
   }
 
   /** A volume has left its storage here. */
-  note({ id, backend }: VolumeState): void {
+  note({ id, backend }: Pick<VolumeState, 'id' | 'backend'>): void {
     this.left.add(`${id} ${backend}`);
     this.isDue = true;
   }
@@ -99,7 +102,8 @@ export class FormerStorage implements Service {
     const { driver, target } = backends.get(former.backend);
     await this.change({ kind: 'former', id, expect: { node: lease.node } });
     const found = (await driver.listVolumes()).find((one) => one.id === volume);
-    if (found && found.labels['created'] === created) {
+    // Without its label it is the volume's, which is here again: Redis has lost that.
+    if (found?.labels[movedLabel] !== undefined && found.labels['created'] === created) {
       const now = await volumesOf(store).find(volume);
       if (now && !(await this.isOver(former))) return; // the next report tries again
       if (now?.node !== lease.node) await target.removeExport(volume);

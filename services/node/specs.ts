@@ -9,9 +9,12 @@ import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 
+/** On storage that came with a migration: from where. */
+export const fromLabel = 'from';
+
 /** A record as a driver sees it. */
 export function volumeSpec(volume: VolumeState): VolumeSpec {
-  const { id, size, name, userId, projectId, address: text, createTime, isCopying, fromImage } = volume;
+  const { id, size, name, userId, projectId, address: text, createTime, isCopying, fromImage, movedFrom } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
   const image = isCopying ? fromImage : ''; // until all of its data are there
   const given = {
@@ -22,6 +25,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     address,
     created: String(createTime),
     image,
+    [fromLabel]: movedFrom,
   };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
@@ -30,8 +34,6 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
 /** Labels of storage that is not the volume's: of a copy that is being made, whose value is the source, and of what a volume has left. */
 export const copyLabel = 'copy';
 export const movedLabel = 'moved';
-/** On storage that came with a migration: from where. A rename removes it. */
-export const fromLabel = 'from';
 
 /** Whether it is a copy that is not complete, or storage that its volume has left. */
 export function isMarked(labels: Labels): boolean {
@@ -64,11 +66,12 @@ interface LabelledFields {
   address: string;
   /** Its data were still being copied from there. */
   fromImage?: string;
+  movedFrom?: string;
 }
 
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
 export function fieldsIn(labels: Labels): LabelledFields | undefined {
-  const { size, user, project, name, created = '', address = '', image } = labels;
+  const { size, user, project, name, created = '', address = '', image, [fromLabel]: from } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
   return {
     size,
@@ -77,6 +80,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     address,
     ...(name === undefined ? {} : { name }),
     ...(image === undefined ? {} : { fromImage: image }),
+    ...(from === undefined ? {} : { movedFrom: from }),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };
 }

@@ -1,14 +1,16 @@
 import { errors } from '../../../lib/errors.ts';
-import { parsePlace } from '../../../lib/models/backend.ts';
+import { backendId, backendsOf, parsePlace } from '../../../lib/models/backend.ts';
 import { formersOf } from '../../../lib/models/former.ts';
 import { migrationsOf } from '../../../lib/models/migration.ts';
+import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { StoredVolume } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
 import { formerEdit } from '../former.ts';
-import { copyLabel, movedLabel } from '../specs.ts';
+import { copyLabel, fieldsIn, movedLabel } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Returns the storage of this node that its records of migrations account for, as `volume backend`. */
@@ -47,6 +49,11 @@ export async function migrationStorage(
     const what = 'has storage of a migration here, and no record';
     return [{ object, what, fix: 'remove the storage, as requested', run: removal, requested: true }];
   }
+  if (destination !== undefined && !volume) {
+    const run = () => restoreAt(context, found, destination);
+    const what = `has left its storage here for ${destination}, and has no record`;
+    return [{ object, what, fix: 'make its record again there', run, makesRecord: true }];
+  }
   if (destination !== undefined) {
     const run = () => noteFormer(context, found, destination);
     return [
@@ -68,6 +75,40 @@ export async function migrationStorage(
       await removeStorage(found, context);
     });
   return [{ object, what: `has an incomplete copy here, of the volume on ${source}`, fix: 'remove the copy', run }];
+}
+
+/** What is there has all the data, for otherwise the storage here would not have been left. The task that completes a migration does the rest. */
+async function restoreAt(
+  { store, lease, former }: AuditContext,
+  { id, labels, backend }: StoredVolume,
+  destination: string,
+): Promise<void> {
+  const fields = fieldsIn(labels);
+  const [target] = (await backendsOf(store).readAll([destination])).states;
+  if (!fields || !target) throw errors.unknownStorage(id);
+  const { address: _, createTime, movedFrom: _before, fromImage: _image, ...rest } = fields;
+  const here = { id, node: lease.node, backend: backend.name, size: Number(rest.size), createTime: Number(createTime) };
+  const task = writeTask({ kind: 'migrate', key: taskKey(), copied: await redisTime(store) });
+  const set = {
+    ...rest,
+    createTime: String(createTime),
+    node: target.node,
+    backend: target.name,
+    availabilityZone: target.availabilityZone,
+    status: 'migrating',
+    attachStatus: 'detached',
+    movedFrom: backendId(lease.node, backend.name),
+    task,
+  };
+  const outcome = await commit(store, {
+    owner: lease.token,
+    conditions: [{ is: 'absent', kind: 'abandoned', id }],
+    edits: [{ kind: 'volume', id, insert: true, set }, formerEdit(here)],
+  });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  // Made again by its own node meanwhile: the next comparison notes what it has left here.
+  if (outcome.word !== 'ok') throw errors.wrongStatus(id, 'recorded by now', 'no record');
+  former.note(here);
 }
 
 /** From then on it is removed like that of every migration. */

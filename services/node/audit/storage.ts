@@ -1,20 +1,25 @@
-import type { FoundVolume } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { backendId } from '../../../lib/models/backend.ts';
+import { editOf } from '../../../lib/models/transitions.ts';
 import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { redisTime } from '../../../lib/redis/redis-time.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
+import { type StoredVolume, isMarkedMissing } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
-import type { Backend } from '../backends.ts';
 import { sharedIdentity } from '../shared-storage.ts';
-import { fieldsIn } from '../specs.ts';
+import { fieldsIn, fromLabel } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
 export async function storageDifferences(
-  { store, adoption, engine, addresses }: AuditContext,
-  found: FoundVolume & { backend: Backend },
+  context: AuditContext,
+  found: StoredVolume,
   running: FoundExport | undefined,
   remove: boolean,
 ): Promise<Difference[]> {
+  const { store, adoption, engine, addresses } = context;
   const { id, sizeBytes, labels, backend } = found;
   const object = `volume ${id}`;
   const page = await volumesOf(store).readAll([id]);
@@ -47,7 +52,30 @@ export async function storageDifferences(
     const undone = `was deleted while node ${deletion.node} was lost, and has its storage here`;
     return [{ object, what: undone, fix: '' }];
   }
+  if (record && hasMovedHere(found, record)) {
+    const run = () => engine.exclusively(id, () => takeMoved(context, found));
+    return [{ object, what: `${what}, which has lost it`, fix: 'take the volume, which has moved here', run }];
+  }
   if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
   const run = () => engine.exclusively(id, () => adoption.adoptUnrecorded(found, running));
   return [{ object, what, fix: 'make its record again', run, makesRecord: true }];
+}
+
+/** Redis has lost the migration of a volume, whose former storage is gone: its node reports that. */
+function hasMovedHere({ labels }: StoredVolume, record: VolumeState): boolean {
+  const isSame = labels['created'] === String(record.createTime);
+  return labels[fromLabel] !== undefined && isSame && record.attachStatus === 'detached' && isMarkedMissing(record);
+}
+
+/** The task that completes a migration does the rest. */
+async function takeMoved({ store, lease, availabilityZone }: AuditContext, found: StoredVolume): Promise<void> {
+  const { id, backend } = found;
+  const record = await volumesOf(store).lookup(id);
+  if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
+  const movedFrom = backendId(record.node, record.backend);
+  const set = { node: lease.node, backend: backend.name, availabilityZone, movedFrom };
+  const edit = editOf(record, 'leaveAgain', { set, task: { copied: await redisTime(store) } });
+  const outcome = await commit(store, { owner: lease.token, edits: [edit] });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  if (outcome.word !== 'ok') throw errors.wrongStatus(id, record.status, 'no other change at the same time');
 }

@@ -4,7 +4,7 @@ import { backendId } from '../../../lib/models/backend.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { writeTask } from '../../../lib/models/task.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
-import { copyLabel, fromLabel, isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
+import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
 import type { OperationEnd, Step, StepContext } from './operation.ts';
 import { allocateAddress } from './steps.ts';
@@ -21,6 +21,8 @@ export const copyToDestination: Step = {
     const { volume, backend, migrations, signal, progress } = context;
     const migration = await readyDestination(context);
     context.migration = migration;
+    const place = await placeLeftFor(context);
+    if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(volume.id, place);
     if (migration.hasArrived) return;
     const spec = volumeSpec(volume);
     await backend.target.removeExport(volume.id); // of an unattached volume
@@ -30,6 +32,15 @@ export const copyToDestination: Step = {
     await migrations.transport.send({ migration: id, key, endpoint }, storage, { signal, progress });
   },
 };
+
+function placeOf({ node, backend }: MigrationState): string {
+  return backendId(node, backend);
+}
+
+/** Returns the place for which the volume has left its storage here; undefined where that is its own. */
+async function placeLeftFor({ volume, backend: { driver } }: StepContext): Promise<string | undefined> {
+  return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
+}
 
 /** Throws NoAnswer, NodeDown, what kept the destination from it, ChangeLost where the migration is gone. */
 async function readyDestination({ volume, migrations, signal }: StepContext): Promise<MigrationState> {
@@ -48,7 +59,7 @@ async function readyDestination({ volume, migrations, signal }: StepContext): Pr
   };
   const options = { deadlineMs: preparationMs, intervalMs: 50, maxIntervalMs: pollMs, signal };
   if (await pollUntil(isSettled, options)) return migration;
-  throw errors.destinationSilent(volume.id, backendId(migration.node, migration.backend), preparationMs / 1000);
+  throw errors.destinationSilent(volume.id, placeOf(migration), preparationMs / 1000);
 }
 
 /**
@@ -57,26 +68,26 @@ async function readyDestination({ volume, migrations, signal }: StepContext): Pr
  */
 export const retireStorage: Step = {
   name: 'retire',
-  run: async ({ volume, backend: { driver }, migration }) => {
+  run: async ({ volume, backend: { driver }, migration, checkTask }) => {
+    await checkTask(); // what follows is of no use where Redis has lost the migration
     if (!migration) throw errors.migrationLost(volume.migration);
-    const place = backendId(migration.node, migration.backend);
     try {
-      await driver.labelVolume(markedSpec(volume, movedLabel, place));
+      await driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
     } catch (error) {
-      if (!migration.hasArrived) throw error; // otherwise it may be gone already
+      // The volume has arrived long ago, and this was removed.
+      if (!migration.hasArrived || asError(error).code !== 'StorageMissing') throw error;
     }
   },
 };
 
-/** The volume stays here. */
+/** The volume stays here, unless it has left before, which Redis has lost. */
 export const keepStorage: Step = {
   name: 'keep',
-  run: async ({ volume, backend: { driver } }) => {
-    try {
-      await driver.labelVolume(volumeSpec(volume));
-    } catch (error) {
-      if (asError(error).code !== 'StorageMissing') throw error;
-    }
+  run: async (context) => {
+    const { volume, migration, backend } = context;
+    const place = await placeLeftFor(context);
+    const isOfThis = migration !== undefined && !migration.hasArrived && place === placeOf(migration);
+    if (isOfThis) await backend.driver.labelVolume(volumeSpec(volume));
   },
 };
 
@@ -86,7 +97,14 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
   const { id, node, backend, availabilityZone, createTime, type, key } = migration;
   const task = writeTask({ kind: 'migrate', key: volume.task.key, copied: createTime });
   return {
-    set: { node, backend, availabilityZone, task, ...(type === '' ? {} : { type }) },
+    set: {
+      node,
+      backend,
+      availabilityZone,
+      task,
+      movedFrom: backendId(volume.node, volume.backend),
+      ...(type === '' ? {} : { type }),
+    },
     edits: [{ kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } }, formerEdit(volume)],
     commands: [migrations.commandTo(node, volume.id)],
   };
@@ -112,10 +130,7 @@ export const acceptStorage: Step = {
     const spec = volumeSpec(volume);
     try {
       await driver.ensureVolume(spec);
-      const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
-      const from = found?.labels[copyLabel] ?? found?.labels[fromLabel];
-      const labels = { ...spec.labels, ...(from === undefined ? {} : { [fromLabel]: from }) };
-      await driver.labelVolume({ ...spec, labels });
+      await driver.labelVolume(spec);
     } catch (thrown) {
       throw errors.arrivalFailed(volume.id, asError(thrown).message);
     }

@@ -130,7 +130,7 @@ export class OperationRunner {
   /** Throws BackendUnavailable. */
   private contextFor(volume: VolumeState, progress: ProgressWriter, isResumed: boolean): StepContext {
     const { backends, addresses, exportUnattached, former } = this.options;
-    const hasLeft = former.has(volume) && volume.task?.copied === undefined;
+    const hasLeft = former.has(volume) && volume.task?.kind !== 'migrate';
     if (hasLeft) throw errors.storageLeft(volume.id, 'another backend');
     return {
       volume,
