@@ -8,6 +8,7 @@ import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addEventsCommands } from './events/commands.ts';
 import { addHostCommands } from './host/commands.ts';
+import { addBackupCommands } from './backup/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
 import { addQuotaCommands } from './quota/commands.ts';
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
   addVolumeCommands(program);
   addSnapshotCommands(program);
   addImageCommands(program);
+  addBackupCommands(program);
   addTransferCommands(program);
   addTypeCommands(program);
   addQuotaCommands(program);

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Flags } from '../lib/flags/definitions.ts';
 import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
+import { BackupCommands } from '../lib/client/backup-commands.ts';
 import { ImageCommands } from '../lib/client/image-commands.ts';
 import { MigrationCommands } from '../lib/client/migration-commands.ts';
 import { NodeCommands } from '../lib/client/node-commands.ts';
@@ -21,6 +22,7 @@ export interface Session extends AsyncDisposable {
   readonly commands: VolumeCommands;
   readonly snapshots: SnapshotCommands;
   readonly images: ImageCommands;
+  readonly backups: BackupCommands;
   readonly transfers: TransferCommands;
   readonly migrations: MigrationCommands;
   readonly nodeCommands: NodeCommands;
@@ -42,6 +44,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
     migrations: new MigrationCommands(store, commands, flags.volume_topic),
     snapshots: new SnapshotCommands(store, client, flags.volume_topic),
     images: new ImageCommands(store, client, flags.volume_topic),
+    backups: new BackupCommands(store, client, flags.volume_topic),
     nodeCommands: new NodeCommands(store, client, flags.volume_topic),
     [Symbol.asyncDispose]: () => connection.close(),
   };

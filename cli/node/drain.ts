@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { Progress } from '../progress.ts';
-import { followMigration } from '../volume/follow-migration.ts';
+import { followProgress } from '../volume/follow-progress.ts';
 import { type ChangeOptions, waitsForEnd } from '../volume/wait-options.ts';
 
 export interface DrainOptions extends ChangeOptions {
@@ -35,7 +35,9 @@ export async function drainNode(context: Context, name: string, options: DrainOp
   await drain(
     store,
     (id) =>
-      followMigration(session, id, options, (send) => migrations.migrate(id, to === undefined ? {} : { to }, send)),
+      followProgress(session, id, options, 'migrate', (send) =>
+        migrations.migrate(id, to === undefined ? {} : { to }, send),
+      ),
     name,
     {
       onMoved: ({ id, node, backend }) => {

@@ -64,6 +64,13 @@ function addCreate(volume: Command): void {
       ),
     )
     .option('--image <image>', 'begin with the data of this image, by its id or name')
+    .addOption(
+      new Option('--backup <backup>', 'begin with the data of this backup, by its id or name').conflicts([
+        'snapshot',
+        'source',
+        'image',
+      ]),
+    )
     .option('--description <text>', 'description')
     .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
     .option('--bootable', 'an instance can start from it, as from one that is made from an image')

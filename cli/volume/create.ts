@@ -8,6 +8,7 @@ import { checkSize } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
 import { currentUser } from '../current-user.ts';
 import { unsureCodes } from '../unsure-codes.ts';
+import { backupFor } from '../backup/find-backup.ts';
 import { imageFor } from '../image/find-image.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
@@ -23,6 +24,7 @@ export interface CreateOptions extends ChangeOptions {
   snapshot?: string;
   source?: string;
   image?: string;
+  backup?: string;
   type?: string;
   zone?: string;
   near?: string;
@@ -36,7 +38,7 @@ export interface CreateOptions extends ChangeOptions {
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
 export async function createVolume(context: Context, size: unknown, options: CreateOptions): Promise<void> {
   checkSize(size);
-  const { name, user = currentUser().name, project, id = randomUUID(), snapshot, source, image } = options;
+  const { name, user = currentUser().name, project, id = randomUUID(), snapshot, source, image, backup } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
   const { store } = session;
@@ -59,6 +61,7 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(options.readOnly ? { isReadOnly: true } : {}),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
     ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
+    ...(backup === undefined ? {} : { fromBackup: await backupFor(session.flags, backup, size) }),
     ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),
   };
   const volume = await interrupts

@@ -1,6 +1,6 @@
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
-import { followMigration } from './follow-migration.ts';
+import { followProgress } from './follow-progress.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
@@ -19,7 +19,7 @@ export async function migrateVolume(context: Context, reference: string, options
   const request = to === undefined ? {} : { to };
   const volume = await interrupts.during('migration', id, () =>
     withProgress(output, session.store, id, () =>
-      followMigration(session, id, options, (send) => session.migrations.migrate(id, request, send)),
+      followProgress(session, id, options, 'migrate', (send) => session.migrations.migrate(id, request, send)),
     ),
   );
   const hosted = await withHost(session.store, volume);

@@ -70,11 +70,12 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
   ];
 }
 
-function originText({ fromSnapshot, fromVolume, fromImage, isCopying }: VolumeState): string {
+function originText({ fromSnapshot, fromVolume, fromImage, fromBackup, isCopying }: VolumeState): string {
   const origins = [
     ['snapshot', fromSnapshot],
     ['volume', fromVolume],
     ['image', fromImage],
+    ['backup', fromBackup],
   ];
   const [kind = '', id = ''] = origins.find(([, value]) => value !== '') ?? [];
   return `${kind} ${id}${isCopying ? ', being copied' : ''}`.trim();

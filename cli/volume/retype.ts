@@ -1,7 +1,7 @@
 import { findType } from '../../lib/models/find-type.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
-import { followMigration } from './follow-migration.ts';
+import { followProgress } from './follow-progress.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
 import { volumeJson } from './present.ts';
@@ -26,7 +26,9 @@ export async function retypeVolume(
   const type = await findType(session.store, typeReference);
   const volume = await interrupts.during('migration', id, () =>
     withProgress(output, session.store, id, () =>
-      followMigration(session, id, options, (send) => session.migrations.retype(id, type.id, { ...send, mayMigrate })),
+      followProgress(session, id, options, 'migrate', (send) =>
+        session.migrations.retype(id, type.id, { ...send, mayMigrate }),
+      ),
     ),
   );
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));

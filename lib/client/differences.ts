@@ -13,6 +13,7 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['snapshot', volume.fromSnapshot, request.fromSnapshot ?? ''],
     ['type', volume.type, request.type ?? volume.type],
     ['image', volume.fromImage, request.fromImage ?? ''],
+    ['backup', volume.fromBackup, request.fromBackup ?? ''],
     ['source volume', volume.fromVolume, request.fromVolume ?? ''],
     ['node', volume.node, place?.node ?? volume.node],
     ['backend', volume.backend, place?.backend ?? volume.backend],

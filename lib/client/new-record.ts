@@ -14,11 +14,19 @@ export function newRecord(
   by: string,
 ): Hash {
   const { name, size, userId, projectId, deleteOnTermination = false } = volume;
-  const { fromSnapshot, fromVolume, fromImage, description = '', metadata = {}, isReadOnly = false } = volume;
+  const {
+    fromSnapshot,
+    fromVolume,
+    fromImage,
+    fromBackup,
+    description = '',
+    metadata = {},
+    isReadOnly = false,
+  } = volume;
   const { isBootable = fromImage !== undefined } = volume;
   const { type = '', zone = '', apartFrom = [] } = volume;
   const notes = Object.entries(metadata).map(([key, value]): [string, string] => [metadataField(key), value]);
-  const isCopy = [fromSnapshot, fromVolume, fromImage].some((from) => from !== undefined);
+  const isCopy = [fromSnapshot, fromVolume, fromImage, fromBackup].some((from) => from !== undefined);
   return {
     ...(name === undefined ? {} : { name }),
     size: String(size),
@@ -35,6 +43,7 @@ export function newRecord(
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),
     ...(fromImage === undefined ? {} : { fromImage }),
+    ...(fromBackup === undefined ? {} : { fromBackup }),
     ...(isCopy ? { copying: 'true' } : {}),
     node: backend.node,
     backend: backend.name,

@@ -35,6 +35,7 @@ export interface StartRequest {
     | 'startSnapshot'
     | 'startDeleteSnapshot'
     | 'startUpload'
+    | 'startBackup'
     | 'acceptTransfer'
     | 'startRename';
   kind: TaskKind;
@@ -231,6 +232,7 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'relabel') return false; // that of another acceptance: a transfer is accepted once
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
+  if (kind === 'backup') return volume.backup === set['backup'];
   if (kind === 'rename') return volume.name === (set['name'] ?? '');
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;

@@ -233,7 +233,7 @@ export class VolumeCommands {
         demands: await demandsOf(this.store, { type, wantedZone, apartFrom }),
         recent: this.recent,
         ...(at === undefined ? {} : { node: at }),
-        ...(volume.fromImage === undefined ? {} : { needs: 'images' as const }),
+        ...((volume.fromImage ?? volume.fromBackup) === undefined ? {} : { needs: 'images' as const }),
       };
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};

@@ -46,7 +46,15 @@ export async function originOf(
 }
 
 function hasData({ status }: VolumeState): boolean {
-  return !['creating', 'deleting', 'error', 'error_deleting', 'awaiting-transfer', 'transferring'].includes(status);
+  return ![
+    'creating',
+    'deleting',
+    'error',
+    'error_deleting',
+    'awaiting-transfer',
+    'transferring',
+    'migrating',
+  ].includes(status);
 }
 
 function isThere(text: string, volume: VolumeState): boolean {

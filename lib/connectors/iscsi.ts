@@ -26,6 +26,8 @@ const missingModules =
   'run a kernel with CONFIG_ISCSI_TCP and CONFIG_BLK_DEV_SD; after an upgrade of the kernel, restart this host';
 /** How long iscsid may refuse to end a session that it tries to connect again. */
 const refusalMs = 10_000;
+/** How often a device that is to grow is asked for its size. */
+const rescanMs = 2000;
 const seeKernel = 'see "dmesg" and "journalctl --unit iscsid" of this host';
 
 export interface IscsiConnectorOptions {
@@ -126,9 +128,16 @@ export class IscsiConnector implements Connector {
     const at = addressOf(address);
     const sessions = (await sessionsWith(at.targetName, this.places.system)).filter(isOfUse);
     if (sessions.length === 0) throw errors.connectorFailed(at.targetName, 'it is not connected', 'connect it first');
-    for (const { number } of sessions) await this.adm.rescan(at.targetName, at, number);
+    let askedAt = -Infinity;
     return grownSize(at.targetName, options, {
-      readSize: async () => (await this.disksOf(at))[0]?.bytes,
+      readSize: async () => {
+        // A target that serves its volume anew meanwhile has not answered the first time.
+        if (performance.now() - askedAt >= rescanMs) {
+          for (const { number } of sessions) await this.adm.rescan(at.targetName, at, number);
+          askedAt = performance.now();
+        }
+        return (await this.disksOf(at))[0]?.bytes;
+      },
       hint: 'detach and attach the volume: a running export does not notice that its device grew',
     });
   }

@@ -68,6 +68,15 @@ const nodeFlags = {
   ),
 };
 
+/** For the daemon, which writes and reads backups, and for the command line, which lists them. */
+const backupFlags = {
+  backup_directory: flag(
+    absolutePath,
+    '/var/lib/blockstore/backups',
+    'directory of the backups, on other storage than the volumes; all nodes share it',
+  ),
+};
+
 /** For the migration of volumes to other nodes. */
 const migrationFlags = {
   migration_ip_address: flag(
@@ -188,6 +197,7 @@ export const definitions = {
   ...mergeFlags(drivers),
   ...mergeFlags(targets),
   ...imageFlags,
+  ...backupFlags,
   ...migrationFlags,
   ...redisFlags,
   ...logFlags,
@@ -240,6 +250,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   ...flagSets(drivers, 'Driver'),
   ...flagSets(targets, 'Target'),
   { title: 'Images', names: Object.keys(imageFlags) },
+  { title: 'Backups', names: Object.keys(backupFlags) },
   { title: 'Migration', names: Object.keys(migrationFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },

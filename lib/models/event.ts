@@ -20,9 +20,10 @@ export interface VolumeEvent {
   userId: string;
   /** Who asked for it, as `user@host`; '' at the end, and where that is not known. */
   by: string;
-  /** The snapshot or image that the task is about; '' = none. */
+  /** The snapshot, image or backup that the task is about; '' = none. */
   snapshot: string;
   image: string;
+  backup: string;
   /** How long it took; undefined at its beginning. */
   durationMs: number | undefined;
   fault: Fault | undefined;
@@ -40,6 +41,7 @@ const schema = z.object({
   by: text,
   snapshot: text,
   image: text,
+  backup: text,
   ms: z.coerce.number().optional(),
   fault: z.string().optional(),
 });

@@ -15,11 +15,12 @@ export const taskKinds = [
   'relabel',
   'rename',
   'migrate',
+  'backup',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */
 export type SnapshotTaskKind = 'snapshot' | 'delete-snapshot';
-export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind | 'upload'>;
+export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind | 'upload' | 'backup'>;
 
 const taskSchema = z.object({
   kind: z.enum(taskKinds),

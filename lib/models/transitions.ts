@@ -116,7 +116,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
@@ -156,6 +156,10 @@ export const transitions = {
   startUpload: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'upload' },
   finishUpload: { during: 'upload', ends: true, unset: ['image'] },
   failUpload: { during: 'upload', ends: true, unset: ['image'] },
+  /** The same. */
+  startBackup: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'backup' },
+  finishBackup: { during: 'backup', ends: true, unset: ['backup'] },
+  failBackup: { during: 'backup', ends: true, unset: ['backup'] },
   /** It is offered to another project, and stays as it is until that has it or the transfer ends. */
   startTransfer: {
     from: { status: ['available'], attachStatus: ['detached'] },
@@ -213,14 +217,14 @@ export const transitions = {
   loseNode: {
     ends: true,
     set: { status: 'error' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', 'migration', ...transferFields],
+    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', 'migration', ...transferFields],
     endsTransfer: true,
     endsMigration: true,
   },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'copying', 'migration', ...transferFields, ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', 'migration', ...transferFields, ...attachmentFields],
     endsTransfer: true,
     endsMigration: true,
   },

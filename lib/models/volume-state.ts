@@ -90,12 +90,14 @@ export interface VolumeState {
   fromSnapshot: string;
   fromVolume: string;
   fromImage: string;
+  fromBackup: string;
   /** They are still being copied: that snapshot, volume or image is needed. */
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
-  /** The image that the task makes; '' = none. */
+  /** The image or backup that the task makes; '' = none. */
   image: string;
+  backup: string;
   /** The transfer that offers it to another project, and when that expires; '' = none. */
   transfer: string;
   transferExpires: number | undefined;
@@ -181,9 +183,11 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fromSnapshot: hash['fromSnapshot'] ?? '',
     fromVolume: hash['fromVolume'] ?? '',
     fromImage: hash['fromImage'] ?? '',
+    fromBackup: hash['fromBackup'] ?? '',
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     image: hash['image'] ?? '',
+    backup: hash['backup'] ?? '',
     transfer: hash['transfer'] ?? '',
     transferExpires: number(hash, 'transferExpires'),
     migration: hash['migration'] ?? '',
@@ -192,6 +196,11 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     task: taskText === '' ? undefined : parseTask(taskText),
     taskText,
   };
+}
+
+/** Whether its first data are of an image or a backup, which its node reads. */
+export function isFilled({ fromImage, fromBackup }: Pick<VolumeState, 'fromImage' | 'fromBackup'>): boolean {
+  return fromImage !== '' || fromBackup !== '';
 }
 
 /** Whether its node still has something to do to it. */
@@ -209,6 +218,7 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   snapshot: { attachStatus: ['detached', 'attached'] },
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
   upload: { status: 'available', attachStatus: ['detached'] },
+  backup: { status: 'available', attachStatus: ['detached'] },
   relabel: { status: 'transferring', attachStatus: ['detached'] },
   rename: { attachStatus: ['detached', 'attached'] },
   migrate: { status: 'migrating', attachStatus: ['detached'] },

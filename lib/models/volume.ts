@@ -22,10 +22,11 @@ export interface NewVolume {
   metadata?: Readonly<Record<string, string>>;
   isBootable?: boolean;
   isReadOnly?: boolean;
-  /** What its first data are of: a snapshot, another volume, or an image, by its id. */
+  /** What its first data are of: a snapshot, another volume, an image or a backup, by its id. */
   fromSnapshot?: string;
   fromVolume?: string;
   fromImage?: string;
+  fromBackup?: string;
 }
 
 /** What a volume is attached to. */

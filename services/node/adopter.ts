@@ -194,7 +194,7 @@ export class Adopter {
             node: lease.node,
             backend: backend.name,
             availabilityZone,
-            ...(rest.fromImage === undefined
+            ...((rest.fromImage ?? rest.fromBackup) === undefined
               ? { status: isAttached ? 'in-use' : 'available' }
               : {
                   status: 'creating',

@@ -14,9 +14,22 @@ export const fromLabel = 'from';
 
 /** A record as a driver sees it. */
 export function volumeSpec(volume: VolumeState): VolumeSpec {
-  const { id, size, name, userId, projectId, address: text, createTime, isCopying, fromImage, movedFrom } = volume;
+  const {
+    id,
+    size,
+    name,
+    userId,
+    projectId,
+    address: text,
+    createTime,
+    isCopying,
+    fromImage,
+    fromBackup,
+    movedFrom,
+  } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
-  const image = isCopying ? fromImage : ''; // until all of its data are there
+  // Until all of its data are there.
+  const [image, backup] = isCopying ? [fromImage, fromBackup] : ['', ''];
   const given = {
     user: userId,
     project: projectId,
@@ -25,6 +38,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     address,
     created: String(createTime),
     image,
+    backup,
     [fromLabel]: movedFrom,
   };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
@@ -66,12 +80,13 @@ interface LabelledFields {
   address: string;
   /** Its data were still being copied from there. */
   fromImage?: string;
+  fromBackup?: string;
   movedFrom?: string;
 }
 
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
 export function fieldsIn(labels: Labels): LabelledFields | undefined {
-  const { size, user, project, name, created = '', address = '', image, [fromLabel]: from } = labels;
+  const { size, user, project, name, created = '', address = '', image, backup, [fromLabel]: from } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
   return {
     size,
@@ -80,6 +95,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     address,
     ...(name === undefined ? {} : { name }),
     ...(image === undefined ? {} : { fromImage: image }),
+    ...(backup === undefined ? {} : { fromBackup: backup }),
     ...(from === undefined ? {} : { movedFrom: from }),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BackupDirectory } from '../../lib/backups/directory.ts';
 import { capabilityNames } from '../../lib/drivers/capabilities.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
@@ -106,6 +107,7 @@ export class StorageNode implements Service {
         cache: new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30),
         processes: new ChildProcesses(),
       },
+      backups: { store: new BackupDirectory(flags.backup_directory), processes: new ChildProcesses() },
       migrations: migrationsFrom(store, flags.volume_topic, options.transport),
       former: this.former,
       tries: flags.num_shell_tries,

@@ -78,8 +78,8 @@ async function forget({ store }: Place, id: string): Promise<void> {
   await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
 }
 
-/** One for every operation of a command. Add a new operation here; images and migrations, which need more than one backend: test/services/node. */
-export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload' | 'migrate'>, Scene>> = {
+/** One for every operation of a command. Add a new operation here; images, backups, and migrations, which need a second backend: test/services/node. */
+export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload' | 'backup' | 'migrate'>, Scene>> = {
   create: {
     prepare: async () => {},
     ask: (place, cast) => make(place, cast(subject)),

@@ -153,7 +153,7 @@ local function note_event(task, phase, id, record, more, begun_at)
   local is_task, known = pcall(cjson.decode, task)
   if not is_task then return end
   local event = { event = 'volume.' .. known.kind .. '.' .. phase, volume = id, key = known.key }
-  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image' }) do event[field] = record[field] end
+  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
   for field, value in pairs(more) do event[field] = value end
   local since = tonumber(known.copied or begun_at) -- a task that another node began says when
   if since then event.ms = string.format('%d', time - since) end

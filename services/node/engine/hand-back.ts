@@ -5,7 +5,7 @@ import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { editOf } from '../../../lib/models/transitions.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { NodeLease } from '../lease.ts';
@@ -37,7 +37,7 @@ export async function handBack(
         tried,
         demands: await demandsOf(store, volume),
         ...(task?.onNode ? { node: volume.node } : {}),
-        ...(volume.fromImage === '' ? {} : { needs: 'images' as const }),
+        ...(isFilled(volume) ? { needs: 'images' as const } : {}),
       };
       const placed = await place(store, request, (backend) => ({
         owner: lease.token,

@@ -13,7 +13,7 @@ import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { storedAddress } from '../../../lib/models/stored-address.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
-import { type VolumeState, parseVolume } from '../../../lib/models/volume-state.ts';
+import { type VolumeState, isFilled, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
@@ -26,7 +26,7 @@ import type { NodeLease } from '../lease.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
-import type { Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
+import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { withRetries } from './retry.ts';
@@ -41,6 +41,7 @@ export interface RunnerOptions {
   log: Log;
   topic: string;
   images: ImageSource;
+  backups: BackupStore;
   migrations: Migrations;
   /** Places that volumes have left. */
   former: Pick<FormerStorage, 'note' | 'has'>;
@@ -75,7 +76,7 @@ export class OperationRunner {
       context = this.contextFor(volume, progress, isResumed);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
       if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
-      if (volume.isCopying && volume.fromImage === '') Object.assign(context, await this.originOf(volume));
+      if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -143,6 +144,7 @@ export class OperationRunner {
       migrations: this.options.migrations,
       addresses,
       images: this.options.images,
+      backups: this.options.backups,
       exportUnattached,
       isResumed,
       madeStorage: false,

@@ -1,6 +1,8 @@
 import type { MigrationTransport } from '../../../lib/migration/transport.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
+import type { BackupDirectory } from '../../../lib/backups/directory.ts';
+import type { Processes } from '../../../lib/process.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
@@ -27,6 +29,7 @@ export interface StepContext {
   migrations: Migrations;
   addresses: Addresses;
   images: ImageSource;
+  backups: Backups;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
   /** Whether an earlier run, of this state of Redis or a later one, may have done part of the steps. */
@@ -41,6 +44,12 @@ export interface StepContext {
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */
   progress: (percent: number) => void;
+}
+
+/** Where backups are. */
+export interface Backups {
+  store: BackupDirectory;
+  processes: Processes;
 }
 
 /** The records of migrations, and how their data go to other nodes. */

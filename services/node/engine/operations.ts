@@ -1,4 +1,5 @@
 import type { Task, TaskKind } from '../../../lib/models/task.ts';
+import { copyFromBackup, discardBackup, storeBackup } from './backup-steps.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
   acceptStorage,
@@ -37,7 +38,7 @@ const none: ReadonlySet<string> = new Set();
 const create: Operation = {
   name: 'create',
   queue: 'short',
-  steps: [allocateAddress, createStorage, copyFromImage, exportNew],
+  steps: [allocateAddress, createStorage, copyFromImage, copyFromBackup, exportNew],
   undo: [refuseToDiscardExisting, removeExport, discardStorage, releaseAddress],
   finish: 'finishCreate',
   fail: 'failCreate',
@@ -128,6 +129,17 @@ const upload: Operation = {
   handsBack: none,
 };
 
+const backup: Operation = {
+  name: 'backup',
+  queue: 'long',
+  sparesVolume: true,
+  steps: [activateStorage, storeBackup],
+  undo: [discardBackup],
+  finish: 'finishBackup',
+  fail: 'failBackup',
+  handsBack: none,
+};
+
 /** After a transfer to another project. */
 const relabel: Operation = {
   name: 'relabel',
@@ -188,6 +200,7 @@ const operations: Readonly<Record<TaskKind, Operation>> = {
   relabel,
   rename,
   migrate,
+  backup,
 };
 
 export function operationOf({ kind, copied }: Task): Operation {

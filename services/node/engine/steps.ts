@@ -1,7 +1,7 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { asError, errors } from '../../../lib/errors.ts';
 import { newChap } from '../../../lib/models/chap.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import { copyOrigin } from './copy-origin.ts';
@@ -51,7 +51,7 @@ export const createStorage: Step = {
     const { volume, backend, signal, progress } = context;
     const accept = (found: Labels) => refuseOther(volume, found);
     const { isNew, isBlank = false } =
-      volume.isCopying && volume.fromImage === ''
+      volume.isCopying && !isFilled(volume)
         ? await copyOrigin(context, { signal, accept, progress })
         : await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
     if (isNew) context.madeStorage = true;
@@ -68,8 +68,8 @@ export const refuseToDiscardExisting: Step = {
   run: async ({ volume, backend, madeStorage }) => {
     if (madeStorage) return;
     const found = (await backend.driver.listVolumes()).find(({ id }) => id === volume.id);
-    // Nobody has used what still lacks data of its image.
-    if (!found || found.labels['image'] !== undefined) return;
+    // Nobody has used what still lacks data of its image or backup.
+    if (!found || found.labels['image'] !== undefined || found.labels['backup'] !== undefined) return;
     refuseOther(volume, found.labels);
     if (found.sizeBytes >= sizeInBytes(volume.size)) throw errors.storageKept(volume.id);
   },

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import type { Backup } from '../../lib/backups/backup.ts';
+import type { BackupDirectory } from '../../lib/backups/directory.ts';
+import { asError, errors } from '../../lib/errors.ts';
+import { findVolume } from '../../lib/models/find-volume.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import type { Context } from '../context.ts';
+import { unsureCodes } from '../unsure-codes.ts';
+import { followProgress } from '../volume/follow-progress.ts';
+import { withProgress } from '../volume/follow.ts';
+import { type ChangeOptions, waitsForEnd } from '../volume/wait-options.ts';
+import { openBackups } from './find-backup.ts';
+import { backupJson } from './present.ts';
+
+export interface CreateBackupOptions extends ChangeOptions {
+  name?: string;
+  incremental?: true;
+  id?: string;
+}
+
+/** Prints the id. The id is generated here, so that an interrupted call still knows it. */
+export async function createBackup(context: Context, reference: string, options: CreateBackupOptions): Promise<void> {
+  const { id = randomUUID(), incremental = false, name } = options;
+  const { output, interrupts } = context;
+  await using session = await context.open();
+  const volume = await findVolume(session.store, reference);
+  const store = openBackups(session.flags);
+  const parent = incremental ? await lastOf(store, volume.id) : null;
+  if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
+  await store.create(newBackup(volume, { id, name: name ?? (volume.name || volume.id), parent }));
+  await interrupts
+    .during('backup', volume.id, () =>
+      withProgress(output, session.store, volume.id, () =>
+        followProgress(session, volume.id, options, 'backup', (send) => session.backups.create(volume.id, id, send)),
+      ),
+    )
+    .catch(async (thrown: unknown) => {
+      const isUnsure = unsureCodes.has(asError(thrown).code);
+      if (isUnsure) output.warn(`the backup may get its data yet: blockstore backup show ${id}`);
+      else await store.remove(id);
+      throw thrown;
+    });
+  const backup = await store.show(id);
+  if (waitsForEnd(options) && backup.status !== 'available')
+    throw errors.changeLost(volume.id, 'backup', volume.status);
+  if (output.json) await output.document(backupJson(backup));
+  else await output.line(id);
+}
+
+/** The last complete one. */
+async function lastOf(store: BackupDirectory, volume: string): Promise<string | null> {
+  const own = (await store.list()).filter((backup) => backup.volume === volume && backup.status === 'available');
+  return own.at(-1)?.id ?? null;
+}
+
+function newBackup(volume: VolumeState, own: Pick<Backup, 'id' | 'name' | 'parent'>): Backup {
+  const { id, name, userId, projectId, size } = volume;
+  return {
+    ...own,
+    status: 'creating',
+    volume: id,
+    volumeName: name,
+    userId,
+    projectId,
+    size,
+    createTime: Date.now(),
+    checksum: null,
+    storedBytes: 0,
+  };
+}

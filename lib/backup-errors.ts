@@ -1,0 +1,56 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+const seeBackups = 'list the backups: blockstore backup list';
+
+/** Errors of backups. */
+export const backupErrors = {
+  backupNotFound: (backup: string, directory: string) =>
+    new BlockstoreError(
+      'BackupNotFound',
+      'notFound',
+      `backup ${backup} does not exist in ${directory}`,
+      `${seeBackups}; every node needs the same backup_directory`,
+    ),
+  backupAmbiguous: (name: string, directory: string) =>
+    new BlockstoreError(
+      'BackupAmbiguous',
+      'invalid',
+      `${name} matches more than one backup in ${directory}`,
+      'give the full id',
+    ),
+  backupExists: (backup: string) =>
+    new BlockstoreError(
+      'BackupExists',
+      'conflict',
+      `backup ${backup} exists already`,
+      'omit the id, or give another one',
+    ),
+  backupNotReady: (backup: string) =>
+    new BlockstoreError(
+      'BackupNotReady',
+      'conflict',
+      `backup ${backup} has not all of its data`,
+      'wait until it is available, or delete it if it was interrupted: blockstore backup delete',
+    ),
+  backupOfAttached: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}: a backup of it would have what is on the storage at several moments`,
+      'detach it; or take a snapshot, make a volume of that, and the backup of this volume',
+    ),
+  backupNeeded: (backup: string, by: readonly string[]) =>
+    new BlockstoreError(
+      'BackupNeeded',
+      'conflict',
+      `backup ${backup} has data of later ones: ${by.join(', ')}`,
+      'delete these first',
+    ),
+  backupDamaged: (backup: string, what: string) =>
+    new BlockstoreError(
+      'BackupDamaged',
+      'failed',
+      `backup ${backup} cannot be used: ${what}`,
+      'restore the files of backup_directory, or use another backup',
+    ),
+};

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { errors } from '../errors.ts';
+import { readStorage } from '../migration/storage-streams.ts';
+import type { Processes } from '../process.ts';
+import { type Piece, pieceBytes, writePiece } from './backup.ts';
+import type { BackupDirectory } from './directory.ts';
+import { piecesOf } from './pieces.ts';
+
+export interface BackupOptions {
+  signal: AbortSignal;
+  /** Called with 0 to 100. */
+  progress: (percent: number) => void;
+}
+
+/**
+ * Gives a backup the data of a volume, which nothing writes to meanwhile: what its parent has is not stored again, and neither are zeros.
+ * One that has its data stays as it is. Throws BackupNotFound, BackupDamaged, CommandError.
+ */
+export async function storeVolume(
+  processes: Processes,
+  store: BackupDirectory,
+  id: string,
+  { path, sizeBytes }: { path: string; sizeBytes: number },
+  { signal, progress }: BackupOptions,
+): Promise<void> {
+  const backup = await store.show(id);
+  if (backup.status === 'available') return;
+  const before = backup.parent === null ? undefined : store.pieces(backup.parent);
+  await using data = await store.openToWrite(id, 'data');
+  await using pieces = await store.openToWrite(id, 'pieces');
+  const reader = await readStorage(processes, { path, sizeBytes }, signal);
+  const whole = createHash('sha256');
+  let [read, storedBytes] = [0, 0];
+  try {
+    for await (const piece of piecesOf(reader.stdout, pieceBytes)) {
+      signal.throwIfAborted();
+      whole.update(piece);
+      read += piece.length;
+      const known = (await before?.next())?.value;
+      const one = pieceOf(piece, known ?? undefined, { backup: id, offset: storedBytes });
+      if (one.place?.backup === id) {
+        await data.appendFile(piece);
+        storedBytes += piece.length;
+      }
+      await pieces.appendFile(writePiece(one));
+      progress(Math.floor((100 * read) / sizeBytes));
+    }
+    await reader.ended;
+    if (read !== sizeBytes) throw errors.backupDamaged(id, `the volume gave ${read} of ${sizeBytes} bytes`);
+    await data.sync();
+    await pieces.sync();
+  } finally {
+    await before?.return(undefined);
+    reader.stdout.destroy();
+  }
+  await store.describe({ ...backup, status: 'available', checksum: whole.digest('hex'), storedBytes });
+}
+
+const zeros = Buffer.alloc(pieceBytes);
+
+function pieceOf(data: Buffer, known: Piece | undefined, here: { backup: string; offset: number }): Piece {
+  const checksum = createHash('sha256').update(data).digest('hex');
+  if (data.equals(zeros.subarray(0, data.length))) return { checksum, place: undefined };
+  return known?.checksum === checksum ? known : { checksum, place: here };
+}

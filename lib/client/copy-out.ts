@@ -1,0 +1,74 @@
+import { type BlockstoreError, errors } from '../errors.ts';
+import { backendId, backendsOf } from '../models/backend.ts';
+import { type VolumeState, parseVolume } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import type { ReplyTo } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import type { RequestClient, RequestEnd } from './request-client.ts';
+import { type Sent, startTask } from './start-task.ts';
+import type { SendOptions } from './volume-commands.ts';
+
+export interface CopyOut {
+  kind: 'upload' | 'backup';
+  /** The field of the volume's record that has the id of what gets the data, and that id. */
+  field: 'image' | 'backup';
+  id: string;
+  /** Why an attached volume is refused. */
+  attached: (volume: string, instance: string) => BlockstoreError;
+}
+
+const transitions = { upload: 'startUpload', backup: 'startBackup' } as const;
+
+/**
+ * Gives the data of a volume to something outside the cluster. The volume must be detached, and is as before afterwards, whatever becomes of
+ * it. Throws VolumeNotFound, WrongStatus, VolumeAttached, NotCapable, NodeLost; a call also what kept the node from it. A call whose reply
+ * was lost ends without an error: whether the data are there, their store knows.
+ */
+export async function copyOut(
+  { store, client, topic }: { store: Store; client: RequestClient; topic: string },
+  volume: string,
+  request: CopyOut,
+  { deadlineMs }: SendOptions,
+): Promise<void> {
+  const send = (to?: ReplyTo) => sendTo(store, { topic, by: client.by }, volume, request, to);
+  if (deadlineMs === undefined) {
+    await send();
+    return;
+  }
+  const end = await client.call({
+    deadlineMs,
+    send: async (to) => (await send(to)).end,
+    poll: () => poll(store, volume, request),
+  });
+  if (!end) {
+    throw errors.notFinished(volume, request.kind, Math.round(deadlineMs / 1000), 'its node is working on it');
+  }
+  if ('fault' in end) throw end.fault;
+}
+
+async function sendTo(
+  store: Store,
+  from: { topic: string; by: string },
+  id: string,
+  { kind, field, id: target, attached }: CopyOut,
+  to?: ReplyTo,
+): Promise<Sent> {
+  const volume = await volumesOf(store).lookup(id);
+  if (volume.attachStatus !== 'detached') throw attached(id, volume.instanceId || 'an instance');
+  await requireCapable(store, volume);
+  const set = { [field]: target };
+  return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', ...from }, volume, to);
+}
+
+/** Throws NotCapable. */
+async function requireCapable(store: Store, { id, node, backend }: VolumeState): Promise<void> {
+  const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
+  const [found] = states;
+  if (found && !found.capabilities.includes('images')) throw errors.notCapable(id, found.driver, 'images');
+}
+
+async function poll(store: Store, volume: string, { field, id }: CopyOut): Promise<RequestEnd | undefined> {
+  const record = await store.read((redis) => redis.hgetall(store.keys.volume(volume)));
+  if (Object.keys(record).length === 0) return {};
+  return parseVolume(volume, record)[field] === id ? undefined : { record };
+}

@@ -1,0 +1,48 @@
+import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
+import { storeVolume } from '../../../lib/backups/store-volume.ts';
+import { asError, errors } from '../../../lib/errors.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { volumeSpec } from '../specs.ts';
+import type { Step } from './operation.ts';
+
+/** The data of a new volume: its storage is labelled with the backup until all of it is there, as with an image. */
+export const copyFromBackup: Step = {
+  name: 'backup',
+  isDone: async ({ volume, backend: { driver } }) => {
+    if (!volume.isCopying || volume.fromBackup === '') return true;
+    const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
+    return found !== undefined && found.labels['backup'] === undefined;
+  },
+  run: async ({ volume, backend: { driver }, backups: { store, processes }, isBlank, signal, progress }) => {
+    const { id, fromBackup, isCopying, size } = volume;
+    if (!isCopying || fromBackup === '') return;
+    if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
+    const spec = volumeSpec(volume);
+    await driver.ensureVolume(spec);
+    const target = { path: driver.localPath(spec), sizeBytes: sizeInBytes(size), isBlank };
+    await restoreVolume(processes, store, fromBackup, target, { signal, progress });
+    await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
+  },
+};
+
+export const storeBackup: Step = {
+  name: 'backup',
+  run: async ({ volume, backend: { driver }, backups: { store, processes }, signal, progress }) => {
+    const { id, backup, size } = volume;
+    if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
+    const storage = { path: driver.localPath(volumeSpec(volume)), sizeBytes: sizeInBytes(size) };
+    await storeVolume(processes, store, backup, storage, { signal, progress });
+  },
+};
+
+/** One without its data is of no use to anybody. */
+export const discardBackup: Step = {
+  name: 'discard',
+  run: async ({ volume, backups: { store } }) => {
+    const backup = await store.show(volume.backup).catch((error: unknown) => {
+      if (asError(error).code === 'BackupNotFound') return undefined;
+      throw error;
+    });
+    if (backup?.status === 'creating') await store.remove(volume.backup);
+  },
+};

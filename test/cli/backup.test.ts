@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await writeFile(place.file('blockstore.conf'), `backup_directory = ${place.file('backups')}\n`);
+  await mkdir(place.file('pool'));
+  await place.daemon('n1', {
+    volume_driver: 'file',
+    volume_target: 'none',
+    volume_pool_dir: place.file('pool'),
+    backup_directory: place.file('backups'),
+  });
+});
+test.after.always(() => place.close());
+
+test.serial('volumes are backed up, listed, restored under another name, and deleted in order', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'data');
+  const data = randomBytes(10_000);
+  const file = await open(place.file(`pool/volume-${id}`), 'r+');
+  await file.write(data, 0, data.length, 12_345);
+  await file.close();
+  const none = await place.run('backup', 'list');
+  t.is(none.exitCode, 0);
+  t.regex(none.stderr, /no backups in /);
+
+  const full = await place.run('backup', 'create', 'data', '--incremental', '--name', 'monday');
+  t.is(full.exitCode, 0);
+  t.regex(full.stderr, /has no backup yet: this one is complete/);
+  const next = await place.run('backup', 'create', 'data', '--incremental', '--name', 'tuesday');
+  t.like(next, { exitCode: 0, stderr: '' });
+  t.like(await place.json('backup', 'show', 'tuesday'), {
+    id: next.stdout,
+    parent: full.stdout,
+    status: 'available',
+    volume: id,
+    storedBytes: 0,
+  });
+  const list = await place.run('backup', 'list', '--volume', 'data');
+  t.regex(list.stdout, new RegExp(`^${full.stdout} +monday +data +100 MiB +4 MiB +- +available`, 'm'));
+  t.regex(list.stdout, new RegExp(`^${next.stdout} +tuesday +data +100 MiB +0 bytes +${full.stdout}`, 'm'));
+
+  const restored = await place.run('volume', 'create', '1', '--backup', 'tuesday', '--name', 'again');
+  t.is(restored.exitCode, 0);
+  const found = await readFile(place.file(`pool/volume-${restored.stdout}`));
+  t.true(found.subarray(12_345, 22_345).equals(data));
+  t.regex((await place.run('volume', 'show', 'again')).stdout, new RegExp(`^made from +backup ${next.stdout}$`, 'm'));
+
+  const needed = await place.run('backup', 'delete', 'monday');
+  t.is(needed.exitCode, 5);
+  t.regex(needed.stderr, /has data of later ones/);
+  t.is((await place.run('backup', 'delete', 'tuesday')).stdout, next.stdout);
+  t.is((await place.run('backup', 'delete', 'monday')).stdout, full.stdout);
+  const gone = await place.run('volume', 'create', '1', '--backup', 'monday');
+  t.is(gone.exitCode, 4);
+  t.regex(gone.stderr, /backup monday does not exist in .*backups/);
+});
