@@ -15,7 +15,10 @@ export interface CatchUpOptions {
   lease: Pick<NodeLease, 'node' | 'reacquire'>;
   audit: Pick<Audit, 'run'>;
   addresses: Pick<Addresses, 'refill'>;
-  /** Takes back the volumes that were deleted while the node was lost: an older state of Redis may have them again. */
+  /**
+   * Takes back the volumes that were deleted while the node was lost, and what migrations have left: an older state of Redis may have them
+   * again.
+   */
   restoreAbandoned: () => Promise<void>;
   log: Log;
   /** Another daemon has the node's name, or had it since: this one must end. */

@@ -48,6 +48,11 @@ export class FormerStorage implements Service {
     await Promise.all(this.running.values());
   }
 
+  /** After a loss of Redis the records can be others. */
+  examine(): void {
+    this.isDue = true;
+  }
+
   /** A volume has left its storage here. */
   note({ id, backend }: Pick<VolumeState, 'id' | 'backend'>): void {
     this.left.add(`${id} ${backend}`);
@@ -67,21 +72,29 @@ export class FormerStorage implements Service {
   /** With each report, where there is any. Storage is removed in the background, as a wipe takes long. */
   async run(): Promise<void> {
     if (!this.isDue) return;
-    const { store, lease, log } = this.options;
-    let isLeft = false;
-    for await (const former of formersOf(store).iterate(store.keys.nodeFormer(lease.node))) {
-      isLeft = true;
-      if (this.running.has(former.id) || !(await this.isOver(former))) continue;
-      const removal = this.semaphore
-        .run(() => this.remove(former))
-        .catch((error: unknown) => {
-          if (this.stopping.signal.aborted) return;
-          log.warn(`the former storage of volume ${former.volume} is not removed: ${asError(error).message}`);
-        })
-        .finally(() => this.running.delete(former.id));
-      this.running.set(former.id, removal);
+    const { store, lease } = this.options;
+    this.isDue = false; // what is noted meanwhile makes it due again
+    try {
+      for await (const former of formersOf(store).iterate(store.keys.nodeFormer(lease.node))) {
+        this.isDue = true;
+        if (!this.running.has(former.id) && (await this.isOver(former))) this.begin(former);
+      }
+    } catch (error) {
+      this.isDue = true;
+      throw error;
     }
-    this.isDue = isLeft;
+  }
+
+  private begin(former: FormerState): void {
+    const removal = this.semaphore
+      .run(() => this.remove(former))
+      .catch((error: unknown) => {
+        if (this.stopping.signal.aborted) return;
+        const { message } = asError(error);
+        this.options.log.warn(`the former storage of volume ${former.volume} is not removed: ${message}`);
+      })
+      .finally(() => this.running.delete(former.id));
+    this.running.set(former.id, removal);
   }
 
   /** Until the volume is available at its new place this may be the better copy of its data. */
@@ -90,8 +103,9 @@ export class FormerStorage implements Service {
     const [volume] = states;
     if (unreadable.length > 0) return false;
     if (!volume) return true;
-    const isHere = volume.node === node && volume.backend === backend;
-    return !isHere && volume.task?.copied === undefined && volume.status !== 'error';
+    // It is here again, and Redis has the record of an earlier migration back.
+    if (volume.node === node && volume.backend === backend) return volume.task === undefined;
+    return volume.task?.copied === undefined && volume.status !== 'error';
   }
 
   private async remove(former: FormerState): Promise<void> {
@@ -105,7 +119,9 @@ export class FormerStorage implements Service {
     // Without its label it is the volume's, which is here again: Redis has lost that.
     if (found?.labels[movedLabel] !== undefined && found.labels['created'] === created) {
       const now = await volumesOf(store).find(volume);
-      if (now && !(await this.isOver(former))) return; // the next report tries again
+      // One that is here follows its label first. The next report tries again.
+      const isHere = now?.node === lease.node && now.backend === former.backend;
+      if (isHere || !(await this.isOver(former))) return;
       if (now?.node !== lease.node) await target.removeExport(volume);
       await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels: found.labels }, { signal });
     }

@@ -47,7 +47,12 @@ export class IncomingMigrations implements Service {
   }
 
   /** Those that an earlier daemon has begun. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.examine();
+  }
+
+  /** All that the records have: after a loss of Redis also those that had ended. */
+  async examine(): Promise<void> {
     const { store, lease } = this.options;
     for await (const { id } of migrationsOf(store).iterate(store.keys.nodeMigrations(lease.node))) this.check(id);
   }

@@ -144,7 +144,11 @@ export class StorageNode implements Service {
       ...shared,
       audit,
       addresses: this.addresses,
-      restoreAbandoned: () => abandoned.restore(),
+      restoreAbandoned: async () => {
+        await abandoned.restore();
+        this.former.examine();
+        await this.incoming.examine();
+      },
       onFenced: (error) => this.endFenced(error),
       isBusy: (id) => this.engine.isBusy(id),
       places: catchUpPlaces,

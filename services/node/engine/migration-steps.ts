@@ -24,6 +24,7 @@ export const copyToDestination: Step = {
     const place = await placeLeftFor(context);
     if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(volume.id, place);
     if (migration.hasArrived) return;
+    await refuseSnapshots(context);
     const spec = volumeSpec(volume);
     await backend.target.removeExport(volume.id); // of an unattached volume
     await backend.driver.ensureVolume(spec);
@@ -40,6 +41,13 @@ function placeOf({ node, backend }: MigrationState): string {
 /** Returns the place for which the volume has left its storage here; undefined where that is its own. */
 async function placeLeftFor({ volume, backend: { driver } }: StepContext): Promise<string | undefined> {
   return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
+}
+
+/** Redis may have lost snapshots that the storage has: they would stay behind. Throws VolumeHasSnapshots. */
+async function refuseSnapshots({ volume, backend: { driver } }: StepContext): Promise<void> {
+  const found = (await driver.snapshots?.listSnapshots()) ?? [];
+  const own = found.filter(({ volumeId }) => volumeId === volume.id).map(({ id }) => id);
+  if (own.length > 0) throw errors.migratedWithSnapshots(volume.id, own);
 }
 
 /** Throws NoAnswer, NodeDown, what kept the destination from it, ChangeLost where the migration is gone. */
