@@ -2,7 +2,7 @@ import { withoutProgramGuest } from '../../../support/program-guest.ts';
 
 /** What the guest of the tests has of this host. */
 export const programs =
-  'nvme redis-server setsid blockdev losetup dmsetup lvm thin_check wipefs blkdiscard dd tee rm rmdir ls cp readlink flock'.split(
+  'nvme redis-server setsid blockdev losetup dmsetup lvm thin_check wipefs blkdiscard dd tee rm rmdir ls cp readlink flock perl'.split(
     ' ',
   );
 
