@@ -1,6 +1,6 @@
 /**
  * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
- * server, an image service or many commands; conformance suites; and those of a Redis that loses data and of nodes that are gone, which
+ * server, an image service or many commands; conformance suites; copies of whole volumes; and those of a Redis that loses data and of nodes that are gone, which
  * wait most. The inner loop would take twice as long.
  */
 export const notInInnerLoop = [
@@ -18,5 +18,6 @@ export const notInInnerLoop = [
   'test/lib/drivers/file/{conformance,snapshots}.test.ts',
   'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,images/{copy,glance},process}.test.ts',
-  'test/services/node/{catch-up,redis-loss,take-over,task-loss}.test.ts',
+  'test/lib/migration/tls-transport.test.ts',
+  'test/services/node/{backups,catch-up,images,migration,redis-loss,take-over,task-loss}.test.ts',
 ];
