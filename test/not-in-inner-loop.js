@@ -1,7 +1,7 @@
 /**
  * Test files of libraries that start vblade, tc, tgtd, iscsiadm, dog (or stand-ins), cp, Ceph, libvirt, a guest, an SSH
- * server, an image service or many commands; conformance suites; copies of whole volumes; and those of a Redis that loses data and of nodes that are gone, which
- * wait most. The inner loop would take twice as long.
+ * server, an image service or many commands; conformance suites; copies of whole volumes; and those of a Redis that loses
+ * data and of nodes that are gone, which wait most. The inner loop would take twice as long.
  */
 export const notInInnerLoop = [
   'test/lib/targets/aoe/{access-filter,conformance,discover,interface,setup,strangers,target,watch}.test.ts',
