@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { errors } from '../errors.ts';
-import { readStorage, writeStorage } from '../migration/storage-streams.ts';
+import { readStorage, writeStorage } from '../devices/storage-streams.ts';
 import type { Processes } from '../process.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { type Backup, type Piece, pieceBytes } from './backup.ts';

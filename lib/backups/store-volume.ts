@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { errors } from '../errors.ts';
-import { readStorage } from '../migration/storage-streams.ts';
+import { readStorage } from '../devices/storage-streams.ts';
 import type { Processes } from '../process.ts';
 import { type Piece, pieceBytes, writePiece } from './backup.ts';
 import type { BackupDirectory } from './directory.ts';

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import { dataIn } from './frames.ts';
-import { readStorage, writeStorage } from './storage-streams.ts';
+import { readStorage, writeStorage } from '../devices/storage-streams.ts';
 import type { Receiver } from './transport.ts';
 
 /** Receives the data of a volume, writes them, and compares what the storage has then. Throws BadFrame, MigrationFailed, CommandError. */

@@ -6,7 +6,7 @@ import { fromFault } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import { answersIn } from './answers.ts';
 import { endFrame, framesOf } from './frames.ts';
-import { readStorage } from './storage-streams.ts';
+import { readStorage } from '../devices/storage-streams.ts';
 import type { MigratedStorage, SendOptions } from './transport.ts';
 
 /** How much of the progress is the transfer's; the rest is the comparison's. */
@@ -14,7 +14,10 @@ const sentPercent = 60;
 /** How long the reason of a broken connection is waited for. */
 const reasonMs = 2000;
 
-/** Sends the data of a volume and waits for the comparison. `bytesPerS`: at most; 0 = as fast as possible. Throws what the other node reports, and why the connection broke. */
+/**
+ * Sends the data of a volume and waits for the comparison. `bytesPerS`: at most; 0 = as fast as possible. Throws what the other node
+ * reports, and why the connection broke.
+ */
 export async function sendData(
   processes: Processes,
   stream: Duplex,

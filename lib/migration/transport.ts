@@ -1,10 +1,8 @@
-/** The storage of a volume on this node. */
-export interface MigratedStorage {
+import type { Storage } from '../devices/storage-streams.ts';
+
+export interface MigratedStorage extends Storage {
   /** The id of the volume, for errors. */
   volume: string;
-  /** A block device or a file. */
-  path: string;
-  sizeBytes: number;
 }
 
 /** Where the data of a migration go. */

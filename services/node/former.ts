@@ -34,6 +34,8 @@ export class FormerStorage implements Service {
   private readonly running = new Map<string, Promise<void>>();
   /** Places that volumes have left since this daemon started, as `volume backend`. */
   private readonly left = new Set<string>();
+  /** Why storage is not removed, by the ids of its records. */
+  private readonly logged = new Map<string, string>();
   private isDue = true;
 
   constructor(options: { store: Store; lease: NodeLease; backends: Backends; log: Log }) {
@@ -90,8 +92,10 @@ export class FormerStorage implements Service {
       .run(() => this.remove(former))
       .catch((error: unknown) => {
         if (this.stopping.signal.aborted) return;
-        const { message } = asError(error);
-        this.options.log.warn(`the former storage of volume ${former.volume} is not removed: ${message}`);
+        const line = `the former storage of volume ${former.volume} is not removed: ${asError(error).message}`;
+        // It is tried again with each report.
+        if (this.logged.get(former.id) !== line) this.options.log.warn(line);
+        this.logged.set(former.id, line);
       })
       .finally(() => this.running.delete(former.id));
     this.running.set(former.id, removal);
@@ -127,6 +131,7 @@ export class FormerStorage implements Service {
     }
     await this.change({ kind: 'former', id, remove: true, optional: true });
     this.left.delete(`${volume} ${former.backend}`);
+    this.logged.delete(id);
   }
 
   /** Throws Fenced. */

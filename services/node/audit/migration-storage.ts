@@ -77,7 +77,10 @@ export async function migrationStorage(
   return [{ object, what: `has an incomplete copy here, of the volume on ${source}`, fix: 'remove the copy', run }];
 }
 
-/** What is there has all the data, for otherwise the storage here would not have been left. The task that completes a migration does the rest. */
+/**
+ * What is there has all the data, for otherwise the storage here would not have been left. The task that completes a migration does the
+ * rest.
+ */
 async function restoreAt(
   { store, lease, former }: AuditContext,
   { id, labels, backend }: StoredVolume,

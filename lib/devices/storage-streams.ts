@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises';
 import type { PipedProcess, Processes } from '../process.ts';
-import type { MigratedStorage } from './transport.ts';
 
 /** A slower copy is taken for one that hangs. */
 const slowestBytesPerMs = 2 ** 20 / 1000;
 const shortestLimitMs = 600_000;
 
-type Storage = Pick<MigratedStorage, 'path' | 'sizeBytes'>;
+/** The storage of a volume: a block device or a file. */
+export interface Storage {
+  path: string;
+  sizeBytes: number;
+}
 
 /** Reads all of it: of a block device what the disk has, past the page cache. */
 export async function readStorage(
