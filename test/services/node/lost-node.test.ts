@@ -43,10 +43,10 @@ test.serial('a lost node names its volumes whose records cannot be read: nothing
   const commands = await cluster.commands();
   const [odd, good] = [await commands.create(newVolume, deadline), await commands.create(newVolume, deadline)];
   await node.stop();
-  await store.redis.hset(store.keys.volume(odd.id), 'status', 'migrating');
+  await store.redis.hset(store.keys.volume(odd.id), 'status', 'hibernating');
   const unreadable: string[] = [];
   t.is(await declareLost(store, 'n1', { onUnreadable: ({ id, reason }) => unreadable.push(`${id} ${reason}`) }), 1);
-  t.deepEqual(unreadable, [`${odd.id} has status "migrating"`]);
+  t.deepEqual(unreadable, [`${odd.id} has status "hibernating"`]);
   t.like(await volumesOf(store).lookup(good.id), { status: 'error', fault: { code: 'NodeLost' } });
 });
 

@@ -29,7 +29,7 @@ const deadline = { deadlineMs: 20_000 };
 type Odd = { fields: Record<string, string>; reason: RegExp };
 
 const odd: Record<string, Odd> = {
-  'an unknown status': { fields: { status: 'migrating' }, reason: /has status "migrating"/ },
+  'an unknown status': { fields: { status: 'hibernating' }, reason: /has status "hibernating"/ },
   'an unknown attach status': { fields: { attachStatus: 'reserved' }, reason: /has attach status "reserved"/ },
   'a fault that is no fault': { fields: { fault: '{"code":7}' }, reason: /has a fault that this version cannot read/ },
   'a fault that is no JSON': { fields: { fault: 'broken' }, reason: /has a fault/ },
@@ -101,10 +101,10 @@ test.serial(
     const attached = await redis.hgetall(keys.volume(id));
     await commands.detach(id, deadline);
     // As an older state of Redis may have it.
-    await redis.hset(keys.volume(id), { ...attached, status: 'migrating' });
+    await redis.hset(keys.volume(id), { ...attached, status: 'hibernating' });
     await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
     const problems = async () => (await lookupNode(store, 'n1')).problems.join('\n');
-    await until(async () => (await problems()).includes(`volume ${id} has status "migrating"`), 'it is reported');
+    await until(async () => (await problems()).includes(`volume ${id} has status "hibernating"`), 'it is reported');
     await redis.hset(keys.volume(id), { status: 'in-use' });
     await until(() => target.exports.has(id), 'it is exported');
     t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
@@ -151,16 +151,16 @@ test.serial(
     await declareLost(store, 'n1');
     await commands.delete(id, deadline);
     const { redis, keys } = store;
-    await redis.hset(keys.abandoned(id), { status: 'migrating' });
+    await redis.hset(keys.abandoned(id), { status: 'hibernating' });
     const record = await redis.hgetall(keys.abandoned(id));
 
     await cluster.node('n1', {}, { driver });
     const problems = async () => (await lookupNode(store, 'n1')).problems.join('\n');
-    t.regex(await problems(), new RegExp(`deleted volume ${id} has status "migrating"`));
+    t.regex(await problems(), new RegExp(`deleted volume ${id} has status "hibernating"`));
     const nodes = await cluster.nodeCommands();
     for (const remove of [[], [id]]) {
       const { findings } = await nodes.audit('n1', { repair: true, remove }, deadline);
-      t.regex(findings.map(({ object, what }) => `${object} ${what}`).join('\n'), /deletion has status "migrating"/);
+      t.regex(findings.map(({ object, what }) => `${object} ${what}`).join('\n'), /deletion has status "hibernating"/);
       t.true(findings.every(({ fixed }) => !fixed));
     }
     t.is(await redis.exists(keys.volume(id)), 0);
