@@ -34,7 +34,7 @@ const odd: Record<string, Odd> = {
   'a fault that is no fault': { fields: { fault: '{"code":7}' }, reason: /has a fault that this version cannot read/ },
   'a fault that is no JSON': { fields: { fault: 'broken' }, reason: /has a fault/ },
   'a task of an unknown kind': {
-    fields: { task: '{"kind":"migrate","key":"k"}' },
+    fields: { task: '{"kind":"hibernate","key":"k"}' },
     reason: /has a task that this version does not know/,
   },
   'a size that is no number': { fields: { size: 'large' }, reason: /has size "large"/ },
