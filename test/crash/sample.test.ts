@@ -3,8 +3,8 @@ import { taskKinds } from '../../lib/models/task.ts';
 import { scenes } from './scenes.ts';
 import { sampledCrashTests } from './tests.ts';
 
-/** Few backends have it: services/node/images.test.ts interrupts it. */
-const elsewhere = new Set<string>(['upload']);
+/** Few backends have them, or one alone does not do: tests of images, backups and migrations in services/ interrupt them. */
+const elsewhere = new Set<string>(['upload', 'backup', 'migrate']);
 
 test('every operation of a command has a crash scene', (t) => {
   t.deepEqual(
@@ -13,4 +13,4 @@ test('every operation of a command has a crash scene', (t) => {
   );
 });
 
-await sampledCrashTests('host', { operations: 4, points: 6 });
+await sampledCrashTests('host', { operations: 3, points: 6 });
