@@ -20,6 +20,8 @@ export interface FollowOptions {
   /** Time limit without a change of status or progress. */
   maxIdleMs?: number;
   onRead?: (volume: VolumeState | undefined) => void;
+  /** The record as it was just read: then Redis may be away from the beginning. */
+  known?: VolumeState;
 }
 
 /**
@@ -29,12 +31,12 @@ export interface FollowOptions {
 export async function follow(
   store: Store,
   id: string,
-  { isOver, timeoutMs = Infinity, maxIdleMs = Infinity, onRead }: FollowOptions,
+  { isOver, timeoutMs = Infinity, maxIdleMs = Infinity, onRead, known }: FollowOptions,
 ): Promise<{ over: boolean; volume: VolumeState | undefined }> {
   const began = performance.now();
   let lastChange = began;
   let last = '';
-  let volume = await readVolume(store, id);
+  let volume = known === undefined ? await readVolume(store, id) : await readUnlessAway(store, id, known);
   for (;;) {
     onRead?.(volume);
     if (isOver(volume)) return { over: true, volume };

@@ -38,6 +38,7 @@ export async function waitForVolume(context: Context, reference: string, options
   const { over, volume } = await interrupts.during('change', id, () =>
     withProgress(output, session.store, id, () =>
       follow(session.store, id, {
+        known: first,
         isOver: (now) => now === undefined || isGone(now) || isReached(now) || hasFailed(now),
         ...(timeout === undefined ? {} : { timeoutMs: timeout }),
       }),

@@ -121,7 +121,8 @@ test.serial('a wait goes on through a restart of Redis', async (t) => {
   await pause(2000); // it reads the record twice a second
   await place.server.up();
   await until(() => one.change('finishCreate').catch(() => false), 'the volume is created');
-  t.like(await waiting.child, { exitCode: 0, stdout: 'available' });
+  const end = await waiting.child;
+  t.like(end, { exitCode: 0, stdout: 'available' }, end.stderr);
 });
 
 test.serial('a create that may have been recorded names the option that repeats it', async (t) => {
