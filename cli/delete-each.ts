@@ -51,7 +51,7 @@ export async function deleteEach(
 }
 
 /** One of several: an error about Redis, a node or its storage does not name it. */
-function naming(object: string, id: string, error: BlockstoreError): BlockstoreError {
+export function naming(object: string, id: string, error: BlockstoreError): BlockstoreError {
   const { code, kind, message, hint, cause } = error;
   return message.includes(id) ? error : new BlockstoreError(code, kind, `${object}: ${message}`, hint, { cause });
 }

@@ -1,7 +1,8 @@
 import { drain, setClosed } from '../../lib/client/drain.ts';
-import { BlockstoreError } from '../../lib/errors.ts';
+import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import { backendId } from '../../lib/models/backend.ts';
 import type { Context } from '../context.ts';
+import { naming } from '../delete-each.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { Progress } from '../progress.ts';
@@ -26,7 +27,8 @@ export async function drainNode(context: Context, name: string, options: DrainOp
   const failed: { id: string; code: string; message: string }[] = [];
   let failure: BlockstoreError | undefined;
   const lines: Promise<void>[] = [];
-  const report = (id: string, error: BlockstoreError) => {
+  const report = (id: string, thrown: BlockstoreError) => {
+    const error = naming(`volume ${id}`, id, thrown);
     failure ??= error;
     failed.push({ id, code: error.code, message: error.message });
     progress.clear();
@@ -48,17 +50,13 @@ export async function drainNode(context: Context, name: string, options: DrainOp
         if (!output.json) lines.push(output.line(waitsForEnd(options) ? `${id} ${host}` : id));
       },
       onFailed: report,
-      onUnreadable: ({ id, reason }) => report(id, unreadable(id, reason)),
+      onUnreadable: ({ id, reason }) => report(id, errors.recordUnreadable(`volume ${id}`, reason)),
     },
   ).finally(() => progress.end());
   await Promise.all(lines);
   if (output.json) await output.document({ node: name, [waitsForEnd(options) ? 'moved' : 'moving']: moved, failed });
   else if (failed.length > 0) output.note(`${plural(failed.length, 'volume')} of node ${name} did not move`);
   if (failure) process.exitCode = exitCodes[failure.kind];
-}
-
-function unreadable(id: string, reason: string): BlockstoreError {
-  return new BlockstoreError('RecordUnreadable', 'failed', `the record of volume ${id} ${reason}`);
 }
 
 /** The node takes volumes again. Throws NodeNotFound. */

@@ -62,6 +62,9 @@ test.serial('node drain moves what it can, names the rest, and closes the node u
   const refused = await place.run('volume', 'create', '0', '--node', 'n1');
   t.is(refused.exitCode, 7);
   t.regex(refused.stderr, /takes no further volumes: its node is being drained/);
+  const nowhere = await place.run('node', 'drain', 'n2', '--to', 'n1');
+  t.is(nowhere.stderr.match(/^blockstore: volume [0-9a-f-]{36}: .*its node is being drained$/gm)?.length, 2);
+  await place.run('node', 'open', 'n2');
   t.is((await place.run('node', 'open', 'n1')).stdout, 'node n1 takes volumes');
   t.is((await place.run('volume', 'create', '0', '--node', 'n1')).exitCode, 0);
 });
