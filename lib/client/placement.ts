@@ -84,6 +84,7 @@ export async function place(
   changeFor: (backend: BackendState) => ChangeSet,
 ): Promise<Placed | Exclude<Outcome, { word: 'ok' }>> {
   const reasons = new Map<string, Reason>();
+  const asked = askedBy(request);
   let attempts = 0;
   for await (const candidates of pages(store, request, reasons)) {
     for (const backend of byWeight(candidates)) {
@@ -99,7 +100,7 @@ export async function place(
       if (outcome.word !== 'condition' || !conditions.includes(outcome.condition)) return outcome;
       request.recent?.drop();
       if (outcome.condition.is === 'up') await hideBackend(store, backend.id, backend.node);
-      reasons.set(backend.id, outcome.condition.is === 'up' ? down : allocatedMeanwhile);
+      reasons.set(backend.id, outcome.condition.is === 'up' ? down : await reasonNow(store, backend.id, asked));
     }
     if (attempts === maxAttempts) break;
   }
@@ -109,11 +110,12 @@ export async function place(
 /** Pages of backends that may take the volume; the others have their reason in `reasons`. */
 async function* pages(
   store: Store,
-  { size, node, tried = [], needs, demands, recent }: PlacementRequest,
+  request: PlacementRequest,
   reasons: Map<string, Reason>,
 ): AsyncGenerator<BackendState[]> {
-  const requestedBytes = sizeInBytes(size);
-  const asked = { requestedBytes, tried, needs, demands };
+  const { node, demands, recent } = request;
+  const asked = askedBy(request);
+  const { requestedBytes } = asked;
   const suitable = (backends: readonly Candidate[]) =>
     backends.flatMap(({ backend, isUp }) => {
       const reason = reasonAgainst(backend, isUp, asked);
@@ -175,6 +177,17 @@ export async function readCandidates(store: Store, ids: readonly string[]): Prom
   return states.map((backend, index) => ({ backend, isUp: (up[index] ?? -1) >= 0 }));
 }
 
+/** What a backend must have and be. */
+interface Asked extends Pick<PlacementRequest, 'tried' | 'needs' | 'demands'> {
+  requestedBytes: number;
+  /** By a volume that it has already. */
+  grows?: boolean;
+}
+
+function askedBy({ size, ...request }: PlacementRequest): Asked {
+  return { requestedBytes: sizeInBytes(size), ...request };
+}
+
 export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): number {
   return Math.max(0, capacityBytes - allocatedBytes);
 }
@@ -182,20 +195,7 @@ export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): nu
 function reasonAgainst(
   backend: BackendState,
   isUp: boolean,
-  {
-    requestedBytes,
-    tried = [],
-    needs,
-    demands,
-    grows = false,
-  }: {
-    requestedBytes: number;
-    tried?: readonly string[];
-    needs?: CapabilityName | undefined;
-    demands?: Demands | undefined;
-    /** A volume that it has already. */
-    grows?: boolean;
-  },
+  { requestedBytes, tried = [], needs, demands, grows = false }: Asked,
 ): Reason | undefined {
   if (!isUp) return down;
   if (needs !== undefined && !backend.capabilities.includes(needs)) {
@@ -208,6 +208,12 @@ function reasonAgainst(
   if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
   if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
   return undefined;
+}
+
+/** Of a backend that could not take the volume: it may have changed since it was read. */
+async function reasonNow(store: Store, id: string, asked: Asked): Promise<Reason> {
+  const [found] = await readCandidates(store, [id]);
+  return (found && reasonAgainst(found.backend, found.isUp, asked)) ?? allocatedMeanwhile;
 }
 
 function neighbourOn({ node }: BackendState, { apart }: Demands): string | undefined {
@@ -225,9 +231,11 @@ function byWeight(backends: readonly BackendState[]): BackendState[] {
 
 async function refusal(
   store: Store,
-  { size, node, needs, demands }: PlacementRequest,
+  request: PlacementRequest,
   reasons: Map<string, Reason>,
 ): Promise<BlockstoreError> {
+  const { node } = request;
+  const asked = askedBy(request);
   if (node === undefined && reasons.size < maxReasons) {
     // Backends that accept no volumes are not among those that were looked at: the first nodes of all say why.
     const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', String(maxReasons - 1)));
@@ -238,10 +246,7 @@ async function refusal(
       if (one && one.state !== 'up' && !isKnown) reasons.set(one.id, { kind: 'down', text: one.state });
       for (const backend of one?.state === 'up' ? one.backends : []) {
         if (reasons.has(backend.id)) continue;
-        reasons.set(
-          backend.id,
-          reasonAgainst(backend, true, { requestedBytes: sizeInBytes(size), needs, demands }) ?? notYet,
-        );
+        reasons.set(backend.id, reasonAgainst(backend, true, { ...asked, tried: [] }) ?? notYet);
       }
     }
   }
@@ -253,7 +258,7 @@ async function refusal(
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet')) return errors.noBackendAccepts(shown);
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem', 'unsuitable'))
     return errors.noUsableBackend(shown);
-  return errors.noFreeSpace(node, sizeInBytes(size), shown);
+  return errors.noFreeSpace(node, asked.requestedBytes, shown);
 }
 
 /** Why a backend cannot give a volume of its own so many bytes more. */
@@ -261,9 +266,7 @@ export async function cannotGrow(
   store: Store,
   { backend: id, bytes }: { backend: string; bytes: number },
 ): Promise<BlockstoreError> {
-  const [found] = await readCandidates(store, [id]);
-  const { kind, text } =
-    (found && reasonAgainst(found.backend, found.isUp, { requestedBytes: bytes, grows: true })) ?? allocatedMeanwhile;
+  const { kind, text } = await reasonNow(store, id, { requestedBytes: bytes, grows: true });
   if (kind === 'full') return errors.noFreeSpace(id, bytes, [text]);
   return kind === 'problem' ? errors.noUsableBackend([`${id}: ${text}`]) : errors.noBackendAccepts([`${id}: ${text}`]);
 }

@@ -94,6 +94,19 @@ test.serial('NoSpace names the reason per backend', async (t) => {
   });
 });
 
+test.serial('a backend that has changed since it was read last gives its reason', async (t) => {
+  const commands = await cluster.commands();
+  const report = async (backend: object) => fakeNode(store, 'n1', { backends: [backend] });
+  await report({});
+  await commands.create(newVolume);
+  await report({ accepting: false, problem: 'a disk is absent' });
+  await t.throwsAsync(commands.create(newVolume), { code: 'NoUsableBackend', message: /n1@fake: a disk is absent/ });
+  await report({});
+  await commands.create(newVolume);
+  await report({ accepting: false });
+  await t.throwsAsync(commands.create(newVolume), { code: 'BackendUnavailable', message: /takes no volumes now/ });
+});
+
 test.serial('backends that are down or have a problem are no lack of space', async (t) => {
   await fakeNode(store, 'n1', { backends: [{ accepting: false, problem: 'a disk is absent' }] });
   await fakeNode(store, 'n2', { leaseMs: 1, backends: [{}] });
