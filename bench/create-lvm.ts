@@ -2,6 +2,7 @@ import type { LabDaemon } from '../test/lab/daemon.ts';
 import { Lab } from '../test/lab/lab.ts';
 import type { LabNode } from '../test/lab/node.ts';
 import { until } from '../test/support/until.ts';
+import { lookupNode } from '../lib/models/node.ts';
 import { volumesOf } from '../lib/models/volume.ts';
 import { deadline, makeClient, newVolume } from './client.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
@@ -51,6 +52,8 @@ export async function benchLvm(): Promise<Figure[]> {
     const served = await bareExportTime(node);
     await daemon.stop();
     const [again] = await start('again');
+    const accepts = async () => (await lookupNode(store, 'bench')).backends.every(({ accepting }) => accepting);
+    await until(accepts, 'the backend accepts volumes', startMs);
     const { keys } = store;
     for (const { id, attachStatus } of await Array.fromAsync(volumesOf(store).iterate(keys.volumes()))) {
       if (attachStatus === 'detached') await commands.attach(id, attachment, deadline);

@@ -26,7 +26,7 @@ export async function insertVolumes(store: Store, layout: Layout): Promise<void>
 }
 
 function insertion(node: number, number: number, layout: Layout): Edit {
-  const { id, project, address } = presentVolume(node, number, layout);
+  const { id, project, address, createTime } = presentVolume(node, number, layout);
   return {
     kind: 'volume',
     id,
@@ -41,7 +41,7 @@ function insertion(node: number, number: number, layout: Layout): Edit {
       status: 'available',
       attachStatus: 'detached',
       address,
+      createTime,
     },
-    stamp: ['createTime'],
   };
 }

@@ -22,10 +22,13 @@ export interface PresentVolume {
   id: string;
   project: string;
   address: string;
+  /** Milliseconds since the epoch. */
+  createTime: string;
   labels: Labels;
 }
 
 const projects = 100;
+const firstCreateTime = Date.UTC(2026, 0, 1);
 
 /** The volume with that number of a node, both from 0. Its id is a UUID, its address on a shelf of that node alone. */
 export function presentVolume(node: number, number: number, { perNode }: Layout): PresentVolume {
@@ -37,5 +40,7 @@ export function presentVolume(node: number, number: number, { perNode }: Layout)
   const digits = (value: number, length: number) => value.toString(16).padStart(length, '0');
   const id = `${digits(first, 8)}-0000-4000-8000-${digits(node * perNode + number, 12)}`;
   const project = `project-${number % projects}`;
-  return { id, project, address, labels: { user: 'bench-user', project, size: '1', address } };
+  const createTime = String(firstCreateTime + node * perNode + number);
+  const labels = { user: 'bench-user', project, size: '1', created: createTime, address };
+  return { id, project, address, createTime, labels };
 }
