@@ -2,10 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const maxRetryPauseMs = 30_000;
 
-/** Bounds the work of one kind that runs at a time. Work above the bound waits, first come first served. */
+/** Bounds the work of one kind that runs at a time. Work above the bound waits, first come first served, urgent work first. */
 export class Semaphore {
   private readonly bound: number;
   private readonly waiting = new Set<() => void>();
+  private readonly urgent = new Set<() => void>();
   private running = 0;
 
   constructor(bound: number) {
@@ -23,10 +24,10 @@ export class Semaphore {
   }
 
   /** Returns what the work returns. Throws the signal's reason when it aborts before the work has begun. */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal, { isUrgent = false } = {}): Promise<T> {
     signal?.throwIfAborted();
     if (this.running < this.bound) this.running += 1;
-    else await this.slot(signal);
+    else await this.slot(isUrgent ? this.urgent : this.waiting, signal);
     try {
       return await work();
     } finally {
@@ -35,10 +36,10 @@ export class Semaphore {
   }
 
   /** Resolves when a slot has been handed over. */
-  private slot(signal: AbortSignal | undefined): Promise<void> {
+  private slot(queue: Set<() => void>, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
-        this.waiting.delete(begin);
+        queue.delete(begin);
         reject(signal?.reason);
       };
       const begin = () => {
@@ -46,17 +47,18 @@ export class Semaphore {
         resolve();
       };
       signal?.addEventListener('abort', leave, { once: true });
-      this.waiting.add(begin);
+      queue.add(begin);
     });
   }
 
   private release(): void {
-    const [next] = this.waiting;
+    const queue = this.urgent.size > 0 ? this.urgent : this.waiting;
+    const [next] = queue;
     if (next === undefined) {
       this.running -= 1;
       return;
     }
-    this.waiting.delete(next);
+    queue.delete(next);
     next();
   }
 }

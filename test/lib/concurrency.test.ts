@@ -68,6 +68,28 @@ test('a semaphore runs as much work as its bound, and the rest in order', async 
   t.is(semaphore.freeSlots, 2);
 });
 
+test('urgent work begins before all that waits, in order, and leaves the queue when its signal aborts', async (t) => {
+  const semaphore = new Semaphore(1);
+  const begun: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const work = (name: string) => async () => {
+    begun.push(name);
+    await gate.promise;
+  };
+  const aborting = new AbortController();
+  const all = [
+    semaphore.run(work('running')),
+    semaphore.run(work('first')),
+    semaphore.run(work('urgent'), undefined, { isUrgent: true }),
+    semaphore.run(work('aborted'), aborting.signal, { isUrgent: true }).catch(() => undefined),
+    semaphore.run(work('second urgent'), undefined, { isUrgent: true }),
+  ];
+  aborting.abort();
+  gate.resolve();
+  await Promise.all(all);
+  t.deepEqual(begun, ['running', 'urgent', 'second urgent', 'first']);
+});
+
 test('work whose signal aborts while it waits never begins, and the work behind it does', async (t) => {
   const semaphore = new Semaphore(1);
   const { promise: held, resolve: release } = Promise.withResolvers<void>();

@@ -32,7 +32,7 @@ export class Changes {
   async backUp(): Promise<void> {
     if (!this.changed) return;
     this.changed = false;
-    const answer = await this.openGroup.shell.command(['vgcfgbackup', this.group]);
+    const answer = await this.openGroup.shell.command(['vgcfgbackup', this.group], { urgent: true });
     if (answer.status === 0) return;
     this.changed = true;
     this.context.log.warn('the metadata of the volume group could not be copied', { group: this.group });

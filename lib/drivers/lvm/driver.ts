@@ -309,7 +309,9 @@ export class LvmDriver implements VolumeDriver {
   }
 
   private async space(): Promise<DriverStats> {
-    const { sizeBytes, freeBytes, extentBytes, missingDisks, volumes } = await this.openGroup.content();
+    const { sizeBytes, freeBytes, extentBytes, missingDisks, volumes } = await this.openGroup.content({
+      isUrgent: true,
+    });
     this.extentBytes = extentBytes;
     const volumeBytes = volumes
       .filter((volume) => volumeId(volume) !== undefined || unfinishedCopy(volume).length > 0)

@@ -21,7 +21,8 @@ export class ForkedLvm implements Lvm {
   }
 
   command(args: readonly string[], options: LvmCommandOptions = {}): Promise<LvmAnswer> {
-    return this.mutex.run(() => this.run(args, options.timeoutMs ?? defaultTimeoutMs), options.signal);
+    const { timeoutMs = defaultTimeoutMs, signal, urgent: isUrgent = false } = options;
+    return this.mutex.run(() => this.run(args, timeoutMs), signal, { isUrgent });
   }
 
   async close(): Promise<void> {

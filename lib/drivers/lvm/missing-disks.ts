@@ -2,7 +2,7 @@ import { BlockstoreError, asError, errors } from '../../errors.ts';
 import type { DriverContext } from '../driver.ts';
 import type { Group } from './group.ts';
 import { readKnownUuid, writeKnownUuid } from './known-uuid.ts';
-import type { Lvm } from './lvm.ts';
+import { type Lvm, urgently } from './lvm.ts';
 import { prepareGroup } from './new-group.ts';
 import { openLvm } from './open.ts';
 import { groupContent } from './reports.ts';
@@ -89,13 +89,14 @@ export class OpenGroup {
   }
 
   /** The group's figures and volumes. A group that lacks a disk is first looked for again: the disk may be back. */
-  async content() {
+  async content({ isUrgent = false } = {}) {
     const { volumeGroup } = this.options;
-    const content = await groupContent(this.shell, volumeGroup);
+    const read = () => groupContent(isUrgent ? urgently(this.shell) : this.shell, volumeGroup);
+    const content = await read();
     if (content.missingDisks === 0) return content;
     if (this.lacksDisks && performance.now() - this.openedAt < reopenAfterMs) return content;
     await this.reopen();
-    return groupContent(this.shell, volumeGroup);
+    return read();
   }
 
   /**

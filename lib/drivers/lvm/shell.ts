@@ -23,7 +23,8 @@ export class ShellLvm implements Lvm {
 
   async command(args: readonly string[], options: LvmCommandOptions = {}): Promise<LvmAnswer> {
     const line = commandLine(args);
-    return this.mutex.run(() => this.exchange(line, options.timeoutMs ?? defaultTimeoutMs), options.signal);
+    const { timeoutMs = defaultTimeoutMs, signal, urgent: isUrgent = false } = options;
+    return this.mutex.run(() => this.exchange(line, timeoutMs), signal, { isUrgent });
   }
 
   async close(): Promise<void> {

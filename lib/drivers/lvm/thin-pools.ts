@@ -3,7 +3,7 @@ import { BlockstoreError, errors } from '../../errors.ts';
 import type { ThinPoolName } from '../../lvm-thin-errors.ts';
 import type { DriverStats } from '../driver.ts';
 import { ownPoolName } from './flags.ts';
-import type { LvmAnswer } from './lvm.ts';
+import { type LvmAnswer, urgently } from './lvm.ts';
 import type { Parts } from './parts.ts';
 import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 import { createThinPool, isPoolOfOurs } from './new-thin-pool.ts';
@@ -77,12 +77,13 @@ export class ThinPools {
   async stats(volumes: readonly LogicalVolume[], missingDisks: number): Promise<PoolStats | undefined> {
     const pool = this.forNew;
     if (pool === undefined) return undefined;
-    const found = await this.report(pool);
+    const lvm = urgently(this.parts.openGroup.shell);
+    const found = await this.report(pool, lvm);
     if (!found) return refusing({ totalBytes: 0, freeBytes: 0 }, errors.thinPoolMissing(this.nameOf(pool)));
     const before = this.usage(pool, found, volumes);
     if (missingDisks > 0) return { ...spaceOf(before), acceptsCreates: false };
     try {
-      const usage = this.usage(pool, await this.usable(pool), volumes);
+      const usage = this.usage(pool, await this.usable(pool, lvm), volumes);
       const refused = refusal(usage, 0);
       if (refused) return refusing(spaceOf(usage), refused);
       const problem = warning(usage)?.message;
@@ -103,9 +104,9 @@ export class ThinPools {
   }
 
   /** Returns an active pool in which volumes may be made. Throws ThinPoolMissing, ThinPoolUnusable. */
-  private async usable(pool: string): Promise<ThinPoolReport> {
+  private async usable(pool: string, lvm = this.parts.openGroup.shell): Promise<ThinPoolReport> {
     const name = this.nameOf(pool);
-    const found = await this.report(pool);
+    const found = await this.report(pool, lvm);
     if (!found) throw errors.thinPoolMissing(name);
     this.refuseWrong(pool, found);
     await this.zeroing(pool, found);
@@ -139,8 +140,8 @@ export class ThinPools {
     throw errors.thinPoolInactive(name, answer.messages.join('; ') || 'LVM leaves it inactive without an error');
   }
 
-  private async report(pool: string): Promise<ThinPoolReport | undefined> {
-    return thinPoolReport(this.parts.openGroup.shell, this.group, pool);
+  private async report(pool: string, lvm = this.parts.openGroup.shell): Promise<ThinPoolReport | undefined> {
+    return thinPoolReport(lvm, this.group, pool);
   }
 
   private usage(pool: string, report: ThinPoolReport, volumes: readonly LogicalVolume[]): ThinUsage {

@@ -20,6 +20,19 @@ test('one shell runs many commands in order', async (t) => {
   await lvm.close();
 });
 
+test('an urgent command does not wait for those before it', async (t) => {
+  const { lvm } = make();
+  const ended: string[] = [];
+  const ask = async (name: string, more = {}) => {
+    await lvm.command([name], more);
+    ended.push(name);
+  };
+  const many = Array.from({ length: 10 }, (_, number) => `command${number}`);
+  await Promise.all([...many.map((name) => ask(name)), ask('urgent', { urgent: true })]);
+  t.deepEqual(ended, [many[0], 'urgent', ...many.slice(1)]);
+  await lvm.close();
+});
+
 test('additional output and split reports are accepted', async (t) => {
   const { lvm, processes } = make();
   t.deepEqual((await lvm.command(['noisy'])).rows, [{ lv_name: 'before' }]);
