@@ -24,12 +24,13 @@ export interface PlacementRequest {
   recent?: RecentCandidates;
 }
 
-/** Backends that are read at once, best first. */
-const pageSize = 32;
-/** Pages that are read at most: beyond them, what has less free space is not better. */
-const maxPages = 8;
-/** The same for a request that demands more than space. */
-const maxPagesOfDemands = 64;
+/** Backends that are read at once, best first: each page has twice as many as the one before, up to a bound. */
+const firstPageSize = 32;
+const maxPageSize = 256;
+/** Backends that are read at most: beyond them, what has less free space is not better. */
+const maxRead = 256;
+/** The same for a request that demands more than space: few may meet that, and these need not be among the largest. */
+const maxReadOfDemands = 2048;
 /** Change sets that are tried before placement gives up. */
 const maxAttempts = 16;
 /** Backends whose reasons an error lists. */
@@ -49,24 +50,34 @@ const allocatedMeanwhile: Reason = { kind: 'full', text: 'its free space was all
 /** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
 const maxAgeMs = 2000;
 
-/** The best candidates as they were read last. */
-export class RecentCandidates {
-  private backends: readonly BackendState[] = [];
-  private readAt = -Infinity;
+/** Requests of different kinds whose candidates are kept. */
+const maxKept = 64;
 
-  get(): readonly BackendState[] {
-    return performance.now() - this.readAt < maxAgeMs ? this.backends : [];
+/** The best candidates as they were read last, by what was asked of them. */
+export class RecentCandidates {
+  private readonly kept = new Map<string, { backends: readonly BackendState[]; readAt: number }>();
+
+  get(asked: Asked): readonly BackendState[] {
+    const { backends = [], readAt = -Infinity } = this.kept.get(kindOf(asked)) ?? {};
+    return performance.now() - readAt < maxAgeMs ? backends : [];
   }
 
-  note(backends: readonly BackendState[]): void {
-    this.backends = backends;
-    this.readAt = performance.now();
+  note(asked: Asked, backends: readonly BackendState[]): void {
+    const kind = kindOf(asked);
+    this.kept.delete(kind);
+    this.kept.set(kind, { backends, readAt: performance.now() });
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > maxKept && oldest !== undefined) this.kept.delete(oldest);
   }
 
   /** One of them could not take a volume. */
   drop(): void {
-    this.backends = [];
+    this.kept.clear();
   }
+}
+
+function kindOf({ needs, demands }: Asked): string {
+  return `${needs ?? ''} ${JSON.stringify(demands?.requirements ?? {})}`;
 }
 
 export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 'ok' }> };
@@ -127,15 +138,13 @@ async function* pages(
     yield suitable((await namedBackends(store, node)).map((backend) => ({ backend, isUp: true })));
     return;
   }
-  const known = (recent?.get() ?? []).filter((backend) => !reasonAgainst(backend, true, asked));
+  const known = (recent?.get(asked) ?? []).filter((backend) => !reasonAgainst(backend, true, asked));
   if (known.length > 0) yield byWeight(known).slice(0, 1);
-  // Few may meet what is demanded, and these need not be among the largest.
-  const pageCount = demands === undefined ? maxPages : maxPagesOfDemands;
-  for (let page = 0; page < pageCount; page += 1) {
-    const first = String(page * pageSize);
-    const last = String((page + 1) * pageSize - 1);
+  let isNoted = false;
+  for (let first = 0, size = firstPageSize; first < (demands === undefined ? maxRead : maxReadOfDemands); ) {
+    const range = [String(first), String(first + size - 1)] as const;
     const entries = pairsOf(
-      await store.read((redis) => redis.zrange(store.keys.freeSpace(), first, last, 'REV', 'WITHSCORES')),
+      await store.read((redis) => redis.zrange(store.keys.freeSpace(), ...range, 'REV', 'WITHSCORES')),
     );
     const sufficient = entries.filter(([, bytes]) => Number(bytes) >= requestedBytes);
     // Where none has enough, the first ones give the reasons.
@@ -146,9 +155,14 @@ async function* pages(
     );
     for (const { backend, isUp } of candidates) if (!isUp) await hideBackend(store, backend.id, backend.node);
     const found = suitable(candidates);
-    if (page === 0) recent?.note(found);
+    if (!isNoted && found.length > 0) {
+      recent?.note(asked, found);
+      isNoted = true;
+    }
     if (found.length > 0) yield found;
-    if (sufficient.length < pageSize) return;
+    if (sufficient.length < size) return;
+    first += size;
+    size = Math.min(2 * size, maxPageSize);
   }
 }
 
