@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** What a stream of a large file reads or writes at once. */
+export const chunkBytes = 2 ** 20;
+
 /** Returns the code of a system error, such as ENOENT; undefined for any other value. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -96,8 +99,13 @@ export async function replaceFile(
 }
 
 /** Makes created, renamed and removed entries of a directory survive a power loss. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+export function syncDirectory(directory: string): Promise<void> {
+  return syncFile(directory);
+}
+
+/** Makes the data of a file survive a power loss. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r');
   try {
     await handle.sync();
   } finally {

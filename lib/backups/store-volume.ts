@@ -31,6 +31,7 @@ export async function storeVolume(
   const reader = await readStorage(processes, { path, sizeBytes }, signal);
   const whole = createHash('sha256');
   let [read, storedBytes] = [0, 0];
+  let written = Promise.resolve();
   try {
     for await (const piece of piecesOf(reader.stdout, pieceBytes)) {
       signal.throwIfAborted();
@@ -38,13 +39,14 @@ export async function storeVolume(
       read += piece.length;
       const known = (await before?.next())?.value;
       const one = pieceOf(piece, known ?? undefined, { backup: id, offset: storedBytes });
-      if (one.place?.backup === id) {
-        await data.appendFile(piece);
-        storedBytes += piece.length;
-      }
-      await pieces.appendFile(writePiece(one));
+      await written; // while the next piece was read
+      const isOwn = one.place?.backup === id;
+      if (isOwn) storedBytes += piece.length;
+      written = (isOwn ? data.appendFile(piece) : Promise.resolve()).then(() => pieces.appendFile(writePiece(one)));
+      written.catch(() => undefined);
       progress(Math.floor((100 * read) / sizeBytes));
     }
+    await written;
     await reader.ended;
     if (read !== sizeBytes) throw errors.backupDamaged(id, `the volume gave ${read} of ${sizeBytes} bytes`);
     await data.sync();
@@ -57,9 +59,15 @@ export async function storeVolume(
 }
 
 const zeros = Buffer.alloc(pieceBytes);
+const checksumOfZeros = digestOf(zeros);
 
 function pieceOf(data: Buffer, known: Piece | undefined, here: { backup: string; offset: number }): Piece {
-  const checksum = createHash('sha256').update(data).digest('hex');
+  if (data.equals(zeros)) return { checksum: checksumOfZeros, place: undefined };
+  const checksum = digestOf(data);
   if (data.equals(zeros.subarray(0, data.length))) return { checksum, place: undefined };
   return known?.checksum === checksum ? known : { checksum, place: here };
+}
+
+function digestOf(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
 }

@@ -1,7 +1,7 @@
 import { readdir, rename, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedMutex } from '../concurrency.ts';
-import { absentAs, makeDirectory, removeFile } from '../files.ts';
+import { absentAs, makeDirectory, removeFile, syncDirectory, syncFile } from '../files.ts';
 import { type FetchOptions, fetchImage } from './fetch.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './store.ts';
@@ -55,7 +55,10 @@ export class ImageCache {
     if (found === undefined) {
       await this.shrink(image.sizeBytes ?? 0);
       await fetchImage(store, image, `${path}${part}`, options);
+      // After a power loss a file of the whole name has all of its data: nobody compares them again.
+      await syncFile(`${path}${part}`);
       await rename(`${path}${part}`, path);
+      await syncDirectory(this.directory);
     }
     const now = new Date();
     await utimes(path, now, now);

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { errors } from '../errors.ts';
-import { absentAs, errorCode, makeDirectory, removeFile, syncDirectory } from '../files.ts';
+import { absentAs, chunkBytes, errorCode, makeDirectory, removeFile, syncDirectory, syncFile } from '../files.ts';
 import { isId } from '../models/id.ts';
 import { type Image, imageSchema } from './image.ts';
 import type { ImagePage, ImageStore, NewImage } from './store.ts';
@@ -61,7 +61,7 @@ export class ImageDirectory implements ImageStore {
     const { data } = activeSchema.parse(JSON.parse(text));
     const file = await absentAs(undefined, open(this.file(id, `.${data}.data`), 'r'));
     if (file === undefined) throw errors.imageNotActive(id, 'without data');
-    return file.createReadStream({ start: from, ...(signal ? { signal } : {}) });
+    return file.createReadStream({ start: from, highWaterMark: chunkBytes, ...(signal ? { signal } : {}) });
   }
 
   async create({ id = randomUUID(), name, diskFormat, minDisk = 0 }: NewImage): Promise<Image> {
@@ -77,14 +77,23 @@ export class ImageDirectory implements ImageStore {
     return imageSchema.parse(fields);
   }
 
-  async upload(id: string, source: Readable, signal?: AbortSignal): Promise<void> {
+  upload(id: string, source: Readable, signal?: AbortSignal): Promise<void> {
+    return this.give(id, (data) => writeData(data, source, signal));
+  }
+
+  uploadFile(id: string, path: string, signal?: AbortSignal): Promise<void> {
+    return this.give(id, (data) => takeFile(data, path, signal));
+  }
+
+  /** `write` makes the file with the data. */
+  private async give(id: string, write: (data: string) => Promise<Written>): Promise<void> {
     const image = await this.show(id);
     if (image.status === 'active') throw errors.imageExists(id);
     const upload = randomUUID();
     const data = this.file(id, `.${upload}.data`);
     const description = this.file(id, `.${upload}.new`);
     try {
-      const written = await writeData(data, source, signal);
+      const written = await write(data);
       const fields = {
         id,
         name: image.name,
@@ -155,13 +164,14 @@ function descriptionsFirst(one: string, other: string): number {
   return Number(other.endsWith(made)) - Number(one.endsWith(made));
 }
 
-async function writeData(
-  path: string,
-  data: Readable,
-  signal: AbortSignal | undefined,
-): Promise<{ sizeBytes: number; digest: string }> {
+interface Written {
+  sizeBytes: number;
+  digest: string;
+}
+
+async function writeData(path: string, data: Readable, signal: AbortSignal | undefined): Promise<Written> {
   const hash = createHash('sha256');
-  const file = (await open(path, 'wx')).createWriteStream({ flush: true });
+  const file = (await open(path, 'wx')).createWriteStream({ flush: true, highWaterMark: chunkBytes });
   await pipeline(
     data,
     async function* hashed(chunks: AsyncIterable<Buffer>) {
@@ -174,4 +184,20 @@ async function writeData(
     signal ? { signal } : {},
   );
   return { sizeBytes: file.bytesWritten, digest: hash.digest('hex') };
+}
+
+/** A file of another file system, or one that may not be linked, is copied. */
+async function takeFile(path: string, from: string, signal: AbortSignal | undefined): Promise<Written> {
+  const reader = (await open(from, 'r')).createReadStream({ highWaterMark: chunkBytes });
+  try {
+    await link(from, path);
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') return writeData(path, reader, signal);
+    reader.destroy();
+    throw error;
+  }
+  const hash = createHash('sha256');
+  await pipeline(reader, hash, signal ? { signal } : {});
+  await syncFile(path);
+  return { sizeBytes: reader.bytesRead, digest: hash.digest('hex') };
 }

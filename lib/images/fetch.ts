@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { type Hash, createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError, errors } from '../errors.ts';
-import { errorCode, removeFile, statIfExists } from '../files.ts';
+import { chunkBytes, errorCode, removeFile, statIfExists } from '../files.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './store.ts';
 
@@ -36,8 +36,9 @@ export async function fetchImage(
   if (status !== 'active' || sizeBytes === undefined) throw errors.imageNotActive(id, status);
   const left = await sizeOf(path);
   if (left > sizeBytes) await removeFile(path);
-  await download(store, { id, sizeBytes }, path, options);
-  if (checksum === undefined || (await digestOf(path, checksum.algorithm)) === checksum.digest) return;
+  const digest = checksum && new RunningDigest(checksum.algorithm);
+  await download(store, { id, sizeBytes, digest }, path, options);
+  if (checksum === undefined || !digest || (await digest.of(path, sizeBytes)) === checksum.digest) return;
   await removeFile(path);
   if (left === 0) throw errors.imageChanged(id, `the ${checksum.algorithm} checksum`);
   // What was left may have been of other data.
@@ -47,6 +48,32 @@ export async function fetchImage(
 interface Expected {
   id: string;
   sizeBytes: number;
+  digest: RunningDigest | undefined;
+}
+
+/** Of what goes to a file. Where that was not all of it in one go, the file is read instead. */
+class RunningDigest {
+  private readonly algorithm: string;
+  private readonly hash: Hash;
+  private bytes = 0;
+  private isBroken = false;
+
+  constructor(algorithm: string) {
+    this.algorithm = algorithm;
+    this.hash = createHash(algorithm);
+  }
+
+  /** `from`: where in the file the data go. */
+  update(data: Buffer, from: number): void {
+    if (from !== this.bytes) this.isBroken = true;
+    if (this.isBroken) return;
+    this.hash.update(data);
+    this.bytes += data.length;
+  }
+
+  async of(path: string, sizeBytes: number): Promise<string> {
+    return !this.isBroken && this.bytes === sizeBytes ? this.hash.digest('hex') : digestOf(path, this.algorithm);
+  }
 }
 
 async function download(store: ImageStore, expected: Expected, path: string, options: FetchOptions): Promise<void> {
@@ -69,7 +96,7 @@ async function download(store: ImageStore, expected: Expected, path: string, opt
 
 async function append(
   store: ImageStore,
-  { id, sizeBytes }: Expected,
+  { id, sizeBytes, digest }: Expected,
   path: string,
   from: number,
   { signal, progress }: FetchOptions,
@@ -80,6 +107,7 @@ async function append(
     await store.download(id, from, signal),
     async function* counted(chunks: AsyncIterable<Buffer>) {
       for await (const chunk of chunks) {
+        digest?.update(chunk, bytes);
         bytes += chunk.length;
         if (bytes > sizeBytes) throw errors.imageChanged(id, 'the size');
         progress?.(bytes);
@@ -87,7 +115,7 @@ async function append(
       }
     },
     // Whoever reads the image may not write to it; see reader.ts.
-    (await open(path, 'a', 0o640)).createWriteStream(),
+    (await open(path, 'a', 0o640)).createWriteStream({ highWaterMark: chunkBytes }),
     cancel,
   );
   if (bytes < sizeBytes)
@@ -106,6 +134,6 @@ async function sizeOf(path: string): Promise<number> {
 
 async function digestOf(path: string, algorithm: string): Promise<string> {
   const hash = createHash(algorithm);
-  await pipeline((await open(path, 'r')).createReadStream(), hash);
+  await pipeline((await open(path, 'r')).createReadStream({ highWaterMark: chunkBytes }), hash);
   return hash.digest('hex');
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { CommandError } from '../command-error.ts';
 import { errors } from '../errors.ts';
-import { removeFile } from '../files.ts';
+import { chunkBytes, removeFile } from '../files.ts';
 import { copyLimitMs, percentIn } from './copy.ts';
 import { type FillOptions, type ImageSource, knownFormat } from './fill.ts';
 import type { ImageFormat } from './formats/names.ts';
@@ -30,9 +30,9 @@ export async function sendToImage(
   { signal, progress }: FillOptions,
 ): Promise<void> {
   const image = await store.show(id);
+  const path = await cache.reserve(`${id}-upload`); // which removes what an interrupted upload has left there
   if (image.status === 'active') return;
   const [format = '', ...options] = conversions[knownFormat(image)];
-  const path = await cache.reserve(`${id}-upload`);
   try {
     const args = ['convert', '-p', '-f', 'raw', '-O', format, ...options, volume.path, path];
     await processes
@@ -50,8 +50,11 @@ export async function sendToImage(
           throw errors.commandMissing('qemu-img', 'qemu-utils');
         throw error;
       });
-    const file = await open(path, 'r');
-    await store.upload(id, file.createReadStream(), signal);
+    if (store.uploadFile) await store.uploadFile(id, path, signal);
+    else {
+      const file = await open(path, 'r');
+      await store.upload(id, file.createReadStream({ highWaterMark: chunkBytes }), signal);
+    }
     progress(100);
   } finally {
     await removeFile(path);

@@ -29,6 +29,8 @@ export interface ImageStore {
   create(image: NewImage): Promise<Image>;
   /** Gives an image its data, whole or not at all. Throws ImageNotFound, ImageExists where it has data. */
   upload(id: string, data: Readable, signal?: AbortSignal): Promise<void>;
+  /** The same from a file of this machine, which the store may take: a copy less. */
+  uploadFile?(id: string, path: string, signal?: AbortSignal): Promise<void>;
   /** An absent image is success. Throws ImageProtected. */
   remove(id: string): Promise<void>;
 }
