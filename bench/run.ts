@@ -1,9 +1,11 @@
 /**
- * `npm run bench [fake|start|lvm|targets …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
+ * `npm run bench [fake|start|placement|copy|lvm|targets …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
  * made anew; medians are printed, each against a yardstick of the same runs. LVM and targets need root and the lab's packages.
  */
+import { benchCopy } from './copy.ts';
 import { benchFake } from './create-fake.ts';
 import { benchLvm } from './create-lvm.ts';
+import { benchPlacement } from './placement.ts';
 import { benchStart } from './start.ts';
 import { benchTargets } from './targets.ts';
 import { type Figure, medians, table } from './figures.ts';
@@ -11,6 +13,8 @@ import { type Figure, medians, table } from './figures.ts';
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   fake: benchFake,
   start: benchStart,
+  placement: benchPlacement,
+  copy: benchCopy,
   lvm: benchLvm,
   targets: benchTargets,
 };
