@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
-import { backends } from '../test/crash/backends.ts';
-import { scenes } from '../test/crash/scenes.ts';
+import { type CrashBackend, backends, scenesOn } from '../test/crash/backends.ts';
 import { missingForIscsi, missingForLab, missingForLio } from '../test/lab/requirements.ts';
 import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { missingForNvmet } from '../test/lib/targets/nvmet/requirements.ts';
@@ -70,7 +69,9 @@ export function parts(): Stage[] {
     ),
     command('migration-kills', 'env', ['MIGRATION_KILLS=all', 'ava', '--config', 'test/daemons.config.js', killsTest]),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
-    ...Object.keys(backends).flatMap((backend) => Object.keys(scenes).flatMap((scene) => crashParts(backend, scene))),
+    ...Object.entries(backends).flatMap(([name, backend]) =>
+      Object.keys(scenesOn(backend)).flatMap((scene) => crashParts(name, backend, scene)),
+    ),
     ...inParts('simulation', simulatedSeeds, seedsAtOnce, (part) => {
       const seed = sampleNumber('simulated seeds', 1_000_000) + (part - 1) * seedsAtOnce;
       return script('test/simulation/run.ts', '--seed', seed, '--seeds', seedsAtOnce, '--hours', 24);
@@ -84,12 +85,12 @@ export function parts(): Stage[] {
 }
 
 /** All points of an operation; where each takes long, one for each state that they can leave: the others would repeat these. */
-function crashParts(backend: string, scene: string): Stage[] {
-  const { on, isSlow = on === 'machine' } = backends[backend] ?? {};
-  const count = isSlow && scenes[scene]?.starting === true ? 2 : 1;
+function crashParts(name: string, backend: CrashBackend, scene: string): Stage[] {
+  const { on, isSlow = on === 'machine', missing } = backend;
+  const count = isSlow && scenesOn(backend)[scene]?.starting === true ? 2 : 1;
   const make = (part: number) =>
-    script('test/crash/run.ts', backend, scene, ...(isSlow ? ['states', `${part}/${count}`] : []));
-  return inParts(`crash-${backend}-${scene}`, count, 1, make, backends[backend]?.missing);
+    script('test/crash/run.ts', name, scene, ...(isSlow ? ['states', `${part}/${count}`] : []));
+  return inParts(`crash-${name}-${scene}`, count, 1, make, missing);
 }
 
 function chaosPart(part: number): string[] {

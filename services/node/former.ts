@@ -120,14 +120,16 @@ export class FormerStorage implements Service {
     const { driver, target } = backends.get(former.backend);
     await this.change({ kind: 'former', id, expect: { node: lease.node } });
     const found = (await driver.listVolumes()).find((one) => one.id === volume);
-    // Without its label it is the volume's, which is here again: Redis has lost that.
-    if (found?.labels[movedLabel] !== undefined && found.labels['created'] === created) {
-      const now = await volumesOf(store).find(volume);
+    const labels = found?.labels ?? {};
+    const now = await volumesOf(store).find(volume);
+    const isHere = now?.node === lease.node && now.backend === former.backend;
+    // Without its label it is the volume's, which is here again: Redis has lost that. Of what is not listed, parts may be left.
+    const isLeft = found ? labels[movedLabel] !== undefined && labels['created'] === created : !isHere;
+    if (isLeft) {
       // One that is here follows its label first. The next report tries again.
-      const isHere = now?.node === lease.node && now.backend === former.backend;
       if (isHere || !(await this.isOver(former))) return;
       if (now?.node !== lease.node) await target.removeExport(volume);
-      await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels: found.labels }, { signal });
+      await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels }, { signal });
     }
     await this.change({ kind: 'former', id, remove: true, optional: true });
     this.left.delete(`${volume} ${former.backend}`);

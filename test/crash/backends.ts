@@ -7,7 +7,9 @@ import { freePort } from '../support/free-port.ts';
 import { HostPlace } from './host-place.ts';
 import { MachineKernelTargets } from './machine-exports.ts';
 import { MachinePlace } from './machine-place.ts';
+import { copyScenes } from './copy-scenes.ts';
 import type { Place } from './place.ts';
+import { type Scene, scenes } from './scenes.ts';
 import { lefthandPlace, solarisPlace } from './san-places.ts';
 
 /** A driver and a target for crash tests. */
@@ -19,6 +21,13 @@ export interface CrashBackend {
   on: 'host' | 'machine';
   /** Whether its commands take so long that `npm run test:all` has one run for each state in place of each point. */
   isSlow?: boolean;
+  /** Its scenes are those of copies: it has two backends, and stores of images and backups. */
+  isPair?: boolean;
+}
+
+/** Returns the scenes of a backend, by their names. */
+export function scenesOn({ isPair = false }: CrashBackend): Readonly<Record<string, Scene>> {
+  return isPair ? copyScenes : scenes;
 }
 
 /** Add a new driver or target here. */
@@ -27,6 +36,12 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     on: 'host',
     missing: async () => undefined,
     place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'none' }),
+  },
+  'file-pair': {
+    on: 'host',
+    isPair: true,
+    missing: async () => undefined,
+    place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'none' }, { isPair: true }),
   },
   'file-aoe': {
     on: 'host',
@@ -55,7 +70,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
       const sheepdog_port = String(cluster.port);
       return HostPlace.create(
         { volume_driver: 'sheepdog', volume_target: 'sheepdog', sheepdog_port, sheepdog_copies: '1' },
-        { clear: async () => cluster.clear(), close: async () => {} },
+        { elsewhere: { clear: async () => cluster.clear(), close: async () => {} } },
       );
     },
   },
@@ -69,7 +84,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
       await cluster.createPool(rbd_pool);
       return HostPlace.create(
         { volume_driver: 'rbd', volume_target: 'rbd', rbd_pool, rbd_ceph_conf, rbd_capacity_gib: '100' },
-        { clear: () => cluster.emptyPool(rbd_pool), close: () => cluster.remove() },
+        { elsewhere: { clear: () => cluster.emptyPool(rbd_pool), close: () => cluster.remove() } },
       );
     },
   },
@@ -87,6 +102,12 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     on: 'machine',
     missing: missingForLab,
     place: () => MachinePlace.create(),
+  },
+  'lvm-pair': {
+    on: 'machine',
+    isPair: true,
+    missing: missingForLab,
+    place: () => MachinePlace.create({ isPair: true }),
   },
   'lvm-thin': {
     on: 'machine',

@@ -21,8 +21,10 @@ import { Blockstored } from '../support/blockstored.ts';
 import { removeAccessFilter } from '../support/access-filter.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { Hopeless, until } from '../support/until.ts';
+import { Copies } from './copies.ts';
 import { crashable } from './crashable.ts';
 import { type HostExports, hostExports } from './host-exports.ts';
+import { hostStores, pairFlags } from './host-stores.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
@@ -60,22 +62,28 @@ export class HostPlace implements Place {
   private readonly server: RedisServer;
   private readonly root: string;
   private readonly flags: FlagValues;
+  readonly copies: Copies | undefined;
   private readonly backend: Backend;
+  private readonly others: readonly Backend[];
   private readonly elsewhere: Elsewhere;
   /** Undefined where nothing is exported. */
   private readonly exports: HostExports | undefined;
   private daemon: Blockstored | undefined;
 
-  /** `given` are the flags that make the backend. */
-  static async create(given: FlagValues, elsewhere: Elsewhere = nothingElsewhere): Promise<HostPlace> {
+  /** `given` are the flags that make the backend; `isPair`: there are two of the same kind, and stores. */
+  static async create(
+    given: FlagValues,
+    { elsewhere = nothingElsewhere, isPair = false }: { elsewhere?: Elsewhere; isPair?: boolean } = {},
+  ): Promise<HostPlace> {
     const server = await RedisServer.start();
     const { flags } = loadFlags({ embedded: { redis_url: server.url } });
     const store = new Store(await connect(flags, silentLog), flags.redis_prefix);
     const root = await mkdtemp(join(tmpdir(), 'blockstore-crash-'));
-    const own = flagsOf(server, root, given);
+    const own = { ...flagsOf(server, root, given), ...(isPair ? pairFlags(root) : {}) };
     const context = { processes: new ChildProcesses(), log: silentLog };
-    const [backend] = await makeBackends(loadFlags({ embedded: own }).backends, context);
-    return new HostPlace(server, store, root, own, backend, elsewhere);
+    const argv = Object.entries(own).map(([name, value]) => `--${name}=${value}`);
+    const made = await makeBackends(loadFlags({ argv }).backends, context);
+    return new HostPlace(server, store, root, own, made, elsewhere);
   }
 
   private constructor(
@@ -83,7 +91,7 @@ export class HostPlace implements Place {
     store: Store,
     root: string,
     flags: FlagValues,
-    backend: Backend,
+    [backend, ...others]: readonly [Backend, ...Backend[]],
     elsewhere: Elsewhere,
   ) {
     this.server = server;
@@ -95,6 +103,8 @@ export class HostPlace implements Place {
     this.root = root;
     this.flags = flags;
     this.backend = backend;
+    this.others = others;
+    if (others.length > 0) this.copies = new Copies(node, hostStores(root));
     this.elsewhere = elsewhere;
     const isIscsi = ['own', 'storage'].includes(backend.target.addressing);
     this.hosts = [isIscsi ? 'iqn.1993-08.org.debian:01:crash' : '52:54:00:77:00:01'];
@@ -147,10 +157,11 @@ export class HostPlace implements Place {
     const { view } = this.elsewhere;
     if (driver.name === 'rbd') await driver.setup(); // forgets what it has read: the daemon's driver changes it
     const isThere = driver.name !== 'file' || existsSync(join(this.root, 'volumes'));
-    const volumes = isThere ? await (view?.volumes() ?? driver.listVolumes()) : [];
+    const own = isThere ? await (view?.volumes() ?? driver.listVolumes()) : [];
+    const volumes = [...own, ...(isThere ? await this.volumesOfOthers() : [])];
     const snapshots = isThere && !view ? await driver.snapshots?.listSnapshots() : undefined;
     const exports = await this.exports?.list();
-    const files = await Promise.all([this.files('state'), this.files('volumes')]);
+    const files = await Promise.all(['state', 'volumes', 'other'].map((folder) => this.files(folder)));
     return {
       storage: {
         node,
@@ -164,6 +175,7 @@ export class HostPlace implements Place {
         ...(snapshots ?? []).map((snapshot) => `stored snapshot ${JSON.stringify(snapshot)}`),
         ...(exports ?? []).map(({ line }) => `export ${line}`),
         ...(view?.lines() ?? []),
+        ...((await this.copies?.lines()) ?? []),
         ...files.flat().map((file) => `file ${file}`),
         ...(await this.strays()).map(({ name }) => `process ${name}`),
       ],
@@ -200,6 +212,10 @@ export class HostPlace implements Place {
     await this.store.connection.close();
     await this.server.stop();
     await this.elsewhere.close();
+  }
+
+  private async volumesOfOthers(): Promise<FoundVolume[]> {
+    return (await Promise.all(this.others.map(({ driver }) => driver.listVolumes()))).flat();
   }
 
   private async files(folder: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { Place } from './place.ts';
 import type { Point } from './plan.ts';
-import { scenes } from './scenes.ts';
+import { backends, scenesOn } from './backends.ts';
 import { type Failure, Sweep } from './sweep.ts';
 
 /** Results of one operation on one backend. */
@@ -33,7 +33,8 @@ export async function sweep(
   operation: string,
   { choose = (points) => points, everyWay, each }: Sweeping,
 ): Promise<Swept> {
-  const scene = scenes[operation];
+  const on = backends[backend];
+  const scene = on && scenesOn(on)[operation];
   if (!scene) throw new Error(`there is no ${operation} on ${backend}`);
   const begin = performance.now();
   const walk = new Sweep(place, scene);

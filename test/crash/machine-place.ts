@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
@@ -12,8 +14,10 @@ import type { LabDaemon } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { LabNode } from '../lab/node.ts';
 import { until } from '../support/until.ts';
+import { Copies } from './copies.ts';
 import { crashable } from './crashable.ts';
 import { type MachineExports, MachineVblades } from './machine-exports.ts';
+import { machineStores, other, pairFlags, stores } from './machine-stores.ts';
 import type { Place, Sight } from './place.ts';
 import { type Plan, planFile, planSignal, planVariable, pointsIn, traceFile } from './plan.ts';
 
@@ -23,7 +27,8 @@ const stateDir = '/var/lib/blockstore';
 const directory = '/run/crash';
 const units = '/etc/systemd/system';
 const readyMs = 300_000;
-const lookScript = `lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
+const lookScript = `[ ! -d ${other} ] || find ${other} -maxdepth 1 -type f -printf 'other %f %s\\n'
+lvs --noheadings --units b --nosuffix --separator ' ' -o lv_name,lv_size,lv_active,lv_tags ${group}
 perl ${join(import.meta.dirname, 'read-machine.pl')} ${stateDir} ${planVariable}`;
 
 interface Options {
@@ -31,6 +36,8 @@ interface Options {
   /** Of the driver, beside the usual ones. */
   flags?: Readonly<Record<string, string>>;
   exports?: MachineExports;
+  /** Whether there is a second backend, of the driver file, with stores of images and backups. */
+  isPair?: boolean;
 }
 
 /** A daemon on LVM on a lab machine, with AoE if nothing else is given. With systemd as process 1, exports over AoE are units. */
@@ -41,6 +48,7 @@ export class MachinePlace implements Place {
   readonly commands: VolumeCommands;
   readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
+  readonly copies: Copies | undefined;
   private readonly lab: Lab;
   private readonly machine: LabNode;
   private readonly flags: Options['flags'];
@@ -63,12 +71,17 @@ export class MachinePlace implements Place {
     }
   }
 
-  private constructor(lab: Lab, store: Store, { flags = {}, exports = new MachineVblades() }: Options) {
+  private constructor(lab: Lab, store: Store, { flags = {}, exports = new MachineVblades(), isPair = false }: Options) {
     this.lab = lab;
-    this.flags = { ...exports.flags, ...flags };
+    this.flags = { ...exports.flags, ...flags, ...(isPair ? pairFlags : {}) };
     this.exports = exports;
     this.hosts = [exports.host];
     this.machine = lab.node(1);
+    if (isPair)
+      this.copies = new Copies(
+        this.node,
+        machineStores({ machine: this.machine, group, stateDir }, join(tmpdir(), `blockstore-crash-${randomUUID()}`)),
+      );
     this.store = store;
     const client = new RequestClient(store);
     this.commands = new VolumeCommands(store, client, 'volume');
@@ -138,22 +151,28 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
     const of = (kind: string) =>
       rows.filter((row) => row.startsWith(`${kind} `)).map((row) => row.slice(kind.length + 1).split(' '));
     const volumes = rows.filter((row) => row.startsWith('volume-'));
+    const files = of('other').filter(([name = '']) => /^volume-[0-9a-f-]{36}$/.test(name));
     const exports = this.exports.list(rows);
     const records = await Array.fromAsync(volumesOf(this.store).iterate(this.store.keys.volumes()));
     return {
       storage: {
         node: this.node,
-        volumes: volumes.map((row) => {
-          const [name = '', size] = row.split(' ');
-          const address = /blockstore:address=(e[\d.]+)/.exec(row)?.[1];
-          return { id: name.slice(-36), sizeBytes: Number(size), labels: address === undefined ? {} : { address } };
-        }),
+        volumes: [
+          ...volumes.map((row) => {
+            const [name = '', size] = row.split(' ');
+            const address = /blockstore:address=(e[\d.]+)/.exec(row)?.[1];
+            return { id: name.slice(-36), sizeBytes: Number(size), labels: address === undefined ? {} : { address } };
+          }),
+          ...files.map(([name = '', size]) => ({ id: name.slice(-36), sizeBytes: Number(size), labels: {} })),
+        ],
         exports: exports.map(({ found }) => found),
       },
       exporters: new Map(exports.map(({ found, identity }) => [found.id ?? '', identity])),
       lines: [
         ...volumes,
+        ...((await this.copies?.lines()) ?? []),
         ...this.exports.lines(rows, (id) => records.find((record) => record.id === id)?.chap),
+        ...of('other').map(([name]) => `other file ${name}`),
         ...of('file').map((words) => `file ${words.join(' ')}`),
         ...of('process').flatMap(([name, pid, parent]) =>
           [pid, parent].includes(String(this.daemon?.pid)) || name === '(vblade)' ? [] : [`process ${name}`],
@@ -182,7 +201,7 @@ do pkill -KILL -x $name; while pgrep -x $name >/dev/null; do sleep 0.1; done
 done
 ! vgs ${group} 2>/dev/null || vgremove -qy ${group} || exit
 wipefs -qa ${disk}
-rm -rf ${stateDir}`);
+rm -rf ${stateDir} ${other} ${stores}`);
     await this.store.redis.flushall();
   }
 
@@ -191,6 +210,7 @@ rm -rf ${stateDir}`);
   }
 
   async close(): Promise<void> {
+    if (this.lab.node(1).isOn) await this.copies?.clear();
     await this.store.connection.close();
     await this.lab.close();
   }

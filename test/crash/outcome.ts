@@ -26,9 +26,11 @@ export async function outcomeAt(place: Place): Promise<Outcome> {
 /** Returns files of missing volumes, and incomplete ones. */
 function withoutStrays(sight: Sight, records: readonly { id: string }[]) {
   const ids = new Set(records.map(({ id }) => id));
+  // Images have no records; what is left of them is compared with what a run without a crash leaves.
+  const isOfImage = (line: string) => /^(image|backup) |^file .*image-cache/.test(line);
   const isStray = (line: string) =>
     /^file .*\.new$/.test(line) || (line.match(uuids) ?? []).some((id) => !ids.has(id)) || line.startsWith('process ');
-  return { ...sight.storage, leftovers: sight.lines.filter(isStray) };
+  return { ...sight.storage, leftovers: sight.lines.filter((line) => !isOfImage(line) && isStray(line)) };
 }
 
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;

@@ -3,6 +3,7 @@ import type { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { NodeStorage } from '../support/agreement.ts';
+import type { Copies } from './copies.ts';
 import type { Plan } from './plan.ts';
 
 /** Objects of a place outside Redis. */
@@ -24,6 +25,8 @@ export interface Place {
   readonly commands: VolumeCommands;
   readonly snapshots: SnapshotCommands;
   readonly nodeCommands: NodeCommands;
+  /** Undefined where it has one backend and no stores. */
+  readonly copies?: Copies | undefined;
   running(): Promise<boolean>;
   /** Starts the daemon, counting from its first line; resolves when it is ready, or has died by its plan. */
   start(plan?: Plan): Promise<void>;

@@ -4,18 +4,18 @@
  * these), and prints a line for each point and each operation. Each point is met with every way of asking again; of states and
  * parts each with one, in turn.
  */
-import { type CrashBackend, backends } from './backends.ts';
+import { type CrashBackend, backends, scenesOn } from './backends.ts';
 import { type Choice, choiceForms, parseChoice } from './choice.ts';
 import type { Point } from './plan.ts';
-import { scenes } from './scenes.ts';
 import type { Failure } from './sweep.ts';
 import { summarize, sweep, describeFailure } from './in-parallel.ts';
 
 const [backend, operation, words = '1-', second] = process.argv.slice(2);
 const choice = parseChoice(words, second);
+const operations = Object.fromEntries(Object.values(backends).flatMap((one) => Object.entries(scenesOn(one))));
 const isKnown = (word: string | undefined, known: object) => word === undefined || Object.hasOwn(known, word);
-if (!choice || !isKnown(backend, backends) || !isKnown(operation, scenes)) {
-  const list = [backends, scenes].map((known) => Object.keys(known).join('|'));
+if (!choice || !isKnown(backend, backends) || !isKnown(operation, operations)) {
+  const list = [backends, operations].map((known) => Object.keys(known).join('|'));
   console.error(`crash: [${list[0]} [${list[1]} [${choiceForms} [before|after]]]]`);
   process.exit(2);
 }
@@ -26,7 +26,7 @@ async function sweepAll(name: string, where: CrashBackend, chosen: Choice): Prom
   const place = await where.place();
   process.on('SIGINT', () => void place.close().finally(() => process.exit(130)));
   try {
-    for (const one of operation === undefined ? Object.keys(scenes) : [operation]) {
+    for (const one of Object.keys(scenesOn(where)).filter((each) => operation === undefined || each === operation)) {
       const each = ({ number, moment: when, name: effect }: Point, failures: readonly Failure[]) => {
         console.log(`${one} ${number} ${when} ${effect}: ${failures.length === 0 ? 'well' : 'FAILED'}`);
         for (const failure of failures) console.log(describeFailure({ backend: name, operation: one }, failure));

@@ -110,11 +110,13 @@ async function placeOf(
   return HostPlace.create(
     { ...flags, ...san },
     {
-      view,
-      clear: async () => clear(),
-      close: async () => {
-        await server.stop();
-        await close();
+      elsewhere: {
+        view,
+        clear: async () => clear(),
+        close: async () => {
+          await server.stop();
+          await close();
+        },
       },
     },
   );

@@ -32,15 +32,15 @@ export interface Scene {
 /** A volume of every scene that must not be affected. */
 export const bystander = 'bystander';
 
-const subject = 'subject';
-const deadline = { deadlineMs: 300_000 };
+export const subject = 'subject';
+export const deadline = { deadlineMs: 300_000 };
 const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb', mode: 'ro' } as const;
 
-const request = { size: 0, userId: 'user', projectId: 'project' };
+export const request = { size: 0, userId: 'user', projectId: 'project' };
 
 /** Keeps an existing volume. */
-export async function make({ commands }: Place, id: string): Promise<void> {
-  await commands.create({ ...request, id }, deadline);
+export async function make({ commands, copies }: Place, id: string): Promise<void> {
+  await commands.create({ ...request, id, ...(copies ? { node: copies.first } : {}) }, deadline);
 }
 
 async function attach({ commands, hosts }: Place, id: string): Promise<void> {
@@ -78,7 +78,7 @@ async function forget({ store }: Place, id: string): Promise<void> {
   await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
 }
 
-/** One for every operation of a command. Add a new operation here; images, backups, and migrations, which need a second backend: test/services/node. */
+/** One for every operation of a command. Add a new operation here; what needs images, backups or a second backend: copy-scenes.ts. */
 export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload' | 'backup' | 'migrate'>, Scene>> = {
   create: {
     prepare: async () => {},

@@ -39,6 +39,8 @@ export class Sweep {
   private ignore: string[] = [];
   private missed = 0;
   private expected: readonly string[] = [];
+  /** What is in the volumes then. */
+  private expectedData: readonly string[] = [];
   /** Last known export processes by volume. */
   private exporters: Outcome['exporters'] = new Map();
 
@@ -57,6 +59,7 @@ export class Sweep {
     if (problems.length > 0) throw new Error(`without any crash: ${problems.join('; ')}`);
     const points = pointsIn(await place.trace()) ?? [];
     this.expected = this.withVolumeParts((await outcomeAt(place)).lines);
+    this.expectedData = await this.data();
     await this.clear();
     return points;
   }
@@ -102,6 +105,7 @@ export class Sweep {
     const problems = [...first, ...(await asked.answer), ...(await early)];
     if (retry === 'afterwards') problems.push(...(await this.askAgain()));
     if (retry) problems.push(...(await this.findDifferences()));
+    if (problems.length === 0) problems.push(...differences(this.expectedData, await this.data()));
     if (this.exporters.get(this.cast(bystander)) !== exporter)
       problems.push('the export of the bystander was interrupted');
     if (problems.length === 0) problems.push(...(await this.clear(this.next())));
@@ -207,6 +211,10 @@ export class Sweep {
     }
   }
 
+  private async data(): Promise<string[]> {
+    return this.withVolumeParts((await this.place.copies?.data()) ?? []);
+  }
+
   private withVolumeParts(lines: readonly string[]): string[] {
     return withVolumeParts(lines, this.parts, this.scene.starting ?? false);
   }
@@ -224,8 +232,9 @@ export class Sweep {
 
   /** Deletes all volumes without a part through the daemon. */
   private async clear(parts = new Map<string, string>()): Promise<string[]> {
-    const { commands, snapshots, store } = this.place;
+    const { commands, snapshots, store, copies } = this.place;
     this.parts = parts;
+    await copies?.clear();
     const records = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(

@@ -1,8 +1,7 @@
 import test from 'ava';
 import { sample } from '../support/sample.ts';
-import { type CrashBackend, backends } from './backends.ts';
+import { type CrashBackend, backends, scenesOn } from './backends.ts';
 import type { Place } from './place.ts';
-import { scenes } from './scenes.ts';
 import { oneForEachState } from './states.ts';
 import { summarize, sweep, describeFailure } from './in-parallel.ts';
 
@@ -17,9 +16,9 @@ interface Size {
 
 /** All operations on all backends that support them. */
 function pairsOn(on: CrashBackend['on']): { name: string; backend: string; operation: string }[] {
-  const names = Object.keys(backends).filter((name) => backends[name]?.on === on);
-  return names.flatMap((backend) =>
-    Object.keys(scenes).map((operation) => ({ name: `${backend} ${operation}`, backend, operation })),
+  const there = Object.entries(backends).filter(([, one]) => one.on === on);
+  return there.flatMap(([backend, one]) =>
+    Object.keys(scenesOn(one)).map((operation) => ({ name: `${backend} ${operation}`, backend, operation })),
   );
 }
 

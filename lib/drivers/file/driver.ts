@@ -122,7 +122,8 @@ export class FileDriver implements VolumeDriver {
       const busy = (by: string) => errors.volumeBusy(volume.id, by);
       const users = await fileUsers(file);
       if (users.length > 0) throw busy(users.join(', '));
-      await this.files.remove(file, [labelFile(this.directory, volume.id), file], busy);
+      // The labels last: without them a file is somebody else's.
+      await this.files.remove(file, [file, labelFile(this.directory, volume.id)], busy);
     };
     await this.files.exclusively(file, remove, signal);
   }

@@ -1,0 +1,86 @@
+import { BackupCommands } from '../../lib/client/backup-commands.ts';
+import { ImageCommands } from '../../lib/client/image-commands.ts';
+import { MigrationCommands } from '../../lib/client/migration-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
+import type { Copies } from './copies.ts';
+import type { Place } from './place.ts';
+import { type Cast, type Scene, deadline, make, request, subject } from './scenes.ts';
+
+type CopyTask = 'upload' | 'backup' | 'migrate';
+type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup';
+
+function copiesOf({ copies }: Place): Copies {
+  if (!copies) throw new Error('this place has no stores of images and backups');
+  return copies;
+}
+
+/** A volume with data, and empty stores. */
+async function makeWithData(place: Place, cast: Cast): Promise<void> {
+  await copiesOf(place).clear();
+  await make(place, cast(subject));
+  await copiesOf(place).write(cast(subject));
+}
+
+async function upload({ store }: Place, cast: Cast): Promise<void> {
+  const commands = new ImageCommands(store, new RequestClient(store), 'volume');
+  await commands.upload(cast(subject), cast('image'), deadline);
+}
+
+async function backUp({ store }: Place, cast: Cast): Promise<void> {
+  const commands = new BackupCommands(store, new RequestClient(store), 'volume');
+  await commands.create(cast(subject), cast('backup'), deadline);
+}
+
+/** One for every operation that copies data from or to the outside, or another backend. Add a new one here. */
+export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
+  'create-from-image': {
+    prepare: async (place, cast) => {
+      await copiesOf(place).clear();
+      await copiesOf(place).addImage(cast('image'));
+    },
+    ask: async (place, cast) => {
+      const { first } = copiesOf(place);
+      const copied = { ...request, id: cast(subject), node: first, fromImage: cast('image') };
+      await place.commands.create(copied, deadline);
+    },
+    again: [],
+  },
+  upload: {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await copiesOf(place).newImage(cast('image'));
+    },
+    ask: upload,
+    again: [],
+  },
+  backup: {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await copiesOf(place).newBackup(cast('backup'), cast(subject));
+    },
+    ask: backUp,
+    again: [],
+  },
+  'create-from-backup': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await copiesOf(place).newBackup(cast('backup'), cast(subject));
+      await backUp(place, cast);
+    },
+    ask: async (place, cast) => {
+      const { first } = copiesOf(place);
+      const restored = { ...request, id: cast('restored'), node: first, fromBackup: cast('backup') };
+      await place.commands.create(restored, deadline);
+    },
+    again: [],
+  },
+  /** To the other backend, of the same daemon: it is killed at both ends. */
+  migrate: {
+    prepare: makeWithData,
+    ask: async (place, cast) => {
+      const migrations = new MigrationCommands(place.store, place.commands, 'volume');
+      await migrations.migrate(cast(subject), { to: copiesOf(place).other }, deadline);
+    },
+    again: ['SamePlace'],
+  },
+};
