@@ -33,8 +33,9 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
   const log = noteLogger(output);
   redirectForeignOutput(log);
   const connection = await connect(flags, log);
-  const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
-  const client = new RequestClient(store, { by: `${currentUser().name}@${hostname()}` });
+  const by = `${currentUser().name}@${hostname()}`;
+  const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas, by });
+  const client = new RequestClient(store);
   const commands = new VolumeCommands(store, client, flags.volume_topic);
   return {
     flags,

@@ -6,7 +6,7 @@ import type { EventsOptions } from './events.ts';
 export function addEventsCommands(program: Command): void {
   program
     .command('events')
-    .description('print what began and ended: the operations of volumes, with who asked for them')
+    .description('print what began, ended and changed, with who asked for it')
     .option('--follow', 'print further events as they come, until Ctrl-C')
     .option('--volume <volume>', 'only events of this volume: id, name, or beginning of an id')
     .option('--limit <n>', 'print at most the last n events', atLeastOne, 50)

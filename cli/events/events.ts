@@ -1,5 +1,5 @@
 import { followEvents, lastEvents } from '../../lib/client/event-reader.ts';
-import type { VolumeEvent } from '../../lib/models/event.ts';
+import type { ClusterEvent } from '../../lib/models/event.ts';
 import { isId } from '../../lib/models/id.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { printableJson } from '../../lib/printable.ts';
@@ -17,10 +17,10 @@ export interface EventsOptions {
 /** More are never kept. */
 const most = 20_000;
 
-const columns: readonly Column<VolumeEvent>[] = [
+const columns: readonly Column<ClusterEvent>[] = [
   { title: 'TIME', text: ({ time }) => isoTime(time) },
   { title: 'EVENT', text: ({ event }) => event, style: ({ fault }) => (fault ? 'red' : undefined) },
-  { title: 'VOLUME', text: ({ volume }) => volume },
+  { title: 'OBJECT', text: ({ volume, object }) => volume || object, maxWidth: 36 },
   { title: 'PROJECT', text: ({ projectId }) => projectId, maxWidth: 20 },
   { title: 'NODE', text: ({ node }) => node, maxWidth: 20 },
   { title: 'BY', text: ({ by }) => by, maxWidth: 32 },
@@ -36,7 +36,7 @@ export async function showEvents(context: Context, { follow = false, volume, lim
   const id = volume === undefined ? undefined : await idOf(session, volume);
   const { events, last } = await lastEvents(store, id === undefined ? limit : most);
   const table = new Table(output, columns);
-  const show = async (shown: readonly VolumeEvent[]) => {
+  const show = async (shown: readonly ClusterEvent[]) => {
     const chosen = shown.filter((event) => id === undefined || event.volume === id);
     if (!output.json) return table.add(chosen);
     for (const event of chosen) await output.line(printableJson(eventJson(event)));
@@ -55,7 +55,7 @@ async function idOf({ store }: Session, reference: string): Promise<string> {
   return isId(reference) ? reference : (await findVolume(store, reference)).id;
 }
 
-function eventJson({ time, durationMs, fault, ...rest }: VolumeEvent): object {
+function eventJson({ time, durationMs, fault, ...rest }: ClusterEvent): object {
   const plain = Object.entries(rest).map(([name, value]) => [name, value === '' ? null : value]);
   return { ...Object.fromEntries(plain), time: isoTime(time), durationMs: durationMs ?? null, fault: fault ?? null };
 }

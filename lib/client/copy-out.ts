@@ -30,7 +30,7 @@ export async function copyOut(
   request: CopyOut,
   { deadlineMs }: SendOptions,
 ): Promise<void> {
-  const send = (to?: ReplyTo) => sendTo(store, { topic, by: client.by }, volume, request, to);
+  const send = (to?: ReplyTo) => sendTo(store, topic, volume, request, to);
   if (deadlineMs === undefined) {
     await send();
     return;
@@ -48,7 +48,7 @@ export async function copyOut(
 
 async function sendTo(
   store: Store,
-  from: { topic: string; by: string },
+  topic: string,
   id: string,
   { kind, field, id: target, attached }: CopyOut,
   to?: ReplyTo,
@@ -57,7 +57,7 @@ async function sendTo(
   if (volume.attachStatus !== 'detached') throw attached(id, volume.instanceId || 'an instance');
   await requireCapable(store, volume);
   const set = { [field]: target };
-  return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', ...from }, volume, to);
+  return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', topic }, volume, to);
 }
 
 /** Throws NotCapable. */

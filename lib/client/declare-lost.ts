@@ -38,6 +38,7 @@ export async function declareLost(
   const outcome = await commit(store, {
     conditions: [{ is: 'down', node: name }],
     frees: true,
+    event: 'node.lost',
     edits: [{ kind: 'node', id: name, set: { token: `${time}-lost`, lost: String(time) } }],
   });
   if (outcome.word === 'absent') throw errors.noNode(name);

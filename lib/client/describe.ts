@@ -59,7 +59,10 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     }
     const kept = Object.keys(volume.metadata).filter((key) => !unsetMetadata.includes(key));
     refuseTooMany([...new Set([...kept, ...Object.keys(metadata)])]);
-    const outcome = await commit(store, { edits: [editOf(volume, 'describe', { set, unset })] });
+    const outcome = await commit(store, {
+      edits: [editOf(volume, 'describe', { set, unset })],
+      event: 'volume.update',
+    });
     if (outcome.word === 'ok') return volumesOf(store).lookup(id);
   }
   throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');

@@ -19,7 +19,8 @@ export async function setClosed(store: Store, node: string, isClosed: boolean): 
         ? { kind: 'backend', id, optional: true, set: { closed: 'true' } }
         : { kind: 'backend', id, optional: true, unset: ['closed'] },
   );
-  await commit(store, { edits, frees: true });
+  const event = isClosed ? 'node.close' : 'node.open';
+  await commit(store, { edits: [{ kind: 'node', id: node, optional: true }, ...edits], event, frees: true });
 }
 
 export interface DrainOptions {

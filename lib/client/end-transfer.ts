@@ -12,6 +12,7 @@ export function endTransfer(store: Store, volume: VolumeState, owner?: LeaseToke
       editOf(volume, 'endTransfer', { expect: { transfer: volume.transfer } }),
       ...endedWith(volume, 'endTransfer'),
     ],
+    event: 'volume.transfer.end',
     frees: true,
   });
 }

@@ -66,6 +66,7 @@ export class MigrationCommands {
       if (volume.type === type) return volume;
       const outcome = await commit(this.store, {
         edits: [editOf(volume, 'describe', { set: { type } }), { kind: 'type', id: type }],
+        event: 'volume.retype',
         returns: true,
       });
       if (outcome.word === 'ok') return parseVolume(id, outcome.records[0] ?? {});
@@ -140,7 +141,7 @@ export class MigrationCommands {
     { migration, type, reply }: { migration: string; type: string | undefined; reply: ReplyTo | undefined },
   ): ChangeSet {
     const { id, size } = volume;
-    const { by } = this.commands;
+    const { by } = this.store;
     const asked = { ...(by === '' ? {} : { by }), ...(reply ? { requesters: reply } : {}) };
     const key = randomBytes(migrationKeyBytes).toString('hex');
     const set = {
@@ -162,7 +163,6 @@ export class MigrationCommands {
         { topic: topicOf(this.topic, node), message: JSON.stringify({ migration }) },
         { topic: topicOf(this.topic, volume.node), message: JSON.stringify({ volume: id }) },
       ],
-      by,
       returns: true,
     };
   }

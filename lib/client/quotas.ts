@@ -35,7 +35,7 @@ export async function setQuota(store: Store, project: string, limits: Limits): P
       ...(found ? { expect: { createTime: found.createTime === 0 ? '' : String(found.createTime) } } : {}),
     } as const;
     if (!found && fields.size === 0) return;
-    const outcome = await commit(store, { edits: [found ? edit : { ...edit, insert: true }] });
+    const outcome = await commit(store, { edits: [found ? edit : { ...edit, insert: true }], event: 'quota.set' });
     if (outcome.word === 'ok') return;
   }
   throw errors.wrongStatus(project, 'being changed', 'no other request at the same time');

@@ -49,6 +49,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
       { is: 'rested', node: name, quarantineMs },
     ],
+    event: 'node.remove',
     edits: [
       { kind: 'node', id: name, remove: true },
       ...backends.map(({ id }) => ({ kind: 'backend', id, remove: true }) as const),

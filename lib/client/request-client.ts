@@ -17,15 +17,6 @@ const replySchema = z.object({
 const firstPollMs = 250;
 const longestPollMs = 4000;
 
-/** In a record: a longer value has Redis keep it in a form that takes twice the memory. */
-const maxByBytes = 64;
-
-function shortened(text: string): string {
-  let length = text.length;
-  while (Buffer.byteLength(text.slice(0, length)) > maxByBytes) length -= 1;
-  return text.slice(0, length);
-}
-
 /** How a request ended: with the record after it (none when it was removed), with a node's result, or with a fault. */
 export type RequestEnd = { record?: Hash; result?: unknown } | { fault: BlockstoreError };
 
@@ -34,17 +25,14 @@ export type RequestEnd = { record?: Hash; result?: unknown } | { fault: Blocksto
  * connection, the record says the same: `poll` is called now and then, and once more at the deadline.
  */
 export class RequestClient {
-  /** Who asks, as `user@host`, at most 64 bytes; '' where that is the daemon itself. */
-  readonly by: string;
   private readonly store: Store;
   private readonly id = randomUUID().replaceAll('-', '').slice(0, 16);
   private readonly waiting = new Map<string, (end: RequestEnd) => void>();
   private subscription: Promise<Redis> | undefined;
   private count = 0;
 
-  constructor(store: Store, { by = '' }: { by?: string } = {}) {
+  constructor(store: Store) {
     this.store = store;
-    this.by = shortened(by);
   }
 
   /**

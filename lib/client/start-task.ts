@@ -51,8 +51,6 @@ export interface StartRequest {
   also?: { edits: readonly Edit[]; conditions?: readonly Condition[] };
   refused?: (outcome: Outcome) => Promise<Error> | Error;
   topic: string;
-  /** Who asks: see RequestClient. */
-  by: string;
   /** What is done at once while the volume's node is declared lost. */
   whenLost: 'refuse' | 'detachLost' | 'abandon';
 }
@@ -66,7 +64,8 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { transition, kind, set = {}, unset = [], topic, by, also, refused } = request;
+  const { transition, kind, set = {}, unset = [], topic, also, refused } = request;
+  const { by } = store;
   let volume = from;
   let isLost = false;
   /** Whether another node may take the volume over, where its own is gone. */
@@ -99,7 +98,6 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
           ...(also?.edits ?? []),
         ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
-        by,
         returns: true,
         frees: freesMemory(kind),
       });
@@ -194,6 +192,7 @@ async function endAtOnce(store: Store, request: StartRequest, volume: VolumeStat
       : await abandonment(store, volume);
   const outcome = await commit(store, {
     ...change,
+    event: `volume.${request.kind}.lost`,
     frees: true,
     conditions: [{ is: 'lost', node: volume.node }, ...(request.also?.conditions ?? [])],
     replies: [{ edit: 0 }],

@@ -76,6 +76,7 @@ export class TransferCommands {
           }),
           { kind: 'transfer', id, insert: true, set, stamp: ['createTime'] },
         ],
+        event: 'volume.transfer.create',
       });
       if (outcome.word === 'ok') return { transfer: await transfersOf(this.store).lookup(id), key };
     }
@@ -122,7 +123,6 @@ export class TransferCommands {
       const started = {
         ...acceptance(transfer, volume, snapshots, to),
         topic: this.topic,
-        by: this.commands.by,
         whenLost: 'refuse',
       } as const;
       const refused = () => errors.transferRefused(id);
@@ -169,6 +169,7 @@ export class TransferCommands {
         { kind: 'transfer', id, remove: true },
         ...(volume ? [{ kind: 'volume', id: volume.id, expect: { transfer: volume.transfer } } as const] : []),
       ],
+      event: 'transfer.delete',
       frees: true,
     });
   }

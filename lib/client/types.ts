@@ -25,7 +25,7 @@ export async function createType(store: Store, changes: TypeChanges & { name: st
   const id = randomUUID();
   const { set } = fieldsOf(changes);
   const edit: Edit = { kind: 'type', id, insert: true, set, stamp: ['createTime'] };
-  const outcome = await commit(store, { conditions: [nameIsFree(changes.name)], edits: [edit] });
+  const outcome = await commit(store, { conditions: [nameIsFree(changes.name)], edits: [edit], event: 'type.create' });
   if (outcome.word === 'condition') throw errors.typeExists(changes.name);
   return typesOf(store).lookup(id);
 }
@@ -40,6 +40,7 @@ export async function updateType(store: Store, id: string, changes: TypeChanges)
     const outcome = await commit(store, {
       conditions: [...renamed, ...required],
       edits: [{ kind: 'type', id, expect: { name }, set, unset }],
+      event: 'type.update',
     });
     if (outcome.word === 'condition') {
       throw required.includes(outcome.condition) ? await inUse(store, id) : errors.typeExists(changes.name ?? '');
@@ -51,7 +52,11 @@ export async function updateType(store: Store, id: string, changes: TypeChanges)
 
 /** Throws TypeNotFound, TypeInUse. */
 export async function deleteType(store: Store, id: string): Promise<void> {
-  const outcome = await commit(store, { conditions: [isUnused(id)], edits: [{ kind: 'type', id, remove: true }] });
+  const outcome = await commit(store, {
+    conditions: [isUnused(id)],
+    edits: [{ kind: 'type', id, remove: true }],
+    event: 'type.delete',
+  });
   if (outcome.word === 'absent') throw errors.typeNotFound(id);
   if (outcome.word === 'condition') throw await inUse(store, id);
 }

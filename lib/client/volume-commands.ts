@@ -63,11 +63,6 @@ export class VolumeCommands {
     this.topic = topic;
   }
 
-  /** Who asks: see RequestClient. */
-  get by(): string {
-    return this.client.by;
-  }
-
   /**
    * Creates a volume on the backend that placement chooses, or on `node` (see parsePlace()) alone. A repeated request with the
    * same id and arguments has one effect. Throws InvalidSize, NoNodeUp, NodeNotFound, NodeDown, NoSpace, BackendUnavailable,
@@ -165,7 +160,7 @@ export class VolumeCommands {
       const growth = { from: volume.size, to: size };
       const request = { transition: 'startExtend', kind: 'extend', set, growth, whenLost: 'refuse' } as const;
       try {
-        return await startTask(this.store, { ...request, topic: this.topic, by: this.client.by }, volume, to);
+        return await startTask(this.store, { ...request, topic: this.topic }, volume, to);
       } catch (error) {
         // Another request has extended it since: this one compares anew.
         if (asError(error).code !== 'SizeChanged' || change === maxChanges) throw error;
@@ -196,9 +191,9 @@ export class VolumeCommands {
     return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
   }
 
-  private async start(request: Omit<StartRequest, 'topic' | 'by'>, id: string, to?: ReplyTo): Promise<Sent> {
+  private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
     const volume = await volumesOf(this.store).lookup(id);
-    return startTask(this.store, { ...request, topic: this.topic, by: this.client.by }, volume, to);
+    return startTask(this.store, { ...request, topic: this.topic }, volume, to);
   }
 
   private async sendCreate(volume: NewVolume, node: string | undefined, to?: ReplyTo): Promise<Sent> {
@@ -238,7 +233,7 @@ export class VolumeCommands {
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord({ ...volume, type }, backend, at, to, this.client.by);
+        set = newRecord({ ...volume, type }, backend, at, to, this.store.by);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [
@@ -251,7 +246,6 @@ export class VolumeCommands {
             ...ofType,
           ],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
-          by: this.client.by,
         };
       });
       if ('backend' in placed) return stateIn(id, { ...set, createTime: placed.outcome.time });

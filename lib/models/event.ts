@@ -2,15 +2,18 @@ import { z } from 'zod';
 import type { Fault } from '../errors.ts';
 import { parseFault } from './fault.ts';
 
-/** A task of a volume that began or ended. Kept in a stream of the last 10,000, by the script `commit`. */
-export interface VolumeEvent {
+/** A task of a volume that began or ended, or another change. Kept in a stream of the last 10,000, by the script `commit`. */
+export interface ClusterEvent {
   /** Of the stream: a later event has a larger one. */
   id: string;
   /** Milliseconds since the epoch. */
   time: number;
-  /** `volume.<task>.start`, `.end` or `.error`. */
+  /** `volume.<task>.start`, `.end` or `.error`; otherwise what changed, such as `type.create`. */
   event: string;
+  /** '' where it is of something else. */
   volume: string;
+  /** The id of what is no volume; '' = none. */
+  object: string;
   /** Of the task: the same at its beginning and its end. */
   key: string;
   name: string;
@@ -32,7 +35,8 @@ export interface VolumeEvent {
 const text = z.string().default('');
 const schema = z.object({
   event: z.string(),
-  volume: z.string(),
+  volume: text,
+  object: text,
   key: text,
   name: text,
   node: text,
@@ -47,7 +51,7 @@ const schema = z.object({
 });
 
 /** `message` is the text in the stream. Undefined where it is no event. */
-export function parseEvent(id: string, message: string): VolumeEvent | undefined {
+export function parseEvent(id: string, message: string): ClusterEvent | undefined {
   try {
     const { ms, fault, ...fields } = schema.parse(JSON.parse(message));
     return {

@@ -66,8 +66,8 @@ export interface ChangeSet {
   commands?: readonly { topic: string; message: string }[];
   /** To the requesters in the record of an edit (its index): the record after it, or a result (a JSON text), or a fault. */
   replies?: readonly { edit: number; result?: string; fault?: Fault | undefined }[];
-  /** Who asked for it, as `user@host`. */
-  by?: string;
+  /** An event of the first record: what became of it, such as `type.create`. That of a task is an event by itself. */
+  event?: string;
   /** Whether the outcome has the records. */
   returns?: true;
   /** Made also when Redis has no memory left: Redis has more when it and what it begins have ended. */
@@ -87,7 +87,7 @@ export type Outcome =
 
 /** Applies a change set: all of it, or nothing. Throws RedisUnreachable, RedisDenied, RedisRefuses, NotReplicated. */
 export async function commit(store: Store, { frees, ...change }: ChangeSet): Promise<Outcome> {
-  const answer = await store.run('commit', JSON.stringify(forLua(change)), frees ? 'frees' : '');
+  const answer = await store.run('commit', JSON.stringify(forLua(change, store.by)), frees ? 'frees' : '');
   const [word, first = '', second = ''] = answer;
   switch (word) {
     case 'ok':
@@ -110,10 +110,11 @@ export async function commit(store: Store, { frees, ...change }: ChangeSet): Pro
 }
 
 /** Lua counts from 1, and takes faults as JSON text. */
-function forLua({ replies, ...change }: ChangeSet): object {
-  if (!replies) return change;
+function forLua({ replies, ...change }: ChangeSet, by: string): object {
+  const asked = by === '' ? change : { ...change, by };
+  if (!replies) return asked;
   return {
-    ...change,
+    ...asked,
     replies: replies.map(({ edit, fault, ...rest }) => ({
       edit: edit + 1,
       ...rest,

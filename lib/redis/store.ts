@@ -13,6 +13,17 @@ export interface StoreOptions {
   minReplicas?: number;
   /** In place of the connection's own. */
   redis?: Redis;
+  /** Who asks for the changes, as `user@host`; '' where that is the daemon itself. */
+  by?: string;
+}
+
+/** In a record: a longer value has Redis keep it in a form that takes twice the memory. */
+const maxByBytes = 64;
+
+function shortened(text: string): string {
+  let length = text.length;
+  while (Buffer.byteLength(text.slice(0, length)) > maxByBytes) length -= 1;
+  return text.slice(0, length);
 }
 
 /** Records in Redis: key names, scripts (called by lib/redis/scripts.ts alone), plain reads. */
@@ -20,6 +31,8 @@ export class Store {
   readonly keys: Keys;
   readonly connection: Connection;
   readonly redis: Redis;
+  /** Who asks for the changes, at most 64 bytes; '' where that is the daemon itself. */
+  readonly by: string;
   private readonly prefix: string;
   private readonly replication: Replication;
   private readonly minReplicas: number;
@@ -27,8 +40,9 @@ export class Store {
   constructor(
     connection: Connection,
     prefix: string,
-    { minReplicas = 0, redis = connection.redis }: StoreOptions = {},
+    { minReplicas = 0, redis = connection.redis, by = '' }: StoreOptions = {},
   ) {
+    this.by = shortened(by);
     this.connection = connection;
     this.prefix = prefix;
     this.keys = makeKeys(prefix);

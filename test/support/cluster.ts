@@ -57,10 +57,11 @@ export class Cluster<Redis extends RunningRedis = RedisServer> {
     }).flags;
   }
 
-  async store(flags = this.flags()): Promise<Store> {
+  /** `by`: who asks for its changes. */
+  async store(flags = this.flags(), by = ''): Promise<Store> {
     const connection = await connect(flags, silentLog);
     this.cleaners.push(() => connection.close());
-    return new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
+    return new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas, by });
   }
 
   /** A started node; `given` are its flags; `store`, `log` and `onFenced` replace its own. */

@@ -1,6 +1,6 @@
 -- Applies a change set: edits of records with the commands and replies that go with them. Either every precondition holds and all is
 -- written, or nothing is.
--- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, by?, returns?}; 'frees' or ''
+-- ARGV: JSON {owner?, conditions?, edits, commands?, replies?, event?, by?, returns?}; 'frees' or ''
 --   owner       {node, token}: only the daemon that holds this node's name
 --   conditions  {is = 'up' | 'down' | 'lost' | 'notLost' | 'gone', node};
 --               {is = 'served', node, backend}: unless the node is lost, or is gone and shares the storage with others;
@@ -18,7 +18,8 @@
 --     rest      an address that is in quarantine from now on, of the record's node
 --   commands    {topic, message}: appended
 --   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
---   by          who asked for it: in the events of tasks that begin
+--   event       of the first record, where no task of it begins or ends
+--   by          who asked for it: in that, and in the events of tasks that begin
 --   returns     whether to answer with the records
 --   'frees'     it is made also when Redis has no memory left: Redis has more when it and what it begins have ended
 -- Answers: ok time record… (JSON; '' = removed) | Fenced | condition number | absent edit | exists edit record | changed edit record
@@ -149,15 +150,19 @@ for _, reply in ipairs(change.replies or {}) do
 end
 
 -- An event decides nothing: where the stream is damaged, nothing else is lost.
-local function note_event(task, phase, id, record, more, begun_at)
+local function append_event(event, record, more)
+  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
+  for field, value in pairs(more) do event[field] = value end
+  redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
+end
+
+local function note_task(task, phase, id, record, more, begun_at)
   local is_task, known = pcall(cjson.decode, task)
   if not is_task then return end
   local event = { event = 'volume.' .. known.kind .. '.' .. phase, volume = id, key = known.key }
-  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
-  for field, value in pairs(more) do event[field] = value end
   local since = tonumber(known.copied or begun_at) -- a task that another node began says when
   if since then event.ms = string.format('%d', time - since) end
-  redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
+  append_event(event, record, more)
 end
 
 local faults = {}
@@ -166,10 +171,16 @@ for number, edit in ipairs(change.edits) do
   local old, new = before[number] or {}, after[number] or {}
   if edit.kind == 'volume' and old.task and not new.task then
     local fault = faults[number] or (new.fault ~= old.fault and new.fault) or nil
-    note_event(old.task, fault and 'error' or 'end', edit.id, old, { fault = fault }, begun[number])
+    note_task(old.task, fault and 'error' or 'end', edit.id, old, { fault = fault }, begun[number])
   elseif edit.kind == 'volume' and new.task and not old.task then
-    note_event(new.task, 'start', edit.id, new, { by = change.by })
+    note_task(new.task, 'start', edit.id, new, { by = change.by })
   end
+end
+
+if change.event then
+  local first = change.edits[1]
+  local of = first.kind == 'volume' and 'volume' or 'object'
+  append_event({ event = change.event, [of] = first.id }, after[1] or before[1] or {}, { by = change.by })
 end
 
 local answer = { 'ok', string.format('%d', time) }

@@ -1,7 +1,14 @@
 import test from 'ava';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { setClosed } from '../../../lib/client/drain.ts';
 import { lastEvents } from '../../../lib/client/event-reader.ts';
+import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
+import { setQuota } from '../../../lib/client/quotas.ts';
+import { removeNode } from '../../../lib/client/remove-node.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
+import { TransferCommands } from '../../../lib/client/transfer-commands.ts';
+import { createType, deleteType, updateType } from '../../../lib/client/types.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
@@ -9,6 +16,8 @@ import { type LogFields, silentLog } from '../../../lib/log.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { fakeNode } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
 
 const deadline = { deadlineMs: 60_000 };
 const owner = { userId: 'user', projectId: 'project' };
@@ -22,12 +31,12 @@ const logged: LogFields[] = [];
 
 test.before(async () => {
   cluster = await Cluster.start();
-  store = await cluster.store();
+  store = await cluster.store(cluster.flags(), 'ann@host');
   driver = new FakeDriver();
   const noted = (message: string, fields: LogFields = {}) => void logged.push({ message, ...fields });
   const log = { ...silentLog, info: noted, error: noted };
   await cluster.node('n1', { num_shell_tries: '1' }, { driver }, { log });
-  const client = new RequestClient(store, { by: 'ann@host' });
+  const client = new RequestClient(store);
   commands = new VolumeCommands(store, client, 'volume');
   snapshots = new SnapshotCommands(store, client, 'volume');
 });
@@ -58,9 +67,50 @@ test.serial(
       logged.filter(({ message }) => String(message).includes(id)),
       ['create', 'attach'].map((name) => ({ message: `${name} of volume ${id} completed`, requestedBy: 'ann@host' })),
     );
-    t.is(new RequestClient(store, { by: `${'ü'.repeat(40)}@host` }).by, 'ü'.repeat(32));
+    t.is((await cluster.store(cluster.flags(), `${'ü'.repeat(40)}@host`)).by, 'ü'.repeat(32));
   },
 );
+
+test.serial('a change without a task is one as well, with its requester', async (t) => {
+  const { events: before } = await lastEvents(store, 1000);
+  const type = await createType(store, { name: 'fast' });
+  await updateType(store, type.id, { description: 'of flash' });
+  const { id } = await commands.create({ ...owner, size: 1 }, deadline);
+  await commands.update(id, { description: 'data' }, deadline);
+  const migrations = new MigrationCommands(store, commands, 'volume');
+  await migrations.retype(id, type.id, { mayMigrate: false });
+  const transfers = new TransferCommands(store, commands, 'volume');
+  const { transfer } = await transfers.create(id, { withSnapshots: false, lengthMs: 60_000 });
+  await transfers.delete(transfer.id);
+  await commands.delete(id, deadline);
+  await deleteType(store, type.id);
+  await setQuota(store, 'web', { volumes: 3 });
+  await setClosed(store, 'n1', true);
+  await setClosed(store, 'n1', false);
+  await fakeNode(store, 'n9', { leaseMs: 1 });
+  await until(async () => (await store.redis.exists(store.keys.lease('n9'))) === 0, 'n9 is down');
+  await declareLost(store, 'n9');
+  await removeNode(store, 'n9', { topic: 'volume' });
+  const later = (await lastEvents(store, 1000)).events.slice(before.length);
+  t.deepEqual(
+    later.filter(({ key }) => key === '').map(({ event, volume, object, by }) => [event, volume || object, by]),
+    [
+      ['type.create', type.id],
+      ['type.update', type.id],
+      ['volume.update', id],
+      ['volume.retype', id],
+      ['volume.transfer.create', id],
+      ['volume.transfer.end', id],
+      ['type.delete', type.id],
+      ['quota.set', 'web'],
+      ['node.close', 'n1'],
+      ['node.open', 'n1'],
+      ['node.lost', 'n9'],
+      ['node.remove', 'n9'],
+    ].map((words) => [...words, 'ann@host']),
+  );
+  t.is(later.find(({ event }) => event === 'type.delete')?.name, 'fast', 'what is gone has its name');
+});
 
 test.serial('a failure is one with its reason, also where the volume has none', async (t) => {
   const { id } = await commands.create({ ...owner, size: 1 }, deadline);
