@@ -172,7 +172,7 @@ exec ${await crashable()} --config /dev/null ${words.join(' ')}`;
         ...volumes,
         ...((await this.copies?.lines()) ?? []),
         ...this.exports.lines(rows, (id) => records.find((record) => record.id === id)?.chap),
-        ...of('other').map(([name]) => `other file ${name}`),
+        ...of('other').map(([name]) => `file other/${name}`),
         ...of('file').map((words) => `file ${words.join(' ')}`),
         ...of('process').flatMap(([name, pid, parent]) =>
           [pid, parent].includes(String(this.daemon?.pid)) || name === '(vblade)' ? [] : [`process ${name}`],
