@@ -37,7 +37,7 @@ export const backupErrors = {
       'VolumeAttached',
       'conflict',
       `volume ${volume} is attached to ${instance}: a backup of it would have what is on the storage at several moments`,
-      'detach it; or take a snapshot, make a volume of that, and the backup of this volume',
+      'detach it; or have it as it is at one moment, by a snapshot: --force, or --snapshot for one that is there',
     ),
   backupNeeded: (backup: string, by: readonly string[]) =>
     new BlockstoreError(

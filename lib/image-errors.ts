@@ -63,7 +63,7 @@ export const imageErrors = {
       'VolumeAttached',
       'conflict',
       `volume ${volume} is attached to ${instance}: an image of it would have what is on the storage at several moments`,
-      'detach it; or take a snapshot, make a volume of that, and the image of this volume',
+      'detach it; or have it as it is at one moment, by a snapshot: --force, or --snapshot for one that is there',
     ),
   imageTooLarge: (image: string, bytes: number, volumeBytes: number) =>
     new BlockstoreError(

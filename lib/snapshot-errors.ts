@@ -72,6 +72,41 @@ export const snapshotErrors = {
       `volume ${volume} is being copied to volume ${copies.join(', ')}`,
       'wait until these are available',
     ),
+  snapshotIsRead: (snapshot: string) =>
+    new BlockstoreError(
+      'SnapshotIsCopied',
+      'conflict',
+      `snapshot ${snapshot} is being copied to a backup or an image`,
+      'wait until that has ended: blockstore events',
+    ),
+  snapshotNotReady: (snapshot: string, status: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `snapshot ${snapshot} is ${status}: its data cannot be read now`,
+      'wait until its operation has ended, or choose another one',
+    ),
+  forceWaits: (volume: string, operation: string) =>
+    new BlockstoreError(
+      'InvalidArgument',
+      'invalid',
+      `the ${operation} of the attached volume ${volume} by --force needs a snapshot that is deleted at its end`,
+      'leave --no-wait out; or take a snapshot, and give it with --snapshot',
+    ),
+  jobInterrupted: (operation: string, snapshot: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `stopped waiting for the ${operation} of snapshot ${snapshot}`,
+      `it continues in the background: blockstore events; a snapshot that --force has made stays: blockstore snapshot delete ${snapshot}`,
+    ),
+  jobLost: (snapshot: string, operation: string) =>
+    new BlockstoreError(
+      'ChangeLost',
+      'unavailable',
+      `the ${operation} of snapshot ${snapshot} has ended, and what became of it was not heard`,
+      'the reason is in "blockstore events"; repeat the command',
+    ),
   snapshotIsCopied: (snapshot: string, copies: readonly string[]) =>
     new BlockstoreError(
       'SnapshotIsCopied',

@@ -29,6 +29,7 @@ const ofOneBackend = [
   'services/daemon/migration-kills',
   'services/node/backups',
   'services/node/images',
+  'services/node/snapshot-jobs',
 ];
 const atOnce = 3;
 const chosen = sample('files of one backend', ofOneBackend, atOnce, (name) => name);

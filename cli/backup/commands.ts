@@ -12,12 +12,17 @@ export function addBackupCommands(program: Command): void {
     .helpCommand(false)
     .description('back volumes up to backup_directory, which all nodes and this host share');
   withWaitOptions(backup.command('create'), '10 min without progress')
-    .description('back a detached volume up, and print the id of the backup')
+    .description('back a volume up, detached or as a snapshot has it, and print the id of the backup')
     .argument('<volume>', 'id, name, or beginning of an id')
     .option('--name <name>', 'name of the backup (default: that of the volume)', checkVolumeName)
     .option('--incremental', 'store only what has changed since the last backup of the volume')
+    .option('--snapshot <snapshot>', 'back this snapshot of the volume up: id, name, or beginning of an id')
+    .option('--force', 'of an attached volume: as it is at one moment, by a snapshot that is deleted at the end')
     .option('--id <uuid>', 'id of the backup', uuid)
-    .addHelpText('after', '\nExample:\n  blockstore backup create data --incremental')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  blockstore backup create data --incremental\n  blockstore backup create data --force',
+    )
     .action(async (reference: string, options: CreateBackupOptions, command: Command) => {
       const { createBackup } = await import('./create.ts');
       await createBackup(Context.of(command), reference, options);

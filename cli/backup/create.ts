@@ -8,11 +8,12 @@ import type { Context } from '../context.ts';
 import { unsureCodes } from '../unsure-codes.ts';
 import { followProgress } from '../volume/follow-progress.ts';
 import { withProgress } from '../volume/follow.ts';
-import { type ChangeOptions, waitsForEnd } from '../volume/wait-options.ts';
+import { waitsForEnd } from '../volume/wait-options.ts';
+import { type CopyOutOptions, copyDataOut } from '../snapshot/copy-out.ts';
 import { openBackups } from './find-backup.ts';
 import { backupJson } from './present.ts';
 
-export interface CreateBackupOptions extends ChangeOptions {
+export interface CreateBackupOptions extends CopyOutOptions {
   name?: string;
   incremental?: true;
   id?: string;
@@ -28,18 +29,21 @@ export async function createBackup(context: Context, reference: string, options:
   const parent = incremental ? await lastOf(store, volume.id) : null;
   if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
   await store.create(newBackup(volume, { id, name: name ?? (volume.name || volume.id), parent }));
-  await interrupts
-    .during('backup', volume.id, () =>
+  const ofVolume = () =>
+    interrupts.during('backup', volume.id, () =>
       withProgress(output, session.store, volume.id, () =>
         followProgress(session, volume.id, options, 'backup', (send) => session.backups.create(volume.id, id, send)),
       ),
-    )
-    .catch(async (thrown: unknown) => {
+    );
+  const isDone = async () => (await store.show(id)).status === 'available';
+  await copyDataOut(context, session, volume, options, { kind: 'backup', target: id, isDone, ofVolume }).catch(
+    async (thrown: unknown) => {
       const isUnsure = unsureCodes.has(asError(thrown).code);
       if (isUnsure) output.warn(`the backup may get its data yet: blockstore backup show ${id}`);
       else await store.remove(id);
       throw thrown;
-    });
+    },
+  );
   const backup = await store.show(id);
   if (waitsForEnd(options) && backup.status !== 'available')
     throw errors.changeLost(volume.id, 'backup', volume.status);

@@ -43,11 +43,13 @@ function addReading(image: Command): void {
 
 function addCreate(image: Command): void {
   withWaitOptions(image.command('create'))
-    .description('make an image of a detached volume and print its id')
+    .description('make an image of a volume, detached or as a snapshot has it, and print its id')
     .argument('<volume>', 'id, name, or beginning of an id')
     .addOption(new Option('--format <format>', 'format of the image').choices(imageFormats).default('qcow2'))
     .option('--name <name>', 'name of the image (default: that of the volume)', checkVolumeName)
     .option('--min-disk <GiB>', 'smallest volume that may be made from it (default: that of the volume)', atLeastOne)
+    .option('--snapshot <snapshot>', 'of this snapshot of the volume: id, name, or beginning of an id')
+    .option('--force', 'of an attached volume: as it is at one moment, by a snapshot that is deleted at the end')
     .option('--id <uuid>', 'id of the image; repeating the command with the same id makes no second one', uuid)
     .addHelpText('after', '\nExample:\n  blockstore image create root --name golden')
     .action(async (reference: string, options: CreateImageOptions, command: Command) => {

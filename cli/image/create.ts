@@ -6,11 +6,12 @@ import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { unsureCodes } from '../unsure-codes.ts';
 import { withProgress } from '../volume/follow.ts';
-import { type ChangeOptions, sendOptions, waitsForEnd } from '../volume/wait-options.ts';
+import { sendOptions, waitsForEnd } from '../volume/wait-options.ts';
+import { type CopyOutOptions, copyDataOut } from '../snapshot/copy-out.ts';
 import { madeImage } from './made-image.ts';
 import { imageJson } from './present.ts';
 
-export interface CreateImageOptions extends ChangeOptions {
+export interface CreateImageOptions extends CopyOutOptions {
   format: ImageFormat;
   name?: string;
   minDisk?: number;
@@ -30,16 +31,19 @@ export async function createImage(context: Context, reference: string, options: 
     diskFormat: format,
     minDisk: minDisk ?? volume.size,
   });
-  await interrupts
-    .during('upload', volume.id, () =>
+  const ofVolume = () =>
+    interrupts.during('upload', volume.id, () =>
       withProgress(output, session.store, volume.id, () => session.images.upload(volume.id, id, sendOptions(options))),
-    )
-    .catch(async (thrown: unknown) => {
+    );
+  const isDone = async () => (await store.show(id)).status === 'active';
+  await copyDataOut(context, session, volume, options, { kind: 'upload', target: id, isDone, ofVolume }).catch(
+    async (thrown: unknown) => {
       if (unsureCodes.has(asError(thrown).code))
         output.warn(`the image may get its data yet; to repeat the command: --id ${id}`);
       else await store.remove(id);
       throw thrown;
-    });
+    },
+  );
   const image = await store.show(id);
   if (waitsForEnd(options) && image.status !== 'active') throw errors.changeLost(volume.id, 'upload', volume.status);
   if (output.json) await output.document(imageJson(image));

@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|snapshot|transfer|type|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|transfer|type|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -43,6 +43,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^(types|type-ids|type-names|type-name:.+)$/s, type: 'zset', lists: 'type', isDerived: true },
   { name: /^node:[^:]+:migrations$/, type: 'zset', lists: 'migration', isDerived: true },
+  { name: /^(node|snapshot):[^:]+:jobs$/, type: 'zset', lists: 'job', isDerived: true },
   { name: /^node:[^:]+:former$/, type: 'zset', lists: 'former', isDerived: true },
   { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },

@@ -12,7 +12,7 @@ import { auditShelves } from './shelves.ts';
 import { auditUsage } from './usage.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|migration|former|snapshot|transfer|type|backend|node):([^:]+)$/;
+const recordName = /^(volume|abandoned|migration|former|job|snapshot|transfer|type|backend|node):([^:]+)$/;
 const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 

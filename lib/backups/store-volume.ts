@@ -10,6 +10,8 @@ export interface BackupOptions {
   signal: AbortSignal;
   /** Called with 0 to 100. */
   progress: (percent: number) => void;
+  /** Before the copy counts: throws where what was read is not what was asked for. */
+  check?: () => Promise<void>;
 }
 
 /**
@@ -21,7 +23,7 @@ export async function storeVolume(
   store: BackupDirectory,
   id: string,
   { path, sizeBytes }: { path: string; sizeBytes: number },
-  { signal, progress }: BackupOptions,
+  { signal, progress, check }: BackupOptions,
 ): Promise<void> {
   const backup = await store.show(id);
   if (backup.status === 'available') return;
@@ -49,6 +51,7 @@ export async function storeVolume(
     await written;
     await reader.ended;
     if (read !== sizeBytes) throw errors.backupDamaged(id, `the volume gave ${read} of ${sizeBytes} bytes`);
+    await check?.();
     await data.sync();
     await pieces.sync();
   } finally {

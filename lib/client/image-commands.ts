@@ -2,6 +2,7 @@ import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { copyOut } from './copy-out.ts';
 import type { RequestClient } from './request-client.ts';
+import { type SnapshotJobRequest, copySnapshot } from './snapshot-job.ts';
 import type { SendOptions } from './volume-commands.ts';
 
 /** Commands of volumes and images. What is under way is a task of the volume. */
@@ -16,5 +17,10 @@ export class ImageCommands {
   upload(volume: string, image: string, options: SendOptions = {}): Promise<void> {
     const attached = errors.imageOfAttached;
     return copyOut(this.place, volume, { kind: 'upload', field: 'image', id: image, attached }, options);
+  }
+
+  /** The same of a snapshot, whose volume can be in use: see copySnapshot(). */
+  copySnapshot(snapshot: string, request: Omit<SnapshotJobRequest, 'kind'>, options: SendOptions = {}): Promise<void> {
+    return copySnapshot(this.place, snapshot, { kind: 'upload', ...request }, options);
   }
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { idSchema } from '../models/id-schema.ts';
 
-/** A command in a node's topic. It only names the record: of a volume or of the node itself, which has a task, or of a migration to the node. */
+/** A command in a node's topic. It only names the record: of a volume or of the node itself, which has a task, of a migration to the node, or of a job. */
 export const commandSchema = z.union([
   z.object({ volume: idSchema }),
   z.object({ migration: idSchema }),
+  z.object({ job: idSchema }),
   z.object({ node: z.literal(true) }),
 ]);
 

@@ -1,5 +1,6 @@
 import { errors } from '../errors.ts';
 import { formersOf } from '../models/former.ts';
+import { jobsOf } from '../models/job.ts';
 import { migrationsOf } from '../models/migration.ts';
 import { type NodeState, findNode } from '../models/node.ts';
 import { pairsOf } from '../redis/pairs.ts';
@@ -67,9 +68,12 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
   }
 }
 
-/** Storage that volumes have left there, and cancelled migrations to it: a node that returns after all finds both by their labels. */
+/** Jobs of the node, storage that volumes have left there, and cancelled migrations to it: a node that returns after all finds both by their labels. */
 async function forgetFormer(store: Store, name: string): Promise<void> {
   const { keys } = store;
+  for await (const { id } of jobsOf(store).iterate(keys.nodeJobs(name))) {
+    await commit(store, { frees: true, edits: [{ kind: 'job', id, remove: true, optional: true }] });
+  }
   for await (const { id } of formersOf(store).iterate(keys.nodeFormer(name))) {
     await commit(store, { frees: true, edits: [{ kind: 'former', id, remove: true, optional: true }] });
   }

@@ -140,7 +140,10 @@ export class SnapshotCommands {
             set: { snapshot: id },
             also: {
               edits: [{ kind: 'snapshot', id, expect, set: { status: 'deleting' }, unset: ['fault'] }],
-              conditions: [{ is: 'empty', key: `snapshot:${id}:copies` }],
+              conditions: [
+                { is: 'empty', key: `snapshot:${id}:copies` },
+                { is: 'empty', key: `snapshot:${id}:jobs` },
+              ],
             },
             refused: ({ word }) => (word === 'condition' ? this.copied(id) : errors.snapshotBeingMade(id)),
             topic: this.topic,
@@ -156,8 +159,8 @@ export class SnapshotCommands {
   }
 
   private async copied(id: string): Promise<Error> {
-    const key = this.store.keys.snapshotCopies(id);
-    return errors.snapshotIsCopied(id, await this.store.read((redis) => redis.zrange(key, '0', '4')));
+    const copies = await this.store.read((redis) => redis.zrange(this.store.keys.snapshotCopies(id), '0', '4'));
+    return copies.length > 0 ? errors.snapshotIsCopied(id, copies) : errors.snapshotIsRead(id);
   }
 
   /** Throws NotCapable. */

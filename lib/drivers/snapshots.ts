@@ -34,6 +34,11 @@ export interface Snapshots {
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
   /** Replaces the labels of a snapshot that exists, also of one whose data cannot be used. Throws SnapshotMissing. */
   labelSnapshot(snapshot: SnapshotSpec): Promise<void>;
+  /**
+   * Returns the path of a block device or file with the data, which is there until the snapshot is deleted. Of drivers with the capability
+   * `images`. Throws SnapshotMissing, SnapshotUnusable.
+   */
+  openSnapshot?(snapshot: SnapshotSpec): Promise<string>;
   /** Absent is success. Throws SnapshotBusy naming what is in the way. */
   deleteSnapshot(snapshot: SnapshotSpec, options?: DeleteOptions): Promise<void>;
   /** Returns all snapshots of blockstore on this storage. */

@@ -21,6 +21,8 @@ export interface FillOptions {
   signal: AbortSignal;
   /** Called with 0 to 100. */
   progress: (percent: number) => void;
+  /** Of data that leave the node, before the copy counts: throws where what was read is not what was asked for. */
+  check?: () => Promise<void>;
 }
 
 /**

@@ -27,7 +27,7 @@ export async function sendToImage(
   { store, cache, processes }: ImageSource,
   volume: { path: string; sizeBytes: number },
   id: string,
-  { signal, progress }: FillOptions,
+  { signal, progress, check }: FillOptions,
 ): Promise<void> {
   const image = await store.show(id);
   const path = await cache.reserve(`${id}-upload`); // which removes what an interrupted upload has left there
@@ -50,6 +50,7 @@ export async function sendToImage(
           throw errors.commandMissing('qemu-img', 'qemu-utils');
         throw error;
       });
+    await check?.();
     if (store.uploadFile) await store.uploadFile(id, path, signal);
     else {
       const file = await open(path, 'r');

@@ -91,6 +91,11 @@ export const kinds = {
     indexes: [{ key: 'node:{node}:former', score: { field: 'createTime' } }],
     sums: [allocation],
   },
+  /** What reads a snapshot for long, on its node. */
+  job: {
+    key: 'job:{id}',
+    indexes: [{ key: 'node:{node}:jobs', score: { field: 'createTime' } }, { key: 'snapshot:{snapshot}:jobs' }],
+  },
   snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes, sums: [usage] },
   /** A volume that is offered to another project. */
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
@@ -109,6 +114,7 @@ export const kindNames: readonly KindName[] = [
   'abandoned',
   'migration',
   'former',
+  'job',
   'snapshot',
   'transfer',
   'type',

@@ -29,6 +29,12 @@ const names = {
   former: (id: string) => `former:${id}`,
   /** sorted set, by creation time: such storage of a node */
   nodeFormer: (node: string) => `node:${node}:former`,
+  /** hash: the record of a job, which reads a snapshot */
+  job: (id: string) => `job:${id}`,
+  /** sorted set, by creation time: jobs of a node */
+  nodeJobs: (node: string) => `node:${node}:jobs`,
+  /** sorted set of one score: jobs that read a snapshot */
+  snapshotJobs: (snapshot: string) => `snapshot:${snapshot}:jobs`,
   /** hash: a snapshot's record */
   snapshot: (id: string) => `snapshot:${id}`,
   /** sorted set, by creation time: every snapshot's id */
@@ -129,6 +135,9 @@ export function makeKeys(prefix: string): Keys {
     nodeMigrations: (node) => tag + names.nodeMigrations(node),
     former: (id) => tag + names.former(id),
     nodeFormer: (node) => tag + names.nodeFormer(node),
+    job: (id) => tag + names.job(id),
+    nodeJobs: (node) => tag + names.nodeJobs(node),
+    snapshotJobs: (snapshot) => tag + names.snapshotJobs(snapshot),
     snapshot: (id) => tag + names.snapshot(id),
     snapshots: () => tag + names.snapshots(),
     volumeSnapshots: (volume) => tag + names.volumeSnapshots(volume),

@@ -29,6 +29,8 @@ export interface ConsumerOptions {
   onNodeTask: () => void;
   /** A migration to this node has changed. */
   onMigration: (id: string) => void;
+  /** A job of the node begins. */
+  onJob: (id: string) => void;
 }
 
 /**
@@ -114,6 +116,7 @@ export class Consumer implements Service {
       if (!command.success) this.options.log.error('a command is unreadable', { entry });
       else if ('volume' in command.data) ids.add(command.data.volume);
       else if ('migration' in command.data) this.options.onMigration(command.data.migration);
+      else if ('job' in command.data) this.options.onJob(command.data.job);
       else this.options.onNodeTask();
     }
     return [...ids];

@@ -35,6 +35,8 @@ import { Reconciler } from './reconciler.ts';
 import { CatchUp } from './catch-up.ts';
 import { Reporter } from './reporter.ts';
 import { sharedIdentity } from './shared-storage.ts';
+import { SnapshotJobs } from './snapshot-jobs.ts';
+import { snapshotReaders } from './snapshot-readers.ts';
 import { SnapshotRecords } from './snapshot-records.ts';
 import { VolumeTable } from './volume-table.ts';
 
@@ -68,6 +70,7 @@ export class StorageNode implements Service {
   private readonly problems: Problems;
   private readonly former: FormerStorage;
   private readonly incoming: IncomingMigrations;
+  private readonly jobs: SnapshotJobs;
   private readonly reconciler: Reconciler;
   private readonly nodeTasks: NodeTasks;
   private readonly peerTasks: PeerTasks;
@@ -97,17 +100,22 @@ export class StorageNode implements Service {
     const table = new VolumeTable({ exportUnattached });
     this.former = new FormerStorage(shared);
     this.incoming = new IncomingMigrations({ ...shared, former: this.former, transport: options.transport });
+    const processes = new ChildProcesses();
+    const cache = new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30);
+    const images = { store: openImageStore(flags), cache, processes };
+    const backups = { store: new BackupDirectory(flags.backup_directory), processes };
+    this.jobs = new SnapshotJobs({
+      ...shared,
+      tries: flags.num_shell_tries,
+      readers: snapshotReaders(images, backups),
+    });
     this.engine = new Engine({
       ...shared,
       addresses: this.addresses,
       table,
       topic: flags.volume_topic,
-      images: {
-        store: openImageStore(flags),
-        cache: new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30),
-        processes: new ChildProcesses(),
-      },
-      backups: { store: new BackupDirectory(flags.backup_directory), processes: new ChildProcesses() },
+      images,
+      backups,
       migrations: migrationsFrom(store, flags.volume_topic, options.transport),
       former: this.former,
       tries: flags.num_shell_tries,
@@ -139,6 +147,7 @@ export class StorageNode implements Service {
       topic: flags.volume_topic,
       onNodeTask: () => this.nodeTasks.check(),
       onMigration: (id) => this.incoming.check(id),
+      onJob: (id) => this.jobs.check(id),
     });
     this.catchUp = new CatchUp({
       ...shared,
@@ -148,6 +157,7 @@ export class StorageNode implements Service {
         await abandoned.restore();
         this.former.examine();
         await this.incoming.examine();
+        await this.jobs.examine();
       },
       onFenced: (error) => this.endFenced(error),
       isBusy: (id) => this.engine.isBusy(id),
@@ -175,6 +185,7 @@ export class StorageNode implements Service {
       this.nodeTasks,
       this.former,
       this.incoming,
+      this.jobs,
       this.consumer,
     ];
     for (const child of children) await this.tree.add(child);
@@ -262,6 +273,7 @@ export class StorageNode implements Service {
     // After the exports: a full Redis refuses to have again what it has lost.
     await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore(), endExpiredTransfers(this.options)]);
     this.incoming.run();
+    this.jobs.run();
     if (!this.reconciler.isDone || this.catchUp.isDue) return;
     await this.former.run();
     await this.peerTasks.run();
@@ -298,6 +310,7 @@ export class StorageNode implements Service {
     if (this.isFenced) return;
     this.isFenced = true;
     this.engine.abort();
+    this.jobs.abort();
     this.options.log.error(error.message, { hint: error.hint });
     this.options.onFenced(error);
   }

@@ -58,3 +58,30 @@ test.serial('volumes are backed up, listed, restored under another name, and del
   t.is(gone.exitCode, 4);
   t.regex(gone.stderr, /backup monday does not exist in .*backups/);
 });
+
+test.serial('an attached volume is backed up by a snapshot, which is there for that alone', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'used');
+  await place.run('volume', 'attach', 'used', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  const refused = await place.run('backup', 'create', 'used');
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, /is attached to i-1.*\n.*--force/);
+  const backup = await place.run('backup', 'create', 'used', '--force');
+  t.like(backup, { exitCode: 0, stderr: '' });
+  t.like(await place.json('backup', 'show', backup.stdout), { status: 'available', volume: id, name: 'used' });
+  t.regex((await place.run('snapshot', 'list')).stderr, /no snapshots/);
+
+  const { stdout: snapshot } = await place.run('snapshot', 'create', 'used', '--force', '--name', 'noon');
+  const next = await place.run('backup', 'create', 'used', '--snapshot', 'noon', '--incremental');
+  t.like(next, { exitCode: 0, stderr: '' });
+  t.like(await place.json('backup', 'show', next.stdout), { parent: backup.stdout, status: 'available' });
+  const { stdout: other } = await place.run('volume', 'create', '0');
+  const wrong = await place.run('backup', 'create', other, '--snapshot', snapshot);
+  t.is(wrong.exitCode, 2);
+  t.regex(wrong.stderr, new RegExp(`a snapshot of volume ${other}`));
+  t.is((await place.run('backup', 'list', '--volume', other)).stdout, '', 'nothing is left of it');
+  const impatient = await place.run('backup', 'create', 'used', '--force', '--no-wait');
+  t.is(impatient.exitCode, 2);
+  t.regex(impatient.stderr, /leave --no-wait out/);
+  const cast = await place.run('backup', 'create', 'used', '--snapshot', 'noon', '--no-wait');
+  t.is(cast.exitCode, 0);
+});

@@ -66,6 +66,11 @@ export class Copies {
     await this.files.put();
   }
 
+  async isBackedUp(id: string): Promise<boolean> {
+    await this.files.get();
+    return (await this.backups.show(id)).status === 'available';
+  }
+
   /** Gives a volume data. */
   write(volume: string): Promise<void> {
     return this.files.write(volume, dataOf('volume'));

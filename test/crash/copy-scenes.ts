@@ -4,10 +4,10 @@ import { MigrationCommands } from '../../lib/client/migration-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import type { Copies } from './copies.ts';
 import type { Place } from './place.ts';
-import { type Cast, type Scene, deadline, make, request, subject } from './scenes.ts';
+import { type Cast, type Scene, deadline, make, makeAttached, request, subject, takeSnapshot } from './scenes.ts';
 
 type CopyTask = 'upload' | 'backup' | 'migrate';
-type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup';
+type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup' | 'backup-of-snapshot';
 
 function copiesOf({ copies }: Place): Copies {
   if (!copies) throw new Error('this place has no stores of images and backups');
@@ -59,6 +59,21 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
       await copiesOf(place).newBackup(cast('backup'), cast(subject));
     },
     ask: backUp,
+    again: [],
+  },
+  /** Of a volume that is attached. */
+  'backup-of-snapshot': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await makeAttached(place, cast(subject));
+      await takeSnapshot(place, cast);
+      await copiesOf(place).newBackup(cast('backup'), cast(subject));
+    },
+    ask: async (place, cast) => {
+      const commands = new BackupCommands(place.store, new RequestClient(place.store), 'volume');
+      const [target, isDone] = [cast('backup'), () => copiesOf(place).isBackedUp(cast('backup'))];
+      await commands.copySnapshot(cast('snapshot'), { target, isDone }, deadline);
+    },
     again: [],
   },
   'create-from-backup': {

@@ -41,7 +41,8 @@ function count(points: Points, owner: object, method: string, nameOf: (args: unk
 /** Returns a name that is the same in every run. */
 function plain(value: unknown): string {
   const text = typeof value === 'string' || value instanceof URL ? basename(String(value)) : '';
-  return text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
+  const isTemporary = text.startsWith('blockstore-image-'); // by mkdtemp()
+  return isTemporary ? 'blockstore-image' : text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID');
 }
 
 /** Commands that are not counted: of the connection itself, reads, and scripts, which are counted where they are called. */
@@ -49,7 +50,11 @@ const noEffect =
   /^(hello|auth|client|select|info|config|ping|wait|(un)?subscribe|hgetall|h?get|hmget|zrange|zcard|exists|eval(sha)?)$/;
 
 function countRedis(points: Points): void {
-  count(points, Store.prototype, 'run', ([script]) => `script ${String(script)}`);
+  // How often progress is written depends on time.
+  const isProgress = (change: unknown) => /"set":\{"progress":"\d+"\}/.test(String(change));
+  count(points, Store.prototype, 'run', ([script, change]) =>
+    isProgress(change) ? `script ${String(script)}, progress` : `script ${String(script)}`,
+  );
   replace(
     Redis.prototype,
     'sendCommand',

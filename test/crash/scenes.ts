@@ -47,7 +47,7 @@ async function attach({ commands, hosts }: Place, id: string): Promise<void> {
   await commands.attach(id, { ...attachment, hosts }, deadline);
 }
 
-async function takeSnapshot({ snapshots }: Place, cast: Cast, of = subject, part = 'snapshot'): Promise<void> {
+export async function takeSnapshot({ snapshots }: Place, cast: Cast, of = subject, part = 'snapshot'): Promise<void> {
   const given = { id: cast(part), userId: 'user', projectId: 'project', force: true };
   await snapshots.create(cast(of), given, deadline);
 }

@@ -24,10 +24,11 @@ const intervals = 2;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 /**
- * Effects of the check of the access filter, every ten seconds, and commands of Ceph, whose answers are kept for a second: some runs have
+ * Effects of the check of the access filter, every ten seconds, progress, and commands of Ceph, whose answers are kept for a second: some runs have
  * one more than others.
  */
-const periodic = /^(?:perl tc\.pl |(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
+const periodic =
+  /^(?:perl tc\.pl |script commit, progress|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 
 /** One scene at one place: a run without a crash, then one per point and kind of repetition, then the end. */

@@ -86,7 +86,7 @@ async function read(store: Store): Promise<Found> {
       found.used.set(name.slice('quota:'.length), Number((await redis.hget(key, 'usedBytes')) ?? 0));
     else if (name.startsWith('topic:')) found.topics.push(name.slice('topic:'.length));
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
-    else if (/^(migration|former):/.test(name))
+    else if (/^(migration|former|job):/.test(name))
       found.unknown.push(name); // of something that is under way
     else if (!/^(type:[^:]+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name))
       found.unknown.push(name);
@@ -170,7 +170,7 @@ function indexProblems({ records, snapshots, transfers, sets }: Found): string[]
       const stray = members.filter((member) => !ofOthers.has(`${set} ${member}`));
       return stray.map((member) => `${set} has ${JSON.stringify(member)}, which does not belong there`);
     }
-    if (/:(tasks|abandoned|migrations|former)$/.test(set)) return members.map((id) => `volume ${id} is in ${set}`);
+    if (/:(tasks|abandoned|migrations|former|jobs)$/.test(set)) return members.map((id) => `volume ${id} is in ${set}`);
     return members.flatMap((member) => {
       const volume = records.get(set === 'volume-names' ? (member.split('\0')[1] ?? '') : member);
       if (!volume) return [`${set} has ${JSON.stringify(member)}, which has no record`];

@@ -81,6 +81,13 @@ export class FileSnapshots implements Snapshots {
     await files.exclusively(file, remove, signal);
   }
 
+  async openSnapshot(snapshot: SnapshotSpec): Promise<string> {
+    const file = snapshotFile(this.options.directory, snapshot.id);
+    await this.options.known.check();
+    await this.checkUsable(snapshot, file);
+    return file;
+  }
+
   async listSnapshots(): Promise<FoundSnapshot[]> {
     const { directory, known } = this.options;
     await known.check();

@@ -48,6 +48,13 @@ export class LvmSnapshots implements Snapshots {
     });
   }
 
+  async openSnapshot(snapshot: SnapshotSpec): Promise<string> {
+    return this.parts.openGroup.reopening(async () => {
+      const found = await this.usable(snapshot);
+      return this.volumes.activeDevice(snapshot.id, found.name, found);
+    });
+  }
+
   async listSnapshots(): Promise<FoundSnapshot[]> {
     const { openGroup, options } = this.parts;
     const all = await this.parts.retried(() => logicalVolumes(openGroup.shell, options.volumeGroup));

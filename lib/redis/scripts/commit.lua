@@ -180,7 +180,7 @@ end
 if change.event then
   local first = change.edits[1]
   local of = first.kind == 'volume' and 'volume' or 'object'
-  append_event({ event = change.event, [of] = first.id }, after[1] or before[1] or {}, { by = change.by })
+  append_event({ event = change.event, [of] = first.id }, after[1] or before[1] or {}, { by = change.by, fault = faults[1] })
 end
 
 local answer = { 'ok', string.format('%d', time) }

@@ -1,7 +1,8 @@
 import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
 import { storeVolume } from '../../../lib/backups/store-volume.ts';
-import { asError, errors } from '../../../lib/errors.ts';
+import { errors } from '../../../lib/errors.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { discardBackup as removeIncomplete } from '../snapshot-readers.ts';
 import { volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
 
@@ -35,14 +36,7 @@ export const storeBackup: Step = {
   },
 };
 
-/** One without its data is of no use to anybody. */
 export const discardBackup: Step = {
   name: 'discard',
-  run: async ({ volume, backups: { store } }) => {
-    const backup = await store.show(volume.backup).catch((error: unknown) => {
-      if (asError(error).code === 'BackupNotFound') return undefined;
-      throw error;
-    });
-    if (backup?.status === 'creating') await store.remove(volume.backup);
-  },
+  run: ({ volume, backups: { store } }) => removeIncomplete(store, volume.backup),
 };

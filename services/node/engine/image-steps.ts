@@ -1,7 +1,8 @@
-import { asError, errors } from '../../../lib/errors.ts';
+import { errors } from '../../../lib/errors.ts';
 import { fillFromImage } from '../../../lib/images/fill.ts';
 import { sendToImage } from '../../../lib/images/send.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { discardImage as removeWithoutData } from '../snapshot-readers.ts';
 import { volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
 
@@ -36,14 +37,7 @@ export const uploadImage: Step = {
   },
 };
 
-/** An image that gets no data is of no use to anybody. */
 export const discardImage: Step = {
   name: 'discard',
-  run: async ({ volume, images: { store } }) => {
-    const image = await store.show(volume.image).catch((error: unknown) => {
-      if (asError(error).code === 'ImageNotFound') return undefined;
-      throw error;
-    });
-    if (image !== undefined && image.status !== 'active') await store.remove(volume.image);
-  },
+  run: ({ volume, images }) => removeWithoutData(images, volume.image),
 };

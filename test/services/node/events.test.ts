@@ -107,7 +107,7 @@ test.serial('a change without a task is one as well, with its requester', async 
       ['node.open', 'n1'],
       ['node.lost', 'n9'],
       ['node.remove', 'n9'],
-    ].map((words) => [...words, 'ann@host']),
+    ].map(([event, object]) => [event, object, 'ann@host']),
   );
   t.is(later.find(({ event }) => event === 'type.delete')?.name, 'fast', 'what is gone has its name');
 });

@@ -1,0 +1,36 @@
+import { storeVolume } from '../../lib/backups/store-volume.ts';
+import { asError } from '../../lib/errors.ts';
+import type { ImageSource } from '../../lib/images/fill.ts';
+import { sendToImage } from '../../lib/images/send.ts';
+import type { Backups } from './engine/operation.ts';
+import type { SnapshotJobsOptions } from './snapshot-jobs.ts';
+
+/** Backups and images, as what gets the data of volumes or snapshots. */
+export function snapshotReaders(images: ImageSource, { store, processes }: Backups): SnapshotJobsOptions['readers'] {
+  return {
+    backup: {
+      copy: (target, storage, options) => storeVolume(processes, store, target, storage, options),
+      discard: (target) => discardBackup(store, target),
+    },
+    upload: {
+      copy: (target, storage, options) => sendToImage(images, storage, target, options),
+      discard: (target) => discardImage(images, target),
+    },
+  };
+}
+
+/** One without its data is of no use to anybody. */
+export async function discardBackup(store: Backups['store'], id: string): Promise<void> {
+  const backup = await store.show(id).catch((error: unknown) => absent(error, 'BackupNotFound'));
+  if (backup?.status === 'creating') await store.remove(id);
+}
+
+/** An image that gets no data is of no use to anybody. */
+export async function discardImage({ store }: ImageSource, id: string): Promise<void> {
+  const image = await store.show(id).catch((error: unknown) => absent(error, 'ImageNotFound'));
+  if (image !== undefined && image.status !== 'active') await store.remove(id);
+}
+
+function absent(error: unknown, code: string): undefined {
+  if (asError(error).code !== code) throw error;
+}
