@@ -10,6 +10,7 @@ const long = [
   'all-slots',
   'aoe',
   'aoe-systemd',
+  'backup',
   'chaos',
   'clone-beside-source',
   'connect',
