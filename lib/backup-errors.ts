@@ -9,7 +9,7 @@ export const backupErrors = {
       'BackupNotFound',
       'notFound',
       `backup ${backup} does not exist in ${directory}`,
-      `${seeBackups}; every node needs the same backup_directory`,
+      `${seeBackups}; every node needs the same backup_directory or backup_s3_url`,
     ),
   backupAmbiguous: (name: string, directory: string) =>
     new BlockstoreError(
@@ -17,6 +17,13 @@ export const backupErrors = {
       'invalid',
       `${name} matches more than one backup in ${directory}`,
       'give the full id',
+    ),
+  backupStoreUnavailable: (place: string, reason: string) =>
+    new BlockstoreError(
+      'BackupStoreUnavailable',
+      'unavailable',
+      `the backups in ${place} cannot be reached: ${reason}`,
+      'see that it runs, that backup_s3_url is its address with an existing bucket, and that the keys of backup_s3_key_file may use it',
     ),
   backupExists: (backup: string) =>
     new BlockstoreError(
@@ -51,6 +58,6 @@ export const backupErrors = {
       'BackupDamaged',
       'failed',
       `backup ${backup} cannot be used: ${what}`,
-      'restore the files of backup_directory, or use another backup',
+      'restore the files of backup_directory or the objects of backup_s3_url, or use another backup',
     ),
 };

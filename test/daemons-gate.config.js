@@ -6,6 +6,7 @@ const ofOneBackend = [
   'cli/backup',
   'cli/image',
   'cli/migrate',
+  'lib/backups/s3',
   'lib/connectors/guest',
   'lib/drivers/file/conformance',
   'lib/drivers/file/snapshots',

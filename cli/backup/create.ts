@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Backup } from '../../lib/backups/backup.ts';
-import type { BackupDirectory } from '../../lib/backups/directory.ts';
+import type { BackupStore } from '../../lib/backups/store.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -10,7 +10,7 @@ import { followProgress } from '../volume/follow-progress.ts';
 import { withProgress } from '../volume/follow.ts';
 import { waitsForEnd } from '../volume/wait-options.ts';
 import { type CopyOutOptions, copyDataOut } from '../snapshot/copy-out.ts';
-import { openBackups } from './find-backup.ts';
+import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { backupJson } from './present.ts';
 
 export interface CreateBackupOptions extends CopyOutOptions {
@@ -25,7 +25,7 @@ export async function createBackup(context: Context, reference: string, options:
   const { output, interrupts } = context;
   await using session = await context.open();
   const volume = await findVolume(session.store, reference);
-  const store = openBackups(session.flags);
+  const store = openBackupStore(session.flags);
   const parent = incremental ? await lastOf(store, volume.id) : null;
   if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
   await store.create(newBackup(volume, { id, name: name ?? (volume.name || volume.id), parent }));
@@ -52,7 +52,7 @@ export async function createBackup(context: Context, reference: string, options:
 }
 
 /** The last complete one. */
-async function lastOf(store: BackupDirectory, volume: string): Promise<string | null> {
+async function lastOf(store: BackupStore, volume: string): Promise<string | null> {
   const own = (await store.list()).filter((backup) => backup.volume === volume && backup.status === 'available');
   return own.at(-1)?.id ?? null;
 }

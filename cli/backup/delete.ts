@@ -1,10 +1,11 @@
 import type { Context } from '../context.ts';
 import { deleteEach } from '../delete-each.ts';
-import { findBackup, openBackups } from './find-backup.ts';
+import { openBackupStore } from '../../lib/backups/open-store.ts';
+import { findBackup } from './find-backup.ts';
 
 /** Prints the id of each deleted one. */
 export async function deleteBackups(context: Context, references: readonly string[]): Promise<void> {
-  const store = openBackups((await context.loadFlags()).flags);
+  const store = openBackupStore((await context.loadFlags()).flags);
   await deleteEach(
     context,
     references,

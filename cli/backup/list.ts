@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { Table } from '../table.ts';
-import { openBackups } from './find-backup.ts';
+import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { backupColumns, backupJson } from './present.ts';
 
 export interface ListBackupsOptions {
@@ -10,7 +10,7 @@ export interface ListBackupsOptions {
 /** Those that cannot be read are named as well. */
 export async function listBackups(context: Context, { volume }: ListBackupsOptions): Promise<void> {
   const { output } = context;
-  const store = openBackups((await context.loadFlags()).flags);
+  const store = openBackupStore((await context.loadFlags()).flags);
   const unreadable: { id: string; reason: string }[] = [];
   const all = await store.list((id, reason) => unreadable.push({ id, reason }));
   const backups = all.filter((one) => volume === undefined || one.volume === volume || one.volumeName === volume);
@@ -20,5 +20,5 @@ export async function listBackups(context: Context, { volume }: ListBackupsOptio
   }
   await new Table(output, backupColumns).add(backups);
   for (const { id, reason } of unreadable) output.warn(`backup ${id} is unreadable: ${reason}`);
-  if (backups.length === 0) output.note(`no backups in ${store.directory}`);
+  if (backups.length === 0) output.note(`no backups in ${store.place}`);
 }

@@ -9,6 +9,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
+import { checkBackups } from './backups.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
@@ -61,6 +62,7 @@ async function checkHost(
   const isStorage = role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || canRun));
   await report(() => checkCluster(loaded, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
+  if (flags.backup_s3_url !== '') await report(() => checkBackups(flags));
   if (role === 'storage') return;
   const use = await readClusterUse(loaded);
   const isRequired = role === 'compute';

@@ -4,34 +4,30 @@ import { createInterface } from 'node:readline';
 import { errors } from '../errors.ts';
 import { absentAs, errorCode, makeDirectory, replaceFile, syncDirectory } from '../files.ts';
 import { isId } from '../models/id.ts';
-import { type Backup, type Piece, backupSchema, parsePiece } from './backup.ts';
+import { type Backup, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
+import { type BackupReader, type BackupStore, type BackupWriter, byAge } from './store.ts';
 
 const description = 'backup.json';
 /** In its place while a backup is removed: none is made that needs it. */
 const leaving = 'leaving.json';
 
-/**
- * Backups as directories of one directory, which nodes share: `<id>/backup.json`, `pieces` and `data`. Each needs nothing but itself and
- * the backups before it: no Redis.
- */
-export class BackupDirectory {
-  readonly directory: string;
+/** Backups as directories of one directory, which nodes share: `<id>/backup.json`, `pieces` and `data`. */
+export class BackupDirectory implements BackupStore {
+  readonly place: string;
 
   constructor(directory: string) {
-    this.directory = directory;
+    this.place = directory;
   }
 
-  /** Throws BackupNotFound, AnswerUnreadable. */
   async show(id: string): Promise<Backup> {
     const found = await this.find(id);
-    if (!found) throw errors.backupNotFound(id, this.directory);
+    if (!found) throw errors.backupNotFound(id, this.place);
     return found;
   }
 
-  /** Every backup, the oldest first; those that cannot be read go to `onUnreadable`. */
   async list(onUnreadable: (id: string, reason: string) => void = () => {}): Promise<Backup[]> {
     const found: Backup[] = [];
-    for (const id of (await absentAs([], readdir(this.directory))).filter(isId)) {
+    for (const id of (await absentAs([], readdir(this.place))).filter(isId)) {
       try {
         const backup = await this.find(id);
         if (backup) found.push(backup);
@@ -39,12 +35,11 @@ export class BackupDirectory {
         onUnreadable(id, error instanceof Error ? error.message : String(error));
       }
     }
-    return found.toSorted((one, other) => one.createTime - other.createTime || (one.id < other.id ? -1 : 1));
+    return byAge(found);
   }
 
-  /** Makes a backup without data, which names its parent: that stays from now on. Throws BackupExists, BackupNotFound. */
   async create(backup: Backup): Promise<void> {
-    await makeDirectory(this.directory);
+    await makeDirectory(this.place);
     const place = this.file(backup.id);
     try {
       await mkdir(place, { mode: 0o700 });
@@ -53,26 +48,35 @@ export class BackupDirectory {
       throw error;
     }
     await this.describe(backup);
-    await syncDirectory(this.directory);
+    await syncDirectory(this.place);
     if (backup.parent !== null && (await this.find(backup.parent))?.status !== 'available') {
       await rm(place, { recursive: true, force: true });
-      throw errors.backupNotFound(backup.parent, this.directory);
+      throw errors.backupNotFound(backup.parent, this.place);
     }
   }
 
-  /** Replaces what a backup says of itself; its data are durable before. */
   async describe(backup: Backup): Promise<void> {
     const text = `${JSON.stringify(backup)}\n`;
     await replaceFile(this.file(backup.id, description), text, { flush: true, mode: 0o600 });
     await syncDirectory(this.file(backup.id));
   }
 
-  /** Opens a file of a backup that is being made: empty, whatever an earlier run has left. */
-  openToWrite(id: string, name: 'data' | 'pieces') {
-    return open(this.file(id, name), 'w', 0o600);
+  async write(id: string): Promise<BackupWriter> {
+    const [data, pieces] = [await this.emptied(id, 'data'), await this.emptied(id, 'pieces')];
+    return {
+      append: (part) => data.appendFile(part),
+      note: (piece) => pieces.appendFile(writePiece(piece)),
+      finish: async () => {
+        await data.sync();
+        await pieces.sync();
+      },
+      [Symbol.asyncDispose]: async () => {
+        await data.close();
+        await pieces.close();
+      },
+    };
   }
 
-  /** The pieces of a backup, in the order of the volume. Throws BackupDamaged. */
   async *pieces(id: string): AsyncGenerator<Piece> {
     await using file = await this.opened(id, 'pieces');
     const lines = createInterface({ input: file.createReadStream({ autoClose: false }) });
@@ -87,12 +91,17 @@ export class BackupDirectory {
     }
   }
 
-  /** Opens the data of a backup. Throws BackupDamaged. */
-  openData(id: string): Promise<FileHandle> {
-    return this.opened(id, 'data');
+  async open(id: string): Promise<BackupReader> {
+    const file = await this.opened(id, 'data');
+    return {
+      read: async (offset, length) => {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      },
+      [Symbol.asyncDispose]: () => file.close(),
+    };
   }
 
-  /** An absent backup is success. Throws BackupNeeded naming those that begin with it. */
   async remove(id: string): Promise<void> {
     if (!isId(id)) return;
     const [from, to] = [this.file(id, description), this.file(id, leaving)];
@@ -106,7 +115,11 @@ export class BackupDirectory {
       );
     }
     await rm(this.file(id), { recursive: true, force: true });
-    await absentAs(undefined, syncDirectory(this.directory));
+    await absentAs(undefined, syncDirectory(this.place));
+  }
+
+  private emptied(id: string, name: 'data' | 'pieces'): Promise<FileHandle> {
+    return open(this.file(id, name), 'w', 0o600);
   }
 
   private async opened(id: string, name: string): Promise<FileHandle> {
@@ -128,6 +141,6 @@ export class BackupDirectory {
   }
 
   private file(id: string, ...name: string[]): string {
-    return join(this.directory, id, ...name);
+    return join(this.place, id, ...name);
   }
 }

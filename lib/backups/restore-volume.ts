@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { errors } from '../errors.ts';
 import { readStorage, writeStorage } from '../devices/storage-streams.ts';
 import type { Processes } from '../process.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { type Backup, type Piece, pieceBytes } from './backup.ts';
-import type { BackupDirectory } from './directory.ts';
+import type { BackupReader, BackupStore } from './store.ts';
 import type { BackupOptions } from './store-volume.ts';
 
 /** How much of the progress is the writing's; the rest is the comparison's. */
@@ -26,7 +25,7 @@ export interface RestoreTarget {
  */
 export async function restoreVolume(
   processes: Processes,
-  store: BackupDirectory,
+  store: BackupStore,
   id: string,
   target: RestoreTarget,
   { signal, progress }: BackupOptions,
@@ -39,7 +38,7 @@ export async function restoreVolume(
   const written = (bytes: number) => progress(Math.floor((writtenPercent * bytes) / target.sizeBytes));
   await Promise.all([
     writer.ended,
-    pipeline(dataOf(store, backup, target.sizeBytes, written), writer.stdin, { signal }),
+    pipeline(dataOf(store, backup, { sizeBytes: target.sizeBytes, signal }, written), writer.stdin, { signal }),
   ]);
   const compared = (bytes: number) =>
     progress(writtenPercent + Math.floor(((100 - writtenPercent) * bytes) / backupBytes));
@@ -60,19 +59,24 @@ export async function restoreVolume(
 
 /** The data of a volume of that size. Throws BackupDamaged. */
 async function* dataOf(
-  store: BackupDirectory,
+  store: BackupStore,
   { id, size }: Backup,
-  sizeBytes: number,
+  { sizeBytes, signal }: { sizeBytes: number; signal: AbortSignal },
   onProgress: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   const backupBytes = sizeInBytes(size);
-  const files = new Map<string, FileHandle>();
+  const readers = new Map<string, BackupReader>();
+  const readerOf = async (backup: string) => {
+    const reader = readers.get(backup) ?? (await store.open(backup, signal));
+    readers.set(backup, reader);
+    return reader;
+  };
   let done = 0;
   try {
     for await (const piece of store.pieces(id)) {
       const length = Math.min(pieceBytes, backupBytes - done);
       if (length <= 0) throw errors.backupDamaged(id, 'it has more pieces than its volume had');
-      yield await readPiece(store, files, id, piece, length);
+      yield await readPiece(readerOf, id, piece, length);
       done += length;
       onProgress(done);
     }
@@ -84,23 +88,17 @@ async function* dataOf(
       onProgress(done);
     }
   } finally {
-    for (const file of files.values()) await file.close();
+    for (const reader of readers.values()) await reader[Symbol.asyncDispose]();
   }
 }
 
 async function readPiece(
-  store: BackupDirectory,
-  files: Map<string, FileHandle>,
+  readerOf: (backup: string) => Promise<BackupReader>,
   id: string,
   { checksum, place }: Piece,
   length: number,
 ): Promise<Buffer> {
-  const data = Buffer.alloc(length);
-  if (place) {
-    const file = files.get(place.backup) ?? (await store.openData(place.backup));
-    files.set(place.backup, file);
-    await file.read(data, 0, length, place.offset);
-  }
+  const data = place ? await (await readerOf(place.backup)).read(place.offset, length) : Buffer.alloc(length);
   if (createHash('sha256').update(data).digest('hex') !== checksum) {
     const where = place ? `of ${place.backup} at byte ${place.offset}` : 'of zeros';
     throw errors.backupDamaged(id, `the data ${where} have another checksum`);

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { readStorage } from '../devices/storage-streams.ts';
 import type { Processes } from '../process.ts';
-import { type Piece, pieceBytes, writePiece } from './backup.ts';
-import type { BackupDirectory } from './directory.ts';
+import { type Piece, pieceBytes } from './backup.ts';
+import type { BackupStore } from './store.ts';
 import { piecesOf } from './pieces.ts';
 
 export interface BackupOptions {
@@ -20,7 +20,7 @@ export interface BackupOptions {
  */
 export async function storeVolume(
   processes: Processes,
-  store: BackupDirectory,
+  store: BackupStore,
   id: string,
   { path, sizeBytes }: { path: string; sizeBytes: number },
   { signal, progress, check }: BackupOptions,
@@ -28,8 +28,7 @@ export async function storeVolume(
   const backup = await store.show(id);
   if (backup.status === 'available') return;
   const before = backup.parent === null ? undefined : store.pieces(backup.parent);
-  await using data = await store.openToWrite(id, 'data');
-  await using pieces = await store.openToWrite(id, 'pieces');
+  await using writer = await store.write(id, signal);
   const reader = await readStorage(processes, { path, sizeBytes }, signal);
   const whole = createHash('sha256');
   let [read, storedBytes] = [0, 0];
@@ -44,7 +43,7 @@ export async function storeVolume(
       await written; // while the next piece was read
       const isOwn = one.place?.backup === id;
       if (isOwn) storedBytes += piece.length;
-      written = (isOwn ? data.appendFile(piece) : Promise.resolve()).then(() => pieces.appendFile(writePiece(one)));
+      written = (isOwn ? writer.append(piece) : Promise.resolve()).then(() => writer.note(one));
       written.catch(() => undefined);
       progress(Math.floor((100 * read) / sizeBytes));
     }
@@ -52,8 +51,7 @@ export async function storeVolume(
     await reader.ended;
     if (read !== sizeBytes) throw errors.backupDamaged(id, `the volume gave ${read} of ${sizeBytes} bytes`);
     await check?.();
-    await data.sync();
-    await pieces.sync();
+    await writer.finish();
   } finally {
     await before?.return(undefined);
     reader.stdout.destroy();

@@ -75,6 +75,20 @@ const backupFlags = {
     '/var/lib/blockstore/backups',
     'directory of the backups, on other storage than the volumes; all nodes share it',
   ),
+  backup_s3_url: flag(
+    text.refine(
+      (value) => value === '' || isBucketUrl(value),
+      'must be an address with a bucket, such as https://s3:7480/backups',
+    ),
+    '',
+    'bucket for the backups, of a service that speaks the S3 protocol, also with the beginning of the names of objects; empty: backup_directory',
+  ),
+  backup_s3_region: flag(text, 'us-east-1', 'region of the bucket'),
+  backup_s3_key_file: flag(
+    text,
+    '',
+    'file with the access key and the secret key of the bucket, separated by a space or a line end, read anew for each request',
+  ),
 };
 
 /** For the migration of volumes to other nodes. */
@@ -133,6 +147,13 @@ const imageFlags = {
     { unit: 'GiB' },
   ),
 };
+
+function isBucketUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return (
+    isHttpUrl(value) && url?.search === '' && url.hash === '' && url.username === '' && /^\/[^/]/.test(url.pathname)
+  );
+}
 
 function isHttpUrl(value: string): boolean {
   return /^https?:$/.test(URL.parse(value)?.protocol ?? '');

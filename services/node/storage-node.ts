@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { BackupDirectory } from '../../lib/backups/directory.ts';
+import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { capabilityNames } from '../../lib/drivers/capabilities.ts';
 import { type BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
@@ -103,7 +103,7 @@ export class StorageNode implements Service {
     const processes = new ChildProcesses();
     const cache = new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30);
     const images = { store: openImageStore(flags), cache, processes };
-    const backups = { store: new BackupDirectory(flags.backup_directory), processes };
+    const backups = { store: openBackupStore(flags), processes };
     this.jobs = new SnapshotJobs({
       ...shared,
       tries: flags.num_shell_tries,

@@ -1,7 +1,7 @@
 import type { MigrationTransport } from '../../../lib/migration/transport.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
-import type { BackupDirectory } from '../../../lib/backups/directory.ts';
+import type { BackupStore } from '../../../lib/backups/store.ts';
 import type { Processes } from '../../../lib/process.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
@@ -48,7 +48,7 @@ export interface StepContext {
 
 /** Where backups are. */
 export interface Backups {
-  store: BackupDirectory;
+  store: BackupStore;
   processes: Processes;
 }
 

@@ -35,7 +35,7 @@ test.before(async () => {
   directory = new BackupDirectory(join(place, 'backups'));
   await mkdir(join(place, 'volumes'));
   files = new FileDriver({ directory: join(place, 'volumes') });
-  const flags = { backup_directory: directory.directory };
+  const flags = { backup_directory: directory.place };
   await cluster.node('n1', flags, [
     { name: 'files', driver: files },
     { name: 'fake', driver: new FakeDriver() },
@@ -126,7 +126,7 @@ test.serial('a damaged, incomplete or absent backup makes no volume, and says wh
   const id = await create();
   await write(id, randomBytes(8 * MiB), 0);
   const { id: backup } = await backUp(id);
-  const data = join(directory.directory, backup, 'data');
+  const data = join(directory.place, backup, 'data');
   const bytes = await readFile(data);
   bytes.writeUInt8(bytes.readUInt8(5 * MiB) ^ 1, 5 * MiB);
   await writeFile(data, bytes);
@@ -137,11 +137,11 @@ test.serial('a damaged, incomplete or absent backup makes no volume, and says wh
     await volumes.delete(requested, deadline);
   };
   await refused(backup, 'BackupDamaged', /at byte 4194304 have another checksum/);
-  await writeFile(join(directory.directory, backup, 'pieces'), 'nonsense\n');
+  await writeFile(join(directory.place, backup, 'pieces'), 'nonsense\n');
   await refused(backup, 'BackupDamaged', /has the line nonsense/);
   await refused(await newBackup(id), 'BackupNotReady', /has not all of its data/);
   await refused(randomUUID(), 'BackupNotFound', /every node|does not exist in/);
-  await writeFile(join(directory.directory, backup, 'backup.json'), '{}');
+  await writeFile(join(directory.place, backup, 'backup.json'), '{}');
   const unreadable: string[] = [];
   await directory.list((one) => void unreadable.push(one));
   t.deepEqual(unreadable, [backup]);
@@ -149,7 +149,7 @@ test.serial('a damaged, incomplete or absent backup makes no volume, and says wh
     (await files.listVolumes()).map((found) => found.id),
     [id],
   );
-  await rm(directory.directory, { recursive: true });
+  await rm(directory.place, { recursive: true });
   await volumes.delete(id, deadline);
 });
 
@@ -170,8 +170,8 @@ test.serial(
     t.deepEqual(await directory.list(), []);
 
     const backup = await newBackup(id);
-    await rm(join(directory.directory, backup, 'pieces'), { force: true });
-    await mkdir(join(directory.directory, backup, 'pieces')); // it cannot be written
+    await rm(join(directory.place, backup, 'pieces'), { force: true });
+    await mkdir(join(directory.place, backup, 'pieces')); // it cannot be written
     await t.throwsAsync(backups.create(id, backup, deadline), { message: /EISDIR/ });
     t.like(await volumesOf(store).lookup(id), { status: 'available', task: undefined, fault: undefined });
     t.deepEqual(await directory.list(), [], 'what was incomplete is removed');

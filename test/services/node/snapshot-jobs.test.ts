@@ -67,7 +67,7 @@ test.beforeEach(async () => {
 test.afterEach.always(() => cluster.close());
 
 function startNode(): Promise<BlockStore> {
-  const flags = { backup_directory: directory.directory, image_directory: join(cluster.directory, 'images') };
+  const flags = { backup_directory: directory.place, image_directory: join(cluster.directory, 'images') };
   return cluster.node('n1', { ...flags, num_shell_tries: '1' }, { name: 'files', driver });
 }
 

@@ -1,0 +1,47 @@
+import type { Backup, Piece } from './backup.ts';
+
+/** Writes the data of a backup that is being made. Disposed without finish(), it leaves what is of no use. */
+export interface BackupWriter extends AsyncDisposable {
+  /** What the backup has itself, one after the other. */
+  append(data: Buffer): Promise<void>;
+  /** The next piece of the volume, wherever its data are. */
+  note(piece: Piece): Promise<void>;
+  /** All of it is durable. */
+  finish(): Promise<void>;
+}
+
+/** Reads what a backup has itself. */
+export interface BackupReader extends AsyncDisposable {
+  /** Returns that many bytes, or what there is of them. */
+  read(offset: number, length: number): Promise<Buffer>;
+}
+
+/**
+ * Where backups are kept: each needs nothing but itself and the backups before it, no Redis. Every call throws BackupStoreUnavailable where
+ * a service does not answer or may not be used.
+ */
+export interface BackupStore {
+  /** As errors name it. */
+  readonly place: string;
+  /** Throws BackupNotFound, AnswerUnreadable. */
+  show(id: string): Promise<Backup>;
+  /** Every backup, the oldest first; those that cannot be read go to `onUnreadable`. */
+  list(onUnreadable?: (id: string, reason: string) => void): Promise<Backup[]>;
+  /** Makes a backup without data, which names its parent: that stays from now on. Throws BackupExists, BackupNotFound. */
+  create(backup: Backup): Promise<void>;
+  /** Replaces what a backup says of itself; its data are durable before. */
+  describe(backup: Backup): Promise<void>;
+  /** What an earlier run has written is gone. */
+  write(id: string, signal: AbortSignal): Promise<BackupWriter>;
+  /** The pieces of a backup, in the order of the volume. Throws BackupDamaged. */
+  pieces(id: string): AsyncGenerator<Piece>;
+  /** Throws BackupDamaged. */
+  open(id: string, signal: AbortSignal): Promise<BackupReader>;
+  /** An absent backup is success. Throws BackupNeeded naming those that begin with it. */
+  remove(id: string): Promise<void>;
+}
+
+/** The oldest first. */
+export function byAge(backups: readonly Backup[]): Backup[] {
+  return backups.toSorted((one, other) => one.createTime - other.createTime || (one.id < other.id ? -1 : 1));
+}
