@@ -62,7 +62,11 @@ export class BackupDirectory implements BackupStore {
   }
 
   async write(id: string): Promise<BackupWriter> {
-    const [data, pieces] = [await this.emptied(id, 'data'), await this.emptied(id, 'pieces')];
+    const data = await this.emptied(id, 'data');
+    const pieces = await this.emptied(id, 'pieces').catch(async (error: unknown) => {
+      await data.close();
+      throw error;
+    });
     return {
       append: (part) => data.appendFile(part),
       note: (piece) => pieces.appendFile(writePiece(piece)),
