@@ -29,7 +29,8 @@ test.before(async () => {
   cluster = await Cluster.start();
   store = await cluster.store();
   driver = new FaultyDriver(new FakeDriver());
-  await cluster.node('n1', { report_interval: '1' }, { driver });
+  // On a busy machine its process may wait for long.
+  await cluster.node('n1', { report_interval: '1', node_down_time: '120' }, { driver });
   volumes = await cluster.commands();
   snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
 });
