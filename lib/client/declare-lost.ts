@@ -1,6 +1,7 @@
 import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
 import { isNodeName } from '../models/node-name.ts';
+import { jobsOf } from '../models/job.ts';
 import type { Unreadable } from '../models/records.ts';
 import { editOf, endedWith } from '../models/transitions.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -54,7 +55,22 @@ export async function declareLost(
     onProgress(count);
   }
   await Promise.all(running);
+  await endJobs(store, name);
   return count;
+}
+
+/** Those who wait for a backup or an image of a snapshot there wait no longer. */
+async function endJobs(store: Store, node: string): Promise<void> {
+  const fault = errors.nodeLost(node).toFault();
+  for await (const { id, kind } of jobsOf(store).iterate(store.keys.nodeJobs(node))) {
+    await commit(store, {
+      frees: true,
+      conditions: [{ is: 'lost', node }],
+      edits: [{ kind: 'job', id, remove: true, optional: true }],
+      replies: [{ edit: 0, fault }],
+      event: `snapshot.${kind}.error`,
+    });
+  }
 }
 
 /** What was under way for a snapshot of the volume has failed as well. */

@@ -18,6 +18,9 @@ import { snapshotSpec } from './specs.ts';
 /** Snapshots that are read at a time: more would share the disks of the node. */
 const concurrency = 2;
 
+/** The lease is gone, or the storage is not there yet: the job is tried again with the next report, or by the next daemon. */
+const waiting: ReadonlySet<string> = new Set(['Fenced', 'BackendUnavailable']);
+
 /** Where the data of a snapshot go. */
 export interface SnapshotReader {
   /** `check` throws where what was read is not the snapshot's: before the copy counts. What has its data already stays as it is. */
@@ -119,8 +122,10 @@ export class SnapshotJobs implements Service {
     } catch (thrown) {
       await progress.end();
       const error = asError(thrown);
-      if (signal.aborted || error.kind === 'unavailable' || error.code === 'Fenced') throw error;
-      await readers[job.kind].discard(job.target);
+      if (signal.aborted || waiting.has(error.code)) throw error;
+      await readers[job.kind].discard(job.target).catch((reason: unknown) => {
+        this.options.log.warn(`${job.kind} ${job.target} stays without its data: ${asError(reason).message}`);
+      });
       return this.end(job, error);
     }
     await progress.end();

@@ -1,9 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { BackupDirectory } from '../../../lib/backups/directory.ts';
 import { BackupCommands } from '../../../lib/client/backup-commands.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { lastEvents } from '../../../lib/client/event-reader.ts';
 import { ImageCommands } from '../../../lib/client/image-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
@@ -199,6 +200,29 @@ test.serial('one that fails says why, and leaves no backup', async (t) => {
   t.deepEqual(await leftJobs(), []);
   const event = (await lastEvents(store, 100)).events.at(-1);
   t.like(event, { event: 'snapshot.backup.error', fault: { code: 'SnapshotMissing' } });
+});
+
+test.serial('who waits for a node that is declared lost learns that, and the snapshot is free', async (t) => {
+  const { volume, snapshot } = await withSnapshot();
+  const { open: openGate, ended } = await begun(snapshot, volume);
+  const stopped = node.stop();
+  openGate();
+  await stopped;
+  await declareLost(store, 'n1');
+  await t.throwsAsync(ended, { code: 'NodeLost' });
+  t.deepEqual(await leftJobs(), []);
+  t.is(await store.redis.zcard(store.keys.snapshotJobs(snapshot)), 0);
+});
+
+test.serial('where the backups cannot be reached the job ends with that, and is not repeated for ever', async (t) => {
+  const { volume, snapshot } = await withSnapshot();
+  const { open: openGate, ended } = await begun(snapshot, volume);
+  await rm(directory.place, { recursive: true });
+  await writeFile(directory.place, 'no directory');
+  openGate();
+  const error = await t.throwsAsync(ended);
+  t.regex(error.message, /ENOTDIR/);
+  t.deepEqual(await leftJobs(), []);
 });
 
 test.serial('a snapshot that becomes unusable while it is read makes no backup', async (t) => {
