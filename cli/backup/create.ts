@@ -1,15 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Backup } from '../../lib/backups/backup.ts';
 import type { BackupStore } from '../../lib/backups/store.ts';
-import { asError, errors } from '../../lib/errors.ts';
-import { findVolume } from '../../lib/models/find-volume.ts';
+import { errors } from '../../lib/errors.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
-import { unsureCodes } from '../unsure-codes.ts';
 import { followProgress } from '../volume/follow-progress.ts';
 import { withProgress } from '../volume/follow.ts';
 import { waitsForEnd } from '../volume/wait-options.ts';
-import { type CopyOutOptions, copyDataOut } from '../snapshot/copy-out.ts';
+import { type CopyOutOptions, copyDataOut, copySource } from '../snapshot/copy-out.ts';
 import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { backupJson } from './present.ts';
 
@@ -24,11 +22,12 @@ export async function createBackup(context: Context, reference: string, options:
   const { id = randomUUID(), incremental = false, name } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
-  const volume = await findVolume(session.store, reference);
+  const source = await copySource(session, reference, options);
+  const { volume, size } = source;
   const store = openBackupStore(session.flags);
   const parent = incremental ? await lastOf(store, volume.id) : null;
   if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
-  await store.create(newBackup(volume, { id, name: name ?? (volume.name || volume.id), parent }));
+  await store.create(newBackup({ ...volume, size }, { id, name: name ?? (volume.name || volume.id), parent }));
   const ofVolume = () =>
     interrupts.during('backup', volume.id, () =>
       withProgress(output, session.store, volume.id, () =>
@@ -36,14 +35,9 @@ export async function createBackup(context: Context, reference: string, options:
       ),
     );
   const isDone = async () => (await store.show(id)).status === 'available';
-  await copyDataOut(context, session, volume, options, { kind: 'backup', target: id, isDone, ofVolume }).catch(
-    async (thrown: unknown) => {
-      const isUnsure = unsureCodes.has(asError(thrown).code);
-      if (isUnsure) output.warn(`the backup may get its data yet: blockstore backup show ${id}`);
-      else await store.remove(id);
-      throw thrown;
-    },
-  );
+  const later = `the backup may get its data yet: blockstore backup show ${id}`;
+  const copy = { kind: 'backup', target: id, isDone, ofVolume, discard: () => store.remove(id), later } as const;
+  await copyDataOut(context, session, source, options, copy);
   const backup = await store.show(id);
   if (waitsForEnd(options) && backup.status !== 'available')
     throw errors.changeLost(volume.id, 'backup', volume.status);

@@ -1,6 +1,8 @@
+import { openBackupStore } from '../../lib/backups/open-store.ts';
+import { errors } from '../../lib/errors.ts';
+import { isId } from '../../lib/models/id.ts';
 import type { Context } from '../context.ts';
 import { deleteEach } from '../delete-each.ts';
-import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { findBackup } from './find-backup.ts';
 
 /** Prints the id of each deleted one. */
@@ -12,8 +14,11 @@ export async function deleteBackups(context: Context, references: readonly strin
     {},
     {
       what: 'backup',
-      find: async (reference) => (await findBackup(store, reference)).id,
-      delete: (id) => store.remove(id),
+      // By its id also one whose removal was interrupted.
+      find: async (reference) => (isId(reference) ? reference : (await findBackup(store, reference)).id),
+      delete: async (id) => {
+        if (!(await store.remove(id))) throw errors.backupNotFound(id, store.place);
+      },
     },
   );
 }

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { asError, errors } from '../../lib/errors.ts';
+import { errors } from '../../lib/errors.ts';
 import type { ImageFormat } from '../../lib/images/formats/names.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
-import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
-import { unsureCodes } from '../unsure-codes.ts';
 import { withProgress } from '../volume/follow.ts';
 import { sendOptions, waitsForEnd } from '../volume/wait-options.ts';
-import { type CopyOutOptions, copyDataOut } from '../snapshot/copy-out.ts';
+import { type CopyOutOptions, copyDataOut, copySource } from '../snapshot/copy-out.ts';
 import { madeImage } from './made-image.ts';
 import { imageJson } from './present.ts';
 
@@ -23,27 +21,23 @@ export async function createImage(context: Context, reference: string, options: 
   const { format, id = randomUUID(), minDisk } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
-  const volume = await findVolume(session.store, reference);
+  const source = await copySource(session, reference, options);
+  const { volume, size } = source;
   const store = openImageStore(session.flags);
   await madeImage(store, {
     id,
     name: options.name ?? (volume.name || volume.id),
     diskFormat: format,
-    minDisk: minDisk ?? volume.size,
+    minDisk: minDisk ?? size,
   });
   const ofVolume = () =>
     interrupts.during('upload', volume.id, () =>
       withProgress(output, session.store, volume.id, () => session.images.upload(volume.id, id, sendOptions(options))),
     );
   const isDone = async () => (await store.show(id)).status === 'active';
-  await copyDataOut(context, session, volume, options, { kind: 'upload', target: id, isDone, ofVolume }).catch(
-    async (thrown: unknown) => {
-      if (unsureCodes.has(asError(thrown).code))
-        output.warn(`the image may get its data yet; to repeat the command: --id ${id}`);
-      else await store.remove(id);
-      throw thrown;
-    },
-  );
+  const later = `the image may get its data yet; to repeat the command: --id ${id}`;
+  const copy = { kind: 'upload', target: id, isDone, ofVolume, discard: () => store.remove(id), later } as const;
+  await copyDataOut(context, session, source, options, copy);
   const image = await store.show(id);
   if (waitsForEnd(options) && image.status !== 'active') throw errors.changeLost(volume.id, 'upload', volume.status);
   if (output.json) await output.document(imageJson(image));

@@ -3,6 +3,7 @@ import { errors } from '../../lib/errors.ts';
 import { pollUntil } from '../../lib/concurrency.ts';
 import type { JobKind } from '../../lib/models/job-state.ts';
 import { jobsOf } from '../../lib/models/job.ts';
+import type { Store } from '../../lib/redis/store.ts';
 import { Progress } from '../progress.ts';
 import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -45,8 +46,10 @@ export async function followJob(
               .find(job)
               .catch(() => undefined);
       const { progress = 0 } = found ?? {};
-      if (progress !== last) [last, changed] = [progress, performance.now()];
-      if (found && !isOver) shown.update(`${kind} of snapshot ${snapshot}: ${progress} %`);
+      // One that waits for its turn on a node that is up is not idle.
+      const waits = found !== undefined && found.progress === undefined && (await isUp(store, found.node));
+      if (progress !== last || waits) [last, changed] = [progress, performance.now()];
+      if (found && !isOver) shown.update(`${kind} of snapshot ${snapshot}: ${waits ? 'waits' : `${progress} %`}`);
       return isOver || (options.timeout === undefined && performance.now() - changed >= maxIdleMs);
     };
     await pollUntil(isIdle, { deadlineMs: longestMs, intervalMs: pollMs });
@@ -61,4 +64,8 @@ export async function followJob(
     isOver = true;
     shown.end();
   }
+}
+
+async function isUp(store: Store, node: string): Promise<boolean> {
+  return (await store.read((redis) => redis.exists(store.keys.lease(node))).catch(() => 0)) === 1;
 }

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, readFile, readdir, rename, rm } from 'nod
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errors } from '../errors.ts';
-import { absentAs, errorCode, makeDirectory, replaceFile, syncDirectory } from '../files.ts';
+import { absentAs, errorCode, makeDirectory, replaceFile, statIfExists, syncDirectory } from '../files.ts';
 import { isId } from '../models/id.ts';
 import { type Backup, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
 import { type BackupReader, type BackupStore, type BackupWriter, byAge } from './store.ts';
@@ -106,20 +106,21 @@ export class BackupDirectory implements BackupStore {
     };
   }
 
-  async remove(id: string): Promise<void> {
-    if (!isId(id)) return;
+  async remove(id: string): Promise<boolean> {
+    if (!isId(id)) return false;
+    const wasThere = (await statIfExists(this.file(id))) !== undefined;
     const [from, to] = [this.file(id, description), this.file(id, leaving)];
     await absentAs(undefined, rename(from, to));
-    const needed = (await this.list()).filter(({ parent }) => parent === id);
-    if (needed.length > 0) {
+    try {
+      const needed = (await this.list()).filter(({ parent }) => parent === id).map((one) => one.id);
+      if (needed.length > 0) throw errors.backupNeeded(id, needed);
+    } catch (error) {
       await absentAs(undefined, rename(to, from));
-      throw errors.backupNeeded(
-        id,
-        needed.map((one) => one.id),
-      );
+      throw error;
     }
     await rm(this.file(id), { recursive: true, force: true });
     await absentAs(undefined, syncDirectory(this.place));
+    return wasThere;
   }
 
   private emptied(id: string, name: 'data' | 'pieces'): Promise<FileHandle> {

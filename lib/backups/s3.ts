@@ -93,27 +93,27 @@ export class S3Backups implements BackupStore {
     };
   }
 
-  async remove(id: string): Promise<void> {
-    if (!isId(id)) return;
+  async remove(id: string): Promise<boolean> {
+    if (!isId(id)) return false;
     const { bucket } = this;
     const [from, to] = [`${id}/${description}`, `${id}/${leaving}`];
-    const text = await bucket.get(from);
+    const text = (await bucket.get(from)) ?? (await bucket.get(to));
     if (text) await bucket.put(to, text);
     await bucket.delete(from);
-    const needed = (await this.list()).filter(({ parent }) => parent === id);
-    if (needed.length > 0) {
+    try {
+      const needed = (await this.list()).filter(({ parent }) => parent === id).map((one) => one.id);
+      if (needed.length > 0) throw errors.backupNeeded(id, needed);
+    } catch (error) {
       if (text) await bucket.put(from, text);
       await bucket.delete(to);
-      throw errors.backupNeeded(
-        id,
-        needed.map((one) => one.id),
-      );
+      throw error;
     }
     const slots = new Semaphore(concurrency);
     // What says that it is leaving goes last.
     const names = (await bucket.names(`${id}/`)).filter((name) => name !== to);
     await Promise.all(names.map((name) => slots.run(() => bucket.delete(name))));
     await bucket.delete(to);
+    return text !== undefined || names.length > 0;
   }
 
   private async object(id: string, name: string): Promise<Buffer> {

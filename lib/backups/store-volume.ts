@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { readStorage } from '../devices/storage-streams.ts';
 import type { Processes } from '../process.ts';
+import { sizeInBytes } from '../volume-size.ts';
 import { type Piece, pieceBytes } from './backup.ts';
 import type { BackupStore } from './store.ts';
 import { piecesOf } from './pieces.ts';
@@ -27,6 +28,8 @@ export async function storeVolume(
 ): Promise<void> {
   const backup = await store.show(id);
   if (backup.status === 'available') return;
+  if (sizeInBytes(backup.size) !== sizeBytes)
+    throw errors.backupDamaged(id, `it is for a volume of ${backup.size} GiB, and ${sizeBytes} bytes are to be stored`);
   const before = backup.parent === null ? undefined : store.pieces(backup.parent);
   await using writer = await store.write(id, signal);
   const reader = await readStorage(processes, { path, sizeBytes }, signal);
@@ -56,6 +59,11 @@ export async function storeVolume(
     await before?.return(undefined);
     reader.stdout.destroy();
   }
+  // Somebody may have removed it meanwhile: its data would come back in part.
+  await store.show(id).catch(async (error: unknown) => {
+    await store.remove(id);
+    throw error;
+  });
   await store.describe({ ...backup, status: 'available', checksum: whole.digest('hex'), storedBytes });
 }
 

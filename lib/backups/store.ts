@@ -37,8 +37,11 @@ export interface BackupStore {
   pieces(id: string): AsyncGenerator<Piece>;
   /** Throws BackupDamaged. */
   open(id: string, signal: AbortSignal): Promise<BackupReader>;
-  /** An absent backup is success. Throws BackupNeeded naming those that begin with it. */
-  remove(id: string): Promise<void>;
+  /**
+   * Also what a removal that was interrupted has left. Returns whether there was anything. Throws BackupNeeded naming those that begin with
+   * it.
+   */
+  remove(id: string): Promise<boolean>;
 }
 
 /** The oldest first. */

@@ -148,11 +148,11 @@ const imageFlags = {
   ),
 };
 
+/** Other characters would have several forms in requests. */
 function isBucketUrl(value: string): boolean {
   const url = URL.parse(value);
-  return (
-    isHttpUrl(value) && url?.search === '' && url.hash === '' && url.username === '' && /^\/[^/]/.test(url.pathname)
-  );
+  const isPlain = url?.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  return isPlain && isHttpUrl(value) && /^(\/[A-Za-z0-9._-]+)+\/?$/.test(url.pathname);
 }
 
 function isHttpUrl(value: string): boolean {

@@ -125,11 +125,13 @@ export class FormerStorage implements Service {
     const isHere = now?.node === lease.node && now.backend === former.backend;
     // Without its label it is the volume's, which is here again: Redis has lost that. Of what is not listed, parts may be left.
     const isLeft = found ? labels[movedLabel] !== undefined && labels['created'] === created : !isHere;
+    // The volume may be on its way back.
+    if (!found && now?.task) return;
     if (isLeft) {
       // One that is here follows its label first. The next report tries again.
       if (isHere || !(await this.isOver(former))) return;
       if (now?.node !== lease.node) await target.removeExport(volume);
-      await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels }, { signal });
+      await driver.deleteVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels }, { signal, unused: !found });
     }
     await this.change({ kind: 'former', id, remove: true, optional: true });
     this.left.delete(`${volume} ${former.backend}`);

@@ -123,10 +123,11 @@ export class SnapshotJobs implements Service {
       await progress.end();
       const error = asError(thrown);
       if (signal.aborted || waiting.has(error.code)) throw error;
+      await this.end(job, error); // first: repeated without its target, the job would end with another reason
       await readers[job.kind].discard(job.target).catch((reason: unknown) => {
         this.options.log.warn(`${job.kind} ${job.target} stays without its data: ${asError(reason).message}`);
       });
-      return this.end(job, error);
+      return;
     }
     await progress.end();
     await this.end(job);

@@ -71,9 +71,11 @@ test.serial('an attached volume is backed up by a snapshot, which is there for t
   t.regex((await place.run('snapshot', 'list')).stderr, /no snapshots/);
 
   const { stdout: snapshot } = await place.run('snapshot', 'create', 'used', '--force', '--name', 'noon');
+  t.is((await place.run('volume', 'extend', 'used', '1')).exitCode, 0);
   const next = await place.run('backup', 'create', 'used', '--snapshot', 'noon', '--incremental');
   t.like(next, { exitCode: 0, stderr: '' });
-  t.like(await place.json('backup', 'show', next.stdout), { parent: backup.stdout, status: 'available' });
+  t.like(await place.json('backup', 'show', next.stdout), { parent: backup.stdout, status: 'available', size: 0 });
+  t.is((await place.run('volume', 'create', '0', '--backup', next.stdout)).exitCode, 0, 'as large as the snapshot');
   const { stdout: other } = await place.run('volume', 'create', '0');
   const wrong = await place.run('backup', 'create', other, '--snapshot', snapshot);
   t.is(wrong.exitCode, 2);

@@ -19,7 +19,11 @@ export class Changes {
 
   async command(args: readonly string[], options?: LvmCommandOptions): Promise<LvmAnswer> {
     this.changed = true;
-    return this.openGroup.shell.command(args, options);
+    try {
+      return await this.openGroup.shell.command(args, options);
+    } finally {
+      this.changed = true; // a copy may have been made while it waited
+    }
   }
 
   /** Throws the error of a command that failed. */

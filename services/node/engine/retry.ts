@@ -3,8 +3,8 @@ import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 
 /** Redis accepts no changes at present. */
 const redisCodes: ReadonlySet<string> = new Set(['RedisUnreachable', 'RedisRefuses', 'RedisDenied', 'NotReplicated']);
-/** A retry can help, although the kind of the error does not say so: LVM's own process ended, and there is a new one. */
-const retryable: ReadonlySet<string> = new Set(['LvmInterrupted']);
+/** A retry can help, although the kind of the error does not say so: LVM's own process ended, and there is a new one; or a service is restarted. */
+const retryable: ReadonlySet<string> = new Set(['LvmInterrupted', 'BackupStoreUnavailable']);
 /** A retry cannot help, although the kind of the error does not say so. */
 const nonRetryable: ReadonlySet<string> = new Set([
   'Fenced',

@@ -1,14 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { S3Backups } from '../../../lib/backups/s3.ts';
 import { S3Bucket } from '../../../lib/backups/s3-bucket.ts';
+import { loadFlags } from '../../../lib/flags/load.ts';
 
 /** What a service does wrong: an HTTP server of a test's own, which remembers objects and nothing else. */
 class FakeService {
   readonly objects = new Map<string, Buffer>();
-  /** Answers in place of the next requests. */
-  readonly faults: ((response: ServerResponse) => void)[] = [];
+  /** Answers in place of the next requests; undefined: its own. */
+  readonly faults: (((response: ServerResponse) => void) | undefined)[] = [];
   requests = 0;
   private readonly server = createServer((request, response) => void this.answer(request, response));
 
@@ -89,6 +92,38 @@ test('after five times the error says why, and a refusal is not repeated', async
   service.faults.push((response) => void response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>'));
   await t.throwsAsync(bucket.get('one'), { code: 'BackupStoreUnavailable', message: /HTTP 403, AccessDenied/ });
   t.is(service.requests, 6);
+});
+
+test('a backup whose deletion is interrupted is there, or can be deleted by its id', async (t) => {
+  const { service, bucket } = await started(t);
+  const store = new S3Backups(bucket);
+  const id = randomUUID();
+  const own = { id, name: 'night', volume: randomUUID(), volumeName: '', userId: 'user', projectId: 'p', size: 0 };
+  const none = { parent: null, checksum: null, storedBytes: 0, createTime: 1 } as const;
+  await store.create({ ...own, ...none, status: 'available' });
+  service.faults.push(undefined, undefined, undefined, busy, busy, busy, busy, busy);
+  await t.throwsAsync(store.remove(id), { code: 'BackupStoreUnavailable' });
+  t.is((await store.show(id)).status, 'available');
+  // Here it ended at once.
+  await bucket.put(`${id}/leaving.json`, Buffer.from('{}'));
+  await bucket.delete(`${id}/backup.json`);
+  await bucket.put(`${id}/data-0`, Buffer.from('data'));
+  t.true(await store.remove(id));
+  t.is(service.objects.size, 0);
+});
+
+test('addresses with secrets, or of another form than requests have, are refused', (t) => {
+  const urlIn = (backup_s3_url: string) => loadFlags({ embedded: { backup_s3_url } }).flags.backup_s3_url;
+  t.is(urlIn('https://s3:7480/backups/of/cluster-1/'), 'https://s3:7480/backups/of/cluster-1/');
+  const wrong = [
+    'https://s3',
+    'https://:secret@s3/b',
+    'https://s3/b?x=1',
+    'https://s3/my%20b',
+    'https://s3/a+b',
+    'ftp://s3/b',
+  ];
+  for (const url of wrong) t.throws(() => urlIn(url), { code: 'InvalidFlags' }, url);
 });
 
 test('long lists come in pages; one that is none is an error', async (t) => {

@@ -99,6 +99,25 @@ real('a volume is stored, whole and what has changed since, listed, restored, an
   await t.throwsAsync(store.show(full.id), { code: 'BackupNotFound', message: /backups\/of\/cluster/ });
 });
 
+real('one that is removed while it is written leaves nothing, and does not come back', async (t) => {
+  const { path } = await fileWithData();
+  const id = randomUUID();
+  const own = { id, name: 'night', volume, volumeName: '', userId: 'user', projectId: 'project', size: 0 };
+  const none = { status: 'creating', parent: null, checksum: null, storedBytes: 0 } as const;
+  await store.create({ ...own, ...none, createTime: Date.now() });
+  const check = async () => void (await store.remove(id));
+  const storing = storeVolume(processes, store, id, { path, sizeBytes: volumeBytes }, { ...options, check });
+  await t.throwsAsync(storing, { code: 'BackupNotFound' });
+  t.false(await store.remove(id), 'there is nothing of it');
+
+  await store.create({ ...own, ...none, size: 1, createTime: Date.now() });
+  await t.throwsAsync(storeVolume(processes, store, id, { path, sizeBytes: volumeBytes }, options), {
+    code: 'BackupDamaged',
+    message: /for a volume of 1 GiB/,
+  });
+  t.true(await store.remove(id));
+});
+
 real('an id is given once, and a parent must be there', async (t) => {
   const { path } = await fileWithData();
   const one = await backUp(path);
