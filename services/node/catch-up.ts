@@ -75,7 +75,7 @@ export class CatchUp {
     this.pausedFor = this.comparedWith;
   }
 
-  /** Volumes whose tasks the start has resumed, perhaps of an older state of Redis: they are examined when these have ended. */
+  /** Volumes that the start has not examined, perhaps of an older state of Redis: they are when nothing is under way for them. */
   examine(ids: readonly string[]): void {
     this.unseen = ids;
   }

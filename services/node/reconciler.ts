@@ -38,7 +38,8 @@ export class Reconciler {
 
   /**
    * Reconciles every volume. A difference that cannot be repaired is reported, one line each, and keeps no other volume from being served.
-   * Returns the volumes whose tasks it has resumed, without a look at their storage.
+   * Returns the volumes whose tasks it has resumed, without a look at their storage, and those that have storage of migrations here, of
+   * which Redis may have lost the records.
    */
   async reconcileAll(): Promise<string[]> {
     const { store, lease, backends, addresses, engine, adoption, snapshots, abandoned, problems, log, table } =
@@ -85,7 +86,8 @@ export class Reconciler {
     this.isDone = true;
     await this.endStrayExports(recorded, new Set(found.keys()), left);
     log.info(`node ${lease.node} serves ${table.size} volumes`);
-    return due.map(({ id }) => id);
+    const marked = unrecorded.filter(({ labels }) => isMarked(labels));
+    return [...due, ...marked].map(({ id }) => id);
   }
 
   /**

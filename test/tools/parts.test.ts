@@ -1,16 +1,15 @@
 import test from 'ava';
 import { parts } from '../../tools/parts.ts';
 import { report, runStage } from '../../tools/stages.ts';
-import { backends } from '../crash/backends.ts';
+import { backends, scenesOn } from '../crash/backends.ts';
 import { parseChoice } from '../crash/choice.ts';
 import type { Point } from '../crash/plan.ts';
-import { scenes } from '../crash/scenes.ts';
 
 test('every operation on every backend is a part of test:all, under a name of its own', (t) => {
   const names = parts().map(({ name }) => name);
   t.is(new Set(names).size, names.length);
-  for (const backend of Object.keys(backends)) {
-    for (const scene of Object.keys(scenes)) {
+  for (const [backend, place] of Object.entries(backends)) {
+    for (const scene of Object.keys(scenesOn(place))) {
       t.true(names.some((name) => name.replace(/-\d+$/, '') === `crash-${backend}-${scene}`));
     }
   }

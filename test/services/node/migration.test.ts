@@ -14,6 +14,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { BlockStore } from '../../../services/node/block-store.ts';
+import { markedSpec, movedLabel } from '../../../services/node/specs.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { until } from '../../support/until.ts';
@@ -217,6 +218,22 @@ test.serial('a volume gets another type where it is, or moves to a backend that 
   t.like(moved, { type: fast.id, backend: 'fast', status: 'available' });
   t.deepEqual(await settled(), []);
 });
+
+test.serial(
+  'storage that a volume has left is removed at a start, where Redis has lost that it is there',
+  async (t) => {
+    const first = await node('n1');
+    await node('n2');
+    const { id } = await volumes.create({ ...newVolume, node: 'n2' }, deadline);
+    const volume = await volumesOf(store).lookup(id);
+    await first.stop();
+    await drivers['n1@files']?.createVolume(markedSpec(volume, movedLabel, 'n2@files'));
+    await node('n1');
+    await until(async () => (await drivers['n1@files']?.listVolumes())?.length === 0, 'it is removed', 60_000);
+    t.deepEqual(await settled(), []);
+    t.is((await volumesOf(store).lookup(id)).status, 'available');
+  },
+);
 
 test.serial(
   'storage that a volume has left is never served again, although Redis has lost the migration',
