@@ -206,17 +206,20 @@ test.serial('one that fails says why, and leaves no backup', async (t) => {
   t.like(event, { event: 'snapshot.backup.error', fault: { code: 'SnapshotMissing' } });
 });
 
-test.serial('who waits for a node that is declared lost learns that, and the snapshot is free', async (t) => {
-  const { volume, snapshot } = await withSnapshot();
-  const { open: openGate, ended } = await begun(snapshot, volume);
-  const stopped = node.stop();
-  openGate();
-  await stopped;
-  await declareLost(store, 'n1');
-  await t.throwsAsync(ended, { code: 'NodeLost' });
-  t.deepEqual(await leftJobs(), []);
-  t.is(await store.redis.zcard(store.keys.snapshotJobs(snapshot)), 0);
-});
+test.serial(
+  'the requester of a job on a node that is declared lost learns that, and the snapshot is free',
+  async (t) => {
+    const { volume, snapshot } = await withSnapshot();
+    const { open: openGate, ended } = await begun(snapshot, volume);
+    const stopped = node.stop();
+    openGate();
+    await stopped;
+    await declareLost(store, 'n1');
+    await t.throwsAsync(ended, { code: 'NodeLost' });
+    t.deepEqual(await leftJobs(), []);
+    t.is(await store.redis.zcard(store.keys.snapshotJobs(snapshot)), 0);
+  },
+);
 
 test.serial('where the backups cannot be reached the job ends with that, and is not repeated for ever', async (t) => {
   const { volume, snapshot } = await withSnapshot();
