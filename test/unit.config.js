@@ -2,24 +2,10 @@ import all from '../ava.config.js';
 import { longestFirst } from './longest-first.js';
 import { notInInnerLoop } from './not-in-inner-loop.js';
 
-/** The inner loop: without what starts daemons, command lines, packages or machines. */
+/** The inner loop: libraries, without what starts nodes, daemons, command lines, packages or machines. */
 export default {
   ...all,
-  concurrency: 14, // most of them wait
-  sortTestFiles: longestFirst(
-    'upkeep',
-    'addresses',
-    'failures',
-    'every-second',
-    'foreign-addresses',
-    'connections',
-    'network-down',
-  ),
-  files: [
-    'test/lib/**/*.test.ts',
-    'test/services/**/*.test.ts',
-    'test/support/**/*.test.ts',
-    '!test/services/daemon/**',
-    ...notInInnerLoop.map((files) => `!${files}`),
-  ],
+  concurrency: 6,
+  sortTestFiles: longestFirst('first-connect', 'models/volume', 'drivers/file/driver', 'redis/connection'),
+  files: ['test/lib/**/*.test.ts', 'test/support/**/*.test.ts', ...notInInnerLoop.map((files) => `!${files}`)],
 };

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { type CrashBackend, backends, scenesOn } from '../test/crash/backends.ts';
+import { longestLabFiles } from '../test/lab/longest-files.ts';
 import { missingForIscsi, missingForLab, missingForLio } from '../test/lab/requirements.ts';
 import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { missingForNvmet } from '../test/lib/targets/nvmet/requirements.ts';
@@ -18,7 +19,7 @@ const driverTests = [
   'test/lib/san/{lefthand,solaris}.test.ts',
 ];
 const simulatedSeeds = 1000;
-const seedsAtOnce = 250;
+const seedsAtOnce = 200;
 const modelRuns = 1000;
 const runsAtOnce = 500;
 const chaosMinutes = 60;
@@ -29,12 +30,23 @@ export function parts(): Stage[] {
   return [
     ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
     ava('unit', 'test/unit.config.js'),
+    ava('nodes', 'test/nodes.config.js'),
     ava('daemons', 'test/daemons.config.js'),
     command('drivers', 'env', ['DRIVER_CASES=all', 'ava', '--config', 'test/daemons.config.js', ...driverTests]),
     ava('sample', 'test/sample.config.js'),
-    ava('lab', 'test/lab/ava.config.js', missingForLab),
+    ava('lab', 'test/lab/part.config.js', missingForLab),
+    ...longestLabFiles.map((name) =>
+      command(`lab-${name}`, 'ava', ['--config', 'test/lab/ava.config.js', `test/lab/${name}.test.ts`], missingForLab),
+    ),
     ava('hostile', 'test/hostile.config.js'),
-    command('lvm', 'env', ['LVM_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
+    ...['all', 'long'].map((cases) =>
+      command(
+        cases === 'all' ? 'lvm' : `lvm-${cases}`,
+        'env',
+        [`LVM_CASES=${cases}`, 'ava', '--config', 'test/lab/ava.config.js', lvmTest],
+        missingForLab,
+      ),
+    ),
     ...iscsiTests.map((file) =>
       command(
         basename(file, '.test.ts'),

@@ -10,6 +10,7 @@ import { type Ended, type Stage, ava, report, runStage } from './stages.ts';
 const stages: readonly Stage[] = [
   ...checks,
   ava('unit', 'test/unit.config.js'),
+  ava('nodes', 'test/nodes.config.js'),
   ava('daemons', 'test/daemons-gate.config.js'),
   ava('sample', 'test/sample.config.js'),
   ava('lab', 'test/lab/gate.config.js', missingForLab),

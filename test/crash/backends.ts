@@ -23,11 +23,28 @@ export interface CrashBackend {
   isSlow?: boolean;
   /** Its scenes are those of copies: it has two backends, and stores of images and backups. */
   isPair?: boolean;
+  /** Names of the scenes in which its own driver or target acts, where another backend has the rest of it in all scenes. */
+  only?: ReadonlySet<string>;
 }
 
+/** Scenes in which a target acts. */
+const ofExports: ReadonlySet<string> = new Set(['delete', 'attach', 'detach', 'extend', 'start', 'upkeep']);
+/** Scenes in which the kind of an LVM volume matters. */
+const ofVolumes: ReadonlySet<string> = new Set([
+  'create',
+  'delete',
+  'extend',
+  'snapshot',
+  'delete-snapshot',
+  'relabel',
+  'first-start',
+  'upkeep',
+]);
+
 /** Returns the scenes of a backend, by their names. */
-export function scenesOn({ isPair = false }: CrashBackend): Readonly<Record<string, Scene>> {
-  return isPair ? copyScenes : scenes;
+export function scenesOn({ isPair = false, only }: CrashBackend): Readonly<Record<string, Scene>> {
+  if (isPair) return copyScenes;
+  return only ? Object.fromEntries(Object.entries(scenes).filter(([name]) => only.has(name))) : scenes;
 }
 
 /** Add a new driver or target here. */
@@ -45,11 +62,13 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
   },
   'file-aoe': {
     on: 'host',
+    only: ofExports,
     missing: async () => cannotExport,
     place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo' }),
   },
   'file-iscsi': {
     on: 'host',
+    only: ofExports,
     missing: async () => undefined,
     place: async () => {
       useStandIns();
@@ -111,16 +130,19 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
   },
   'lvm-thin': {
     on: 'machine',
+    only: ofVolumes,
     missing: missingForLab,
     place: () => MachinePlace.create({ flags: { lvm_type: 'thin' } }),
   },
   'lvm-lio': {
     on: 'machine',
+    only: ofExports,
     missing: missingForLab,
     place: () => MachinePlace.create({ exports: new MachineKernelTargets() }),
   },
   'lvm-systemd': {
     on: 'machine',
+    only: ofExports,
     missing: missingForLab,
     place: () => MachinePlace.create({ systemd: true }),
   },

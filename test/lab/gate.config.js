@@ -1,5 +1,5 @@
 import { sample } from '../support/sample.ts';
-import lab from './ava.config.js';
+import lab from './part.config.js';
 
 /**
  * Files that take more than half a minute. The gate runs some of them, the part `lab` of `npm run test:all` each. Those
@@ -29,16 +29,11 @@ const long = [
   'redis-lost',
   'snapshots',
 ];
-/** Those that take several minutes: the part `lab` alone. */
-const longest = ['backends', 'guest', 'killed-commands', 'pairs'];
 const atOnce = 1;
 const chosen = sample('lab files', long, atOnce, (name) => name);
 
 /** One file more takes no longer: the commit chooses, see test/support/sample.ts. */
 export default {
   ...lab,
-  files: [
-    ...lab.files,
-    ...[...longest, ...long.filter((name) => !chosen.includes(name))].map((name) => `!test/lab/${name}.test.ts`),
-  ],
+  files: [...lab.files, ...long.filter((name) => !chosen.includes(name)).map((name) => `!test/lab/${name}.test.ts`)],
 };

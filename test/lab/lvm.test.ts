@@ -4,7 +4,8 @@ import { Lab } from './lab.ts';
 
 // Variables in the environment change nothing; with HOSTILE=1 neither do settings in lvm.conf.
 const isHostile = process.env['HOSTILE'] === '1';
-const isWhole = isHostile || process.env['LVM_CASES'] === 'all';
+const cases = process.env['LVM_CASES'];
+const isWhole = isHostile || cases !== undefined;
 const node = `${isHostile ? 'HOSTILE=1 ' : ''}node --import ./test/support/hostile-environment.ts`;
 /** The gate runs some programs, and a fifth of the cases of each; the commit chooses them. */
 const atOnce = 5;
@@ -25,14 +26,13 @@ const programs = [
   ['the LVM driver with the common cases of snapshots and clones, thin', 'lvm-common-cases.ts thin', 10],
   ['the LVM driver on hosts with other settings', 'lvm-host-cases.ts'],
 ] as const;
-/** They take longer than the gate may. */
+/** They take longer than the gate may, and are a part of `npm run test:all` by themselves. */
 const long = [
   ['the LVM driver with interrupted calls and many volumes, thick', 'lvm-long-cases.ts thick'],
   ['the LVM driver with interrupted calls and many volumes, thin', 'lvm-long-cases.ts thin'],
 ] as const;
-const chosen = isWhole
-  ? [...programs, ...(isHostile ? [] : long)]
-  : sample('LVM programs', programs, atOnce, ([title]) => title);
+const whole = cases === 'long' ? long : programs;
+const chosen = isWhole ? whole : sample('LVM programs', programs, atOnce, ([title]) => title);
 
 for (const [title, program, parts = usual] of chosen) {
   test.serial(title, async (t) => {

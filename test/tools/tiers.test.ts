@@ -4,7 +4,13 @@ import test from 'ava';
 import { z } from 'zod';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const tiers = ['test/unit.config.js', 'test/daemons.config.js', 'test/sample.config.js', 'test/lab/ava.config.js'];
+const tiers = [
+  'test/unit.config.js',
+  'test/nodes.config.js',
+  'test/daemons.config.js',
+  'test/sample.config.js',
+  'test/lab/ava.config.js',
+];
 const configSchema = z.object({ default: z.object({ files: z.array(z.string()) }) });
 
 async function patternsOf(tier: string): Promise<string[]> {

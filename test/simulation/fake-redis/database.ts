@@ -11,7 +11,7 @@ type Value = string | Hash | SortedSet | Stream;
 
 /** What a database had at some moment. */
 export interface Copy {
-  values: ReadonlyMap<string, Value>;
+  readonly values: Map<string, Value>;
   ends: ReadonlyMap<string, number>;
 }
 
@@ -54,6 +54,16 @@ export class Database {
   copy(): Copy {
     const values = new Map([...this.values].map(([key, value]) => [key, copyOf(value)]));
     return { values, ends: new Map(this.ends) };
+  }
+
+  /** Brings up to date a copy from which no other values than those of these keys differ. */
+  update(copy: Copy, keys: Iterable<string>): void {
+    for (const key of keys) {
+      const value = this.values.get(key);
+      if (value === undefined) copy.values.delete(key);
+      else copy.values.set(key, copyOf(value));
+    }
+    copy.ends = new Map(this.ends);
   }
 
   /** It goes back in time; nobody has written anything. A copy serves once. */

@@ -57,6 +57,8 @@ export class FakeRedis {
   /** What the replica has. */
   private replica: Copy;
   private unreplicated = 0;
+  /** Keys that were written since; undefined: any may differ. */
+  private changed: Set<string> | undefined = new Set();
 
   static async start(options: FakeRedisOptions): Promise<FakeRedis> {
     return new FakeRedis(options, await Lua.make());
@@ -115,7 +117,10 @@ export class FakeRedis {
   }
 
   private replicate(): void {
-    this.replica = this.database.copy();
+    const { changed, database } = this;
+    if (changed) database.update(this.replica, [...changed, ...database.touched]);
+    else this.replica = database.copy();
+    this.changed = new Set();
     this.unreplicated = 0;
   }
 
@@ -127,10 +132,12 @@ export class FakeRedis {
   /** A person changes a field of a record, past every script. */
   edit(key: string, field: string, value: string): void {
     this.database.hash(key)?.set(field, value);
+    this.changed?.add(key);
   }
 
   private goBackTo(copy: Copy, hadReplica: boolean): void {
     this.database.goBackTo(copy);
+    this.changed = undefined;
     this.options.onGoneBack(hadReplica);
   }
 
@@ -195,6 +202,7 @@ export class FakeRedis {
     if (touched.size === 0) return reply;
     const written = new Set(touched);
     touched.clear();
+    for (const key of written) this.changed?.add(key);
     this.unreplicated += 1;
     if (this.unreplicated >= lag && !this.isReplicaAway) this.replicate();
     this.options.onWritten(connection.owner, written);
