@@ -4,6 +4,7 @@ import { declareLost } from '../../lib/client/declare-lost.ts';
 import { setClosed } from '../../lib/client/drain.ts';
 import { MigrationCommands } from '../../lib/client/migration-commands.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
+import { removeQuota, setQuota } from '../../lib/client/quotas.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import { TransferCommands } from '../../lib/client/transfer-commands.ts';
@@ -12,6 +13,7 @@ import { connect } from '../../lib/redis/connection.ts';
 import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
 import { acquireLease } from '../../lib/redis/scripts.ts';
 import { Store } from '../../lib/redis/store.ts';
+import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Model } from './model.ts';
 import { type Cluster, simulatedFlags } from './node.ts';
@@ -85,7 +87,8 @@ export class SimulatedClient {
     else if (dice < 0.5) this.deleteSnapshot(random.pick(this.options.snapshots.ids));
     else if (dice < 0.54) this.copy(id, there.length < most);
     else if (dice < 0.56) this.rename(id);
-    else if (dice < 0.58) this.transfer(id);
+    else if (dice < 0.575) this.transfer(id);
+    else if (dice < 0.58) this.limit();
     else if (dice < 0.62) this.migrate(id);
     else if (dice < 0.7) {
       if (random.chance(0.5)) this.deleteAll(id);
@@ -151,6 +154,19 @@ export class SimulatedClient {
   private rename(id: string): void {
     const changes = { name: `name ${this.options.random.between(1, 9)}`, metadata: { renamed: 'yes' } };
     this.request('rename', id, async ({ commands }) => void (await commands.update(id, changes, deadline)));
+  }
+
+  /** An operator limits a project, also below what it has, or no longer. */
+  private limit(): void {
+    const { random } = this.options;
+    const project = `project${random.between(0, 9)}`;
+    const limits = {
+      volumes: random.between(0, 5),
+      bytes: sizeInBytes(random.between(1, 40)),
+      snapshots: random.between(0, 3),
+    };
+    if (random.chance(0.5)) this.request('limit', project, ({ store }) => setQuota(store, project, limits));
+    else this.request('limit no more', project, ({ store }) => removeQuota(store, project));
   }
 
   /** To another project, which mostly accepts it. What nobody accepts expires. */
