@@ -131,8 +131,14 @@ async function ofSnapshot(
   const { wait, timeout } = options;
   const waiting = { ...(wait === undefined ? {} : { wait }), ...(timeout === undefined ? {} : { timeout }) };
   const commands = kind === 'backup' ? session.backups : session.images;
+  // The node has removed what a job that failed was to fill.
+  const isThere = () =>
+    isDone().catch((error: unknown) => {
+      if (asError(error).kind === 'notFound') return false;
+      throw error;
+    });
   const call = (send: SendOptions, onBegin: (job: string) => void) =>
-    commands.copySnapshot(snapshot, { target, isDone, onBegin }, send);
+    commands.copySnapshot(snapshot, { target, isDone: isThere, onBegin }, send);
   await interrupts.during(
     kind,
     snapshot,
