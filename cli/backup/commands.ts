@@ -3,6 +3,7 @@ import { checkVolumeName } from '../../lib/models/check-text.ts';
 import { uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import { withWaitOptions } from '../volume/commands.ts';
+import type { ChangeOptions } from '../volume/wait-options.ts';
 import type { CreateBackupOptions } from './create.ts';
 import type { ListBackupsOptions } from './list.ts';
 
@@ -44,6 +45,15 @@ export function addBackupCommands(program: Command): void {
     .action(async (reference: string, _options: object, command: Command) => {
       const { showBackup } = await import('./show.ts');
       await showBackup(Context.of(command), reference);
+    });
+  withWaitOptions(backup.command('restore'), '10 min without progress')
+    .description('replace all data of a detached volume by those of a backup, and print the id of the volume')
+    .argument('<backup>', 'id or name')
+    .argument('<volume>', 'id, name, or beginning of an id')
+    .addHelpText('after', '\nExample:\n  blockstore backup restore 0b9e4c51-5c5c-4d5e-9c1a-0c6d4cf0a1b2 data')
+    .action(async (reference: string, volume: string, options: ChangeOptions, command: Command) => {
+      const { restoreBackup } = await import('./restore.ts');
+      await restoreBackup(Context.of(command), reference, volume, options);
     });
   backup
     .command('delete')

@@ -14,7 +14,7 @@ export async function followProgress<T>(
   { store }: Session,
   id: string,
   options: ChangeOptions,
-  operation: 'migrate' | 'backup',
+  operation: 'migrate' | 'backup' | 'restore',
   call: (options: SendOptions) => Promise<T>,
 ): Promise<T> {
   if (!waitsForEnd(options)) return call({});

@@ -58,6 +58,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['allowed addresses', volume.attachHosts.join(', ')],
     ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
     ['made from', originText(volume)],
+    ['restored from', restoreText(volume)],
     ['type', volume.type],
     ['description', volume.description],
     ['flags', flagsText(volume)],
@@ -79,6 +80,11 @@ function originText({ fromSnapshot, fromVolume, fromImage, fromBackup, isCopying
   ];
   const [kind = '', id = ''] = origins.find(([, value]) => value !== '') ?? [];
   return `${kind} ${id}${isCopying ? ', being copied' : ''}`.trim();
+}
+
+function restoreText({ status, backup }: VolumeState): string {
+  if (status === 'restoring') return `backup ${backup}, being copied`;
+  return status === 'error_restoring' ? `backup ${backup}, in part` : '';
 }
 
 function flagsText({ isBootable, isReadOnly, deleteOnTermination }: VolumeState): string {
@@ -104,7 +110,14 @@ function statusText({ status, attachStatus, progress, fault }: VolumeState): str
   return `${status}${transitional}${progress === undefined ? '' : ` ${progress} %`}`;
 }
 
-const underWay: ReadonlySet<string> = new Set(['creating', 'deleting', 'extending', 'transferring', 'migrating']);
+const underWay: ReadonlySet<string> = new Set([
+  'creating',
+  'deleting',
+  'extending',
+  'transferring',
+  'migrating',
+  'restoring',
+]);
 
 function statusStyle({ status }: VolumeState): Style | undefined {
   if (status.startsWith('error')) return 'red';

@@ -55,13 +55,13 @@ async function sendTo(
 ): Promise<Sent> {
   const volume = await volumesOf(store).lookup(id);
   if (volume.attachStatus !== 'detached') throw attached(id, volume.instanceId || 'an instance');
-  await requireCapable(store, volume);
+  await requireImages(store, volume);
   const set = { [field]: target };
   return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', topic }, volume, to);
 }
 
-/** Throws NotCapable. */
-async function requireCapable(store: Store, { id, node, backend }: VolumeState): Promise<void> {
+/** Its driver can give its data to images and backups, and take theirs. Throws NotCapable. */
+export async function requireImages(store: Store, { id, node, backend }: VolumeState): Promise<void> {
   const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
   const [found] = states;
   if (found && !found.capabilities.includes('images')) throw errors.notCapable(id, found.driver, 'images');

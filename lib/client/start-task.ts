@@ -36,6 +36,7 @@ export interface StartRequest {
     | 'startDeleteSnapshot'
     | 'startUpload'
     | 'startBackup'
+    | 'startRestore'
     | 'acceptTransfer'
     | 'startRename';
   kind: TaskKind;
@@ -155,6 +156,7 @@ const faultsOfLater: ReadonlySet<VolumeStatus> = new Set([
   'error_attaching',
   'error_detaching',
   'error_extending',
+  'error_restoring',
 ]);
 
 /** Waits for the end of a task that another request began. Without a requester, or where it has ended, nothing is to be done. */
@@ -231,7 +233,7 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'relabel') return false; // that of another acceptance: a transfer is accepted once
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
-  if (kind === 'backup') return volume.backup === set['backup'];
+  if (kind === 'backup' || kind === 'restore') return volume.backup === set['backup'];
   if (kind === 'rename') return volume.name === (set['name'] ?? '');
   if (kind !== 'attach') return true;
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
@@ -268,13 +270,20 @@ function otherAttachment({ id, attachStatus, instanceId }: VolumeState): Blockst
   return errors.attachmentEnded(id, instanceId || 'an instance');
 }
 
+const needsDetached: ReadonlySet<TransitionName> = new Set([
+  'startAttach',
+  'startDelete',
+  'startTransfer',
+  'startRestore',
+]);
+
 /** Returns why a volume in this state may not go through the transition. */
 export function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
   const { id, status, attachStatus, instanceId, task, transfer } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
   if (status === 'awaiting-transfer' && name !== 'acceptTransfer') return errors.awaitsTransfer(id, transfer);
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
-  if (attachStatus !== 'detached' && (name === 'startAttach' || name === 'startDelete' || name === 'startTransfer')) {
+  if (attachStatus !== 'detached' && needsDetached.has(name)) {
     return errors.volumeAttached(id, instanceId || 'an instance');
   }
   const { from = {} }: Transition = transitions[name];

@@ -18,6 +18,7 @@ import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { Edit, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { requireImages } from './copy-out.ts';
 import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
@@ -45,6 +46,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
   relabel: ({ projectId }, asked) => projectId === asked?.projectId,
   migrate: ({ node, backend }, asked) => node !== asked?.node || backend !== asked.backend,
+  restore: ({ backup, restoreTime = 0 }, asked) => backup === '' && restoreTime >= (asked?.restoreTime ?? Infinity),
 };
 
 /**
@@ -166,6 +168,20 @@ export class VolumeCommands {
         if (asError(error).code !== 'SizeChanged' || change === maxChanges) throw error;
       }
     }
+  }
+
+  /**
+   * Gives a detached volume the data of a backup in place of its own. Throws VolumeNotFound, VolumeAttached, NotCapable, WrongStatus, NodeLost; a
+   * call also BackupNotFound, BackupNotReady, SizeTooSmall, with which nothing has changed, and BackupDamaged, after which it can be restored
+   * again, or deleted.
+   */
+  async restore(id: string, backup: string, options: SendOptions = {}): Promise<VolumeState> {
+    return this.carryOut('restore', id, options, async (to) => {
+      const volume = await volumesOf(this.store).lookup(id);
+      await requireImages(this.store, volume);
+      const request = { transition: 'startRestore', kind: 'restore', set: { backup }, whenLost: 'refuse' } as const;
+      return startTask(this.store, { ...request, topic: this.topic }, volume, to);
+    });
   }
 
   /**

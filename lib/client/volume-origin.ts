@@ -54,6 +54,8 @@ function hasData({ status }: VolumeState): boolean {
     'awaiting-transfer',
     'transferring',
     'migrating',
+    'restoring',
+    'error_restoring',
   ].includes(status);
 }
 

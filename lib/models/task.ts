@@ -16,6 +16,7 @@ export const taskKinds = [
   'rename',
   'migrate',
   'backup',
+  'restore',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */

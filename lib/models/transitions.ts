@@ -121,7 +121,7 @@ export const transitions = {
   },
   startDelete: {
     from: {
-      status: ['available', 'error', 'error_deleting', 'error_attaching', 'error_extending'],
+      status: ['available', 'error', 'error_deleting', 'error_attaching', 'error_extending', 'error_restoring'],
       attachStatus: ['detached'],
     },
     begins: 'delete',
@@ -147,7 +147,7 @@ export const transitions = {
   failSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },
   /** Also of a volume in error, which stays so: otherwise neither could be deleted. */
   startDeleteSnapshot: {
-    from: { ...steady, status: [...steady.status, 'error', 'error_deleting'] },
+    from: { ...steady, status: [...steady.status, 'error', 'error_deleting', 'error_restoring'] },
     begins: 'delete-snapshot',
   },
   finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
@@ -160,6 +160,40 @@ export const transitions = {
   startBackup: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'backup' },
   finishBackup: { during: 'backup', ends: true, unset: ['backup'] },
   failBackup: { during: 'backup', ends: true, unset: ['backup'] },
+  /** Its data become those of a backup. */
+  startRestore: {
+    from: {
+      status: ['available', 'error_attaching', 'error_extending', 'error_restoring'],
+      attachStatus: ['detached'],
+    },
+    begins: 'restore',
+    set: { status: 'restoring' },
+    stamp: ['restoreTime'],
+    unset: ['fault'],
+  },
+  finishRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['fault', 'backup'] },
+  /** Nothing was written. */
+  refuseRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['backup', 'restoreTime'] },
+  /** It has data of both. */
+  failRestore: { during: 'restore', ends: true, set: { status: 'error_restoring' } },
+  /** Its storage says that it does not have all of its data: of an image or a backup, while it was made or restored. */
+  resumeCreate: {
+    from: { status: ['error'], attachStatus: ['detached'] },
+    begins: 'create',
+    set: { status: 'creating' },
+    unset: ['fault'],
+  },
+  resumeRestore: {
+    from: {
+      status: ['available', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
+      attachStatus: ['detached'],
+    },
+    begins: 'restore',
+    set: { status: 'restoring' },
+    stamp: ['restoreTime'],
+    unset: ['fault', ...transferFields],
+    endsTransfer: true,
+  },
   /** It is offered to another project, and stays as it is until that has it or the transfer ends. */
   startTransfer: {
     from: { status: ['available'], attachStatus: ['detached'] },
@@ -237,6 +271,7 @@ export const transitions = {
         'error_attaching',
         'error_detaching',
         'error_extending',
+        'error_restoring',
         'error',
         'awaiting-transfer',
       ],

@@ -23,6 +23,8 @@ export const volumeStatuses = [
   'awaiting-transfer',
   'transferring',
   'migrating',
+  'restoring',
+  'error_restoring',
 ] as const;
 export type VolumeStatus = (typeof volumeStatuses)[number];
 
@@ -97,7 +99,10 @@ export interface VolumeState {
   snapshot: string;
   /** The image or backup that the task makes; '' = none. */
   image: string;
+  /** Also the backup whose data it is getting, wholly or half, in place of its own. */
   backup: string;
+  /** When the last restore of it began; once that has ended, its storage has the time in its labels. */
+  restoreTime: number | undefined;
   /** The transfer that offers it to another project, and when that expires; '' = none. */
   transfer: string;
   transferExpires: number | undefined;
@@ -188,6 +193,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     snapshot: hash['snapshot'] ?? '',
     image: hash['image'] ?? '',
     backup: hash['backup'] ?? '',
+    restoreTime: number(hash, 'restoreTime'),
     transfer: hash['transfer'] ?? '',
     transferExpires: number(hash, 'transferExpires'),
     migration: hash['migration'] ?? '',
@@ -222,11 +228,12 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   relabel: { status: 'transferring', attachStatus: ['detached'] },
   rename: { attachStatus: ['detached', 'attached'] },
   migrate: { status: 'migrating', attachStatus: ['detached'] },
+  restore: { status: 'restoring', attachStatus: ['detached'] },
 };
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
 export function contradiction(volume: VolumeState): string | undefined {
-  const { status, attachStatus, task, newSize, transfer, migration } = volume;
+  const { status, attachStatus, task, newSize, transfer, migration, backup } = volume;
   const isAttached = attachStatus === 'attached';
   const isOffered = status === 'awaiting-transfer';
   if (isOffered && transfer === '') return `is ${status} without a transfer`;
@@ -234,6 +241,7 @@ export function contradiction(volume: VolumeState): string | undefined {
   const leaves = task?.kind === 'migrate' && task.copied === undefined;
   if (leaves && migration === '') return 'has no migration during its migrate';
   if (!leaves && migration !== '') return `is ${status} with a migration`;
+  if (status === 'restoring' && backup === '') return 'is restoring without a backup';
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
     if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';
@@ -241,7 +249,7 @@ export function contradiction(volume: VolumeState): string | undefined {
     return `is ${status}, ${attachStatus} during its ${task.kind}`;
   }
   if (newSize !== undefined) return `has the new size ${newSize} without an extend`;
-  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring', 'migrating'].includes(status);
+  const isTaskStatus = ['creating', 'deleting', 'extending', 'transferring', 'migrating', 'restoring'].includes(status);
   if (isTaskStatus || attachStatus === 'attaching' || attachStatus === 'detaching') {
     return `is ${status}, ${attachStatus} without a task`;
   }

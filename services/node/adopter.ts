@@ -1,5 +1,5 @@
 import { topicOf } from '../../lib/client/message.ts';
-import type { FoundVolume, VolumeDriver } from '../../lib/drivers/driver.ts';
+import type { FoundVolume, Labels, VolumeDriver } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { backendId, backendsOf } from '../../lib/models/backend.ts';
@@ -18,7 +18,16 @@ import type { Backend, Backends } from './backends.ts';
 import { type FormerStorage, formerEdit } from './former.ts';
 import type { NodeLease } from './lease.ts';
 import { sharedIdentity } from './shared-storage.ts';
-import { attachmentOf, exportSpec, fieldsIn, isExported, isMarked, movedLabel, volumeSpec } from './specs.ts';
+import {
+  attachmentOf,
+  exportSpec,
+  fieldsIn,
+  isExported,
+  isMarked,
+  movedLabel,
+  unfinishedIn,
+  volumeSpec,
+} from './specs.ts';
 import type { VolumeTable } from './volume-table.ts';
 
 export interface AdoptionOptions {
@@ -76,10 +85,10 @@ export class Adopter {
     if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
     const { driver } = backends.get(volume.backend);
-    const place = (found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined))?.labels[
-      movedLabel
-    ];
+    const { labels = {} } = found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined) ?? {};
+    const place = labels[movedLabel];
     if (place !== undefined) return this.leaveAgain(volume, place);
+    if (await this.resumeUnfinished(volume, labels)) return;
     if (found?.unusable !== undefined) throw errors.storageOffline(volume.id, found.unusable);
     if (!found && !(await driver.hasVolume(volumeSpec(volume)))) {
       const isThere = (await driver.listVolumes()).some(({ id }) => id === volume.id);
@@ -131,6 +140,21 @@ export class Adopter {
     log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);
   }
 
+  /**
+   * Its storage does not have all of its data, and nothing gives them to it: its node was declared lost meanwhile, or Redis has lost that it
+   * does. The task is there again, and goes on with the next report. Returns whether it is so.
+   */
+  private async resumeUnfinished(volume: VolumeState, labels: Labels): Promise<boolean> {
+    const set = unfinishedIn(labels);
+    if (set === undefined) return false;
+    const name = 'copying' in set ? 'resumeCreate' : 'resumeRestore';
+    if (!isAllowed(name, volume)) return false;
+    await this.change(volume, name, { set, task: { pinned: true } });
+    this.options.log.info(`volume ${volume.id} gets the rest of its data`, set);
+    this.learn(await volumesOf(this.options.store).lookup(volume.id));
+    return true;
+  }
+
   /** Its storage is absent, or not labelled: its record says so. */
   async markMissing(volume: VolumeState): Promise<BlockstoreError> {
     const { driver } = this.options.backends.get(volume.backend);
@@ -172,6 +196,7 @@ export class Adopter {
     const isAttached = running !== undefined && !exportUnattached;
     const fields = fieldsIn(labels);
     if (!fields) throw errors.unknownStorage(id);
+    const unfinished = unfinishedIn(labels);
     const { address: labelled, ...rest } = fields;
     const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
@@ -194,13 +219,7 @@ export class Adopter {
             node: lease.node,
             backend: backend.name,
             availabilityZone,
-            ...((rest.fromImage ?? rest.fromBackup) === undefined
-              ? { status: isAttached ? 'in-use' : 'available' }
-              : {
-                  status: 'creating',
-                  copying: 'true',
-                  task: writeTask({ kind: 'create', key: taskKey(), pinned: true }),
-                }),
+            ...(unfinished ? filling(unfinished) : { status: isAttached ? 'in-use' : 'available' }),
             attachStatus: isAttached ? 'attached' : 'detached',
             ...(isAttached ? attachmentOf(running) : {}),
           },
@@ -326,6 +345,13 @@ export class Adopter {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');
   }
+}
+
+/** Fields of a record whose volume gets the rest of its data. */
+function filling(unfinished: NonNullable<ReturnType<typeof unfinishedIn>>): Record<string, string> {
+  const [status, kind] =
+    'copying' in unfinished ? (['creating', 'create'] as const) : (['restoring', 'restore'] as const);
+  return { ...unfinished, status, task: writeTask({ kind, key: taskKey(), pinned: true }) };
 }
 
 async function storedBy(driver: VolumeDriver, volume: string): Promise<FoundVolume | undefined> {

@@ -11,6 +11,9 @@ import type { Backend } from './backends.ts';
 
 /** On storage that came with a migration: from where. */
 export const fromLabel = 'from';
+/** On storage that gets the data of a backup in place of its own: the backup, until all of them are there. Then when that restore began. */
+export const restoreLabel = 'restore';
+export const restoredLabel = 'restored';
 
 /** A record as a driver sees it. */
 export function volumeSpec(volume: VolumeState): VolumeSpec {
@@ -26,10 +29,13 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     fromImage,
     fromBackup,
     movedFrom,
+    status,
+    restoreTime = '',
   } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
   // Until all of its data are there.
   const [image, backup] = isCopying ? [fromImage, fromBackup] : ['', ''];
+  const isRestoring = status === 'restoring' || status === 'error_restoring';
   const given = {
     user: userId,
     project: projectId,
@@ -40,6 +46,8 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     image,
     backup,
     [fromLabel]: movedFrom,
+    [restoreLabel]: isRestoring ? volume.backup : '',
+    [restoredLabel]: isRestoring ? '' : String(restoreTime),
   };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
@@ -53,6 +61,17 @@ export const movedLabel = 'moved';
 export function isMarked(labels: Labels): boolean {
   return labels[copyLabel] !== undefined || labels[movedLabel] !== undefined;
 }
+
+/** Fields of the record of a volume whose storage does not have all of its data yet, as its labels say; undefined where it has them. */
+export function unfinishedIn({ image, backup, [restoreLabel]: restore }: Labels): UnfinishedFields | undefined {
+  if (restore !== undefined) return { backup: restore };
+  if (image !== undefined) return { copying: 'true', fromImage: image };
+  return backup === undefined ? undefined : { copying: 'true', fromBackup: backup };
+}
+
+type UnfinishedFields = Readonly<
+  { backup: string } | { copying: 'true'; fromImage: string } | { copying: 'true'; fromBackup: string }
+>;
 
 /** The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place. */
 export function markedSpec(volume: VolumeState, label: string, place: string): VolumeSpec {
@@ -78,15 +97,22 @@ interface LabelledFields {
   name?: string;
   createTime?: string;
   address: string;
-  /** Its data were still being copied from there. */
-  fromImage?: string;
-  fromBackup?: string;
   movedFrom?: string;
+  restoreTime?: string;
 }
 
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
 export function fieldsIn(labels: Labels): LabelledFields | undefined {
-  const { size, user, project, name, created = '', address = '', image, backup, [fromLabel]: from } = labels;
+  const {
+    size,
+    user,
+    project,
+    name,
+    created = '',
+    address = '',
+    [fromLabel]: from,
+    [restoredLabel]: restored = '',
+  } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
   return {
     size,
@@ -94,16 +120,16 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     projectId: project,
     address,
     ...(name === undefined ? {} : { name }),
-    ...(image === undefined ? {} : { fromImage: image }),
-    ...(backup === undefined ? {} : { fromBackup: backup }),
     ...(from === undefined ? {} : { movedFrom: from }),
+    ...(/^\d{1,15}$/.test(restored) ? { restoreTime: restored } : {}),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };
 }
 
 /** Whether the volume is exported at this moment. */
-export function isExported({ attachStatus }: VolumeState, exportUnattached: boolean): boolean {
-  return exportUnattached || attachStatus === 'attaching' || attachStatus === 'attached';
+export function isExported({ status, attachStatus }: VolumeState, exportUnattached: boolean): boolean {
+  const isWhole = status !== 'restoring' && status !== 'error_restoring';
+  return (exportUnattached && isWhole) || attachStatus === 'attaching' || attachStatus === 'attached';
 }
 
 /** Fields of an attachment as its running export shows them, where Redis has lost them: who the instance is, is not known. */

@@ -25,7 +25,9 @@ export class VolumeTable {
       status !== 'error_deleting' &&
       status !== 'creating' &&
       status !== 'deleting' &&
-      status !== 'migrating';
+      status !== 'migrating' &&
+      status !== 'restoring' &&
+      status !== 'error_restoring';
     const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
     this.volumes.set(id, { id, backend, address, isExported: isHealthy && (this.exportUnattached || isAttached) });
   }

@@ -49,6 +49,16 @@ test.serial('volumes are backed up, listed, restored under another name, and del
   t.true(found.subarray(12_345, 22_345).equals(data));
   t.regex((await place.run('volume', 'show', 'again')).stdout, new RegExp(`^made from +backup ${next.stdout}$`, 'm'));
 
+  const changed = await open(place.file(`pool/volume-${id}`), 'r+');
+  await changed.write(randomBytes(10_000), 0, 10_000, 12_345);
+  await changed.close();
+  t.like(await place.run('backup', 'restore', 'tuesday', 'data'), { exitCode: 0, stdout: id, stderr: '' });
+  t.true((await readFile(place.file(`pool/volume-${id}`))).subarray(12_345, 22_345).equals(data));
+  t.like(await place.json('backup', 'restore', 'tuesday', id), { id, name: 'data', status: 'available' });
+  const absent = await place.run('backup', 'restore', 'sunday', 'data');
+  t.is(absent.exitCode, 4);
+  t.regex(absent.stderr, /backup sunday does not exist/);
+
   const needed = await place.run('backup', 'delete', 'monday');
   t.is(needed.exitCode, 5);
   t.regex(needed.stderr, /has data of later ones/);
@@ -66,6 +76,9 @@ test.serial('an attached volume is backed up by a snapshot, which is there for t
   t.is(refused.exitCode, 5);
   t.regex(refused.stderr, /is attached to i-1.*\n.*--force/);
   const backup = await place.run('backup', 'create', 'used', '--force');
+  const replaced = await place.run('backup', 'restore', backup.stdout, 'used');
+  t.is(replaced.exitCode, 5);
+  t.regex(replaced.stderr, /is attached to i-1.*\n.*detach it first/);
   t.like(backup, { exitCode: 0, stderr: '' });
   t.like(await place.json('backup', 'show', backup.stdout), { status: 'available', volume: id, name: 'used' });
   t.regex((await place.run('snapshot', 'list')).stderr, /no snapshots/);

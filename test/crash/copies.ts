@@ -76,6 +76,11 @@ export class Copies {
     return this.files.write(volume, dataOf('volume'));
   }
 
+  /** Gives it other data, also behind these. */
+  overwrite(volume: string): Promise<void> {
+    return this.files.write(volume, Buffer.concat([dataOf('later'), dataOf('later')]));
+  }
+
   /** What is copied must be there as well. Read at rest alone: a reader keeps storage from being removed. */
   data(): Promise<string[]> {
     return this.files.beginnings();

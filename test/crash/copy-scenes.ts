@@ -4,9 +4,18 @@ import { MigrationCommands } from '../../lib/client/migration-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import type { Copies } from './copies.ts';
 import type { Place } from './place.ts';
-import { type Cast, type Scene, deadline, make, makeAttached, request, subject, takeSnapshot } from './scenes.ts';
+import {
+  type Cast,
+  type CopyTask,
+  type Scene,
+  deadline,
+  make,
+  makeAttached,
+  request,
+  subject,
+  takeSnapshot,
+} from './scenes.ts';
 
-type CopyTask = 'upload' | 'backup' | 'migrate';
 type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup' | 'backup-of-snapshot';
 
 function copiesOf({ copies }: Place): Copies {
@@ -87,6 +96,17 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
       const restored = { ...request, id: cast('restored'), node: first, fromBackup: cast('backup') };
       await place.commands.create(restored, deadline);
     },
+    again: [],
+  },
+  /** Of a volume that was written to since. */
+  restore: {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await copiesOf(place).newBackup(cast('backup'), cast(subject));
+      await backUp(place, cast);
+      await copiesOf(place).overwrite(cast(subject));
+    },
+    ask: async (place, cast) => void (await place.commands.restore(cast(subject), cast('backup'), deadline)),
     again: [],
   },
   /** To the other backend, of the same daemon: it is killed at both ends. */

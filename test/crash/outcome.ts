@@ -36,9 +36,14 @@ function withoutStrays(sight: Sight, records: readonly { id: string }[]) {
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 /** Removes what differs between runs: times, secrets, and the text of a fault, which contains ids. */
-function recordLine({ createTime, attachTime, fault, chap, ...record }: VolumeState): string {
+function recordLine({ createTime, attachTime, restoreTime, fault, chap, ...record }: VolumeState): string {
   const { code, step } = fault ?? {};
-  const has = { created: createTime > 0, attached: attachTime !== undefined, secret: chap !== undefined };
+  const has = {
+    created: createTime > 0,
+    attached: attachTime !== undefined,
+    restored: restoreTime !== undefined,
+    secret: chap !== undefined,
+  };
   // LeftHand's is recorded with the first attachment, or by a creation that finds the volume.
   const isEarly = record.backend === 'lefthand' && record.attachStatus === 'detached';
   return `record ${JSON.stringify({ ...record, ...(isEarly ? { address: '' } : {}), ...has, code, step })}`;
@@ -59,8 +64,8 @@ function isOf(text: string, address: string | undefined): boolean {
   return `e${shelf}.${slot}` === address;
 }
 
-/** Creation times in labels and tags. */
-const times = /"created":"\d+"|blockstore:created=\d+/g;
+/** Times in labels and tags. */
+const times = /"(?:created|restored)":"\d+"|blockstore:(?:created|restored)=\d+/g;
 
 /**
  * Lines with the parts of volumes in place of their ids, in an order that depends on nothing else, and with `own` in place of the

@@ -78,8 +78,11 @@ async function forget({ store }: Place, id: string): Promise<void> {
   await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
 }
 
+/** What needs images, backups or a second backend. */
+export type CopyTask = 'upload' | 'backup' | 'migrate' | 'restore';
+
 /** One for every operation of a command. Add a new operation here; what needs images, backups or a second backend: copy-scenes.ts. */
-export const operationScenes: Readonly<Record<Exclude<TaskKind, 'upload' | 'backup' | 'migrate'>, Scene>> = {
+export const operationScenes: Readonly<Record<Exclude<TaskKind, CopyTask>, Scene>> = {
   create: {
     prepare: async () => {},
     ask: (place, cast) => make(place, cast(subject)),

@@ -89,7 +89,7 @@ async function restoreAt(
   const fields = fieldsIn(labels);
   const [target] = (await backendsOf(store).readAll([destination])).states;
   if (!fields || !target) throw errors.unknownStorage(id);
-  const { address: _, createTime, movedFrom: _before, fromImage: _image, fromBackup: _backup, ...rest } = fields;
+  const { address: _, createTime, movedFrom: _before, ...rest } = fields;
   const here = { id, node: lease.node, backend: backend.name, size: Number(rest.size), createTime: Number(createTime) };
   const task = writeTask({ kind: 'migrate', key: taskKey(), copied: await redisTime(store) });
   const set = {

@@ -12,7 +12,7 @@ import type { FoundExport } from '../../../lib/targets/target.ts';
 import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
-import { exportSpec, isExported, movedLabel, volumeSpec } from '../specs.ts';
+import { exportSpec, isExported, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /**
@@ -65,6 +65,10 @@ export async function recordDifferences(
     const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
     const what = `has left its storage here for ${destination}, which Redis has lost`;
     return [...address, { object, what, fix: 'give it that place again', run }];
+  }
+  if (unfinishedIn(found.labels) !== undefined && volume.status !== 'error_restoring') {
+    const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
+    return [...address, { object, what: 'has storage without all of its data', fix: 'give it the rest', run }];
   }
   const differences: Difference[] = [...address];
   const { driver } = backends.get(volume.backend);
@@ -201,6 +205,11 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
   if (status === 'transferring') {
     const text = writeTask({ kind: 'relabel', key: taskKey() });
     return commitChecked(context, volume, { set: { attachStatus: 'detached', task: text } });
+  }
+  if (status === 'restoring') {
+    const again = { task: writeTask({ kind: 'restore', key: taskKey() }) };
+    const set = volume.backup === '' ? { status: 'error_restoring' } : again;
+    return commitChecked(context, volume, { set: { attachStatus: 'detached', ...set } });
   }
   if (status === 'creating' || status === 'deleting') {
     const kind = status === 'creating' ? 'create' : 'delete';

@@ -1,9 +1,11 @@
+import type { Labels, VolumeDriver } from '../../../lib/drivers/driver.ts';
 import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
 import { storeVolume } from '../../../lib/backups/store-volume.ts';
+import { kernelUsersOf } from '../../../lib/devices/users.ts';
 import { errors } from '../../../lib/errors.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { discardBackup as removeIncomplete } from '../snapshot-readers.ts';
-import { volumeSpec } from '../specs.ts';
+import { restoreLabel, restoredLabel, volumeSpec } from '../specs.ts';
 import type { Step } from './operation.ts';
 
 /** The data of a new volume: its storage is labelled with the backup until all of it is there, as with an image. */
@@ -35,6 +37,44 @@ export const storeBackup: Step = {
     await storeVolume(processes, store, backup, storage, { signal, progress });
   },
 };
+
+/**
+ * The data of a backup in place of the volume's own. Its storage is labelled with the backup from before the first byte until all of it is
+ * there, then with the time at which the restore began: an older state of Redis can have a restore again that has ended, and what was
+ * written since stays.
+ */
+export const restoreBackup: Step = {
+  name: 'restore',
+  isDone: async ({ volume: { id, restoreTime = 0 }, backend: { driver } }) => {
+    const { [restoreLabel]: unfinished, [restoredLabel]: last } = await labelsOf(driver, id);
+    return unfinished === undefined && last !== undefined && Number(last) >= restoreTime;
+  },
+  run: async (context) => {
+    const { volume, backend, backups, checkTask, signal, progress } = context;
+    const { driver, target } = backend;
+    const { id, backup, size } = volume;
+    if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
+    const spec = volumeSpec(volume);
+    const path = driver.localPath(spec);
+    context.hasOverwritten = (await labelsOf(driver, id))[restoreLabel] !== undefined;
+    const { status, size: least } = await backups.store.show(backup);
+    if (status !== 'available') throw errors.backupNotReady(backup);
+    if (size < least) throw errors.sizeTooSmall(`backup ${backup}`, least, size);
+    await checkTask();
+    await target.removeExport(id); // of an unattached volume
+    const users = await kernelUsersOf(path);
+    if (users.length > 0) throw errors.volumeBusy(id, users.join(', '));
+    await driver.labelVolume(spec);
+    context.hasOverwritten = true;
+    const storage = { path, sizeBytes: sizeInBytes(size), isBlank: false };
+    await restoreVolume(backups.processes, backups.store, backup, storage, { signal, progress });
+    await driver.labelVolume(volumeSpec({ ...volume, status: 'available' }));
+  },
+};
+
+async function labelsOf(driver: VolumeDriver, id: string): Promise<Labels> {
+  return (await driver.listVolumes()).find((one) => one.id === id)?.labels ?? {};
+}
 
 export const discardBackup: Step = {
   name: 'discard',

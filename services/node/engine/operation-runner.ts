@@ -149,6 +149,7 @@ export class OperationRunner {
       isResumed,
       madeStorage: false,
       isBlank: false,
+      hasOverwritten: isResumed,
       checkTask: () => this.checkTask(volume),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
@@ -205,10 +206,11 @@ export class OperationRunner {
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     const fault = faultOf(reason, volume, step?.name);
     const change = merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {});
-    const { ofSnapshot, sparesVolume } = operation;
-    if (!sparesVolume) return this.end(volume, operation.fail, { fault, ...change });
+    const { ofSnapshot, sparesVolume, failUnchanged } = operation;
+    const unchanged = context?.hasOverwritten === false ? failUnchanged : undefined;
+    if (!sparesVolume && unchanged === undefined) return this.end(volume, operation.fail, { fault, ...change });
     const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
-    await this.end(volume, operation.fail, change, { fault, others });
+    await this.end(volume, unchanged ?? operation.fail, change, { fault, others });
   }
 
   /** Why something that the operation took is left, or undefined. */

@@ -38,6 +38,8 @@ export interface StepContext {
   madeStorage: boolean;
   /** Whether all of that reads as zeros. */
   isBlank: boolean;
+  /** Whether data that the volume had may be gone. */
+  hasOverwritten: boolean;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */
@@ -99,6 +101,8 @@ export interface Operation {
   ofAllSnapshots?: true;
   finish: TransitionName;
   fail: TransitionName;
+  /** The end of one that failed before it had overwritten anything: that is the requesters' failure alone, and the volume is as it was. */
+  failUnchanged?: TransitionName;
   /** What goes with its good end. */
   endsWith?(context: StepContext): OperationEnd;
   /** Codes with which the id is another volume's, and how the operation ends then. */

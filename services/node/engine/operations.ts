@@ -1,5 +1,5 @@
 import type { Task, TaskKind } from '../../../lib/models/task.ts';
-import { copyFromBackup, discardBackup, storeBackup } from './backup-steps.ts';
+import { copyFromBackup, discardBackup, restoreBackup, storeBackup } from './backup-steps.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
   acceptStorage,
@@ -163,6 +163,17 @@ const rename: Operation = {
   handsBack: none,
 };
 
+const restore: Operation = {
+  name: 'restore',
+  queue: 'long',
+  steps: [activateStorage, restoreBackup],
+  undo: [],
+  finish: 'finishRestore',
+  fail: 'failRestore',
+  failUnchanged: 'refuseRestore',
+  handsBack: none,
+};
+
 /** On the node that the volume leaves. */
 const migrate: Operation = {
   name: 'migrate',
@@ -201,6 +212,7 @@ const operations: Readonly<Record<TaskKind, Operation>> = {
   rename,
   migrate,
   backup,
+  restore,
 };
 
 export function operationOf({ kind, copied }: Task): Operation {

@@ -6,19 +6,24 @@ import test from 'ava';
 import type { Backup } from '../../../lib/backups/backup.ts';
 import { BackupDirectory } from '../../../lib/backups/directory.ts';
 import { BackupCommands } from '../../../lib/client/backup-commands.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { taskText } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
 
 /** Backups of volumes of the driver file, in a directory. */
 
 const MiB = 2 ** 20;
 const deadline = { deadlineMs: 120_000 };
 const newVolume = { size: 0, userId: 'user', projectId: 'project' };
+const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
 let place: string;
 let cluster: Cluster;
@@ -63,7 +68,7 @@ async function write(id: string, data: Buffer, offset: number): Promise<void> {
   await file.close();
 }
 
-async function newBackup(volume: string, parent: string | null = null): Promise<string> {
+async function newBackup(volume: string, parent: string | null = null, size = 0): Promise<string> {
   const id = randomUUID();
   const own = {
     id,
@@ -73,7 +78,7 @@ async function newBackup(volume: string, parent: string | null = null): Promise<
     volumeName: '',
     userId: 'user',
     projectId: 'p',
-    size: 0,
+    size,
   } as const;
   await directory.create({ ...own, createTime: Date.now(), parent, checksum: null, storedBytes: 0 });
   return id;
@@ -157,7 +162,7 @@ test.serial(
   'a backup of an attached volume, of another driver, or without a place, is refused or removed',
   async (t) => {
     const id = await create();
-    await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+    await volumes.attach(id, attachment, deadline);
     await t.throwsAsync(backups.create(id, randomUUID(), deadline), {
       code: 'VolumeAttached',
       message: /take a snapshot|at several moments/,
@@ -175,6 +180,142 @@ test.serial(
     await t.throwsAsync(backups.create(id, backup, deadline), { message: /EISDIR/ });
     t.like(await volumesOf(store).lookup(id), { status: 'available', task: undefined, fault: undefined });
     t.deepEqual(await directory.list(), [], 'what was incomplete is removed');
+    await volumes.delete(id, deadline);
+  },
+);
+
+test.serial('a volume gets the data of a backup in place of its own', async (t) => {
+  const id = await create({ name: 'data' });
+  const first = randomBytes(MiB);
+  await write(id, first, 5 * MiB);
+  const { id: backup } = await backUp(id);
+  const before = await readFile(pathOf(id));
+  await write(id, randomBytes(MiB), 4 * MiB + 17);
+  await volumes.extend(id, 1, deadline);
+
+  const restored = await volumes.restore(id, backup, deadline);
+  t.like(restored, { status: 'available', name: 'data', size: 1, backup: '', fault: undefined });
+  const found = await readFile(pathOf(id));
+  t.true(found.subarray(0, before.length).equals(before));
+  t.true(found.subarray(before.length).every((byte) => byte === 0));
+  t.like((await files.listVolumes()).find((one) => one.id === id)?.labels, {
+    restored: String(restored.restoreTime),
+  });
+
+  await volumes.attach(id, attachment, deadline);
+  await t.throwsAsync(volumes.restore(id, backup, deadline), { code: 'VolumeAttached' });
+  await volumes.detach(id, deadline);
+  const { id: small } = await volumes.create({ ...newVolume, node: 'n1@files' }, deadline);
+  await write(small, first, 0);
+  const large = await newBackup(id, null, 1);
+  await backups.create(id, large, deadline);
+  const asBefore = await readFile(pathOf(small));
+  await t.throwsAsync(volumes.restore(small, large, deadline), { code: 'SizeTooSmall' });
+  await t.throwsAsync(volumes.restore(small, randomUUID(), deadline), { code: 'BackupNotFound' });
+  await t.throwsAsync(volumes.restore(small, await newBackup(small), deadline), { code: 'BackupNotReady' });
+  t.like(await volumesOf(store).lookup(small), { status: 'available', backup: '', fault: undefined });
+  t.true((await readFile(pathOf(small))).equals(asBefore), 'nothing was written');
+  const { id: fake } = await volumes.create({ ...newVolume, node: 'n1@fake' }, deadline);
+  await t.throwsAsync(volumes.restore(fake, backup, deadline), { code: 'NotCapable' });
+  for (const one of [id, small, fake]) await volumes.delete(one, deadline);
+});
+
+test.serial(
+  'a volume that could be restored by half alone is not used: it is restored again, or deleted',
+  async (t) => {
+    const id = await create();
+    await write(id, randomBytes(MiB), 0);
+    const good = await backUp(id);
+    const before = await readFile(pathOf(id));
+    await write(id, randomBytes(9 * MiB), 0);
+    const { id: damaged } = await backUp(id);
+    const data = join(directory.place, damaged, 'data');
+    const bytes = await readFile(data);
+    bytes.writeUInt8(bytes.readUInt8(5 * MiB) ^ 1, 5 * MiB);
+    await writeFile(data, bytes);
+
+    const failed = async (volume: string) => {
+      await t.throwsAsync(volumes.restore(volume, damaged, deadline), { code: 'BackupDamaged' });
+      const record = { status: 'error_restoring', backup: damaged, fault: { code: 'BackupDamaged' } } as const;
+      t.like(await volumesOf(store).lookup(volume), record);
+    };
+    await failed(id);
+    await t.throwsAsync(volumes.attach(id, attachment, deadline), { code: 'WrongStatus' });
+    const absent = randomUUID();
+    await t.throwsAsync(volumes.restore(id, absent, deadline), { code: 'BackupNotFound' });
+    t.like(await volumesOf(store).lookup(id), { status: 'error_restoring' }, 'what it had is gone all the same');
+    t.like(await volumes.restore(id, good.id, deadline), { status: 'available', backup: '', fault: undefined });
+    t.true((await readFile(pathOf(id))).equals(before));
+    await failed(id);
+    await volumes.delete(id, deadline);
+  },
+);
+
+test.serial(
+  'a node that was declared lost meanwhile gives volumes the rest of their data when it returns',
+  async (t) => {
+    const source = await create();
+    await write(source, randomBytes(9 * MiB), 0);
+    const { id: backup } = await backUp(source);
+    const whole = await readFile(pathOf(source));
+    const pool = join(place, 'others');
+    await mkdir(pool);
+    const driver = new FileDriver({ directory: pool });
+    const start = () => cluster.node('n2', { backup_directory: directory.place }, { name: 'files', driver });
+    let node = await start();
+    const made = await volumes.create({ ...newVolume, node: 'n2', fromBackup: backup }, deadline);
+    const restored = await volumes.restore(
+      (await volumes.create({ ...newVolume, node: 'n2' }, deadline)).id,
+      backup,
+      deadline,
+    );
+    await node.stop();
+    // As it was in the middle of both.
+    for (const { id, createTime } of [made, restored]) {
+      const labels = { user: 'user', project: 'project', size: '0', created: String(createTime) };
+      const unfinished = id === made.id ? { backup } : { restore: backup };
+      const spec = { id, size: 0, sizeBytes: 100 * MiB, labels: { ...labels, ...unfinished } };
+      await driver.labelVolume(spec);
+      await writeFile(driver.localPath(spec), Buffer.alloc(100 * MiB, 'half'));
+      const fields =
+        id === made.id
+          ? { status: 'creating', copying: 'true', task: taskText('create') }
+          : { status: 'restoring', backup, task: taskText('restore') };
+      await commit(store, { edits: [{ kind: 'volume', id, set: fields }] });
+    }
+    await store.redis.del(store.keys.lease('n2'));
+    t.is(await declareLost(store, 'n2'), 2);
+    for (const { id } of [made, restored]) {
+      t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'NodeLost' } });
+    }
+    node = await start();
+    for (const { id } of [made, restored]) {
+      await until(async () => (await node.getVolume(id)).status === 'available', `${id} is available`);
+      t.true((await readFile(join(pool, `volume-${id}`))).equals(whole));
+      t.like(await node.getVolume(id), { task: undefined, fault: undefined });
+    }
+    await node.stop();
+  },
+);
+
+test.serial(
+  'an older state of Redis that has a restore again which has ended does not undo what was written since',
+  async (t) => {
+    const id = await create();
+    await write(id, randomBytes(MiB), 0);
+    const { id: backup } = await backUp(id);
+    const { restoreTime } = await volumes.restore(id, backup, deadline);
+    const later = randomBytes(4096);
+    await write(id, later, 0);
+    const set = { status: 'restoring', backup, task: taskText('restore') };
+    await commit(store, { edits: [{ kind: 'volume', id, set }] });
+    await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
+    t.true((await readFile(pathOf(id))).subarray(0, later.length).equals(later));
+    t.like(await volumesOf(store).lookup(id), { restoreTime, backup: '' });
+    // One that never began is carried out.
+    await commit(store, { edits: [{ kind: 'volume', id, set, stamp: ['restoreTime'] }] });
+    await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
+    t.false((await readFile(pathOf(id))).subarray(0, later.length).equals(later));
     await volumes.delete(id, deadline);
   },
 );
