@@ -8,7 +8,15 @@ import type { HostedVolume } from './host.ts';
 const hidden = new Set(['taskText', 'chap', 'transferExpires']);
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function volumeJson({ createTime, attachTime, fault, task, ...rest }: HostedVolume): object {
+export function volumeJson({
+  createTime,
+  attachTime,
+  restoreTime,
+  restoredTime,
+  fault,
+  task,
+  ...rest
+}: HostedVolume): object {
   const shown = Object.entries(rest).filter(([name]) => !hidden.has(name));
   const plain = shown.map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
@@ -16,7 +24,9 @@ export function volumeJson({ createTime, attachTime, fault, task, ...rest }: Hos
     sizeBytes: volumeSizeBytes(rest.size),
     task: task === undefined ? null : task.kind,
     createTime: isoTime(createTime),
-    attachTime: attachTime === undefined ? null : isoTime(attachTime),
+    attachTime: timeOrNull(attachTime),
+    restoreTime: timeOrNull(restoreTime),
+    restoredTime: timeOrNull(restoredTime),
     fault:
       fault === undefined ? null : { ...fault, ...(fault.time === undefined ? {} : { time: isoTime(fault.time) }) },
   };
@@ -69,6 +79,10 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
   ];
+}
+
+function timeOrNull(time: number | undefined): string | null {
+  return time === undefined ? null : isoTime(time);
 }
 
 function originText({ fromSnapshot, fromVolume, fromImage, fromBackup, isCopying }: VolumeState): string {

@@ -1,5 +1,6 @@
 import { pooledAddress } from '../aoe/address.ts';
-import { attachmentFields, stateOf } from '../models/transitions.ts';
+import { stateOf } from '../models/transitions.ts';
+import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import type { ChangeSet, Edit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';

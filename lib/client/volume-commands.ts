@@ -46,7 +46,7 @@ const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | 
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
   relabel: ({ projectId }, asked) => projectId === asked?.projectId,
   migrate: ({ node, backend }, asked) => node !== asked?.node || backend !== asked.backend,
-  restore: ({ backup, restoreTime = 0 }, asked) => backup === '' && restoreTime >= (asked?.restoreTime ?? Infinity),
+  restore: ({ restoredTime = 0 }, asked) => restoredTime >= (asked?.restoreTime ?? Infinity),
 };
 
 /**
@@ -177,9 +177,18 @@ export class VolumeCommands {
    */
   async restore(id: string, backup: string, options: SendOptions = {}): Promise<VolumeState> {
     return this.carryOut('restore', id, options, async (to) => {
+      const { keys } = this.store;
       const volume = await volumesOf(this.store).lookup(id);
       await requireImages(this.store, volume);
-      const request = { transition: 'startRestore', kind: 'restore', set: { backup }, whenLost: 'refuse' } as const;
+      const request = {
+        transition: 'startRestore',
+        kind: 'restore',
+        set: { backup },
+        also: { edits: [], conditions: [{ is: 'empty', key: `volume:${id}:copies` }] },
+        refused: async () =>
+          errors.volumeIsCopied(id, await this.store.read((redis) => redis.zrange(keys.volumeCopies(id), '0', '4'))),
+        whenLost: 'refuse',
+      } as const;
       return startTask(this.store, { ...request, topic: this.topic }, volume, to);
     });
   }

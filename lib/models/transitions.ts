@@ -2,6 +2,7 @@ import { pooledAddress } from '../aoe/address.ts';
 import type { Fault } from '../errors.ts';
 import type { Edit } from '../redis/scripts.ts';
 import { type Task, type TaskKind, taskKey, writeTask } from './task.ts';
+import { attachmentFields, restoreFields, taskFields, transferFields } from './volume-fields.ts';
 import type { AttachStatus, VolumeState, VolumeStatus } from './volume-state.ts';
 
 export interface Transition {
@@ -32,27 +33,6 @@ export interface Transition {
   /** A volume in error stays so, with its fault: only its attachment changes. */
   keepsError?: true;
 }
-
-/** Fields of a record that go with its attachment. */
-export const attachmentFields = [
-  'instanceId',
-  'attachmentRestored',
-  'hostName',
-  'hostId',
-  'domain',
-  'libvirtUri',
-  'mountpoint',
-  'attachMode',
-  'attachHosts',
-  'chap',
-  'attachTime',
-] as const;
-
-/** Fields of a record that go with its transfer. */
-export const transferFields = ['transfer', 'transferExpires'] as const;
-
-/** Fields that go with a task. */
-const taskFields = ['task', 'by', 'requesters', 'progress', 'step', 'attempts'] as const;
 
 /** Statuses of a volume with data that nothing is under way for. */
 const steady = {
@@ -116,7 +96,7 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', ...restoreFields, 'copying', ...attachmentFields],
     keepsError: true,
   },
   startDelete: {
@@ -171,11 +151,17 @@ export const transitions = {
     stamp: ['restoreTime'],
     unset: ['fault'],
   },
-  finishRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['fault', 'backup'] },
+  finishRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['fault', ...restoreFields] },
   /** Nothing was written. */
-  refuseRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['backup', 'restoreTime'] },
+  refuseRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: restoreFields },
   /** It has data of both. */
-  failRestore: { during: 'restore', ends: true, set: { status: 'error_restoring' } },
+  failRestore: { during: 'restore', ends: true, set: { status: 'error_restoring' }, unset: ['restoreTime'] },
+  /** Its storage says that it has not: nothing was written, or Redis has lost that it was restored again. */
+  endRestore: {
+    from: { status: ['error_restoring'], attachStatus: ['detached'] },
+    set: { status: 'available' },
+    unset: ['fault', ...restoreFields],
+  },
   /** Its storage says that it does not have all of its data: of an image or a backup, while it was made or restored. */
   resumeCreate: {
     from: { status: ['error'], attachStatus: ['detached'] },
@@ -251,14 +237,23 @@ export const transitions = {
   loseNode: {
     ends: true,
     set: { status: 'error' },
-    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', 'migration', ...transferFields],
+    unset: ['newSize', 'snapshot', 'image', ...restoreFields, 'copying', 'migration', ...transferFields],
     endsTransfer: true,
     endsMigration: true,
   },
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', 'backup', 'copying', 'migration', ...transferFields, ...attachmentFields],
+    unset: [
+      'newSize',
+      'snapshot',
+      'image',
+      ...restoreFields,
+      'copying',
+      'migration',
+      ...transferFields,
+      ...attachmentFields,
+    ],
     endsTransfer: true,
     endsMigration: true,
   },
@@ -277,7 +272,7 @@ export const transitions = {
       ],
     },
     set: { status: 'error' },
-    unset: transferFields,
+    unset: [...transferFields, ...restoreFields],
     endsTransfer: true,
   },
   /** It exists again. */

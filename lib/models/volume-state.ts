@@ -101,8 +101,9 @@ export interface VolumeState {
   image: string;
   /** Also the backup whose data it is getting, wholly or half, in place of its own. */
   backup: string;
-  /** When the last restore of it began; once that has ended, its storage has the time in its labels. */
+  /** When the restore that is under way began, and the last one that has replaced its data: its storage has that time in its labels. */
   restoreTime: number | undefined;
+  restoredTime: number | undefined;
   /** The transfer that offers it to another project, and when that expires; '' = none. */
   transfer: string;
   transferExpires: number | undefined;
@@ -194,6 +195,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     image: hash['image'] ?? '',
     backup: hash['backup'] ?? '',
     restoreTime: number(hash, 'restoreTime'),
+    restoredTime: number(hash, 'restoredTime'),
     transfer: hash['transfer'] ?? '',
     transferExpires: number(hash, 'transferExpires'),
     migration: hash['migration'] ?? '',

@@ -25,6 +25,8 @@ import {
   isExported,
   isMarked,
   movedLabel,
+  restoreLabel,
+  restoredLabel,
   unfinishedIn,
   volumeSpec,
 } from './specs.ts';
@@ -94,7 +96,8 @@ export class Adopter {
       const isThere = (await driver.listVolumes()).some(({ id }) => id === volume.id);
       if (!isThere) throw await this.markMissing(volume);
     }
-    const current = volume.status === 'error' ? await this.markFound(volume) : volume;
+    const current =
+      volume.status === 'error' ? await this.markFound(volume) : await this.withRestoreEnded(volume, found);
     this.learn(current);
     const isLost =
       running !== undefined &&
@@ -142,17 +145,34 @@ export class Adopter {
 
   /**
    * Its storage does not have all of its data, and nothing gives them to it: its node was declared lost meanwhile, or Redis has lost that it
-   * does. The task is there again, and goes on with the next report. Returns whether it is so.
+   * does. The task is there again, and goes on with the next report. Returns whether it is so. Throws StorageUnfinished while it is attached.
    */
-  private async resumeUnfinished(volume: VolumeState, labels: Labels): Promise<boolean> {
+  private async resumeUnfinished(volume: VolumeState, found: Labels): Promise<boolean> {
+    if (unfinishedIn(found) === undefined || volume.status === 'error_restoring') return false;
+    const labels = await this.presentLabels(volume);
     const set = unfinishedIn(labels);
     if (set === undefined) return false;
     const name = 'copying' in set ? 'resumeCreate' : 'resumeRestore';
-    if (!isAllowed(name, volume)) return false;
+    if (!isAllowed(name, volume)) throw errors.storageUnfinished(volume.id, labels[restoreLabel] ?? '');
     await this.change(volume, name, { set, task: { pinned: true } });
     this.options.log.info(`volume ${volume.id} gets the rest of its data`, set);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
     return true;
+  }
+
+  /** A restore that has failed according to the record alone: the storage has all of its data. Returns the record then. */
+  private async withRestoreEnded(volume: VolumeState, found: FoundVolume | undefined): Promise<VolumeState> {
+    if (!found || !isAllowed('endRestore', volume) || unfinishedIn(found.labels) !== undefined) return volume;
+    const labels = await this.presentLabels(volume);
+    if (unfinishedIn(labels) !== undefined) return volume;
+    const { [restoredLabel]: restored } = labels;
+    await this.change(volume, 'endRestore', restored === undefined ? {} : { set: { restoredTime: restored } });
+    return volumesOf(this.options.store).lookup(volume.id);
+  }
+
+  /** Those that were read with all others may be older than the record. */
+  private async presentLabels({ id, backend }: VolumeState): Promise<Labels> {
+    return (await storedBy(this.options.backends.get(backend).driver, id))?.labels ?? {};
   }
 
   /** Its storage is absent, or not labelled: its record says so. */
@@ -193,10 +213,10 @@ export class Adopter {
     const { id, backend } = found;
     const { driver, target } = backend;
     const labels = driver.readLabels ? ((await driver.readLabels(id)) ?? {}) : found.labels;
-    const isAttached = running !== undefined && !exportUnattached;
+    const unfinished = unfinishedIn(labels);
+    const isAttached = running !== undefined && !exportUnattached && unfinished === undefined;
     const fields = fieldsIn(labels);
     if (!fields) throw errors.unknownStorage(id);
-    const unfinished = unfinishedIn(labels);
     const { address: labelled, ...rest } = fields;
     const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
@@ -223,7 +243,11 @@ export class Adopter {
             attachStatus: isAttached ? 'attached' : 'detached',
             ...(isAttached ? attachmentOf(running) : {}),
           },
-          stamp: [...(rest.createTime === undefined ? ['createTime'] : []), ...(isAttached ? ['attachTime'] : [])],
+          stamp: [
+            ...(rest.createTime === undefined ? ['createTime'] : []),
+            ...(isAttached ? ['attachTime'] : []),
+            ...(unfinished && 'backup' in unfinished ? ['restoreTime'] : []),
+          ],
         },
       ],
     });

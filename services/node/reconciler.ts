@@ -6,7 +6,7 @@ import { isAllowed } from '../../lib/models/transitions.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
-import { type Adopter, type AdoptionOptions, type StoredVolume, storageFor } from './adopter.ts';
+import { type Adopter, type AdoptionOptions, type FoundStorage, type StoredVolume, storageFor } from './adopter.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
@@ -104,9 +104,11 @@ export class Reconciler {
     const retried = problems.volumes.filter((id) => !abandoned.has(id));
     const ids = new Set([...ended.map(({ id }) => id), ...retried, ...table.taken]);
     const unrecorded = new Set<string>();
+    // Labels may be why such a volume was not served.
+    const stored = retried.length > 0 ? await adoption.readStorage() : undefined;
     await eachVolume(ids, async (id) => {
       if (engine.isBusy(id)) return;
-      const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id)));
+      const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id), stored));
       if (!isRecorded) unrecorded.add(id);
     });
     await this.retryRecords(unrecorded, running);
@@ -198,7 +200,7 @@ export class Reconciler {
   }
 
   /** Returns whether the volume has a record. */
-  private async restore(id: string, running: FoundExport | undefined): Promise<boolean> {
+  private async restore(id: string, running: FoundExport | undefined, stored?: FoundStorage): Promise<boolean> {
     const { store, lease, adoption, snapshots, problems, table } = this.options;
     const wasUnreadable = problems.unreadableVolumes.includes(id);
     const { states, unreadable } = await volumesOf(store).readAll([id]);
@@ -213,7 +215,10 @@ export class Reconciler {
     if (!isOwn || !volume.task) table.taken.delete(id);
     if (!volume && unreadable.length === 0) return false;
     if (!isOwn || volume.task) problems.clear(id);
-    else await problems.during(id, () => adoption.adopt(volume, undefined, running));
+    else {
+      const found = stored && storageFor(stored, volume);
+      await problems.during(id, () => adoption.adopt(volume, found, running));
+    }
     return true;
   }
 

@@ -30,7 +30,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     fromBackup,
     movedFrom,
     status,
-    restoreTime = '',
+    restoredTime = '',
   } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
   // Until all of its data are there.
@@ -47,7 +47,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     backup,
     [fromLabel]: movedFrom,
     [restoreLabel]: isRestoring ? volume.backup : '',
-    [restoredLabel]: isRestoring ? '' : String(restoreTime),
+    [restoredLabel]: isRestoring ? '' : String(restoredTime),
   };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
   return { id, size, sizeBytes: sizeInBytes(size), labels };
@@ -98,7 +98,7 @@ interface LabelledFields {
   createTime?: string;
   address: string;
   movedFrom?: string;
-  restoreTime?: string;
+  restoredTime?: string;
 }
 
 /** Fields of a record that its labels keep; undefined where they do not say whose the volume is. */
@@ -121,7 +121,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     address,
     ...(name === undefined ? {} : { name }),
     ...(from === undefined ? {} : { movedFrom: from }),
-    ...(/^\d{1,15}$/.test(restored) ? { restoreTime: restored } : {}),
+    ...(/^\d{1,15}$/.test(restored) ? { restoredTime: restored } : {}),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };
 }

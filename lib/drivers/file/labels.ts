@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { errorCode, readIfExists, replaceFile } from '../../files.ts';
+import { errorCode, readIfExists, replaceFile, syncDirectory } from '../../files.ts';
 import { type FoundVolume, type Labels, type VolumeSpec, checkLabels } from '../driver.ts';
 import type { FoundSnapshot, SnapshotSpec } from '../snapshots.ts';
 
@@ -15,6 +15,7 @@ export function labelFile(directory: string, id: string): string {
 export async function writeLabels(directory: string, { id, labels }: VolumeSpec): Promise<void> {
   checkLabels(labels);
   await replaceFile(labelFile(directory, id), `${JSON.stringify(labels)}\n`, { flush: true, mode: 0o600 });
+  await syncDirectory(directory); // a label can say that what follows is not to be used
 }
 
 /** Returns the volume with its labels, or with the reason why they cannot be read, as on a bad disk. */

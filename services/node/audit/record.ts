@@ -3,7 +3,8 @@ import { tryParseAddress } from '../../../lib/aoe/address.ts';
 import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
-import { stateOf, transferFields } from '../../../lib/models/transitions.ts';
+import { stateOf } from '../../../lib/models/transitions.ts';
+import { transferFields } from '../../../lib/models/volume-fields.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { transfersOf } from '../../../lib/models/transfer.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
@@ -69,6 +70,10 @@ export async function recordDifferences(
   if (unfinishedIn(found.labels) !== undefined && volume.status !== 'error_restoring') {
     const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
     return [...address, { object, what: 'has storage without all of its data', fix: 'give it the rest', run }];
+  }
+  if (volume.status === 'error_restoring' && unfinishedIn(found.labels) === undefined) {
+    const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found, running));
+    return [...address, { object, what: 'is not restored, and has all of its data', fix: 'make it available', run }];
   }
   const differences: Difference[] = [...address];
   const { driver } = backends.get(volume.backend);

@@ -68,8 +68,11 @@ export class Engine {
     this.inFlight.add(name);
     this.shortInFlight += slots;
     const semaphore = this.semaphores[queue];
-    const isStale = this.busy.has(id) || semaphore.freeSlots <= 0;
-    const work = this.exclusively(id, () => semaphore.run(() => this.carryOut(volume, { isResumed, isStale })))
+    const isBehind = this.busy.has(id);
+    const isStale = isBehind || semaphore.freeSlots <= 0;
+    const work = this.exclusively(id, () =>
+      semaphore.run(() => this.carryOut(volume, { isResumed, isStale, isBehind })),
+    )
       .catch((error: unknown) => this.fail(volume, asError(error)))
       .finally(() => {
         this.running.delete(work);
@@ -112,7 +115,10 @@ export class Engine {
     this.stopping.abort();
   }
 
-  private async carryOut(volume: VolumeState, how: { isResumed: boolean; isStale: boolean }): Promise<void> {
+  private async carryOut(
+    volume: VolumeState,
+    how: { isResumed: boolean; isStale: boolean; isBehind: boolean },
+  ): Promise<void> {
     if (!this.stopping.signal.aborted) await this.runner.run(volume, how);
   }
 

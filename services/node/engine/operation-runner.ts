@@ -26,6 +26,7 @@ import type { NodeLease } from '../lease.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
+import { refuseUnfinished } from './backup-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
@@ -62,9 +63,12 @@ export class OperationRunner {
 
   /**
    * `volume` is the record with its task; `isStale`: it may have changed since it was read. `isResumed`: an earlier run may have done
-   * part of the steps. Throws Fenced, and what the abort signal throws.
+   * part of the steps; `isBehind`: it has waited for another operation of the volume. Throws Fenced, and what the abort signal throws.
    */
-  async run(from: VolumeState, { isResumed, isStale }: { isResumed: boolean; isStale: boolean }): Promise<void> {
+  async run(
+    from: VolumeState,
+    { isResumed, isStale, isBehind }: { isResumed: boolean; isStale: boolean; isBehind: boolean },
+  ): Promise<void> {
     const { store, lease, log } = this.options;
     const volume = isStale || store.isReplicated ? await this.current(from) : from;
     if (!volume?.task || volume.node !== lease.node) return;
@@ -74,6 +78,7 @@ export class OperationRunner {
     let context: StepContext | undefined;
     try {
       context = this.contextFor(volume, progress, isResumed);
+      if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
       if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
@@ -149,7 +154,7 @@ export class OperationRunner {
       isResumed,
       madeStorage: false,
       isBlank: false,
-      hasOverwritten: isResumed,
+      partly: undefined,
       checkTask: () => this.checkTask(volume),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
@@ -206,11 +211,13 @@ export class OperationRunner {
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     const fault = faultOf(reason, volume, step?.name);
     const change = merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {});
-    const { ofSnapshot, sparesVolume, failUnchanged } = operation;
-    const unchanged = context?.hasOverwritten === false ? failUnchanged : undefined;
-    if (!sparesVolume && unchanged === undefined) return this.end(volume, operation.fail, { fault, ...change });
+    const { ofSnapshot } = operation;
+    const failure = (context && operation.failure?.(context)) ?? { transition: operation.fail };
+    const whole = merged(change, { set: failure.set ?? {} });
+    const isRequesters = operation.sparesVolume ?? failure.isRequesters ?? false;
+    if (!isRequesters) return this.end(volume, failure.transition, { fault, ...whole });
     const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
-    await this.end(volume, unchanged ?? operation.fail, change, { fault, others });
+    await this.end(volume, failure.transition, whole, { fault, others });
   }
 
   /** Why something that the operation took is left, or undefined. */

@@ -38,8 +38,8 @@ export interface StepContext {
   madeStorage: boolean;
   /** Whether all of that reads as zeros. */
   isBlank: boolean;
-  /** Whether data that the volume had may be gone. */
-  hasOverwritten: boolean;
+  /** Of a restore: the backup whose data the storage has in part; '' = none, undefined: not known. */
+  partly: string | undefined;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */
@@ -74,6 +74,13 @@ export interface OperationEnd {
   commands?: readonly Command[];
 }
 
+/** `isRequesters`: the failure is theirs alone, as with `sparesVolume`. */
+export interface Failure {
+  transition: TransitionName;
+  set?: Readonly<Record<string, string>>;
+  isRequesters?: true;
+}
+
 /** Fields of the record that a step determines. */
 export type StepFields = Partial<Pick<VolumeState, 'address' | 'chap' | 'size'>>;
 
@@ -97,12 +104,14 @@ export interface Operation {
   sparesVolume?: true;
   /** Of a snapshot: its status at either end; `removed`: it has no record any more. */
   ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
+  /** It serves, copies or labels the data of the volume, which must not be those of a restore in part. */
+  usesData?: true;
   /** It is about all snapshots of the volume. */
   ofAllSnapshots?: true;
   finish: TransitionName;
   fail: TransitionName;
-  /** The end of one that failed before it had overwritten anything: that is the requesters' failure alone, and the volume is as it was. */
-  failUnchanged?: TransitionName;
+  /** Its end where it has failed, if that depends on how far it came. */
+  failure?(context: StepContext): Failure;
   /** What goes with its good end. */
   endsWith?(context: StepContext): OperationEnd;
   /** Codes with which the id is another volume's, and how the operation ends then. */

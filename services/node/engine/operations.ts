@@ -1,5 +1,12 @@
 import type { Task, TaskKind } from '../../../lib/models/task.ts';
-import { copyFromBackup, discardBackup, restoreBackup, storeBackup } from './backup-steps.ts';
+import {
+  copyFromBackup,
+  discardBackup,
+  examineStorage,
+  exportRestored,
+  restoreBackup,
+  storeBackup,
+} from './backup-steps.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
   acceptStorage,
@@ -67,6 +74,7 @@ const deletion: Operation = {
 const attach: Operation = {
   name: 'attach',
   queue: 'short',
+  usesData: true,
   steps: [allocateAddress, issueSecret, activateStorage, labelStorage, refuseUncheckedAddress, adjustExport],
   undo: [withdrawExport],
   finish: 'finishAttach',
@@ -87,6 +95,7 @@ const detach: Operation = {
 const extend: Operation = {
   name: 'extend',
   queue: 'short',
+  usesData: true,
   steps: [extendStorage, resizeExport],
   undo: [],
   finish: 'finishExtend',
@@ -97,6 +106,7 @@ const extend: Operation = {
 const snapshot: Operation = {
   name: 'snapshot',
   queue: 'long',
+  usesData: true,
   sparesVolume: true,
   steps: [createSnapshot],
   undo: [discardSnapshot],
@@ -121,6 +131,7 @@ const deleteSnapshot: Operation = {
 const upload: Operation = {
   name: 'upload',
   queue: 'long',
+  usesData: true,
   sparesVolume: true,
   steps: [activateStorage, uploadImage],
   undo: [discardImage],
@@ -132,6 +143,7 @@ const upload: Operation = {
 const backup: Operation = {
   name: 'backup',
   queue: 'long',
+  usesData: true,
   sparesVolume: true,
   steps: [activateStorage, storeBackup],
   undo: [discardBackup],
@@ -144,6 +156,7 @@ const backup: Operation = {
 const relabel: Operation = {
   name: 'relabel',
   queue: 'short',
+  usesData: true,
   steps: [labelOwner],
   undo: [],
   ofAllSnapshots: true,
@@ -155,6 +168,7 @@ const relabel: Operation = {
 const rename: Operation = {
   name: 'rename',
   queue: 'short',
+  usesData: true,
   sparesVolume: true,
   steps: [labelOwner],
   undo: [],
@@ -166,11 +180,15 @@ const rename: Operation = {
 const restore: Operation = {
   name: 'restore',
   queue: 'long',
-  steps: [activateStorage, restoreBackup],
+  steps: [examineStorage, activateStorage, restoreBackup, exportRestored],
   undo: [],
   finish: 'finishRestore',
+  endsWith: ({ volume: { restoreTime = '' } }) => ({ set: { restoredTime: String(restoreTime) } }),
   fail: 'failRestore',
-  failUnchanged: 'refuseRestore',
+  failure: ({ partly, volume }) =>
+    partly === ''
+      ? { transition: 'refuseRestore', isRequesters: true }
+      : { transition: 'failRestore', set: { backup: partly ?? volume.backup } },
   handsBack: none,
 };
 
@@ -178,6 +196,7 @@ const restore: Operation = {
 const migrate: Operation = {
   name: 'migrate',
   queue: 'long',
+  usesData: true,
   sparesVolume: true,
   steps: [copyToDestination, retireStorage],
   undo: [keepStorage, exportNew],
@@ -191,6 +210,7 @@ const migrate: Operation = {
 const arrival: Operation = {
   name: 'migrate',
   queue: 'short',
+  usesData: true,
   steps: [addressAtArrival, acceptStorage, exportNew],
   undo: [],
   finish: 'finishMigrate',

@@ -16,11 +16,11 @@ function volumeWith(fields: Readonly<Record<string, string>>): VolumeState {
 const offered = volumeWith({ status: 'awaiting-transfer', transfer, transferExpires: '5' });
 const beingLabelled = volumeWith({ status: 'transferring', task: '{"kind":"relabel","key":"k"}' });
 
-test('a volume that awaits its transfer can only be accepted, released, or found missing, moved, attached or lost', (t) => {
+test('a volume that awaits its transfer can only be accepted, released, or restored, found missing, moved, attached or lost', (t) => {
   const isOfNoStatus = (name: TransitionName) => !('from' in transitions[name]) && !('during' in transitions[name]);
   t.deepEqual(
     names.filter((name) => isAllowed(name, offered) && !isOfNoStatus(name)),
-    ['endTransfer', 'acceptTransfer', 'leaveAgain', 'markMissing', 'restoreAttachment'],
+    ['resumeRestore', 'endTransfer', 'acceptTransfer', 'leaveAgain', 'markMissing', 'restoreAttachment'],
   );
 });
 

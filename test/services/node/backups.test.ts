@@ -199,7 +199,7 @@ test.serial('a volume gets the data of a backup in place of its own', async (t) 
   t.true(found.subarray(0, before.length).equals(before));
   t.true(found.subarray(before.length).every((byte) => byte === 0));
   t.like((await files.listVolumes()).find((one) => one.id === id)?.labels, {
-    restored: String(restored.restoreTime),
+    restored: String(restored.restoredTime),
   });
 
   await volumes.attach(id, attachment, deadline);
@@ -304,14 +304,15 @@ test.serial(
     const id = await create();
     await write(id, randomBytes(MiB), 0);
     const { id: backup } = await backUp(id);
-    const { restoreTime } = await volumes.restore(id, backup, deadline);
+    const { restoredTime } = await volumes.restore(id, backup, deadline);
     const later = randomBytes(4096);
     await write(id, later, 0);
     const set = { status: 'restoring', backup, task: taskText('restore') };
-    await commit(store, { edits: [{ kind: 'volume', id, set }] });
+    const again = { ...set, restoreTime: String(restoredTime) };
+    await commit(store, { edits: [{ kind: 'volume', id, set: again, unset: ['restoredTime'] }] });
     await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
     t.true((await readFile(pathOf(id))).subarray(0, later.length).equals(later));
-    t.like(await volumesOf(store).lookup(id), { restoreTime, backup: '' });
+    t.like(await volumesOf(store).lookup(id), { restoredTime, restoreTime: undefined, backup: '' });
     // One that never began is carried out.
     await commit(store, { edits: [{ kind: 'volume', id, set, stamp: ['restoreTime'] }] });
     await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
@@ -319,3 +320,67 @@ test.serial(
     await volumes.delete(id, deadline);
   },
 );
+
+test.serial('what the storage says of a restore holds, whatever an older state of Redis says', async (t) => {
+  const id = await create();
+  await write(id, randomBytes(MiB), 0);
+  const { id: backup } = await backUp(id);
+  const whole = await readFile(pathOf(id));
+  const labels = async () => (await files.listVolumes()).find((one) => one.id === id)?.labels ?? {};
+  const label = async (more: Record<string, string>) => {
+    const { restore: _, ...others } = await labels();
+    await files.labelVolume({ id, size: 0, sizeBytes: 100 * MiB, labels: { ...others, ...more } });
+  };
+  const set = (fields: Record<string, string>) => commit(store, { edits: [{ kind: 'volume', id, set: fields }] });
+  const audit = async () => (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+  const restored = async () => {
+    await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
+    t.true((await readFile(pathOf(id))).equals(whole));
+    t.is((await labels())['restore'], undefined);
+  };
+  const spoil = async () => {
+    await write(id, Buffer.alloc(MiB, 'half'), 0);
+    await label({ restore: backup });
+  };
+
+  await spoil();
+  await t.throwsAsync(volumes.restore(id, randomUUID(), deadline), { code: 'BackupNotFound' });
+  t.like(await volumesOf(store).lookup(id), { status: 'error_restoring', backup }, 'it had data of both before');
+  await volumes.restore(id, backup, deadline);
+  await restored();
+  const { restoredTime } = await volumesOf(store).lookup(id);
+  await t.throwsAsync(volumes.restore(id, randomUUID(), deadline), { code: 'BackupNotFound' });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', restoredTime }, 'the last one is still known');
+
+  // Redis has lost that it was detached and is being restored.
+  await volumes.attach(id, attachment, deadline);
+  await spoil();
+  const difference = (await audit()).findings.find(({ object }) => object.includes(id));
+  t.like(difference, { fixed: false, what: 'has storage without all of its data' });
+  await volumes.detach(id, deadline);
+  await audit();
+  await restored();
+
+  // It is attached although it had begun to be restored.
+  await spoil();
+  const task = taskText('attach');
+  await set({ status: 'in-use', attachStatus: 'attaching', task, instanceId: 'i-1', mountpoint: '/dev/vdb' });
+  await until(async () => (await volumesOf(store).lookup(id)).status !== 'in-use', 'the attach has failed');
+  await audit();
+  await restored();
+
+  // Redis has lost that it was restored after a failure.
+  await set({ status: 'error_restoring', backup });
+  await audit();
+  await restored();
+  await volumes.delete(id, deadline);
+});
+
+test.serial('a volume that is being copied is not restored', async (t) => {
+  const id = await create();
+  const { id: backup } = await backUp(id);
+  await commit(store, { edits: [{ kind: 'volume', id, set: { fromVolume: id, copying: 'true' } }] });
+  await t.throwsAsync(volumes.restore(id, backup, deadline), { code: 'VolumeIsCopied' });
+  await commit(store, { edits: [{ kind: 'volume', id, unset: ['fromVolume', 'copying'] }] });
+  await volumes.delete(id, deadline);
+});

@@ -22,7 +22,9 @@ class SuspendedDriver extends FakeDriver {
   override async listVolumes(): Promise<FoundVolume[]> {
     const { reason } = this;
     const found = await super.listVolumes();
-    return reason === undefined ? found : found.map((one) => Object.assign(one, { unusable: reason }));
+    return reason === undefined
+      ? found
+      : found.map(({ id, sizeBytes, labels }) => ({ id, sizeBytes, labels, unusable: reason }));
   }
 
   override async hasVolume(...spec: Parameters<FakeDriver['hasVolume']>): Promise<boolean> {
