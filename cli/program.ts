@@ -8,6 +8,7 @@ import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addEventsCommands } from './events/commands.ts';
 import { addHostCommands } from './host/commands.ts';
+import { addAttachmentCommands } from './attachment/commands.ts';
 import { addBackupCommands } from './backup/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
     program.setOptionValue('set', collect(`redis_url=${url}`, program.opts<GlobalOptions>().set));
   });
   addVolumeCommands(program);
+  addAttachmentCommands(program);
   addSnapshotCommands(program);
   addImageCommands(program);
   addBackupCommands(program);

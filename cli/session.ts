@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Flags } from '../lib/flags/definitions.ts';
 import { redirectForeignOutput } from '../lib/foreign-output.ts';
 import type { Log } from '../lib/log.ts';
+import { AttachmentCommands } from '../lib/client/attachment-commands.ts';
 import { BackupCommands } from '../lib/client/backup-commands.ts';
 import { ImageCommands } from '../lib/client/image-commands.ts';
 import { MigrationCommands } from '../lib/client/migration-commands.ts';
@@ -20,6 +21,7 @@ export interface Session extends AsyncDisposable {
   readonly flags: Flags;
   readonly store: Store;
   readonly commands: VolumeCommands;
+  readonly attachments: AttachmentCommands;
   readonly snapshots: SnapshotCommands;
   readonly images: ImageCommands;
   readonly backups: BackupCommands;
@@ -41,6 +43,7 @@ export async function openSession(flags: Flags, output: Output): Promise<Session
     flags,
     store,
     commands,
+    attachments: new AttachmentCommands(store, commands),
     transfers: new TransferCommands(store, commands, flags.volume_topic),
     migrations: new MigrationCommands(store, commands, flags.volume_topic),
     snapshots: new SnapshotCommands(store, client, flags.volume_topic),

@@ -1,4 +1,5 @@
 import { errors } from '../../lib/errors.ts';
+import { usersOf } from '../../lib/models/attachment.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { followProgress } from '../volume/follow-progress.ts';
@@ -17,8 +18,9 @@ export async function restoreBackup(
 ): Promise<void> {
   const { output, interrupts } = context;
   await using session = await context.open();
-  const { id, size, attachStatus, instanceId } = await findVolume(session.store, volumeReference);
-  if (attachStatus !== 'detached') throw errors.volumeAttached(id, instanceId || 'an instance');
+  const found = await findVolume(session.store, volumeReference);
+  const { id, size, attachStatus } = found;
+  if (attachStatus !== 'detached') throw errors.volumeAttached(id, await usersOf(session.store, found));
   const backup = await backupFor(session.flags, reference, size);
   const volume = await interrupts.during('restore', id, () =>
     withProgress(output, session.store, id, () =>

@@ -8,7 +8,7 @@ import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { everyNode } from '../../lib/models/node.ts';
-import { volumesOf } from '../../lib/models/volume.ts';
+import { attachmentsOf } from '../../lib/models/attachment.ts';
 import type { Processes } from '../../lib/process.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
@@ -59,10 +59,10 @@ async function twinsIn(store: Store, targets: ReadonlySet<string>): Promise<Twin
   const twins: Twins = {};
   if (machine === '') return twins;
   let count = 0;
-  for await (const { hostId, hostName, attachHosts } of volumesOf(store).iterate(store.keys.volumes())) {
+  for await (const { hostId, hostName, hosts } of attachmentsOf(store).iterate(store.keys.attachments())) {
     const isOther = hostId !== '' && hostId !== machine;
-    if (isOther && 'name' in initiator && attachHosts.includes(initiator.name)) twins.initiator = hostName || hostId;
-    if (isOther && 'name' in nqn && attachHosts.includes(nqn.name)) twins.nqn = hostName || hostId;
+    if (isOther && 'name' in initiator && hosts.includes(initiator.name)) twins.initiator = hostName || hostId;
+    if (isOther && 'name' in nqn && hosts.includes(nqn.name)) twins.nqn = hostName || hostId;
     count += 1;
     if (count === maxVolumes) break;
   }

@@ -5,34 +5,30 @@ import { connectorOf, connectorOfTarget } from '../../lib/connectors/registry.ts
 import type { Domain } from '../../lib/connectors/virsh.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
-import { backendId, backendsOf, endpointOf } from '../../lib/models/backend.ts';
+import { backendId, endpointOf } from '../../lib/models/backend.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
-import { type Attachment, volumesOf } from '../../lib/models/volume.ts';
+import { type AttachedVolume, type Attachment, usersOf, withAttachment } from '../../lib/models/attachment.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
-import type { Store } from '../../lib/redis/store.ts';
-import { protocolOf } from '../../lib/targets/registry.ts';
-import type { Protocol } from '../../lib/targets/target.ts';
 import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
+import { type Admission, checkExport, hostOption, hostsGiven, targetOfVolume } from './admission.ts';
 import { withProgress } from './follow.ts';
 import { checkLibvirtUri } from './libvirt-uri.ts';
 import { withHostLock } from './host-lock.ts';
 import { LocalDevice } from './local-device.ts';
+import { heldHere } from './meant-attachment.ts';
 import { repeatsAttachment } from './own-attachment.ts';
 import { volumeJson } from './present.ts';
 import { withHost } from './host.ts';
 import { type ChangeOptions, defaultTimeoutMs, waitsForEnd, sendOptions } from './wait-options.ts';
 
-export interface AttachOptions extends ChangeOptions {
+export interface AttachOptions extends ChangeOptions, Admission {
   instance?: string;
   mountpoint?: string;
   host?: string;
-  mode?: 'rw' | 'ro';
-  mac?: readonly string[];
-  initiator?: readonly string[];
-  nqn?: readonly string[];
   hostDevice?: boolean;
   domain?: string;
   libvirtUri: string;
@@ -117,7 +113,7 @@ function withMode(options: AttachOptions, { isReadOnly }: VolumeState): AttachOp
 }
 
 interface Connected {
-  volume: VolumeState;
+  volume: AttachedVolume;
   /** '' where a guest reaches the volume without a device. */
   path: string;
 }
@@ -126,9 +122,9 @@ interface Connected {
 async function attachAndConnect(session: Session, id: string, local: LocalAttach): Promise<Connected> {
   const { options, domain, note, signal } = local;
   const { libvirtUri } = options;
-  const state = await findVolume(session.store, id);
+  const state = await heldHere(session.store, await findVolume(session.store, id));
   // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
-  const isAgain = state.attachStatus === 'attached';
+  const isAgain = state.attachStatus === 'attached' && state.use.id !== '';
   const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts: hostsGiven(options) });
   const volume = isRepeated ? state : await attachCleared(session, state, local);
   const device = new LocalDevice(volume, { libvirtUri, note });
@@ -157,61 +153,22 @@ async function attachAndConnect(session: Session, id: string, local: LocalAttach
 async function refuseEnded(
   session: Session,
   device: LocalDevice,
-  { id, attachTime }: VolumeState,
+  { id, use }: AttachedVolume,
   note: (text: string) => void,
 ): Promise<void> {
-  const now = await volumesOf(session.store).find(id);
-  if (now?.attachStatus === 'attached' && now.attachTime === attachTime) return;
+  const found = await volumesOf(session.store).find(id);
+  const now = found && (await withAttachment(session.store, found, use.id));
+  if (now?.attachments.includes(use.id) && now.use.status !== 'detaching') return;
   await device.undo(note);
   if (now === undefined) throw errors.volumeNotFound(id);
   if (now.attachStatus === 'detached') throw errors.volumeNotAttached(id);
-  throw errors.attachmentEnded(id, now.instanceId || 'an instance');
+  throw errors.attachmentEnded(id, await usersOf(session.store, now));
 }
 
 function unconnectable(volume: string): BlockstoreError {
   const hint =
     'its backend has volume_target = none: hosts connect to volumes of every other target, for Ceph of volume_target = rbd';
   return errors.connectorFailed(volume, 'it has no address', hint);
-}
-
-/** By what targets of each kind admit hosts: the option that gives it, and what it is. */
-const admissions: Partial<Record<Protocol, readonly [option: string, what: string]>> = {
-  aoe: ['--mac', 'the Ethernet addresses of the host'],
-  iscsi: ['--initiator', 'the initiator name of the host'],
-  nvme: ['--nqn', 'the NQN of the host'],
-};
-
-/** Each target admits hosts by addresses or names of its own kind, or by none; one gives no volume read-only. Throws InvalidArgument, ExportFailed. */
-async function checkExport(store: Store, volume: VolumeState, options: AttachOptions): Promise<void> {
-  const option = hostOption(options);
-  if (option === undefined && options.mode === 'rw') return;
-  const target = await targetOfVolume(store, volume);
-  if (target === undefined) return;
-  const { id } = volume;
-  const protocol = protocolOf(target);
-  if (protocol === 'nvme' && options.mode === 'ro') throw errors.readOnlyRefused(id, target);
-  if (option === undefined || protocol === 'none') return;
-  const [right, what] = admissions[protocol] ?? [];
-  if (right === option) return;
-  const hint = right === undefined ? `omit ${option}: the storage itself admits its hosts` : `give ${what}: ${right}`;
-  throw errors.addressesOfOtherKind(id, option, target, hint);
-}
-
-/** The hosts that one of the options admits; undefined where none was given. */
-function hostsGiven({ mac, initiator, nqn }: AttachOptions): readonly string[] | undefined {
-  return mac ?? initiator ?? nqn;
-}
-
-function hostOption({ mac, initiator, nqn }: AttachOptions): string | undefined {
-  if (mac !== undefined) return '--mac';
-  if (initiator !== undefined) return '--initiator';
-  return nqn === undefined ? undefined : '--nqn';
-}
-
-/** As the node of the volume reports it; undefined while it has not. */
-async function targetOfVolume(store: Store, { node, backend }: VolumeState): Promise<string | undefined> {
-  const { states } = await backendsOf(store).readAll([backendId(node, backend)]);
-  return states[0]?.target;
 }
 
 interface LocalAttach {
@@ -227,13 +184,13 @@ interface LocalAttach {
  * Attaches the volume when this host has nothing at its address any more. One that gets another address by that is refused, and tried
  * again when this host has nothing there either.
  */
-async function attachCleared(session: Session, state: VolumeState, local: LocalAttach): Promise<VolumeState> {
+async function attachCleared(session: Session, state: AttachedVolume, local: LocalAttach): Promise<AttachedVolume> {
   const { options, domain, note } = local;
   let volume = state;
   for (let tries = 1; ; tries += 1) {
     const attachment = await localAttachment(volume, local);
     // While another command attaches it, the device can be that command's; this one is refused.
-    if (volume.attachStatus === 'detached') {
+    if (volume.use.id === '') {
       const device = new LocalDevice(volume, { ...options, note });
       if (domain === undefined) await device.refuseDomains();
       await device.clear();
@@ -245,7 +202,7 @@ async function attachCleared(session: Session, state: VolumeState, local: LocalA
       });
     } catch (thrown) {
       if (tries === maxTries || asError(thrown).code !== 'AddressChanged') throw lateAttachment(volume.id, thrown);
-      volume = await findVolume(session.store, volume.id);
+      volume = await heldHere(session.store, await findVolume(session.store, volume.id));
     }
   }
 }
@@ -321,14 +278,14 @@ function lateAttachment(volume: string, thrown: unknown): BlockstoreError {
 async function undo(
   session: Session,
   device: LocalDevice,
-  volume: VolumeState,
+  volume: AttachedVolume,
   error: unknown,
   note: (text: string) => void,
 ): Promise<void> {
   const notes: string[] = [];
   try {
     await device.undo((text) => notes.push(text));
-    await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs, attachment: volume });
+    await session.commands.detach(volume.id, { deadlineMs: defaultTimeoutMs, attachment: volume.use.id });
     // Only now: a terminal that is gone ends the program.
     for (const text of notes) note(text);
   } catch (second) {

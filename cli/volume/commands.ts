@@ -75,6 +75,7 @@ function addCreate(volume: Command): void {
     .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
     .option('--bootable', 'an instance can start from it, as from one that is made from an image')
     .option('--read-only', 'nobody may write to it')
+    .option('--multiattach', 'several hosts can have it at once, with a file system that is made for that')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)
@@ -172,6 +173,11 @@ function addDetach(volume: Command): void {
   withWaitOptions(volume.command('detach'))
     .description('detach a volume; its device on this host is disconnected first')
     .argument('<volume>', 'id, name, or beginning of an id')
+    .option(
+      '--instance <instance>',
+      'from this instance (default: the one of this host, or the only one)',
+      textOf('instance'),
+    )
     .option('--force', 'detach it although its host does not run, or still uses it')
     .option('--libvirt-uri <uri>', 'libvirt connection of the domain (default: the one of the attach)')
     .addHelpText('after', '\nExample:\n  blockstore volume detach data')
@@ -205,6 +211,8 @@ function addUpdate(volume: Command): void {
     .option('--no-bootable', 'no instance starts from it')
     .option('--read-only', 'nobody may write to it; it must be detached')
     .option('--no-read-only', 'hosts may write to it')
+    .option('--multiattach', 'several hosts can have it at once; it must be detached')
+    .option('--no-multiattach', 'one host has it at a time; it must be detached')
     .option('--delete-on-termination', 'it is to be deleted with its instance')
     .option('--no-delete-on-termination', 'it stays when its instance ends')
     .addHelpText('after', '\nExample:\n  blockstore volume update data --name logs --meta tier=slow')

@@ -33,6 +33,7 @@ export interface CreateOptions extends ChangeOptions {
   meta?: Readonly<Record<string, string>>;
   bootable?: true;
   readOnly?: true;
+  multiattach?: true;
 }
 
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
@@ -59,6 +60,7 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(options.meta === undefined ? {} : { metadata: options.meta }),
     ...(options.bootable ? { isBootable: true } : {}),
     ...(options.readOnly ? { isReadOnly: true } : {}),
+    ...(options.multiattach ? { isMultiattach: true } : {}),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
     ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
     ...(backup === undefined ? {} : { fromBackup: await backupFor(session.flags, backup, size) }),

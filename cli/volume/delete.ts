@@ -1,4 +1,5 @@
 import { BlockstoreError, errors } from '../../lib/errors.ts';
+import { usersOf } from '../../lib/models/attachment.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -36,8 +37,8 @@ export async function deleteVolumes(
 
 /** One after the other: each is a task of the volume. Those of a volume that cannot be deleted stay. Throws VolumeAttached. */
 async function deleteSnapshots({ store, snapshots }: Session, volume: string): Promise<void> {
-  const { attachStatus, instanceId } = await volumesOf(store).lookup(volume);
-  if (attachStatus !== 'detached') throw errors.volumeAttached(volume, instanceId || 'an instance');
+  const found = await volumesOf(store).lookup(volume);
+  if (found.attachStatus !== 'detached') throw errors.volumeAttached(volume, await usersOf(store, found));
   for await (const { id } of snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume))) {
     await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });
   }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { asError, errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
+import type { AttachedVolume } from '../../lib/models/attachment.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
 import type { Output } from '../output.ts';
@@ -10,11 +11,13 @@ import { withHost } from './host.ts';
 import { withHostLock } from './host-lock.ts';
 import { checkLibvirtUri } from './libvirt-uri.ts';
 import { LocalDevice } from './local-device.ts';
+import { meantAttachment } from './meant-attachment.ts';
 import { volumeJson } from './present.ts';
 import { type ChangeOptions, defaultTimeoutMs, sendOptions } from './wait-options.ts';
 
 export interface DetachOptions extends ChangeOptions {
   force?: boolean;
+  instance?: string;
   libvirtUri?: string;
 }
 
@@ -28,12 +31,14 @@ export async function detachVolume(context: Context, reference: string, options:
   const { force = false, libvirtUri, timeout: timeoutMs = defaultTimeoutMs } = options;
   if (libvirtUri !== undefined) checkLibvirtUri(libvirtUri);
   await using session = await context.open();
-  const found = await findVolume(session.store, reference, { byBeginning: !force });
+  const find = async (what: string, byBeginning: boolean) =>
+    meantAttachment(session.store, await findVolume(session.store, what, { byBeginning }), options.instance);
+  const found = await find(reference, !force);
   // A command that connects the volume to this host ends first, and its device is seen then.
   const isLocked = !force && (await LocalDevice.isHere(found)) && LocalDevice.isConnected(found);
   const volume = isLocked
     ? await withHostLock(found.id, { timeoutMs }, async () =>
-        detach(context, session, await findVolume(session.store, found.id), options),
+        detach(context, session, await find(found.id, true), options),
       )
     : await detach(context, session, found, options);
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
@@ -43,16 +48,17 @@ export async function detachVolume(context: Context, reference: string, options:
 async function detach(
   { output, interrupts }: Context,
   session: Session,
-  state: VolumeState,
+  state: AttachedVolume,
   options: DetachOptions,
 ): Promise<VolumeState> {
   const { force = false, libvirtUri } = options;
   const note = (text: string) => output.note(text);
   const isHere = await LocalDevice.isHere(state);
   if (!isHere && !force && LocalDevice.isConnected(state)) {
-    if (state.isAttachmentRestored) throw errors.hostLost(state.id, state.attachHosts);
-    const others = state.hostName === hostname() ? LocalDevice.otherHostOf(state) : '';
-    throw errors.deviceElsewhere(state.id, state.hostName, others);
+    const { isRestored, hosts, hostName } = state.use;
+    if (isRestored) throw errors.hostLost(state.id, hosts);
+    const others = hostName === hostname() ? LocalDevice.otherHostOf(state) : '';
+    throw errors.deviceElsewhere(state.id, hostName, others);
   }
   const device = isHere ? new LocalDevice(state, { libvirtUri, note }) : undefined;
   if (device && !force) {
@@ -60,7 +66,7 @@ async function detach(
   }
   const volume = await interrupts.during('detachment', state.id, () =>
     withProgress(output, session.store, state.id, () =>
-      session.commands.detach(state.id, { ...sendOptions(options), attachment: state }),
+      session.commands.detach(state.id, { ...sendOptions(options), attachment: state.use.id }),
     ),
   );
   if (force) await device?.disconnect({ force }).catch((thrown: unknown) => reportLeft(output, thrown));

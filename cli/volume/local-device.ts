@@ -7,7 +7,7 @@ import { sizeInBytes } from '../../lib/volume-size.ts';
 import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { absentAs } from '../../lib/files.ts';
 import { readMachineId } from '../../lib/machine.ts';
-import type { VolumeState } from '../../lib/models/volume-state.ts';
+import type { AttachedVolume } from '../../lib/models/attachment.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { libvirtUriOf } from './libvirt-uri.ts';
 
@@ -26,7 +26,7 @@ export class LocalDevice {
   readonly path: string;
   /** What the definition of its domain names it by. */
   private readonly diskName: string;
-  private readonly volume: VolumeState;
+  private readonly volume: AttachedVolume;
   private readonly connector: Connector | undefined;
   /** Where connect() has found it. */
   private foundPath = '';
@@ -34,20 +34,21 @@ export class LocalDevice {
   private readonly domains: LibvirtDomains;
   private readonly note: (text: string) => void;
 
-  constructor(volume: VolumeState, { libvirtUri, note }: LocalDeviceOptions) {
+  constructor(volume: AttachedVolume, { libvirtUri, note }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
     this.note = note;
     this.connector = connectorOf(volume.address, { processes, note });
     this.path = this.connector?.devicePath(volume.address) ?? '';
     this.diskName = this.connector?.network?.nameOf(volume.address) ?? this.path;
-    this.libvirtUri = libvirtUriOf(libvirtUri, volume.libvirtUri);
+    this.libvirtUri = libvirtUriOf(libvirtUri, volume.use.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
 
   /** Whether a host connected the volume itself (`attach --host-device` or `--domain`), whichever host, or may have, as Redis lost it. */
-  static isConnected(volume: VolumeState): boolean {
-    return volume.hostId !== '' || volume.domain !== '' || isHostDevice(volume) || volume.isAttachmentRestored;
+  static isConnected(volume: AttachedVolume): boolean {
+    const { hostId, domain, isRestored } = volume.use;
+    return hostId !== '' || domain !== '' || isHostDevice(volume) || isRestored;
   }
 
   /**
@@ -55,11 +56,10 @@ export class LocalDevice {
    * name: this one must be the host that was admitted, by an Ethernet address or the initiator name. That alone is known of an
    * attachment that Redis has lost.
    */
-  static async isHere(volume: VolumeState): Promise<boolean> {
-    const { hostId, hostName, attachHosts } = volume;
-    const isAdmitted = () =>
-      connectorOfHosts(attachHosts, { processes: new ChildProcesses() })?.isAdmitted(attachHosts);
-    if (volume.isAttachmentRestored) return (await isAdmitted()) ?? false;
+  static async isHere(volume: AttachedVolume): Promise<boolean> {
+    const { hostId, hostName, hosts, isRestored } = volume.use;
+    const isAdmitted = () => connectorOfHosts(hosts, { processes: new ChildProcesses() })?.isAdmitted(hosts);
+    if (isRestored) return (await isAdmitted()) ?? false;
     const isNamedSo = hostId === '' ? hostName === hostname() : hostId === (await readMachineId()).machine;
     // The addresses of another attachment are not its host's, but what --mac or --initiator gave.
     if (!isNamedSo || !LocalDevice.isConnected(volume)) return isNamedSo;
@@ -67,9 +67,9 @@ export class LocalDevice {
   }
 
   /** What the host of the attachment is known by, where it has the name of this one; '' = nothing. */
-  static otherHostOf({ attachHosts }: VolumeState): string {
-    const connector = connectorOfHosts(attachHosts, { processes: new ChildProcesses() });
-    return connector === undefined ? '' : `${connector.otherHost} than this one (${attachHosts.join(', ')})`;
+  static otherHostOf({ use: { hosts } }: AttachedVolume): string {
+    const connector = connectorOfHosts(hosts, { processes: new ChildProcesses() });
+    return connector === undefined ? '' : `${connector.otherHost} than this one (${hosts.join(', ')})`;
   }
 
   /**
@@ -82,20 +82,22 @@ export class LocalDevice {
 
   /** Returns the device, or '' where a guest reaches the volume without one. Throws ConnectorFailed, DeviceInUse. */
   async connect(given: LocalConnectOptions): Promise<string> {
-    const { id, address, size, attachMode, chap, domain } = this.volume;
+    const { id, address, size, chap } = this.volume;
+    const { domain, mode } = this.volume.use;
     if (this.connector === undefined) {
       throw errors.connectorFailed(id, 'it has no address', 'wait until it is created: blockstore volume wait');
     }
     if (domain !== '' && this.connector.network) return '';
-    const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: attachMode === 'ro' };
+    const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: mode === 'ro' };
     this.foundPath = (await this.connector.connect(address, options)).devicePath;
     return this.foundPath;
   }
 
   /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
   async giveToDomain({ endpoint }: LocalConnectOptions): Promise<void> {
-    const { id, domain, mountpoint, attachMode, address } = this.volume;
-    const options = { readOnly: attachMode === 'ro', serial: id };
+    const { id, address } = this.volume;
+    const { domain, mountpoint, mode } = this.volume.use;
+    const options = { readOnly: mode === 'ro', serial: id };
     const { network } = this.connector ?? {};
     if (network) {
       const source = network.sourceOf(id, address, endpoint);
@@ -110,7 +112,8 @@ export class LocalDevice {
 
   /** The device of this host, or the disk of its domain's guest, has the size of the record. Throws ConnectorFailed, DomainFailed. */
   async grow(options: WaitOptions): Promise<void> {
-    const { address, size, domain } = this.volume;
+    const { address, size } = this.volume;
+    const { domain } = this.volume.use;
     const sizeBytes = sizeInBytes(size);
     if (await this.isOnHost()) await this.connector?.revalidate(address, { ...options, sizeBytes });
     if (domain !== '') await this.domains.resize(domain, this.diskName, sizeBytes);
@@ -119,7 +122,7 @@ export class LocalDevice {
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
   async disconnect(options: DetachOptions = {}): Promise<void> {
     const { force = false } = options;
-    const isOfHost = this.volume.domain === '' && LocalDevice.isConnected(this.volume);
+    const isOfHost = this.volume.use.domain === '' && LocalDevice.isConnected(this.volume);
     if (isOfHost && !force) await this.refuseDomains();
     await this.takeFromDomain(options);
     await this.leaveHost({ isClosed: force });
@@ -152,7 +155,7 @@ export class LocalDevice {
    * reaches nothing once the export is closed. Throws DomainFailed.
    */
   async undo(note: (text: string) => void): Promise<void> {
-    if (this.domains.mayHaveDisk(this.volume.domain)) await this.takeFromDomain({ force: true });
+    if (this.domains.mayHaveDisk(this.volume.use.domain)) await this.takeFromDomain({ force: true });
     await this.leaveHost({ isClosed: true }).catch((error: unknown) =>
       note(`${this.path} stays on this host: ${String(error)}`),
     );
@@ -164,7 +167,7 @@ export class LocalDevice {
    * whatever its mount point is.
    */
   private async takeFromDomain(options: DetachOptions): Promise<void> {
-    const { domain, instanceId, libvirtUri } = this.volume;
+    const { domain, instanceId, libvirtUri } = this.volume.use;
     if (domain !== '') {
       const released = await unlessUnknown(this.domains.detach(domain, this.diskName, options).then(() => true));
       if (released || libvirtUri === '' || libvirtUri === this.libvirtUri) return;
@@ -185,7 +188,7 @@ export class LocalDevice {
 }
 
 /** Whether `attach --host-device` made the attachment, on whichever host. */
-function isHostDevice({ mountpoint, address }: VolumeState): boolean {
+function isHostDevice({ use: { mountpoint }, address }: AttachedVolume): boolean {
   const connector = connectorOf(address, { processes: new ChildProcesses() });
   return connector !== undefined && mountpoint !== '' && mountpoint === connector.devicePath(address);
 }
@@ -197,8 +200,8 @@ async function mayHaveDefinitions(): Promise<boolean> {
 }
 
 /** Whether the instance of an attachment can be a domain of this host. */
-function mayNameDomain(volume: VolumeState): boolean {
-  return volume.hostId === '' && !isHostDevice(volume) && !volume.isAttachmentRestored;
+function mayNameDomain(volume: AttachedVolume): boolean {
+  return volume.use.hostId === '' && !isHostDevice(volume) && !volume.use.isRestored;
 }
 
 async function unlessUnknown<T>(work: Promise<T>, ...more: string[]): Promise<T | undefined> {

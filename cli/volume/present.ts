@@ -1,22 +1,15 @@
 import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { attachmentJson, useFacts } from '../attachment/present.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 import type { HostedVolume } from './host.ts';
 
-/** The task is shown in another form; the secret of an attachment is never shown. */
-const hidden = new Set(['taskText', 'chap', 'transferExpires']);
+/** The task and attachments are shown in another form; the secret of an attachment is never shown. */
+const hidden = new Set(['taskText', 'chap', 'transferExpires', 'uses', 'attachment', 'attachMode', 'attachHosts']);
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function volumeJson({
-  createTime,
-  attachTime,
-  restoreTime,
-  restoredTime,
-  fault,
-  task,
-  ...rest
-}: HostedVolume): object {
+export function volumeJson({ createTime, restoreTime, restoredTime, fault, task, ...rest }: HostedVolume): object {
   const shown = Object.entries(rest).filter(([name]) => !hidden.has(name));
   const plain = shown.map(([name, value]) => [name, value === '' || value === undefined ? null : value]);
   return {
@@ -24,7 +17,7 @@ export function volumeJson({
     sizeBytes: volumeSizeBytes(rest.size),
     task: task === undefined ? null : task.kind,
     createTime: isoTime(createTime),
-    attachTime: timeOrNull(attachTime),
+    attachments: rest.uses.map(attachmentJson),
     restoreTime: timeOrNull(restoreTime),
     restoredTime: timeOrNull(restoredTime),
     fault:
@@ -39,12 +32,12 @@ export const volumeColumns: readonly Column<HostedVolume>[] = [
   { title: 'STATUS', text: statusText, style: statusStyle },
   { title: 'HOST', text: (volume) => volume.host, maxWidth: 32 },
   { title: 'ADDRESS', text: (volume) => volume.address, maxWidth: 32 },
-  { title: 'ATTACHED TO', text: (volume) => volume.instanceId, maxWidth: 32 },
+  { title: 'ATTACHED TO', text: attachedText, maxWidth: 32 },
   { title: 'AGE', text: (volume) => duration(Date.now() - volume.createTime), right: true },
 ];
 
 export function volumeFacts(volume: HostedVolume): [string, string][] {
-  const { fault, attachTime } = volume;
+  const { fault } = volume;
   return [
     ['id', volume.id],
     ['name', volume.name],
@@ -59,14 +52,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['zone', volume.availabilityZone],
     ['address', volume.address],
     ['retried step', volume.attempts === 0 ? '' : `${volume.step}, failed ${volume.attempts} times`],
-    ['instance', volume.instanceId],
-    ['attached host', volume.hostName],
-    ['libvirt domain', volume.domain],
-    ['libvirt connection', volume.libvirtUri],
-    ['mount point', volume.mountpoint],
-    ['mode', volume.instanceId === '' ? '' : volume.attachMode],
-    ['allowed addresses', volume.attachHosts.join(', ')],
-    ['attached', attachTime === undefined ? '' : timeAgo(attachTime)],
+    ...volume.uses.flatMap(useFacts),
     ['made from', originText(volume)],
     ['restored from', restoreText(volume)],
     ['type', volume.type],
@@ -79,6 +65,10 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['project', volume.projectId],
     ['created', timeAgo(volume.createTime)],
   ];
+}
+
+function attachedText({ uses }: HostedVolume): string {
+  return uses.map(({ instanceId }) => instanceId).join(', ');
 }
 
 function timeOrNull(time: number | undefined): string | null {
@@ -101,8 +91,13 @@ function restoreText({ status, backup }: VolumeState): string {
   return status === 'error_restoring' ? `backup ${backup}, in part` : '';
 }
 
-function flagsText({ isBootable, isReadOnly, deleteOnTermination }: VolumeState): string {
-  const flags = { bootable: isBootable, 'read-only': isReadOnly, 'deleted with its instance': deleteOnTermination };
+function flagsText({ isBootable, isReadOnly, isMultiattach, deleteOnTermination }: VolumeState): string {
+  const flags = {
+    bootable: isBootable,
+    'read-only': isReadOnly,
+    multiattach: isMultiattach,
+    'deleted with its instance': deleteOnTermination,
+  };
   return Object.entries(flags)
     .flatMap(([name, isSet]) => (isSet ? [name] : []))
     .join(', ');

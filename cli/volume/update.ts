@@ -14,12 +14,13 @@ export interface UpdateOptions extends ChangeOptions {
   unsetMeta?: readonly string[];
   bootable?: boolean;
   readOnly?: boolean;
+  multiattach?: boolean;
   deleteOnTermination?: boolean;
 }
 
 /** Prints the id. Throws InvalidArgument where nothing is to be changed. */
 export async function updateVolume(context: Context, reference: string, options: UpdateOptions): Promise<void> {
-  const { name, description, meta, unsetMeta, bootable, readOnly, deleteOnTermination } = options;
+  const { name, description, meta, unsetMeta, bootable, readOnly, multiattach, deleteOnTermination } = options;
   const changes: VolumeChanges = {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
@@ -27,6 +28,7 @@ export async function updateVolume(context: Context, reference: string, options:
     ...(unsetMeta === undefined ? {} : { unsetMetadata: unsetMeta }),
     ...(bootable === undefined ? {} : { isBootable: bootable }),
     ...(readOnly === undefined ? {} : { isReadOnly: readOnly }),
+    ...(multiattach === undefined ? {} : { isMultiattach: multiattach }),
     ...(deleteOnTermination === undefined ? {} : { deleteOnTermination }),
   };
   if (Object.keys(changes).length === 0) throw errors.usage('nothing is to be changed', 'blockstore volume update');

@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|transfer|type|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -39,6 +39,8 @@ const kinds: readonly KeyKind[] = [
     isDerived: true,
   },
   { name: /^project:.+:snapshots$/s, type: 'zset', lists: 'snapshot', isDerived: true },
+  { name: /^(attachments|volume:[^:]+:attachments)$/, type: 'zset', lists: 'attachment', isDerived: true },
+  { name: /^project:.+:attachments$/s, type: 'zset', lists: 'attachment', isDerived: true },
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^(types|type-ids|type-names|type-name:.+)$/s, type: 'zset', lists: 'type', isDerived: true },

@@ -1,4 +1,5 @@
 import { type KindName, kindNames } from '../models/kinds.ts';
+import { attachmentsOf } from '../models/attachment.ts';
 import { isId } from '../models/id.ts';
 import { everyProject } from '../models/quota.ts';
 import { parseVolume } from '../models/volume-state.ts';
@@ -12,7 +13,7 @@ import { auditShelves } from './shelves.ts';
 import { auditUsage } from './usage.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|migration|former|job|snapshot|transfer|type|backend|node):([^:]+)$/;
+const recordName = /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|backend|node):([^:]+)$/;
 const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
@@ -76,6 +77,7 @@ async function recordFindings(
 
 /** Why this version cannot read a record, or who should report it cannot. */
 async function unreadable(store: Store, kind: KindName, id: string): Promise<string | undefined> {
+  if (kind === 'attachment') return (await attachmentsOf(store).readAll([id])).unreadable[0]?.reason;
   if (kind !== 'volume' && kind !== 'abandoned') return undefined;
   const key = kind === 'volume' ? store.keys.volume(id) : store.keys.abandoned(id);
   const record = await store.read((redis) => redis.hgetall(key));

@@ -1,5 +1,5 @@
 import { pooledAddress } from '../aoe/address.ts';
-import { stateOf } from '../models/transitions.ts';
+import { removedAttachment, stateOf } from '../models/volume-edit.ts';
 import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import type { ChangeSet, Edit } from '../redis/scripts.ts';
@@ -15,6 +15,7 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
     edits: [
       { kind: 'volume', id, remove: true, rest: pooledAddress(volume.address), expect: stateOf(volume) },
       await abandonedEdit(store, id),
+      ...volume.attachments.map(removedAttachment),
     ],
   };
 }

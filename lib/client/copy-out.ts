@@ -1,4 +1,5 @@
 import { type BlockstoreError, errors } from '../errors.ts';
+import { usersOf } from '../models/attachment.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -54,7 +55,7 @@ async function sendTo(
   to?: ReplyTo,
 ): Promise<Sent> {
   const volume = await volumesOf(store).lookup(id);
-  if (volume.attachStatus !== 'detached') throw attached(id, volume.instanceId || 'an instance');
+  if (volume.attachStatus !== 'detached') throw attached(id, await usersOf(store, volume));
   await requireImages(store, volume);
   const set = { [field]: target };
   return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', topic }, volume, to);

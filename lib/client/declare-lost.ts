@@ -1,9 +1,11 @@
 import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
+import type { AttachmentState } from '../models/attachment-state.ts';
+import { attachmentsOfVolume } from '../models/attachment.ts';
 import { isNodeName } from '../models/node-name.ts';
 import { jobsOf } from '../models/job.ts';
 import type { Unreadable } from '../models/records.ts';
-import { editOf, endedWith } from '../models/transitions.ts';
+import { editOf, endedWith, removedAttachment } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -80,6 +82,11 @@ async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fa
   return [{ kind: 'snapshot', id, set: { status, fault: JSON.stringify(fault) } }];
 }
 
+/** Without the attachment that was being made or ended. */
+async function remainingOf(store: Store, volume: VolumeState): Promise<AttachmentState[]> {
+  return (await attachmentsOfVolume(store, volume)).filter(({ id }) => id !== volume.attachment);
+}
+
 async function declareVolumeLost(store: Store, from: VolumeState): Promise<void> {
   let volume: VolumeState | undefined = from;
   for (let met = 0; volume && met < maxChanges; met += 1) {
@@ -97,7 +104,8 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
       ? await abandonment(store, volume)
       : {
           edits: [
-            editOf(volume, name, { fault }),
+            editOf(volume, name, { fault, remaining: await remainingOf(store, volume) }),
+            ...(volume.attachment === '' ? [] : [removedAttachment(volume.attachment)]),
             ...endedWith(volume, name),
             ...(await snapshotEnd(store, volume, fault)),
           ],

@@ -11,6 +11,8 @@ export interface Asked {
   wantedZone: string;
   /** Volumes on whose nodes it is not to be. */
   apartFrom: readonly string[];
+  /** Several hosts are to have it at once. */
+  isMultiattach: boolean;
 }
 
 export interface Demands {
@@ -20,12 +22,17 @@ export interface Demands {
 }
 
 /** Undefined where nothing is asked. A volume that is gone keeps the new one from no node. Throws TypeNotFound. */
-export async function demandsOf(store: Store, { type, wantedZone, apartFrom }: Asked): Promise<Demands | undefined> {
-  if (type === '' && wantedZone === '' && apartFrom.length === 0) return undefined;
+export async function demandsOf(store: Store, asked: Asked): Promise<Demands | undefined> {
+  const { type, wantedZone, apartFrom, isMultiattach } = asked;
+  if (type === '' && wantedZone === '' && apartFrom.length === 0 && !isMultiattach) return undefined;
   const { requirements } = type === '' ? { requirements: {} } : await typesOf(store).lookup(type);
   const { states } = await volumesOf(store).readAll(apartFrom);
   return {
-    requirements: wantedZone === '' ? requirements : { ...requirements, zone: wantedZone },
+    requirements: {
+      ...requirements,
+      ...(wantedZone === '' ? {} : { zone: wantedZone }),
+      ...(isMultiattach ? { multiattach: 'yes' } : {}),
+    },
     apart: new Map(states.map(({ id, node }) => [node, id])),
   };
 }

@@ -1,7 +1,9 @@
 import { errors } from '../errors.ts';
+import { backendId, backendsOf } from '../models/backend.ts';
+import { usersOf } from '../models/attachment.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { checkMetadata, maxMetadata, metadataField } from '../models/metadata.ts';
-import { editOf } from '../models/transitions.ts';
+import { editOf } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { commit } from '../redis/scripts.ts';
@@ -19,6 +21,7 @@ export interface VolumeChanges {
   unsetMetadata?: readonly string[];
   isBootable?: boolean;
   isReadOnly?: boolean;
+  isMultiattach?: boolean;
   deleteOnTermination?: boolean;
 }
 
@@ -37,11 +40,13 @@ function refuseTooMany(keys: readonly string[]): void {
 
 /** Changes the fields that only the record has. Returns the record then. Throws VolumeNotFound, VolumeAttached, InvalidArgument. */
 export async function describe(store: Store, id: string, changes: VolumeChanges): Promise<VolumeState> {
-  const { description, metadata = {}, unsetMetadata = [], isBootable, isReadOnly, deleteOnTermination } = changes;
+  const { description, metadata = {}, unsetMetadata = [] } = changes;
+  const { isBootable, isReadOnly, isMultiattach, deleteOnTermination } = changes;
   const given = {
     ...(description === undefined ? {} : { description }),
     ...flag('bootable', isBootable),
     ...flag('readOnly', isReadOnly),
+    ...flag('multiattach', isMultiattach),
     ...flag('deleteOnTermination', deleteOnTermination),
   };
   const notes = Object.entries(metadata).map(([key, value]) => [metadataField(key), value] as const);
@@ -52,11 +57,14 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
   ];
   for (let change = 0; change < maxChanges; change += 1) {
     const volume = await volumesOf(store).lookup(id);
-    const { instanceId, attachStatus } = volume;
+    const { attachStatus } = volume;
     if (Object.keys(set).length + unset.length === 0) return volume;
-    if (isReadOnly && !volume.isReadOnly && attachStatus !== 'detached') {
-      throw errors.volumeAttached(id, instanceId || 'an instance');
+    const isRefused =
+      (isReadOnly && !volume.isReadOnly) || (isMultiattach !== undefined && isMultiattach !== volume.isMultiattach);
+    if (isRefused && (attachStatus !== 'detached' || volume.attachments.length > 0)) {
+      throw errors.volumeAttached(id, await usersOf(store, volume));
     }
+    if (isMultiattach) await requireMultiattach(store, volume);
     const kept = Object.keys(volume.metadata).filter((key) => !unsetMetadata.includes(key));
     refuseTooMany([...new Set([...kept, ...Object.keys(metadata)])]);
     const outcome = await commit(store, {
@@ -66,6 +74,12 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     if (outcome.word === 'ok') return volumesOf(store).lookup(id);
   }
   throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+}
+
+/** Throws NotCapable. */
+async function requireMultiattach(store: Store, { id, node, backend }: VolumeState): Promise<void> {
+  const [found] = (await backendsOf(store).readAll([backendId(node, backend)])).states;
+  if (found && !found.capabilities.includes('multiattach')) throw errors.notCapable(id, found.driver, 'multiattach');
 }
 
 /** '': the field goes. */

@@ -1,4 +1,4 @@
-import { editOf, endedWith } from '../models/transitions.ts';
+import { editOf, endedWith } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type LeaseToken, type Outcome, commit } from '../redis/scripts.ts';

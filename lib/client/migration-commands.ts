@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type BlockstoreError, errors } from '../errors.ts';
+import { usersOf } from '../models/attachment.ts';
 import { type BackendState, backendId, backendsOf, parsePlace, placeText } from '../models/backend.ts';
 import { migrationKeyBytes } from '../models/migration-state.ts';
 import { migrationsOf } from '../models/migration.ts';
 import { unmetRequirement } from '../models/requirements.ts';
-import { editOf, isAllowed } from '../models/transitions.ts';
+import { editOf, isAllowed } from '../models/volume-edit.ts';
 import { typesOf } from '../models/type.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -82,10 +83,10 @@ export class MigrationCommands {
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(id);
       if (volume.task?.kind === 'migrate') return this.join(volume, request, reply);
-      if (volume.attachStatus !== 'detached') throw errors.migratedAttached(id, volume.instanceId || 'an instance');
+      if (volume.attachStatus !== 'detached') throw errors.migratedAttached(id, await usersOf(this.store, volume));
       if (!isAllowed('startMigrate', volume)) {
         if (await endIfExpired(this.store, volume)) continue;
-        throw refusal(volume, 'startMigrate');
+        throw await refusal(this.store, volume, 'startMigrate');
       }
       const sent = await this.start(volume, request, reply);
       if (sent) return sent;

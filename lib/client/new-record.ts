@@ -22,6 +22,7 @@ export function newRecord(
     description = '',
     metadata = {},
     isReadOnly = false,
+    isMultiattach = false,
   } = volume;
   const { isBootable = fromImage !== undefined } = volume;
   const { type = '', zone = '', apartFrom = [] } = volume;
@@ -39,6 +40,7 @@ export function newRecord(
     ...(description === '' ? {} : { description }),
     ...(isBootable ? { bootable: 'true' } : {}),
     ...(isReadOnly ? { readOnly: 'true' } : {}),
+    ...(isMultiattach ? { multiattach: 'true' } : {}),
     ...Object.fromEntries(notes),
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),

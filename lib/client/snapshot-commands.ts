@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { asError, errors } from '../errors.ts';
+import { usersOf } from '../models/attachment.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { isId } from '../models/id.ts';
@@ -70,7 +71,7 @@ export class SnapshotCommands {
       if (found) return this.repeat(found, volume, fields, to);
       await this.requireCapable(volume);
       if (volume.attachStatus !== 'detached' && !force) {
-        throw errors.snapshotOfAttached(volumeId, volume.instanceId || 'an instance');
+        throw errors.snapshotOfAttached(volumeId, await usersOf(this.store, volume));
       }
       const set = { ...fields, volume: volumeId, size: String(volume.size), status: 'creating' };
       try {

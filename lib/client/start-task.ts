@@ -1,13 +1,15 @@
 import { type BlockstoreError, errors } from '../errors.ts';
+import type { AttachmentState } from '../models/attachment-state.ts';
+import { usersOf } from '../models/attachment.ts';
 import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
-import { type Transition, type TransitionName, editOf, isAllowed, transitions } from '../models/transitions.ts';
+import { type Transition, type TransitionName, transitions } from '../models/transitions.ts';
+import { editOf, isAllowed, removedAttachment } from '../models/volume-edit.ts';
 import { type VolumeState, type VolumeStatus, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { sameHosts } from '../targets/hosts.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { abandonment } from './abandon.ts';
 import { endIfExpired } from './end-transfer.ts';
@@ -23,8 +25,20 @@ export interface Sent {
   end?: RequestEnd;
 }
 
-/** What tells one attachment of a volume from every other: Redis stamps the time at each attach. Undefined = not attached. */
-export type AttachmentMark = Pick<VolumeState, 'attachTime'>;
+/** How a request begins a task of the volume as it is at that moment. */
+export interface TaskPlan {
+  transition: TransitionName;
+  set: Readonly<Record<string, string>>;
+  unset?: readonly string[];
+  /** Of other records. */
+  edits: readonly Edit[];
+  /** Further values that the record must have. */
+  expect: Readonly<Record<string, string>>;
+  /** The very task is under way. */
+  isUnderWay: boolean;
+  /** Of a detach: the attachments that the volume has still. */
+  remaining?: readonly AttachmentState[];
+}
 
 export interface StartRequest {
   transition:
@@ -42,8 +56,8 @@ export interface StartRequest {
   kind: TaskKind;
   set?: Readonly<Record<string, string>>;
   unset?: readonly string[];
-  /** The attachment that a detach means: another one stays. */
-  attachment?: AttachmentMark | undefined;
+  /** Instead of a fixed transition with its fields: asked anew whenever the volume has changed. */
+  plan?: (volume: VolumeState) => Promise<TaskPlan>;
   /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
   examined?: string | undefined;
   /** Of an extension: the sizes, in GiB, that the volume has and is to have. */
@@ -65,23 +79,22 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { transition, kind, set = {}, unset = [], topic, also, refused } = request;
+  const { kind, topic, also, refused } = request;
   const { by } = store;
   let volume = from;
   let isLost = false;
   /** Whether another node may take the volume over, where its own is gone. */
   let mayMove = true;
   for (let change = 0; change < maxChanges; change += 1) {
-    if (hasOtherAttachment(volume, request)) throw otherAttachment(volume);
+    const plan = request.plan ? await request.plan(volume) : fixedPlan(request, volume);
+    const { transition, set, unset = [], edits } = plan;
     if (request.growth && request.growth.from !== volume.size) throw errors.sizeChanged(volume.id, volume.size);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
-    if (kind === 'attach' && volume.isReadOnly && set['attachMode'] !== 'ro') throw errors.volumeReadOnly(volume.id);
     if (isLost) {
-      const ended = await endAtOnce(store, request, volume);
+      const ended = await endAtOnce(store, request, plan, volume);
       if (ended) return ended;
       isLost = false; // or the record changed: the next round finds out
-    } else if (isAllowed(transition, volume) || isReattachment(transition, volume, set)) {
-      const name = isAllowed(transition, volume) ? transition : 'startReattach';
+    } else if (isAllowed(transition, volume)) {
       const requesters = to ? { requesters: to } : {};
       const outcome = await commit(store, {
         conditions: [
@@ -90,13 +103,13 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
           ...(also?.conditions ?? []),
         ],
         edits: [
-          editOf(volume, name, {
+          editOf(volume, transition, {
             set: { ...set, ...requesters, ...(by === '' ? {} : { by }) },
             unset,
-            expect: expectedIn(volume, request),
+            expect: { ...plan.expect, ...expectedIn(volume, request) },
             task: request.examined === undefined ? {} : { examined: true },
           }),
-          ...(also?.edits ?? []),
+          ...edits,
         ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,
@@ -120,12 +133,12 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       }
     } else if (mayMove && volume.task && (await takeOver(store, volume))) {
       // Its task continues on another node: the record says there what becomes of this request.
-    } else if (volume.task?.kind === kind && hasArguments(volume, kind, set)) {
+    } else if (volume.task?.kind === kind && plan.isUnderWay) {
       return joinTask(store, volume, kind, to);
     } else if (await endIfExpired(store, volume)) {
       // Nobody has accepted its transfer: it is available.
     } else {
-      throw refusal(volume, transition);
+      throw await refusal(store, volume, transition);
     }
     const now = await volumesOf(store).find(volume.id);
     if (now) {
@@ -175,20 +188,27 @@ export async function joinTask(store: Store, volume: VolumeState, kind: TaskKind
   return { volume };
 }
 
+function fixedPlan({ transition, kind, set = {}, unset = [], also }: StartRequest, volume: VolumeState): TaskPlan {
+  return { transition, set, unset, edits: also?.edits ?? [], expect: {}, isUnderWay: hasArguments(volume, kind, set) };
+}
+
 /** Undefined where the node is no longer lost, or the record changed meanwhile. */
-async function endAtOnce(store: Store, request: StartRequest, volume: VolumeState): Promise<Sent | undefined> {
-  const { whenLost, transition } = request;
+async function endAtOnce(
+  store: Store,
+  request: StartRequest,
+  { transition, expect, set, remaining = [] }: TaskPlan,
+  volume: VolumeState,
+): Promise<Sent | undefined> {
+  const { whenLost } = request;
   if (whenLost === 'refuse') throw errors.nodeLost(volume.node);
   if (whenLost === 'detachLost' ? !isAllowed('detachLost', volume) : !mayAbandon(volume))
-    throw refusal(volume, transition);
+    throw await refusal(store, volume, transition);
   const change =
     whenLost === 'detachLost'
       ? {
           edits: [
-            editOf(volume, 'detachLost', {
-              expect: expectedIn(volume, request),
-              fault: errors.nodeLost(volume.node).toFault(),
-            }),
+            editOf(volume, 'detachLost', { expect, remaining, fault: errors.nodeLost(volume.node).toFault() }),
+            removedAttachment(set['attachment'] ?? ''),
           ],
         }
       : await abandonment(store, volume);
@@ -211,22 +231,6 @@ function mayAbandon({ attachStatus }: VolumeState): boolean {
   return attachStatus === 'detached';
 }
 
-/** Whether the host that has a volume attaches it again after Redis had lost its attachment: its export goes on. */
-function isReattachment(name: TransitionName, volume: VolumeState, set: Readonly<Record<string, string>>): boolean {
-  const { isAttachmentRestored, attachMode, attachHosts } = volume;
-  return (
-    name === 'startAttach' &&
-    isAllowed('startReattach', volume) &&
-    isAttachmentRestored &&
-    attachMode === (set['attachMode'] ?? 'rw') &&
-    sameHosts(attachHosts, hostsIn(set))
-  );
-}
-
-function hostsIn(set: Readonly<Record<string, string>>): string[] {
-  return (set['attachHosts'] ?? '').split(',').filter((host) => host !== '');
-}
-
 /** Whether the task that is under way has the arguments of this request. */
 function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<string, string>>): boolean {
   if (kind === 'extend') return String(volume.newSize) === set['newSize'];
@@ -235,27 +239,13 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'upload') return volume.image === set['image'];
   if (kind === 'backup' || kind === 'restore') return volume.backup === set['backup'];
   if (kind === 'rename') return volume.name === (set['name'] ?? '');
-  if (kind !== 'attach') return true;
-  const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, attachMode, attachHosts } = volume;
-  const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
-  return (
-    Object.entries(has).every(([name, value]) => value === (set[name] ?? '')) &&
-    attachMode === (set['attachMode'] ?? 'rw') &&
-    sameHosts(attachHosts, hostsIn(set))
-  );
+  return true;
 }
 
-function hasOtherAttachment(volume: VolumeState, { attachment }: StartRequest): boolean {
-  return attachment !== undefined && attachment.attachTime !== volume.attachTime;
-}
-
-/** The volume may be attached anew, or get an address, between the read of its record and the change. */
-function expectedIn({ id, projectId, isReadOnly }: VolumeState, request: StartRequest): Record<string, string> {
-  const { kind, attachment, examined, growth } = request;
+/** The volume may get an address, or another project, between the read of its record and the change. */
+function expectedIn({ id, projectId }: VolumeState, { examined, growth }: StartRequest): Record<string, string> {
   return {
-    ...(kind === 'attach' ? { readOnly: isReadOnly ? 'true' : '' } : {}),
     ...(growth ? { projectId } : {}), // whose quota was asked
-    ...(attachment ? { attachTime: String(attachment.attachTime ?? '') } : {}),
     ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),
   };
 }
@@ -263,11 +253,6 @@ function expectedIn({ id, projectId, isReadOnly }: VolumeState, request: StartRe
 /** A volume that was being created when its host looked had no address yet. Throws AddressChanged. */
 function refuseUnexamined({ id, address }: VolumeState, { examined }: StartRequest): void {
   if (examined !== undefined && examined !== address) throw errors.addressChanged(id, examined, address);
-}
-
-function otherAttachment({ id, attachStatus, instanceId }: VolumeState): BlockstoreError {
-  if (attachStatus === 'detached') return errors.volumeNotAttached(id);
-  return errors.attachmentEnded(id, instanceId || 'an instance');
 }
 
 const needsDetached: ReadonlySet<TransitionName> = new Set([
@@ -278,14 +263,16 @@ const needsDetached: ReadonlySet<TransitionName> = new Set([
 ]);
 
 /** Returns why a volume in this state may not go through the transition. */
-export function refusal(volume: VolumeState, name: TransitionName): BlockstoreError {
-  const { id, status, attachStatus, instanceId, task, transfer } = volume;
+export async function refusal(store: Store, volume: VolumeState, name: TransitionName): Promise<BlockstoreError> {
+  const { id, status, attachStatus, task, transfer, attachments } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
   if (status === 'awaiting-transfer' && name !== 'acceptTransfer') return errors.awaitsTransfer(id, transfer);
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
   if (attachStatus !== 'detached' && needsDetached.has(name)) {
-    return errors.volumeAttached(id, instanceId || 'an instance');
+    return errors.volumeAttached(id, await usersOf(store, volume));
   }
+  const [first = ''] = attachments;
+  if (status === 'reserved') return errors.volumeReserved(id, await usersOf(store, volume), first);
   const { from = {} }: Transition = transitions[name];
   const required = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
   return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, required);

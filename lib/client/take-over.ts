@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts';
 import { type BackendState, backendId } from '../models/backend.ts';
 import { taskKey, writeTask } from '../models/task.ts';
-import { stateOf } from '../models/transitions.ts';
+import { stateOf } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { type Edit, type LeaseToken, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';

@@ -6,7 +6,7 @@ import { snapshotsOf } from '../models/snapshot.ts';
 import { isKey, newTransferKey, storedKey } from '../models/transfer-key.ts';
 import type { TransferState } from '../models/transfer-state.ts';
 import { transfersOf } from '../models/transfer.ts';
-import { editOf, isAllowed } from '../models/transitions.ts';
+import { editOf, isAllowed } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
@@ -56,7 +56,7 @@ export class TransferCommands {
       const volume = await volumesOf(this.store).lookup(volumeId);
       if (!isAllowed('startTransfer', volume)) {
         if (await endIfExpired(this.store, volume)) continue;
-        throw refusal(volume, 'startTransfer');
+        throw await refusal(this.store, volume, 'startTransfer');
       }
       if (withSnapshots) await this.snapshotsOfVolume(volume);
       const expires = String((await redisTime(this.store)) + lengthMs);

@@ -1,23 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
+import { type AttachedVolume, type Attachment, checkAttachment, withAttachment } from '../models/attachment.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { readNodes } from '../models/node.ts';
 import type { VolumeTaskKind } from '../models/task.ts';
-import {
-  type Attachment,
-  type NewVolume,
-  attachmentSet,
-  checkAttachment,
-  checkSize,
-  nodeOfAbandoned,
-  volumesOf,
-} from '../models/volume.ts';
+import { type NewVolume, checkSize, nodeOfAbandoned, volumesOf } from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { Edit, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan } from './attachment-plans.ts';
 import { requireImages } from './copy-out.ts';
 import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
@@ -29,7 +23,7 @@ import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { originOf } from './volume-origin.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
-import { type AttachmentMark, type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
+import { type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
 
 /** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
 export interface SendOptions {
@@ -40,8 +34,8 @@ export interface SendOptions {
 const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | undefined) => boolean> = {
   create: () => true,
   delete: () => false,
-  attach: (volume) => volume.attachStatus !== 'detached',
-  detach: (volume) => volume.attachStatus !== 'attached',
+  attach: ({ attachments }, asked) => attachments.includes(asked?.attachment ?? ''),
+  detach: ({ attachments }, asked) => !attachments.includes(asked?.attachment ?? ''),
   rename: (volume, asked) => volume.name === (asked?.name ?? volume.name),
   extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
   relabel: ({ projectId }, asked) => projectId === asked?.projectId,
@@ -119,24 +113,39 @@ export class VolumeCommands {
     id: string,
     attachment: Attachment,
     { examined, ...options }: SendOptions & { examined?: string } = {},
-  ): Promise<VolumeState> {
+  ): Promise<AttachedVolume> {
     checkAttachment(attachment);
-    const set = attachmentSet(attachment);
-    return this.carryOut('attach', id, options, (to) =>
-      this.start({ transition: 'startAttach', kind: 'attach', set, examined, whenLost: 'refuse' }, id, to),
-    );
+    return this.attachAs(id, { id: randomUUID(), attachment }, { examined, ...options });
+  }
+
+  /** The same with an attachment that has been reserved. Throws AttachmentNotFound as well. */
+  async attachAs(
+    id: string,
+    planned: PlannedAttach,
+    { examined, ...options }: SendOptions & { examined?: string | undefined } = {},
+  ): Promise<AttachedVolume> {
+    const plan = (volume: VolumeState) => attachPlan(this.store, volume, planned);
+    let own = '';
+    const volume = await this.carryOut('attach', id, options, async (to) => {
+      const request = { transition: 'startAttach', kind: 'attach', plan, examined, whenLost: 'refuse' } as const;
+      const sent = await this.start(request, id, to);
+      own = sent.volume.attachment;
+      return sent;
+    });
+    return withAttachment(this.store, volume, own);
   }
 
   /**
-   * Detaches a volume; with `attachment`, a record that was read before, only while it has the same attachment as then. Throws
-   * VolumeNotFound, VolumeNotAttached (also where it has another attachment), WrongStatus while it is being attached.
+   * Detaches a volume from an instance; with `attachment`, by its id, only while it has that one. Throws VolumeNotFound, VolumeNotAttached
+   * (also where it has another attachment), SeveralAttachments, VolumeReserved, WrongStatus while it is being attached.
    */
   async detach(
     id: string,
-    { attachment, ...options }: SendOptions & { attachment?: AttachmentMark } = {},
+    { attachment, instance, ...options }: SendOptions & PlannedDetach = {},
   ): Promise<VolumeState> {
+    const plan = (volume: VolumeState) => detachPlan(this.store, volume, { attachment, instance });
     return this.carryOut('detach', id, options, (to) =>
-      this.start({ transition: 'startDetach', kind: 'detach', attachment, whenLost: 'detachLost' }, id, to),
+      this.start({ transition: 'startDetach', kind: 'detach', plan, whenLost: 'detachLost' }, id, to),
     );
   }
 
@@ -248,9 +257,16 @@ export class VolumeCommands {
       const origin = await originOf(this.store, volume, node);
       const at = origin?.place ?? node;
       const { type = origin?.type ?? '', zone: wantedZone = '', apartFrom = [] } = volume;
+      const demands = await demandsOf(this.store, {
+        type,
+        wantedZone,
+        apartFrom,
+        isMultiattach: volume.isMultiattach ?? false,
+      });
+      const isMultiattach = demands?.requirements.multiattach === 'yes'; // of its type as well
       const request = {
         size,
-        demands: await demandsOf(this.store, { type, wantedZone, apartFrom }),
+        demands,
         recent: this.recent,
         ...(at === undefined ? {} : { node: at }),
         ...((volume.fromImage ?? volume.fromBackup) === undefined ? {} : { needs: 'images' as const }),
@@ -258,7 +274,7 @@ export class VolumeCommands {
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord({ ...volume, type }, backend, at, to, this.store.by);
+        set = newRecord({ ...volume, type, isMultiattach }, backend, at, to, this.store.by);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [
@@ -330,13 +346,10 @@ export class VolumeCommands {
     const volume = stateIn(id, record);
     // Deleted, and its id is another volume's.
     if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
-    if (kind === 'attach' && asked && isOtherAttachment(volume, asked)) return { fault: changed(kind, volume) };
+    if (asked && (kind === 'attach' || kind === 'detach')) return attachmentEnd(kind, volume, asked, record);
     if (volume.task?.kind === kind) return undefined;
-    if (kind === 'detach' && asked && isAttachedSince(volume, asked)) return { record };
     if (kind === 'rename') return isDone.rename(volume, asked) ? { record } : { fault: changed(kind, volume) };
-    // A volume in error can be detached, and stays in error.
-    const isDetached = kind === 'detach' && volume.attachStatus === 'detached';
-    if (volume.fault && !isDetached) return failed(volume.fault);
+    if (volume.fault) return failed(volume.fault);
     return isDone[kind](volume, asked) ? { record } : { fault: changed(kind, volume) };
   }
 
@@ -357,17 +370,16 @@ export class VolumeCommands {
   }
 }
 
-/** Whether somebody has attached it again since: the attachment that was there then is gone. */
-function isAttachedSince(
-  { attachStatus, attachTime = Infinity }: VolumeState,
-  { attachTime: before = 0 }: VolumeState,
-) {
-  return (attachStatus === 'attached' || attachStatus === 'attaching') && attachTime > before;
-}
-
-/** Whether the attachment that the volume has is not the one that was asked for: its host must not take it for its own. */
-function isOtherAttachment({ attachStatus, attachTime }: VolumeState, asked: VolumeState): boolean {
-  return attachStatus !== 'detached' && attachTime !== asked.attachTime;
+/** How the attach or detach has ended that was asked for: the volume may have other attachments, and a task about them. */
+function attachmentEnd(
+  kind: 'attach' | 'detach',
+  volume: VolumeState,
+  asked: VolumeState,
+  record: Hash,
+): RequestEnd | undefined {
+  if (volume.task?.kind === kind && volume.attachment === asked.attachment) return undefined;
+  if (isDone[kind](volume, asked)) return { record };
+  return volume.fault ? failed(volume.fault) : { fault: changed(kind, volume) };
 }
 
 function changed(kind: VolumeTaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {

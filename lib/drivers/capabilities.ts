@@ -21,7 +21,7 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
   migration: boolean;
   /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;
-  /** No driver declares it yet. */
+  /** Several hosts can have a volume at once, each by its own attachment. */
   multiattach: boolean;
   /** What a host discards is free space. */
   discard: boolean;

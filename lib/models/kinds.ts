@@ -54,6 +54,12 @@ const snapshotIndexes: readonly Index[] = [
   { key: 'volume:{volume}:snapshots', score: { field: 'createTime' } },
 ];
 
+const attachmentIndexes: readonly Index[] = [
+  { key: 'attachments', score: { field: 'createTime' } },
+  { key: 'project:{projectId}:attachments', score: { field: 'createTime' } },
+  { key: 'volume:{volume}:attachments', score: { field: 'createTime' } },
+];
+
 const transferIndexes: readonly Index[] = [
   { key: 'transfers', score: { field: 'createTime' } },
   { key: 'transfer-ids' },
@@ -97,6 +103,8 @@ export const kinds = {
     indexes: [{ key: 'node:{node}:jobs', score: { field: 'createTime' } }, { key: 'snapshot:{snapshot}:jobs' }],
   },
   snapshot: { key: 'snapshot:{id}', indexes: snapshotIndexes, sums: [usage] },
+  /** What a host has a volume by, or is to have it by. */
+  attachment: { key: 'attachment:{id}', indexes: attachmentIndexes },
   /** A volume that is offered to another project. */
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
   /** What volumes of a kind require of their backends. */
@@ -116,6 +124,7 @@ export const kindNames: readonly KindName[] = [
   'former',
   'job',
   'snapshot',
+  'attachment',
   'transfer',
   'type',
   'quota',

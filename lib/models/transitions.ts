@@ -1,9 +1,6 @@
-import { pooledAddress } from '../aoe/address.ts';
-import type { Fault } from '../errors.ts';
-import type { Edit } from '../redis/scripts.ts';
-import { type Task, type TaskKind, taskKey, writeTask } from './task.ts';
-import { attachmentFields, restoreFields, taskFields, transferFields } from './volume-fields.ts';
-import type { AttachStatus, VolumeState, VolumeStatus } from './volume-state.ts';
+import type { TaskKind } from './task.ts';
+import { restoreFields, transferFields } from './volume-fields.ts';
+import type { AttachStatus, VolumeStatus } from './volume-state.ts';
 
 export interface Transition {
   /** Statuses that it begins from; a transition that ends a task names the task instead. */
@@ -24,6 +21,8 @@ export interface Transition {
   endsExport?: true;
   /** Its status is that of its attachment again: `in-use` or `available`. */
   settles?: true;
+  /** An attachment ends: its statuses and the rights of its export become those of the `remaining` ones. */
+  endsAttachment?: true;
   /** Its transfer ends: see endedWith(). */
   endsTransfer?: true;
   /** Its migration ends, and leaves it where it is: see endedWith(). */
@@ -36,7 +35,7 @@ export interface Transition {
 
 /** Statuses of a volume with data that nothing is under way for. */
 const steady = {
-  status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending'],
+  status: ['available', 'reserved', 'in-use', 'error_attaching', 'error_detaching', 'error_extending'],
   attachStatus: ['detached', 'attached'],
 } as const;
 
@@ -50,26 +49,35 @@ export const transitions = {
   /** Its storage is another volume's: a record that stayed would have it deleted with this one. */
   refuseCreate: { during: 'create', remove: true },
   startAttach: {
-    from: { status: ['available', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
+    from: { status: ['available', 'reserved', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
     begins: 'attach',
     set: { status: 'in-use', attachStatus: 'attaching' },
-    stamp: ['attachTime'],
     unset: ['fault'],
   },
-  /** A volume whose attachment Redis has lost is attached again, by the host that has it. */
-  startReattach: {
+  /** One more host gets it, or the host that has a volume whose attachment Redis has lost. */
+  startFurtherAttach: {
     from: { status: ['in-use'], attachStatus: ['attached'] },
     begins: 'attach',
     set: { attachStatus: 'attaching' },
-    stamp: ['attachTime'],
-    unset: ['attachmentRestored'],
+    unset: ['fault'],
   },
+  /** It is kept for an attachment that no host has yet. */
+  reserve: {
+    from: { status: ['available', 'reserved', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
+    set: { status: 'reserved' },
+    unset: ['fault'],
+  },
+  /** The same of one that other hosts have. */
+  reserveFurther: { from: { status: ['in-use'], attachStatus: ['attached'] } },
+  /** An attachment that no host has ends. */
+  unreserve: { from: { status: ['reserved'], attachStatus: ['detached'] }, set: { status: 'available' } },
+  unreserveFurther: {},
   finishAttach: { during: 'attach', ends: true, set: { attachStatus: 'attached' }, unset: ['fault'] },
   failAttach: {
     during: 'attach',
     ends: true,
     set: { status: 'error_attaching', attachStatus: 'detached' },
-    unset: attachmentFields,
+    endsAttachment: true,
   },
   startDetach: {
     from: { attachStatus: ['attached'] },
@@ -82,7 +90,8 @@ export const transitions = {
     during: 'detach',
     ends: true,
     set: { status: 'available', attachStatus: 'detached' },
-    unset: ['fault', ...attachmentFields],
+    unset: ['fault'],
+    endsAttachment: true,
     keepsError: true,
   },
   failDetach: {
@@ -96,7 +105,8 @@ export const transitions = {
     from: { attachStatus: ['attached', 'detaching', 'attaching'] },
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: ['newSize', 'snapshot', 'image', ...restoreFields, 'copying', ...attachmentFields],
+    unset: ['newSize', 'snapshot', 'image', ...restoreFields, 'copying'],
+    endsAttachment: true,
     keepsError: true,
   },
   startDelete: {
@@ -244,16 +254,8 @@ export const transitions = {
   loseNodeDetached: {
     ends: true,
     set: { status: 'error', attachStatus: 'detached' },
-    unset: [
-      'newSize',
-      'snapshot',
-      'image',
-      ...restoreFields,
-      'copying',
-      'migration',
-      ...transferFields,
-      ...attachmentFields,
-    ],
+    unset: ['newSize', 'snapshot', 'image', ...restoreFields, 'copying', 'migration', ...transferFields],
+    endsAttachment: true,
     endsTransfer: true,
     endsMigration: true,
   },
@@ -262,6 +264,7 @@ export const transitions = {
     from: {
       status: [
         'available',
+        'reserved',
         'in-use',
         'error_attaching',
         'error_detaching',
@@ -288,11 +291,10 @@ export const transitions = {
   },
   /** Its export runs for hosts although Redis has lost the attachment: it is recorded again. */
   restoreAttachment: {
-    from: { status: ['available', 'awaiting-transfer'], attachStatus: ['detached'] },
+    from: { status: ['available', 'reserved', 'awaiting-transfer'], attachStatus: ['detached'] },
     set: { status: 'in-use', attachStatus: 'attached' },
     unset: transferFields,
     endsTransfer: true,
-    stamp: ['attachTime'],
   },
   /** Its target has it at another address than before, as its node has other flags. */
   readdress: {},
@@ -303,82 +305,3 @@ export const transitions = {
 } as const satisfies Record<string, Transition>;
 
 export type TransitionName = keyof typeof transitions;
-
-export interface EditOptions {
-  set?: Readonly<Record<string, string>>;
-  /** Besides what the transition itself unsets. */
-  unset?: readonly string[];
-  fault?: Fault;
-  /** Values that further fields must have; '' = absent. */
-  expect?: Readonly<Record<string, string>>;
-  /** Of the task that begins. */
-  task?: Omit<Task, 'kind' | 'key'>;
-}
-
-/** Returns whether a volume in this state may go through the transition. */
-export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
-  const { from, during }: Transition = transitions[name];
-  if (during !== undefined) return volume.task?.kind === during;
-  if (from === undefined) return true;
-  if (volume.task && name !== 'detachLost') return false;
-  return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
-}
-
-function settledStatus({ attachStatus }: VolumeState): VolumeStatus {
-  return attachStatus === 'detached' ? 'available' : 'in-use';
-}
-
-/** Returns what an edit expects of a record that is still as it was read: another node may have taken the volume over meanwhile. */
-export function stateOf({ node, status, attachStatus, taskText }: VolumeState): Record<string, string> {
-  return { node, status, attachStatus, task: taskText };
-}
-
-/**
- * Returns what goes with that change besides, where Redis has it still: the record of a transfer that ends; that of a migration stays until
- * the destination has removed what it has of the volume.
- */
-export function endedWith({ transfer, migration }: VolumeState, name: TransitionName): Edit[] {
-  const { endsTransfer, endsMigration }: Transition = transitions[name];
-  return [
-    ...(endsTransfer && transfer !== ''
-      ? [{ kind: 'transfer', id: transfer, remove: true, optional: true } as const]
-      : []),
-    ...(endsMigration && migration !== ''
-      ? [{ kind: 'migration', id: migration, set: { isCancelled: 'true' }, optional: true } as const]
-      : []),
-  ];
-}
-
-/**
- * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's node, statuses or task are
- * no longer those of `volume`, or a further field has not the expected value.
- */
-export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
-  const transition: Transition = transitions[name];
-  const { begins, ends, remove, leaves, stamp, settles, keepsError } = transition;
-  const staysInError = keepsError === true && volume.status === 'error';
-  const { status = settles && settledStatus(volume), ...others } = transition.set ?? {};
-  const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
-  const set = {
-    ...(status === undefined || staysInError ? {} : { status }),
-    ...others,
-    ...options.set,
-    ...fault,
-    ...(begins ? { task: writeTask({ kind: begins, key: taskKey(), ...options.task }) } : {}),
-  };
-  const unset = [
-    ...(transition.unset ?? []).filter((field) => !(staysInError && field === 'fault')),
-    ...(options.unset ?? []),
-    ...(ends || begins ? taskFields : []),
-  ].filter((field) => !(field in set));
-  return {
-    kind: 'volume',
-    id: volume.id,
-    expect: { ...stateOf(volume), ...options.expect },
-    ...(remove ? { remove } : {}),
-    ...(remove || leaves ? { rest: pooledAddress(volume.address) } : {}),
-    set,
-    ...(unset.length > 0 ? { unset } : {}),
-    ...(stamp ? { stamp } : {}),
-  };
-}

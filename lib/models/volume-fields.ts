@@ -1,17 +1,5 @@
-/** Fields of a record that go with its attachment. */
-export const attachmentFields = [
-  'instanceId',
-  'attachmentRestored',
-  'hostName',
-  'hostId',
-  'domain',
-  'libvirtUri',
-  'mountpoint',
-  'attachMode',
-  'attachHosts',
-  'chap',
-  'attachTime',
-] as const;
+/** Fields of a record that go with its last attachment. */
+export const attachmentFields = ['attachments', 'attachMode', 'attachHosts', 'chap'] as const;
 
 /** Fields of a record that go with its transfer. */
 export const transferFields = ['transfer', 'transferExpires'] as const;
@@ -20,4 +8,4 @@ export const transferFields = ['transfer', 'transferExpires'] as const;
 export const restoreFields = ['backup', 'restoreTime'] as const;
 
 /** Fields that go with a task. */
-export const taskFields = ['task', 'by', 'requesters', 'progress', 'step', 'attempts'] as const;
+export const taskFields = ['task', 'attachment', 'by', 'requesters', 'progress', 'step', 'attempts'] as const;

@@ -12,6 +12,7 @@ import { type Task, type TaskKind, parseTask } from './task.ts';
 export const volumeStatuses = [
   'creating',
   'available',
+  'reserved',
   'in-use',
   'error',
   'deleting',
@@ -47,24 +48,18 @@ export interface VolumeState {
   backend: string;
   status: VolumeStatus;
   attachStatus: AttachStatus;
-  instanceId: string;
-  /** Redis had lost the attachment, and its running export showed it: who the instance is, is not known. */
-  isAttachmentRestored: boolean;
-  /** The host that the instance runs on. */
-  hostName: string;
-  /** The machine id of that host. */
-  hostId: string;
-  /** The libvirt domain, by its UUID, that has the volume as a disk. */
-  domain: string;
-  /** The libvirt connection through which it was given to the domain. */
-  libvirtUri: string;
-  mountpoint: string;
+  /** The ids of its attachments, also of those that are reserved. */
+  attachments: readonly string[];
+  /** The one that the task is about; '' = none. */
+  attachment: string;
+  /** Several hosts can have it at once. */
+  isMultiattach: boolean;
+  /** Of all its attachments together, as its export has them. */
   attachMode: 'rw' | 'ro';
-  /** Ethernet addresses (AoE) or initiator names (iSCSI) that may use the export while it is attached; none: all. */
+  /** Ethernet addresses (AoE), initiator names (iSCSI) or NQNs (NVMe) that may use the export while it is attached; none: all. */
   attachHosts: readonly string[];
   /** With what the hosts authenticate themselves; never shown or logged. */
   chap: Chap | undefined;
-  attachTime: number | undefined;
   deleteOnTermination: boolean;
   /** The id of its type; '' = none. */
   type: string;
@@ -147,6 +142,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     throw new UnreadableError(`has attach mode ${JSON.stringify(attachMode)}`);
   const size = number(hash, 'size');
   const createTime = number(hash, 'createTime');
+  if (hash['attachments']?.split(',').every(isId) === false)
+    throw new UnreadableError(`has attachments ${JSON.stringify(hash['attachments'])}`);
   if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
   const taskText = hash['task'] ?? '';
   return {
@@ -161,17 +158,12 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     backend: hash['backend'] ?? '',
     status,
     attachStatus,
-    instanceId: hash['instanceId'] ?? '',
-    isAttachmentRestored: hash['attachmentRestored'] === 'true',
-    hostName: hash['hostName'] ?? '',
-    hostId: hash['hostId'] ?? '',
-    domain: hash['domain'] ?? '',
-    libvirtUri: hash['libvirtUri'] ?? '',
-    mountpoint: hash['mountpoint'] ?? '',
+    attachments: hash['attachments'] === undefined ? [] : hash['attachments'].split(','),
+    attachment: hash['attachment'] ?? '',
+    isMultiattach: hash['multiattach'] === 'true',
     attachMode,
     attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
-    attachTime: number(hash, 'attachTime'),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
     type: hash['type'] ?? '',
     wantedZone: hash['wantedZone'] ?? '',
@@ -244,6 +236,12 @@ export function contradiction(volume: VolumeState): string | undefined {
   if (leaves && migration === '') return 'has no migration during its migrate';
   if (!leaves && migration !== '') return `is ${status} with a migration`;
   if (status === 'restoring' && backup === '') return 'is restoring without a backup';
+  const { attachments, attachment } = volume;
+  if (attachStatus !== 'detached' && attachments.length === 0) return `is ${attachStatus} without an attachment`;
+  if (status === 'reserved' && attachments.length === 0) return 'is reserved without an attachment';
+  if (status === 'available' && attachments.length > 0) return 'is available with an attachment';
+  if ((task?.kind === 'attach' || task?.kind === 'detach') && !attachments.includes(attachment))
+    return `has its ${task.kind} under way for an attachment that it does not have`;
   if (task) {
     const { status: required = status, attachStatus: attach } = taskStatuses[task.kind];
     if (task.kind === 'extend' && newSize === undefined) return 'has no new size during its extend';

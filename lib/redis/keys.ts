@@ -50,6 +50,14 @@ const names = {
   /** sorted sets of one score: volumes that a snapshot, or a volume, is being copied to */
   snapshotCopies: (id: string) => `snapshot:${id}:copies`,
   volumeCopies: (id: string) => `volume:${id}:copies`,
+  /** hash: an attachment's record */
+  attachment: (id: string) => `attachment:${id}`,
+  /** sorted set, by creation time: every attachment's id */
+  attachments: () => 'attachments',
+  /** sorted set, by creation time: attachments of a project's volumes */
+  projectAttachments: (project: string) => `project:${project}:attachments`,
+  /** sorted set, by creation time: attachments of a volume */
+  volumeAttachments: (volume: string) => `volume:${volume}:attachments`,
   /** hash: a transfer's record */
   transfer: (id: string) => `transfer:${id}`,
   /** sorted set, by creation time: every transfer's id */
@@ -146,6 +154,10 @@ export function makeKeys(prefix: string): Keys {
     snapshotNames: () => tag + names.snapshotNames(),
     snapshotCopies: (id) => tag + names.snapshotCopies(id),
     volumeCopies: (id) => tag + names.volumeCopies(id),
+    attachment: (id) => tag + names.attachment(id),
+    attachments: () => tag + names.attachments(),
+    projectAttachments: (project) => tag + names.projectAttachments(project),
+    volumeAttachments: (volume) => tag + names.volumeAttachments(volume),
     transfer: (id) => tag + names.transfer(id),
     transfers: () => tag + names.transfers(),
     projectTransfers: (project) => tag + names.projectTransfers(project),

@@ -4,11 +4,12 @@ import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { backendId, backendsOf } from '../../lib/models/backend.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
-import { type EditOptions, type TransitionName, editOf, isAllowed, endedWith } from '../../lib/models/transitions.ts';
+import type { TransitionName } from '../../lib/models/transitions.ts';
+import { type EditOptions, editOf, isAllowed, endedWith } from '../../lib/models/volume-edit.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
-import { commit } from '../../lib/redis/scripts.ts';
+import { type Edit, commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
@@ -17,9 +18,9 @@ import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
 import { type FormerStorage, formerEdit } from './former.ts';
 import type { NodeLease } from './lease.ts';
+import { restoredAttachments } from './restored-attachments.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import {
-  attachmentOf,
   exportSpec,
   fieldsIn,
   isExported,
@@ -202,7 +203,8 @@ export class Adopter {
     const address = volume.address === '' ? await this.labelledAddress(volume.id) : volume.address;
     const set = address === volume.address ? {} : { address };
     await this.change(volume, isAttached ? 'markFoundAttached' : 'markFound', { set });
-    return { ...volume, status: isAttached ? 'in-use' : 'available', fault: undefined, address };
+    const status = isAttached ? 'in-use' : volume.attachments.length > 0 ? 'reserved' : 'available';
+    return { ...volume, status, fault: undefined, address };
   }
 
   /**
@@ -225,6 +227,9 @@ export class Adopter {
     if (isFree && !isOwn) addresses.pool.release(id);
     if (!isOwn && labelled !== '') await this.unlabelAddress({ ...found, labels }, Number(rest.size));
     const recorded = isOwn ? address : (target.addressOf?.(id) ?? (await target.findAddress?.(id)) ?? '');
+    const restored = isAttached
+      ? await restoredAttachments(store, { id, projectId: rest.projectId, attachments: [] }, running)
+      : undefined;
     const outcome = await commit(store, {
       owner: lease.token,
       conditions: [{ is: 'absent', kind: 'abandoned', id }],
@@ -241,14 +246,14 @@ export class Adopter {
             availabilityZone,
             ...(unfinished ? filling(unfinished) : { status: isAttached ? 'in-use' : 'available' }),
             attachStatus: isAttached ? 'attached' : 'detached',
-            ...(isAttached ? attachmentOf(running) : {}),
+            ...restored?.set,
           },
           stamp: [
             ...(rest.createTime === undefined ? ['createTime'] : []),
-            ...(isAttached ? ['attachTime'] : []),
             ...(unfinished && 'backup' in unfinished ? ['restoreTime'] : []),
           ],
         },
+        ...(restored?.edits ?? []),
       ],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
@@ -319,8 +324,8 @@ export class Adopter {
   async restoreAttachment(volume: VolumeState, running: FoundExport): Promise<void> {
     const { address } = await this.withAddressInUse(volume, running);
     const readdressed = address === volume.address ? {} : { address: storedAddress(volume.id, address) };
-    const set = { ...attachmentOf(running), ...readdressed };
-    await this.change(volume, 'restoreAttachment', { set });
+    const { set, edits } = await restoredAttachments(this.options.store, volume, running);
+    await this.change(volume, 'restoreAttachment', { set: { ...set, ...readdressed } }, edits);
     this.options.log.debug(`restored the attachment of volume ${volume.id}, which Redis had lost, from its export`);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
   }
@@ -360,11 +365,16 @@ export class Adopter {
     return (await addresses.isOwn(address)) ? address : '';
   }
 
-  private async change(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Promise<void> {
+  private async change(
+    volume: VolumeState,
+    name: TransitionName,
+    options: EditOptions = {},
+    others: readonly Edit[] = [],
+  ): Promise<void> {
     const { store, lease } = this.options;
     const outcome = await commit(store, {
       owner: lease.token,
-      edits: [editOf(volume, name, options), ...endedWith(volume, name)],
+      edits: [editOf(volume, name, options), ...endedWith(volume, name), ...others],
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');

@@ -1,7 +1,8 @@
 import type { AuditRequest, Finding, NotCompared } from '../../lib/audit/finding.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
-import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { type VolumeState, contradiction } from '../../lib/models/volume-state.ts';
+import { attachmentDifferences } from './audit/attachments.ts';
 import { AllocationAudit } from './audit/allocation.ts';
 import type { Difference } from './audit/difference.ts';
 import {
@@ -101,6 +102,8 @@ export class Audit {
     const storedSnapshots = await snapshots.readStorage();
     /** Volumes on which nothing is under way. */
     const idle: string[] = [];
+    /** Volumes that do not contradict themselves; `isWhole`: nor their storage. */
+    const consistent: { volume: VolumeState; isWhole: boolean }[] = [];
     const exports = (await Promise.all(backends.served.map(({ target }) => target.listExports()))).flat();
     const exportsById = new Map(exports.map((found) => [found.id, found]));
     const allocation = await AllocationAudit.begin(this.context);
@@ -128,8 +131,19 @@ export class Audit {
         ...own,
         ...foreignAnswer(this.context, volume),
         ...(await exportsBeside(this.context, volume, exports)),
-        ...(own.length > 0 ? [] : await exportDifferences(this.context, volume, running)),
       );
+      if (!volume.task && contradiction(volume) === undefined) consistent.push({ volume, isWhole: own.length === 0 });
+    }
+    const ofAttachments = await attachmentDifferences(
+      this.context,
+      consistent.map(({ volume }) => volume),
+    );
+    differences.push(...ofAttachments);
+    // First the record has the right hosts, then the export.
+    const odd = new Set(ofAttachments.map(idIn));
+    for (const { volume, isWhole } of consistent) {
+      if (!isWhole || odd.has(volume.id)) continue;
+      differences.push(...(await exportDifferences(this.context, volume, exportsById.get(volume.id))));
     }
     const underWay = await volumesOfMigrations(this.context);
     for (const volume of stored.values()) {

@@ -2,7 +2,7 @@ import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
-import { isAllowed } from '../../lib/models/transitions.ts';
+import { isAllowed } from '../../lib/models/volume-edit.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';

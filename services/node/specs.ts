@@ -1,12 +1,11 @@
 import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
-import { writeChap } from '../../lib/models/chap.ts';
 import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
-import type { ExportSpec, FoundExport } from '../../lib/targets/target.ts';
+import type { ExportSpec } from '../../lib/targets/target.ts';
 import type { Backend } from './backends.ts';
 
 /** On storage that came with a migration: from where. */
@@ -130,17 +129,6 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
 export function isExported({ status, attachStatus }: VolumeState, exportUnattached: boolean): boolean {
   const isWhole = status !== 'restoring' && status !== 'error_restoring';
   return (exportUnattached && isWhole) || attachStatus === 'attaching' || attachStatus === 'attached';
-}
-
-/** Fields of an attachment as its running export shows them, where Redis has lost them: who the instance is, is not known. */
-export function attachmentOf({ readOnly, hosts, chap }: FoundExport): Record<string, string> {
-  return {
-    instanceId: 'unknown',
-    attachmentRestored: 'true',
-    ...(readOnly ? { attachMode: 'ro' } : {}),
-    ...(hosts.length === 0 ? {} : { attachHosts: hosts.join(',') }),
-    ...(chap === undefined ? {} : { chap: writeChap(chap) }),
-  };
 }
 
 /** A record as a target sees it: with the rights of its attachment. Throws AddressLost for a volume without an address. */

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import test from 'ava';
 import { readMachineId } from '../../lib/machine.ts';
+import { changeAttachment } from '../support/attachments.ts';
 import { CliPlace } from './place.ts';
 
 test('a host device that a domain has, given by hand or left in a definition, is in use', async (t) => {
@@ -19,11 +20,12 @@ test('a host device that a domain has, given by hand or left in a definition, is
     );
   await virsh('e9.2');
   const { machine } = await readMachineId();
-  const fields = { hostId: machine, hostName: hostname(), address: 'e9.2', mountpoint: '/dev/etherd/e9.2' };
+  const fields = { hostId: machine, hostName: hostname(), mountpoint: '/dev/etherd/e9.2' };
   const { stdout: id } = await place.run('volume', 'create', '1', '--name', 'lent');
   await place.run('volume', 'attach', 'lent', '--instance', 'x', '--mountpoint', '/dev/vdb');
   const store = await place.store();
-  await store.redis.hset(store.keys.volume(id), fields);
+  await changeAttachment(store, id, fields);
+  await store.redis.hset(store.keys.volume(id), { address: 'e9.2' });
   const refused = await place.run('volume', 'detach', 'lent');
   t.is(refused.exitCode, 5, refused.stderr);
   t.regex(

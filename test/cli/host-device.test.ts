@@ -6,6 +6,7 @@ import test from 'ava';
 import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { until } from '../support/until.ts';
+import { type AttachmentFields, changeAttachment } from '../support/attachments.ts';
 import { CliPlace } from './place.ts';
 
 const asRoot = process.getuid?.() === 0 ? test.serial : test.serial.skip;
@@ -31,18 +32,22 @@ test.serial('a volume that cannot be connected to this host is detached again', 
   t.like(await place.json('volume', 'show', 'here'), {
     status: 'available',
     attachStatus: 'detached',
-    instanceId: null,
+    attachments: [],
   });
 });
 
 const elsewhere = ['--instance', 'x', '--mountpoint', '/dev/vdb', '--host', 'somewhere'];
 
 /** Makes the attachment that a host with that machine id would have made. */
-async function attachedBy(name: string, fields: Record<string, string>): Promise<string> {
+async function attachedBy(
+  name: string,
+  { address, ...fields }: AttachmentFields & { address?: string },
+): Promise<string> {
   const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
   await place.run('volume', 'attach', name, ...elsewhere);
   const store = await place.store();
-  await store.redis.hset(store.keys.volume(id), fields);
+  await changeAttachment(store, id, fields);
+  if (address !== undefined) await store.redis.hset(store.keys.volume(id), { address });
   return id;
 }
 
@@ -69,13 +74,13 @@ test.serial('a host that is renamed detaches what it attached under its former n
 test.serial('a host with the machine id of another one is not taken for it', async (t) => {
   const { machine } = await readMachineId();
   const own = (await ethernetAddressesOfHost())[0] ?? '';
-  const clone = { hostId: machine, hostName: 'original', attachHosts: '52:54:00:de:ad:01' };
+  const clone = { hostId: machine, hostName: 'original', hosts: '52:54:00:de:ad:01' };
   const id = await attachedBy('of-original', clone);
   const refused = await place.run('volume', 'detach', 'of-original');
   t.is(refused.exitCode, 5);
   t.regex(refused.stderr, /is attached on host original, not on this one/);
   const store = await place.store();
-  await store.redis.hset(store.keys.volume(id), 'attachHosts', `52:54:00:de:ad:01,${own}`);
+  await changeAttachment(store, id, { hosts: `52:54:00:de:ad:01,${own}` });
   t.is((await place.run('volume', 'detach', 'of-original')).exitCode, 0, 'it has been renamed');
 });
 
@@ -83,7 +88,7 @@ test.serial(
   'two clones with one machine id and one host name are distinguished by their Ethernet addresses',
   async (t) => {
     const { machine } = await readMachineId();
-    await attachedBy('of-twin', { hostId: machine, hostName: hostname(), attachHosts: '52:54:00:de:ad:01' });
+    await attachedBy('of-twin', { hostId: machine, hostName: hostname(), hosts: '52:54:00:de:ad:01' });
     const refused = await place.run('volume', 'detach', 'of-twin');
     t.is(refused.exitCode, 5);
     t.regex(
@@ -99,12 +104,12 @@ test.serial(
   async (t) => {
     const own = (await ethernetAddressesOfHost())[0] ?? '';
     const other = { hostName: hostname(), domain: '00000000-0000-4000-8000-000000000009' };
-    const id = await attachedBy('of-localhost', { ...other, attachHosts: '52:54:00:de:ad:01' });
+    const id = await attachedBy('of-localhost', { ...other, hosts: '52:54:00:de:ad:01' });
     const refused = await place.run('volume', 'detach', 'of-localhost');
     t.is(refused.exitCode, 5, refused.stderr);
     t.regex(refused.stderr, /with other Ethernet addresses than this one \(52:54:00:de:ad:01\)\n/);
     const store = await place.store();
-    await store.redis.hset(store.keys.volume(id), { attachHosts: own, domain: '' });
+    await changeAttachment(store, id, { hosts: own, domain: '' });
     t.is((await place.run('volume', 'detach', 'of-localhost')).exitCode, 0);
   },
 );
@@ -122,11 +127,11 @@ test.serial(
     t.is(refused.exitCode, 1);
     t.regex(refused.stderr, /failed to connect to the hypervisor/);
     t.regex(await readFile(calls, 'utf8'), /list --all/);
-    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'attached', domain });
+    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'attached', attachments: [{ domain }] });
     const forced = await place.run('volume', 'detach', 'disk', '--force');
     t.is(forced.exitCode, 0);
     t.regex(forced.stderr, /^detached, but not cleaned up on this host: .*failed to connect/);
-    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'detached', domain: null, hostId: null });
+    t.like(await place.json('volume', 'show', 'disk'), { attachStatus: 'detached', attachments: [] });
   },
 );
 
@@ -181,7 +186,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     const { exitCode, stderr } = await attaching;
     t.is(exitCode, 130);
     t.regex(stderr, /the attachment of volume \S+ was interrupted and undone/);
-    t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+    t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', attachments: [] });
   });
 }
 
@@ -197,7 +202,7 @@ test.serial('the undo of a failed attachment leaves one that was made since', as
   const { exitCode, stderr } = await attaching;
   t.is(exitCode, 1);
   t.regex(stderr, /^blockstore: could not connect volume e\d+\.\d+ to this host: /m);
-  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached', instanceId: 'x' });
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'attached', attachments: [{ instanceId: 'x' }] });
   t.is((await place.run('volume', 'detach', 'here', '--force')).exitCode, 0);
 });
 
@@ -211,14 +216,17 @@ test.serial('a detach that waited for a guest leaves an attachment that was made
   await until(() => existsSync(place.file('waits')), 'libvirt is asked', 60_000);
   const store = await place.store();
   // A second host frees the volume and attaches it.
-  await store.redis.hset(store.keys.volume(id), { hostId: 'f'.repeat(32), domain: '' });
+  await changeAttachment(store, id, { hostId: 'f'.repeat(32), domain: '' });
   t.is((await place.run('volume', 'detach', 'guest-disk', '--force')).exitCode, 0);
   t.is((await place.run('volume', 'attach', 'guest-disk', ...elsewhere)).exitCode, 0);
   await rm(place.file('waits'));
   const { exitCode, stderr } = await detaching;
   t.is(exitCode, 5);
   t.regex(stderr, /has ended; the volume is attached to x now\n/);
-  t.like(await place.json('volume', 'show', 'guest-disk'), { attachStatus: 'attached', instanceId: 'x' });
+  t.like(await place.json('volume', 'show', 'guest-disk'), {
+    attachStatus: 'attached',
+    attachments: [{ instanceId: 'x' }],
+  });
 });
 
 test.serial('Ctrl-C while a guest releases its disk says that the volume is still attached', async (t) => {
@@ -328,7 +336,7 @@ test.serial('Ctrl-C to every process of a terminal undoes the attachment as well
   terminal.stdin.write('\u0003');
   const { stdout } = await terminal;
   t.regex(stdout, /was interrupted and undone/);
-  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', hostId: null });
+  t.like(await place.json('volume', 'show', 'here'), { attachStatus: 'detached', attachments: [] });
 });
 
 test.serial('Ctrl-C while the node is at work undoes the attachment as soon as it is made', async (t) => {

@@ -13,6 +13,7 @@ import { standInLogin, useStandIns } from '../lib/targets/iscsi-tgt/stand-in.ts'
 import { Blockstored } from '../support/blockstored.ts';
 import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
+import { changeAttachment } from '../support/attachments.ts';
 import { CliPlace } from './place.ts';
 
 /** A daemon and command lines, as processes, with volumes that are exported by a stand-in of tgtd. */
@@ -170,9 +171,8 @@ test.serial('clones with one machine id are distinguished by their initiator nam
   const id = await newVolume();
   const attach = ['volume', 'attach', id, '--instance', 'i-1', '--mountpoint', '/dev/vdb', '--initiator', host];
   t.is((await place.run(...attach)).stdout, id);
-  const { redis, keys } = await place.store();
   const { machine } = await readMachineId();
-  await redis.hset(keys.volume(id), { hostId: machine, hostName: hostname() });
+  await changeAttachment(await place.store(), id, { hostId: machine, hostName: hostname() });
   const refused = await place.run('volume', 'detach', id);
   t.is(refused.exitCode, 5, refused.stderr);
   const others = `on host ${hostname()} with another initiator name than this one (${host})`;

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
+import { changeAttachment } from '../support/attachments.ts';
 import { CliPlace } from './place.ts';
 
 /** A node restores an attachment that Redis has lost from its export: who the host is, is not known. */
@@ -15,11 +16,10 @@ test.serial(
   'a volume whose attachment Redis has lost is detached by its host, elsewhere only with --force',
   async (t) => {
     const store = await place.store();
-    const restored = async (name: string, attachHosts: string) => {
+    const restored = async (name: string, hosts: string) => {
       const { stdout: id } = await place.run('volume', 'create', '1', '--name', name);
       await place.run('volume', 'attach', name, '--instance', 'i-1', '--mountpoint', '/dev/vdb');
-      await store.redis.hset(store.keys.volume(id), { attachHosts, attachmentRestored: 'true' });
-      await store.redis.hdel(store.keys.volume(id), 'mountpoint');
+      await changeAttachment(store, id, { hosts, restored: 'true', mountpoint: '' });
     };
     await restored('lost-there', '52:54:00:de:ad:01');
     const refused = await place.run('volume', 'detach', 'lost-there');

@@ -189,9 +189,7 @@ withLibvirt('a domain gets a volume on Ceph as a network disk, and gives it back
   t.like(await place.json('volume', 'show', id), {
     address: `rbd:volumes/volume-${id}`,
     attachStatus: 'attached',
-    instanceId: 'guest',
-    libvirtUri: libvirtd.uri,
-    mountpoint: '/dev/vdb',
+    attachments: [{ instanceId: 'guest', libvirtUri: libvirtd.uri, mountpoint: '/dev/vdb' }],
   });
   t.regex(await definition(), new RegExp(`<source protocol='rbd' name='volumes/volume-${id}'>`));
   t.regex(await definition(), new RegExp(`<readonly/>\\s*<serial>${id}</serial>`));

@@ -4,6 +4,8 @@ import test from 'ava';
 import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { endpointText } from '../../lib/rbd/connection.ts';
+import { commit } from '../../lib/redis/scripts.ts';
+import { type AttachmentFields, changeAttachment, newAttachment } from '../support/attachments.ts';
 import { CliPlace, type Ended } from './place.ts';
 
 /** A host that was rebooted has lost its devices, while the record says that it has the volume: attach is repeated there. */
@@ -24,12 +26,13 @@ test.beforeEach(async () => {
 test.after.always(() => place.close());
 
 /** Makes the attachment that this host made before it was rebooted; returns the id. */
-async function attachedHere(address: string, fields: Record<string, string> = {}, node = 'n1'): Promise<string> {
+async function attachedHere(address: string, fields: AttachmentFields = {}, node = 'n1'): Promise<string> {
   const { stdout: id } = await place.run('volume', 'create', '1', '--node', node);
   await place.run('volume', 'attach', id, '--instance', hostname(), '--mountpoint', '/dev/etherd/e9.1');
   const store = await place.store();
   const { machine } = await readMachineId();
-  await store.redis.hset(store.keys.volume(id), { address, hostId: machine, hostName: hostname(), ...fields });
+  await store.redis.hset(store.keys.volume(id), { address });
+  await changeAttachment(store, id, { hostId: machine, hostName: hostname(), ...fields });
   return id;
 }
 
@@ -42,20 +45,20 @@ const attach = (id: string, ...more: string[]): Promise<Ended> =>
 
 test.serial('a repeated attach connects the device again, and a failure leaves the volume attached', async (t) => {
   const own = (await ethernetAddressesOfHost()).join(',');
-  const id = await attachedHere('e9.1', { attachHosts: own, mountpoint: '/dev/etherd/e9.1' });
+  const id = await attachedHere('e9.1', { hosts: own, mountpoint: '/dev/etherd/e9.1' });
   const { exitCode, stderr } = await attach(id);
   t.is(exitCode, 1, stderr);
   t.regex(stderr, /^blockstore: could not connect volume e9\.1 to this host: the kernel module aoe cannot be loaded/m);
   t.is(await attachStatus(id), 'attached');
   const renamed = await place.store();
-  await renamed.redis.hset(renamed.keys.volume(id), { hostName: 'former-name', mountpoint: '/dev/vdb' });
+  await changeAttachment(renamed, id, { hostName: 'former-name', mountpoint: '/dev/vdb' });
   t.is((await attach(id)).exitCode, 1, 'what is not given is as it was');
   t.is(await attachStatus(id), 'attached');
 });
 
 test.serial('a repeated attach with other arguments is refused, with the difference', async (t) => {
   const [own = ''] = await ethernetAddressesOfHost();
-  const id = await attachedHere('e9.2', { attachHosts: own });
+  const id = await attachedHere('e9.2', { hosts: own });
   const already = `volume ${id} is attached to this host already, with `;
   const differences: [string[], string][] = [
     [['--mode', 'ro'], 'mode rw instead of ro'],
@@ -76,7 +79,7 @@ test.serial('a repeated attach with other arguments is refused, with the differe
   await place.fakeProgram('virsh', `echo '${domain} guest'`);
   const asDisk = await place.run('volume', 'attach', id, '--domain', 'guest', '--mountpoint', '/dev/etherd/e9.1');
   t.is(asDisk.exitCode, 2, 'the mount point of a disk is another one');
-  const disk = await attachedHere('e9.3', { attachHosts: own, domain, libvirtUri: 'qemu:///session' });
+  const disk = await attachedHere('e9.3', { hosts: own, domain, libvirtUri: 'qemu:///session' });
   t.true((await attach(disk)).stderr.includes(`with domain ${domain} instead of none\n`));
   const at = ['--mountpoint', '/dev/vdb', '--libvirt-uri', 'qemu:///system'];
   const moved = await place.run('volume', 'attach', disk, '--domain', 'guest', ...at);
@@ -86,11 +89,11 @@ test.serial('a repeated attach with other arguments is refused, with the differe
 
 test.serial('a volume that another host has is refused, and so is a host whose addresses have changed', async (t) => {
   const [own = ''] = await ethernetAddressesOfHost();
-  const twin = await attachedHere('e9.4', { hostId: 'f'.repeat(32), attachHosts: own });
+  const twin = await attachedHere('e9.4', { hostId: 'f'.repeat(32), hosts: own });
   const refused = await attach(twin);
   t.is(refused.exitCode, 5, refused.stderr);
   t.regex(refused.stderr, /is attached to \S+\n.*detach it first/);
-  const changed = await attachedHere('e9.5', { attachHosts: '52:54:00:de:ad:01' });
+  const changed = await attachedHere('e9.5', { hosts: '52:54:00:de:ad:01' });
   const other = await attach(changed);
   t.is(other.exitCode, 5, other.stderr);
   t.regex(
@@ -98,13 +101,14 @@ test.serial('a volume that another host has is refused, and so is a host whose a
     /is attached on host \S+ with other Ethernet addresses than this one \(52:54:00:de:ad:01\), .*\n.*detach \S+ --force/,
   );
   const store = await place.store();
-  await store.redis.hset(store.keys.volume(changed), { status: 'error_detaching', attachHosts: own });
+  await changeAttachment(store, changed, { hosts: own });
+  await store.redis.hset(store.keys.volume(changed), { status: 'error_detaching' });
   t.regex((await attach(changed)).stderr, /is attached to \S+\n.*detach it first/, 'its export may have ended');
 });
 
 test.serial('a domain that was defined anew without its disk gets it again', async (t) => {
   const own = (await ethernetAddressesOfHost()).join(',');
-  const disk = { domain, libvirtUri: 'qemu:///system', mountpoint: '/dev/vdb', attachHosts: own, instanceId: 'guest' };
+  const disk = { domain, libvirtUri: 'qemu:///system', mountpoint: '/dev/vdb', hosts: own, instanceId: 'guest' };
   const id = await attachedHere('e9.6', disk);
   await place.fakeProgram('virsh', `echo '${domain} guest'`);
   const repeat = () => place.run('volume', 'attach', id, '--domain', 'guest', '--mountpoint', '/dev/vdb');
@@ -168,7 +172,9 @@ asRoot('two attaches that are repeated at once, and later ones, connect one devi
   t.is(await attachStatus(id), 'attached');
   t.is((await onRebootedHost(one)).stdout, '/dev/rbd0', 'after a second reboot');
   // Another host gets it while this one connects.
-  const hand = `redis-cli -s ${place.server.socket} hset ${store.keys.volume(id)} attachTime 1`;
+  const other = newAttachment(id, { instanceId: 'i-2' }, 'attached');
+  await commit(store, { edits: [other.edit] });
+  const hand = `redis-cli -s ${place.server.socket} hset ${store.keys.volume(id)} attachments ${other.id}`;
   await place.fakeProgram('dd', `${hand} >/dev/null`);
   const late = await onRebootedHost(`{ ${one}; echo $?; ls /sys/bus/rbd/devices; }`);
   t.is(late.stdout, '5', late.stderr);

@@ -29,7 +29,7 @@ test.serial('volume update changes what is given, and show prints it', async (t)
   t.is(refused.exitCode, 5);
   t.regex(refused.stderr, /is read-only.*\n.*--mode ro, or permit writing: blockstore volume update/);
   t.is((await place.run(...attach)).exitCode, 0);
-  t.like(await place.json('volume', 'show', 'logs'), { attachMode: 'ro', metadata: { tier: 'fast' } });
+  t.like(await place.json('volume', 'show', 'logs'), { attachments: [{ mode: 'ro' }], metadata: { tier: 'fast' } });
 });
 
 test.serial('an update that changes nothing, or has a bad key, is refused', async (t) => {

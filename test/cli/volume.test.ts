@@ -28,7 +28,7 @@ test.serial('a volume is created, attached, detached and deleted', async (t) => 
     projectId: 'web',
     node: 'n1',
     host: 'n1@fake#fake',
-    instanceId: null,
+    attachments: [],
     fault: null,
   });
 
@@ -37,11 +37,16 @@ test.serial('a volume is created, attached, detached and deleted', async (t) => 
   t.like(await place.json('volume', 'show', id), {
     status: 'in-use',
     attachStatus: 'attached',
-    instanceId: 'i-1',
-    hostName: 'h1',
-    mountpoint: '/dev/vdb',
-    attachMode: 'ro',
-    attachHosts: ['52:54:00:aa:bb:cc'],
+    attachments: [
+      {
+        status: 'attached',
+        instanceId: 'i-1',
+        hostName: 'h1',
+        mountpoint: '/dev/vdb',
+        mode: 'ro',
+        hosts: ['52:54:00:aa:bb:cc'],
+      },
+    ],
   });
   const shown = await place.run('volume', 'show', `vol-${id.slice(0, 8)}`);
   t.regex(shown.stdout, /^size +10 GiB$/m);

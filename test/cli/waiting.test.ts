@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { until } from '../support/until.ts';
-import type { EditOptions, TransitionName } from '../../lib/models/transitions.ts';
+import type { TransitionName } from '../../lib/models/transitions.ts';
+import type { EditOptions } from '../../lib/models/volume-edit.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { fakeNode, insertVolume, transit } from '../support/records.ts';
@@ -97,7 +98,7 @@ test.serial('wait accepts an attach status, a time limit and --deleted', async (
   const late = await place.run('volume', 'wait', 'one', '--status', 'attached', '--timeout', '0.3', flag);
   t.is(late.exitCode, 7);
   t.regex(late.stderr, /did not become attached within 0.3 s; it is available/);
-  await one.change('startAttach', { set: { instanceId: 'i', mountpoint: '/dev/vdb' } });
+  await one.change('startAttach');
   const attached = await waiter(store, 'one', '--status', 'attached', flag);
   await one.change('finishAttach');
   t.is((await attached.child).exitCode, 0);

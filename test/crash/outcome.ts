@@ -36,19 +36,10 @@ function withoutStrays(sight: Sight, records: readonly { id: string }[]) {
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 /** Removes what differs between runs: times, secrets, and the text of a fault, which contains ids. */
-function recordLine({
-  createTime,
-  attachTime,
-  restoreTime,
-  restoredTime,
-  fault,
-  chap,
-  ...record
-}: VolumeState): string {
+function recordLine({ createTime, restoreTime, restoredTime, fault, chap, ...record }: VolumeState): string {
   const { code, step } = fault ?? {};
   const has = {
     created: createTime > 0,
-    attached: attachTime !== undefined,
     restoring: restoreTime !== undefined,
     restored: restoredTime !== undefined,
     secret: chap !== undefined,

@@ -92,7 +92,7 @@ test('docs/reference.md lists the fields of volumes and nodes', async (t) => {
     node: 'n1',
     backend: 'lvm',
   });
-  const fields = Object.keys(volumeJson({ ...volume, host: 'n1@lvm#group', destination: '' }));
+  const fields = Object.keys(volumeJson({ ...volume, host: 'n1@lvm#group', destination: '', uses: [] }));
   t.deepEqual(
     fields.filter((field) => !text.includes(`\`${field}\``)),
     [],

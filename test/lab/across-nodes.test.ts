@@ -34,7 +34,7 @@ test.serial('a volume created from another node keeps its data from host to host
 
   const { device = '' } = await cluster.on(3).volume('attach data --host-device');
   t.regex(device, /^\/dev\/etherd\/e\d+\.\d+$/);
-  t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached', hostName: 'node3' });
+  t.like(await cluster.record(id), { status: 'in-use', attachStatus: 'attached', use: { hostName: 'node3' } });
   await cluster.node(3).sh(`mkfs.ext4 -q ${device}`);
   const written = await mounted(
     3,
@@ -48,7 +48,7 @@ test.serial('a volume created from another node keeps its data from host to host
   t.not(before, '');
   await cluster.on(3).output('volume detach data');
   t.not(await kernelDevice(3, device), before, 'the host has released it');
-  t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached', instanceId: '' });
+  t.like(await cluster.record(id), { status: 'available', attachStatus: 'detached', attachments: [] });
 
   t.is((await cluster.on(1).volume('attach data --host-device')).device, device);
   t.is(await mounted(1, device, `sha256sum ${mountPoint}/file`), written);

@@ -132,7 +132,7 @@ test.serial('a second attach or detach is refused with an exit code and changes 
   await cluster.on(1).output('volume attach one --instance i-1 --mountpoint /dev/vdb');
   const twice = await cluster.on(1).run('volume attach one --instance i-2 --mountpoint /dev/vdc');
   t.like(twice, { exitCode: 5, codes: ['VolumeAttached'], messages: [`volume ${id} is attached to i-1`] });
-  t.like(await cluster.record(id), { attachStatus: 'attached', instanceId: 'i-1', mountpoint: '/dev/vdb' });
+  t.like(await cluster.record(id), { attachStatus: 'attached', use: { instanceId: 'i-1', mountpoint: '/dev/vdb' } });
   await cluster.on(1).output('volume detach one');
   t.like(await cluster.on(1).run('volume detach one'), { exitCode: 5, codes: ['VolumeNotAttached'] });
   t.deepEqual(await cluster.differences(1), []);

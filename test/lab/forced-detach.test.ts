@@ -44,9 +44,9 @@ test.serial('a host that uses a volume whose attachment Redis lost attaches it a
   await cluster.daemon(1).stop();
   await cluster.lab.redis.command('FLUSHALL');
   await cluster.startDaemon(1);
-  t.like(await cluster.record(id), { status: 'in-use', instanceId: 'unknown' });
+  t.like(await cluster.record(id), { status: 'in-use', use: { instanceId: 'unknown' } });
   t.is((await cluster.on(2).volume(`attach ${id} --host-device`)).device, device);
-  t.like(await cluster.record(id), { status: 'in-use', instanceId: 'node2', hostName: 'node2' });
+  t.like(await cluster.record(id), { status: 'in-use', use: { instanceId: 'node2', hostName: 'node2' } });
   t.is((await cluster.on(2).volume(`attach ${id} --host-device`)).device, device, 'it has it already');
   t.true(await user.running());
   await user.kill();
@@ -87,7 +87,7 @@ test.serial('a volume that gets another address by its attachment is attached to
   await cluster.startDaemon(1, { last_shelf_id: '8' });
   const { device } = await cluster.on(2).volume(`attach ${id} --host-device`);
   t.is(device, '/dev/etherd/e8.0');
-  t.like(await cluster.record(id), { status: 'in-use', address: 'e8.0', mountpoint: device });
+  t.like(await cluster.record(id), { status: 'in-use', address: 'e8.0', use: { mountpoint: device } });
   await cluster.on(2).output(`volume detach ${id}`);
   await cluster.on(1).output(`volume delete ${id}`);
   await cluster.daemon(1).stop();

@@ -246,7 +246,9 @@ chmod 755 /usr/local/bin/virsh`);
     const { id, address } = await lab.cluster.on(2).volume(attach.replace('volume ', ''));
     const name = `/dev/disk/by-path/ip-10.77.0.11:3260-iscsi-${address.split(' ')[1]}-lun-1`;
     t.regex(await host.readFile('/run/domain-disk'), new RegExp(`<source dev='${name}'/>`));
-    t.like(await lab.cluster.record(id), { mountpoint: '/dev/vdb', domain: '00000000-0000-4000-8000-000000000001' });
+    t.like(await lab.cluster.record(id), {
+      use: { mountpoint: '/dev/vdb', domain: '00000000-0000-4000-8000-000000000001' },
+    });
     await lab.cluster.on(2).output('volume detach data');
     t.not((await host.run('test -e /run/domain-disk')).status, 0);
     t.is(await lab.remains(2), '');

@@ -4,6 +4,7 @@ import { silentLog } from '../../lib/log.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
+import { type AttachedVolume, withAttachment } from '../../lib/models/attachment.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
@@ -151,8 +152,10 @@ export class StorageCluster {
     return Array.fromAsync(volumesOf(this.store).iterate(index));
   }
 
-  async record(id: string): Promise<VolumeState> {
-    return volumesOf(this.store).lookup(id);
+  /** With its first attachment. */
+  async record(id: string): Promise<AttachedVolume> {
+    const volume = await volumesOf(this.store).lookup(id);
+    return withAttachment(this.store, volume, volume.attachments[0] ?? '');
   }
 
   /** Resolves once no node has an operation under way. */

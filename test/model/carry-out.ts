@@ -6,6 +6,7 @@ import { silentLog } from '../../lib/log.ts';
 import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
+import { attachmentsOfVolume } from '../../lib/models/attachment.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { connect } from '../../lib/redis/connection.ts';
@@ -81,7 +82,7 @@ class Run {
     }));
     problems.push(...(await disagreements(store, await Promise.all(storages))));
     for (const [index, history] of this.histories.entries()) {
-      const last = stateOf(await volumesOf(store).find(this.ids[index] ?? ''));
+      const last = await stateNow(store, this.ids[index] ?? '');
       const reason = unexplained(history, last);
       if (reason !== undefined)
         problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${describe(entry)}`));
@@ -154,7 +155,9 @@ class Run {
     const all = new Map(found.map((volume) => [volume.id, volume]));
     const answered = this.next();
     for (const [index, id] of this.ids.entries()) {
-      const answer = { kind: 'state', state: stateOf(all.get(id)) } as const;
+      const state = await stateOf(store, all.get(id)).catch(() => undefined);
+      if (state === undefined) continue; // Redis is away, or that attachment has ended since
+      const answer = { kind: 'state', state } as const;
       this.histories[index]?.push({ client, command: { name: 'list' }, answer, called, answered });
     }
   }
@@ -163,7 +166,7 @@ class Run {
     const id = this.ids[step.volume] ?? '';
     const node = step.node === undefined ? {} : { node: `n${step.node}` };
     try {
-      if (step.name === 'show') return { kind: 'state', state: stateOf(await volumesOf(store).find(id)) };
+      if (step.name === 'show') return { kind: 'state', state: await stateNow(store, id) };
       if (step.name === 'create')
         await commands.create({ id, size: 1, userId: 'u', projectId: 'p', ...node }, deadline);
       if (step.name === 'delete') await commands.delete(id, deadline);
@@ -198,9 +201,20 @@ function commandOf({ name, node }: VolumeStep, instance: string): Command {
   return name === 'create' ? { name, isPinned: node !== undefined } : { name };
 }
 
-function stateOf(volume: VolumeState | undefined): State {
+/** Read anew where the attachment that the record names has ended in between. */
+async function stateNow(store: Store, id: string): Promise<State> {
+  for (;;) {
+    const state = await stateOf(store, await volumesOf(store).find(id));
+    if (state !== undefined) return state;
+  }
+}
+
+/** Undefined where its attachment has ended since. Whose an attachment is never changes. */
+async function stateOf(store: Store, volume: VolumeState | undefined): Promise<State | undefined> {
   if (!volume) return 'absent';
-  const { status, attachStatus, instanceId, size } = volume;
+  const { status, attachStatus, attachments, size } = volume;
+  const [use] = await attachmentsOfVolume(store, volume);
+  if (attachments.length > 0 && !use) return undefined;
   const word = status === 'in-use' && attachStatus !== 'detached' ? attachStatus : status;
-  return stateText({ word, isGrown: size > 1, instance: instanceId });
+  return stateText({ word, isGrown: size > 1, instance: use?.instanceId ?? '' });
 }

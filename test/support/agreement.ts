@@ -2,6 +2,7 @@ import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import { type SnapshotState, parseSnapshot } from '../../lib/models/snapshot-state.ts';
+import { type AttachmentState, parseAttachment } from '../../lib/models/attachment-state.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
 import { type TransferState, parseTransfer } from '../../lib/models/transfer-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -32,6 +33,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
     ...found.unknown.map((key) => `key ${key} belongs to nothing`),
     ...[...found.records.values()].flatMap((volume) => recordProblems(volume, found)),
     ...[...found.snapshots.values()].flatMap((snapshot) => snapshotProblems(snapshot, found)),
+    ...[...found.attachments.values()].flatMap((attachment) => attachmentProblems(attachment, found)),
     ...[...found.transfers.values()].flatMap((transfer) => transferProblems(transfer, found)),
     ...indexProblems(found),
     ...addressProblems(found),
@@ -46,6 +48,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
 interface Found {
   records: Map<string, VolumeState>;
   snapshots: Map<string, SnapshotState>;
+  attachments: Map<string, AttachmentState>;
   transfers: Map<string, TransferState>;
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
@@ -63,6 +66,7 @@ async function read(store: Store): Promise<Found> {
   const found: Found = {
     records: new Map(),
     snapshots: new Map(),
+    attachments: new Map(),
     transfers: new Map(),
     sets: new Map(),
     shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
@@ -76,10 +80,13 @@ async function read(store: Store): Promise<Found> {
     const type = await redis.type(key);
     const id = /^volume:([^:]+)$/.exec(name)?.[1];
     const snapshot = /^snapshot:([^:]+)$/.exec(name)?.[1];
+    const attachment = /^attachment:([^:]+)$/.exec(name)?.[1];
     const transfer = /^transfer:([^:]+)$/.exec(name)?.[1];
     const backend = /^backend:(.+)$/.exec(name)?.[1];
     if (id !== undefined) found.records.set(id, parseVolume(id, await redis.hgetall(key)));
     else if (snapshot !== undefined) found.snapshots.set(snapshot, parseSnapshot(snapshot, await redis.hgetall(key)));
+    else if (attachment !== undefined)
+      found.attachments.set(attachment, parseAttachment(attachment, await redis.hgetall(key)));
     else if (transfer !== undefined) found.transfers.set(transfer, parseTransfer(transfer, await redis.hgetall(key)));
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('quota:'))
@@ -94,8 +101,9 @@ async function read(store: Store): Promise<Found> {
   return found;
 }
 
-function recordProblems(volume: VolumeState, { sets, transfers }: Found): string[] {
+function recordProblems(volume: VolumeState, { sets, transfers, attachments }: Found): string[] {
   const { id, name, node, projectId, status, task, transfer } = volume;
+  const lost = volume.attachments.filter((one) => attachments.get(one)?.volume !== id);
   const missing = (set: string, member = id) =>
     sets.get(set)?.includes(member) ? [] : [`volume ${id} is not in ${set}`];
   const conflict = contradiction(volume);
@@ -109,11 +117,30 @@ function recordProblems(volume: VolumeState, { sets, transfers }: Found): string
     ...(transfer === '' ? [] : missing(`node:${node}:transfers`)),
     ...(transfer === '' || transfers.has(transfer) ? [] : [`volume ${id} awaits a transfer that has no record`]),
     ...(name === '' ? [] : missing('volume-names', `${name}\0${id}`)),
+    ...lost.map((one) => `volume ${id} has an attachment ${one} without a record`),
+  ];
+}
+
+/** Its volume has it, and is attached by it, or keeps itself for it. */
+function attachmentProblems(attachment: AttachmentState, { sets, records }: Found): string[] {
+  const { id, volume: of, status } = attachment;
+  const volume = records.get(of);
+  if (!volume?.attachments.includes(id)) return [`attachment ${id} is of volume ${of}, which does not have it`];
+  const indexes = setsOfAttachment(attachment);
+  const isActive = status === 'attached' || status === 'connecting';
+  return [
+    ...indexes.flatMap((set) => (sets.get(set)?.includes(id) ? [] : [`attachment ${id} is not in ${set}`])),
+    ...(isActive || status === 'reserved' ? [] : [`attachment ${id} is ${status}`]),
+    ...(isActive && volume.attachStatus !== 'attached' ? [`attachment ${id} of a detached volume is ${status}`] : []),
   ];
 }
 
 const otherSets =
   /^(nodes|quotas|types|type-ids|type-names|type-name:.+|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+
+function setsOfAttachment({ projectId, volume }: AttachmentState): string[] {
+  return ['attachments', `project:${projectId}:attachments`, `volume:${volume}:attachments`];
+}
 
 /** Nothing is under way for it, and it is where it can be found. */
 function snapshotProblems(snapshot: SnapshotState, { sets, records }: Found): string[] {
@@ -157,7 +184,7 @@ const transferSets = /^(transfers|transfer-ids|transfer-names|project:.+:transfe
 
 const snapshotSets = /^(snapshots|snapshot-ids|snapshot-names|project:.+:snapshots|volume:[^:]+:snapshots)$/s;
 
-function indexProblems({ records, snapshots, transfers, sets }: Found): string[] {
+function indexProblems({ records, snapshots, attachments, transfers, sets }: Found): string[] {
   const ofOthers = new Set(
     [...[...snapshots.values()].flatMap(setsOfSnapshot), ...[...transfers.values()].flatMap(setsOfTransfer)].map(
       ([set, member]) => `${set} ${member}`,
@@ -165,6 +192,14 @@ function indexProblems({ records, snapshots, transfers, sets }: Found): string[]
   );
   return [...sets].flatMap(([set, members]) => {
     if (otherSets.test(set)) return [];
+    if (/(^|:)attachments$/.test(set)) {
+      const isOf = (member: string) => {
+        const attachment = attachments.get(member);
+        return attachment !== undefined && setsOfAttachment(attachment).includes(set);
+      };
+      const stray = members.filter((member) => !isOf(member));
+      return stray.map((member) => `${set} has ${JSON.stringify(member)}, which does not belong there`);
+    }
     if (set.endsWith(':copies')) return members.map((id) => `volume ${id} is in ${set}`);
     if (snapshotSets.test(set) || transferSets.test(set)) {
       const stray = members.filter((member) => !ofOthers.has(`${set} ${member}`));

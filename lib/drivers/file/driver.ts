@@ -46,6 +46,7 @@ export class FileDriver implements VolumeDriver {
     extend: true,
     images: true,
     migration: true,
+    multiattach: true,
   };
   readonly snapshots: FileSnapshots;
   readonly pool: string;

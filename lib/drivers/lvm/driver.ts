@@ -74,6 +74,7 @@ export class LvmDriver implements VolumeDriver {
       clones: true,
       images: true,
       migration: true,
+      multiattach: true,
       thin,
     };
     this.context = context;

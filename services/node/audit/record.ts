@@ -2,9 +2,10 @@ import { endTransfer } from '../../../lib/client/end-transfer.ts';
 import { tryParseAddress } from '../../../lib/aoe/address.ts';
 import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
+import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
-import { stateOf } from '../../../lib/models/transitions.ts';
-import { transferFields } from '../../../lib/models/volume-fields.ts';
+import { stateOf } from '../../../lib/models/volume-edit.ts';
+import { taskFields, transferFields } from '../../../lib/models/volume-fields.ts';
 import { type VolumeState, contradiction } from '../../../lib/models/volume-state.ts';
 import { transfersOf } from '../../../lib/models/transfer.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
@@ -14,6 +15,7 @@ import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
 import { exportSpec, isExported, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
+import { repairAttachments } from './attachments.ts';
 import type { Difference } from './difference.ts';
 
 /**
@@ -144,10 +146,10 @@ async function lostTransfer(
 
 /** Fields that every record of its kind has. */
 function missingFields(volume: VolumeState): string[] {
-  const { userId, projectId, availabilityZone, attachStatus, instanceId, attachTime } = volume;
-  const always = { userId, projectId, availabilityZone };
-  const needed = attachStatus === 'attached' ? { ...always, instanceId, attachTime } : always;
-  return Object.entries(needed).flatMap(([name, value]) => (value === '' || value === undefined ? [name] : []));
+  const { userId, projectId, availabilityZone } = volume;
+  return Object.entries({ userId, projectId, availabilityZone }).flatMap(([name, value]) =>
+    value === '' || value === undefined ? [name] : [],
+  );
 }
 
 /** Two volumes with one address, or an address on another node's shelf. An unattached volume gets another one when it is attached. */
@@ -195,12 +197,12 @@ async function missingStorage(
 
 /** The task decides; without one, whether the volume is attached to something. */
 async function makeConsistent(context: AuditContext, volume: VolumeState): Promise<void> {
-  const { status, attachStatus, task, instanceId, newSize, transfer } = volume;
+  const { status, attachStatus, task, attachments, newSize, transfer } = volume;
   if (contradiction(volume) === undefined) return;
   if (transfer !== '' && status !== 'awaiting-transfer') {
     return commitChecked(context, volume, { unset: transferFields });
   }
-  if (task) return commitChecked(context, volume, { unset: ['task', 'requesters', 'progress', 'step', 'attempts'] });
+  if (task) return commitChecked(context, volume, { unset: taskFields });
   if (status === 'migrating')
     return commitChecked(context, volume, {
       set: { status: 'available', attachStatus: 'detached' },
@@ -226,15 +228,27 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
     return commitChecked(context, volume, { set: { task: writeTask({ kind: 'extend', key: taskKey() }) } });
   }
   if (attachStatus === 'attaching' || attachStatus === 'detaching') {
-    const text = writeTask({ kind: 'detach', key: taskKey() });
+    const attachment = await attachmentInChange(context, volume);
     const set = status === 'error' ? {} : { status: 'in-use' };
-    return commitChecked(context, volume, { set: { ...set, attachStatus: 'detaching', task: text } });
+    const free = { ...(status === 'error' ? {} : { status: 'available' }), attachStatus: 'detached' };
+    if (attachment === undefined) return commitChecked(context, volume, { set: free });
+    const text = writeTask({ kind: 'detach', key: taskKey() });
+    return commitChecked(context, volume, { set: { ...set, attachStatus: 'detaching', attachment, task: text } });
   }
-  const isAttached = instanceId !== '' && attachStatus === 'attached';
+  const isAttached = attachStatus === 'attached';
+  if (isAttached && attachments.length === 0) return repairAttachments(context, volume);
+  const idle = attachments.length > 0 ? 'reserved' : 'available';
   return commitChecked(context, volume, {
-    set: { status: isAttached ? 'in-use' : 'available', attachStatus: isAttached ? 'attached' : 'detached' },
+    set: { status: isAttached ? 'in-use' : idle, attachStatus: isAttached ? 'attached' : 'detached' },
     unset: transferFields,
   });
+}
+
+/** The attachment that was being made or ended, by its id; undefined where there is none. */
+async function attachmentInChange({ store }: AuditContext, volume: VolumeState): Promise<string | undefined> {
+  const states = await attachmentsOfVolume(store, volume);
+  const changing = states.find(({ status }) => status === 'detaching' || status === 'attaching');
+  return changing?.id ?? volume.attachments.at(-1);
 }
 
 async function commitChecked(

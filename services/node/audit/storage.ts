@@ -1,6 +1,6 @@
 import { errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
-import { editOf } from '../../../lib/models/transitions.ts';
+import { editOf } from '../../../lib/models/volume-edit.ts';
 import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';

@@ -4,7 +4,7 @@ import { topicOf } from '../../../lib/client/message.ts';
 import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
-import { editOf } from '../../../lib/models/transitions.ts';
+import { editOf } from '../../../lib/models/volume-edit.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';

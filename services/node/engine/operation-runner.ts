@@ -1,14 +1,10 @@
 import { type BlockstoreError, type Fault, asError, errors } from '../../../lib/errors.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { Log } from '../../../lib/log.ts';
-import {
-  type EditOptions,
-  type Transition,
-  type TransitionName,
-  editOf,
-  endedWith,
-  transitions,
-} from '../../../lib/models/transitions.ts';
+import { type Transition, type TransitionName, transitions } from '../../../lib/models/transitions.ts';
+import { type EditOptions, editOf, endedWith } from '../../../lib/models/volume-edit.ts';
+import type { AttachmentState } from '../../../lib/models/attachment-state.ts';
+import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
 import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { storedAddress } from '../../../lib/models/stored-address.ts';
@@ -31,7 +27,9 @@ import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step,
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { withRetries } from './retry.ts';
+import { attachmentEdits } from './attachment-edits.ts';
 import { snapshotEdits } from './snapshot-edits.ts';
+import { remainingAttachments } from './steps.ts';
 
 export interface RunnerOptions {
   store: Store;
@@ -80,6 +78,7 @@ export class OperationRunner {
       context = this.contextFor(volume, progress, isResumed);
       if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
+      if (operation.ofAttachment) context.attachments = await this.attachmentsOf(volume);
       if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
@@ -90,10 +89,15 @@ export class OperationRunner {
       return this.fail(volume, operation, error, step, context);
     }
     await progress.end();
-    const { ofSnapshot } = operation;
+    const { ofSnapshot, ofAttachment } = operation;
     const more: OperationEnd = operation.endsWith?.(context) ?? {};
-    const others = [...(ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : []), ...(more.edits ?? [])];
-    const change = merged(determined(context), { set: more.set ?? {} });
+    const others = [
+      ...(ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : []),
+      ...(ofAttachment ? attachmentEdits(context, ofAttachment.finish) : []),
+      ...(more.edits ?? []),
+    ];
+    const remaining = remainingAttachments(context);
+    const change = { ...merged(determined(context), { set: more.set ?? {} }), remaining };
     await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
     const { id, requestedBy } = volume;
     log.info(`${operation.name} of volume ${id} completed`, requestedBy === '' ? {} : { requestedBy });
@@ -124,6 +128,11 @@ export class OperationRunner {
     });
   }
 
+  /** Without those whose records cannot be read, which the audit reports. */
+  private attachmentsOf(volume: VolumeState): Promise<readonly AttachmentState[]> {
+    return this.retried(volume, 'reading', () => attachmentsOfVolume(this.options.store, volume));
+  }
+
   /** What a volume is copied from. */
   private async originOf(volume: VolumeState): Promise<Pick<StepContext, 'snapshot' | 'origin'>> {
     const { fromSnapshot, fromVolume } = volume;
@@ -144,6 +153,7 @@ export class OperationRunner {
       backend: backends.get(volume.backend),
       snapshot: undefined,
       snapshots: [],
+      attachments: [],
       origin: undefined,
       migration: undefined,
       migrations: this.options.migrations,
@@ -211,11 +221,15 @@ export class OperationRunner {
       context !== undefined && this.options.addresses.pool.addressOf(volume.id) === context.volume.address;
     const fault = faultOf(reason, volume, step?.name);
     const change = merged(hasAddress ? readdressed(context) : {}, context ? resized(context) : {});
-    const { ofSnapshot } = operation;
+    const { ofSnapshot, ofAttachment } = operation;
     const failure = (context && operation.failure?.(context)) ?? { transition: operation.fail };
     const whole = merged(change, { set: failure.set ?? {} });
     const isRequesters = operation.sparesVolume ?? failure.isRequesters ?? false;
-    if (!isRequesters) return this.end(volume, failure.transition, { fault, ...whole });
+    if (!isRequesters) {
+      const ended = context && ofAttachment ? attachmentEdits(context, ofAttachment.fail) : [];
+      const remaining = context ? remainingAttachments(context) : [];
+      return this.end(volume, failure.transition, { fault, remaining, ...whole }, { others: ended });
+    }
     const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
     await this.end(volume, failure.transition, whole, { fault, others });
   }

@@ -4,6 +4,7 @@ import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
 import type { BackupStore } from '../../../lib/backups/store.ts';
 import type { Processes } from '../../../lib/process.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
+import type { AttachmentState, AttachmentStatus } from '../../../lib/models/attachment-state.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
@@ -22,6 +23,8 @@ export interface StepContext {
   snapshot: SnapshotState | undefined;
   /** Those of the volume, where the operation is about them all. */
   snapshots: readonly SnapshotState[];
+  /** Those of the volume, where the operation is about one. */
+  attachments: readonly AttachmentState[];
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
   /** Of a migration, once its destination is ready. */
@@ -106,6 +109,8 @@ export interface Operation {
   ofSnapshot?: { finish: SnapshotStatus | 'removed'; fail: SnapshotStatus };
   /** It serves, copies or labels the data of the volume, which must not be those of a restore in part. */
   usesData?: true;
+  /** Of an attachment: what it is after the operation, and after one that has failed. */
+  ofAttachment?: { finish: AttachmentStatus | 'removed'; fail: AttachmentStatus | 'removed' };
   /** It is about all snapshots of the volume. */
   ofAllSnapshots?: true;
   finish: TransitionName;

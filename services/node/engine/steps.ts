@@ -1,11 +1,13 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { asError, errors } from '../../../lib/errors.ts';
+import { type AttachmentState, isActive } from '../../../lib/models/attachment-state.ts';
+import { rightsOf } from '../../../lib/models/attachment.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import { copyOrigin } from './copy-origin.ts';
-import type { Step } from './operation.ts';
+import type { Step, StepContext } from './operation.ts';
 
 /** Throws VolumeExists where storage with these labels is another volume's: its data is not for the users of this one. */
 function refuseOther(volume: VolumeState, found: Labels): void {
@@ -143,27 +145,38 @@ export const labelStorage: Step = {
  */
 export const refuseUncheckedAddress: Step = {
   name: 'address',
-  run: async ({ volume, before, backend }) => {
+  run: async ({ volume, before, backend, attachments }) => {
     const isOfPool = backend.target.addressing === 'aoe';
+    const own = attachments.find(({ id }) => id === volume.attachment);
     // A host without a machine id, or one of an earlier version, which does not say that it has looked.
-    const isExamined = volume.task?.examined === true || volume.hostId !== '';
+    const isExamined = volume.task?.examined === true || (own?.hostId ?? '') !== '';
     if (isOfPool && isExamined && volume.address !== before.address) {
       throw errors.addressChanged(volume.id, before.address, volume.address);
     }
   },
 };
 
-/** The export of a volume that is to have no attachment. */
+/** The export of a volume that is to have the attachment no more that the task is about: with the rights of the others, or none. */
 export const withdrawExport: Step = {
   name: 'export',
-  run: (context) => adjustExport.run({ ...context, volume: { ...context.volume, attachStatus: 'detached' } }),
+  run: (context) => {
+    const remaining = remainingAttachments(context);
+    const attachStatus = remaining.some(isActive) ? 'attached' : 'detached';
+    return adjustExport.run({ ...context, volume: { ...context.volume, ...rightsOf(remaining), attachStatus } });
+  },
 };
+
+/** Those of the volume without the one that the task is about. */
+export function remainingAttachments({ volume, attachments }: StepContext): AttachmentState[] {
+  return attachments.filter(({ id }) => id !== volume.attachment);
+}
 
 /** An address that belongs to another node meanwhile is kept only as long as hosts use it. */
 export const leaveForeignAddress: Step = {
   name: 'address',
-  run: async ({ volume, backend, addresses }) => {
-    if (await addresses.isOwn(volume.address)) return {};
+  run: async (context) => {
+    const { volume, backend, addresses } = context;
+    if (remainingAttachments(context).some(isActive) || (await addresses.isOwn(volume.address))) return {};
     addresses.pool.release(volume.id);
     try {
       await backend.driver.labelVolume(volumeSpec({ ...volume, address: '' }));

@@ -2,8 +2,10 @@ import test from 'ava';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { instancesOf, newAttachment } from '../../support/attachments.ts';
 import { fakeNode, insertVolume, transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
@@ -21,7 +23,7 @@ test.after.always(() => cluster.close());
 test('a detachment whose reply is lost is done, also where somebody has attached the volume again', async (t) => {
   const { id } = await insertVolume(store, { node: 'idle' });
   const attach = async (instanceId: string) => {
-    await transit(store, id, 'startAttach', { set: { instanceId, mountpoint: '/dev/vdb' } });
+    await transit(store, id, 'startAttach', { attachment: { instanceId } });
     await transit(store, id, 'finishAttach');
   };
   await attach('i-1');
@@ -30,7 +32,7 @@ test('a detachment whose reply is lost is done, also where somebody has attached
   await transit(store, id, 'finishDetach');
   await attach('i-2');
   t.like(await detached, { id });
-  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
+  t.deepEqual(await instancesOf(store, id), ['i-2']);
 });
 
 test('an attachment whose reply is lost is not taken for one that somebody else has made since', async (t) => {
@@ -39,11 +41,20 @@ test('an attachment whose reply is lost is not taken for one that somebody else 
   attached.catch(() => undefined); // it may fail before it is awaited
   await until(async () => (await volumesOf(store).lookup(id)).attachStatus === 'attaching', 'it is being attached');
   // It ended, and another one followed, before the requester reads the record.
-  const { attachTime = 0 } = await volumesOf(store).lookup(id);
-  const other = { attachStatus: 'attached', instanceId: 'i-2', attachTime: String(attachTime + 1) };
-  await store.redis.multi().hset(store.keys.volume(id), other).hdel(store.keys.volume(id), 'task', 'requesters').exec();
+  const { id: other, edit } = newAttachment(id, { instanceId: 'i-2' }, 'attached');
+  await commit(store, {
+    edits: [
+      {
+        kind: 'volume',
+        id,
+        set: { attachStatus: 'attached', attachments: other },
+        unset: ['task', 'attachment', 'requesters'],
+      },
+      edit,
+    ],
+  });
   await t.throwsAsync(attached, { code: 'ChangeLost', message: /in-use, attached/ });
-  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', instanceId: 'i-2' });
+  t.deepEqual(await instancesOf(store, id), ['i-2']);
 });
 
 test('a create that is repeated after a failed attach or detach succeeds: the volume was created', async (t) => {

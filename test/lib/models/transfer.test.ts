@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { isKey, newTransferKey, storedKey } from '../../../lib/models/transfer-key.ts';
 import { parseTransfer } from '../../../lib/models/transfer-state.ts';
-import { type TransitionName, editOf, isAllowed, endedWith, transitions } from '../../../lib/models/transitions.ts';
+import { type TransitionName, transitions } from '../../../lib/models/transitions.ts';
+import { editOf, isAllowed, endedWith } from '../../../lib/models/volume-edit.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../../lib/models/volume-state.ts';
 
 const id = '0a1b2c3d-0000-4000-8000-000000000001';
@@ -57,7 +59,10 @@ test('status, transfer and task of a volume agree, or contradict each other', (t
   const contradictions: [Record<string, string>, string][] = [
     [{ status: 'awaiting-transfer' }, 'is awaiting-transfer without a transfer'],
     [{ status: 'available', transfer }, 'is available with a transfer'],
-    [{ status: 'awaiting-transfer', transfer, attachStatus: 'attached' }, 'is awaiting-transfer and attached'],
+    [
+      { status: 'awaiting-transfer', transfer, attachStatus: 'attached', attachments: randomUUID() },
+      'is awaiting-transfer and attached',
+    ],
     [{ status: 'transferring' }, 'is transferring, detached without a task'],
     [{ status: 'available', task: '{"kind":"relabel","key":"k"}' }, 'is available, detached during its relabel'],
   ];

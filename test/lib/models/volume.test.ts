@@ -1,13 +1,14 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { asError } from '../../../lib/errors.ts';
-import { editOf, isAllowed } from '../../../lib/models/transitions.ts';
+import { editOf, isAllowed } from '../../../lib/models/volume-edit.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { checkSize, volumesOf } from '../../../lib/models/volume.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { instancesOf, newAttachment, usesOf } from '../../support/attachments.ts';
 import { insertVolume, loseRecord, transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
@@ -32,7 +33,7 @@ test.serial('a new record has the defaults', async (t) => {
     attachStatus: 'detached',
     task: { kind: 'create' },
     address: '',
-    instanceId: '',
+    attachments: [],
     attachMode: 'rw',
     attachHosts: [],
     attempts: 0,
@@ -87,23 +88,22 @@ test.serial('a record that comes or goes between two pages moves no other to ano
 
 test.serial('attach and detach change both statuses, and clear what belongs to the attachment', async (t) => {
   const { id } = await insertVolume(store, { status: 'available' });
-  t.like(await transit(store, id, 'startAttach', { set: attachment }), {
+  t.like(await transit(store, id, 'startAttach', { attachment }), {
     status: 'in-use',
     attachStatus: 'attaching',
     task: { kind: 'attach' },
-    ...attachment,
   });
+  t.like(await usesOf(store, id), [{ ...attachment, status: 'attaching' }]);
   const attached = await transit(store, id, 'finishAttach');
   t.like(attached, { status: 'in-use', attachStatus: 'attached', task: undefined, taskText: '' });
-  t.is(typeof attached?.attachTime, 'number');
-  t.like(await transit(store, id, 'startDetach'), { attachStatus: 'detaching', instanceId: 'i-1' });
+  t.like(await usesOf(store, id), [{ status: 'attached' }]);
+  t.like(await transit(store, id, 'startDetach'), { attachStatus: 'detaching' });
+  t.like(await usesOf(store, id), [{ instanceId: 'i-1', status: 'detaching' }]);
   t.like(await transit(store, id, 'finishDetach'), {
     status: 'available',
     attachStatus: 'detached',
-    instanceId: '',
-    mountpoint: '',
-    hostName: '',
-    attachTime: undefined,
+    attachments: [],
+    attachment: '',
   });
   await transit(store, id, 'startDelete');
   t.is(await transit(store, id, 'finishDelete'), undefined);
@@ -118,7 +118,7 @@ test.serial('a volume in error stays so through a detach, with its fault', async
     status: 'error',
     attachStatus: 'detached',
     fault,
-    instanceId: '',
+    attachments: [],
   });
 });
 
@@ -135,7 +135,7 @@ test.serial('every transition leads from one consistent pair of statuses to anot
   const { id } = await insertVolume(store, { status: 'available' });
   const steps = ['startAttach', 'finishAttach', 'startDetach', 'failDetach', 'startDetach', 'finishDetach'] as const;
   for (const name of [...steps, 'startAttach', 'failAttach', 'startDelete', 'failDelete', 'startDelete'] as const) {
-    const volume = await transit(store, id, name, name === 'startAttach' ? { set: attachment } : {});
+    const volume = await transit(store, id, name, name === 'startAttach' ? { attachment } : {});
     t.is(volume && contradiction(volume), undefined, name);
   }
 });
@@ -143,21 +143,22 @@ test.serial('every transition leads from one consistent pair of statuses to anot
 test.serial('of many that attach at once, one succeeds', async (t) => {
   const volume = await insertVolume(store, { status: 'available' });
   const attempts = Array.from({ length: 20 }, async (_, index) => {
-    const set = { ...attachment, instanceId: `i-${index}` };
-    const { word } = await commit(store, { edits: [editOf(volume, 'startAttach', { set })] });
+    const { id, edit } = newAttachment(volume.id, { instanceId: `i-${index}` }, 'attaching');
+    const set = { attachments: id, attachment: id };
+    const { word } = await commit(store, { edits: [editOf(volume, 'startAttach', { set }), edit] });
     return word === 'ok' ? [index] : [];
   });
   const winners = (await Promise.all(attempts)).flat();
   t.is(winners.length, 1);
-  t.is((await volumesOf(store).lookup(volume.id)).instanceId, `i-${winners[0]}`);
+  t.deepEqual(await instancesOf(store, volume.id), [`i-${winners[0]}`]);
 });
 
 test.serial('the end of a task applies to that task alone', async (t) => {
   const { id } = await insertVolume(store, { status: 'available' });
-  await transit(store, id, 'startAttach', { set: attachment });
+  await transit(store, id, 'startAttach', { attachment });
   const first = await volumesOf(store).lookup(id);
   await transit(store, id, 'failAttach', { fault: { code: 'ExportFailed', kind: 'failed', message: 'x' } });
-  await transit(store, id, 'startAttach', { set: attachment });
+  await transit(store, id, 'startAttach', { attachment });
   t.like(await commit(store, { edits: [editOf(first, 'finishAttach')] }), { word: 'changed' });
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attaching' });
 });

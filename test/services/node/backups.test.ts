@@ -14,6 +14,7 @@ import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
+import { newAttachment } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { taskText } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
@@ -364,7 +365,9 @@ test.serial('what the storage says of a restore holds, whatever an older state o
   // It is attached although it had begun to be restored.
   await spoil();
   const task = taskText('attach');
-  await set({ status: 'in-use', attachStatus: 'attaching', task, instanceId: 'i-1', mountpoint: '/dev/vdb' });
+  const use = newAttachment(id, attachment, 'attaching');
+  await commit(store, { edits: [use.edit] });
+  await set({ status: 'in-use', attachStatus: 'attaching', task, attachments: use.id, attachment: use.id });
   await until(async () => (await volumesOf(store).lookup(id)).status !== 'in-use', 'the attach has failed');
   await audit();
   await restored();

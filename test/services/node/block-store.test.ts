@@ -73,8 +73,9 @@ test('run_attach_detach_volume', async (t) => {
   const id = await node.createVolume(0, 'user', 'project');
   const before = Date.now();
   const attached = await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/sdf' }, { deadlineMs: 5000 });
-  t.like(attached, { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1', mountpoint: '/dev/sdf' });
-  t.true((attached.attachTime ?? 0) >= before);
+  t.like(attached, { status: 'in-use', attachStatus: 'attached' });
+  t.like(attached.use, { status: 'attached', instanceId: 'i-1', mountpoint: '/dev/sdf' });
+  t.true((attached.use.attachTime ?? 0) >= before);
   await t.throwsAsync(node.deleteVolume(id), {
     code: 'VolumeAttached',
     message: `volume ${id} is attached to i-1`,
@@ -84,9 +85,8 @@ test('run_attach_detach_volume', async (t) => {
   t.like(detached, {
     status: 'available',
     attachStatus: 'detached',
-    instanceId: '',
-    mountpoint: '',
-    attachTime: undefined,
+    attachments: [],
+    attachment: '',
   });
   await t.throwsAsync(commands.detach(id), { code: 'VolumeNotAttached' });
   await node.deleteVolume(id);
@@ -99,18 +99,18 @@ test('a detach of an earlier attachment leaves the present one', async (t) => {
   const deadline = { deadlineMs: 5000 };
   const id = await node.createVolume(0, 'user', 'project');
   const first = await commands.attach(id, { instanceId: 'i-1', mountpoint: '/dev/sdf' }, deadline);
-  await commands.detach(id, { ...deadline, attachment: first });
-  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: first }), { code: 'VolumeNotAttached' });
+  await commands.detach(id, { ...deadline, attachment: first.use.id });
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: first.use.id }), { code: 'VolumeNotAttached' });
   const second = await commands.attach(id, { instanceId: 'i-2', mountpoint: '/dev/sdf' }, deadline);
 
-  for (const attachment of [first, { attachTime: undefined }]) {
+  for (const attachment of [first.use.id, '']) {
     await t.throwsAsync(commands.detach(id, { ...deadline, attachment }), {
       code: 'VolumeNotAttached',
       message: `the attachment of volume ${id} has ended; the volume is attached to i-2 now`,
     });
   }
-  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached', instanceId: 'i-2' });
-  t.like(await commands.detach(id, { ...deadline, attachment: second }), { attachStatus: 'detached' });
+  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached', attachments: [second.use.id] });
+  t.like(await commands.detach(id, { ...deadline, attachment: second.use.id }), { attachStatus: 'detached' });
   await node.deleteVolume(id);
 });
 

@@ -3,6 +3,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { disagreements } from '../../support/agreement.ts';
 import type { ExportSpec } from '../../../lib/targets/target.ts';
+import { instancesOf, usesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
@@ -119,10 +120,10 @@ test.serial('an attachment that Redis lost is recorded again while its export ru
   t.like(await node.getVolume(id), {
     status: 'in-use',
     attachStatus: 'attached',
-    instanceId: 'unknown',
     attachMode: 'ro',
     attachHosts: ['52:54:00:00:00:01'],
   });
+  t.deepEqual(await instancesOf(await cluster.store(), id), ['unknown']);
   t.true(target.exports.has(id));
   await t.throwsAsync(commands.delete(id, deadline), { code: 'VolumeAttached' });
   await commands.detach(id, deadline);
@@ -160,7 +161,7 @@ test.serial('an attach that fails leaves error_attaching and no export; attachin
   t.like(await node.getVolume(id), {
     status: 'error_attaching',
     attachStatus: 'detached',
-    instanceId: '',
+    attachments: [],
     fault: { code: 'ExportFailed', step: 'export' },
   });
   t.deepEqual([...target.exports], []);
@@ -179,7 +180,8 @@ test.serial('a detach that cannot end the export leaves the volume attached, and
   await commands.attach(id, attachment, deadline);
   target.removeFault = errors.exportFailed(id, 'it does not end');
   await t.throwsAsync(commands.detach(id, deadline), { code: 'ExportFailed' });
-  t.like(await node.getVolume(id), { status: 'error_detaching', attachStatus: 'attached', instanceId: 'i-1' });
+  t.like(await node.getVolume(id), { status: 'error_detaching', attachStatus: 'attached' });
+  t.like(await usesOf(await cluster.store(), id), [{ status: 'attached', instanceId: 'i-1' }]);
   target.removeFault = undefined;
   t.like(await commands.detach(id, deadline), { status: 'available', attachStatus: 'detached', fault: undefined });
   t.deepEqual([...target.exports], []);

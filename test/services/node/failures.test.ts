@@ -351,7 +351,7 @@ test.serial('a volume without its storage can be detached, and is not available 
   await commands.attach(id, attachment, deadline);
   await node.stop();
   await cluster.node('n1');
-  t.like(await commands.detach(id, deadline), { status: 'error', attachStatus: 'detached', instanceId: '' });
+  t.like(await commands.detach(id, deadline), { status: 'error', attachStatus: 'detached', attachments: [] });
   const state = await volumesOf(await cluster.store()).lookup(id);
   t.like(state, { status: 'error', attachStatus: 'detached', fault: { code: 'StorageMissing' } });
   await t.throwsAsync(commands.attach(id, attachment), { code: 'WrongStatus' });

@@ -6,6 +6,7 @@ import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
+import { instancesOf, loseAttachments } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
@@ -53,7 +54,7 @@ async function attached(): Promise<string> {
 }
 
 async function loseAttachment(id: string, set: Record<string, string>): Promise<void> {
-  await store.redis.hdel(store.keys.volume(id), 'instanceId', 'mountpoint', 'attachTime');
+  await loseAttachments(store, id);
   await store.redis.hset(store.keys.volume(id), { attachStatus: 'detached', ...set });
 }
 
@@ -79,6 +80,7 @@ test.serial('its storage cannot be used at a start: the export goes on, and the 
   t.true(target.exports.has(id), 'a host may be writing');
   driver.reason = undefined;
   await until(async () => (await lookupNode(store, 'n1')).problems.length === 0, 'the problem is over');
-  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached', instanceId: 'unknown' });
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(await instancesOf(store, id), ['unknown']);
   t.true(target.exports.has(id));
 });

@@ -10,6 +10,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { NodeLease } from '../../../services/node/lease.ts';
+import { instancesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { fakeNode, insertVolume } from '../../support/records.ts';
@@ -117,8 +118,9 @@ test.serial('volumes of a lost node say so, can be detached and deleted at once,
   const back = await cluster.node('n1', {}, { driver });
   await until(async () => (await driver.listVolumes()).length === 3, 'the deleted volume is gone');
   t.like(await back.getVolume(kept.id), { status: 'available', name: 'kept', fault: undefined });
-  t.like(await back.getVolume(attached.id), { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1' });
-  t.like(await back.getVolume(detached.id), { status: 'available', attachStatus: 'detached', instanceId: '' });
+  t.like(await back.getVolume(attached.id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(await instancesOf(store, attached.id), ['i-1']);
+  t.like(await back.getVolume(detached.id), { status: 'available', attachStatus: 'detached', attachments: [] });
   await until(async () => (await agreement(driver)).length === 0, 'everything agrees').catch(async () => {
     t.deepEqual(await agreement(driver), []);
   });
@@ -146,7 +148,7 @@ test.serial(
     t.like(await back.getVolume(id), { status: 'error', attachStatus: 'detached' }, 'while its host can still write');
     target.removeFault = undefined;
     await until(async () => (await back.getVolume(id)).status === 'available', 'it is available');
-    t.like(await back.getVolume(id), { attachStatus: 'detached', instanceId: '' });
+    t.like(await back.getVolume(id), { attachStatus: 'detached', attachments: [] });
     t.false(target.exports.has(id));
     await until(async () => (await lookupNode(store, 'n1')).problems.length === 0, 'no problem is left');
   },
@@ -165,7 +167,7 @@ test.serial('a detach while the declaration of a loss is incomplete also lasts w
   await commands.detach(id, deadline);
   const back = await cluster.node('n1', {}, { driver, target });
   await until(async () => (await back.getVolume(id)).status === 'available', 'it is available');
-  t.like(await back.getVolume(id), { attachStatus: 'detached', instanceId: '' });
+  t.like(await back.getVolume(id), { attachStatus: 'detached', attachments: [] });
   t.false(target.exports.has(id));
 });
 
@@ -176,10 +178,9 @@ test.serial('a detach of another attachment is refused also while the node is lo
   const attached = await commands.attach(id, attachment, deadline);
   await node.stop();
   await declareLost(store, 'n1');
-  const other = { attachTime: (attached.attachTime ?? 0) - 1 };
-  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: other }), { code: 'VolumeNotAttached' });
-  t.like(await node.getVolume(id), { attachStatus: 'attached', instanceId: 'i-1' });
-  t.like(await commands.detach(id, { ...deadline, attachment: attached }), { attachStatus: 'detached' });
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: randomUUID() }), { code: 'VolumeNotAttached' });
+  t.like(await node.getVolume(id), { attachStatus: 'attached', attachments: [attached.use.id] });
+  t.like(await commands.detach(id, { ...deadline, attachment: attached.use.id }), { attachStatus: 'detached' });
 });
 
 test.serial('tasks of a lost node end at once, and are put right when it returns', async (t) => {

@@ -84,7 +84,7 @@ test.serial('each attachment has a secret of its own, which no output shows and 
   const shown = await commands.attach(id, attachment, deadline);
   const first = await secretOf();
   t.is(first.length, 16);
-  t.false(JSON.stringify(volumeJson({ ...shown, host: 'n1', destination: '' })).includes(first));
+  t.false(JSON.stringify(volumeJson({ ...shown, host: 'n1', destination: '', uses: [] })).includes(first));
   await commands.detach(id, deadline);
   t.is((await volumes.lookup(id)).chap, undefined);
   await commands.attach(id, attachment, deadline);

@@ -62,17 +62,19 @@ test('operations take a fixed number of round trips to Redis, on a cluster of an
 
   const request = { ...node, hgetall: 2, evalsha: 2 };
   const withLeaseCheck = { ...request, evalsha: 3 };
+  // The node reads the attachments of the volume, and the requester that which it made or ends.
+  const ofAttachment = { ...request, hgetall: 4 };
   await assertSent(
     t,
     store,
     () => commands.attach(id, attachment, deadline),
-    () => request,
+    () => ofAttachment,
   );
   await assertSent(
     t,
     store,
     () => commands.detach(id, deadline),
-    () => request,
+    () => ofAttachment,
   );
   await assertSent(
     t,

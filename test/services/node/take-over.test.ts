@@ -6,7 +6,7 @@ import { silentLog } from '../../../lib/log.ts';
 import type { BackendReport } from '../../../lib/models/backend.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
-import { editOf } from '../../../lib/models/transitions.ts';
+import { editOf } from '../../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit, releaseLease } from '../../../lib/redis/scripts.ts';
@@ -52,7 +52,7 @@ async function volumeOfGone(fields: Record<string, string> = {}): Promise<Volume
   return volume;
 }
 
-const attachedFields = { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1', attachTime: '1' };
+const attachedFields = { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1' };
 
 async function allocated(): Promise<number[]> {
   const { states } = await backendsOf(store).readAll(['n1@fake', 'n2@fake']);

@@ -4,6 +4,7 @@ import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { instancesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
 import { loseRecord, transit } from '../../support/records.ts';
@@ -88,8 +89,8 @@ for (const isStopped of [false, true]) {
     await restore();
     if (isStopped) node = await cluster.node('n1', {}, { driver, target });
     const isAttached = async () => {
-      const { attachStatus, instanceId } = await node.getVolume(id);
-      return attachStatus === 'attached' && instanceId === 'unknown';
+      const { attachStatus } = await node.getVolume(id);
+      return attachStatus === 'attached' && (await instancesOf(await cluster.store(), id)).join() === 'unknown';
     };
     await until(isAttached, 'it is recorded as attached');
     t.deepEqual(removed, []);
@@ -251,7 +252,8 @@ for (const isStopped of [false, true]) {
       if (isStopped) node = await cluster.node('n1', {}, { driver, target });
       const isBack = async () => (await node.getVolume(id).catch(() => undefined))?.attachStatus === 'attached';
       await until(isBack, 'its record is that of the later volume', 15_000);
-      t.like(await node.getVolume(id), { name: 'second', size: 1, createTime, address, instanceId: 'unknown' });
+      t.like(await node.getVolume(id), { name: 'second', size: 1, createTime, address });
+      t.deepEqual(await instancesOf(await cluster.store(), id), ['unknown']);
       t.true(target.exports.has(id));
       await commands.detach(id, deadline);
       await commands.delete(id, deadline);

@@ -3,7 +3,7 @@ import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
-import { editOf } from '../../../lib/models/transitions.ts';
+import { editOf } from '../../../lib/models/volume-edit.ts';
 import { contradiction } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
@@ -237,7 +237,7 @@ test.serial('a request that joins one that its node begins too late gets no answ
 test.serial('a node that dies with an audit and a detach in its topic can be declared lost', async (t) => {
   const length = await idleNode();
   const commands = await cluster.commands();
-  const fields = { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1', attachTime: '1' };
+  const fields = { status: 'in-use', attachStatus: 'attached', instanceId: 'i-1' };
   const { id } = await insertVolume(store, fields);
   const nodeCommands = await cluster.nodeCommands();
   await t.throwsAsync(nodeCommands.audit('n1', { repair: false, remove: [] }, { deadlineMs: 50 }), {

@@ -39,7 +39,7 @@ const odd: Record<string, Odd> = {
   },
   'a size that is no number': { fields: { size: 'large' }, reason: /has size "large"/ },
   'an unknown attach mode': { fields: { attachMode: 'RO' }, reason: /has attach mode "RO"/ },
-  'a time that is no number': { fields: { attachTime: 'noon' }, reason: /has attachTime "noon"/ },
+  'a time that is no number': { fields: { restoreTime: 'noon' }, reason: /has restoreTime "noon"/ },
 };
 
 test.serial('records that cannot be read stop no start, no list and no audit', async (t) => {
@@ -83,7 +83,7 @@ test.serial('records that cannot be read stop no start, no list and no audit', a
 
   for (const { id } of cases) {
     await redis.hset(keys.volume(id), { status: 'available', attachStatus: 'detached', size: '1' });
-    await redis.hdel(keys.volume(id), 'fault', 'task', 'attachTime', 'attachMode');
+    await redis.hdel(keys.volume(id), 'fault', 'task', 'restoreTime', 'attachMode');
   }
   const isClean = async () => (await lookupNode(store, 'n1')).problems.length === 0;
   await until(isClean, 'records that can be read again are problems no longer');

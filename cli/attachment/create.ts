@@ -1,0 +1,30 @@
+import { findVolume } from '../../lib/models/find-volume.ts';
+import type { Context } from '../context.ts';
+import { attachmentJson } from './present.ts';
+
+export interface CreateAttachmentOptions {
+  instance: string;
+  mountpoint?: string;
+  host?: string;
+  mode?: 'rw' | 'ro';
+}
+
+/** Prints the id. */
+export async function createAttachment(
+  context: Context,
+  reference: string,
+  options: CreateAttachmentOptions,
+): Promise<void> {
+  const { instance, mountpoint, host, mode } = options;
+  const { output } = context;
+  await using session = await context.open();
+  const { id } = await findVolume(session.store, reference);
+  const attachment = await session.attachments.reserve(id, {
+    instanceId: instance,
+    ...(mountpoint === undefined ? {} : { mountpoint }),
+    ...(host === undefined ? {} : { hostName: host }),
+    ...(mode === undefined ? {} : { mode }),
+  });
+  if (output.json) await output.document(attachmentJson(attachment));
+  else await output.line(attachment.id);
+}

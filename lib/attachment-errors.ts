@@ -1,0 +1,58 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+const seeAttachments = 'list the attachments: blockstore attachment list';
+
+/** Errors of attachments; part of the catalogue in errors.ts. */
+export const attachmentErrors = {
+  attachmentNotFound: (attachment: string) =>
+    new BlockstoreError('AttachmentNotFound', 'notFound', `attachment ${attachment} does not exist`, seeAttachments),
+  attachmentInStatus: (attachment: string, status: string, required: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `attachment ${attachment} is ${status}, not ${required}`,
+      `see its status: blockstore attachment show ${attachment}`,
+    ),
+  volumeReserved: (volume: string, instance: string, attachment: string) =>
+    new BlockstoreError(
+      'VolumeReserved',
+      'conflict',
+      `volume ${volume} is reserved for ${instance}`,
+      `if that is not to have it: blockstore attachment delete ${attachment}`,
+    ),
+  severalAttachments: (volume: string, attachments: readonly string[]) =>
+    new BlockstoreError(
+      'SeveralAttachments',
+      'invalid',
+      `volume ${volume} is attached to several: ${attachments.join(', ')}`,
+      `say to which it is not to be attached any more: blockstore volume detach ${volume} --instance <instance>`,
+    ),
+  notAttachedTo: (volume: string, instance: string) =>
+    new BlockstoreError(
+      'VolumeNotAttached',
+      'conflict',
+      `volume ${volume} is not attached to ${instance}`,
+      `see to what it is attached: blockstore volume show ${volume}`,
+    ),
+  attachedInOtherMode: (volume: string, instance: string, mode: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance} with mode ${mode}, and its export has one mode for all hosts`,
+      `attach it with --mode ${mode}, or detach it first`,
+    ),
+  notConnectable: (volume: string) =>
+    new BlockstoreError(
+      'ConnectorFailed',
+      'failed',
+      `volume ${volume} has no address at which a host could connect it`,
+      'its backend has volume_target = none, or has not reported yet: blockstore node show',
+    ),
+  tooManyAttachments: (volume: string, limit: number) =>
+    new BlockstoreError(
+      'TooManyAttachments',
+      'conflict',
+      `volume ${volume} has ${limit} attachments, which is the limit`,
+      `detach it from a host first: blockstore attachment list --volume ${volume}`,
+    ),
+};

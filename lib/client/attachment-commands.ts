@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { errors } from '../errors.ts';
+import type { AttachmentState } from '../models/attachment-state.ts';
+import {
+  type AttachedVolume,
+  type Attachment,
+  attachmentSet,
+  attachmentsOf,
+  attachmentsOfVolume,
+  checkAttachment,
+} from '../models/attachment.ts';
+import { checkText } from '../models/check-text.ts';
+import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import { volumesOf } from '../models/volume.ts';
+import { type Edit, commit } from '../redis/scripts.ts';
+import type { Store } from '../redis/store.ts';
+import { refuseBeside } from './attachment-plans.ts';
+import { endIfExpired } from './end-transfer.ts';
+import { maxChanges, refusal } from './start-task.ts';
+import type { SendOptions, VolumeCommands } from './volume-commands.ts';
+
+/** What a volume is kept for. */
+export interface Reservation {
+  instanceId: string;
+  mountpoint?: string;
+  hostName?: string;
+  mode?: 'rw' | 'ro';
+}
+
+/** What the host of an attachment says of itself; what is not given is as it was reserved. */
+export type HostOfAttachment = Partial<Omit<Attachment, 'instanceId'>>;
+
+/** Attachments in steps, as the programs of clouds make them: a volume is kept for one, a host gets it, the host says that it uses it. */
+export class AttachmentCommands {
+  private readonly store: Store;
+  private readonly commands: VolumeCommands;
+
+  constructor(store: Store, commands: VolumeCommands) {
+    this.store = store;
+    this.commands = commands;
+  }
+
+  /**
+   * Keeps a volume for an instance: nobody else can attach it, delete it or offer it. Throws VolumeNotFound, VolumeAttached, VolumeReserved,
+   * WrongStatus, TooManyAttachments, InvalidArgument.
+   */
+  async reserve(volumeId: string, reservation: Reservation): Promise<AttachmentState> {
+    const { instanceId, mountpoint = '', hostName, mode } = reservation;
+    checkText('instanceId', instanceId);
+    if (hostName !== undefined) checkText('hostName', hostName);
+    if (mountpoint !== '') checkAttachment({ instanceId, mountpoint });
+    const id = randomUUID();
+    for (let change = 0; change < maxChanges; change += 1) {
+      const volume = await volumesOf(this.store).lookup(volumeId);
+      const transition = isAllowed('reserveFurther', volume) ? 'reserveFurther' : 'reserve';
+      if (!isAllowed(transition, volume)) {
+        if (await endIfExpired(this.store, volume)) continue;
+        throw await refusal(this.store, volume, transition);
+      }
+      const others = await attachmentsOfVolume(this.store, volume);
+      refuseBeside(volume, others, { instanceId, ...(mode === undefined ? {} : { mode }) }, { isKnown: false });
+      const attachments = [...volume.attachments, id].join(',');
+      const set = {
+        ...attachmentSet({ ...reservation, mountpoint }),
+        volume: volumeId,
+        projectId: volume.projectId,
+        status: 'reserved',
+      };
+      const outcome = await commit(this.store, {
+        edits: [
+          editOf(volume, transition, { set: { attachments }, expect: { attachments: volume.attachments.join(',') } }),
+          { kind: 'attachment', id, insert: true, set, stamp: ['createTime', 'reserveTime'] },
+        ],
+        event: 'volume.reserve',
+      });
+      if (outcome.word === 'ok') return attachmentsOf(this.store).lookup(id);
+    }
+    throw errors.wrongStatus(volumeId, 'being changed', 'no other request at the same time');
+  }
+
+  /**
+   * Admits a host to the volume that an attachment keeps: then it can connect. A repeated request has one effect. Throws AttachmentNotFound,
+   * WrongStatus, VolumeReadOnly, VolumeAttached, NodeLost, InvalidArgument; a call also what kept the node from it, after which the attachment
+   * is gone.
+   */
+  async update(id: string, host: HostOfAttachment, options: SendOptions = {}): Promise<AttachedVolume> {
+    const reserved = await attachmentsOf(this.store).lookup(id);
+    const { volume, instanceId, mountpoint, hostName, mode } = reserved;
+    const kept = { instanceId, mountpoint, mode, ...(hostName === '' ? {} : { hostName }) };
+    const attachment: Attachment = { ...kept, ...host };
+    if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
+    if (attachment.mountpoint !== '') checkAttachment(attachment);
+    return this.commands.attachAs(volume, { id, attachment, isReserved: true }, options);
+  }
+
+  /** The host says that it uses the volume. A repeated request has one effect. Throws AttachmentNotFound, WrongStatus. */
+  async complete(id: string): Promise<AttachmentState> {
+    for (let change = 0; change < maxChanges; change += 1) {
+      const attachment = await attachmentsOf(this.store).lookup(id);
+      if (attachment.status === 'attached') return attachment;
+      if (attachment.status !== 'connecting') throw errors.attachmentInStatus(id, attachment.status, 'connecting');
+      const outcome = await commit(this.store, {
+        edits: [{ kind: 'attachment', id, expect: { status: 'connecting' }, set: { status: 'attached' } }],
+        event: 'attachment.complete',
+      });
+      if (outcome.word === 'ok') return { ...attachment, status: 'attached' };
+    }
+    throw errors.attachmentInStatus(id, 'being changed', 'connecting');
+  }
+
+  /**
+   * Ends an attachment: its host loses the volume first. Throws AttachmentNotFound, WrongStatus while the host is getting it; a call also
+   * what kept the node from it.
+   */
+  async delete(id: string, options: SendOptions = {}): Promise<void> {
+    for (let change = 0; change < maxChanges; change += 1) {
+      const { volume: volumeId, status } = await attachmentsOf(this.store).lookup(id);
+      const volume = await volumesOf(this.store).find(volumeId);
+      if (status !== 'reserved') return void (await this.commands.detach(volumeId, { ...options, attachment: id }));
+      const ofVolume = volume ? [withoutReservation(volume, id)] : [];
+      const outcome = await commit(this.store, {
+        edits: [{ kind: 'attachment', id, expect: { status }, remove: true }, ...ofVolume],
+        event: 'attachment.delete',
+        frees: true,
+      });
+      if (outcome.word === 'ok') return;
+    }
+    throw errors.attachmentInStatus(id, 'being changed', 'reserved');
+  }
+}
+
+function withoutReservation(volume: VolumeState, id: string): Edit {
+  const attachments = volume.attachments.filter((one) => one !== id).join(',');
+  const name = isAllowed('unreserve', volume) ? 'unreserve' : 'unreserveFurther';
+  const expect = { attachments: volume.attachments.join(',') };
+  return editOf(volume, name, { ...withoutEmpty({ attachments }), expect });
+}

@@ -1,0 +1,168 @@
+import { errors } from '../errors.ts';
+import { type AttachmentState, isActive } from '../models/attachment-state.ts';
+import {
+  type Attachment,
+  attachmentName,
+  attachmentSet,
+  attachmentsOfVolume,
+  noAttachment,
+  rightsOf,
+  rightsSet,
+} from '../models/attachment.ts';
+import { isAllowed, withoutEmpty } from '../models/volume-edit.ts';
+import type { VolumeState } from '../models/volume-state.ts';
+import type { Store } from '../redis/store.ts';
+import { sameHosts } from '../targets/hosts.ts';
+import type { TaskPlan } from './start-task.ts';
+
+/** Attachments that a volume has at most: a request reads all of them. */
+export const maxAttachments = 64;
+
+export interface PlannedAttach {
+  /** The id of the attachment: a new one, or one that has been reserved. */
+  id: string;
+  attachment: Attachment;
+  isReserved?: boolean;
+}
+
+/**
+ * Returns how a volume begins to be attached. One that Redis had lost, and that admits the same hosts with the same mode, becomes this
+ * attachment. Throws VolumeReadOnly, VolumeAttached, VolumeReserved, TooManyAttachments, AttachmentNotFound, WrongStatus.
+ */
+export async function attachPlan(
+  store: Store,
+  volume: VolumeState,
+  { id, attachment, isReserved = false }: PlannedAttach,
+): Promise<TaskPlan> {
+  const set = attachmentSet(attachment);
+  const { mode = 'rw', hosts = [] } = attachment;
+  const all = await attachmentsOfVolume(store, volume);
+  const underWay = volume.task?.kind === 'attach' ? all.find((one) => one.id === volume.attachment) : undefined;
+  if (underWay && hasArguments(underWay, set)) {
+    return { transition: 'startAttach', set: {}, edits: [], expect: {}, isUnderWay: true };
+  }
+  if (volume.isReadOnly && mode !== 'ro') throw errors.volumeReadOnly(volume.id);
+  const lost = all.find((one) => one.isRestored && one.mode === mode && sameHosts(one.hosts, hosts));
+  const reserved = isReserved ? reservedOne(id, all) : undefined;
+  const known = reserved ?? lost;
+  const others = all.filter((one) => one.id !== known?.id);
+  if (isAllowed('startAttach', volume) || isAllowed('startFurtherAttach', volume)) {
+    refuseBeside(volume, others, attachment, { isKnown: known !== undefined });
+  }
+  const transition = isAllowed('startFurtherAttach', volume) ? 'startFurtherAttach' : 'startAttach';
+  const own = { ...set, status: 'attaching' };
+  const rights = rightsOf([...others, { ...planned(volume, known?.id ?? id), mode, hosts }]);
+  const ids = known ? volume.attachments : [...volume.attachments, id];
+  const given = { attachments: ids.join(','), attachment: known?.id ?? id, ...rightsSet(rights) };
+  return {
+    transition,
+    ...withoutEmpty(given),
+    edits: [
+      known
+        ? {
+            kind: 'attachment',
+            id: known.id,
+            expect: { status: known.status },
+            set: own,
+            unset: ['restored'],
+            stamp: ['attachTime'],
+          }
+        : {
+            kind: 'attachment',
+            id,
+            insert: true,
+            set: { ...own, volume: volume.id, projectId: volume.projectId },
+            stamp: ['createTime', 'attachTime'],
+          },
+    ],
+    expect: { attachments: volume.attachments.join(','), readOnly: volume.isReadOnly ? 'true' : '' },
+    isUnderWay: false,
+  };
+}
+
+/** Throws AttachmentNotFound, WrongStatus. */
+function reservedOne(id: string, all: readonly AttachmentState[]): AttachmentState {
+  const reserved = all.find((one) => one.id === id);
+  if (!reserved) throw errors.attachmentNotFound(id);
+  if (reserved.status !== 'reserved') throw errors.attachmentInStatus(id, reserved.status, 'reserved');
+  return reserved;
+}
+
+/** Throws where a volume that others have cannot be attached to one more. */
+export function refuseBeside(
+  { id, isMultiattach }: VolumeState,
+  others: readonly AttachmentState[],
+  { instanceId, hostId = '', mode = 'rw' }: Partial<Attachment>,
+  { isKnown }: { isKnown: boolean },
+): void {
+  const [first] = others;
+  if (first === undefined) return;
+  const same = others.find((one) => one.instanceId === instanceId || (hostId !== '' && one.hostId === hostId));
+  const name = (one: AttachmentState) => one.instanceId || 'an instance';
+  const held = same ?? (isMultiattach ? undefined : first);
+  if (held && !isActive(held)) throw errors.volumeReserved(id, name(held), held.id);
+  if (held) throw errors.volumeAttached(id, name(held));
+  const otherwise = others.find((one) => isActive(one) && one.mode !== mode);
+  if (otherwise) throw errors.attachedInOtherMode(id, name(otherwise), otherwise.mode);
+  if (!isKnown && others.length >= maxAttachments) throw errors.tooManyAttachments(id, maxAttachments);
+}
+
+function planned(volume: VolumeState, id: string): AttachmentState {
+  return { ...noAttachment(volume), id, status: 'attaching' };
+}
+
+/** Which attachment a detach means: by its id, or by its instance, or the only one. */
+export interface PlannedDetach {
+  attachment?: string | undefined;
+  instance?: string | undefined;
+}
+
+/**
+ * Returns how a volume begins to be detached. Throws VolumeNotAttached (also where it has another attachment than the one that is meant),
+ * SeveralAttachments, VolumeReserved.
+ */
+export async function detachPlan(store: Store, volume: VolumeState, meant: PlannedDetach): Promise<TaskPlan> {
+  const all = await attachmentsOfVolume(store, volume);
+  const id = meantBy(volume, all, meant);
+  const remaining = all.filter((one) => one.id !== id);
+  return {
+    transition: 'startDetach',
+    set: { attachment: id },
+    edits: [{ kind: 'attachment', id, set: { status: 'detaching' }, optional: true }],
+    expect: { attachments: volume.attachments.join(',') },
+    isUnderWay: volume.task?.kind === 'detach' && volume.attachment === id,
+    remaining,
+  };
+}
+
+function meantBy(volume: VolumeState, all: readonly AttachmentState[], meant: PlannedDetach): string {
+  const { id, attachments, attachStatus } = volume;
+  const others = all.flatMap(({ instanceId }) => instanceId || []).join(', ') || 'an instance';
+  if (meant.attachment !== undefined) {
+    if (attachments.includes(meant.attachment)) return meant.attachment;
+    throw attachStatus === 'detached' ? errors.volumeNotAttached(id) : errors.attachmentEnded(id, others);
+  }
+  const of = meant.instance === undefined ? all : all.filter(({ instanceId }) => instanceId === meant.instance);
+  const active = of.filter(isActive);
+  const [only, second] = active;
+  if (second) throw errors.severalAttachments(id, active.map(attachmentName));
+  if (only) return only.id;
+  const [reserved] = of;
+  if (reserved) throw errors.volumeReserved(id, reserved.instanceId || 'an instance', reserved.id);
+  if (meant.instance !== undefined) throw errors.notAttachedTo(id, meant.instance);
+  // Redis may have lost the record of its attachment.
+  const [lost] = attachStatus === 'detached' ? [] : attachments;
+  if (lost === undefined) throw errors.volumeNotAttached(id);
+  return lost;
+}
+
+function hasArguments(one: AttachmentState, set: Readonly<Record<string, string>>): boolean {
+  const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, mode, hosts } = one;
+  const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
+  const asked = (set['hosts'] ?? '').split(',').filter((host) => host !== '');
+  return (
+    Object.entries(has).every(([name, value]) => value === (set[name] ?? '')) &&
+    mode === (set['mode'] ?? 'rw') &&
+    sameHosts(hosts, asked)
+  );
+}

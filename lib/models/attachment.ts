@@ -1,0 +1,129 @@
+import { errors } from '../errors.ts';
+import type { Store } from '../redis/store.ts';
+import { type AttachmentState, isActive, parseAttachment } from './attachment-state.ts';
+import { checkText } from './check-text.ts';
+import { type RecordReader, Records } from './records.ts';
+import type { VolumeState } from './volume-state.ts';
+
+/** What a volume is to be attached to. */
+export interface Attachment {
+  instanceId: string;
+  mountpoint: string;
+  hostName?: string;
+  /** The machine id of the attaching host. */
+  hostId?: string;
+  /** The UUID of the libvirt domain. */
+  domain?: string;
+  /** The libvirt connection of the domain. */
+  libvirtUri?: string;
+  mode?: 'rw' | 'ro';
+  /** Ethernet addresses (AoE), initiator names (iSCSI) or NQNs (NVMe) of the attaching host; none: all hosts. */
+  hosts?: readonly string[];
+}
+
+/** A volume with one of its attachments. */
+export interface AttachedVolume extends VolumeState {
+  use: AttachmentState;
+}
+
+const reader: RecordReader<AttachmentState> = {
+  recordKey: (store, id) => store.keys.attachment(id),
+  parse: parseAttachment,
+  notFound: errors.attachmentNotFound,
+  unreadable: (id, reason) => errors.recordUnreadable(`attachment ${id}`, reason),
+};
+
+/** The records of attachments. */
+export function attachmentsOf(store: Store): Records<AttachmentState> {
+  return new Records(store, reader);
+}
+
+/** Returns those of the volume, in the order in which they were made; without records that are gone or cannot be read. */
+export async function attachmentsOfVolume(
+  store: Store,
+  { attachments }: Pick<VolumeState, 'attachments'>,
+): Promise<readonly AttachmentState[]> {
+  return (await attachmentsOf(store).readAll(attachments)).states;
+}
+
+/** Returns what a volume is attached to, as a message names it. */
+export async function usersOf(store: Store, volume: Pick<VolumeState, 'attachments'>): Promise<string> {
+  const names = (await attachmentsOfVolume(store, volume)).flatMap(({ instanceId }) => instanceId || []);
+  return names.join(', ') || 'an instance';
+}
+
+/** Returns an attachment as a message names it. */
+export function attachmentName({ id, instanceId, hostName }: AttachmentState): string {
+  return `${instanceId || id}${hostName === '' || hostName === instanceId ? '' : ` on ${hostName}`}`;
+}
+
+/** Returns the volume with that attachment; one whose record is gone has nothing but its id. */
+export async function withAttachment(store: Store, volume: VolumeState, id: string): Promise<AttachedVolume> {
+  const [use = noAttachment(volume, id)] = id === '' ? [] : (await attachmentsOf(store).readAll([id])).states;
+  return { ...volume, use };
+}
+
+/** What a volume has that is not attached. */
+export function noAttachment({ id, projectId }: VolumeState, attachment = ''): AttachmentState {
+  return {
+    id: attachment,
+    volume: id,
+    projectId,
+    status: 'detaching',
+    instanceId: '',
+    isRestored: false,
+    hostName: '',
+    hostId: '',
+    domain: '',
+    libvirtUri: '',
+    mountpoint: '',
+    mode: 'rw',
+    hosts: [],
+    createTime: 0,
+    reserveTime: undefined,
+    attachTime: undefined,
+  };
+}
+
+/** Throws InvalidArgument. */
+export function checkAttachment({ instanceId, mountpoint, hostName, libvirtUri }: Attachment): void {
+  checkText('instanceId', instanceId);
+  if (hostName !== undefined) checkText('hostName', hostName);
+  if (libvirtUri !== undefined) checkText('libvirtUri', libvirtUri);
+  if (!/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/.:-]*$/.test(mountpoint) || mountpoint.includes('..')) {
+    throw errors.invalidArgument('mount point', mountpoint, 'a device path such as /dev/vdb');
+  }
+}
+
+/** Fields of the record of an attachment. */
+export function attachmentSet(attachment: Attachment): Record<string, string> {
+  const { instanceId, mountpoint, hostName = '', hostId = '', domain = '', libvirtUri = '' } = attachment;
+  const { mode = 'rw', hosts = [] } = attachment;
+  const given = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
+    ...(mode === 'ro' ? { mode } : {}),
+    ...(hosts.length === 0 ? {} : { hosts: hosts.join(',') }),
+  };
+}
+
+/** What the record of a volume has of its attachments. */
+export interface Rights {
+  attachMode: 'rw' | 'ro';
+  attachHosts: readonly string[];
+}
+
+/** Returns the rights of an export for all of these: of one for all hosts, all. */
+export function rightsOf(attachments: readonly AttachmentState[]): Rights {
+  const active = attachments.filter(isActive);
+  const isForAll = active.some(({ hosts }) => hosts.length === 0);
+  return {
+    attachMode: active.length > 0 && active.every(({ mode }) => mode === 'ro') ? 'ro' : 'rw',
+    attachHosts: isForAll ? [] : [...new Set(active.flatMap(({ hosts }) => hosts))],
+  };
+}
+
+/** Returns the fields of a volume's record that have these rights; '' = absent. */
+export function rightsSet({ attachMode, attachHosts }: Rights): { attachMode: string; attachHosts: string } {
+  return { attachMode: attachMode === 'ro' ? attachMode : '', attachHosts: attachHosts.join(',') };
+}

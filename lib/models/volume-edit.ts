@@ -1,0 +1,134 @@
+import { pooledAddress } from '../aoe/address.ts';
+import type { Fault } from '../errors.ts';
+import type { Edit } from '../redis/scripts.ts';
+import { type AttachmentState, isActive } from './attachment-state.ts';
+import { rightsOf, rightsSet } from './attachment.ts';
+import { type Task, taskKey, writeTask } from './task.ts';
+import { type Transition, type TransitionName, transitions } from './transitions.ts';
+import { taskFields } from './volume-fields.ts';
+import type { VolumeState, VolumeStatus } from './volume-state.ts';
+
+export interface EditOptions {
+  set?: Readonly<Record<string, string>>;
+  /** Besides what the transition itself unsets. */
+  unset?: readonly string[];
+  fault?: Fault;
+  /** Values that further fields must have; '' = absent. */
+  expect?: Readonly<Record<string, string>>;
+  /** The attachments that the volume has still, where one ends. Default: none. */
+  remaining?: readonly AttachmentState[];
+  /** Of the task that begins. */
+  task?: Omit<Task, 'kind' | 'key'>;
+}
+
+/** Returns whether a volume in this state may go through the transition. */
+export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
+  const { from, during }: Transition = transitions[name];
+  if (during !== undefined) return volume.task?.kind === during;
+  if (from === undefined) return true;
+  if (volume.task && name !== 'detachLost') return false;
+  return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
+}
+
+/** Returns what an edit expects of a record that is still as it was read: another node may have taken the volume over meanwhile. */
+export function stateOf({ node, status, attachStatus, taskText }: VolumeState): Record<string, string> {
+  return { node, status, attachStatus, task: taskText };
+}
+
+/**
+ * Returns what goes with that change besides, where Redis has it still: the record of a transfer that ends, those of attachments of a volume
+ * that goes; that of a migration stays until the destination has removed what it has of the volume.
+ */
+export function endedWith({ transfer, migration, attachments }: VolumeState, name: TransitionName): Edit[] {
+  const { endsTransfer, endsMigration, remove }: Transition = transitions[name];
+  return [
+    ...(endsTransfer && transfer !== ''
+      ? [{ kind: 'transfer', id: transfer, remove: true, optional: true } as const]
+      : []),
+    ...(endsMigration && migration !== ''
+      ? [{ kind: 'migration', id: migration, set: { isCancelled: 'true' }, optional: true } as const]
+      : []),
+    ...(remove ? attachments.map(removedAttachment) : []),
+  ];
+}
+
+/** Returns the edit that removes the record of an attachment, where Redis has it still. */
+export function removedAttachment(id: string): Edit {
+  return { kind: 'attachment', id, remove: true, optional: true };
+}
+
+/**
+ * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's node, statuses or task are
+ * no longer those of `volume`, or a further field has not the expected value.
+ */
+export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
+  const transition: Transition = transitions[name];
+  const { begins, ends, remove, leaves, stamp, keepsError } = transition;
+  const staysInError = keepsError === true && volume.status === 'error';
+  const { status: _, ...others } = transition.set ?? {};
+  const rest = withoutEmpty(transition.endsAttachment ? fieldsOfRest(options.remaining ?? []) : {});
+  const status = statusAfter(volume, transition, options);
+  const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
+  const set = {
+    ...(status === undefined || staysInError ? {} : { status }),
+    ...others,
+    ...rest.set,
+    ...options.set,
+    ...fault,
+    ...(begins ? { task: writeTask({ kind: begins, key: taskKey(), ...options.task }) } : {}),
+  };
+  const unset = [
+    ...(transition.unset ?? []).filter((field) => !(staysInError && field === 'fault')),
+    ...(options.unset ?? []),
+    ...(ends || begins ? taskFields : []),
+    ...rest.unset,
+  ].filter((field) => !(field in set));
+  return {
+    kind: 'volume',
+    id: volume.id,
+    expect: { ...stateOf(volume), ...options.expect },
+    ...(remove ? { remove } : {}),
+    ...(remove || leaves ? { rest: pooledAddress(volume.address) } : {}),
+    set,
+    ...(unset.length > 0 ? { unset } : {}),
+    ...(stamp ? { stamp } : {}),
+  };
+}
+
+/** A volume whose attachments are all reserved is `reserved` where it would be available. */
+function statusAfter(
+  volume: VolumeState,
+  { set = {}, settles, endsAttachment }: Transition,
+  { remaining = [], set: given = {}, unset = [] }: EditOptions,
+): VolumeStatus | undefined {
+  if (settles) return volume.attachStatus === 'detached' ? 'available' : 'in-use';
+  const { status } = set;
+  if (endsAttachment && status !== 'error') {
+    if (remaining.some(isActive)) return 'in-use';
+    return remaining.length > 0 ? 'reserved' : status;
+  }
+  const left = unset.includes('attachments') ? '' : (given['attachments'] ?? volume.attachments.join(','));
+  return status === 'available' && left !== '' ? 'reserved' : status;
+}
+
+/** What a record has of the attachments that are left: with none of a host, no secret either. '' = absent. */
+function fieldsOfRest(remaining: readonly AttachmentState[]): Record<string, string> {
+  const isAttached = remaining.some(isActive);
+  return {
+    attachments: remaining.map(({ id }) => id).join(','),
+    ...rightsSet(rightsOf(remaining)),
+    attachStatus: isAttached ? 'attached' : 'detached',
+    ...(isAttached ? {} : { chap: '' }),
+  };
+}
+
+/** Returns what an edit sets and unsets for a record with these fields; '' = absent. */
+export function withoutEmpty(fields: Readonly<Record<string, string>>): {
+  set: Record<string, string>;
+  unset: string[];
+} {
+  return {
+    set: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '')),
+    unset: Object.entries(fields).flatMap(([name, value]) => (value === '' ? [name] : [])),
+  };
+}

@@ -1,0 +1,324 @@
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import { auditAttachments } from '../../../lib/audit/attachments.ts';
+import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import { attachmentsOf } from '../../../lib/models/attachment.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { instancesOf, usesOf } from '../../support/attachments.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
+import { loseRecord } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
+import type { BlockStore } from '../../../services/node/block-store.ts';
+
+/** Attachments in steps, and volumes that several hosts have. */
+
+let cluster: Cluster;
+let store: Store;
+let driver: FakeDriver;
+let target: FakeTarget;
+let node: BlockStore;
+let commands: VolumeCommands;
+let attachments: AttachmentCommands;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+  driver = new FakeDriver();
+  target = new FakeTarget();
+  store = await cluster.store();
+  commands = await cluster.commands();
+  attachments = new AttachmentCommands(store, commands);
+  node = await cluster.node('n1', rarely, { driver, target });
+});
+test.afterEach.always(() => cluster.close());
+
+const rarely = { report_interval: '600', node_down_time: '3600', num_shell_tries: '1' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 10_000 };
+const [hostA, hostB] = ['52:54:00:00:00:01', '52:54:00:00:00:02'];
+const at = (instanceId: string, host: string) => ({ instanceId, mountpoint: '/dev/vdb', hosts: [host] });
+
+async function agreement(): Promise<string[]> {
+  const exports = [...target.exports.values()];
+  return disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]);
+}
+
+async function audit(repair = true): Promise<string[]> {
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair, remove: [] }, deadline);
+  const ofAttachments = await Array.fromAsync(auditAttachments(store, { repair }));
+  return [...findings, ...ofAttachments].map(({ what }) => what);
+}
+
+/** A volume that the instances a and b have, each on its own host. */
+async function shared(): Promise<{ id: string; a: string; b: string }> {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { use: a } = await commands.attach(id, at('a', hostA), deadline);
+  const { use: b } = await commands.attach(id, at('b', hostB), deadline);
+  return { id, a: a.id, b: b.id };
+}
+
+test.serial('several hosts have a multiattach volume, each until its own attachment ends', async (t) => {
+  const { id, a, b } = await shared();
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
+  t.deepEqual(await agreement(), []);
+  await t.throwsAsync(commands.detach(id, deadline), { code: 'SeveralAttachments', message: /: a, b$/ });
+  await t.throwsAsync(commands.detach(id, { ...deadline, instance: 'c' }), { code: 'VolumeNotAttached' });
+  await t.throwsAsync(commands.delete(id, deadline), { code: 'VolumeAttached', message: /attached to a, b$/ });
+  t.like(await commands.detach(id, { ...deadline, attachment: a }), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostB], 'the host that has left is not admitted any more');
+  t.deepEqual(await agreement(), []);
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: a }), { code: 'VolumeNotAttached' });
+  t.like(await commands.detach(id, { ...deadline, instance: 'b' }), { status: 'available', attachments: [] });
+  t.false(target.exports.has(id));
+  t.is(await attachmentsOf(store).find(b), undefined);
+  await commands.delete(id, deadline);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('what cannot be beside another attachment is refused', async (t) => {
+  const { id } = await shared();
+  await t.throwsAsync(commands.attach(id, at('a', '52:54:00:00:00:03'), deadline), { code: 'VolumeAttached' });
+  await t.throwsAsync(commands.attach(id, { ...at('c', hostA), mode: 'ro' }, deadline), {
+    code: 'VolumeAttached',
+    message: /with mode rw/,
+  });
+  const machine = { ...at('c', '52:54:00:00:00:03'), hostId: 'f'.repeat(32) };
+  const { use } = await commands.attach(id, machine, deadline);
+  await t.throwsAsync(commands.attach(id, { ...machine, instanceId: 'd' }, deadline), {
+    code: 'VolumeAttached',
+    message: /attached to c$/,
+  });
+  await t.throwsAsync(commands.update(id, { isMultiattach: false }), { code: 'VolumeAttached' });
+  await commands.detach(id, { ...deadline, attachment: use.id });
+  const { id: single } = await commands.create(newVolume, deadline);
+  await commands.attach(single, at('a', hostA), deadline);
+  await t.throwsAsync(commands.attach(single, at('b', hostB), deadline), { code: 'VolumeAttached' });
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a second attach that fails leaves the first one as it is', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  await commands.attach(id, at('a', hostA), deadline);
+  const exported = target.exports.get(id);
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async (spec) => {
+    await ensure(spec);
+    if (spec.hosts.includes(hostB)) throw errors.exportFailed(id, 'no room for a further host');
+  };
+  await t.throwsAsync(commands.attach(id, at('b', hostB), deadline), { code: 'ExportFailed' });
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(await instancesOf(store, id), ['a']);
+  t.deepEqual(target.exports.get(id), exported);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a detach that cannot close the export leaves the attachment, and can be repeated', async (t) => {
+  const { id, a } = await shared();
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async () => {
+    throw errors.exportFailed(id, 'it hangs');
+  };
+  await t.throwsAsync(commands.detach(id, { ...deadline, attachment: a }), { code: 'ExportFailed' });
+  t.like(await volumesOf(store).lookup(id), { status: 'error_detaching', attachHosts: [hostA, hostB] });
+  t.deepEqual(await usesOf(store, id).then((uses) => uses.map(({ status }) => status)), ['attached', 'attached']);
+  target.ensureExport = ensure;
+  t.like(await commands.detach(id, { ...deadline, attachment: a }), { status: 'in-use', fault: undefined });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostB]);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('one host for all makes an export for all, which ends with it', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  await commands.attach(id, at('a', hostA), deadline);
+  const { use } = await commands.attach(id, { instanceId: 'b', mountpoint: '/dev/vdb' }, deadline);
+  t.deepEqual(target.exports.get(id)?.hosts, []);
+  await commands.detach(id, { ...deadline, attachment: use.id });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial(
+  'a reserved volume is kept for its instance, until the host has it or the attachment is deleted',
+  async (t) => {
+    const { id } = await commands.create(newVolume, deadline);
+    const { id: reserved } = await attachments.reserve(id, { instanceId: 'i-1' });
+    t.like(await volumesOf(store).lookup(id), { status: 'reserved', attachStatus: 'detached' });
+    t.false(target.exports.has(id));
+    t.deepEqual(await agreement(), []);
+    const refused = { code: 'VolumeReserved', message: /reserved for i-1$/ };
+    await t.throwsAsync(commands.attach(id, at('i-2', hostB), deadline), refused);
+    await t.throwsAsync(commands.delete(id, deadline), refused);
+    await t.throwsAsync(commands.detach(id, deadline), refused);
+    await t.throwsAsync(attachments.reserve(id, { instanceId: 'i-2' }), refused);
+    await t.throwsAsync(attachments.complete(reserved), { code: 'WrongStatus' });
+
+    const { use, status } = await attachments.update(reserved, { hosts: [hostA], mountpoint: '/dev/vdc' }, deadline);
+    t.like(use, { id: reserved, status: 'connecting', instanceId: 'i-1', mountpoint: '/dev/vdc' });
+    t.is(status, 'in-use');
+    t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+    t.deepEqual(await agreement(), []);
+    await t.throwsAsync(attachments.update(reserved, { hosts: [hostB] }, deadline), { code: 'WrongStatus' });
+    t.is((await attachments.complete(reserved)).status, 'attached');
+    t.is((await attachments.complete(reserved)).status, 'attached', 'it is said twice');
+    await attachments.delete(reserved, deadline);
+    t.false(target.exports.has(id));
+    await t.throwsAsync(attachments.delete(reserved, deadline), { code: 'AttachmentNotFound' });
+
+    const again = await attachments.reserve(id, { instanceId: 'i-2', mode: 'ro' });
+    await attachments.delete(again.id);
+    t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
+    await commands.delete(id, deadline);
+    t.deepEqual(await agreement(), []);
+  },
+);
+
+test.serial('of many that reserve or attach at once, one has the volume', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  const attempts = Array.from({ length: 20 }, (_, index) =>
+    (index % 2 === 0
+      ? attachments.reserve(id, { instanceId: `i-${index}` })
+      : commands.attach(id, at(`i-${index}`, hostA), deadline)
+    ).then(
+      () => [`i-${index}`],
+      () => [],
+    ),
+  );
+  const winners = (await Promise.all(attempts)).flat();
+  t.is(winners.length, 1);
+  t.deepEqual(await instancesOf(store, id), winners);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('an attachment of a volume of several is reserved beside the others, and ends without them', async (t) => {
+  const { id, a, b } = await shared();
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
+  await commands.detach(id, { ...deadline, attachment: a });
+  t.like(await commands.detach(id, { ...deadline, attachment: b }), { status: 'reserved', attachStatus: 'detached' });
+  t.false(target.exports.has(id));
+  t.deepEqual(await agreement(), []);
+  await attachments.update(reserved, { hosts: [hostA] }, deadline);
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a volume has at most 64 attachments', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  for (let count = 0; count < 64; count += 1) await attachments.reserve(id, { instanceId: `i-${count}` });
+  await t.throwsAsync(attachments.reserve(id, { instanceId: 'i-64' }), { code: 'TooManyAttachments' });
+  await t.throwsAsync(commands.attach(id, at('i-64', hostA), deadline), { code: 'TooManyAttachments' });
+});
+
+test.serial('a volume becomes one of several hosts only where its backend can do that', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  t.true((await commands.update(id, { isMultiattach: true })).isMultiattach);
+  t.false((await commands.update(id, { isMultiattach: false })).isMultiattach);
+  const without = new FakeDriver();
+  Object.assign(without.capabilities, { multiattach: false });
+  await cluster.node('n2', rarely, { driver: without, target: new FakeTarget() });
+  const other = await commands.create({ ...newVolume, node: 'n2' }, deadline);
+  await t.throwsAsync(commands.update(other.id, { isMultiattach: true }), { code: 'NotCapable' });
+  const request = { ...newVolume, node: 'n2', isMultiattach: true };
+  await t.throwsAsync(commands.create(request, deadline), { message: /its multiattach is no, not yes/ });
+});
+
+test.serial('an emptied Redis: who has the volume is unknown, and all its hosts go on', async (t) => {
+  const { id } = await shared();
+  await node.stop();
+  await store.redis.flushall();
+  node = await cluster.node('n1', rarely, { driver, target });
+  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
+  t.deepEqual(await instancesOf(store, id), ['unknown']);
+  await commands.detach(id, deadline);
+  await until(async () => (await agreement()).length === 0, 'all agrees');
+});
+
+test.serial('a volume whose own record is lost has its attachments again', async (t) => {
+  const { id, a, b } = await shared();
+  await loseRecord(store, id);
+  await audit();
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', attachments: [a, b] });
+  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('attachments that are lost, changed or left over are put right by an audit', async (t) => {
+  const { id, a, b } = await shared();
+  const { redis, keys } = store;
+  const lose = async (attachment: string) => {
+    await redis.del(keys.attachment(attachment));
+    for (const key of [keys.attachments(), keys.volumeAttachments(id), keys.projectAttachments('project')]) {
+      await redis.zrem(key, attachment);
+    }
+  };
+  await lose(a);
+  t.deepEqual(await audit(), [`has an attachment ${a} without a record`]);
+  t.deepEqual((await instancesOf(store, id)).toSorted(), ['b', 'unknown']);
+  t.deepEqual((await usesOf(store, id)).find(({ instanceId }) => instanceId === 'unknown')?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+
+  await redis.hset(keys.attachment(b), 'status', 'detaching');
+  t.deepEqual(await audit(), [`is attached, and its attachment ${b} is detaching`]);
+  t.deepEqual(await agreement(), []);
+
+  await redis.hset(keys.volume(id), 'attachHosts', hostB);
+  t.deepEqual(await audit(), ['has other rights than its attachments']);
+  t.deepEqual(await audit(), []);
+  t.deepEqual(target.exports.get(id)?.hosts?.toSorted(), [hostA, hostB]);
+
+  await redis.hdel(keys.volume(id), 'attachments');
+  t.deepEqual(await audit(), ['is attached without an attachment']);
+  t.is((await volumesOf(store).lookup(id)).attachments.length, 2);
+  t.deepEqual(await agreement(), []);
+  for (const { id: one } of await usesOf(store, id)) await commands.detach(id, { ...deadline, attachment: one });
+
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  await redis.hset(keys.volume(id), 'status', 'available');
+  await redis.hdel(keys.volume(id), 'attachments');
+  t.deepEqual(await audit(), [`does not have the attachment ${reserved}, which is of it`]);
+  t.is(await attachmentsOf(store).find(reserved), undefined);
+  const { id: last } = await attachments.reserve(id, { instanceId: 'd' });
+  await redis.hset(keys.volume(id), 'status', 'available');
+  t.deepEqual(await audit(), ['is available with an attachment']);
+  t.like(await volumesOf(store).lookup(id), { status: 'reserved', attachments: [last] });
+  await attachments.delete(last);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('an attachment of a volume that is gone is removed by an audit', async (t) => {
+  const volume = randomUUID();
+  const { id } = await commands.create(newVolume, deadline);
+  const reserved = await attachments.reserve(id, { instanceId: 'c' });
+  await store.redis.hset(store.keys.attachment(reserved.id), 'volume', volume);
+  const found = await Array.fromAsync(auditAttachments(store, { repair: true }));
+  t.like(found, [{ object: `attachment ${reserved.id}`, fixed: true }]);
+  t.is(await attachmentsOf(store).find(reserved.id), undefined);
+});
+
+test.serial('a node that is lost keeps what is attached, and what was being attached is detached', async (t) => {
+  const { id } = await shared();
+  const { id: reserved } = await commands.create(newVolume, deadline);
+  await attachments.reserve(reserved, { instanceId: 'c' });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  t.teardown(resolve);
+  target.ensureExport = () => promise; // it hangs
+  await commands.attach(id, at('c', '52:54:00:00:00:03'));
+  await store.redis.del(store.keys.lease('n1'));
+  t.is(await declareLost(store, 'n1'), 2);
+  t.like(await volumesOf(store).lookup(id), { status: 'error', attachStatus: 'attached' });
+  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
+  t.like(await volumesOf(store).lookup(reserved), { status: 'error', attachStatus: 'detached' });
+  t.deepEqual(await instancesOf(store, reserved), ['c']);
+  t.like(await commands.detach(id, { ...deadline, instance: 'a' }), { status: 'error', attachStatus: 'attached' });
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  await commands.delete(id, deadline);
+  await commands.delete(reserved, deadline);
+  t.deepEqual(await store.redis.zrange(store.keys.attachments(), '0', '-1'), []);
+});
