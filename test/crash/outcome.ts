@@ -1,3 +1,5 @@
+import type { AttachmentState } from '../../lib/models/attachment-state.ts';
+import { attachmentsOf } from '../../lib/models/attachment.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -19,7 +21,13 @@ export async function outcomeAt(place: Place): Promise<Outcome> {
   const records = await Array.fromAsync(volumesOf(place.store).iterate(place.store.keys.volumes()));
   const snapshots = await Array.fromAsync(snapshotsOf(place.store).iterate(place.store.keys.snapshots()));
   const problems = await disagreements(place.store, [withoutStrays(sight, [...records, ...snapshots])]);
-  const lines = [...records.map(recordLine), ...snapshots.map(snapshotLine), ...sight.lines];
+  const attachments = await Array.fromAsync(attachmentsOf(place.store).iterate(place.store.keys.attachments()));
+  const lines = [
+    ...records.map(recordLine),
+    ...snapshots.map(snapshotLine),
+    ...attachments.map(attachmentLine),
+    ...sight.lines,
+  ];
   return { problems, lines, exporters: sight.exporters };
 }
 
@@ -36,17 +44,25 @@ function withoutStrays(sight: Sight, records: readonly { id: string }[]) {
 const uuids = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
 /** Removes what differs between runs: times, secrets, and the text of a fault, which contains ids. */
-function recordLine({ createTime, restoreTime, restoredTime, fault, chap, ...record }: VolumeState): string {
+function recordLine(volume: VolumeState): string {
+  const { createTime, restoreTime, restoredTime, fault, chap, attachments, attachment, ...record } = volume;
   const { code, step } = fault ?? {};
   const has = {
     created: createTime > 0,
     restoring: restoreTime !== undefined,
     restored: restoredTime !== undefined,
     secret: chap !== undefined,
+    attachments: attachments.length,
+    attachment: attachment !== '',
   };
   // LeftHand's is recorded with the first attachment, or by a creation that finds the volume.
   const isEarly = record.backend === 'lefthand' && record.attachStatus === 'detached';
   return `record ${JSON.stringify({ ...record, ...(isEarly ? { address: '' } : {}), ...has, code, step })}`;
+}
+
+/** Their ids are new in each run. */
+function attachmentLine({ id: _, createTime, attachTime, ...record }: AttachmentState): string {
+  return `attachment ${JSON.stringify({ ...record, created: createTime > 0, attached: attachTime !== undefined })}`;
 }
 
 function snapshotLine({ createTime, fault, ...record }: SnapshotState): string {

@@ -18,8 +18,12 @@ export interface KeyDamage {
  * written once.
  */
 const withoutCopy: readonly { key: RegExp; damage: RegExp }[] = [
-  { key: /^volume:/, damage: /(instanceId|mountpoint|availabilityZone|requesters|attachTime) = garbage$/ },
-  { key: /^volume:/, damage: /without (mountpoint|requesters)$/ },
+  { key: /^volume:/, damage: /(availabilityZone|requesters) = garbage$/ },
+  { key: /^volume:/, damage: /without requesters$/ },
+  { key: /^attachment:/, damage: /(instanceId|mountpoint|projectId) = garbage$/ },
+  { key: /^attachment:/, damage: /without (instanceId|mountpoint|attachTime|projectId)$/ },
+  // What has happened is in no other place.
+  { key: /^events$/, damage: /^removed$/ },
 ];
 
 /** Every way in which one key is removed or altered. */
