@@ -41,6 +41,13 @@ export const attachmentErrors = {
       `volume ${volume} is attached to ${instance} with mode ${mode}, and its export has one mode for all hosts`,
       `attach it with --mode ${mode}, or detach it first`,
     ),
+  tooManyHosts: (volume: string, count: number, limit: number) =>
+    new BlockstoreError(
+      'TooManyAttachments',
+      'conflict',
+      `the attachments of volume ${volume} would have ${count} Ethernet addresses, and an AoE export admits ${limit}`,
+      'give fewer addresses of each host (--mac), or detach it from a host first',
+    ),
   notConnectable: (volume: string) =>
     new BlockstoreError(
       'ConnectorFailed',

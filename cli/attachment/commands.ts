@@ -32,6 +32,7 @@ function addCreate(attachment: Command): void {
     .option('--mountpoint <device>', 'device name in the instance, such as /dev/vdb', textOf('mountpoint'))
     .option('--host <host>', 'the host of the instance', textOf('host'))
     .addOption(modeOption('read-write or read-only (default: rw)'))
+    .option('--id <uuid>', 'id of the attachment; repeating the command with the same id makes no second one', uuid)
     .addHelpText('after', '\nExample:\n  blockstore attachment create data --instance i-1')
     .action(async (reference: string, options: CreateAttachmentOptions, command: Command) => {
       const { createAttachment } = await import('./create.ts');

@@ -7,6 +7,7 @@ export interface CreateAttachmentOptions {
   mountpoint?: string;
   host?: string;
   mode?: 'rw' | 'ro';
+  id?: string;
 }
 
 /** Prints the id. */
@@ -15,12 +16,13 @@ export async function createAttachment(
   reference: string,
   options: CreateAttachmentOptions,
 ): Promise<void> {
-  const { instance, mountpoint, host, mode } = options;
+  const { instance, mountpoint, host, mode, id: own } = options;
   const { output } = context;
   await using session = await context.open();
   const { id } = await findVolume(session.store, reference);
   const attachment = await session.attachments.reserve(id, {
     instanceId: instance,
+    ...(own === undefined ? {} : { id: own }),
     ...(mountpoint === undefined ? {} : { mountpoint }),
     ...(host === undefined ? {} : { hostName: host }),
     ...(mode === undefined ? {} : { mode }),

@@ -4,13 +4,14 @@ import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function attachmentJson(attachment: AttachmentState): object {
-  const { createTime, reserveTime, attachTime, ...rest } = attachment;
+  const { createTime, reserveTime, attachTime, completeTime, ...rest } = attachment;
   const plain = Object.entries(rest).map(([name, value]) => [name, value === '' ? null : value]);
   return {
     ...Object.fromEntries(plain),
     createTime: isoTime(createTime),
     reserveTime: timeOrNull(reserveTime),
     attachTime: timeOrNull(attachTime),
+    completeTime: timeOrNull(completeTime),
   };
 }
 

@@ -123,9 +123,9 @@ async function attachAndConnect(session: Session, id: string, local: LocalAttach
   const { options, domain, note, signal } = local;
   const { libvirtUri } = options;
   const state = await heldHere(session.store, await findVolume(session.store, id));
-  // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
-  const isAgain = state.attachStatus === 'attached' && state.use.id !== '';
   const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts: hostsGiven(options) });
+  // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
+  const isAgain = isRepeated || state.use.isRestored;
   const volume = isRepeated ? state : await attachCleared(session, state, local);
   const device = new LocalDevice(volume, { libvirtUri, note });
   try {

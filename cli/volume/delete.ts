@@ -1,5 +1,5 @@
-import { BlockstoreError, errors } from '../../lib/errors.ts';
-import { usersOf } from '../../lib/models/attachment.ts';
+import { BlockstoreError } from '../../lib/errors.ts';
+import { refusal } from '../../lib/client/start-task.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -38,7 +38,7 @@ export async function deleteVolumes(
 /** One after the other: each is a task of the volume. Those of a volume that cannot be deleted stay. Throws VolumeAttached. */
 async function deleteSnapshots({ store, snapshots }: Session, volume: string): Promise<void> {
   const found = await volumesOf(store).lookup(volume);
-  if (found.attachStatus !== 'detached') throw errors.volumeAttached(volume, await usersOf(store, found));
+  if (found.attachments.length > 0) throw await refusal(store, found, 'startDelete');
   for await (const { id } of snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume))) {
     await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });
   }

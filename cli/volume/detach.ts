@@ -32,7 +32,10 @@ export async function detachVolume(context: Context, reference: string, options:
   if (libvirtUri !== undefined) checkLibvirtUri(libvirtUri);
   await using session = await context.open();
   const find = async (what: string, byBeginning: boolean) =>
-    meantAttachment(session.store, await findVolume(session.store, what, { byBeginning }), options.instance);
+    meantAttachment(session.store, await findVolume(session.store, what, { byBeginning }), {
+      instance: options.instance,
+      force,
+    });
   const found = await find(reference, !force);
   // A command that connects the volume to this host ends first, and its device is seen then.
   const isLocked = !force && (await LocalDevice.isHere(found)) && LocalDevice.isConnected(found);

@@ -1,6 +1,13 @@
 import { errors } from '../../lib/errors.ts';
 import { type AttachmentState, isActive } from '../../lib/models/attachment-state.ts';
-import { type AttachedVolume, attachmentName, attachmentsOfVolume, noAttachment } from '../../lib/models/attachment.ts';
+import {
+  type AttachedVolume,
+  allAttachments,
+  attachmentName,
+  attachmentsOfVolume,
+  noAttachment,
+  requireAll,
+} from '../../lib/models/attachment.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { LocalDevice } from './local-device.ts';
@@ -27,11 +34,17 @@ export async function heldHere(store: Store, volume: VolumeState): Promise<Attac
 }
 
 /**
- * Returns the volume with the attachment that a request to detach it means: that of the instance, or of this host, or the only one. Throws
- * SeveralAttachments, VolumeReserved, VolumeNotAttached.
+ * Returns the volume with the attachment that a request to detach it means: that of the instance, or of this host, or the only one; with
+ * `force` also one whose record is gone or cannot be read. Throws SeveralAttachments, VolumeReserved, VolumeNotAttached, RecordUnreadable.
  */
-export async function meantAttachment(store: Store, volume: VolumeState, instance?: string): Promise<AttachedVolume> {
-  const all = await attachmentsOfVolume(store, volume);
+export async function meantAttachment(
+  store: Store,
+  volume: VolumeState,
+  { instance, force }: { instance: string | undefined; force: boolean },
+): Promise<AttachedVolume> {
+  const known = await allAttachments(store, volume);
+  if (!force) requireAll(known);
+  const all = known.states;
   const of = instance === undefined ? all : all.filter(({ instanceId }) => instanceId === instance);
   const active = of.filter(isActive).map((use) => usedBy(volume, use));
   const [only, second] = active;
@@ -49,5 +62,5 @@ export async function meantAttachment(store: Store, volume: VolumeState, instanc
   const [reserved] = of;
   if (reserved) throw errors.volumeReserved(volume.id, reserved.instanceId || 'an instance', reserved.id);
   if (instance !== undefined) throw errors.notAttachedTo(volume.id, instance);
-  return { ...volume, use: noAttachment(volume, volume.attachments[0]) };
+  return { ...volume, use: noAttachment(volume, known.missing[0]) };
 }

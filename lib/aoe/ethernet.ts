@@ -6,9 +6,13 @@ const forms = /^[0-9a-f]{12}$|^[0-9a-f]{2}(:[0-9a-f]{2}){5}$|^[0-9a-f]{2}(-[0-9a
 /** Hosts that an export can be restricted to: vblade stores its list in an array of this length without checking it. */
 export const maxHosts = 32;
 
+export function isEthernetAddress(text: string): boolean {
+  return forms.test(text);
+}
+
 /** Returns aa:bb:cc:dd:ee:ff in lower case. Throws InvalidArgument. */
 export function parseEthernetAddress(text: string): string {
-  if (!forms.test(text)) throw errors.invalidArgument('Ethernet address', text, 'of the form aa:bb:cc:dd:ee:ff');
+  if (!isEthernetAddress(text)) throw errors.invalidArgument('Ethernet address', text, 'of the form aa:bb:cc:dd:ee:ff');
   const digits = text.replaceAll(/[:-]/g, '').toLowerCase();
   return digits.replaceAll(/(..)(?=.)/g, '$1:');
 }

@@ -5,8 +5,8 @@ import type { Store } from '../redis/store.ts';
 import { type Finding, inRedis } from './finding.ts';
 
 /**
- * Attachments of volumes that have no record. Asked after the nodes: a node that restores the record of a volume gives it its attachments
- * again. Work proportional to the attachments of the cluster, in pages.
+ * Attachments of volumes that have no record. Asked after the nodes: a node that restores the record of a volume gives it those again by
+ * which hosts have it. Work proportional to the attachments of the cluster, in pages.
  */
 export async function* auditAttachments(store: Store, { repair }: { repair: boolean }): AsyncGenerator<Finding> {
   for await (const { id, volume } of attachmentsOf(store).iterate(store.keys.attachments())) {

@@ -4,10 +4,11 @@ import type { AttachmentState } from '../models/attachment-state.ts';
 import {
   type AttachedVolume,
   type Attachment,
+  allAttachments,
   attachmentSet,
   attachmentsOf,
-  attachmentsOfVolume,
   checkAttachment,
+  requireAll,
 } from '../models/attachment.ts';
 import { checkText } from '../models/check-text.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
@@ -22,6 +23,8 @@ import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 
 /** What a volume is kept for. */
 export interface Reservation {
+  /** Given by a requester that may ask twice: of the attachment. */
+  id?: string;
   instanceId: string;
   mountpoint?: string;
   hostName?: string;
@@ -46,20 +49,21 @@ export class AttachmentCommands {
    * WrongStatus, TooManyAttachments, InvalidArgument.
    */
   async reserve(volumeId: string, reservation: Reservation): Promise<AttachmentState> {
-    const { instanceId, mountpoint = '', hostName, mode } = reservation;
+    const { id = randomUUID(), instanceId, mountpoint = '', hostName, mode } = reservation;
     checkText('instanceId', instanceId);
     if (hostName !== undefined) checkText('hostName', hostName);
     if (mountpoint !== '') checkAttachment({ instanceId, mountpoint });
-    const id = randomUUID();
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
       const transition = isAllowed('reserveFurther', volume) ? 'reserveFurther' : 'reserve';
+      if (volume.attachments.includes(id)) return attachmentsOf(this.store).lookup(id);
       if (!isAllowed(transition, volume)) {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, transition);
       }
-      const others = await attachmentsOfVolume(this.store, volume);
-      refuseBeside(volume, others, { instanceId, ...(mode === undefined ? {} : { mode }) }, { isKnown: false });
+      const others = await allAttachments(this.store, volume);
+      requireAll(others);
+      refuseBeside(volume, others.states, { instanceId, ...(mode === undefined ? {} : { mode }) }, { isKnown: false });
       const attachments = [...volume.attachments, id].join(',');
       const set = {
         ...attachmentSet({ ...reservation, mountpoint }),
@@ -101,10 +105,18 @@ export class AttachmentCommands {
       if (attachment.status === 'attached') return attachment;
       if (attachment.status !== 'connecting') throw errors.attachmentInStatus(id, attachment.status, 'connecting');
       const outcome = await commit(this.store, {
-        edits: [{ kind: 'attachment', id, expect: { status: 'connecting' }, set: { status: 'attached' } }],
+        edits: [
+          {
+            kind: 'attachment',
+            id,
+            expect: { status: 'connecting' },
+            set: { status: 'attached' },
+            stamp: ['completeTime'],
+          },
+        ],
         event: 'attachment.complete',
       });
-      if (outcome.word === 'ok') return { ...attachment, status: 'attached' };
+      if (outcome.word === 'ok') return { ...attachment, status: 'attached', completeTime: Number(outcome.time) };
     }
     throw errors.attachmentInStatus(id, 'being changed', 'connecting');
   }

@@ -1,13 +1,16 @@
+import { isEthernetAddress, maxHosts } from '../aoe/ethernet.ts';
 import { errors } from '../errors.ts';
 import { type AttachmentState, isActive } from '../models/attachment-state.ts';
 import {
   type Attachment,
   attachmentName,
   attachmentSet,
-  attachmentsOfVolume,
+  allAttachments,
   noAttachment,
+  requireAll,
   rightsOf,
   rightsSet,
+  withoutAttachment,
 } from '../models/attachment.ts';
 import { isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -36,35 +39,38 @@ export async function attachPlan(
 ): Promise<TaskPlan> {
   const set = attachmentSet(attachment);
   const { mode = 'rw', hosts = [] } = attachment;
-  const all = await attachmentsOfVolume(store, volume);
+  const known = await allAttachments(store, volume);
+  const all = known.states;
   const underWay = volume.task?.kind === 'attach' ? all.find((one) => one.id === volume.attachment) : undefined;
   if (underWay && hasArguments(underWay, set)) {
     return { transition: 'startAttach', set: {}, edits: [], expect: {}, isUnderWay: true };
   }
   if (volume.isReadOnly && mode !== 'ro') throw errors.volumeReadOnly(volume.id);
+  requireAll(known);
   const lost = all.find((one) => one.isRestored && one.mode === mode && sameHosts(one.hosts, hosts));
   const reserved = isReserved ? reservedOne(id, all) : undefined;
-  const known = reserved ?? lost;
-  const others = all.filter((one) => one.id !== known?.id);
+  const same = reserved ?? lost;
+  const others = all.filter((one) => one.id !== same?.id);
   if (isAllowed('startAttach', volume) || isAllowed('startFurtherAttach', volume)) {
-    refuseBeside(volume, others, attachment, { isKnown: known !== undefined });
+    refuseBeside(volume, others, attachment, { isKnown: same !== undefined });
   }
   const transition = isAllowed('startFurtherAttach', volume) ? 'startFurtherAttach' : 'startAttach';
   const own = { ...set, status: 'attaching' };
-  const rights = rightsOf([...others, { ...planned(volume, known?.id ?? id), mode, hosts }]);
-  const ids = known ? volume.attachments : [...volume.attachments, id];
-  const given = { attachments: ids.join(','), attachment: known?.id ?? id, ...rightsSet(rights) };
+  const rights = rightsOf([...others, { ...planned(volume, same?.id ?? id), mode, hosts }]);
+  refuseTooManyHosts(volume, rights.attachHosts);
+  const ids = same ? volume.attachments : [...volume.attachments, id];
+  const given = { attachments: ids.join(','), attachment: same?.id ?? id, ...rightsSet(rights) };
   return {
     transition,
     ...withoutEmpty(given),
     edits: [
-      known
+      same
         ? {
             kind: 'attachment',
-            id: known.id,
-            expect: { status: known.status },
+            id: same.id,
+            expect: { status: same.status },
             set: own,
-            unset: ['restored'],
+            unset: ['restored', ...hostFields.filter((field) => !(field in own))],
             stamp: ['attachTime'],
           }
         : {
@@ -78,6 +84,11 @@ export async function attachPlan(
     expect: { attachments: volume.attachments.join(','), readOnly: volume.isReadOnly ? 'true' : '' },
     isUnderWay: false,
   };
+}
+
+/** vblade has one list for all attachments. Throws TooManyHosts. */
+function refuseTooManyHosts({ id }: VolumeState, hosts: readonly string[]): void {
+  if (hosts.length > maxHosts && hosts.every(isEthernetAddress)) throw errors.tooManyHosts(id, hosts.length, maxHosts);
 }
 
 /** Throws AttachmentNotFound, WrongStatus. */
@@ -107,6 +118,9 @@ export function refuseBeside(
   if (!isKnown && others.length >= maxAttachments) throw errors.tooManyAttachments(id, maxAttachments);
 }
 
+/** What a record has of the host of an attachment, where that is known. */
+const hostFields = ['mountpoint', 'hostName', 'hostId', 'domain', 'libvirtUri', 'mode', 'hosts'] as const;
+
 function planned(volume: VolumeState, id: string): AttachmentState {
   return { ...noAttachment(volume), id, status: 'attaching' };
 }
@@ -122,9 +136,10 @@ export interface PlannedDetach {
  * SeveralAttachments, VolumeReserved.
  */
 export async function detachPlan(store: Store, volume: VolumeState, meant: PlannedDetach): Promise<TaskPlan> {
-  const all = await attachmentsOfVolume(store, volume);
-  const id = meantBy(volume, all, meant);
-  const remaining = all.filter((one) => one.id !== id);
+  const all = await allAttachments(store, volume);
+  const id = meantBy(volume, all.states, meant);
+  const remaining = withoutAttachment(all, id);
+  requireAll(remaining);
   return {
     transition: 'startDetach',
     set: { attachment: id },

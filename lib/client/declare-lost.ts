@@ -1,7 +1,6 @@
 import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
-import type { AttachmentState } from '../models/attachment-state.ts';
-import { attachmentsOfVolume } from '../models/attachment.ts';
+import { type VolumeAttachments, allAttachments, withoutAttachment } from '../models/attachment.ts';
 import { isNodeName } from '../models/node-name.ts';
 import { jobsOf } from '../models/job.ts';
 import type { Unreadable } from '../models/records.ts';
@@ -83,8 +82,8 @@ async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fa
 }
 
 /** Without the attachment that was being made or ended. */
-async function remainingOf(store: Store, volume: VolumeState): Promise<AttachmentState[]> {
-  return (await attachmentsOfVolume(store, volume)).filter(({ id }) => id !== volume.attachment);
+async function remainingOf(store: Store, volume: VolumeState): Promise<VolumeAttachments> {
+  return withoutAttachment(await allAttachments(store, volume), volume.attachment);
 }
 
 async function declareVolumeLost(store: Store, from: VolumeState): Promise<void> {

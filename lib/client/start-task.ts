@@ -1,6 +1,5 @@
 import { type BlockstoreError, errors } from '../errors.ts';
-import type { AttachmentState } from '../models/attachment-state.ts';
-import { usersOf } from '../models/attachment.ts';
+import { type VolumeAttachments, usersOf } from '../models/attachment.ts';
 import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
@@ -37,7 +36,7 @@ export interface TaskPlan {
   /** The very task is under way. */
   isUnderWay: boolean;
   /** Of a detach: the attachments that the volume has still. */
-  remaining?: readonly AttachmentState[];
+  remaining?: VolumeAttachments;
 }
 
 export interface StartRequest {
@@ -166,6 +165,8 @@ function servedBy({ node, backend }: VolumeState): Condition {
 /** Statuses of a volume whose fault is of an operation on one that was made. */
 const faultsOfLater: ReadonlySet<VolumeStatus> = new Set([
   'available',
+  'reserved',
+  'in-use',
   'error_attaching',
   'error_detaching',
   'error_extending',
@@ -196,7 +197,7 @@ function fixedPlan({ transition, kind, set = {}, unset = [], also }: StartReques
 async function endAtOnce(
   store: Store,
   request: StartRequest,
-  { transition, expect, set, remaining = [] }: TaskPlan,
+  { transition, expect, set, remaining }: TaskPlan,
   volume: VolumeState,
 ): Promise<Sent | undefined> {
   const { whenLost } = request;
@@ -207,7 +208,11 @@ async function endAtOnce(
     whenLost === 'detachLost'
       ? {
           edits: [
-            editOf(volume, 'detachLost', { expect, remaining, fault: errors.nodeLost(volume.node).toFault() }),
+            editOf(volume, 'detachLost', {
+              expect,
+              ...(remaining ? { remaining } : {}),
+              fault: errors.nodeLost(volume.node).toFault(),
+            }),
             removedAttachment(set['attachment'] ?? ''),
           ],
         }
@@ -272,7 +277,7 @@ export async function refusal(store: Store, volume: VolumeState, name: Transitio
     return errors.volumeAttached(id, await usersOf(store, volume));
   }
   const [first = ''] = attachments;
-  if (status === 'reserved') return errors.volumeReserved(id, await usersOf(store, volume), first);
+  if (status === 'reserved' && !task) return errors.volumeReserved(id, await usersOf(store, volume), first);
   const { from = {} }: Transition = transitions[name];
   const required = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
   return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, required);

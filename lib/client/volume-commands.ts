@@ -22,26 +22,14 @@ import { newRecord } from './new-record.ts';
 import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
 import { originOf } from './volume-origin.ts';
-import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
+import type { RequestClient } from './request-client.ts';
+import { lost, taskEnd } from './task-end.ts';
 import { type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
 
 /** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
 export interface SendOptions {
   deadlineMs?: number;
 }
-
-/** Whether a record shows that an operation ended well; otherwise, without a fault, Redis lost the operation. */
-const isDone: Record<VolumeTaskKind, (volume: VolumeState, asked: VolumeState | undefined) => boolean> = {
-  create: () => true,
-  delete: () => false,
-  attach: ({ attachments }, asked) => attachments.includes(asked?.attachment ?? ''),
-  detach: ({ attachments }, asked) => !attachments.includes(asked?.attachment ?? ''),
-  rename: (volume, asked) => volume.name === (asked?.name ?? volume.name),
-  extend: ({ size }, asked) => size >= (asked?.newSize ?? 0),
-  relabel: ({ projectId }, asked) => projectId === asked?.projectId,
-  migrate: ({ node, backend }, asked) => node !== asked?.node || backend !== asked.backend,
-  restore: ({ restoredTime = 0 }, asked) => restoredTime >= (asked?.restoreTime ?? Infinity),
-};
 
 /**
  * Commands on volumes, by their ids, sent from anywhere. Each returns the record: as the operation left it (call) or as it was
@@ -316,7 +304,7 @@ export class VolumeCommands {
         sent = await send(to);
         return sent.end;
       },
-      poll: () => this.poll(kind, id, sent?.volume),
+      poll: () => taskEnd(this.store, kind, id, sent?.volume),
     });
     if (!end) throw await this.notFinished(kind, id, deadlineMs);
     if ('fault' in end) throw end.fault;
@@ -329,28 +317,10 @@ export class VolumeCommands {
   /** A reply comes before replicas have the change: a failover since then may have lost it. Throws NotReplicated. */
   private async confirm(kind: VolumeTaskKind, id: string, deadlineMs: number, asked?: VolumeState): Promise<void> {
     const { count } = this.store.connection;
-    const end = await this.poll(kind, id, asked);
+    const end = await taskEnd(this.store, kind, id, asked);
     await this.store.replicated(count);
     if (!end) throw await this.notFinished(kind, id, deadlineMs);
     if ('fault' in end) throw end.fault;
-  }
-
-  /** `asked`: the record when the request was made. */
-  private async poll(
-    kind: VolumeTaskKind,
-    id: string,
-    asked: VolumeState | undefined,
-  ): Promise<RequestEnd | undefined> {
-    const record = await this.store.read((redis) => redis.hgetall(this.store.keys.volume(id)));
-    if (Object.keys(record).length === 0) return kind === 'delete' ? {} : { fault: lost(id, kind) };
-    const volume = stateIn(id, record);
-    // Deleted, and its id is another volume's.
-    if (kind === 'delete' && asked !== undefined && volume.createTime !== asked.createTime) return {};
-    if (asked && (kind === 'attach' || kind === 'detach')) return attachmentEnd(kind, volume, asked, record);
-    if (volume.task?.kind === kind) return undefined;
-    if (kind === 'rename') return isDone.rename(volume, asked) ? { record } : { fault: changed(kind, volume) };
-    if (volume.fault) return failed(volume.fault);
-    return isDone[kind](volume, asked) ? { record } : { fault: changed(kind, volume) };
   }
 
   private async notFinished(kind: VolumeTaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
@@ -368,27 +338,6 @@ export class VolumeCommands {
     const backend = found.backends.find((one) => one.name === name);
     return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
-}
-
-/** How the attach or detach has ended that was asked for: the volume may have other attachments, and a task about them. */
-function attachmentEnd(
-  kind: 'attach' | 'detach',
-  volume: VolumeState,
-  asked: VolumeState,
-  record: Hash,
-): RequestEnd | undefined {
-  if (volume.task?.kind === kind && volume.attachment === asked.attachment) return undefined;
-  if (isDone[kind](volume, asked)) return { record };
-  return volume.fault ? failed(volume.fault) : { fault: changed(kind, volume) };
-}
-
-function changed(kind: VolumeTaskKind, { id, status, attachStatus }: VolumeState): BlockstoreError {
-  return errors.changeLost(id, kind, `${status}, ${attachStatus}`);
-}
-
-/** While an operation is under way its record stays: Redis has lost it. */
-function lost(id: string, kind: VolumeTaskKind): BlockstoreError {
-  return errors.changeLost(id, kind, 'without a record');
 }
 
 function stateIn(id: string, record: Hash | undefined): VolumeState {

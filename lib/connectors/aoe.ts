@@ -138,12 +138,22 @@ export class AoeConnector implements Connector {
     });
   }
 
-  /** Makes the kernel ask the target of a device anew. One that has another size after that is disconnected. */
+  /**
+   * Makes the kernel ask the target of a device anew. One that has another size after that is disconnected, and so is one whose kernel waits
+   * for answers that nobody gives: it found the export by itself before this host was admitted.
+   */
   private async renew(device: string, options: ConnectOptions): Promise<void> {
     const { sizeBytes, mayBeInUse = false } = options;
     // The kernel changes a device's size under its users: they would go on in the next volume.
     if (!mayBeInUse) await this.refuseWhileUsed(device);
-    if (await isUp(device)) await this.control('revalidate', device, device);
+    if (await isUp(device)) {
+      const asked = this.control('revalidate', device, device, mayBeInUse ? lostRequestsMs : renewMs);
+      const isAnswered = await (mayBeInUse ? asked.then(() => true) : asked.then(() => true).catch(() => false));
+      if (!isAnswered) {
+        if (await this.flush(device, options)) return;
+        throw stays(devicePath(device));
+      }
+    }
     if (sizeBytes === undefined || mayBeInUse) return;
     const hasRightSize = async () => (await isUp(device)) && hasSizeOf(await sizeOf(device), sizeBytes);
     if (await poll({ ...options, timeoutMs: renewMs }, hasRightSize)) return;

@@ -35,6 +35,8 @@ export interface AttachmentState {
   /** When it was reserved; undefined where it never was. */
   reserveTime: number | undefined;
   attachTime: number | undefined;
+  /** When the host of one that was reserved has said that it uses the volume. */
+  completeTime: number | undefined;
 }
 
 const text = z.string().default('');
@@ -59,6 +61,7 @@ const schema = z.object({
   createTime: time,
   reserveTime: time.optional(),
   attachTime: time.optional(),
+  completeTime: time.optional(),
 });
 
 /** Throws UnreadableError for a record that this version cannot read. */
@@ -66,7 +69,7 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   const { data, error } = schema.safeParse(hash);
   if (!data) throw new UnreadableError(`has no usable ${error.issues.map(({ path }) => path.join('.')).join(', ')}`);
-  const { restored, hosts, reserveTime, attachTime, ...rest } = data;
+  const { restored, hosts, reserveTime, attachTime, completeTime, ...rest } = data;
   return {
     ...rest,
     id,
@@ -74,6 +77,7 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
     hosts: hosts === '' ? [] : hosts.split(','),
     reserveTime,
     attachTime,
+    completeTime,
   };
 }
 

@@ -38,7 +38,33 @@ export function attachmentsOf(store: Store): Records<AttachmentState> {
   return new Records(store, reader);
 }
 
-/** Returns those of the volume, in the order in which they were made; without records that are gone or cannot be read. */
+/** The attachments of a volume; `missing`: ids of those whose records are gone or cannot be read. */
+export interface VolumeAttachments {
+  states: readonly AttachmentState[];
+  missing: readonly string[];
+}
+
+export async function allAttachments(
+  store: Store,
+  { attachments }: Pick<VolumeState, 'attachments'>,
+): Promise<VolumeAttachments> {
+  const { states } = await attachmentsOf(store).readAll(attachments);
+  const read = new Set(states.map(({ id }) => id));
+  return { states, missing: attachments.filter((id) => !read.has(id)) };
+}
+
+/** Returns the others. */
+export function withoutAttachment({ states, missing }: VolumeAttachments, id: string): VolumeAttachments {
+  return { states: states.filter((one) => one.id !== id), missing: missing.filter((one) => one !== id) };
+}
+
+/** Throws RecordUnreadable where it is not known what one of them is. */
+export function requireAll({ missing }: VolumeAttachments): void {
+  const [first] = missing;
+  if (first !== undefined) throw errors.recordUnreadable(`attachment ${first}`, 'is gone or cannot be read');
+}
+
+/** Returns those of the volume that can be read, in the order in which they were made. */
 export async function attachmentsOfVolume(
   store: Store,
   { attachments }: Pick<VolumeState, 'attachments'>,
@@ -82,6 +108,7 @@ export function noAttachment({ id, projectId }: VolumeState, attachment = ''): A
     createTime: 0,
     reserveTime: undefined,
     attachTime: undefined,
+    completeTime: undefined,
   };
 }
 
@@ -111,6 +138,19 @@ export function attachmentSet(attachment: Attachment): Record<string, string> {
 export interface Rights {
   attachMode: 'rw' | 'ro';
   attachHosts: readonly string[];
+}
+
+/** Whether a host may use a volume that has these alone. */
+export function isAttachedBy({ attachStatus }: VolumeState, { states, missing }: VolumeAttachments): boolean {
+  return states.some(isActive) || (missing.length > 0 && attachStatus !== 'detached');
+}
+
+/** Returns the rights of the export of a volume that has these alone: where one of them is not known, as they are. */
+export function rightsFor(volume: VolumeState, { states, missing }: VolumeAttachments): Rights {
+  const { attachMode, attachHosts } = volume;
+  return missing.length > 0 && isAttachedBy(volume, { states, missing })
+    ? { attachMode, attachHosts }
+    : rightsOf(states);
 }
 
 /** Returns the rights of an export for all of these: of one for all hosts, all. */

@@ -23,7 +23,8 @@ export interface ClusterEvent {
   userId: string;
   /** Who asked for it, as `user@host`; '' at the end, and where that is not known. */
   by: string;
-  /** The snapshot, image or backup that the task is about; '' = none. */
+  /** The attachment, snapshot, image or backup that it is about; '' = none. */
+  attachment: string;
   snapshot: string;
   image: string;
   backup: string;
@@ -43,6 +44,7 @@ const schema = z.object({
   projectId: text,
   userId: text,
   by: text,
+  attachment: text,
   snapshot: text,
   image: text,
   backup: text,

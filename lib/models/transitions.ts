@@ -79,6 +79,12 @@ export const transitions = {
     set: { status: 'error_attaching', attachStatus: 'detached' },
     endsAttachment: true,
   },
+  /** Neither could its host be admitted, nor is it certain that it is not, beside others that have the volume. */
+  failAttachUndo: {
+    during: 'attach',
+    ends: true,
+    set: { status: 'error_detaching', attachStatus: 'attached' },
+  },
   startDetach: {
     from: { attachStatus: ['attached'] },
     begins: 'detach',
@@ -181,7 +187,7 @@ export const transitions = {
   },
   resumeRestore: {
     from: {
-      status: ['available', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
+      status: ['available', 'reserved', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
       attachStatus: ['detached'],
     },
     begins: 'restore',
@@ -218,7 +224,7 @@ export const transitions = {
   /** The same of a volume that is there already, where Redis has lost that. */
   leaveAgain: {
     from: {
-      status: ['available', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
+      status: ['available', 'reserved', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
       attachStatus: ['detached'],
     },
     begins: 'migrate',
@@ -296,6 +302,8 @@ export const transitions = {
     unset: transferFields,
     endsTransfer: true,
   },
+  /** The same of one of several. */
+  restoreFurther: { from: { status: ['in-use'], attachStatus: ['attached'] } },
   /** Its target has it at another address than before, as its node has other flags. */
   readdress: {},
   /** Its storage has another size, after Redis has lost an extension. */

@@ -1,12 +1,11 @@
 import { pooledAddress } from '../aoe/address.ts';
 import type { Fault } from '../errors.ts';
 import type { Edit } from '../redis/scripts.ts';
-import { type AttachmentState, isActive } from './attachment-state.ts';
-import { rightsOf, rightsSet } from './attachment.ts';
+import { type VolumeAttachments, isAttachedBy, rightsFor, rightsSet } from './attachment.ts';
 import { type Task, taskKey, writeTask } from './task.ts';
 import { type Transition, type TransitionName, transitions } from './transitions.ts';
 import { taskFields } from './volume-fields.ts';
-import type { VolumeState, VolumeStatus } from './volume-state.ts';
+import type { AttachStatus, VolumeState, VolumeStatus } from './volume-state.ts';
 
 export interface EditOptions {
   set?: Readonly<Record<string, string>>;
@@ -16,7 +15,7 @@ export interface EditOptions {
   /** Values that further fields must have; '' = absent. */
   expect?: Readonly<Record<string, string>>;
   /** The attachments that the volume has still, where one ends. Default: none. */
-  remaining?: readonly AttachmentState[];
+  remaining?: VolumeAttachments;
   /** Of the task that begins. */
   task?: Omit<Task, 'kind' | 'key'>;
 }
@@ -26,7 +25,7 @@ export function isAllowed(name: TransitionName, volume: VolumeState): boolean {
   const { from, during }: Transition = transitions[name];
   if (during !== undefined) return volume.task?.kind === during;
   if (from === undefined) return true;
-  if (volume.task && name !== 'detachLost') return false;
+  if (volume.task && name !== 'detachLost' && name !== 'unreserve') return false;
   return (from.status?.includes(volume.status) ?? true) && (from.attachStatus?.includes(volume.attachStatus) ?? true);
 }
 
@@ -63,11 +62,15 @@ export function removedAttachment(id: string): Edit {
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
-  const { begins, ends, remove, leaves, stamp, keepsError } = transition;
-  const staysInError = keepsError === true && volume.status === 'error';
+  const { begins, ends, remove, leaves, stamp, endsAttachment } = transition;
+  const staysInError = isKeptInError(volume, transition);
   const { status: _, ...others } = transition.set ?? {};
-  const rest = withoutEmpty(transition.endsAttachment ? fieldsOfRest(options.remaining ?? []) : {});
+  const rest = withoutEmpty(endsAttachment ? fieldsOfRest(volume, options.remaining ?? none) : {});
   const status = statusAfter(volume, transition, options);
+  // What is derived from its attachments is of those that it has.
+  const derives =
+    endsAttachment === true || transition.set?.status === 'available' || options.set?.['attachments'] !== undefined;
+  const attachments = derives ? { attachments: volume.attachments.join(',') } : {};
   const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
   const set = {
     ...(status === undefined || staysInError ? {} : { status }),
@@ -86,7 +89,7 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
   return {
     kind: 'volume',
     id: volume.id,
-    expect: { ...stateOf(volume), ...options.expect },
+    expect: { ...stateOf(volume), ...attachments, ...options.expect },
     ...(remove ? { remove } : {}),
     ...(remove || leaves ? { rest: pooledAddress(volume.address) } : {}),
     set,
@@ -95,30 +98,54 @@ export function editOf(volume: VolumeState, name: TransitionName, options: EditO
   };
 }
 
+const none: VolumeAttachments = { states: [], missing: [] };
+
+function isKeptInError({ status }: VolumeState, { keepsError }: Transition): boolean {
+  return keepsError === true && status === 'error';
+}
+
+/** Returns the statuses of a volume after that change. */
+export function statusesAfter(
+  volume: VolumeState,
+  name: TransitionName,
+  options: EditOptions = {},
+): Pick<VolumeState, 'status' | 'attachStatus'> {
+  const transition: Transition = transitions[name];
+  const { set = {}, endsAttachment } = transition;
+  const status = isKeptInError(volume, transition) ? undefined : statusAfter(volume, transition, options);
+  const attachStatus = endsAttachment ? attachStatusOf(volume, options.remaining ?? none) : set.attachStatus;
+  return { status: status ?? volume.status, attachStatus: attachStatus ?? volume.attachStatus };
+}
+
 /** A volume whose attachments are all reserved is `reserved` where it would be available. */
 function statusAfter(
   volume: VolumeState,
   { set = {}, settles, endsAttachment }: Transition,
-  { remaining = [], set: given = {}, unset = [] }: EditOptions,
+  { remaining = none, set: given = {}, unset = [] }: EditOptions,
 ): VolumeStatus | undefined {
   if (settles) return volume.attachStatus === 'detached' ? 'available' : 'in-use';
   const { status } = set;
   if (endsAttachment && status !== 'error') {
-    if (remaining.some(isActive)) return 'in-use';
-    return remaining.length > 0 ? 'reserved' : status;
+    if (isAttachedBy(volume, remaining)) return 'in-use';
+    return remaining.states.length + remaining.missing.length > 0 ? 'reserved' : status;
   }
   const left = unset.includes('attachments') ? '' : (given['attachments'] ?? volume.attachments.join(','));
   return status === 'available' && left !== '' ? 'reserved' : status;
 }
 
+function attachStatusOf(volume: VolumeState, remaining: VolumeAttachments): AttachStatus {
+  return isAttachedBy(volume, remaining) ? 'attached' : 'detached';
+}
+
 /** What a record has of the attachments that are left: with none of a host, no secret either. '' = absent. */
-function fieldsOfRest(remaining: readonly AttachmentState[]): Record<string, string> {
-  const isAttached = remaining.some(isActive);
+function fieldsOfRest(volume: VolumeState, remaining: VolumeAttachments): Record<string, string> {
+  const attachStatus = attachStatusOf(volume, remaining);
+  const left = new Set([...remaining.states.map(({ id }) => id), ...remaining.missing]);
   return {
-    attachments: remaining.map(({ id }) => id).join(','),
-    ...rightsSet(rightsOf(remaining)),
-    attachStatus: isAttached ? 'attached' : 'detached',
-    ...(isAttached ? {} : { chap: '' }),
+    attachments: volume.attachments.filter((id) => left.has(id)).join(','),
+    ...rightsSet(rightsFor(volume, remaining)),
+    attachStatus,
+    ...(attachStatus === 'attached' ? {} : { chap: '' }),
   };
 }
 

@@ -19,7 +19,7 @@ export interface ExportSpec {
   chap?: Chap | undefined;
 }
 
-/** A user and a secret of one attachment. The secret is in no log, error or output. */
+/** A user and a secret, of one attachment, or of all those that a volume has at once. The secret is in no log, error or output. */
 export interface Chap {
   user: string;
   secret: string;

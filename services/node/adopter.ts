@@ -3,7 +3,6 @@ import type { FoundVolume, Labels, VolumeDriver } from '../../lib/drivers/driver
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { backendId, backendsOf } from '../../lib/models/backend.ts';
-import { taskKey, writeTask } from '../../lib/models/task.ts';
 import type { TransitionName } from '../../lib/models/transitions.ts';
 import { type EditOptions, editOf, isAllowed, endedWith } from '../../lib/models/volume-edit.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
@@ -18,10 +17,11 @@ import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
 import { type FormerStorage, formerEdit } from './former.ts';
 import type { NodeLease } from './lease.ts';
-import { restoredAttachments } from './restored-attachments.ts';
+import { restoredAttachments, surplusHosts, unknownAttachment } from './restored-attachments.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import {
   exportSpec,
+  filling,
   fieldsIn,
   isExported,
   isMarked,
@@ -106,6 +106,7 @@ export class Adopter {
       volume.fault?.code !== 'NodeLost' &&
       isAllowed('restoreAttachment', current);
     if (isLost) await this.restoreAttachment(current, running);
+    else if (running && surplusHosts(current, running).length > 0) await this.restoreFurther(current, running);
     else await this.serve(current);
   }
 
@@ -330,6 +331,16 @@ export class Adopter {
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
   }
 
+  /** The same of a volume that other hosts have as well. */
+  async restoreFurther(volume: VolumeState, running: FoundExport): Promise<void> {
+    const hosts = surplusHosts(volume, running);
+    if (hosts.length === 0) return;
+    const { set, edits } = unknownAttachment(volume, { readOnly: volume.attachMode === 'ro', hosts });
+    const attachHosts = [...volume.attachHosts, ...hosts].join(',');
+    await this.change(volume, 'restoreFurther', { set: { ...set, attachHosts } }, edits);
+    await this.serve(await volumesOf(this.options.store).lookup(volume.id));
+  }
+
   /** Notes what a record says, in the tables of this node. */
   learn(volume: VolumeState): void {
     const { table, addresses } = this.options;
@@ -379,13 +390,6 @@ export class Adopter {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');
   }
-}
-
-/** Fields of a record whose volume gets the rest of its data. */
-function filling(unfinished: NonNullable<ReturnType<typeof unfinishedIn>>): Record<string, string> {
-  const [status, kind] =
-    'copying' in unfinished ? (['creating', 'create'] as const) : (['restoring', 'restore'] as const);
-  return { ...unfinished, status, task: writeTask({ kind, key: taskKey(), pinned: true }) };
 }
 
 async function storedBy(driver: VolumeDriver, volume: string): Promise<FoundVolume | undefined> {

@@ -260,8 +260,8 @@ export class Reconciler {
   }
 
   /**
-   * An attach or a deletion failed, and so did the end of the export that should have followed. The export of an available volume is left:
-   * it shows an attachment that Redis has lost.
+   * An attach or a deletion failed, and so did the end of the export that should have followed. The export of an available or reserved volume
+   * is left: it shows an attachment that Redis has lost.
    */
   private async endLeftExport(id: string): Promise<void> {
     const { store, exportUnattached } = this.options;

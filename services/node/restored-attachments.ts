@@ -66,3 +66,15 @@ function fieldsOf(ids: readonly string[], { readOnly, hosts, chap }: Shown): Rec
     ...(chap === undefined ? {} : { chap: writeChap(chap) }),
   };
 }
+
+/**
+ * Returns the hosts that the export of an attached volume admits beyond its record. Of a volume that several hosts can have at once Redis may
+ * have lost the attachment of one.
+ */
+export function surplusHosts(
+  { isMultiattach, attachStatus, attachHosts }: VolumeState,
+  { hosts }: Pick<FoundExport, 'hosts'>,
+): string[] {
+  if (!isMultiattach || attachStatus !== 'attached' || attachHosts.length === 0) return [];
+  return hosts.filter((host) => !attachHosts.some((one) => sameHosts([one], [host])));
+}

@@ -2,6 +2,7 @@ import { pooledAddress } from '../../lib/aoe/address.ts';
 import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
+import { taskKey, writeTask } from '../../lib/models/task.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -71,6 +72,13 @@ export function unfinishedIn({ image, backup, [restoreLabel]: restore }: Labels)
 type UnfinishedFields = Readonly<
   { backup: string } | { copying: 'true'; fromImage: string } | { copying: 'true'; fromBackup: string }
 >;
+
+/** Fields of a record whose volume gets the rest of its data. */
+export function filling(unfinished: UnfinishedFields): Record<string, string> {
+  const [status, kind] =
+    'copying' in unfinished ? (['creating', 'create'] as const) : (['restoring', 'restore'] as const);
+  return { ...unfinished, status, task: writeTask({ kind, key: taskKey(), pinned: true }) };
+}
 
 /** The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place. */
 export function markedSpec(volume: VolumeState, label: string, place: string): VolumeSpec {

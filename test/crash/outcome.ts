@@ -61,8 +61,9 @@ function recordLine(volume: VolumeState): string {
 }
 
 /** Their ids are new in each run. */
-function attachmentLine({ id: _, createTime, attachTime, ...record }: AttachmentState): string {
-  return `attachment ${JSON.stringify({ ...record, created: createTime > 0, attached: attachTime !== undefined })}`;
+function attachmentLine({ createTime, attachTime, ...record }: AttachmentState): string {
+  const has = { id: '', created: createTime > 0, attached: attachTime !== undefined };
+  return `attachment ${JSON.stringify({ ...record, ...has })}`;
 }
 
 function snapshotLine({ createTime, fault, ...record }: SnapshotState): string {

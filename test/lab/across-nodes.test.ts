@@ -86,3 +86,26 @@ test.serial('the data of a deleted volume cannot be read from the next volume in
   t.is(await secrets(second.id), '0');
   await cluster.on(1).output(`volume delete ${second.id}`);
 });
+
+test.serial('two hosts have a volume at once; one that leaves takes nothing from the other', async (t) => {
+  const { id } = await cluster.on(1).volume('create 0 --name shared --node node2 --multiattach');
+  const { device = '' } = await cluster.on(1).volume('attach shared --host-device');
+  t.is((await cluster.on(3).volume('attach shared --host-device')).device, device);
+  const digest = (number: number) =>
+    cluster.node(number).sh(`dd if=${device} bs=1M count=4 iflag=direct 2>/dev/null | sha256sum`);
+  await cluster.node(1).sh(`dd if=/dev/urandom of=${device} bs=1M count=4 oflag=direct 2>/dev/null`);
+  t.is(await digest(3), await digest(1), 'what one writes the other reads');
+  const reader = await cluster.node(3).start('reader', `exec sleep 1000 <${device}`);
+  const before = await kernelDevice(1, device);
+  await cluster.on(1).output('volume detach shared');
+  t.not(await kernelDevice(1, device), before, 'the host has released it');
+  t.is((await cluster.node(3).run(`dd if=/dev/zero of=${device} bs=1M count=1 oflag=direct`)).status, 0);
+  t.true(await reader.running());
+  const refused = await cluster.node(1).run(`timeout 10 dd if=${device} of=/dev/null bs=4096 count=1 iflag=direct`);
+  t.not(refused.status, 0, 'it is not admitted any more');
+  await reader.stop();
+  await cluster.on(3).output('volume detach shared');
+  t.like(await cluster.record(id), { status: 'available', attachments: [] });
+  await cluster.on(1).output('volume delete shared');
+  t.deepEqual(await cluster.differences(2), []);
+});

@@ -64,6 +64,24 @@ export async function iscsiCases(server: Server): Promise<void> {
     t.is(await lab.remains(3), '');
   });
 
+  quickly('two hosts have a volume at once; one that leaves takes nothing from the other', async (t) => {
+    t.timeout(10 * 60_000);
+    const { id } = await lab.cluster.on(1).volume('create 0 --name shared --multiattach');
+    const [one, other] = [await lab.attached(2, 'shared'), await lab.attached(3, 'shared')];
+    t.like(await lab.cluster.record(id), { status: 'in-use', attachHosts: [lab.nameOf(2), lab.nameOf(3)] });
+    await lab.host(2).sh(`dd if=/dev/urandom of=${one} bs=1M count=4 oflag=direct`);
+    t.is(await digest(lab.host(3), other), await digest(lab.host(2), one), 'what one writes the other reads');
+    const reader = await lab.host(3).start('reader', `exec sleep 1000 <${other}`);
+    await lab.cluster.on(2).output('volume detach shared');
+    t.is(await lab.remains(2), '');
+    t.is((await lab.host(3).run(`dd if=/dev/zero of=${other} bs=1M count=1 oflag=direct`)).status, 0);
+    t.true(await reader.running());
+    await reader.stop();
+    await lab.cluster.on(3).output('volume detach shared');
+    t.is(await lab.remains(3), '');
+    await lab.cluster.on(1).output('volume delete shared');
+  });
+
   quickly('each volume has its own device, read-only where the attachment is', async (t) => {
     t.timeout(10 * 60_000);
     const { id } = await lab.cluster.on(1).volume('create 0 --name more');

@@ -151,7 +151,7 @@ end
 
 -- An event decides nothing: where the stream is damaged, nothing else is lost.
 local function append_event(event, record, more)
-  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
+  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'attachment', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
   for field, value in pairs(more) do event[field] = value end
   redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
 end
@@ -179,8 +179,14 @@ end
 
 if change.event then
   local first = change.edits[1]
-  local of = first.kind == 'volume' and 'volume' or 'object'
-  append_event({ event = change.event, [of] = first.id }, after[1] or before[1] or {}, { by = change.by, fault = faults[1] })
+  local record = after[1] or before[1] or {}
+  local event = { event = change.event }
+  if first.kind == 'attachment' then
+    event.volume, record.attachment = record.volume, first.id
+  else
+    event[first.kind == 'volume' and 'volume' or 'object'] = first.id
+  end
+  append_event(event, record, { by = change.by, fault = faults[1] })
 end
 
 local answer = { 'ok', string.format('%d', time) }

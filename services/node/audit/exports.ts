@@ -1,9 +1,11 @@
 import { realpath } from 'node:fs/promises';
 import { asError } from '../../../lib/errors.ts';
+import { isAllowed } from '../../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sameHosts } from '../../../lib/targets/hosts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
+import { surplusHosts } from '../restored-attachments.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
@@ -43,6 +45,12 @@ export async function exportDifferences(
     return [{ object, what: `is exported as ${found.address}, not as ${spec.address}`, fix, run }];
   }
   if (found.path !== spec.path) return [{ object, what: `is exported from ${found.path}, not ${spec.path}`, fix, run }];
+  const surplus = surplusHosts(volume, found);
+  if (surplus.length > 0) {
+    const restore = () => exclusively(volume.id, (now) => adoption.restoreFurther(now, found));
+    const what = `is exported to ${surplus.join(', ')} as well, and is not attached there`;
+    return [{ object, what, fix: 'record the attachment again', run: restore }];
+  }
   if (found.readOnly !== spec.readOnly || !sameHosts(found.hosts, spec.hosts)) {
     return [{ object, what: 'is exported with other rights than its record has', fix, run }];
   }
@@ -52,15 +60,16 @@ export async function exportDifferences(
   return [];
 }
 
-/** Only Redis can have lost the attachment of an available volume: a host may be writing. */
+/** Only Redis can have lost the attachment of a volume that could be attached: a host may be writing. */
 function unattachedExport(
   { exclusively, adoption, backends, exportUnattached }: AuditContext,
-  { id, backend, status }: VolumeState,
+  volume: VolumeState,
   found: FoundExport,
 ): Difference {
+  const { id, backend } = volume;
   const object = `volume ${id}`;
   const what = 'is exported although it is not attached';
-  if (status !== 'available') {
+  if (!isAllowed('restoreAttachment', volume)) {
     const run = () =>
       exclusively(id, async (now) => {
         if (!isExported(now, exportUnattached)) await backends.get(backend).target.removeExport(id);

@@ -1,7 +1,11 @@
 import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
+import type { Hash } from '../../../lib/models/hash.ts';
 import { removedAttachment } from '../../../lib/models/volume-edit.ts';
+import { type VolumeState, isVolumeStatus } from '../../../lib/models/volume-state.ts';
 import type { Edit } from '../../../lib/redis/scripts.ts';
-import type { StepContext } from './operation.ts';
+import type { TransitionName } from '../../../lib/models/transitions.ts';
+import type { Operation, StepContext } from './operation.ts';
+import { isUsedByOthers } from './steps.ts';
 
 /** Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. */
 export function attachmentEdits(
@@ -10,8 +14,31 @@ export function attachmentEdits(
 ): Edit[] {
   const { attachment: id } = volume;
   if (status === 'removed') return [removedAttachment(id)];
-  const own = attachments.find((one) => one.id === id);
+  const own = attachments.states.find((one) => one.id === id);
   // Its host has yet to say that it uses the volume.
-  const reached = status === 'attached' && own?.status === 'attaching' && own.reserveTime !== undefined;
-  return [{ kind: 'attachment', id, set: { status: reached ? 'connecting' : status }, optional: true }];
+  const isConnecting = status === 'attached' && own?.reserveTime !== undefined && own.completeTime === undefined;
+  return [{ kind: 'attachment', id, set: { status: isConnecting ? 'connecting' : status }, optional: true }];
+}
+
+/**
+ * Returns how an operation on an attachment ends that has failed; `isLeft`: its host may be admitted still. While other hosts have the volume
+ * a failed attach is the requesters' alone, but an export that may admit its host is left to be closed by another detach.
+ */
+export function attachmentFailure(
+  run: Pick<StepContext, 'volume' | 'attachments'>,
+  { fail, ofAttachment }: Operation,
+  isLeft: boolean,
+): { transition: TransitionName; status: AttachmentStatus | 'removed'; isOfRequesters: boolean } {
+  const failed = { transition: fail, status: ofAttachment?.fail ?? 'removed' } as const;
+  if (failed.status !== 'removed' || !isUsedByOthers(run)) return { ...failed, isOfRequesters: false };
+  if (isLeft) return { transition: 'failAttachUndo', status: 'attached', isOfRequesters: false };
+  return { ...failed, isOfRequesters: true };
+}
+
+/** Returns the volume with the attachments of a record with the same task: one that was reserved has been made or deleted meanwhile. */
+export function withOtherAttachments(volume: VolumeState, record: Hash): VolumeState | undefined {
+  const text = record['attachments'] ?? '';
+  if (record['task'] !== volume.taskText || text === volume.attachments.join(',')) return undefined;
+  const { status = '' } = record;
+  return isVolumeStatus(status) ? { ...volume, status, attachments: text === '' ? [] : text.split(',') } : undefined;
 }

@@ -2,9 +2,8 @@ import { type BlockstoreError, type Fault, asError, errors } from '../../../lib/
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { Log } from '../../../lib/log.ts';
 import { type Transition, type TransitionName, transitions } from '../../../lib/models/transitions.ts';
-import { type EditOptions, editOf, endedWith } from '../../../lib/models/volume-edit.ts';
-import type { AttachmentState } from '../../../lib/models/attachment-state.ts';
-import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
+import { type EditOptions, editOf, endedWith, statusesAfter } from '../../../lib/models/volume-edit.ts';
+import { type VolumeAttachments, allAttachments, withoutAttachment } from '../../../lib/models/attachment.ts';
 import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { storedAddress } from '../../../lib/models/stored-address.ts';
@@ -27,7 +26,7 @@ import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step,
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { withRetries } from './retry.ts';
-import { attachmentEdits } from './attachment-edits.ts';
+import { attachmentEdits, attachmentFailure, withOtherAttachments } from './attachment-edits.ts';
 import { snapshotEdits } from './snapshot-edits.ts';
 import { remainingAttachments } from './steps.ts';
 
@@ -72,13 +71,13 @@ export class OperationRunner {
     if (!volume?.task || volume.node !== lease.node) return;
     const operation = operationOf(volume.task);
     const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
+    const attachments = operation.ofAttachment ? await this.attachmentsOf(volume) : noAttachments;
     let step: Step | undefined;
     let context: StepContext | undefined;
     try {
-      context = this.contextFor(volume, progress, isResumed);
+      context = this.contextFor(volume, attachments, progress, isResumed);
       if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
-      if (operation.ofAttachment) context.attachments = await this.attachmentsOf(volume);
       if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
@@ -86,7 +85,7 @@ export class OperationRunner {
       await progress.end();
       const error = asError(thrown);
       if (this.signal.aborted || error.code === 'Fenced') throw error;
-      return this.fail(volume, operation, error, step, context);
+      return this.fail(volume, operation, error, { step, context, attachments });
     }
     await progress.end();
     const { ofSnapshot, ofAttachment } = operation;
@@ -128,9 +127,8 @@ export class OperationRunner {
     });
   }
 
-  /** Without those whose records cannot be read, which the audit reports. */
-  private attachmentsOf(volume: VolumeState): Promise<readonly AttachmentState[]> {
-    return this.retried(volume, 'reading', () => attachmentsOfVolume(this.options.store, volume));
+  private attachmentsOf(volume: VolumeState): Promise<VolumeAttachments> {
+    return this.retried(volume, 'reading', () => allAttachments(this.options.store, volume));
   }
 
   /** What a volume is copied from. */
@@ -143,7 +141,12 @@ export class OperationRunner {
   }
 
   /** Throws BackendUnavailable. */
-  private contextFor(volume: VolumeState, progress: ProgressWriter, isResumed: boolean): StepContext {
+  private contextFor(
+    volume: VolumeState,
+    attachments: VolumeAttachments,
+    progress: ProgressWriter,
+    isResumed: boolean,
+  ): StepContext {
     const { backends, addresses, exportUnattached, former } = this.options;
     const hasLeft = former.has(volume) && volume.task?.kind !== 'migrate';
     if (hasLeft) throw errors.storageLeft(volume.id, 'another backend');
@@ -153,7 +156,7 @@ export class OperationRunner {
       backend: backends.get(volume.backend),
       snapshot: undefined,
       snapshots: [],
-      attachments: [],
+      attachments,
       origin: undefined,
       migration: undefined,
       migrations: this.options.migrations,
@@ -193,8 +196,7 @@ export class OperationRunner {
     volume: VolumeState,
     operation: Operation,
     error: BlockstoreError,
-    step: Step | undefined,
-    context: StepContext | undefined,
+    { step, context, attachments }: FailedRun,
   ): Promise<void> {
     const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
@@ -225,11 +227,15 @@ export class OperationRunner {
     const failure = (context && operation.failure?.(context)) ?? { transition: operation.fail };
     const whole = merged(change, { set: failure.set ?? {} });
     const isRequesters = operation.sparesVolume ?? failure.isRequesters ?? false;
-    if (!isRequesters) {
-      const ended = context && ofAttachment ? attachmentEdits(context, ofAttachment.fail) : [];
-      const remaining = context ? remainingAttachments(context) : [];
-      return this.end(volume, failure.transition, { fault, remaining, ...whole }, { others: ended });
+    if (ofAttachment) {
+      const ending = attachmentFailure({ volume, attachments }, operation, left !== undefined);
+      const { transition, status, isOfRequesters } = ending;
+      const others = attachmentEdits({ volume, attachments }, status);
+      const remaining = remainingAttachments({ volume, attachments });
+      const more = { remaining, ...whole, ...(isOfRequesters ? {} : { fault }) };
+      return this.end(volume, transition, more, { fault, others });
     }
+    if (!isRequesters) return this.end(volume, failure.transition, { fault, ...whole });
     const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
     await this.end(volume, failure.transition, whole, { fault, others });
   }
@@ -262,7 +268,7 @@ export class OperationRunner {
   ): Promise<void> {
     const { store, lease, table, log } = this.options;
     const edit = editOf(volume, name, more);
-    const { set, endsExport, leaves }: Transition = transitions[name];
+    const { endsExport, leaves }: Transition = transitions[name];
     // A task that another node completes has no end yet.
     const replies = leaves ? [] : [{ edit: 0, fault }];
     const commitWith = (edits: readonly Edit[]) =>
@@ -270,6 +276,11 @@ export class OperationRunner {
     let outcome = await commitWith([edit, ...endedWith(volume, name), ...others]);
     if (outcome.word === 'absent' && outcome.edit > 0 && !leaves) outcome = await commitWith([edit]);
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    const current = outcome.word === 'changed' ? withOtherAttachments(volume, outcome.record) : undefined;
+    if (current) {
+      const remaining = withoutAttachment(await this.attachmentsOf(current), volume.attachment);
+      return this.end(current, name, { ...more, remaining }, { fault, others, commands });
+    }
     if (outcome.word !== 'ok') {
       // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
       log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
@@ -281,7 +292,7 @@ export class OperationRunner {
       this.drop(volume.id);
       this.options.former.note(volume);
     } else if (outcome.word === 'ok') {
-      table.note({ ...volume, ...set });
+      table.note({ ...volume, ...statusesAfter(volume, name, more) });
     } else if (outcome.word === 'changed' && outcome.edit === 0) {
       const { node, backend } = outcome.record;
       // The answer to an earlier attempt was lost.
@@ -343,6 +354,15 @@ export class OperationRunner {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
   }
+}
+
+const noAttachments: VolumeAttachments = { states: [], missing: [] };
+
+/** How far a run came that has failed. */
+interface FailedRun {
+  step: Step | undefined;
+  context: StepContext | undefined;
+  attachments: VolumeAttachments;
 }
 
 type RecordChange = Pick<EditOptions, 'set' | 'unset'>;

@@ -4,7 +4,8 @@ import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
 import type { BackupStore } from '../../../lib/backups/store.ts';
 import type { Processes } from '../../../lib/process.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
-import type { AttachmentState, AttachmentStatus } from '../../../lib/models/attachment-state.ts';
+import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
+import type { VolumeAttachments } from '../../../lib/models/attachment.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
@@ -24,7 +25,7 @@ export interface StepContext {
   /** Those of the volume, where the operation is about them all. */
   snapshots: readonly SnapshotState[];
   /** Those of the volume, where the operation is about one. */
-  attachments: readonly AttachmentState[];
+  attachments: VolumeAttachments;
   /** The volume that is copied, or whose snapshot is. */
   origin: VolumeState | undefined;
   /** Of a migration, once its destination is ready. */

@@ -1,7 +1,6 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { asError, errors } from '../../../lib/errors.ts';
-import { type AttachmentState, isActive } from '../../../lib/models/attachment-state.ts';
-import { rightsOf } from '../../../lib/models/attachment.ts';
+import { type VolumeAttachments, isAttachedBy, rightsFor, withoutAttachment } from '../../../lib/models/attachment.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
@@ -19,7 +18,10 @@ function refuseOther(volume: VolumeState, found: Labels): void {
 /** Of the pool, or of the target's own form; some targets need none. */
 export const allocateAddress: Step = {
   name: 'address',
-  run: async ({ volume, backend: { target }, addresses }) => {
+  run: async (context) => {
+    const { volume, backend, addresses } = context;
+    const { target } = backend;
+    if (volume.address !== '' && isUsedByOthers(context)) return {}; // they have it at that address
     if (target.addressing === 'aoe') return { address: await addresses.allocate(volume) };
     const address = target.addressOf?.(volume.id) ?? (await target.findAddress?.(volume.id));
     if (address === undefined) return {};
@@ -29,8 +31,8 @@ export const allocateAddress: Step = {
 };
 
 /**
- * A secret of this attachment alone: who had the volume before cannot use it; or one of its hosts, for a target that has no other. One
- * that hosts have already is kept.
+ * A secret of the attachments that the volume has at once: who had it before cannot use it; or one of its hosts, for a target that has no
+ * other. One that hosts have already is kept.
  */
 export const issueSecret: Step = {
   name: 'secret',
@@ -147,7 +149,7 @@ export const refuseUncheckedAddress: Step = {
   name: 'address',
   run: async ({ volume, before, backend, attachments }) => {
     const isOfPool = backend.target.addressing === 'aoe';
-    const own = attachments.find(({ id }) => id === volume.attachment);
+    const own = attachments.states.find(({ id }) => id === volume.attachment);
     // A host without a machine id, or one of an earlier version, which does not say that it has looked.
     const isExamined = volume.task?.examined === true || (own?.hostId ?? '') !== '';
     if (isOfPool && isExamined && volume.address !== before.address) {
@@ -160,15 +162,24 @@ export const refuseUncheckedAddress: Step = {
 export const withdrawExport: Step = {
   name: 'export',
   run: (context) => {
+    const { volume } = context;
     const remaining = remainingAttachments(context);
-    const attachStatus = remaining.some(isActive) ? 'attached' : 'detached';
-    return adjustExport.run({ ...context, volume: { ...context.volume, ...rightsOf(remaining), attachStatus } });
+    const attachStatus = isAttachedBy(volume, remaining) ? 'attached' : 'detached';
+    return adjustExport.run({ ...context, volume: { ...volume, ...rightsFor(volume, remaining), attachStatus } });
   },
 };
 
 /** Those of the volume without the one that the task is about. */
-export function remainingAttachments({ volume, attachments }: StepContext): AttachmentState[] {
-  return attachments.filter(({ id }) => id !== volume.attachment);
+export function remainingAttachments({
+  volume,
+  attachments,
+}: Pick<StepContext, 'volume' | 'attachments'>): VolumeAttachments {
+  return withoutAttachment(attachments, volume.attachment);
+}
+
+/** Whether other hosts have the volume beside the one that the task is about. */
+export function isUsedByOthers(context: Pick<StepContext, 'volume' | 'attachments'>): boolean {
+  return isAttachedBy(context.volume, remainingAttachments(context));
 }
 
 /** An address that belongs to another node meanwhile is kept only as long as hosts use it. */
@@ -176,7 +187,7 @@ export const leaveForeignAddress: Step = {
   name: 'address',
   run: async (context) => {
     const { volume, backend, addresses } = context;
-    if (remainingAttachments(context).some(isActive) || (await addresses.isOwn(volume.address))) return {};
+    if (isUsedByOthers(context) || (await addresses.isOwn(volume.address))) return {};
     addresses.pool.release(volume.id);
     try {
       await backend.driver.labelVolume(volumeSpec({ ...volume, address: '' }));

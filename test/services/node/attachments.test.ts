@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { auditAttachments } from '../../../lib/audit/attachments.ts';
 import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
-import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
+import { refusal } from '../../../lib/client/start-task.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
@@ -13,9 +15,6 @@ import { disagreements } from '../../support/agreement.ts';
 import { instancesOf, usesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
-import { loseRecord } from '../../support/records.ts';
-import { until } from '../../support/until.ts';
-import type { BlockStore } from '../../../services/node/block-store.ts';
 
 /** Attachments in steps, and volumes that several hosts have. */
 
@@ -23,7 +22,6 @@ let cluster: Cluster;
 let store: Store;
 let driver: FakeDriver;
 let target: FakeTarget;
-let node: BlockStore;
 let commands: VolumeCommands;
 let attachments: AttachmentCommands;
 test.beforeEach(async () => {
@@ -33,7 +31,7 @@ test.beforeEach(async () => {
   store = await cluster.store();
   commands = await cluster.commands();
   attachments = new AttachmentCommands(store, commands);
-  node = await cluster.node('n1', rarely, { driver, target });
+  await cluster.node('n1', rarely, { driver, target });
 });
 test.afterEach.always(() => cluster.close());
 
@@ -228,97 +226,84 @@ test.serial('a volume becomes one of several hosts only where its backend can do
   await t.throwsAsync(commands.create(request, deadline), { message: /its multiattach is no, not yes/ });
 });
 
-test.serial('an emptied Redis: who has the volume is unknown, and all its hosts go on', async (t) => {
-  const { id } = await shared();
-  await node.stop();
-  await store.redis.flushall();
-  node = await cluster.node('n1', rarely, { driver, target });
-  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached' });
-  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
-  t.deepEqual(await instancesOf(store, id), ['unknown']);
-  await commands.detach(id, deadline);
-  await until(async () => (await agreement()).length === 0, 'all agrees');
-});
-
-test.serial('a volume whose own record is lost has its attachments again', async (t) => {
+test.serial('a reservation that is deleted beside the end of another attachment does not come back', async (t) => {
   const { id, a, b } = await shared();
-  await loseRecord(store, id);
-  await audit();
-  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', attachments: [a, b] });
-  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
-  t.deepEqual(await agreement(), []);
-});
-
-test.serial('attachments that are lost, changed or left over are put right by an audit', async (t) => {
-  const { id, a, b } = await shared();
-  const { redis, keys } = store;
-  const lose = async (attachment: string) => {
-    await redis.del(keys.attachment(attachment));
-    for (const key of [keys.attachments(), keys.volumeAttachments(id), keys.projectAttachments('project')]) {
-      await redis.zrem(key, attachment);
-    }
-  };
-  await lose(a);
-  t.deepEqual(await audit(), [`has an attachment ${a} without a record`]);
-  t.deepEqual((await instancesOf(store, id)).toSorted(), ['b', 'unknown']);
-  t.deepEqual((await usesOf(store, id)).find(({ instanceId }) => instanceId === 'unknown')?.hosts, [hostA]);
-  t.deepEqual(await agreement(), []);
-
-  await redis.hset(keys.attachment(b), 'status', 'detaching');
-  t.deepEqual(await audit(), [`is attached, and its attachment ${b} is detaching`]);
-  t.deepEqual(await agreement(), []);
-
-  await redis.hset(keys.volume(id), 'attachHosts', hostB);
-  t.deepEqual(await audit(), ['has other rights than its attachments']);
-  t.deepEqual(await audit(), []);
-  t.deepEqual(target.exports.get(id)?.hosts?.toSorted(), [hostA, hostB]);
-
-  await redis.hdel(keys.volume(id), 'attachments');
-  t.deepEqual(await audit(), ['is attached without an attachment']);
-  t.is((await volumesOf(store).lookup(id)).attachments.length, 2);
-  t.deepEqual(await agreement(), []);
-  for (const { id: one } of await usesOf(store, id)) await commands.detach(id, { ...deadline, attachment: one });
-
   const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
-  await redis.hset(keys.volume(id), 'status', 'available');
-  await redis.hdel(keys.volume(id), 'attachments');
-  t.deepEqual(await audit(), [`does not have the attachment ${reserved}, which is of it`]);
-  t.is(await attachmentsOf(store).find(reserved), undefined);
-  const { id: last } = await attachments.reserve(id, { instanceId: 'd' });
-  await redis.hset(keys.volume(id), 'status', 'available');
-  t.deepEqual(await audit(), ['is available with an attachment']);
-  t.like(await volumesOf(store).lookup(id), { status: 'reserved', attachments: [last] });
-  await attachments.delete(last);
+  await commands.detach(id, { ...deadline, attachment: b });
+  const remove = target.removeExport.bind(target);
+  target.removeExport = async (one) => {
+    await attachments.delete(reserved);
+    await remove(one);
+  };
+  t.like(await commands.detach(id, { ...deadline, attachment: a }), { status: 'available', attachments: [] });
   t.deepEqual(await agreement(), []);
 });
 
-test.serial('an attachment of a volume that is gone is removed by an audit', async (t) => {
-  const volume = randomUUID();
+test.serial('a reservation ends also while a snapshot of its volume is taken', async (t) => {
   const { id } = await commands.create(newVolume, deadline);
-  const reserved = await attachments.reserve(id, { instanceId: 'c' });
-  await store.redis.hset(store.keys.attachment(reserved.id), 'volume', volume);
-  const found = await Array.fromAsync(auditAttachments(store, { repair: true }));
-  t.like(found, [{ object: `attachment ${reserved.id}`, fixed: true }]);
-  t.is(await attachmentsOf(store).find(reserved.id), undefined);
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  const create = driver.snapshots.createSnapshot.bind(driver.snapshots);
+  driver.snapshots.createSnapshot = async (...args: Parameters<typeof create>) => {
+    await t.throwsAsync(attachments.update(reserved, { hosts: [hostA] }, deadline), {
+      code: 'WrongStatus',
+      message: /with its snapshot under way/,
+    });
+    await attachments.delete(reserved);
+    return create(...args);
+  };
+  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+  await snapshots.create(id, { userId: 'user', projectId: 'project' }, deadline);
+  t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
+  t.deepEqual(await agreement(), []);
 });
 
-test.serial('a node that is lost keeps what is attached, and what was being attached is detached', async (t) => {
-  const { id } = await shared();
-  const { id: reserved } = await commands.create(newVolume, deadline);
-  await attachments.reserve(reserved, { instanceId: 'c' });
-  const { promise, resolve } = Promise.withResolvers<void>();
-  t.teardown(resolve);
-  target.ensureExport = () => promise; // it hangs
-  await commands.attach(id, at('c', '52:54:00:00:00:03'));
-  await store.redis.del(store.keys.lease('n1'));
-  t.is(await declareLost(store, 'n1'), 2);
-  t.like(await volumesOf(store).lookup(id), { status: 'error', attachStatus: 'attached' });
-  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
-  t.like(await volumesOf(store).lookup(reserved), { status: 'error', attachStatus: 'detached' });
-  t.deepEqual(await instancesOf(store, reserved), ['c']);
-  t.like(await commands.detach(id, { ...deadline, instance: 'a' }), { status: 'error', attachStatus: 'attached' });
+test.serial('a host is admitted with the mode that its update asks for', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  const reserved = await attachments.reserve(id, { instanceId: 'c', mode: 'ro', hostName: 'h1' });
+  const { use } = await attachments.update(reserved.id, { hosts: [hostA], mode: 'rw' }, deadline);
+  t.like(use, { mode: 'rw', hostName: 'h1' });
+  t.false(target.exports.get(id)?.readOnly);
+  t.deepEqual(await audit(), []);
+});
+
+test.serial('a further attach that fails, and cannot be undone, leaves an attachment to detach', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  await commands.attach(id, at('a', hostA), deadline);
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async (spec) => {
+    if (spec.hosts.includes(hostB)) await ensure(spec);
+    throw errors.exportFailed(id, 'it hangs');
+  };
+  await t.throwsAsync(commands.attach(id, at('b', hostB), deadline), { code: 'ExportFailed' });
+  t.like(await volumesOf(store).lookup(id), { status: 'error_detaching', attachHosts: [hostA, hostB] });
+  target.ensureExport = ensure;
   await commands.detach(id, { ...deadline, instance: 'b' });
-  await commands.delete(id, deadline);
-  await commands.delete(reserved, deadline);
-  t.deepEqual(await store.redis.zrange(store.keys.attachments(), '0', '-1'), []);
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a request to reserve that is repeated with the same id has one effect', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  const request = { id: randomUUID(), instanceId: 'c' };
+  const both = await Promise.all([attachments.reserve(id, request), attachments.reserve(id, request)]);
+  t.deepEqual(new Set(both.map((one) => one.id)), new Set([request.id]));
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a snapshot of a reserved volume is not deleted with a volume that stays', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  await attachments.reserve(id, { instanceId: 'c' });
+  const error = await refusal(store, await volumesOf(store).lookup(id), 'startDelete');
+  t.is(error.code, 'VolumeReserved');
+});
+
+test.serial('an export admits at most 32 Ethernet addresses, whichever attachments have them', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const hosts = (from: number) =>
+    Array.from({ length: 20 }, (_, index) => `52:54:00:00:01:${(from + index).toString(16).padStart(2, '0')}`);
+  await commands.attach(id, { instanceId: 'a', mountpoint: '/dev/vdb', hosts: hosts(0) }, deadline);
+  await t.throwsAsync(commands.attach(id, { instanceId: 'b', mountpoint: '/dev/vdb', hosts: hosts(50) }, deadline), {
+    code: 'TooManyAttachments',
+    message: /would have 40 Ethernet addresses/,
+  });
 });

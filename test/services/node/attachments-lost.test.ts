@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import test from 'ava';
+import { auditAttachments } from '../../../lib/audit/attachments.ts';
+import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { attachmentsOf } from '../../../lib/models/attachment.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { instancesOf, usesOf } from '../../support/attachments.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
+import { loseRecord } from '../../support/records.ts';
+import { until } from '../../support/until.ts';
+import type { BlockStore } from '../../../services/node/block-store.ts';
+
+/** Attachments that Redis loses, that somebody changes, and those of a node that is lost. */
+
+let cluster: Cluster;
+let store: Store;
+let driver: FakeDriver;
+let target: FakeTarget;
+let node: BlockStore;
+let commands: VolumeCommands;
+let attachments: AttachmentCommands;
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+  driver = new FakeDriver();
+  target = new FakeTarget();
+  store = await cluster.store();
+  commands = await cluster.commands();
+  attachments = new AttachmentCommands(store, commands);
+  node = await cluster.node('n1', rarely, { driver, target });
+});
+test.afterEach.always(() => cluster.close());
+
+const rarely = { report_interval: '600', node_down_time: '3600', num_shell_tries: '1' };
+const newVolume = { size: 1, userId: 'user', projectId: 'project' };
+const deadline = { deadlineMs: 10_000 };
+const [hostA, hostB] = ['52:54:00:00:00:01', '52:54:00:00:00:02'];
+const at = (instanceId: string, host: string) => ({ instanceId, mountpoint: '/dev/vdb', hosts: [host] });
+
+async function agreement(): Promise<string[]> {
+  const exports = [...target.exports.values()];
+  return disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]);
+}
+
+async function audit(repair = true): Promise<string[]> {
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair, remove: [] }, deadline);
+  const ofAttachments = await Array.fromAsync(auditAttachments(store, { repair }));
+  return [...findings, ...ofAttachments].map(({ what }) => what);
+}
+
+/** A volume that the instances a and b have, each on its own host. */
+async function shared(): Promise<{ id: string; a: string; b: string }> {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { use: a } = await commands.attach(id, at('a', hostA), deadline);
+  const { use: b } = await commands.attach(id, at('b', hostB), deadline);
+  return { id, a: a.id, b: b.id };
+}
+
+test.serial('an emptied Redis: who has the volume is unknown, and all its hosts go on', async (t) => {
+  const { id } = await shared();
+  await node.stop();
+  await store.redis.flushall();
+  node = await cluster.node('n1', rarely, { driver, target });
+  t.like(await node.getVolume(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
+  t.deepEqual(await instancesOf(store, id), ['unknown']);
+  await commands.detach(id, deadline);
+  await until(async () => (await agreement()).length === 0, 'all agrees');
+});
+
+test.serial('a volume whose own record is lost has its attachments again', async (t) => {
+  const { id, a, b } = await shared();
+  await loseRecord(store, id);
+  await audit();
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', attachments: [a, b] });
+  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('attachments that are lost, changed or left over are put right by an audit', async (t) => {
+  const { id, a, b } = await shared();
+  const { redis, keys } = store;
+  const lose = async (attachment: string) => {
+    await redis.del(keys.attachment(attachment));
+    for (const key of [keys.attachments(), keys.volumeAttachments(id), keys.projectAttachments('project')]) {
+      await redis.zrem(key, attachment);
+    }
+  };
+  await lose(a);
+  t.deepEqual(await audit(), [`has an attachment ${a} without a record`]);
+  t.deepEqual((await instancesOf(store, id)).toSorted(), ['b', 'unknown']);
+  t.deepEqual((await usesOf(store, id)).find(({ instanceId }) => instanceId === 'unknown')?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+
+  await redis.hset(keys.attachment(b), 'status', 'detaching');
+  t.deepEqual(await audit(), [`is attached, and its attachment ${b} is detaching`]);
+  t.deepEqual(await agreement(), []);
+
+  await redis.hset(keys.volume(id), 'attachHosts', hostB);
+  t.deepEqual(await audit(), ['has other rights than its attachments']);
+  t.deepEqual(await audit(), []);
+  t.deepEqual(target.exports.get(id)?.hosts?.toSorted(), [hostA, hostB]);
+
+  await redis.hdel(keys.volume(id), 'attachments');
+  t.deepEqual(await audit(), ['is attached without an attachment']);
+  t.is((await volumesOf(store).lookup(id)).attachments.length, 2);
+  t.deepEqual(await agreement(), []);
+  for (const { id: one } of await usesOf(store, id)) await commands.detach(id, { ...deadline, attachment: one });
+
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  await redis.hset(keys.volume(id), 'status', 'available');
+  await redis.hdel(keys.volume(id), 'attachments');
+  t.deepEqual(await audit(), [`does not have the attachment ${reserved}, which is of it`]);
+  t.is(await attachmentsOf(store).find(reserved), undefined);
+  const { id: last } = await attachments.reserve(id, { instanceId: 'd' });
+  await redis.hset(keys.volume(id), 'status', 'available');
+  t.deepEqual(await audit(), ['is available with an attachment']);
+  t.like(await volumesOf(store).lookup(id), { status: 'reserved', attachments: [last] });
+  await attachments.delete(last);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('an attachment of a volume that is gone is removed by an audit', async (t) => {
+  const volume = randomUUID();
+  const { id } = await commands.create(newVolume, deadline);
+  const reserved = await attachments.reserve(id, { instanceId: 'c' });
+  await store.redis.hset(store.keys.attachment(reserved.id), 'volume', volume);
+  const found = await Array.fromAsync(auditAttachments(store, { repair: true }));
+  t.like(found, [{ object: `attachment ${reserved.id}`, fixed: true }]);
+  t.is(await attachmentsOf(store).find(reserved.id), undefined);
+});
+
+test.serial('a node that is lost keeps what is attached, and what was being attached is detached', async (t) => {
+  const { id } = await shared();
+  const { id: reserved } = await commands.create(newVolume, deadline);
+  await attachments.reserve(reserved, { instanceId: 'c' });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  t.teardown(resolve);
+  target.ensureExport = () => promise; // it hangs
+  await commands.attach(id, at('c', '52:54:00:00:00:03'));
+  await store.redis.del(store.keys.lease('n1'));
+  t.is(await declareLost(store, 'n1'), 2);
+  t.like(await volumesOf(store).lookup(id), { status: 'error', attachStatus: 'attached' });
+  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
+  t.like(await volumesOf(store).lookup(reserved), { status: 'error', attachStatus: 'detached' });
+  t.deepEqual(await instancesOf(store, reserved), ['c']);
+  t.like(await commands.detach(id, { ...deadline, instance: 'a' }), { status: 'error', attachStatus: 'attached' });
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  await commands.delete(id, deadline);
+  await commands.delete(reserved, deadline);
+  t.deepEqual(await store.redis.zrange(store.keys.attachments(), '0', '-1'), []);
+});
+
+test.serial('an attachment whose record cannot be read keeps its host, and others out', async (t) => {
+  const { id, a } = await shared();
+  const { id: single } = await commands.create(newVolume, deadline);
+  const { use } = await commands.attach(single, at('a', hostA), deadline);
+  for (const one of [a, use.id]) await store.redis.hset(store.keys.attachment(one), 'status', 'hibernating');
+  const unreadable = { code: 'RecordUnreadable', message: /is gone or cannot be read/ };
+  await t.throwsAsync(commands.attach(single, at('b', hostB), deadline), unreadable);
+  await t.throwsAsync(commands.attach(id, at('c', '52:54:00:00:00:03'), deadline), unreadable);
+  await t.throwsAsync(attachments.reserve(id, { instanceId: 'c' }), unreadable);
+  await t.throwsAsync(commands.detach(id, { ...deadline, instance: 'b' }), unreadable);
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
+  t.like(await commands.detach(single, { ...deadline, attachment: use.id }), { status: 'available' });
+});
+
+test.serial('Redis that has lost an attachment of a reserved volume, or one of several, has it again', async (t) => {
+  await node.stop();
+  node = await cluster.node('n1', { report_interval: '1', node_down_time: '60' }, { driver, target });
+  const { id: single } = await commands.create(newVolume, deadline);
+  const { id: reserved } = await attachments.reserve(single, { instanceId: 'c' });
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  await commands.attach(id, at('a', hostA), deadline);
+  const restore = await cluster.server.keepCopy();
+  await until(() => attachments.update(reserved, { hosts: [hostA] }, deadline), 'Redis is back');
+  await commands.attach(id, at('b', hostB), deadline);
+  await restore();
+  const hostsOf = async (one: string) => (await volumesOf(store).lookup(one)).attachHosts.length;
+  const areKnown = async () => (await hostsOf(id)) === 2 && (await hostsOf(single)) === 1;
+  await until(() => areKnown().catch(() => false), 'both are known', 60_000);
+  t.deepEqual((await instancesOf(store, id)).toSorted(), ['a', 'unknown']);
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
+  t.deepEqual(target.exports.get(single)?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+});
