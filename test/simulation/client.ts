@@ -8,6 +8,7 @@ import { removeQuota, setQuota } from '../../lib/client/quotas.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
 import { TransferCommands } from '../../lib/client/transfer-commands.ts';
+import { AttachmentCommands } from '../../lib/client/attachment-commands.ts';
 import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import type { Attachment } from '../../lib/models/attachment.ts';
@@ -17,6 +18,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Model } from './model.ts';
+import { attachInSteps, detachOne, isShared } from './attachments.ts';
 import { type Cluster, simulatedFlags } from './node.ts';
 import type { Random } from './random.ts';
 import { VirtualProcess } from './virtual-process.ts';
@@ -41,6 +43,7 @@ export interface ClientOptions {
 interface Joined {
   store: Store;
   commands: VolumeCommands;
+  attachments: AttachmentCommands;
   snapshots: SnapshotCommands;
   transfers: TransferCommands;
   migrations: MigrationCommands;
@@ -95,7 +98,8 @@ export class SimulatedClient {
       if (random.chance(0.5)) this.deleteAll(id);
       else this.delete(id);
       if (random.chance(0.1)) this.delete(id);
-    } else if (dice < 0.82) this.attach(id);
+    } else if (dice < 0.8) this.attach(id);
+    else if (dice < 0.82) this.attachInSteps(id);
     else if (dice < 0.87) this.extend(id, random.between(1, 16));
     else this.detach(id);
   }
@@ -196,13 +200,11 @@ export class SimulatedClient {
   }
 
   private async strip(joined: Joined, id: string): Promise<void> {
-    const { store, commands } = joined;
+    const { store } = joined;
     const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
     for (const one of ids) await this.removeSnapshot(joined, one);
     if ((await volumesOf(store).lookup(id)).attachStatus !== 'attached') return;
-    const acknowledged = this.options.hosts.map((host) => host.detaching(id));
-    await commands.detach(id, deadline);
-    for (const tell of acknowledged) tell();
+    await detachOne(joined, id, { which: 0, hosts: this.options.hosts });
   }
 
   /** A node takes no volumes until it is opened again. */
@@ -214,7 +216,8 @@ export class SimulatedClient {
     const { model } = this.options;
     const named = id < '8' ? { name: `name ${id.slice(0, 4)}` } : {};
     const known = model.known(id);
-    const newVolume = { id, size, userId: 'user', projectId: `project${id.slice(0, 1)}`, ...named, ...origin };
+    const projectId = `project${id.slice(0, 1)}`;
+    const newVolume = { id, size, userId: 'user', projectId, isMultiattach: isShared(id), ...named, ...origin };
     this.request('create', id, async ({ commands }) => {
       try {
         await commands.create(node === undefined ? newVolume : { ...newVolume, node }, deadline);
@@ -276,6 +279,12 @@ export class SimulatedClient {
     }
   }
 
+  private attachInSteps(id: string): void {
+    const { random } = this.options;
+    const steps = { instanceId: `i-${random.between(1, 99)}`, fate: random.next() };
+    this.request('attach in steps', id, (joined) => attachInSteps(joined, id, steps));
+  }
+
   extend(id: string, size: number): void {
     this.request('extend', id, async ({ commands }) => void (await commands.extend(id, size, deadline)));
   }
@@ -284,11 +293,10 @@ export class SimulatedClient {
   detach(id: string): void {
     const { random, host, hosts } = this.options;
     const isForced = random.chance(0.2);
-    this.request('detach', id, async ({ commands }) => {
+    const which = random.between(0, 9);
+    this.request('detach', id, async (joined) => {
       if (!isForced) host.disconnect(id);
-      const acknowledged = hosts.map((one) => one.detaching(id));
-      await commands.detach(id, deadline);
-      for (const tell of acknowledged) tell();
+      await detachOne(joined, id, { which, hosts });
     });
   }
 
@@ -352,6 +360,7 @@ export class SimulatedClient {
     this.joined = {
       store,
       commands,
+      attachments: new AttachmentCommands(store, commands),
       transfers: new TransferCommands(store, commands, flags.volume_topic),
       migrations: new MigrationCommands(store, commands, flags.volume_topic),
       snapshots: new SnapshotCommands(store, requests, flags.volume_topic),

@@ -142,7 +142,15 @@ class FakeMachineDriver implements VolumeDriver {
     this.machine = machine;
     const shared = machine.isShared ? 'simulated:storage' : '';
     const migration = !machine.isShared;
-    this.capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, migration, shared };
+    this.capabilities = {
+      ...noCapabilities,
+      snapshots: true,
+      clones: true,
+      extend: true,
+      multiattach: true,
+      migration,
+      shared,
+    };
     this.snapshots = new FakeMachineSnapshots(machine, (what, volume, check) => this.create(what, volume, check));
   }
 

@@ -148,8 +148,10 @@ export class OperationRunner {
     isResumed: boolean,
   ): StepContext {
     const { backends, addresses, exportUnattached, former } = this.options;
-    const hasLeft = former.has(volume) && volume.task?.kind !== 'migrate';
-    if (hasLeft) throw errors.storageLeft(volume.id, 'another backend');
+    const kind = volume.task?.kind;
+    const hasLeft = former.has(volume) && kind !== 'migrate';
+    // Redis may have lost that it was detached before it left.
+    if (hasLeft && kind !== 'detach') throw errors.storageLeft(volume.id, 'another backend');
     return {
       volume,
       before: volume,
@@ -164,6 +166,7 @@ export class OperationRunner {
       images: this.options.images,
       backups: this.options.backups,
       exportUnattached,
+      hasLeft,
       isResumed,
       madeStorage: false,
       isBlank: false,

@@ -36,6 +36,8 @@ export interface StepContext {
   backups: Backups;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
+  /** Whether its storage here is what it has left with a migration: it is neither served nor labelled. */
+  hasLeft: boolean;
   /** Whether an earlier run, of this state of Redis or a later one, may have done part of the steps. */
   isResumed: boolean;
   /** Whether this very run has made the storage: nobody can have data on it. */

@@ -162,7 +162,8 @@ export const refuseUncheckedAddress: Step = {
 export const withdrawExport: Step = {
   name: 'export',
   run: (context) => {
-    const { volume } = context;
+    const { volume, backend, hasLeft } = context;
+    if (hasLeft) return backend.target.removeExport(volume.id);
     const remaining = remainingAttachments(context);
     const attachStatus = isAttachedBy(volume, remaining) ? 'attached' : 'detached';
     return adjustExport.run({ ...context, volume: { ...volume, ...rightsFor(volume, remaining), attachStatus } });
@@ -186,8 +187,8 @@ export function isUsedByOthers(context: Pick<StepContext, 'volume' | 'attachment
 export const leaveForeignAddress: Step = {
   name: 'address',
   run: async (context) => {
-    const { volume, backend, addresses } = context;
-    if (isUsedByOthers(context) || (await addresses.isOwn(volume.address))) return {};
+    const { volume, backend, addresses, hasLeft } = context;
+    if (hasLeft || isUsedByOthers(context) || (await addresses.isOwn(volume.address))) return {};
     addresses.pool.release(volume.id);
     try {
       await backend.driver.labelVolume(volumeSpec({ ...volume, address: '' }));

@@ -11,7 +11,7 @@ import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
-import { commit } from '../../../lib/redis/scripts.ts';
+import { type Edit, commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { BlockStore } from '../../../services/node/block-store.ts';
 import { markedSpec, movedLabel } from '../../../services/node/specs.ts';
@@ -235,13 +235,21 @@ test.serial(
   },
 );
 
-test.serial(
-  'storage that a volume has left is never served again, although Redis has lost the migration',
-  async (t) => {
+/** The edit that makes the record of an attachment again as it is now. */
+async function recordedAttachment(id: string): Promise<Edit> {
+  return { kind: 'attachment', id, insert: true, set: await store.redis.hgetall(store.keys.attachment(id)) };
+}
+
+for (const wasAttached of [false, true]) {
+  const what = wasAttached ? 'the migration, and the detach before it' : 'the migration';
+  test.serial(`storage that a volume has left is never served again, although Redis has lost ${what}`, async (t) => {
     const n1 = await node('n1');
     await node('n2');
     const { id, data } = await volumeWithData('n1@files');
+    if (wasAttached) await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
     const before = await store.redis.hgetall(store.keys.volume(id));
+    const uses = wasAttached ? [await recordedAttachment(before['attachments'] ?? '')] : [];
+    if (wasAttached) await volumes.detach(id, deadline);
     const first = drivers['n1@files'];
     // Its removal waits: the state of Redis goes back meanwhile.
     if (first) first.deleteVolume = () => Promise.reject(new Error('busy'));
@@ -250,14 +258,22 @@ test.serial(
     await changed.write(Buffer.from('written after the migration'), 0, 27, 0);
     await changed.close();
     Buffer.from('written after the migration').copy(data);
-    await n1.stop();
+    if (!wasAttached) await n1.stop();
     await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
-    await commit(store, { edits: [{ kind: 'volume', id, insert: true, set: before }] });
+    await commit(store, {
+      edits: [{ kind: 'volume', id, insert: true, set: before }, ...uses],
+    });
     t.is((await volumesOf(store).lookup(id)).node, 'n1');
-    await cluster.node('n1', { report_interval: '1' }, { name: 'files', driver: await driverIn('n1@files') });
+    if (wasAttached) {
+      t.like(await volumes.detach(id, deadline), { attachStatus: 'detached' });
+      await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+    } else {
+      await cluster.node('n1', { report_interval: '1' }, { name: 'files', driver: await driverIn('n1@files') });
+    }
+    const isThere = async () => (await volumesOf(store).lookup(id)).node === 'n2';
+    await until(isThere, 'its record names the node that has its data');
     await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
-    t.is((await volumesOf(store).lookup(id)).node, 'n2');
     t.true((await readFile(pathOf('n2@files', id))).equals(data));
     t.deepEqual(await settled(), []);
-  },
-);
+  });
+}
