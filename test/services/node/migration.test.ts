@@ -252,6 +252,7 @@ for (const wasAttached of [false, true]) {
     if (wasAttached) await volumes.detach(id, deadline);
     const first = drivers['n1@files'];
     // Its removal waits: the state of Redis goes back meanwhile.
+    const remove = first?.deleteVolume.bind(first);
     if (first) first.deleteVolume = () => Promise.reject(new Error('busy'));
     await migrations.migrate(id, { to: 'n2' }, deadline);
     const changed = await open(pathOf('n2@files', id), 'r+');
@@ -265,6 +266,7 @@ for (const wasAttached of [false, true]) {
     });
     t.is((await volumesOf(store).lookup(id)).node, 'n1');
     if (wasAttached) {
+      if (first && remove) first.deleteVolume = remove;
       t.like(await volumes.detach(id, deadline), { attachStatus: 'detached' });
       await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
     } else {
