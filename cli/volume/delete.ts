@@ -1,4 +1,4 @@
-import { BlockstoreError } from '../../lib/errors.ts';
+import { BlockstoreError, asError } from '../../lib/errors.ts';
 import { refusal } from '../../lib/client/start-task.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
@@ -40,17 +40,22 @@ async function deleteSnapshots({ store, snapshots }: Session, volume: string): P
   const found = await volumesOf(store).lookup(volume);
   if (found.attachments.length > 0) throw await refusal(store, found, 'startDelete');
   for await (const { id } of snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume))) {
-    await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });
+    try {
+      await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });
+    } catch (error) {
+      if (asError(error).code === 'NodeLost') return; // they go with the volume
+      throw error;
+    }
   }
 }
 
-async function deleteVolume(context: Context, session: Session, id: string, options: ChangeOptions): Promise<void> {
+async function deleteVolume(context: Context, session: Session, id: string, options: DeleteOptions): Promise<void> {
   const { output, interrupts } = context;
   const { store, commands } = session;
   await interrupts.during('deletion', id, () =>
     withProgress(output, store, id, async () => {
       try {
-        await commands.delete(id, sendOptions(options));
+        await commands.delete(id, { ...sendOptions(options), withSnapshots: options.cascade ?? false });
       } catch (error) {
         const isLate = error instanceof BlockstoreError && error.code === 'NotFinished';
         if (

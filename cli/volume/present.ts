@@ -6,7 +6,16 @@ import type { Column } from '../table.ts';
 import type { HostedVolume } from './host.ts';
 
 /** The task and attachments are shown in another form; the secret of an attachment is never shown. */
-const hidden = new Set(['taskText', 'chap', 'transferExpires', 'uses', 'attachment', 'attachMode', 'attachHosts']);
+const hidden = new Set([
+  'taskText',
+  'chap',
+  'transferExpires',
+  'uses',
+  'deletesSnapshots',
+  'attachment',
+  'attachMode',
+  'attachHosts',
+]);
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function volumeJson({ createTime, restoreTime, restoredTime, fault, task, ...rest }: HostedVolume): object {

@@ -2,7 +2,7 @@ import { pooledAddress } from '../aoe/address.ts';
 import { removedAttachment, stateOf } from '../models/volume-edit.ts';
 import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
-import type { ChangeSet, Edit } from '../redis/scripts.ts';
+import { type ChangeSet, type Condition, type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 
 /**
@@ -18,6 +18,43 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
       ...volume.attachments.map(removedAttachment),
     ],
   };
+}
+
+/** Snapshots whose records a change set removes at most: it holds Redis up for some milliseconds. */
+const maxSnapshots = 200;
+
+/**
+ * The same with the snapshots of the volume, which its node deletes before it. Records of more than a change set removes go first: those of
+ * a call that breaks off are made again from the storage, as long as the volume has its record. None of them may be being copied.
+ */
+export async function abandonmentWithSnapshots(store: Store, volume: VolumeState): Promise<ChangeSet> {
+  const { id, node } = volume;
+  const all = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
+  for (let first = 0; first + maxSnapshots < all.length; first += maxSnapshots) {
+    const page = all.slice(first, first + maxSnapshots);
+    const conditions: Condition[] = [{ is: 'lost', node }, ...page.map(copiesEnded)];
+    const outcome = await commit(store, { conditions, edits: page.map(removedSnapshot), frees: true });
+    if (outcome.word !== 'ok') break; // so is the change set that follows
+  }
+  const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', String(maxSnapshots - 1)));
+  const { edits } = await abandonment(store, volume);
+  const noted = edits.map((edit) =>
+    edit.kind === 'abandoned' && ids.length > 0
+      ? Object.assign(edit, { set: { ...edit.set, withSnapshots: 'true' } })
+      : edit,
+  );
+  return {
+    conditions: [...ids.map(copiesEnded), { is: 'empty', key: `volume:${id}:copies` }],
+    edits: [...noted, ...ids.map(removedSnapshot)],
+  };
+}
+
+function copiesEnded(snapshot: string): Condition {
+  return { is: 'empty', key: `snapshot:${snapshot}:copies` };
+}
+
+function removedSnapshot(id: string): Edit {
+  return { kind: 'snapshot', id, remove: true, optional: true };
 }
 
 /** Returns the edit that notes, beside its record, a volume whose storage its node is to remove when it returns. */

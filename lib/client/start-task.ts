@@ -10,7 +10,7 @@ import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
-import { abandonment } from './abandon.ts';
+import { abandonment, abandonmentWithSnapshots } from './abandon.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
 import { cannotGrow } from './placement.ts';
@@ -66,7 +66,7 @@ export interface StartRequest {
   refused?: (outcome: Outcome) => Promise<Error> | Error;
   topic: string;
   /** What is done at once while the volume's node is declared lost. */
-  whenLost: 'refuse' | 'detachLost' | 'abandon';
+  whenLost: 'refuse' | 'detachLost' | 'abandon' | 'abandonWithSnapshots';
 }
 
 /** Record changes that a request meets at most before it gives up: each is the work of another requester or of the node. */
@@ -216,12 +216,13 @@ async function endAtOnce(
             removedAttachment(set['attachment'] ?? ''),
           ],
         }
-      : await abandonment(store, volume);
+      : await (whenLost === 'abandon' ? abandonment : abandonmentWithSnapshots)(store, volume);
+  const conditions = whenLost === 'abandonWithSnapshots' ? [] : (request.also?.conditions ?? []);
   const outcome = await commit(store, {
     ...change,
     event: `volume.${request.kind}.lost`,
     frees: true,
-    conditions: [{ is: 'lost', node: volume.node }, ...(request.also?.conditions ?? [])],
+    conditions: [{ is: 'lost', node: volume.node }, ...(change.conditions ?? []), ...conditions],
     replies: [{ edit: 0 }],
     returns: true,
   });

@@ -70,14 +70,20 @@ export class VolumeCommands {
     return this.carryOut('create', id, options, (to) => this.sendCreate(volume, node, to));
   }
 
-  /** Throws VolumeNotFound, VolumeAttached, VolumeHasSnapshots, WrongStatus; a call also what kept its node from removing it. */
-  async delete(id: string, options: SendOptions = {}): Promise<void> {
+  /**
+   * With `withSnapshots` a volume whose node is lost goes with its snapshots; on any other node they are deleted before it. Throws
+   * VolumeNotFound, VolumeAttached, VolumeHasSnapshots, WrongStatus; a call also what kept its node from removing it.
+   */
+  async delete(
+    id: string,
+    { withSnapshots = false, ...options }: SendOptions & { withSnapshots?: boolean } = {},
+  ): Promise<void> {
     await this.carryOut('delete', id, options, (to) =>
       this.start(
         {
           transition: 'startDelete',
           kind: 'delete',
-          whenLost: 'abandon',
+          whenLost: withSnapshots ? 'abandonWithSnapshots' : 'abandon',
           also: {
             edits: [],
             conditions: [

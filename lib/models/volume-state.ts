@@ -92,6 +92,8 @@ export interface VolumeState {
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
+  /** Of one that was deleted with its snapshots while its node was lost: they are deleted before it. */
+  deletesSnapshots: boolean;
   /** The image or backup that the task makes; '' = none. */
   image: string;
   /** Also the backup whose data it is getting, wholly or half, in place of its own. */
@@ -184,6 +186,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fromBackup: hash['fromBackup'] ?? '',
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
+    deletesSnapshots: hash['withSnapshots'] === 'true',
     image: hash['image'] ?? '',
     backup: hash['backup'] ?? '',
     restoreTime: number(hash, 'restoreTime'),

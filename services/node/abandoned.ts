@@ -8,6 +8,7 @@ import type { Addresses } from './addresses.ts';
 import type { Backends } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
+import { deleteSnapshots } from './engine/snapshot-steps.ts';
 import type { NodeLease } from './lease.ts';
 import type { Problems } from './problems.ts';
 import { sharedIdentity } from './shared-storage.ts';
@@ -117,7 +118,8 @@ export class AbandonedVolumes {
     const { store, lease, backends, addresses, engine, problems } = this.options;
     const { id } = volume;
     const remove = async (signal: AbortSignal) => {
-      const { driver, target } = backends.get(volume.backend);
+      const backend = backends.get(volume.backend);
+      const { driver, target } = backend;
       const expected: Edit = { kind: 'abandoned', id, expect: { node: lease.node } };
       const outcome = await commit(store, { owner: lease.token, frees: true, edits: [expected] });
       if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
@@ -128,6 +130,7 @@ export class AbandonedVolumes {
       // Storage of a later volume may have come here with a disk.
       if (found && (found.labels['created'] ?? created) === created) {
         await target.removeExport(id);
+        if (volume.deletesSnapshots) await deleteSnapshots(backend, volume, signal);
         await driver.deleteVolume(spec, { signal });
         addresses.pool.release(id);
       }

@@ -151,9 +151,23 @@ export class SimulatedClient {
   private deleteAll(id: string): void {
     this.request('delete with snapshots', id, async (joined) => {
       const ids = await joined.store.read((redis) => redis.zrange(joined.store.keys.volumeSnapshots(id), '0', '-1'));
-      for (const one of ids) await this.removeSnapshot(joined, one);
-      await this.remove(joined, id);
+      try {
+        for (const one of ids) await this.removeSnapshot(joined, one);
+        await this.remove(joined, id);
+      } catch (error) {
+        if (!(error instanceof BlockstoreError) || error.code !== 'NodeLost') throw error;
+        await this.removeFromLost(joined, id, ids);
+      }
     });
+  }
+
+  private async removeFromLost(joined: Joined, id: string, snapshots: readonly string[]): Promise<void> {
+    const known = snapshots.map((one) => this.options.snapshots.known(one));
+    for (const one of known) one.deleteAsked = true;
+    this.options.model.known(id).snapshotsAsked = true;
+    await this.remove(joined, id, { withSnapshots: true });
+    for (const one of known) one.deleted = true;
+    this.options.count('volume deleted with its snapshots, its node lost');
   }
 
   private rename(id: string): void {
@@ -235,12 +249,12 @@ export class SimulatedClient {
     this.request('delete', id, (joined) => this.remove(joined, id));
   }
 
-  private async remove({ commands }: Joined, id: string): Promise<void> {
+  private async remove({ commands }: Joined, id: string, more: { withSnapshots?: true } = {}): Promise<void> {
     const known = this.options.model.known(id);
     const wasMade = known.made;
     known.deleteAsked = true;
     try {
-      await commands.delete(id, deadline);
+      await commands.delete(id, { ...deadline, ...more });
       known.deleted = true;
     } catch (error) {
       if (error instanceof BlockstoreError && error.code === 'VolumeNotFound' && wasMade) known.deleted = true;

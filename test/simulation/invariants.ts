@@ -186,9 +186,9 @@ export class Invariants {
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }
 
-  removedSnapshot(machine: string, id: string, unused: boolean): void {
+  removedSnapshot(machine: string, id: string, { unused, volume }: { unused: boolean; volume: string }): void {
     const { made, deleteAsked } = this.world.snapshots.known(id);
-    if (deleteAsked || (unused && !made)) return;
+    if (deleteAsked || (unused && !made) || this.world.model.known(volume).snapshotsAsked) return;
     this.add(`${machine} removes the storage of snapshot ${id}, which nobody asked for`);
   }
 

@@ -37,10 +37,10 @@ export class FakeMachineSnapshots implements Snapshots {
     return this.machine.effect('hasSnapshot', [], () => this.machine.snapshots.get(id)?.whole ?? false);
   }
 
-  deleteSnapshot({ id }: SnapshotSpec, { unused = false }: DeleteOptions = {}): Promise<void> {
+  deleteSnapshot({ id, volume }: SnapshotSpec, { unused = false }: DeleteOptions = {}): Promise<void> {
     const { machine } = this;
     const remove = () => {
-      if (machine.snapshots.has(id)) machine.world.onRemoveSnapshot(machine.name, id, unused);
+      if (machine.snapshots.has(id)) machine.world.onRemoveSnapshot(machine.name, id, { unused, volume: volume.id });
       machine.snapshots.delete(id);
     };
     return machine.effect('deleteSnapshot', [remove], () => {});

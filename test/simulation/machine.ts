@@ -40,7 +40,7 @@ export interface MachineWorld {
   fault: (what: string) => { error: Error; after: boolean } | undefined;
   /** Storage is about to be removed. */
   onRemove: (machine: string, id: string, unused: boolean) => void;
-  onRemoveSnapshot: (machine: string, id: string, unused: boolean) => void;
+  onRemoveSnapshot: (machine: string, id: string, of: { unused: boolean; volume: string }) => void;
   /**
    * Whether Redis has lost changes since the volume was made: then two may have one address, and the second export is refused, as by
    * the real target. At other times it is let through, to be noticed.

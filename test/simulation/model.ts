@@ -3,6 +3,8 @@ interface Known {
   made: boolean;
   /** A delete was asked for, whatever was answered. */
   deleteAsked: boolean;
+  /** One of a volume with its snapshots, while its node is lost. */
+  snapshotsAsked: boolean;
   /** A delete was acknowledged. */
   deleted: boolean;
   /** A create whose answer did not come may still be carried out. */
@@ -40,6 +42,7 @@ export class Model {
     const found = this.volumes.get(id) ?? {
       made: false,
       deleteAsked: this.settled.has(id),
+      snapshotsAsked: this.settled.has(id),
       deleted: false,
       uncertain: false,
       doubtful: false,

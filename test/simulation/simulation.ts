@@ -187,7 +187,7 @@ class Simulation {
       fault: (what) => this.faults.effect(what),
       isDoubtful: (id) => this.model.known(id).doubtful,
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
-      onRemoveSnapshot: (machine, id, unused) => this.invariants.removedSnapshot(machine, id, unused),
+      onRemoveSnapshot: (machine, id, of) => this.invariants.removedSnapshot(machine, id, of),
       tamper: this.plan.tamperExport ?? ((spec) => spec),
       onReceive: (from, to, id) => this.invariants.received(from, to, id),
       onUse: (machine, spec, version) => this.invariants.used(machine, spec, version),

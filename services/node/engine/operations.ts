@@ -18,7 +18,7 @@ import {
 } from './migration-steps.ts';
 import type { Operation } from './operation.ts';
 import { labelOwner } from './relabel-steps.ts';
-import { createSnapshot, discardSnapshot, removeSnapshot } from './snapshot-steps.ts';
+import { createSnapshot, discardSnapshot, removeSnapshot, removeSnapshots } from './snapshot-steps.ts';
 import {
   activateStorage,
   adjustExport,
@@ -63,7 +63,7 @@ const create: Operation = {
 const deletion: Operation = {
   name: 'delete',
   queue: 'long',
-  steps: [refuseLaterStorage, removeExport, removeStorage],
+  steps: [refuseLaterStorage, removeExport, removeSnapshots, removeStorage],
   undo: [],
   finish: 'finishDelete',
   fail: 'failDelete',

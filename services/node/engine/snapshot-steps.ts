@@ -1,5 +1,7 @@
 import { errors } from '../../../lib/errors.ts';
 import type { SnapshotSpec, Snapshots } from '../../../lib/drivers/snapshots.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import type { Backend } from '../backends.ts';
 import { snapshotSpec, volumeSpec } from '../specs.ts';
 import type { Step, StepContext } from './operation.ts';
 
@@ -42,3 +44,25 @@ export const removeSnapshot: Step = {
     await verbs.deleteSnapshot(spec, { signal, progress });
   },
 };
+
+/** Those of a volume that was deleted with them while this node was lost: they have no records any more. */
+export const removeSnapshots: Step = {
+  name: 'snapshots',
+  run: async (context) => {
+    const { volume, backend, checkTask, signal } = context;
+    if (!volume.deletesSnapshots) return;
+    await checkTask();
+    await deleteSnapshots(backend, volume, signal);
+  },
+};
+
+/** Deletes all snapshots of a volume that the storage has, the latest first: earlier ones may be below it. */
+export async function deleteSnapshots({ driver }: Backend, volume: VolumeState, signal: AbortSignal): Promise<void> {
+  const { snapshots } = driver;
+  if (!snapshots) return;
+  const all = (await snapshots.listSnapshots()).filter(({ volumeId }) => volumeId === volume.id);
+  const latestFirst = all.toSorted((one, other) => Number(other.labels['created']) - Number(one.labels['created']));
+  for (const { id, labels } of latestFirst) {
+    await snapshots.deleteSnapshot({ id, volume: volumeSpec(volume), labels }, { signal });
+  }
+}

@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { removeNode } from '../../../lib/client/remove-node.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { BlockstoreError } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -150,4 +154,57 @@ test.serial('a removal that ended half-way is completed by the next', async (t) 
   await t.throwsAsync(removeNode(store, 'n1', topic), { code: 'NodeNotFound' });
   t.deepEqual(await store.redis.hgetall(store.keys.shelfOwners()), {});
   t.is(await store.redis.exists(store.keys.quarantine('n1')), 0);
+});
+
+test.serial('a lost node with snapshots is removed once its volumes are deleted with them', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', noQuarantine, { driver, target: new FakeTarget() });
+  const commands = await cluster.commands();
+  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+  const { id } = await commands.create(newVolume, deadline);
+  const owner = { userId: 'user', projectId: 'project' };
+  const made = await Promise.all([1, 2].map(() => snapshots.create(id, owner, deadline).catch(() => undefined)));
+  const snapshot = made.find((one) => one !== undefined);
+  await node.stop();
+  await declareLost(store, 'n1');
+  await t.throwsAsync(snapshots.delete(snapshot?.id ?? '', deadline), { code: 'NodeLost' });
+  await t.throwsAsync(commands.delete(id, deadline), { code: 'VolumeHasSnapshots' });
+  await commands.delete(id, { ...deadline, withSnapshots: true });
+  t.is(await store.redis.zcard(store.keys.snapshots()), 0);
+  await removeNode(store, 'n1', topic);
+  t.true((await driver.snapshots.listSnapshots()).length > 0);
+
+  await cluster.node('n1', noQuarantine, { driver, target: new FakeTarget() });
+  await until(async () => (await driver.listVolumes()).length === 0, 'the storage is removed');
+  t.deepEqual(await driver.snapshots.listSnapshots(), []);
+  await until(async () => (await agreement(driver, new FakeDriver())).length === 0, 'everything agrees').catch(
+    async () => {
+      t.deepEqual(await agreement(driver, new FakeDriver()), []);
+    },
+  );
+});
+
+test.serial('more snapshots than a change set removes go with their volume as well', async (t) => {
+  const driver = new FakeDriver();
+  const node = await cluster.node('n1', noQuarantine, { driver });
+  const commands = await cluster.commands();
+  const { id } = await commands.create(newVolume, deadline);
+  await node.stop();
+  const edits = Array.from({ length: 450 }, (_, number) => ({
+    kind: 'snapshot' as const,
+    id: randomUUID(),
+    insert: true as const,
+    set: {
+      volume: id,
+      size: '1',
+      status: 'available',
+      userId: 'user',
+      projectId: 'project',
+      createTime: String(number),
+    },
+  }));
+  for (const edit of edits) await commit(store, { edits: [edit] });
+  await declareLost(store, 'n1');
+  await commands.delete(id, { ...deadline, withSnapshots: true });
+  t.is(await store.redis.zcard(store.keys.snapshots()), 0);
 });
