@@ -33,6 +33,20 @@ export function atLeastOne(text: string): number {
   return Number(text);
 }
 
+/** Of `<n>`, `<n>KiB`, `<n>MiB` or `<n>GiB`: bytes. Throws InvalidArgument. */
+export function bytesOf(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,12})(|KiB|MiB|GiB)$/.exec(text) ?? [];
+  const bytes = digits === '' ? Number.NaN : Number(digits) * 1024 ** ['', 'KiB', 'MiB', 'GiB'].indexOf(unit);
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw errors.invalidArgument('bandwidth', text, 'a number of bytes, KiB, MiB or GiB, such as 50MiB');
+}
+
+/** Throws InvalidArgument. */
+export function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw errors.invalidArgument('number', text, 'a whole number, 0 for none');
+}
+
 /** Returns the UUID in lower case. Throws InvalidArgument. */
 export function uuid(text: string): string {
   if (!isUuid(text)) throw errors.invalidArgument('id', text, 'a UUID');

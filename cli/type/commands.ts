@@ -1,13 +1,15 @@
 import type { Command } from 'commander';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
 import { requirementNames } from '../../lib/models/requirements.ts';
-import { atLeastOne, collectText, keyAndValue } from '../arguments.ts';
+import { atLeastOne, bytesOf, collectText, keyAndValue, wholeNumber } from '../arguments.ts';
 import { Context } from '../context.ts';
 
 export interface ChangeTypeOptions {
   description?: string;
   require?: Readonly<Record<string, string>>;
   meta?: Readonly<Record<string, string>>;
+  iops?: number;
+  bandwidth?: number;
 }
 
 export interface UpdateTypeOptions extends ChangeTypeOptions {
@@ -90,7 +92,13 @@ function withFields(command: Command): Command {
   return command
     .option('--description <text>', 'description; "" removes it')
     .option('--require <key=value>', 'what a backend must be; can be repeated; without a value: nothing', keyAndValue)
-    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue);
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
+    .option('--iops <n>', 'at most so many reads, and so many writes, in a second; 0: no limit', wholeNumber)
+    .option(
+      '--bandwidth <bytes>',
+      'at most so many bytes a second, such as 50MiB, read and written each; 0: no limit',
+      bytesOf,
+    );
 }
 
 function requirementHelp(example: string): string {

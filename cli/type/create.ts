@@ -7,7 +7,7 @@ import { typeJson } from './present.ts';
 export async function createVolumeType(
   context: Context,
   name: string,
-  { description, require: requirements, meta: metadata }: ChangeTypeOptions,
+  { description, require: requirements, meta: metadata, iops, bandwidth }: ChangeTypeOptions,
 ): Promise<void> {
   const { output } = context;
   await using session = await context.open();
@@ -16,6 +16,8 @@ export async function createVolumeType(
     ...(description === undefined ? {} : { description }),
     ...(requirements === undefined ? {} : { requirements }),
     ...(metadata === undefined ? {} : { metadata }),
+    ...(iops === undefined ? {} : { iops }),
+    ...(bandwidth === undefined ? {} : { bytesPerSecond: bandwidth }),
   });
   if (output.json) await output.document(typeJson(type));
   else await output.line(type.id);

@@ -1,10 +1,11 @@
+import type { Limits } from '../../lib/models/limits.ts';
 import type { TypeState } from '../../lib/models/type-state.ts';
 import { isoTime, timeAgo } from '../format.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json. */
-export function typeJson({ description, createTime, ...rest }: TypeState): object {
-  return { ...rest, description: description || null, createTime: isoTime(createTime) };
+export function typeJson({ description, createTime, limits, ...rest }: TypeState): object {
+  return { ...rest, limits: limitsJson(limits), description: description || null, createTime: isoTime(createTime) };
 }
 
 export const typeColumns: readonly Column<TypeState>[] = [
@@ -19,6 +20,7 @@ export function typeFacts(type: TypeState): [string, string][] {
     ['name', type.name],
     ['description', type.description],
     ['requires', pairs(type.requirements)],
+    ['limits', limitsText(type.limits)],
     ['metadata', pairs(type.metadata)],
     ['created', timeAgo(type.createTime)],
   ];
@@ -28,4 +30,17 @@ function pairs(fields: Readonly<Record<string, string>>): string {
   return Object.entries(fields)
     .map(([key, value]) => `${key}=${value}`)
     .join(', ');
+}
+
+/** Of a type or a volume: null for none. */
+export function limitsJson({ iops, bytesPerSecond }: Limits): object {
+  return { iops: iops ?? null, bytesPerSecond: bytesPerSecond ?? null };
+}
+
+export function limitsText({ iops, bytesPerSecond }: Limits): string {
+  const given = [
+    iops === undefined ? '' : `${iops} reads and writes a second`,
+    bytesPerSecond === undefined ? '' : `${bytesPerSecond} bytes a second`,
+  ];
+  return given.filter((text) => text !== '').join(', ');
 }

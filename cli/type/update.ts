@@ -6,12 +6,12 @@ import type { UpdateTypeOptions } from './commands.ts';
 import { typeJson } from './present.ts';
 
 /** Prints the id. Throws TypeNotFound, InvalidArgument, TypeExists, TypeInUse. */
-export async function updateVolumeType(
-  context: Context,
-  reference: string,
-  { name, description, require: requirements, meta: metadata, unsetMeta: unsetMetadata }: UpdateTypeOptions,
-): Promise<void> {
+export async function updateVolumeType(context: Context, reference: string, options: UpdateTypeOptions): Promise<void> {
+  const { name, description, require: requirements, meta: metadata, unsetMeta: unsetMetadata } = options;
+  const { iops, bandwidth } = options;
   const changes: TypeChanges = {
+    ...(iops === undefined ? {} : { iops }),
+    ...(bandwidth === undefined ? {} : { bytesPerSecond: bandwidth }),
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     ...(requirements === undefined ? {} : { requirements }),

@@ -95,9 +95,9 @@ export class LocalDevice {
 
   /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
   async giveToDomain({ endpoint }: LocalConnectOptions): Promise<void> {
-    const { id, address } = this.volume;
+    const { id, address, limits } = this.volume;
     const { domain, mountpoint, mode } = this.volume.use;
-    const options = { readOnly: mode === 'ro', serial: id };
+    const options = { readOnly: mode === 'ro', serial: id, limits };
     const { network } = this.connector ?? {};
     if (network) {
       const source = network.sourceOf(id, address, endpoint);

@@ -1,5 +1,6 @@
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { attachmentJson, useFacts } from '../attachment/present.ts';
+import { limitsJson, limitsText } from '../type/present.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
@@ -27,6 +28,7 @@ export function volumeJson({ createTime, restoreTime, restoredTime, fault, task,
     task: task === undefined ? null : task.kind,
     createTime: isoTime(createTime),
     attachments: rest.uses.map(attachmentJson),
+    limits: limitsJson(rest.limits),
     restoreTime: timeOrNull(restoreTime),
     restoredTime: timeOrNull(restoredTime),
     fault:
@@ -65,6 +67,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['made from', originText(volume)],
     ['restored from', restoreText(volume)],
     ['type', volume.type],
+    ['limits', limitsText(volume.limits)],
     ['description', volume.description],
     ['flags', flagsText(volume)],
     ['metadata', metadataText(volume)],

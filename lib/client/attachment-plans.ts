@@ -12,6 +12,8 @@ import {
   rightsSet,
   withoutAttachment,
 } from '../models/attachment.ts';
+import { type Limits, limitsSet, noLimits } from '../models/limits.ts';
+import { typesOf } from '../models/type.ts';
 import { isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import type { Store } from '../redis/store.ts';
@@ -59,7 +61,8 @@ export async function attachPlan(
   const rights = rightsOf([...others, { ...planned(volume, same?.id ?? id), mode, hosts }]);
   refuseTooManyHosts(volume, rights.attachHosts);
   const ids = same ? volume.attachments : [...volume.attachments, id];
-  const given = { attachments: ids.join(','), attachment: same?.id ?? id, ...rightsSet(rights) };
+  const limits = limitsSet(await limitsOf(store, volume));
+  const given = { attachments: ids.join(','), attachment: same?.id ?? id, ...rightsSet(rights), ...limits };
   return {
     transition,
     ...withoutEmpty(given),
@@ -84,6 +87,12 @@ export async function attachPlan(
     expect: { attachments: volume.attachments.join(','), readOnly: volume.isReadOnly ? 'true' : '' },
     isUnderWay: false,
   };
+}
+
+/** Those of its type, as it is now. */
+async function limitsOf(store: Store, { type }: VolumeState): Promise<Limits> {
+  const [found] = type === '' ? [] : (await typesOf(store).readAll([type])).states;
+  return found?.limits ?? noLimits;
 }
 
 /** vblade has one list for all attachments. Throws TooManyHosts. */

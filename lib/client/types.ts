@@ -3,6 +3,7 @@ import { errors } from '../errors.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { checkMetadata, metadataField } from '../models/metadata.ts';
 import { checkRequirements, requirementField, requirementNames } from '../models/requirements.ts';
+import { withoutEmpty } from '../models/volume-edit.ts';
 import type { TypeState } from '../models/type-state.ts';
 import { typesOf } from '../models/type.ts';
 import { type Condition, type Edit, commit } from '../redis/scripts.ts';
@@ -17,6 +18,9 @@ export interface TypeChanges {
   /** By their names; a value of '' removes one. */
   requirements?: Readonly<Record<string, string>>;
   metadata?: Readonly<Record<string, string>>;
+  /** 0: none. They hold for attachments that are made later. */
+  iops?: number;
+  bytesPerSecond?: number;
   unsetMetadata?: readonly string[];
 }
 
@@ -74,8 +78,13 @@ async function inUse(store: Store, id: string): Promise<Error> {
 }
 
 /** Throws InvalidArgument. */
-function fieldsOf({ name, description, requirements = {}, metadata = {}, unsetMetadata = [] }: TypeChanges) {
+function fieldsOf(changes: TypeChanges) {
+  const { name, description, requirements = {}, metadata = {}, unsetMetadata = [], iops, bytesPerSecond } = changes;
   checkMetadata(metadata);
+  const limits = withoutEmpty({
+    ...(iops === undefined ? {} : { limitIops: limitText('iops', iops) }),
+    ...(bytesPerSecond === undefined ? {} : { limitBytes: limitText('bytesPerSecond', bytesPerSecond) }),
+  });
   const isDropped = (text: string) => requirements[text] === '';
   const given = Object.keys(requirements);
   // Names are checked of those that go as well.
@@ -89,11 +98,19 @@ function fieldsOf({ name, description, requirements = {}, metadata = {}, unsetMe
     ...(description === undefined || description === '' ? {} : { description: checkText('description', description) }),
     ...Object.fromEntries(kept.map((one) => [requirementField(one), required[one] ?? ''])),
     ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [metadataField(key), value])),
+    ...limits.set,
   };
   const unset = [
     ...(description === '' ? ['description'] : []),
     ...requirementNames.filter(isDropped).map(requirementField),
     ...unsetMetadata.map(metadataField),
+    ...limits.unset,
   ];
   return { set, unset };
+}
+
+/** '' for none. Throws InvalidArgument. */
+function limitText(name: string, value: number): string {
+  if (Number.isInteger(value) && value >= 0 && value < 1e15) return value === 0 ? '' : String(value);
+  throw errors.invalidArgument(name, value, 'a whole number, 0 for none');
 }

@@ -4,18 +4,23 @@ import { tryParseNvmeAddress, volumeNamespace } from '../nvme/address.ts';
 import { rbdName, tryParseRbdAddress } from '../rbd/address.ts';
 import { tryParseEndpoint } from '../rbd/connection.ts';
 import { tryParseSheepdogAddress } from '../sheepdog/address.ts';
+import type { Limits } from '../models/limits.ts';
 import type { Chap } from '../targets/target.ts';
+import { throttleOf } from './libvirt-disk.ts';
 
 /** How a host connects a volume, in the form that programs of the family exchange. JSON alone. */
 export interface ConnectionInfo {
   driver_volume_type: 'aoe' | 'iscsi' | 'nvmeof' | 'rbd' | 'sheepdog';
-  data: Readonly<Record<string, string | number | boolean | readonly string[] | null>>;
+  data: Readonly<
+    Record<string, string | number | boolean | readonly string[] | Readonly<Record<string, string>> | null>
+  >;
 }
 
 export interface ConnectedVolume {
   id: string;
   address: string;
   chap: Chap | undefined;
+  limits: Limits;
 }
 
 /**
@@ -23,10 +28,12 @@ export interface ConnectedVolume {
  * or that has no address yet. With a secret where the target asks for one.
  */
 export function connectionInfo(
-  { id, address, chap }: ConnectedVolume,
+  { id, address, chap, limits }: ConnectedVolume,
   { mode, endpoint }: { mode: 'rw' | 'ro'; endpoint: string },
 ): ConnectionInfo | undefined {
-  const always = { volume_id: id, access_mode: mode };
+  const throttle = throttleOf(limits).map(([name, limit]) => [name, String(limit)]);
+  const qos = throttle.length === 0 ? null : Object.fromEntries(throttle);
+  const always = { volume_id: id, access_mode: mode, qos_specs: qos };
   const aoe = tryParseAddress(address);
   if (aoe) {
     const data = { ...always, target_shelf: aoe.shelf, target_lun: aoe.slot, mac: endpoint || null };

@@ -1,3 +1,5 @@
+import type { Limits } from '../models/limits.ts';
+
 /** A volume that QEMU reaches over the network by itself, without a device of its host. */
 export interface NetworkSource {
   protocol: 'rbd' | 'sheepdog';
@@ -16,11 +18,21 @@ export interface DiskOptions {
   readOnly?: boolean;
   /** What the guest sees as the serial number of the disk: virtio has 20 characters of it. Default: none. */
   serial?: string;
+  /** How much the guest can use it. Default: without limits. */
+  limits?: Limits;
 }
 
 /** Returns what a domain's definition names the source by. */
 export function nameOf(source: DiskSource): string {
   return typeof source === 'string' ? source : source.name;
+}
+
+/** Limits by the names of libvirt: for reads and writes each. */
+export function throttleOf({ iops, bytesPerSecond }: Limits): [name: string, limit: number][] {
+  const limited = Object.entries({ iops, bytes: bytesPerSecond });
+  return limited.flatMap(([what, limit]) =>
+    limit === undefined ? [] : ['read', 'write'].map((way): [string, number] => [`${way}_${what}_sec`, limit]),
+  );
 }
 
 const blockOptions =

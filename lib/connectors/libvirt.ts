@@ -1,9 +1,17 @@
+import { noLimits } from '../models/limits.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import { completeDisks } from './disk-sources.ts';
 import { type Disks, targetOf } from './disks.ts';
-import { type DiskOptions, type DiskSource, type NetworkSource, attachOptions, nameOf } from './libvirt-disk.ts';
+import {
+  type DiskOptions,
+  type DiskSource,
+  type NetworkSource,
+  attachOptions,
+  nameOf,
+  throttleOf,
+} from './libvirt-disk.ts';
 import { type Domain, Virsh } from './virsh.ts';
 
 /** Where a domain has its disks: in the running guest, in the definition that it starts from. */
@@ -72,7 +80,10 @@ export class LibvirtDomains {
     for (const scope of await this.scopes(uuid)) {
       const disks = await this.disks(uuid, scope, name);
       const [source = 'another one'] = disks.get(target) ?? [];
-      if (source === name) continue;
+      if (source === name) {
+        await this.throttle(uuid, target, scope, options);
+        continue;
+      }
       if (disks.has(target)) {
         throw errors.domainFailed(uuid, `its disk ${target} is ${source}`, 'choose another target name');
       }
@@ -88,11 +99,23 @@ export class LibvirtDomains {
       this.asked.add(uuid);
       if (typeof from === 'string') {
         await this.virsh.run(uuid, ['attach-disk', scope, ...attachOptions(options), '--', uuid, from, target]);
+        await this.throttle(uuid, target, scope, options);
       } else {
         const { networkDisk } = await import('./network-disk.ts');
         await this.virsh.attachDevice(uuid, scope, networkDisk(from, target, options));
       }
     }
+  }
+
+  /** QEMU keeps the guest to the limits. "virsh attach-disk" knows none. */
+  private async throttle(
+    uuid: string,
+    target: string,
+    scope: string,
+    { limits = noLimits }: DiskOptions,
+  ): Promise<void> {
+    const given = throttleOf(limits).flatMap(([name, limit]) => [`--${name.replaceAll('_', '-')}`, String(limit)]);
+    if (given.length > 0) await this.virsh.run(uuid, ['blkdeviotune', scope, ...given, '--', uuid, target]);
   }
 
   /** A running guest sees its disk with that source in the new size; one that is shut off reads it at its start. Throws DomainFailed. */

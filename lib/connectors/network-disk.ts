@@ -1,8 +1,11 @@
 import { type NewElement, writeXml } from '../xml.ts';
-import type { DiskOptions, NetworkSource } from './libvirt-disk.ts';
+import { noLimits } from '../models/limits.ts';
+import { type DiskOptions, type NetworkSource, throttleOf } from './libvirt-disk.ts';
 
 /** Returns the definition of a network disk. "virsh attach-disk" knows neither several hosts nor users. */
-export function networkDisk(source: NetworkSource, target: string, { readOnly = false, serial }: DiskOptions): string {
+export function networkDisk(source: NetworkSource, target: string, options: DiskOptions): string {
+  const { readOnly = false, serial, limits = noLimits } = options;
+  const throttle = throttleOf(limits).map(([name, limit]) => ({ name, text: String(limit) }));
   const { protocol, name, hosts, auth } = source;
   const children: NewElement[] = [
     { name: 'driver', attributes: { name: 'qemu', type: 'raw', cache: 'none' } },
@@ -15,6 +18,7 @@ export function networkDisk(source: NetworkSource, target: string, { readOnly = 
     { name: 'target', attributes: { dev: target, bus: 'virtio' } },
     ...(readOnly ? [{ name: 'readonly' }] : []),
     ...(serial === undefined ? [] : [{ name: 'serial', text: serial }]),
+    ...(throttle.length === 0 ? [] : [{ name: 'iotune', children: throttle }]),
   ];
   return writeXml({ name: 'disk', attributes: { type: 'network', device: 'disk' }, children });
 }

@@ -1,5 +1,6 @@
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
+import { type Limits, limitsIn } from './limits.ts';
 import { metadataIn } from './metadata.ts';
 import { type Requirements, requirementsIn } from './requirements.ts';
 
@@ -9,6 +10,7 @@ export interface TypeState {
   name: string;
   description: string;
   requirements: Requirements;
+  limits: Limits;
   metadata: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch. */
   createTime: number;
@@ -24,6 +26,7 @@ export function parseType(id: string, hash: Hash): TypeState {
     name,
     description: hash['description'] ?? '',
     requirements: requirementsIn(hash),
+    limits: limitsIn(hash),
     metadata: metadataIn(hash),
     createTime: Number(createTime),
   };

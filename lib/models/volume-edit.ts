@@ -2,6 +2,7 @@ import { pooledAddress } from '../aoe/address.ts';
 import type { Fault } from '../errors.ts';
 import type { Edit } from '../redis/scripts.ts';
 import { type VolumeAttachments, isAttachedBy, rightsFor, rightsSet } from './attachment.ts';
+import { limitsSet, noLimits } from './limits.ts';
 import { type Task, taskKey, writeTask } from './task.ts';
 import { type Transition, type TransitionName, transitions } from './transitions.ts';
 import { taskFields } from './volume-fields.ts';
@@ -145,7 +146,7 @@ function fieldsOfRest(volume: VolumeState, remaining: VolumeAttachments): Record
     attachments: volume.attachments.filter((id) => left.has(id)).join(','),
     ...rightsSet(rightsFor(volume, remaining)),
     attachStatus,
-    ...(attachStatus === 'attached' ? {} : { chap: '' }),
+    ...(attachStatus === 'attached' ? {} : { chap: '', ...limitsSet(noLimits) }),
   };
 }
 

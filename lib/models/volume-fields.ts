@@ -1,5 +1,12 @@
 /** Fields of a record that go with its last attachment. */
-export const attachmentFields = ['attachments', 'attachMode', 'attachHosts', 'chap'] as const;
+export const attachmentFields = [
+  'attachments',
+  'attachMode',
+  'attachHosts',
+  'chap',
+  'limitIops',
+  'limitBytes',
+] as const;
 
 /** Fields of a record that go with its transfer. */
 export const transferFields = ['transfer', 'transferExpires'] as const;

@@ -6,6 +6,7 @@ import { parseChap } from './chap.ts';
 import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
+import { type Limits, limitsIn } from './limits.ts';
 import { addressIn } from './stored-address.ts';
 import { type Task, type TaskKind, parseTask } from './task.ts';
 
@@ -60,6 +61,8 @@ export interface VolumeState {
   attachHosts: readonly string[];
   /** With what the hosts authenticate themselves; never shown or logged. */
   chap: Chap | undefined;
+  /** Those of its type when it was attached. */
+  limits: Limits;
   deleteOnTermination: boolean;
   /** The id of its type; '' = none. */
   type: string;
@@ -166,6 +169,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     attachMode,
     attachHosts: hash['attachHosts'] === undefined ? [] : hash['attachHosts'].split(','),
     chap: hash['chap'] === undefined ? undefined : parseChap(hash['chap']),
+    limits: limitsIn(hash),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
     type: hash['type'] ?? '',
     wantedZone: hash['wantedZone'] ?? '',

@@ -1,6 +1,7 @@
 import type { BlockstoreError } from '../errors.ts';
 import type { Check } from '../check.ts';
 import type { Definitions, ValuesOf } from '../flags/flag.ts';
+import type { Limits } from '../models/limits.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 
@@ -17,6 +18,8 @@ export interface ExportSpec {
   hosts: readonly string[];
   /** With what hosts must authenticate themselves. Absent: with nothing. */
   chap?: Chap | undefined;
+  /** How much hosts can use it, where the target can keep them to that. Absent: without limits. */
+  limits?: Limits;
 }
 
 /** A user and a secret, of one attachment, or of all those that a volume has at once. The secret is in no log, error or output. */

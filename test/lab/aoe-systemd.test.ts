@@ -12,7 +12,7 @@ const patienceMs = 120_000;
 const unit = `blockstore-vblade@${volume.id}.service`;
 
 test.before(async () => {
-  lab = await Lab.create({ systemd: true });
+  lab = await Lab.create({ systemd: true, nodes: 2 });
   node = lab.node(1);
   await node.sh(`vgcreate -y vg /dev/ubda && lvcreate -y -L 64M -n v1 vg
     cp etc/blockstore-vblade*.service /etc/systemd/system/ && systemctl daemon-reload`);
@@ -49,6 +49,11 @@ async function onTarget(body: string, options: Record<string, unknown> = {}): Pr
   return node.sh(`node --input-type=module-typescript -e '${text.replaceAll("'", String.raw`'\''`)}'`);
 }
 
+/** Since the boot of a machine. */
+async function seconds(on: LabNode): Promise<number> {
+  return Number((await on.sh('cut -d" " -f1 /proc/uptime')).trim());
+}
+
 /** Returns process id and arguments of every vblade. */
 async function vblades(): Promise<string[]> {
   const { output } = await node.run('pgrep -a -x vblade');
@@ -66,6 +71,31 @@ test.serial('an export is an instance of the template unit, started once', async
   t.is(await onTarget('await Promise.all([1, 2, 3].map(() => target.ensureExport(volume)));'), '');
   t.is(await node.sh(`systemctl is-active ${unit}`), 'active');
   t.is((await oneVblade()).args, '-d -s 7 1 vec0 /dev/vg/v1');
+});
+
+test.serial('limits hold for what an export reads, and end with the attachment that had them', async (t) => {
+  const other = lab.node(2);
+  await other.sh('modprobe aoe');
+  const device = '/dev/etherd/e7.1';
+  /** Seconds that 100 reads of 4 KiB take, one after the other. */
+  const reading = async () => {
+    await until(
+      async () => (await other.run(`echo 1 >/dev/etherd/discover; test -b ${device}`)).status === 0,
+      'the host has it',
+    );
+    const before = await seconds(other);
+    await other.sh(`dd if=${device} of=/dev/null bs=4096 count=100 iflag=direct`);
+    return (await seconds(other)) - before;
+  };
+  const free = await reading();
+  const limited =
+    'await target.ensureExport({ ...volume, hosts: [], limits: { iops: 20, bytesPerSecond: undefined } });';
+  t.is(await onTarget(`await target.removeExport(volume.id); ${limited}`), '');
+  const slow = await reading();
+  t.log(`100 reads: ${free} s without limits, ${slow} s with 20 a second`);
+  t.true(slow >= 4, `${slow} s`);
+  t.is(await onTarget('await target.removeExport(volume.id); await target.ensureExport(volume);'), '');
+  t.true((await reading()) < slow / 2);
 });
 
 test.serial('a later daemon does not touch the export, and systemd restarts it when it dies', async (t) => {

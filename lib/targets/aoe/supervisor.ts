@@ -1,3 +1,4 @@
+import type { Limits } from '../../models/limits.ts';
 import type { Vblade } from './vblade-process.ts';
 
 /** Runs the vblade of a volume independently of the daemon. */
@@ -5,9 +6,9 @@ export interface Supervisor {
   readonly name: 'systemd' | 'detached';
   /**
    * Ensures that exactly one vblade with these arguments runs for the volume, and replaces one with other arguments.
-   * Resolves when it serves. Throws InterfaceDown, NoRawSocket, CommandNotFound, ExportFailed, ExportStays.
+   * `limits` hold for what it reads and writes, where the supervisor can keep it to that. Resolves when it serves. Throws InterfaceDown, NoRawSocket, CommandNotFound, ExportFailed, ExportStays.
    */
-  start(id: string, args: readonly string[]): Promise<Vblade>;
+  start(id: string, args: readonly string[], limits?: Limits): Promise<Vblade>;
   /** Ends the vblade of the volume and removes its files. Throws ExportStays. */
   stop(id: string): Promise<void>;
   find(id: string): Promise<Vblade | undefined>;

@@ -5,6 +5,7 @@ import { CommandError } from '../../command-error.ts';
 import { pollUntil, retry } from '../../concurrency.ts';
 import { type BlockstoreError, errors } from '../../errors.ts';
 import { absentAs, errorCode, isAbsent, readIfExistsSync, replaceFile } from '../../files.ts';
+import { type Limits, noLimits } from '../../models/limits.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
@@ -58,7 +59,7 @@ export class SystemdSupervisor implements Supervisor {
     return knowsUnit(tries, processes);
   }
 
-  async start(id: string, args: readonly string[]): Promise<Vblade> {
+  async start(id: string, args: readonly string[], limits: Limits = noLimits): Promise<Vblade> {
     const { template, path, text } = environment(args);
     const name = unit(template, id);
     await replaceFile(this.environmentFile(id), text);
@@ -67,7 +68,7 @@ export class SystemdSupervisor implements Supervisor {
     const begin = Date.now();
     let reason = '';
     try {
-      if (template === ofDevices) await this.allowDevice(name, path);
+      await this.setProperties(name, [...(template === ofDevices ? deviceOf(path) : []), ...limitsOf(path, limits)]);
       // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
       await this.systemctl(['restart', name]);
       const vblade = await this.untilServing(id);
@@ -147,9 +148,9 @@ export class SystemdSupervisor implements Supervisor {
     return vbladeFailure(id, this.options.interface, output ?? reason);
   }
 
-  /** The unit may use this device and no other. It is a setting at run time: systemd forgets it at a reboot. */
-  private async allowDevice(name: string, path: string): Promise<void> {
-    await this.systemctl(['set-property', '--runtime', name, 'DeviceAllow=', `DeviceAllow=${path} rw`]);
+  /** Settings at run time: systemd forgets them at a reboot. */
+  private async setProperties(name: string, properties: readonly string[]): Promise<void> {
+    await this.systemctl(['set-property', '--runtime', name, ...properties]);
   }
 
   private async stopUnit(name: string): Promise<void> {
@@ -186,6 +187,25 @@ export async function knowsUnit(tries: number, processes: Processes): Promise<bo
     if (error instanceof CommandError && (error.failure.notFound || isUnknown(error))) return false;
     throw error;
   }
+}
+
+/** The unit may use this device and no other. */
+function deviceOf(path: string): string[] {
+  return ['DeviceAllow=', `DeviceAllow=${path} rw`];
+}
+
+/** What it reads and writes is limited by its control group. An empty value forgets the limit of an earlier attachment. */
+function limitsOf(path: string, { iops, bytesPerSecond }: Limits): string[] {
+  const limited = [
+    ['IOReadIOPSMax', iops],
+    ['IOWriteIOPSMax', iops],
+    ['IOReadBandwidthMax', bytesPerSecond],
+    ['IOWriteBandwidthMax', bytesPerSecond],
+  ] as const;
+  return [
+    ...limited.map(([name]) => `${name}=`),
+    ...limited.flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}=${path} ${limit}`])),
+  ];
 }
 
 function isUnknown(error: CommandError): boolean {

@@ -152,7 +152,7 @@ export class AoeTarget implements Target {
     await mkdir(this.directory, { recursive: true }); // somebody may have removed it
     const { interfaceChanges } = this;
     try {
-      this.known.set(spec.id, await this.ready[0].start(spec.id, args));
+      this.known.set(spec.id, await this.ready[0].start(spec.id, args, spec.limits));
       if (interfaceChanges !== this.interfaceChanges) this.outdated.add(spec.id);
     } finally {
       if (!known || !isRunning(known)) await this.removeFormer(spec);

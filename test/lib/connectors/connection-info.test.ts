@@ -1,16 +1,30 @@
 import test from 'ava';
 import { connectionInfo } from '../../../lib/connectors/connection-info.ts';
+import { type Limits, noLimits } from '../../../lib/models/limits.ts';
 import { endpointText } from '../../../lib/rbd/connection.ts';
 
 const id = '84d1b079-22ef-4b9c-8b41-c10760c03cc7';
 const chap = { user: 'user-1', secret: 'secret-of-16-chars' };
-const info = (address: string, more: { chap?: typeof chap; mode?: 'rw' | 'ro'; endpoint?: string } = {}) =>
-  connectionInfo({ id, address, chap: more.chap }, { mode: more.mode ?? 'rw', endpoint: more.endpoint ?? '' });
+const info = (
+  address: string,
+  more: { limits?: Limits; chap?: typeof chap; mode?: 'rw' | 'ro'; endpoint?: string } = {},
+) =>
+  connectionInfo(
+    { id, address, chap: more.chap, limits: more.limits ?? noLimits },
+    { mode: more.mode ?? 'rw', endpoint: more.endpoint ?? '' },
+  );
 
 test('each kind of address has the form that programs of the family know', (t) => {
   t.deepEqual(info('e3.7', { endpoint: '52:54:00:00:00:01' }), {
     driver_volume_type: 'aoe',
-    data: { volume_id: id, access_mode: 'rw', target_shelf: 3, target_lun: 7, mac: '52:54:00:00:00:01' },
+    data: {
+      volume_id: id,
+      access_mode: 'rw',
+      qos_specs: null,
+      target_shelf: 3,
+      target_lun: 7,
+      mac: '52:54:00:00:00:01',
+    },
   });
   const name = `iqn.2010-10.org.openstack:volume-${id}`;
   t.deepEqual(info(`[fd00::1]:3260,1 ${name} 1`, { chap, mode: 'ro' }), {
@@ -18,6 +32,7 @@ test('each kind of address has the form that programs of the family know', (t) =
     data: {
       volume_id: id,
       access_mode: 'ro',
+      qos_specs: null,
       target_discovered: false,
       target_portal: '[fd00::1]:3260',
       target_iqn: name,
@@ -44,4 +59,14 @@ test('each kind of address has the form that programs of the family know', (t) =
 test('a volume without an address, and one on a Ceph that has not reported, cannot be connected', (t) => {
   t.is(info(''), undefined);
   t.is(info(`rbd:volumes/volume-${id}`), undefined);
+});
+
+test('limits have the names of the family, as text', (t) => {
+  const limits = { iops: 500, bytesPerSecond: 2 ** 20 };
+  t.deepEqual(info('e3.7', { limits })?.data['qos_specs'], {
+    read_iops_sec: '500',
+    write_iops_sec: '500',
+    read_bytes_sec: '1048576',
+    write_bytes_sec: '1048576',
+  });
 });

@@ -152,6 +152,33 @@ withGuest('a guest writes and reads a block device of its host, whose user it is
   t.deepEqual((await settledUsers(kernelName, visibleUsers)).users, []);
 });
 
+withGuest('a guest is kept to the limits of its disk, in its definition as well', async (t) => {
+  const file = join(libvirtd.directory, 'limited');
+  await writeFile(file, '');
+  await truncate(file, 16 * MiB);
+  const device = (await execa('losetup', ['--find', '--show', file])).stdout;
+  t.teardown(() => execa('losetup', ['--detach', device]));
+  const uptime = async () => Number((await guest.sh('cut -d" " -f1 /proc/uptime')).trim());
+  /** Seconds that 4 MiB take, past the cache of the guest. */
+  const reading = async (disk: string) => {
+    await guest.sh('echo 3 >/proc/sys/vm/drop_caches');
+    const before = await uptime();
+    await guest.sh(`dd if=/dev/${disk} of=/dev/null bs=64k count=64 2>/dev/null`);
+    return (await uptime()) - before;
+  };
+  await domains.attach(uuid, device, 'vde');
+  const free = await reading(await onlyDisk());
+  await domains.detach(uuid, device);
+  t.true(await hasNoDisk());
+  await domains.attach(uuid, device, 'vde', { limits: { iops: undefined, bytesPerSecond: MiB / 2 } });
+  const slow = await reading(await onlyDisk());
+  t.log(`4 MiB: ${free} s without limits, ${slow} s with half a MiB a second`);
+  t.true(slow >= 6, `${slow} s`);
+  const definition = await libvirtd.virsh('dumpxml', 'guest', '--inactive');
+  t.regex(definition, /<read_bytes_sec>524288<\/read_bytes_sec>\s*<write_bytes_sec>524288</);
+  await domains.detach(uuid, device);
+});
+
 /** Past the host: QEMU has an initiator of its own (libiscsi). The host's initiator needs a kernel with SCSI, as in the lab. */
 withGuest('a guest writes and reads a volume that the real tgtd exports, with its secret', async (t) => {
   const place = await Place.create(qemuLogin);

@@ -195,7 +195,7 @@ withQemu('real libvirt: the definition of a domain gets a network disk, once, an
   const { uuid: guest } = await domains.lookup('guest');
   const address = `sheepdog:volume-${uuid}`;
   const source = sheepdogDisks.sourceOf(uuid, address, '[fd00::1]:7000');
-  await domains.attach(guest, source, 'vdb', { serial: uuid });
+  await domains.attach(guest, source, 'vdb', { serial: uuid, limits: { iops: 100, bytesPerSecond: undefined } });
   await domains.attach(guest, source, 'vdb');
   const xml = await virsh('dumpxml', 'guest', '--inactive');
   t.is(xml.split('<disk ').length, 2);
@@ -203,6 +203,7 @@ withQemu('real libvirt: the definition of a domain gets a network disk, once, an
   t.true(xml.includes(`<source protocol='sheepdog' name='volume-${uuid}'>`));
   t.regex(xml, /<host name='fd00::1' port='7000'\/>\s*<\/source>\s*<target dev='vdb' bus='virtio'\/>/);
   t.true(xml.includes(`<serial>${uuid}</serial>`));
+  t.regex(xml, /<iotune>\s*<read_iops_sec>100<\/read_iops_sec>\s*<write_iops_sec>100<\/write_iops_sec>\s*<\/iotune>/);
   await define(xml.replace(/<uuid>.*<\/uuid>/, '').replace('<name>guest<', '<name>a twin<'));
   t.like(await t.throwsAsync(domains.detach(guest, sheepdogDisks.nameOf(address)), { code: 'DomainFailed' }), {
     message: `libvirt domain a twin: it has volume-${uuid} as its disk vdb as well`,

@@ -5,6 +5,7 @@ import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { refusal } from '../../../lib/client/start-task.ts';
+import { createType, updateType } from '../../../lib/client/types.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
@@ -306,4 +307,24 @@ test.serial('an export admits at most 32 Ethernet addresses, whichever attachmen
     code: 'TooManyAttachments',
     message: /would have 40 Ethernet addresses/,
   });
+});
+
+test.serial('what a type says holds for attachments that are made later: limits, and several hosts', async (t) => {
+  const { id: type } = await createType(store, { name: 'shared', requirements: { multiattach: 'yes' }, iops: 500 });
+  const volume = await commands.create({ ...newVolume, type }, deadline);
+  const { id } = volume;
+  t.true(volume.isMultiattach);
+  const { limits } = await commands.attach(id, at('a', hostA), deadline);
+  t.deepEqual(limits, { iops: 500, bytesPerSecond: undefined });
+  t.like(target.exports.get(id), { limits });
+  await updateType(store, type, { iops: 0, bytesPerSecond: 2 ** 20 });
+  t.like(target.exports.get(id), { limits }, 'not before the next one');
+  await commands.attach(id, at('b', hostB), deadline);
+  t.like(target.exports.get(id), { limits: { iops: undefined, bytesPerSecond: 2 ** 20 } });
+  for (const instance of ['a', 'b']) await commands.detach(id, { ...deadline, instance });
+  t.deepEqual((await volumesOf(store).lookup(id)).limits, { iops: undefined, bytesPerSecond: undefined });
+  await updateType(store, type, { bytesPerSecond: 0 });
+  await commands.attach(id, at('a', hostA), deadline);
+  t.false(Object.hasOwn(target.exports.get(id) ?? {}, 'limits'));
+  await t.throwsAsync(updateType(store, type, { iops: -1 }), { code: 'InvalidArgument' });
 });
