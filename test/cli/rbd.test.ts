@@ -197,7 +197,7 @@ withLibvirt('a domain gets a volume on Ceph as a network disk, and gives it back
   const detached = await place.run('volume', 'detach', id);
   t.is(detached.exitCode, 0, detached.stderr);
   t.false((await definition()).includes('<disk '));
-  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', domain: null });
+  t.like(await place.json('volume', 'show', id), { attachStatus: 'detached', attachments: [] });
 
   t.is((await place.run('volume', 'attach', id, '--domain', 'guest', ...at)).exitCode, 0);
   await libvirtd.virsh('detach-disk', 'guest', 'vdb', '--config');
