@@ -9,6 +9,7 @@ import { BlockstoreError } from './blockstore-error.ts';
 import { attachmentErrors } from './attachment-errors.ts';
 import { backupErrors } from './backup-errors.ts';
 import { clusterErrors } from './cluster-errors.ts';
+import { encryptionErrors } from './encryption-errors.ts';
 import { exportErrors } from './export-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { imageErrors } from './image-errors.ts';
@@ -34,6 +35,7 @@ export const errors = {
   ...attachmentErrors,
   ...backupErrors,
   ...clusterErrors,
+  ...encryptionErrors,
   ...exportErrors,
   ...hostErrors,
   ...imageErrors,

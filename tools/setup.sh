@@ -9,7 +9,7 @@ packages_to_run="$packages_needed lvm2=lvm vblade=vblade util-linux=flock perl-b
 packages_needed_to_test="$packages_to_run groff-base=groff iproute2=ip dpkg=dpkg-deb systemd=systemd-analyze
   lua-check=luacheck debhelper=dh"
 packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat aoetools=aoe-discover ethtool=ethtool
-  kmod=modprobe e2fsprogs=mke2fs xfsprogs=mkfs.xfs btrfs-progs=mkfs.btrfs libvirt-clients=virsh
+  kmod=modprobe cryptsetup-bin=cryptsetup e2fsprogs=mke2fs xfsprogs=mkfs.xfs btrfs-progs=mkfs.btrfs libvirt-clients=virsh
   libvirt-daemon-driver-qemu=virt-qemu-run qemu-system-x86=qemu-system-x86_64 libiscsi-bin=iscsi-inq open-iscsi=iscsiadm
   python3-rtslib-fb=targetctl nvme-cli=nvme qemu-utils=qemu-io qemu-block-extra=/usr/lib/*/qemu/block-iscsi.so
   libvirt-daemon=libvirtd

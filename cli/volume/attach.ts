@@ -3,6 +3,7 @@ import type { Connector } from '../../lib/connectors/connector.ts';
 import { LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfTarget } from '../../lib/connectors/registry.ts';
 import type { Domain } from '../../lib/connectors/virsh.ts';
+import { passphraseOf } from '../../lib/encryption/passphrase.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { readMachineId } from '../../lib/machine.ts';
 import { backendId, endpointOf } from '../../lib/models/backend.ts';
@@ -18,7 +19,7 @@ import { type Admission, checkExport, hostOption, hostsGiven, targetOfVolume } f
 import { withProgress } from './follow.ts';
 import { checkLibvirtUri } from './libvirt-uri.ts';
 import { withHostLock } from './host-lock.ts';
-import { LocalDevice } from './local-device.ts';
+import { type Encryption, LocalDevice, mapperOf } from './local-device.ts';
 import { heldHere } from './meant-attachment.ts';
 import { repeatsAttachment } from './own-attachment.ts';
 import { volumeJson } from './present.ts';
@@ -31,6 +32,7 @@ export interface AttachOptions extends ChangeOptions, Admission {
   host?: string;
   hostDevice?: boolean;
   domain?: string;
+  keyFile?: string;
   libvirtUri: string;
 }
 
@@ -123,11 +125,12 @@ async function attachAndConnect(session: Session, id: string, local: LocalAttach
   const { options, domain, note, signal } = local;
   const { libvirtUri } = options;
   const state = await heldHere(session.store, await findVolume(session.store, id));
+  const encryption = await encryptionOf(session, state, options.keyFile);
   const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts: hostsGiven(options) });
   // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
   const isAgain = isRepeated || state.use.isRestored;
   const volume = isRepeated ? state : await attachCleared(session, state, local);
-  const device = new LocalDevice(volume, { libvirtUri, note });
+  const device = new LocalDevice(volume, { libvirtUri, note, encryption });
   try {
     signal.throwIfAborted();
     const endpoint = await endpointOf(session.store, backendId(volume.node, volume.backend));
@@ -263,8 +266,20 @@ async function hostsOf(volume: string, options: AttachOptions, connector: Connec
   throw errors.connectorFailed(volume, `it is ${own.join(', ')}, which ${option} does not admit`, `omit ${option}`);
 }
 
+/** Before anything changes. Undefined for a volume that is not encrypted. Throws EncryptionKeyMissing. */
+async function encryptionOf(
+  { flags, commands }: Session,
+  { id, encryptionKey }: VolumeState,
+  keyFile = flags.encryption_key_file,
+): Promise<Encryption | undefined> {
+  if (encryptionKey === '') return undefined;
+  const passphrase = await passphraseOf(keyFile, id, encryptionKey);
+  return { passphrase, onFormat: async () => void (await commands.update(id, { isFormatted: true })) };
+}
+
 /** A volume without an address gets one by a first request, which is refused. */
-function defaultMountpoint({ address }: VolumeState, connector: Connector): string {
+function defaultMountpoint({ id, address, encryptionKey }: VolumeState, connector: Connector): string {
+  if (encryptionKey !== '') return mapperOf(id);
   return address === '' ? placeholder : connector.devicePath(address);
 }
 

@@ -76,6 +76,8 @@ function addCreate(volume: Command): void {
     .option('--bootable', 'an instance can start from it, as from one that is made from an image')
     .option('--read-only', 'nobody may write to it')
     .option('--multiattach', 'several hosts can have it at once, with a file system that is made for that')
+    .option('--encrypted', 'the hosts that attach it encrypt it, with a key that is derived from encryption_key_file')
+    .option('--encryption-key <uuid>', 'with --backup: the key of its data, as "volume show" printed it', uuid)
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the volume; repeating the command with the same id creates no second volume', uuid)
@@ -149,6 +151,7 @@ function addAttach(volume: Command): void {
       ),
     )
     .option('--domain <domain>', 'connect the volume as a disk of this libvirt domain')
+    .option('--key-file <file>', 'the key of the cluster, for an encrypted volume (default: encryption_key_file)')
     .addOption(
       new Option('--libvirt-uri <uri>', 'libvirt connection of the domain')
         .env('LIBVIRT_DEFAULT_URI')

@@ -34,6 +34,8 @@ export interface CreateOptions extends ChangeOptions {
   bootable?: true;
   readOnly?: true;
   multiattach?: true;
+  encrypted?: true;
+  encryptionKey?: string;
 }
 
 /** Prints the id. The id is generated here, so that an interrupted call still knows it. */
@@ -61,6 +63,8 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(options.bootable ? { isBootable: true } : {}),
     ...(options.readOnly ? { isReadOnly: true } : {}),
     ...(options.multiattach ? { isMultiattach: true } : {}),
+    ...(options.encrypted ? { isEncrypted: true } : {}),
+    ...(options.encryptionKey === undefined ? {} : { encryptionKey: options.encryptionKey }),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
     ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
     ...(backup === undefined ? {} : { fromBackup: await backupFor(session.flags, backup, size) }),

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { ConnectOptions, Connector, DisconnectOptions, WaitOptions } from '../../lib/connectors/connector.ts';
 import { type DetachOptions, LibvirtDomains, diskTarget } from '../../lib/connectors/libvirt.ts';
 import { connectorOf, connectorOfHosts } from '../../lib/connectors/registry.ts';
+import { LuksDevice, type OpenOptions } from '../../lib/encryption/luks.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import { BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import { absentAs } from '../../lib/files.ts';
@@ -16,6 +17,15 @@ export interface LocalDeviceOptions {
   libvirtUri?: string | undefined;
   /** Called with what a person should know, although it is no error. */
   note: (text: string) => void;
+  /** Of a volume that is encrypted and is to be connected. */
+  encryption?: Encryption | undefined;
+}
+
+/** What opens an encrypted volume. */
+export interface Encryption {
+  passphrase: string;
+  /** Called when the volume has been formatted, which happens once. */
+  onFormat: () => Promise<void>;
 }
 
 type LocalConnectOptions = Pick<ConnectOptions, 'mayBeInUse' | 'signal'> & { endpoint: string };
@@ -28,19 +38,27 @@ export class LocalDevice {
   private readonly diskName: string;
   private readonly volume: AttachedVolume;
   private readonly connector: Connector | undefined;
+  /** That of the connector: of an encrypted volume the cipher text. */
+  private readonly devicePath: string;
+  private readonly luks: LuksDevice | undefined;
+  private readonly encryption: Encryption | undefined;
   /** Where connect() has found it. */
   private foundPath = '';
   private readonly libvirtUri: string;
   private readonly domains: LibvirtDomains;
   private readonly note: (text: string) => void;
 
-  constructor(volume: AttachedVolume, { libvirtUri, note }: LocalDeviceOptions) {
+  constructor(volume: AttachedVolume, { libvirtUri, note, encryption }: LocalDeviceOptions) {
     const processes = new ChildProcesses();
     this.volume = volume;
     this.note = note;
     this.connector = connectorOf(volume.address, { processes, note });
-    this.path = this.connector?.devicePath(volume.address) ?? '';
-    this.diskName = this.connector?.network?.nameOf(volume.address) ?? this.path;
+    this.encryption = encryption;
+    this.luks = volume.encryptionKey === '' ? undefined : new LuksDevice(volume.id, processes);
+    this.devicePath = this.connector?.devicePath(volume.address) ?? '';
+    this.path = this.devicePath === '' ? '' : (this.luks?.path ?? this.devicePath);
+    const network = this.luks ? undefined : this.connector?.network;
+    this.diskName = network?.nameOf(volume.address) ?? this.path;
     this.libvirtUri = libvirtUriOf(libvirtUri, volume.use.libvirtUri);
     this.domains = new LibvirtDomains({ uri: this.libvirtUri }, { processes });
   }
@@ -87,10 +105,12 @@ export class LocalDevice {
     if (this.connector === undefined) {
       throw errors.connectorFailed(id, 'it has no address', 'wait until it is created: blockstore volume wait');
     }
-    if (domain !== '' && this.connector.network) return '';
+    if (domain !== '' && this.connector.network && !this.luks) return '';
     const options = { ...given, id, chap, sizeBytes: sizeInBytes(size), readOnly: mode === 'ro' };
     this.foundPath = (await this.connector.connect(address, options)).devicePath;
-    return this.foundPath;
+    if (!this.luks) return this.foundPath;
+    await this.openEncrypted(this.luks, this.foundPath, { readOnly: mode === 'ro', signal: given.signal });
+    return this.luks.path;
   }
 
   /** Throws DomainFailed, CommandNotFound; ConnectorFailed where its definition would name a device that can be another one later. */
@@ -99,11 +119,11 @@ export class LocalDevice {
     const { domain, mountpoint, mode } = this.volume.use;
     const options = { readOnly: mode === 'ro', serial: id, limits };
     const { network } = this.connector ?? {};
-    if (network) {
+    if (network && !this.luks) {
       const source = network.sourceOf(id, address, endpoint);
       return this.domains.attach(domain, source, diskTarget(mountpoint), options);
     }
-    if (this.foundPath !== this.path) {
+    if (!this.luks && this.foundPath !== this.path) {
       const reason = `the device has no name that stays, ${this.path}, but ${this.foundPath}`;
       throw errors.connectorFailed(id, reason, 'run udev on this host, which makes it');
     }
@@ -116,7 +136,8 @@ export class LocalDevice {
     const { domain } = this.volume.use;
     const sizeBytes = sizeInBytes(size);
     if (await this.isOnHost()) await this.connector?.revalidate(address, { ...options, sizeBytes });
-    if (domain !== '') await this.domains.resize(domain, this.diskName, sizeBytes);
+    const plainBytes = this.luks?.isOpen ? await this.luks.grow() : sizeBytes;
+    if (domain !== '') await this.domains.resize(domain, this.diskName, plainBytes);
   }
 
   /** Out of its domain, then off this host; absent is success. Throws DeviceInUse, DomainFailed, CommandNotFound. */
@@ -125,7 +146,7 @@ export class LocalDevice {
     const isOfHost = this.volume.use.domain === '' && LocalDevice.isConnected(this.volume);
     if (isOfHost && !force) await this.refuseDomains();
     await this.takeFromDomain(options);
-    await this.leaveHost({ isClosed: force });
+    await this.leaveHost({ isClosed: force }, { force });
     if (isOfHost && force) await this.refuseDomains();
   }
 
@@ -178,7 +199,16 @@ export class LocalDevice {
     }
   }
 
-  private async leaveHost(options: DisconnectOptions): Promise<void> {
+  /** Throws EncryptionKeyMissing, EncryptionKeyWrong, NotEncrypted, EncryptionFailed. */
+  private async openEncrypted(luks: LuksDevice, device: string, options: Pick<OpenOptions, 'readOnly' | 'signal'>) {
+    const { encryption } = this;
+    if (!encryption) throw errors.noEncryptionKey(this.volume.id, 'none was given');
+    const { passphrase, onFormat } = encryption;
+    await luks.open(device, { ...options, passphrase, isNew: !this.volume.isFormatted }, onFormat);
+  }
+
+  private async leaveHost(options: DisconnectOptions, { force = false } = {}): Promise<void> {
+    await this.luks?.close({ force });
     if (await this.isOnHost()) await this.connector?.disconnect(this.volume.address, options);
   }
 
@@ -188,9 +218,15 @@ export class LocalDevice {
 }
 
 /** Whether `attach --host-device` made the attachment, on whichever host. */
-function isHostDevice({ use: { mountpoint }, address }: AttachedVolume): boolean {
+function isHostDevice({ id, use: { mountpoint }, address }: AttachedVolume): boolean {
   const connector = connectorOf(address, { processes: new ChildProcesses() });
-  return connector !== undefined && mountpoint !== '' && mountpoint === connector.devicePath(address);
+  if (connector === undefined || mountpoint === '') return false;
+  return mountpoint === connector.devicePath(address) || mountpoint === mapperOf(id);
+}
+
+/** Where the plain text of an encrypted volume is on each host. */
+export function mapperOf(volume: string): string {
+  return new LuksDevice(volume, new ChildProcesses()).path;
 }
 
 /** Whether QEMU domains are defined on this host, or this user may not see it. */

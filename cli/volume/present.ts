@@ -70,6 +70,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['limits', limitsText(volume.limits)],
     ['description', volume.description],
     ['flags', flagsText(volume)],
+    ['encryption key', volume.encryptionKey],
     ['metadata', metadataText(volume)],
     ['transfer', volume.transfer],
     ['migrates to', volume.destination],

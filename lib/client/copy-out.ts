@@ -56,6 +56,9 @@ async function sendTo(
 ): Promise<Sent> {
   const volume = await volumesOf(store).lookup(id);
   if (volume.attachStatus !== 'detached') throw attached(id, await usersOf(store, volume));
+  if (kind === 'upload' && volume.encryptionKey !== '') {
+    throw errors.encryptedVolume(id, 'an image of it could be read by nobody');
+  }
   await requireImages(store, volume);
   const set = { [field]: target };
   return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', topic }, volume, to);

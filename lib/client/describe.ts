@@ -22,6 +22,8 @@ export interface VolumeChanges {
   isBootable?: boolean;
   isReadOnly?: boolean;
   isMultiattach?: boolean;
+  /** A host has formatted an encrypted one. */
+  isFormatted?: true;
   deleteOnTermination?: boolean;
 }
 
@@ -47,6 +49,7 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     ...flag('bootable', isBootable),
     ...flag('readOnly', isReadOnly),
     ...flag('multiattach', isMultiattach),
+    ...flag('formatted', changes.isFormatted),
     ...flag('deleteOnTermination', deleteOnTermination),
   };
   const notes = Object.entries(metadata).map(([key, value]) => [metadataField(key), value] as const);
@@ -63,6 +66,9 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
       (isReadOnly && !volume.isReadOnly) || (isMultiattach !== undefined && isMultiattach !== volume.isMultiattach);
     if (isRefused && (attachStatus !== 'detached' || volume.attachments.length > 0)) {
       throw errors.volumeAttached(id, await usersOf(store, volume));
+    }
+    if (isMultiattach && volume.encryptionKey !== '') {
+      throw errors.encryptedVolume(id, 'several hosts would format it at once');
     }
     if (isMultiattach) await requireMultiattach(store, volume);
     const kept = Object.keys(volume.metadata).filter((key) => !unsetMetadata.includes(key));

@@ -23,6 +23,7 @@ export function newRecord(
     metadata = {},
     isReadOnly = false,
     isMultiattach = false,
+    encryptionKey = '',
   } = volume;
   const { isBootable = fromImage !== undefined } = volume;
   const { type = '', zone = '', apartFrom = [] } = volume;
@@ -41,6 +42,7 @@ export function newRecord(
     ...(isBootable ? { bootable: 'true' } : {}),
     ...(isReadOnly ? { readOnly: 'true' } : {}),
     ...(isMultiattach ? { multiattach: 'true' } : {}),
+    ...(encryptionKey === '' ? {} : { encryptionKey, ...(isCopy ? { formatted: 'true' } : {}) }),
     ...Object.fromEntries(notes),
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),

@@ -60,7 +60,10 @@ async function begin(
   for (let change = 0; change < maxChanges; change += 1) {
     const snapshot = await snapshotsOf(store).lookup(snapshotId);
     if (snapshot.status !== 'available') throw errors.snapshotNotReady(snapshotId, snapshot.status);
-    const { id: volume, node, backend } = await volumesOf(store).lookup(snapshot.volume);
+    const { id: volume, node, backend, encryptionKey } = await volumesOf(store).lookup(snapshot.volume);
+    if (kind === 'upload' && encryptionKey !== '') {
+      throw errors.encryptedVolume(volume, 'an image of it could be read by nobody');
+    }
     const [found] = (await backendsOf(store).readAll([backendId(node, backend)])).states;
     if (found && !found.capabilities.includes('images')) throw errors.notCapable(volume, found.driver, 'images');
     const { name, projectId, userId } = snapshot;

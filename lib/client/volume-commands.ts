@@ -21,7 +21,7 @@ import { topicOf } from './message.ts';
 import { newRecord } from './new-record.ts';
 import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
-import { originOf } from './volume-origin.ts';
+import { type Origin, originOf } from './volume-origin.ts';
 import type { RequestClient } from './request-client.ts';
 import { lost, taskEnd } from './task-end.ts';
 import { type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
@@ -258,6 +258,7 @@ export class VolumeCommands {
         isMultiattach: volume.isMultiattach ?? false,
       });
       const isMultiattach = demands?.requirements.multiattach === 'yes'; // of its type as well
+      const encryptionKey = keyOf(volume, origin, isMultiattach);
       const request = {
         size,
         demands,
@@ -268,7 +269,7 @@ export class VolumeCommands {
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord({ ...volume, type, isMultiattach }, backend, at, to, this.store.by);
+        set = newRecord({ ...volume, type, isMultiattach, encryptionKey }, backend, at, to, this.store.by);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [
@@ -344,6 +345,18 @@ export class VolumeCommands {
     const backend = found.backends.find((one) => one.name === name);
     return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
+}
+
+/** The key of its first data, or one of its own. Throws InvalidArgument. */
+function keyOf(volume: NewVolume, origin: Origin | undefined, isMultiattach: boolean): string {
+  const { id, isEncrypted = false, encryptionKey, fromImage } = volume;
+  const key = origin?.encryptionKey ?? encryptionKey ?? (isEncrypted ? id : '');
+  if (isEncrypted && origin?.encryptionKey === '') throw errors.encryptedVolume(id, 'its first data are not');
+  if (key === '') return '';
+  if (!isId(key)) throw errors.invalidArgument('encryption key', key, 'a UUID in lower case');
+  if (fromImage !== undefined) throw errors.encryptedVolume(id, 'the data of an image are not');
+  if (isMultiattach) throw errors.encryptedVolume(id, 'several hosts would format it at once');
+  return key;
 }
 
 function stateIn(id: string, record: Hash | undefined): VolumeState {

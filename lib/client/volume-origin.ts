@@ -12,6 +12,8 @@ export interface Origin {
   place: string;
   /** The type of the volume that it is, or was, of. */
   type: string;
+  /** What its hosts encrypt it with; '' = it is not encrypted. */
+  encryptionKey: string;
   /** It is still as it was read when the record of the new volume is made. */
   edits: readonly Edit[];
 }
@@ -42,7 +44,7 @@ export async function originOf(
   const edit: Edit = snapshot
     ? { kind: 'snapshot', id: snapshot.id, expect: { status: snapshot.status } }
     : { kind: 'volume', id: volume.id, expect: { node: volume.node, backend: volume.backend, status: volume.status } };
-  return { place, type: volume.type, edits: [edit] };
+  return { place, type: volume.type, encryptionKey: volume.encryptionKey, edits: [edit] };
 }
 
 function hasData({ status }: VolumeState): boolean {

@@ -134,6 +134,11 @@ const imageFlags = {
     '',
     'image service that speaks the Images v2 API, such as Glance; empty: the images of image_directory',
   ),
+  encryption_key_file: flag(
+    text,
+    '',
+    'file with the key of the cluster for encrypted volumes, at least 32 bytes, on each host that attaches them',
+  ),
   image_token_file: flag(text, '', 'file with the token that the image service asks for, read anew for each request'),
   image_directory: flag(
     absolutePath,

@@ -73,6 +73,10 @@ export interface VolumeState {
   description: string;
   /** An instance can start from it. */
   isBootable: boolean;
+  /** The id of the key that its hosts encrypt it with; '' = it is not encrypted. */
+  encryptionKey: string;
+  /** A host has formatted it. */
+  isFormatted: boolean;
   /** It is attached read-only. */
   isReadOnly: boolean;
   /** What its users note of it. */
@@ -149,6 +153,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
   const createTime = number(hash, 'createTime');
   if (hash['attachments']?.split(',').every(isId) === false)
     throw new UnreadableError(`has attachments ${JSON.stringify(hash['attachments'])}`);
+  if (hash['encryptionKey'] !== undefined && !isId(hash['encryptionKey']))
+    throw new UnreadableError(`has encryptionKey ${JSON.stringify(hash['encryptionKey'])}`);
   if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
   const taskText = hash['task'] ?? '';
   return {
@@ -176,6 +182,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     apartFrom: hash['apartFrom'] === undefined ? [] : hash['apartFrom'].split(','),
     description: hash['description'] ?? '',
     isBootable: hash['bootable'] === 'true',
+    encryptionKey: hash['encryptionKey'] ?? '',
+    isFormatted: hash['formatted'] === 'true',
     isReadOnly: hash['readOnly'] === 'true',
     metadata: metadataIn(hash),
     address: addressIn(id, hash['address'] ?? ''),

@@ -21,6 +21,9 @@ export interface NewVolume {
   metadata?: Readonly<Record<string, string>>;
   isBootable?: boolean;
   isReadOnly?: boolean;
+  /** Its hosts encrypt it; `encryptionKey`: with the key of that id, which its first data have. Default: one of its own. */
+  isEncrypted?: boolean;
+  encryptionKey?: string;
   /** Several hosts can have it at once. */
   isMultiattach?: boolean;
   /** What its first data are of: a snapshot, another volume, an image or a backup, by its id. */

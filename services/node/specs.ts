@@ -3,6 +3,7 @@ import type { Labels, VolumeSpec } from '../../lib/drivers/driver.ts';
 import { errors } from '../../lib/errors.ts';
 import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
+import { isId } from '../../lib/models/id.ts';
 import { areLimited } from '../../lib/models/limits.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -31,6 +32,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     fromBackup,
     movedFrom,
     status,
+    encryptionKey,
     restoredTime = '',
   } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
@@ -44,6 +46,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     name,
     address,
     created: String(createTime),
+    key: encryptionKey,
     image,
     backup,
     [fromLabel]: movedFrom,
@@ -106,6 +109,8 @@ interface LabelledFields {
   createTime?: string;
   address: string;
   movedFrom?: string;
+  encryptionKey?: string;
+  formatted?: string;
   restoredTime?: string;
 }
 
@@ -118,6 +123,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     name,
     created = '',
     address = '',
+    key,
     [fromLabel]: from,
     [restoredLabel]: restored = '',
   } = labels;
@@ -129,6 +135,8 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     address,
     ...(name === undefined ? {} : { name }),
     ...(from === undefined ? {} : { movedFrom: from }),
+    // A host may have formatted it: it is not done again.
+    ...(key === undefined || !isId(key) ? {} : { encryptionKey: key, formatted: 'true' }),
     ...(/^\d{1,15}$/.test(restored) ? { restoredTime: restored } : {}),
     ...(/^\d{1,15}$/.test(created) ? { createTime: created } : {}),
   };

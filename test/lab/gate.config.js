@@ -17,6 +17,7 @@ const long = [
   'daemon-outage',
   'deb',
   'disagreement',
+  'encryption',
   'extend',
   'failure-scenarios',
   'file',

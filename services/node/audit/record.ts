@@ -3,6 +3,7 @@ import { tryParseAddress } from '../../../lib/aoe/address.ts';
 import { type FoundVolume, differInLabels } from '../../../lib/drivers/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
+import { isId } from '../../../lib/models/id.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { stateOf } from '../../../lib/models/volume-edit.ts';
 import { taskFields, transferFields } from '../../../lib/models/volume-fields.ts';
@@ -83,6 +84,11 @@ export async function recordDifferences(
     differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
   } else if (!hasSizeOf(found.sizeBytes, sizeInBytes(volume.size))) {
     differences.push(sizeDifference(context, volume, found));
+  } else if (isId(found.labels['key'] ?? '') && found.labels['key'] !== volume.encryptionKey) {
+    // Labelled like the record, it could be opened by nobody any more.
+    const set = { encryptionKey: found.labels['key'] ?? '', formatted: 'true' };
+    const run = () => exclusively(volume.id, (now) => commitChecked(context, now, { set }));
+    differences.push({ object, what: 'lacks the key of its storage', fix: 'record the key', run });
   } else if (
     differInLabels(found.labels, volumeSpec(volume).labels) &&
     // The record alone lacks the address: that is a difference of the export.
