@@ -21,6 +21,7 @@ export interface ConnectedVolume {
   address: string;
   chap: Chap | undefined;
   limits: Limits;
+  encryptionKey: string;
 }
 
 /**
@@ -28,12 +29,12 @@ export interface ConnectedVolume {
  * or that has no address yet. With a secret where the target asks for one.
  */
 export function connectionInfo(
-  { id, address, chap, limits }: ConnectedVolume,
+  { id, address, chap, limits, encryptionKey }: ConnectedVolume,
   { mode, endpoint }: { mode: 'rw' | 'ro'; endpoint: string },
 ): ConnectionInfo | undefined {
   const throttle = throttleOf(limits).map(([name, limit]) => [name, String(limit)]);
   const qos = throttle.length === 0 ? null : Object.fromEntries(throttle);
-  const always = { volume_id: id, access_mode: mode, qos_specs: qos };
+  const always = { volume_id: id, access_mode: mode, encrypted: encryptionKey !== '', qos_specs: qos };
   const aoe = tryParseAddress(address);
   if (aoe) {
     const data = { ...always, target_shelf: aoe.shelf, target_lun: aoe.slot, mac: endpoint || null };

@@ -10,7 +10,7 @@ const info = (
   more: { limits?: Limits; chap?: typeof chap; mode?: 'rw' | 'ro'; endpoint?: string } = {},
 ) =>
   connectionInfo(
-    { id, address, chap: more.chap, limits: more.limits ?? noLimits },
+    { id, address, chap: more.chap, limits: more.limits ?? noLimits, encryptionKey: '' },
     { mode: more.mode ?? 'rw', endpoint: more.endpoint ?? '' },
   );
 
@@ -20,6 +20,7 @@ test('each kind of address has the form that programs of the family know', (t) =
     data: {
       volume_id: id,
       access_mode: 'rw',
+      encrypted: false,
       qos_specs: null,
       target_shelf: 3,
       target_lun: 7,
@@ -32,6 +33,7 @@ test('each kind of address has the form that programs of the family know', (t) =
     data: {
       volume_id: id,
       access_mode: 'ro',
+      encrypted: false,
       qos_specs: null,
       target_discovered: false,
       target_portal: '[fd00::1]:3260',
