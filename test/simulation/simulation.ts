@@ -290,10 +290,13 @@ class Simulation {
    */
   private removeCopies(): void {
     for (const { name, machine } of this.nodes) {
-      for (const [id, { whole }] of machine.stored) {
+      for (const [id, { whole, volume }] of machine.stored) {
         const record = this.invariants.hash(`volume:${id}`);
         const isCopy = !this.isShared && record?.has('node') === true && record.get('node') !== name;
-        if (!this.model.known(id).doubtful || !(isCopy || (!record && !whole))) continue;
+        // Of a migration that Redis has lost, and then of a volume that was deleted: whether it is needed is not known.
+        const isOfMigration = !record && volume.labels['copy'] !== undefined && this.model.known(id).deleted;
+        const isLeft = isCopy || isOfMigration || (!record && !whole);
+        if (!this.model.known(id).doubtful || !isLeft) continue;
         this.trace.count(`by hand: ${isCopy ? 'second copy' : 'half-made storage'} removed`);
         machine.exports.delete(id);
         machine.stored.delete(id);
