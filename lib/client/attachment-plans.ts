@@ -95,7 +95,7 @@ async function limitsOf(store: Store, { type }: VolumeState): Promise<Limits> {
   return found?.limits ?? noLimits;
 }
 
-/** vblade has one list for all attachments. Throws TooManyHosts. */
+/** vblade has one list for all attachments. Throws TooManyAttachments. */
 function refuseTooManyHosts({ id }: VolumeState, hosts: readonly string[]): void {
   if (hosts.length > maxHosts && hosts.every(isEthernetAddress)) throw errors.tooManyHosts(id, hosts.length, maxHosts);
 }
