@@ -6,7 +6,7 @@ import { silentLog } from '../../../lib/log.ts';
 import type { BackendReport } from '../../../lib/models/backend.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
-import { editOf } from '../../../lib/models/volume-edit.ts';
+import { editOf, removedAttachment } from '../../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit, releaseLease } from '../../../lib/redis/scripts.ts';
@@ -330,7 +330,8 @@ test.serial('where Redis loses that a volume was taken over, its next request ta
   await until(() => held.isHeld('ensureVolume'), 'the attach is under way');
   const now = await store.redis.hgetall(store.keys.volume(id));
   const unset = Object.keys(now).filter((name) => !(name in before));
-  await commit(store, { edits: [{ kind: 'volume', id, set: before, unset }] });
+  const lost = removedAttachment(now['attachment'] ?? '');
+  await commit(store, { edits: [{ kind: 'volume', id, set: before, unset }, lost] });
   release();
   await t.throwsAsync(attaching, { code: 'ChangeLost' });
   t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'available' });
