@@ -87,7 +87,7 @@ export class Adopter {
     const { backends, exportUnattached } = this.options;
     if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
-    const { driver } = backends.get(volume.backend);
+    const { driver, target } = backends.get(volume.backend);
     const { labels = {} } = found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined) ?? {};
     const place = labels[movedLabel];
     if (place !== undefined) return this.leaveAgain(volume, place);
@@ -97,16 +97,17 @@ export class Adopter {
       const isThere = (await driver.listVolumes()).some(({ id }) => id === volume.id);
       if (!isThere) throw await this.markMissing(volume);
     }
+    const hasReturned = volume.fault?.code === 'NodeLost';
+    const hasSurplus = running !== undefined && surplusHosts(volume, running).length > 0;
+    // Hosts that were detached while the node was lost: closed before the record forgets the loss
+    if (hasReturned && hasSurplus) await target.ensureExport(exportSpec(volume, backends.get(volume.backend)));
     const current =
       volume.status === 'error' ? await this.markFound(volume) : await this.withRestoreEnded(volume, found);
     this.learn(current);
     const isLost =
-      running !== undefined &&
-      !exportUnattached &&
-      volume.fault?.code !== 'NodeLost' &&
-      isAllowed('restoreAttachment', current);
+      running !== undefined && !exportUnattached && !hasReturned && isAllowed('restoreAttachment', current);
     if (isLost) await this.restoreAttachment(current, running);
-    else if (running && surplusHosts(current, running).length > 0) await this.restoreFurther(current, running);
+    else if (hasSurplus && !hasReturned) await this.restoreFurther(current, running);
     else await this.serve(current);
   }
 

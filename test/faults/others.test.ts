@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { checkAttaching } from '../../cli/doctor/compute.ts';
@@ -103,6 +103,35 @@ test('only the answer of systemd that a unit does not exist selects the other su
     '#!/bin/sh\necho "No files found for blockstore-vblade@.service." >&2; exit 1\n',
   );
   t.false(await knowsUnit(1, commands));
+});
+
+test('the rules for sudo permit what the exports of devices and of files need, with limits and without', async (t) => {
+  const rules = await readFile(join(import.meta.dirname, '../../etc/sudoers.d/blockstore'), 'utf8');
+  const permitted = [...rules.matchAll(/\/usr\/bin\/(systemctl .*?)(?:, \\)?$/gm)].map(
+    ([, rule = '']) =>
+      new RegExp(`^${rule.replaceAll('\\', '').replaceAll('.', String.raw`\.`).replaceAll('*', '.*')}$`),
+  );
+  const commands = await commandsFor(t, ['systemctl'], ['journalctl']);
+  const directory = join(commands.directory, 'exports');
+  await mkdir(directory);
+  const supervisor = new SystemdSupervisor({ directory, interface: 'lo', asRoot: false, tries: 1 }, commands);
+  await writeFile(join(commands.directory, 'disk'), '');
+  for (const path of ['/dev/null', join(commands.directory, 'disk')]) {
+    for (const limits of [
+      { iops: undefined, bytesPerSecond: undefined },
+      { iops: 100, bytesPerSecond: 1_048_576 },
+    ]) {
+      await commands.give('systemctl', 'exit 5');
+      await endOf(t, supervisor.start('v1', ['1', '1', 'lo', path], limits));
+    }
+  }
+  const calls = (await commands.calls()).filter((call) => call.startsWith('systemctl'));
+  t.is(calls.filter((call) => call.includes('IOWriteBandwidthMax=')).length, 2);
+  for (const call of calls)
+    t.true(
+      permitted.some((rule) => rule.test(call)),
+      call,
+    );
 });
 
 test('a unit that could not start is stopped, and the reason is reported also without the journal', async (t) => {

@@ -68,7 +68,8 @@ export class SystemdSupervisor implements Supervisor {
     const begin = Date.now();
     let reason = '';
     try {
-      await this.setProperties(name, [...(template === ofDevices ? deviceOf(path) : []), ...limitsOf(path, limits)]);
+      const ofLimits = hasLimits(limits) || hadLimits(name) ? limitsOf(path, limits) : [];
+      await this.setProperties(name, [...(template === ofDevices ? deviceOf(path) : []), ...ofLimits]);
       // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
       await this.systemctl(['restart', name]);
       const vblade = await this.untilServing(id);
@@ -150,7 +151,7 @@ export class SystemdSupervisor implements Supervisor {
 
   /** Settings at run time: systemd forgets them at a reboot. */
   private async setProperties(name: string, properties: readonly string[]): Promise<void> {
-    await this.systemctl(['set-property', '--runtime', name, ...properties]);
+    if (properties.length > 0) await this.systemctl(['set-property', '--runtime', name, ...properties]);
   }
 
   private async stopUnit(name: string): Promise<void> {
@@ -192,6 +193,15 @@ export async function knowsUnit(tries: number, processes: Processes): Promise<bo
 /** The unit may use this device and no other. */
 function deviceOf(path: string): string[] {
   return ['DeviceAllow=', `DeviceAllow=${path} rw`];
+}
+
+function hasLimits({ iops, bytesPerSecond }: Limits): boolean {
+  return iops !== undefined || bytesPerSecond !== undefined;
+}
+
+/** Whether an earlier attachment has had limits: systemd keeps each property that was set at run time as a file. */
+function hadLimits(name: string): boolean {
+  return existsSync(`/run/systemd/system.control/${name}.d/50-IOReadIOPSMax.conf`);
 }
 
 /** What it reads and writes is limited by its control group. An empty value forgets the limit of an earlier attachment. */

@@ -157,6 +157,20 @@ test.serial('a node that is lost keeps what is attached, and what was being atta
   t.deepEqual(await store.redis.zrange(store.keys.attachments(), '0', '-1'), []);
 });
 
+test.serial('a host that was detached while the node was lost is not let in again by the node', async (t) => {
+  const { id } = await shared();
+  await node.stop();
+  await store.redis.del(store.keys.lease('n1'));
+  await declareLost(store, 'n1');
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]); // its export goes on
+  node = await cluster.node('n1', rarely, { driver, target });
+  t.like(await node.getVolume(id), { status: 'in-use', attachHosts: [hostA] });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+  t.deepEqual(await instancesOf(store, id), ['a']);
+  t.deepEqual(await agreement(), []);
+});
+
 test.serial('an attachment whose record cannot be read keeps its host, and others out', async (t) => {
   const { id, a } = await shared();
   const { id: single } = await commands.create(newVolume, deadline);
