@@ -4,6 +4,7 @@ import { type AttachmentState, isActive, parseAttachment } from './attachment-st
 import { checkText } from './check-text.ts';
 import { type RecordReader, Records } from './records.ts';
 import type { VolumeState } from './volume-state.ts';
+import { volumesOf } from './volume.ts';
 
 /** What a volume is to be attached to. */
 export interface Attachment {
@@ -38,19 +39,24 @@ export function attachmentsOf(store: Store): Records<AttachmentState> {
   return new Records(store, reader);
 }
 
-/** The attachments of a volume; `missing`: ids of those whose records are gone or cannot be read. */
+/** The attachments of a volume; `missing`: ids of those whose records are gone or cannot be read, and which the volume has nevertheless. */
 export interface VolumeAttachments {
   states: readonly AttachmentState[];
   missing: readonly string[];
 }
 
+/** Without those that were deleted since the record of the volume was read. Throws RecordUnreadable. */
 export async function allAttachments(
   store: Store,
-  { attachments }: Pick<VolumeState, 'attachments'>,
+  { id: volume, attachments }: Pick<VolumeState, 'id' | 'attachments'>,
 ): Promise<VolumeAttachments> {
   const { states } = await attachmentsOf(store).readAll(attachments);
   const read = new Set(states.map(({ id }) => id));
-  return { states, missing: attachments.filter((id) => !read.has(id)) };
+  const missing = attachments.filter((id) => !read.has(id));
+  if (missing.length === 0) return { states, missing };
+  // A deletion takes an attachment from its volume with its record.
+  const now = await volumesOf(store).find(volume);
+  return { states, missing: missing.filter((id) => now?.attachments.includes(id)) };
 }
 
 /** Returns the others. */

@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { auditAttachments } from '../../../lib/audit/attachments.ts';
 import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
+import { attachPlan } from '../../../lib/client/attachment-plans.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { startTask } from '../../../lib/client/start-task.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
+import { errors } from '../../../lib/errors.ts';
 import { attachmentsOf } from '../../../lib/models/attachment.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -202,5 +206,59 @@ test.serial('Redis that has lost an attachment of a reserved volume, or one of s
   t.deepEqual((await instancesOf(store, id)).toSorted(), ['a', 'unknown']);
   t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
   t.deepEqual(target.exports.get(single)?.hosts, [hostA]);
+  t.deepEqual(await agreement(), []);
+});
+
+/** Starts the node again; a reservation is deleted after it has read the records of its volumes, and before it carries out their tasks. */
+async function startWhileDeleted(reserved: string): Promise<void> {
+  const list = driver.snapshots.listSnapshots.bind(driver.snapshots);
+  driver.snapshots.listSnapshots = async () => {
+    driver.snapshots.listSnapshots = list;
+    await attachments.delete(reserved);
+    return list();
+  };
+  node = await cluster.node('n1', rarely, { driver, target });
+}
+
+test.serial('a detached host is closed out where a reservation is deleted as the detach begins', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { use } = await commands.attach(id, at('a', hostA), deadline);
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  await node.stop();
+  await commands.detach(id, { attachment: use.id });
+  await startWhileDeleted(reserved);
+  await until(async () => (await node.getVolume(id)).task === undefined, 'it is detached');
+  t.false(target.exports.has(id));
+  t.like(await node.getVolume(id), { status: 'available', attachStatus: 'detached', attachments: [] });
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('the host of a failed attach is closed out where a reservation is deleted as it begins', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  await node.stop();
+  await commands.attach(id, at('a', hostA));
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async (spec) => {
+    await ensure(spec);
+    if (spec.hosts.includes(hostA)) throw errors.exportFailed(id, 'it hangs');
+  };
+  await startWhileDeleted(reserved);
+  await until(async () => (await node.getVolume(id)).task === undefined, 'the attach has failed');
+  t.false(target.exports.has(id));
+  t.like(await node.getVolume(id), { status: 'error_attaching', attachStatus: 'detached', attachments: [] });
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a request is planned anew where a reservation is deleted after it has read the volume', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+  const before = await volumesOf(store).lookup(id);
+  await attachments.delete(reserved);
+  const plan = (volume: VolumeState) => attachPlan(store, volume, { id: randomUUID(), attachment: at('a', hostA) });
+  const request = { transition: 'startAttach', kind: 'attach', plan, topic: 'volume', whenLost: 'refuse' } as const;
+  await startTask(store, request, before);
+  await until(async () => (await instancesOf(store, id)).includes('a') && !(await node.getVolume(id)).task, 'attached');
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
   t.deepEqual(await agreement(), []);
 });
