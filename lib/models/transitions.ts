@@ -79,7 +79,7 @@ export const transitions = {
     set: { status: 'error_attaching', attachStatus: 'detached' },
     endsAttachment: true,
   },
-  /** Neither could its host be admitted, nor is it certain that it is not, beside others that have the volume. */
+  /** Neither could its host be admitted, nor is it certain that it is not, beside other attachments, also reserved ones. */
   failAttachUndo: {
     during: 'attach',
     ends: true,

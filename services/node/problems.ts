@@ -66,6 +66,11 @@ export class Problems {
     await this.note(this.staying, id, `the export of volume ${id} is to end and does not`, work);
   }
 
+  /** An export that was to end, and did not: it is tried again with each report. */
+  noteStrayExport(id: string, error: BlockstoreError): void {
+    this.staying.set(id, error);
+  }
+
   private async note(
     failures: Map<string, BlockstoreError>,
     id: string,

@@ -109,8 +109,10 @@ export class StorageNode implements Service {
       tries: flags.num_shell_tries,
       readers: snapshotReaders(images, backups),
     });
+    this.problems = new Problems(backends, log);
     this.engine = new Engine({
       ...shared,
+      problems: this.problems,
       addresses: this.addresses,
       table,
       topic: flags.volume_topic,
@@ -131,7 +133,6 @@ export class StorageNode implements Service {
       former: this.former,
     };
     const adoption = new Adopter(adopting);
-    this.problems = new Problems(backends, log);
     const working = { ...adopting, engine: this.engine, problems: this.problems };
     const abandoned = new AbandonedVolumes(working);
     const snapshots = new SnapshotRecords(adopting);

@@ -5,7 +5,7 @@ import { type VolumeState, isVolumeStatus } from '../../../lib/models/volume-sta
 import type { Edit } from '../../../lib/redis/scripts.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { Operation, StepContext } from './operation.ts';
-import { isUsedByOthers } from './steps.ts';
+import { isUsedByOthers, remainingAttachments } from './steps.ts';
 
 /** Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. */
 export function attachmentEdits(
@@ -22,7 +22,8 @@ export function attachmentEdits(
 
 /**
  * Returns how an operation on an attachment ends that has failed; `isLeft`: its host may be admitted still. While other hosts have the volume
- * a failed attach is the requesters' alone, but an export that may admit its host is left to be closed by another detach.
+ * a failed attach is the requesters' alone. Beside other attachments, also reserved ones, a host that may be admitted keeps its attachment,
+ * for another detach: the export cannot be ended without them, or would be evidence of one that Redis has lost.
  */
 export function attachmentFailure(
   run: Pick<StepContext, 'volume' | 'attachments'>,
@@ -30,9 +31,12 @@ export function attachmentFailure(
   isLeft: boolean,
 ): { transition: TransitionName; status: AttachmentStatus | 'removed'; isOfRequesters: boolean } {
   const failed = { transition: fail, status: ofAttachment?.fail ?? 'removed' } as const;
-  if (failed.status !== 'removed' || !isUsedByOthers(run)) return { ...failed, isOfRequesters: false };
-  if (isLeft) return { transition: 'failAttachUndo', status: 'attached', isOfRequesters: false };
-  return { ...failed, isOfRequesters: true };
+  if (failed.status !== 'removed') return { ...failed, isOfRequesters: false };
+  const { states, missing } = remainingAttachments(run);
+  if (isLeft && states.length + missing.length > 0) {
+    return { transition: 'failAttachUndo', status: 'attached', isOfRequesters: false };
+  }
+  return { ...failed, isOfRequesters: isUsedByOthers(run) };
 }
 
 /** Returns the volume with the attachments of a record with the same task: one that was reserved has been made or deleted meanwhile. */

@@ -4,9 +4,7 @@ import type { Log } from '../../../lib/log.ts';
 import { type Transition, type TransitionName, transitions } from '../../../lib/models/transitions.ts';
 import { type EditOptions, editOf, endedWith, statusesAfter } from '../../../lib/models/volume-edit.ts';
 import { type VolumeAttachments, allAttachments, withoutAttachment } from '../../../lib/models/attachment.ts';
-import { writeChap } from '../../../lib/models/chap.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
-import { storedAddress } from '../../../lib/models/stored-address.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, isFilled, parseVolume } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
@@ -18,6 +16,7 @@ import type { Addresses } from '../addresses.ts';
 import type { Backends } from '../backends.ts';
 import type { FormerStorage } from '../former.ts';
 import type { NodeLease } from '../lease.ts';
+import type { Problems } from '../problems.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
@@ -25,6 +24,7 @@ import { refuseUnfinished } from './backup-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
+import { authenticated, determined, merged, readdressed, resized } from './record-change.ts';
 import { withRetries } from './retry.ts';
 import { attachmentEdits, attachmentFailure, withOtherAttachments } from './attachment-edits.ts';
 import { snapshotEdits } from './snapshot-edits.ts';
@@ -43,6 +43,7 @@ export interface RunnerOptions {
   migrations: Migrations;
   /** Places that volumes have left. */
   former: Pick<FormerStorage, 'note' | 'has'>;
+  problems: Pick<Problems, 'noteStrayExport'>;
   exportUnattached: boolean;
   tries: number;
 }
@@ -235,7 +236,10 @@ export class OperationRunner {
       const { transition, status, isOfRequesters } = ending;
       const others = attachmentEdits({ volume, attachments }, status);
       const remaining = remainingAttachments({ volume, attachments });
-      const more = { remaining, ...whole, ...(isOfRequesters ? {} : { fault }) };
+      const isStray = left && status === 'removed';
+      if (isStray) this.options.problems.noteStrayExport(volume.id, left);
+      const secret = context && status !== 'removed' ? authenticated(context) : {};
+      const more = { remaining, ...merged(whole, secret), ...(isOfRequesters ? {} : { fault }) };
       return this.end(volume, transition, more, { fault, others });
     }
     if (!isRequesters) return this.end(volume, failure.transition, { fault, ...whole });
@@ -366,29 +370,4 @@ interface FailedRun {
   step: Step | undefined;
   context: StepContext | undefined;
   attachments: VolumeAttachments;
-}
-
-type RecordChange = Pick<EditOptions, 'set' | 'unset'>;
-
-/** The change of the record by what the steps determined. */
-function determined({ volume, before }: StepContext): RecordChange {
-  const chap = volume.chap && !before.chap ? { chap: writeChap(volume.chap) } : {};
-  return merged(readdressed({ volume, before }), resized({ volume, before }), { set: chap });
-}
-
-function merged(...changes: readonly RecordChange[]): RecordChange {
-  const set = Object.assign({}, ...changes.map((change) => change.set));
-  const unset = changes.flatMap((change) => change.unset ?? []);
-  return { set, ...(unset.length > 0 ? { unset } : {}) };
-}
-
-/** The change of the record where its storage has grown. */
-function resized({ volume: { size }, before }: Pick<StepContext, 'volume' | 'before'>): RecordChange {
-  return size === before.size ? {} : { set: { size: String(size) } };
-}
-
-/** The change of the record where the operation gave the volume another address, or took its address. */
-function readdressed({ volume: { id, address }, before }: Pick<StepContext, 'volume' | 'before'>): RecordChange {
-  if (address === before.address) return {};
-  return address === '' ? { unset: ['address'] } : { set: { address: storedAddress(id, address) } };
 }

@@ -15,7 +15,8 @@ import type { Store } from '../../../lib/redis/store.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { instancesOf, usesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
-import { FakeTarget } from '../../support/fake-target.ts';
+import { FakeTarget, OwnAddressTarget } from '../../support/fake-target.ts';
+import { until } from '../../support/until.ts';
 
 /** Attachments in steps, and volumes that several hosts have. */
 
@@ -282,6 +283,71 @@ test.serial('a further attach that fails, and cannot be undone, leaves an attach
   t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
   t.deepEqual(await agreement(), []);
 });
+
+/** A host is admitted before its attach fails, and is not closed out again. */
+function failHalfway(of: FakeTarget): () => void {
+  const ensure = of.ensureExport.bind(of);
+  of.ensureExport = async (spec) => {
+    await ensure(spec);
+    throw errors.exportFailed(spec.id, 'half of it');
+  };
+  of.removeFault = errors.exportFailed('of a test', 'it hangs');
+  return () => {
+    of.ensureExport = ensure;
+    of.removeFault = undefined;
+  };
+}
+
+test.serial(
+  'an attach beside a reservation that fails, and cannot be undone, leaves an attachment to detach',
+  async (t) => {
+    const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+    const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
+    const goOn = failHalfway(target);
+    await t.throwsAsync(commands.attach(id, at('b', hostB), deadline), { code: 'ExportFailed' });
+    t.deepEqual(target.exports.get(id)?.hosts, [hostB]);
+    t.like(await volumesOf(store).lookup(id), {
+      status: 'error_detaching',
+      attachStatus: 'attached',
+      attachHosts: [hostB],
+      fault: { code: 'ExportFailed' },
+    });
+    t.deepEqual(await instancesOf(store, id), ['c', 'b']);
+    goOn();
+    t.like(await commands.detach(id, deadline), { status: 'reserved', attachments: [reserved] });
+    t.false(target.exports.has(id));
+    t.deepEqual(await agreement(), []);
+  },
+);
+
+test.serial('the record of a host that a failed attach has left in the export has its secret', async (t) => {
+  const own = new OwnAddressTarget();
+  await cluster.node('n2', rarely, { driver: new FakeDriver(), target: own });
+  const { id } = await commands.create({ ...newVolume, node: 'n2', isMultiattach: true }, deadline);
+  await attachments.reserve(id, { instanceId: 'c' });
+  failHalfway(own);
+  await t.throwsAsync(commands.attach(id, { ...at('b', hostB), hosts: ['iqn.b'] }, deadline), { code: 'ExportFailed' });
+  const { chap } = await volumesOf(store).lookup(id);
+  t.truthy(chap);
+  t.deepEqual(own.exports.get(id)?.chap, chap);
+});
+
+test.serial(
+  'a host that a failed attach has left in the export is closed out, also from a volume reserved since',
+  async (t) => {
+    const left = new FakeTarget();
+    const often = { report_interval: '2', node_down_time: '60', num_shell_tries: '1' };
+    await cluster.node('n2', often, { driver: new FakeDriver(), target: left });
+    const { id } = await commands.create({ ...newVolume, node: 'n2' }, deadline);
+    const goOn = failHalfway(left);
+    await t.throwsAsync(commands.attach(id, at('b', hostB), deadline), { code: 'ExportFailed' });
+    await attachments.reserve(id, { instanceId: 'c' });
+    t.true(left.exports.has(id));
+    goOn();
+    await until(() => !left.exports.has(id), 'its host is closed out');
+    t.like(await volumesOf(store).lookup(id), { status: 'reserved' });
+  },
+);
 
 test.serial('a request to reserve that is repeated with the same id has one effect', async (t) => {
   const { id } = await commands.create(newVolume, deadline);
