@@ -4,6 +4,14 @@ export function sameHosts(one: readonly string[], other: readonly string[]): boo
   return plain(one) === plain(other);
 }
 
+/** Returns the hosts that one list admits beyond another, empty: all; undefined where it admits no more. Each list may be empty: all. */
+export function hostsBeyond(admitted: readonly string[], known: readonly string[]): readonly string[] | undefined {
+  if (known.length === 0) return undefined;
+  if (admitted.length === 0) return [];
+  const others = admitted.filter((host) => !known.some((one) => sameHosts([one], [host])));
+  return others.length === 0 ? undefined : others;
+}
+
 /** Only an Ethernet address: in the name of an initiator each character counts. */
 function canonical(host: string): string {
   const text = host.toLowerCase();

@@ -4,7 +4,7 @@ import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { backendId, backendsOf } from '../../lib/models/backend.ts';
 import type { TransitionName } from '../../lib/models/transitions.ts';
-import { type EditOptions, editOf, isAllowed, endedWith } from '../../lib/models/volume-edit.ts';
+import { type EditOptions, editOf, isAllowed, endedWith, withoutEmpty } from '../../lib/models/volume-edit.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
@@ -98,7 +98,7 @@ export class Adopter {
       if (!isThere) throw await this.markMissing(volume);
     }
     const hasReturned = volume.fault?.code === 'NodeLost';
-    const hasSurplus = running !== undefined && surplusHosts(volume, running).length > 0;
+    const hasSurplus = running !== undefined && surplusHosts(volume, running, this.options) !== undefined;
     // Hosts that were detached while the node was lost: closed before the record forgets the loss
     if (hasReturned && hasSurplus) await target.ensureExport(exportSpec(volume, backends.get(volume.backend)));
     const current =
@@ -334,11 +334,11 @@ export class Adopter {
 
   /** The same of a volume that other hosts have as well. */
   async restoreFurther(volume: VolumeState, running: FoundExport): Promise<void> {
-    const hosts = surplusHosts(volume, running);
-    if (hosts.length === 0) return;
+    const hosts = surplusHosts(volume, running, this.options);
+    if (!hosts) return;
     const { set, edits } = unknownAttachment(volume, { readOnly: volume.attachMode === 'ro', hosts });
-    const attachHosts = [...volume.attachHosts, ...hosts].join(',');
-    await this.change(volume, 'restoreFurther', { set: { ...set, attachHosts } }, edits);
+    const attachHosts = hosts.length === 0 ? '' : [...volume.attachHosts, ...hosts].join(',');
+    await this.change(volume, 'restoreFurther', withoutEmpty({ ...set, attachHosts }), edits);
     await this.serve(await volumesOf(this.options.store).lookup(volume.id));
   }
 

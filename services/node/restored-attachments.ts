@@ -5,7 +5,7 @@ import { writeChap } from '../../lib/models/chap.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Edit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { sameHosts } from '../../lib/targets/hosts.ts';
+import { hostsBeyond, sameHosts } from '../../lib/targets/hosts.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 
 type Held = Pick<VolumeState, 'id' | 'projectId' | 'attachments'>;
@@ -68,13 +68,15 @@ function fieldsOf(ids: readonly string[], { readOnly, hosts, chap }: Shown): Rec
 }
 
 /**
- * Returns the hosts that the export of an attached volume admits beyond its record. Of a volume that several hosts can have at once Redis may
- * have lost the attachment of one.
+ * Returns the hosts that the export of an attached volume admits beyond its record, empty: all; undefined where it admits no more. Of a
+ * volume that several hosts can have at once Redis may have lost the attachment of one. Where unattached volumes are exported, an export for
+ * all shows none.
  */
 export function surplusHosts(
   { isMultiattach, attachStatus, attachHosts }: VolumeState,
   { hosts }: Pick<FoundExport, 'hosts'>,
-): string[] {
-  if (!isMultiattach || attachStatus !== 'attached' || attachHosts.length === 0) return [];
-  return hosts.filter((host) => !attachHosts.some((one) => sameHosts([one], [host])));
+  { exportUnattached }: { exportUnattached: boolean },
+): readonly string[] | undefined {
+  if (!isMultiattach || attachStatus !== 'attached') return undefined;
+  return exportUnattached && hosts.length === 0 ? undefined : hostsBeyond(hosts, attachHosts);
 }

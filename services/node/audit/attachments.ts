@@ -5,7 +5,7 @@ import { removedAttachment, stateOf, withoutEmpty } from '../../../lib/models/vo
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Edit, commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
-import { sameHosts } from '../../../lib/targets/hosts.ts';
+import { hostsBeyond, sameHosts } from '../../../lib/targets/hosts.ts';
 import type { AuditContext } from '../audit.ts';
 import { unknownAttachment } from '../restored-attachments.ts';
 import type { Difference } from './difference.ts';
@@ -99,13 +99,13 @@ export async function repairAttachments({ store, lease }: AuditContext, volume: 
   });
   const active = kept.filter((one) => isActive({ ...one, status: statusOf(one, isAttached) }));
   const ids = [...kept.map((one) => one.id), ...[...unreadable].filter((one) => attachments.includes(one))];
-  const others = rightsOf(active).attachHosts;
-  const hosts = attachHosts.filter((host) => !others.includes(host));
   const isLost = attachments.some((one) => !ids.includes(one));
-  const isUnknown = isAttached && unreadable.size === 0 && (active.length === 0 || (isLost && hosts.length > 0));
-  const restored = isUnknown
-    ? unknownAttachment({ ...volume, attachments: ids }, { readOnly: attachMode === 'ro', hosts })
-    : undefined;
+  const beyond = isLost ? hostsBeyond(attachHosts, rightsOf(active).attachHosts) : undefined;
+  const hosts = active.length === 0 ? attachHosts : beyond;
+  const restored =
+    isAttached && unreadable.size === 0 && hosts
+      ? unknownAttachment({ ...volume, attachments: ids }, { readOnly: attachMode === 'ro', hosts })
+      : undefined;
   const rights =
     isAttached && !restored && unreadable.size === 0
       ? rightsSet(rightsOf(active))

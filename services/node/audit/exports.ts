@@ -45,10 +45,13 @@ export async function exportDifferences(
     return [{ object, what: `is exported as ${found.address}, not as ${spec.address}`, fix, run }];
   }
   if (found.path !== spec.path) return [{ object, what: `is exported from ${found.path}, not ${spec.path}`, fix, run }];
-  const surplus = surplusHosts(volume, found);
-  if (surplus.length > 0) {
+  const surplus = surplusHosts(volume, found, context);
+  if (surplus) {
     const restore = () => exclusively(volume.id, (now) => adoption.restoreFurther(now, found));
-    const what = `is exported to ${surplus.join(', ')} as well, and is not attached there`;
+    const what =
+      surplus.length === 0
+        ? `is exported to all hosts, and is attached to ${volume.attachHosts.join(', ')} alone`
+        : `is exported to ${surplus.join(', ')} as well, and is not attached there`;
     return [{ object, what, fix: 'record the attachment again', run: restore }];
   }
   if (found.readOnly !== spec.readOnly || !sameHosts(found.hosts, spec.hosts)) {

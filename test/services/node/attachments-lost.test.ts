@@ -87,16 +87,19 @@ test.serial('a volume whose own record is lost has its attachments again', async
   t.deepEqual(await agreement(), []);
 });
 
+/** Redis loses the record of an attachment. */
+async function loseAttachment(volume: string, id: string): Promise<void> {
+  const { redis, keys } = store;
+  await redis.del(keys.attachment(id));
+  for (const key of [keys.attachments(), keys.volumeAttachments(volume), keys.projectAttachments('project')]) {
+    await redis.zrem(key, id);
+  }
+}
+
 test.serial('attachments that are lost, changed or left over are put right by an audit', async (t) => {
   const { id, a, b } = await shared();
   const { redis, keys } = store;
-  const lose = async (attachment: string) => {
-    await redis.del(keys.attachment(attachment));
-    for (const key of [keys.attachments(), keys.volumeAttachments(id), keys.projectAttachments('project')]) {
-      await redis.zrem(key, attachment);
-    }
-  };
-  await lose(a);
+  await loseAttachment(id, a);
   t.deepEqual(await audit(), [`has an attachment ${a} without a record`]);
   t.deepEqual((await instancesOf(store, id)).toSorted(), ['b', 'unknown']);
   t.deepEqual((await usesOf(store, id)).find(({ instanceId }) => instanceId === 'unknown')?.hosts, [hostA]);
@@ -161,19 +164,25 @@ test.serial('a node that is lost keeps what is attached, and what was being atta
   t.deepEqual(await store.redis.zrange(store.keys.attachments(), '0', '-1'), []);
 });
 
-test.serial('a host that was detached while the node was lost is not let in again by the node', async (t) => {
-  const { id } = await shared();
-  await node.stop();
-  await store.redis.del(store.keys.lease('n1'));
-  await declareLost(store, 'n1');
-  await commands.detach(id, { ...deadline, instance: 'b' });
-  t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]); // its export goes on
-  node = await cluster.node('n1', rarely, { driver, target });
-  t.like(await node.getVolume(id), { status: 'in-use', attachHosts: [hostA] });
-  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
-  t.deepEqual(await instancesOf(store, id), ['a']);
-  t.deepEqual(await agreement(), []);
-});
+for (const hosts of [[hostB], []]) {
+  const title = `a host (${hosts.join('') || 'any'}) that was detached while the node was lost is not let in again by the node`;
+  test.serial(title, async (t) => {
+    const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+    await commands.attach(id, at('a', hostA), deadline);
+    await commands.attach(id, { instanceId: 'b', mountpoint: '/dev/vdb', hosts }, deadline);
+    const before = target.exports.get(id)?.hosts;
+    await node.stop();
+    await store.redis.del(store.keys.lease('n1'));
+    await declareLost(store, 'n1');
+    await commands.detach(id, { ...deadline, instance: 'b' });
+    t.deepEqual(target.exports.get(id)?.hosts, before); // its export goes on
+    node = await cluster.node('n1', rarely, { driver, target });
+    t.like(await node.getVolume(id), { status: 'in-use', attachHosts: [hostA] });
+    t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+    t.deepEqual(await instancesOf(store, id), ['a']);
+    t.deepEqual(await agreement(), []);
+  });
+}
 
 test.serial('an attachment whose record cannot be read keeps its host, and others out', async (t) => {
   const { id, a } = await shared();
@@ -261,4 +270,55 @@ test.serial('a request is planned anew where a reservation is deleted after it h
   await until(async () => (await instancesOf(store, id)).includes('a') && !(await node.getVolume(id)).task, 'attached');
   t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
   t.deepEqual(await agreement(), []);
+});
+
+/** A volume that a has on its host, and b on whichever, of which Redis has lost the attachment of b. */
+async function withOpenLost(): Promise<string> {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { use: a } = await commands.attach(id, at('a', hostA), deadline);
+  const { use: b } = await commands.attach(id, { instanceId: 'b', mountpoint: '/dev/vdb' }, deadline);
+  await loseAttachment(id, b.id);
+  await store.redis.hset(store.keys.volume(id), { attachments: a.id, attachHosts: hostA });
+  return id;
+}
+
+test.serial('an attachment without hosts that Redis has lost, beside one with hosts, keeps its host', async (t) => {
+  const [first, second] = [await withOpenLost(), await withOpenLost()];
+  const areKnown = async (id: string) => {
+    t.deepEqual(target.exports.get(id)?.hosts, []);
+    t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachHosts: [] });
+    t.deepEqual(await instancesOf(store, id), ['a', 'unknown']);
+  };
+  t.deepEqual(await audit(), Array<string>(2).fill(`is exported to all hosts, and is attached to ${hostA} alone`));
+  await areKnown(first);
+  await areKnown(second);
+  t.deepEqual(await audit(false), []);
+  const third = await withOpenLost();
+  await node.stop();
+  node = await cluster.node('n1', rarely, { driver, target });
+  await areKnown(third);
+  t.deepEqual(await agreement(), []);
+  t.like(await commands.detach(third, { ...deadline, instance: 'unknown' }), { attachHosts: [hostA] });
+  t.deepEqual(target.exports.get(third)?.hosts, [hostA]);
+});
+
+test.serial('the record of an attachment without hosts that Redis has lost is made again without hosts', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  await commands.attach(id, at('a', hostA), deadline);
+  const { use: b } = await commands.attach(id, { instanceId: 'b', mountpoint: '/dev/vdb' }, deadline);
+  await loseAttachment(id, b.id);
+  t.deepEqual(await audit(), [`has an attachment ${b.id} without a record`]);
+  t.deepEqual(await instancesOf(store, id), ['a', 'unknown']);
+  t.deepEqual(await audit(), []);
+  t.deepEqual(target.exports.get(id)?.hosts, []);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('where unattached volumes are exported, an export for all hosts shows no attachment', async (t) => {
+  await node.stop();
+  node = await cluster.node('n1', { ...rarely, export_unattached: 'true' }, { driver, target });
+  const id = await withOpenLost();
+  t.deepEqual(await audit(), ['is exported with other rights than its record has']);
+  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
+  t.deepEqual(await instancesOf(store, id), ['a']);
 });
