@@ -1,67 +1,43 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
-import { auditAttachments } from '../../../lib/audit/attachments.ts';
-import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { refusal } from '../../../lib/client/start-task.ts';
 import { createType, updateType } from '../../../lib/client/types.ts';
-import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { attachmentsOf } from '../../../lib/models/attachment.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
-import type { Store } from '../../../lib/redis/store.ts';
-import { disagreements } from '../../support/agreement.ts';
+import {
+  type AttachmentPlace,
+  at,
+  attachmentPlace,
+  deadline,
+  hostA,
+  hostB,
+  newVolume,
+  rarely,
+} from '../../support/attachment-place.ts';
 import { instancesOf, usesOf } from '../../support/attachments.ts';
-import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget, OwnAddressTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
 
 /** Attachments in steps, and volumes that several hosts have. */
 
-let cluster: Cluster;
-let store: Store;
-let driver: FakeDriver;
-let target: FakeTarget;
-let commands: VolumeCommands;
-let attachments: AttachmentCommands;
+let cluster: AttachmentPlace['cluster'];
+let store: AttachmentPlace['store'];
+let driver: AttachmentPlace['driver'];
+let target: AttachmentPlace['target'];
+let commands: AttachmentPlace['commands'];
+let attachments: AttachmentPlace['attachments'];
+let agreement: AttachmentPlace['agreement'];
+let audit: AttachmentPlace['audit'];
+let shared: AttachmentPlace['shared'];
+
 test.beforeEach(async () => {
-  cluster = await Cluster.start();
-  driver = new FakeDriver();
-  target = new FakeTarget();
-  store = await cluster.store();
-  commands = await cluster.commands();
-  attachments = new AttachmentCommands(store, commands);
-  await cluster.node('n1', rarely, { driver, target });
+  ({ cluster, store, driver, target, commands, attachments, agreement, audit, shared } = await attachmentPlace());
 });
 test.afterEach.always(() => cluster.close());
-
-const rarely = { report_interval: '600', node_down_time: '3600', num_shell_tries: '1' };
-const newVolume = { size: 1, userId: 'user', projectId: 'project' };
-const deadline = { deadlineMs: 10_000 };
-const [hostA, hostB] = ['52:54:00:00:00:01', '52:54:00:00:00:02'];
-const at = (instanceId: string, host: string) => ({ instanceId, mountpoint: '/dev/vdb', hosts: [host] });
-
-async function agreement(): Promise<string[]> {
-  const exports = [...target.exports.values()];
-  return disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]);
-}
-
-async function audit(repair = true): Promise<string[]> {
-  const nodes = await cluster.nodeCommands();
-  const { findings } = await nodes.audit('n1', { repair, remove: [] }, deadline);
-  const ofAttachments = await Array.fromAsync(auditAttachments(store, { repair }));
-  return [...findings, ...ofAttachments].map(({ what }) => what);
-}
-
-/** A volume that the instances a and b have, each on its own host. */
-async function shared(): Promise<{ id: string; a: string; b: string }> {
-  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
-  const { use: a } = await commands.attach(id, at('a', hostA), deadline);
-  const { use: b } = await commands.attach(id, at('b', hostB), deadline);
-  return { id, a: a.id, b: b.id };
-}
 
 test.serial('several hosts have a multiattach volume, each until its own attachment ends', async (t) => {
   const { id, a, b } = await shared();
