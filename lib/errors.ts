@@ -6,6 +6,7 @@
 
 import type { CapabilityName } from './drivers/capabilities.ts';
 import { BlockstoreError } from './blockstore-error.ts';
+import { apiErrors } from './api-errors.ts';
 import { attachmentErrors } from './attachment-errors.ts';
 import { backupErrors } from './backup-errors.ts';
 import { clusterErrors } from './cluster-errors.ts';
@@ -32,6 +33,7 @@ export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from 
 const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
 export const errors = {
+  ...apiErrors,
   ...attachmentErrors,
   ...backupErrors,
   ...clusterErrors,

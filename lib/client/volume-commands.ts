@@ -39,12 +39,13 @@ export class VolumeCommands {
   private readonly store: Store;
   private readonly client: RequestClient;
   private readonly topic: string;
-  private readonly recent = new RecentCandidates();
+  private readonly recent: RecentCandidates;
 
-  constructor(store: Store, client: RequestClient, topic: string) {
+  constructor(store: Store, client: RequestClient, topic: string, recent = new RecentCandidates()) {
     this.store = store;
     this.client = client;
     this.topic = topic;
+    this.recent = recent;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { driverOf } from '../drivers/registry.ts';
 import { targetOf } from '../targets/registry.ts';
+import { isLoopback, listenAddress } from './api-flags.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
@@ -18,6 +19,12 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
   }
   if (flags.redis_cluster.length > 0 && flags.redis_db !== 0) {
     problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has only database 0`);
+  }
+  const open = flags.api_listen.find((item) => !isLoopback(listenAddress(item)?.host ?? ''));
+  if (open !== undefined && !flags.api_noauth_beyond_loopback) {
+    problems.push(
+      `api_listen = ${open} serves other machines, and the API asks nobody who they are: listen on 127.0.0.1, or set api_noauth_beyond_loopback = true`,
+    );
   }
   const users = new Map<string, string>();
   for (const backend of backends) {

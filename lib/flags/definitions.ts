@@ -17,6 +17,7 @@ import {
   whole,
   yesNo,
 } from './flag.ts';
+import { apiFlags } from './api-flags.ts';
 import { backendNameRule, isBackendName } from './backend-name.ts';
 import { mergeFlags } from './merge.ts';
 
@@ -225,6 +226,7 @@ export const definitions = {
   ...imageFlags,
   ...backupFlags,
   ...migrationFlags,
+  ...apiFlags,
   ...redisFlags,
   ...logFlags,
 };
@@ -278,6 +280,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   { title: 'Images', names: Object.keys(imageFlags) },
   { title: 'Backups', names: Object.keys(backupFlags) },
   { title: 'Migration', names: Object.keys(migrationFlags) },
+  { title: 'API', names: Object.keys(apiFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
 ]);

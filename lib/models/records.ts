@@ -67,20 +67,28 @@ export class Records<State extends { id: string }> {
   }
 
   /**
-   * Returns `limit` records of an index after `marker`, the `next` of an earlier page. A marker is "score id": a record that comes or
-   * goes between two pages moves no other record to another page.
+   * Returns `limit` records of an index after `marker`, the `next` of an earlier page in the same order. A marker is "score id": a record
+   * that comes or goes between two pages moves no other record to another page.
    */
-  async page(index: string, { limit, marker }: { limit: number; marker?: string }): Promise<Page<State>> {
-    const [, score = '-inf', last = ''] = /^(\S+) (.*)$/s.exec(marker ?? '') ?? [];
+  async page(
+    index: string,
+    { limit, marker, order = 'ascending' }: { limit: number; marker?: string; order?: 'ascending' | 'descending' },
+  ): Promise<Page<State>> {
+    const isDescending = order === 'descending';
+    const [, score = isDescending ? '+inf' : '-inf', last = isDescending ? '\u{FFFF}' : ''] =
+      /^(\S+) (.*)$/s.exec(marker ?? '') ?? [];
+    const isAfter = (id: string) => (isDescending ? id < last : id > last);
     const page: Page<State> = { states: [], unreadable: [], next: undefined };
     let count = 0;
     let offset = 0;
     for (;;) {
       const missing = limit - count;
       const flat = await this.store.read((redis) =>
-        redis.zrange(index, score, '+inf', 'BYSCORE', 'LIMIT', offset, missing + 1, 'WITHSCORES'),
+        isDescending
+          ? redis.zrange(index, score, '-inf', 'BYSCORE', 'REV', 'LIMIT', offset, missing + 1, 'WITHSCORES')
+          : redis.zrange(index, score, '+inf', 'BYSCORE', 'LIMIT', offset, missing + 1, 'WITHSCORES'),
       );
-      const entries = pairsOf(flat).filter(([id, at]) => at !== score || id > last);
+      const entries = pairsOf(flat).filter(([id, at]) => at !== score || isAfter(id));
       const taken = entries.slice(0, missing);
       await this.readInto(
         page,

@@ -15,6 +15,8 @@ export interface StoreOptions {
   redis?: Redis;
   /** Who asks for the changes, as `user@host`; '' where that is the daemon itself. */
   by?: string;
+  /** Whose keys and wait for replicas are used. */
+  sharing?: Pick<Store, 'keys' | 'replication'>;
 }
 
 /** In a record: a longer value has Redis keep it in a form that takes twice the memory. */
@@ -34,21 +36,27 @@ export class Store {
   /** Who asks for the changes, at most 64 bytes; '' where that is the daemon itself. */
   readonly by: string;
   private readonly prefix: string;
-  private readonly replication: Replication;
+  readonly replication: Replication;
   private readonly minReplicas: number;
 
   constructor(
     connection: Connection,
     prefix: string,
-    { minReplicas = 0, redis = connection.redis, by = '' }: StoreOptions = {},
+    { minReplicas = 0, redis = connection.redis, by = '', sharing }: StoreOptions = {},
   ) {
     this.by = shortened(by);
     this.connection = connection;
     this.prefix = prefix;
-    this.keys = makeKeys(prefix);
+    this.keys = sharing?.keys ?? makeKeys(prefix);
     this.minReplicas = minReplicas;
     this.redis = redis;
-    this.replication = new Replication(connection, this.keys.replicated());
+    this.replication = sharing?.replication ?? new Replication(connection, this.keys.replicated());
+  }
+
+  /** Returns the same records over the same connection, whose changes another requester asks for. */
+  as(by: string): Store {
+    const { minReplicas, redis } = this;
+    return new Store(this.connection, this.prefix, { minReplicas, redis, by, sharing: this });
   }
 
   /**

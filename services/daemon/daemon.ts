@@ -18,6 +18,8 @@ export interface DaemonOptions {
   log: Log;
   /** Services that start before all others. */
   first?: readonly Service[];
+  /** A node whose API has no address goes on. */
+  isApiOptional?: boolean;
   onFenced: (error: BlockstoreError) => void;
 }
 
@@ -27,7 +29,9 @@ export class Daemon implements Service {
   private readonly options: DaemonOptions;
   private readonly tree = new ServiceTree('blockstored');
   private connection: Connection | undefined;
+  private store: Store | undefined;
   private blockStore: BlockStore | undefined;
+  private api: Service | undefined;
 
   constructor(options: DaemonOptions) {
     this.options = options;
@@ -43,6 +47,7 @@ export class Daemon implements Service {
       ...first,
       { name: 'redis', start: () => this.connect(), stop: async () => this.connection?.close() },
       { name: 'block-store', start: startBlockStore, stop: async () => this.blockStore?.stop() },
+      { name: 'api', start: () => this.startApi(), stop: async () => this.api?.stop() },
       new SystemdNotify(processes, log),
     ];
     for (const child of children) await this.tree.add(child);
@@ -65,5 +70,16 @@ export class Daemon implements Service {
     const blockStore = new BlockStore({ flags, holder, store, backends, log, onFenced });
     await blockStore.start();
     this.blockStore = blockStore;
+    this.store = store;
+  }
+
+  /** Loaded on demand: most nodes serve none. */
+  private async startApi(): Promise<void> {
+    const { flags, log, isApiOptional = false } = this.options;
+    if (flags.api_listen.length === 0 || !this.store) return;
+    const { Api } = await import('../api/api.ts');
+    const api = new Api({ flags, store: this.store, log, isOptional: isApiOptional });
+    await api.start();
+    this.api = api;
   }
 }

@@ -29,6 +29,7 @@ export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
     state_dir: join(directory, 'state'),
     redis_url: `unix:${redisSocket(directory)}`,
     log_format: 'human',
+    api_listen: '127.0.0.1:8776',
   };
 }
 
@@ -72,6 +73,7 @@ blockstored is ready. In another shell, try:
   ./bin/blockstore volume list
   ./bin/blockstore volume attach first --instance vm-1 --mountpoint /dev/vdb
   ./bin/blockstore status
+  curl http://127.0.0.1:8776/v3/default/volumes/detail
 
 Ctrl-C stops the daemon. Data, records and running exports remain; the next "npm start" continues with them.
 `;

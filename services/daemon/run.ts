@@ -61,6 +61,7 @@ async function run(
     backends: embeddedRoot === undefined ? plain : await exportIfPossible(plain, log),
     first:
       embeddedRoot === undefined ? [] : [privateRedis(embeddedRoot, processes), configuration(embeddedRoot, loaded)],
+    isApiOptional: loaded.origins.api_listen === 'embedded default',
     onFenced: ending.resolve,
   });
 

@@ -1,0 +1,72 @@
+import { BlockstoreError } from './blockstore-error.ts';
+
+/** Errors of requests to the API, before they reach a volume. */
+export const apiErrors = {
+  /** `problems`: each with the name of its part of the request. */
+  invalidRequest: (problems: readonly string[]) =>
+    new BlockstoreError(
+      'InvalidRequest',
+      'invalid',
+      problems.join('; '),
+      'GET /v3/openapi.json describes every request',
+    ),
+  noSuchCall: (method: string, path: string) =>
+    new BlockstoreError(
+      'NoSuchCall',
+      'notFound',
+      `there is no ${method} ${path}`,
+      'GET /v3/openapi.json lists every call',
+    ),
+  noSuchVersion: (asked: string, least: string, most: string) =>
+    new BlockstoreError(
+      'NoSuchVersion',
+      'invalid',
+      `version ${asked} of the API is not served: least ${least}, most ${most}`,
+      'ask for a version between them in the header OpenStack-API-Version: volume 3.x',
+    ),
+  /** `reason`: without anything of the credentials. */
+  notAuthenticated: (reason: string) =>
+    new BlockstoreError('NotAuthenticated', 'denied', reason, 'get a new token and repeat the request'),
+  notPermitted: (call: string, roles: readonly string[]) =>
+    new BlockstoreError(
+      'NotPermitted',
+      'denied',
+      `${call} requires the role ${roles.join(' or ')}`,
+      'ask an administrator for the role in this project',
+    ),
+  requestTooLarge: (bytes: number) =>
+    new BlockstoreError('RequestTooLarge', 'invalid', `the request has more than ${bytes} bytes`, 'send less at once'),
+  noJson: () =>
+    new BlockstoreError(
+      'NoJson',
+      'invalid',
+      'the request is not JSON',
+      'send the header Content-Type: application/json and a JSON document',
+    ),
+  tooManyRequests: (seconds: number) =>
+    new BlockstoreError(
+      'TooManyRequests',
+      'unavailable',
+      `too many requests from this caller; the next one is served in ${seconds} s`,
+      'wait for the time that the header Retry-After names',
+    ),
+  markerNotFound: (marker: string) =>
+    new BlockstoreError('MarkerNotFound', 'notFound', `the marker ${marker} does not exist`, 'list from the beginning'),
+  metadataNotFound: (object: string, key: string) =>
+    new BlockstoreError('MetadataNotFound', 'notFound', `${object} has no metadata ${key}`, 'list its metadata'),
+  /** `bound`: records that one request examines at most. */
+  listTooLong: (reason: string, bound: number) =>
+    new BlockstoreError(
+      'ListTooLong',
+      'invalid',
+      `${reason} would read more than ${bound} records`,
+      'list without it, or with a filter that fewer records match',
+    ),
+  apiAddressTaken: (address: string) =>
+    new BlockstoreError(
+      'ApiAddressTaken',
+      'conflict',
+      `the API cannot listen on ${address}: another program does`,
+      'end that program, see "ss -ltnp", or set api_listen to another port',
+    ),
+};

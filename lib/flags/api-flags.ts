@@ -1,0 +1,47 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { flag, listOf, text, whole, yesNo } from './flag.ts';
+
+/** For the daemon, which serves the API where it has an address for it. */
+export const apiFlags = {
+  api_listen: flag(
+    listOf(
+      isListenAddress,
+      'must be address:port or [IPv6 address]:port, separated by commas; port 0: one that is free',
+    ),
+    [],
+    'addresses at which this node serves the Block Storage API, such as 192.0.2.7:8776; empty: none',
+  ),
+  api_url: flag(
+    text,
+    '',
+    'address of the API as clients know it, where it differs from that of their requests, such as that of a proxy',
+  ),
+  api_max_limit: flag(whole(1, 10_000), 1000, 'records that one answer of the API has at most'),
+  api_timeout: flag(whole(1, 3600), 60, 'time that a request to the API waits for a node', { unit: 'seconds' }),
+  api_noauth_beyond_loopback: flag(
+    yesNo,
+    false,
+    'serve everybody who reaches api_listen as an administrator, also from other machines',
+  ),
+};
+
+function isListenAddress(item: string): boolean {
+  return listenAddress(item) !== undefined;
+}
+
+/** Returns the parts of an address of `api_listen`; undefined where it is none. */
+export function listenAddress(item: string): { host: string; port: number } | undefined {
+  const [, bracketed, plain, port = ''] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(item) ?? [];
+  const host = bracketed ?? plain ?? '';
+  const isAddress = bracketed === undefined ? isIPv4(host) : isIPv6(host);
+  return isAddress && Number(port) <= 65_535 ? { host, port: Number(port) } : undefined;
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether only this machine reaches an address. */
+export function isLoopback(host: string): boolean {
+  return loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
+}

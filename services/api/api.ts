@@ -1,0 +1,68 @@
+import { asError, errors } from '../../lib/errors.ts';
+import { listenAddress } from '../../lib/flags/api-flags.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Service } from '../../lib/service.ts';
+import { NoAuthentication } from './authentication/noauth.ts';
+import { ApiServer } from './server.ts';
+
+export interface ApiOptions {
+  flags: Flags;
+  store: Store;
+  log: Log;
+  /** Without its address the node goes on. */
+  isOptional?: boolean;
+}
+
+/** The Block Storage API of a node. It answers for the whole cluster and keeps nothing. */
+export class Api implements Service {
+  readonly name = 'api';
+  private readonly options: ApiOptions;
+  private servers: ApiServer[] = [];
+  private served: string[] = [];
+
+  constructor(options: ApiOptions) {
+    this.options = options;
+  }
+
+  /** Throws ApiAddressTaken. */
+  async start(): Promise<void> {
+    const { flags, log } = this.options;
+    for (const item of flags.api_listen) {
+      const server = new ApiServer({ ...this.options, authenticator: new NoAuthentication() });
+      this.servers.push(server);
+      try {
+        const url = await listen(server, item);
+        this.served.push(url);
+        log.info(`the API is served at ${url}`);
+      } catch (thrown) {
+        if (!this.options.isOptional) throw thrown;
+        const { message, hint } = asError(thrown);
+        log.warn(message, { hint });
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map(({ fastify }) => fastify.close()));
+    this.servers = [];
+  }
+
+  /** Where it is served, such as `http://127.0.0.1:8776`. */
+  get urls(): readonly string[] {
+    return this.served;
+  }
+}
+
+/** Throws ApiAddressTaken. */
+async function listen({ fastify }: ApiServer, item: string): Promise<string> {
+  const address = listenAddress(item);
+  if (!address) throw errors.invalidFlags([`api_listen has no address and port: ${item}`]);
+  try {
+    return await fastify.listen(address);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') throw errors.apiAddressTaken(item);
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Caller } from '../caller.ts';
+
+/** What a request says of its caller. */
+export interface Credentials {
+  /** The header X-Auth-Token; '' = none. */
+  token: string;
+  /** The project in the path; '' = none. */
+  project: string;
+}
+
+/** Finds out who sends a request. */
+export interface Authenticator {
+  /** Throws NotAuthenticated, RedisUnreachable. */
+  authenticate(credentials: Credentials): Promise<Caller>;
+}

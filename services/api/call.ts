@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { errors } from '../../lib/errors.ts';
+import type { ClusterCommands } from '../../lib/client/cluster-commands.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Caller } from './caller.ts';
+import type { CallName } from './policy.ts';
+
+/** The names of the parameters of a path, which begin with a colon. */
+type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParameterOf<Rest>
+  : Path extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+/** What every call gets. */
+export interface Context {
+  caller: Caller;
+  /** x of version 3.x. */
+  version: number;
+  /** Address of the API as the client knows it, up to the project, without a slash at its end. */
+  base: string;
+  /** The path below `base`, and the query, as they were sent. */
+  path: string;
+  search: URLSearchParams;
+  /** `Idempotency-Key`, of a request that may be sent twice. */
+  key: string | undefined;
+  requestId: string;
+  flags: Flags;
+  /** Its changes are recorded as those of the caller. */
+  cluster: ClusterCommands;
+}
+
+export interface Request<Path extends string, Query, Body> extends Context {
+  param(name: ParameterOf<Path>): string;
+  query: Query;
+  body: Body;
+}
+
+interface Description<Path extends string, Query extends z.ZodType, Body extends z.ZodType> {
+  /** Its row in the policy. */
+  name: CallName;
+  summary: string;
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below /v3/{project} and /v3. */
+  path: Path;
+  /** Of the calls that share a path, the one whose name is the only key of the body. */
+  action?: string;
+  /** Versions 3.x that have it. */
+  since?: number;
+  until?: number;
+  query: Query;
+  body: Body;
+  /** HTTP status of success. */
+  status: 200 | 201 | 202 | 204;
+  /** What success answers. */
+  answer: z.ZodType;
+  handle: (request: Request<Path, z.output<Query>, z.output<Body>>) => Promise<unknown>;
+}
+
+/** A call of the API. */
+export interface Call extends Omit<Description<string, z.ZodType, z.ZodType>, 'handle'> {
+  /** Throws InvalidRequest, and what the call throws. Returns the answer. */
+  run(context: Context, raw: { params: ReadonlyMap<string, string>; query: unknown; body: unknown }): Promise<unknown>;
+}
+
+export const noQuery = z.strictObject({});
+/** Clients also send an empty document. */
+export const noBody = z.union([z.undefined(), z.null(), z.strictObject({})]);
+export const noAnswer = z.undefined();
+
+export function call<const Path extends string, Query extends z.ZodType, Body extends z.ZodType>(
+  description: Description<Path, Query, Body>,
+): Call {
+  const { handle, ...rest } = description;
+  return {
+    ...rest,
+    run: async (context, { params, query, body }) =>
+      handle({
+        ...context,
+        query: checked(rest.query, query, 'the query'),
+        body: checked(rest.body, body, rest.action ?? 'the body'),
+        param(name) {
+          const value = params.get(name);
+          if (value === undefined) throw new Error(`${rest.path} has no parameter ${name}`);
+          return value;
+        },
+      }),
+  };
+}
+
+/** Throws InvalidRequest with every problem. */
+function checked<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
+  const { data, error } = schema.safeParse(value, { reportInput: false });
+  if (!error) return data;
+  throw errors.invalidRequest(error.issues.slice(0, 10).map((issue) => `${placeOf(issue, whole)}: ${issue.message}`));
+}
+
+function placeOf({ path }: z.core.$ZodIssue, whole: string): string {
+  return path.length === 0 ? whole : path.map(String).join('.');
+}

@@ -1,0 +1,6 @@
+import type { Call } from '../call.ts';
+import { volumeMetadataCalls } from './volume-metadata.ts';
+import { volumeCalls } from './volumes.ts';
+
+/** Every call of the API. */
+export const calls: readonly Call[] = [...volumeCalls, ...volumeMetadataCalls];

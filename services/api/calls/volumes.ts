@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
+import { idOfNew } from '../idempotency.ts';
+import { pageDocument, trueOrFalse } from '../listing.ts';
+import { newVolume } from '../new-volume.ts';
+import { ownVolume } from '../owned.ts';
+import { description, id, metadata, name, optional, size, yesOrNo } from '../schemas.ts';
+import { volumeFacts, volumeSummaryView, volumeView } from '../views/volume.ts';
+import { listVolumes, volumeQuery } from '../volume-list.ts';
+
+const answer = z.looseObject({ id: z.string(), status: z.string(), size: z.int() });
+const oneVolume = z.looseObject({ volume: answer });
+const listAnswer = z.looseObject({ volumes: z.array(z.looseObject({ id: z.string() })) });
+
+const volumeInput = z.strictObject({
+  size: size.nullish(),
+  name,
+  display_name: name,
+  description,
+  display_description: description,
+  volume_type: z.string().max(255).nullish(),
+  availability_zone: z.string().max(255).nullish(),
+  metadata: metadata.nullish(),
+  imageRef: optional(id),
+  snapshot_id: optional(id),
+  source_volid: optional(id),
+  source_replica: z.null().optional(),
+  backup_id: optional(z.string().max(255)),
+  consistencygroup_id: z.null().optional(),
+  group_id: z.null('this installation has no groups').optional(),
+  multiattach: yesOrNo.nullish(),
+  scheduler_hints: z.unknown().optional(),
+  // Of old clients, without effect there as well.
+  user_id: z.unknown().optional(),
+  project_id: z.unknown().optional(),
+  status: z.unknown().optional(),
+  attach_status: z.unknown().optional(),
+});
+const hints = z.strictObject({
+  different_host: z.union([z.array(id), id.transform((one) => [one])]).nullish(),
+  same_host: z.union([z.array(id), id.transform((one) => [one])]).nullish(),
+  query: z.null().optional(),
+  local_to_instance: z.null().optional(),
+});
+const createBody = z.strictObject({
+  volume: volumeInput,
+  'OS-SCH-HNT:scheduler_hints': hints.nullish(),
+  scheduler_hints: hints.nullish(),
+});
+const updateBody = z.strictObject({
+  volume: z.strictObject({
+    name,
+    display_name: name,
+    description,
+    display_description: description,
+    metadata: metadata.nullish(),
+  }),
+});
+
+export const volumeCalls = [
+  call({
+    name: 'volume:list',
+    summary: 'Lists volumes',
+    method: 'GET',
+    path: '/volumes',
+    query: volumeQuery,
+    body: noBody,
+    status: 200,
+    answer: listAnswer,
+    async handle(request) {
+      const page = await listVolumes(request, request.query);
+      return pageDocument(
+        'volumes',
+        page.states.map((volume) => volumeSummaryView(volume, request)),
+        page,
+      );
+    },
+  }),
+  call({
+    name: 'volume:list',
+    summary: 'Lists volumes with all they have',
+    method: 'GET',
+    path: '/volumes/detail',
+    query: volumeQuery,
+    body: noBody,
+    status: 200,
+    answer: listAnswer,
+    async handle(request) {
+      const page = await listVolumes(request, request.query);
+      const facts = await volumeFacts(request.cluster.store, page.states);
+      return pageDocument(
+        'volumes',
+        page.states.map((volume) => volumeView(volume, facts, request)),
+        page,
+      );
+    },
+  }),
+  call({
+    name: 'volume:show',
+    summary: 'Shows a volume',
+    method: 'GET',
+    path: '/volumes/:id',
+    query: noQuery,
+    body: noBody,
+    status: 200,
+    answer: oneVolume,
+    handle: async (request) => ({ volume: await viewOf(request, await ownVolume(request, request.param('id'))) }),
+  }),
+  call({
+    name: 'volume:create',
+    summary: 'Creates a volume: empty, or with the data of a snapshot, a volume, an image or a backup',
+    method: 'POST',
+    path: '/volumes',
+    query: noQuery,
+    body: createBody,
+    status: 202,
+    answer: oneVolume,
+    async handle(request) {
+      const { caller, cluster, body } = request;
+      const { volume } = body;
+      const hint = body['OS-SCH-HNT:scheduler_hints'] ?? body.scheduler_hints;
+      const origin = await newVolume(request, {
+        size: volume.size ?? undefined,
+        image: volume.imageRef,
+        snapshot: volume.snapshot_id,
+        source: volume.source_volid,
+        backup: volume.backup_id,
+        type: volume.volume_type || undefined,
+        zone: volume.availability_zone || undefined,
+        apartFrom: hint?.different_host ?? [],
+        near: hint?.same_host ?? [],
+      });
+      const created = await cluster.commands.create({
+        id: idOfNew(request, 'volume:create'),
+        userId: caller.userId,
+        projectId: caller.projectId,
+        ...origin,
+        ...(volume.multiattach ? { isMultiattach: true } : {}),
+        ...given('name', volume.name ?? volume.display_name),
+        ...given('description', volume.description ?? volume.display_description),
+        ...(volume.metadata ? { metadata: volume.metadata } : {}),
+      });
+      return { volume: await viewOf(request, created) };
+    },
+  }),
+  call({
+    name: 'volume:update',
+    summary: 'Changes the name, the description or the metadata of a volume',
+    method: 'PUT',
+    path: '/volumes/:id',
+    query: noQuery,
+    body: updateBody,
+    status: 200,
+    answer: oneVolume,
+    async handle(request) {
+      const { body, cluster } = request;
+      const { volume } = body;
+      const { id: found } = await ownVolume(request, request.param('id'));
+      const [named, noted] = [volume.name ?? volume.display_name, volume.description ?? volume.display_description];
+      const changed = await cluster.commands.update(found, {
+        ...(named === undefined ? {} : { name: named ?? '' }),
+        ...(noted === undefined ? {} : { description: noted ?? '' }),
+        ...(volume.metadata ? { metadata: volume.metadata } : {}),
+      });
+      return { volume: await viewOf(request, changed) };
+    },
+  }),
+  call({
+    name: 'volume:delete',
+    summary: 'Deletes a volume; with cascade also its snapshots',
+    method: 'DELETE',
+    path: '/volumes/:id',
+    query: z.strictObject({ cascade: trueOrFalse.optional(), force: trueOrFalse.optional() }),
+    body: noBody,
+    status: 202,
+    answer: noAnswer,
+    async handle(request) {
+      const { id: found } = await ownVolume(request, request.param('id'));
+      await request.cluster.commands.delete(found, { withSnapshots: request.query.cascade ?? false });
+    },
+  }),
+];
+
+/** A text that is given; '' is none. */
+function given<Name extends string>(key: Name, value: string | null | undefined): { [K in Name]?: string } {
+  const fields: { [K in Name]?: string } = {};
+  if (value !== undefined && value !== null && value !== '') fields[key] = value;
+  return fields;
+}
+
+async function viewOf(context: Context, volume: VolumeState) {
+  return volumeView(volume, await volumeFacts(context.cluster.store, [volume]), context);
+}

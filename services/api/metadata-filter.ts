@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { errors } from '../../lib/errors.ts';
+
+const schema = z.record(z.string(), z.string());
+
+/** Reads a filter by metadata: JSON, or `{'key': 'value'}` as the clients in Python write it. Throws InvalidRequest. */
+export function metadataFilter(text: string): Record<string, string> {
+  for (const form of [text, text.replaceAll("'", '"')]) {
+    const { data } = schema.safeParse(parsed(form));
+    if (data) return data;
+  }
+  throw errors.invalidRequest(["metadata: must be of the form {'key': 'value'}"]);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

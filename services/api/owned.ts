@@ -1,0 +1,33 @@
+import { errors } from '../../lib/errors.ts';
+import { isId } from '../../lib/models/id.ts';
+import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { type Caller, hasRole } from './caller.ts';
+import type { Context } from './call.ts';
+
+/** Whether a caller may know of an object. */
+export function mayKnow(caller: Caller, { projectId }: { projectId: string }): boolean {
+  return hasRole(caller, 'admin') || caller.projectId === projectId;
+}
+
+/** Returns a volume that the caller may know of, by its id. Throws VolumeNotFound. */
+export async function ownVolume(
+  { caller, cluster }: Pick<Context, 'caller' | 'cluster'>,
+  id: string,
+): Promise<VolumeState> {
+  const volume = isId(id) ? await volumesOf(cluster.store).find(id) : undefined;
+  if (!volume || !mayKnow(caller, volume)) throw errors.volumeNotFound(id.slice(0, 100));
+  return volume;
+}
+
+/** The same of a snapshot. Throws SnapshotNotFound. */
+export async function ownSnapshot(
+  { caller, cluster }: Pick<Context, 'caller' | 'cluster'>,
+  id: string,
+): Promise<SnapshotState> {
+  const snapshot = isId(id) ? await snapshotsOf(cluster.store).find(id) : undefined;
+  if (!snapshot || !mayKnow(caller, snapshot)) throw errors.snapshotNotFound(id.slice(0, 100));
+  return snapshot;
+}

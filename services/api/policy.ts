@@ -1,0 +1,26 @@
+import { errors } from '../../lib/errors.ts';
+import { type Caller, type Role, hasRole } from './caller.ts';
+
+/**
+ * What each call requires; an administrator may do everything. Calls with objects of another project answer as if these did not
+ * exist, except to an administrator.
+ */
+export const policy = {
+  'version:list': 'reader',
+  'volume:list': 'reader',
+  'volume:show': 'reader',
+  'volume:create': 'member',
+  'volume:update': 'member',
+  'volume:delete': 'member',
+  'volume:summary': 'reader',
+  'volume:metadata:list': 'reader',
+  'volume:metadata:change': 'member',
+} as const satisfies Record<string, Role>;
+
+export type CallName = keyof typeof policy;
+
+/** Throws NotPermitted. */
+export function checkPolicy(name: CallName, caller: Caller): void {
+  const required = policy[name];
+  if (!hasRole(caller, required)) throw errors.notPermitted(name, [required]);
+}

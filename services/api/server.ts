@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { clusterCommands } from '../../lib/client/cluster-commands.ts';
+import { RecentCandidates } from '../../lib/client/placement.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
+import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Store } from '../../lib/redis/store.ts';
+import type { Authenticator } from './authentication/authenticator.ts';
+import type { Caller } from './caller.ts';
+import type { Context } from './call.ts';
+import { calls } from './calls/index.ts';
+import { type Route, chosenCall, routesOf } from './dispatch.ts';
+import { errorAnswer } from './error-answer.ts';
+import { versionAsked, versionText } from './microversion.ts';
+import { checkPolicy } from './policy.ts';
+import { versionsDocument } from './versions.ts';
+
+export interface ServerOptions {
+  flags: Flags;
+  store: Store;
+  log: Log;
+  authenticator: Authenticator;
+}
+
+/** Requests of the known clients have some KiB. */
+const maxBodyBytes = 256 * 1024;
+const maxHeaderBytes = 16 * 1024;
+/** A client that sends its request more slowly is cut off. */
+const requestTimeoutMs = 30_000;
+
+const versionHeader = 'OpenStack-API-Version';
+const projectForm = /^[0-9a-zA-Z_.-]{1,255}$/;
+const paramsSchema = z.record(z.string(), z.string());
+const requestIdForm = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The API of a node, without its listening sockets. */
+export class ApiServer {
+  readonly fastify: FastifyInstance;
+  private readonly options: ServerOptions;
+  private readonly client: RequestClient;
+  private readonly recent = new RecentCandidates();
+
+  constructor(options: ServerOptions) {
+    this.options = options;
+    this.client = new RequestClient(options.store);
+    this.fastify = fastify({
+      bodyLimit: maxBodyBytes,
+      requestTimeout: requestTimeoutMs,
+      http: { maxHeaderSize: maxHeaderBytes },
+      // Requests under way at a stop are answered; idle connections are closed.
+      forceCloseConnections: 'idle',
+      routerOptions: { ignoreTrailingSlash: true },
+      genReqId: () => `req-${randomUUID()}`,
+      exposeHeadRoutes: false,
+    });
+    this.install();
+  }
+
+  private install(): void {
+    const { fastify: server } = this;
+    server.addHook('onRequest', async (request, reply) => {
+      void reply.header('x-openstack-request-id', request.id).header('x-compute-request-id', request.id);
+    });
+    server.removeAllContentTypeParsers();
+    // Clients send an empty body as JSON.
+    server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+      try {
+        done(null, body === '' ? undefined : JSON.parse(String(body)));
+      } catch {
+        done(errors.invalidRequest(['the body is not valid JSON']));
+      }
+    });
+    server.setErrorHandler((thrown, request, reply) => this.fail(thrown, request, reply));
+    server.setNotFoundHandler((request, reply) =>
+      this.fail(errors.noSuchCall(request.method, pathOf(request)), request, reply),
+    );
+    server.get('/', (request, reply) => reply.status(300).send(versionsDocument(this.origin(request))));
+    server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
+    for (const route of routesOf(calls)) {
+      for (const prefix of ['/v3/:project_id', '/v3']) {
+        server.route({
+          method: route.method,
+          url: `${prefix}${route.path}`,
+          handler: (request, reply) => this.serve(route, request, reply),
+        });
+      }
+    }
+  }
+
+  private async serve(route: Route, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const version = versionAsked(headerOf(request, 'openstack-api-version'));
+    void reply.header(versionHeader, `volume ${versionText(version)}`).header('Vary', versionHeader);
+    const params = new Map(Object.entries(paramsSchema.parse(request.params)));
+    const project = params.get('project_id') ?? '';
+    if (project !== '' && !projectForm.test(project)) throw errors.noSuchCall(request.method, pathOf(request));
+    const caller = await this.options.authenticator.authenticate({
+      token: headerOf(request, 'x-auth-token') ?? '',
+      project,
+    });
+    const { call, body } = chosenCall(route, version, request.body);
+    checkPolicy(call.name, caller);
+    const prefix = project === '' ? '/v3' : `/v3/${project}`;
+    const url = new URL(request.url, 'http://localhost');
+    const context: Context = {
+      caller,
+      version,
+      base: `${this.origin(request)}${prefix}`,
+      path: url.pathname.slice(prefix.length),
+      search: url.searchParams,
+      key: headerOf(request, 'idempotency-key'),
+      requestId: request.id,
+      flags: this.options.flags,
+      cluster: clusterCommands(this.options.store.as(requesterOf(request, caller)), {
+        client: this.client,
+        topic: this.options.flags.volume_topic,
+        recent: this.recent,
+      }),
+    };
+    const answer = await call.run(context, { params, query: request.query, body });
+    reply.status(call.status);
+    if (call.status === 204) return reply.send();
+    return reply.send(answer);
+  }
+
+  private fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const error = ofFastify(thrown) ?? asError(thrown);
+    const { status, headers, body } = errorAnswer(error);
+    if (status >= 500) {
+      const { message, cause } = error;
+      const stack = cause instanceof Error ? { stack: cause.stack } : {};
+      this.options.log.warn(`${request.method} ${pathOf(request)} failed: ${message}`, {
+        request: request.id,
+        ...stack,
+      });
+    }
+    return reply.status(status).headers(headers).send(body);
+  }
+
+  /** The address of the API as the client knows it. */
+  private origin(request: FastifyRequest): string {
+    const { api_url: url } = this.options.flags;
+    return url === '' ? `${request.protocol}://${request.host}` : url.replace(/\/+$/, '');
+  }
+}
+
+/** Errors of the library. */
+function ofFastify(thrown: unknown): BlockstoreError | undefined {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return errors.requestTooLarge(maxBodyBytes);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return errors.noJson();
+  if (typeof code === 'string' && code.startsWith('FST_ERR_CTP'))
+    return errors.invalidRequest(['the body is not valid']);
+  if (typeof code === 'string' && code.startsWith('FST_ERR_BAD'))
+    return errors.invalidRequest(['the path is not valid']);
+  return undefined;
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+}
+
+/** In records and events. The id that the client gave to a request of its own leads there as well. */
+function requesterOf(request: FastifyRequest, { userId }: Caller): string {
+  const given = headerOf(request, 'x-openstack-request-id') ?? '';
+  return `${requestIdForm.test(given) ? given : request.id} ${userId}`;
+}
