@@ -100,6 +100,9 @@ function limitOf({ limit }: ListQuery, most: number): number {
   return Math.min(limit ?? most, most);
 }
 
+/** Clients of the command line ask by the names of the second version of the API. */
+const formerNames: ReadonlyMap<string, string> = new Map([['display_name', 'name']]);
+
 /** Throws InvalidRequest. */
 function orderOf({ sort, sort_key: sortKey, sort_dir: direction }: ListQuery): { key: string; isDescending: boolean } {
   if (sort !== undefined && (sortKey !== undefined || direction !== undefined)) {
@@ -108,7 +111,7 @@ function orderOf({ sort, sort_key: sortKey, sort_dir: direction }: ListQuery): {
   const [first = ''] = (sort ?? '').split(',');
   const [key = '', order = direction ?? 'desc'] = sort === undefined ? [sortKey ?? 'created_at'] : first.split(':');
   if (order !== 'asc' && order !== 'desc') throw errors.invalidRequest([`sort: ${order} is neither asc nor desc`]);
-  return { key: key.trim() || 'created_at', isDescending: order === 'desc' };
+  return { key: formerNames.get(key.trim()) ?? (key.trim() || 'created_at'), isDescending: order === 'desc' };
 }
 
 /** Returns where a page begins that follows a record. Throws MarkerNotFound. */

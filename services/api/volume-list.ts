@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { backendId } from '../../lib/models/backend.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from './call.ts';
@@ -41,7 +42,10 @@ export async function listVolumes(context: Context, query: VolumeQuery) {
       name: (volume) => volume.name,
       status: apiStatus,
       size: (volume) => volume.size,
+      availability_zone: (volume) => volume.availabilityZone,
       bootable: (volume) => String(volume.isBootable),
+      host: ({ node, backend }) => backendId(node, backend),
+      user_id: (volume) => volume.userId,
     },
   });
 }
