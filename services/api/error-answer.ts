@@ -26,6 +26,9 @@ const ofCode: ReadonlyMap<string, Form> = new Map([
   ['TooManyRequests', { status: 429, name: 'overLimit' }],
 ]);
 
+/** Every form that an error can have. */
+export const errorForms: readonly Form[] = [...Object.values(ofKind), ...ofCode.values()];
+
 /** When a client is to try again, in seconds, where the error does not say. */
 const retryAfter = 5;
 

@@ -188,3 +188,11 @@ export function pageDocument(
     ...(count === undefined ? {} : { count }),
   };
 }
+
+/** What pageDocument() makes. */
+export function pageAnswer(name: string, item: z.ZodType) {
+  return z
+    .strictObject({ [name]: z.array(item) })
+    .extend({ [`${name}_links`]: z.array(z.strictObject({ rel: z.literal('next'), href: z.string() })).optional() })
+    .extend({ count: z.int().min(0).optional() });
+}

@@ -1,5 +1,15 @@
 /** Parts of the documents that several calls have. */
 import { z } from 'zod';
+import { versionText } from './microversion.ts';
+
+/** What answers have since version 3.x. */
+export function since<T extends z.ZodType>(minor: number, schema: T) {
+  return schema.optional().meta({ 'x-openstack': { 'min-ver': versionText(minor) } });
+}
+
+/** A time in answers: see views/time.ts. */
+export const time = z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}$/);
+export const links = z.array(z.strictObject({ rel: z.enum(['self', 'bookmark']), href: z.string() }));
 
 /** Clients write "not given" as null, as an empty text, or leave the key out. */
 export function optional<T extends z.ZodType>(schema: T) {
@@ -17,18 +27,16 @@ export const metadata = z.record(
   z.string('values must be text').max(255, 'values must have at most 255 characters'),
 );
 /** Also as text, as some clients send it. */
-export const size = z
-  .union(
-    [
-      z.int(),
-      z
-        .string()
-        .regex(/^\d{1,9}$/)
-        .transform(Number),
-    ],
-    'must be a whole number of GiB',
-  )
-  .refine((value) => value >= 1, 'must be at least 1 GiB');
+export const size = z.union(
+  [
+    z.int().min(1, 'must be at least 1 GiB'),
+    z
+      .string()
+      .regex(/^0*[1-9]\d{0,8}$/)
+      .transform(Number),
+  ],
+  'must be a whole number of GiB, at least 1',
+);
 /** Also as text, as some clients send it. */
 export const yesOrNo = z.union(
   [

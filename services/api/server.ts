@@ -15,6 +15,7 @@ import { calls } from './calls/index.ts';
 import { type Route, chosenCall, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
 import { versionAsked, versionText } from './microversion.ts';
+import { serveOpenApi } from './openapi/route.ts';
 import { checkPolicy } from './policy.ts';
 import { versionsDocument } from './versions.ts';
 
@@ -79,6 +80,7 @@ export class ApiServer {
     );
     server.get('/', (request, reply) => reply.status(300).send(versionsDocument(this.origin(request))));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
+    serveOpenApi(server);
     for (const route of routesOf(calls)) {
       for (const prefix of ['/v3/:project_id', '/v3']) {
         server.route({

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { newest, oldest, versionText } from './microversion.ts';
 
 function description(origin: string) {
@@ -16,3 +17,18 @@ function description(origin: string) {
 export function versionsDocument(origin: string) {
   return { versions: [description(origin)] };
 }
+
+/** What versionsDocument() makes. */
+export const versionsAnswer = z.strictObject({
+  versions: z.array(
+    z.strictObject({
+      id: z.string(),
+      status: z.string(),
+      version: z.string(),
+      min_version: z.string(),
+      updated: z.string(),
+      links: z.array(z.strictObject({ rel: z.literal('self'), href: z.string() })),
+      'media-types': z.array(z.strictObject({ base: z.string(), type: z.string() })),
+    }),
+  ),
+});

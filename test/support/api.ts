@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { silentLog, type Log } from '../../lib/log.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { Api } from '../../services/api/api.ts';
+import { checkAnswer } from './answer-check.ts';
 import type { Cluster } from './cluster.ts';
 
 /** An answer of the API; `body` is undefined where there is none. */
@@ -62,15 +63,20 @@ export class ApiClient {
     return this.send('PUT', path, body);
   }
 
+  /** Throws where the answer is not as the OpenAPI document says. */
   async send(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
-    const answer = await fetch(`${this.url}${path}`, {
+    const headers = new Headers({ ...json, ...this.headers });
+    const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...json, ...this.headers },
+      headers,
       redirect: 'manual',
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    const text = await answer.text();
-    return { status: answer.status, headers: answer.headers, body: text === '' ? undefined : JSON.parse(text) };
+    const text = await response.text();
+    const { status, headers: answerHeaders } = response;
+    const answer: unknown = text === '' ? undefined : JSON.parse(text);
+    checkAnswer({ method, path, headers, request: body, status, answerHeaders, answer });
+    return { status, headers: answerHeaders, body: answer };
   }
 }

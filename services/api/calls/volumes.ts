@@ -2,16 +2,15 @@ import { z } from 'zod';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { idOfNew } from '../idempotency.ts';
-import { pageDocument, trueOrFalse } from '../listing.ts';
+import { pageAnswer, pageDocument, trueOrFalse } from '../listing.ts';
 import { newVolume } from '../new-volume.ts';
 import { ownVolume } from '../owned.ts';
 import { description, id, metadata, name, optional, size, yesOrNo } from '../schemas.ts';
+import { volumeDocument, volumeSummaryDocument } from '../views/volume-document.ts';
 import { volumeFacts, volumeSummaryView, volumeView } from '../views/volume.ts';
 import { listVolumes, volumeQuery } from '../volume-list.ts';
 
-const answer = z.looseObject({ id: z.string(), status: z.string(), size: z.int() });
-const oneVolume = z.looseObject({ volume: answer });
-const listAnswer = z.looseObject({ volumes: z.array(z.looseObject({ id: z.string() })) });
+const oneVolume = z.strictObject({ volume: volumeDocument });
 
 const volumeInput = z.strictObject({
   size: size.nullish(),
@@ -67,7 +66,7 @@ export const volumeCalls = [
     query: volumeQuery,
     body: noBody,
     status: 200,
-    answer: listAnswer,
+    answer: pageAnswer('volumes', volumeSummaryDocument),
     async handle(request) {
       const page = await listVolumes(request, request.query);
       return pageDocument(
@@ -85,7 +84,7 @@ export const volumeCalls = [
     query: volumeQuery,
     body: noBody,
     status: 200,
-    answer: listAnswer,
+    answer: pageAnswer('volumes', volumeDocument),
     async handle(request) {
       const page = await listVolumes(request, request.query);
       const facts = await volumeFacts(request.cluster.store, page.states);
