@@ -36,6 +36,20 @@ export const apiErrors = {
     ),
   requestTooLarge: (bytes: number) =>
     new BlockstoreError('RequestTooLarge', 'invalid', `the request has more than ${bytes} bytes`, 'send less at once'),
+  headerTooLarge: () =>
+    new BlockstoreError(
+      'HeaderTooLarge',
+      'invalid',
+      'the header of the request is too large',
+      'send a shorter address, and fewer or shorter headers',
+    ),
+  requestTooSlow: () =>
+    new BlockstoreError(
+      'RequestTooSlow',
+      'invalid',
+      'the request did not arrive in time',
+      'check the network between the client and the node, and repeat the request',
+    ),
   noJson: () =>
     new BlockstoreError(
       'NoJson',

@@ -8,5 +8,6 @@ export default {
     'test/model/**/*.test.ts',
     'test/simulation/**/*.test.ts',
     'test/damage/**/*.test.ts',
+    'test/fuzz-api/**/*.test.ts',
   ],
 };

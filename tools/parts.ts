@@ -92,6 +92,11 @@ export function parts(): Stage[] {
       script('test/model/run.ts', '--runs', runsAtOnce, '--seed', sampleNumber(`model ${part}`, 1_000_000)),
     ),
     command('damage', process.execPath, script('test/damage/run.ts')),
+    command(
+      'fuzz-api',
+      process.execPath,
+      script('test/fuzz-api/run.ts', '--seed', sampleNumber('requests to the API', 1_000_000)),
+    ),
     ...inParts('chaos', chaosMinutes, minutesAtOnce, chaosPart, missingForLab),
   ];
 }

@@ -56,7 +56,7 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
   const set = Object.fromEntries([...Object.entries(given).filter(([, value]) => value !== ''), ...notes]);
   const unset = [
     ...Object.entries(given).flatMap(([field, value]) => (value === '' ? [field] : [])),
-    ...unsetMetadata.filter((key) => metadata[key] === undefined).map(metadataField),
+    ...unsetMetadata.filter((key) => !Object.hasOwn(metadata, key)).map(metadataField),
   ];
   for (let change = 0; change < maxChanges; change += 1) {
     const volume = await volumesOf(store).lookup(id);

@@ -22,6 +22,8 @@ const ofCode: ReadonlyMap<string, Form> = new Map([
   ['NotAuthenticated', { status: 401, name: 'unauthorized' }],
   ['NoSuchVersion', { status: 406, name: 'notAcceptable' }],
   ['RequestTooLarge', { status: 413, name: 'overLimit' }],
+  ['RequestTooSlow', { status: 408, name: 'requestTimeout' }],
+  ['HeaderTooLarge', { status: 431, name: 'overLimit' }],
   ['NoJson', { status: 415, name: 'badMediaType' }],
   ['TooManyRequests', { status: 429, name: 'overLimit' }],
 ]);

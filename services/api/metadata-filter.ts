@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errors } from '../../lib/errors.ts';
+import { parseJson } from './json.ts';
 
 const schema = z.record(z.string(), z.string());
 
@@ -14,7 +15,7 @@ export function metadataFilter(text: string): Record<string, string> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

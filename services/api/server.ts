@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { clusterCommands } from '../../lib/client/cluster-commands.ts';
@@ -14,10 +13,12 @@ import type { Context } from './call.ts';
 import { calls } from './calls/index.ts';
 import { type Route, chosenCall, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
+import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
 import { serveOpenApi } from './openapi/route.ts';
 import { checkPolicy } from './policy.ts';
 import { versionsDocument } from './versions.ts';
+import { newRequestId, refuseConnection } from './wire-errors.ts';
 
 export interface ServerOptions {
   flags: Flags;
@@ -53,8 +54,14 @@ export class ApiServer {
       http: { maxHeaderSize: maxHeaderBytes },
       // Requests under way at a stop are answered; idle connections are closed.
       forceCloseConnections: 'idle',
-      routerOptions: { ignoreTrailingSlash: true },
-      genReqId: () => `req-${randomUUID()}`,
+      // A name in a path has up to 255 characters, of up to 12 bytes each as they are sent.
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
+      genReqId: newRequestId,
+      frameworkErrors: (error, request, reply) => {
+        withIds(request, reply);
+        void this.fail(error, request, reply);
+      },
+      clientErrorHandler: refuseConnection,
       exposeHeadRoutes: false,
     });
     this.install();
@@ -62,14 +69,12 @@ export class ApiServer {
 
   private install(): void {
     const { fastify: server } = this;
-    server.addHook('onRequest', async (request, reply) => {
-      void reply.header('x-openstack-request-id', request.id).header('x-compute-request-id', request.id);
-    });
+    server.addHook('onRequest', async (request, reply) => withIds(request, reply));
     server.removeAllContentTypeParsers();
     // Clients send an empty body as JSON.
     server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
       try {
-        done(null, body === '' ? undefined : JSON.parse(String(body)));
+        done(null, body === '' ? undefined : parseJson(String(body)));
       } catch {
         done(errors.invalidRequest(['the body is not valid JSON']));
       }
@@ -128,7 +133,8 @@ export class ApiServer {
   }
 
   private fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const error = ofFastify(thrown) ?? asError(thrown);
+    const hasGone = request.raw.destroyed && !request.raw.complete;
+    const error = hasGone ? errors.invalidRequest(['the body is incomplete']) : (ofFastify(thrown) ?? asError(thrown));
     const { status, headers, body } = errorAnswer(error);
     if (status >= 500) {
       const { message, cause } = error;
@@ -148,6 +154,10 @@ export class ApiServer {
   }
 }
 
+function withIds({ id }: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-openstack-request-id', id).header('x-compute-request-id', id);
+}
+
 /** Errors of the library. */
 function ofFastify(thrown: unknown): BlockstoreError | undefined {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
@@ -155,7 +165,7 @@ function ofFastify(thrown: unknown): BlockstoreError | undefined {
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return errors.noJson();
   if (typeof code === 'string' && code.startsWith('FST_ERR_CTP'))
     return errors.invalidRequest(['the body is not valid']);
-  if (typeof code === 'string' && code.startsWith('FST_ERR_BAD'))
+  if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH')
     return errors.invalidRequest(['the path is not valid']);
   return undefined;
 }

@@ -6,6 +6,7 @@ import type { Context } from './call.ts';
 import { hasRole } from './caller.ts';
 import { listPage, listQuery, trueOrFalse } from './listing.ts';
 import { metadataFilter } from './metadata-filter.ts';
+import { metadataItem } from './metadata-item.ts';
 import { timeFilter } from './time-filter.ts';
 import { apiStatus } from './views/volume.ts';
 
@@ -110,7 +111,7 @@ function filterOf(query: VolumeQuery): Filter | undefined {
   );
   add(query.metadata, (text) => {
     const wanted = Object.entries(metadataFilter(text));
-    return (volume) => wanted.every(([key, value]) => volume.metadata[key] === value);
+    return (volume) => wanted.every(([key, value]) => metadataItem(volume.metadata, key) === value);
   });
   add(query.created_at, (text) => {
     const isWithin = timeFilter('created_at', text);

@@ -26,9 +26,13 @@ const responseSchema = z.object({
   headers: z.record(z.string(), z.unknown()).default({}),
   content: z.object({ 'application/json': z.unknown() }).optional(),
 });
+const pathSchema = z
+  .object({ servers: z.array(z.unknown()).optional() })
+  .catchall(z.object({ responses: z.record(z.string(), responseSchema) }))
+  .transform(({ servers, ...methods }) => ({ isOfProject: servers === undefined, methods }));
 const documentSchema = z.object({
   components: z.object({ responses: z.record(z.string(), responseSchema) }),
-  paths: z.record(z.string(), z.record(z.string(), z.object({ responses: z.record(z.string(), responseSchema) }))),
+  paths: z.record(z.string(), pathSchema),
 });
 
 const document = openApiDocument(calls);
@@ -37,7 +41,9 @@ const templates = Object.keys(paths).map((template) => ({
   template,
   // Literal parts are matched before parameters, as the server does.
   rank: template.replaceAll(/\{[^}]+\}/g, '~'),
-  pattern: new RegExp(`^${template.replaceAll('.', String.raw`\.`).replaceAll(/\{[^}]+\}/g, '[^/]+')}/?$`),
+  pattern: new RegExp(
+    `^${template.replaceAll('.', String.raw`\.`).replaceAll(/\{[^}]+\}/g, '[^/]+')}${template === '/' ? '' : '/?'}$`,
+  ),
 }));
 templates.sort((one, other) => (one.rank < other.rank ? -1 : 1));
 
@@ -74,14 +80,17 @@ export function problemOf(exchange: Exchange): string | undefined {
   const { method, path, headers, status, request, answerHeaders, answer } = exchange;
   const [plain = ''] = path.split('?', 1);
   if (!plain.startsWith('/v3/')) return undefined;
-  const template = templateOf(plain.slice('/v3'.length));
-  const operation = template === undefined ? undefined : paths[template]?.[method.toLowerCase()];
-  if (template === undefined || !operation) return status === 404 ? undefined : 'the document has no such call';
-  const found = operation.responses[status];
+  const template = templateOf(plain.slice('/v3'.length)) ?? '';
+  const operation = paths[template]?.methods[method.toLowerCase()];
+  // A request for no call is refused, by the first thing that is wrong with it.
+  const found = operation
+    ? operation.responses[status]
+    : { $ref: `#/components/responses/error${status}`, headers: {} };
   const response = found?.$ref === undefined ? found : components.responses[found.$ref.split('/').at(-1) ?? ''];
-  if (!found || !response) return `the document has no status ${status}`;
+  if (!found || !response) return operation ? `the document has no status ${status}` : 'the document has no such call';
   const missing = Object.keys(response.headers).find((name) => !answerHeaders.has(name));
   if (missing !== undefined) return `the answer has no ${missing}`;
+  if (method === 'HEAD') return undefined;
   if (!response.content) return answer === undefined ? undefined : 'the answer has a body';
   const place = found.$ref ?? `#/paths/${pointer(template)}/${method.toLowerCase()}/responses/${status}`;
   const asked: Asked = { version: versionOf(headers), action: actionOf(request) };
@@ -92,7 +101,8 @@ export function problemOf(exchange: Exchange): string | undefined {
 
 function templateOf(path: string): string | undefined {
   const find = (text: string) => templates.find(({ pattern }) => pattern.test(text))?.template;
-  return find(path) ?? find(path.replace(/^\/[^/]+/, ''));
+  const ofProject = find(path.replace(/^\/[^/]+/, ''));
+  return find(path) ?? (paths[ofProject ?? '']?.isOfProject === true ? ofProject : undefined);
 }
 
 function pointer(text: string): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errors } from '../../../lib/errors.ts';
 import { call, noAnswer, noBody, noQuery } from '../call.ts';
+import { metadataItem } from '../metadata-item.ts';
 import { ownVolume } from '../owned.ts';
 import { metadata } from '../schemas.ts';
 
@@ -32,7 +33,7 @@ export const volumeMetadataCalls = [
     async handle(request) {
       const volume = await ownVolume(request, request.param('id'));
       const key = request.param('key');
-      const value = volume.metadata[key];
+      const value = metadataItem(volume.metadata, key);
       if (value === undefined) throw errors.metadataNotFound(`volume ${volume.id}`, key);
       return { meta: { [key]: value } };
     },
@@ -80,7 +81,7 @@ export const volumeMetadataCalls = [
     async handle(request) {
       const { id } = await ownVolume(request, request.param('id'));
       const key = request.param('key');
-      const value = request.body.meta[key];
+      const value = metadataItem(request.body.meta, key);
       if (value === undefined) throw errors.invalidRequest([`meta: must have the key ${key}`]);
       await request.cluster.commands.update(id, { metadata: { [key]: value } });
       return { meta: { [key]: value } };
@@ -97,7 +98,7 @@ export const volumeMetadataCalls = [
     async handle(request) {
       const volume = await ownVolume(request, request.param('id'));
       const key = request.param('key');
-      if (volume.metadata[key] === undefined) throw errors.metadataNotFound(`volume ${volume.id}`, key);
+      if (metadataItem(volume.metadata, key) === undefined) throw errors.metadataNotFound(`volume ${volume.id}`, key);
       await request.cluster.commands.update(volume.id, { unsetMetadata: [key] });
     },
   }),

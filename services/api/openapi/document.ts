@@ -13,7 +13,7 @@ Without the header OpenStack-API-Version a request has version ${versionText(old
 max-ver), and which action a schema is of (action-name). Objects of other projects answer 404, as if they did not exist.`;
 
 /** Addresses are relative to that of the document, so that it is the same behind every proxy. */
-const servers = [
+const servers: readonly JsonObject[] = [
   { url: '../v3', description: 'The project of the token' },
   {
     url: '../v3/{project_id}',
@@ -67,6 +67,7 @@ const securitySchemes = {
 /** What nobody needs a token for. */
 function openPaths(schemas: JsonSchemas): Record<string, JsonObject> {
   const get = (operationId: string, summary: string, schema: JsonObject): JsonObject => ({
+    servers: [servers[0] ?? {}],
     get: {
       operationId,
       summary,
@@ -99,7 +100,7 @@ export function openApiDocument(calls: readonly Call[]): JsonObject {
   return {
     openapi: '3.1.0',
     info: { title: 'blockstore', version, description, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
-    servers,
+    servers: [...servers],
     security: [{ token: [] }],
     tags: ['version', ...new Set(calls.map(({ name }) => name.split(':', 1)[0] ?? name))].map((name) => ({ name })),
     paths,

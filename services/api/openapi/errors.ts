@@ -13,10 +13,12 @@ const descriptions: ReadonlyMap<number, string> = new Map([
   [403, 'The caller lacks a role that the call requires'],
   [404, 'The object, or the call in this version, does not exist for the caller'],
   [406, `The version is not served: ${versionText(oldest)} to ${versionText(newest)} are`],
+  [408, 'The request did not arrive in time'],
   [conflict, 'The object is in a status that does not allow it, or another request was first'],
   [413, 'The request is too large, or a quota or the free space is exceeded'],
   [415, 'The body is not declared as JSON'],
   [429, 'The caller sends too many requests'],
+  [431, 'The header of the request is too large'],
   [500, 'A failure; the log of the node has its cause, with the id of the request'],
   [503, 'The cluster cannot answer now'],
 ]);

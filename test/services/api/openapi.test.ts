@@ -9,11 +9,13 @@ import { startApi } from '../../support/api.ts';
 import { Cluster } from '../../support/cluster.ts';
 
 const operationSchema = z.looseObject({ operationId: z.string(), summary: z.string().min(1) });
-const documentSchema = z.looseObject({ paths: z.record(z.string(), z.record(z.string(), operationSchema)) });
+/** Servers of its own are beside the methods of a path. */
+const methodsSchema = z.record(z.string(), z.union([operationSchema, z.array(z.unknown())]));
+const documentSchema = z.looseObject({ paths: z.record(z.string(), methodsSchema) });
 const document = openApiDocument(calls);
 const operations = Object.entries(documentSchema.parse(document).paths).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, operation]) =>
-    Object.assign(operation, { call: `${method.toUpperCase()} ${path}` }),
+  Object.entries(methods).flatMap(([method, operation]) =>
+    Array.isArray(operation) ? [] : [Object.assign(operation, { call: `${method.toUpperCase()} ${path}` })],
   ),
 );
 
