@@ -18,6 +18,7 @@ import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
 import { lvmThinErrors } from './lvm-thin-errors.ts';
 import { migrationErrors } from './migration-errors.ts';
+import { monitoringErrors } from './monitoring-errors.ts';
 import { nvmeErrors } from './nvme-errors.ts';
 import { rbdErrors } from './rbd-errors.ts';
 import { redisErrors } from './redis-errors.ts';
@@ -50,6 +51,7 @@ export const errors = {
   ...lvmErrors,
   ...lvmThinErrors,
   ...migrationErrors,
+  ...monitoringErrors,
   ...nvmeErrors,
   ...rbdErrors,
   ...redisErrors,

@@ -6,6 +6,7 @@ import { volumesOf } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import type { RequestClient, RequestEnd } from './request-client.ts';
+import { commandSpan } from './command-span.ts';
 import { type Sent, startTask } from './start-task.ts';
 import type { SendOptions } from './volume-commands.ts';
 
@@ -18,6 +19,12 @@ export interface CopyOut {
   attached: (volume: string, instance: string) => BlockstoreError;
 }
 
+interface CopyingFrom {
+  store: Store;
+  client: RequestClient;
+  topic: string;
+}
+
 const transitions = { upload: 'startUpload', backup: 'startBackup' } as const;
 
 /**
@@ -25,8 +32,13 @@ const transitions = { upload: 'startUpload', backup: 'startBackup' } as const;
  * it. Throws VolumeNotFound, WrongStatus, VolumeAttached, NotCapable, NodeLost; a call also what kept the node from it. A call whose reply
  * was lost ends without an error: whether the data are there, their store knows.
  */
-export async function copyOut(
-  { store, client, topic }: { store: Store; client: RequestClient; topic: string },
+export function copyOut(to: CopyingFrom, volume: string, request: CopyOut, options: SendOptions): Promise<void> {
+  const attributes = { 'blockstore.volume': volume };
+  return commandSpan(to.store, request.kind, attributes, () => sendAndWait(to, volume, request, options));
+}
+
+async function sendAndWait(
+  { store, client, topic }: CopyingFrom,
   volume: string,
   request: CopyOut,
   { deadlineMs }: SendOptions,

@@ -12,6 +12,7 @@ import { volumesOf } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
+import { commandSpan } from './command-span.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
 import type { SendOptions } from './volume-commands.ts';
@@ -171,7 +172,17 @@ export class SnapshotCommands {
     if (found && !found.capabilities.includes('snapshots')) throw errors.notCapable(id, found.driver, 'snapshots');
   }
 
-  private async carryOut(
+  private carryOut(
+    kind: SnapshotTaskKind,
+    id: string,
+    options: SendOptions,
+    send: (to?: ReplyTo) => Promise<Sent>,
+  ): Promise<void> {
+    const attributes = { 'blockstore.snapshot': id };
+    return commandSpan(this.store, kind, attributes, () => this.sendAndWait(kind, id, options, send));
+  }
+
+  private async sendAndWait(
     kind: SnapshotTaskKind,
     id: string,
     { deadlineMs }: SendOptions,

@@ -13,6 +13,7 @@ import type { Edit, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan } from './attachment-plans.ts';
 import { requireImages } from './copy-out.ts';
+import { commandSpan } from './command-span.ts';
 import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
@@ -298,7 +299,17 @@ export class VolumeCommands {
   }
 
   /** Sends the request that begins a task, and waits for its end where there is a deadline. */
-  async carryOut(
+  carryOut(
+    kind: VolumeTaskKind,
+    id: string,
+    options: SendOptions,
+    send: (to?: ReplyTo) => Promise<Sent>,
+  ): Promise<VolumeState> {
+    const attributes = { 'blockstore.volume': id };
+    return commandSpan(this.store, kind, attributes, () => this.sendAndWait(kind, id, options, send));
+  }
+
+  private async sendAndWait(
     kind: VolumeTaskKind,
     id: string,
     { deadlineMs }: SendOptions,

@@ -1,13 +1,12 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { flag, listOf, text, whole, yesNo } from './flag.ts';
 
+export const listenRule = 'must be address:port or [IPv6 address]:port, separated by commas; port 0: one that is free';
+
 /** For the daemon, which serves the API where it has an address for it. */
 export const apiFlags = {
   api_listen: flag(
-    listOf(
-      isListenAddress,
-      'must be address:port or [IPv6 address]:port, separated by commas; port 0: one that is free',
-    ),
+    listOf(isListenAddress, listenRule),
     [],
     'addresses at which this node serves the Block Storage API, such as 192.0.2.7:8776; empty: none',
   ),
@@ -25,7 +24,8 @@ export const apiFlags = {
   ),
 };
 
-function isListenAddress(item: string): boolean {
+/** Whether it is one of a list of addresses and ports. */
+export function isListenAddress(item: string): boolean {
   return listenAddress(item) !== undefined;
 }
 

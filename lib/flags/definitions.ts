@@ -20,6 +20,7 @@ import {
 import { apiFlags } from './api-flags.ts';
 import { backendNameRule, isBackendName } from './backend-name.ts';
 import { mergeFlags } from './merge.ts';
+import { monitoringFlags } from './monitoring-flags.ts';
 
 const nodeName = text.refine(isNodeName, nodeNameRule);
 
@@ -227,6 +228,7 @@ export const definitions = {
   ...backupFlags,
   ...migrationFlags,
   ...apiFlags,
+  ...monitoringFlags,
   ...redisFlags,
   ...logFlags,
 };
@@ -281,6 +283,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   { title: 'Backups', names: Object.keys(backupFlags) },
   { title: 'Migration', names: Object.keys(migrationFlags) },
   { title: 'API', names: Object.keys(apiFlags) },
+  { title: 'Monitoring', names: Object.keys(monitoringFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },
 ]);

@@ -61,6 +61,10 @@ export abstract class PortalTarget<Options extends PortalTargetOptions = PortalT
     return this.watch.problems;
   }
 
+  get restarts(): number {
+    return this.watch.restarts;
+  }
+
   /** The server and its exports go on. */
   async close(): Promise<void> {
     await this.watch.end();

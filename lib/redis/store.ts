@@ -17,7 +17,11 @@ export interface StoreOptions {
   by?: string;
   /** Whose keys and wait for replicas are used. */
   sharing?: Pick<Store, 'keys' | 'replication'>;
+  observe?: ObserveScript | undefined;
 }
+
+/** Called with the end of each script: the time from its sending to its answer, without that of replicas. */
+export type ObserveScript = (script: ScriptName, seconds: number, isAnswered: boolean) => void;
 
 /** In a record: a longer value has Redis keep it in a form that takes twice the memory. */
 const maxByBytes = 64;
@@ -38,11 +42,12 @@ export class Store {
   private readonly prefix: string;
   readonly replication: Replication;
   private readonly minReplicas: number;
+  private readonly observe: ObserveScript | undefined;
 
   constructor(
     connection: Connection,
     prefix: string,
-    { minReplicas = 0, redis = connection.redis, by = '', sharing }: StoreOptions = {},
+    { minReplicas = 0, redis = connection.redis, by = '', sharing, observe }: StoreOptions = {},
   ) {
     this.by = shortened(by);
     this.connection = connection;
@@ -50,13 +55,14 @@ export class Store {
     this.keys = sharing?.keys ?? makeKeys(prefix);
     this.minReplicas = minReplicas;
     this.redis = redis;
+    this.observe = observe;
     this.replication = sharing?.replication ?? new Replication(connection, this.keys.replicated());
   }
 
   /** Returns the same records over the same connection, whose changes another requester asks for. */
   as(by: string): Store {
-    const { minReplicas, redis } = this;
-    return new Store(this.connection, this.prefix, { minReplicas, redis, by, sharing: this });
+    const { minReplicas, redis, observe } = this;
+    return new Store(this.connection, this.prefix, { minReplicas, redis, by, sharing: this, observe });
   }
 
   /**
@@ -65,7 +71,7 @@ export class Store {
    */
   async onOwnConnection(purpose: string): Promise<Store> {
     const redis = await this.connection.another({ purpose, hasTimeLimit: true });
-    return new Store(this.connection, this.prefix, { redis });
+    return new Store(this.connection, this.prefix, { redis, observe: this.observe });
   }
 
   /** Runs a script: all of it happens, or nothing. Throws RedisUnreachable, RedisDenied, NotReplicated. */
@@ -73,14 +79,16 @@ export class Store {
     const { count } = this.connection;
     const script = scripts.get(name);
     if (!script) throw new Error(`no script ${name}`);
-    const answer = await this.read(async (redis) => {
-      try {
-        return await redis.evalsha(script.sha, 1, this.keys.prefix, ...args);
-      } catch (error) {
-        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-        return await redis.eval(script.source, 1, this.keys.prefix, ...args);
-      }
-    });
+    const send = () =>
+      this.read(async (redis) => {
+        try {
+          return await redis.evalsha(script.sha, 1, this.keys.prefix, ...args);
+        } catch (error) {
+          if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+          return await redis.eval(script.source, 1, this.keys.prefix, ...args);
+        }
+      });
+    const answer = await (this.observe ? observed(name, this.observe, send) : send());
     await this.replicated(count);
     return parseAnswer(name, answer);
   }
@@ -119,6 +127,18 @@ export class Store {
     if (!this.isReplicated) return;
     const reached = await this.replication.wait(this.minReplicas, over);
     if (reached < this.minReplicas) throw errors.notReplicated(reached, this.minReplicas);
+  }
+}
+
+async function observed<T>(name: ScriptName, observe: ObserveScript, send: () => Promise<T>): Promise<T> {
+  const begin = performance.now();
+  let isAnswered = false;
+  try {
+    const answer = await send();
+    isAnswered = true;
+    return answer;
+  } finally {
+    observe(name, (performance.now() - begin) / 1000, isAnswered);
   }
 }
 

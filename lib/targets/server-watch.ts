@@ -26,6 +26,8 @@ export class Watch {
   private readonly options: WatchOptions;
   private problem: BlockstoreError | undefined;
   private readonly failures = new Map<string, BlockstoreError>();
+  /** Exports that were rebuilt. */
+  restarts = 0;
   private ticks = 0;
   private failedTries = 0;
   private nextTry = 0;
@@ -88,6 +90,7 @@ export class Watch {
     const { log, server, restore } = this.options;
     try {
       await restore(id);
+      this.restarts += 1;
       this.failures.delete(id);
       log.warn(`rebuilt the export of volume ${id}, which ${server.loser} had lost`);
     } catch (thrown) {

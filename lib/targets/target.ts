@@ -106,6 +106,8 @@ export interface Target {
    * problem of the whole node lasts, its volumes have none of their own.
    */
   problems(): readonly TargetProblem[];
+  /** Exports that had ended and were started again, since the daemon began. Absent: the target watches none. */
+  readonly restarts?: number;
   close(): Promise<void>;
 }
 

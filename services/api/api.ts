@@ -4,6 +4,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
+import type { Monitoring } from '../monitoring/monitoring.ts';
 import { NoAuthentication } from './authentication/noauth.ts';
 import { ApiServer } from './server.ts';
 
@@ -11,6 +12,7 @@ export interface ApiOptions {
   flags: Flags;
   store: Store;
   log: Log;
+  monitoring?: Monitoring | undefined;
   /** Without its address the node goes on. */
   isOptional?: boolean;
 }

@@ -7,6 +7,8 @@ import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import { inSpan } from '../../lib/tracing.ts';
+import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import type { Caller } from './caller.ts';
 import type { Context } from './call.ts';
@@ -16,6 +18,7 @@ import { errorAnswer } from './error-answer.ts';
 import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
 import { serveOpenApi } from './openapi/route.ts';
+import { serveMonitoring } from './monitoring-routes.ts';
 import { checkPolicy } from './policy.ts';
 import { versionsDocument } from './versions.ts';
 import { newRequestId, refuseConnection } from './wire-errors.ts';
@@ -25,6 +28,7 @@ export interface ServerOptions {
   store: Store;
   log: Log;
   authenticator: Authenticator;
+  monitoring?: Monitoring | undefined;
 }
 
 /** Requests of the known clients have some KiB. */
@@ -44,6 +48,8 @@ export class ApiServer {
   private readonly options: ServerOptions;
   private readonly client: RequestClient;
   private readonly recent = new RecentCandidates();
+  /** What requests turned out to mean. */
+  private readonly callNames = new WeakMap<FastifyRequest, string>();
 
   constructor(options: ServerOptions) {
     this.options = options;
@@ -83,6 +89,8 @@ export class ApiServer {
     server.setNotFoundHandler((request, reply) =>
       this.fail(errors.noSuchCall(request.method, pathOf(request)), request, reply),
     );
+    const { monitoring } = this.options;
+    if (monitoring) serveMonitoring(server, monitoring, (request) => this.callNames.get(request));
     server.get('/', (request, reply) => reply.status(300).send(versionsDocument(this.origin(request))));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
     serveOpenApi(server);
@@ -108,7 +116,9 @@ export class ApiServer {
       project,
     });
     const { call, body } = chosenCall(route, version, request.body);
+    this.callNames.set(request, call.name);
     checkPolicy(call.name, caller);
+    const requester = requesterOf(request, caller);
     const prefix = project === '' ? '/v3' : `/v3/${project}`;
     const url = new URL(request.url, 'http://localhost');
     const context: Context = {
@@ -120,13 +130,20 @@ export class ApiServer {
       key: headerOf(request, 'idempotency-key'),
       requestId: request.id,
       flags: this.options.flags,
-      cluster: clusterCommands(this.options.store.as(requesterOf(request, caller)), {
+      cluster: clusterCommands(this.options.store.as(requester), {
         client: this.client,
         topic: this.options.flags.volume_topic,
         recent: this.recent,
       }),
     };
-    const answer = await call.run(context, { params, query: request.query, body });
+    const span = {
+      name: `API ${call.name}`,
+      kind: 'server',
+      requester,
+      headers: request.headers,
+      attributes: { 'http.request.method': request.method, 'blockstore.project': caller.projectId },
+    } as const;
+    const answer = await inSpan(span, () => call.run(context, { params, query: request.query, body }));
     reply.status(call.status);
     if (call.status === 204) return reply.send();
     return reply.send(answer);

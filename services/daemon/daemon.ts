@@ -9,7 +9,9 @@ import { type Service, ServiceTree } from '../../lib/service.ts';
 import type { Backend } from '../node/backends.ts';
 import { BlockStore } from '../node/block-store.ts';
 import { StateDirectory } from './state-directory.ts';
+import type { Monitoring } from '../monitoring/monitoring.ts';
 import { SystemdNotify } from './systemd-notify.ts';
+import { Tracing } from './tracing.ts';
 
 export interface DaemonOptions {
   flags: Flags;
@@ -32,6 +34,9 @@ export class Daemon implements Service {
   private store: Store | undefined;
   private blockStore: BlockStore | undefined;
   private api: Service | undefined;
+  private monitoring: Monitoring | undefined;
+  private monitoringServer: Service | undefined;
+  private phase: 'starting' | 'running' | 'stopping' = 'starting';
 
   constructor(options: DaemonOptions) {
     this.options = options;
@@ -44,6 +49,8 @@ export class Daemon implements Service {
     const startBlockStore = () => this.startBlockStore(stateDirectory.holder);
     const children: Service[] = [
       stateDirectory,
+      new Tracing(flags.tracing_module, log),
+      { name: 'monitoring', start: () => this.startMonitoring(), stop: async () => this.monitoringServer?.stop() },
       ...first,
       { name: 'redis', start: () => this.connect(), stop: async () => this.connection?.close() },
       { name: 'block-store', start: startBlockStore, stop: async () => this.blockStore?.stop() },
@@ -52,10 +59,27 @@ export class Daemon implements Service {
     ];
     for (const child of children) await this.tree.add(child);
     await this.tree.start();
+    this.phase = 'running';
   }
 
   stop(): Promise<void> {
+    this.phase = 'stopping';
     return this.tree.stop();
+  }
+
+  /** Before what it watches. Loaded on demand: most nodes have none. */
+  private async startMonitoring(): Promise<void> {
+    const { flags, log } = this.options;
+    if (flags.metrics_listen.length + flags.api_listen.length === 0) return;
+    const { Monitoring, MonitoringServer } = await import('../monitoring/load.ts');
+    this.monitoring = new Monitoring(flags, () => ({
+      phase: this.phase,
+      store: this.store,
+      figures: this.blockStore?.figures(),
+    }));
+    const server = new MonitoringServer(flags.metrics_listen, this.monitoring, log);
+    await server.start();
+    this.monitoringServer = server;
   }
 
   private async connect(): Promise<void> {
@@ -65,12 +89,17 @@ export class Daemon implements Service {
   private async startBlockStore(holder: string): Promise<void> {
     const { flags, backends, log, onFenced } = this.options;
     if (!this.connection) throw new Error('Redis is not connected');
-    const store = new Store(this.connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
+    const metrics = this.monitoring?.metrics;
+    const store = new Store(this.connection, flags.redis_prefix, {
+      minReplicas: flags.redis_min_replicas,
+      observe: metrics?.observeScript,
+    });
+    this.store = store;
     for (const { message, hint } of await persistenceProblems(store)) log.warn(message, { hint });
-    const blockStore = new BlockStore({ flags, holder, store, backends, log, onFenced });
+    const observe = metrics?.observeOperation;
+    const blockStore = new BlockStore({ flags, holder, store, backends, log, onFenced, observe });
     await blockStore.start();
     this.blockStore = blockStore;
-    this.store = store;
   }
 
   /** Loaded on demand: most nodes serve none. */
@@ -78,7 +107,8 @@ export class Daemon implements Service {
     const { flags, log, isApiOptional = false } = this.options;
     if (flags.api_listen.length === 0 || !this.store) return;
     const { Api } = await import('../api/api.ts');
-    const api = new Api({ flags, store: this.store, log, isOptional: isApiOptional });
+    const { monitoring } = this;
+    const api = new Api({ flags, store: this.store, log, isOptional: isApiOptional, monitoring });
     await api.start();
     this.api = api;
   }

@@ -13,6 +13,8 @@ import type { Store } from '../../lib/redis/store.ts';
 import { type Service, ServiceTree } from '../../lib/service.ts';
 import { type Backend, Backends } from './backends.ts';
 import type { EverySecond } from './every-second.ts';
+import type { ObserveOperation } from './engine/operation-outcome.ts';
+import type { NodeFigures } from './figures.ts';
 import { NodeLease } from './lease.ts';
 import { StorageNode } from './storage-node.ts';
 
@@ -27,6 +29,8 @@ export interface BlockStoreOptions {
   onFenced?: (error: BlockstoreError) => void;
   /** What reports tick by, where time is simulated. */
   everySecond?: EverySecond;
+  /** Called with the end of each operation. */
+  observe?: ObserveOperation | undefined;
   /** How the data of migrations go from node to node; default: over TCP. */
   transport?: MigrationTransport;
 }
@@ -113,6 +117,11 @@ export class BlockStore implements Service {
     await this.node?.reportState();
   }
 
+  /** Undefined until the start has ended. */
+  figures(): NodeFigures | undefined {
+    return this.node?.figures();
+  }
+
   private async startNode(backends: Backends): Promise<void> {
     const { flags, holder, store, log, onFenced = () => {}, everySecond } = this.options;
     const heartbeatStore = await store.onOwnConnection('heartbeats');
@@ -132,6 +141,7 @@ export class BlockStore implements Service {
       log,
       onFenced,
       everySecond,
+      observe: this.options.observe,
       transport,
     });
     try {

@@ -13,7 +13,9 @@ import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
+import type { ExportCount } from './figures.ts';
 import { isExported, isMarked } from './specs.ts';
+import type { OwnVolume } from './volume-table.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
@@ -31,6 +33,8 @@ export class Reconciler {
   private readonly options: ReconcilerOptions;
   /** Whether every volume of the node has been examined. */
   isDone = false;
+  /** By backend. */
+  exports: ReadonlyMap<string, ExportCount> = new Map();
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
@@ -98,9 +102,9 @@ export class Reconciler {
     const { engine, table, addresses, adoption, abandoned, backends, problems } = this.options;
     await abandoned.retry();
     const running = await adoption.runningExports();
-    const ended = [...table.all].filter(
-      (one) => one.isExported && !running.has(one.id) && this.isExporting(one.backend),
-    );
+    const expected = [...table.all].filter((one) => one.isExported && this.isExporting(one.backend));
+    const ended = expected.filter(({ id }) => !running.has(id));
+    this.exports = this.exportCounts(expected, ended);
     const retried = problems.volumes.filter((id) => !abandoned.has(id));
     const ids = new Set([...ended.map(({ id }) => id), ...retried, ...table.taken]);
     const unrecorded = new Set<string>();
@@ -191,6 +195,19 @@ export class Reconciler {
       });
     }
     if (restored > 0) log.warn(`restored records of ${restored} snapshots from their storage`);
+  }
+
+  private exportCounts(expected: readonly OwnVolume[], ended: readonly OwnVolume[]): Map<string, ExportCount> {
+    const { served } = this.options.backends;
+    const exporting = served.filter(({ target }) => target.addressing !== 'none');
+    const counts = new Map<string, ExportCount>(exporting.map(({ name }) => [name, { expected: 0, running: 0 }]));
+    const add = ({ backend }: OwnVolume, more: ExportCount) => {
+      const count = counts.get(backend) ?? { expected: 0, running: 0 };
+      counts.set(backend, { expected: count.expected + more.expected, running: count.running + more.running });
+    };
+    for (const one of expected) add(one, { expected: 1, running: 1 });
+    for (const one of ended) add(one, { expected: 0, running: -1 });
+    return counts;
   }
 
   /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */

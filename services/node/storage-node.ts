@@ -25,6 +25,7 @@ import type { EverySecond } from './every-second.ts';
 import { endExpiredTransfers } from './expired-transfers.ts';
 import { FormerStorage } from './former.ts';
 import { Heartbeat, backendReport } from './heartbeat.ts';
+import type { ObserveOperation } from './engine/operation-outcome.ts';
 import { IncomingMigrations } from './incoming.ts';
 import type { NodeLease } from './lease.ts';
 import { migrationsFrom } from './migrations.ts';
@@ -34,6 +35,7 @@ import { Problems } from './problems.ts';
 import { Reconciler } from './reconciler.ts';
 import { CatchUp } from './catch-up.ts';
 import { Reporter } from './reporter.ts';
+import { type NodeFigures, operationsByKind, volumesByStatus } from './figures.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import { SnapshotJobs } from './snapshot-jobs.ts';
 import { snapshotReaders } from './snapshot-readers.ts';
@@ -51,6 +53,7 @@ export interface StorageNodeOptions {
   /** Called once when another daemon has taken the node's name. */
   onFenced: (error: BlockstoreError) => void;
   everySecond: EverySecond | undefined;
+  observe: ObserveOperation | undefined;
   transport: MigrationTransport;
 }
 
@@ -66,6 +69,7 @@ export class StorageNode implements Service {
   private readonly startTime = Date.now();
   private readonly capacities: ReadonlyMap<string, CapacityMonitor>;
   private readonly addresses: Addresses;
+  private readonly table: VolumeTable;
   private readonly engine: Engine;
   private readonly problems: Problems;
   private readonly former: FormerStorage;
@@ -80,6 +84,8 @@ export class StorageNode implements Service {
   private isFenced = false;
   /** The network problems in the last report. */
   private reported = '';
+  /** The last report that Redis has, and when that was, by the monotonic clock. */
+  private last: { backends: readonly BackendReport[]; problems: number; at: number } | undefined;
 
   constructor(options: StorageNodeOptions) {
     this.options = options;
@@ -98,6 +104,7 @@ export class StorageNode implements Service {
       quarantineMs: flags.address_quarantine * 1000,
     });
     const table = new VolumeTable({ exportUnattached });
+    this.table = table;
     this.former = new FormerStorage(shared);
     this.incoming = new IncomingMigrations({ ...shared, former: this.former, transport: options.transport });
     const processes = new ChildProcesses();
@@ -122,6 +129,7 @@ export class StorageNode implements Service {
       former: this.former,
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,
+      observe: options.observe,
       onFenced: () => void this.catchUp.regain(),
     });
     const adopting = {
@@ -212,19 +220,41 @@ export class StorageNode implements Service {
     const { flags, store } = this.options;
     if (this.isFenced) return;
     this.reported = this.networkProblems();
+    const problems = [...store.connection.problems, ...this.addresses.problems, ...this.problems.report()];
+    const backends = await this.backendReports();
     const overdue = await this.heartbeat.beat(
       {
         availabilityZone: flags.storage_availability_zone,
         version,
         startTime: this.startTime,
         quarantineMs: flags.address_quarantine * 1000,
-        problems: [...store.connection.problems, ...this.addresses.problems, ...this.problems.report()],
+        problems,
       },
-      await this.backendReports(),
+      backends,
     );
+    this.last = { backends, problems: problems.length, at: performance.now() };
     if (!this.reconciler.isDone) return;
     const { states } = await volumesOf(store).readAll(overdue.filter((id) => !this.engine.isBusy(id)));
     for (const volume of states) this.engine.submit(volume, { isResumed: true });
+  }
+
+  figures(): NodeFigures {
+    const { last, engine, table, reconciler } = this;
+    const { backends } = this.options;
+    const counted = backends.configured.flatMap(({ name, target: { restarts } }) =>
+      restarts === undefined ? [] : ([[name, restarts]] as const),
+    );
+    return {
+      volumes: volumesByStatus(table, engine.underWay),
+      operations: operationsByKind(engine.underWay),
+      backends: last?.backends ?? [],
+      served: new Set(backends.served.map(({ name }) => name)),
+      exports: reconciler.exports,
+      restarts: new Map(counted),
+      problems: last?.problems ?? 0,
+      leaseAgeMs: last && !this.isFenced ? performance.now() - last.at : undefined,
+      isCatchingUp: this.catchUp.isDue,
+    };
   }
 
   private async backendReports(): Promise<BackendReport[]> {

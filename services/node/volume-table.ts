@@ -1,9 +1,10 @@
-import type { VolumeState } from '../../lib/models/volume-state.ts';
+import type { VolumeState, VolumeStatus } from '../../lib/models/volume-state.ts';
 
 export interface OwnVolume {
   id: string;
   backend: string;
   address: string;
+  status: VolumeStatus;
   /** Whether its export should run. */
   isExported: boolean;
 }
@@ -11,6 +12,7 @@ export interface OwnVolume {
 /** The volumes of this node as their records were last seen: what periodic work reads in place of the records. */
 export class VolumeTable {
   private readonly volumes = new Map<string, OwnVolume>();
+  private readonly counts = new Map<VolumeStatus, number>();
   /** Volumes of other nodes until now, which are to be examined once their tasks have ended. */
   readonly taken = new Set<string>();
   private readonly exportUnattached: boolean;
@@ -29,10 +31,14 @@ export class VolumeTable {
       status !== 'restoring' &&
       status !== 'error_restoring';
     const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
-    this.volumes.set(id, { id, backend, address, isExported: isHealthy && (this.exportUnattached || isAttached) });
+    const isExported = isHealthy && (this.exportUnattached || isAttached);
+    this.count(id, -1);
+    this.volumes.set(id, { id, backend, address, status, isExported });
+    this.count(id, 1);
   }
 
   drop(id: string): void {
+    this.count(id, -1);
     this.volumes.delete(id);
     this.taken.delete(id);
   }
@@ -47,5 +53,15 @@ export class VolumeTable {
 
   get size(): number {
     return this.volumes.size;
+  }
+
+  /** Volumes by status. */
+  get statuses(): ReadonlyMap<VolumeStatus, number> {
+    return this.counts;
+  }
+
+  private count(id: string, difference: 1 | -1): void {
+    const status = this.volumes.get(id)?.status;
+    if (status !== undefined) this.counts.set(status, (this.counts.get(status) ?? 0) + difference);
   }
 }

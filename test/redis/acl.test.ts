@@ -149,7 +149,9 @@ async function sentBy(role: Role): Promise<Set<string>> {
 test('the sample users permit everything that is used, and nothing else', async (t) => {
   t.timeout(600_000);
   const first = await daemon('n1');
-  const second = await daemon('n2', { fake_storage_bytes: '1' });
+  const second = await daemon('n2', { fake_storage_bytes: '1', metrics_listen: '127.0.0.1:0' });
+  const [, metrics] = /health and metrics are served at (\S+?)["\s]/.exec(second.log) ?? [];
+  t.regex(await (await fetch(`${metrics}/metrics`)).text(), /^blockstore_topic_length 0$/m);
   const ids: string[] = [];
   for (const name of ['one', 'two', 'three', 'four']) ids.push(await run('volume', 'create', '1', '--name', name));
   t.true(

@@ -18,6 +18,7 @@ export class FakeTarget implements Target {
   exportFault: Error | undefined;
   failedExports = 0;
   removeFault: Error | undefined;
+  restarts = 0;
   /** A problem of all its exports. */
   problem: BlockstoreError | undefined;
 

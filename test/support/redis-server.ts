@@ -47,6 +47,10 @@ export class RedisServer {
     await this.child;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
   /** Keeps its data as they are; what is returned starts it again from this older copy. The connections are lost both times. */
   async keepCopy(): Promise<() => Promise<void>> {
     const [files, copy] = [join(this.directory, 'appendonlydir'), join(this.directory, 'copy')];

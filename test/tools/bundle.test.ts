@@ -73,6 +73,10 @@ test('scripts that run are at the same place as in the checkout', async (t) => {
 async function loadedBy(...args: string[]): Promise<string[]> {
   const coverage = await mkdtemp(path.join(directory, 'coverage-'));
   await run('blockstore', args, { NODE_V8_COVERAGE: coverage });
+  return loadedIn(coverage);
+}
+
+async function loadedIn(coverage: string): Promise<string[]> {
   const texts = await Promise.all((await readdir(coverage)).map((file) => readFile(path.join(coverage, file), 'utf8')));
   const urls = texts.flatMap((text) => coverageSchema.parse(JSON.parse(text)).result.map(({ url }) => url));
   return Promise.all(urls.filter((url) => url.endsWith('.mjs')).map((url) => readFile(fileURLToPath(url), 'utf8')));
@@ -106,4 +110,26 @@ test('the notices have the licence of every bundled package', async (t) => {
 test('the bundle has no path of the checkout that it was made in', async (t) => {
   const { stdout } = await execa('grep', ['-rlF', root, path.join(directory, 'bundle')], { reject: false });
   t.is(stdout, '');
+});
+
+test('a daemon without an API and metrics loads neither', async (t) => {
+  const libraries = async (name: string, ...flags: string[]) => {
+    const coverage = await mkdtemp(path.join(directory, 'coverage-'));
+    const own = [`--storage-name=${name}`, `--state-dir=${directory}/${name}`, `--redis-url=${server.url}`];
+    const daemon = run('blockstored', ['--fake-storage=true', ...own, ...flags], { NODE_V8_COVERAGE: coverage });
+    let log = '';
+    daemon.all.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    await until(() => log.includes('is ready'), 'blockstored is ready');
+    daemon.kill('SIGTERM');
+    t.is((await daemon).exitCode, 0, log);
+    const text = (await loadedIn(coverage)).join('\n');
+    return ['fastify', 'prom-client', '@opentelemetry/api'].filter((library) =>
+      text.includes(`node_modules/${library}/`),
+    );
+  };
+  t.deepEqual(await libraries('without'), []);
+  t.deepEqual(await libraries('metrics', '--metrics-listen=127.0.0.1:0'), ['prom-client', '@opentelemetry/api']);
+  t.deepEqual(await libraries('api', '--api-listen=127.0.0.1:0'), ['fastify', 'prom-client', '@opentelemetry/api']);
 });

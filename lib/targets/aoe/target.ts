@@ -173,6 +173,10 @@ export class AoeTarget implements Target {
     ];
   }
 
+  get restarts(): number {
+    return this.watch.restarts;
+  }
+
   async removeExport(id: string): Promise<void> {
     await this.mutex.run(id, async () => {
       this.specs.delete(id);

@@ -45,6 +45,8 @@ export class Watch {
   private ticksWithoutLink = 0;
   private accessProblem: BlockstoreError | undefined;
   private identity: InterfaceIdentity | undefined;
+  /** Exports that were started again. */
+  restarts = 0;
   private ticks = 0;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -167,6 +169,7 @@ export class Watch {
     const before = this.history.problemOf(id)?.message;
     try {
       await restart(id);
+      this.restarts += 1;
       this.history.noteRestart(id);
     } catch (thrown) {
       this.history.noteFailure(id, asError(thrown));

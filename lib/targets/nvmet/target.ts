@@ -92,6 +92,10 @@ export class NvmetTarget implements Target {
     return this.established.watch.problems;
   }
 
+  get restarts(): number {
+    return this.established.watch.restarts;
+  }
+
   /** The exports go on. */
   async close(): Promise<void> {
     await this.established.watch.end();

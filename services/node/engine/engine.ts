@@ -1,13 +1,17 @@
 import { KeyedMutex, Semaphore } from '../../../lib/concurrency.ts';
 import { type BlockstoreError, asError } from '../../../lib/errors.ts';
+import type { TaskKind } from '../../../lib/models/task.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { inSpan } from '../../../lib/tracing.ts';
 import type { Operation } from './operation.ts';
+import type { ObserveOperation, OperationOutcome } from './operation-outcome.ts';
 import { operationOf } from './operations.ts';
 import { OperationRunner, type RunnerOptions } from './operation-runner.ts';
 
 export interface EngineOptions extends RunnerOptions {
   /** Short operations that run at a time. */
   maxShortOperations: number;
+  observe?: ObserveOperation | undefined;
   /** Called when the daemon has lost its lease. */
   onFenced: (error: BlockstoreError) => void;
 }
@@ -23,8 +27,8 @@ export class Engine {
   private readonly runner: OperationRunner;
   private readonly running = new Set<Promise<void>>();
   private readonly busy = new Map<string, number>();
-  /** Tasks that are carried out or wait here. */
-  private readonly inFlight = new Set<string>();
+  /** Tasks that are carried out or wait here, with their records as they were read. */
+  private readonly inFlight = new Map<string, VolumeState>();
   private shortInFlight = 0;
 
   constructor(options: EngineOptions) {
@@ -51,6 +55,11 @@ export class Engine {
     return this.busy.keys();
   }
 
+  /** Volumes whose tasks are carried out or wait here, as they were read. */
+  get underWay(): Iterable<VolumeState> {
+    return this.inFlight.values();
+  }
+
   /**
    * Begins the task of a record as it was just read; a task that is in flight already is passed over, and one of a volume that another
    * node has taken over since its command was sent.
@@ -65,15 +74,17 @@ export class Engine {
     if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
     const queue = volume.isCopying ? 'long' : operation.queue;
     const slots = queue === 'short' ? 1 : 0;
-    this.inFlight.add(name);
+    this.inFlight.set(name, volume);
     this.shortInFlight += slots;
     const semaphore = this.semaphores[queue];
     const isBehind = this.busy.has(id);
     const isStale = isBehind || semaphore.freeSlots <= 0;
+    const begin = performance.now();
     const work = this.exclusively(id, () =>
       semaphore.run(() => this.carryOut(volume, { isResumed, isStale, isBehind })),
     )
       .catch((error: unknown) => this.fail(volume, asError(error)))
+      .then((outcome) => this.observe(task.kind, outcome, begin))
       .finally(() => {
         this.running.delete(work);
         this.inFlight.delete(name);
@@ -118,12 +129,27 @@ export class Engine {
   private async carryOut(
     volume: VolumeState,
     how: { isResumed: boolean; isStale: boolean; isBehind: boolean },
-  ): Promise<void> {
-    if (!this.stopping.signal.aborted) await this.runner.run(volume, how);
+  ): Promise<OperationOutcome | undefined> {
+    if (this.stopping.signal.aborted) return undefined;
+    return inSpan(spanOf(volume), () => this.runner.run(volume, how));
   }
 
-  private fail(volume: VolumeState, error: BlockstoreError): void {
+  private observe(kind: TaskKind, outcome: OperationOutcome | undefined, begin: number): void {
+    if (outcome) this.options.observe?.(kind, outcome, (performance.now() - begin) / 1000);
+  }
+
+  private fail(volume: VolumeState, error: BlockstoreError): OperationOutcome {
     if (error.code === 'Fenced') this.options.onFenced(error);
     else this.runner.reportFailure(volume, volume.task?.kind ?? 'task', error);
+    return 'interrupted';
   }
+}
+
+function spanOf({ id, node, backend, requestedBy, task }: VolumeState) {
+  return {
+    name: `operation ${task?.kind ?? ''}`,
+    kind: 'consumer',
+    requester: requestedBy,
+    attributes: { 'blockstore.volume': id, 'blockstore.node': node, 'blockstore.backend': backend },
+  } as const;
 }

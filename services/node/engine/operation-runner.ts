@@ -22,6 +22,7 @@ import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
 import { refuseUnfinished } from './backup-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
+import type { OperationOutcome } from './operation-outcome.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { authenticated, determined, merged, readdressed, resized } from './record-change.ts';
@@ -61,15 +62,16 @@ export class OperationRunner {
 
   /**
    * `volume` is the record with its task; `isStale`: it may have changed since it was read. `isResumed`: an earlier run may have done
-   * part of the steps; `isBehind`: it has waited for another operation of the volume. Throws Fenced, and what the abort signal throws.
+   * part of the steps; `isBehind`: it has waited for another operation of the volume. Returns how it ended; undefined where the task was
+   * gone. Throws Fenced, and what the abort signal throws.
    */
   async run(
     from: VolumeState,
     { isResumed, isStale, isBehind }: { isResumed: boolean; isStale: boolean; isBehind: boolean },
-  ): Promise<void> {
+  ): Promise<OperationOutcome | undefined> {
     const { store, lease, log } = this.options;
     const volume = isStale || store.isReplicated ? await this.current(from) : from;
-    if (!volume?.task || volume.node !== lease.node) return;
+    if (!volume?.task || volume.node !== lease.node) return undefined;
     const operation = operationOf(volume.task);
     const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
     const attachments = operation.ofAttachment ? await this.attachmentsOf(volume) : noAttachments;
@@ -101,6 +103,7 @@ export class OperationRunner {
     await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
     const { id, requestedBy } = volume;
     log.info(`${operation.name} of volume ${id} completed`, requestedBy === '' ? {} : { requestedBy });
+    return 'completed';
   }
 
   /** The record as replicas have it: a task that a failover loses is not begun. */
@@ -201,24 +204,25 @@ export class OperationRunner {
     operation: Operation,
     error: BlockstoreError,
     { step, context, attachments }: FailedRun,
-  ): Promise<void> {
+  ): Promise<OperationOutcome> {
     const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
-    if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return;
+    if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return 'postponed';
     const { refusal } = operation;
     // Nothing was made: what is there is somebody else's.
     const isRefused = refusal?.codes.has(error.code) === true && context?.madeStorage !== true;
     const left = context && !isRefused ? await this.undo(operation, context) : undefined;
     if (refusal?.codes.has((left ?? error).code)) {
       this.reportFailure(volume, operation.name, left ?? error);
-      return this.end(volume, refusal.transition, { fault: faultOf(left ?? error, volume, step?.name) });
+      await this.end(volume, refusal.transition, { fault: faultOf(left ?? error, volume, step?.name) });
+      return 'refused';
     }
     if (operation.handsBack.has(error.code) && !left) {
       const { store, lease, topic } = this.options;
       const outcome = await this.retried(volume, 'placement', () => handBack({ store, lease, topic }, volume, error));
       this.drop(volume.id);
       log.info(`volume ${volume.id} could not be created here`, { reason: error.message, outcome });
-      return;
+      return 'handed_back';
     }
     this.reportFailure(volume, operation.name, error);
     const reason = left?.code === 'StorageKept' ? left : error;
@@ -240,11 +244,12 @@ export class OperationRunner {
       if (isStray) this.options.problems.noteStrayExport(volume.id, left);
       const secret = context && status !== 'removed' ? authenticated(context) : {};
       const more = { remaining, ...merged(whole, secret), ...(isOfRequesters ? {} : { fault }) };
-      return this.end(volume, transition, more, { fault, others });
-    }
-    if (!isRequesters) return this.end(volume, failure.transition, { fault, ...whole });
-    const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
-    await this.end(volume, failure.transition, whole, { fault, others });
+      await this.end(volume, transition, more, { fault, others });
+    } else if (isRequesters) {
+      const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
+      await this.end(volume, failure.transition, whole, { fault, others });
+    } else await this.end(volume, failure.transition, { fault, ...whole });
+    return 'failed';
   }
 
   /** Why something that the operation took is left, or undefined. */
