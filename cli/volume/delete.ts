@@ -35,10 +35,14 @@ export async function deleteVolumes(
   );
 }
 
-/** One after the other: each is a task of the volume. Those of a volume that cannot be deleted stay. Throws VolumeAttached. */
+/**
+ * One after the other: each is a task of the volume. Those of a volume that hosts have, or that is kept for one, stay; a volume in error is
+ * deleted with its reservations. Throws VolumeAttached, VolumeReserved.
+ */
 async function deleteSnapshots({ store, snapshots }: Session, volume: string): Promise<void> {
   const found = await volumesOf(store).lookup(volume);
-  if (found.attachments.length > 0) throw await refusal(store, found, 'startDelete');
+  const isKept = found.attachStatus !== 'detached' || found.status === 'reserved';
+  if (isKept) throw await refusal(store, found, 'startDelete');
   for await (const { id } of snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume))) {
     try {
       await snapshots.delete(id, { deadlineMs: defaultTimeoutMs });

@@ -59,3 +59,23 @@ test.serial('a volume is deleted with its snapshots, but none of one that is att
   t.is((await place.run('volume', 'delete', 'both', '--cascade')).stdout, volume);
   t.like(await place.json('snapshot', 'list'), { snapshots: [] });
 });
+
+test.serial('a reserved volume keeps its snapshots; one in error on a lost node is deleted with them', async (t) => {
+  const daemon = await place.daemon('n2');
+  const { stdout: id } = await place.run('volume', 'create', '1', '--name', 'kept', '--node', 'n2');
+  const { stdout: snapshot } = await place.run('snapshot', 'create', 'kept');
+  await place.run('attachment', 'create', 'kept', '--instance', 'i-1');
+  const refused = await place.run('volume', 'delete', 'kept', '--cascade');
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, /is reserved for i-1\n/);
+  t.like(await place.json('snapshot', 'list', '--volume', 'kept'), { snapshots: [{ id: snapshot }] });
+
+  await daemon.kill();
+  const store = await place.store();
+  await store.redis.del(store.keys.lease('n2'));
+  t.is((await place.run('node', 'lost', 'n2')).exitCode, 0);
+  t.like(await place.json('volume', 'show', 'kept'), { status: 'error', attachments: [{ status: 'reserved' }] });
+  t.like(await place.run('volume', 'delete', 'kept', '--cascade'), { stdout: id, stderr: '', exitCode: 0 });
+  t.like(await place.json('attachment', 'list'), { attachments: [] });
+  t.like(await place.json('snapshot', 'list'), { snapshots: [] });
+});
