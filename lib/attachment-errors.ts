@@ -6,6 +6,13 @@ const seeAttachments = 'list the attachments: blockstore attachment list';
 export const attachmentErrors = {
   attachmentNotFound: (attachment: string) =>
     new BlockstoreError('AttachmentNotFound', 'notFound', `attachment ${attachment} does not exist`, seeAttachments),
+  attachmentLost: (volume: string, attachment: string) =>
+    new BlockstoreError(
+      'AttachmentLost',
+      'failed',
+      `the attachment ${attachment} of volume ${volume} has no record: it is not known who has the volume by it`,
+      'make the attachments of the volume consistent: blockstore audit --repair',
+    ),
   attachmentInStatus: (attachment: string, status: string, required: string) =>
     new BlockstoreError(
       'WrongStatus',

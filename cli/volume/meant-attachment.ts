@@ -35,7 +35,8 @@ export async function heldHere(store: Store, volume: VolumeState): Promise<Attac
 
 /**
  * Returns the volume with the attachment that a request to detach it means: that of the instance, or of this host, or the only one; with
- * `force` also one whose record is gone or cannot be read. Throws SeveralAttachments, VolumeReserved, VolumeNotAttached, RecordUnreadable.
+ * `force` also one whose record is gone or cannot be read. Throws SeveralAttachments, VolumeReserved, VolumeNotAttached, RecordUnreadable,
+ * AttachmentLost.
  */
 export async function meantAttachment(
   store: Store,
@@ -43,7 +44,7 @@ export async function meantAttachment(
   { instance, force }: { instance: string | undefined; force: boolean },
 ): Promise<AttachedVolume> {
   const known = await allAttachments(store, volume);
-  if (!force) requireAll(known);
+  if (!force) await requireAll(store, volume, known);
   const all = known.states;
   const of = instance === undefined ? all : all.filter(({ instanceId }) => instanceId === instance);
   const active = of.filter(isActive).map((use) => usedBy(volume, use));

@@ -46,7 +46,7 @@ export class AttachmentCommands {
 
   /**
    * Keeps a volume for an instance: nobody else can attach it, delete it or offer it. Throws VolumeNotFound, VolumeAttached, VolumeReserved,
-   * WrongStatus, TooManyAttachments, InvalidArgument.
+   * WrongStatus, TooManyAttachments, InvalidArgument, RecordUnreadable, AttachmentLost.
    */
   async reserve(volumeId: string, reservation: Reservation): Promise<AttachmentState> {
     const { id = randomUUID(), instanceId, mountpoint = '', hostName, mode } = reservation;
@@ -62,7 +62,7 @@ export class AttachmentCommands {
         throw await refusal(this.store, volume, transition);
       }
       const others = await allAttachments(this.store, volume);
-      requireAll(others);
+      await requireAll(this.store, volume, others);
       refuseBeside(volume, others.states, { instanceId, ...(mode === undefined ? {} : { mode }) }, { isKnown: false });
       const attachments = [...volume.attachments, id].join(',');
       const set = {

@@ -32,7 +32,8 @@ export interface PlannedAttach {
 
 /**
  * Returns how a volume begins to be attached. One that Redis had lost, and that admits the same hosts with the same mode, becomes this
- * attachment. Throws VolumeReadOnly, VolumeAttached, VolumeReserved, TooManyAttachments, AttachmentNotFound, WrongStatus.
+ * attachment. Throws VolumeReadOnly, VolumeAttached, VolumeReserved, TooManyAttachments, AttachmentNotFound, WrongStatus,
+ * RecordUnreadable, AttachmentLost.
  */
 export async function attachPlan(
   store: Store,
@@ -48,7 +49,7 @@ export async function attachPlan(
     return { transition: 'startAttach', set: {}, edits: [], expect: {}, isUnderWay: true };
   }
   if (volume.isReadOnly && mode !== 'ro') throw errors.volumeReadOnly(volume.id);
-  requireAll(known);
+  await requireAll(store, volume, known);
   const lost = all.find((one) => one.isRestored && one.mode === mode && sameHosts(one.hosts, hosts));
   const reserved = isReserved ? reservedOne(id, all) : undefined;
   const same = reserved ?? lost;
@@ -142,13 +143,13 @@ export interface PlannedDetach {
 
 /**
  * Returns how a volume begins to be detached. Throws VolumeNotAttached (also where it has another attachment than the one that is meant),
- * SeveralAttachments, VolumeReserved.
+ * SeveralAttachments, VolumeReserved, RecordUnreadable, AttachmentLost.
  */
 export async function detachPlan(store: Store, volume: VolumeState, meant: PlannedDetach): Promise<TaskPlan> {
   const all = await allAttachments(store, volume);
   const id = meantBy(volume, all.states, meant);
   const remaining = withoutAttachment(all, id);
-  requireAll(remaining);
+  await requireAll(store, volume, remaining);
   return {
     transition: 'startDetach',
     set: { attachment: id },

@@ -103,7 +103,8 @@ export class VolumeCommands {
 
   /**
    * Attaches a volume; with `examined`, the address at which its host has looked for devices of earlier volumes, only while it has that
-   * address. Throws VolumeNotFound, VolumeAttached, WrongStatus, NodeLost, InvalidArgument, AddressChanged.
+   * address. Throws VolumeNotFound, VolumeAttached, WrongStatus, NodeLost, InvalidArgument, AddressChanged, and like detach() AttachmentLost,
+   * RecordUnreadable of another attachment.
    */
   async attach(
     id: string,

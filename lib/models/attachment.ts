@@ -45,18 +45,26 @@ export interface VolumeAttachments {
   missing: readonly string[];
 }
 
-/** Without those that were deleted since the record of the volume was read. Throws RecordUnreadable. */
+/** As they are now: without those that were deleted since the record of the volume was read. Throws RecordUnreadable. */
 export async function allAttachments(
   store: Store,
   { id: volume, attachments }: Pick<VolumeState, 'id' | 'attachments'>,
 ): Promise<VolumeAttachments> {
-  const { states } = await attachmentsOf(store).readAll(attachments);
-  const read = new Set(states.map(({ id }) => id));
-  const missing = attachments.filter((id) => !read.has(id));
-  if (missing.length === 0) return { states, missing };
-  // A deletion takes an attachment from its volume with its record.
+  const known = await readAttachments(store, attachments);
+  if (known.missing.length === 0) return known;
+  // A deletion takes an attachment from its volume with its record; a request that is repeated makes one with the same id anew.
   const now = await volumesOf(store).find(volume);
-  return { states, missing: missing.filter((id) => now?.attachments.includes(id)) };
+  const { states, missing } = await readAttachments(
+    store,
+    known.missing.filter((id) => now?.attachments.includes(id)),
+  );
+  return { states: [...known.states, ...states], missing };
+}
+
+async function readAttachments(store: Store, ids: readonly string[]): Promise<VolumeAttachments> {
+  const { states } = await attachmentsOf(store).readAll(ids);
+  const read = new Set(states.map(({ id }) => id));
+  return { states, missing: ids.filter((id) => !read.has(id)) };
 }
 
 /** Returns the others. */
@@ -64,10 +72,12 @@ export function withoutAttachment({ states, missing }: VolumeAttachments, id: st
   return { states: states.filter((one) => one.id !== id), missing: missing.filter((one) => one !== id) };
 }
 
-/** Throws RecordUnreadable where it is not known what one of them is. */
-export function requireAll({ missing }: VolumeAttachments): void {
+/** Throws RecordUnreadable, AttachmentLost where it is not known what one of them is. */
+export async function requireAll(store: Store, { id }: VolumeState, { missing }: VolumeAttachments): Promise<void> {
   const [first] = missing;
-  if (first !== undefined) throw errors.recordUnreadable(`attachment ${first}`, 'is gone or cannot be read');
+  if (first === undefined) return;
+  await attachmentsOf(store).find(first); // says why it cannot be read
+  throw errors.attachmentLost(id, first);
 }
 
 /** Returns those of the volume that can be read, in the order in which they were made. */

@@ -4,7 +4,7 @@ import { type Attachment, attachmentSet, attachmentsOfVolume } from '../../lib/m
 import { attachmentFields } from '../../lib/models/volume-fields.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Edit } from '../../lib/redis/scripts.ts';
-import type { Store } from '../../lib/redis/store.ts';
+import { Store } from '../../lib/redis/store.ts';
 
 /** The attachments of a volume. */
 export async function usesOf(store: Store, volume: string): Promise<readonly AttachmentState[]> {
@@ -62,4 +62,16 @@ export async function changeAttachment(store: Store, volume: string, fields: Att
     await (value === '' ? redis.hdel(keys.attachment(use.id), name) : redis.hset(keys.attachment(use.id), name, value));
   }
   if (fields.hosts !== undefined) await redis.hset(keys.volume(volume), 'attachHosts', fields.hosts);
+}
+
+/** A store of a requester that reads a volume, and then, after `meanwhile`, its attachments. */
+export class ReadInBetween extends Store {
+  meanwhile: (() => Promise<unknown>) | undefined;
+  private reads = 0;
+
+  override async read<T>(...[commands]: Parameters<typeof Store.prototype.read<T>>): Promise<T> {
+    this.reads += 1;
+    if (this.reads === 2) await this.meanwhile?.();
+    return super.read(commands);
+  }
 }

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { meantAttachment } from '../../../cli/volume/meant-attachment.ts';
 import { auditAttachments } from '../../../lib/audit/attachments.ts';
+import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
 import { attachPlan } from '../../../lib/client/attachment-plans.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
-import { errors } from '../../../lib/errors.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import { attachmentsOf } from '../../../lib/models/attachment.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import type { Store } from '../../../lib/redis/store.ts';
 import {
   type AttachmentPlace,
   at,
@@ -18,7 +23,7 @@ import {
   newVolume,
   rarely,
 } from '../../support/attachment-place.ts';
-import { instancesOf, usesOf } from '../../support/attachments.ts';
+import { ReadInBetween, instancesOf, usesOf } from '../../support/attachments.ts';
 import { loseRecord } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
@@ -163,13 +168,72 @@ test.serial('an attachment whose record cannot be read keeps its host, and other
   const { id: single } = await commands.create(newVolume, deadline);
   const { use } = await commands.attach(single, at('a', hostA), deadline);
   for (const one of [a, use.id]) await store.redis.hset(store.keys.attachment(one), 'status', 'hibernating');
-  const unreadable = { code: 'RecordUnreadable', message: /is gone or cannot be read/ };
+  const unreadable = { code: 'RecordUnreadable', message: /has no usable status/ };
   await t.throwsAsync(commands.attach(single, at('b', hostB), deadline), unreadable);
   await t.throwsAsync(commands.attach(id, at('c', '52:54:00:00:00:03'), deadline), unreadable);
   await t.throwsAsync(attachments.reserve(id, { instanceId: 'c' }), unreadable);
   await t.throwsAsync(commands.detach(id, { ...deadline, instance: 'b' }), unreadable);
   t.deepEqual(target.exports.get(id)?.hosts, [hostA, hostB]);
   t.like(await commands.detach(single, { ...deadline, attachment: use.id }), { status: 'available' });
+});
+
+test.serial('an attachment that Redis has lost keeps others out, and the error names its repair', async (t) => {
+  const { id, a } = await shared();
+  await loseAttachment(id, a);
+  const lost = { code: 'AttachmentLost', message: new RegExp(`attachment ${a} of volume ${id}`) };
+  await t.throwsAsync(commands.attach(id, at('c', '52:54:00:00:00:03'), deadline), lost);
+  await t.throwsAsync(attachments.reserve(id, { instanceId: 'c' }), lost);
+  const error = await t.throwsAsync(commands.detach(id, { ...deadline, instance: 'b' }), lost);
+  t.regex(String(asError(error).hint), /blockstore audit --repair/);
+  const volume = await volumesOf(store).lookup(id);
+  await t.throwsAsync(meantAttachment(store, volume, { instance: 'b', force: false }), lost);
+  await audit();
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a request that meets the end of an attachment begins anew', async (t) => {
+  /** What `act` answers when `meanwhile` comes between its reads of the volume and of its attachments. */
+  const between = async <T>(
+    meanwhile: () => Promise<unknown>,
+    act: (own: VolumeCommands, store: Store) => Promise<T>,
+  ): Promise<T> => {
+    const own = new ReadInBetween(store.connection, cluster.flags().redis_prefix);
+    own.meanwhile = meanwhile;
+    return act(new VolumeCommands(own, new RequestClient(own), 'volume'), own);
+  };
+  const { id, a, b } = await shared();
+  const detach = (attachment: string) => () => commands.detach(id, { ...deadline, attachment });
+  await between(detach(a), (own) => own.attach(id, at('c', hostA), deadline));
+  t.deepEqual((await instancesOf(store, id)).toSorted(), ['b', 'c']);
+  await between(detach(b), (own) => own.detach(id, { ...deadline, instance: 'c' }));
+  t.deepEqual(await instancesOf(store, id), []);
+
+  const { use: d } = await commands.attach(id, at('d', hostA), deadline);
+  const { id: reserved } = await between(detach(d.id), (own, from) =>
+    new AttachmentCommands(from, own).reserve(id, { instanceId: 'e' }),
+  );
+  t.deepEqual(await instancesOf(store, id), ['e']);
+  await attachments.delete(reserved);
+
+  const { use: f } = await commands.attach(id, at('f', hostA), deadline);
+  await commands.attach(id, at('g', hostB), deadline);
+  const before = await volumesOf(store).lookup(id);
+  await commands.detach(id, { ...deadline, attachment: f.id });
+  const meant = await meantAttachment(store, before, { instance: undefined, force: false });
+  t.is(meant.use.instanceId, 'g');
+
+  const again = { id: reserved, instanceId: 'e' };
+  await attachments.reserve(id, again);
+  const outdated = await volumesOf(store).lookup(id);
+  await attachments.delete(reserved);
+  const g = await between(
+    () => attachments.reserve(id, again),
+    (_own, from) => meantAttachment(from, outdated, { instance: 'g', force: false }),
+  );
+  t.is(g.use.id, meant.use.id);
+  t.deepEqual((await instancesOf(store, id)).toSorted(), ['e', 'g']);
+  t.deepEqual(await agreement(), []);
 });
 
 test.serial('Redis that has lost an attachment of a reserved volume, or one of several, has it again', async (t) => {
