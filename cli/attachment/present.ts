@@ -1,10 +1,11 @@
 import type { AttachmentState } from '../../lib/models/attachment-state.ts';
+import { faultFacts, faultJson } from '../fault.ts';
 import { duration, isoTime, timeAgo } from '../format.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
 export function attachmentJson(attachment: AttachmentState): object {
-  const { createTime, reserveTime, attachTime, completeTime, ...rest } = attachment;
+  const { createTime, reserveTime, attachTime, completeTime, fault, ...rest } = attachment;
   const plain = Object.entries(rest).map(([name, value]) => [name, value === '' ? null : value]);
   return {
     ...Object.fromEntries(plain),
@@ -12,6 +13,7 @@ export function attachmentJson(attachment: AttachmentState): object {
     reserveTime: timeOrNull(reserveTime),
     attachTime: timeOrNull(attachTime),
     completeTime: timeOrNull(completeTime),
+    fault: faultJson(fault),
   };
 }
 
@@ -32,10 +34,11 @@ export const attachmentColumns: readonly Column<AttachmentState>[] = [
 
 /** What `volume show` says of an attachment. */
 export function useFacts(use: AttachmentState): [string, string][] {
-  const { attachTime } = use;
+  const { attachTime, fault } = use;
   return [
     ['instance', use.status === 'reserved' ? `${use.instanceId} (reserved)` : use.instanceId],
     ['attachment', use.id],
+    ['attachment fault', fault?.message ?? ''],
     ['attached host', use.hostName],
     ['libvirt domain', use.domain],
     ['libvirt connection', use.libvirtUri],
@@ -51,7 +54,8 @@ export function attachmentFacts(attachment: AttachmentState): [string, string][]
     ['id', attachment.id],
     ['volume', attachment.volume],
     ['status', attachment.status],
-    ...useFacts(attachment).filter(([name]) => name !== 'attachment'),
+    ...faultFacts(attachment.fault),
+    ...useFacts(attachment).filter(([name]) => !name.startsWith('attachment')),
     ['project', attachment.projectId],
     ['created', timeAgo(attachment.createTime)],
   ];

@@ -1,4 +1,5 @@
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
+import { faultFacts, faultJson } from '../fault.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
@@ -10,8 +11,7 @@ export function snapshotJson({ name, createTime, fault, ...rest }: SnapshotState
     name: name || null,
     sizeBytes: volumeSizeBytes(rest.size),
     createTime: isoTime(createTime),
-    fault:
-      fault === undefined ? null : { ...fault, ...(fault.time === undefined ? {} : { time: isoTime(fault.time) }) },
+    fault: faultJson(fault),
   };
 }
 
@@ -25,16 +25,12 @@ export const snapshotColumns: readonly Column<SnapshotState>[] = [
 ];
 
 export function snapshotFacts(snapshot: SnapshotState): [string, string][] {
-  const { fault } = snapshot;
   return [
     ['id', snapshot.id],
     ['name', snapshot.name],
     ['size', volumeSize(snapshot.size)],
     ['status', snapshot.status],
-    ['fault', fault === undefined ? '' : fault.message],
-    ['hint', fault?.hint ?? ''],
-    ['failed step', fault?.step ?? ''],
-    ['failed at', fault?.time === undefined ? '' : timeAgo(fault.time)],
+    ...faultFacts(snapshot.fault),
     ['volume', snapshot.volume],
     ['user', snapshot.userId],
     ['project', snapshot.projectId],

@@ -1,5 +1,6 @@
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { attachmentJson, useFacts } from '../attachment/present.ts';
+import { faultFacts, faultJson } from '../fault.ts';
 import { limitsJson, limitsText } from '../type/present.ts';
 import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
@@ -31,8 +32,7 @@ export function volumeJson({ createTime, restoreTime, restoredTime, fault, task,
     limits: limitsJson(rest.limits),
     restoreTime: timeOrNull(restoreTime),
     restoredTime: timeOrNull(restoredTime),
-    fault:
-      fault === undefined ? null : { ...fault, ...(fault.time === undefined ? {} : { time: isoTime(fault.time) }) },
+    fault: faultJson(fault),
   };
 }
 
@@ -48,17 +48,13 @@ export const volumeColumns: readonly Column<HostedVolume>[] = [
 ];
 
 export function volumeFacts(volume: HostedVolume): [string, string][] {
-  const { fault } = volume;
   return [
     ['id', volume.id],
     ['name', volume.name],
     ['size', sizeText(volume)],
     ['status', statusText(volume)],
     ['attach status', volume.attachStatus],
-    ['fault', fault === undefined ? '' : fault.message],
-    ['hint', fault?.hint ?? ''],
-    ['failed step', fault?.step ?? ''],
-    ['failed at', fault?.time === undefined ? '' : timeAgo(fault.time)],
+    ...faultFacts(volume.fault),
     ['host', volume.host],
     ['zone', volume.availabilityZone],
     ['address', volume.address],

@@ -74,7 +74,7 @@ export async function attachPlan(
             id: same.id,
             expect: { status: same.status },
             set: own,
-            unset: ['restored', ...hostFields.filter((field) => !(field in own))],
+            unset: ['restored', 'fault', ...hostFields.filter((field) => !(field in own))],
             stamp: ['attachTime'],
           }
         : {
@@ -153,7 +153,7 @@ export async function detachPlan(store: Store, volume: VolumeState, meant: Plann
   return {
     transition: 'startDetach',
     set: { attachment: id },
-    edits: [{ kind: 'attachment', id, set: { status: 'detaching' }, optional: true }],
+    edits: [{ kind: 'attachment', id, set: { status: 'detaching' }, unset: ['fault'], optional: true }],
     expect: { attachments: volume.attachments.join(',') },
     isUnderWay: volume.task?.kind === 'detach' && volume.attachment === id,
     remaining,

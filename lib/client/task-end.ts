@@ -51,6 +51,8 @@ async function attachmentEnd(
   const { attachment } = asked;
   if (volume.task?.kind === kind && volume.attachment === attachment) return undefined;
   const [use] = (await attachmentsOf(store).readAll([attachment])).states;
+  // It is left to be detached; the volume may have no fault any more.
+  if (use?.fault) return failed(use.fault);
   // One that was reserved before is there whatever Redis has lost.
   const isReserved = kind === 'attach' && use !== undefined && !isActive(use);
   if (isDone[kind](volume, asked) && !isReserved) return { record };

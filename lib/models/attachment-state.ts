@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Fault } from '../errors.ts';
+import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
 
@@ -37,6 +39,8 @@ export interface AttachmentState {
   attachTime: number | undefined;
   /** When the host of one that was reserved has said that it uses the volume. */
   completeTime: number | undefined;
+  /** Of an attach that failed, and left the attachment to be detached. */
+  fault: Fault | undefined;
 }
 
 const text = z.string().default('');
@@ -62,6 +66,7 @@ const schema = z.object({
   reserveTime: time.optional(),
   attachTime: time.optional(),
   completeTime: time.optional(),
+  fault: z.string().optional(),
 });
 
 /** Throws UnreadableError for a record that this version cannot read. */
@@ -69,7 +74,7 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   const { data, error } = schema.safeParse(hash);
   if (!data) throw new UnreadableError(`has no usable ${error.issues.map(({ path }) => path.join('.')).join(', ')}`);
-  const { restored, hosts, reserveTime, attachTime, completeTime, ...rest } = data;
+  const { restored, hosts, reserveTime, attachTime, completeTime, fault, ...rest } = data;
   return {
     ...rest,
     id,
@@ -78,6 +83,7 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
     reserveTime,
     attachTime,
     completeTime,
+    fault: fault === undefined ? undefined : parseFault(fault),
   };
 }
 

@@ -125,6 +125,7 @@ export function noAttachment({ id, projectId }: VolumeState, attachment = ''): A
     reserveTime: undefined,
     attachTime: undefined,
     completeTime: undefined,
+    fault: undefined,
   };
 }
 

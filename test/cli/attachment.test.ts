@@ -52,7 +52,14 @@ test.serial('a volume is reserved, its host admitted, the connection printed, an
     data: { target_shelf: 3, target_lun: 7, access_mode: 'ro' },
   });
   t.is((await run('complete', id)).stdout, id);
-  t.like(await place.json('attachment', 'show', id), { status: 'attached', volume });
+  t.like(await place.json('attachment', 'show', id), { status: 'attached', volume, fault: null });
+  const fault = { code: 'ExportFailed', kind: 'failed', message: 'it hangs', time: 1 };
+  await store.redis.hset(store.keys.attachment(id), { fault: JSON.stringify(fault) }); // as of an attach that could not be undone
+  t.like(await place.json('attachment', 'show', id), {
+    fault: { code: 'ExportFailed', time: '1970-01-01T00:00:00.001Z' },
+  });
+  t.regex((await run('show', id)).stdout, /^fault +it hangs$/m);
+  t.regex((await place.run('volume', 'show', 'steps')).stdout, /^attachment fault +it hangs$/m);
   t.regex((await run('list', '--volume', 'steps')).stdout, new RegExp(`${id} .* attached +i-1 +h1 +/dev/vdc +ro`));
   t.is((await run('delete', id)).stdout, id);
   t.like(await place.json('volume', 'show', 'steps'), { status: 'available', attachments: [] });

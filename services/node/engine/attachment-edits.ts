@@ -1,3 +1,4 @@
+import type { Fault } from '../../../lib/errors.ts';
 import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
 import type { Hash } from '../../../lib/models/hash.ts';
 import { removedAttachment } from '../../../lib/models/volume-edit.ts';
@@ -7,17 +8,32 @@ import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { Operation, StepContext } from './operation.ts';
 import { isUsedByOthers, remainingAttachments } from './steps.ts';
 
-/** Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. */
+/**
+ * Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. `fault`: of an attach
+ * that leaves it to be detached; the fault of the volume goes with the next task of that.
+ */
 export function attachmentEdits(
   { volume, attachments }: Pick<StepContext, 'volume' | 'attachments'>,
   status: AttachmentStatus | 'removed',
+  fault?: Fault,
 ): Edit[] {
   const { attachment: id } = volume;
   if (status === 'removed') return [removedAttachment(id)];
   const own = attachments.states.find((one) => one.id === id);
   // Its host has yet to say that it uses the volume.
   const isConnecting = status === 'attached' && own?.reserveTime !== undefined && own.completeTime === undefined;
-  return [{ kind: 'attachment', id, set: { status: isConnecting ? 'connecting' : status }, optional: true }];
+  const set = {
+    status: isConnecting ? 'connecting' : status,
+    ...(fault === undefined ? {} : { fault: JSON.stringify(fault) }),
+  };
+  return [{ kind: 'attachment', id, set, optional: true }];
+}
+
+interface AttachmentFailure {
+  transition: TransitionName;
+  status: AttachmentStatus | 'removed';
+  /** Who has the fault: the requesters alone, or the volume as well, or beside that the attachment. */
+  faultOf: 'requesters' | 'volume' | 'attachment';
 }
 
 /**
@@ -29,14 +45,14 @@ export function attachmentFailure(
   run: Pick<StepContext, 'volume' | 'attachments'>,
   { fail, ofAttachment }: Operation,
   isLeft: boolean,
-): { transition: TransitionName; status: AttachmentStatus | 'removed'; isOfRequesters: boolean } {
+): AttachmentFailure {
   const failed = { transition: fail, status: ofAttachment?.fail ?? 'removed' } as const;
-  if (failed.status !== 'removed') return { ...failed, isOfRequesters: false };
+  if (failed.status !== 'removed') return { ...failed, faultOf: 'volume' };
   const { states, missing } = remainingAttachments(run);
   if (isLeft && states.length + missing.length > 0) {
-    return { transition: 'failAttachUndo', status: 'attached', isOfRequesters: false };
+    return { transition: 'failAttachUndo', status: 'attached', faultOf: 'attachment' };
   }
-  return { ...failed, isOfRequesters: isUsedByOthers(run) };
+  return { ...failed, faultOf: isUsedByOthers(run) ? 'requesters' : 'volume' };
 }
 
 /** Returns the volume with the attachments of a record with the same task: one that was reserved has been made or deleted meanwhile. */

@@ -237,13 +237,13 @@ export class OperationRunner {
     const isRequesters = operation.sparesVolume ?? failure.isRequesters ?? false;
     if (ofAttachment) {
       const ending = attachmentFailure({ volume, attachments }, operation, left !== undefined);
-      const { transition, status, isOfRequesters } = ending;
-      const others = attachmentEdits({ volume, attachments }, status);
+      const { transition, status, faultOf: owner } = ending;
+      const others = attachmentEdits({ volume, attachments }, status, owner === 'attachment' ? fault : undefined);
       const remaining = remainingAttachments({ volume, attachments });
       const isStray = left && status === 'removed';
       if (isStray) this.options.problems.noteStrayExport(volume.id, left);
       const secret = context && status !== 'removed' ? authenticated(context) : {};
-      const more = { remaining, ...merged(whole, secret), ...(isOfRequesters ? {} : { fault }) };
+      const more = { remaining, ...merged(whole, secret), ...(owner === 'requesters' ? {} : { fault }) };
       await this.end(volume, transition, more, { fault, others });
     } else if (isRequesters) {
       const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];

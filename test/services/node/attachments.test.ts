@@ -4,6 +4,7 @@ import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { refusal } from '../../../lib/client/start-task.ts';
 import { createType, updateType } from '../../../lib/client/types.ts';
+import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { attachmentsOf } from '../../../lib/models/attachment.ts';
@@ -38,6 +39,8 @@ test.beforeEach(async () => {
   ({ cluster, store, driver, target, commands, attachments, agreement, audit, shared } = await attachmentPlace());
 });
 test.afterEach.always(() => cluster.close());
+
+const patient = { deadlineMs: 120_000 };
 
 test.serial('several hosts have a multiattach volume, each until its own attachment ends', async (t) => {
   const { id, a, b } = await shared();
@@ -289,6 +292,7 @@ test.serial(
       fault: { code: 'ExportFailed' },
     });
     t.deepEqual(await instancesOf(store, id), ['c', 'b']);
+    t.like((await usesOf(store, id))[1], { instanceId: 'b', fault: { code: 'ExportFailed' } });
     goOn();
     t.like(await commands.detach(id, deadline), { status: 'reserved', attachments: [reserved] });
     t.false(target.exports.has(id));
@@ -322,6 +326,50 @@ test.serial(
     goOn();
     await until(() => !left.exports.has(id), 'its host is closed out');
     t.like(await volumesOf(store).lookup(id), { status: 'reserved' });
+  },
+);
+
+test.serial('an attach that could not be undone has failed also for a requester whose reply is lost', async (t) => {
+  const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const { use: a } = await commands.attach(id, at('a', hostA), deadline);
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async (spec) => {
+    if (spec.hosts.includes(hostB)) await ensure(spec);
+    throw errors.exportFailed(id, 'it hangs');
+  };
+  const deaf = await cluster.store();
+  Object.assign(deaf.keys, { replies: () => 'nobody' });
+  const attached = new VolumeCommands(deaf, new RequestClient(deaf), 'volume').attach(id, at('b', hostB), patient);
+  attached.catch(() => undefined); // it may fail before it is awaited
+  const isLeft = async () => (await volumesOf(store).lookup(id)).status === 'error_detaching';
+  await until(isLeft, 'the attach has failed');
+  target.ensureExport = ensure;
+  await commands.detach(id, { ...deadline, attachment: a.id }); // the volume has no fault after that
+  await t.throwsAsync(attached, { code: 'ExportFailed', message: /it hangs/ });
+  const [b] = await usesOf(store, id);
+  t.like(b, { instanceId: 'b', status: 'attached', fault: { code: 'ExportFailed' } });
+  t.deepEqual(await agreement(), []);
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial(
+  'an attachment that is left by a failed attach keeps no fault of that once its detach begins',
+  async (t) => {
+    const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+    await commands.attach(id, at('a', hostA), deadline);
+    const ensure = target.ensureExport.bind(target);
+    target.ensureExport = async (spec) => {
+      if (spec.hosts.includes(hostB)) await ensure(spec);
+      throw errors.exportFailed(id, 'it hangs');
+    };
+    await t.throwsAsync(commands.attach(id, at('b', hostB), deadline), { code: 'ExportFailed' });
+    const faultOf = async () => (await usesOf(store, id)).find(({ instanceId }) => instanceId === 'b')?.fault;
+    t.like(await faultOf(), { code: 'ExportFailed', step: 'export' });
+    await t.throwsAsync(commands.detach(id, { ...deadline, instance: 'b' }), { code: 'ExportFailed' });
+    t.is(await faultOf(), undefined);
+    t.like(await volumesOf(store).lookup(id), { fault: { code: 'ExportFailed' } });
   },
 );
 
