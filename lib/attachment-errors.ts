@@ -6,6 +6,13 @@ const seeAttachments = 'list the attachments: blockstore attachment list';
 export const attachmentErrors = {
   attachmentNotFound: (attachment: string) =>
     new BlockstoreError('AttachmentNotFound', 'notFound', `attachment ${attachment} does not exist`, seeAttachments),
+  attachmentExists: (attachment: string, difference: string) =>
+    new BlockstoreError(
+      'AttachmentExists',
+      'conflict',
+      `attachment ${attachment} exists, and ${difference}`,
+      'omit the id, or give another one',
+    ),
   attachmentLost: (volume: string, attachment: string) =>
     new BlockstoreError(
       'AttachmentLost',

@@ -11,12 +11,14 @@ import {
   requireAll,
 } from '../models/attachment.ts';
 import { checkText } from '../models/check-text.ts';
+import { isId } from '../models/id.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { refuseBeside } from './attachment-plans.ts';
+import { beingDeleted, firstDifference } from './differences.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
@@ -45,18 +47,21 @@ export class AttachmentCommands {
   }
 
   /**
-   * Keeps a volume for an instance: nobody else can attach it, delete it or offer it. Throws VolumeNotFound, VolumeAttached, VolumeReserved,
-   * WrongStatus, TooManyAttachments, InvalidArgument, RecordUnreadable, AttachmentLost.
+   * Keeps a volume for an instance: nobody else can attach it, delete it or offer it. A repeated request with the same id and arguments has
+   * one effect. Throws VolumeNotFound, VolumeAttached, VolumeReserved, WrongStatus, TooManyAttachments, InvalidArgument, AttachmentExists,
+   * RecordUnreadable, AttachmentLost.
    */
   async reserve(volumeId: string, reservation: Reservation): Promise<AttachmentState> {
     const { id = randomUUID(), instanceId, mountpoint = '', hostName, mode } = reservation;
+    if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
     checkText('instanceId', instanceId);
     if (hostName !== undefined) checkText('hostName', hostName);
     if (mountpoint !== '') checkAttachment({ instanceId, mountpoint });
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
+      const found = await attachmentsOf(this.store).find(id);
+      if (found) return repeated(found, volumeId, reservation);
       const transition = isAllowed('reserveFurther', volume) ? 'reserveFurther' : 'reserve';
-      if (volume.attachments.includes(id)) return attachmentsOf(this.store).lookup(id);
       if (!isAllowed(transition, volume)) {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, transition);
@@ -140,6 +145,25 @@ export class AttachmentCommands {
     }
     throw errors.attachmentInStatus(id, 'being changed', 'reserved');
   }
+}
+
+/**
+ * Returns an attachment that a request for its id finds. What was left out in that is as it is by now, where the host has been admitted.
+ * Throws AttachmentExists.
+ */
+function repeated(found: AttachmentState, volume: string, request: Reservation): AttachmentState {
+  const { id, status } = found;
+  const left = status === 'reserved' ? { mountpoint: '', hostName: '', mode: 'rw' } : found;
+  const difference = firstDifference([
+    ['volume', found.volume, volume],
+    ['instance', found.instanceId, request.instanceId],
+    ['mount point', found.mountpoint, request.mountpoint ?? left.mountpoint],
+    ['host', found.hostName, request.hostName ?? left.hostName],
+    ['mode', found.mode, request.mode ?? left.mode],
+  ]);
+  const reason = difference ?? (status === 'detaching' ? beingDeleted : undefined);
+  if (reason !== undefined) throw errors.attachmentExists(id, reason);
+  return found;
 }
 
 function withoutReservation(volume: VolumeState, id: string): Edit {

@@ -18,10 +18,16 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['node', volume.node, place?.node ?? volume.node],
     ['backend', volume.backend, place?.backend ?? volume.backend],
   ];
+  const isDeleted = volume.task?.kind === 'delete' || volume.status === 'error_deleting';
+  return firstDifference(compared) ?? (isDeleted ? beingDeleted : undefined);
+}
+
+export const beingDeleted = 'it is being deleted';
+
+/** Returns how a record differs from a request, as a message says it: of the first property whose values are not the same. */
+export function firstDifference(compared: readonly (readonly [string, unknown, unknown])[]): string | undefined {
   const different = compared.find(([, has, requested]) => has !== requested);
-  if (different) {
-    const [name, has, requested] = different;
-    return `its ${name} is ${JSON.stringify(has)}, not ${JSON.stringify(requested)}`;
-  }
-  return volume.task?.kind === 'delete' || volume.status === 'error_deleting' ? 'it is being deleted' : undefined;
+  if (!different) return undefined;
+  const [name, has, requested] = different;
+  return `its ${name} is ${JSON.stringify(has)}, not ${JSON.stringify(requested)}`;
 }

@@ -13,6 +13,7 @@ import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { commandSpan } from './command-span.ts';
+import { beingDeleted, firstDifference } from './differences.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
 import type { SendOptions } from './volume-commands.ts';
@@ -113,14 +114,9 @@ export class SnapshotCommands {
       ['user', userId, fields['userId']],
       ['project', projectId, fields['projectId']],
     ] as const;
-    const different = compared.find(([, has, requested]) => has !== requested);
-    if (different) {
-      const [what, has, requested] = different;
-      throw errors.snapshotExists(id, `its ${what} is ${JSON.stringify(has)}, not ${JSON.stringify(requested)}`);
-    }
-    if (found.status === 'deleting' || found.status === 'error_deleting') {
-      throw errors.snapshotExists(id, 'it is being deleted');
-    }
+    const isDeleted = found.status === 'deleting' || found.status === 'error_deleting';
+    const difference = firstDifference(compared) ?? (isDeleted ? beingDeleted : undefined);
+    if (difference !== undefined) throw errors.snapshotExists(id, difference);
     if (volume.task?.kind === 'snapshot' && volume.snapshot === id) return joinTask(this.store, volume, 'snapshot', to);
     return { volume, end: found.fault ? failed(found.fault) : {} };
   }

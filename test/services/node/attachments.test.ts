@@ -1,8 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { RequestClient } from '../../../lib/client/request-client.ts';
-import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
-import { refusal } from '../../../lib/client/start-task.ts';
 import { createType, updateType } from '../../../lib/client/types.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -23,20 +20,18 @@ import { instancesOf, usesOf } from '../../support/attachments.ts';
 import { FakeTarget, OwnAddressTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
 
-/** Attachments in steps, and volumes that several hosts have. */
+/** Volumes that several hosts have. */
 
 let cluster: AttachmentPlace['cluster'];
 let store: AttachmentPlace['store'];
-let driver: AttachmentPlace['driver'];
 let target: AttachmentPlace['target'];
 let commands: AttachmentPlace['commands'];
 let attachments: AttachmentPlace['attachments'];
 let agreement: AttachmentPlace['agreement'];
-let audit: AttachmentPlace['audit'];
 let shared: AttachmentPlace['shared'];
 
 test.beforeEach(async () => {
-  ({ cluster, store, driver, target, commands, attachments, agreement, audit, shared } = await attachmentPlace());
+  ({ cluster, store, target, commands, attachments, agreement, shared } = await attachmentPlace());
 });
 test.afterEach.always(() => cluster.close());
 
@@ -122,41 +117,6 @@ test.serial('one host for all makes an export for all, which ends with it', asyn
   t.deepEqual(await agreement(), []);
 });
 
-test.serial(
-  'a reserved volume is kept for its instance, until the host has it or the attachment is deleted',
-  async (t) => {
-    const { id } = await commands.create(newVolume, deadline);
-    const { id: reserved } = await attachments.reserve(id, { instanceId: 'i-1' });
-    t.like(await volumesOf(store).lookup(id), { status: 'reserved', attachStatus: 'detached' });
-    t.false(target.exports.has(id));
-    t.deepEqual(await agreement(), []);
-    const refused = { code: 'VolumeReserved', message: /reserved for i-1$/ };
-    await t.throwsAsync(commands.attach(id, at('i-2', hostB), deadline), refused);
-    await t.throwsAsync(commands.delete(id, deadline), refused);
-    await t.throwsAsync(commands.detach(id, deadline), refused);
-    await t.throwsAsync(attachments.reserve(id, { instanceId: 'i-2' }), refused);
-    await t.throwsAsync(attachments.complete(reserved), { code: 'WrongStatus' });
-
-    const { use, status } = await attachments.update(reserved, { hosts: [hostA], mountpoint: '/dev/vdc' }, deadline);
-    t.like(use, { id: reserved, status: 'connecting', instanceId: 'i-1', mountpoint: '/dev/vdc' });
-    t.is(status, 'in-use');
-    t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
-    t.deepEqual(await agreement(), []);
-    await t.throwsAsync(attachments.update(reserved, { hosts: [hostB] }, deadline), { code: 'WrongStatus' });
-    t.is((await attachments.complete(reserved)).status, 'attached');
-    t.is((await attachments.complete(reserved)).status, 'attached', 'it is said twice');
-    await attachments.delete(reserved, deadline);
-    t.false(target.exports.has(id));
-    await t.throwsAsync(attachments.delete(reserved, deadline), { code: 'AttachmentNotFound' });
-
-    const again = await attachments.reserve(id, { instanceId: 'i-2', mode: 'ro' });
-    await attachments.delete(again.id);
-    t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
-    await commands.delete(id, deadline);
-    t.deepEqual(await agreement(), []);
-  },
-);
-
 test.serial('of many that reserve or attach at once, one has the volume', async (t) => {
   const { id } = await commands.create(newVolume, deadline);
   const attempts = Array.from({ length: 20 }, (_, index) =>
@@ -171,19 +131,6 @@ test.serial('of many that reserve or attach at once, one has the volume', async 
   const winners = (await Promise.all(attempts)).flat();
   t.is(winners.length, 1);
   t.deepEqual(await instancesOf(store, id), winners);
-  t.deepEqual(await agreement(), []);
-});
-
-test.serial('an attachment of a volume of several is reserved beside the others, and ends without them', async (t) => {
-  const { id, a, b } = await shared();
-  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
-  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
-  await commands.detach(id, { ...deadline, attachment: a });
-  t.like(await commands.detach(id, { ...deadline, attachment: b }), { status: 'reserved', attachStatus: 'detached' });
-  t.false(target.exports.has(id));
-  t.deepEqual(await agreement(), []);
-  await attachments.update(reserved, { hosts: [hostA] }, deadline);
-  t.deepEqual(target.exports.get(id)?.hosts, [hostA]);
   t.deepEqual(await agreement(), []);
 });
 
@@ -205,46 +152,6 @@ test.serial('a volume becomes one of several hosts only where its backend can do
   await t.throwsAsync(commands.update(other.id, { isMultiattach: true }), { code: 'NotCapable' });
   const request = { ...newVolume, node: 'n2', isMultiattach: true };
   await t.throwsAsync(commands.create(request, deadline), { message: /its multiattach is no, not yes/ });
-});
-
-test.serial('a reservation that is deleted beside the end of another attachment does not come back', async (t) => {
-  const { id, a, b } = await shared();
-  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
-  await commands.detach(id, { ...deadline, attachment: b });
-  const remove = target.removeExport.bind(target);
-  target.removeExport = async (one) => {
-    await attachments.delete(reserved);
-    await remove(one);
-  };
-  t.like(await commands.detach(id, { ...deadline, attachment: a }), { status: 'available', attachments: [] });
-  t.deepEqual(await agreement(), []);
-});
-
-test.serial('a reservation ends also while a snapshot of its volume is taken', async (t) => {
-  const { id } = await commands.create(newVolume, deadline);
-  const { id: reserved } = await attachments.reserve(id, { instanceId: 'c' });
-  const create = driver.snapshots.createSnapshot.bind(driver.snapshots);
-  driver.snapshots.createSnapshot = async (...args: Parameters<typeof create>) => {
-    await t.throwsAsync(attachments.update(reserved, { hosts: [hostA] }, deadline), {
-      code: 'WrongStatus',
-      message: /with its snapshot under way/,
-    });
-    await attachments.delete(reserved);
-    return create(...args);
-  };
-  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
-  await snapshots.create(id, { userId: 'user', projectId: 'project' }, deadline);
-  t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
-  t.deepEqual(await agreement(), []);
-});
-
-test.serial('a host is admitted with the mode that its update asks for', async (t) => {
-  const { id } = await commands.create(newVolume, deadline);
-  const reserved = await attachments.reserve(id, { instanceId: 'c', mode: 'ro', hostName: 'h1' });
-  const { use } = await attachments.update(reserved.id, { hosts: [hostA], mode: 'rw' }, deadline);
-  t.like(use, { mode: 'rw', hostName: 'h1' });
-  t.false(target.exports.get(id)?.readOnly);
-  t.deepEqual(await audit(), []);
 });
 
 test.serial('a further attach that fails, and cannot be undone, leaves an attachment to detach', async (t) => {
@@ -372,21 +279,6 @@ test.serial(
     t.like(await volumesOf(store).lookup(id), { fault: { code: 'ExportFailed' } });
   },
 );
-
-test.serial('a request to reserve that is repeated with the same id has one effect', async (t) => {
-  const { id } = await commands.create(newVolume, deadline);
-  const request = { id: randomUUID(), instanceId: 'c' };
-  const both = await Promise.all([attachments.reserve(id, request), attachments.reserve(id, request)]);
-  t.deepEqual(new Set(both.map((one) => one.id)), new Set([request.id]));
-  t.deepEqual(await agreement(), []);
-});
-
-test.serial('a snapshot of a reserved volume is not deleted with a volume that stays', async (t) => {
-  const { id } = await commands.create(newVolume, deadline);
-  await attachments.reserve(id, { instanceId: 'c' });
-  const error = await refusal(store, await volumesOf(store).lookup(id), 'startDelete');
-  t.is(error.code, 'VolumeReserved');
-});
 
 test.serial('an export admits at most 32 Ethernet addresses, whichever attachments have them', async (t) => {
   const { id } = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
