@@ -9,7 +9,7 @@ import type { VolumeTaskKind } from '../models/task.ts';
 import { type NewVolume, checkSize, nodeOfAbandoned, volumesOf } from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
-import type { Edit, ReplyTo } from '../redis/scripts.ts';
+import type { Edit, Outcome, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan } from './attachment-plans.ts';
 import { requireImages } from './copy-out.ts';
@@ -74,7 +74,8 @@ export class VolumeCommands {
 
   /**
    * With `withSnapshots` a volume whose node is lost goes with its snapshots; on any other node they are deleted before it. Throws
-   * VolumeNotFound, VolumeAttached, VolumeHasSnapshots, WrongStatus; a call also what kept its node from removing it.
+   * VolumeNotFound, VolumeAttached, VolumeHasSnapshots, VolumeIsCopied, SnapshotIsCopied, WrongStatus; a call also what kept its node from
+   * removing it.
    */
   async delete(
     id: string,
@@ -93,7 +94,7 @@ export class VolumeCommands {
               { is: 'empty', key: `volume:${id}:copies` },
             ],
           },
-          refused: () => this.neededBy(id),
+          refused: (outcome) => this.neededBy(id, outcome),
         },
         id,
         to,
@@ -214,12 +215,15 @@ export class VolumeCommands {
     );
   }
 
-  private async neededBy(id: string): Promise<BlockstoreError> {
+  /** What has kept a volume from being deleted; with its snapshots, also copies of one of them. */
+  private async neededBy(id: string, outcome: Outcome): Promise<BlockstoreError> {
     const { keys } = this.store;
     const first = (key: string) => this.store.read((redis) => redis.zrange(key, '0', '4'));
-    const snapshots = await first(keys.volumeSnapshots(id));
-    if (snapshots.length > 0) return errors.volumeHasSnapshots(id, snapshots);
-    return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
+    const key = outcome.word === 'condition' && outcome.condition.is === 'empty' ? outcome.condition.key : '';
+    const [, snapshot] = /^snapshot:([^:]+):copies$/.exec(key) ?? [];
+    if (snapshot !== undefined) return errors.snapshotIsCopied(snapshot, await first(keys.snapshotCopies(snapshot)));
+    if (key.endsWith(':copies')) return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
+    return errors.volumeHasSnapshots(id, await first(keys.volumeSnapshots(id)));
   }
 
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {

@@ -8,6 +8,7 @@ import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { type NodeStorage, disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { insertVolume, transit } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
 /** Snapshots on a node that is declared lost stay with their volume until it returns. */
@@ -49,4 +50,33 @@ test('a volume with snapshots on a lost node stays whole, and is deleted with th
   };
   t.deepEqual([storage.volumes, storage.snapshots], [[], []]);
   t.deepEqual(await disagreements(store, [storage]), []);
+});
+
+test('a volume on a lost node whose data are being copied is not deleted with its snapshots: the copies are named', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const store = await cluster.store();
+  const node = await cluster.node('n1');
+  const volumes = await cluster.commands();
+  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+  const { id } = await volumes.create({ ...owner, size: 1 }, deadline);
+  const { id: snapshot } = await snapshots.create(id, owner, deadline);
+  await node.stop();
+  await declareLost(store, 'n1');
+  const cascade = () => volumes.delete(id, { ...deadline, withSnapshots: true });
+  const ofSnapshot = await insertVolume(store, { node: 'n2', fromSnapshot: snapshot, copying: 'true' });
+  await t.throwsAsync(cascade(), {
+    code: 'SnapshotIsCopied',
+    message: `snapshot ${snapshot} is being copied to volume ${ofSnapshot.id}`,
+  });
+  await transit(store, ofSnapshot.id, 'finishCreate');
+  const ofVolume = await insertVolume(store, { node: 'n2', fromVolume: id, copying: 'true' });
+  await t.throwsAsync(cascade(), {
+    code: 'VolumeIsCopied',
+    message: `volume ${id} is being copied to volume ${ofVolume.id}`,
+  });
+  await transit(store, ofVolume.id, 'finishCreate');
+  await cascade();
+  t.is(await volumesOf(store).find(id), undefined);
+  t.is(await snapshotsOf(store).find(snapshot), undefined);
 });
