@@ -20,6 +20,13 @@ export const attachmentErrors = {
       `the attachment ${attachment} of volume ${volume} has no record: it is not known who has the volume by it`,
       'make the attachments of the volume consistent: blockstore audit --repair',
     ),
+  attachmentInterrupted: (operation: string, volume: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `stopped waiting for the ${operation} of volume ${volume}`,
+      `once begun, it continues in the background; to wait: blockstore volume wait ${volume}`,
+    ),
   attachmentInStatus: (attachment: string, status: string, required: string) =>
     new BlockstoreError(
       'WrongStatus',

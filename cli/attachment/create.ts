@@ -1,5 +1,6 @@
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
+import { defaultTimeoutMs } from '../volume/wait-options.ts';
 import { attachmentJson } from './present.ts';
 
 export interface CreateAttachmentOptions {
@@ -20,13 +21,14 @@ export async function createAttachment(
   const { output } = context;
   await using session = await context.open();
   const { id } = await findVolume(session.store, reference);
-  const attachment = await session.attachments.reserve(id, {
+  const reservation = {
     instanceId: instance,
     ...(own === undefined ? {} : { id: own }),
     ...(mountpoint === undefined ? {} : { mountpoint }),
     ...(host === undefined ? {} : { hostName: host }),
     ...(mode === undefined ? {} : { mode }),
-  });
+  };
+  const attachment = await session.attachments.reserve(id, reservation, { deadlineMs: defaultTimeoutMs });
   if (output.json) await output.document(attachmentJson(attachment));
   else await output.line(attachment.id);
 }

@@ -1,3 +1,4 @@
+import { errors } from '../../lib/errors.ts';
 import { attachmentsOf } from '../../lib/models/attachment.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Context } from '../context.ts';
@@ -31,8 +32,12 @@ export async function updateAttachment(context: Context, id: string, options: Up
     ...(mode === undefined ? {} : { mode }),
     ...(hosts === undefined ? {} : { hosts }),
   };
-  const { use } = await interrupts.during('attachment', volume.id, () =>
-    withProgress(output, store, volume.id, () => session.attachments.update(id, given, sendOptions(options))),
+  const work = () => session.attachments.update(id, given, sendOptions(options));
+  const { use } = await interrupts.during(
+    'attachment',
+    volume.id,
+    () => withProgress(output, store, volume.id, work),
+    errors.attachmentInterrupted,
   );
   if (output.json) await output.document(attachmentJson(use));
   else await output.line(id);

@@ -68,8 +68,12 @@ async function attachElsewhere(context: Context, reference: string, given: Attac
     ...(host === undefined ? {} : { hostName: host }),
     ...(hosts === undefined ? {} : { hosts }),
   };
-  const volume = await interrupts.during('attachment', id, () =>
-    withProgress(output, session.store, id, () => session.commands.attach(id, attachment, sendOptions(options))),
+  const work = () => session.commands.attach(id, attachment, sendOptions(options));
+  const volume = await interrupts.during(
+    'attachment',
+    id,
+    () => withProgress(output, session.store, id, work),
+    errors.attachmentInterrupted,
   );
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));
   else await output.line(volume.id);

@@ -67,10 +67,12 @@ async function detach(
   if (device && !force) {
     await interrupts.during('release', state.id, () => device.disconnect(), errors.releaseInterrupted);
   }
-  const volume = await interrupts.during('detachment', state.id, () =>
-    withProgress(output, session.store, state.id, () =>
-      session.commands.detach(state.id, { ...sendOptions(options), attachment: state.use.id }),
-    ),
+  const work = () => session.commands.detach(state.id, { ...sendOptions(options), attachment: state.use.id });
+  const volume = await interrupts.during(
+    'detachment',
+    state.id,
+    () => withProgress(output, session.store, state.id, work),
+    errors.attachmentInterrupted,
   );
   if (force) await device?.disconnect({ force }).catch((thrown: unknown) => reportLeft(output, thrown));
   return volume;

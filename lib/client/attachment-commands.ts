@@ -18,6 +18,7 @@ import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { refuseBeside } from './attachment-plans.ts';
+import { othersTurnEnded } from './attachment-turns.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { maxChanges, refusal } from './start-task.ts';
@@ -48,10 +49,15 @@ export class AttachmentCommands {
 
   /**
    * Keeps a volume for an instance: nobody else can attach it, delete it or offer it. A repeated request with the same id and arguments has
-   * one effect. Throws VolumeNotFound, VolumeAttached, VolumeReserved, WrongStatus, TooManyAttachments, InvalidArgument, AttachmentExists,
-   * RecordUnreadable, AttachmentLost.
+   * one effect; with a deadline it waits for others that attach or detach the volume. Throws VolumeNotFound, VolumeAttached, VolumeReserved,
+   * WrongStatus, TooManyAttachments, InvalidArgument, AttachmentExists, RecordUnreadable, AttachmentLost.
    */
-  async reserve(volumeId: string, reservation: Reservation): Promise<AttachmentState> {
+  async reserve(
+    volumeId: string,
+    reservation: Reservation,
+    { deadlineMs = 0 }: SendOptions = {},
+  ): Promise<AttachmentState> {
+    const until = performance.now() + deadlineMs;
     const { id = randomUUID(), instanceId, mountpoint = '', hostName, mode } = reservation;
     if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
     checkText('instanceId', instanceId);
@@ -64,6 +70,10 @@ export class AttachmentCommands {
       const transition = isAllowed('reserveFurther', volume) ? 'reserveFurther' : 'reserve';
       if (!isAllowed(transition, volume)) {
         if (await endIfExpired(this.store, volume)) continue;
+        if (await othersTurnEnded(this.store, volume, { attachment: id, until })) {
+          change = 0;
+          continue;
+        }
         throw await refusal(this.store, volume, transition);
       }
       const others = await allAttachments(this.store, volume);

@@ -37,7 +37,7 @@ export class RequestClient {
 
   /**
    * Sends a request and waits for its end. `send` may know the end at once. `poll` returns the end as the record shows it, or
-   * undefined while it goes on. Returns undefined when the deadline passes first. Throws what `send` throws.
+   * undefined while it goes on. Returns undefined when the deadline passes first, counted from here. Throws what `send` throws.
    */
   async call(options: {
     send: (to: ReplyTo) => Promise<RequestEnd | void>;
@@ -55,9 +55,10 @@ export class RequestClient {
     const request = String(this.count);
     const replied = new Promise<RequestEnd>((resolve) => this.waiting.set(request, resolve));
     const pauses = new Pauses();
+    const endMs = performance.now() + options.deadlineMs;
     try {
       const end = await options.send(`${this.id}/${request}`);
-      return end ?? (await Promise.race([replied, this.keepPolling(options, pauses)]));
+      return end ?? (await Promise.race([replied, this.keepPolling(options.poll, endMs, pauses)]));
     } finally {
       pauses.end();
       this.waiting.delete(request);
@@ -93,18 +94,17 @@ export class RequestClient {
   }
 
   private async keepPolling(
-    options: { poll: () => Promise<RequestEnd | undefined>; deadlineMs: number },
+    poll: () => Promise<RequestEnd | undefined>,
+    endMs: number,
     pauses: Pauses,
   ): Promise<RequestEnd | undefined> {
-    const { poll, deadlineMs } = options;
-    const end = performance.now() + deadlineMs;
     let pauseMs = firstPollMs;
     for (let seen: RequestEnd | undefined; ; ) {
-      await pauses.pause(Math.max(0, Math.min(pauseMs, end - performance.now())));
+      await pauses.pause(Math.max(0, Math.min(pauseMs, endMs - performance.now())));
       if (pauses.areOver) return undefined;
       // An unreachable Redis says nothing about the operation.
       const found = await poll().catch(() => undefined);
-      if (performance.now() >= end) return found;
+      if (performance.now() >= endMs) return found;
       // A reply that names the fault can be on its way: what is gone with the record looks like a loss.
       if (found && (!('fault' in found) || seen)) return found;
       seen = found;

@@ -10,6 +10,7 @@ import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
+import { isChangingHosts, othersTurnEnded } from './attachment-turns.ts';
 import { abandonment, abandonmentWithSnapshots } from './abandon.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
@@ -57,6 +58,8 @@ export interface StartRequest {
   unset?: readonly string[];
   /** Instead of a fixed transition with its fields: asked anew whenever the volume has changed. */
   plan?: (volume: VolumeState) => Promise<TaskPlan>;
+  /** Of an attach or a detach: until when, by performance.now(), it waits for those of other requests. */
+  waitsUntil?: number;
   /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
   examined?: string | undefined;
   /** Of an extension: the sizes, in GiB, that the volume has and is to have. */
@@ -78,7 +81,7 @@ export const maxChanges = 20;
  * BackendUnavailable.
  */
 export async function startTask(store: Store, request: StartRequest, from: VolumeState, to?: ReplyTo): Promise<Sent> {
-  const { kind, topic, also, refused } = request;
+  const { kind, topic, also, refused, waitsUntil = 0 } = request;
   const { by } = store;
   let volume = from;
   let isLost = false;
@@ -134,6 +137,8 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
       // Its task continues on another node: the record says there what becomes of this request.
     } else if (volume.task?.kind === kind && plan.isUnderWay) {
       return joinTask(store, volume, kind, to);
+    } else if (await othersTurnEnded(store, volume, { attachment: set['attachment'] ?? '', until: waitsUntil })) {
+      change = 0; // of many that wait one begins, and the others meet its change
     } else if (await endIfExpired(store, volume)) {
       // Nobody has accepted its transfer: it is available.
     } else {
@@ -261,6 +266,8 @@ function refuseUnexamined({ id, address }: VolumeState, { examined }: StartReque
   if (examined !== undefined && examined !== address) throw errors.addressChanged(id, examined, address);
 }
 
+const ofAttachments: ReadonlySet<TransitionName> = new Set(['startAttach', 'startDetach', 'reserve']);
+
 const needsDetached: ReadonlySet<TransitionName> = new Set([
   'startAttach',
   'startDelete',
@@ -273,6 +280,9 @@ export async function refusal(store: Store, volume: VolumeState, name: Transitio
   const { id, status, attachStatus, task, transfer, attachments } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
   if (status === 'awaiting-transfer' && name !== 'acceptTransfer') return errors.awaitsTransfer(id, transfer);
+  if (ofAttachments.has(name) && task && isChangingHosts(volume)) {
+    return errors.wrongStatus(id, `${status}, with its ${task.kind} under way`, 'no other request at the same time');
+  }
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
   if (attachStatus !== 'detached' && needsDetached.has(name)) {
     return errors.volumeAttached(id, await usersOf(store, volume));

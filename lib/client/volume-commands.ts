@@ -123,9 +123,11 @@ export class VolumeCommands {
     { examined, ...options }: SendOptions & { examined?: string | undefined } = {},
   ): Promise<AttachedVolume> {
     const plan = (volume: VolumeState) => attachPlan(this.store, volume, planned);
+    const waitsUntil = endOf(options);
     let own = '';
     const volume = await this.carryOut('attach', id, options, async (to) => {
-      const request = { transition: 'startAttach', kind: 'attach', plan, examined, whenLost: 'refuse' } as const;
+      const begin = { transition: 'startAttach', kind: 'attach', plan, whenLost: 'refuse' } as const;
+      const request = { ...begin, examined, waitsUntil };
       const sent = await this.start(request, id, to);
       own = sent.volume.attachment;
       return sent;
@@ -142,8 +144,9 @@ export class VolumeCommands {
     { attachment, instance, ...options }: SendOptions & PlannedDetach = {},
   ): Promise<VolumeState> {
     const plan = (volume: VolumeState) => detachPlan(this.store, volume, { attachment, instance });
+    const waitsUntil = endOf(options);
     return this.carryOut('detach', id, options, (to) =>
-      this.start({ transition: 'startDetach', kind: 'detach', plan, whenLost: 'detachLost' }, id, to),
+      this.start({ transition: 'startDetach', kind: 'detach', plan, waitsUntil, whenLost: 'detachLost' }, id, to),
     );
   }
 
@@ -362,6 +365,11 @@ export class VolumeCommands {
     const backend = found.backends.find((one) => one.name === name);
     return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
+}
+
+/** Returns when the time limit of a request that begins now is over, by performance.now(); without one that is at once. */
+function endOf({ deadlineMs = 0 }: SendOptions): number {
+  return performance.now() + deadlineMs;
 }
 
 /** The key of its first data, or one of its own. Throws InvalidArgument. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { errors } from '../../../lib/errors.ts';
@@ -58,4 +59,17 @@ test('a request whose connection for replies breaks while it subscribes has its 
     return polls > 2 ? { record } : undefined;
   };
   t.deepEqual(await client.call({ deadlineMs: 60_000, send: async () => {}, poll }), { record });
+});
+
+test('the time that it takes to send a request is part of its time limit', async (t) => {
+  const cluster = await Cluster.start();
+  t.teardown(() => cluster.close());
+  const client = new RequestClient(await cluster.store());
+  let polls = 0;
+  const poll = async () => {
+    polls += 1;
+    return undefined;
+  };
+  t.is(await client.call({ deadlineMs: 1000, send: () => pause(1100), poll }), undefined);
+  t.is(polls, 1, 'the record is read once more at the deadline');
 });

@@ -310,3 +310,43 @@ test.serial('what a type says holds for attachments that are made later: limits,
   t.false(Object.hasOwn(target.exports.get(id) ?? {}, 'limits'));
   await t.throwsAsync(updateType(store, type, { iops: -1 }), { code: 'InvalidArgument' });
 });
+
+test.serial('requests for a volume of several hosts at the same moment have their turns', async (t) => {
+  const { id, a, b } = await shared();
+  const instances = Array.from({ length: 30 }, (_, index) => `i-${index}`);
+  const address = (index: number) => `52:54:00:00:01:${index.toString(16).padStart(2, '0')}`;
+  await Promise.all([
+    commands.detach(id, { ...patient, attachment: a }),
+    ...instances.map((instance, index) => commands.attach(id, at(instance, address(index)), patient)),
+    attachments.reserve(id, { instanceId: 'kept' }, patient),
+    commands.detach(id, { ...patient, attachment: b }),
+  ]);
+  t.deepEqual((await instancesOf(store, id)).toSorted(), [...instances, 'kept'].toSorted());
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(await agreement(), []);
+  await Promise.all(instances.map((instance) => commands.detach(id, { ...patient, instance })));
+  t.deepEqual(await instancesOf(store, id), ['kept']);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a request waits for the turn of another one until its time limit, without one not at all', async (t) => {
+  const { id, a, b } = await shared();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  t.teardown(resolve);
+  const ensure = target.ensureExport.bind(target);
+  target.ensureExport = async (spec) => {
+    await promise; // it hangs
+    await ensure(spec);
+  };
+  const first = commands.detach(id, { ...patient, attachment: a });
+  await until(async () => (await volumesOf(store).lookup(id)).attachStatus === 'detaching', 'it is being detached');
+  const refused = { code: 'WrongStatus', message: /detach/ };
+  await t.throwsAsync(commands.attach(id, at('c', hostA)), refused);
+  await t.throwsAsync(attachments.reserve(id, { instanceId: 'c' }), refused);
+  const began = performance.now();
+  await t.throwsAsync(commands.detach(id, { deadlineMs: 1000, attachment: b }), refused);
+  t.true(performance.now() - began >= 1000);
+  t.deepEqual(await instancesOf(store, id), ['a', 'b']);
+  resolve();
+  await first;
+});
