@@ -12,6 +12,7 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { type AttachedVolume, type Attachment, usersOf, withAttachment } from '../../lib/models/attachment.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
+import { sameHosts } from '../../lib/targets/hosts.ts';
 import type { Context } from '../context.ts';
 import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
@@ -188,8 +189,8 @@ interface LocalAttach {
 }
 
 /**
- * Attaches the volume when this host has nothing at its address any more. One that gets another address by that is refused, and tried
- * again when this host has nothing there either.
+ * Attaches the volume when this host has nothing at its address any more. One that gets another address by that, or that was attached when
+ * it was read, is refused, and tried again when this host has nothing there either.
  */
 async function attachCleared(session: Session, state: AttachedVolume, local: LocalAttach): Promise<AttachedVolume> {
   const { options, domain, note } = local;
@@ -197,7 +198,8 @@ async function attachCleared(session: Session, state: AttachedVolume, local: Loc
   for (let tries = 1; ; tries += 1) {
     const attachment = await localAttachment(volume, local);
     // While another command attaches it, the device can be that command's; this one is refused.
-    if (volume.use.id === '') {
+    const isFree = volume.use.id === '';
+    if (isFree) {
       const device = new LocalDevice(volume, { ...options, note });
       if (domain === undefined) await device.refuseDomains();
       await device.clear();
@@ -205,13 +207,18 @@ async function attachCleared(session: Session, state: AttachedVolume, local: Loc
     try {
       return await session.commands.attach(volume.id, attachment, {
         ...sendOptions(options),
-        examined: volume.address,
+        examined: isFree || isRestoredHere(volume, attachment) ? volume.address : '',
       });
     } catch (thrown) {
       if (tries === maxTries || asError(thrown).code !== 'AddressChanged') throw lateAttachment(volume.id, thrown);
       volume = await heldHere(session.store, await findVolume(session.store, volume.id));
     }
   }
+}
+
+/** Redis had lost the attachment of this host: the device at the address is that of the volume. */
+function isRestoredHere({ use }: AttachedVolume, { hosts = [] }: Attachment): boolean {
+  return use.isRestored && sameHosts(use.hosts, hosts);
 }
 
 function checkOptions(options: AttachOptions): void {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import test from 'ava';
 import { ethernetAddressesOfHost } from '../../lib/connectors/host-addresses.ts';
 import { changeAttachment } from '../support/attachments.ts';
@@ -33,3 +34,20 @@ test.serial(
     t.is((await place.run('volume', 'detach', 'lost-here')).exitCode, 0);
   },
 );
+
+test.serial('the host of an attachment that Redis has lost attaches the volume again', async (t) => {
+  await place.fakeProgram('modprobe', 'exit 1');
+  const store = await place.store();
+  const own = (await ethernetAddressesOfHost())[0] ?? '52:54:00:de:ad:01';
+  const { stdout: id } = await place.run('volume', 'create', '1');
+  await place.run('volume', 'attach', id, '--instance', 'unknown', '--mountpoint', '/dev/vdb');
+  await changeAttachment(store, id, { hosts: own, restored: 'true', mountpoint: '' });
+  await store.redis.hset(store.keys.volume(id), { address: 'e9.3' });
+  const { exitCode, stderr } = await place.run('volume', 'attach', id, '--host-device', '--mac', own);
+  t.is(exitCode, 1, stderr);
+  t.regex(stderr, /could not connect volume e9\.3 to this host: the kernel module aoe cannot be loaded/);
+  t.like(await place.json('volume', 'show', id), {
+    attachStatus: 'attached',
+    attachments: [{ instanceId: hostname(), hosts: [own] }],
+  });
+});
