@@ -35,6 +35,15 @@ export function throttleOf({ iops, bytesPerSecond }: Limits): [name: string, lim
   );
 }
 
+/** Returns the options of "virsh blkdeviotune" that give a disk these limits in place of all others: 0 is none. */
+export function throttleOptions(limits: Limits): string[] {
+  const given = new Map(throttleOf(limits));
+  return throttleOf({ iops: 0, bytesPerSecond: 0 }).flatMap(([name, none]) => [
+    `--${name.replaceAll('_', '-')}`,
+    String(given.get(name) ?? none),
+  ]);
+}
+
 const blockOptions =
   '--sourcetype block --targetbus virtio --driver qemu --subdriver raw --cache none --io native'.split(' ');
 

@@ -1,4 +1,4 @@
-import { noLimits } from '../models/limits.ts';
+import { type Limits, areLimited, noLimits } from '../models/limits.ts';
 import { pollUntil } from '../concurrency.ts';
 import { BlockstoreError, errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
@@ -10,7 +10,7 @@ import {
   type NetworkSource,
   attachOptions,
   nameOf,
-  throttleOf,
+  throttleOptions,
 } from './libvirt-disk.ts';
 import { type Domain, Virsh } from './virsh.ts';
 
@@ -74,6 +74,7 @@ export class LibvirtDomains {
    * already is success. `uuid` is the domain's. Throws DomainFailed, also when another disk has that target; CommandNotFound.
    */
   async attach(uuid: string, from: DiskSource, target: string, options: DiskOptions = {}): Promise<void> {
+    const { limits = noLimits } = options;
     const name = nameOf(from);
     if (typeof from !== 'string') await this.requireSecret(uuid, from);
     await this.refuseOthers(uuid, name);
@@ -81,7 +82,7 @@ export class LibvirtDomains {
       const disks = await this.disks(uuid, scope, name);
       const [source = 'another one'] = disks.get(target) ?? [];
       if (source === name) {
-        await this.throttle(uuid, target, scope, options);
+        await this.throttle(uuid, target, scope, limits);
         continue;
       }
       if (disks.has(target)) {
@@ -99,7 +100,7 @@ export class LibvirtDomains {
       this.asked.add(uuid);
       if (typeof from === 'string') {
         await this.virsh.run(uuid, ['attach-disk', scope, ...attachOptions(options), '--', uuid, from, target]);
-        await this.throttle(uuid, target, scope, options);
+        if (areLimited(limits)) await this.throttle(uuid, target, scope, limits);
       } else {
         const { networkDisk } = await import('./network-disk.ts');
         await this.virsh.attachDevice(uuid, scope, networkDisk(from, target, options));
@@ -107,15 +108,11 @@ export class LibvirtDomains {
     }
   }
 
-  /** QEMU keeps the guest to the limits. "virsh attach-disk" knows none. */
-  private async throttle(
-    uuid: string,
-    target: string,
-    scope: string,
-    { limits = noLimits }: DiskOptions,
-  ): Promise<void> {
-    const given = throttleOf(limits).flatMap(([name, limit]) => [`--${name.replaceAll('_', '-')}`, String(limit)]);
-    if (given.length > 0) await this.virsh.run(uuid, ['blkdeviotune', scope, ...given, '--', uuid, target]);
+  /** QEMU keeps the guest to these limits. "virsh attach-disk" knows none. */
+  private async throttle(uuid: string, target: string, scope: string, limits: Limits): Promise<void> {
+    const args = ['blkdeviotune', scope, ...throttleOptions(limits), '--', uuid, target];
+    if (areLimited(limits)) await this.virsh.run(uuid, args);
+    else await this.virsh.runIfSupported(uuid, args); // a driver without limits has none to remove
   }
 
   /** A running guest sees its disk with that source in the new size; one that is shut off reads it at its start. Throws DomainFailed. */

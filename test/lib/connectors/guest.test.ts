@@ -166,7 +166,7 @@ withGuest('a guest is kept to the limits of its disk, in its definition as well'
     await guest.sh(`dd if=/dev/${disk} of=/dev/null bs=64k count=64 2>/dev/null`);
     return (await uptime()) - before;
   };
-  await domains.attach(uuid, device, 'vde');
+  for (const _ of [1, 2]) await domains.attach(uuid, device, 'vde');
   const free = await reading(await onlyDisk());
   await domains.detach(uuid, device);
   t.true(await hasNoDisk());
@@ -176,6 +176,10 @@ withGuest('a guest is kept to the limits of its disk, in its definition as well'
   t.true(slow >= 6, `${slow} s`);
   const definition = await libvirtd.virsh('dumpxml', 'guest', '--inactive');
   t.regex(definition, /<read_bytes_sec>524288<\/read_bytes_sec>\s*<write_bytes_sec>524288</);
+  await domains.attach(uuid, device, 'vde');
+  const freed = await reading(await onlyDisk());
+  t.true(freed < 6, `${freed} s after an attach without limits`);
+  t.false((await libvirtd.virsh('dumpxml', 'guest', '--inactive')).includes('iotune'));
   await domains.detach(uuid, device);
 });
 

@@ -195,8 +195,9 @@ withQemu('real libvirt: the definition of a domain gets a network disk, once, an
   const { uuid: guest } = await domains.lookup('guest');
   const address = `sheepdog:volume-${uuid}`;
   const source = sheepdogDisks.sourceOf(uuid, address, '[fd00::1]:7000');
-  await domains.attach(guest, source, 'vdb', { serial: uuid, limits: { iops: 100, bytesPerSecond: undefined } });
-  await domains.attach(guest, source, 'vdb');
+  const limits = { iops: 100, bytesPerSecond: undefined };
+  await domains.attach(guest, source, 'vdb', { serial: uuid, limits });
+  await domains.attach(guest, source, 'vdb', { serial: uuid, limits });
   const xml = await virsh('dumpxml', 'guest', '--inactive');
   t.is(xml.split('<disk ').length, 2);
   t.regex(xml, /<disk type='network' device='disk'>\s*<driver name='qemu' type='raw' cache='none'\/>/);
@@ -204,6 +205,12 @@ withQemu('real libvirt: the definition of a domain gets a network disk, once, an
   t.regex(xml, /<host name='fd00::1' port='7000'\/>\s*<\/source>\s*<target dev='vdb' bus='virtio'\/>/);
   t.true(xml.includes(`<serial>${uuid}</serial>`));
   t.regex(xml, /<iotune>\s*<read_iops_sec>100<\/read_iops_sec>\s*<write_iops_sec>100<\/write_iops_sec>\s*<\/iotune>/);
+  await domains.attach(guest, source, 'vdb', { limits: { iops: undefined, bytesPerSecond: 4096 } });
+  const replaced =
+    /<iotune>\s*<read_bytes_sec>4096<\/read_bytes_sec>\s*<write_bytes_sec>4096<\/write_bytes_sec>\s*<\/iotune>/;
+  t.regex(await virsh('dumpxml', 'guest', '--inactive'), replaced, 'other limits replace those that it had');
+  await domains.attach(guest, source, 'vdb');
+  t.false((await virsh('dumpxml', 'guest', '--inactive')).includes('iotune'), 'and none remove them');
   await define(xml.replace(/<uuid>.*<\/uuid>/, '').replace('<name>guest<', '<name>a twin<'));
   t.like(await t.throwsAsync(domains.detach(guest, sheepdogDisks.nameOf(address)), { code: 'DomainFailed' }), {
     message: `libvirt domain a twin: it has volume-${uuid} as its disk vdb as well`,

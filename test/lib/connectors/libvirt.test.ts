@@ -35,7 +35,7 @@ verb=$1
 while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 case $verb in
   'managedsave-dumpxml '*) printf "<domain type='kvm'>\\n  <uuid>%s</uuid>\\n</domain>\\n" ${uuid} ${otherUuid} ${twinUuid};;
-  snapshot-list) [ ! -e limited ] && exit 0
+  snapshot-list|blkdeviotune) [ ! -e limited ] && exit 0
     echo 'error: this function is not supported by the connection driver: virX' >&2; exit 1;;
   list) printf '${uuid} guest\\n${otherUuid} 2\\n${twinUuid} ${uuid}\\n';;
   dominfo) [ "$2" = ${uuid} ] || { echo "error: failed to get domain '$2'" >&2; exit 1; }
@@ -117,12 +117,32 @@ for (const [state, reason, message, hint] of [
   });
 }
 
-test('fake virsh: a libvirt driver that knows no snapshots attaches and detaches', async (t) => {
+test('fake virsh: a libvirt driver that knows no snapshots and no limits attaches and detaches', async (t) => {
   const { domains, directory } = await fakeVirsh(t, { persistent: true });
   await writeFile(join(directory, 'limited'), '');
   await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  const limits = { iops: 100, bytesPerSecond: undefined };
+  await t.throwsAsync(domains.attach(uuid, '/dev/etherd/e7.1', 'vdb', { limits }), { message: /not supported/ });
   await domains.detach(uuid, '/dev/etherd/e7.1');
-  t.pass();
+});
+
+test('fake virsh: a disk that the domain has gets the limits of the attach in place of its own', async (t) => {
+  const { domains, calls } = await fakeVirsh(t, { persistent: true });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  t.false((await calls()).includes('blkdeviotune'));
+  const limits = { iops: 100, bytesPerSecond: undefined };
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb', { limits });
+  await domains.attach(uuid, '/dev/etherd/e7.1', 'vdb');
+  const set = (iops: number) =>
+    ['--live', '--config'].map(
+      (scope) =>
+        `blkdeviotune ${scope} --read-iops-sec ${iops} --write-iops-sec ${iops} --read-bytes-sec 0 --write-bytes-sec 0 -- ${uuid} vdb`,
+    );
+  t.deepEqual(
+    (await calls()).split('\n').filter((line) => line.includes('blkdeviotune')),
+    [...set(100), ...set(0)],
+  );
 });
 
 test('fake virsh: detach fails for a guest that keeps the disk, and ends for one that is shut off', async (t) => {
