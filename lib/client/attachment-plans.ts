@@ -12,7 +12,7 @@ import {
   rightsSet,
   withoutAttachment,
 } from '../models/attachment.ts';
-import { type Limits, limitsSet, noLimits } from '../models/limits.ts';
+import { type Limits, areLimited, limitsSet, noLimits } from '../models/limits.ts';
 import { typesOf } from '../models/type.ts';
 import { isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -62,7 +62,9 @@ export async function attachPlan(
   const rights = rightsOf([...others, { ...planned(volume, same?.id ?? id), mode, hosts }]);
   refuseTooManyHosts(volume, rights.attachHosts);
   const ids = same ? volume.attachments : [...volume.attachments, id];
-  const limits = limitsSet(await limitsOf(store, volume));
+  // Hosts that have the volume share its limits. Redis may have lost those of an attachment that it had lost.
+  const keepsLimits = transition === 'startFurtherAttach' && (areLimited(volume.limits) || others.some(isActive));
+  const limits = keepsLimits ? {} : limitsSet(await limitsOf(store, volume));
   const given = { attachments: ids.join(','), attachment: same?.id ?? id, ...rightsSet(rights), ...limits };
   return {
     transition,

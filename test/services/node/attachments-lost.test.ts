@@ -7,9 +7,11 @@ import { attachPlan } from '../../../lib/client/attachment-plans.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { startTask } from '../../../lib/client/start-task.ts';
+import { createType } from '../../../lib/client/types.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { asError, errors } from '../../../lib/errors.ts';
 import { attachmentsOf } from '../../../lib/models/attachment.ts';
+import { noLimits } from '../../../lib/models/limits.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
@@ -23,7 +25,7 @@ import {
   newVolume,
   rarely,
 } from '../../support/attachment-place.ts';
-import { ReadInBetween, instancesOf, usesOf } from '../../support/attachments.ts';
+import { ReadInBetween, instancesOf, loseAttachments, usesOf } from '../../support/attachments.ts';
 import { loseRecord } from '../../support/records.ts';
 import { until } from '../../support/until.ts';
 
@@ -55,6 +57,19 @@ test.serial('an emptied Redis: who has the volume is unknown, and all its hosts 
   t.deepEqual(await instancesOf(store, id), ['unknown']);
   await commands.detach(id, deadline);
   await until(async () => (await agreement()).length === 0, 'all agrees');
+});
+
+test.serial('an attachment that is lost and made again has the limits of the type', async (t) => {
+  const { id: type } = await createType(store, { name: 'slow', requirements: {}, iops: 500 });
+  const { id } = await commands.create({ ...newVolume, type }, deadline);
+  const { limits } = await commands.attach(id, at('a', hostA), deadline);
+  await loseAttachments(store, id);
+  await store.redis.hset(store.keys.volume(id), { status: 'available', attachStatus: 'detached' });
+  target.exports.set(id, { id, address: '', path: '', readOnly: false, hosts: [hostA] }); // as of a target that has none
+  await audit();
+  t.deepEqual((await volumesOf(store).lookup(id)).limits, noLimits);
+  t.like(await commands.attach(id, at('a', hostA), deadline), { limits });
+  t.like(target.exports.get(id), { limits, hosts: [hostA] });
 });
 
 test.serial('a volume whose own record is lost has its attachments again', async (t) => {

@@ -301,13 +301,24 @@ test.serial('what a type says holds for attachments that are made later: limits,
   t.like(target.exports.get(id), { limits });
   await updateType(store, type, { iops: 0, bytesPerSecond: 2 ** 20 });
   t.like(target.exports.get(id), { limits }, 'not before the next one');
+  t.like(await commands.attach(id, at('b', hostB), deadline), { limits }, 'a further host gets those of the first');
+  t.like(target.exports.get(id), { limits, hosts: [hostA, hostB] });
+  await commands.detach(id, { ...deadline, instance: 'a' });
+  t.like(target.exports.get(id), { limits, hosts: [hostB] });
+  await commands.detach(id, { ...deadline, instance: 'b' });
+  t.deepEqual((await volumesOf(store).lookup(id)).limits, { iops: undefined, bytesPerSecond: undefined });
   await commands.attach(id, at('b', hostB), deadline);
   t.like(target.exports.get(id), { limits: { iops: undefined, bytesPerSecond: 2 ** 20 } });
-  for (const instance of ['a', 'b']) await commands.detach(id, { ...deadline, instance });
-  t.deepEqual((await volumesOf(store).lookup(id)).limits, { iops: undefined, bytesPerSecond: undefined });
+  await commands.detach(id, deadline);
   await updateType(store, type, { bytesPerSecond: 0 });
   await commands.attach(id, at('a', hostA), deadline);
   t.false(Object.hasOwn(target.exports.get(id) ?? {}, 'limits'));
+  await updateType(store, type, { iops: 100 });
+  await commands.attach(id, at('b', hostB), deadline);
+  t.false(
+    Object.hasOwn(target.exports.get(id) ?? {}, 'limits'),
+    'nor does a host without limits get those of a later one',
+  );
   await t.throwsAsync(updateType(store, type, { iops: -1 }), { code: 'InvalidArgument' });
 });
 
