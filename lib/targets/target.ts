@@ -38,6 +38,8 @@ export interface FoundExport {
   hosts: readonly string[];
   /** As far as this node knows it. */
   chap?: Chap | undefined;
+  /** Those that hosts are kept to. Absent: none, or the target does not show them. */
+  limits?: Limits;
 }
 
 /** An address seen on the wire. */

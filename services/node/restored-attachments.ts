@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { isActive } from '../../lib/models/attachment-state.ts';
 import { attachmentsOfVolume, rightsOf } from '../../lib/models/attachment.ts';
 import { writeChap } from '../../lib/models/chap.ts';
+import { limitsSet, noLimits } from '../../lib/models/limits.ts';
+import { withoutEmpty } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Edit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -9,7 +11,7 @@ import { hostsBeyond, sameHosts } from '../../lib/targets/hosts.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 
 type Held = Pick<VolumeState, 'id' | 'projectId' | 'attachments'>;
-type Shown = Pick<FoundExport, 'readOnly' | 'hosts' | 'chap'>;
+type Shown = Pick<FoundExport, 'readOnly' | 'hosts' | 'chap' | 'limits'>;
 
 /** What makes a volume attached again: fields of its record, and edits of those of its attachments. */
 export interface RestoredAttachments {
@@ -58,12 +60,13 @@ export function unknownAttachment({ id: volume, projectId, attachments }: Held, 
   };
 }
 
-function fieldsOf(ids: readonly string[], { readOnly, hosts, chap }: Shown): Record<string, string> {
+function fieldsOf(ids: readonly string[], { readOnly, hosts, chap, limits = noLimits }: Shown): Record<string, string> {
   return {
     attachments: ids.join(','),
     ...(readOnly ? { attachMode: 'ro' } : {}),
     ...(hosts.length === 0 ? {} : { attachHosts: hosts.join(',') }),
     ...(chap === undefined ? {} : { chap: writeChap(chap) }),
+    ...withoutEmpty(limitsSet(limits)).set,
   };
 }
 

@@ -73,32 +73,71 @@ test.serial('an export is an instance of the template unit, started once', async
   t.is((await oneVblade()).args, '-d -s 7 1 vec0 /dev/vg/v1');
 });
 
-test.serial('limits hold for what an export reads, and end with the attachment that had them', async (t) => {
+/** Seconds that a host takes for 100 reads of 4 KiB, one after the other. */
+async function reading(): Promise<number> {
   const other = lab.node(2);
-  await other.sh('modprobe aoe');
   const device = '/dev/etherd/e7.1';
-  /** Seconds that 100 reads of 4 KiB take, one after the other. */
-  const reading = async () => {
-    await until(
-      async () => (await other.run(`echo 1 >/dev/etherd/discover; test -b ${device}`)).status === 0,
-      'the host has it',
-    );
-    const before = await seconds(other);
-    await other.sh(`dd if=${device} of=/dev/null bs=4096 count=100 iflag=direct`);
-    return (await seconds(other)) - before;
-  };
+  await other.sh('modprobe aoe');
+  await until(
+    async () => (await other.run(`echo 1 >/dev/etherd/discover; test -b ${device}`)).status === 0,
+    'the host has it',
+  );
+  const before = await seconds(other);
+  await other.sh(`dd if=${device} of=/dev/null bs=4096 count=100 iflag=direct`);
+  return (await seconds(other)) - before;
+}
+
+const tenReads = '{ ...volume, limits: { iops: 10, bytesPerSecond: undefined } }';
+
+async function limitsOfUnit(): Promise<string> {
+  return (
+    await node.sh(`systemctl show --value --property IOReadIOPSMax --property IOWriteIOPSMax ${unit} | xargs`)
+  ).trim();
+}
+
+test.serial('limits hold for what an export reads, and end with the attachment that had them', async (t) => {
   const free = await reading();
-  const limited =
-    'await target.ensureExport({ ...volume, hosts: [], limits: { iops: 10, bytesPerSecond: undefined } });';
-  t.is(await onTarget(`await target.removeExport(volume.id); ${limited}`), '');
+  t.is(await onTarget(`await target.removeExport(volume.id); await target.ensureExport(${tenReads});`), '');
   const slow = await reading();
   t.log(`100 reads: ${free} s without limits, ${slow} s with 10 a second`);
   t.true(slow >= 9, `${slow} s`);
   t.is(await onTarget('await target.removeExport(volume.id); await target.ensureExport(volume);'), '');
+  t.is(await limitsOfUnit(), '');
+});
+
+test.serial('limits change while an export runs, by whichever daemon', async (t) => {
+  const { pid } = await oneVblade();
+  t.is(await onTarget(`await target.ensureExport(${tenReads});`), '');
+  const slow = await reading();
+  t.true(slow >= 9, `${slow} s`);
+  t.is(await onTarget(`await target.ensureExport(${tenReads.replace('10', '20')});`), '');
+  t.is(await limitsOfUnit(), '/dev/vg/v1 20 /dev/vg/v1 20');
   t.is(
-    (await node.sh(`systemctl show --value --property IOReadIOPSMax --property IOWriteIOPSMax ${unit} | xargs`)).trim(),
-    '',
+    await onTarget('console.log(JSON.stringify((await target.listExports()).map(({ limits }) => limits)));'),
+    '[{"iops":20}]',
   );
+  t.is(await onTarget('await target.ensureExport(volume);'), '');
+  t.is(await limitsOfUnit(), '');
+  t.is(
+    await node.sh(`cat /sys/fs/cgroup$(cut -d: -f3 /proc/${pid}/cgroup)/io.max`),
+    '',
+    'nor does the kernel limit it',
+  );
+  t.is((await oneVblade()).pid, pid);
+});
+
+test.serial('an export that runs as it should is left alone, with limits and without', async (t) => {
+  const bothLimits = 'await target.ensureExport({ ...volume, limits: { iops: 1000, bytesPerSecond: 1048576 } });';
+  const settings = () => node.sh(`stat -c '%n %i %z' /run/systemd/system.control/${unit}.d/*`);
+  const before = await settings();
+  t.is(await onTarget('await target.ensureExport(volume);'), '');
+  t.is(await settings(), before);
+  t.is(await onTarget(bothLimits), '');
+  const limited = await settings();
+  t.not(limited, before);
+  t.is(await onTarget(bothLimits), '');
+  t.is(await settings(), limited);
+  t.is(await onTarget('await target.ensureExport(volume);'), '');
 });
 
 test.serial('a later daemon does not touch the export, and systemd restarts it when it dies', async (t) => {

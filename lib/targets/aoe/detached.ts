@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { readIfExistsSync } from '../../files.ts';
+import { type Limits, noLimits } from '../../models/limits.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
@@ -46,6 +47,13 @@ export class DetachedSupervisor implements Supervisor {
       id,
       isHeld ? `its lock ${lock} is held by another process` : 'vblade ended without a word',
     );
+  }
+
+  /** A process of its own has no limits. */
+  async limit(): Promise<void> {}
+
+  limitsOf(): Limits {
+    return noLimits;
   }
 
   async stop(id: string): Promise<void> {

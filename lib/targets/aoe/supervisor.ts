@@ -9,6 +9,10 @@ export interface Supervisor {
    * `limits` hold for what it reads and writes, where the supervisor can keep it to that. Resolves when it serves. Throws InterfaceDown, NoRawSocket, CommandNotFound, ExportFailed, ExportStays.
    */
   start(id: string, args: readonly string[], limits?: Limits): Promise<Vblade>;
+  /** The vblade that runs for the volume has these limits from now on, in place of those that it had. Throws ExportFailed. */
+  limit(id: string, limits?: Limits): Promise<void>;
+  /** Returns the limits of the vblade that runs for the volume. */
+  limitsOf(id: string): Limits;
   /** Ends the vblade of the volume and removes its files. Throws ExportStays. */
   stop(id: string): Promise<void>;
   find(id: string): Promise<Vblade | undefined>;

@@ -11,6 +11,7 @@ import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
 import { type Vblade, readVblade, sameArguments } from './vblade-process.ts';
 import type { Supervisor, SupervisorOptions } from './supervisor.ts';
+import { changedLimits, limitsOfUnit } from './unit-limits.ts';
 
 interface Template {
   name: string;
@@ -64,12 +65,14 @@ export class SystemdSupervisor implements Supervisor {
     const name = unit(template, id);
     await replaceFile(this.environmentFile(id), text);
     const found = await this.find(id);
-    if (found && sameArguments(found.args, args)) return found;
+    if (found && sameArguments(found.args, args)) {
+      await this.limit(id, limits);
+      return found;
+    }
     const begin = Date.now();
     let reason = '';
     try {
-      const ofLimits = hasLimits(limits) || hadLimits(name) ? limitsOf(path, limits) : [];
-      await this.setProperties(name, [...(template === ofDevices ? deviceOf(path) : []), ...ofLimits]);
+      await this.setProperties(name, [...deviceOf(template, path), ...changedLimits(name, path, limits)]);
       // restart starts a unit that does not run, and clears the pause of one that is waiting to be started again
       await this.systemctl(['restart', name]);
       const vblade = await this.untilServing(id);
@@ -81,6 +84,25 @@ export class SystemdSupervisor implements Supervisor {
     const failure = await this.failure(id, name, begin, reason);
     await this.stopUnit(name); // or systemd goes on trying what the caller takes for failed
     throw failure;
+  }
+
+  async limit(id: string, limits: Limits = noLimits): Promise<void> {
+    const vblade = await this.find(id);
+    if (!vblade) return;
+    const { template, path } = environment(vblade.args);
+    const name = unit(template, id);
+    const changed = changedLimits(name, path, limits);
+    if (changed.length === 0) return;
+    try {
+      await this.setProperties(name, [...deviceOf(template, path), ...changed]);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      throw vbladeFailure(id, this.options.interface, error.message);
+    }
+  }
+
+  limitsOf(id: string): Limits {
+    return limitsOfUnit(unit(processIn(unit(ofDevices, id)) === undefined ? ofFiles : ofDevices, id));
   }
 
   /** The vblade once its socket is open; undefined when it ended before. */
@@ -149,7 +171,7 @@ export class SystemdSupervisor implements Supervisor {
     return vbladeFailure(id, this.options.interface, output ?? reason);
   }
 
-  /** Settings at run time: systemd forgets them at a reboot. */
+  /** Settings at run time, which hold at once: systemd forgets them at a reboot. */
   private async setProperties(name: string, properties: readonly string[]): Promise<void> {
     if (properties.length > 0) await this.systemctl(['set-property', '--runtime', name, ...properties]);
   }
@@ -190,32 +212,9 @@ export async function knowsUnit(tries: number, processes: Processes): Promise<bo
   }
 }
 
-/** The unit may use this device and no other. */
-function deviceOf(path: string): string[] {
-  return ['DeviceAllow=', `DeviceAllow=${path} rw`];
-}
-
-function hasLimits({ iops, bytesPerSecond }: Limits): boolean {
-  return iops !== undefined || bytesPerSecond !== undefined;
-}
-
-/** Whether an earlier attachment has had limits: systemd keeps each property that was set at run time as a file. */
-function hadLimits(name: string): boolean {
-  return existsSync(`/run/systemd/system.control/${name}.d/50-IOReadIOPSMax.conf`);
-}
-
-/** What it reads and writes is limited by its control group. An empty value forgets the limit of an earlier attachment. */
-function limitsOf(path: string, { iops, bytesPerSecond }: Limits): string[] {
-  const limited = [
-    ['IOReadIOPSMax', iops],
-    ['IOWriteIOPSMax', iops],
-    ['IOReadBandwidthMax', bytesPerSecond],
-    ['IOWriteBandwidthMax', bytesPerSecond],
-  ] as const;
-  return [
-    ...limited.map(([name]) => `${name}=`),
-    ...limited.flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}=${path} ${limit}`])),
-  ];
+/** A unit of devices may use this one and no other. */
+function deviceOf(template: Template, path: string): string[] {
+  return template === ofDevices ? ['DeviceAllow=', `DeviceAllow=${path} rw`] : [];
 }
 
 function isUnknown(error: CommandError): boolean {

@@ -13,6 +13,7 @@ import { Discovery } from './discover.ts';
 import { VbladesBeside } from './beside.ts';
 import { endVblade } from './end-vblade.ts';
 import { FilteredAddresses } from './filtered-addresses.ts';
+import { foundExports } from './found-exports.ts';
 import {
   type InterfaceIdentity,
   checkInterface,
@@ -23,7 +24,7 @@ import {
 import { InterfaceMemory } from './interface-memory.ts';
 import { LocalVblades } from './local-vblades.ts';
 import { needsSudo } from './sudo.ts';
-import { type Vblade, findVblades, isRunning, isStopped, sameArguments } from './vblade-process.ts';
+import { type Vblade, isRunning, isStopped, sameArguments } from './vblade-process.ts';
 import { checkSectors } from './sectors.ts';
 import type { Supervisor } from './supervisor.ts';
 import { SystemdSupervisor } from './systemd.ts';
@@ -136,7 +137,9 @@ export class AoeTarget implements Target {
     const isRight = known && sameArguments(known.args, args) && !this.outdated.has(spec.id) && isRunning(known);
     if (isRight) {
       await this.admit(spec);
-      return this.removeFormer(spec);
+      await this.removeFormer(spec);
+      for (const supervisor of this.ready) await supervisor.limit(spec.id, spec.limits);
+      return;
     }
     checkInterface(this.options.interface);
     await checkSectors(spec, this.options.durability);
@@ -186,13 +189,7 @@ export class AoeTarget implements Target {
   }
 
   async listExports(): Promise<FoundExport[]> {
-    const ours = await this.findOurs();
-    const ids = new Map([...ours].map(([id, vblade]) => [vblade.pid, id]));
-    return (await findVblades()).flatMap((vblade) => {
-      const parsed = parseArguments(vblade.args);
-      const id = ids.get(vblade.pid);
-      return parsed ? [{ ...parsed, ...(id === undefined ? {} : { id }) }] : [];
-    });
+    return foundExports(await this.findOurs(), this.ready);
   }
 
   async listTraces(): Promise<string[]> {

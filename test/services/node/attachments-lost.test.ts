@@ -59,6 +59,22 @@ test.serial('an emptied Redis: who has the volume is unknown, and all its hosts 
   await until(async () => (await agreement()).length === 0, 'all agrees');
 });
 
+test.serial('an emptied Redis: the limits that an export has hold on', async (t) => {
+  const { id: type } = await createType(store, { name: 'slow', requirements: { multiattach: 'yes' }, iops: 500 });
+  const { id } = await commands.create({ ...newVolume, type }, deadline);
+  const { limits } = await commands.attach(id, at('a', hostA), deadline);
+  await node.stop();
+  await store.redis.flushall();
+  node = await cluster.node('n1', rarely, { driver, target });
+  t.deepEqual((await volumesOf(store).lookup(id)).limits, limits);
+  t.like(target.exports.get(id), { limits, hosts: [hostA] });
+  await commands.attach(id, at('a', hostA), deadline);
+  t.like(target.exports.get(id), { limits, hosts: [hostA] }, 'nor does a repeated attach remove them');
+  t.deepEqual(await instancesOf(store, id), ['a']);
+  await commands.detach(id, deadline);
+  t.deepEqual((await volumesOf(store).lookup(id)).limits, noLimits);
+});
+
 test.serial('an attachment that is lost and made again has the limits of the type', async (t) => {
   const { id: type } = await createType(store, { name: 'slow', requirements: {}, iops: 500 });
   const { id } = await commands.create({ ...newVolume, type }, deadline);
