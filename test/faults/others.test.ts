@@ -147,9 +147,10 @@ test('a unit that could not start is stopped, and the reason is reported also wi
     const { code, message } = answer instanceof BlockstoreError ? answer : { code: '', message: '' };
     t.is(code, 'ExportFailed', fault);
     t.regex(message, /^could not export volume v1: "systemctl set-property/, fault);
-    t.deepEqual((await commands.calls()).slice(-2), [
+    t.deepEqual((await commands.calls()).slice(-3), [
       'systemctl stop blockstore-vblade@v1.service',
       'systemctl reset-failed blockstore-vblade@v1.service',
+      'systemctl revert --no-reload blockstore-vblade@v1.service',
     ]);
   }
 });

@@ -205,6 +205,7 @@ test.serial('a removed export leaves no files', async (t) => {
   t.deepEqual(await vblades(), []);
   t.is(await node.sh('ls /var/lib/blockstore/exports'), '');
   t.is((await node.run(`systemctl is-active ${unit}`)).output.trim(), 'inactive');
+  t.is(await node.sh('ls /run/systemd/system.control'), '', 'nor settings of their units');
 });
 
 test.serial('an export from before the unit existed is kept, replaced when it changes, and removed', async (t) => {

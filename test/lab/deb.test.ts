@@ -85,6 +85,23 @@ test.serial('each attached volume is exported by its own unit', async (t) => {
   t.regex(await vblade(), /^\d+$/);
 });
 
+test.serial(
+  'the daemon has the rights to limit an export, and to remove the settings of one that has ended',
+  async (t) => {
+    const settings = () => node.sh('ls /run/systemd/system.control');
+    const before = await settings();
+    await node.sh('blockstore type create slow --iops 500 && blockstore volume create 0 --name limited --type slow');
+    await node.sh('blockstore volume attach limited --instance i-2 --mountpoint /dev/vdb');
+    const added = (await settings()).split('\n').find((one) => !before.includes(one)) ?? '';
+    const limited = added.replace(/\.d$/, '');
+    t.regex(await node.sh(`systemctl show --value --property IOWriteIOPSMax '${limited}'`), /^\/dev\/\S+ 500$/);
+    await node.sh(
+      'blockstore volume detach limited && blockstore volume delete limited && blockstore type delete slow',
+    );
+    t.is(await settings(), before);
+  },
+);
+
 test.serial('daemon and export have only the rights that they need', async (t) => {
   const pids = { daemon: await property('MainPID'), vblade: await vblade() };
   const rights = async (pid: string) =>

@@ -177,12 +177,17 @@ export class SystemdSupervisor implements Supervisor {
   }
 
   private async stopUnit(name: string): Promise<void> {
-    const isActive = processIn(name) !== undefined;
     await this.systemctl(['stop', name]);
-    if (isActive) return;
-    // One that was waiting to be started again stays behind as failed.
-    await this.systemctl(['reset-failed', name]).catch((error: unknown) => {
-      if (!(error instanceof CommandError)) throw error; // it was not loaded: there is nothing to reset
+    // One that was waiting to be started again, or had to be killed, stays behind as failed, with its properties.
+    await this.trySystemctl(['reset-failed', name]); // it was not loaded: there is nothing to reset
+    // A unit that has stopped is not loaded: no reload. What is left is compared before its next start.
+    await this.trySystemctl(['revert', '--no-reload', name]);
+  }
+
+  /** Its failure has no consequence. */
+  private async trySystemctl(args: readonly string[]): Promise<void> {
+    await this.systemctl(args).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
     });
   }
 
