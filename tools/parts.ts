@@ -12,6 +12,7 @@ const lvmTest = 'test/lab/lvm.test.ts';
 const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/${name}.test.ts`);
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
 const killsTest = 'test/services/daemon/migration-kills.test.ts';
+const apiKillsTest = 'test/services/daemon/api-kills.test.ts';
 const nvmetTest = 'test/lib/targets/nvmet/guest.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
@@ -80,6 +81,7 @@ export function parts(): Stage[] {
       missingForNvmet,
     ),
     command('migration-kills', 'env', ['MIGRATION_KILLS=all', 'ava', '--config', 'test/daemons.config.js', killsTest]),
+    command('api-kills', 'env', ['API_KILLS=all', 'ava', '--config', 'test/daemons.config.js', apiKillsTest]),
     command('hostile-lvm', 'env', ['HOSTILE=1', 'ava', '--config', 'test/lab/ava.config.js', lvmTest], missingForLab),
     ...Object.entries(backends).flatMap(([name, backend]) =>
       Object.keys(scenesOn(backend)).flatMap((scene) => crashParts(name, backend, scene)),
