@@ -1,4 +1,7 @@
 import stringWidth from 'string-width';
+import { duration } from '../lib/format-text.ts';
+
+export { duration, plural } from '../lib/format-text.ts';
 
 /** Returns a volume's size as text. Sizes are whole GiB; 0 means 100 MiB. */
 export function volumeSize(gib: number): string {
@@ -9,15 +12,6 @@ export function volumeSizeBytes(gib: number): number {
   return gib === 0 ? 100 * 2 ** 20 : gib * 2 ** 30;
 }
 
-/** Returns milliseconds as "12 s", "5 min", "3 h" or "40 d", rounded down. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} d`;
-}
-
 /** Returns a time in milliseconds since the epoch as ISO 8601 and as an age. */
 export function timeAgo(time: number, now = Date.now()): string {
   return `${isoTime(time)} (${duration(now - time)} ago)`;
@@ -25,10 +19,6 @@ export function timeAgo(time: number, now = Date.now()): string {
 
 export function isoTime(time: number): string {
   return new Date(time).toISOString();
-}
-
-export function plural(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** Returns the columns that the text takes on a terminal. */

@@ -1,8 +1,9 @@
+import { isClosed, lastSeen, problemsIn, sizesOf } from '../../lib/client/node-figures.ts';
 import { freeSpaceOf } from '../../lib/client/placement.ts';
 import { type BackendState, placeText } from '../../lib/models/backend.ts';
 import type { NodeState } from '../../lib/models/node.ts';
 import { byteSize } from '../../lib/format-bytes.ts';
-import { duration, isoTime, timeAgo } from '../format.ts';
+import { isoTime, timeAgo } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
@@ -46,43 +47,16 @@ export function nodeFacts(node: NodeState): [string, string][] {
   ];
 }
 
-/** Sums over the backends of a node, in bytes: free is what new volumes may have. */
-export function sizesOf({ backends }: NodeState): { totalBytes: number; freeBytes: number } {
-  return {
-    totalBytes: backends.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
-    freeBytes: backends.reduce((sum, backend) => sum + freeSpaceOf(backend), 0),
-  };
-}
-
-/** Problems of a node and of its backends; one that several backends have, such as that of their interface, once. */
-export function problemsIn({ problems, backends }: NodeState): string[] {
-  const names = Map.groupBy(backends, ({ problem }) => problem);
-  names.delete('');
-  const ofBackends = Array.from(names, ([problem, having]) => {
-    const what = having.length === 1 ? 'backend' : 'backends';
-    return `${what} ${having.map(({ name }) => name).join(', ')}: ${problem}`;
-  });
-  return [...problems, ...ofBackends];
-}
-
 function backendText(backend: BackendState): string {
-  const { id, driver, target, pool, capabilities, totalBytes, accepting, isClosed, dataPercent, metadataPercent } =
-    backend;
+  const { id, driver, target, pool, capabilities, totalBytes, accepting, dataPercent, metadataPercent } = backend;
   const space = `${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}`;
   const usage = dataPercent === null ? '' : `, data ${dataPercent} % and metadata ${metadataPercent ?? 0} % full`;
   const abilities = capabilities.length === 0 ? '' : ` (${capabilities.join(', ')})`;
-  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${isClosed ? ', closed' : accepting ? '' : ', takes no volumes'}`;
+  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${backend.isClosed ? ', closed' : accepting ? '' : ', takes no volumes'}`;
 }
 
-/** Returns the age of the last report. */
-export function lastSeen({ reportTime }: NodeState): string {
-  return reportTime === undefined ? 'never' : `${duration(Date.now() - reportTime)} ago`;
-}
-
-/** A node is closed when all of its backends are. */
-function stateText({ state, backends }: NodeState): string {
-  const isClosed = backends.length > 0 && backends.every((backend) => backend.isClosed);
-  return isClosed ? `${state}, closed` : state;
+function stateText(node: NodeState): string {
+  return isClosed(node) ? `${node.state}, closed` : node.state;
 }
 
 function stateStyle({ state }: NodeState): Style {

@@ -3,6 +3,7 @@ import { errors } from '../../lib/errors.ts';
 import type { ClusterCommands } from '../../lib/client/cluster-commands.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Caller } from './caller.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { CallName } from './policy.ts';
 
 /** The names of the parameters of a path, which begin with a colon. */
@@ -28,6 +29,7 @@ export interface Context {
   flags: Flags;
   /** Its changes are recorded as those of the caller. */
   cluster: ClusterCommands;
+  view: ClusterView;
 }
 
 export interface Request<Path extends string, Query, Body> extends Context {

@@ -7,7 +7,7 @@ import type { Context } from './call.ts';
 const maxExamined = 10_000;
 const pageSize = 500;
 
-const wholeNumber = z
+export const wholeNumber = z
   .string()
   .regex(/^\d{1,9}$/, 'must be a whole number')
   .transform(Number);

@@ -7,6 +7,12 @@ import { type Caller, type Role, hasRole } from './caller.ts';
  */
 export const policy = {
   'version:list': 'reader',
+  'caller:show': 'reader',
+  'cluster:show': 'admin',
+  'node:list': 'admin',
+  'node:show': 'admin',
+  'operation:list': 'reader',
+  'event:list': 'reader',
   'volume:list': 'reader',
   'volume:show': 'reader',
   'volume:create': 'member',

@@ -12,6 +12,7 @@ import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import type { Caller } from './caller.ts';
 import type { Context } from './call.ts';
+import { ClusterView } from './cluster-view.ts';
 import { calls } from './calls/index.ts';
 import { type Route, chosenCall, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
@@ -50,10 +51,12 @@ export class ApiServer {
   private readonly recent = new RecentCandidates();
   /** What requests turned out to mean. */
   private readonly callNames = new WeakMap<FastifyRequest, string>();
+  private readonly view: ClusterView;
 
   constructor(options: ServerOptions) {
     this.options = options;
     this.client = new RequestClient(options.store);
+    this.view = new ClusterView(options.store);
     this.fastify = fastify({
       bodyLimit: maxBodyBytes,
       requestTimeout: requestTimeoutMs,
@@ -135,6 +138,7 @@ export class ApiServer {
         topic: this.options.flags.volume_topic,
         recent: this.recent,
       }),
+      view: this.view,
     };
     const span = {
       name: `API ${call.name}`,

@@ -24,6 +24,8 @@ const schemaForm = z.looseObject({
   maxLength: z.number().default(300),
 });
 
+type Form = z.output<typeof schemaForm>;
+
 /** Deeper values are short. */
 const maxDepth = 6;
 const samplesOfPattern = 30;
@@ -46,6 +48,8 @@ export class Values {
   valid(schema: JsonObject, depth = 0): Json {
     const { random } = this;
     const { $ref, anyOf, oneOf, ...form } = schemaForm.parse(schema);
+    const example = random.pick(z.array(z.json()).default([]).parse(schema['examples']));
+    if (example !== undefined && random.chance(0.4)) return example;
     if ($ref !== undefined) return this.valid(objectForm.parse(this.at($ref)), depth);
     const choice = random.pick(anyOf ?? oneOf ?? []);
     if (choice) return this.valid(choice, depth);
@@ -85,12 +89,14 @@ export class Values {
     return this.random.pick(hostileValues) ?? null;
   }
 
-  private objectOf(form: z.output<typeof schemaForm>, depth: number): JsonObject {
+  private objectOf(form: Form, depth: number): JsonObject {
     const { random } = this;
     const { properties, required, additionalProperties } = form;
     const made: JsonObject = {};
+    // With many of them at once one is almost always refused.
+    const density = random.pick([0.03, 0.1, 0.4]) ?? 0;
     for (const [name, schema] of Object.entries(properties)) {
-      const isGiven = required.includes(name) || (depth < maxDepth && random.chance(0.4));
+      const isGiven = required.includes(name) || (depth < maxDepth && random.chance(density));
       if (isGiven) made[name] = this.valid(schema, depth + 1);
     }
     if (typeof additionalProperties === 'object') {
@@ -101,7 +107,7 @@ export class Values {
     return made;
   }
 
-  private text({ pattern, format, minLength, maxLength }: z.output<typeof schemaForm>): string {
+  private text({ pattern, format, minLength, maxLength }: Form): string {
     const { random } = this;
     if (format === 'uuid') return random.chance(0.8) ? this.someId() : random.uuid();
     if (pattern !== undefined) return random.pick(samplesOf(pattern)) ?? '';

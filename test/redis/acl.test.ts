@@ -6,6 +6,7 @@ import { execa } from 'execa';
 import { z } from 'zod';
 import { requiredCommands } from '../../lib/redis/required-commands.ts';
 import { type Script, scripts } from '../../lib/redis/script-sources.ts';
+import { ApiClient } from '../support/api.ts';
 import { Blockstored } from '../support/blockstored.ts';
 import { bundled } from '../support/bundle.ts';
 import { freePort } from '../support/free-port.ts';
@@ -146,9 +147,12 @@ async function sentBy(role: Role): Promise<Set<string>> {
   return found;
 }
 
+/** What the page asks for. */
+const ofPage = ['cluster', 'nodes', 'operations', 'statuses', 'events'].map((noun) => `blockstore/${noun}`);
+
 test('the sample users permit everything that is used, and nothing else', async (t) => {
   t.timeout(600_000);
-  const first = await daemon('n1');
+  const first = await daemon('n1', { api_listen: '127.0.0.1:0' });
   const second = await daemon('n2', { fake_storage_bytes: '1', metrics_listen: '127.0.0.1:0' });
   const [, metrics] = /health and metrics are served at (\S+?)["\s]/.exec(second.log) ?? [];
   t.regex(await (await fetch(`${metrics}/metrics`)).text(), /^blockstore_topic_length 0$/m);
@@ -171,6 +175,9 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await run('node', 'show', 'n1'), /n1/);
   t.regex(await doctor('blockstore', 'compute'), /^ok +Redis permits every command of the command line$/m);
   t.regex(await doctor('blockstored', 'storage'), /^ok +Redis permits every command of the daemon$/m);
+  const api = new ApiClient(/the API is served at (http:[^"\s]+)/.exec(first.log)?.[1] ?? '');
+  t.is((await api.post('/v3/default/volumes', { volume: { size: 1, name: 'five' } })).status, 202);
+  for (const what of ['volumes/detail', ...ofPage]) t.is((await api.get(`/v3/default/${what}`)).status, 200, what);
   await servers[0]?.cli(...admin, 'EXPIRE', '{blockstore}:volumes', '600');
   for (const what of [['audit'], ['audit', '--repair'], ['rebuild']]) await run(...what);
   first.signal('SIGSTOP');

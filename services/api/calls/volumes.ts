@@ -42,11 +42,13 @@ const hints = z.strictObject({
   query: z.null().optional(),
   local_to_instance: z.null().optional(),
 });
-const createBody = z.strictObject({
-  volume: volumeInput,
-  'OS-SCH-HNT:scheduler_hints': hints.nullish(),
-  scheduler_hints: hints.nullish(),
-});
+const createBody = z
+  .strictObject({
+    volume: volumeInput,
+    'OS-SCH-HNT:scheduler_hints': hints.nullish(),
+    scheduler_hints: hints.nullish(),
+  })
+  .meta({ example: { volume: { size: 1, name: 'data' } } });
 const updateBody = z.strictObject({
   volume: z.strictObject({
     name,

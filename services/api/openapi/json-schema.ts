@@ -6,12 +6,15 @@ export type Json = z.output<typeof json>;
 export type JsonObject = Record<string, Json>;
 
 const objectForm = z.record(z.string(), json);
-const described = z.looseObject({ $defs: objectForm.default({}), $schema: z.unknown() });
+const described = z.looseObject({ $defs: objectForm.default({}), $schema: z.unknown(), example: json.optional() });
 
 /** Matches nothing: the form of what cannot be in a document, such as `undefined`. */
 const never = JSON.stringify({ not: {} });
 
-/** Schemas of the calls as schemas of JSON. Those with an id, given by `.meta({ id })`, are kept once and referred to. */
+/**
+ * Schemas of the calls as schemas of JSON. Those with an id, given by `.meta({ id })`, are kept once and referred to; of a
+ * body `.meta({ example })` is shown.
+ */
 export class JsonSchemas {
   readonly named = new Map<string, Json>();
 
@@ -24,9 +27,11 @@ export class JsonSchemas {
         if (zodSchema instanceof z.ZodUndefined) jsonSchema.not = {};
       },
     });
-    const { $defs, $schema: _, ...own } = described.parse(made);
+    // Those of schemas that transform what clients send would be left out under their own name.
+    const { $defs, $schema: _, example, ...own } = described.parse(made);
     for (const [id, definition] of Object.entries($defs)) this.named.set(id, tidied(definition));
-    return objectForm.parse(tidied(json.parse(own)));
+    const examples = example === undefined ? {} : { examples: [example] };
+    return { ...objectForm.parse(tidied(json.parse(own))), ...examples };
   }
 }
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
-import { problemsIn } from '../../../cli/node/present.ts';
+import { problemsIn } from '../../../lib/client/node-figures.ts';
 import { BlockstoreError, errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { silentLog } from '../../../lib/log.ts';
