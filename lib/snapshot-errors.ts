@@ -37,6 +37,13 @@ export const snapshotErrors = {
       `snapshot ${snapshot} is being created`,
       `wait until that has ended: blockstore snapshot show ${snapshot}`,
     ),
+  snapshotsChange: (volume: string) =>
+    new BlockstoreError(
+      'SnapshotBusy',
+      'conflict',
+      `a snapshot of volume ${volume} is being changed by another request`,
+      `see them, then repeat the command: blockstore snapshot list --volume ${volume}`,
+    ),
   snapshotNotFinished: (snapshot: string, operation: string, seconds: number) =>
     new BlockstoreError(
       'NotFinished',

@@ -1,5 +1,5 @@
 import { pooledAddress } from '../aoe/address.ts';
-import { removedAttachment, stateOf } from '../models/volume-edit.ts';
+import { removedAttachment, removedSnapshot, stateOf } from '../models/volume-edit.ts';
 import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { type ChangeSet, type Condition, type Edit, commit } from '../redis/scripts.ts';
@@ -20,8 +20,8 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
   };
 }
 
-/** Snapshots whose records a change set removes at most: it holds Redis up for some milliseconds. */
-const maxSnapshots = 200;
+/** Snapshots that a change set edits at most: it holds Redis up for some milliseconds. */
+export const maxSnapshots = 200;
 
 /**
  * The same with the snapshots of the volume, which its node deletes before it. Records of more than a change set removes go first: those of
@@ -51,10 +51,6 @@ export async function abandonmentWithSnapshots(store: Store, volume: VolumeState
 
 function copiesEnded(snapshot: string): Condition {
   return { is: 'empty', key: `snapshot:${snapshot}:copies` };
-}
-
-function removedSnapshot(id: string): Edit {
-  return { kind: 'snapshot', id, remove: true, optional: true };
 }
 
 /** Returns the edit that notes, beside its record, a volume whose storage its node is to remove when it returns. */

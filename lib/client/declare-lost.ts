@@ -11,7 +11,7 @@ import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { abandonment } from './abandon.ts';
+import { abandonment, abandonmentWithSnapshots } from './abandon.ts';
 import { takeOver } from './take-over.ts';
 
 const concurrency = 16;
@@ -100,7 +100,7 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
     const fault = errors.nodeLost(volume.node).toFault();
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
     const change = isDeleted
-      ? await abandonment(store, volume)
+      ? await (volume.deletesSnapshots ? abandonmentWithSnapshots : abandonment)(store, volume)
       : {
           edits: [
             editOf(volume, name, { fault, remaining: await remainingOf(store, volume) }),
@@ -112,7 +112,7 @@ async function declareVolumeLost(store: Store, from: VolumeState): Promise<void>
     const outcome = await commit(store, {
       ...change,
       frees: true,
-      conditions: [{ is: 'lost', node: volume.node }],
+      conditions: [{ is: 'lost', node: volume.node }, ...(change.conditions ?? [])],
       replies: [isDeleted ? { edit: 0 } : { edit: 0, fault }],
     });
     // Absent: deleted meanwhile. A condition: the node is back and serves its volumes itself.

@@ -11,6 +11,7 @@ import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type ChangeSet, type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { copiesOf } from './cascade.ts';
 import { type Demands, demandsOf } from './demands.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
@@ -169,11 +170,9 @@ export class MigrationCommands {
   }
 
   private async neededBy(id: string): Promise<BlockstoreError> {
-    const { keys } = this.store;
-    const first = (key: string) => this.store.read((redis) => redis.zrange(key, '0', '4'));
-    const snapshots = await first(keys.volumeSnapshots(id));
-    if (snapshots.length > 0) return errors.migratedWithSnapshots(id, snapshots);
-    return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
+    const key = this.store.keys.volumeSnapshots(id);
+    const snapshots = await this.store.read((redis) => redis.zrange(key, '0', '4'));
+    return snapshots.length > 0 ? errors.migratedWithSnapshots(id, snapshots) : copiesOf(this.store, id);
   }
 }
 

@@ -12,6 +12,7 @@ import { volumesOf } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
+import { readerOf, unused } from './cascade.ts';
 import { commandSpan } from './command-span.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
@@ -138,12 +139,9 @@ export class SnapshotCommands {
             set: { snapshot: id },
             also: {
               edits: [{ kind: 'snapshot', id, expect, set: { status: 'deleting' }, unset: ['fault'] }],
-              conditions: [
-                { is: 'empty', key: `snapshot:${id}:copies` },
-                { is: 'empty', key: `snapshot:${id}:jobs` },
-              ],
+              conditions: unused(id),
             },
-            refused: ({ word }) => (word === 'condition' ? this.copied(id) : errors.snapshotBeingMade(id)),
+            refused: ({ word }) => (word === 'condition' ? readerOf(this.store, id) : errors.snapshotBeingMade(id)),
             topic: this.topic,
             whenLost: 'refuse',
           },
@@ -154,11 +152,6 @@ export class SnapshotCommands {
         if (asError(error).code !== 'SnapshotBusy' || change === maxChanges) throw error;
       }
     }
-  }
-
-  private async copied(id: string): Promise<Error> {
-    const copies = await this.store.read((redis) => redis.zrange(this.store.keys.snapshotCopies(id), '0', '4'));
-    return copies.length > 0 ? errors.snapshotIsCopied(id, copies) : errors.snapshotIsRead(id);
   }
 
   /** Throws NotCapable. */

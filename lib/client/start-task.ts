@@ -34,6 +34,7 @@ export interface TaskPlan {
   edits: readonly Edit[];
   /** Further values that the record must have. */
   expect: Readonly<Record<string, string>>;
+  conditions?: readonly Condition[];
   /** The very task is under way. */
   isUnderWay: boolean;
   /** Of a detach: the attachments that the volume has still. */
@@ -89,7 +90,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
   let mayMove = true;
   for (let change = 0; change < maxChanges; change += 1) {
     const plan = request.plan ? await request.plan(volume) : fixedPlan(request, volume);
-    const { transition, set, unset = [], edits } = plan;
+    const { transition, set, unset = [], edits, conditions = [] } = plan;
     if (request.growth && request.growth.from !== volume.size) throw errors.sizeChanged(volume.id, volume.size);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
     if (isLost) {
@@ -103,6 +104,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
           mayMove ? servedBy(volume) : { is: 'notLost', node: volume.node },
           ...roomFor(volume, request),
           ...(also?.conditions ?? []),
+          ...conditions,
         ],
         edits: [
           editOf(volume, transition, {
@@ -122,7 +124,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         throw await overQuota(store, outcome.condition);
       }
       const isOfOthers =
-        (outcome.word === 'condition' && also?.conditions?.includes(outcome.condition) === true) ||
+        (outcome.word === 'condition' && [...(also?.conditions ?? []), ...conditions].includes(outcome.condition)) ||
         ('edit' in outcome && outcome.edit > 0);
       if (isOfOthers && refused) throw await refused(outcome);
       if (outcome.word === 'condition' && outcome.condition.is === 'freeSpace') {

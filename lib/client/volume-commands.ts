@@ -12,6 +12,7 @@ import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { Edit, Outcome, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan } from './attachment-plans.ts';
+import { cascadePlan, copiesOf, neededBy } from './cascade.ts';
 import { requireImages } from './copy-out.ts';
 import { commandSpan } from './command-span.ts';
 import { demandsOf } from './demands.ts';
@@ -73,33 +74,40 @@ export class VolumeCommands {
   }
 
   /**
-   * With `withSnapshots` a volume whose node is lost goes with its snapshots; on any other node they are deleted before it. Throws
-   * VolumeNotFound, VolumeAttached, VolumeHasSnapshots, VolumeIsCopied, SnapshotIsCopied, WrongStatus; a call also what kept its node from
-   * removing it.
+   * With `withSnapshots` its snapshots go with it, at most a few hundred: see deleteWithSnapshots(). Throws VolumeNotFound, VolumeAttached,
+   * VolumeHasSnapshots, VolumeIsCopied, SnapshotIsCopied, WrongStatus; a call also what kept its node from removing it.
    */
   async delete(
     id: string,
     { withSnapshots = false, ...options }: SendOptions & { withSnapshots?: boolean } = {},
   ): Promise<void> {
     await this.carryOut('delete', id, options, (to) =>
-      this.start(
-        {
-          transition: 'startDelete',
-          kind: 'delete',
-          whenLost: withSnapshots ? 'abandonWithSnapshots' : 'abandon',
-          also: {
-            edits: [],
-            conditions: [
-              { is: 'empty', key: `volume:${id}:snapshots` },
-              { is: 'empty', key: `volume:${id}:copies` },
-            ],
-          },
-          refused: (outcome) => this.neededBy(id, outcome),
-        },
-        id,
-        to,
-      ),
+      withSnapshots ? this.sendCascade(id, to) : this.sendDelete(id, to),
     );
+  }
+
+  private sendDelete(id: string, to?: ReplyTo): Promise<Sent> {
+    const conditions = [
+      { is: 'empty', key: `volume:${id}:snapshots` },
+      { is: 'empty', key: `volume:${id}:copies` },
+    ] as const;
+    const request = { transition: 'startDelete', kind: 'delete', whenLost: 'abandon' } as const;
+    const refused = (outcome: Outcome) => neededBy(this.store, id, outcome);
+    return this.start({ ...request, also: { edits: [], conditions }, refused }, id, to);
+  }
+
+  private async sendCascade(id: string, to?: ReplyTo): Promise<Sent> {
+    const plan = (volume: VolumeState) => cascadePlan(this.store, volume);
+    const refused = (outcome: Outcome) => neededBy(this.store, id, outcome);
+    const request = { transition: 'startDelete', kind: 'delete', whenLost: 'abandonWithSnapshots' } as const;
+    for (let change = 1; ; change += 1) {
+      try {
+        return await this.start({ ...request, plan, refused }, id, to);
+      } catch (error) {
+        // A snapshot has changed meanwhile.
+        if (asError(error).code !== 'SnapshotBusy' || change === maxChanges) throw error;
+      }
+    }
   }
 
   /**
@@ -187,7 +195,6 @@ export class VolumeCommands {
    */
   async restore(id: string, backup: string, options: SendOptions = {}): Promise<VolumeState> {
     return this.carryOut('restore', id, options, async (to) => {
-      const { keys } = this.store;
       const volume = await volumesOf(this.store).lookup(id);
       await requireImages(this.store, volume);
       const request = {
@@ -195,8 +202,7 @@ export class VolumeCommands {
         kind: 'restore',
         set: { backup },
         also: { edits: [], conditions: [{ is: 'empty', key: `volume:${id}:copies` }] },
-        refused: async () =>
-          errors.volumeIsCopied(id, await this.store.read((redis) => redis.zrange(keys.volumeCopies(id), '0', '4'))),
+        refused: () => copiesOf(this.store, id),
         whenLost: 'refuse',
       } as const;
       return startTask(this.store, { ...request, topic: this.topic }, volume, to);
@@ -216,17 +222,6 @@ export class VolumeCommands {
     return this.carryOut('rename', id, options, (to) =>
       this.start({ transition: 'startRename', kind: 'rename', whenLost: 'refuse', ...set }, id, to),
     );
-  }
-
-  /** What has kept a volume from being deleted; with its snapshots, also copies of one of them. */
-  private async neededBy(id: string, outcome: Outcome): Promise<BlockstoreError> {
-    const { keys } = this.store;
-    const first = (key: string) => this.store.read((redis) => redis.zrange(key, '0', '4'));
-    const key = outcome.word === 'condition' && outcome.condition.is === 'empty' ? outcome.condition.key : '';
-    const [, snapshot] = /^snapshot:([^:]+):copies$/.exec(key) ?? [];
-    if (snapshot !== undefined) return errors.snapshotIsCopied(snapshot, await first(keys.snapshotCopies(snapshot)));
-    if (key.endsWith(':copies')) return errors.volumeIsCopied(id, await first(keys.volumeCopies(id)));
-    return errors.volumeHasSnapshots(id, await first(keys.volumeSnapshots(id)));
   }
 
   private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {

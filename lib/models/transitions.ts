@@ -127,7 +127,7 @@ export const transitions = {
   finishDelete: { during: 'delete', remove: true, endsExport: true },
   /** It has ended before, and the storage is a later volume's, whose record is made again from it. */
   refuseDelete: { during: 'delete', remove: true },
-  failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' } },
+  failDelete: { during: 'delete', ends: true, set: { status: 'error_deleting' }, unset: ['withSnapshots'] },
   /** Its space is allocated from here on: the field `newSize` counts. */
   startExtend: {
     from: { status: ['available', 'in-use', 'error_extending'], attachStatus: ['detached', 'attached'] },

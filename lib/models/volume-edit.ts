@@ -57,6 +57,11 @@ export function removedAttachment(id: string): Edit {
   return { kind: 'attachment', id, remove: true, optional: true };
 }
 
+/** The same of a snapshot. */
+export function removedSnapshot(id: string): Edit {
+  return { kind: 'snapshot', id, remove: true, optional: true };
+}
+
 /**
  * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's node, statuses or task are
  * no longer those of `volume`, or a further field has not the expected value.

@@ -99,7 +99,7 @@ export interface VolumeState {
   isCopying: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
-  /** Of one that was deleted with its snapshots while its node was lost: they are deleted before it. */
+  /** Of one that is deleted with its snapshots: its node deletes them before it. */
   deletesSnapshots: boolean;
   /** The image or backup that the task makes; '' = none. */
   image: string;

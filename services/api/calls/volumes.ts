@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deleteWithSnapshots } from '../../../lib/client/cascade.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { idOfNew } from '../idempotency.ts';
@@ -177,8 +178,10 @@ export const volumeCalls = [
     status: 202,
     answer: noAnswer,
     async handle(request) {
+      const { cluster, flags, query } = request;
       const { id: found } = await ownVolume(request, request.param('id'));
-      await request.cluster.commands.delete(found, { withSnapshots: request.query.cascade ?? false });
+      if (query.cascade) await deleteWithSnapshots(cluster, found, { excessMs: flags.api_timeout * 1000 });
+      else await cluster.commands.delete(found);
     },
   }),
 ];

@@ -28,7 +28,7 @@ import { ProgressWriter } from './progress.ts';
 import { authenticated, determined, merged, readdressed, resized } from './record-change.ts';
 import { withRetries } from './retry.ts';
 import { attachmentEdits, attachmentFailure, withOtherAttachments } from './attachment-edits.ts';
-import { snapshotEdits } from './snapshot-edits.ts';
+import { endedSnapshots, snapshotEdits } from './snapshot-edits.ts';
 import { remainingAttachments } from './steps.ts';
 
 export interface RunnerOptions {
@@ -81,7 +81,7 @@ export class OperationRunner {
       context = this.contextFor(volume, attachments, progress, isResumed);
       if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
       if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
-      if (operation.ofAllSnapshots) context.snapshots = await this.snapshotsOfVolume(volume);
+      if (operation.isOfAllSnapshots?.(volume)) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
@@ -96,6 +96,7 @@ export class OperationRunner {
     const others = [
       ...(ofSnapshot ? snapshotEdits(context.snapshot, ofSnapshot.finish) : []),
       ...(ofAttachment ? attachmentEdits(context, ofAttachment.finish) : []),
+      ...endedSnapshots(context.snapshots, operation),
       ...(more.edits ?? []),
     ];
     const remaining = remainingAttachments(context);
@@ -248,7 +249,10 @@ export class OperationRunner {
     } else if (isRequesters) {
       const others = ofSnapshot ? snapshotEdits(context?.snapshot, ofSnapshot.fail, fault) : [];
       await this.end(volume, failure.transition, whole, { fault, others });
-    } else await this.end(volume, failure.transition, { fault, ...whole });
+    } else {
+      const others = endedSnapshots(context?.snapshots ?? [], operation, fault);
+      await this.end(volume, failure.transition, { fault, ...whole }, { others });
+    }
     return 'failed';
   }
 

@@ -114,8 +114,10 @@ export interface Operation {
   usesData?: true;
   /** Of an attachment: what it is after the operation, and after one that has failed. */
   ofAttachment?: { finish: AttachmentStatus | 'removed'; fail: AttachmentStatus | 'removed' };
-  /** It is about all snapshots of the volume. */
-  ofAllSnapshots?: true;
+  /** Whether it is about all snapshots of the volume. */
+  isOfAllSnapshots?(volume: VolumeState): boolean;
+  /** They end with the volume; what they are where that has failed. */
+  endsSnapshots?: { fail: SnapshotStatus };
   finish: TransitionName;
   fail: TransitionName;
   /** Its end where it has failed, if that depends on how far it came. */

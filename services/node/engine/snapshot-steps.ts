@@ -45,7 +45,7 @@ export const removeSnapshot: Step = {
   },
 };
 
-/** Those of a volume that was deleted with them while this node was lost: they have no records any more. */
+/** Those of a volume that is deleted with them. */
 export const removeSnapshots: Step = {
   name: 'snapshots',
   run: async (context) => {
