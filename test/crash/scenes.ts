@@ -140,6 +140,16 @@ export const operationScenes: Readonly<Record<Exclude<TaskKind, CopyTask>, Scene
   },
 };
 
+/** A volume is deleted with its snapshots. */
+const cascade: Scene = {
+  async prepare(place, cast) {
+    await make(place, cast(subject));
+    for (const part of ['snapshot', 'later']) await takeSnapshot(place, cast, subject, part);
+  },
+  ask: (place, cast) => place.commands.delete(cast(subject), { ...deadline, withSnapshots: true }),
+  again: ['VolumeNotFound'],
+};
+
 /** A node starts with a volume in every possible state. */
 const start: Scene = {
   starting: true,
@@ -243,6 +253,7 @@ const audit: Scene = {
 
 export const scenes: Readonly<Record<string, Scene>> = {
   ...operationScenes,
+  cascade,
   start,
   'first-start': firstStart,
   upkeep,

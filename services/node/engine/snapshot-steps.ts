@@ -45,24 +45,31 @@ export const removeSnapshot: Step = {
   },
 };
 
-/** Those of a volume that is deleted with them. */
+/** Those of a volume that is deleted with them; also what is left of some where that was interrupted. */
 export const removeSnapshots: Step = {
   name: 'snapshots',
-  run: async (context) => {
-    const { volume, backend, checkTask, signal } = context;
+  run: async ({ volume, snapshots: recorded, backend, checkTask, signal }) => {
     if (!volume.deletesSnapshots) return;
     await checkTask();
-    await deleteSnapshots(backend, volume, signal);
+    const deleted = new Set(await deleteSnapshots(backend, volume, signal));
+    for (const one of recorded.filter(({ id }) => !deleted.has(id))) {
+      await backend.driver.snapshots?.deleteSnapshot(snapshotSpec(volume, one), { signal });
+    }
   },
 };
 
-/** Deletes all snapshots of a volume that the storage has, the latest first: earlier ones may be below it. */
-export async function deleteSnapshots({ driver }: Backend, volume: VolumeState, signal: AbortSignal): Promise<void> {
+/** Deletes all snapshots of a volume that the storage has, the latest first: earlier ones may be below it. Returns their ids. */
+export async function deleteSnapshots(
+  { driver }: Backend,
+  volume: VolumeState,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { snapshots } = driver;
-  if (!snapshots) return;
+  if (!snapshots) return [];
   const all = (await snapshots.listSnapshots()).filter(({ volumeId }) => volumeId === volume.id);
   const latestFirst = all.toSorted((one, other) => Number(other.labels['created']) - Number(one.labels['created']));
   for (const { id, labels } of latestFirst) {
     await snapshots.deleteSnapshot({ id, volume: volumeSpec(volume), labels }, { signal });
   }
+  return latestFirst.map(({ id }) => id);
 }
