@@ -36,3 +36,10 @@ export function cut(text: string, columns: number): string {
   }
   return `${kept}…`;
 }
+
+/** What users note of an object, in one line. */
+export function metadataText({ metadata }: { metadata: Readonly<Record<string, string>> }): string {
+  return Object.entries(metadata)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}

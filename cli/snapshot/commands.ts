@@ -1,16 +1,18 @@
 import type { Command } from 'commander';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
-import { atLeastOne, textOf, uuid } from '../arguments.ts';
+import { atLeastOne, collectText, keyAndValue, textOf, uuid } from '../arguments.ts';
 import { Context } from '../context.ts';
 import { withWaitOptions } from '../volume/commands.ts';
 import type { ChangeOptions } from '../volume/wait-options.ts';
 import type { CreateSnapshotOptions } from './create.ts';
 import type { ListSnapshotsOptions } from './list.ts';
+import type { UpdateSnapshotOptions } from './update.ts';
 
 export function addSnapshotCommands(program: Command): void {
   const snapshot = program.command('snapshot').helpCommand(false).description('take, list and delete snapshots');
   addCreate(snapshot);
   addReading(snapshot);
+  addUpdate(snapshot);
   addDelete(snapshot);
 }
 
@@ -19,6 +21,8 @@ function addCreate(snapshot: Command): void {
     .description('take a snapshot of a volume and print its id')
     .argument('<volume>', 'id, name, or beginning of an id')
     .option('--name <name>', 'name of the snapshot', checkVolumeName)
+    .option('--description <text>', 'description')
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
     .option('--force', 'also of an attached volume: without what its host has not written yet')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project (default: that of the volume)', textOf('project'))
@@ -54,6 +58,22 @@ function addReading(snapshot: Command): void {
     .action(async (reference: string, _options: object, command: Command) => {
       const { showSnapshot } = await import('./show.ts');
       await showSnapshot(Context.of(command), reference);
+    });
+}
+
+function addUpdate(snapshot: Command): void {
+  snapshot
+    .command('update')
+    .description('change the name, description and metadata of a snapshot')
+    .argument('<snapshot>', 'id, name, or beginning of an id')
+    .option('--name <name>', 'new name; "" removes it', (text: string) => (text === '' ? text : checkVolumeName(text)))
+    .option('--description <text>', 'new description; "" removes it')
+    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue)
+    .option('--unset-meta <key>', 'remove a key of its metadata; can be repeated', collectText)
+    .addHelpText('after', '\nExample:\n  blockstore snapshot update before-upgrade --meta ticket=1234')
+    .action(async (reference: string, options: UpdateSnapshotOptions, command: Command) => {
+      const { updateSnapshot } = await import('./update.ts');
+      await updateSnapshot(Context.of(command), reference, options);
     });
 }
 

@@ -10,6 +10,8 @@ import { snapshotJson } from './present.ts';
 
 export interface CreateSnapshotOptions extends ChangeOptions {
   name?: string;
+  description?: string;
+  meta?: Readonly<Record<string, string>>;
   user?: string;
   project?: string;
   id?: string;
@@ -22,7 +24,7 @@ export async function createSnapshot(
   reference: string,
   options: CreateSnapshotOptions,
 ): Promise<void> {
-  const { name, user = currentUser().name, id = randomUUID(), force = false } = options;
+  const { name, description, meta, user = currentUser().name, id = randomUUID(), force = false } = options;
   const { output, interrupts } = context;
   await using session = await context.open();
   const volume = await findVolume(session.store, reference);
@@ -32,6 +34,8 @@ export async function createSnapshot(
     projectId: options.project ?? volume.projectId,
     force,
     ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(meta === undefined ? {} : { metadata: meta }),
   };
   const snapshot = await interrupts
     .during('snapshot', volume.id, () =>

@@ -1,14 +1,15 @@
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import { faultFacts, faultJson } from '../fault.ts';
-import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
+import { duration, isoTime, metadataText, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function snapshotJson({ name, createTime, fault, ...rest }: SnapshotState): object {
+export function snapshotJson({ name, description, createTime, fault, ...rest }: SnapshotState): object {
   return {
     ...rest,
     name: name || null,
+    description: description || null,
     sizeBytes: volumeSizeBytes(rest.size),
     createTime: isoTime(createTime),
     fault: faultJson(fault),
@@ -32,6 +33,8 @@ export function snapshotFacts(snapshot: SnapshotState): [string, string][] {
     ['status', snapshot.status],
     ...faultFacts(snapshot.fault),
     ['volume', snapshot.volume],
+    ['description', snapshot.description],
+    ['metadata', metadataText(snapshot)],
     ['user', snapshot.userId],
     ['project', snapshot.projectId],
     ['created', timeAgo(snapshot.createTime)],

@@ -2,7 +2,7 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { attachmentJson, useFacts } from '../attachment/present.ts';
 import { faultFacts, faultJson } from '../fault.ts';
 import { limitsJson, limitsText } from '../type/present.ts';
-import { duration, isoTime, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
+import { duration, isoTime, metadataText, timeAgo, volumeSize, volumeSizeBytes } from '../format.ts';
 import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 import type { HostedVolume } from './host.ts';
@@ -109,12 +109,6 @@ function flagsText({ isBootable, isReadOnly, isMultiattach, deleteOnTermination 
   };
   return Object.entries(flags)
     .flatMap(([name, isSet]) => (isSet ? [name] : []))
-    .join(', ');
-}
-
-function metadataText({ metadata }: VolumeState): string {
-  return Object.entries(metadata)
-    .map(([key, value]) => `${key}=${value}`)
     .join(', ');
 }
 

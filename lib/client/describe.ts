@@ -2,8 +2,8 @@ import { errors } from '../errors.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { usersOf } from '../models/attachment.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
-import { checkMetadata, maxMetadata, metadataField } from '../models/metadata.ts';
-import { editOf } from '../models/volume-edit.ts';
+import { checkMetadata, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
+import { editOf, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { commit } from '../redis/scripts.ts';
@@ -28,16 +28,15 @@ export interface VolumeChanges {
 }
 
 /** Throws InvalidArgument. */
-export function checkChanges({ name, description, metadata = {} }: VolumeChanges): void {
+export function checkChanges({
+  name,
+  description,
+  metadata = {},
+}: Pick<VolumeChanges, 'name' | 'description' | 'metadata'>): void {
   if (name !== undefined && name !== '') checkVolumeName(name);
   if (description !== undefined && description !== '') checkText('description', description);
   checkMetadata(metadata);
   refuseTooMany(Object.keys(metadata));
-}
-
-function refuseTooMany(keys: readonly string[]): void {
-  if (keys.length <= maxMetadata) return;
-  throw errors.invalidArgument('metadata', `${keys.length} keys`, `at most ${maxMetadata} keys`);
 }
 
 /** Changes the fields that only the record has. Returns the record then. Throws VolumeNotFound, VolumeAttached, InvalidArgument. */
@@ -52,10 +51,9 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     ...flag('formatted', changes.isFormatted),
     ...flag('deleteOnTermination', deleteOnTermination),
   };
-  const notes = Object.entries(metadata).map(([key, value]) => [metadataField(key), value] as const);
-  const set = Object.fromEntries([...Object.entries(given).filter(([, value]) => value !== ''), ...notes]);
+  const set = { ...withoutEmpty(given).set, ...metadataFields(metadata) };
   const unset = [
-    ...Object.entries(given).flatMap(([field, value]) => (value === '' ? [field] : [])),
+    ...withoutEmpty(given).unset,
     ...unsetMetadata.filter((key) => !Object.hasOwn(metadata, key)).map(metadataField),
   ];
   for (let change = 0; change < maxChanges; change += 1) {

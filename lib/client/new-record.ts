@@ -1,6 +1,6 @@
 import { type BackendState, parsePlace } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
-import { metadataField } from '../models/metadata.ts';
+import { metadataFields } from '../models/metadata.ts';
 import { type Task, taskKey, writeTask } from '../models/task.ts';
 import type { NewVolume } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
@@ -27,7 +27,6 @@ export function newRecord(
   } = volume;
   const { isBootable = fromImage !== undefined } = volume;
   const { type = '', zone = '', apartFrom = [] } = volume;
-  const notes = Object.entries(metadata).map(([key, value]): [string, string] => [metadataField(key), value]);
   const isCopy = [fromSnapshot, fromVolume, fromImage, fromBackup].some((from) => from !== undefined);
   return {
     ...(name === undefined ? {} : { name }),
@@ -43,7 +42,7 @@ export function newRecord(
     ...(isReadOnly ? { readOnly: 'true' } : {}),
     ...(isMultiattach ? { multiattach: 'true' } : {}),
     ...(encryptionKey === '' ? {} : { encryptionKey, ...(isCopy ? { formatted: 'true' } : {}) }),
-    ...Object.fromEntries(notes),
+    ...metadataFields(metadata),
     ...(fromSnapshot === undefined ? {} : { fromSnapshot }),
     ...(fromVolume === undefined ? {} : { fromVolume }),
     ...(fromImage === undefined ? {} : { fromImage }),

@@ -4,9 +4,11 @@ import { usersOf } from '../models/attachment.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { isId } from '../models/id.ts';
+import { metadataFields } from '../models/metadata.ts';
 import type { SnapshotState } from '../models/snapshot-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import type { SnapshotTaskKind } from '../models/task.ts';
+import { withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import type { ReplyTo } from '../redis/scripts.ts';
@@ -14,6 +16,8 @@ import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { readerOf, unused } from './cascade.ts';
 import { commandSpan } from './command-span.ts';
+import { type SnapshotChanges, describeSnapshot } from './describe-snapshot.ts';
+import { checkChanges } from './describe.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
@@ -23,6 +27,8 @@ export interface NewSnapshot {
   /** Given by a requester that may ask twice. */
   id?: string;
   name?: string;
+  description?: string;
+  metadata?: Readonly<Record<string, string>>;
   userId: string;
   projectId: string;
   /** Also of a volume that is attached: without what its host has not written yet. */
@@ -46,14 +52,35 @@ export class SnapshotCommands {
    * VolumeAttached without `force`, NotCapable, WrongStatus, NodeLost, SnapshotExists; a call also what kept the node from it.
    */
   async create(volumeId: string, request: NewSnapshot, options: SendOptions = {}): Promise<SnapshotState> {
-    const { id = randomUUID(), name, userId, projectId, force = false } = request;
+    const { id = randomUUID(), name, description = '', metadata = {}, userId, projectId, force = false } = request;
     if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
+    checkChanges({ description, metadata });
     const fields = {
       ...(name === undefined ? {} : { name: checkVolumeName(name) }),
+      ...(description === '' ? {} : { description }),
+      ...metadataFields(metadata),
       userId: checkText('userId', userId),
       projectId: checkText('projectId', projectId),
     };
     await this.carryOut('snapshot', id, options, (to) => this.sendCreate(id, volumeId, fields, { force, to }));
+    return snapshotsOf(this.store).lookup(id);
+  }
+
+  /**
+   * Changes what is noted of a snapshot; its new name also goes to the labels of its storage. Returns its record then. Throws
+   * SnapshotNotFound, InvalidArgument, and of a rename WrongStatus, NodeLost.
+   */
+  async update(id: string, changes: SnapshotChanges): Promise<SnapshotState> {
+    checkChanges(changes);
+    const snapshot = await describeSnapshot(this.store, id, changes);
+    const { name } = changes;
+    if (name === undefined || name === snapshot.name) return snapshot;
+    const volume = await volumesOf(this.store).lookup(snapshot.volume);
+    const expect = { status: snapshot.status, name: snapshot.name };
+    const edit = { kind: 'snapshot', id, expect, ...withoutEmpty({ name }) } as const;
+    const request = { transition: 'startRename', kind: 'rename', set: { snapshot: id }, whenLost: 'refuse' } as const;
+    const refused = () => errors.snapshotsChange(volume.id);
+    await startTask(this.store, { ...request, also: { edits: [edit] }, refused, topic: this.topic }, volume);
     return snapshotsOf(this.store).lookup(id);
   }
 
@@ -108,10 +135,11 @@ export class SnapshotCommands {
     fields: Readonly<Record<string, string>>,
     to: ReplyTo | undefined,
   ): Promise<Sent> {
-    const { id, name, userId, projectId } = found;
+    const { id, name, description, userId, projectId } = found;
     const compared = [
       ['volume', found.volume, volume.id],
       ['name', name, fields['name'] ?? ''],
+      ['description', description, fields['description'] ?? ''],
       ['user', userId, fields['userId']],
       ['project', projectId, fields['projectId']],
     ] as const;

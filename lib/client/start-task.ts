@@ -251,7 +251,8 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
   if (kind === 'backup' || kind === 'restore') return volume.backup === set['backup'];
-  if (kind === 'rename') return volume.name === (set['name'] ?? '');
+  // A snapshot has its new name in its own record.
+  if (kind === 'rename') return volume.snapshot === '' && volume.name === (set['name'] ?? '') && !('snapshot' in set);
   return true;
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
-import { checkMetadata, metadataField } from '../models/metadata.ts';
+import { checkMetadata, metadataField, metadataFields } from '../models/metadata.ts';
 import { checkRequirements, requirementField, requirementNames } from '../models/requirements.ts';
 import { withoutEmpty } from '../models/volume-edit.ts';
 import type { TypeState } from '../models/type-state.ts';
@@ -97,7 +97,7 @@ function fieldsOf(changes: TypeChanges) {
     ...(name === undefined ? {} : { name: checkVolumeName(name) }),
     ...(description === undefined || description === '' ? {} : { description: checkText('description', description) }),
     ...Object.fromEntries(kept.map((one) => [requirementField(one), required[one] ?? ''])),
-    ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [metadataField(key), value])),
+    ...metadataFields(metadata),
     ...limits.set,
   };
   const unset = [

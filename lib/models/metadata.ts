@@ -6,7 +6,7 @@ import type { Hash } from './hash.ts';
 /** Keys and values that users note of a record, each in a field of its own: two that note different ones do not interfere. */
 const prefix = 'meta:';
 /** As other managers of volumes have it. */
-export const maxMetadata = 128;
+const maxMetadata = 128;
 const maxValueBytes = 255;
 
 export function metadataIn(hash: Hash): Record<string, string> {
@@ -16,6 +16,17 @@ export function metadataIn(hash: Hash): Record<string, string> {
 
 export function metadataField(key: string): string {
   return prefix + key;
+}
+
+/** Returns the fields of a record that has these. */
+export function metadataFields(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [metadataField(key), value]));
+}
+
+/** Throws InvalidArgument for a record that would have more than is allowed. */
+export function refuseTooMany(keys: readonly string[]): void {
+  if (keys.length <= maxMetadata) return;
+  throw errors.invalidArgument('metadata', `${keys.length} keys`, `at most ${maxMetadata} keys`);
 }
 
 /** Throws InvalidArgument. */

@@ -2,6 +2,7 @@ import type { Fault } from '../errors.ts';
 import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
+import { metadataIn } from './metadata.ts';
 
 export const snapshotStatuses = ['creating', 'available', 'deleting', 'error', 'error_deleting'] as const;
 export type SnapshotStatus = (typeof snapshotStatuses)[number];
@@ -10,6 +11,9 @@ export type SnapshotStatus = (typeof snapshotStatuses)[number];
 export interface SnapshotState {
   id: string;
   name: string;
+  description: string;
+  /** What its users note of it. */
+  metadata: Readonly<Record<string, string>>;
   /** The id of its volume. */
   volume: string;
   /** What the volume had then, in GiB (0: 100 MiB). */
@@ -38,6 +42,8 @@ export function parseSnapshot(id: string, hash: Hash): SnapshotState {
   return {
     id,
     name: hash['name'] ?? '',
+    description: hash['description'] ?? '',
+    metadata: metadataIn(hash),
     volume,
     size: Number(size),
     userId: hash['userId'] ?? '',

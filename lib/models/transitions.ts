@@ -243,10 +243,10 @@ export const transitions = {
   },
   /** What it has left stays, as long as it is in error. */
   failArrival: { during: 'migrate', ends: true, set: { status: 'error' } },
-  /** The volume goes on as it is. Its storage has the name in its labels; where it cannot be labelled, the audit does it. */
+  /** Of it or of a snapshot. It goes on as it is. Its storage has the name in its labels; where it cannot be labelled, the audit does it. */
   startRename: { from: steady, begins: 'rename' },
-  finishRename: { during: 'rename', ends: true },
-  failRename: { during: 'rename', ends: true },
+  finishRename: { during: 'rename', ends: true, unset: ['snapshot'] },
+  failRename: { during: 'rename', ends: true, unset: ['snapshot'] },
   /** What only Redis knows of it: description, metadata, flags. */
   describe: {},
   /** Its node was declared lost: nothing of its task will end. */

@@ -25,6 +25,17 @@ test.serial('a snapshot is taken, listed, shown, made a volume of, and deleted',
     fault: null,
   });
   t.regex((await place.run('snapshot', 'list', '--volume', 'data')).stdout, /before +2 GiB +available/);
+  const update = ['--name', 'before-upgrade', '--description', 'of Monday', '--meta', 'ticket=1'];
+  t.is((await place.run('snapshot', 'update', 'before', ...update)).stdout, id);
+  t.like(await place.json('snapshot', 'show', 'before-upgrade'), {
+    name: 'before-upgrade',
+    description: 'of Monday',
+    metadata: { ticket: '1' },
+  });
+  t.is((await place.run('volume', 'wait', 'data')).exitCode, 0);
+  t.is((await place.run('snapshot', 'update', id, '--name', 'before', '--unset-meta', 'ticket')).exitCode, 0);
+  t.is((await place.run('snapshot', 'update', id)).exitCode, 2);
+  t.is((await place.run('volume', 'wait', 'data')).exitCode, 0);
   const listed = await place.json('snapshot', 'list', '--project', 'web');
   t.like(listed, { snapshots: [{ id }], next: null });
   t.like(await place.json('snapshot', 'list', '--project', 'other'), { snapshots: [] });

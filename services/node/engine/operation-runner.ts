@@ -80,7 +80,8 @@ export class OperationRunner {
     try {
       context = this.contextFor(volume, attachments, progress, isResumed);
       if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
-      if (operation.ofSnapshot) context.snapshot = await this.snapshotOf(volume, volume.snapshot);
+      if (operation.ofSnapshot || volume.snapshot !== '')
+        context.snapshot = await this.snapshotOf(volume, volume.snapshot);
       if (operation.isOfAllSnapshots?.(volume)) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       for (step of operation.steps) await this.runStep(step, context, isResumed);

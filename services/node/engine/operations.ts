@@ -17,7 +17,7 @@ import {
   retireStorage,
 } from './migration-steps.ts';
 import type { Operation } from './operation.ts';
-import { labelOwner } from './relabel-steps.ts';
+import { labelOwner, labelSnapshot } from './relabel-steps.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot, removeSnapshots } from './snapshot-steps.ts';
 import {
   activateStorage,
@@ -174,7 +174,7 @@ const rename: Operation = {
   queue: 'short',
   usesData: true,
   sparesVolume: true,
-  steps: [labelOwner],
+  steps: [labelOwner, labelSnapshot],
   undo: [],
   finish: 'finishRename',
   fail: 'failRename',

@@ -20,3 +20,16 @@ export const labelOwner: Step = {
     }
   },
 };
+
+/** Of a snapshot that has another name. Where its storage is gone the audit reports it. */
+export const labelSnapshot: Step = {
+  name: 'snapshot',
+  run: async ({ volume, snapshot, backend: { driver } }) => {
+    if (!snapshot) return;
+    try {
+      await driver.snapshots?.labelSnapshot(snapshotSpec(volume, snapshot));
+    } catch (error) {
+      if (asError(error).code !== 'SnapshotMissing') throw error;
+    }
+  },
+};

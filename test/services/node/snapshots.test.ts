@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
@@ -63,6 +64,32 @@ test.serial('a snapshot is taken and deleted, and its volume goes on as it is', 
   await t.throwsAsync(snapshots.delete(snapshot.id, deadline), { code: 'SnapshotNotFound' });
   t.deepEqual(await driver.snapshots.listSnapshots(), []);
   await volumes.delete(id, deadline);
+});
+
+test.serial('a snapshot is described and renamed, also on its storage', async (t) => {
+  const { id: volume } = await volumes.create({ ...newVolume, name: 'data' }, deadline);
+  const described = { ...owner, name: 'before', description: 'of Monday', metadata: { ticket: '1' } };
+  const { id } = await snapshots.create(volume, described, deadline);
+  t.like(await snapshots.update(id, { description: '', metadata: { state: 'kept' }, unsetMetadata: ['ticket'] }), {
+    name: 'before',
+    description: '',
+    metadata: { state: 'kept' },
+  });
+  const named = await snapshots.update(id, { name: 'after' });
+  t.like(named, { name: 'after', status: 'available' });
+  await until(async () => (await volumesOf(store).lookup(volume)).task === undefined, 'labelled');
+  t.like(await volumesOf(store).lookup(volume), { name: 'data', snapshot: '' });
+  t.is((await driver.snapshots.listSnapshots()).find((one) => one.id === id)?.labels['name'], 'after');
+  t.is((await driver.listVolumes()).find((one) => one.id === volume)?.labels['name'], 'data');
+  await t.throwsAsync(snapshots.update(id, { name: ' x' }), { code: 'InvalidArgument' });
+  await t.throwsAsync(
+    snapshots.update(id, { metadata: Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`k${n}`, ''])) }),
+    { code: 'InvalidArgument' },
+  );
+  await t.throwsAsync(snapshots.update(randomUUID(), { name: 'x' }), { code: 'SnapshotNotFound' });
+  t.like(await snapshots.update(id, { name: '' }), { name: '' });
+  await until(async () => (await volumesOf(store).lookup(volume)).task === undefined, 'labelled');
+  await volumes.delete(volume, { ...deadline, withSnapshots: true });
 });
 
 test.serial('of an attached volume only with force; it stays attached', async (t) => {
