@@ -27,6 +27,13 @@ export const attachmentErrors = {
       `stopped waiting for the ${operation} of volume ${volume}`,
       `once begun, it continues in the background; to wait: blockstore volume wait ${volume}`,
     ),
+  volumeAnnounced: (volume: string, what: 'attach' | 'detach') =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is ${what}ing: a client has begun to ${what} it`,
+      `wait until it has ended; if that client is gone: os-reset_status, or os-${what === 'attach' ? 'unreserve' : 'roll_detaching'}`,
+    ),
   attachmentInStatus: (attachment: string, status: string, required: string) =>
     new BlockstoreError(
       'WrongStatus',

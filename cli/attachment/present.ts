@@ -36,7 +36,7 @@ export const attachmentColumns: readonly Column<AttachmentState>[] = [
 export function useFacts(use: AttachmentState): [string, string][] {
   const { attachTime, fault } = use;
   return [
-    ['instance', use.status === 'reserved' ? `${use.instanceId} (reserved)` : use.instanceId],
+    ['instance', use.status === 'reserved' ? `${use.instanceId} (reserved)`.trim() : use.instanceId],
     ['attachment', use.id],
     ['attachment fault', fault?.message ?? ''],
     ['attached host', use.hostName],

@@ -7,6 +7,7 @@ import {
   attachmentsOfVolume,
   noAttachment,
   requireAll,
+  userName,
 } from '../../lib/models/attachment.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -61,7 +62,7 @@ export async function meantAttachment(
     );
   }
   const [reserved] = of;
-  if (reserved) throw errors.volumeReserved(volume.id, reserved.instanceId || 'an instance', reserved.id);
+  if (reserved) throw errors.volumeReserved(volume.id, userName(reserved), reserved.id);
   if (instance !== undefined) throw errors.notAttachedTo(volume.id, instance);
   return { ...volume, use: noAttachment(volume, known.missing[0]) };
 }

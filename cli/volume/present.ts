@@ -10,6 +10,7 @@ import type { HostedVolume } from './host.ts';
 /** The task and attachments are shown in another form; the secret of an attachment is never shown. */
 const hidden = new Set([
   'taskText',
+  'announcedText',
   'chap',
   'transferExpires',
   'uses',
@@ -77,7 +78,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
 }
 
 function attachedText({ uses }: HostedVolume): string {
-  return uses.map(({ instanceId }) => instanceId).join(', ');
+  return uses.map(({ instanceId, hostName }) => instanceId || hostName).join(', ');
 }
 
 function timeOrNull(time: number | undefined): string | null {

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
-import type { AttachmentState } from '../models/attachment-state.ts';
+import { type AttachmentState, isReleased } from '../models/attachment-state.ts';
 import {
   type AttachedVolume,
   type Attachment,
   allAttachments,
   attachmentSet,
   attachmentsOf,
-  checkAttachment,
+  checkMountpoint,
   requireAll,
 } from '../models/attachment.ts';
 import { checkText } from '../models/check-text.ts';
 import { isId } from '../models/id.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
-import type { VolumeState } from '../models/volume-state.ts';
+import { type VolumeState, writeAnnounced } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { refuseBeside } from './attachment-plans.ts';
+import { hasArguments, refuseBeside } from './attachment-plans.ts';
 import { othersTurnEnded } from './attachment-turns.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { endIfExpired } from './end-transfer.ts';
@@ -28,10 +28,13 @@ import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 export interface Reservation {
   /** Given by a requester that may ask twice: of the attachment. */
   id?: string;
-  instanceId: string;
+  /** Default: none, the volume is for a host itself. */
+  instanceId?: string;
   mountpoint?: string;
   hostName?: string;
   mode?: 'rw' | 'ro';
+  /** The client says that it attaches the volume, and with what: see Announced. */
+  isAnnounced?: true;
 }
 
 /** What the host of an attachment says of itself; what is not given is as it was reserved. */
@@ -58,16 +61,17 @@ export class AttachmentCommands {
     { deadlineMs = 0 }: SendOptions = {},
   ): Promise<AttachmentState> {
     const until = performance.now() + deadlineMs;
-    const { id = randomUUID(), instanceId, mountpoint = '', hostName, mode } = reservation;
+    const { id = randomUUID(), instanceId = '', mountpoint = '', hostName, mode, isAnnounced } = reservation;
     if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
-    checkText('instanceId', instanceId);
+    if (instanceId !== '') checkText('instanceId', instanceId);
     if (hostName !== undefined) checkText('hostName', hostName);
-    if (mountpoint !== '') checkAttachment({ instanceId, mountpoint });
+    if (mountpoint !== '') checkMountpoint(mountpoint);
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
       const found = await attachmentsOf(this.store).find(id);
       if (found) return repeated(found, volumeId, reservation);
       const transition = isAllowed('reserveFurther', volume) ? 'reserveFurther' : 'reserve';
+      if (isAnnounced && volume.announced) throw errors.volumeAnnounced(volumeId, volume.announced.what);
       if (!isAllowed(transition, volume)) {
         if (await endIfExpired(this.store, volume)) continue;
         if (await othersTurnEnded(this.store, volume, { attachment: id, until })) {
@@ -81,14 +85,19 @@ export class AttachmentCommands {
       refuseBeside(volume, others.states, { instanceId, ...(mode === undefined ? {} : { mode }) }, { isKnown: false });
       const attachments = [...volume.attachments, id].join(',');
       const set = {
-        ...attachmentSet({ ...reservation, mountpoint }),
+        ...attachmentSet({ ...reservation, instanceId, mountpoint }),
         volume: volumeId,
         projectId: volume.projectId,
         status: 'reserved',
       };
+      const announced = isAnnounced ? { announced: writeAnnounced({ what: 'attach', attachment: id }) } : {};
+      const expect = {
+        attachments: volume.attachments.join(','),
+        ...(isAnnounced ? { announced: volume.announcedText } : {}),
+      };
       const outcome = await commit(this.store, {
         edits: [
-          editOf(volume, transition, { set: { attachments }, expect: { attachments: volume.attachments.join(',') } }),
+          editOf(volume, transition, { set: { attachments, ...announced }, expect }),
           { kind: 'attachment', id, insert: true, set, stamp: ['createTime', 'reserveTime'] },
         ],
         event: 'volume.reserve',
@@ -105,11 +114,15 @@ export class AttachmentCommands {
    */
   async update(id: string, host: HostOfAttachment, options: SendOptions = {}): Promise<AttachedVolume> {
     const reserved = await attachmentsOf(this.store).lookup(id);
-    const { volume, instanceId, mountpoint, hostName, mode } = reserved;
+    const { volume, instanceId, mountpoint, hostName, mode, status } = reserved;
     const kept = { instanceId, mountpoint, mode, ...(hostName === '' ? {} : { hostName }) };
     const attachment: Attachment = { ...kept, ...host };
     if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
-    if (attachment.mountpoint !== '') checkAttachment(attachment);
+    if (attachment.mountpoint !== '') checkMountpoint(attachment.mountpoint);
+    const isHere = status === 'connecting' || status === 'attached';
+    if (isHere && hasArguments(reserved, attachmentSet(attachment))) {
+      return { ...(await volumesOf(this.store).lookup(volume)), use: reserved };
+    }
     return this.commands.attachAs(volume, { id, attachment, isReserved: true }, options);
   }
 
@@ -158,15 +171,16 @@ export class AttachmentCommands {
 }
 
 /**
- * Returns an attachment that a request for its id finds. What was left out in that is as it is by now, where the host has been admitted.
+ * Returns an attachment that a request for its id finds. What was left out in that is as it is by now, where a host has been admitted.
  * Throws AttachmentExists.
  */
 function repeated(found: AttachmentState, volume: string, request: Reservation): AttachmentState {
   const { id, status } = found;
-  const left = status === 'reserved' ? { mountpoint: '', hostName: '', mode: 'rw' } : found;
+  const isNew = status === 'reserved' && !isReleased(found);
+  const left = isNew ? { instanceId: '', mountpoint: '', hostName: '', mode: 'rw' } : found;
   const difference = firstDifference([
     ['volume', found.volume, volume],
-    ['instance', found.instanceId, request.instanceId],
+    ['instance', found.instanceId, request.instanceId ?? left.instanceId],
     ['mount point', found.mountpoint, request.mountpoint ?? left.mountpoint],
     ['host', found.hostName, request.hostName ?? left.hostName],
     ['mode', found.mode, request.mode ?? left.mode],
@@ -178,7 +192,8 @@ function repeated(found: AttachmentState, volume: string, request: Reservation):
 
 function withoutReservation(volume: VolumeState, id: string): Edit {
   const attachments = volume.attachments.filter((one) => one !== id).join(',');
+  const announced = volume.announced?.attachment === id ? '' : volume.announcedText;
   const name = isAllowed('unreserve', volume) ? 'unreserve' : 'unreserveFurther';
-  const expect = { attachments: volume.attachments.join(',') };
-  return editOf(volume, name, { ...withoutEmpty({ attachments }), expect });
+  const expect = { attachments: volume.attachments.join(','), announced: volume.announcedText };
+  return editOf(volume, name, { ...withoutEmpty({ attachments, announced }), expect });
 }

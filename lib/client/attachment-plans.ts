@@ -10,6 +10,8 @@ import {
   requireAll,
   rightsOf,
   rightsSet,
+  userName,
+  usersIn,
   withoutAttachment,
 } from '../models/attachment.ts';
 import { type Limits, areLimited, limitsSet, noLimits } from '../models/limits.ts';
@@ -115,18 +117,19 @@ function reservedOne(id: string, all: readonly AttachmentState[]): AttachmentSta
 export function refuseBeside(
   { id, isMultiattach }: VolumeState,
   others: readonly AttachmentState[],
-  { instanceId, hostId = '', mode = 'rw' }: Partial<Attachment>,
+  { instanceId = '', hostId = '', mode = 'rw' }: Partial<Attachment>,
   { isKnown }: { isKnown: boolean },
 ): void {
   const [first] = others;
   if (first === undefined) return;
-  const same = others.find((one) => one.instanceId === instanceId || (hostId !== '' && one.hostId === hostId));
-  const name = (one: AttachmentState) => one.instanceId || 'an instance';
+  const isSame = (one: AttachmentState) =>
+    (instanceId !== '' && one.instanceId === instanceId) || (hostId !== '' && one.hostId === hostId);
+  const same = others.find(isSame);
   const held = same ?? (isMultiattach ? undefined : first);
-  if (held && !isActive(held)) throw errors.volumeReserved(id, name(held), held.id);
-  if (held) throw errors.volumeAttached(id, name(held));
+  if (held && !isActive(held)) throw errors.volumeReserved(id, userName(held), held.id);
+  if (held) throw errors.volumeAttached(id, userName(held));
   const otherwise = others.find((one) => isActive(one) && one.mode !== mode);
-  if (otherwise) throw errors.attachedInOtherMode(id, name(otherwise), otherwise.mode);
+  if (otherwise) throw errors.attachedInOtherMode(id, userName(otherwise), otherwise.mode);
   if (!isKnown && others.length >= maxAttachments) throw errors.tooManyAttachments(id, maxAttachments);
 }
 
@@ -141,6 +144,8 @@ function planned(volume: VolumeState, id: string): AttachmentState {
 export interface PlannedDetach {
   attachment?: string | undefined;
   instance?: string | undefined;
+  /** Its host releases the volume, and the attachment is reserved again. */
+  keeps?: boolean | undefined;
 }
 
 /**
@@ -152,22 +157,33 @@ export async function detachPlan(store: Store, volume: VolumeState, meant: Plann
   const id = meantBy(volume, all.states, meant);
   const remaining = withoutAttachment(all, id);
   await requireAll(store, volume, remaining);
+  const { keeps = false } = meant;
+  const isKept = all.states.some((one) => one.id === id && one.isKept);
   return {
     transition: 'startDetach',
     set: { attachment: id },
-    edits: [{ kind: 'attachment', id, set: { status: 'detaching' }, unset: ['fault'], optional: true }],
+    // Its end is no longer only announced.
+    unset: volume.announced?.what === 'detach' && !keeps ? ['announced'] : [],
+    edits: [
+      {
+        kind: 'attachment',
+        id,
+        set: { status: 'detaching', ...(keeps ? { kept: 'true' } : {}) },
+        unset: ['fault', ...(keeps ? [] : ['kept'])],
+        optional: true,
+      },
+    ],
     expect: { attachments: volume.attachments.join(',') },
-    isUnderWay: volume.task?.kind === 'detach' && volume.attachment === id,
+    isUnderWay: volume.task?.kind === 'detach' && volume.attachment === id && isKept === keeps,
     remaining,
   };
 }
 
 function meantBy(volume: VolumeState, all: readonly AttachmentState[], meant: PlannedDetach): string {
   const { id, attachments, attachStatus } = volume;
-  const others = all.flatMap(({ instanceId }) => instanceId || []).join(', ') || 'an instance';
   if (meant.attachment !== undefined) {
     if (attachments.includes(meant.attachment)) return meant.attachment;
-    throw attachStatus === 'detached' ? errors.volumeNotAttached(id) : errors.attachmentEnded(id, others);
+    throw attachStatus === 'detached' ? errors.volumeNotAttached(id) : errors.attachmentEnded(id, usersIn(all));
   }
   const of = meant.instance === undefined ? all : all.filter(({ instanceId }) => instanceId === meant.instance);
   const active = of.filter(isActive);
@@ -175,7 +191,7 @@ function meantBy(volume: VolumeState, all: readonly AttachmentState[], meant: Pl
   if (second) throw errors.severalAttachments(id, active.map(attachmentName));
   if (only) return only.id;
   const [reserved] = of;
-  if (reserved) throw errors.volumeReserved(id, reserved.instanceId || 'an instance', reserved.id);
+  if (reserved) throw errors.volumeReserved(id, userName(reserved), reserved.id);
   if (meant.instance !== undefined) throw errors.notAttachedTo(id, meant.instance);
   // Redis may have lost the record of its attachment.
   const [lost] = attachStatus === 'detached' ? [] : attachments;
@@ -183,7 +199,8 @@ function meantBy(volume: VolumeState, all: readonly AttachmentState[], meant: Pl
   return lost;
 }
 
-function hasArguments(one: AttachmentState, set: Readonly<Record<string, string>>): boolean {
+/** Whether an attachment has these fields of attachmentSet(). */
+export function hasArguments(one: AttachmentState, set: Readonly<Record<string, string>>): boolean {
   const { instanceId, mountpoint, hostName, hostId, domain, libvirtUri, mode, hosts } = one;
   const has: Record<string, string> = { instanceId, mountpoint, hostName, hostId, domain, libvirtUri };
   const asked = (set['hosts'] ?? '').split(',').filter((host) => host !== '');

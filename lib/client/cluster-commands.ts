@@ -2,6 +2,7 @@ import type { Store } from '../redis/store.ts';
 import { AttachmentCommands } from './attachment-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import { ImageCommands } from './image-commands.ts';
+import { LegacyAttachCommands } from './legacy-attach-commands.ts';
 import { MigrationCommands } from './migration-commands.ts';
 import { NodeCommands } from './node-commands.ts';
 import type { RecentCandidates } from './placement.ts';
@@ -15,6 +16,7 @@ export interface ClusterCommands {
   readonly store: Store;
   readonly commands: VolumeCommands;
   readonly attachments: AttachmentCommands;
+  readonly legacyAttach: LegacyAttachCommands;
   readonly snapshots: SnapshotCommands;
   readonly images: ImageCommands;
   readonly backups: BackupCommands;
@@ -29,10 +31,12 @@ export function clusterCommands(
   { client, topic, recent }: { client: RequestClient; topic: string; recent?: RecentCandidates },
 ): ClusterCommands {
   const commands = new VolumeCommands(store, client, topic, recent);
+  const attachments = new AttachmentCommands(store, commands);
   return {
     store,
     commands,
-    attachments: new AttachmentCommands(store, commands),
+    attachments,
+    legacyAttach: new LegacyAttachCommands(store, commands, attachments),
     transfers: new TransferCommands(store, commands, topic),
     migrations: new MigrationCommands(store, commands, topic),
     snapshots: new SnapshotCommands(store, client, topic),

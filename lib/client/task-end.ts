@@ -54,8 +54,11 @@ async function attachmentEnd(
   // It is left to be detached; the volume may have no fault any more.
   if (use?.fault) return failed(use.fault);
   // One that was reserved before is there whatever Redis has lost.
-  const isReserved = kind === 'attach' && use !== undefined && !isActive(use);
-  if (isDone[kind](volume, asked) && !isReserved) return { record };
+  const isReserved = use !== undefined && !isActive(use);
+  // One that its host has released may be kept.
+  const isOver =
+    kind === 'attach' ? isDone.attach(volume, asked) && !isReserved : isDone.detach(volume, asked) || isReserved;
+  if (isOver) return { record };
   return volume.fault ? failed(volume.fault) : { fault: changed(kind, volume) };
 }
 

@@ -149,9 +149,9 @@ export class VolumeCommands {
    */
   async detach(
     id: string,
-    { attachment, instance, ...options }: SendOptions & PlannedDetach = {},
+    { attachment, instance, keeps, ...options }: SendOptions & PlannedDetach = {},
   ): Promise<VolumeState> {
-    const plan = (volume: VolumeState) => detachPlan(this.store, volume, { attachment, instance });
+    const plan = (volume: VolumeState) => detachPlan(this.store, volume, { attachment, instance, keeps });
     const waitsUntil = endOf(options);
     return this.carryOut('detach', id, options, (to) =>
       this.start({ transition: 'startDetach', kind: 'detach', plan, waitsUntil, whenLost: 'detachLost' }, id, to),

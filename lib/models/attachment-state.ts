@@ -21,6 +21,8 @@ export interface AttachmentState {
   instanceId: string;
   /** Redis had lost it, and the running export of its volume showed it: who the instance is, is not known. */
   isRestored: boolean;
+  /** Its host releases the volume, and it is to be reserved again then: the detach that is under way does not end it. */
+  isKept: boolean;
   /** The host that the instance runs on. */
   hostName: string;
   /** The machine id of that host. */
@@ -54,6 +56,7 @@ const schema = z.object({
   status: z.enum(attachmentStatuses),
   instanceId: text,
   restored: text,
+  kept: text,
   hostName: text,
   hostId: text,
   domain: text,
@@ -74,11 +77,12 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
   if (!isId(id)) throw new UnreadableError('has an id that is no UUID');
   const { data, error } = schema.safeParse(hash);
   if (!data) throw new UnreadableError(`has no usable ${error.issues.map(({ path }) => path.join('.')).join(', ')}`);
-  const { restored, hosts, reserveTime, attachTime, completeTime, fault, ...rest } = data;
+  const { restored, kept, hosts, reserveTime, attachTime, completeTime, fault, ...rest } = data;
   return {
     ...rest,
     id,
     isRestored: restored === 'true',
+    isKept: kept === 'true',
     hosts: hosts === '' ? [] : hosts.split(','),
     reserveTime,
     attachTime,
@@ -90,4 +94,9 @@ export function parseAttachment(id: string, hash: Hash): AttachmentState {
 /** Whether a host may use the volume by it. */
 export function isActive({ status }: AttachmentState): boolean {
   return status !== 'reserved';
+}
+
+/** Whether a host had the volume by one that is reserved, and has released it. */
+export function isReleased({ status, attachTime }: AttachmentState): boolean {
+  return status === 'reserved' && attachTime !== undefined;
 }

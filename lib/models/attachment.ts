@@ -8,6 +8,7 @@ import { volumesOf } from './volume.ts';
 
 /** What a volume is to be attached to. */
 export interface Attachment {
+  /** '': the host itself. */
   instanceId: string;
   mountpoint: string;
   hostName?: string;
@@ -72,6 +73,13 @@ export function withoutAttachment({ states, missing }: VolumeAttachments, id: st
   return { states: states.filter((one) => one.id !== id), missing: missing.filter((one) => one !== id) };
 }
 
+/** Returns those of a volume after the detach of one: the others, and that one as well where it is kept. */
+export function afterDetach(all: VolumeAttachments, id: string): VolumeAttachments {
+  const others = withoutAttachment(all, id);
+  const kept = all.states.find((one) => one.id === id && one.isKept);
+  return kept ? { ...others, states: [...others.states, { ...kept, status: 'reserved' }] } : others;
+}
+
 /** Throws RecordUnreadable, AttachmentLost where it is not known what one of them is. */
 export async function requireAll(store: Store, { id }: VolumeState, { missing }: VolumeAttachments): Promise<void> {
   const [first] = missing;
@@ -90,8 +98,17 @@ export async function attachmentsOfVolume(
 
 /** Returns what a volume is attached to, as a message names it. */
 export async function usersOf(store: Store, volume: Pick<VolumeState, 'attachments'>): Promise<string> {
-  const names = (await attachmentsOfVolume(store, volume)).flatMap(({ instanceId }) => instanceId || []);
-  return names.join(', ') || 'an instance';
+  return usersIn(await attachmentsOfVolume(store, volume));
+}
+
+/** The same of these attachments. */
+export function usersIn(attachments: readonly AttachmentState[]): string {
+  return attachments.flatMap(({ instanceId, hostName }) => instanceId || hostName || []).join(', ') || 'an instance';
+}
+
+/** Returns who has a volume by an attachment, or is to have it, as a message names it. */
+export function userName(attachment: AttachmentState): string {
+  return usersIn([attachment]);
 }
 
 /** Returns an attachment as a message names it. */
@@ -114,6 +131,7 @@ export function noAttachment({ id, projectId }: VolumeState, attachment = ''): A
     status: 'detaching',
     instanceId: '',
     isRestored: false,
+    isKept: false,
     hostName: '',
     hostId: '',
     domain: '',
@@ -131,9 +149,15 @@ export function noAttachment({ id, projectId }: VolumeState, attachment = ''): A
 
 /** Throws InvalidArgument. */
 export function checkAttachment({ instanceId, mountpoint, hostName, libvirtUri }: Attachment): void {
-  checkText('instanceId', instanceId);
+  // A volume is attached to an instance, or to a host itself.
+  if (instanceId !== '' || hostName === undefined) checkText('instanceId', instanceId);
   if (hostName !== undefined) checkText('hostName', hostName);
   if (libvirtUri !== undefined) checkText('libvirtUri', libvirtUri);
+  checkMountpoint(mountpoint);
+}
+
+/** Throws InvalidArgument. */
+export function checkMountpoint(mountpoint: string): void {
   if (!/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/.:-]*$/.test(mountpoint) || mountpoint.includes('..')) {
     throw errors.invalidArgument('mount point', mountpoint, 'a device path such as /dev/vdb');
   }

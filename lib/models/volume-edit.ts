@@ -149,6 +149,7 @@ function fieldsOfRest(volume: VolumeState, remaining: VolumeAttachments): Record
   const left = new Set([...remaining.states.map(({ id }) => id), ...remaining.missing]);
   return {
     attachments: volume.attachments.filter((id) => left.has(id)).join(','),
+    announced: left.has(volume.announced?.attachment ?? '') ? volume.announcedText : '',
     ...rightsSet(rightsFor(volume, remaining)),
     attachStatus,
     ...(attachStatus === 'attached' ? {} : { chap: '', ...limitsSet(noLimits) }),

@@ -6,6 +6,7 @@ export const attachmentFields = [
   'chap',
   'limitIops',
   'limitBytes',
+  'announced',
 ] as const;
 
 /** Fields of a record that go with its transfer. */

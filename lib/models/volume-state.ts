@@ -53,6 +53,9 @@ export interface VolumeState {
   attachments: readonly string[];
   /** The one that the task is about; '' = none. */
   attachment: string;
+  /** What a client of the API has said that it is about to do, in steps; its text in the record. */
+  announced: Announced | undefined;
+  announcedText: string;
   /** Several hosts can have it at once. */
   isMultiattach: boolean;
   /** Of all its attachments together, as its export has them. */
@@ -122,6 +125,24 @@ export interface VolumeState {
   taskText: string;
 }
 
+/** That a client attaches the volume, for which one is reserved, or detaches it; until it has, or takes that back. */
+export interface Announced {
+  what: 'attach' | 'detach';
+  attachment: string;
+}
+
+/** Returns its text in a record. */
+export function writeAnnounced({ what, attachment }: Announced): string {
+  return `${what} ${attachment}`;
+}
+
+/** Undefined where the attachment is gone: it is over. */
+function announcedIn(text: string, attachments: readonly string[]): Announced | undefined {
+  const [what, attachment = ''] = text.split(' ');
+  const isKnown = what === 'attach' || what === 'detach';
+  return isKnown && attachments.includes(attachment) ? { what, attachment } : undefined;
+}
+
 export function isVolumeStatus(value: string): value is VolumeStatus {
   return volumeStatuses.some((status) => status === value);
 }
@@ -156,7 +177,8 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
   if (hash['encryptionKey'] !== undefined && !isId(hash['encryptionKey']))
     throw new UnreadableError(`has encryptionKey ${JSON.stringify(hash['encryptionKey'])}`);
   if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
-  const taskText = hash['task'] ?? '';
+  const { task: taskText = '', announced: announcedText = '' } = hash;
+  const attachments = hash['attachments'] === undefined ? [] : hash['attachments'].split(',');
   return {
     id,
     name: hash['name'] ?? '',
@@ -169,7 +191,9 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     backend: hash['backend'] ?? '',
     status,
     attachStatus,
-    attachments: hash['attachments'] === undefined ? [] : hash['attachments'].split(','),
+    attachments,
+    announced: announcedIn(announcedText, attachments),
+    announcedText,
     attachment: hash['attachment'] ?? '',
     isMultiattach: hash['multiattach'] === 'true',
     attachMode,

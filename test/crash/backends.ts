@@ -28,7 +28,7 @@ export interface CrashBackend {
 }
 
 /** Scenes in which a target acts. */
-const ofExports: ReadonlySet<string> = new Set(['delete', 'attach', 'detach', 'extend', 'start', 'upkeep']);
+const ofExports: ReadonlySet<string> = new Set(['delete', 'attach', 'detach', 'release', 'extend', 'start', 'upkeep']);
 /** Scenes in which the kind of an LVM volume matters. */
 const ofVolumes: ReadonlySet<string> = new Set([
   'create',
@@ -36,6 +36,7 @@ const ofVolumes: ReadonlySet<string> = new Set([
   'extend',
   'snapshot',
   'delete-snapshot',
+  'cascade',
   'relabel',
   'first-start',
   'upkeep',

@@ -150,6 +150,13 @@ const cascade: Scene = {
   again: ['VolumeNotFound'],
 };
 
+/** The host of an attachment releases the volume: it is reserved again. */
+const release: Scene = {
+  prepare: (place, cast) => makeAttached(place, cast(subject)),
+  ask: async (place, cast) => void (await place.commands.detach(cast(subject), { ...deadline, keeps: true })),
+  again: ['VolumeReserved', 'VolumeNotAttached'],
+};
+
 /** A node starts with a volume in every possible state. */
 const start: Scene = {
   starting: true,
@@ -254,6 +261,7 @@ const audit: Scene = {
 export const scenes: Readonly<Record<string, Scene>> = {
   ...operationScenes,
   cascade,
+  release,
   start,
   'first-start': firstStart,
   upkeep,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { AttachmentCommands } from '../../lib/client/attachment-commands.ts';
 import { BlockstoreError } from '../../lib/errors.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -239,8 +240,8 @@ export class Sweep {
     const records = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(
-      ended.map(async ({ id, attachStatus }) => {
-        if (attachStatus === 'attached') await commands.detach(id, deadline);
+      ended.map(async ({ id, attachments }) => {
+        for (const one of attachments) await new AttachmentCommands(store, commands).delete(one, deadline);
         for await (const snapshot of snapshotsOf(store).iterate(store.keys.volumeSnapshots(id))) {
           await snapshots.delete(snapshot.id, deadline);
         }

@@ -8,6 +8,9 @@ import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { Operation, StepContext } from './operation.ts';
 import { isUsedByOthers, remainingAttachments } from './steps.ts';
 
+/** What the record of an attachment has of a host, which releases the volume. */
+const fieldsOfHost = ['hostName', 'hostId', 'domain', 'libvirtUri', 'hosts', 'completeTime'] as const;
+
 /**
  * Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. `fault`: of an attach
  * that leaves it to be detached; the fault of the volume goes with the next task of that.
@@ -18,15 +21,18 @@ export function attachmentEdits(
   fault?: Fault,
 ): Edit[] {
   const { attachment: id } = volume;
-  if (status === 'removed') return [removedAttachment(id)];
   const own = attachments.states.find((one) => one.id === id);
+  if (status === 'removed' && own?.isKept) {
+    return [{ kind: 'attachment', id, set: { status: 'reserved' }, unset: [...fieldsOfHost, 'kept'], optional: true }];
+  }
+  if (status === 'removed') return [removedAttachment(id)];
   // Its host has yet to say that it uses the volume.
   const isConnecting = status === 'attached' && own?.reserveTime !== undefined && own.completeTime === undefined;
   const set = {
     status: isConnecting ? 'connecting' : status,
     ...(fault === undefined ? {} : { fault: JSON.stringify(fault) }),
   };
-  return [{ kind: 'attachment', id, set, optional: true }];
+  return [{ kind: 'attachment', id, set, unset: ['kept'], optional: true }];
 }
 
 interface AttachmentFailure {

@@ -3,7 +3,7 @@ import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { Log } from '../../../lib/log.ts';
 import { type Transition, type TransitionName, transitions } from '../../../lib/models/transitions.ts';
 import { type EditOptions, editOf, endedWith, statusesAfter } from '../../../lib/models/volume-edit.ts';
-import { type VolumeAttachments, allAttachments, withoutAttachment } from '../../../lib/models/attachment.ts';
+import { type VolumeAttachments, afterDetach, allAttachments } from '../../../lib/models/attachment.ts';
 import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
 import { type VolumeState, isFilled, parseVolume } from '../../../lib/models/volume-state.ts';
@@ -295,7 +295,7 @@ export class OperationRunner {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     const current = outcome.word === 'changed' ? withOtherAttachments(volume, outcome.record) : undefined;
     if (current) {
-      const remaining = withoutAttachment(await this.attachmentsOf(current), volume.attachment);
+      const remaining = afterDetach(await this.attachmentsOf(current), volume.attachment);
       return this.end(current, name, { ...more, remaining }, { fault, others, commands });
     }
     if (outcome.word !== 'ok') {

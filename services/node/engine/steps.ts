@@ -1,6 +1,6 @@
 import { type Labels, differInLabels, labelOfOther } from '../../../lib/drivers/driver.ts';
 import { asError, errors } from '../../../lib/errors.ts';
-import { type VolumeAttachments, isAttachedBy, rightsFor, withoutAttachment } from '../../../lib/models/attachment.ts';
+import { type VolumeAttachments, afterDetach, isAttachedBy, rightsFor } from '../../../lib/models/attachment.ts';
 import { newChap } from '../../../lib/models/chap.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
@@ -170,12 +170,12 @@ export const withdrawExport: Step = {
   },
 };
 
-/** Those of the volume without the one that the task is about. */
+/** Those that the volume has after the task: without the one that it is about, unless that is kept. */
 export function remainingAttachments({
   volume,
   attachments,
 }: Pick<StepContext, 'volume' | 'attachments'>): VolumeAttachments {
-  return withoutAttachment(attachments, volume.attachment);
+  return afterDetach(attachments, volume.attachment);
 }
 
 /** Whether other hosts have the volume beside the one that the task is about. */
