@@ -39,6 +39,13 @@ export const backupErrors = {
       `backup ${backup} has not all of its data`,
       'wait until it is available, or delete it if it was interrupted: blockstore backup delete',
     ),
+  backupKeyDiffers: (backup: string, volume: string) =>
+    new BlockstoreError(
+      'EncryptionDiffers',
+      'conflict',
+      `the data of backup ${backup} are encrypted with another key than volume ${volume} has`,
+      'make a new volume of the backup: it has its key',
+    ),
   backupOfAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',

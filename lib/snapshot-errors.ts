@@ -93,25 +93,26 @@ export const snapshotErrors = {
       `snapshot ${snapshot} is ${status}: its data cannot be read now`,
       'wait until its operation has ended, or choose another one',
     ),
-  forceWaits: (volume: string, operation: string) =>
-    new BlockstoreError(
-      'InvalidArgument',
-      'invalid',
-      `the ${operation} of the attached volume ${volume} by --force needs a snapshot that is deleted at its end`,
-      'leave --no-wait out; or take a snapshot, and give it with --snapshot',
-    ),
-  jobInterrupted: (operation: string, snapshot: string) =>
+  /** `of`: what it reads, such as `snapshot <id>`. */
+  jobInterrupted: (operation: string, of: string) =>
     new BlockstoreError(
       'Interrupted',
       'unavailable',
-      `stopped waiting for the ${operation} of snapshot ${snapshot}`,
-      `it continues in the background: blockstore events; a snapshot that --force has made stays: blockstore snapshot delete ${snapshot}`,
+      `stopped waiting for the ${operation} of ${of}`,
+      'it continues in the background: blockstore events',
     ),
-  jobLost: (snapshot: string, operation: string) =>
+  jobNotFinished: (of: string, operation: string, seconds: number) =>
+    new BlockstoreError(
+      'NotFinished',
+      'unavailable',
+      `${operation} of ${of} did not finish within ${seconds} s`,
+      `the operation continues; see "blockstore ${operation === 'backup' ? 'backup' : 'image'} list"`,
+    ),
+  jobLost: (of: string, operation: string) =>
     new BlockstoreError(
       'ChangeLost',
       'unavailable',
-      `the ${operation} of snapshot ${snapshot} has ended, and what became of it was not heard`,
+      `the ${operation} of ${of} has ended, and what became of it was not heard`,
       'the reason is in "blockstore events"; repeat the command',
     ),
   snapshotIsCopied: (snapshot: string, copies: readonly string[]) =>

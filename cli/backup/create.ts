@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Backup } from '../../lib/backups/backup.ts';
+import { newBackup } from '../../lib/backups/new-backup.ts';
 import type { BackupStore } from '../../lib/backups/store.ts';
 import { errors } from '../../lib/errors.ts';
-import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
 import { followProgress } from '../volume/follow-progress.ts';
 import { withProgress } from '../volume/follow.ts';
@@ -27,7 +26,9 @@ export async function createBackup(context: Context, reference: string, options:
   const store = openBackupStore(session.flags);
   const parent = incremental ? await lastOf(store, volume.id) : null;
   if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
-  await store.create(newBackup({ ...volume, size }, { id, name: name ?? (volume.name || volume.id), parent }));
+  const snapshot = source.snapshot === undefined ? {} : { snapshot: source.snapshot };
+  const own = { id, name: name ?? (volume.name || volume.id), parent, ...snapshot };
+  await store.create(newBackup({ ...volume, size }, own));
   const ofVolume = () =>
     interrupts.during('backup', volume.id, () =>
       withProgress(output, session.store, volume.id, () =>
@@ -49,20 +50,4 @@ export async function createBackup(context: Context, reference: string, options:
 async function lastOf(store: BackupStore, volume: string): Promise<string | null> {
   const own = (await store.list()).filter((backup) => backup.volume === volume && backup.status === 'available');
   return own.at(-1)?.id ?? null;
-}
-
-function newBackup(volume: VolumeState, own: Pick<Backup, 'id' | 'name' | 'parent'>): Backup {
-  const { id, name, userId, projectId, size } = volume;
-  return {
-    ...own,
-    status: 'creating',
-    volume: id,
-    volumeName: name,
-    userId,
-    projectId,
-    size,
-    createTime: Date.now(),
-    checksum: null,
-    storedBytes: 0,
-  };
 }

@@ -1,4 +1,5 @@
 import type { Backup } from '../../lib/backups/backup.ts';
+import { checkRestorable } from '../../lib/backups/check-restorable.ts';
 import { openBackupStore } from '../../lib/backups/open-store.ts';
 import type { BackupStore } from '../../lib/backups/store.ts';
 import { errors } from '../../lib/errors.ts';
@@ -14,10 +15,13 @@ export async function findBackup(store: BackupStore, reference: string): Promise
   return backup;
 }
 
-/** Returns the id of a backup that a volume of so many GiB can be made from. Throws what findBackup() throws, BackupNotReady, SizeTooSmall. */
-export async function backupFor(flags: Flags, reference: string, size: number): Promise<string> {
+/** Returns a backup that a volume of so many GiB can be made from, or that can replace the data of `volume`. Throws what findBackup() and checkRestorable() throw. */
+export async function backupFor(
+  flags: Flags,
+  reference: string,
+  volume: Parameters<typeof checkRestorable>[1],
+): Promise<Backup> {
   const backup = await findBackup(openBackupStore(flags), reference);
-  if (backup.status !== 'available') throw errors.backupNotReady(backup.id);
-  if (size < backup.size) throw errors.sizeTooSmall(`backup ${backup.id}`, backup.size, size);
-  return backup.id;
+  checkRestorable(backup, volume);
+  return backup;
 }

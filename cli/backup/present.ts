@@ -4,8 +4,19 @@ import { duration, isoTime, timeAgo, volumeSize } from '../format.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a backup in the form of --json: all fields are present, null when unset. */
-export function backupJson({ createTime, volumeName, ...rest }: Backup): object {
-  return { ...rest, volumeName: volumeName || null, createTime: isoTime(createTime) };
+export function backupJson({ createTime, dataTime, volumeName, ...rest }: Backup): object {
+  const { failure = null, description = null, metadata = {}, snapshot = null, encryptionKey = null } = rest;
+  return {
+    ...rest,
+    failure,
+    description,
+    metadata,
+    snapshot,
+    encryptionKey,
+    volumeName: volumeName || null,
+    createTime: isoTime(createTime),
+    dataTime: isoTime(dataTime ?? createTime),
+  };
 }
 
 export const backupColumns: readonly Column<Backup>[] = [
@@ -24,8 +35,11 @@ export function backupFacts(backup: Backup): [string, string][] {
     ['id', backup.id],
     ['name', backup.name],
     ['status', backup.status],
+    ['failure', backup.failure?.message ?? ''],
+    ['description', backup.description ?? ''],
     ['volume', backup.volume],
     ['name of the volume', backup.volumeName],
+    ['snapshot', backup.snapshot ?? ''],
     ['size', volumeSize(backup.size)],
     ['stored', byteSize(backup.storedBytes)],
     ['changes since', backup.parent ?? ''],

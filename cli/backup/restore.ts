@@ -19,9 +19,9 @@ export async function restoreBackup(
   const { output, interrupts } = context;
   await using session = await context.open();
   const found = await findVolume(session.store, volumeReference);
-  const { id, size, attachStatus } = found;
+  const { id, attachStatus } = found;
   if (attachStatus !== 'detached') throw errors.volumeAttached(id, await usersOf(session.store, found));
-  const backup = await backupFor(session.flags, reference, size);
+  const { id: backup } = await backupFor(session.flags, reference, found);
   const volume = await interrupts.during('restore', id, () =>
     withProgress(output, session.store, id, () =>
       followProgress(session, id, options, 'restore', (send) => session.commands.restore(id, backup, send)),

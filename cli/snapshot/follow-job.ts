@@ -24,13 +24,13 @@ type Call = (options: SendOptions, onBegin: (job: string) => void) => Promise<vo
 export async function followJob(
   { store }: Session,
   output: Output,
-  { kind, snapshot, ...options }: ChangeOptions & { kind: JobKind; snapshot: string },
+  { kind, of, ...options }: ChangeOptions & { kind: JobKind; of: string },
   call: Call,
 ): Promise<void> {
   if (!waitsForEnd(options)) return call({}, () => {});
   let job: string | undefined;
   let isOver = false;
-  const shown = new Progress(output, `snapshot ${snapshot}`);
+  const shown = new Progress(output, of);
   const ended = call({ deadlineMs: options.timeout ?? longestMs }, (id) => {
     job = id;
   }).finally(() => {
@@ -49,12 +49,12 @@ export async function followJob(
       // One that waits for its turn on a node that is up is not idle.
       const waits = found !== undefined && found.progress === undefined && (await isUp(store, found.node));
       if (progress !== last || waits) [last, changed] = [progress, performance.now()];
-      if (found && !isOver) shown.update(`${kind} of snapshot ${snapshot}: ${waits ? 'waits' : `${progress} %`}`);
+      if (found && !isOver) shown.update(`${kind} of ${of}: ${waits ? 'waits' : `${progress} %`}`);
       return isOver || (options.timeout === undefined && performance.now() - changed >= maxIdleMs);
     };
     await pollUntil(isIdle, { deadlineMs: longestMs, intervalMs: pollMs });
     if (isOver) await ended;
-    throw errors.snapshotNotFinished(snapshot, kind, maxIdleMs / 1000);
+    throw errors.jobNotFinished(of, kind, maxIdleMs / 1000);
   };
   const watching = idle();
   watching.catch(() => undefined);

@@ -48,6 +48,8 @@ export async function createVolume(context: Context, size: unknown, options: Cre
   const near = options.near === undefined ? undefined : await findVolume(store, options.near);
   const node = near === undefined ? options.node : backendId(near.node, near.backend);
   const apart = await Promise.all((options.apartFrom ?? []).map((reference) => findVolume(store, reference)));
+  const from = backup === undefined ? undefined : await backupFor(session.flags, backup, { size });
+  const encryptionKey = options.encryptionKey ?? from?.encryptionKey;
   const request = {
     id,
     size,
@@ -64,10 +66,10 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(options.readOnly ? { isReadOnly: true } : {}),
     ...(options.multiattach ? { isMultiattach: true } : {}),
     ...(options.encrypted ? { isEncrypted: true } : {}),
-    ...(options.encryptionKey === undefined ? {} : { encryptionKey: options.encryptionKey }),
+    ...(encryptionKey === undefined ? {} : { encryptionKey }),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
     ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
-    ...(backup === undefined ? {} : { fromBackup: await backupFor(session.flags, backup, size) }),
+    ...(from === undefined ? {} : { fromBackup: from.id }),
     ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),
   };
   const volume = await interrupts

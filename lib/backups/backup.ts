@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { faultSchema } from '../models/fault.ts';
 import { isId } from '../models/id.ts';
 
 const id = z.string().refine(isId);
@@ -7,13 +8,23 @@ const id = z.string().refine(isId);
 export const backupSchema = z.object({
   id,
   name: z.string(),
-  /** It has all of its data. */
-  status: z.enum(['creating', 'available']),
+  /** `available`: it has all of its data; `error`: it gets none. */
+  status: z.enum(['creating', 'available', 'error']),
+  /** Why it has none. */
+  failure: faultSchema.optional(),
+  description: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
   /** The volume that it is of, with its name and owner then. */
   volume: id,
   volumeName: z.string(),
   userId: z.string(),
   projectId: z.string(),
+  /** The snapshot whose data it has, which may be gone; undefined: the volume as it was. */
+  snapshot: id.optional(),
+  /** The moment whose data it has, in milliseconds since the epoch; undefined: its creation. */
+  dataTime: z.number().int().positive().optional(),
+  /** The id of the key that the hosts of the volume encrypted it with; undefined: it is not encrypted, or not known. */
+  encryptionKey: id.optional(),
   /** In GiB; 0: 100 MiB. */
   size: z.number().int().min(0).max(1000),
   /** Milliseconds since the epoch. */

@@ -60,11 +60,11 @@ export async function storeVolume(
     reader.stdout.destroy();
   }
   // Somebody may have removed it meanwhile: its data would come back in part.
-  await store.show(id).catch(async (error: unknown) => {
+  const now = await store.show(id).catch(async (error: unknown) => {
     await store.remove(id);
     throw error;
   });
-  await store.describe({ ...backup, status: 'available', checksum: whole.digest('hex'), storedBytes });
+  await store.describe({ ...now, status: 'available', checksum: whole.digest('hex'), storedBytes });
 }
 
 const zeros = Buffer.alloc(pieceBytes);

@@ -2,7 +2,7 @@ import { errors } from '../errors.ts';
 import type { Store } from '../redis/store.ts';
 import { copyOut } from './copy-out.ts';
 import type { RequestClient } from './request-client.ts';
-import { type SnapshotJobRequest, copySnapshot } from './snapshot-job.ts';
+import { type SnapshotJobRequest, copyAttached, copySnapshot } from './snapshot-job.ts';
 import type { SendOptions } from './volume-commands.ts';
 
 /** Commands of volumes and backups. What is under way is a task of the volume. */
@@ -22,5 +22,10 @@ export class BackupCommands {
   /** The same of a snapshot, whose volume can be in use: see copySnapshot(). */
   copySnapshot(snapshot: string, request: Omit<SnapshotJobRequest, 'kind'>, options: SendOptions = {}): Promise<void> {
     return copySnapshot(this.place, snapshot, { kind: 'backup', ...request }, options);
+  }
+
+  /** The same of a volume that can be in use: see copyAttached(). */
+  copyAttached(volume: string, request: Omit<SnapshotJobRequest, 'kind'>, options: SendOptions = {}): Promise<void> {
+    return copyAttached(this.place, volume, { kind: 'backup', ...request }, options);
   }
 }

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
+import type { CapabilityName } from '../drivers/capabilities.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import type { JobKind } from '../models/job-state.ts';
 import { jobsOf } from '../models/job.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
+import { isAllowed } from '../models/volume-edit.ts';
+import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
-import { type ReplyTo, commit } from '../redis/scripts.ts';
+import { type Edit, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { topicOf } from './message.ts';
 import type { RequestClient, RequestEnd } from './request-client.ts';
-import { maxChanges } from './start-task.ts';
+import { maxChanges, refusal } from './start-task.ts';
 import type { SendOptions } from './volume-commands.ts';
 
 export interface SnapshotJobRequest {
@@ -22,20 +25,58 @@ export interface SnapshotJobRequest {
   onBegin?: (job: string) => void;
 }
 
+interface Place {
+  store: Store;
+  client: RequestClient;
+  topic: string;
+}
+
 /**
  * Gives the data of a snapshot to a backup or an image. Its volume can be attached, detached, extended meanwhile. Throws SnapshotNotFound,
  * VolumeNotFound, WrongStatus, NotCapable, NodeLost; a call also what kept the node from it.
  */
-export async function copySnapshot(
-  { store, client, topic }: { store: Store; client: RequestClient; topic: string },
+export function copySnapshot(
+  place: Place,
   snapshot: string,
+  request: SnapshotJobRequest,
+  options: SendOptions,
+): Promise<void> {
+  const plan = () => ofSnapshot(place.store, snapshot, request.kind);
+  return carryOut(place, { what: `snapshot ${snapshot}`, plan }, request, options);
+}
+
+/**
+ * Gives the data that a volume has at one moment, also while it is attached, to a backup or an image, by a snapshot that is there for that
+ * alone: the node takes it, and deletes it at the end. Throws VolumeNotFound, WrongStatus, NotCapable, NodeLost; a call also what kept the
+ * node from it.
+ */
+export function copyAttached(
+  place: Place,
+  volume: string,
+  request: SnapshotJobRequest,
+  options: SendOptions,
+): Promise<void> {
+  const plan = () => ofVolume(place.store, volume, request.kind);
+  return carryOut(place, { what: `volume ${volume}`, plan }, request, options);
+}
+
+/** What a job reads, as it is at that moment. */
+interface Plan {
+  volume: VolumeState;
+  set: Readonly<Record<string, string>>;
+  edits: readonly Edit[];
+}
+
+async function carryOut(
+  { store, client, topic }: Place,
+  { what, plan }: { what: string; plan: () => Promise<Plan> },
   request: SnapshotJobRequest,
   { deadlineMs }: SendOptions,
 ): Promise<void> {
   const { kind, isDone, onBegin } = request;
   const id = randomUUID();
   const send = async (to?: ReplyTo) => {
-    await begin(store, { id, snapshot, topic }, request, to);
+    await begin(store, { id, what, topic }, plan, request, to);
     onBegin?.(id);
   };
   if (deadlineMs === undefined) return send();
@@ -44,31 +85,24 @@ export async function copySnapshot(
     send,
     poll: async (): Promise<RequestEnd | undefined> => {
       if (await jobsOf(store).find(id)) return undefined;
-      return (await isDone()) ? {} : { fault: errors.jobLost(snapshot, kind) };
+      return (await isDone()) ? {} : { fault: errors.jobLost(what, kind) };
     },
   });
-  if (!end) throw errors.snapshotNotFinished(snapshot, kind, Math.round(deadlineMs / 1000));
+  if (!end) throw errors.jobNotFinished(what, kind, Math.round(deadlineMs / 1000));
   if ('fault' in end) throw end.fault;
 }
 
 async function begin(
   store: Store,
-  { id, snapshot: snapshotId, topic }: { id: string; snapshot: string; topic: string },
+  { id, what, topic }: { id: string; what: string; topic: string },
+  plan: () => Promise<Plan>,
   { kind, target }: SnapshotJobRequest,
   to: ReplyTo | undefined,
 ): Promise<void> {
   for (let change = 0; change < maxChanges; change += 1) {
-    const snapshot = await snapshotsOf(store).lookup(snapshotId);
-    if (snapshot.status !== 'available') throw errors.snapshotNotReady(snapshotId, snapshot.status);
-    const { id: volume, node, backend, encryptionKey } = await volumesOf(store).lookup(snapshot.volume);
-    if (kind === 'upload' && encryptionKey !== '') {
-      throw errors.encryptedVolume(volume, 'an image of it could be read by nobody');
-    }
-    const [found] = (await backendsOf(store).readAll([backendId(node, backend)])).states;
-    if (found && !found.capabilities.includes('images')) throw errors.notCapable(volume, found.driver, 'images');
-    const { name, projectId, userId } = snapshot;
+    const { volume, set, edits } = await plan();
+    const { node } = volume;
     const asked = { ...(store.by === '' ? {} : { by: store.by }), ...(to ? { requesters: to } : {}) };
-    const shown = { ...(name === '' ? {} : { name }), projectId, userId };
     const outcome = await commit(store, {
       conditions: [{ is: 'notLost', node }],
       edits: [
@@ -76,11 +110,11 @@ async function begin(
           kind: 'job',
           id,
           insert: true,
-          set: { kind, snapshot: snapshotId, volume, node, target, ...shown, ...asked },
+          set: { kind, volume: volume.id, node, target, ...set, ...asked },
           stamp: ['createTime'],
         },
-        { kind: 'snapshot', id: snapshotId, expect: { status: snapshot.status } },
-        { kind: 'volume', id: volume, expect: { node } },
+        ...edits,
+        { kind: 'volume', id: volume.id, expect: { node } },
       ],
       commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ job: id }) }],
       event: `snapshot.${kind}.start`,
@@ -88,5 +122,37 @@ async function begin(
     if (outcome.word === 'ok') return;
     if (outcome.word === 'condition') throw errors.nodeLost(node);
   }
-  throw errors.snapshotNotReady(snapshotId, 'being changed');
+  throw errors.wrongStatus(what, 'being changed', 'no other request at the same time');
+}
+
+async function ofSnapshot(store: Store, id: string, kind: JobKind): Promise<Plan> {
+  const { volume: volumeId, status, name, projectId, userId } = await snapshotsOf(store).lookup(id);
+  if (status !== 'available') throw errors.snapshotNotReady(id, status);
+  const volume = await volumesOf(store).lookup(volumeId);
+  await requireReadable(store, volume, kind, ['images']);
+  const set = { snapshot: id, ...(name === '' ? {} : { name }), projectId, userId };
+  return { volume, set, edits: [{ kind: 'snapshot', id, expect: { status } }] };
+}
+
+async function ofVolume(store: Store, id: string, kind: JobKind): Promise<Plan> {
+  const volume = await volumesOf(store).lookup(id);
+  const { projectId, userId, task } = volume;
+  await requireReadable(store, volume, kind, ['images', 'snapshots']);
+  if (!task && !isAllowed('startSnapshot', volume)) throw await refusal(store, volume, 'startSnapshot');
+  return { volume, set: { ownSnapshot: randomUUID(), projectId, userId }, edits: [] };
+}
+
+/** Throws VolumeEncrypted, NotCapable. */
+async function requireReadable(
+  store: Store,
+  { id, node, backend, encryptionKey }: VolumeState,
+  kind: JobKind,
+  needed: readonly CapabilityName[],
+): Promise<void> {
+  if (kind === 'upload' && encryptionKey !== '') {
+    throw errors.encryptedVolume(id, 'an image of it could be read by nobody');
+  }
+  const [found] = (await backendsOf(store).readAll([backendId(node, backend)])).states;
+  const missing = needed.find((capability) => found?.capabilities.includes(capability) === false);
+  if (found && missing) throw errors.notCapable(id, found.driver, missing);
 }

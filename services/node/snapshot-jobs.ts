@@ -1,5 +1,5 @@
 import { KeyedMutex, Semaphore } from '../../lib/concurrency.ts';
-import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import { type BlockstoreError, asError, errors, fromFault } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { JobState } from '../../lib/models/job-state.ts';
 import { jobsOf } from '../../lib/models/job.ts';
@@ -13,6 +13,7 @@ import type { Backends } from './backends.ts';
 import { ProgressWriter } from './engine/progress.ts';
 import { withRetries } from './engine/retry.ts';
 import type { NodeLease } from './lease.ts';
+import { OwnSnapshots } from './own-snapshots.ts';
 import { snapshotSpec } from './specs.ts';
 
 /** Snapshots that are read at a time: more would share the disks of the node. */
@@ -29,8 +30,8 @@ export interface SnapshotReader {
     storage: { path: string; sizeBytes: number },
     options: { signal: AbortSignal; progress: (percent: number) => void; check: () => Promise<void> },
   ): Promise<void>;
-  /** Removes what has not got all of its data. */
-  discard(target: string): Promise<void>;
+  /** It gets no data: it says so, or goes. */
+  discard(target: string, reason: BlockstoreError): Promise<void>;
 }
 
 export interface SnapshotJobsOptions {
@@ -39,6 +40,7 @@ export interface SnapshotJobsOptions {
   backends: Backends;
   tries: number;
   readers: Readonly<Record<JobState['kind'], SnapshotReader>>;
+  topic: string;
   log: Log;
 }
 
@@ -46,6 +48,7 @@ export interface SnapshotJobsOptions {
 export class SnapshotJobs implements Service {
   readonly name = 'snapshot-jobs';
   private readonly options: SnapshotJobsOptions;
+  private readonly own: OwnSnapshots;
   private readonly semaphore = new Semaphore(concurrency);
   private readonly targets = new KeyedMutex();
   private readonly stopping = new AbortController();
@@ -54,6 +57,7 @@ export class SnapshotJobs implements Service {
 
   constructor(options: SnapshotJobsOptions) {
     this.options = options;
+    this.own = new OwnSnapshots(options.store, options.topic);
   }
 
   /** Those that an earlier daemon has begun. */
@@ -99,12 +103,37 @@ export class SnapshotJobs implements Service {
   }
 
   private async carryOut(id: string): Promise<void> {
-    const { store, lease, readers } = this.options;
+    const job = await this.current(id);
+    if (job) await this.carryOutJob(job);
+  }
+
+  /** Undefined where it is no job of this node, or has ended. */
+  private async current(id: string): Promise<JobState | undefined> {
+    const { store, lease } = this.options;
     const job = await jobsOf(store).find(id);
-    if (job?.node !== lease.node) {
-      this.known.delete(id);
-      return;
+    if (job?.node === lease.node) return job;
+    this.known.delete(id);
+    return undefined;
+  }
+
+  private async carryOutJob(job: JobState): Promise<void> {
+    if (job.copied !== undefined) return this.endWithoutSnapshot(job);
+    if (job.snapshot !== '') return this.copyOut(job);
+    try {
+      if (!(await this.own.take(job))) return this.tryAgain(job);
+    } catch (thrown) {
+      return this.fail(job, asError(thrown));
     }
+    await this.change({ edits: [{ kind: 'job', id: job.id, set: { snapshot: job.ownSnapshot } }] });
+    await this.copyOut({ ...job, snapshot: job.ownSnapshot });
+  }
+
+  private tryAgain({ id }: JobState): void {
+    this.known.set(id, undefined);
+  }
+
+  private async copyOut(job: JobState): Promise<void> {
+    const { id } = job;
     const { signal } = this.stopping;
     const progress = new ProgressWriter((percent) =>
       this.change({ edits: [{ kind: 'job', id, optional: true, set: { progress: String(percent) } }] }).catch(
@@ -123,14 +152,18 @@ export class SnapshotJobs implements Service {
       await progress.end();
       const error = asError(thrown);
       if (signal.aborted || waiting.has(error.code)) throw error;
-      await this.end(job, error); // first: repeated without its target, the job would end with another reason
-      await readers[job.kind].discard(job.target).catch((reason: unknown) => {
-        this.options.log.warn(`${job.kind} ${job.target} stays without its data: ${asError(reason).message}`);
-      });
-      return;
+      return this.fail(job, error);
     }
     await progress.end();
     await this.end(job);
+  }
+
+  private async fail(job: JobState, error: BlockstoreError): Promise<void> {
+    const { readers, log } = this.options;
+    await this.end(job, error); // first: repeated without its target, the job would end with another reason
+    await readers[job.kind].discard(job.target, error).catch((reason: unknown) => {
+      log.warn(`${job.kind} ${job.target} stays without its data: ${asError(reason).message}`);
+    });
   }
 
   private async copy(
@@ -149,11 +182,34 @@ export class SnapshotJobs implements Service {
     await readers[kind].copy(target, storage, { ...options, check });
   }
 
-  private noteRetry({ kind, snapshot }: JobState, { message: reason }: BlockstoreError): void {
-    this.options.log.warn(`${kind} of snapshot ${snapshot} failed and is tried again`, { reason });
+  private noteRetry(job: JobState, { message: reason }: BlockstoreError): void {
+    this.options.log.warn(`${nameOf(job)} failed and is tried again`, { reason });
   }
 
-  private async end({ id, kind, snapshot, requestedBy }: JobState, error?: BlockstoreError): Promise<void> {
+  /** A snapshot of its own is left to be deleted; nobody reads it any more. */
+  private async end(job: JobState, error?: BlockstoreError): Promise<void> {
+    if (job.ownSnapshot === '') return this.remove(job, error);
+    const copied = error ? error.toFault() : 'completed';
+    const text = copied === 'completed' ? copied : JSON.stringify(copied);
+    await this.change({
+      edits: [{ kind: 'job', id: job.id, set: { copied: text }, unset: ['snapshot'] }],
+    });
+    await this.endWithoutSnapshot({ ...job, snapshot: '', copied });
+  }
+
+  private async endWithoutSnapshot(job: JobState): Promise<void> {
+    const { copied, ownSnapshot } = job;
+    try {
+      if (!(await this.own.remove(job))) return this.tryAgain(job);
+    } catch (thrown) {
+      const { message } = asError(thrown);
+      this.options.log.warn(`snapshot ${ownSnapshot}, which was for ${nameOf(job)} alone, stays: ${message}`);
+    }
+    await this.remove(job, copied === undefined || copied === 'completed' ? undefined : fromFault(copied));
+  }
+
+  private async remove(job: JobState, error?: BlockstoreError): Promise<void> {
+    const { id, kind, requestedBy } = job;
     const { log } = this.options;
     await this.change({
       edits: [{ kind: 'job', id, remove: true, optional: true }],
@@ -162,8 +218,8 @@ export class SnapshotJobs implements Service {
     });
     this.known.delete(id);
     const by = requestedBy === '' ? {} : { requestedBy };
-    if (error) log.error(`${kind} of snapshot ${snapshot} failed: ${error.message}`, { ...by, hint: error.hint });
-    else log.info(`${kind} of snapshot ${snapshot} completed`, by);
+    if (error) log.error(`${nameOf(job)} failed: ${error.message}`, { ...by, hint: error.hint });
+    else log.info(`${nameOf(job)} completed`, by);
   }
 
   /** Throws Fenced. */
@@ -173,4 +229,8 @@ export class SnapshotJobs implements Service {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.recordUnreadable('job', 'has changed');
   }
+}
+
+function nameOf({ kind, snapshot, volume }: JobState): string {
+  return snapshot === '' ? `${kind} of volume ${volume}` : `${kind} of snapshot ${snapshot}`;
 }

@@ -1,4 +1,5 @@
 import { storeVolume } from '../../lib/backups/store-volume.ts';
+import { failBackup } from '../../lib/backups/new-backup.ts';
 import { asError } from '../../lib/errors.ts';
 import type { ImageSource } from '../../lib/images/fill.ts';
 import { sendToImage } from '../../lib/images/send.ts';
@@ -10,19 +11,13 @@ export function snapshotReaders(images: ImageSource, { store, processes }: Backu
   return {
     backup: {
       copy: (target, storage, options) => storeVolume(processes, store, target, storage, options),
-      discard: (target) => discardBackup(store, target),
+      discard: (target, reason) => failBackup(store, target, reason),
     },
     upload: {
       copy: (target, storage, options) => sendToImage(images, storage, target, options),
       discard: (target) => discardImage(images, target),
     },
   };
-}
-
-/** One without its data is of no use to anybody. */
-export async function discardBackup(store: Backups['store'], id: string): Promise<void> {
-  const backup = await store.show(id).catch((error: unknown) => absent(error, 'BackupNotFound'));
-  if (backup?.status === 'creating') await store.remove(id);
 }
 
 /** An image that gets no data is of no use to anybody. */

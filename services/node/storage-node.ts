@@ -113,6 +113,7 @@ export class StorageNode implements Service {
     const backups = { store: openBackupStore(flags), processes };
     this.jobs = new SnapshotJobs({
       ...shared,
+      topic: flags.volume_topic,
       tries: flags.num_shell_tries,
       readers: snapshotReaders(images, backups),
     });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -95,8 +96,25 @@ test.serial('an attached volume is backed up by a snapshot, which is there for t
   t.regex(wrong.stderr, new RegExp(`a snapshot of volume ${other}`));
   t.is((await place.run('backup', 'list', '--volume', other)).stdout, '', 'nothing is left of it');
   const impatient = await place.run('backup', 'create', 'used', '--force', '--no-wait');
-  t.is(impatient.exitCode, 2);
-  t.regex(impatient.stderr, /leave --no-wait out/);
+  t.is(impatient.exitCode, 0);
+  const status = async () => (await place.run('backup', 'show', impatient.stdout)).stdout;
+  await until(async () => /status +available/.test(await status()), 'the backup has its data');
+  await until(
+    async () => (await place.run('snapshot', 'list', '--volume', 'used')).stdout.split('\n').length === 2,
+    'its snapshot is deleted',
+  );
   const cast = await place.run('backup', 'create', 'used', '--snapshot', 'noon', '--no-wait');
   t.is(cast.exitCode, 0);
+});
+
+test.serial('a volume of the backup of an encrypted one has its key', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'secret', '--encrypted');
+  const { stdout: backup } = await place.run('backup', 'create', 'secret', '--name', 'of-secret');
+  t.like(await place.json('backup', 'show', backup), { encryptionKey: id });
+  const { stdout: copy } = await place.run('volume', 'create', '0', '--backup', backup);
+  t.like(await place.json('volume', 'show', copy), { encryptionKey: id });
+  const { stdout: plain } = await place.run('volume', 'create', '0');
+  const refused = await place.run('backup', 'restore', backup, plain);
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, /are encrypted with another key/);
 });

@@ -16,7 +16,7 @@ import {
   takeSnapshot,
 } from './scenes.ts';
 
-type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup' | 'backup-of-snapshot';
+type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup' | 'backup-of-snapshot' | 'backup-of-attached';
 
 function copiesOf({ copies }: Place): Copies {
   if (!copies) throw new Error('this place has no stores of images and backups');
@@ -82,6 +82,20 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
       const commands = new BackupCommands(place.store, new RequestClient(place.store), 'volume');
       const [target, isDone] = [cast('backup'), () => copiesOf(place).isBackedUp(cast('backup'))];
       await commands.copySnapshot(cast('snapshot'), { target, isDone }, deadline);
+    },
+    again: [],
+  },
+  /** By a snapshot that is there for that alone. */
+  'backup-of-attached': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await makeAttached(place, cast(subject));
+      await copiesOf(place).newBackup(cast('backup'), cast(subject));
+    },
+    ask: async (place, cast) => {
+      const commands = new BackupCommands(place.store, new RequestClient(place.store), 'volume');
+      const [target, isDone] = [cast('backup'), () => copiesOf(place).isBackedUp(cast('backup'))];
+      await commands.copyAttached(cast(subject), { target, isDone }, deadline);
     },
     again: [],
   },

@@ -1,11 +1,11 @@
 import type { Labels, VolumeDriver } from '../../../lib/drivers/driver.ts';
+import { failBackup } from '../../../lib/backups/new-backup.ts';
 import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
 import { storeVolume } from '../../../lib/backups/store-volume.ts';
 import { usersOfStorage } from '../../../lib/devices/storage-users.ts';
 import { errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
-import { discardBackup as removeIncomplete } from '../snapshot-readers.ts';
 import { restoreLabel, restoredLabel, volumeSpec } from '../specs.ts';
 import type { Step, StepContext } from './operation.ts';
 import { exportNew } from './steps.ts';
@@ -105,5 +105,6 @@ async function labelsOf(driver: VolumeDriver, volume: VolumeState): Promise<Labe
 
 export const discardBackup: Step = {
   name: 'discard',
-  run: ({ volume, backups: { store } }) => removeIncomplete(store, volume.backup),
+  run: ({ volume, backups: { store }, failure }) =>
+    failBackup(store, volume.backup, failure ?? errors.changeLost(volume.id, 'backup', volume.status)),
 };

@@ -177,6 +177,7 @@ export class OperationRunner {
       madeStorage: false,
       isBlank: false,
       partly: undefined,
+      failure: undefined,
       checkTask: () => this.checkTask(volume),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
@@ -213,6 +214,7 @@ export class OperationRunner {
     const { refusal } = operation;
     // Nothing was made: what is there is somebody else's.
     const isRefused = refusal?.codes.has(error.code) === true && context?.madeStorage !== true;
+    if (context) context.failure = error;
     const left = context && !isRefused ? await this.undo(operation, context) : undefined;
     if (refusal?.codes.has((left ?? error).code)) {
       this.reportFailure(volume, operation.name, left ?? error);

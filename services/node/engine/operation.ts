@@ -2,6 +2,7 @@ import type { MigrationTransport } from '../../../lib/migration/transport.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
 import type { BackupStore } from '../../../lib/backups/store.ts';
+import type { BlockstoreError } from '../../../lib/errors.ts';
 import type { Processes } from '../../../lib/process.ts';
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
@@ -46,6 +47,8 @@ export interface StepContext {
   isBlank: boolean;
   /** Of a restore: the backup whose data the storage has in part; '' = none, undefined: not known. */
   partly: string | undefined;
+  /** Why what was done is undone. */
+  failure: BlockstoreError | undefined;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */

@@ -180,7 +180,10 @@ test.serial(
     await mkdir(join(directory.place, backup, 'pieces')); // it cannot be written
     await t.throwsAsync(backups.create(id, backup, deadline), { message: /EISDIR/ });
     t.like(await volumesOf(store).lookup(id), { status: 'available', task: undefined, fault: undefined });
-    t.deepEqual(await directory.list(), [], 'what was incomplete is removed');
+    const [left, ...others] = await directory.list();
+    t.like(left, { id: backup, status: 'error', failure: { code: 'SystemRefused' } }, 'it says why it has no data');
+    t.deepEqual(others, []);
+    t.true(await directory.remove(backup));
     await volumes.delete(id, deadline);
   },
 );

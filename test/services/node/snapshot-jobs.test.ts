@@ -14,6 +14,7 @@ import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { ImageDirectory } from '../../../lib/images/directory.ts';
 import { jobsOf } from '../../../lib/models/job.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { BlockStore } from '../../../services/node/block-store.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -117,8 +118,10 @@ async function begun(snapshot: string, volume: string) {
   return { open: gate.resolve, target, ended };
 }
 
-async function isGone(backup: string): Promise<boolean> {
-  return (await directory.list()).every(({ id }) => id !== backup);
+/** Whether a backup says that it gets no data, for that reason. */
+async function hasFailed(backup: string, code: string): Promise<boolean> {
+  const { status, failure } = await directory.show(backup);
+  return status === 'error' && failure?.code === code;
 }
 
 async function leftJobs(): Promise<string[]> {
@@ -194,13 +197,13 @@ test.serial('a job whose record Redis has lost ends, and its requester learns it
   t.is((await directory.show(target)).status, 'available');
 });
 
-test.serial('one that fails says why, and leaves no backup', async (t) => {
+test.serial('one that fails says why, and the backup as well', async (t) => {
   const { volume, snapshot } = await withSnapshot();
   const { open: openGate, target, ended } = await begun(snapshot, volume);
   await rm(join(cluster.directory, 'pool', `snapshot-${snapshot}`));
   openGate();
   await t.throwsAsync(ended, { code: 'SnapshotMissing', message: new RegExp(snapshot) });
-  await until(() => isGone(target), 'no backup is left');
+  await until(() => hasFailed(target, 'SnapshotMissing'), 'the backup says why it has no data');
   t.deepEqual(await leftJobs(), []);
   const event = (await lastEvents(store, 100)).events.at(-1);
   t.like(event, { event: 'snapshot.backup.error', fault: { code: 'SnapshotMissing' } });
@@ -247,5 +250,82 @@ test.serial('a snapshot that becomes unusable while it is read makes no backup',
     code: 'SnapshotUnusable',
     message: /its room is full/,
   });
-  await until(() => isGone(target), 'no backup is left');
+  await until(() => hasFailed(target, 'SnapshotUnusable'), 'the backup says why it has no data');
 });
+
+test.serial('an attached volume is copied by a snapshot that is gone afterwards', async (t) => {
+  const { volume, data } = await withoutSnapshot();
+  const { open: openGate, target, ended } = await begunOfVolume(volume);
+  await until(async () => (await ownSnapshots(volume)).length === 1, 'the snapshot is taken');
+  await write(volume, randomBytes(MiB));
+  const [own = ''] = await ownSnapshots(volume);
+  await until(
+    async () => (await store.redis.zcard(store.keys.snapshotJobs(own))) === 1,
+    'the snapshot is read, and kept for that',
+  );
+  await t.throwsAsync(snapshots.delete(own, deadline), { code: 'SnapshotIsCopied' });
+  openGate();
+  await ended;
+  t.like(await directory.show(target), { status: 'available', volume });
+  t.deepEqual(await ownSnapshots(volume), []);
+  t.deepEqual(await leftJobs(), []);
+  const restored = await volumes.create({ ...owner, size: 0, fromBackup: target }, deadline);
+  t.true((await read(restored.id)).equals(data));
+});
+
+test.serial('such a copy that fails says why, and its snapshot is gone as well', async (t) => {
+  const { volume } = await withoutSnapshot();
+  const { open: openGate, target, ended } = await begunOfVolume(volume);
+  await until(async () => (await ownSnapshots(volume)).length === 1, 'the snapshot is taken');
+  const [own = ''] = await ownSnapshots(volume);
+  await rm(join(cluster.directory, 'pool', `snapshot-${own}`));
+  openGate();
+  await t.throwsAsync(ended, { code: 'SnapshotMissing' });
+  await until(() => hasFailed(target, 'SnapshotMissing'), 'the backup says why it has no data');
+  t.deepEqual(await ownSnapshots(volume), []);
+  t.deepEqual(await leftJobs(), []);
+});
+
+test.serial('such a copy goes on with the next daemon', async (t) => {
+  const { volume, data } = await withoutSnapshot();
+  const busy = await begunOfVolume(volume);
+  await until(async () => (await ownSnapshots(volume)).length === 1, 'the snapshot is taken');
+  const stopped = node.stop();
+  busy.open();
+  await stopped;
+  driver.gate = Promise.resolve();
+  node = await startNode();
+  await busy.ended;
+  t.is((await directory.show(busy.target)).status, 'available');
+  await until(async () => (await ownSnapshots(volume)).length === 0, 'the snapshot is deleted');
+  await until(async () => (await leftJobs()).length === 0, 'no job is left');
+  const restored = await volumes.create({ ...owner, size: 0, fromBackup: busy.target }, deadline);
+  t.true((await read(restored.id)).equals(data));
+});
+
+/** The same without a snapshot. */
+async function withoutSnapshot(): Promise<{ volume: string; data: Buffer }> {
+  const { id } = await volumes.create({ ...owner, size: 0 }, deadline);
+  const data = randomBytes(MiB);
+  await write(id, data);
+  await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  return { volume: id, data };
+}
+
+/** Begins a backup of a volume by a snapshot of its own, which is read only once the gate is open. */
+async function begunOfVolume(volume: string) {
+  const gate = Promise.withResolvers<void>();
+  driver.gate = gate.promise;
+  const target = await newBackup(volume);
+  const isDone = async () => (await directory.show(target)).status === 'available';
+  const ended = backups.copyAttached(volume, { target, isDone }, deadline);
+  ended.catch(() => undefined);
+  await until(async () => (await leftJobs()).length === 1, 'the job is recorded');
+  return { open: gate.resolve, target, ended };
+}
+
+/** Snapshots of a volume that have been taken. */
+async function ownSnapshots(volume: string): Promise<string[]> {
+  const found = await Array.fromAsync(snapshotsOf(store).iterate(store.keys.volumeSnapshots(volume)));
+  return found.filter(({ status }) => status !== 'creating').map(({ id }) => id);
+}
