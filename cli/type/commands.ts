@@ -10,11 +10,16 @@ export interface ChangeTypeOptions {
   meta?: Readonly<Record<string, string>>;
   iops?: number;
   bandwidth?: number;
+  private?: true;
+  admit?: readonly string[];
+  encrypted?: boolean;
 }
 
 export interface UpdateTypeOptions extends ChangeTypeOptions {
   name?: string;
   unsetMeta?: readonly string[];
+  public?: true;
+  exclude?: readonly string[];
 }
 
 export interface ListTypesOptions {
@@ -69,6 +74,9 @@ function addUpdate(type: Command): void {
     .argument('<type>', 'id, name, or beginning of an id')
     .option('--name <name>', 'new name', checkVolumeName)
     .option('--unset-meta <key>', 'remove a key of its metadata; can be repeated', collectText)
+    .option('--public', 'let every project use it')
+    .option('--exclude <project>', 'no longer let this project use the private type; can be repeated', collectText)
+    .option('--no-encrypted', 'hosts need not encrypt its volumes any more')
     .addHelpText('after', requirementHelp('blockstore type update fast --require thin='))
     .action(async (reference: string, options: UpdateTypeOptions, command: Command) => {
       const { updateVolumeType } = await import('./update.ts');
@@ -98,7 +106,10 @@ function withFields(command: Command): Command {
       '--bandwidth <bytes>',
       'at most so many bytes a second, such as 50MiB, read and written each; 0: no limit',
       bytesOf,
-    );
+    )
+    .option('--private', 'let only those projects use it that are admitted')
+    .option('--admit <project>', 'let this project use the private type; can be repeated', collectText)
+    .option('--encrypted', 'have the hosts encrypt its volumes');
 }
 
 function requirementHelp(example: string): string {

@@ -4,8 +4,15 @@ import { isoTime, timeAgo } from '../format.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json. */
-export function typeJson({ description, createTime, limits, ...rest }: TypeState): object {
-  return { ...rest, limits: limitsJson(limits), description: description || null, createTime: isoTime(createTime) };
+export function typeJson({ description, createTime, limits, encryption, qosSpec, ...rest }: TypeState): object {
+  return {
+    ...rest,
+    limits: limitsJson(limits),
+    description: description || null,
+    encryption: encryption ? { ...encryption, createTime: isoTime(encryption.createTime) } : null,
+    qosSpec: qosSpec || null,
+    createTime: isoTime(createTime),
+  };
 }
 
 export const typeColumns: readonly Column<TypeState>[] = [
@@ -21,6 +28,9 @@ export function typeFacts(type: TypeState): [string, string][] {
     ['description', type.description],
     ['requires', pairs(type.requirements)],
     ['limits', limitsText(type.limits)],
+    ['QoS spec', type.qosSpec],
+    ['encryption', type.encryption?.provider ?? ''],
+    ['projects', type.isPublic ? 'all' : type.projects.join(', ') || 'none'],
     ['metadata', pairs(type.metadata)],
     ['created', timeAgo(type.createTime)],
   ];

@@ -18,12 +18,14 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|qos-spec|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
   { name: /^node:[^:]+$/, type: 'hash', isDerived: false },
   { name: /^quota:.+$/s, type: 'hash', isDerived: false },
+  { name: /^default-type:.+$/s, type: 'hash', isDerived: false },
+  { name: /^(default-types|type:[^:]+:default-of)$/, type: 'zset', lists: 'default-type', isDerived: true },
   { name: /^quotas$/, type: 'zset', lists: 'quota', isDerived: true },
   {
     name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies|type:[^:]+:volumes)$/,
@@ -31,7 +33,7 @@ const kinds: readonly KeyKind[] = [
     lists: 'volume',
     isDerived: true,
   },
-  { name: /^project:.+:volumes$/s, type: 'zset', lists: 'volume', isDerived: true },
+  { name: /^project:.+:(volumes|faults)$/s, type: 'zset', lists: 'volume', isDerived: true },
   {
     name: /^(snapshots|snapshot-ids|snapshot-names|volume:[^:]+:snapshots)$/,
     type: 'zset',
@@ -43,7 +45,13 @@ const kinds: readonly KeyKind[] = [
   { name: /^project:.+:attachments$/s, type: 'zset', lists: 'attachment', isDerived: true },
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
-  { name: /^(types|type-ids|type-names|type-name:.+)$/s, type: 'zset', lists: 'type', isDerived: true },
+  {
+    name: /^(types|type-ids|type-names|type-name:.+|qos-spec:[^:]+:types)$/s,
+    type: 'zset',
+    lists: 'type',
+    isDerived: true,
+  },
+  { name: /^(qos-specs|qos-spec-name:.+)$/s, type: 'zset', lists: 'qos-spec', isDerived: true },
   { name: /^node:[^:]+:migrations$/, type: 'zset', lists: 'migration', isDerived: true },
   { name: /^(node|snapshot):[^:]+:jobs$/, type: 'zset', lists: 'job', isDerived: true },
   { name: /^node:[^:]+:former$/, type: 'zset', lists: 'former', isDerived: true },

@@ -13,7 +13,8 @@ import { auditShelves } from './shelves.ts';
 import { auditUsage } from './usage.ts';
 
 const concurrency = 100;
-const recordName = /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|backend|node):([^:]+)$/;
+const recordName =
+  /^(?:(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|qos-spec|backend|node):([^:]+)|(default-type):(.+))$/s;
 const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 
@@ -30,8 +31,8 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
   const projects = new Set<string>();
   for await (const names of store.names()) {
     const records = names.flatMap((name) => {
-      const [, kind, id] = recordName.exec(name) ?? [];
-      return id !== undefined && isRecordKind(kind) ? [{ kind, id }] : [];
+      const [, kind, id, ofProject, project] = recordName.exec(name) ?? [];
+      return recordIn(kind ?? ofProject, id ?? project);
     });
     yield* await eachOf(records, (record) => recordFindings(store, record, repair));
     for (const name of names) {
@@ -56,6 +57,10 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
   for (const project of projects) if (isWhole(project)) yield* await auditUsage(store, project, { repair });
   const areShelvesDamaged = [...damaged].some((name) => name.startsWith('aoe:') || shelvesOfNode.test(name));
   if (!areShelvesDamaged) yield* auditShelves(store, nodes, { repair });
+}
+
+function recordIn(kind: string | undefined, id: string | undefined): { kind: KindName; id: string }[] {
+  return id !== undefined && isRecordKind(kind) ? [{ kind, id }] : [];
 }
 
 function isRecordKind(kind: string | undefined): kind is KindName {

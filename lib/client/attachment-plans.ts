@@ -15,6 +15,8 @@ import {
   withoutAttachment,
 } from '../models/attachment.ts';
 import { type Limits, areLimited, limitsSet, noLimits } from '../models/limits.ts';
+import { limitsOfSpec } from '../models/qos-spec-state.ts';
+import { qosSpecsOf } from '../models/qos-spec.ts';
 import { typesOf } from '../models/type.ts';
 import { isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -94,10 +96,12 @@ export async function attachPlan(
   };
 }
 
-/** Those of its type, as it is now. */
+/** Those of its type, as it is now; a QoS spec with limits of its own takes their place. */
 async function limitsOf(store: Store, { type }: VolumeState): Promise<Limits> {
   const [found] = type === '' ? [] : (await typesOf(store).readAll([type])).states;
-  return found?.limits ?? noLimits;
+  if (!found) return noLimits;
+  const [spec] = found.qosSpec === '' ? [] : (await qosSpecsOf(store).readAll([found.qosSpec])).states;
+  return spec ? limitsOfSpec(spec, found.limits) : found.limits;
 }
 
 /** vblade has one list for all attachments. Throws TooManyAttachments. */

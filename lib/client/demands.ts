@@ -17,22 +17,26 @@ export interface Asked {
 
 export interface Demands {
   requirements: Requirements;
+  /** Besides those of its type; '' = any. */
+  zone: string;
+  /** Its hosts encrypt it. */
+  isEncrypted: boolean;
   /** Nodes that it is not to be on, with the volume that is there. */
   apart: ReadonlyMap<string, string>;
 }
+
+const noType = { requirements: {}, encryption: undefined };
 
 /** Undefined where nothing is asked. A volume that is gone keeps the new one from no node. Throws TypeNotFound. */
 export async function demandsOf(store: Store, asked: Asked): Promise<Demands | undefined> {
   const { type, wantedZone, apartFrom, isMultiattach } = asked;
   if (type === '' && wantedZone === '' && apartFrom.length === 0 && !isMultiattach) return undefined;
-  const { requirements } = type === '' ? { requirements: {} } : await typesOf(store).lookup(type);
+  const { requirements, encryption } = type === '' ? noType : await typesOf(store).lookup(type);
   const { states } = await volumesOf(store).readAll(apartFrom);
   return {
-    requirements: {
-      ...requirements,
-      ...(wantedZone === '' ? {} : { zone: wantedZone }),
-      ...(isMultiattach ? { multiattach: 'yes' } : {}),
-    },
+    requirements: { ...requirements, ...(isMultiattach ? { multiattach: 'yes' } : {}) },
+    zone: wantedZone,
+    isEncrypted: encryption !== undefined,
     apart: new Map(states.map(({ id, node }) => [node, id])),
   };
 }

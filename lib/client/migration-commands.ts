@@ -49,7 +49,7 @@ export class MigrationCommands {
 
   /**
    * Gives a volume another type. Where its backend does not meet it, the volume migrates to one that does, with `mayMigrate`. Throws
-   * TypeNotMet, TypeNotFound, and what migrate() throws.
+   * TypeNotMet, TypeNotFound, EncryptionDiffers, and what migrate() throws.
    */
   async retype(
     id: string,
@@ -58,7 +58,8 @@ export class MigrationCommands {
   ): Promise<VolumeState> {
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(id);
-      const { name, requirements } = await typesOf(this.store).lookup(type);
+      const { name, requirements, encryption } = await typesOf(this.store).lookup(type);
+      if (encryption && volume.encryptionKey === '') throw errors.encryptionDiffers(id, name);
       const backend = await this.backendOf(volume);
       const unmet = backend && unmetRequirement(requirements, backend);
       if (unmet !== undefined) {
@@ -183,5 +184,6 @@ function isAt({ node, backend }: Pick<VolumeState, 'node' | 'backend'>, text: st
 
 /** On another node than its own. */
 function elsewhere(demands: Demands | undefined, { id, node }: VolumeState): Demands {
-  return { requirements: demands?.requirements ?? {}, apart: new Map([...(demands?.apart ?? []), [node, id]]) };
+  const { requirements = {}, zone = '', isEncrypted = false, apart = [] } = demands ?? {};
+  return { requirements, zone, isEncrypted, apart: new Map([...apart, [node, id]]) };
 }

@@ -77,7 +77,7 @@ export class RecentCandidates {
 }
 
 function kindOf({ needs, demands }: Asked): string {
-  return `${needs ?? ''} ${JSON.stringify(demands?.requirements ?? {})}`;
+  return JSON.stringify([needs ?? '', demands?.requirements ?? {}, demands?.zone ?? '']);
 }
 
 export type Placed = { backend: BackendState; outcome: Extract<Outcome, { word: 'ok' }> };
@@ -215,7 +215,9 @@ function reasonAgainst(
   if (needs !== undefined && !backend.capabilities.includes(needs)) {
     return { kind: 'unsuitable', text: `its driver ${backend.driver} has no ${needs}` };
   }
-  const unmet = demands && (unmetRequirement(demands.requirements, backend) ?? neighbourOn(backend, demands));
+  const unmet =
+    demands &&
+    (unmetRequirement(demands.requirements, backend) ?? otherZone(backend, demands) ?? neighbourOn(backend, demands));
   if (unmet !== undefined) return { kind: 'unsuitable', text: unmet };
   if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
   if (backend.isClosed && !grows) return closed;
@@ -228,6 +230,10 @@ function reasonAgainst(
 async function reasonNow(store: Store, id: string, asked: Asked): Promise<Reason> {
   const [found] = await readCandidates(store, [id]);
   return (found && reasonAgainst(found.backend, found.isUp, asked)) ?? allocatedMeanwhile;
+}
+
+function otherZone(backend: BackendState, { zone }: Demands): string | undefined {
+  return zone === '' ? undefined : unmetRequirement({ zone }, backend);
 }
 
 function neighbourOn({ node }: BackendState, { apart }: Demands): string | undefined {

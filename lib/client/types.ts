@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
-import { checkMetadata, metadataField, metadataFields } from '../models/metadata.ts';
+import { checkMetadata, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
 import { checkRequirements, requirementField, requirementNames } from '../models/requirements.ts';
+import { type TypeEncryption, encryptionSet } from '../models/type-encryption.ts';
 import { withoutEmpty } from '../models/volume-edit.ts';
 import type { TypeState } from '../models/type-state.ts';
 import { typesOf } from '../models/type.ts';
@@ -22,28 +23,43 @@ export interface TypeChanges {
   iops?: number;
   bytesPerSecond?: number;
   unsetMetadata?: readonly string[];
+  /** Whether every project can use it; otherwise those that were admitted. */
+  isPublic?: boolean;
+  /** Whether and how the hosts encrypt its volumes; of volumes that are made later. */
+  encryption?: Omit<TypeEncryption, 'createTime'> | 'none';
 }
 
-/** Throws InvalidArgument, TypeExists. */
-export async function createType(store: Store, changes: TypeChanges & { name: string }): Promise<TypeState> {
-  const id = randomUUID();
-  const { set } = fieldsOf(changes);
-  const edit: Edit = { kind: 'type', id, insert: true, set, stamp: ['createTime'] };
+/** A repeated request with the same id has one effect. Throws InvalidArgument, TypeExists. */
+export async function createType(
+  store: Store,
+  { id = randomUUID(), ...changes }: TypeChanges & { id?: string; name: string },
+): Promise<TypeState> {
+  const { set, stamp } = fieldsOf(changes);
+  refuseTooMany(Object.keys(changes.metadata ?? {}));
+  const edit: Edit = { kind: 'type', id, insert: true, set, stamp: ['createTime', ...stamp] };
   const outcome = await commit(store, { conditions: [nameIsFree(changes.name)], edits: [edit], event: 'type.create' });
-  if (outcome.word === 'condition') throw errors.typeExists(changes.name);
-  return typesOf(store).lookup(id);
+  const found = await typesOf(store).find(id);
+  if (outcome.word === 'ok' && found) return found;
+  if (found?.name === changes.name) return found;
+  throw errors.typeExists(changes.name);
 }
 
-/** Requirements change only as long as no volume is of the type. Throws TypeNotFound, InvalidArgument, TypeExists, TypeInUse. */
+/**
+ * Requirements and encryption change only as long as no volume is of the type. Throws TypeNotFound, InvalidArgument, TypeExists,
+ * TypeInUse.
+ */
 export async function updateType(store: Store, id: string, changes: TypeChanges): Promise<TypeState> {
-  const { set, unset } = fieldsOf(changes);
+  const { set, unset, stamp } = fieldsOf(changes);
   for (let change = 0; change < maxChanges; change += 1) {
-    const { name } = await typesOf(store).lookup(id);
+    const { name, metadata } = await typesOf(store).lookup(id);
+    const left = Object.keys(metadata).filter((key) => !changes.unsetMetadata?.includes(key));
+    refuseTooMany([...new Set([...left, ...Object.keys(changes.metadata ?? {})])]);
     const renamed = changes.name === undefined || changes.name === name ? [] : [nameIsFree(changes.name)];
-    const required = Object.keys(changes.requirements ?? {}).length === 0 ? [] : [isUnused(id)];
+    const isAsBefore = Object.keys(changes.requirements ?? {}).length === 0 && changes.encryption === undefined;
+    const required = isAsBefore ? [] : [isUnused(id)];
     const outcome = await commit(store, {
       conditions: [...renamed, ...required],
-      edits: [{ kind: 'type', id, expect: { name }, set, unset }],
+      edits: [{ kind: 'type', id, expect: { name }, set, unset, stamp }],
       event: 'type.update',
     });
     if (outcome.word === 'condition') {
@@ -54,15 +70,17 @@ export async function updateType(store: Store, id: string, changes: TypeChanges)
   throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
 }
 
-/** Throws TypeNotFound, TypeInUse. */
+/** Throws TypeNotFound, TypeInUse, TypeIsDefault. */
 export async function deleteType(store: Store, id: string): Promise<void> {
   const outcome = await commit(store, {
-    conditions: [isUnused(id)],
+    conditions: [isUnused(id), isNoDefault(id)],
     edits: [{ kind: 'type', id, remove: true }],
     event: 'type.delete',
   });
   if (outcome.word === 'absent') throw errors.typeNotFound(id);
-  if (outcome.word === 'condition') throw await inUse(store, id);
+  if (outcome.word !== 'condition') return;
+  const of = await store.read((redis) => redis.zrange(store.keys.typeDefaultOf(id), '0', '4'));
+  throw of.length > 0 ? errors.typeIsDefault(id, of) : await inUse(store, id);
 }
 
 function nameIsFree(name: string): Condition {
@@ -73,6 +91,10 @@ function isUnused(id: string): Condition {
   return { is: 'empty', key: `type:${id}:volumes` };
 }
 
+function isNoDefault(id: string): Condition {
+  return { is: 'empty', key: `type:${id}:default-of` };
+}
+
 async function inUse(store: Store, id: string): Promise<Error> {
   return errors.typeInUse(id, await store.read((redis) => redis.zrange(store.keys.typeVolumes(id), '0', '4')));
 }
@@ -80,10 +102,13 @@ async function inUse(store: Store, id: string): Promise<Error> {
 /** Throws InvalidArgument. */
 function fieldsOf(changes: TypeChanges) {
   const { name, description, requirements = {}, metadata = {}, unsetMetadata = [], iops, bytesPerSecond } = changes;
+  const { isPublic, encryption } = changes;
   checkMetadata(metadata);
-  const limits = withoutEmpty({
+  const others = withoutEmpty({
     ...(iops === undefined ? {} : { limitIops: limitText('iops', iops) }),
     ...(bytesPerSecond === undefined ? {} : { limitBytes: limitText('bytesPerSecond', bytesPerSecond) }),
+    ...(isPublic === undefined ? {} : { private: isPublic ? '' : 'true' }),
+    ...(encryption === undefined ? {} : encryptionSet(encryption === 'none' ? undefined : encryption)),
   });
   const isDropped = (text: string) => requirements[text] === '';
   const given = Object.keys(requirements);
@@ -98,15 +123,17 @@ function fieldsOf(changes: TypeChanges) {
     ...(description === undefined || description === '' ? {} : { description: checkText('description', description) }),
     ...Object.fromEntries(kept.map((one) => [requirementField(one), required[one] ?? ''])),
     ...metadataFields(metadata),
-    ...limits.set,
+    ...others.set,
   };
   const unset = [
     ...(description === '' ? ['description'] : []),
     ...requirementNames.filter(isDropped).map(requirementField),
-    ...unsetMetadata.map(metadataField),
-    ...limits.unset,
+    ...unsetMetadata.map(metadataField).filter((field) => !(field in set)),
+    ...others.unset,
+    ...(encryption === 'none' ? ['encryptionTime'] : []),
   ];
-  return { set, unset };
+  const stamp = encryption === undefined || encryption === 'none' ? [] : ['encryptionTime'];
+  return { set, unset, stamp };
 }
 
 /** '' for none. Throws InvalidArgument. */

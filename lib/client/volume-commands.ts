@@ -263,7 +263,8 @@ export class VolumeCommands {
         isMultiattach: volume.isMultiattach ?? false,
       });
       const isMultiattach = demands?.requirements.multiattach === 'yes'; // of its type as well
-      const encryptionKey = keyOf(volume, origin, isMultiattach);
+      const isEncrypted = volume.isEncrypted === true || demands?.isEncrypted === true;
+      const encryptionKey = keyOf({ ...volume, isEncrypted }, origin, isMultiattach);
       const request = {
         size,
         demands,
@@ -369,12 +370,15 @@ function endOf({ deadlineMs = 0 }: SendOptions): number {
 
 /** The key of its first data, or one of its own. Throws InvalidArgument. */
 function keyOf(volume: NewVolume, origin: Origin | undefined, isMultiattach: boolean): string {
-  const { id, isEncrypted = false, encryptionKey, fromImage } = volume;
+  const { id, isEncrypted = false, encryptionKey, fromImage, fromBackup } = volume;
   const key = origin?.encryptionKey ?? encryptionKey ?? (isEncrypted ? id : '');
   if (isEncrypted && origin?.encryptionKey === '') throw errors.encryptedVolume(id, 'its first data are not');
   if (key === '') return '';
   if (!isId(key)) throw errors.invalidArgument('encryption key', key, 'a UUID in lower case');
   if (fromImage !== undefined) throw errors.encryptedVolume(id, 'the data of an image are not');
+  if (fromBackup !== undefined && key === id) {
+    throw errors.encryptedVolume(id, 'the data of a backup are not encrypted with a new key');
+  }
   if (isMultiattach) throw errors.encryptedVolume(id, 'several hosts would format it at once');
   return key;
 }

@@ -33,7 +33,8 @@ export function connectionInfo(
   { mode, endpoint }: { mode: 'rw' | 'ro'; endpoint: string },
 ): ConnectionInfo | undefined {
   const throttle = throttleOf(limits).map(([name, limit]) => [name, String(limit)]);
-  const qos = throttle.length === 0 ? null : Object.fromEntries(throttle);
+  const specs = { ...Object.fromEntries(throttle), ...limits.ofHost };
+  const qos = Object.keys(specs).length === 0 ? null : specs;
   const always = { volume_id: id, access_mode: mode, encrypted: encryptionKey !== '', qos_specs: qos };
   const aoe = tryParseAddress(address);
   if (aoe) {

@@ -28,20 +28,28 @@ export function nameOf(source: DiskSource): string {
 }
 
 /** Limits by the names of libvirt: for reads and writes each. */
-export function throttleOf({ iops, bytesPerSecond }: Limits): [name: string, limit: number][] {
+export function throttleOf({ iops, bytesPerSecond, ofHost = {} }: Limits): [name: string, limit: number][] {
   const limited = Object.entries({ iops, bytes: bytesPerSecond });
-  return limited.flatMap(([what, limit]) =>
-    limit === undefined ? [] : ['read', 'write'].map((way): [string, number] => [`${way}_${what}_sec`, limit]),
+  // libvirt takes either a total or both parts.
+  const isTotal = (what: string) => Object.keys(ofHost).some((name) => name.startsWith(`total_${what}_sec`));
+  const ofStorage = limited.flatMap(([what, limit]) =>
+    limit === undefined || isTotal(what)
+      ? []
+      : ['read', 'write'].map((way): [string, number] => [`${way}_${what}_sec`, limit]),
   );
+  const own = Object.entries(ofHost).filter(([name, limit]) => throttleForm.test(name) && /^[1-9]\d*$/.test(limit));
+  return [...new Map([...ofStorage, ...own.map(([name, limit]): [string, number] => [name, Number(limit)])])];
 }
+
+/** As libvirt names the limits of a disk. */
+const throttleForm = /^(?:total|read|write)_(?:bytes|iops)_sec(?:_max(?:_length)?)?$/;
 
 /** Returns the options of "virsh blkdeviotune" that give a disk these limits in place of all others: 0 is none. */
 export function throttleOptions(limits: Limits): string[] {
   const given = new Map(throttleOf(limits));
-  return throttleOf({ iops: 0, bytesPerSecond: 0 }).flatMap(([name, none]) => [
-    `--${name.replaceAll('_', '-')}`,
-    String(given.get(name) ?? none),
-  ]);
+  const none = throttleOf({ iops: 0, bytesPerSecond: 0 }).map(([name]) => name);
+  const names = new Set([...none, 'total_iops_sec', 'total_bytes_sec', ...given.keys()]);
+  return [...names].flatMap((name) => [`--${name.replaceAll('_', '-')}`, String(given.get(name) ?? 0)]);
 }
 
 const blockOptions =

@@ -17,6 +17,11 @@ export const apiFlags = {
   ),
   api_max_limit: flag(whole(1, 10_000), 1000, 'records that one answer of the API has at most'),
   api_timeout: flag(whole(1, 3600), 60, 'time that a request to the API waits for a node', { unit: 'seconds' }),
+  default_volume_type: flag(
+    text,
+    '',
+    'type, by its name or id, of volumes that are created by the API without one and have no snapshot or volume as their source; empty: none',
+  ),
   api_noauth_beyond_loopback: flag(
     yesNo,
     false,

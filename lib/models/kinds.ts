@@ -44,6 +44,7 @@ const volumeIndexes: readonly Index[] = [
   { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
   { key: 'volume:{fromVolume}:copies', when: 'copying' },
   { key: 'type:{type}:volumes', score: { field: 'createTime' } },
+  { key: 'project:{projectId}:faults', when: 'fault', score: { field: 'createTime' } },
 ];
 
 const snapshotIndexes: readonly Index[] = [
@@ -72,6 +73,7 @@ const typeIndexes: readonly Index[] = [
   { key: 'type-ids' },
   { key: 'type-names', member: '{name}\0{id}' },
   { key: 'type-name:{name}' },
+  { key: 'qos-spec:{qosSpec}:types', score: { field: 'createTime' } },
 ];
 
 export const kinds = {
@@ -109,6 +111,19 @@ export const kinds = {
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
   /** What volumes of a kind require of their backends. */
   type: { key: 'type:{id}', indexes: typeIndexes },
+  /** How much of their volumes the hosts can use, for the types that name it. */
+  'qos-spec': {
+    key: 'qos-spec:{id}',
+    indexes: [{ key: 'qos-specs', score: { field: 'createTime' } }, { key: 'qos-spec-name:{name}' }],
+  },
+  /** The type of new volumes of a project, by its name. */
+  'default-type': {
+    key: 'default-type:{id}',
+    indexes: [
+      { key: 'default-types', score: { field: 'createTime' } },
+      { key: 'type:{type}:default-of', score: { field: 'createTime' } },
+    ],
+  },
   /** What a project may have, by its name, and how many bytes it has. Those with limits have a creation time. */
   quota: { key: 'quota:{id}', indexes: [{ key: 'quotas', when: 'createTime', score: { field: 'createTime' } }] },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
@@ -127,6 +142,8 @@ export const kindNames: readonly KindName[] = [
   'attachment',
   'transfer',
   'type',
+  'qos-spec',
+  'default-type',
   'quota',
   'node',
   'backend',

@@ -8,7 +8,10 @@ const placeNames = ['backend', 'pool', 'driver', 'target', 'zone'] as const;
 export const requirementNames = [...placeNames, 'shared', ...capabilityNames] as const;
 export type RequirementName = (typeof requirementNames)[number];
 
-/** What a backend must be, by names: its own name, pool, driver, target and zone, and `yes` or `no` for what it can do. */
+/**
+ * What a backend must be, by names: its own name, pool, driver, target and zone, of which several can be named with commas, and `yes` or
+ * `no` for what it can do.
+ */
 export type Requirements = Readonly<Partial<Record<RequirementName, string>>>;
 
 const prefix = 'requires:';
@@ -42,7 +45,8 @@ export function checkRequirements(given: Readonly<Record<string, string>>): Requ
 export function unmetRequirement(requirements: Requirements, backend: BackendState): string | undefined {
   for (const [name, required] of Object.entries(requirements)) {
     const has = valueOf(backend, name);
-    if (has !== required) return `its ${name} is ${has === '' ? 'none' : has}, not ${required}`;
+    const isMet = has === required || (name === 'zone' && (required ?? '').split(',').includes(has));
+    if (!isMet) return `its ${name} is ${has === '' ? 'none' : has}, not ${required}`;
   }
   return undefined;
 }

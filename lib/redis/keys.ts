@@ -11,6 +11,8 @@ const names = {
   nodeVolumes: (node: string) => `node:${node}:volumes`,
   /** sorted set, by creation time: ids of a project's volumes */
   projectVolumes: (project: string) => `project:${project}:volumes`,
+  /** sorted set, by creation time: ids of a project's volumes that have a fault */
+  projectFaults: (project: string) => `project:${project}:faults`,
   /** sorted set of one score: every volume's id, to find one by its beginning */
   volumeIds: () => 'volume-ids',
   /** sorted set of one score: name, a zero byte, id */
@@ -80,6 +82,18 @@ const names = {
   typeNames: () => 'type-names',
   /** sorted set, by creation time: volumes of a type */
   typeVolumes: (id: string) => `type:${id}:volumes`,
+  /** sorted set, by creation time: projects whose new volumes have the type */
+  typeDefaultOf: (id: string) => `type:${id}:default-of`,
+  /** hash: a QoS spec */
+  qosSpec: (id: string) => `qos-spec:${id}`,
+  /** sorted set, by creation time: every QoS spec's id */
+  qosSpecs: () => 'qos-specs',
+  /** sorted set, by creation time: types with a QoS spec */
+  qosSpecTypes: (id: string) => `qos-spec:${id}:types`,
+  /** hash: the type of new volumes of a project */
+  defaultType: (project: string) => `default-type:${project}`,
+  /** sorted set, by creation time: projects with such a type */
+  defaultTypes: () => 'default-types',
   /** hash: what a project may have, and the bytes that it has; of '*': what one may have that has no limits of its own */
   quota: (project: string) => `quota:${project}`,
   /** sorted set, by creation time: projects with limits */
@@ -134,6 +148,7 @@ export function makeKeys(prefix: string): Keys {
     volumes: () => tag + names.volumes(),
     nodeVolumes: (node) => tag + names.nodeVolumes(node),
     projectVolumes: (project) => tag + names.projectVolumes(project),
+    projectFaults: (project) => tag + names.projectFaults(project),
     volumeIds: () => tag + names.volumeIds(),
     volumeNames: () => tag + names.volumeNames(),
     tasks: (node) => tag + names.tasks(node),
@@ -169,6 +184,12 @@ export function makeKeys(prefix: string): Keys {
     typeIds: () => tag + names.typeIds(),
     typeNames: () => tag + names.typeNames(),
     typeVolumes: (id) => tag + names.typeVolumes(id),
+    typeDefaultOf: (id) => tag + names.typeDefaultOf(id),
+    qosSpec: (id) => tag + names.qosSpec(id),
+    qosSpecs: () => tag + names.qosSpecs(),
+    qosSpecTypes: (id) => tag + names.qosSpecTypes(id),
+    defaultType: (project) => tag + names.defaultType(project),
+    defaultTypes: () => tag + names.defaultTypes(),
     quota: (project) => tag + names.quota(project),
     quotas: () => tag + names.quotas(),
     node: (node) => tag + names.node(node),

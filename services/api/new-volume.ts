@@ -1,11 +1,13 @@
-import { errors } from '../../lib/errors.ts';
+import { checkRestorable } from '../../lib/backups/check-restorable.ts';
 import { openBackupStore } from '../../lib/backups/open-store.ts';
+import { errors } from '../../lib/errors.ts';
 import { formatOf } from '../../lib/images/fill.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
-import { findType } from '../../lib/models/find-type.ts';
+import type { TypeState } from '../../lib/models/type-state.ts';
 import type { NewVolume } from '../../lib/models/volume.ts';
 import { backendId } from '../../lib/models/backend.ts';
 import type { Context } from './call.ts';
+import { defaultType, usableType } from './own-type.ts';
 import { ownSnapshot, ownVolume } from './owned.ts';
 
 /** What a request for a new volume says of its data and its place. */
@@ -21,7 +23,10 @@ export interface Requested {
   near: readonly string[];
 }
 
-type Origin = Pick<NewVolume, 'size' | 'fromImage' | 'fromSnapshot' | 'fromVolume' | 'fromBackup' | 'isBootable'>;
+type Origin = Pick<
+  NewVolume,
+  'size' | 'fromImage' | 'fromSnapshot' | 'fromVolume' | 'fromBackup' | 'isBootable' | 'encryptionKey'
+>;
 
 /**
  * Returns the same for VolumeCommands.create(). Throws InvalidRequest, TypeNotFound, VolumeNotFound, SnapshotNotFound, ImageNotFound,
@@ -31,17 +36,23 @@ export async function newVolume(
   context: Context,
   requested: Requested,
 ): Promise<Omit<NewVolume, 'id' | 'userId' | 'projectId'> & { node?: string }> {
-  const { store } = context.cluster;
-  const { type, zone, near } = requested;
+  const { zone, near } = requested;
+  const type = await typeOf(context, requested);
   const apartFrom = await Promise.all(requested.apartFrom.map((id) => ownVolume(context, id)));
   const [neighbour] = await Promise.all(near.map((id) => ownVolume(context, id)));
   return {
     ...(await originOf(context, requested)),
-    ...(type === undefined ? {} : { type: (await findType(store, type, { byBeginning: false })).id }),
+    ...(type === undefined ? {} : { type: type.id }),
     ...(zone === undefined ? {} : { zone }),
     ...(apartFrom.length === 0 ? {} : { apartFrom: apartFrom.map(({ id }) => id) }),
     ...(neighbour === undefined ? {} : { node: backendId(neighbour.node, neighbour.backend) }),
   };
+}
+
+/** What is made from a snapshot or a volume has the type of that, unless the request names one. */
+async function typeOf(context: Context, { type, snapshot, source }: Requested): Promise<TypeState | undefined> {
+  if (type !== undefined) return usableType(context, type);
+  return snapshot === undefined && source === undefined ? defaultType(context) : undefined;
 }
 
 async function originOf(context: Context, { size, image, snapshot, source, backup }: Requested): Promise<Origin> {
@@ -59,10 +70,10 @@ async function originOf(context: Context, { size, image, snapshot, source, backu
   }
   if (backup !== undefined) {
     const found = await openBackupStore(context.flags).show(backup);
-    if (found.status !== 'available') throw errors.backupNotReady(found.id);
     const newSize = size ?? found.size;
-    if (newSize < found.size) throw errors.sizeTooSmall(`backup ${found.id}`, found.size, newSize);
-    return { size: newSize, fromBackup: found.id };
+    checkRestorable(found, { size: newSize });
+    const { id, encryptionKey } = found;
+    return { size: newSize, fromBackup: id, ...(encryptionKey === undefined ? {} : { encryptionKey }) };
   }
   if (size === undefined) throw errors.invalidRequest(['volume.size: must be given']);
   if (image === undefined) return { size };

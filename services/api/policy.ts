@@ -21,6 +21,21 @@ export const policy = {
   'volume:summary': 'reader',
   'volume:metadata:list': 'reader',
   'volume:metadata:change': 'member',
+  'type:list': 'reader',
+  'type:show': 'reader',
+  'type:create': 'admin',
+  'type:update': 'admin',
+  'type:delete': 'admin',
+  'type:extra-specs:list': 'reader',
+  'type:extra-specs:change': 'admin',
+  'type:access:list': 'admin',
+  'type:access:change': 'admin',
+  'type:encryption:show': 'admin',
+  'type:encryption:change': 'admin',
+  'qos-spec:list': 'admin',
+  'qos-spec:change': 'admin',
+  'default-type:list': 'admin',
+  'default-type:change': 'admin',
 } as const satisfies Record<string, Role>;
 
 export type CallName = keyof typeof policy;

@@ -45,3 +45,8 @@ export const yesOrNo = z.union(
   ],
   'must be true or false',
 );
+/** Of volume types. */
+export const extraSpecs = z.record(
+  z.string().regex(/^[\w:. -]{1,255}$/, 'keys must have letters, digits and _ : . - alone'),
+  z.string('values must be text').max(255, 'values must have at most 255 characters'),
+);

@@ -4,7 +4,7 @@ import { errors } from '../../lib/errors.ts';
 import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
 import { isId } from '../../lib/models/id.ts';
-import { areLimited } from '../../lib/models/limits.ts';
+import { areLimited, limitsOfStorage } from '../../lib/models/limits.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -150,7 +150,8 @@ export function isExported({ status, attachStatus }: VolumeState, exportUnattach
 
 /** A record as a target sees it: with the rights of its attachment. Throws AddressLost for a volume without an address. */
 export function exportSpec(volume: VolumeState, { driver, target }: Backend): ExportSpec {
-  const { id, attachStatus, attachMode, attachHosts, chap, limits } = volume;
+  const { id, attachStatus, attachMode, attachHosts, chap } = volume;
+  const limits = limitsOfStorage(volume.limits);
   const address = target.addressOf?.(id) ?? volume.address;
   if (address === '' && target.addressing !== 'none') throw errors.addressLost(id);
   const isAttached = attachStatus === 'attaching' || attachStatus === 'attached';

@@ -36,6 +36,28 @@ test.serial('types are created, listed, shown, updated and deleted', async (t) =
   t.is((await place.run('type', 'show', id)).exitCode, 4);
 });
 
+test.serial('a private type names the projects that can use it', async (t) => {
+  t.is((await place.run('type', 'create', 'open', '--admit', 'lab')).exitCode, 2);
+  t.is((await place.run('type', 'show', 'open')).exitCode, 4);
+  const { stdout: id } = await place.run('type', 'create', 'secret', '--private', '--admit', 'lab', '--encrypted');
+  t.like(await place.json('type', 'show', 'secret'), { id, isPublic: false, projects: ['lab'], qosSpec: null });
+  t.regex((await place.run('type', 'show', 'secret')).stdout, /^projects +lab$/m);
+  const { stdout: volume } = await place.run('volume', 'create', '1', '--type', 'secret');
+  const { stdout: plain } = await place.run('volume', 'create', '1');
+  t.like(await place.json('volume', 'show', volume), { encryptionKey: volume });
+  const differs = await place.run('volume', 'retype', plain, 'secret');
+  t.is(differs.exitCode, 5);
+  t.regex(differs.stderr, /is not encrypted, and those of type secret are/);
+  t.is((await place.run('type', 'update', 'secret', '--no-encrypted')).exitCode, 5);
+  const other = await place.run('type', 'update', 'secret', '--exclude', 'lab', '--admit', 'office');
+  t.is(other.exitCode, 0);
+  t.like(await place.json('type', 'show', 'secret'), { projects: ['office'] });
+  t.is((await place.run('type', 'update', 'secret', '--exclude', 'lab')).exitCode, 4);
+  t.is((await place.run('type', 'update', 'secret', '--public', '--private')).exitCode, 2);
+  t.is((await place.run('type', 'update', 'secret', '--public')).exitCode, 0);
+  t.regex((await place.run('type', 'show', 'secret')).stdout, /^projects +all$/m);
+});
+
 test.serial('what is no requirement is refused', async (t) => {
   const { exitCode, stderr } = await place.run('type', 'create', 'odd', '--require', 'colour=red');
   t.is(exitCode, 2);

@@ -95,7 +95,9 @@ async function read(store: Store): Promise<Found> {
     else if (type === 'zset') found.sets.set(name, await redis.zrange(key, '0', '-1'));
     else if (/^(migration|former|job):/.test(name))
       found.unknown.push(name); // of something that is under way
-    else if (!/^(type:[^:]+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name))
+    else if (
+      !/^(type:[^:]+|qos-spec:[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name)
+    )
       found.unknown.push(name);
   }
   return found;
@@ -114,6 +116,7 @@ function recordProblems(volume: VolumeState, { sets, transfers, attachments }: F
     ...missing('volumes'),
     ...missing('volume-ids'),
     ...missing(`project:${projectId}:volumes`),
+    ...(volume.fault ? missing(`project:${projectId}:faults`) : []),
     ...(transfer === '' ? [] : missing(`node:${node}:transfers`)),
     ...(transfer === '' || transfers.has(transfer) ? [] : [`volume ${id} awaits a transfer that has no record`]),
     ...(name === '' ? [] : missing('volume-names', `${name}\0${id}`)),
@@ -136,7 +139,7 @@ function attachmentProblems(attachment: AttachmentState, { sets, records }: Foun
 }
 
 const otherSets =
-  /^(nodes|quotas|types|type-ids|type-names|type-name:.+|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+  /^(nodes|quotas|types|type-ids|type-names|type-name:.+|type:[^:]+:default-of|default-types|qos-specs|qos-spec-name:.+|qos-spec:[^:]+:types|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 
 function setsOfAttachment({ projectId, volume }: AttachmentState): string[] {
   return ['attachments', `project:${projectId}:attachments`, `volume:${volume}:attachments`];
@@ -216,10 +219,19 @@ function indexProblems({ records, snapshots, attachments, transfers, sets }: Fou
   });
 }
 
-function ownSets({ node, projectId, transfer, type }: VolumeState): string[] {
+function ownSets({ node, projectId, transfer, type, fault }: VolumeState): string[] {
   const offered = transfer === '' ? [] : [`node:${node}:transfers`];
-  const typed = type === '' ? [] : [`type:${type}:volumes`];
-  return ['volumes', 'volume-ids', `node:${node}:volumes`, `project:${projectId}:volumes`, ...offered, ...typed];
+  const ofType = type === '' ? [] : [`type:${type}:volumes`];
+  const failed = fault ? [`project:${projectId}:faults`] : [];
+  return [
+    'volumes',
+    'volume-ids',
+    `node:${node}:volumes`,
+    `project:${projectId}:volumes`,
+    ...offered,
+    ...ofType,
+    ...failed,
+  ];
 }
 
 /** An address is of one volume, and its shelf of that volume's node; the three records of shelves agree. */

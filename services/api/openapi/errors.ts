@@ -31,9 +31,9 @@ const fault = {
 };
 const retryAfter = { description: 'Seconds', required: true, schema: { type: 'string', pattern: String.raw`^\d+$` } };
 
-/** Returns references to what a call with this method can answer beside success. */
-export function errorResponses(method: string): JsonObject {
-  const statuses = [...forms.keys()].filter((status) => method !== 'GET' || status !== conflict);
+/** Returns references to what a call can answer beside success. */
+export function errorResponses({ isChange }: { isChange: boolean }): JsonObject {
+  const statuses = [...forms.keys()].filter((status) => isChange || status !== conflict);
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/error${status}` }]));
 }
 

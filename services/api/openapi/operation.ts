@@ -25,7 +25,11 @@ export function operationOf({ method, path, calls }: Route, schemas: JsonSchemas
       ...parameters.map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ],
     ...bodyOf(calls, schemas),
-    responses: { ...answersOf(calls, schemas), ...errorResponses(method) },
+    // Some changes are asked for by GET.
+    responses: {
+      ...answersOf(calls, schemas),
+      ...errorResponses({ isChange: method !== 'GET' || calls.some(({ status }) => status !== 200) }),
+    },
   };
 }
 

@@ -137,7 +137,7 @@ test('fake virsh: a disk that the domain has gets the limits of the attach in pl
   const set = (iops: number) =>
     ['--live', '--config'].map(
       (scope) =>
-        `blkdeviotune ${scope} --read-iops-sec ${iops} --write-iops-sec ${iops} --read-bytes-sec 0 --write-bytes-sec 0 -- ${uuid} vdb`,
+        `blkdeviotune ${scope} --read-iops-sec ${iops} --write-iops-sec ${iops} --read-bytes-sec 0 --write-bytes-sec 0 --total-iops-sec 0 --total-bytes-sec 0 -- ${uuid} vdb`,
     );
   t.deepEqual(
     (await calls()).split('\n').filter((line) => line.includes('blkdeviotune')),

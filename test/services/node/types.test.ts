@@ -1,5 +1,8 @@
 import test from 'ava';
 import { auditRecords } from '../../../lib/audit/records.ts';
+import { removeDefaultType, setDefaultType } from '../../../lib/client/default-types.ts';
+import { associate, createQosSpec, deleteQosSpec } from '../../../lib/client/qos-specs.ts';
+import { admitProject } from '../../../lib/client/type-access.ts';
 import { createType, deleteType, updateType } from '../../../lib/client/types.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -113,4 +116,26 @@ test.serial('names of types are theirs alone, and what volumes rely on stays', a
     await commands.delete(id, deadline);
   }
   await deleteType(store, type.id);
+});
+
+test.serial('an audit finds types, QoS specs and default types in their indexes, and repairs these', async (t) => {
+  const { redis, keys } = store;
+  const { id } = await createType(store, { name: 'secret', isPublic: false });
+  await admitProject(store, id, 'a:b');
+  const { id: spec } = await createQosSpec(store, { name: 'slow', consumer: 'front-end', specs: { any: 'x' } });
+  await associate(store, spec, id);
+  await setDefaultType(store, 'a:b', id);
+  const audit = async () => (await Array.fromAsync(auditRecords(store, { repair: true }))).map(({ what }) => what);
+  t.deepEqual(await audit(), []);
+  await redis.del(keys.qosSpecs(), keys.qosSpecTypes(spec), keys.defaultTypes(), keys.typeDefaultOf(id));
+  await redis.zadd(keys.qosSpecs(), 1, 'stray');
+  t.is((await audit()).length, 5);
+  t.deepEqual(await audit(), []);
+  t.deepEqual(await redis.zrange(keys.qosSpecTypes(spec), '0', '-1'), [id]);
+  t.deepEqual(await redis.zrange(keys.typeDefaultOf(id), '0', '-1'), ['a:b']);
+  await t.throwsAsync(deleteType(store, id), { code: 'TypeIsDefault' });
+  await removeDefaultType(store, 'a:b');
+  await deleteType(store, id);
+  await deleteQosSpec(store, spec, { force: false });
+  t.deepEqual(await disagreements(store, []), []);
 });
