@@ -76,6 +76,10 @@ export const apiErrors = {
       `${reason} would read more than ${bound} records`,
       'list without it, or with a filter that fewer records match',
     ),
+  /** `what`: a sentence about what clients of other installations can ask for. */
+  notOffered: (what: string, hint: string) => new BlockstoreError('NotOffered', 'invalid', what, hint),
+  notFoundHere: (what: string, id: string, hint: string) =>
+    new BlockstoreError('NotFound', 'notFound', `${what} ${id} does not exist`, hint),
   apiAddressTaken: (address: string) =>
     new BlockstoreError(
       'ApiAddressTaken',

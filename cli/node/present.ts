@@ -48,11 +48,13 @@ export function nodeFacts(node: NodeState): [string, string][] {
 }
 
 function backendText(backend: BackendState): string {
-  const { id, driver, target, pool, capabilities, totalBytes, accepting, dataPercent, metadataPercent } = backend;
+  const { id, driver, target, pool, capabilities, totalBytes, accepting, closedReason } = backend;
+  const { dataPercent, metadataPercent } = backend;
   const space = `${byteSize(freeSpaceOf(backend))} free of ${byteSize(totalBytes)}`;
   const usage = dataPercent === null ? '' : `, data ${dataPercent} % and metadata ${metadataPercent ?? 0} % full`;
   const abilities = capabilities.length === 0 ? '' : ` (${capabilities.join(', ')})`;
-  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${backend.isClosed ? ', closed' : accepting ? '' : ', takes no volumes'}`;
+  const closed = closedReason === '' ? ', closed' : `, closed (${closedReason})`;
+  return `${placeText(id, pool)}: ${driver}${abilities}, ${target}, ${space}${usage}${backend.isClosed ? closed : accepting ? '' : ', takes no volumes'}`;
 }
 
 function stateText(node: NodeState): string {

@@ -41,6 +41,9 @@ export const backupSchema = z.object({
 });
 export type Backup = z.infer<typeof backupSchema>;
 
+/** What people note of a backup; '' = no description. */
+export type BackupNotes = Partial<Pick<Backup, 'name' | 'description' | 'metadata'>>;
+
 /** A volume is backed up in pieces of so many bytes; the last one can be shorter. */
 export const pieceBytes = 4 * 2 ** 20;
 

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { errors } from '../errors.ts';
 import { absentAs, errorCode, makeDirectory, replaceFile, statIfExists, syncDirectory } from '../files.ts';
 import { isId } from '../models/id.ts';
-import { type Backup, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
-import { type BackupReader, type BackupStore, type BackupWriter, byAge } from './store.ts';
+import { type Backup, type BackupNotes, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
+import { type BackupReader, type BackupStore, type BackupWriter, amended, byAge } from './store.ts';
 
 const description = 'backup.json';
 /** In its place while a backup is removed: none is made that needs it. */
@@ -25,9 +25,13 @@ export class BackupDirectory implements BackupStore {
     return found;
   }
 
+  async ids(): Promise<string[]> {
+    return (await absentAs([], readdir(this.place))).filter(isId);
+  }
+
   async list(onUnreadable: (id: string, reason: string) => void = () => {}): Promise<Backup[]> {
     const found: Backup[] = [];
-    for (const id of (await absentAs([], readdir(this.place))).filter(isId)) {
+    for (const id of await this.ids()) {
       try {
         const backup = await this.find(id);
         if (backup) found.push(backup);
@@ -59,6 +63,17 @@ export class BackupDirectory implements BackupStore {
     const text = `${JSON.stringify(backup)}\n`;
     await replaceFile(this.file(backup.id, description), text, { flush: true, mode: 0o600 });
     await syncDirectory(this.file(backup.id));
+  }
+
+  async amend(id: string, changes: BackupNotes): Promise<Backup> {
+    const backup = amended(await this.show(id), changes);
+    await absentAs(undefined, this.describe(backup));
+    // Its removal begins with another name of the description.
+    if (await statIfExists(this.file(id, leaving))) {
+      await rm(this.file(id, description), { force: true });
+      throw errors.backupNotFound(id, this.place);
+    }
+    return backup;
   }
 
   async write(id: string): Promise<BackupWriter> {

@@ -1,9 +1,9 @@
 import { Semaphore } from '../concurrency.ts';
 import { asError, errors } from '../errors.ts';
 import { isId } from '../models/id.ts';
-import { type Backup, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
+import { type Backup, type BackupNotes, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { type BackupReader, type BackupStore, type BackupWriter, byAge } from './store.ts';
+import { type BackupReader, type BackupStore, type BackupWriter, amended, byAge } from './store.ts';
 
 const description = 'backup.json';
 /** In its place while a backup is removed: none is made that needs it. */
@@ -28,10 +28,14 @@ export class S3Backups implements BackupStore {
     return found;
   }
 
+  async ids(): Promise<string[]> {
+    return (await this.bucket.folders()).filter(isId);
+  }
+
   async list(onUnreadable: (id: string, reason: string) => void = () => {}): Promise<Backup[]> {
     const found: Backup[] = [];
     const slots = new Semaphore(concurrency);
-    const ids = (await this.bucket.folders()).filter(isId);
+    const ids = await this.ids();
     const readOne = async (id: string) => {
       try {
         const backup = await this.find(id);
@@ -58,6 +62,17 @@ export class S3Backups implements BackupStore {
 
   async describe(backup: Backup): Promise<void> {
     await this.bucket.put(`${backup.id}/${description}`, Buffer.from(`${JSON.stringify(backup)}\n`));
+  }
+
+  async amend(id: string, changes: BackupNotes): Promise<Backup> {
+    const backup = amended(await this.show(id), changes);
+    await this.describe(backup);
+    // Its removal begins with another name of the description.
+    if (await this.bucket.get(`${id}/${leaving}`)) {
+      await this.bucket.delete(`${id}/${description}`);
+      throw errors.backupNotFound(id, this.place);
+    }
+    return backup;
   }
 
   async write(id: string, signal: AbortSignal): Promise<BackupWriter> {

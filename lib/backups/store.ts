@@ -1,4 +1,5 @@
-import type { Backup, Piece } from './backup.ts';
+import { errors } from '../errors.ts';
+import type { Backup, BackupNotes, Piece } from './backup.ts';
 
 /** Writes the data of a backup that is being made. Disposed without finish(), it leaves what is of no use. */
 export interface BackupWriter extends AsyncDisposable {
@@ -25,12 +26,19 @@ export interface BackupStore {
   readonly place: string;
   /** Throws BackupNotFound, AnswerUnreadable. */
   show(id: string): Promise<Backup>;
+  /** The ids of all backups, also of those that cannot be read or are being removed. */
+  ids(): Promise<string[]>;
   /** Every backup, the oldest first; those that cannot be read go to `onUnreadable`. */
   list(onUnreadable?: (id: string, reason: string) => void): Promise<Backup[]>;
   /** Makes a backup without data, which names its parent: that stays from now on. Throws BackupExists, BackupNotFound. */
   create(backup: Backup): Promise<void>;
   /** Replaces what a backup says of itself; its data are durable before. */
   describe(backup: Backup): Promise<void>;
+  /**
+   * Replaces what people note of a backup that nothing is under way for. One that is being removed meanwhile stays so. Throws BackupNotFound,
+   * BackupNotReady, AnswerUnreadable.
+   */
+  amend(id: string, changes: BackupNotes): Promise<Backup>;
   /** What an earlier run has written is gone. */
   write(id: string, signal: AbortSignal): Promise<BackupWriter>;
   /** The pieces of a backup, in the order of the volume. Throws BackupDamaged. */
@@ -47,4 +55,10 @@ export interface BackupStore {
 /** The oldest first. */
 export function byAge(backups: readonly Backup[]): Backup[] {
   return backups.toSorted((one, other) => one.createTime - other.createTime || (one.id < other.id ? -1 : 1));
+}
+
+/** Throws BackupNotReady for one that gets its data: its node describes it then. */
+export function amended(backup: Backup, changes: BackupNotes): Backup {
+  if (backup.status === 'creating') throw errors.backupNotReady(backup.id);
+  return { ...backup, ...changes };
 }

@@ -1,7 +1,10 @@
 import { Semaphore } from '../concurrency.ts';
-import { type BlockstoreError, asError } from '../errors.ts';
+import { type BlockstoreError, asError, errors } from '../errors.ts';
+import { backendId } from '../models/backend.ts';
+import { checkText } from '../models/check-text.ts';
 import { lookupNode } from '../models/node.ts';
 import type { Unreadable } from '../models/records.ts';
+import { withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
@@ -10,15 +13,27 @@ import type { Store } from '../redis/store.ts';
 /** Volumes that move at a time: more would share the network and the disks of the node. */
 const concurrency = 4;
 
-/** Whether the backends of a node are closed: they take no volumes then, created or moved there. Throws NodeNotFound. */
-export async function setClosed(store: Store, node: string, isClosed: boolean): Promise<void> {
-  const { backends } = await lookupNode(store, node);
-  const edits = backends.map(
-    ({ id }): Edit =>
-      isClosed
-        ? { kind: 'backend', id, optional: true, set: { closed: 'true' } }
-        : { kind: 'backend', id, optional: true, unset: ['closed'] },
-  );
+/**
+ * Whether the backends of a node are closed, or the one that is named: they take no volumes then, created or moved there. `reason`: for
+ * those who wonder. Throws NodeNotFound, BackendNotFound.
+ */
+export async function setClosed(
+  store: Store,
+  node: string,
+  isClosed: boolean,
+  { backend, reason = '' }: { backend?: string | undefined; reason?: string } = {},
+): Promise<void> {
+  const { backends: all } = await lookupNode(store, node);
+  const backends = all.filter(({ name }) => name === (backend ?? name));
+  if (backend !== undefined && backends.length === 0) {
+    throw errors.noBackend(
+      backendId(node, backend),
+      all.map(({ id }) => id),
+    );
+  }
+  const because = reason === '' ? '' : checkText('reason', reason);
+  const { set, unset } = withoutEmpty({ closed: isClosed ? 'true' : '', closedReason: isClosed ? because : '' });
+  const edits = backends.map(({ id }): Edit => ({ kind: 'backend', id, optional: true, set, unset }));
   const event = isClosed ? 'node.close' : 'node.open';
   await commit(store, { edits: [{ kind: 'node', id: node, optional: true }, ...edits], event, frees: true });
 }

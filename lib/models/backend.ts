@@ -35,6 +35,8 @@ export interface BackendState {
   accepting: boolean;
   /** Its node is being drained: it takes no further volumes. */
   isClosed: boolean;
+  /** Why, as the one who closed it has put it; '' = not said. */
+  closedReason: string;
   /** Why not, or what else is wrong; '' = nothing. */
   problem: string;
 }
@@ -63,7 +65,8 @@ export function placeText(id: string, pool: string): string {
 }
 
 /** Fields of a backend that its node reports. `shared`: undefined while storage that does not answer cannot say it. */
-export interface BackendReport extends Omit<BackendState, 'id' | 'node' | 'allocatedBytes' | 'shared' | 'isClosed'> {
+export interface BackendReport
+  extends Omit<BackendState, 'id' | 'node' | 'allocatedBytes' | 'shared' | 'isClosed' | 'closedReason'> {
   shared: string | undefined;
 }
 
@@ -100,6 +103,7 @@ export function parseBackend(id: string, hash: Hash): BackendState {
     metadataPercent: percent('metadataPercent'),
     accepting: hash['accepting'] === 'true',
     isClosed: hash['closed'] === 'true',
+    closedReason: hash['closedReason'] ?? '',
     problem: hash['problem'] ?? '',
   };
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { BackupCatalog } from '../../lib/backups/catalog.ts';
+import type { BackupStore } from '../../lib/backups/store.ts';
 import { errors } from '../../lib/errors.ts';
 import type { ClusterCommands } from '../../lib/client/cluster-commands.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
@@ -12,6 +14,12 @@ type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${
   : Path extends `${string}:${infer Name}`
     ? Name
     : never;
+
+/** Where backups are; `catalog`: lists of them. */
+export interface Backups {
+  store: BackupStore;
+  catalog: BackupCatalog;
+}
 
 /** What every call gets. */
 export interface Context {
@@ -27,6 +35,7 @@ export interface Context {
   key: string | undefined;
   requestId: string;
   flags: Flags;
+  backups: Backups;
   /** Its changes are recorded as those of the caller. */
   cluster: ClusterCommands;
   view: ClusterView;

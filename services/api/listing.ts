@@ -96,6 +96,23 @@ export async function listPage<State extends { id: string; createTime: number }>
   return { states, next: nextOf(context, states, found.length > limit), count };
 }
 
+/** The same of records that are read already. Throws InvalidRequest, MarkerNotFound. */
+export function arrayPage<State extends { id: string; createTime: number }>(
+  context: Pick<Context, 'flags' | 'base' | 'path' | 'search'>,
+  all: readonly State[],
+  { query, matches = () => true, sortedBy = {} }: Pick<ListOptions<State>, 'query' | 'matches' | 'sortedBy'>,
+): Listed<State> {
+  const limit = limitOf(query, context.flags.api_max_limit);
+  const found = all.filter(matches);
+  const count = query.with_count ? found.length : undefined;
+  if (limit === 0) return { states: [], next: undefined, count };
+  const { key, isDescending } = orderOf(query);
+  const byTime = { created_at: ({ createTime }: State) => createTime };
+  const options = { query, key, limit, isDescending, sortedBy: { ...byTime, ...sortedBy } };
+  const { states, hasMore } = sortedPage(found, options);
+  return { states, next: nextOf(context, states, hasMore), count };
+}
+
 function limitOf({ limit }: ListQuery, most: number): number {
   return Math.min(limit ?? most, most);
 }
@@ -124,14 +141,23 @@ async function startAfter<State extends { id: string; createTime: number }>(
   return `${state.createTime} ${id}`;
 }
 
+/** Every record of an index that has so many at most as one request examines. Throws ListTooLong. */
+export async function* boundedRecords<State extends { id: string }>(
+  records: Records<State>,
+  index: string,
+  reason: string,
+): AsyncGenerator<State> {
+  if ((await records.count(index)) > maxExamined) throw errors.listTooLong(reason, maxExamined);
+  yield* records.iterate(index);
+}
+
 /** Throws ListTooLong. */
 async function everyMatch<State extends { id: string; createTime: number }>(
   { records, index, matches = () => true }: ListOptions<State>,
   reason: string,
 ): Promise<State[]> {
   const found: State[] = [];
-  if ((await records.count(index)) > maxExamined) throw errors.listTooLong(reason, maxExamined);
-  for await (const state of records.iterate(index)) if (matches(state)) found.push(state);
+  for await (const state of boundedRecords(records, index, reason)) if (matches(state)) found.push(state);
   return found;
 }
 
@@ -143,7 +169,7 @@ async function countOf<State extends { id: string; createTime: number }>(options
 /** Throws InvalidRequest, MarkerNotFound. */
 function sortedPage<State extends { id: string; createTime: number }>(
   all: readonly State[],
-  options: ListOptions<State> & { key: string; limit: number; isDescending: boolean },
+  options: Pick<ListOptions<State>, 'query' | 'sortedBy'> & { key: string; limit: number; isDescending: boolean },
 ): { states: State[]; hasMore: boolean } {
   const { key, limit, isDescending, query, sortedBy = {} } = options;
   const valueOf = new Map(Object.entries({ id: ({ id }: State) => id, ...sortedBy })).get(key);
@@ -164,15 +190,22 @@ function compare(one: string | number, other: string | number): number {
 }
 
 function nextOf(
-  { base, path, search }: Pick<Context, 'base' | 'path' | 'search'>,
+  context: Pick<Context, 'base' | 'path' | 'search'>,
   states: readonly { id: string }[],
   hasMore: boolean,
 ): string | undefined {
-  const last = states.at(-1);
-  if (!hasMore || !last) return undefined;
+  return hasMore ? nextPage(context, states.at(-1)?.id) : undefined;
+}
+
+/** Returns the address of the page of the same list that follows `marker`. */
+export function nextPage(
+  { base, path, search }: Pick<Context, 'base' | 'path' | 'search'>,
+  marker: string | undefined,
+): string | undefined {
+  if (marker === undefined) return undefined;
   const query = new URLSearchParams(search);
   query.delete('offset');
-  query.set('marker', last.id);
+  query.set('marker', marker);
   return `${base}${path}?${query.toString()}`;
 }
 

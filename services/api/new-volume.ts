@@ -1,5 +1,4 @@
 import { checkRestorable } from '../../lib/backups/check-restorable.ts';
-import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { errors } from '../../lib/errors.ts';
 import { formatOf } from '../../lib/images/fill.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
@@ -7,6 +6,7 @@ import type { TypeState } from '../../lib/models/type-state.ts';
 import type { NewVolume } from '../../lib/models/volume.ts';
 import { backendId } from '../../lib/models/backend.ts';
 import type { Context } from './call.ts';
+import { ownBackup } from './own-backup.ts';
 import { defaultType, usableType } from './own-type.ts';
 import { ownSnapshot, ownVolume } from './owned.ts';
 
@@ -69,7 +69,7 @@ async function originOf(context: Context, { size, image, snapshot, source, backu
     return { size: size ?? found.size, fromVolume: found.id, isBootable: found.isBootable };
   }
   if (backup !== undefined) {
-    const found = await openBackupStore(context.flags).show(backup);
+    const found = await ownBackup(context, backup);
     const newSize = size ?? found.size;
     checkRestorable(found, { size: newSize });
     const { id, encryptionKey } = found;

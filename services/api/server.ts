@@ -1,5 +1,7 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { BackupCatalog } from '../../lib/backups/catalog.ts';
+import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { clusterCommands } from '../../lib/client/cluster-commands.ts';
 import { RecentCandidates } from '../../lib/client/placement.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
@@ -11,7 +13,7 @@ import { inSpan } from '../../lib/tracing.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import type { Caller } from './caller.ts';
-import type { Context } from './call.ts';
+import type { Backups, Context } from './call.ts';
 import { ClusterView } from './cluster-view.ts';
 import { calls } from './calls/index.ts';
 import { type Route, chosenCall, routesOf } from './dispatch.ts';
@@ -52,11 +54,14 @@ export class ApiServer {
   /** What requests turned out to mean. */
   private readonly callNames = new WeakMap<FastifyRequest, string>();
   private readonly view: ClusterView;
+  private readonly backups: Backups;
 
   constructor(options: ServerOptions) {
     this.options = options;
     this.client = new RequestClient(options.store);
     this.view = new ClusterView(options.store);
+    const store = openBackupStore(options.flags);
+    this.backups = { store, catalog: new BackupCatalog(store) };
     this.fastify = fastify({
       bodyLimit: maxBodyBytes,
       requestTimeout: requestTimeoutMs,
@@ -133,6 +138,7 @@ export class ApiServer {
       key: headerOf(request, 'idempotency-key'),
       requestId: request.id,
       flags: this.options.flags,
+      backups: this.backups,
       cluster: clusterCommands(this.options.store.as(requester), {
         client: this.client,
         topic: this.options.flags.volume_topic,

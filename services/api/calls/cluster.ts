@@ -2,18 +2,17 @@
 import { z } from 'zod';
 import { clusterStatus } from '../../../lib/client/cluster-status.ts';
 import { errors } from '../../../lib/errors.ts';
-import { findNode, readNodes } from '../../../lib/models/node.ts';
+import { nodePage } from '../../../lib/models/node-page.ts';
+import { findNode } from '../../../lib/models/node.ts';
 import { version } from '../../../lib/version.ts';
 import { call, noBody, noQuery } from '../call.ts';
 import { roles } from '../caller.ts';
-import { pageAnswer, pageDocument, wholeNumber } from '../listing.ts';
+import { nextPage, pageAnswer, pageDocument, wholeNumber } from '../listing.ts';
 import { nodeDocument, nodeView } from '../views/node.ts';
 
 const common = { method: 'GET', body: noBody, status: 200 } as const;
 const count = z.int().min(0);
 const bytes = z.number().min(0);
-/** Names that a search for nodes reads at most. */
-const maxNames = 10_000;
 
 const clusterAnswer = z.strictObject({
   cluster: z.strictObject({
@@ -93,20 +92,10 @@ export const clusterCalls = [
     answer: pageAnswer('nodes', nodeDocument),
     async handle(request) {
       const { query, flags, cluster } = request;
-      const { store } = cluster;
       const limit = Math.min(query.limit ?? flags.api_max_limit, flags.api_max_limit);
-      const names = await store.read((redis) => redis.zrange(store.keys.nodes(), '0', String(maxNames - 1)));
-      const { marker = '', 'name~': part = '' } = query;
-      const matching = names.filter((name) => name > marker && name.includes(part)).toSorted();
-      const page = matching.slice(0, limit);
-      const { nodes } = await readNodes(store, page);
-      const search = new URLSearchParams(request.search);
-      search.set('marker', page.at(-1) ?? '');
-      const next =
-        page.length < matching.length && page.length > 0
-          ? `${request.base}${request.path}?${search.toString()}`
-          : undefined;
-      return pageDocument('nodes', nodes.map(nodeView), { next, count: undefined });
+      const { marker, 'name~': part } = query;
+      const { nodes, next } = await nodePage(cluster.store, { limit, after: marker, part });
+      return pageDocument('nodes', nodes.map(nodeView), { next: nextPage(request, next), count: undefined });
     },
   }),
   call({

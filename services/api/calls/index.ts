@@ -1,13 +1,26 @@
 import type { Call } from '../call.ts';
+import { backupActionCalls } from './backup-actions.ts';
+import { backupCalls } from './backups.ts';
 import { clusterCalls } from './cluster.ts';
 import { defaultTypeCalls } from './default-types.ts';
+import { extensionCalls } from './extensions.ts';
+import { groupCalls } from './groups.ts';
+import { hostCalls } from './hosts.ts';
+import { limitCalls } from './limits.ts';
+import { messageCalls } from './messages.ts';
 import { operationCalls } from './operations.ts';
+import { poolCalls } from './pools.ts';
 import { qosSpecCalls } from './qos-specs.ts';
+import { quotaCalls } from './quotas.ts';
+import { resourceFilterCalls } from './resource-filters.ts';
+import { serviceClusterCalls } from './service-clusters.ts';
+import { serviceCalls } from './services.ts';
 import { typeAccessCalls } from './type-access.ts';
 import { typeEncryptionCalls } from './type-encryption.ts';
 import { typeSpecCalls } from './type-specs.ts';
 import { typeCalls } from './types.ts';
 import { volumeMetadataCalls } from './volume-metadata.ts';
+import { volumeSummaryCalls } from './volume-summary.ts';
 import { volumeCalls } from './volumes.ts';
 
 /** Every call of the API. */
@@ -22,4 +35,17 @@ export const calls: readonly Call[] = [
   ...typeEncryptionCalls,
   ...qosSpecCalls,
   ...defaultTypeCalls,
+  ...quotaCalls,
+  ...limitCalls,
+  ...serviceCalls,
+  ...hostCalls,
+  ...poolCalls,
+  ...serviceClusterCalls,
+  ...volumeSummaryCalls,
+  ...backupCalls,
+  ...backupActionCalls,
+  ...messageCalls,
+  ...groupCalls,
+  ...extensionCalls,
+  ...resourceFilterCalls,
 ];
