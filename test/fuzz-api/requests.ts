@@ -87,7 +87,8 @@ export class Requests {
       if (isHostile && part !== '' && random.chance(0.1)) return random.pick(hostileParts) ?? '';
       if (!part.startsWith('{')) return part;
       const chance = random.next();
-      if (chance < 0.8) return this.idFor(before);
+      // Of a quota it is what a request has named.
+      if (chance < 0.8) return encodeURIComponent(this.idFor(before).toWellFormed());
       return chance < 0.9 ? random.uuid() : `n${random.between(1, 50)}`;
     });
     const path = parts.join('/');
