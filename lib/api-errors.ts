@@ -36,6 +36,14 @@ export const apiErrors = {
     ),
   requestTooLarge: (bytes: number) =>
     new BlockstoreError('RequestTooLarge', 'invalid', `the request has more than ${bytes} bytes`, 'send less at once'),
+  /** `host`: the name of the page, '' where it is not known. */
+  foreignPage: (host: string) =>
+    new BlockstoreError(
+      'ForeignPage',
+      'denied',
+      `a page of ${host === '' ? 'another site' : host} may not use this API`,
+      'open the page by the IP address of the node, or set api_url to the address that browsers use',
+    ),
   headerTooLarge: () =>
     new BlockstoreError(
       'HeaderTooLarge',

@@ -19,5 +19,6 @@ export const notInInnerLoop = [
   'test/lib/san/{cut-answers,ssh,solaris,lefthand,local}.test.ts',
   'test/lib/{devices/users,images/{copy,glance},process}.test.ts',
   'test/lib/{backups/s3,migration/tls-transport}.test.ts',
+  'test/services/api/page/*.test.ts',
   'test/services/node/{backups,catch-up,images,migration,redis-loss,snapshot-jobs,take-over,task-loss}.test.ts',
 ];

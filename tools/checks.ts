@@ -7,4 +7,5 @@ export const checks: readonly Stage[] = [
   check('dead code', 'knip'),
   check('scripts for Redis', process.execPath, 'tools/lint-lua.ts'),
   check('types', 'tsc'),
+  check('types of the page', 'tsc', '-p', 'tsconfig.page.json'),
 ];

@@ -10,7 +10,8 @@ const maxNodes = 1000;
 const nodesAgeMs = 2000;
 /** Counting takes at most this share of the time. */
 const countingShare = 0.02;
-const minCountsAgeMs = 5000;
+const minCountsAgeMs = 1000;
+const problemsAgeMs = 5000;
 /** Projects whose counts are kept. */
 const maxKept = 64;
 
@@ -38,7 +39,7 @@ export class ClusterView {
 
   /** Of Redis. */
   problems(): Promise<PersistenceProblem[]> {
-    return this.readProblems.recent(minCountsAgeMs);
+    return this.readProblems.recent(problemsAgeMs);
   }
 
   /** Volumes of an index by status. */

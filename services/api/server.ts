@@ -13,6 +13,7 @@ import { inSpan } from '../../lib/tracing.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import type { Caller } from './caller.ts';
+import { refuseForeignPages } from './browser-guard.ts';
 import type { Backups, Context } from './call.ts';
 import { ClusterView } from './cluster-view.ts';
 import { calls } from './calls/index.ts';
@@ -22,6 +23,7 @@ import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
 import { serveOpenApi } from './openapi/route.ts';
 import { serveMonitoring } from './monitoring-routes.ts';
+import { servePage } from './page.ts';
 import { checkPolicy } from './policy.ts';
 import { versionsDocument } from './versions.ts';
 import { newRequestId, refuseConnection } from './wire-errors.ts';
@@ -83,7 +85,12 @@ export class ApiServer {
 
   private install(): void {
     const { fastify: server } = this;
-    server.addHook('onRequest', async (request, reply) => withIds(request, reply));
+    const { authenticator, flags } = this.options;
+    const { trustsEverybody = false } = authenticator;
+    server.addHook('onRequest', async (request, reply) => {
+      withIds(request, reply);
+      refuseForeignPages(request, { url: flags.api_url, trustsEverybody });
+    });
     server.removeAllContentTypeParsers();
     // Clients send an empty body as JSON.
     server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
@@ -99,7 +106,7 @@ export class ApiServer {
     );
     const { monitoring } = this.options;
     if (monitoring) serveMonitoring(server, monitoring, (request) => this.callNames.get(request));
-    server.get('/', (request, reply) => reply.status(300).send(versionsDocument(this.origin(request))));
+    servePage(server, (request) => versionsDocument(this.origin(request)));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
     serveOpenApi(server);
     for (const route of routesOf(calls)) {

@@ -10,6 +10,8 @@ export interface Credentials {
 
 /** Finds out who sends a request. */
 export interface Authenticator {
+  /** Who reaches the API needs no proof. */
+  readonly trustsEverybody?: true;
   /** Throws NotAuthenticated, RedisUnreachable. */
   authenticate(credentials: Credentials): Promise<Caller>;
 }
