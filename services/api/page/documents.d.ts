@@ -128,14 +128,16 @@ export interface Snapshot {
 export interface View {
   title: string;
   content: Element[];
-  /** Reads what it shows, and shows it. Throws ApiError. */
-  update: () => Promise<void>;
+  /** Reads what it shows, and shows it; `events` have come since. Throws ApiError. */
+  update: (events: readonly ClusterEvent[]) => Promise<void>;
 }
 
 /** What every view gets. */
 export interface Context {
   caller: Caller;
   isAdministrator: boolean;
+  /** Whether the reader may change volumes. */
+  canChange: boolean;
   /** What its address names, such as the id of a volume. */
   parts: readonly string[];
   query: URLSearchParams;

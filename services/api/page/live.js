@@ -19,7 +19,10 @@ export class Live {
     this.onError = onError;
     this.onSuccess = onSuccess;
     this.last = '';
-    this.updatedAt = 0;
+    /** What the page has not been able to follow yet. @type {import('./documents.js').ClusterEvent[]} */
+    this.since = [];
+    this.updatedAt = -Infinity;
+    this.isReading = false;
     this.isRunning = false;
     this.isAsked = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -29,6 +32,8 @@ export class Live {
 
   start() {
     this.isRunning = true;
+    this.last = '';
+    this.since = [];
     this.poke();
   }
 
@@ -37,30 +42,33 @@ export class Live {
     clearTimeout(this.timer);
   }
 
-  /** Reads everything now. */
+  /** Reads everything now, or once what is being read has come. */
   poke() {
-    this.updatedAt = 0;
     this.isAsked = true;
     clearTimeout(this.timer);
-    if (this.isRunning && document.visibilityState === 'visible') this.timer = setTimeout(() => void this.turn(), 0);
+    if (this.isRunning && !this.isReading && document.visibilityState === 'visible') void this.turn();
   }
 
   async turn() {
+    const { isAsked } = this;
     this.isAsked = false;
+    this.isReading = true;
     try {
       const after = this.last === '' ? 'limit=1' : `after=${this.last}&limit=100`;
       const { events, last } = await get(`/blockstore/events?${after}`);
-      const isFirst = this.last === '';
+      if (this.last !== '') this.since.push(...events);
       this.last = last;
-      const age = performance.now() - this.updatedAt;
-      if (events.length > 0 || this.updatedAt === 0 || age > refreshMs) {
-        await this.update(isFirst ? [] : events);
+      if (isAsked || this.since.length > 0 || performance.now() - this.updatedAt > refreshMs) {
+        await this.update(this.since);
+        this.since = [];
         this.updatedAt = performance.now();
       }
       this.onSuccess();
     } catch (error) {
-      this.updatedAt = 0;
+      this.updatedAt = -Infinity;
       this.onError(error);
+    } finally {
+      this.isReading = false;
     }
     clearTimeout(this.timer);
     if (!this.isRunning || document.visibilityState !== 'visible') return;

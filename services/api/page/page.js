@@ -34,7 +34,7 @@ const watched = new Map();
 const live = new Live({
   async update(events) {
     const view = current;
-    await view?.update();
+    await view?.update(events);
     if (view === current) main.removeAttribute('aria-busy');
     announceEnds(events);
   },
@@ -79,6 +79,7 @@ function show(isFirst = false) {
   const view = make({
     caller,
     isAdministrator,
+    canChange: isAdministrator || caller.roles.includes('member'),
     parts,
     query: new URLSearchParams(search),
     refresh: () => live.poke(),

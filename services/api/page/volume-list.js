@@ -112,7 +112,7 @@ export function volumeList(context) {
         'div',
         { class: 'toolbar' },
         search,
-        button('Create a volume', () => createVolume(context), { class: 'primary' }),
+        context.canChange && button('Create a volume', () => createVolume(context), { class: 'primary' }),
       ),
       table.content,
       pages,

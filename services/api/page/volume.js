@@ -25,20 +25,25 @@ export function volumeView(context) {
   /** @type {Volume | undefined} */
   let current;
   let shownActions = '';
-  const update = async () => {
-    const [{ volume }, { operation }, taken, happened] = await Promise.all([
-      get(`/volumes/${id}`),
+  let isHistoryShown = false;
+  /** @param {readonly import('./documents.js').ClusterEvent[]} since */
+  const update = async (since) => {
+    // A long history takes longer to read than all else.
+    if (!isHistoryShown || since.some((event) => event.volume_id === id)) {
+      const happened = await get(`/blockstore/events?volume_id=${id}&limit=50`);
+      history.update(happened.events);
+      isHistoryShown = happened.events.length > 0;
+    }
+    const [volume, { operation }, taken] = await Promise.all([
+      get(`/volumes/${id}`).then((answer) => answer.volume),
       get(`/blockstore/operations/${id}`),
       get(`/snapshots/detail?volume_id=${id}&limit=50`).catch(orNone),
-      get(`/blockstore/events?volume_id=${id}&limit=50`),
-    ]).catch(async (error) => withHistory(error));
+    ]).catch(ofDeleted);
     current = volume;
-    history.update(happened.events);
+    for (const { content } of [attachments, snapshots]) content.hidden = !volume;
     if (!volume) {
       fill(state, element('p', {}, 'The volume does not exist any more.'));
       for (const part of [actions, facts]) fill(part);
-      attachments.content.hidden = true;
-      snapshots.content.hidden = true;
       return;
     }
     document.title = `${nameOf(volume)} – blockstore`;
@@ -46,16 +51,19 @@ export function volumeView(context) {
     fill(facts, ...factsOf(volume, operation));
     attachments.update(volume.attachments);
     snapshots.update(taken.snapshots);
-    const possible = possibleActions(volume);
+    const possible = context.canChange ? possibleActions(volume) : [];
     if (possible.join() !== shownActions) fill(actions, ...possible.map(buttonFor));
     shownActions = possible.join();
   };
-  /** @param {unknown} error */
-  const withHistory = async (error) => {
-    if (!(error instanceof ApiError) || error.status !== 404) throw error;
-    const happened = await get(`/blockstore/events?volume_id=${id}&limit=50`);
-    if (happened.events.length === 0) throw error;
-    return [{ volume: undefined }, { operation: undefined }, undefined, happened];
+  /**
+   * One that has a history existed.
+   * @param {unknown} error
+   * @returns {[undefined, { operation: undefined }, { snapshots: never[] }]}
+   */
+  const ofDeleted = (error) => {
+    if (error instanceof ApiError && error.status === 404 && isHistoryShown)
+      return [undefined, { operation: undefined }, { snapshots: [] }];
+    throw error;
   };
   /** @param {Action} action */
   const buttonFor = (action) =>
@@ -183,6 +191,7 @@ function attachmentsTable(context, volumeNow) {
       {
         title: 'Action',
         cell: (attachment) =>
+          context.canChange &&
           button(
             'Detach',
             () => {

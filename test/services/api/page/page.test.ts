@@ -264,6 +264,22 @@ withBrowser('whoever the API does not know signs in; the token stays in this tab
   t.deepEqual(tab.mistakes, []);
 });
 
+withBrowser('a reader sees no more than what readers may know, and nothing to change', async (t) => {
+  const id = await create({ name: 'read-only' });
+  await using tab = await WebPage.open(browser, client.url);
+  const { page } = tab;
+  const caller = { user_id: 'ann', project_id: 'default', roles: ['reader'] };
+  await page.route('**/v3/blockstore/caller', (route) => route.fulfill({ json: { caller } }));
+  for (const hash of ['', '#/volumes', `#/volumes/${id}`]) {
+    await tab.show(hash);
+    t.is(await page.getByRole('button').count(), 0, hash);
+    t.is(await page.getByRole('link', { name: 'Nodes' }).count(), 0, hash);
+    t.deepEqual(await tab.violations(), [], hash);
+  }
+  await page.getByRole('heading', { name: 'read-only' }).waitFor();
+  t.deepEqual(tab.mistakes, []);
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   withBrowser(`each view is usable by a screen reader, and 360 pixels wide, in ${colorScheme} colours`, async (t) => {
     const id = await create({
