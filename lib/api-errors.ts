@@ -17,6 +17,14 @@ export const apiErrors = {
       `there is no ${method} ${path}`,
       'GET /v3/openapi.json lists every call',
     ),
+  /** `name`: of the project in a path. */
+  reservedProject: (name: string) =>
+    new BlockstoreError(
+      'ReservedProject',
+      'notFound',
+      `${name} in a path is a part of the API, not a project`,
+      'leave the project out of the path, /v3/volumes, or give it another name',
+    ),
   noSuchVersion: (asked: string, least: string, most: string) =>
     new BlockstoreError(
       'NoSuchVersion',

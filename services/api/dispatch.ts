@@ -21,6 +21,11 @@ export function routesOf(calls: readonly Call[]): Route[] {
   return [...routes.values()];
 }
 
+/** Returns the first parts of the paths: where a project of such a name were in front, each path could mean two calls. */
+export function firstPartsOf(routes: readonly Route[]): ReadonlySet<string> {
+  return new Set(routes.flatMap(({ path }) => path.split('/')[1] ?? []));
+}
+
 const actionSchema = z.record(z.string(), z.unknown());
 
 /** Returns the call that a request means, and its body. Throws NoSuchCall, InvalidRequest. */

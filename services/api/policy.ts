@@ -6,7 +6,6 @@ import { type Caller, type Role, hasRole } from './caller.ts';
  * exist, except to an administrator.
  */
 export const policy = {
-  'version:list': 'reader',
   'caller:show': 'reader',
   'cluster:show': 'admin',
   'node:list': 'admin',

@@ -17,7 +17,7 @@ import { refuseForeignPages } from './browser-guard.ts';
 import type { Backups, Context } from './call.ts';
 import { ClusterView } from './cluster-view.ts';
 import { calls } from './calls/index.ts';
-import { type Route, chosenCall, routesOf } from './dispatch.ts';
+import { type Route, chosenCall, firstPartsOf, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
 import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
@@ -43,6 +43,9 @@ const maxHeaderBytes = 16 * 1024;
 const requestTimeoutMs = 30_000;
 
 const versionHeader = 'OpenStack-API-Version';
+const routes = routesOf(calls);
+/** What no project in a path can be named. */
+const reservedNames = firstPartsOf(routes);
 const projectForm = /^[0-9a-zA-Z_.-]{1,255}$/;
 const paramsSchema = z.record(z.string(), z.string());
 const requestIdForm = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -109,7 +112,7 @@ export class ApiServer {
     servePage(server, (request) => versionsDocument(this.origin(request)));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
     serveOpenApi(server);
-    for (const route of routesOf(calls)) {
+    for (const route of routes) {
       for (const prefix of ['/v3/:project_id', '/v3']) {
         server.route({
           method: route.method,
@@ -125,6 +128,7 @@ export class ApiServer {
     void reply.header(versionHeader, `volume ${versionText(version)}`).header('Vary', versionHeader);
     const params = new Map(Object.entries(paramsSchema.parse(request.params)));
     const project = params.get('project_id') ?? '';
+    if (reservedNames.has(project)) throw errors.reservedProject(project);
     if (project !== '' && !projectForm.test(project)) throw errors.noSuchCall(request.method, pathOf(request));
     const caller = await this.options.authenticator.authenticate({
       token: headerOf(request, 'x-auth-token') ?? '',

@@ -7,13 +7,17 @@ import { ApiServer } from '../../services/api/server.ts';
 import { ApiClient } from './api.ts';
 import type { Cluster } from './cluster.ts';
 
+/** The word for none of the roles in a token. */
+const noRole = 'none';
+
 /** Believes a token of the form `user:project:role`. */
 class TokenRoles implements Authenticator {
   async authenticate({ token, project }: Credentials): Promise<Caller> {
     const [userId = '', projectId = '', text] = token.split(':');
-    const role = roles.find((one) => one === text);
-    if (!role || (project !== '' && project !== projectId)) throw errors.notAuthenticated('the token is not valid');
-    return { userId, projectId, roles: [role] };
+    const own = roles.filter((one) => one === text);
+    const isKnown = own.length > 0 || text === noRole;
+    if (!isKnown || (project !== '' && project !== projectId)) throw errors.notAuthenticated('the token is not valid');
+    return { userId, projectId, roles: own };
   }
 }
 

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import type { Call } from '../../../../services/api/call.ts';
+import { spareNode } from './place.ts';
+
+/** Returns the id of an object: see makers.ts. */
+export type Reference = (maker: string) => Promise<string>;
+
+/** One way to try a call. */
+export interface Trial {
+  body?: (id: Reference) => unknown;
+  query?: (id: Reference) => Promise<string> | string;
+  /** What callers get who may do it, where that is not the status of success. */
+  status?: number;
+}
+
+const volume = (id: Reference) => id('/volumes/:id');
+const snapshot = (id: Reference) => id('/snapshots/:id');
+const spare = { host: `${spareNode}@fake`, binary: 'cinder-volume' };
+const typeQuery = async (id: Reference) => `?vol_type_id=${await id('/types/:id')}`;
+
+/** By method, path and action. A call without a line here is sent without query and body. */
+const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly Trial[]>([
+  [
+    'POST /volumes',
+    [
+      { body: () => ({ volume: { size: 1 } }) },
+      { body: async (id) => ({ volume: { snapshot_id: await snapshot(id) } }) },
+      { body: async (id) => ({ volume: { source_volid: await volume(id) } }) },
+      // That of a test has no data.
+      { body: async (id) => ({ volume: { size: 1, backup_id: await id('/backups/:id') } }), status: 409 },
+    ],
+  ],
+  ['PUT /volumes/:id', [{ body: () => ({ volume: { name: 'a' } }) }]],
+  ['POST /volumes/:id/metadata', [{ body: () => ({ metadata: { a: 'b' } }) }]],
+  ['PUT /volumes/:id/metadata', [{ body: () => ({ metadata: { a: 'b' } }) }]],
+  ['PUT /volumes/:id/metadata/:key', [{ body: () => ({ meta: { k: 'b' } }) }]],
+  ['GET /types/default', [{ status: 404 }]],
+  ['POST /types', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
+  ['PUT /types/:id', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
+  ['POST /types/:type/extra_specs', [{ body: () => ({ extra_specs: { a: 'b' } }) }]],
+  ['PUT /types/:type/extra_specs/:key', [{ body: () => ({ multiattach: '<is> False' }) }]],
+  // Only a private type has a list of projects.
+  ['GET /types/:id/os-volume-type-access', [{ status: 404 }]],
+  ['POST /types/:id/action addProjectAccess', [{ body: () => ({ project: 'p' }), status: 400 }]],
+  ['POST /types/:id/action removeProjectAccess', [{ body: () => ({ project: 'p' }), status: 400 }]],
+  ['POST /types/:type/encryption', [{ body: () => ({ encryption: { provider: 'luks' } }) }]],
+  ['PUT /types/:type/encryption/:key', [{ body: () => ({ encryption: { key_size: 256 } }) }]],
+  ['POST /qos-specs', [{ body: () => ({ qos_specs: { name: `q-${randomUUID()}`, consumer: 'front-end' } }) }]],
+  ['PUT /qos-specs/:id', [{ body: () => ({ qos_specs: { a: 'b' } }) }]],
+  ['PUT /qos-specs/:id/delete_keys', [{ body: () => ({ keys: ['k'] }) }]],
+  ['GET /qos-specs/:id/associate', [{ query: typeQuery }]],
+  ['GET /qos-specs/:id/disassociate', [{ query: typeQuery }]],
+  [
+    'PUT /default-types/:project',
+    [{ body: async (id) => ({ default_type: { volume_type: await id('/types/:id') } }) }],
+  ],
+  ['PUT /os-quota-sets/:project', [{ body: () => ({ quota_set: { volumes: 100_000 } }) }]],
+  ['PUT /os-quota-class-sets/:class', [{ body: () => ({ quota_class_set: { volumes: 100_000 } }) }]],
+  ['GET /limits', [{}, { query: async (id) => `?project_id=${await id('/os-quota-sets/:project')}` }]],
+  ['PUT /os-services/enable', [{ body: () => spare }]],
+  ['PUT /os-services/disable', [{ body: () => spare }]],
+  ['PUT /os-services/disable-log-reason', [{ body: () => ({ ...spare, disabled_reason: 'a disk' }) }]],
+  ['PUT /os-services/set-log', [{ body: () => ({ level: 'DEBUG' }) }]],
+  ['PUT /os-services/get-log', [{ body: () => ({}) }]],
+  ['PUT /clusters/enable', [{ body: () => ({ name: 'c' }) }]],
+  ['PUT /clusters/disable', [{ body: () => ({ name: 'c' }) }]],
+  // The driver of the test has no data to read.
+  ['POST /backups', [{ body: async (id) => ({ backup: { volume_id: await volume(id) } }), status: 400 }]],
+  ['PUT /backups/:id', [{ body: () => ({ backup: { name: 'a' } }) }]],
+  [
+    'POST /backups/:id/restore',
+    [
+      { body: () => ({ restore: {} }), status: 409 },
+      { body: async (id) => ({ restore: { volume_id: await volume(id) } }), status: 409 },
+    ],
+  ],
+  ['POST /backups/:id/action os-reset_status', [{ body: () => ({ status: 'error' }) }]],
+  ['DELETE /messages/:id', [{ status: 400 }]],
+]);
+
+export function keyOf({ method, path, action }: Call): string {
+  return action === undefined ? `${method} ${path}` : `${method} ${path} ${action}`;
+}
+
+/** Returns the ways to try a call; undefined where it wants something that the table does not have. */
+export function trialsOf(call: Call): readonly Trial[] | undefined {
+  const found = trials.get(keyOf(call));
+  if (found) return found;
+  const needsNothing = call.body.safeParse(undefined).success && call.query.safeParse({}).success;
+  return needsNothing ? [{}] : undefined;
+}
