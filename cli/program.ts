@@ -7,6 +7,7 @@ import { addCompletionCommands } from './completion/commands.ts';
 import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addEventsCommands } from './events/commands.ts';
+import { addGroupCommands } from './group/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addAttachmentCommands } from './attachment/commands.ts';
 import { addBackupCommands } from './backup/commands.ts';
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
   addVolumeCommands(program);
   addAttachmentCommands(program);
   addSnapshotCommands(program);
+  addGroupCommands(program);
   addImageCommands(program);
   addBackupCommands(program);
   addTransferCommands(program);

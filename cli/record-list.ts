@@ -36,7 +36,7 @@ export interface ListRequest<State extends { id: string }, Row extends Listed> e
 /** How rows are shown. */
 export interface Shown<Row> {
   /** What they are, in the singular. */
-  noun: 'volume' | 'attachment' | 'snapshot' | 'image' | 'transfer' | 'type' | 'quota';
+  noun: 'volume' | 'attachment' | 'snapshot' | 'image' | 'transfer' | 'type' | 'quota' | 'group';
   columns: readonly Column<Row>[];
   json: (row: Row) => object;
 }

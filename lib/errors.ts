@@ -12,6 +12,7 @@ import { backupErrors } from './backup-errors.ts';
 import { clusterErrors } from './cluster-errors.ts';
 import { encryptionErrors } from './encryption-errors.ts';
 import { exportErrors } from './export-errors.ts';
+import { groupErrors } from './group-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { imageErrors } from './image-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
@@ -40,6 +41,7 @@ export const errors = {
   ...clusterErrors,
   ...encryptionErrors,
   ...exportErrors,
+  ...groupErrors,
   ...hostErrors,
   ...imageErrors,
   ...iscsiErrors,

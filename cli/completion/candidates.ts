@@ -1,5 +1,6 @@
 import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
+import { groupsOf } from '../../lib/models/group.ts';
 import { typesOf } from '../../lib/models/type.ts';
 import { transfersOf } from '../../lib/models/transfer.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -35,6 +36,12 @@ export function typeCandidates(store: Store, prefix: string): Promise<Candidate[
   const { keys } = store;
   const indexes = { names: keys.typeNames(), ids: keys.typeIds(), candidate: typeCandidate };
   return namedCandidates(store, indexes, prefix);
+}
+
+/** The same of groups. */
+export function groupCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { keys } = store;
+  return namedCandidates(store, { names: keys.groupNames(), ids: keys.groupIds(), candidate: groupCandidate }, prefix);
 }
 
 interface Named {
@@ -73,6 +80,11 @@ async function transferCandidate(store: Store, id: string, name?: string): Promi
 
 async function typeCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
   const [state] = (await typesOf(store).readAll([id])).states;
+  return state ? [{ text: name ?? id, about: printable(state.description) }] : [];
+}
+
+async function groupCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
+  const [state] = (await groupsOf(store).readAll([id])).states;
   return state ? [{ text: name ?? id, about: printable(state.description) }] : [];
 }
 

@@ -7,6 +7,7 @@ import {
   nodeCandidates,
   statusCandidates,
   transferCandidates,
+  groupCandidates,
   typeCandidates,
   volumeCandidates,
 } from './candidates.ts';
@@ -102,6 +103,7 @@ const finders = new Map<string, (store: Store, prefix: string) => Promise<Candid
   ['volume', volumeCandidates],
   ['transfer', transferCandidates],
   ['type', typeCandidates],
+  ['group', groupCandidates],
   ['node', nodeCandidates],
 ]);
 

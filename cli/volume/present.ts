@@ -64,6 +64,7 @@ export function volumeFacts(volume: HostedVolume): [string, string][] {
     ['made from', originText(volume)],
     ['restored from', restoreText(volume)],
     ['type', volume.type],
+    ['group', volume.group],
     ['limits', limitsText(volume.limits)],
     ['description', volume.description],
     ['flags', flagsText(volume)],

@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|qos-spec|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|type|qos-spec|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -28,7 +28,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^(default-types|type:[^:]+:default-of)$/, type: 'zset', lists: 'default-type', isDerived: true },
   { name: /^quotas$/, type: 'zset', lists: 'quota', isDerived: true },
   {
-    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies|type:[^:]+:volumes)$/,
+    name: /^(volumes|volume-ids|volume-names|node:[^:]+:(volumes|tasks|transfers)|(snapshot|volume):[^:]+:copies|(type|group):[^:]+:volumes)$/,
     type: 'zset',
     lists: 'volume',
     isDerived: true,
@@ -45,6 +45,8 @@ const kinds: readonly KeyKind[] = [
   { name: /^project:.+:attachments$/s, type: 'zset', lists: 'attachment', isDerived: true },
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
+  { name: /^(groups|group-ids|group-names)$/, type: 'zset', lists: 'group', isDerived: true },
+  { name: /^project:.+:groups$/s, type: 'zset', lists: 'group', isDerived: true },
   {
     name: /^(types|type-ids|type-names|type-name:.+|qos-spec:[^:]+:types)$/s,
     type: 'zset',

@@ -1,6 +1,7 @@
 import type { Store } from '../redis/store.ts';
 import { AttachmentCommands } from './attachment-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
+import { GroupCommands } from './group-commands.ts';
 import { ImageCommands } from './image-commands.ts';
 import { LegacyAttachCommands } from './legacy-attach-commands.ts';
 import { MigrationCommands } from './migration-commands.ts';
@@ -18,6 +19,7 @@ export interface ClusterCommands {
   readonly attachments: AttachmentCommands;
   readonly legacyAttach: LegacyAttachCommands;
   readonly snapshots: SnapshotCommands;
+  readonly groups: GroupCommands;
   readonly images: ImageCommands;
   readonly backups: BackupCommands;
   readonly transfers: TransferCommands;
@@ -40,6 +42,7 @@ export function clusterCommands(
     transfers: new TransferCommands(store, commands, topic),
     migrations: new MigrationCommands(store, commands, topic),
     snapshots: new SnapshotCommands(store, client, topic),
+    groups: new GroupCommands(store, commands),
     images: new ImageCommands(store, client, topic),
     backups: new BackupCommands(store, client, topic),
     nodeCommands: new NodeCommands(store, client, topic),

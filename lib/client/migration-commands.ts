@@ -40,7 +40,7 @@ export class MigrationCommands {
 
   /**
    * Moves a detached volume, with its id and its data; it is where it was until all of them are at the new place. Returns its record
-   * there. Throws VolumeNotFound, VolumeAttached, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
+   * there. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
    * place() throws; a call also what kept the nodes from it.
    */
   migrate(id: string, request: MigrationRequest = {}, options: SendOptions = {}): Promise<VolumeState> {
@@ -90,6 +90,7 @@ export class MigrationCommands {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, 'startMigrate');
       }
+      if (volume.group !== '') throw errors.migratedInGroup(id, volume.group);
       const sent = await this.start(volume, request, reply);
       if (sent) return sent;
     }
@@ -158,7 +159,7 @@ export class MigrationCommands {
     };
     return {
       edits: [
-        editOf(volume, 'startMigrate', { set: { migration, ...asked } }),
+        editOf(volume, 'startMigrate', { set: { migration, ...asked }, expect: { group: '' } }),
         { kind: 'migration', id: migration, insert: true, set, stamp: ['createTime'] },
         ...(type === undefined ? [] : [{ kind: 'type', id: type } as const]), // it is there still
       ],

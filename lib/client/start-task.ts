@@ -65,6 +65,8 @@ export interface StartRequest {
   examined?: string | undefined;
   /** Of an extension: the sizes, in GiB, that the volume has and is to have. */
   growth?: { from: number; to: number };
+  /** Of a deletion: with its group, which it leaves at once. */
+  withGroup?: true;
   /** What is changed and required with it, besides the volume; where that is refused, `refused` says why. */
   also?: { edits: readonly Edit[]; conditions?: readonly Condition[] };
   refused?: (outcome: Outcome) => Promise<Error> | Error;
@@ -93,6 +95,8 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
     const { transition, set, unset = [], edits, conditions = [] } = plan;
     if (request.growth && request.growth.from !== volume.size) throw errors.sizeChanged(volume.id, volume.size);
     if (isAllowed(transition, volume)) refuseUnexamined(volume, request);
+    if (kind === 'delete' && volume.group !== '' && !request.withGroup)
+      throw errors.volumeInGroup(volume.id, volume.group);
     if (isLost) {
       const ended = await endAtOnce(store, request, plan, volume);
       if (ended) return ended;
@@ -109,7 +113,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         edits: [
           editOf(volume, transition, {
             set: { ...set, ...requesters, ...(by === '' ? {} : { by }) },
-            unset,
+            unset: [...unset, ...(request.withGroup ? ['group'] : [])],
             expect: { ...plan.expect, ...expectedIn(volume, request) },
             task: request.examined === undefined ? {} : { examined: true },
           }),
@@ -257,9 +261,13 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
 }
 
 /** The volume may get an address, or another project, between the read of its record and the change. */
-function expectedIn({ id, projectId }: VolumeState, { examined, growth }: StartRequest): Record<string, string> {
+function expectedIn(
+  { id, projectId, group }: VolumeState,
+  { kind, examined, growth }: StartRequest,
+): Record<string, string> {
   return {
     ...(growth ? { projectId } : {}), // whose quota was asked
+    ...(kind === 'delete' ? { group } : {}),
     ...(examined === undefined ? {} : { address: storedAddress(id, examined) }),
   };
 }

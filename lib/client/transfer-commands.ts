@@ -45,7 +45,7 @@ export class TransferCommands {
 
   /**
    * Offers a volume to whoever has the key, which is returned once and stored nowhere. Throws VolumeNotFound, VolumeAttached,
-   * WrongStatus, TooManySnapshots.
+   * VolumeInGroup, WrongStatus, TooManySnapshots.
    */
   async create(volumeId: string, request: NewTransfer): Promise<{ transfer: TransferState; key: string }> {
     const { name, withSnapshots, lengthMs } = request;
@@ -58,6 +58,7 @@ export class TransferCommands {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, 'startTransfer');
       }
+      if (volume.group !== '') throw errors.transferInGroup(volumeId, volume.group);
       if (withSnapshots) await this.snapshotsOfVolume(volume);
       const expires = String((await redisTime(this.store)) + lengthMs);
       const set = {
@@ -72,7 +73,7 @@ export class TransferCommands {
         edits: [
           editOf(volume, 'startTransfer', {
             set: { transfer: id, transferExpires: expires },
-            expect: { projectId: volume.projectId },
+            expect: { projectId: volume.projectId, group: '' },
           }),
           { kind: 'transfer', id, insert: true, set, stamp: ['createTime'] },
         ],

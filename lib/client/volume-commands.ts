@@ -74,26 +74,31 @@ export class VolumeCommands {
   }
 
   /**
-   * With `withSnapshots` its snapshots go with it, at most a few hundred: see deleteWithSnapshots(). Throws VolumeNotFound, VolumeAttached,
-   * VolumeHasSnapshots, VolumeIsCopied, SnapshotIsCopied, WrongStatus; a call also what kept its node from removing it.
+   * With `withSnapshots` its snapshots go with it, at most a few hundred: see deleteWithSnapshots(). With
+   * `withGroup` also one of a group. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied,
+   * SnapshotIsCopied, WrongStatus; a call also what kept its node from removing it.
    */
   async delete(
     id: string,
-    { withSnapshots = false, ...options }: SendOptions & { withSnapshots?: boolean } = {},
+    { withSnapshots = false, withGroup, ...options }: SendOptions & { withSnapshots?: boolean; withGroup?: true } = {},
   ): Promise<void> {
     await this.carryOut('delete', id, options, (to) =>
-      withSnapshots ? this.sendCascade(id, to) : this.sendDelete(id, to),
+      withSnapshots ? this.sendCascade(id, to) : this.sendDelete(id, { to, withGroup }),
     );
   }
 
-  private sendDelete(id: string, to?: ReplyTo): Promise<Sent> {
+  private sendDelete(
+    id: string,
+    { to, withGroup }: { to: ReplyTo | undefined; withGroup: true | undefined },
+  ): Promise<Sent> {
     const conditions = [
       { is: 'empty', key: `volume:${id}:snapshots` },
       { is: 'empty', key: `volume:${id}:copies` },
     ] as const;
     const request = { transition: 'startDelete', kind: 'delete', whenLost: 'abandon' } as const;
     const refused = (outcome: Outcome) => neededBy(this.store, id, outcome);
-    return this.start({ ...request, also: { edits: [], conditions }, refused }, id, to);
+    const more = withGroup ? { withGroup } : {};
+    return this.start({ ...request, ...more, also: { edits: [], conditions }, refused }, id, to);
   }
 
   private async sendCascade(id: string, to?: ReplyTo): Promise<Sent> {

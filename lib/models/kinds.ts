@@ -44,6 +44,7 @@ const volumeIndexes: readonly Index[] = [
   { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
   { key: 'volume:{fromVolume}:copies', when: 'copying' },
   { key: 'type:{type}:volumes', score: { field: 'createTime' } },
+  { key: 'group:{group}:volumes', score: { field: 'createTime' } },
   { key: 'project:{projectId}:faults', when: 'fault', score: { field: 'createTime' } },
 ];
 
@@ -74,6 +75,13 @@ const typeIndexes: readonly Index[] = [
   { key: 'type-names', member: '{name}\0{id}' },
   { key: 'type-name:{name}' },
   { key: 'qos-spec:{qosSpec}:types', score: { field: 'createTime' } },
+];
+
+const groupIndexes: readonly Index[] = [
+  { key: 'groups', score: { field: 'createTime' } },
+  { key: 'group-ids' },
+  { key: 'group-names', member: '{name}\0{id}' },
+  { key: 'project:{projectId}:groups', score: { field: 'createTime' } },
 ];
 
 export const kinds = {
@@ -109,6 +117,8 @@ export const kinds = {
   attachment: { key: 'attachment:{id}', indexes: attachmentIndexes },
   /** A volume that is offered to another project. */
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
+  /** Volumes of one backend whose snapshots can be of the same moment. */
+  group: { key: 'group:{id}', indexes: groupIndexes },
   /** What volumes of a kind require of their backends. */
   type: { key: 'type:{id}', indexes: typeIndexes },
   /** How much of their volumes the hosts can use, for the types that name it. */
@@ -141,6 +151,7 @@ export const kindNames: readonly KindName[] = [
   'snapshot',
   'attachment',
   'transfer',
+  'group',
   'type',
   'qos-spec',
   'default-type',

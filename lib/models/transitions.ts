@@ -247,6 +247,8 @@ export const transitions = {
   startRename: { from: steady, begins: 'rename' },
   finishRename: { during: 'rename', ends: true, unset: ['snapshot'] },
   failRename: { during: 'rename', ends: true, unset: ['snapshot'] },
+  /** It becomes one of a group. */
+  joinGroup: { from: steady },
   /** What only Redis knows of it: description, metadata, flags. */
   describe: {},
   /** Its node was declared lost: nothing of its task will end. */

@@ -69,6 +69,8 @@ export interface VolumeState {
   deleteOnTermination: boolean;
   /** The id of its type; '' = none. */
   type: string;
+  /** The id of its group; '' = none. */
+  group: string;
   /** The zone that was asked for; '' = any. */
   wantedZone: string;
   /** Volumes on whose nodes it was not to be. */
@@ -202,6 +204,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     limits: limitsIn(hash),
     deleteOnTermination: hash['deleteOnTermination'] === 'true',
     type: hash['type'] ?? '',
+    group: hash['group'] ?? '',
     wantedZone: hash['wantedZone'] ?? '',
     apartFrom: hash['apartFrom'] === undefined ? [] : hash['apartFrom'].split(','),
     description: hash['description'] ?? '',

@@ -72,6 +72,18 @@ const names = {
   transferNames: () => 'transfer-names',
   /** sorted set, by the time (ms) at which their transfers expire: volumes of a node that await a transfer */
   nodeTransfers: (node: string) => `node:${node}:transfers`,
+  /** hash: a group of volumes */
+  group: (id: string) => `group:${id}`,
+  /** sorted set, by creation time: every group's id */
+  groups: () => 'groups',
+  /** sorted set, by creation time: groups of a project */
+  projectGroups: (project: string) => `project:${project}:groups`,
+  /** sorted set of one score: every group's id, to find one by its beginning */
+  groupIds: () => 'group-ids',
+  /** sorted set of one score: name, a zero byte, id */
+  groupNames: () => 'group-names',
+  /** sorted set, by creation time: volumes of a group */
+  groupVolumes: (id: string) => `group:${id}:volumes`,
   /** hash: a type of volumes */
   type: (id: string) => `type:${id}`,
   /** sorted set, by creation time: every type's id */
@@ -179,6 +191,12 @@ export function makeKeys(prefix: string): Keys {
     transferIds: () => tag + names.transferIds(),
     transferNames: () => tag + names.transferNames(),
     nodeTransfers: (node) => tag + names.nodeTransfers(node),
+    group: (id) => tag + names.group(id),
+    groups: () => tag + names.groups(),
+    projectGroups: (project) => tag + names.projectGroups(project),
+    groupIds: () => tag + names.groupIds(),
+    groupNames: () => tag + names.groupNames(),
+    groupVolumes: (id) => tag + names.groupVolumes(id),
     type: (id) => tag + names.type(id),
     types: () => tag + names.types(),
     typeIds: () => tag + names.typeIds(),

@@ -27,6 +27,8 @@ export type Condition =
   /** The quota of the project has room for so much more. */
   | ({ is: 'quota'; project: string } & More)
   | { is: 'empty'; key: string }
+  /** The sorted set has fewer members. */
+  | { is: 'fewer'; key: string; than: number }
   /** There is no such record. */
   | { is: 'absent'; kind: KindName; id: string }
   /** No address of the node was released in the last `quarantineMs`. */

@@ -148,6 +148,7 @@ const condition: Arbitrary<Condition> = oneof(
   record({ is: constantFrom('rested'), node, quarantineMs: constantFrom(0, 600_000) }),
   record({ is: constantFrom('absent'), kind: constantFrom('volume', 'abandoned'), id: constantFrom('v1', 'v2') }),
   record({ is: constantFrom('empty'), key: constantFrom('volumes', 'node:n1:volumes') }),
+  record({ is: constantFrom('fewer'), key: constantFrom('volumes', 'node:n1:volumes'), than: constantFrom(1, 3) }),
 );
 
 const change: Arbitrary<ChangeSet & { owned?: string }> = record(

@@ -7,6 +7,7 @@
 --               {is = 'freeSpace', backend, bytes, grows?}: the backend accepts volumes, or growth of its own, and has that space;
 --               {is = 'quota', project, volumes?, bytes?, snapshots?}: the project may have so much more;
 --               {is = 'empty', key}: the sorted set has no member;
+--               {is = 'fewer', key, than}: the sorted set has fewer members;
 --               {is = 'absent', kind, id}: there is no such record;
 --               {is = 'rested', node, quarantineMs}: no address of the node was released in the last `quarantineMs`
 --   edits       {kind, id, insert?, remove?, optional?, expect?, set?, unset?, stamp?, join?, rest?}
@@ -42,6 +43,7 @@ local function is_met(condition)
   end
   if condition.is == 'quota' then return fits_quota(condition) end
   if condition.is == 'empty' then return redis.call('ZCARD', KEYS[1] .. condition.key) == 0 end
+  if condition.is == 'fewer' then return redis.call('ZCARD', KEYS[1] .. condition.key) < condition.than end
   if condition.is == 'absent' then return redis.call('EXISTS', record_key(condition.kind, condition.id)) == 0 end
   if condition.is == 'rested' then
     local newest = redis.call('ZRANGE', key_quarantine(condition.node), -1, -1, 'WITHSCORES')[2]

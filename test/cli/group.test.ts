@@ -1,0 +1,36 @@
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await place.daemon('n1');
+});
+test.after.always(() => place.close());
+
+test.serial('a group is created, changed, listed, shown, and deleted with its volumes', async (t) => {
+  const volume = async (name: string) =>
+    (await place.run('volume', 'create', '0', '--name', name, '--project', 'web')).stdout;
+  const [data, log] = [await volume('data'), await volume('log')];
+  const { stdout: id } = await place.run('group', 'create', '--name', 'shop', '--project', 'web');
+  t.regex(id, /^[0-9a-f-]{36}$/);
+  t.like(await place.run('group', 'update', 'shop'), { exitCode: 2 });
+  t.like(await place.run('group', 'update', 'shop', '--add', 'data', '--add', 'log'), { exitCode: 0, stdout: id });
+  const shown = await place.json('group', 'show', 'shop');
+  t.like(shown, { id, name: 'shop', description: null, projectId: 'web', volumes: [data, log] });
+  t.like(await place.json('group', 'list', '--project', 'web'), { groups: [{ id, name: 'shop' }], next: null });
+  t.regex((await place.run('group', 'list')).stdout, new RegExp(`^${id} +shop +web `, 'm'));
+  t.regex((await place.run('group', 'show', 'shop')).stdout, new RegExp(`^volume +${log} log available$`, 'm'));
+  t.like(await place.json('volume', 'show', 'data'), { group: id });
+  const refused = await place.run('volume', 'delete', 'data');
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, new RegExp(`blockstore group update ${id} --remove ${data}`));
+  t.like(await place.run('group', 'update', 'shop', '--remove', 'log', '--description', 'of the shop'), {
+    exitCode: 0,
+  });
+  t.like(await place.run('group', 'delete', 'shop'), { exitCode: 5 });
+  t.like(await place.run('group', 'delete', 'shop', '--volumes'), { exitCode: 0, stdout: id });
+  t.is((await place.run('volume', 'show', data)).exitCode, 4);
+  t.like(await place.json('volume', 'show', 'log'), { status: 'available', group: null });
+  t.like(await place.json('group', 'list'), { groups: [] });
+});
