@@ -37,12 +37,11 @@ export const size = z.union(
   ],
   'must be a whole number of GiB, at least 1',
 );
+const yes = ['true', 'True', 'TRUE', '1', 'on', 'On', 'ON', 'yes', 'Yes', 'YES', 'y', 't'] as const;
+const no = ['false', 'False', 'FALSE', '0', 'off', 'Off', 'OFF', 'no', 'No', 'NO', 'n', 'f'] as const;
 /** Also as text, as some clients send it. */
 export const yesOrNo = z.union(
-  [
-    z.boolean(),
-    z.enum(['true', 'True', 'false', 'False', '1', '0']).transform((text) => ['true', 'True', '1'].includes(text)),
-  ],
+  [z.boolean(), z.enum(yes).transform(() => true), z.enum(no).transform(() => false)],
   'must be true or false',
 );
 /** Of volume types. */

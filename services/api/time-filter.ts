@@ -17,7 +17,7 @@ const comparisons: ReadonlyMap<string, Comparison> = new Map<string, Comparison>
  */
 export function timeFilter(name: string, text: string): (ms: number) => boolean {
   const rules = text.split(',').map((part) => {
-    const [, operator = 'eq', time = ''] = /^(?:([a-z]+):(?!\d{2}))?(.+)$/.exec(part.trim()) ?? [];
+    const [, operator = 'eq', time = ''] = /^(?:([a-z]+):)?(.+)$/.exec(part.trim()) ?? [];
     const compare = comparisons.get(operator);
     const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/.test(time);
     const ms = Date.parse(hasZone ? time : `${time}Z`);

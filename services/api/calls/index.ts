@@ -8,6 +8,7 @@ import { groupCalls } from './groups.ts';
 import { hostCalls } from './hosts.ts';
 import { limitCalls } from './limits.ts';
 import { messageCalls } from './messages.ts';
+import { metadataCalls } from './metadata.ts';
 import { operationCalls } from './operations.ts';
 import { poolCalls } from './pools.ts';
 import { qosSpecCalls } from './qos-specs.ts';
@@ -15,18 +16,21 @@ import { quotaCalls } from './quotas.ts';
 import { resourceFilterCalls } from './resource-filters.ts';
 import { serviceClusterCalls } from './service-clusters.ts';
 import { serviceCalls } from './services.ts';
+import { snapshotActionCalls } from './snapshot-actions.ts';
+import { snapshotCalls } from './snapshots.ts';
 import { typeAccessCalls } from './type-access.ts';
 import { typeEncryptionCalls } from './type-encryption.ts';
 import { typeSpecCalls } from './type-specs.ts';
 import { typeCalls } from './types.ts';
-import { volumeMetadataCalls } from './volume-metadata.ts';
 import { volumeSummaryCalls } from './volume-summary.ts';
 import { volumeCalls } from './volumes.ts';
 
 /** Every call of the API. */
 export const calls: readonly Call[] = [
   ...volumeCalls,
-  ...volumeMetadataCalls,
+  ...snapshotCalls,
+  ...snapshotActionCalls,
+  ...metadataCalls,
   ...clusterCalls,
   ...operationCalls,
   ...typeCalls,

@@ -17,6 +17,7 @@ const filters: Readonly<Record<string, readonly string[]>> = {
     'source_volid',
     'created_at',
   ],
+  snapshot: ['name', 'name~', 'status', 'volume_id', 'metadata', 'user_id', 'created_at'],
   volume_type: ['name', 'description', 'is_public', 'extra_specs'],
   backup: ['name', 'name~', 'status', 'volume_id', 'volume_name', 'metadata'],
   message: ['event_id', 'message_level', 'resource_type', 'resource_uuid', 'request_id'],

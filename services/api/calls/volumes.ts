@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { deleteWithSnapshots } from '../../../lib/client/cascade.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
+import { eitherText, givenText } from '../given-text.ts';
 import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument, trueOrFalse } from '../listing.ts';
 import { newVolume } from '../new-volume.ts';
@@ -139,8 +140,8 @@ export const volumeCalls = [
         projectId: caller.projectId,
         ...origin,
         ...(volume.multiattach ? { isMultiattach: true } : {}),
-        ...given('name', volume.name ?? volume.display_name),
-        ...given('description', volume.description ?? volume.display_description),
+        ...givenText('name', volume.name ?? volume.display_name),
+        ...givenText('description', volume.description ?? volume.display_description),
         ...(volume.metadata ? { metadata: volume.metadata } : {}),
       });
       return { volume: await viewOf(request, created) };
@@ -159,10 +160,13 @@ export const volumeCalls = [
       const { body, cluster } = request;
       const { volume } = body;
       const { id: found } = await ownVolume(request, request.param('id'));
-      const [named, noted] = [volume.name ?? volume.display_name, volume.description ?? volume.display_description];
+      const [named, noted] = [
+        eitherText(volume.name, volume.display_name),
+        eitherText(volume.description, volume.display_description),
+      ];
       const changed = await cluster.commands.update(found, {
-        ...(named === undefined ? {} : { name: named ?? '' }),
-        ...(noted === undefined ? {} : { description: noted ?? '' }),
+        ...(named === undefined ? {} : { name: named }),
+        ...(noted === undefined ? {} : { description: noted }),
         ...(volume.metadata ? { metadata: volume.metadata } : {}),
       });
       return { volume: await viewOf(request, changed) };
@@ -185,13 +189,6 @@ export const volumeCalls = [
     },
   }),
 ];
-
-/** A text that is given; '' is none. */
-function given<Name extends string>(key: Name, value: string | null | undefined): { [K in Name]?: string } {
-  const fields: { [K in Name]?: string } = {};
-  if (value !== undefined && value !== null && value !== '') fields[key] = value;
-  return fields;
-}
 
 async function viewOf(context: Context, volume: VolumeState) {
   return volumeView(volume, await volumeFacts(context.cluster.store, [volume]), context);

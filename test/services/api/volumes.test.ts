@@ -52,6 +52,8 @@ test.serial('a volume is created, shown, changed and deleted', async (t) => {
 
   const changed = await client.put(`${volumes}/${id}`, { volume: { name: 'logs', description: 'of the mail server' } });
   t.like(oneSchema.parse(changed.body).volume, { name: 'logs', description: 'of the mail server' });
+  const unnamed = await client.put(`${volumes}/${id}`, { volume: { description: null } });
+  t.like(oneSchema.parse(unnamed.body).volume, { name: 'logs', description: null });
   t.deepEqual((await client.post(`${volumes}/${id}/metadata`, { metadata: { a: '1' } })).body, {
     metadata: { tier: 'gold', a: '1' },
   });
@@ -90,6 +92,8 @@ test.serial('pages are the newest first, go on where they ended, and keep the fi
   t.deepEqual(listSchema.parse((await client.get(`${volumes}?limit=0`)).body).volumes, []);
   t.is((await client.get(`${volumes}?marker=${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`)).status, 404);
   t.deepEqual(await names(`${volumes}?name~=b`), ['b']);
+  t.deepEqual(await names(`${volumes}?name=b&created_at=gt:2026-01-31T08:00:00,lt:2999-01-01`), ['b']);
+  t.deepEqual(await names(`${volumes}?created_at=lte:2026-01-31T08:00:00Z`), []);
   t.deepEqual(await names(`${volumes}?limit=1&offset=1&sort_key=name&sort_dir=asc`), ['b']);
 });
 
