@@ -48,6 +48,13 @@ export const attachmentErrors = {
       `volume ${volume} is reserved for ${instance}`,
       `if that is not to have it: blockstore attachment delete ${attachment}`,
     ),
+  attachmentInUse: (volume: string, attachment: string, user: string) =>
+    new BlockstoreError(
+      'AttachmentInUse',
+      'conflict',
+      `attachment ${attachment} cannot be ended: ${user} uses volume ${volume}`,
+      'detach the volume from it by the service that runs it, or have an administrator end the attachment',
+    ),
   severalAttachments: (volume: string, attachments: readonly string[]) =>
     new BlockstoreError(
       'SeveralAttachments',

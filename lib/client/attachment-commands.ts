@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { errors } from '../errors.ts';
+import { asError, errors } from '../errors.ts';
 import { type AttachmentState, isReleased } from '../models/attachment-state.ts';
 import {
   type AttachedVolume,
@@ -126,6 +126,34 @@ export class AttachmentCommands {
     return this.commands.attachAs(volume, { id, attachment, isReserved: true }, options);
   }
 
+  /**
+   * Both: where the host is not admitted, the volume is not kept either. A repeated request with the same id and arguments has one effect.
+   * Throws what reserve() and update() throw.
+   */
+  async reserveFor(
+    volumeId: string,
+    { reservation, host }: { reservation: Reservation; host: HostOfAttachment },
+    options: SendOptions = {},
+  ): Promise<AttachedVolume> {
+    const { id } = await this.reserve(volumeId, reservation, options);
+    try {
+      return await this.update(id, host, options);
+    } catch (error) {
+      // What goes on in the background may still admit the host.
+      if (asError(error).code !== 'NotFinished') await this.giveUp(id);
+      throw error;
+    }
+  }
+
+  /** One that a host has stays: another request was repeated, with other arguments. */
+  private async giveUp(id: string): Promise<void> {
+    const [attachment] = (await attachmentsOf(this.store).readAll([id])).states;
+    if (attachment?.status !== 'reserved' || isReleased(attachment)) return;
+    await this.delete(id).catch((error: unknown) => {
+      if (asError(error).code !== 'AttachmentNotFound') throw error;
+    });
+  }
+
   /** The host says that it uses the volume. A repeated request has one effect. Throws AttachmentNotFound, WrongStatus. */
   async complete(id: string): Promise<AttachmentState> {
     for (let change = 0; change < maxChanges; change += 1) {
@@ -150,12 +178,17 @@ export class AttachmentCommands {
   }
 
   /**
-   * Ends an attachment: its host loses the volume first. Throws AttachmentNotFound, WrongStatus while the host is getting it; a call also
-   * what kept the node from it.
+   * Ends an attachment: its host loses the volume first. Throws AttachmentNotFound, WrongStatus while the host is getting it, and what
+   * `check` throws for the attachment as it is; a call also what kept the node from it.
    */
-  async delete(id: string, options: SendOptions = {}): Promise<void> {
+  async delete(
+    id: string,
+    { check = () => {}, ...options }: SendOptions & { check?: (attachment: AttachmentState) => void } = {},
+  ): Promise<void> {
     for (let change = 0; change < maxChanges; change += 1) {
-      const { volume: volumeId, status } = await attachmentsOf(this.store).lookup(id);
+      const attachment = await attachmentsOf(this.store).lookup(id);
+      check(attachment);
+      const { volume: volumeId, status } = attachment;
       const volume = await volumesOf(this.store).find(volumeId);
       if (status !== 'reserved') return void (await this.commands.detach(volumeId, { ...options, attachment: id }));
       const ofVolume = volume ? [withoutReservation(volume, id)] : [];

@@ -5,7 +5,7 @@ import { rbdName, tryParseRbdAddress } from '../rbd/address.ts';
 import { tryParseEndpoint } from '../rbd/connection.ts';
 import { tryParseSheepdogAddress } from '../sheepdog/address.ts';
 import type { Limits } from '../models/limits.ts';
-import type { Chap } from '../targets/target.ts';
+import type { Chap, Protocol } from '../targets/target.ts';
 import { throttleOf } from './libvirt-disk.ts';
 
 /** How a host connects a volume, in the form that programs of the family exchange. JSON alone. */
@@ -69,4 +69,13 @@ export function connectionInfo(
   }
   const sheepdog = tryParseSheepdogAddress(address);
   return sheepdog === undefined ? undefined : { driver_volume_type: 'sheepdog', data: { ...always, name: sheepdog } };
+}
+
+/** Returns by what hosts reach a volume with that address; undefined where it has none yet. */
+export function protocolOfAddress(address: string): Protocol | undefined {
+  if (tryParseAddress(address)) return 'aoe';
+  if (tryParseIscsiAddress(address)) return 'iscsi';
+  if (tryParseNvmeAddress(address)) return 'nvme';
+  if (tryParseRbdAddress(address)) return 'rbd';
+  return tryParseSheepdogAddress(address) === undefined ? undefined : 'sheepdog';
 }

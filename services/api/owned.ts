@@ -1,4 +1,6 @@
 import { errors } from '../../lib/errors.ts';
+import type { AttachmentState } from '../../lib/models/attachment-state.ts';
+import { attachmentsOf } from '../../lib/models/attachment.ts';
 import { isId } from '../../lib/models/id.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
@@ -30,4 +32,14 @@ export async function ownSnapshot(
   const snapshot = isId(id) ? await snapshotsOf(cluster.store).find(id) : undefined;
   if (!snapshot || !mayKnow(caller, snapshot)) throw errors.snapshotNotFound(id.slice(0, 100));
   return snapshot;
+}
+
+/** The same of an attachment. Throws AttachmentNotFound. */
+export async function ownAttachment(
+  { caller, cluster }: Pick<Context, 'caller' | 'cluster'>,
+  id: string,
+): Promise<AttachmentState> {
+  const attachment = isId(id) ? await attachmentsOf(cluster.store).find(id) : undefined;
+  if (!attachment || !mayKnow(caller, attachment)) throw errors.attachmentNotFound(id.slice(0, 100));
+  return attachment;
 }

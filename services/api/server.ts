@@ -12,7 +12,7 @@ import type { Store } from '../../lib/redis/store.ts';
 import { inSpan } from '../../lib/tracing.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
-import type { Caller } from './caller.ts';
+import { type Caller, hasRole } from './caller.ts';
 import { refuseForeignPages } from './browser-guard.ts';
 import type { Backups, Context } from './call.ts';
 import { ClusterView } from './cluster-view.ts';
@@ -130,10 +130,7 @@ export class ApiServer {
     const project = params.get('project_id') ?? '';
     if (reservedNames.has(project)) throw errors.reservedProject(project);
     if (project !== '' && !projectForm.test(project)) throw errors.noSuchCall(request.method, pathOf(request));
-    const caller = await this.options.authenticator.authenticate({
-      token: headerOf(request, 'x-auth-token') ?? '',
-      project,
-    });
+    const caller = await this.callerOf(request, project);
     const { call, body } = chosenCall(route, version, request.body);
     this.callNames.set(request, call.name);
     checkPolicy(call.name, caller);
@@ -168,6 +165,16 @@ export class ApiServer {
     reply.status(call.status);
     if (call.status === 204) return reply.send();
     return reply.send(answer);
+  }
+
+  /** A service that acts for a user sends a token of its own beside the user's. Throws NotAuthenticated. */
+  private async callerOf(request: FastifyRequest, project: string): Promise<Caller> {
+    const { authenticator } = this.options;
+    const caller = await authenticator.authenticate({ token: headerOf(request, 'x-auth-token') ?? '', project });
+    const token = headerOf(request, 'x-service-token');
+    if (token === undefined) return caller;
+    const service = await authenticator.authenticate({ token, project: '' });
+    return hasRole(service, 'service') ? { ...caller, roles: [...caller.roles, 'service'] } : caller;
   }
 
   private fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

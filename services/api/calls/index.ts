@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts';
+import { attachmentCalls } from './attachments.ts';
 import { backupActionCalls } from './backup-actions.ts';
 import { backupCalls } from './backups.ts';
 import { clusterCalls } from './cluster.ts';
@@ -31,6 +32,7 @@ export const calls: readonly Call[] = [
   ...snapshotCalls,
   ...snapshotActionCalls,
   ...metadataCalls,
+  ...attachmentCalls,
   ...clusterCalls,
   ...operationCalls,
   ...typeCalls,

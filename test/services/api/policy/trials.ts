@@ -41,6 +41,10 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ['PUT /snapshots/:id/metadata/:key', [{ body: () => ({ meta: { k: 'b' } }) }]],
   ['POST /snapshots/:id/action os-reset_status', [{ body: () => ({ status: 'available' }) }]],
   ['POST /snapshots/:id/action os-update_snapshot_status', [{ body: () => ({ status: 'available' }) }]],
+  ['POST /attachments', [{ body: async (id) => ({ attachment: { volume_uuid: await volume(id) } }) }]],
+  ['PUT /attachments/:id', [{ body: () => ({ attachment: { connector: { host: 'h' } } }) }]],
+  // No host has that of a test.
+  ['POST /attachments/:id/action os-complete', [{ status: 409 }]],
   ['GET /types/default', [{ status: 404 }]],
   ['POST /types', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
   ['PUT /types/:id', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
