@@ -16,9 +16,18 @@ export class BlockstoreError extends Error {
   readonly code: string;
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  /** Seconds after which the request can be repeated. */
+  readonly retryAfter: number | undefined;
 
-  constructor(code: string, kind: ErrorKind, message: string, hint?: string, options?: { cause?: unknown }) {
+  constructor(
+    code: string,
+    kind: ErrorKind,
+    message: string,
+    hint?: string,
+    { retryAfter, ...options }: { cause?: unknown; retryAfter?: number } = {},
+  ) {
     super(message, options);
+    this.retryAfter = retryAfter;
     this.name = code;
     this.code = code;
     this.kind = kind;

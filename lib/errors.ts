@@ -14,6 +14,7 @@ import { encryptionErrors } from './encryption-errors.ts';
 import { exportErrors } from './export-errors.ts';
 import { groupErrors } from './group-errors.ts';
 import { hostErrors } from './host-errors.ts';
+import { identityErrors } from './identity-errors.ts';
 import { imageErrors } from './image-errors.ts';
 import { iscsiErrors } from './iscsi-errors.ts';
 import { lvmErrors } from './lvm-errors.ts';
@@ -43,6 +44,7 @@ export const errors = {
   ...exportErrors,
   ...groupErrors,
   ...hostErrors,
+  ...identityErrors,
   ...imageErrors,
   ...iscsiErrors,
   ...sheepdogErrors,

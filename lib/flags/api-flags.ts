@@ -1,5 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { flag, listOf, text, whole, yesNo } from './flag.ts';
+import { flag, listOf, oneOf, text, whole, yesNo } from './flag.ts';
 
 export const listenRule = 'must be address:port or [IPv6 address]:port, separated by commas; port 0: one that is free';
 
@@ -22,11 +22,19 @@ export const apiFlags = {
     '',
     'type, by its name or id, of volumes that are created by the API without one and have no snapshot or volume as their source; empty: none',
   ),
+  auth_strategy: flag(
+    oneOf('auto', 'noauth', 'local'),
+    'auto',
+    'how the API finds out who sends a request: noauth, everybody is an administrator; local, by users and tokens in Redis; auto: local where api_listen has an address beyond loopback, otherwise noauth',
+  ),
   api_noauth_beyond_loopback: flag(
     yesNo,
     false,
-    'serve everybody who reaches api_listen as an administrator, also from other machines',
+    'with auth_strategy noauth: serve everybody who reaches api_listen as an administrator, also from other machines',
   ),
+  token_lifetime: flag(whole(10, 2_592_000), 3600, 'time for which a token of auth_strategy local is valid', {
+    unit: 'seconds',
+  }),
 };
 
 /** Whether it is one of a list of addresses and ports. */
@@ -40,6 +48,20 @@ export function listenAddress(item: string): { host: string; port: number } | un
   const host = bracketed ?? plain ?? '';
   const isAddress = bracketed === undefined ? isIPv4(host) : isIPv6(host);
   return isAddress && Number(port) <= 65_535 ? { host, port: Number(port) } : undefined;
+}
+
+/** Returns the address of `api_listen` that other machines reach; undefined where there is none. */
+export function openAddress({ api_listen: items }: { api_listen: readonly string[] }): string | undefined {
+  return items.find((item) => !isLoopback(listenAddress(item)?.host ?? ''));
+}
+
+/** Returns the strategy that holds. */
+export function authStrategy(flags: {
+  api_listen: readonly string[];
+  auth_strategy: 'auto' | 'noauth' | 'local';
+}): 'noauth' | 'local' {
+  if (flags.auth_strategy !== 'auto') return flags.auth_strategy;
+  return openAddress(flags) === undefined ? 'noauth' : 'local';
 }
 
 const loopback = new BlockList();

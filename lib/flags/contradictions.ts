@@ -1,6 +1,6 @@
 import { driverOf } from '../drivers/registry.ts';
 import { targetOf } from '../targets/registry.ts';
-import { isLoopback, listenAddress } from './api-flags.ts';
+import { authStrategy, openAddress } from './api-flags.ts';
 import type { BackendFlags } from './backends.ts';
 import type { Flags } from './definitions.ts';
 
@@ -20,10 +20,15 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
   if (flags.redis_cluster.length > 0 && flags.redis_db !== 0) {
     problems.push(`redis_db = ${flags.redis_db} is not possible with redis_cluster: a Cluster has only database 0`);
   }
-  const open = flags.api_listen.find((item) => !isLoopback(listenAddress(item)?.host ?? ''));
-  if (open !== undefined && !flags.api_noauth_beyond_loopback) {
+  const open = openAddress(flags);
+  if (open !== undefined && authStrategy(flags) === 'noauth' && !flags.api_noauth_beyond_loopback) {
     problems.push(
-      `api_listen = ${open} serves other machines, and the API asks nobody who they are: listen on 127.0.0.1, or set api_noauth_beyond_loopback = true`,
+      `api_listen = ${open} serves other machines, and auth_strategy = noauth asks nobody who they are: listen on 127.0.0.1, set auth_strategy = local, or set api_noauth_beyond_loopback = true`,
+    );
+  }
+  if (open !== undefined && authStrategy(flags) !== 'noauth' && flags.api_noauth_beyond_loopback) {
+    problems.push(
+      `api_noauth_beyond_loopback = true requires auth_strategy = noauth as well: with ${flags.auth_strategy} the API asks for a token`,
     );
   }
   const users = new Map<string, string>();

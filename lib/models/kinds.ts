@@ -1,3 +1,5 @@
+import { identityKinds } from './identity-kinds.ts';
+
 /**
  * Every kind of record: its key, its indexes and its sums. The script `commit` keeps indexes and sums from this table, so that no
  * other code writes them. Templates name fields of the record in braces; `{id}` is the record's id.
@@ -137,6 +139,7 @@ export const kinds = {
   /** What a project may have, by its name, and how many bytes it has. Those with limits have a creation time. */
   quota: { key: 'quota:{id}', indexes: [{ key: 'quotas', when: 'createTime', score: { field: 'createTime' } }] },
   node: { key: 'node:{id}', indexes: [{ key: 'nodes', score: { field: 'createTime' } }] },
+  ...identityKinds,
   /** Storage of a node: its id is `node@name`. */
   backend: { key: 'backend:{id}', indexes: [{ key: 'node:{node}:backends' }, { key: 'shared:{shared}' }] },
 } as const satisfies Record<string, RecordKind>;
@@ -157,5 +160,11 @@ export const kindNames: readonly KindName[] = [
   'default-type',
   'quota',
   'node',
+  'user',
+  'project',
+  'assignment',
+  'application-credential',
+  'token',
+  'sign-in-failures',
   'backend',
 ];

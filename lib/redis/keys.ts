@@ -110,6 +110,42 @@ const names = {
   quota: (project: string) => `quota:${project}`,
   /** sorted set, by creation time: projects with limits */
   quotas: () => 'quotas',
+  /** hash: a user's record */
+  user: (id: string) => `user:${id}`,
+  /** sorted set, by creation time: every user's id */
+  users: () => 'users',
+  /** sorted set of one score: the user of that name */
+  userNamed: (name: string) => `user-name:${name}`,
+  /** sorted set, by creation time: in which projects a user has roles */
+  userAssignments: (user: string) => `user:${user}:assignments`,
+  /** sorted set, by creation time: application credentials of a user */
+  userCredentials: (user: string) => `user:${user}:application-credentials`,
+  /** sorted set, by the time (ms) at which they expire: tokens of a user */
+  userTokens: (user: string) => `user:${user}:tokens`,
+  /** hash: a project's record */
+  project: (id: string) => `project:${id}`,
+  /** sorted set, by creation time: every project's id */
+  projects: () => 'projects',
+  /** sorted set of one score: the project of that name */
+  projectNamed: (name: string) => `project-name:${name}`,
+  /** sorted set, by creation time: users with roles in a project */
+  projectAssignments: (project: string) => `project:${project}:assignments`,
+  /** sorted set, by creation time: application credentials for a project */
+  projectCredentials: (project: string) => `project:${project}:application-credentials`,
+  /** hash: the roles of a user in a project, by the ids of both */
+  assignment: (id: string) => `assignment:${id}`,
+  /** sorted set, by creation time: every such record */
+  assignments: () => 'assignments',
+  /** hash: an application credential */
+  credential: (id: string) => `application-credential:${id}`,
+  /** hash: a token, by its hash */
+  token: (id: string) => `token:${id}`,
+  /** sorted set, by the time (ms) at which they expire: every token */
+  tokens: () => 'tokens',
+  /** hash: failures to sign in with one name, or from one address */
+  signInFailures: (id: string) => `sign-in-failures:${id}`,
+  /** sorted set, by the time (ms) at which they are forgotten: every such record */
+  allSignInFailures: () => 'sign-in-failures',
   /** hash: a node's record */
   node: (node: string) => `node:${node}`,
   /** sorted set, by time of the first start: names of nodes */
@@ -210,6 +246,24 @@ export function makeKeys(prefix: string): Keys {
     defaultTypes: () => tag + names.defaultTypes(),
     quota: (project) => tag + names.quota(project),
     quotas: () => tag + names.quotas(),
+    user: (id) => tag + names.user(id),
+    users: () => tag + names.users(),
+    userNamed: (name) => tag + names.userNamed(name),
+    userAssignments: (user) => tag + names.userAssignments(user),
+    userCredentials: (user) => tag + names.userCredentials(user),
+    userTokens: (user) => tag + names.userTokens(user),
+    project: (id) => tag + names.project(id),
+    projects: () => tag + names.projects(),
+    projectNamed: (name) => tag + names.projectNamed(name),
+    projectAssignments: (project) => tag + names.projectAssignments(project),
+    projectCredentials: (project) => tag + names.projectCredentials(project),
+    assignment: (id) => tag + names.assignment(id),
+    assignments: () => tag + names.assignments(),
+    credential: (id) => tag + names.credential(id),
+    token: (id) => tag + names.token(id),
+    tokens: () => tag + names.tokens(),
+    signInFailures: (id) => tag + names.signInFailures(id),
+    allSignInFailures: () => tag + names.allSignInFailures(),
     node: (node) => tag + names.node(node),
     nodes: () => tag + names.nodes(),
     lease: (node) => tag + names.lease(node),

@@ -44,8 +44,9 @@ function entry(index: Index): string {
 
 /** Statements that touch the index only where the entry differs: most changes of a record move no entry. */
 function move(index: Index): string {
-  const { key, member = '{id}' } = index;
-  const named = [...new Set([...fieldsIn(key), ...fieldsIn(member)])];
+  const { key, member = '{id}', score } = index;
+  const scored = typeof score === 'object' ? [score.field] : [];
+  const named = [...new Set([...fieldsIn(key), ...fieldsIn(member), ...scored])];
   const isIn = (record: string) => [record, ...requiredBy(index).map((field) => `${record}['${field}']`)].join(' and ');
   const same = ['was', 'is', ...named.map((field) => `before['${field}'] == after['${field}']`)].join(' and ');
   const remove = `redis.pcall('ZREM', ${text(key, 'KEYS[1]', 'before')}, ${text(member, '', 'before')})`;

@@ -1,10 +1,12 @@
 import { asError, errors } from '../../lib/errors.ts';
-import { listenAddress } from '../../lib/flags/api-flags.ts';
+import { authStrategy, listenAddress } from '../../lib/flags/api-flags.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
+import type { Authenticator } from './authentication/authenticator.ts';
+import { LocalAuthentication } from './authentication/local.ts';
 import { NoAuthentication } from './authentication/noauth.ts';
 import { ApiServer } from './server.ts';
 
@@ -32,7 +34,7 @@ export class Api implements Service {
   async start(): Promise<void> {
     const { flags, log } = this.options;
     for (const item of flags.api_listen) {
-      const server = new ApiServer({ ...this.options, authenticator: new NoAuthentication() });
+      const server = new ApiServer({ ...this.options, authenticator: authenticatorFor(this.options) });
       this.servers.push(server);
       try {
         const url = await listen(server, item);
@@ -55,6 +57,10 @@ export class Api implements Service {
   get urls(): readonly string[] {
     return this.served;
   }
+}
+
+function authenticatorFor({ flags, store }: ApiOptions): Authenticator {
+  return authStrategy(flags) === 'local' ? new LocalAuthentication(store) : new NoAuthentication();
 }
 
 /** Throws ApiAddressTaken. */

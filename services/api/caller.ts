@@ -1,6 +1,6 @@
-/** What a caller may do, from the least to the most; a service acts for its users. */
-export const roles = ['reader', 'member', 'service', 'admin'] as const;
-export type Role = (typeof roles)[number];
+import type { Role } from '../../lib/models/role.ts';
+
+export { type Role, roles } from '../../lib/models/role.ts';
 
 /** Who sends a request, and for which project. */
 export interface Caller {

@@ -26,6 +26,8 @@ const ofCode: ReadonlyMap<string, Form> = new Map([
   ['HeaderTooLarge', { status: 431, name: 'overLimit' }],
   ['NoJson', { status: 415, name: 'badMediaType' }],
   ['TooManyRequests', { status: 429, name: 'overLimit' }],
+  ['SignInRefused', { status: 401, name: 'unauthorized' }],
+  ['SignInLocked', { status: 429, name: 'overLimit' }],
 ]);
 
 /** Every form that an error can have. */
@@ -50,7 +52,7 @@ export function errorAnswer(error: BlockstoreError): ErrorAnswer {
     error.code === 'NoSuchVersion' ? { min_version: versionText(oldest), max_version: versionText(newest) } : {};
   return {
     status,
-    headers: status === 503 || status === 429 ? { 'retry-after': String(retryAfter) } : {},
+    headers: status === 503 || status === 429 ? { 'retry-after': String(error.retryAfter ?? retryAfter) } : {},
     body: { [name]: { code: status, message: message.replaceAll('\n', '; '), ...range } },
   };
 }

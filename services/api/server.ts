@@ -189,6 +189,8 @@ export class ApiServer {
         ...stack,
       });
     }
+    const challenge = status === 401 ? this.options.authenticator.challenge?.(this.origin(request)) : undefined;
+    if (challenge !== undefined) void reply.header('www-authenticate', challenge);
     return reply.status(status).headers(headers).send(body);
   }
 

@@ -68,7 +68,7 @@ test('the sample configuration has every flag, and documents name only existing 
   // Settings of other programs that look like flags.
   const others = new Set(['aoe_iflist', 'aoe_deadsecs', 'node_modules']);
   // Names of the Block Storage API.
-  for (const name of ['volume_backend_name', 'volume_type', 'export_record']) others.add(name);
+  for (const name of ['volume_backend_name', 'volume_type', 'export_record', 'auth_password']) others.add(name);
   const documents = await Array.fromAsync(glob('docs/*.md', { cwd: root }), (file) =>
     readFile(path.join(root, file), 'utf8'),
   );

@@ -96,7 +96,9 @@ async function read(store: Store): Promise<Found> {
     else if (/^(migration|former|job):/.test(name))
       found.unknown.push(name); // of something that is under way
     else if (
-      !/^(type:[^:]+|qos-spec:[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(name)
+      !/^((type|qos-spec|user|project|assignment|application-credential|token|sign-in-failures):[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(
+        name,
+      )
     )
       found.unknown.push(name);
   }
@@ -140,6 +142,8 @@ function attachmentProblems(attachment: AttachmentState, { sets, records }: Foun
 
 const otherSets =
   /^(nodes|quotas|types|type-ids|type-names|type-name:.+|type:[^:]+:default-of|default-types|qos-specs|qos-spec-name:.+|qos-spec:[^:]+:types|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+const identitySets =
+  /^(users|projects|assignments|application-credentials|tokens|sign-in-failures|(user|project|application-credential)-name:.+|(user|project):[^:]+:(assignments|application-credentials|tokens))$/s;
 
 function setsOfAttachment({ projectId, volume }: AttachmentState): string[] {
   return ['attachments', `project:${projectId}:attachments`, `volume:${volume}:attachments`];
@@ -194,7 +198,7 @@ function indexProblems({ records, snapshots, attachments, transfers, sets }: Fou
     ),
   );
   return [...sets].flatMap(([set, members]) => {
-    if (otherSets.test(set)) return [];
+    if (otherSets.test(set) || identitySets.test(set)) return [];
     if (/(^|:)attachments$/.test(set)) {
       const isOf = (member: string) => {
         const attachment = attachments.get(member);

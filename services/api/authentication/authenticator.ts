@@ -12,6 +12,8 @@ export interface Credentials {
 export interface Authenticator {
   /** Who reaches the API needs no proof. */
   readonly trustsEverybody?: true;
+  /** Returns the header WWW-Authenticate of an answer to a request that lacks a token. `origin`: the address of the API. */
+  challenge?(origin: string): string;
   /** Throws NotAuthenticated, RedisUnreachable. */
   authenticate(credentials: Credentials): Promise<Caller>;
 }

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { fileWith, problemsOf } from './place.ts';
+import { authStrategy } from '../../../lib/flags/api-flags.ts';
 import { flagNames, loadFlags } from '../../../lib/flags/load.ts';
 import { helpText, printConfig, sampleConfig, secretsOf } from '../../../lib/flags/print.ts';
 
@@ -70,6 +71,21 @@ test('flags that contradict each other are refused', (t) => {
   t.throws(() => loadFlags({ argv: ['--storage_create'] }), { message: /requires storage_dev/ });
   t.true(loadFlags({ argv: ['--storage_create', '--lvm_type=thin'] }).flags.storage_create, 'of a pool');
   t.throws(() => loadFlags({ argv: ['--node_down_time=10'] }), { message: /twice report_interval = 10/ });
+});
+
+test('the API asks for a token beyond loopback, unless two flags say that it trusts everybody', (t) => {
+  const strategy = (...argv: string[]) => authStrategy(loadFlags({ argv }).flags);
+  t.is(strategy(), 'noauth');
+  t.is(strategy('--api_listen=127.0.0.1:8776,[::1]:8776'), 'noauth');
+  t.is(strategy('--api_listen=127.0.0.1:8776', '--auth_strategy=local'), 'local');
+  t.is(strategy('--api_listen=127.0.0.1:8776,192.0.2.7:8776'), 'local');
+  const open = '--api_listen=[2001:db8::7]:8776';
+  t.is(strategy(open, '--auth_strategy=noauth', '--api_noauth_beyond_loopback'), 'noauth');
+  t.throws(() => strategy(open, '--auth_strategy=noauth'), { message: /or set api_noauth_beyond_loopback = true/ });
+  t.throws(() => strategy(open, '--api_noauth_beyond_loopback'), {
+    message: /requires auth_strategy = noauth as well/,
+  });
+  t.throws(() => strategy('--auth_strategy=none'), { message: /auth_strategy = "none"/ });
 });
 
 test('a flag without a value is refused; a boolean flag needs none', (t) => {
