@@ -66,6 +66,13 @@ export const apiErrors = {
       'the request did not arrive in time',
       'check the network between the client and the node, and repeat the request',
     ),
+  tlsRequired: () =>
+    new BlockstoreError(
+      'TlsRequired',
+      'invalid',
+      'this port speaks TLS, and the request is plain HTTP',
+      'use https:// in the address',
+    ),
   noJson: () =>
     new BlockstoreError(
       'NoJson',

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Check, Finding } from '../../lib/check.ts';
+import { apiTlsFiles } from '../../lib/flags/api-flags.ts';
 import type { LoadedFlags } from '../../lib/flags/load.ts';
 import { protocolOf } from '../../lib/targets/registry.ts';
 import type { Protocol } from '../../lib/targets/target.ts';
@@ -9,6 +10,7 @@ import { ChildProcesses } from '../../lib/process.ts';
 import type { Context } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Output, Style } from '../output.ts';
+import { checkApiCertificate } from './api-certificate.ts';
 import { checkBackups } from './backups.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
@@ -62,6 +64,8 @@ async function checkHost(
   const isStorage = role === 'storage' || (role === undefined && (existsSync(flags.state_dir) || canRun));
   await report(() => checkCluster(loaded, isStorage));
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
+  const certificate = apiTlsFiles(flags);
+  if (isStorage && certificate) await report(() => checkApiCertificate(certificate));
   if (flags.backup_s3_url !== '') await report(() => checkBackups(flags));
   if (role === 'storage') return;
   const use = await readClusterUse(loaded);

@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { TlsFiles } from '../tls-files.ts';
 import { flag, listOf, oneOf, text, whole, yesNo } from './flag.ts';
 
 export const listenRule = 'must be address:port or [IPv6 address]:port, separated by commas; port 0: one that is free';
@@ -10,6 +11,12 @@ export const apiFlags = {
     [],
     'addresses at which this node serves the Block Storage API, such as 192.0.2.7:8776; empty: none',
   ),
+  api_tls_cert: flag(
+    text,
+    '',
+    'file with the certificate of the API and those of its authorities, in PEM: it is served by TLS; empty: plain HTTP',
+  ),
+  api_tls_key: flag(text, '', 'file with the private key of api_tls_cert, in PEM, which other users cannot read'),
   api_url: flag(
     text,
     '',
@@ -36,6 +43,12 @@ export const apiFlags = {
     unit: 'seconds',
   }),
 };
+
+/** Returns the files of the certificate of the API; undefined where it speaks plain HTTP. */
+export function apiTlsFiles(flags: { api_tls_cert: string; api_tls_key: string }): TlsFiles | undefined {
+  const { api_tls_cert: cert, api_tls_key: key } = flags;
+  return cert === '' ? undefined : { certFlag: 'api_tls_cert', cert, keyFlag: 'api_tls_key', key };
+}
 
 /** Whether it is one of a list of addresses and ports. */
 export function isListenAddress(item: string): boolean {

@@ -31,6 +31,12 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
       `api_noauth_beyond_loopback = true requires auth_strategy = noauth as well: with ${flags.auth_strategy} the API asks for a token`,
     );
   }
+  const { api_tls_cert: cert, api_tls_key: key } = flags;
+  if ((cert === '') !== (key === '')) {
+    problems.push(
+      `api_tls_cert and api_tls_key belong together: ${cert === '' ? 'api_tls_cert' : 'api_tls_key'} is empty`,
+    );
+  }
   const users = new Map<string, string>();
   for (const backend of backends) {
     const where = flags.enabled_backends.length === 0 ? '' : `[${backend.name}] `;

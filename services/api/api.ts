@@ -1,11 +1,13 @@
+import { isIPv6 } from 'node:net';
 import { asError, errors } from '../../lib/errors.ts';
-import { authStrategy, listenAddress } from '../../lib/flags/api-flags.ts';
+import { apiTlsFiles, authStrategy, listenAddress } from '../../lib/flags/api-flags.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Service } from '../../lib/service.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
+import { ServerCertificate } from './certificate.ts';
 import { LocalAuthentication } from './authentication/local.ts';
 import { NoAuthentication } from './authentication/noauth.ts';
 import { ApiServer } from './server.ts';
@@ -17,12 +19,15 @@ export interface ApiOptions {
   monitoring?: Monitoring | undefined;
   /** Without its address the node goes on. */
   isOptional?: boolean;
+  /** How often the files of its certificate are read. */
+  certificatePollMs?: number;
 }
 
 /** The Block Storage API of a node. It answers for the whole cluster and keeps nothing. */
 export class Api implements Service {
   readonly name = 'api';
   private readonly options: ApiOptions;
+  private certificate: ServerCertificate | undefined;
   private servers: ApiServer[] = [];
   private served: string[] = [];
 
@@ -30,14 +35,18 @@ export class Api implements Service {
     this.options = options;
   }
 
-  /** Throws ApiAddressTaken. */
+  /** Throws ApiAddressTaken, InvalidFlags. */
   async start(): Promise<void> {
-    const { flags, log } = this.options;
+    const { flags, log, certificatePollMs: pollMs } = this.options;
+    const files = apiTlsFiles(flags);
+    const certificate = files && new ServerCertificate(files, { log, ...(pollMs === undefined ? {} : { pollMs }) });
+    certificate?.start();
+    this.certificate = certificate;
     for (const item of flags.api_listen) {
-      const server = new ApiServer({ ...this.options, authenticator: authenticatorFor(this.options) });
+      const server = new ApiServer({ ...this.options, authenticator: authenticatorFor(this.options), certificate });
       this.servers.push(server);
       try {
-        const url = await listen(server, item);
+        const url = await listen(server, item, certificate ? 'https' : 'http');
         this.served.push(url);
         log.info(`the API is served at ${url}`);
       } catch (thrown) {
@@ -51,6 +60,7 @@ export class Api implements Service {
   async stop(): Promise<void> {
     await Promise.all(this.servers.map(({ fastify }) => fastify.close()));
     this.servers = [];
+    this.certificate?.stop();
   }
 
   /** Where it is served, such as `http://127.0.0.1:8776`. */
@@ -64,11 +74,14 @@ function authenticatorFor({ flags, store }: ApiOptions): Authenticator {
 }
 
 /** Throws ApiAddressTaken. */
-async function listen({ fastify }: ApiServer, item: string): Promise<string> {
+async function listen({ fastify }: ApiServer, item: string, scheme: string): Promise<string> {
   const address = listenAddress(item);
   if (!address) throw errors.invalidFlags([`api_listen has no address and port: ${item}`]);
   try {
-    return await fastify.listen(address);
+    await fastify.listen(address);
+    const at = fastify.server.address();
+    const port = typeof at === 'object' && at ? at.port : address.port;
+    return `${scheme}://${isIPv6(address.host) ? `[${address.host}]` : address.host}:${port}`;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') throw errors.apiAddressTaken(item);
     throw error;

@@ -15,10 +15,12 @@ import type { Authenticator } from './authentication/authenticator.ts';
 import { type Caller, hasRole } from './caller.ts';
 import { refuseForeignPages } from './browser-guard.ts';
 import type { Backups, Context } from './call.ts';
+import type { ServerCertificate } from './certificate.ts';
 import { ClusterView } from './cluster-view.ts';
 import { calls } from './calls/index.ts';
 import { type Route, chosenCall, firstPartsOf, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
+import { type Handshakes, makeHttpServer } from './http-server.ts';
 import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
 import { serveOpenApi } from './openapi/route.ts';
@@ -34,6 +36,8 @@ export interface ServerOptions {
   log: Log;
   authenticator: Authenticator;
   monitoring?: Monitoring | undefined;
+  /** It is served by TLS. */
+  certificate?: ServerCertificate | undefined;
 }
 
 /** Requests of the known clients have some KiB. */
@@ -41,6 +45,7 @@ const maxBodyBytes = 256 * 1024;
 const maxHeaderBytes = 16 * 1024;
 /** A client that sends its request more slowly is cut off. */
 const requestTimeoutMs = 30_000;
+const httpOptions = { requestTimeout: requestTimeoutMs, maxHeaderSize: maxHeaderBytes };
 
 const versionHeader = 'OpenStack-API-Version';
 const routes = routesOf(calls);
@@ -58,6 +63,7 @@ export class ApiServer {
   private readonly recent = new RecentCandidates();
   /** What requests turned out to mean. */
   private readonly callNames = new WeakMap<FastifyRequest, string>();
+  private readonly handshakes: Handshakes = new Set();
   private readonly view: ClusterView;
   private readonly backups: Backups;
 
@@ -69,8 +75,8 @@ export class ApiServer {
     this.backups = { store, catalog: new BackupCatalog(store) };
     this.fastify = fastify({
       bodyLimit: maxBodyBytes,
-      requestTimeout: requestTimeoutMs,
-      http: { maxHeaderSize: maxHeaderBytes },
+      serverFactory: (listener) =>
+        makeHttpServer(listener, httpOptions, { certificate: options.certificate, handshakes: this.handshakes }),
       // Requests under way at a stop are answered; idle connections are closed.
       forceCloseConnections: 'idle',
       // A name in a path has up to 255 characters, of up to 12 bytes each as they are sent.
@@ -93,6 +99,9 @@ export class ApiServer {
     server.addHook('onRequest', async (request, reply) => {
       withIds(request, reply);
       refuseForeignPages(request, { url: flags.api_url, trustsEverybody });
+    });
+    server.addHook('preClose', async () => {
+      for (const socket of this.handshakes) socket.destroy();
     });
     server.removeAllContentTypeParsers();
     // Clients send an empty body as JSON.

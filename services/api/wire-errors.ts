@@ -10,8 +10,14 @@ export function newRequestId(): string {
 
 /** Answers a client that sends no request that can be read, and closes its connection. */
 export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy(error);
-  const { status, body, headers } = errorAnswer(errorFor(error.code));
+  const isUnreadable = error.code === 'ECONNRESET' || isOfTls(error.code);
+  if (isUnreadable || !socket.writable) return void socket.destroy(error);
+  answerOnWire(socket, errorFor(error.code));
+}
+
+/** Writes an answer to a connection that has no request, and closes it. */
+export function answerOnWire(socket: Socket, error: BlockstoreError): void {
+  const { status, body, headers } = errorAnswer(error);
   const text = JSON.stringify(body);
   const lines = Object.entries({
     ...headers,
@@ -20,8 +26,14 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): 
     'x-openstack-request-id': newRequestId(),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`);
-  socket.destroy(error);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${text}`, () =>
+    socket.destroy(),
+  );
+}
+
+/** The client did not complete a handshake: it cannot read an answer. */
+function isOfTls(code: string | undefined): boolean {
+  return /^(ERR_SSL_|ERR_TLS_|EPROTO)/.test(code ?? '');
 }
 
 function errorFor(code: string | undefined): BlockstoreError {

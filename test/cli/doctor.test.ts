@@ -5,6 +5,7 @@ import { loadFlags } from '../../lib/flags/load.ts';
 import { silentLog } from '../../lib/log.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { bundled } from '../support/bundle.ts';
+import { newAuthority, newCertificate } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { CliPlace } from './place.ts';
@@ -124,6 +125,22 @@ test.serial('a password that every user can read is a warning', async (t) => {
   await chmod(place.file('blockstore.conf'), 0o644);
   const { stdout } = await place.run('doctor', '--role', 'compute');
   t.regex(stdout, /^warn +every user can read .*\n +chmod o-r /m);
+});
+
+test.serial('the certificate of the API is checked, with its key', async (t) => {
+  const authority = await newAuthority(place.file('.'));
+  const { cert, key } = await newCertificate(place.file('.'), 'api', authority, { days: 30 });
+  const conf = (file: string) =>
+    writeFile(place.file('blockstore.conf'), `storage_name = n1\napi_tls_cert = ${cert}\napi_tls_key = ${file}\n`);
+  await conf(key);
+  t.regex((await place.run('doctor', '--role', 'storage')).stdout, /^ok +certificate of the API, valid until 20/m);
+  await chmod(key, 0o644);
+  const { stdout } = await place.run('doctor', '--role', 'storage');
+  t.regex(stdout, /^warn +every user can read the key .*\n +chmod o-r /m);
+  await conf(authority.key);
+  const refused = await place.run('doctor', '--role', 'storage');
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stdout, /^bad +api_tls_key = .* is not the key of the first certificate/m);
 });
 
 test.serial('--json prints the same findings', async (t) => {
