@@ -1,3 +1,4 @@
+import { defaultTransferMs } from '../../lib/client/transfer-commands.ts';
 import { errors, asError } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
@@ -12,15 +13,13 @@ export interface CreateTransferOptions {
   expires?: number;
 }
 
-const defaultMs = 24 * 3_600_000;
-
 /** Prints the id and the key, which is shown at no other time. */
 export async function createTransfer(
   context: Context,
   reference: string,
   options: CreateTransferOptions,
 ): Promise<void> {
-  const { name, withSnapshots, withoutSnapshots, expires = defaultMs } = options;
+  const { name, withSnapshots, withoutSnapshots, expires = defaultTransferMs } = options;
   if (withSnapshots && withoutSnapshots) {
     throw errors.usage('--with-snapshots and --without-snapshots contradict each other', 'blockstore transfer create');
   }

@@ -20,6 +20,9 @@ import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 /** Snapshots that a transfer moves at most: their edits are one change set, which holds Redis up for some milliseconds. */
 export const maxSnapshots = 200;
 
+/** How long a transfer can be accepted where nobody says. */
+export const defaultTransferMs = 24 * 3_600_000;
+
 export interface NewTransfer {
   name?: string;
   /** Whether the snapshots that the project has of the volume go along. */

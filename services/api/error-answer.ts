@@ -25,6 +25,8 @@ const ofCode: ReadonlyMap<string, Form> = new Map([
   ['RequestTooSlow', { status: 408, name: 'requestTimeout' }],
   ['HeaderTooLarge', { status: 431, name: 'overLimit' }],
   ['NoJson', { status: 415, name: 'badMediaType' }],
+  // Nobody learns from it whether a transfer of that id exists.
+  ['TransferRefused', { status: 404, name: 'itemNotFound' }],
   ['TooManyRequests', { status: 429, name: 'overLimit' }],
   ['SignInRefused', { status: 401, name: 'unauthorized' }],
   ['SignInLocked', { status: 429, name: 'overLimit' }],

@@ -4,6 +4,8 @@ import { attachmentsOf } from '../../lib/models/attachment.ts';
 import { isId } from '../../lib/models/id.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
+import type { TransferState } from '../../lib/models/transfer-state.ts';
+import { transfersOf } from '../../lib/models/transfer.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type Caller, hasRole } from './caller.ts';
@@ -42,4 +44,14 @@ export async function ownAttachment(
   const attachment = isId(id) ? await attachmentsOf(cluster.store).find(id) : undefined;
   if (!attachment || !mayKnow(caller, attachment)) throw errors.attachmentNotFound(id.slice(0, 100));
   return attachment;
+}
+
+/** The same of a transfer. Throws TransferNotFound. */
+export async function ownTransfer(
+  { caller, cluster }: Pick<Context, 'caller' | 'cluster'>,
+  id: string,
+): Promise<TransferState> {
+  const transfer = isId(id) ? await transfersOf(cluster.store).find(id) : undefined;
+  if (!transfer || !mayKnow(caller, transfer)) throw errors.transferNotFound(id.slice(0, 100));
+  return transfer;
 }

@@ -23,7 +23,7 @@ export interface ClientEnd {
 export class PythonClients implements AsyncDisposable {
   private readonly child: ChildProcessWithoutNullStreams;
   private readonly lines: AsyncIterator<string>;
-  private readonly url: string;
+  readonly url: string;
   private readonly project: string;
   private errors = '';
 

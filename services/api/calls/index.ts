@@ -19,6 +19,7 @@ import { serviceClusterCalls } from './service-clusters.ts';
 import { serviceCalls } from './services.ts';
 import { snapshotActionCalls } from './snapshot-actions.ts';
 import { snapshotCalls } from './snapshots.ts';
+import { transferCalls } from './transfers.ts';
 import { typeAccessCalls } from './type-access.ts';
 import { typeEncryptionCalls } from './type-encryption.ts';
 import { typeSpecCalls } from './type-specs.ts';
@@ -33,6 +34,7 @@ export const calls: readonly Call[] = [
   ...snapshotActionCalls,
   ...metadataCalls,
   ...attachmentCalls,
+  ...transferCalls,
   ...clusterCalls,
   ...operationCalls,
   ...typeCalls,

@@ -20,6 +20,7 @@ const filters: Readonly<Record<string, readonly string[]>> = {
   snapshot: ['name', 'name~', 'status', 'volume_id', 'metadata', 'user_id', 'created_at'],
   attachment: ['volume_id', 'instance_id', 'status', 'attach_status'],
   volume_type: ['name', 'description', 'is_public', 'extra_specs'],
+  transfer: ['name', 'name~', 'volume_id'],
   backup: ['name', 'name~', 'status', 'volume_id', 'volume_name', 'metadata'],
   message: ['event_id', 'message_level', 'resource_type', 'resource_uuid', 'request_id'],
   pool: ['name', 'volume_type'],

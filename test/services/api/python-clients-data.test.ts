@@ -100,3 +100,40 @@ testWithClients('openstack takes, lists, shows, changes and deletes snapshots', 
   await openstack('volume', 'snapshot', 'delete', '--force', 'os2');
   await until(async () => !rowsOf(await openstack('volume', 'snapshot', 'list')).has(id), 'deleted');
 });
+
+testWithClients('cinder offers volumes to other projects, which accept them', async (t) => {
+  const other = new PythonClients(clients.url, 'ad0c12f59bcf4e2fb7b52ff5d37b4d23');
+  t.teardown(() => other[Symbol.asyncDispose]());
+  const id = await volume('t1');
+  for (const version of ['3.0', '3.70']) {
+    const [giver, taker] = version === '3.0' ? [clients, other] : [other, clients];
+    const run = async (from: PythonClients, ...words: readonly string[]) => {
+      const { succeeded, output, errors } = await from.cinder('--os-volume-api-version', version, ...words);
+      if (!succeeded) throw new Error(`cinder ${words.join(' ')}: ${errors}${output}`);
+      return output;
+    };
+    const made = await run(giver, 'transfer-create', '--name', 'gift', id);
+    const transfer = fieldOf(made, 'id');
+    t.is(rowsOf(await run(giver, 'transfer-list')).get(transfer)?.[1], 'gift');
+    t.is(fieldOf(await run(giver, 'transfer-show', 'gift'), 'volume_id'), id);
+    t.is(fieldOf(await run(taker, 'transfer-accept', transfer, fieldOf(made, 'auth_key')), 'volume_id'), id);
+    const status = async () => fieldOf((await taker.cinder('show', id)).output, 'status');
+    await until(async () => (await status()) === 'available', 'the volume is of the other project');
+  }
+  await cinder('transfer-create', '--no-snapshots', '--name', 'kept', id);
+  await cinder('transfer-delete', 'kept');
+});
+
+testWithClients('openstack offers a volume, and ends the offer', async (t) => {
+  const id = await volume('t2');
+  const made = await openstack('volume', 'transfer', 'request', 'create', '--name', 'gift', 't2');
+  const transfer = fieldOf(made, 'id');
+  t.not(fieldOf(made, 'auth_key'), '');
+  t.true(rowsOf(await openstack('volume', 'transfer', 'request', 'list')).has(transfer));
+  t.is(fieldOf(await openstack('volume', 'transfer', 'request', 'show', 'gift'), 'volume_id'), id);
+  const accepting = ['accept', '--auth-key', fieldOf(made, 'auth_key'), transfer];
+  const end = await clients.openstack('volume', 'transfer', 'request', ...accepting);
+  t.regex(end.errors, /which cannot accept it itself/);
+  await openstack('volume', 'transfer', 'request', 'delete', 'gift');
+  t.is(fieldOf(await openstack('volume', 'show', 't2'), 'status'), 'available');
+});

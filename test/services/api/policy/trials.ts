@@ -45,6 +45,11 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ['PUT /attachments/:id', [{ body: () => ({ attachment: { connector: { host: 'h' } } }) }]],
   // No host has that of a test.
   ['POST /attachments/:id/action os-complete', [{ status: 409 }]],
+  ...['/os-volume-transfer', '/volume-transfers'].flatMap((root): [string, Trial[]][] => [
+    [`POST ${root}`, [{ body: async (id) => ({ transfer: { volume_id: await volume(id) } }) }]],
+    // With another key, and so as if there were none.
+    [`POST ${root}/:id/accept`, [{ body: () => ({ accept: { auth_key: 'k' } }), status: 404 }]],
+  ]),
   ['GET /types/default', [{ status: 404 }]],
   ['POST /types', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
   ['PUT /types/:id', [{ body: () => ({ volume_type: { name: `t-${randomUUID()}` } }) }]],
