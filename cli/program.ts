@@ -13,10 +13,13 @@ import { addAttachmentCommands } from './attachment/commands.ts';
 import { addBackupCommands } from './backup/commands.ts';
 import { addImageCommands } from './image/commands.ts';
 import { addNodeCommands } from './node/commands.ts';
+import { addProjectCommands } from './project/commands.ts';
 import { addQuotaCommands } from './quota/commands.ts';
 import { addSnapshotCommands } from './snapshot/commands.ts';
+import { addTokenCommands } from './token/commands.ts';
 import { addTransferCommands } from './transfer/commands.ts';
 import { addTypeCommands } from './type/commands.ts';
+import { addUserCommands } from './user/commands.ts';
 import { addVolumeCommands } from './volume/commands.ts';
 
 /** Builds the command tree. A command's code is loaded when it runs, so that help and usage errors are fast. */
@@ -51,6 +54,9 @@ export function buildProgram(): Command {
   addTransferCommands(program);
   addTypeCommands(program);
   addQuotaCommands(program);
+  addProjectCommands(program);
+  addUserCommands(program);
+  addTokenCommands(program);
   addNodeCommands(program);
   addClusterCommands(program);
   addHostCommands(program);

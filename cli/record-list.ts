@@ -36,14 +36,14 @@ export interface ListRequest<State extends { id: string }, Row extends Listed> e
 /** How rows are shown. */
 export interface Shown<Row> {
   /** What they are, in the singular. */
-  noun: 'volume' | 'attachment' | 'snapshot' | 'image' | 'transfer' | 'type' | 'quota' | 'group';
+  noun: 'volume' | 'attachment' | 'snapshot' | 'image' | 'transfer' | 'type' | 'quota' | 'group' | 'user' | 'project';
   columns: readonly Column<Row>[];
   json: (row: Row) => object;
 }
 
 /** Throws InvalidArgument. */
 export function checkMarker(marker: string | undefined): void {
-  if (marker !== undefined && !/^\d+:[0-9a-f-]{36}$/.test(marker)) {
+  if (marker !== undefined && !/^\d+:[0-9a-f-]{32,36}$/.test(marker)) {
     throw errors.invalidArgument('marker', marker, 'the marker of an earlier list');
   }
 }

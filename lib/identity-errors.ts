@@ -21,11 +21,14 @@ export const identityErrors = {
       `project ${project} still has ${what}`,
       `delete them first: blockstore volume list --project ${id}`,
     ),
+  /** `role`: '' for any. */
   roleNotGranted: (role: string, user: string, project: string) =>
     new BlockstoreError(
       'RoleNotGranted',
       'notFound',
-      `user ${user} does not have the role ${role} in project ${project}`,
+      role === ''
+        ? `user ${user} has no role in project ${project}`
+        : `user ${user} does not have the role ${role} in project ${project}`,
       'see the roles of the user: blockstore user show',
     ),
   credentialNotFound: (credential: string) =>

@@ -32,7 +32,7 @@ export function parseAssignment(id: string, hash: Hash): AssignmentState {
 const reader: RecordReader<AssignmentState> = {
   recordKey: (store, id) => store.keys.assignment(id),
   parse: parseAssignment,
-  notFound: (id) => errors.roleNotGranted('any', id.slice(0, 32), id.slice(32)),
+  notFound: (id) => errors.roleNotGranted('', id.slice(0, 32), id.slice(32)),
   unreadable: (id, reason) => errors.recordUnreadable(`assignment ${id}`, reason),
 };
 

@@ -171,6 +171,11 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await run('volume', 'show', 'two'), /available/);
   t.regex(await run('events'), /volume\.create\.start/);
   t.regex(await run('__complete', 'volume', 'show', ''), /two/);
+  await run('user', 'create', 'ann', '--admin', '--generate');
+  t.regex(await run('user', 'clouds-yaml', 'ann', '--project', 'admin', '--url', 'http://a'), /secret/);
+  t.regex(await run('token', 'issue', 'ann'), /^bst_/);
+  await run('user', 'delete', 'ann');
+  await run('project', 'delete', 'admin');
   t.regex(await run('node', 'list'), /n1/);
   t.regex(await run('node', 'show', 'n1'), /n1/);
   t.regex(await doctor('blockstore', 'compute'), /^ok +Redis permits every command of the command line$/m);

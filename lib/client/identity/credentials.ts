@@ -33,7 +33,7 @@ export async function createCredential(
   const held = (await assignmentsOf(store).find(assignmentId(user, project)))?.roles ?? [];
   const { roles = held, isUnrestricted = false } = rest;
   const lacking = roles.find((role) => !held.includes(role));
-  if (lacking !== undefined || roles.length === 0) throw errors.roleNotGranted(lacking ?? 'any', user, project);
+  if (lacking !== undefined || roles.length === 0) throw errors.roleNotGranted(lacking ?? '', user, project);
   const count = await store.read((redis) => redis.zcard(store.keys.userCredentials(user)));
   if (count >= maxOfUser) throw errors.tooManyCredentials(user, maxOfUser);
   const set = {
@@ -55,7 +55,7 @@ export async function createCredential(
     ],
     event: 'application-credential.create',
   });
-  if (outcome.word === 'absent') throw errors.roleNotGranted('any', user, project);
+  if (outcome.word === 'absent') throw errors.roleNotGranted('', user, project);
   if (outcome.word !== 'ok') throw errors.credentialExists(name);
   return credentialsOf(store).lookup(id);
 }
