@@ -40,6 +40,11 @@ export interface Reservation {
 /** What the host of an attachment says of itself; what is not given is as it was reserved. */
 export type HostOfAttachment = Partial<Omit<Attachment, 'instanceId'>>;
 
+/** `check`: throws where the attachment, as it is then, is not to be ended. */
+export interface EndOptions extends SendOptions {
+  check?: (attachment: AttachmentState) => void;
+}
+
 /** Attachments in steps, as the programs of clouds make them: a volume is kept for one, a host gets it, the host says that it uses it. */
 export class AttachmentCommands {
   private readonly store: Store;
@@ -181,10 +186,7 @@ export class AttachmentCommands {
    * Ends an attachment: its host loses the volume first. Throws AttachmentNotFound, WrongStatus while the host is getting it, and what
    * `check` throws for the attachment as it is; a call also what kept the node from it.
    */
-  async delete(
-    id: string,
-    { check = () => {}, ...options }: SendOptions & { check?: (attachment: AttachmentState) => void } = {},
-  ): Promise<void> {
+  async delete(id: string, { check = () => {}, ...options }: EndOptions = {}): Promise<void> {
     for (let change = 0; change < maxChanges; change += 1) {
       const attachment = await attachmentsOf(this.store).lookup(id);
       check(attachment);

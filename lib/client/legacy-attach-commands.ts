@@ -16,7 +16,7 @@ import { volumesOf } from '../models/volume.ts';
 import { commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sameHosts } from '../targets/hosts.ts';
-import type { AttachmentCommands, HostOfAttachment } from './attachment-commands.ts';
+import type { AttachmentCommands, EndOptions, HostOfAttachment } from './attachment-commands.ts';
 import { maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 
@@ -41,7 +41,7 @@ export class LegacyAttachCommands {
   }
 
   /** The same is over, also where a host has connected the volume and has not attached it. Without one nothing happens. */
-  async unreserve(id: string, options: SendOptions = {}): Promise<void> {
+  async unreserve(id: string, options: EndOptions = {}): Promise<void> {
     const { announced } = await volumesOf(this.store).lookup(id);
     if (announced?.what === 'attach') await this.end(announced.attachment, options);
   }
@@ -148,7 +148,7 @@ export class LegacyAttachCommands {
   }
 
   /** One that is gone meanwhile has ended. */
-  private async end(attachment: string, options: SendOptions): Promise<void> {
+  private async end(attachment: string, options: EndOptions): Promise<void> {
     try {
       await this.attachments.delete(attachment, options);
     } catch (error) {

@@ -139,7 +139,7 @@ export function writeAnnounced({ what, attachment }: Announced): string {
 }
 
 /** Undefined where the attachment is gone: it is over. */
-function announcedIn(text: string, attachments: readonly string[]): Announced | undefined {
+export function announcedIn(text: string, attachments: readonly string[]): Announced | undefined {
   const [what, attachment = ''] = text.split(' ');
   const isKnown = what === 'attach' || what === 'detach';
   return isKnown && attachments.includes(attachment) ? { what, attachment } : undefined;

@@ -82,3 +82,12 @@ export async function modeFor(store: Store, volume: VolumeState, asked: 'rw' | '
   }
   return mode;
 }
+
+/** Throws NotOffered for a volume that its backend exports to nobody. */
+export async function requireExport(store: Store, volume: VolumeState): Promise<void> {
+  if ((await protocolOfVolume(store, volume)) !== 'none') return;
+  throw errors.notOffered(
+    `volume ${volume.id} is exported to no host: its backend has volume_target = none, or has not reported yet`,
+    'move it to a backend with a target',
+  );
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseTask } from '../../lib/models/task.ts';
-import { attachStatuses, volumeStatuses } from '../../lib/models/volume-state.ts';
+import { announcedIn, attachStatuses, volumeStatuses } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { apiStatus } from './views/volume.ts';
 
@@ -24,7 +24,10 @@ const rowSchema = z.tuple([
   z.enum(attachStatuses),
   z.string().nullable(),
   z.string().nullable(),
+  z.string().nullable(),
+  z.string().nullable(),
 ]);
+const fields = ['status', 'attachStatus', 'task', 'fault', 'announced', 'attachments'] as const;
 
 /** Counts the newest volumes of an index, by creation time, by their status; those that this version cannot read are `unreadable`. */
 export async function countStatuses(store: Store, index: string): Promise<StatusCounts> {
@@ -35,7 +38,7 @@ export async function countStatuses(store: Store, index: string): Promise<Status
     const ids = await store.read((redis) => redis.zrange(index, first, last, 'REV'));
     const rows = await store.read(async (redis) => {
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hmget(store.keys.volume(id), 'status', 'attachStatus', 'task', 'fault');
+      for (const id of ids) pipeline.hmget(store.keys.volume(id), ...fields);
       return (await pipeline.exec()) ?? [];
     });
     ids.forEach((id, at) => {
@@ -54,9 +57,10 @@ export async function countStatuses(store: Store, index: string): Promise<Status
 function described(row: unknown): { status: string | undefined; isFaulty: boolean } {
   if (Array.isArray(row) && row.every((value) => value === null)) return { status: undefined, isFaulty: false };
   try {
-    const [status, attachStatus, task, fault] = rowSchema.parse(row);
-    const parsed = task === null ? undefined : parseTask(task);
-    return { status: apiStatus({ status, attachStatus, task: parsed }), isFaulty: fault !== null };
+    const [status, attachStatus, taskText, fault, text, attachments] = rowSchema.parse(row);
+    const task = taskText === null ? undefined : parseTask(taskText);
+    const announced = announcedIn(text ?? '', attachments?.split(',') ?? []);
+    return { status: apiStatus({ status, attachStatus, task, announced }), isFaulty: fault !== null };
   } catch {
     return { status: 'unreadable', isFaulty: false };
   }

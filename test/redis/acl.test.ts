@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { requiredCommands } from '../../lib/redis/required-commands.ts';
@@ -113,6 +113,8 @@ async function doctor(role: Role, as: 'compute' | 'storage'): Promise<string> {
   return stdout;
 }
 
+const listSchema = z.object({ volumes: z.array(z.object({ id: z.string() })) });
+const oneSchema = z.object({ attachment: z.object({ id: z.string() }) });
 const sentSchema = z.tuple([z.string(), z.string()]);
 
 async function linesOf(role: Role): Promise<[string, string][]> {
@@ -150,6 +152,21 @@ async function sentBy(role: Role): Promise<Set<string>> {
 /** What the page asks for. */
 const ofPage = ['cluster', 'nodes', 'operations', 'statuses', 'events'].map((noun) => `blockstore/${noun}`);
 
+/** It waits for the node in the daemon. */
+async function attachByApi(client: ApiClient, t: ExecutionContext): Promise<void> {
+  const path = '/v3/default/volumes';
+  const find = async () =>
+    listSchema.parse((await client.get(`${path}/detail?name=five&status=available`)).body).volumes;
+  await until(async () => (await find()).length === 1, 'the volume is available');
+  const [{ id } = { id: '' }] = await find();
+  const attachment = { volume_uuid: id, connector: { host: 'h1' } };
+  const made = await client.version(70).post('/v3/default/attachments', { attachment });
+  t.is(made.status, 200);
+  const { attachment: one } = oneSchema.parse(made.body);
+  const ended = await client.version(70).delete(`/v3/default/attachments/${one.id}`);
+  t.is(ended.status, 200);
+}
+
 test('the sample users permit everything that is used, and nothing else', async (t) => {
   t.timeout(600_000);
   const first = await daemon('n1', { api_listen: '127.0.0.1:0' });
@@ -182,7 +199,9 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await doctor('blockstored', 'storage'), /^ok +Redis permits every command of the daemon$/m);
   const api = new ApiClient(/the API is served at (http:[^"\s]+)/.exec(first.log)?.[1] ?? '');
   t.is((await api.post('/v3/default/volumes', { volume: { size: 1, name: 'five' } })).status, 202);
-  for (const what of ['volumes/detail', ...ofPage]) t.is((await api.get(`/v3/default/${what}`)).status, 200, what);
+  await attachByApi(api, t);
+  for (const what of ['volumes/detail', 'attachments/detail', ...ofPage])
+    t.is((await api.version(70).get(`/v3/default/${what}`)).status, 200, what);
   await servers[0]?.cli(...admin, 'EXPIRE', '{blockstore}:volumes', '600');
   for (const what of [['audit'], ['audit', '--repair'], ['rebuild']]) await run(...what);
   first.signal('SIGSTOP');

@@ -17,6 +17,7 @@ import {
   attachmentSummaryView,
   attachmentView,
 } from '../views/attachment.ts';
+import { waiting } from '../waiting.ts';
 
 const since = 27;
 const sinceMode = 54;
@@ -180,10 +181,6 @@ async function createAttachment(request: Context, given: NewAttachment) {
   const asked = { reservation, host: { ...(await hostOf(cluster.store, volume, host)), mode: reservation.mode } };
   const { use } = await cluster.attachments.reserveFor(volume.id, asked, waiting(request));
   return documentOf(request, use);
-}
-
-function waiting({ flags }: Pick<Context, 'flags'>): { deadlineMs: number } {
-  return { deadlineMs: flags.api_timeout * 1000 };
 }
 
 async function documentOf(request: Context, attachment: AttachmentState) {

@@ -25,6 +25,7 @@ import { typeEncryptionCalls } from './type-encryption.ts';
 import { typeSpecCalls } from './type-specs.ts';
 import { typeCalls } from './types.ts';
 import { volumeSummaryCalls } from './volume-summary.ts';
+import { volumeAttachCalls } from './volume-attach.ts';
 import { volumeCalls } from './volumes.ts';
 
 /** Every call of the API. */
@@ -35,6 +36,7 @@ export const calls: readonly Call[] = [
   ...metadataCalls,
   ...attachmentCalls,
   ...transferCalls,
+  ...volumeAttachCalls,
   ...clusterCalls,
   ...operationCalls,
   ...typeCalls,

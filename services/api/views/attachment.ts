@@ -44,6 +44,13 @@ export const attachmentDocument = z
   })
   .meta({ id: 'Attachment', description: 'What a host has a volume by, or is to have it by' });
 
+export const connectionDocument = z
+  .strictObject({
+    driver_volume_type: z.enum(['aoe', 'iscsi', 'nvmeof', 'rbd', 'sheepdog']),
+    data: z.record(z.string(), parts),
+  })
+  .meta({ id: 'Connection', description: 'How a host connects a volume, as os-brick takes it' });
+
 /** What the answers about attachments need beside their records. */
 export interface AttachmentFacts {
   volumes: ReadonlyMap<string, VolumeState>;

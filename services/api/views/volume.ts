@@ -39,8 +39,10 @@ export function apiStatus({
   status,
   attachStatus,
   task,
-}: Pick<VolumeState, 'status' | 'attachStatus' | 'task'>): string {
+  announced,
+}: Pick<VolumeState, 'status' | 'attachStatus' | 'task' | 'announced'>): string {
   if (attachStatus === 'attaching' || attachStatus === 'detaching') return attachStatus;
+  if (announced) return `${announced.what}ing`;
   if (task?.kind === 'upload') return 'uploading';
   if (task?.kind === 'backup') return 'backing-up';
   if (status === 'restoring') return 'restoring-backup';

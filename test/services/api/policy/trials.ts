@@ -41,6 +41,13 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ['PUT /snapshots/:id/metadata/:key', [{ body: () => ({ meta: { k: 'b' } }) }]],
   ['POST /snapshots/:id/action os-reset_status', [{ body: () => ({ status: 'available' }) }]],
   ['POST /snapshots/:id/action os-update_snapshot_status', [{ body: () => ({ status: 'available' }) }]],
+  // Its volume has no export, and no attachment.
+  ['POST /volumes/:id/action os-initialize_connection', [{ body: () => ({ connector: { host: 'h' } }), status: 400 }]],
+  ['POST /volumes/:id/action os-terminate_connection', [{ body: () => ({ connector: { host: 'h' } }) }]],
+  ['POST /volumes/:id/action os-attach', [{ body: () => ({ instance_uuid: randomUUID(), mountpoint: '/dev/vdb' }) }]],
+  ['POST /volumes/:id/action os-begin_detaching', [{ status: 409 }]],
+  ['POST /volumes/:id/action os-detach', [{ status: 409 }]],
+  ['POST /volumes/:id/action os-force_detach', [{ status: 409 }]],
   ['POST /attachments', [{ body: async (id) => ({ attachment: { volume_uuid: await volume(id) } }) }]],
   ['PUT /attachments/:id', [{ body: () => ({ attachment: { connector: { host: 'h' } } }) }]],
   // No host has that of a test.
