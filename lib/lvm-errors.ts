@@ -7,6 +7,20 @@ const seeLvmHang = 'retry; if it fails again, run "lvm vgs" on the node, and rea
 
 /** Errors of LVM: volume groups, their disks, and commands. */
 export const lvmErrors = {
+  pauseTooLong: (volumes: number, seconds: number) =>
+    new BlockstoreError(
+      'PauseTooLong',
+      'failed',
+      `the snapshots of ${volumes} volumes were not taken within ${seconds} s, for which their writers can be paused`,
+      'repeat it while the node is less busy, or take volumes out of the group',
+    ),
+  notResumed: (device: string, reason: string) =>
+    new BlockstoreError(
+      'NotResumed',
+      'failed',
+      `device ${device} was suspended for a snapshot and cannot be resumed: ${reason}`,
+      `run on the node: dmsetup resume ${device}`,
+    ),
   noVolumeGroup: (group: string) =>
     new BlockstoreError(
       'NoVolumeGroup',

@@ -1,5 +1,6 @@
 export const capabilityNames = [
   'snapshots',
+  'groupSnapshots',
   'clones',
   'extend',
   'images',
@@ -13,6 +14,8 @@ export type CapabilityName = (typeof capabilityNames)[number];
 /** Capabilities beyond creating and deleting volumes. A request that needs others is refused before it starts. */
 export interface Capabilities extends Record<CapabilityName, boolean> {
   snapshots: boolean;
+  /** Snapshots of several of its volumes can be of one moment. */
+  groupSnapshots: boolean;
   clones: boolean;
   extend: boolean;
   /** Its volumes are block devices or files of the node, which an image can be copied to. */
@@ -31,6 +34,7 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
 
 export const noCapabilities: Capabilities = {
   snapshots: false,
+  groupSnapshots: false,
   clones: false,
   extend: false,
   images: false,

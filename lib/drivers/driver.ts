@@ -84,6 +84,11 @@ export interface VolumeDriver {
    * served. Throws the error to report to the operator.
    */
   setup(): Promise<void>;
+  /**
+   * Resumes volumes that an earlier daemon has paused to take snapshots of them at one moment, and nothing else. Called before anything
+   * else at the start. Only of drivers that pause volumes.
+   */
+  resumePaused?(): Promise<void>;
   /** Throws NoSpace, and what `accept` throws. */
   createVolume(volume: VolumeSpec, options?: CreateOptions): Promise<CreatedVolume>;
   /** Whether everything that createVolume makes exists. */

@@ -30,6 +30,11 @@ export interface Snapshots {
    * the storage cannot do that.
    */
   createSnapshot(snapshot: SnapshotSpec, options?: Omit<CopyOptions, 'accept'>): Promise<void>;
+  /**
+   * With the capability `groupSnapshots`: of several volumes, all of one moment. What exists of them is made anew. One that fails may
+   * leave some of them, which the caller deletes, and leaves no volume paused. Throws as createSnapshot(), and PauseTooLong.
+   */
+  createSnapshots?(snapshots: readonly SnapshotSpec[], options?: Omit<CopyOptions, 'accept'>): Promise<void>;
   /** Whether everything that createSnapshot makes exists, and its data can be used. */
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
   /** Replaces the labels of a snapshot that exists, also of one whose data cannot be used. Throws SnapshotMissing. */

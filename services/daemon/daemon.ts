@@ -52,6 +52,7 @@ export class Daemon implements Service {
       new Tracing(flags.tracing_module, log),
       { name: 'monitoring', start: () => this.startMonitoring(), stop: async () => this.monitoringServer?.stop() },
       ...first,
+      { name: 'paused', start: () => this.resumePaused(), stop: async () => {} },
       { name: 'redis', start: () => this.connect(), stop: async () => this.connection?.close() },
       { name: 'block-store', start: startBlockStore, stop: async () => this.blockStore?.stop() },
       { name: 'api', start: () => this.startApi(), stop: async () => this.api?.stop() },
@@ -80,6 +81,11 @@ export class Daemon implements Service {
     const server = new MonitoringServer(flags.metrics_listen, this.monitoring, log);
     await server.start();
     this.monitoringServer = server;
+  }
+
+  /** Hosts wait for volumes that an earlier daemon has paused: they must not wait for Redis as well. */
+  private async resumePaused(): Promise<void> {
+    for (const { driver } of this.options.backends) await driver.resumePaused?.();
   }
 
   private async connect(): Promise<void> {

@@ -24,6 +24,8 @@ const programs = [
   // These are many.
   ['the LVM driver with the common cases of snapshots and clones, thick', 'lvm-common-cases.ts thick', 10],
   ['the LVM driver with the common cases of snapshots and clones, thin', 'lvm-common-cases.ts thin', 10],
+  ['the LVM driver with snapshots of several volumes, thick', 'lvm-together-cases.ts thick'],
+  ['the LVM driver with snapshots of several volumes, thin', 'lvm-together-cases.ts thin'],
   ['the LVM driver on hosts with other settings', 'lvm-host-cases.ts'],
 ] as const;
 /** They take longer than the gate may, and are a part of `npm run test:all` by themselves. */

@@ -33,6 +33,7 @@ export class LoggingDriver implements VolumeDriver {
     this.capabilities = capabilities;
     this.snapshots = {
       createSnapshot: (snapshot) => this.logged('createSnapshot', snapshot, () => snapshots.createSnapshot(snapshot)),
+      createSnapshots: (all) => this.logged('createSnapshots', {}, () => snapshots.createSnapshots(all)),
       hasSnapshot: (snapshot) => this.logged('hasSnapshot', snapshot, () => snapshots.hasSnapshot(snapshot)),
       labelSnapshot: (snapshot) => this.logged('labelSnapshot', snapshot, () => snapshots.labelSnapshot(snapshot)),
       deleteSnapshot: (snapshot) => this.logged('deleteSnapshot', snapshot, () => snapshots.deleteSnapshot(snapshot)),

@@ -17,7 +17,14 @@ import { FakeSpace } from './space.ts';
 export class FakeDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
-  readonly capabilities = { ...noCapabilities, snapshots: true, clones: true, extend: true, multiattach: true };
+  readonly capabilities = {
+    ...noCapabilities,
+    snapshots: true,
+    groupSnapshots: true,
+    clones: true,
+    extend: true,
+    multiattach: true,
+  };
   readonly snapshots: FakeSnapshots;
   private readonly volumes = new Map<string, FoundVolume>();
   private readonly space: FakeSpace;

@@ -22,6 +22,11 @@ export class FakeSnapshots implements Snapshots {
     this.snapshots.set(id, { id, volumeId: volume.id, sizeBytes: volume.sizeBytes, labels });
   }
 
+  async createSnapshots(snapshots: readonly SnapshotSpec[]): Promise<void> {
+    for (const snapshot of snapshots) await this.deleteSnapshot(snapshot);
+    for (const snapshot of snapshots) await this.createSnapshot(snapshot);
+  }
+
   async hasSnapshot({ id }: SnapshotSpec): Promise<boolean> {
     return this.snapshots.has(id);
   }

@@ -51,13 +51,27 @@ async function copyBlocks(
   part: string,
   options: CopyOptions,
 ): Promise<void> {
-  if (!writtenTo) return runCopy(processes, file, part, options);
-  const writers = await fileUsers(file, { writersOnly: true });
-  if (writers.length > 0) throw writtenTo(writers.join(', '));
-  const before = await timeOf(file);
-  await runCopy(processes, file, part, options);
-  // Not every process can be seen.
-  if ((await timeOf(file)) !== before) throw writtenTo(`${file} was written to during the copy`);
+  const run = () => runCopy(processes, file, part, options);
+  await (writtenTo ? whileUnwritten([{ file, writtenTo }], run) : run());
+}
+
+/** Throws what the source says where something writes to one of them before or during the work. */
+export async function whileUnwritten(
+  sources: readonly Pick<CopySource, 'file' | 'writtenTo'>[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const before: bigint[] = [];
+  for (const { file, writtenTo } of sources) {
+    const writers = await fileUsers(file, { writersOnly: true });
+    if (writers.length > 0 && writtenTo) throw writtenTo(writers.join(', '));
+    before.push(await timeOf(file));
+  }
+  await work();
+  for (const [index, { file, writtenTo }] of sources.entries()) {
+    // Not every process can be seen.
+    const isWritten = (await timeOf(file)) !== before[index];
+    if (isWritten && writtenTo) throw writtenTo(`${file} was written to during the copy`);
+  }
 }
 
 /** The child ends with this daemon: a next daemon finds no copy that goes on. */

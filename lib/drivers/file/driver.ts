@@ -42,6 +42,7 @@ export class FileDriver implements VolumeDriver {
   readonly capabilities = {
     ...noCapabilities,
     snapshots: true,
+    groupSnapshots: true,
     clones: true,
     extend: true,
     images: true,

@@ -2,7 +2,7 @@ import { errors } from '../../errors.ts';
 import { statIfExists } from '../../files.ts';
 import { type CreatedVolume, type DeleteOptions, type VolumeSpec, checkLabels } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
-import type { CopySource } from './copy.ts';
+import { type CopySource, whileUnwritten } from './copy.ts';
 import type { DataFiles } from './data-files.ts';
 import type { KnownPool } from './known-pool.ts';
 import { snapshotLabelFile, snapshotWithLabels, writeSnapshotLabels } from './labels.ts';
@@ -47,6 +47,16 @@ export class FileSnapshots implements Snapshots {
     await files.exclusively(file, create, options.signal);
   }
 
+  /** Of volumes that nothing writes to meanwhile: their writers are not paused. */
+  async createSnapshots(snapshots: readonly SnapshotSpec[], options: Omit<CopyOptions, 'accept'> = {}): Promise<void> {
+    const sources = snapshots.map(({ volume }) => copyOfVolume(this.options.directory, volume));
+    for (const snapshot of snapshots) await this.deleteSnapshot(snapshot, options);
+    for (const { check } of sources) await check();
+    await whileUnwritten(sources, async () => {
+      for (const snapshot of snapshots) await this.createSnapshot(snapshot, options);
+    });
+  }
+
   async hasSnapshot({ id, volume }: SnapshotSpec): Promise<boolean> {
     const found = await statIfExists(snapshotFile(this.options.directory, id));
     return found !== undefined && found.size >= volume.sizeBytes && (await this.isLabelled(id));
@@ -66,7 +76,7 @@ export class FileSnapshots implements Snapshots {
   }
 
   /** What reads the file keeps its data. The labels are removed last: without them a file is somebody else's. */
-  async deleteSnapshot({ id }: SnapshotSpec, { signal }: DeleteOptions = {}): Promise<void> {
+  async deleteSnapshot({ id }: SnapshotSpec, { signal }: Pick<DeleteOptions, 'signal'> = {}): Promise<void> {
     const { directory, known, files } = this.options;
     const file = snapshotFile(directory, id);
     const busy = (by: string) => errors.snapshotBusy(id, by);

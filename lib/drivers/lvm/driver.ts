@@ -33,6 +33,7 @@ import type { LvmOptions, Parts } from './parts.ts';
 import { type OneLogicalVolume, groupSpace, isRedundant } from './reports.ts';
 import { LvmSnapshots } from './snapshots.ts';
 import { copyIdOf } from './snapshot-tags.ts';
+import { Pauses } from './pause.ts';
 import { ThinPools } from './thin-pools.ts';
 import { areTags, labelsIn, lvName, ourTag, tagChanges, tagsOf, volumeId } from './tags.ts';
 
@@ -55,6 +56,7 @@ export class LvmDriver implements VolumeDriver {
   private readonly parts: Parts;
   private readonly volumes: LogicalVolumes;
   private readonly copies: Copies;
+  private readonly pauses: Pauses;
   readonly snapshots: LvmSnapshots;
   /** Settings of the host by which volumes are not usable; as of the last setup. */
   private restrictions: readonly Finding[] = [];
@@ -71,6 +73,7 @@ export class LvmDriver implements VolumeDriver {
       ...noCapabilities,
       extend: true,
       snapshots: true,
+      groupSnapshots: true,
       clones: true,
       images: true,
       migration: true,
@@ -87,11 +90,17 @@ export class LvmDriver implements VolumeDriver {
     this.parts = { options, processes, openGroup, changes, pools, backend, retried: (work) => this.retried(work) };
     this.volumes = new LogicalVolumes(this.parts);
     this.copies = new Copies(this.parts, this.volumes, (volume, accept) => this.adopt(volume, accept));
-    this.snapshots = new LvmSnapshots(this.parts, this.volumes, this.copies);
+    this.pauses = new Pauses({ processes, directory: options.directory });
+    this.snapshots = new LvmSnapshots(this.parts, this.volumes, this.copies, this.pauses);
+  }
+
+  resumePaused(): Promise<void> {
+    return this.pauses.resumeLeft();
   }
 
   async setup(): Promise<void> {
     this.closed = false;
+    await this.resumePaused();
     await this.retried(() => this.openGroup.open());
     await this.retried(() => this.activateAll());
     await this.retried(() => this.parts.pools.prepare());

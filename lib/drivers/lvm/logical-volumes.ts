@@ -110,6 +110,10 @@ export class LogicalVolumes {
   async noSpace(neededBytes: number, refusal: LvmAnswer): Promise<BlockstoreError> {
     const { freeBytes } = await this.parts.openGroup.content();
     if (freeBytes >= neededBytes) return errors.notAllocatable(this.group, freeBytes, refusal.messages.join('; '));
+    return this.lacking(neededBytes, freeBytes);
+  }
+
+  lacking(neededBytes: number, freeBytes: number): BlockstoreError {
     return errors.noSpace(`volume group ${this.group}`, neededBytes, freeBytes);
   }
 

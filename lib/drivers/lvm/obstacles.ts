@@ -1,3 +1,4 @@
+import { deviceName } from './device-name.ts';
 import { snapshotIdIn, sourceIdIn } from './snapshot-tags.ts';
 import type { LogicalVolume, OneLogicalVolume } from './reports.ts';
 
@@ -36,7 +37,7 @@ export function obstaclesTo(found: OneLogicalVolume, name: string): string[] {
   if (found.locked) obstacles.push('pvmove is moving it; wait for it, or: pvmove --abort');
   if (found.isStale)
     obstacles.push(`one of its images failed and is not written; write it again: lvchange --refresh ${name}`);
-  if (found.suspended) obstacles.push(`its device is suspended: dmsetup resume ${deviceName(name)}`);
+  if (found.suspended) obstacles.push(isSuspended(name));
   const isSplitOff = isThickOrigin && found.dependants.length > 0;
   const freesData = !found.isThin && (odd.length > 0 || found.locked || (isOrigin && !isSplitOff));
   if (freesData) obstacles.push(`then wipe the extents that this frees: ${wipeFree(group)}`);
@@ -88,15 +89,12 @@ function wipeAndRemove(name: string): string {
   return `blkdiscard --force --zeroout /dev/${name} && lvremove -y ${name}`;
 }
 
+/** What is in the way where somebody else has suspended it. */
+export function isSuspended(name: string): string {
+  return `its device is suspended: dmsetup resume ${deviceName(name)}`;
+}
+
 /** What is in the way of wiping alone. */
 export function readOnly(name: string): string {
   return `it is read-only: lvchange --permission rw ${name}, and see activation/read_only_volume_list in lvm.conf`;
-}
-
-/** Returns the name in /dev/mapper: group-volume, each hyphen inside either doubled. */
-function deviceName(name: string): string {
-  return name
-    .split('/')
-    .map((part) => part.replaceAll('-', '--'))
-    .join('-');
 }

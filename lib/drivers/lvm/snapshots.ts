@@ -4,26 +4,35 @@ import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../sna
 import type { Copies, CopySource } from './copies.ts';
 import { erase } from './erase.ts';
 import type { LogicalVolumes } from './logical-volumes.ts';
+import { isSuspended } from './obstacles.ts';
 import type { Parts } from './parts.ts';
+import type { Pauses } from './pause.ts';
 import { type OneLogicalVolume, logicalVolumes } from './reports.ts';
 import { snapshotIn, snapshotName, snapshotTags } from './snapshot-tags.ts';
 import { areTags, tagChanges } from './tags.ts';
 import { isSnapshot, takeSnapshot, unusableReason } from './take-snapshot.ts';
+import { takeTogether } from './take-together.ts';
 
 /** Snapshots as logical volumes `snap-<id>`. */
 export class LvmSnapshots implements Snapshots {
   private readonly parts: Parts;
   private readonly volumes: LogicalVolumes;
   private readonly copies: Copies;
+  private readonly pauses: Pauses;
 
-  constructor(parts: Parts, volumes: LogicalVolumes, copies: Copies) {
+  constructor(parts: Parts, volumes: LogicalVolumes, copies: Copies, pauses: Pauses) {
     this.parts = parts;
     this.volumes = volumes;
     this.copies = copies;
+    this.pauses = pauses;
   }
 
   async createSnapshot(snapshot: SnapshotSpec): Promise<void> {
     await this.parts.openGroup.reopening(() => this.create(snapshot));
+  }
+
+  async createSnapshots(snapshots: readonly SnapshotSpec[]): Promise<void> {
+    await this.parts.openGroup.reopening(() => this.createAll(snapshots));
   }
 
   async hasSnapshot(snapshot: SnapshotSpec): Promise<boolean> {
@@ -101,12 +110,33 @@ export class LvmSnapshots implements Snapshots {
     return found;
   }
 
+  /** What is in the way of a new one is removed. */
+  private async createAll(snapshots: readonly SnapshotSpec[]): Promise<void> {
+    const members = [];
+    for (const snapshot of snapshots) {
+      const { id: volumeId } = snapshot.volume;
+      const [tags, name] = [snapshotTags(snapshot), snapshotName(snapshot)];
+      const origin = await this.volumes.changeable(snapshot.volume);
+      if (origin.suspended) throw errors.volumeBusy(volumeId, isSuspended(this.volumes.fullName(origin.name)));
+      const found = await this.named(snapshot, name);
+      if (found) await erase(this.parts, this.volumes, found, (by) => errors.snapshotBusy(snapshot.id, by));
+      members.push({ origin, volumeId, name, tags });
+    }
+    await takeTogether(this.parts, this.volumes, this.pauses, members);
+  }
+
+  /** The LV of that name, which is the snapshot's. Throws SnapshotBusy. */
+  private async named({ id }: SnapshotSpec, name: string): Promise<OneLogicalVolume | undefined> {
+    const found = await this.volumes.named(name);
+    if (found && snapshotIn(found)?.id !== id) throw errors.snapshotBusy(id, this.notLabelled(name));
+    return found;
+  }
+
   private async create(snapshot: SnapshotSpec): Promise<void> {
     const tags = snapshotTags(snapshot);
     const name = snapshotName(snapshot);
     const origin = await this.volumes.changeable(snapshot.volume);
-    const found = await this.volumes.named(name);
-    if (found && snapshotIn(found)?.id !== snapshot.id) throw errors.snapshotBusy(snapshot.id, this.notLabelled(name));
+    const found = await this.named(snapshot, name);
     if (found && isSnapshot(found)) {
       const unusable = unusableReason(found);
       if (unusable !== undefined) throw errors.snapshotUnusable(snapshot.id, unusable);

@@ -6,7 +6,7 @@ import type { OneLogicalVolume } from './reports.ts';
 import { chunkBytes, snapshotRoom } from './snapshot-room.ts';
 import { snapshotIdIn } from './snapshot-tags.ts';
 
-interface NewSnapshot {
+export interface NewSnapshot {
   /** Of the volume that the origin is. */
   volumeId: string;
   name: string;
@@ -43,18 +43,19 @@ export async function takeThinSnapshot(
   throw lvmError(args, answer, options.volumeGroup);
 }
 
-async function takeThickSnapshot(
+/** `urgent`: before other commands that wait. Throws NoSpace. */
+export async function takeThickSnapshot(
   { options, changes }: Parts,
   volumes: LogicalVolumes,
   origin: OneLogicalVolume,
-  { volumeId, name, tags }: NewSnapshot,
+  { volumeId, name, tags, urgent }: NewSnapshot & { urgent?: true },
 ): Promise<void> {
   await volumes.activeDevice(volumeId, origin.name, origin);
   const room = snapshotRoom(origin.sizeBytes, options.snapshotPercent);
   const area = ['-L', `${room}b`, '-c', `${chunkBytes}b`];
   const named = ['-n', name, ...tags.flatMap((tag) => ['--addtag', tag])];
   const args = ['lvcreate', '-y', '-s', ...area, ...named, volumes.fullName(origin.name)];
-  const answer = await changes.command(args);
+  const answer = await changes.command(args, urgent ? { urgent } : {});
   if (answer.status === 0) return;
   if (failureOf(answer) === 'noSpace') throw await volumes.noSpace(room, answer);
   throw lvmError(args, answer, options.volumeGroup);

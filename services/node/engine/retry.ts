@@ -19,6 +19,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'AddressInUse',
   'AddressChanged',
   'VolumeStillOpen',
+  'PauseTooLong',
 ]);
 
 /**

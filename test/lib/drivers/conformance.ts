@@ -3,6 +3,7 @@ import { until } from '../../support/until.ts';
 import type { DriverStats, VolumeDriver } from '../../../lib/drivers/driver.ts';
 import { cloneCases } from './clone-cases.ts';
 import { extendCases } from './extend-cases.ts';
+import { groupSnapshotCases } from './group-snapshot-cases.ts';
 import { snapshotCases } from './snapshot-cases.ts';
 import { snapshotSpaceCases } from './snapshot-space-cases.ts';
 import { crashCases } from './crash-cases.ts';
@@ -29,7 +30,7 @@ export type Kind = Omit<Subject, 'sizeGiB'>;
 
 /** Returns what the driver must do by its capabilities. Plain assertions, so that the list runs where there is no test runner. */
 export function casesOf(kind: Kind): readonly Case[] {
-  const own = [...snapshotCases, ...snapshotSpaceCases, ...cloneCases, ...extendCases];
+  const own = [...snapshotCases, ...groupSnapshotCases, ...snapshotSpaceCases, ...cloneCases, ...extendCases];
   const { capabilities } = kind.driver;
   return [...commonCases, ...own, ...storageCases, ...crashCases, lastCase].filter(
     ({ needs = [], uses = [] }) =>
@@ -41,14 +42,15 @@ const commonCases: readonly Case[] = [
   {
     title: 'a declared capability has its methods, and another has none',
     run: async ({ driver }) => {
-      const { snapshots, clones, extend } = driver.capabilities;
+      const { snapshots, groupSnapshots, clones, extend } = driver.capabilities;
       assert.deepEqual(
         {
           snapshots: driver.snapshots !== undefined,
+          groupSnapshots: driver.snapshots?.createSnapshots !== undefined,
           clones: driver.cloneVolume !== undefined,
           extend: driver.extendVolume !== undefined,
         },
-        { snapshots, clones, extend },
+        { snapshots, groupSnapshots, clones, extend },
       );
     },
   },

@@ -36,7 +36,7 @@ interface Abilities {
 export interface Case {
   title: string;
   /** The capabilities without which a driver has no such case. */
-  needs?: readonly ('snapshots' | 'clones' | 'extend' | 'thin' | 'discard')[];
+  needs?: readonly ('snapshots' | 'groupSnapshots' | 'clones' | 'extend' | 'thin' | 'discard')[];
   /** What the subject must be able to do. */
   uses?: readonly (keyof Abilities)[];
   /** Runs hundreds of commands. */
