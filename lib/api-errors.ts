@@ -86,6 +86,38 @@ export const apiErrors = {
       'unavailable',
       `too many requests from this caller; the next one is served in ${seconds} s`,
       'wait for the time that the header Retry-After names',
+      { retryAfter: seconds },
+    ),
+  callerBusy: (requests: number, seconds: number) =>
+    new BlockstoreError(
+      'CallerBusy',
+      'unavailable',
+      `${requests} requests of this caller are under way`,
+      'wait for some of them, and repeat the request',
+      { retryAfter: seconds },
+    ),
+  apiBusy: (requests: number, seconds: number) =>
+    new BlockstoreError(
+      'ApiBusy',
+      'unavailable',
+      `this node answers ${requests} requests, which is as many as it may`,
+      'repeat the request, or send it to another node that serves the API',
+      { retryAfter: seconds },
+    ),
+  tooManyConnections: (connections: number) =>
+    new BlockstoreError(
+      'TooManyConnections',
+      'unavailable',
+      `${connections} connections of this address are open`,
+      'close some of them; the administrator can raise api_max_connections_per_address',
+    ),
+  /** It may have an effect yet. */
+  answerLate: (seconds: number) =>
+    new BlockstoreError(
+      'AnswerLate',
+      'unavailable',
+      `the request was not answered within ${seconds} s, and continues in the background`,
+      'look at the object before you repeat it, or repeat it with the same Idempotency-Key',
     ),
   markerNotFound: (marker: string) =>
     new BlockstoreError('MarkerNotFound', 'notFound', `the marker ${marker} does not exist`, 'list from the beginning'),

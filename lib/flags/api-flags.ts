@@ -24,6 +24,23 @@ export const apiFlags = {
   ),
   api_max_limit: flag(whole(1, 10_000), 1000, 'records that one answer of the API has at most'),
   api_timeout: flag(whole(1, 3600), 60, 'time that a request to the API waits for a node', { unit: 'seconds' }),
+  api_rate_limit: flag(
+    whole(0, 100_000),
+    0,
+    'requests a second that one user of a project may send to this node, or one address without a valid token; 0: no limit',
+  ),
+  api_rate_burst: flag(whole(1, 100_000), 100, 'requests beyond api_rate_limit that a caller may send at once'),
+  api_max_requests: flag(whole(1, 100_000), 1000, 'requests that this node answers at a time'),
+  api_max_requests_per_caller: flag(
+    whole(1, 100_000),
+    250,
+    'requests of one user of a project that this node answers at a time',
+  ),
+  api_max_connections_per_address: flag(
+    whole(1, 100_000),
+    1000,
+    'connections to the API of this node that one address may have open, which can be that of a proxy',
+  ),
   default_volume_type: flag(
     text,
     '',

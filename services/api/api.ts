@@ -11,6 +11,7 @@ import { ServerCertificate } from './certificate.ts';
 import { LocalAuthentication } from './authentication/local.ts';
 import { NoAuthentication } from './authentication/noauth.ts';
 import { ApiServer } from './server.ts';
+import type { ClientTimes } from './time-limits.ts';
 
 export interface ApiOptions {
   flags: Flags;
@@ -21,6 +22,8 @@ export interface ApiOptions {
   isOptional?: boolean;
   /** How often the files of its certificate are read. */
   certificatePollMs?: number;
+  /** How long clients may take. */
+  times?: ClientTimes;
 }
 
 /** The Block Storage API of a node. It answers for the whole cluster and keeps nothing. */

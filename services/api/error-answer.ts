@@ -28,6 +28,8 @@ const ofCode: ReadonlyMap<string, Form> = new Map([
   // Nobody learns from it whether a transfer of that id exists.
   ['TransferRefused', { status: 404, name: 'itemNotFound' }],
   ['TooManyRequests', { status: 429, name: 'overLimit' }],
+  ['CallerBusy', { status: 429, name: 'overLimit' }],
+  ['TooManyConnections', { status: 429, name: 'overLimit' }],
   ['SignInRefused', { status: 401, name: 'unauthorized' }],
   ['SignInLocked', { status: 429, name: 'overLimit' }],
 ]);

@@ -11,7 +11,7 @@ import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { inSpan } from '../../lib/tracing.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
-import type { Authenticator } from './authentication/authenticator.ts';
+import type { Authenticator, Credentials } from './authentication/authenticator.ts';
 import { type Caller, hasRole } from './caller.ts';
 import { refuseForeignPages } from './browser-guard.ts';
 import type { Backups, Context } from './call.ts';
@@ -27,6 +27,8 @@ import { serveOpenApi } from './openapi/route.ts';
 import { serveMonitoring } from './monitoring-routes.ts';
 import { servePage } from './page.ts';
 import { checkPolicy } from './policy.ts';
+import { RequestLimits, addressKey } from './request-limits.ts';
+import { type ClientTimes, clientTimes, limitSlowReaders, withinTime } from './time-limits.ts';
 import { versionsDocument } from './versions.ts';
 import { newRequestId, refuseConnection } from './wire-errors.ts';
 
@@ -38,14 +40,17 @@ export interface ServerOptions {
   monitoring?: Monitoring | undefined;
   /** It is served by TLS. */
   certificate?: ServerCertificate | undefined;
+  /** How long clients may take. */
+  times?: ClientTimes | undefined;
 }
 
 /** Requests of the known clients have some KiB. */
 const maxBodyBytes = 256 * 1024;
 const maxHeaderBytes = 16 * 1024;
-/** A client that sends its request more slowly is cut off. */
-const requestTimeoutMs = 30_000;
-const httpOptions = { requestTimeout: requestTimeoutMs, maxHeaderSize: maxHeaderBytes };
+/** A connection without requests is closed. */
+const keepAliveMs = 72_000;
+/** Calls that wait for a node give up by themselves after api_timeout, and say what they waited for. */
+const graceMs = 2000;
 
 const versionHeader = 'OpenStack-API-Version';
 const routes = routesOf(calls);
@@ -64,6 +69,7 @@ export class ApiServer {
   /** What requests turned out to mean. */
   private readonly callNames = new WeakMap<FastifyRequest, string>();
   private readonly handshakes: Handshakes = new Set();
+  private readonly limits: RequestLimits;
   private readonly view: ClusterView;
   private readonly backups: Backups;
 
@@ -73,10 +79,25 @@ export class ApiServer {
     this.view = new ClusterView(options.store);
     const store = openBackupStore(options.flags);
     this.backups = { store, catalog: new BackupCatalog(store) };
+    const { flags, certificate, times = clientTimes } = options;
+    this.limits = new RequestLimits({
+      rate: flags.api_rate_limit,
+      burst: flags.api_rate_burst,
+      perCaller: flags.api_max_requests_per_caller,
+      total: flags.api_max_requests,
+    });
+    const http = {
+      maxHeaderSize: maxHeaderBytes,
+      headersTimeout: times.headerMs,
+      requestTimeout: times.requestMs,
+      connectionsCheckingInterval: times.checkMs,
+      keepAliveTimeout: keepAliveMs,
+    };
+    const perAddress = flags.api_max_connections_per_address;
     this.fastify = fastify({
       bodyLimit: maxBodyBytes,
       serverFactory: (listener) =>
-        makeHttpServer(listener, httpOptions, { certificate: options.certificate, handshakes: this.handshakes }),
+        makeHttpServer(listener, http, { certificate, handshakes: this.handshakes, perAddress }),
       // Requests under way at a stop are answered; idle connections are closed.
       forceCloseConnections: 'idle',
       // A name in a path has up to 255 characters, of up to 12 bytes each as they are sent.
@@ -100,6 +121,7 @@ export class ApiServer {
       withIds(request, reply);
       refuseForeignPages(request, { url: flags.api_url, trustsEverybody });
     });
+    limitSlowReaders(server, this.options.times ?? clientTimes);
     server.addHook('preClose', async () => {
       for (const socket of this.handshakes) socket.destroy();
     });
@@ -139,7 +161,19 @@ export class ApiServer {
     const project = params.get('project_id') ?? '';
     if (reservedNames.has(project)) throw errors.reservedProject(project);
     if (project !== '' && !projectForm.test(project)) throw errors.noSuchCall(request.method, pathOf(request));
+    const { api_timeout: seconds } = this.options.flags;
+    const work = this.limits.run((admit) => this.answer({ route, request, version, project, params }, admit));
+    const { status, answer } = await withinTime(seconds * 1000 + graceMs, work, () => errors.answerLate(seconds));
+    reply.status(status);
+    return status === 204 ? reply.send() : reply.send(answer);
+  }
+
+  private async answer(
+    { route, request, version, project, params }: Asked,
+    admit: (caller: string) => void,
+  ): Promise<{ status: number; answer: unknown }> {
     const caller = await this.callerOf(request, project);
+    admit(JSON.stringify([caller.userId, caller.projectId]));
     const { call, body } = chosenCall(route, version, request.body);
     this.callNames.set(request, call.name);
     checkPolicy(call.name, caller);
@@ -171,19 +205,26 @@ export class ApiServer {
       attributes: { 'http.request.method': request.method, 'blockstore.project': caller.projectId },
     } as const;
     const answer = await inSpan(span, () => call.run(context, { params, query: request.query, body }));
-    reply.status(call.status);
-    if (call.status === 204) return reply.send();
-    return reply.send(answer);
+    return { status: call.status, answer };
   }
 
   /** A service that acts for a user sends a token of its own beside the user's. Throws NotAuthenticated. */
   private async callerOf(request: FastifyRequest, project: string): Promise<Caller> {
-    const { authenticator } = this.options;
-    const caller = await authenticator.authenticate({ token: headerOf(request, 'x-auth-token') ?? '', project });
+    const caller = await this.authenticate(request, { token: headerOf(request, 'x-auth-token') ?? '', project });
     const token = headerOf(request, 'x-service-token');
     if (token === undefined) return caller;
-    const service = await authenticator.authenticate({ token, project: '' });
+    const service = await this.authenticate(request, { token, project: '' });
     return hasRole(service, 'service') ? { ...caller, roles: [...caller.roles, 'service'] } : caller;
+  }
+
+  /** Who has no valid token is counted by address. Throws NotAuthenticated, TooManyRequests. */
+  private async authenticate({ ip }: FastifyRequest, credentials: Credentials): Promise<Caller> {
+    try {
+      return await this.options.authenticator.authenticate(credentials);
+    } catch (error) {
+      if (asError(error).code === 'NotAuthenticated') this.limits.take(addressKey(ip));
+      throw error;
+    }
   }
 
   private fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -208,6 +249,15 @@ export class ApiServer {
     const { api_url: url } = this.options.flags;
     return url === '' ? `${request.protocol}://${request.host}` : url.replace(/\/+$/, '');
   }
+}
+
+/** A request, as far as its header says what it is. */
+interface Asked {
+  route: Route;
+  request: FastifyRequest;
+  version: number;
+  project: string;
+  params: ReadonlyMap<string, string>;
 }
 
 function withIds({ id }: FastifyRequest, reply: FastifyReply): void {
