@@ -45,6 +45,13 @@ export const identityErrors = {
       `the user has an application credential ${name} already`,
       'choose another name, or delete that one first: blockstore user delete-credential',
     ),
+  restrictedCredential: () =>
+    new BlockstoreError(
+      'CredentialRestricted',
+      'denied',
+      'a restricted application credential manages no application credentials',
+      'sign in with the password, or with a credential that is unrestricted',
+    ),
   tooManyCredentials: (user: string, most: number) =>
     new BlockstoreError(
       'TooManyCredentials',
@@ -52,6 +59,8 @@ export const identityErrors = {
       `user ${user} has ${most} application credentials, the most that one can have`,
       'delete those that are not needed any more: blockstore user delete-credential',
     ),
+  tokenNotFound: () =>
+    new BlockstoreError('TokenNotFound', 'notFound', 'the token in X-Subject-Token is not valid', 'get a new token'),
   /** One message for an unknown name, a wrong password, and a user or a project that is disabled. */
   signInRefused: () =>
     new BlockstoreError(

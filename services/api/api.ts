@@ -10,6 +10,7 @@ import type { Authenticator } from './authentication/authenticator.ts';
 import { ServerCertificate } from './certificate.ts';
 import { LocalAuthentication } from './authentication/local.ts';
 import { NoAuthentication } from './authentication/noauth.ts';
+import { ExpiredRecords } from './identity/expired-records.ts';
 import { ApiServer } from './server.ts';
 import type { ClientTimes } from './time-limits.ts';
 
@@ -31,6 +32,7 @@ export class Api implements Service {
   readonly name = 'api';
   private readonly options: ApiOptions;
   private certificate: ServerCertificate | undefined;
+  private expiredRecords: ExpiredRecords | undefined;
   private servers: ApiServer[] = [];
   private served: string[] = [];
 
@@ -45,6 +47,10 @@ export class Api implements Service {
     const certificate = files && new ServerCertificate(files, { log, ...(pollMs === undefined ? {} : { pollMs }) });
     certificate?.start();
     this.certificate = certificate;
+    if (authStrategy(flags) === 'local') {
+      this.expiredRecords = new ExpiredRecords(this.options.store, log);
+      await this.expiredRecords.start();
+    }
     for (const item of flags.api_listen) {
       const server = new ApiServer({ ...this.options, authenticator: authenticatorFor(this.options), certificate });
       this.servers.push(server);
@@ -63,6 +69,7 @@ export class Api implements Service {
   async stop(): Promise<void> {
     await Promise.all(this.servers.map(({ fastify }) => fastify.close()));
     this.servers = [];
+    await this.expiredRecords?.stop();
     this.certificate?.stop();
   }
 

@@ -9,7 +9,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { CallName } from './policy.ts';
 
 /** The names of the parameters of a path, which begin with a colon. */
-type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+export type ParameterOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParameterOf<Rest>
   : Path extends `${string}:${infer Name}`
     ? Name
@@ -100,7 +100,7 @@ export function call<const Path extends string, Query extends z.ZodType, Body ex
 }
 
 /** Throws InvalidRequest with every problem. */
-function checked<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
+export function checked<T extends z.ZodType>(schema: T, value: unknown, whole: string): z.output<T> {
   const { data, error } = schema.safeParse(value, { reportInput: false });
   if (!error) return data;
   throw errors.invalidRequest(error.issues.slice(0, 10).map((issue) => `${placeOf(issue, whole)}: ${issue.message}`));

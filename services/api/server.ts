@@ -6,6 +6,7 @@ import { clusterCommands } from '../../lib/client/cluster-commands.ts';
 import { RecentCandidates } from '../../lib/client/placement.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
 import { type BlockstoreError, asError, errors } from '../../lib/errors.ts';
+import { authStrategy } from '../../lib/flags/api-flags.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -21,6 +22,8 @@ import { calls } from './calls/index.ts';
 import { type Route, chosenCall, firstPartsOf, routesOf } from './dispatch.ts';
 import { errorAnswer } from './error-answer.ts';
 import { type Handshakes, makeHttpServer } from './http-server.ts';
+import { identityErrorAnswer } from './identity/error-answer.ts';
+import { isForIdentity, serveIdentity } from './identity/routes.ts';
 import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
 import { serveOpenApi } from './openapi/route.ts';
@@ -143,6 +146,12 @@ export class ApiServer {
     servePage(server, (request) => versionsDocument(this.origin(request)));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
     serveOpenApi(server);
+    if (authStrategy(flags) === 'local') {
+      const { store, log } = this.options;
+      const originOf = (request: FastifyRequest) => this.origin(request);
+      const note = (request: FastifyRequest, name: string) => void this.callNames.set(request, name);
+      serveIdentity(server, { store, flags, log, originOf, note });
+    }
     for (const route of routes) {
       for (const prefix of ['/v3/:project_id', '/v3']) {
         server.route({
@@ -230,7 +239,7 @@ export class ApiServer {
   private fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const hasGone = request.raw.destroyed && !request.raw.complete;
     const error = hasGone ? errors.invalidRequest(['the body is incomplete']) : (ofFastify(thrown) ?? asError(thrown));
-    const { status, headers, body } = errorAnswer(error);
+    const { status, headers, body } = (isForIdentity(request.url) ? identityErrorAnswer : errorAnswer)(error);
     if (status >= 500) {
       const { message, cause } = error;
       const stack = cause instanceof Error ? { stack: cause.stack } : {};
