@@ -31,6 +31,7 @@ test.after.always(async () => {
 });
 
 const volumes = '/v3/default/volumes';
+const attachSchema = z.union([z.object({ 'os-attach': z.unknown() }), z.object({ 'os-detach': z.unknown() })]);
 const oneSchema = z.object({ volume: z.object({ id: z.string(), status: z.string() }) });
 
 async function create(fields: object): Promise<string> {
@@ -128,36 +129,44 @@ withBrowser('a volume is attached, extended, detached and deleted by the command
   await using tab = await WebPage.open(browser, client.url);
   const { page } = tab;
   const sent: unknown[] = [];
-  await page.route(/\/(action|snapshots|attachments)$/, async (route) => {
-    sent.push(route.request().postDataJSON());
-    await route.fulfill({ status: 202, json: { attachment: { id: 'a1' }, snapshot: { id: 's1' } } });
+  await page.route(/\/(action|snapshots)$/, async (route) => {
+    const body = route.request().postDataJSON();
+    sent.push(body);
+    if (attachSchema.safeParse(body).success) await route.continue();
+    else await route.fulfill({ status: 202, json: { snapshot: { id: 's1' } } });
   });
   await tab.show(`#/volumes/${id}`);
   const dialog = page.getByRole('dialog');
-  const commandOf = async (action: string, values: Readonly<Record<string, string>>) => {
+  const submit = async (action: string, values: Readonly<Record<string, string>>) => {
     await page.getByRole('button', { name: action }).click();
     for (const [label, value] of Object.entries(values)) await dialog.getByLabel(label, { exact: true }).fill(value);
     const line = (await dialog.getByRole('group', { name: 'The same by the command line' }).textContent()) ?? '';
     await dialog.getByRole('button', { name: action.split(' ', 1)[0] ?? '' }).click();
     await dialog.waitFor({ state: 'detached' });
-    return run(line);
+    return line;
   };
-  await commandOf('Attach', { 'Instance (required)': 'i-1', 'Device in the instance (required)': '/dev/vdb' });
-  await page.getByRole('row').filter({ hasText: 'i-1' }).waitFor();
-  await commandOf('Extend', { 'New size in GiB (required)': '3' });
+  const use = page.getByRole('row').filter({ hasText: 'i-1' });
+  const none = page.getByText('Attached to nothing.');
+  const attach = await submit('Attach', {
+    'Instance (required)': 'i-1',
+    'Device in the instance (required)': '/dev/vdb',
+  });
+  await use.waitFor();
+  const detach = await submit('Detach from i-1', {});
+  await none.waitFor();
+  await run(attach);
+  await use.waitFor();
+  await run(await submit('Extend', { 'New size in GiB (required)': '3' }));
   await page.getByText('3 GiB', { exact: true }).waitFor();
-  const snapshot = await commandOf('Take a snapshot', { Name: 'before' });
-  await commandOf('Detach from i-1', {});
-  await page.getByText('Attached to nothing.').waitFor();
-  const [attachment] = sent
-    .slice(-1)
-    .map((body) => z.object({ 'os-detach': z.object({ attachment_id: z.uuid() }) }).parse(body));
-  t.deepEqual(sent, [
-    { 'os-attach': { instance_uuid: 'i-1', mountpoint: '/dev/vdb', host_name: '', mode: 'rw' } },
-    { 'os-extend': { new_size: 3 } },
-    { snapshot: { volume_id: id, name: 'before', force: true } },
-    attachment,
-  ]);
+  const snapshot = await run(await submit('Take a snapshot', { Name: 'before' }));
+  await run(detach);
+  await none.waitFor();
+  const [attached, detached, ...others] = sent;
+  t.deepEqual(attached, {
+    'os-attach': { instance_uuid: 'i-1', mountpoint: '/dev/vdb', host_name: '', mode: 'rw' },
+  });
+  t.notThrows(() => z.strictObject({ 'os-detach': z.strictObject({ attachment_id: z.uuid() }) }).parse(detached));
+  t.deepEqual(others, [{ 'os-extend': { new_size: 3 } }, { snapshot: { volume_id: id, name: 'before', force: true } }]);
   await run(`blockstore snapshot delete ${snapshot.trim()}`);
   // The API itself: no other host answers for it.
   await page.getByRole('button', { name: 'Delete' }).click();
@@ -171,6 +180,35 @@ withBrowser('a volume is attached, extended, detached and deleted by the command
   const events = history.slice(1).map((row) => /(\S+) (?:began|ended)/.exec(row.replace(/^.{19}/, ''))?.[0]);
   t.deepEqual(events.slice(0, 4), ['delete ended', 'delete began', 'delete-snapshot ended', 'delete-snapshot began']);
   t.deepEqual(events.slice(-4), ['attach ended', 'attach began', 'create ended', 'create began']);
+  t.deepEqual(tab.mistakes, []);
+});
+
+withBrowser('a volume is attached to the host alone that the form names', async (t) => {
+  const id = await create({ name: 'for one host' });
+  await using tab = await WebPage.open(browser, client.url);
+  const { page } = tab;
+  await tab.show(`#/volumes/${id}`);
+  await page.getByRole('button', { name: 'Attach' }).click();
+  const dialog = page.getByRole('dialog');
+  const initiator = 'iqn.1993-08.org.debian:01:abc';
+  for (const [label, value] of [
+    ['Instance (required)', 'i-2'],
+    ['Host of the instance', 'h1'],
+    ['Device in the instance (required)', '/dev/vdc'],
+    ['Its initiator name or NQN', initiator],
+  ] as const) {
+    await dialog.getByLabel(label, { exact: true }).fill(value);
+  }
+  await dialog.getByLabel('Who may use the export').selectOption('initiator');
+  await dialog.getByRole('button', { name: 'Attach' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const row = page.getByRole('row').filter({ hasText: 'i-2' });
+  await row.filter({ hasText: 'h1' }).filter({ hasText: '/dev/vdc' }).waitFor();
+  const { body } = await client.version(70).get(`/v3/default/attachments?volume_id=${id}`);
+  t.like(body, { attachments: [{ status: 'attached', instance: 'i-2' }] });
+  await page.getByRole('button', { name: 'Detach from i-2' }).click();
+  await dialog.getByRole('button', { name: 'Detach' }).click();
+  await page.getByText('Attached to nothing.').waitFor();
   t.deepEqual(tab.mistakes, []);
 });
 
