@@ -1,7 +1,8 @@
 """Runs the command lines cinder and openstack of this machine, as their programs do, without a new process for each.
 
 Reads one JSON document per line, {"program": "cinder", "arguments": [...]}, and answers each with one line,
-{"code": 0, "output": "...", "errors": "..."}.
+{"code": 0, "output": "...", "errors": "..."}. The program "library" calls what no command line does: its arguments are
+url, project, name of a method of volumes and JSON of its arguments; the output is JSON of what it returns.
 """
 
 import contextlib
@@ -11,7 +12,10 @@ import logging
 import sys
 import warnings
 
+from cinderclient import client as library
 from cinderclient import shell as cinder
+from cinderclient.contrib import noauth
+from keystoneauth1 import session
 from openstackclient import shell as openstack
 
 
@@ -23,7 +27,7 @@ def run(program, arguments):
     sys.argv = [program, *arguments]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
-            code = cinder.main() if program == "cinder" else openstack.main(arguments)
+            code = programs[program](arguments)
         except SystemExit as end:
             code = end.code
         except Exception as failure:
@@ -31,6 +35,17 @@ def run(program, arguments):
             code = 1
     return {"code": code or 0, "output": output.getvalue(), "errors": errors.getvalue()}
 
+
+def call(arguments):
+    url, project, method, *given = arguments
+    auth = noauth.CinderNoAuthPlugin("admin", project, endpoint=f"{url}/v3")
+    volumes = library.Client("3.70", session=session.Session(auth)).volumes
+    result = getattr(volumes, method)(*map(json.loads, given))
+    # Some methods return the response and the document.
+    print(json.dumps(result if isinstance(result, dict) else {}))
+
+
+programs = {"cinder": lambda _: cinder.main(), "openstack": openstack.main, "library": call}
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.INFO)

@@ -48,8 +48,14 @@ export class PythonClients implements AsyncDisposable {
     return this.run('openstack', [...token, '--os-endpoint', `${url}/v3/${project}`, ...words]);
   }
 
+  /** Calls a method of the volumes of cinder's library, for what no command line does; the output is JSON. */
+  library(method: string, ...given: readonly unknown[]): Promise<ClientEnd> {
+    const { url, project } = this;
+    return this.run('library', [url, project, method, ...given.map((value) => JSON.stringify(value))]);
+  }
+
   /** `program` with its arguments as they are. One command at a time. */
-  async run(program: 'cinder' | 'openstack', given: readonly string[]): Promise<ClientEnd> {
+  async run(program: 'cinder' | 'openstack' | 'library', given: readonly string[]): Promise<ClientEnd> {
     this.child.stdin.write(`${JSON.stringify({ program, arguments: given })}\n`);
     const line = await this.lines.next();
     if (line.done) throw new Error(`the clients ended: ${this.errors}`);
