@@ -1,7 +1,8 @@
 /**
- * `npm run bench [fake|start|placement|copy|lvm|targets …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
+ * `npm run bench [fake|api|start|placement|copy|lvm|targets …]`: the figures of docs/performance.md. Each bench runs three times, with all that belongs to it
  * made anew; medians are printed, each against a yardstick of the same runs. LVM and targets need root and the lab's packages.
  */
+import { benchApi } from './api.ts';
 import { benchCopy } from './copy.ts';
 import { benchFake } from './create-fake.ts';
 import { benchLvm } from './create-lvm.ts';
@@ -12,6 +13,7 @@ import { type Figure, medians, table } from './figures.ts';
 
 const benches: Readonly<Record<string, () => Promise<Figure[]>>> = {
   fake: benchFake,
+  api: benchApi,
   start: benchStart,
   placement: benchPlacement,
   copy: benchCopy,

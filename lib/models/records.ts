@@ -1,3 +1,4 @@
+import type { Redis } from '../redis/connection.ts';
 import type { Store } from '../redis/store.ts';
 import { type Hash, UnreadableError, hashSchema } from './hash.ts';
 import { codeOf } from '../redis/failures.ts';
@@ -118,12 +119,7 @@ export class Records<State extends { id: string }> {
   }
 
   private async readInto(page: Page<State>, ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    const answers = await this.store.read(async (redis) => {
-      const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hgetall(this.reader.recordKey(this.store, id));
-      return (await pipeline.exec()) ?? [];
-    });
+    const answers = await this.store.read((redis) => this.hashes(redis, ids));
     ids.forEach((id, index) => {
       const [error, hash] = answers[index] ?? [];
       if (error && codeOf(error) !== 'WRONGTYPE') throw this.store.connection.explain(error, this.store.redis);
@@ -131,6 +127,23 @@ export class Records<State extends { id: string }> {
       if (record && 'reason' in record) page.unreadable.push(record);
       else if (record) page.states.push(record.state);
     });
+  }
+
+  /** A pipeline takes longer than a single command. */
+  private async hashes(redis: Redis, ids: readonly string[]): Promise<[error: Error | null, hash: unknown][]> {
+    const [first, ...more] = ids.map((id) => this.reader.recordKey(this.store, id));
+    if (first === undefined) return [];
+    if (more.length === 0) {
+      try {
+        return [[null, await redis.hgetall(first)]];
+      } catch (error) {
+        if (error instanceof Error) return [[error, undefined]];
+        throw error;
+      }
+    }
+    const pipeline = redis.pipeline();
+    for (const key of [first, ...more]) pipeline.hgetall(key);
+    return (await pipeline.exec()) ?? [];
   }
 
   /** Undefined for a record that went between index and read. */

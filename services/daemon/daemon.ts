@@ -9,6 +9,7 @@ import { type Service, ServiceTree } from '../../lib/service.ts';
 import type { Backend } from '../node/backends.ts';
 import { BlockStore } from '../node/block-store.ts';
 import { StateDirectory } from './state-directory.ts';
+import { MemoryRelease } from './memory.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import { SystemdNotify } from './systemd-notify.ts';
 import { Tracing } from './tracing.ts';
@@ -57,6 +58,7 @@ export class Daemon implements Service {
       { name: 'block-store', start: startBlockStore, stop: async () => this.blockStore?.stop() },
       { name: 'api', start: () => this.startApi(), stop: async () => this.api?.stop() },
       new SystemdNotify(processes, log),
+      new MemoryRelease(),
     ];
     for (const child of children) await this.tree.add(child);
     await this.tree.start();
