@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { asError, errors } from '../errors.ts';
-import { type AttachmentState, isReleased } from '../models/attachment-state.ts';
+import { type AttachmentState, isReleased, parseAttachment } from '../models/attachment-state.ts';
 import {
   type AttachedVolume,
   type Attachment,
@@ -106,8 +106,9 @@ export class AttachmentCommands {
           { kind: 'attachment', id, insert: true, set, stamp: ['createTime', 'reserveTime'] },
         ],
         event: 'volume.reserve',
+        returns: true,
       });
-      if (outcome.word === 'ok') return attachmentsOf(this.store).lookup(id);
+      if (outcome.word === 'ok') return parseAttachment(id, outcome.records[1] ?? {});
     }
     throw errors.wrongStatus(volumeId, 'being changed', 'no other request at the same time');
   }
@@ -118,8 +119,15 @@ export class AttachmentCommands {
    * is gone.
    */
   async update(id: string, host: HostOfAttachment, options: SendOptions = {}): Promise<AttachedVolume> {
-    const reserved = await attachmentsOf(this.store).lookup(id);
-    const { volume, instanceId, mountpoint, hostName, mode, status } = reserved;
+    return this.admit(await attachmentsOf(this.store).lookup(id), host, options);
+  }
+
+  private async admit(
+    reserved: AttachmentState,
+    host: HostOfAttachment,
+    options: SendOptions,
+  ): Promise<AttachedVolume> {
+    const { id, volume, instanceId, mountpoint, hostName, mode, status } = reserved;
     const kept = { instanceId, mountpoint, mode, ...(hostName === '' ? {} : { hostName }) };
     const attachment: Attachment = { ...kept, ...host };
     if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
@@ -140,9 +148,10 @@ export class AttachmentCommands {
     { reservation, host }: { reservation: Reservation; host: HostOfAttachment },
     options: SendOptions = {},
   ): Promise<AttachedVolume> {
-    const { id } = await this.reserve(volumeId, reservation, options);
+    const reserved = await this.reserve(volumeId, reservation, options);
+    const { id } = reserved;
     try {
-      return await this.update(id, host, options);
+      return await this.admit(reserved, host, options);
     } catch (error) {
       // What goes on in the background may still admit the host.
       if (asError(error).code !== 'NotFinished') await this.giveUp(id);
@@ -191,8 +200,8 @@ export class AttachmentCommands {
       const attachment = await attachmentsOf(this.store).lookup(id);
       check(attachment);
       const { volume: volumeId, status } = attachment;
-      const volume = await volumesOf(this.store).find(volumeId);
       if (status !== 'reserved') return void (await this.commands.detach(volumeId, { ...options, attachment: id }));
+      const volume = await volumesOf(this.store).find(volumeId);
       const ofVolume = volume ? [withoutReservation(volume, id)] : [];
       const outcome = await commit(this.store, {
         edits: [{ kind: 'attachment', id, expect: { status }, remove: true }, ...ofVolume],
