@@ -119,6 +119,14 @@ export const apiErrors = {
       `the request was not answered within ${seconds} s, and continues in the background`,
       'look at the object before you repeat it, or repeat it with the same Idempotency-Key',
     ),
+  /** `version`: of the API, from which on that is done. */
+  extendedAttached: (volume: string, instance: string, version: string) =>
+    new BlockstoreError(
+      'VolumeAttached',
+      'conflict',
+      `volume ${volume} is attached to ${instance}`,
+      `ask for version ${version} of the API or a later one, which extends attached volumes, or detach it first`,
+    ),
   markerNotFound: (marker: string) =>
     new BlockstoreError('MarkerNotFound', 'notFound', `the marker ${marker} does not exist`, 'list from the beginning'),
   metadataNotFound: (object: string, key: string) =>

@@ -2,7 +2,7 @@ import { errors } from '../errors.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { usersOf } from '../models/attachment.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
-import { checkMetadata, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
+import { checkMetadata, imageMetadataField, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
 import { editOf, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -19,6 +19,9 @@ export interface VolumeChanges {
   /** Keys and values to be set. */
   metadata?: Readonly<Record<string, string>>;
   unsetMetadata?: readonly string[];
+  /** The same of its image. */
+  imageMetadata?: Readonly<Record<string, string>>;
+  unsetImageMetadata?: readonly string[];
   isBootable?: boolean;
   isReadOnly?: boolean;
   isMultiattach?: boolean;
@@ -32,16 +35,20 @@ export function checkChanges({
   name,
   description,
   metadata = {},
-}: Pick<VolumeChanges, 'name' | 'description' | 'metadata'>): void {
+  imageMetadata = {},
+}: Pick<VolumeChanges, 'name' | 'description' | 'metadata' | 'imageMetadata'>): void {
   if (name !== undefined && name !== '') checkVolumeName(name);
   if (description !== undefined && description !== '') checkText('description', description);
-  checkMetadata(metadata);
-  refuseTooMany(Object.keys(metadata));
+  for (const notes of [metadata, imageMetadata]) {
+    checkMetadata(notes);
+    refuseTooMany(Object.keys(notes));
+  }
 }
 
 /** Changes the fields that only the record has. Returns the record then. Throws VolumeNotFound, VolumeAttached, InvalidArgument. */
 export async function describe(store: Store, id: string, changes: VolumeChanges): Promise<VolumeState> {
-  const { description, metadata = {}, unsetMetadata = [] } = changes;
+  const { description } = changes;
+  const { metadata = {}, unsetMetadata = [], imageMetadata = {}, unsetImageMetadata = [] } = changes;
   const { isBootable, isReadOnly, isMultiattach, deleteOnTermination } = changes;
   const given = {
     ...(description === undefined ? {} : { description }),
@@ -51,10 +58,15 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     ...flag('formatted', changes.isFormatted),
     ...flag('deleteOnTermination', deleteOnTermination),
   };
-  const set = { ...withoutEmpty(given).set, ...metadataFields(metadata) };
+  const set = {
+    ...withoutEmpty(given).set,
+    ...metadataFields(metadata),
+    ...metadataFields(imageMetadata, imageMetadataField),
+  };
   const unset = [
     ...withoutEmpty(given).unset,
     ...unsetMetadata.filter((key) => !Object.hasOwn(metadata, key)).map(metadataField),
+    ...unsetImageMetadata.filter((key) => !Object.hasOwn(imageMetadata, key)).map(imageMetadataField),
   ];
   for (let change = 0; change < maxChanges; change += 1) {
     const volume = await volumesOf(store).lookup(id);
@@ -69,8 +81,8 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
       throw errors.encryptedVolume(id, 'several hosts would format it at once');
     }
     if (isMultiattach) await requireMultiattach(store, volume);
-    const kept = Object.keys(volume.metadata).filter((key) => !unsetMetadata.includes(key));
-    refuseTooMany([...new Set([...kept, ...Object.keys(metadata)])]);
+    refuseTooMany(keysAfter(volume.metadata, metadata, unsetMetadata));
+    refuseTooMany(keysAfter(volume.imageMetadata, imageMetadata, unsetImageMetadata));
     const outcome = await commit(store, {
       edits: [editOf(volume, 'describe', { set, unset })],
       event: 'volume.update',
@@ -78,6 +90,11 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     if (outcome.word === 'ok') return volumesOf(store).lookup(id);
   }
   throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+}
+
+function keysAfter(before: object, set: object, unset: readonly string[]): string[] {
+  const kept = Object.keys(before).filter((key) => !unset.includes(key));
+  return [...new Set([...kept, ...Object.keys(set)])];
 }
 
 /** Throws NotCapable. */

@@ -3,24 +3,35 @@ import { isPrintable } from '../printable.ts';
 import { checkText } from './check-text.ts';
 import type { Hash } from './hash.ts';
 
-/** Keys and values that users note of a record, each in a field of its own: two that note different ones do not interfere. */
-const prefix = 'meta:';
 /** As other managers of volumes have it. */
 const maxMetadata = 128;
 const maxValueBytes = 255;
 
-export function metadataIn(hash: Hash): Record<string, string> {
-  const entries = Object.entries(hash).filter(([field]) => field.startsWith(prefix));
-  return Object.fromEntries(entries.map(([field, value]) => [field.slice(prefix.length), value]));
+/**
+ * What keys and values are of: the record, or the image that a volume has its data from. Each is in a field of its own: two users that note
+ * different ones do not interfere.
+ */
+type MetadataOf = 'meta' | 'image';
+
+export function metadataIn(hash: Hash, of: MetadataOf = 'meta'): Record<string, string> {
+  const entries = Object.entries(hash).filter(([field]) => field.startsWith(`${of}:`));
+  return Object.fromEntries(entries.map(([field, value]) => [field.slice(of.length + 1), value]));
 }
 
 export function metadataField(key: string): string {
-  return prefix + key;
+  return `meta:${key}`;
+}
+
+export function imageMetadataField(key: string): string {
+  return `image:${key}`;
 }
 
 /** Returns the fields of a record that has these. */
-export function metadataFields(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [metadataField(key), value]));
+export function metadataFields(
+  metadata: Readonly<Record<string, string>>,
+  fieldOf: (key: string) => string = metadataField,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [fieldOf(key), value]));
 }
 
 /** Throws InvalidArgument for a record that would have more than is allowed. */

@@ -137,6 +137,15 @@ export const transitions = {
   },
   finishExtend: { during: 'extend', ends: true, settles: true, unset: ['fault', 'newSize'] },
   failExtend: { during: 'extend', ends: true, set: { status: 'error_extending' }, unset: ['newSize'] },
+  /** An operation has failed and left the volume as it was before; an administrator has seen why. */
+  dismissFault: {
+    from: {
+      status: ['error_attaching', 'error_detaching', 'error_extending'],
+      attachStatus: ['detached', 'attached'],
+    },
+    settles: true,
+    unset: ['fault'],
+  },
   /** The volume goes on as it is: the status is that of the snapshot. */
   startSnapshot: { from: steady, begins: 'snapshot' },
   finishSnapshot: { during: 'snapshot', ends: true, unset: ['snapshot'] },

@@ -86,6 +86,8 @@ export interface VolumeState {
   isReadOnly: boolean;
   /** What its users note of it. */
   metadata: Readonly<Record<string, string>>;
+  /** What they note of the image that its data are of. */
+  imageMetadata: Readonly<Record<string, string>>;
   /** Where the export is found; its form belongs to the target. */
   address: string;
   createTime: number;
@@ -213,6 +215,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     isFormatted: hash['formatted'] === 'true',
     isReadOnly: hash['readOnly'] === 'true',
     metadata: metadataIn(hash),
+    imageMetadata: metadataIn(hash, 'image'),
     address: addressIn(id, hash['address'] ?? ''),
     createTime,
     progress: number(hash, 'progress'),

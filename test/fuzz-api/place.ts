@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { everyNode } from '../../lib/models/node.ts';
 import type { Log } from '../../lib/log.ts';
@@ -47,7 +48,11 @@ export class Place {
       if (message.includes('internal error')) failures.push(`${message} ${JSON.stringify(fields)}`);
     };
     const log: Log = { error: note, warn: note, info() {}, debug() {} };
-    const { api, client } = await startApi(cluster, { api_timeout: '10' }, log);
+    const directories = {
+      image_directory: join(cluster.directory, 'images'),
+      backup_directory: join(cluster.directory, 'backups'),
+    };
+    const { api, client } = await startApi(cluster, { api_timeout: '10', ...directories }, log);
     const store = await cluster.store();
     return new Place({ cluster, api, store, url: client.url, failures, drivers });
   }

@@ -25,6 +25,8 @@ const responseSchema = z.object({
   $ref: z.string().optional(),
   headers: z.record(z.string(), z.unknown()).default({}),
   content: z.object({ 'application/json': z.unknown() }).optional(),
+  /** Of calls that share a path, the actions whose answer has no body. */
+  'x-no-body': z.array(z.string()).default([]),
 });
 const pathSchema = z
   .object({ servers: z.array(z.unknown()).optional() })
@@ -85,13 +87,14 @@ export function problemOf(exchange: Exchange): string | undefined {
   // A request for no call is refused, by the first thing that is wrong with it.
   const found = operation
     ? operation.responses[status]
-    : { $ref: `#/components/responses/error${status}`, headers: {} };
+    : { $ref: `#/components/responses/error${status}`, headers: {}, 'x-no-body': [] };
   const response = found?.$ref === undefined ? found : components.responses[found.$ref.split('/').at(-1) ?? ''];
   if (!found || !response) return operation ? `the document has no status ${status}` : 'the document has no such call';
   const missing = Object.keys(response.headers).find((name) => !answerHeaders.has(name));
   if (missing !== undefined) return `the answer has no ${missing}`;
   if (method === 'HEAD') return undefined;
-  if (!response.content) return answer === undefined ? undefined : 'the answer has a body';
+  const isEmpty = !response.content || response['x-no-body'].includes(actionOf(request) ?? '');
+  if (isEmpty) return answer === undefined ? undefined : 'the answer has a body';
   const place = found.$ref ?? `#/paths/${pointer(template)}/${method.toLowerCase()}/responses/${status}`;
   const asked: Asked = { version: versionOf(headers), action: actionOf(request) };
   const validate = validatorAt(`${base}${place}/content/application~1json/schema`);

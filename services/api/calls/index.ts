@@ -24,6 +24,9 @@ import { typeAccessCalls } from './type-access.ts';
 import { typeEncryptionCalls } from './type-encryption.ts';
 import { typeSpecCalls } from './type-specs.ts';
 import { typeCalls } from './types.ts';
+import { volumeActionCalls } from './volume-actions.ts';
+import { volumeAdminActionCalls } from './volume-admin-actions.ts';
+import { volumeImageActionCalls } from './volume-image-actions.ts';
 import { volumeSummaryCalls } from './volume-summary.ts';
 import { volumeAttachCalls } from './volume-attach.ts';
 import { volumeCalls } from './volumes.ts';
@@ -31,6 +34,9 @@ import { volumeCalls } from './volumes.ts';
 /** Every call of the API. */
 export const calls: readonly Call[] = [
   ...volumeCalls,
+  ...volumeActionCalls,
+  ...volumeAdminActionCalls,
+  ...volumeImageActionCalls,
   ...snapshotCalls,
   ...snapshotActionCalls,
   ...metadataCalls,

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { deleteWithSnapshots } from '../../../lib/client/cascade.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { eitherText, givenText } from '../given-text.ts';
@@ -7,6 +6,8 @@ import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument, trueOrFalse } from '../listing.ts';
 import { newVolume } from '../new-volume.ts';
 import { ownVolume } from '../owned.ts';
+import { checkPolicy } from '../policy.ts';
+import { endClaims, removeVolume } from '../remove-volume.ts';
 import { description, id, metadata, name, optional, size, yesOrNo } from '../schemas.ts';
 import { volumeDocument, volumeSummaryDocument } from '../views/volume-document.ts';
 import { volumeFacts, volumeSummaryView, volumeView } from '../views/volume.ts';
@@ -14,8 +15,10 @@ import { listVolumes, volumeQuery } from '../volume-list.ts';
 
 const oneVolume = z.strictObject({ volume: volumeDocument });
 
-const volumeInput = z.strictObject({
-  size: size.nullish(),
+/** Clients send the size of a source with it, which is 0 for a volume of 100 MiB. */
+const sizeOfSource = z.literal(0).describe('With snapshot_id, source_volid or backup_id: the size that has');
+const volumeFields = z.strictObject({
+  size: z.union([sizeOfSource, size], 'must be a whole number of GiB, at least 1').nullish(),
   name,
   display_name: name,
   description,
@@ -38,6 +41,11 @@ const volumeInput = z.strictObject({
   status: z.unknown().optional(),
   attach_status: z.unknown().optional(),
 });
+const volumeInput = volumeFields.refine(
+  ({ size: given, snapshot_id: snapshot, source_volid: source, backup_id: backup }) =>
+    given !== 0 || [snapshot, source, backup].some((one) => one !== undefined),
+  { path: ['size'], error: 'must be at least 1 GiB' },
+);
 const hints = z.strictObject({
   different_host: z.union([z.array(id), id.transform((one) => [one])]).nullish(),
   same_host: z.union([z.array(id), id.transform((one) => [one])]).nullish(),
@@ -124,7 +132,7 @@ export const volumeCalls = [
       const { volume } = body;
       const hint = body['OS-SCH-HNT:scheduler_hints'] ?? body.scheduler_hints;
       const origin = await newVolume(request, {
-        size: volume.size ?? undefined,
+        size: volume.size || undefined,
         image: volume.imageRef,
         snapshot: volume.snapshot_id,
         source: volume.source_volid,
@@ -174,7 +182,7 @@ export const volumeCalls = [
   }),
   call({
     name: 'volume:delete',
-    summary: 'Deletes a volume; with cascade also its snapshots',
+    summary: 'Deletes a volume; with cascade also its snapshots, with force (role admin) as os-force_delete does',
     method: 'DELETE',
     path: '/volumes/:id',
     query: z.strictObject({ cascade: trueOrFalse.optional(), force: trueOrFalse.optional() }),
@@ -182,10 +190,11 @@ export const volumeCalls = [
     status: 202,
     answer: noAnswer,
     async handle(request) {
-      const { cluster, flags, query } = request;
-      const { id: found } = await ownVolume(request, request.param('id'));
-      if (query.cascade) await deleteWithSnapshots(cluster, found, { excessMs: flags.api_timeout * 1000 });
-      else await cluster.commands.delete(found);
+      const { cascade = false, force = false } = request.query;
+      if (force) checkPolicy('volume:administer', request.caller);
+      const volume = await ownVolume(request, request.param('id'));
+      if (force) await endClaims(request, volume);
+      await removeVolume(request, volume.id, { cascade });
     },
   }),
 ];

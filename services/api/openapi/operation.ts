@@ -133,11 +133,13 @@ function answersOf(calls: readonly Call[], schemas: JsonSchemas): JsonObject {
   return Object.fromEntries(
     Array.from(byStatus, ([status, those]) => {
       const documents = those
-        .filter(({ answer }) => answer !== noAnswer)
+        .filter(({ answer }) => answer !== noAnswer && !(answer instanceof z.ZodNever))
         .map((call) => Object.assign(schemas.of(call.answer, 'output'), mark(call, calls)));
       const description = those.map(({ action, summary }) => action ?? summary).join('; ');
       const content = documents.length === 0 ? {} : { content: contentOf(documents, 'anyOf') };
-      return [status, { description, headers: answerHeaders, ...content }];
+      const empty = documents.length === 0 ? [] : those.filter(({ answer }) => answer === noAnswer);
+      const bodiless = empty.length === 0 ? {} : { 'x-no-body': empty.flatMap(({ action = [] }) => action) };
+      return [status, { description, headers: answerHeaders, ...content, ...bodiless }];
     }),
   );
 }

@@ -6,6 +6,7 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { type Caller, hasRole } from '../caller.ts';
 import type { Context } from '../call.ts';
+import { imageMetadataOf } from '../image-metadata.ts';
 import { apiTime } from './time.ts';
 
 /** What the answers about volumes need beside their records. */
@@ -86,6 +87,7 @@ export function volumeView(
   const uses = volume.attachments.flatMap((id) => facts.attachments.get(id) ?? []).filter(isActive);
   const typeName = type === '' ? null : (facts.types.get(type) ?? type);
   const place = backendId(node, backend);
+  const image = imageMetadataOf(volume);
   return {
     id: volume.id,
     status: apiStatus(volume),
@@ -109,7 +111,7 @@ export function volumeView(
     multiattach: volume.isMultiattach,
     migration_status: migrationStatuses.has(volume.status) ? 'migrating' : null,
     'os-vol-tenant-attr:tenant_id': volume.projectId,
-    ...(volume.fromImage === '' ? {} : { volume_image_metadata: { image_id: volume.fromImage } }),
+    ...(Object.keys(image).length === 0 ? {} : { volume_image_metadata: image }),
     ...ofAdministrator(volume, facts.places.get(place) ?? (node === '' ? null : place), caller),
     ...(version >= 13 ? { group_id: null } : {}),
     ...(version >= 21 ? { provider_id: null } : {}),

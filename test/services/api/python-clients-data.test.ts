@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { ImageDirectory } from '../../../lib/images/directory.ts';
 import type { Api } from '../../../services/api/api.ts';
 import { startApi } from '../../support/api.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -10,11 +12,14 @@ import { until } from '../../support/until.ts';
 
 /** What people type in the command lines of Debian who work with the data of volumes. */
 const testWithClients = arePythonClientsThere ? test.serial : test.serial.skip;
+const deadline = { deadlineMs: 60_000 };
 const project = '5ad1f0c79c9e4bb5b1d0e9ea9f1bd52a';
 
 let cluster: Cluster;
 let api: Api;
 let clients: PythonClients;
+let images: ImageDirectory;
+let commands: VolumeCommands;
 test.before(async () => {
   if (!arePythonClientsThere) return;
   cluster = await Cluster.start();
@@ -25,9 +30,12 @@ test.before(async () => {
       return { name, driver: new FileDriver({ directory }) };
     }),
   );
-  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, backends);
-  const started = await startApi(cluster);
+  images = new ImageDirectory(join(cluster.directory, 'images'));
+  const flags = { image_directory: join(cluster.directory, 'images') };
+  await cluster.node('n1', { ...flags, report_interval: '600', node_down_time: '3600' }, backends);
+  const started = await startApi(cluster, flags);
   api = started.api;
+  commands = await cluster.commands();
   clients = new PythonClients(started.client.url, project);
 });
 test.after.always(async () => {
@@ -49,11 +57,9 @@ async function openstack(...words: readonly string[]): Promise<string> {
   return output;
 }
 
-/** Returns the id of a new volume. */
+/** Returns the id of a new volume, of 100 MiB. */
 async function volume(name: string): Promise<string> {
-  const id = fieldOf(await cinder('create', '--name', name, '1'), 'id');
-  await until(async () => fieldOf(await cinder('show', id), 'status') === 'available', `${name} is available`);
-  return id;
+  return (await commands.create({ size: 0, name, userId: 'u', projectId: project }, deadline)).id;
 }
 
 testWithClients('cinder takes, lists, shows, changes and deletes snapshots', async (t) => {
@@ -136,4 +142,99 @@ testWithClients('openstack offers a volume, and ends the offer', async (t) => {
   t.regex(end.errors, /which cannot accept it itself/);
   await openstack('volume', 'transfer', 'request', 'delete', 'gift');
   t.is(fieldOf(await openstack('volume', 'show', 't2'), 'status'), 'available');
+});
+
+/** Waits until a field of a volume has that value. */
+async function shows(id: string, field: string, value: string): Promise<void> {
+  await until(async () => fieldOf(await cinder('show', id), field) === value, `${field} of ${id} is ${value}`);
+}
+
+testWithClients('cinder extends, retypes, migrates and marks volumes', async (t) => {
+  const id = await volume('v1');
+  await cinder('set-bootable', 'v1', 'true');
+  await cinder('readonly-mode-update', 'v1', 'true');
+  t.is(fieldOf(await cinder('show', id), 'readonly'), 'True');
+  await cinder('readonly-mode-update', 'v1', 'false');
+  await cinder('image-metadata', 'v1', 'set', 'hw_disk_bus=scsi', 'os_type=linux');
+  await cinder('image-metadata', 'v1', 'unset', 'os_type');
+  t.is(fieldOf(await cinder('image-metadata-show', 'v1'), 'hw_disk_bus'), 'scsi');
+  await cinder('type-create', 'here');
+  await cinder('type-create', 'there');
+  const [first, second] = fieldOf(await cinder('show', id), 'os-vol-host-attr:host').startsWith('n1@files')
+    ? ['files', 'more']
+    : ['more', 'files'];
+  await cinder('type-key', 'here', 'set', `volume_backend_name=${first}`);
+  await cinder('type-key', 'there', 'set', `volume_backend_name=${second}`);
+  await cinder('retype', 'v1', 'here');
+  await shows(id, 'volume_type', 'here');
+  await cinder('retype', '--migration-policy', 'on-demand', 'v1', 'there');
+  await shows(id, 'volume_type', 'there');
+  await shows(id, 'status', 'available');
+  await cinder('extend', 'v1', '2');
+  await shows(id, 'size', '2');
+  await shows(id, 'status', 'available');
+  const free = await volume('v2');
+  const place = fieldOf(await cinder('show', free), 'os-vol-host-attr:host').startsWith('n1@files') ? 'more' : 'files';
+  await cinder('migrate', '--force-host-copy', 'False', '--lock-volume', 'True', 'v2', `n1@${place}`);
+  await until(
+    async () => fieldOf(await cinder('show', free), 'os-vol-host-attr:host').startsWith(`n1@${place}`),
+    'there',
+  );
+  await shows(free, 'status', 'available');
+  await cinder('reset-state', '--state', 'available', '--attach-status', 'detached', 'v2');
+  await cinder('reset-state', '--reset-migration-status', 'v2');
+  t.regex((await clients.cinder('reset-state', '--state', 'error', 'v2')).output, /cannot be set to error/);
+});
+
+testWithClients('cinder makes images of volumes, and deletes volumes with what they have', async (t) => {
+  const id = await volume('v3');
+  const made = await cinder('upload-to-image', '--disk-format', 'qcow2', 'v3', 'golden');
+  t.is(fieldOf(made, 'status'), 'uploading');
+  const isActive = async () => (await images.show(fieldOf(made, 'image_id'))).status === 'active';
+  await until(isActive, 'the image has its data');
+  await shows(id, 'status', 'available');
+  const snapshot = fieldOf(await cinder('snapshot-create', '--name', 'v3s', 'v3'), 'id');
+  await until(async () => fieldOf(await cinder('snapshot-show', 'v3s'), 'status') === 'available', 'available');
+  const reverted = await clients.cinder('--os-volume-api-version', '3.70', 'revert-to-snapshot', snapshot);
+  t.regex(reverted.errors, /make a volume of the snapshot/);
+  await cinder('delete', '--cascade', 'v3');
+  await until(async () => !rowsOf(await cinder('list')).has(id), 'deleted');
+  const kept = await volume('v4');
+  await cinder('transfer-create', 'v4');
+  await cinder('force-delete', 'v4');
+  await until(async () => !rowsOf(await cinder('list')).has(kept), 'deleted');
+});
+
+testWithClients('openstack extends, retypes, migrates and marks volumes', async (t) => {
+  const id = await volume('w1');
+  await openstack('volume', 'set', '--bootable', '--read-only', '--image-property', 'a=1', 'w1');
+  const shown = await openstack('volume', 'show', 'w1');
+  t.is(fieldOf(shown, 'bootable'), 'true');
+  t.regex(fieldOf(shown, 'volume_image_metadata'), /'a': '1'/);
+  await openstack('volume', 'unset', '--image-property', 'a', 'w1');
+  await openstack('volume', 'set', '--non-bootable', '--read-write', '--state', 'available', 'w1');
+  await openstack('volume', 'set', '--detached', 'w1');
+  await openstack('volume', 'type', 'create', 'plain');
+  await openstack('volume', 'set', '--type', 'plain', '--retype-policy', 'never', 'w1');
+  await shows(id, 'volume_type', 'plain');
+  const place = fieldOf(await cinder('show', id), 'os-vol-host-attr:host').startsWith('n1@files') ? 'more' : 'files';
+  await openstack('volume', 'migrate', '--host', `n1@${place}`, '--lock-volume', 'w1');
+  await until(
+    async () => fieldOf(await cinder('show', id), 'os-vol-host-attr:host').startsWith(`n1@${place}`),
+    'there',
+  );
+  await shows(id, 'status', 'available');
+  await openstack('volume', 'set', '--size', '2', 'w1');
+  await shows(id, 'size', '2');
+  await shows(id, 'status', 'available');
+  const image = await clients.openstack('image', 'create', '--volume', 'w1', '--disk-format', 'raw', 'silver');
+  t.is(fieldOf(image.output, 'status'), 'uploading', image.errors);
+  await shows(id, 'status', 'available');
+  await openstack('volume', 'snapshot', 'create', '--volume', 'w1', 'w1s');
+  await until(async () => /available/.test(await openstack('volume', 'snapshot', 'show', 'w1s')), 'available');
+  await openstack('volume', 'delete', '--purge', 'w1');
+  await until(async () => !rowsOf(await cinder('list')).has(id), 'deleted');
+  const other = await volume('w2');
+  await openstack('volume', 'delete', '--force', 'w2');
+  await until(async () => !rowsOf(await cinder('list')).has(other), 'deleted');
 });

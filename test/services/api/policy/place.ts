@@ -31,7 +31,12 @@ export async function policyPlace(): Promise<PolicyPlace> {
   const cluster = await Cluster.start();
   const backups = new BackupDirectory(join(cluster.directory, 'backups'));
   await mkdir(backups.place);
-  const flags = { backup_directory: backups.place, report_interval: '600', node_down_time: '3600' };
+  const flags = {
+    backup_directory: backups.place,
+    image_directory: join(cluster.directory, 'images'),
+    report_interval: '600',
+    node_down_time: '3600',
+  };
   for (const name of ['n1', spareNode]) {
     await cluster.node(name, { ...flags, num_shell_tries: '1' }, { driver: new PartlyBrokenDriver() });
   }
