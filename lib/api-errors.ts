@@ -127,6 +127,13 @@ export const apiErrors = {
       `volume ${volume} is attached to ${instance}`,
       `ask for version ${version} of the API or a later one, which extends attached volumes, or detach it first`,
     ),
+  nodeStopping: () =>
+    new BlockstoreError(
+      'NodeStopping',
+      'unavailable',
+      'the node that serves this request is stopping; what the request has begun continues',
+      'look at the object by another node, and repeat the request where it had no effect',
+    ),
   markerNotFound: (marker: string) =>
     new BlockstoreError('MarkerNotFound', 'notFound', `the marker ${marker} does not exist`, 'list from the beginning'),
   metadataNotFound: (object: string, key: string) =>

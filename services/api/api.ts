@@ -25,7 +25,12 @@ export interface ApiOptions {
   certificatePollMs?: number;
   /** How long clients may take. */
   times?: ClientTimes;
+  /** How long a stop waits for requests under way. */
+  stopMs?: number;
 }
+
+/** Of the time that systemd gives a daemon the engine has the rest. */
+const stopMs = 5000;
 
 /** The Block Storage API of a node. It answers for the whole cluster and keeps nothing. */
 export class Api implements Service {
@@ -67,7 +72,7 @@ export class Api implements Service {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.servers.map(({ fastify }) => fastify.close()));
+    await Promise.all(this.servers.map((server) => server.close(this.options.stopMs ?? stopMs)));
     this.servers = [];
     await this.expiredRecords?.stop();
     this.certificate?.stop();

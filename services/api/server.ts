@@ -31,7 +31,7 @@ import { serveMonitoring } from './monitoring-routes.ts';
 import { servePage } from './page.ts';
 import { checkPolicy } from './policy.ts';
 import { RequestLimits, addressKey } from './request-limits.ts';
-import { type ClientTimes, clientTimes, limitSlowReaders, withinTime } from './time-limits.ts';
+import { type ClientTimes, clientTimes, Waits, limitSlowReaders } from './time-limits.ts';
 import { versionsDocument } from './versions.ts';
 import { newRequestId, refuseConnection } from './wire-errors.ts';
 
@@ -73,6 +73,8 @@ export class ApiServer {
   private readonly callNames = new WeakMap<FastifyRequest, string>();
   private readonly handshakes: Handshakes = new Set();
   private readonly limits: RequestLimits;
+  private readonly waits = new Waits();
+  private isStopping = false;
   private readonly view: ClusterView;
   private readonly backups: Backups;
 
@@ -116,6 +118,14 @@ export class ApiServer {
     this.install();
   }
 
+  /** Answers the requests that are under way; those that wait still after `stopMs` throw NodeStopping. */
+  async close(stopMs: number): Promise<void> {
+    const timer = setTimeout(() => this.waits.end(errors.nodeStopping()), stopMs);
+    this.isStopping = true;
+    await this.fastify.close();
+    clearTimeout(timer);
+  }
+
   private install(): void {
     const { fastify: server } = this;
     const { authenticator, flags } = this.options;
@@ -127,6 +137,10 @@ export class ApiServer {
     limitSlowReaders(server, this.options.times ?? clientTimes);
     server.addHook('preClose', async () => {
       for (const socket of this.handshakes) socket.destroy();
+    });
+    // A connection that stays open keeps the server from closing.
+    server.addHook('onSend', async (_request, reply) => {
+      if (this.isStopping) void reply.header('connection', 'close');
     });
     server.removeAllContentTypeParsers();
     // Clients send an empty body as JSON.
@@ -172,7 +186,9 @@ export class ApiServer {
     if (project !== '' && !projectForm.test(project)) throw errors.noSuchCall(request.method, pathOf(request));
     const { api_timeout: seconds } = this.options.flags;
     const work = this.limits.run((admit) => this.answer({ route, request, version, project, params }, admit));
-    const { status, answer } = await withinTime(seconds * 1000 + graceMs, work, () => errors.answerLate(seconds));
+    const { status, answer } = await this.waits.within(seconds * 1000 + graceMs, work, () =>
+      errors.answerLate(seconds),
+    );
     reply.status(status);
     return status === 204 ? reply.send() : reply.send(answer);
   }

@@ -32,13 +32,25 @@ export function limitSlowReaders(server: FastifyInstance, { answerMs, answerByte
   });
 }
 
-/** Returns what the work returns. After that time throws the error; the work goes on, and nobody gets what it returns. */
-export async function withinTime<T>(ms: number, work: Promise<T>, error: () => BlockstoreError): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(error()), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
+/** Requests that wait for their work. */
+export class Waits {
+  private readonly waiting = new Set<(error: BlockstoreError) => void>();
+
+  /** Returns what the work returns. After that time throws the error; the work goes on, and nobody gets what it returns. */
+  async within<T>(ms: number, work: Promise<T>, error: () => BlockstoreError): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(error()), ms);
+    this.waiting.add(reject);
+    try {
+      return await Promise.race([work, promise]);
+    } finally {
+      clearTimeout(timer);
+      this.waiting.delete(reject);
+    }
+  }
+
+  /** All that wait throw that error now. */
+  end(error: BlockstoreError): void {
+    for (const reject of this.waiting) reject(error);
   }
 }
