@@ -6,6 +6,7 @@ import { missingForReal } from '../test/lib/targets/iscsi-tgt/requirements.ts';
 import { missingForNvmet } from '../test/lib/targets/nvmet/requirements.ts';
 import { sampleNumber } from '../test/support/sample.ts';
 import { checks } from './checks.ts';
+import type { Scope } from './part-inputs.ts';
 import { type Stage, ava, command } from './stages.ts';
 
 const lvmTest = 'test/lab/lvm.test.ts';
@@ -26,8 +27,25 @@ const runsAtOnce = 500;
 const chaosMinutes = 60;
 const minutesAtOnce = 30;
 
+/** A stage with the scope of what its result depends on. */
+export interface Part extends Stage {
+  scope: Scope;
+}
+
+/** Of the others, some tests use the API. */
+const withoutApi =
+  /^(?:drivers|lab-.*|hostile-lvm|lvm|lvm-long|iscsi.*|deb-iscsi|lio-libiscsi|nvmet|migration-kills|crash-.*|simulation-.*|model-.*|damage|chaos-.*)$/;
+
 /** All tests, in parts of at most 40 minutes on two processors. */
-export function parts(): Stage[] {
+export function parts(): Part[] {
+  return stages().map((stage) => Object.assign(stage, { scope: scopeOf(stage.name) }));
+}
+
+function scopeOf(name: string): Scope {
+  return withoutApi.test(name) ? 'storage' : 'code';
+}
+
+function stages(): Stage[] {
   return [
     ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
     ava('unit', 'test/unit.config.js'),
