@@ -7,7 +7,18 @@ const concurrency = 16;
 
 interface Deletion {
   /** What one of them is. */
-  what: 'volume' | 'attachment' | 'snapshot' | 'image' | 'backup' | 'transfer' | 'type' | 'group' | 'user' | 'project';
+  what:
+    | 'volume'
+    | 'attachment'
+    | 'snapshot'
+    | 'image'
+    | 'backup'
+    | 'transfer'
+    | 'type'
+    | 'group'
+    | 'group snapshot'
+    | 'user'
+    | 'project';
   /** Returns the id that a reference means. */
   find: (reference: string) => Promise<string>;
   delete: (id: string) => Promise<void>;

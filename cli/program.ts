@@ -8,6 +8,7 @@ import type { GlobalOptions } from './context.ts';
 import { exitCodeMeanings } from './exit-codes.ts';
 import { addEventsCommands } from './events/commands.ts';
 import { addGroupCommands } from './group/commands.ts';
+import { addGroupSnapshotCommands } from './group-snapshot/commands.ts';
 import { addHostCommands } from './host/commands.ts';
 import { addAttachmentCommands } from './attachment/commands.ts';
 import { addBackupCommands } from './backup/commands.ts';
@@ -49,6 +50,7 @@ export function buildProgram(): Command {
   addAttachmentCommands(program);
   addSnapshotCommands(program);
   addGroupCommands(program);
+  addGroupSnapshotCommands(program);
   addImageCommands(program);
   addBackupCommands(program);
   addTransferCommands(program);

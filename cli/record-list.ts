@@ -36,7 +36,18 @@ export interface ListRequest<State extends { id: string }, Row extends Listed> e
 /** How rows are shown. */
 export interface Shown<Row> {
   /** What they are, in the singular. */
-  noun: 'volume' | 'attachment' | 'snapshot' | 'image' | 'transfer' | 'type' | 'quota' | 'group' | 'user' | 'project';
+  noun:
+    | 'volume'
+    | 'attachment'
+    | 'snapshot'
+    | 'image'
+    | 'transfer'
+    | 'type'
+    | 'quota'
+    | 'group'
+    | 'group_snapshot'
+    | 'user'
+    | 'project';
   columns: readonly Column<Row>[];
   json: (row: Row) => object;
 }
@@ -105,10 +116,15 @@ async function writeTable<Row>(
   for await (const { rows, unreadable, next } of parts) {
     count += rows.length + unreadable.length;
     await table.add(rows);
-    for (const { id, reason } of unreadable) output.warn(`${noun} ${id} is unreadable: its record ${reason}`);
-    if (next !== undefined) output.note(`more ${noun}s: --marker ${next}`);
+    for (const { id, reason } of unreadable) output.warn(`${wordsOf(noun)} ${id} is unreadable: its record ${reason}`);
+    if (next !== undefined) output.note(`more ${wordsOf(noun)}s: --marker ${next}`);
   }
-  if (count === 0) output.note(`no ${noun}s`);
+  if (count === 0) output.note(`no ${wordsOf(noun)}s`);
+}
+
+/** As messages have it; JSON has it as one word. */
+function wordsOf(noun: Shown<never>['noun']): string {
+  return noun.replace('_', ' ');
 }
 
 /** Writes one document, {volumes: […], next: marker or null}, with one line a record. */

@@ -13,6 +13,7 @@ import { clusterErrors } from './cluster-errors.ts';
 import { encryptionErrors } from './encryption-errors.ts';
 import { exportErrors } from './export-errors.ts';
 import { groupErrors } from './group-errors.ts';
+import { groupSnapshotErrors } from './group-snapshot-errors.ts';
 import { hostErrors } from './host-errors.ts';
 import { identityErrors } from './identity-errors.ts';
 import { imageErrors } from './image-errors.ts';
@@ -43,6 +44,7 @@ export const errors = {
   ...encryptionErrors,
   ...exportErrors,
   ...groupErrors,
+  ...groupSnapshotErrors,
   ...hostErrors,
   ...identityErrors,
   ...imageErrors,

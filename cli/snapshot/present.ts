@@ -5,9 +5,10 @@ import type { Style } from '../output.ts';
 import type { Column } from '../table.ts';
 
 /** Returns a record in the form of --json: all fields are present, null when unset; times are ISO 8601. */
-export function snapshotJson({ name, description, createTime, fault, ...rest }: SnapshotState): object {
+export function snapshotJson({ name, description, groupSnapshot, createTime, fault, ...rest }: SnapshotState): object {
   return {
     ...rest,
+    groupSnapshot: groupSnapshot || null,
     name: name || null,
     description: description || null,
     sizeBytes: volumeSizeBytes(rest.size),
@@ -33,6 +34,7 @@ export function snapshotFacts(snapshot: SnapshotState): [string, string][] {
     ['status', snapshot.status],
     ...faultFacts(snapshot.fault),
     ['volume', snapshot.volume],
+    ['group snapshot', snapshot.groupSnapshot],
     ['description', snapshot.description],
     ['metadata', metadataText(snapshot)],
     ['user', snapshot.userId],
@@ -41,7 +43,7 @@ export function snapshotFacts(snapshot: SnapshotState): [string, string][] {
   ];
 }
 
-function statusStyle({ status }: SnapshotState): Style | undefined {
+export function statusStyle({ status }: Pick<SnapshotState, 'status'>): Style | undefined {
   if (status.startsWith('error')) return 'red';
   return status === 'creating' || status === 'deleting' ? 'yellow' : undefined;
 }

@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|type|qos-spec|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|group-snapshot|type|qos-spec|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -48,7 +48,7 @@ const kinds: readonly KeyKind[] = [
   },
   { name: /^project:.+:(volumes|faults)$/s, type: 'zset', lists: 'volume', isDerived: true },
   {
-    name: /^(snapshots|snapshot-ids|snapshot-names|volume:[^:]+:snapshots)$/,
+    name: /^(snapshots|snapshot-ids|snapshot-names|(volume|group-snapshot):[^:]+:snapshots)$/,
     type: 'zset',
     lists: 'snapshot',
     isDerived: true,
@@ -58,6 +58,13 @@ const kinds: readonly KeyKind[] = [
   { name: /^project:.+:attachments$/s, type: 'zset', lists: 'attachment', isDerived: true },
   { name: /^(transfers|transfer-ids|transfer-names)$/, type: 'zset', lists: 'transfer', isDerived: true },
   { name: /^project:.+:transfers$/s, type: 'zset', lists: 'transfer', isDerived: true },
+  {
+    name: /^(group-snapshots|group-snapshot-ids|group-snapshot-names|group:[^:]+:group-snapshots)$/,
+    type: 'zset',
+    lists: 'group-snapshot',
+    isDerived: true,
+  },
+  { name: /^project:.+:group-snapshots$/s, type: 'zset', lists: 'group-snapshot', isDerived: true },
   { name: /^(groups|group-ids|group-names)$/, type: 'zset', lists: 'group', isDerived: true },
   { name: /^project:.+:groups$/s, type: 'zset', lists: 'group', isDerived: true },
   {

@@ -11,13 +11,15 @@ import type { SendOptions } from './volume-commands.ts';
 
 /**
  * Returns how a volume begins to be deleted with its snapshots: its node deletes them before it, and they have their records until then.
- * Throws RecordUnreadable.
+ * Throws RecordUnreadable, SnapshotOfGroup.
  */
 export async function cascadePlan(store: Store, { id }: VolumeState): Promise<TaskPlan> {
   const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
   const { states, unreadable } = await snapshotsOf(store).readAll(ids);
   const [first] = unreadable;
   if (first) throw errors.recordUnreadable(`snapshot ${first.id}`, first.reason);
+  const ofGroup = states.find(({ groupSnapshot }) => groupSnapshot !== '');
+  if (ofGroup) throw errors.snapshotOfGroup(ofGroup.id, ofGroup.groupSnapshot);
   return {
     transition: 'startDelete',
     set: { withSnapshots: 'true' },

@@ -2,6 +2,7 @@ import type { Store } from '../redis/store.ts';
 import { AttachmentCommands } from './attachment-commands.ts';
 import { BackupCommands } from './backup-commands.ts';
 import { GroupCommands } from './group-commands.ts';
+import { GroupSnapshotCommands } from './group-snapshot-commands.ts';
 import { ImageCommands } from './image-commands.ts';
 import { LegacyAttachCommands } from './legacy-attach-commands.ts';
 import { MigrationCommands } from './migration-commands.ts';
@@ -20,6 +21,7 @@ export interface ClusterCommands {
   readonly legacyAttach: LegacyAttachCommands;
   readonly snapshots: SnapshotCommands;
   readonly groups: GroupCommands;
+  readonly groupSnapshots: GroupSnapshotCommands;
   readonly images: ImageCommands;
   readonly backups: BackupCommands;
   readonly transfers: TransferCommands;
@@ -43,6 +45,7 @@ export function clusterCommands(
     migrations: new MigrationCommands(store, commands, topic),
     snapshots: new SnapshotCommands(store, client, topic),
     groups: new GroupCommands(store, commands),
+    groupSnapshots: new GroupSnapshotCommands(store, client, topic),
     images: new ImageCommands(store, client, topic),
     backups: new BackupCommands(store, client, topic),
     nodeCommands: new NodeCommands(store, client, topic),

@@ -7,6 +7,7 @@ import type { Unreadable } from '../models/records.ts';
 import { editOf, endedWith, removedAttachment } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
+import { isGroupTask } from '../models/task.ts';
 import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
@@ -76,9 +77,16 @@ async function endJobs(store: Store, node: string): Promise<void> {
 
 /** What was under way for a snapshot of the volume has failed as well. */
 async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fault: Fault): Promise<Edit[]> {
-  if (id === '' || (await snapshotsOf(store).find(id)) === undefined) return [];
-  const status = task?.kind === 'delete-snapshot' ? 'error_deleting' : 'error';
-  return [{ kind: 'snapshot', id, set: { status, fault: JSON.stringify(fault) } }];
+  const found = id === '' ? undefined : await snapshotsOf(store).find(id);
+  if (!found) return [];
+  const isDeletion = task?.kind === 'delete-snapshot' || task?.kind === 'delete-group-snapshot';
+  const set = { status: isDeletion ? 'error_deleting' : 'error', fault: JSON.stringify(fault) };
+  const { groupSnapshot } = found;
+  const ofGroup: Edit[] =
+    groupSnapshot !== '' && isGroupTask(task?.kind)
+      ? [{ kind: 'group-snapshot', id: groupSnapshot, optional: true, set, unset: ['requesters', 'by'] }]
+      : [];
+  return [{ kind: 'snapshot', id, set }, ...ofGroup];
 }
 
 /** Without the attachment that was being made or ended. */

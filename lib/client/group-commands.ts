@@ -95,20 +95,25 @@ export class GroupCommands {
 
   /**
    * Deletes a group; with `volumes` its volumes as well, each of which leaves it when its deletion begins. An interrupted call is
-   * repeated. Throws GroupNotFound, GroupHasVolumes, and of a volume what VolumeCommands.delete() throws, before any of them is deleted
+   * repeated. Throws GroupNotFound, GroupHasVolumes, GroupHasSnapshots, and of a volume what VolumeCommands.delete() throws, before any of them is deleted
    * where that is known then.
    */
   async delete(id: string, { volumes: withVolumes = false, ...options }: SendOptions & { volumes?: boolean } = {}) {
     await groupsOf(this.store).lookup(id);
     const volumes = await volumesOfGroup(this.store, id);
     if (volumes.length > 0 && !withVolumes) throw this.hasVolumes(id, volumes);
+    await this.refuseSnapshots(id);
     for (const volume of volumes) await this.refuseNeeded(volume);
     for (const volume of volumes) await this.commands.delete(volume.id, { withGroup: true });
     const outcome = await commit(this.store, {
-      conditions: [{ is: 'empty', key: `group:${id}:volumes` }],
+      conditions: [
+        { is: 'empty', key: `group:${id}:volumes` },
+        { is: 'empty', key: `group:${id}:group-snapshots` },
+      ],
       edits: [{ kind: 'group', id, remove: true, optional: true }],
       event: 'group.delete',
     });
+    if (outcome.word === 'condition') await this.refuseSnapshots(id);
     if (outcome.word === 'condition') throw this.hasVolumes(id, await volumesOfGroup(this.store, id));
     if (options.deadlineMs === undefined) return;
     await Promise.all(volumes.map((volume) => this.deletionEnd(volume.id, options)));
@@ -171,6 +176,11 @@ export class GroupCommands {
       volume.id,
       states.map(({ id }) => id),
     );
+  }
+
+  private async refuseSnapshots(id: string): Promise<void> {
+    const snapshots = await this.store.read((redis) => redis.zrange(this.store.keys.snapshotsOfGroup(id), '0', '4'));
+    if (snapshots.length > 0) throw errors.groupHasSnapshots(id, snapshots);
   }
 
   private async deletionEnd(volume: string, options: SendOptions): Promise<void> {

@@ -84,7 +84,7 @@ export class SnapshotCommands {
     return snapshotsOf(this.store).lookup(id);
   }
 
-  /** Throws SnapshotNotFound, WrongStatus, NodeLost; a call also what kept the node from it. */
+  /** Throws SnapshotNotFound, SnapshotOfGroup, WrongStatus, NodeLost; a call also what kept the node from it. */
   async delete(id: string, options: SendOptions = {}): Promise<void> {
     await this.carryOut('delete-snapshot', id, options, (to) => this.sendDelete(id, to));
   }
@@ -154,6 +154,7 @@ export class SnapshotCommands {
     for (let change = 1; ; change += 1) {
       const snapshot = await snapshotsOf(this.store).lookup(id);
       const volume = await volumesOf(this.store).lookup(snapshot.volume);
+      if (snapshot.groupSnapshot !== '') throw errors.snapshotOfGroup(id, snapshot.groupSnapshot);
       const isUnderWay = volume.task?.kind === 'delete-snapshot' && volume.snapshot === id;
       if (isUnderWay) return joinTask(this.store, volume, 'delete-snapshot', to);
       if (snapshot.status === 'creating') throw errors.snapshotBeingMade(id);

@@ -56,6 +56,7 @@ const snapshotIndexes: readonly Index[] = [
   { key: 'snapshot-names', member: '{name}\0{id}' },
   { key: 'project:{projectId}:snapshots', score: { field: 'createTime' } },
   { key: 'volume:{volume}:snapshots', score: { field: 'createTime' } },
+  { key: 'group-snapshot:{groupSnapshot}:snapshots', score: { field: 'createTime' } },
 ];
 
 const attachmentIndexes: readonly Index[] = [
@@ -84,6 +85,14 @@ const groupIndexes: readonly Index[] = [
   { key: 'group-ids' },
   { key: 'group-names', member: '{name}\0{id}' },
   { key: 'project:{projectId}:groups', score: { field: 'createTime' } },
+];
+
+const groupSnapshotIndexes: readonly Index[] = [
+  { key: 'group-snapshots', score: { field: 'createTime' } },
+  { key: 'group-snapshot-ids' },
+  { key: 'group-snapshot-names', member: '{name}\0{id}' },
+  { key: 'project:{projectId}:group-snapshots', score: { field: 'createTime' } },
+  { key: 'group:{group}:group-snapshots', score: { field: 'createTime' } },
 ];
 
 export const kinds = {
@@ -121,6 +130,8 @@ export const kinds = {
   transfer: { key: 'transfer:{id}', indexes: transferIndexes },
   /** Volumes of one backend whose snapshots can be of the same moment. */
   group: { key: 'group:{id}', indexes: groupIndexes },
+  /** Snapshots of all volumes of a group, of one moment. */
+  'group-snapshot': { key: 'group-snapshot:{id}', indexes: groupSnapshotIndexes },
   /** What volumes of a kind require of their backends. */
   type: { key: 'type:{id}', indexes: typeIndexes },
   /** How much of their volumes the hosts can use, for the types that name it. */
@@ -155,6 +166,7 @@ export const kindNames: readonly KindName[] = [
   'attachment',
   'transfer',
   'group',
+  'group-snapshot',
   'type',
   'qos-spec',
   'default-type',

@@ -12,7 +12,7 @@ const minDigits = 8;
 /** Records that a person can name. */
 export interface Nameable<State extends { id: string }> {
   /** What one of them is. */
-  what: 'volume' | 'snapshot' | 'transfer' | 'type' | 'group';
+  what: 'volume' | 'snapshot' | 'transfer' | 'type' | 'group' | 'group snapshot';
   records: Records<State>;
   notFound: (reference: string) => Error;
   notNamed: (reference: string, matches: readonly string[]) => Error;

@@ -16,6 +16,8 @@ export interface SnapshotState {
   metadata: Readonly<Record<string, string>>;
   /** The id of its volume. */
   volume: string;
+  /** The id of the group snapshot that it is one of; '' = none. */
+  groupSnapshot: string;
   /** What the volume had then, in GiB (0: 100 MiB). */
   size: number;
   userId: string;
@@ -26,7 +28,7 @@ export interface SnapshotState {
   fault: Fault | undefined;
 }
 
-function isSnapshotStatus(value: string): value is SnapshotStatus {
+export function isSnapshotStatus(value: string): value is SnapshotStatus {
   return snapshotStatuses.some((status) => status === value);
 }
 
@@ -45,6 +47,7 @@ export function parseSnapshot(id: string, hash: Hash): SnapshotState {
     description: hash['description'] ?? '',
     metadata: metadataIn(hash),
     volume,
+    groupSnapshot: hash['groupSnapshot'] ?? '',
     size: Number(size),
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',

@@ -17,11 +17,16 @@ export const taskKinds = [
   'migrate',
   'backup',
   'restore',
+  'group-snapshot',
+  'delete-group-snapshot',
 ] as const;
 export type TaskKind = (typeof taskKinds)[number];
 /** Those about a snapshot of the volume. */
 export type SnapshotTaskKind = 'snapshot' | 'delete-snapshot';
-export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind | 'upload' | 'backup'>;
+/** Those that all volumes of a group have at once. */
+const groupTaskKinds = ['group-snapshot', 'delete-group-snapshot'] as const;
+export type GroupTaskKind = (typeof groupTaskKinds)[number];
+export type VolumeTaskKind = Exclude<TaskKind, SnapshotTaskKind | GroupTaskKind | 'upload' | 'backup'>;
 
 const taskSchema = z.object({
   kind: z.enum(taskKinds),
@@ -50,9 +55,13 @@ export interface Task {
   copied?: number | undefined;
 }
 
+export function isGroupTask(kind: TaskKind | undefined): kind is GroupTaskKind {
+  return groupTaskKinds.some((one) => one === kind);
+}
+
 /** Whether a task goes on while Redis has no memory left: it gives some back. */
 export function freesMemory(kind: TaskKind | undefined): boolean {
-  return kind === 'delete' || kind === 'detach' || kind === 'delete-snapshot';
+  return kind === 'delete' || kind === 'detach' || kind === 'delete-snapshot' || kind === 'delete-group-snapshot';
 }
 
 /** Returns a new key; short, as a value of more than 64 bytes has Redis keep the record in a form that takes twice the memory. */

@@ -157,6 +157,16 @@ export const transitions = {
   },
   finishDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
   failDeleteSnapshot: { during: 'delete-snapshot', ends: true, unset: ['snapshot'] },
+  /** The same of all volumes of a group at once. */
+  startGroupSnapshot: { from: steady, begins: 'group-snapshot' },
+  finishGroupSnapshot: { during: 'group-snapshot', ends: true, unset: ['snapshot'] },
+  failGroupSnapshot: { during: 'group-snapshot', ends: true, unset: ['snapshot'] },
+  startDeleteGroupSnapshot: {
+    from: { ...steady, status: [...steady.status, 'error', 'error_deleting', 'error_restoring'] },
+    begins: 'delete-group-snapshot',
+  },
+  finishDeleteGroupSnapshot: { during: 'delete-group-snapshot', ends: true, unset: ['snapshot'] },
+  failDeleteGroupSnapshot: { during: 'delete-group-snapshot', ends: true, unset: ['snapshot'] },
   /** Nothing writes to the volume meanwhile. */
   startUpload: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'upload' },
   finishUpload: { during: 'upload', ends: true, unset: ['image'] },

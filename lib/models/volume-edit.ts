@@ -17,8 +17,8 @@ export interface EditOptions {
   expect?: Readonly<Record<string, string>>;
   /** The attachments that the volume has still, where one ends. Default: none. */
   remaining?: VolumeAttachments;
-  /** Of the task that begins. */
-  task?: Omit<Task, 'kind' | 'key'>;
+  /** Of the task that begins. `key`: where several volumes have the same. */
+  task?: Omit<Task, 'kind' | 'key'> & { key?: string };
 }
 
 /** Returns whether a volume in this state may go through the transition. */

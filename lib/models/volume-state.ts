@@ -262,6 +262,8 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   extend: { status: 'extending', attachStatus: ['detached', 'attached'] },
   snapshot: { attachStatus: ['detached', 'attached'] },
   'delete-snapshot': { attachStatus: ['detached', 'attached'] },
+  'group-snapshot': { attachStatus: ['detached', 'attached'] },
+  'delete-group-snapshot': { attachStatus: ['detached', 'attached'] },
   upload: { status: 'available', attachStatus: ['detached'] },
   backup: { status: 'available', attachStatus: ['detached'] },
   relabel: { status: 'transferring', attachStatus: ['detached'] },

@@ -84,6 +84,20 @@ const names = {
   groupNames: () => 'group-names',
   /** sorted set, by creation time: volumes of a group */
   groupVolumes: (id: string) => `group:${id}:volumes`,
+  /** hash: a group snapshot */
+  groupSnapshot: (id: string) => `group-snapshot:${id}`,
+  /** sorted set, by creation time: every group snapshot's id */
+  groupSnapshots: () => 'group-snapshots',
+  /** sorted set, by creation time: group snapshots of a project */
+  projectGroupSnapshots: (project: string) => `project:${project}:group-snapshots`,
+  /** sorted set, by creation time: group snapshots of a group */
+  snapshotsOfGroup: (group: string) => `group:${group}:group-snapshots`,
+  /** sorted set of one score: every group snapshot's id, to find one by its beginning */
+  groupSnapshotIds: () => 'group-snapshot-ids',
+  /** sorted set of one score: name, a zero byte, id */
+  groupSnapshotNames: () => 'group-snapshot-names',
+  /** sorted set, by creation time: snapshots of a group snapshot */
+  groupSnapshotMembers: (id: string) => `group-snapshot:${id}:snapshots`,
   /** hash: a type of volumes */
   type: (id: string) => `type:${id}`,
   /** sorted set, by creation time: every type's id */
@@ -233,6 +247,13 @@ export function makeKeys(prefix: string): Keys {
     groupIds: () => tag + names.groupIds(),
     groupNames: () => tag + names.groupNames(),
     groupVolumes: (id) => tag + names.groupVolumes(id),
+    groupSnapshot: (id) => tag + names.groupSnapshot(id),
+    groupSnapshots: () => tag + names.groupSnapshots(),
+    projectGroupSnapshots: (project) => tag + names.projectGroupSnapshots(project),
+    snapshotsOfGroup: (group) => tag + names.snapshotsOfGroup(group),
+    groupSnapshotIds: () => tag + names.groupSnapshotIds(),
+    groupSnapshotNames: () => tag + names.groupSnapshotNames(),
+    groupSnapshotMembers: (id) => tag + names.groupSnapshotMembers(id),
     type: (id) => tag + names.type(id),
     types: () => tag + names.types(),
     typeIds: () => tag + names.typeIds(),

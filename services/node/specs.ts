@@ -96,8 +96,18 @@ export function snapshotSpec(volume: VolumeState, snapshot: SnapshotState): Snap
   return { id, volume: volumeSpec({ ...volume, size }), labels: snapshotLabels(snapshot) };
 }
 
-export function snapshotLabels({ size, name, userId, projectId, createTime }: SnapshotState): Labels {
-  const given = { user: userId, project: projectId, size: String(size), name, created: String(createTime) };
+/** On a snapshot of a group snapshot: its id. */
+export const groupLabel = 'group';
+
+export function snapshotLabels({ size, name, userId, projectId, createTime, groupSnapshot }: SnapshotState): Labels {
+  const given = {
+    user: userId,
+    project: projectId,
+    size: String(size),
+    name,
+    created: String(createTime),
+    [groupLabel]: groupSnapshot,
+  };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
 }
 

@@ -34,3 +34,30 @@ test.serial('a group is created, changed, listed, shown, and deleted with its vo
   t.like(await place.json('volume', 'show', 'log'), { status: 'available', group: null });
   t.like(await place.json('group', 'list'), { groups: [] });
 });
+
+test.serial('a group snapshot is taken, listed, shown and deleted', async (t) => {
+  for (const name of ['data', 'index']) await place.run('volume', 'create', '0', '--name', name, '--project', 'lab');
+  await place.run('group', 'create', '--name', 'search', '--project', 'lab');
+  t.like(await place.run('group-snapshot', 'create', 'search'), { exitCode: 5 });
+  await place.run('group', 'update', 'search', '--add', 'data', '--add', 'index');
+  const taken = await place.run('group-snapshot', 'create', 'search', '--name', 'before');
+  t.like(taken, { exitCode: 0, stderr: '' });
+  const id = taken.stdout;
+  t.regex(id, /^[0-9a-f-]{36}$/);
+  t.is((await place.run('group-snapshot', 'create', 'search', '--name', 'before', '--id', id)).stdout, id);
+  const shown = await place.json('group-snapshot', 'show', 'before');
+  t.like(shown, { id, name: 'before', status: 'available', projectId: 'lab', fault: null });
+  t.regex((await place.run('group-snapshot', 'show', id)).stdout, /^snapshot +[0-9a-f-]{36} of volume [0-9a-f-]{36}$/m);
+  t.regex(
+    (await place.run('group-snapshot', 'list', '--group', 'search')).stdout,
+    new RegExp(`^${id} +before +available `, 'm'),
+  );
+  t.like(await place.json('group-snapshot', 'list', '--project', 'lab'), { group_snapshots: [{ id }], next: null });
+  t.like(await place.json('snapshot', 'list', '--volume', 'data'), {
+    snapshots: [{ groupSnapshot: id, name: 'before' }],
+  });
+  t.like(await place.run('group-snapshot', 'delete', 'befor'), { exitCode: 4 });
+  t.like(await place.run('group-snapshot', 'delete', 'before'), { exitCode: 0, stdout: id });
+  t.is((await place.run('group-snapshot', 'list')).stderr, 'no group snapshots');
+  t.like(await place.json('snapshot', 'list'), { snapshots: [] });
+});

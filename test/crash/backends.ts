@@ -25,6 +25,8 @@ export interface CrashBackend {
   isPair?: boolean;
   /** Names of the scenes in which its own driver or target acts, where another backend has the rest of it in all scenes. */
   only?: ReadonlySet<string>;
+  /** Whether its driver takes snapshots of several volumes at one moment. */
+  takesGroups?: boolean;
 }
 
 /** Scenes in which a target acts. */
@@ -36,15 +38,20 @@ const ofVolumes: ReadonlySet<string> = new Set([
   'extend',
   'snapshot',
   'delete-snapshot',
+  'group-snapshot',
+  'delete-group-snapshot',
   'cascade',
   'relabel',
   'first-start',
   'upkeep',
 ]);
 
+const ofGroups: ReadonlySet<string> = new Set(['group-snapshot', 'delete-group-snapshot']);
+
 /** Returns the scenes of a backend, by their names. */
-export function scenesOn({ isPair = false, only }: CrashBackend): Readonly<Record<string, Scene>> {
+export function scenesOn({ isPair = false, only, takesGroups }: CrashBackend): Readonly<Record<string, Scene>> {
   if (isPair) return copyScenes;
+  if (!takesGroups && !only) return Object.fromEntries(Object.entries(scenes).filter(([name]) => !ofGroups.has(name)));
   return only ? Object.fromEntries(Object.entries(scenes).filter(([name]) => only.has(name))) : scenes;
 }
 
@@ -52,6 +59,7 @@ export function scenesOn({ isPair = false, only }: CrashBackend): Readonly<Recor
 export const backends: Readonly<Record<string, CrashBackend>> = {
   file: {
     on: 'host',
+    takesGroups: true,
     missing: async () => undefined,
     place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'none' }),
   },
@@ -120,6 +128,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
   },
   lvm: {
     on: 'machine',
+    takesGroups: true,
     missing: missingForLab,
     place: () => MachinePlace.create(),
   },

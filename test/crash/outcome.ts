@@ -1,5 +1,7 @@
 import type { AttachmentState } from '../../lib/models/attachment-state.ts';
 import { attachmentsOf } from '../../lib/models/attachment.ts';
+import type { GroupSnapshotState } from '../../lib/models/group-snapshot-state.ts';
+import { groupSnapshotsOf } from '../../lib/models/group-snapshot.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -20,9 +22,13 @@ export async function outcomeAt(place: Place): Promise<Outcome> {
   const sight = await place.look();
   const records = await Array.fromAsync(volumesOf(place.store).iterate(place.store.keys.volumes()));
   const snapshots = await Array.fromAsync(snapshotsOf(place.store).iterate(place.store.keys.snapshots()));
-  const problems = await disagreements(place.store, [withoutStrays(sight, [...records, ...snapshots])]);
+  const { keys } = place.store;
+  const ofGroups = await Array.fromAsync(groupSnapshotsOf(place.store).iterate(keys.groupSnapshots()));
+  const recorded = [...records, ...snapshots, ...ofGroups];
+  const problems = await disagreements(place.store, [withoutStrays(sight, recorded)]);
   const attachments = await Array.fromAsync(attachmentsOf(place.store).iterate(place.store.keys.attachments()));
   const lines = [
+    ...ofGroups.map(groupSnapshotLine),
     ...records.map(recordLine),
     ...snapshots.map(snapshotLine),
     ...attachments.map(attachmentLine),
@@ -68,6 +74,10 @@ function attachmentLine({ createTime, attachTime, ...record }: AttachmentState):
 
 function snapshotLine({ createTime, fault, ...record }: SnapshotState): string {
   return `snapshot ${JSON.stringify({ ...record, created: createTime > 0, code: fault?.code })}`;
+}
+
+function groupSnapshotLine({ createTime, fault, ...record }: GroupSnapshotState): string {
+  return `group snapshot ${JSON.stringify({ ...record, created: createTime > 0, code: fault?.code })}`;
 }
 
 /** Addresses in records, labels, tags and arguments of vblade. */

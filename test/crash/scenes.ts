@@ -1,10 +1,14 @@
 import { asError } from '../../lib/errors.ts';
+import { GroupCommands } from '../../lib/client/group-commands.ts';
+import { GroupSnapshotCommands } from '../../lib/client/group-snapshot-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { TransferCommands } from '../../lib/client/transfer-commands.ts';
 import { lookupNode } from '../../lib/models/node.ts';
 import type { TaskKind } from '../../lib/models/task.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import { Hopeless, until } from '../support/until.ts';
+import { groupSnapshotPart } from './clear-groups.ts';
 import type { Place } from './place.ts';
 import { reported } from './reports.ts';
 
@@ -50,6 +54,23 @@ async function attach({ commands, hosts }: Place, id: string): Promise<void> {
 export async function takeSnapshot({ snapshots }: Place, cast: Cast, of = subject, part = 'snapshot'): Promise<void> {
   const given = { id: cast(part), userId: 'user', projectId: 'project', force: true };
   await snapshots.create(cast(of), given, deadline);
+}
+
+async function makeGroup({ store, commands, ...place }: Place, cast: Cast): Promise<void> {
+  const groups = new GroupCommands(store, commands);
+  const volumes = [subject, 'second'].map(cast);
+  for (const id of volumes) await make({ store, commands, ...place }, id);
+  await groups.create({ id: cast('group'), userId: 'user', projectId: 'project' });
+  await groups.update(cast('group'), { add: volumes });
+}
+
+function groupSnapshotsAt({ store }: Place): GroupSnapshotCommands {
+  return new GroupSnapshotCommands(store, new RequestClient(store), 'volume');
+}
+
+async function takeGroupSnapshot(place: Place, cast: Cast): Promise<void> {
+  const given = { id: cast(groupSnapshotPart), userId: 'user', projectId: 'project' };
+  await groupSnapshotsAt(place).create(cast('group'), given, deadline);
 }
 
 /** Transfers by the volumes that they offer: their keys are nowhere else. */
@@ -121,6 +142,23 @@ export const operationScenes: Readonly<Record<Exclude<TaskKind, CopyTask>, Scene
     },
     ask: (place, cast) => place.snapshots.delete(cast('snapshot'), deadline),
     again: ['SnapshotNotFound'],
+  },
+  /** Of two volumes, one of which has another snapshot. */
+  'group-snapshot': {
+    prepare: async (place, cast) => {
+      await makeGroup(place, cast);
+      await takeSnapshot(place, cast);
+    },
+    ask: (place, cast) => takeGroupSnapshot(place, cast),
+    again: [],
+  },
+  'delete-group-snapshot': {
+    prepare: async (place, cast) => {
+      await makeGroup(place, cast);
+      await takeGroupSnapshot(place, cast);
+    },
+    ask: (place, cast) => groupSnapshotsAt(place).delete(cast(groupSnapshotPart), deadline),
+    again: ['GroupSnapshotNotFound'],
   },
   /** Of one with a snapshot that goes along. */
   relabel: {

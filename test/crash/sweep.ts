@@ -5,6 +5,7 @@ import { BlockstoreError } from '../../lib/errors.ts';
 import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type Outcome, differences, outcomeAt, withVolumeParts } from './outcome.ts';
+import { clearGroups, withMembers } from './clear-groups.ts';
 import type { Place } from './place.ts';
 import { type Plan, type Point, pointsIn } from './plan.ts';
 import { Reports, reported } from './reports.ts';
@@ -218,7 +219,7 @@ export class Sweep {
   }
 
   private withVolumeParts(lines: readonly string[]): string[] {
-    return withVolumeParts(lines, this.parts, this.scene.starting ?? false);
+    return withVolumeParts(lines, withMembers(this.parts), this.scene.starting ?? false);
   }
 
   /** Returns the parts of volumes in the next run by id. */
@@ -237,6 +238,7 @@ export class Sweep {
     const { commands, snapshots, store, copies } = this.place;
     this.parts = parts;
     await copies?.clear();
+    await clearGroups(this.place, deadline.deadlineMs);
     const records = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
     const ended = records.filter(({ id }) => !parts.has(id));
     await Promise.all(

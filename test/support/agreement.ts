@@ -1,6 +1,7 @@
 import { shelfOf, tryParseAddress } from '../../lib/aoe/address.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
 import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
+import { type GroupSnapshotState, parseGroupSnapshot } from '../../lib/models/group-snapshot-state.ts';
 import { type SnapshotState, parseSnapshot } from '../../lib/models/snapshot-state.ts';
 import { type AttachmentState, parseAttachment } from '../../lib/models/attachment-state.ts';
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
@@ -33,6 +34,7 @@ export async function disagreements(store: Store, storages: readonly NodeStorage
     ...found.unknown.map((key) => `key ${key} belongs to nothing`),
     ...[...found.records.values()].flatMap((volume) => recordProblems(volume, found)),
     ...[...found.snapshots.values()].flatMap((snapshot) => snapshotProblems(snapshot, found)),
+    ...[...found.groupSnapshots.values()].flatMap((one) => groupSnapshotProblems(one, found)),
     ...[...found.attachments.values()].flatMap((attachment) => attachmentProblems(attachment, found)),
     ...[...found.transfers.values()].flatMap((transfer) => transferProblems(transfer, found)),
     ...indexProblems(found),
@@ -50,6 +52,7 @@ interface Found {
   snapshots: Map<string, SnapshotState>;
   attachments: Map<string, AttachmentState>;
   transfers: Map<string, TransferState>;
+  groupSnapshots: Map<string, GroupSnapshotState>;
   /** Members by what follows the prefix in the key of a sorted set. */
   sets: Map<string, string[]>;
   shelfOwners: Map<string, string>;
@@ -68,6 +71,7 @@ async function read(store: Store): Promise<Found> {
     snapshots: new Map(),
     attachments: new Map(),
     transfers: new Map(),
+    groupSnapshots: new Map(),
     sets: new Map(),
     shelfOwners: new Map(Object.entries(await redis.hgetall(keys.shelfOwners()))),
     allocated: new Map(),
@@ -82,11 +86,14 @@ async function read(store: Store): Promise<Found> {
     const snapshot = /^snapshot:([^:]+)$/.exec(name)?.[1];
     const attachment = /^attachment:([^:]+)$/.exec(name)?.[1];
     const transfer = /^transfer:([^:]+)$/.exec(name)?.[1];
+    const ofGroup = /^group-snapshot:([^:]+)$/.exec(name)?.[1];
     const backend = /^backend:(.+)$/.exec(name)?.[1];
     if (id !== undefined) found.records.set(id, parseVolume(id, await redis.hgetall(key)));
     else if (snapshot !== undefined) found.snapshots.set(snapshot, parseSnapshot(snapshot, await redis.hgetall(key)));
     else if (attachment !== undefined)
       found.attachments.set(attachment, parseAttachment(attachment, await redis.hgetall(key)));
+    else if (ofGroup !== undefined)
+      found.groupSnapshots.set(ofGroup, parseGroupSnapshot(ofGroup, await redis.hgetall(key)));
     else if (transfer !== undefined) found.transfers.set(transfer, parseTransfer(transfer, await redis.hgetall(key)));
     else if (backend !== undefined) found.allocated.set(backend, Number(await redis.hget(key, 'allocatedBytes')));
     else if (name.startsWith('quota:'))
@@ -96,13 +103,23 @@ async function read(store: Store): Promise<Found> {
     else if (/^(migration|former|job):/.test(name))
       found.unknown.push(name); // of something that is under way
     else if (
-      !/^((type|qos-spec|user|project|assignment|application-credential|token|sign-in-failures):[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(
+      !/^((type|group|qos-spec|user|project|assignment|application-credential|token|sign-in-failures):[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(
         name,
       )
     )
       found.unknown.push(name);
   }
   return found;
+}
+
+/** All or none: the snapshots of one have its status. */
+function groupSnapshotProblems({ id, status }: GroupSnapshotState, { snapshots }: Found): string[] {
+  const members = [...snapshots.values()].filter((one) => one.groupSnapshot === id);
+  const others = members.filter((one) => one.status !== status);
+  return [
+    ...(status === 'creating' || status === 'deleting' ? [`group snapshot ${id} is ${status}`] : []),
+    ...others.map((one) => `snapshot ${one.id} is ${one.status}, its group snapshot ${id} is ${status}`),
+  ];
 }
 
 function recordProblems(volume: VolumeState, { sets, transfers, attachments }: Found): string[] {
@@ -142,6 +159,8 @@ function attachmentProblems(attachment: AttachmentState, { sets, records }: Foun
 
 const otherSets =
   /^(nodes|quotas|types|type-ids|type-names|type-name:.+|type:[^:]+:default-of|default-types|qos-specs|qos-spec-name:.+|qos-spec:[^:]+:types|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
+const groupSets =
+  /^(groups|group-ids|group-names|project:.+:groups|group-snapshots|group-snapshot-ids|group-snapshot-names|(project|group):.+:group-snapshots)$/s;
 const identitySets =
   /^(users|projects|assignments|application-credentials|tokens|sign-in-failures|(user|project|application-credential)-name:.+|(user|project):[^:]+:(assignments|application-credentials|tokens))$/s;
 
@@ -161,10 +180,17 @@ function snapshotProblems(snapshot: SnapshotState, { sets, records }: Found): st
   ];
 }
 
-function setsOfSnapshot({ id, name, volume, projectId }: SnapshotState): [set: string, member: string][] {
+function setsOfSnapshot({
+  id,
+  name,
+  volume,
+  projectId,
+  groupSnapshot,
+}: SnapshotState): [set: string, member: string][] {
   const sets = ['snapshots', 'snapshot-ids', `project:${projectId}:snapshots`, `volume:${volume}:snapshots`];
   return [
     ...sets.map((set): [string, string] => [set, id]),
+    ...(groupSnapshot === '' ? [] : [[`group-snapshot:${groupSnapshot}:snapshots`, id] satisfies [string, string]]),
     ...(name === '' ? [] : [['snapshot-names', `${name}\0${id}`] satisfies [string, string]]),
   ];
 }
@@ -189,7 +215,8 @@ function setsOfTransfer({ id, name, projectId }: TransferState): [set: string, m
 
 const transferSets = /^(transfers|transfer-ids|transfer-names|project:.+:transfers)$/s;
 
-const snapshotSets = /^(snapshots|snapshot-ids|snapshot-names|project:.+:snapshots|volume:[^:]+:snapshots)$/s;
+const snapshotSets =
+  /^(snapshots|snapshot-ids|snapshot-names|project:.+:snapshots|(volume|group-snapshot):[^:]+:snapshots)$/s;
 
 function indexProblems({ records, snapshots, attachments, transfers, sets }: Found): string[] {
   const ofOthers = new Set(
@@ -198,7 +225,7 @@ function indexProblems({ records, snapshots, attachments, transfers, sets }: Fou
     ),
   );
   return [...sets].flatMap(([set, members]) => {
-    if (otherSets.test(set) || identitySets.test(set)) return [];
+    if (otherSets.test(set) || identitySets.test(set) || groupSets.test(set)) return [];
     if (/(^|:)attachments$/.test(set)) {
       const isOf = (member: string) => {
         const attachment = attachments.get(member);
@@ -223,7 +250,7 @@ function indexProblems({ records, snapshots, attachments, transfers, sets }: Fou
   });
 }
 
-function ownSets({ node, projectId, transfer, type, fault }: VolumeState): string[] {
+function ownSets({ node, projectId, transfer, type, group, fault }: VolumeState): string[] {
   const offered = transfer === '' ? [] : [`node:${node}:transfers`];
   const ofType = type === '' ? [] : [`type:${type}:volumes`];
   const failed = fault ? [`project:${projectId}:faults`] : [];
@@ -234,6 +261,7 @@ function ownSets({ node, projectId, transfer, type, fault }: VolumeState): strin
     `project:${projectId}:volumes`,
     ...offered,
     ...ofType,
+    ...(group === '' ? [] : [`group:${group}:volumes`]),
     ...failed,
   ];
 }

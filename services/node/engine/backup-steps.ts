@@ -89,7 +89,10 @@ export const exportRestored: Step = {
 };
 
 /** Throws StorageUnfinished where the storage has the data of a backup in part, which an older state of Redis does not say. */
-export async function refuseUnfinished({ volume, backend: { driver } }: StepContext): Promise<void> {
+export async function refuseUnfinished({
+  volume,
+  backend: { driver },
+}: Pick<StepContext, 'volume' | 'backend'>): Promise<void> {
   if (!driver.capabilities.images) return;
   const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
   const backup = found?.labels[restoreLabel];

@@ -3,6 +3,7 @@ import { type BlockstoreError, asError } from '../../../lib/errors.ts';
 import type { TaskKind } from '../../../lib/models/task.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { inSpan } from '../../../lib/tracing.ts';
+import { GroupRunner } from './group-runner.ts';
 import type { Operation } from './operation.ts';
 import type { ObserveOperation, OperationOutcome } from './operation-outcome.ts';
 import { operationOf } from './operations.ts';
@@ -25,6 +26,7 @@ export class Engine {
   private readonly semaphores: Readonly<Record<Operation['queue'], Semaphore>>;
   private readonly stopping = new AbortController();
   private readonly runner: OperationRunner;
+  private readonly groups: GroupRunner;
   private readonly running = new Set<Promise<void>>();
   private readonly busy = new Map<string, number>();
   /** Tasks that are carried out or wait here, with their records as they were read. */
@@ -38,6 +40,7 @@ export class Engine {
       long: new Semaphore(maxLongOperations),
     };
     this.runner = new OperationRunner(options, this.stopping.signal);
+    this.groups = new GroupRunner(options, this.stopping.signal);
   }
 
   /** How many more short operations would begin at once. Long ones do not count: they hold up nothing short. */
@@ -67,9 +70,10 @@ export class Engine {
   submit(volume: VolumeState, { isResumed }: { isResumed: boolean }): void {
     const { id, node, task, taskText } = volume;
     if (!task || node !== this.options.lease.node) return;
+    const operation = operationOf(task);
+    if (!operation) return this.submitGroup(volume, task.kind, isResumed);
     const name = `${id} ${taskText}`;
     if (this.inFlight.has(name)) return;
-    const operation = operationOf(task);
     // Its node is gone, and may have left it without storage.
     if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
     const queue = volume.isCopying ? 'long' : operation.queue;
@@ -91,6 +95,33 @@ export class Engine {
         this.shortInFlight -= slots;
       });
     this.running.add(work);
+  }
+
+  /** The volumes of a group have the same task, which is one operation on all of them: it begins with the first one. */
+  private submitGroup(volume: VolumeState, kind: TaskKind, isResumed: boolean): void {
+    const name = volume.taskText;
+    if (this.inFlight.has(name)) return;
+    this.inFlight.set(name, volume);
+    const begin = performance.now();
+    const carryOut = () =>
+      this.semaphores.long.run(async () =>
+        this.stopping.signal.aborted ? undefined : inSpan(spanOf(volume), () => this.groups.run(volume, { isResumed })),
+      );
+    const work = this.groups
+      .volumesWith(volume)
+      .then((ids) => this.exclusivelyAll(ids, carryOut))
+      .catch((error: unknown) => this.fail(volume, asError(error)))
+      .then((outcome) => this.observe(kind, outcome, begin))
+      .finally(() => {
+        this.running.delete(work);
+        this.inFlight.delete(name);
+      });
+    this.running.add(work);
+  }
+
+  /** Always in the same order: two of them never wait for each other. */
+  private exclusivelyAll<T>([id, ...others]: readonly string[], work: () => Promise<T>): Promise<T> {
+    return id === undefined ? work() : this.exclusively(id, () => this.exclusivelyAll(others, work));
   }
 
   /** Does other work on a volume while no operation runs on it. */

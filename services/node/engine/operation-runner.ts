@@ -73,6 +73,7 @@ export class OperationRunner {
     const volume = isStale || store.isReplicated ? await this.current(from) : from;
     if (!volume?.task || volume.node !== lease.node) return undefined;
     const operation = operationOf(volume.task);
+    if (!operation) return undefined;
     const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
     const attachments = operation.ofAttachment ? await this.attachmentsOf(volume) : noAttachments;
     let step: Step | undefined;

@@ -8,7 +8,7 @@ import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
 import type { VolumeAttachments } from '../../../lib/models/attachment.ts';
 import type { SnapshotState, SnapshotStatus } from '../../../lib/models/snapshot-state.ts';
-import type { TaskKind } from '../../../lib/models/task.ts';
+import type { GroupTaskKind, TaskKind } from '../../../lib/models/task.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Addresses } from '../addresses.ts';
@@ -103,7 +103,7 @@ export interface Step {
 
 /** What a node does to a volume: steps, then one guarded transition. A new operation is a new one of these. */
 export interface Operation {
-  name: TaskKind;
+  name: Exclude<TaskKind, GroupTaskKind>;
   /** Long work has its own bound, so that it does not hold up short work. */
   queue: 'short' | 'long';
   steps: readonly Step[];

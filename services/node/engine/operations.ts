@@ -1,4 +1,4 @@
-import type { Task, TaskKind } from '../../../lib/models/task.ts';
+import { type GroupTaskKind, type Task, type TaskKind, isGroupTask } from '../../../lib/models/task.ts';
 import {
   copyFromBackup,
   discardBackup,
@@ -223,7 +223,7 @@ const arrival: Operation = {
 };
 
 /** Every operation, by the task that asks for it. */
-const operations: Readonly<Record<TaskKind, Operation>> = {
+const operations: Readonly<Record<Exclude<TaskKind, GroupTaskKind>, Operation>> = {
   create,
   delete: deletion,
   attach,
@@ -239,6 +239,8 @@ const operations: Readonly<Record<TaskKind, Operation>> = {
   restore,
 };
 
-export function operationOf({ kind, copied }: Task): Operation {
+/** Undefined for a task that several volumes have at once: see groupOperations. */
+export function operationOf({ kind, copied }: Task): Operation | undefined {
+  if (isGroupTask(kind)) return undefined;
   return copied === undefined ? operations[kind] : arrival;
 }
