@@ -35,6 +35,14 @@ export const apiErrors = {
   /** `reason`: without anything of the credentials. */
   notAuthenticated: (reason: string) =>
     new BlockstoreError('NotAuthenticated', 'denied', reason, 'get a new token and repeat the request'),
+  identityUnavailable: () =>
+    new BlockstoreError(
+      'IdentityUnavailable',
+      'unavailable',
+      'the identity service cannot be asked about the token',
+      'repeat the request; the log of the node has the reason',
+      { retryAfter: 5 },
+    ),
   notPermitted: (call: string, roles: readonly string[]) =>
     new BlockstoreError(
       'NotPermitted',

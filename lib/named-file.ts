@@ -36,6 +36,11 @@ export function isNamed(path: string): boolean {
   }
 }
 
+/** Of a file with a secret, that is too many. */
+export function isReadableByAll(path: string): boolean {
+  return (statSync(path).mode & 0o004) !== 0;
+}
+
 /** Returns why the file cannot be read to its end, or undefined. */
 function neverEnds(path: string): string | undefined {
   const status = statSync(path);

@@ -1,8 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { errors } from './errors.ts';
-import { readNamedFile } from './named-file.ts';
+import { isReadableByAll, readNamedFile } from './named-file.ts';
 
 const dayMs = 86_400_000;
 /** Then programs that renew certificates have tried for long. */
@@ -62,7 +61,7 @@ export function readTlsPair({ certFlag, cert: certPath, keyFlag, key: keyPath }:
 /** Returns what is wrong with files that a server can use. */
 export function tlsWarnings({ key, cert }: TlsFiles, { certificate }: TlsPair, now = Date.now()): TlsWarning[] {
   const warnings: TlsWarning[] = [];
-  if ((statSync(key).mode & 0o004) !== 0) {
+  if (isReadableByAll(key)) {
     warnings.push({ message: `every user can read the key ${key}`, hint: `chmod o-r ${key}` });
   }
   const { validFromDate: from, validToDate: to } = certificate;

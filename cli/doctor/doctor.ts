@@ -15,6 +15,7 @@ import { checkBackups } from './backups.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
+import { checkIdentityService } from './identity-service.ts';
 import { checkInitiator, readClusterUse } from './initiator.ts';
 import { checkNvmeHost } from './nvme-host.ts';
 import { checkRbdHost } from './rbd-host.ts';
@@ -66,6 +67,7 @@ async function checkHost(
   if (isStorage) for (const check of checkStorage(loaded, processes)) await report(check);
   const certificate = apiTlsFiles(flags);
   if (isStorage && certificate) await report(() => checkApiCertificate(certificate));
+  if (isStorage && flags.auth_strategy === 'keystone') await report(() => checkIdentityService(flags));
   if (flags.backup_s3_url !== '') await report(() => checkBackups(flags));
   if (role === 'storage') return;
   const use = await readClusterUse(loaded);

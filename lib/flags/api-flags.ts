@@ -47,9 +47,9 @@ export const apiFlags = {
     'type, by its name or id, of volumes that are created by the API without one and have no snapshot or volume as their source; empty: none',
   ),
   auth_strategy: flag(
-    oneOf('auto', 'noauth', 'local'),
+    oneOf('auto', 'noauth', 'local', 'keystone'),
     'auto',
-    'how the API finds out who sends a request: noauth, everybody is an administrator; local, by users and tokens in Redis; auto: local where api_listen has an address beyond loopback, otherwise noauth',
+    'how the API finds out who sends a request: noauth, everybody is an administrator; local, by users and tokens in Redis; keystone, by an identity service, see keystone_url; auto: local where api_listen has an address beyond loopback, otherwise noauth',
   ),
   api_noauth_beyond_loopback: flag(
     yesNo,
@@ -88,8 +88,8 @@ export function openAddress({ api_listen: items }: { api_listen: readonly string
 /** Returns the strategy that holds. */
 export function authStrategy(flags: {
   api_listen: readonly string[];
-  auth_strategy: 'auto' | 'noauth' | 'local';
-}): 'noauth' | 'local' {
+  auth_strategy: 'auto' | 'noauth' | 'local' | 'keystone';
+}): 'noauth' | 'local' | 'keystone' {
   if (flags.auth_strategy !== 'auto') return flags.auth_strategy;
   return openAddress(flags) === undefined ? 'noauth' : 'local';
 }

@@ -31,6 +31,12 @@ export function contradictions(flags: Flags, backends: readonly BackendFlags[]):
       `api_noauth_beyond_loopback = true requires auth_strategy = noauth as well: with ${flags.auth_strategy} the API asks for a token`,
     );
   }
+  if (flags.auth_strategy === 'keystone') {
+    const required = (['keystone_url', 'keystone_user', 'keystone_password_file', 'keystone_project'] as const).filter(
+      (name) => flags[name] === '',
+    );
+    if (required.length > 0) problems.push(`auth_strategy = keystone requires ${required.join(', ')}`);
+  }
   const { api_tls_cert: cert, api_tls_key: key } = flags;
   if ((cert === '') !== (key === '')) {
     problems.push(

@@ -20,6 +20,7 @@ import {
 import { apiFlags } from './api-flags.ts';
 import { backendNameRule, isBackendName } from './backend-name.ts';
 import { mergeFlags } from './merge.ts';
+import { keystoneFlags } from './keystone-flags.ts';
 import { monitoringFlags } from './monitoring-flags.ts';
 
 const nodeName = text.refine(isNodeName, nodeNameRule);
@@ -228,6 +229,7 @@ export const definitions = {
   ...backupFlags,
   ...migrationFlags,
   ...apiFlags,
+  ...keystoneFlags,
   ...monitoringFlags,
   ...redisFlags,
   ...logFlags,
@@ -283,6 +285,7 @@ export const flagGroups: readonly FlagGroup[] = eachOnce([
   { title: 'Backups', names: Object.keys(backupFlags) },
   { title: 'Migration', names: Object.keys(migrationFlags) },
   { title: 'API', names: Object.keys(apiFlags) },
+  { title: 'Identity service of the API', names: Object.keys(keystoneFlags) },
   { title: 'Monitoring', names: Object.keys(monitoringFlags) },
   { title: 'Redis', names: Object.keys(redisFlags) },
   { title: 'Log', names: Object.keys(logFlags) },

@@ -8,8 +8,7 @@ import type { Service } from '../../lib/service.ts';
 import type { Monitoring } from '../monitoring/monitoring.ts';
 import type { Authenticator } from './authentication/authenticator.ts';
 import { ServerCertificate } from './certificate.ts';
-import { LocalAuthentication } from './authentication/local.ts';
-import { NoAuthentication } from './authentication/noauth.ts';
+import { authenticatorFor } from './authentication/from-flags.ts';
 import { ExpiredRecords } from './identity/expired-records.ts';
 import { ApiServer } from './server.ts';
 import type { ClientTimes } from './time-limits.ts';
@@ -37,6 +36,7 @@ export class Api implements Service {
   readonly name = 'api';
   private readonly options: ApiOptions;
   private certificate: ServerCertificate | undefined;
+  private authenticator: Authenticator | undefined;
   private expiredRecords: ExpiredRecords | undefined;
   private servers: ApiServer[] = [];
   private served: string[] = [];
@@ -52,12 +52,14 @@ export class Api implements Service {
     const certificate = files && new ServerCertificate(files, { log, ...(pollMs === undefined ? {} : { pollMs }) });
     certificate?.start();
     this.certificate = certificate;
+    const authenticator = authenticatorFor(this.options);
+    this.authenticator = authenticator;
     if (authStrategy(flags) === 'local') {
       this.expiredRecords = new ExpiredRecords(this.options.store, log);
       await this.expiredRecords.start();
     }
     for (const item of flags.api_listen) {
-      const server = new ApiServer({ ...this.options, authenticator: authenticatorFor(this.options), certificate });
+      const server = new ApiServer({ ...this.options, authenticator, certificate });
       this.servers.push(server);
       try {
         const url = await listen(server, item, certificate ? 'https' : 'http');
@@ -76,16 +78,13 @@ export class Api implements Service {
     this.servers = [];
     await this.expiredRecords?.stop();
     this.certificate?.stop();
+    this.authenticator?.close?.();
   }
 
   /** Where it is served, such as `http://127.0.0.1:8776`. */
   get urls(): readonly string[] {
     return this.served;
   }
-}
-
-function authenticatorFor({ flags, store }: ApiOptions): Authenticator {
-  return authStrategy(flags) === 'local' ? new LocalAuthentication(store) : new NoAuthentication();
 }
 
 /** Throws ApiAddressTaken. */

@@ -6,6 +6,7 @@ import { silentLog } from '../../lib/log.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { bundled } from '../support/bundle.ts';
 import { newAuthority, newCertificate } from '../support/certificates.ts';
+import { FakeIdentity } from '../support/fake-identity.ts';
 import { freePort } from '../support/free-port.ts';
 import { RedisServer } from '../support/redis-server.ts';
 import { CliPlace } from './place.ts';
@@ -141,6 +142,25 @@ test.serial('the certificate of the API is checked, with its key', async (t) => 
   const refused = await place.run('doctor', '--role', 'storage');
   t.is(refused.exitCode, 1);
   t.regex(refused.stdout, /^bad +api_tls_key = .* is not the key of the first certificate/m);
+});
+
+test.serial('the identity service of the API is asked, by the user of the flags', async (t) => {
+  const identity = await FakeIdentity.start();
+  t.teardown(() => identity.stop());
+  const file = place.file('password');
+  await writeFile(file, identity.password, { mode: 0o600 });
+  const settings = { storage_name: 'n1', auth_strategy: 'keystone', keystone_url: identity.url };
+  const lines = Object.entries({ ...settings, keystone_password_file: file }).map(
+    ([name, value]) => `${name} = ${value}`,
+  );
+  await writeFile(place.file('blockstore.conf'), lines.join('\n'));
+  const check = async () => (await place.run('doctor', '--role', 'storage')).stdout;
+  t.regex(await check(), /^ok +identity service http:.*: blockstore can validate tokens/m);
+  await writeFile(file, 'wrong');
+  await chmod(file, 0o644);
+  const stdout = await check();
+  t.regex(stdout, /^warn +every user can read the password .*\n +chmod o-r /m);
+  t.regex(stdout, /^bad +the identity service .* cannot be used: keystone_user blockstore is refused/m);
 });
 
 test.serial('--json prints the same findings', async (t) => {

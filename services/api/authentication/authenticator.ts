@@ -16,4 +16,6 @@ export interface Authenticator {
   challenge?(origin: string): string;
   /** Throws NotAuthenticated, RedisUnreachable. */
   authenticate(credentials: Credentials): Promise<Caller>;
+  /** Ends its connections. */
+  close?(): void;
 }
