@@ -17,6 +17,9 @@ from cinderclient import shell as cinder
 from cinderclient.contrib import noauth
 from keystoneauth1 import session
 from openstackclient import shell as openstack
+from openstackclient.common.clientmanager import ClientManager
+from openstackclient.volume import client as volume
+from osc_lib.clientmanager import ClientCache
 
 
 def run(program, arguments):
@@ -24,6 +27,13 @@ def run(program, arguments):
     # Each command adds handlers, which write to the streams of that command.
     for handler in logging.root.handlers[:]:
         logging.root.removeHandler(handler)
+    # A process keeps its clients, and who signed in with them.
+    for kept in [value for kind in ClientManager.__mro__ for value in vars(kind).values()]:
+        if isinstance(kept, ClientCache):
+            kept._handle = None
+    # Making a client removes versions that are not installed, and fails where they are gone.
+    for version in ("1", "2"):
+        volume.API_VERSIONS.setdefault(version, "")
     sys.argv = [program, *arguments]
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:

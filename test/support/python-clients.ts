@@ -27,11 +27,11 @@ export class PythonClients implements AsyncDisposable {
   private readonly project: string;
   private errors = '';
 
-  /** `url`: of the API, without a path. */
-  constructor(url: string, project: string) {
+  /** `url`: of the API, without a path; `env`: variables of the environment beside those of the test. */
+  constructor(url: string, project: string, env: Readonly<Record<string, string>> = {}) {
     this.url = url;
     this.project = project;
-    this.child = spawn(python, ['-W', 'ignore', runner]);
+    this.child = spawn(python, ['-W', 'ignore', runner], { env: { ...process.env, ...env } });
     this.child.stderr.on('data', (data: Buffer) => (this.errors += data.toString()));
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }

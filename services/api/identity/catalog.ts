@@ -11,7 +11,7 @@ export function catalogFor(project: string, origin: string, { image_url: images 
     service('block-storage', 'cinder', volumes),
     service('volumev3', 'cinderv3', volumes),
     service('identity', 'keystone', `${origin}/identity/v3`),
-    service('image', 'glance', images === '' ? origin : images.replace(/\/+$/, '')),
+    service('image', 'glance', images === '' ? `${origin}/image` : images.replace(/\/+$/, '')),
   ];
 }
 

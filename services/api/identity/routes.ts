@@ -7,6 +7,7 @@ import type { Log } from '../../../lib/log.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import type { IdentityCall, IdentityContext } from './call.ts';
 import { identityCalls } from './calls/index.ts';
+import { serveImages } from './images.ts';
 import { checkIdentityPolicy, identityPolicy } from './policy.ts';
 import { identityVersion, identityVersions } from './versions.ts';
 
@@ -31,6 +32,7 @@ export function isForIdentity(url: string): boolean {
 export function serveIdentity(server: FastifyInstance, options: IdentityOptions): void {
   server.get('/identity', (request, reply) => reply.status(300).send(identityVersions(options.originOf(request))));
   server.get('/identity/v3', (request, reply) => reply.send(identityVersion(options.originOf(request))));
+  if (options.flags.image_url === '') serveImages(server, options);
   for (const call of identityCalls) {
     server.route({
       method: call.method,

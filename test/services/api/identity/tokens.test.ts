@@ -49,7 +49,7 @@ test.serial('a password gets a token with roles and catalog, by name or by id', 
   t.like(Object.fromEntries(catalog.map((entry) => [String(entry['type']), entry['endpoints']])), {
     volumev3: [{ interface: 'public', url: `${local.client.url}/v3/${ann.project}`, region_id: 'RegionOne' }],
     identity: [{ url: `${local.client.url}/identity/v3` }],
-    image: [{ url: local.client.url }],
+    image: [{ url: `${local.client.url}/image` }],
   });
 });
 
