@@ -18,7 +18,7 @@ import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { hasArguments, refuseBeside } from './attachment-plans.ts';
-import { othersTurnEnded } from './attachment-turns.ts';
+import { othersTurnEnded } from './turns.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { maxChanges, refusal } from './start-task.ts';

@@ -108,7 +108,7 @@ export class LegacyAttachCommands {
    * The volume that was connected is used by an instance, or by the host itself. One that was not connected is attached at once, for all
    * hosts. Throws VolumeNotFound, VolumeAttached, VolumeReserved, VolumeReadOnly, WrongStatus, InvalidArgument.
    */
-  async attach(id: string, attachment: Attachment, options: Required<SendOptions>): Promise<void> {
+  async attach(id: string, attachment: Attachment, options: SendOptions & { deadlineMs: number }): Promise<void> {
     checkAttachment(attachment);
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(id);

@@ -20,7 +20,8 @@ import { type SnapshotChanges, describeSnapshot } from './describe-snapshot.ts';
 import { checkChanges } from './describe.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
-import { type Sent, joinTask, maxChanges, startTask } from './start-task.ts';
+import { type Sent, type TaskPlan, joinTask, maxChanges, startTask } from './start-task.ts';
+import { turnEnd } from './turns.ts';
 import type { SendOptions } from './volume-commands.ts';
 
 export interface NewSnapshot {
@@ -48,8 +49,9 @@ export class SnapshotCommands {
   }
 
   /**
-   * Takes a snapshot of a volume, which goes on as it is. A repeated request with the same id has one effect. Throws VolumeNotFound,
-   * VolumeAttached without `force`, NotCapable, WrongStatus, NodeLost, SnapshotExists; a call also what kept the node from it.
+   * Takes a snapshot of a volume, which goes on as it is; several are taken one after the other. A repeated request with the same id has one
+   * effect. Throws VolumeNotFound, VolumeAttached without `force`, NotCapable, WrongStatus, NodeLost, SnapshotExists; a call also what kept
+   * the node from it.
    */
   async create(volumeId: string, request: NewSnapshot, options: SendOptions = {}): Promise<SnapshotState> {
     const { id = randomUUID(), name, description = '', metadata = {}, userId, projectId, force = false } = request;
@@ -62,7 +64,10 @@ export class SnapshotCommands {
       userId: checkText('userId', userId),
       projectId: checkText('projectId', projectId),
     };
-    await this.carryOut('snapshot', id, options, (to) => this.sendCreate(id, volumeId, fields, { force, to }));
+    const waitsUntil = turnEnd(options);
+    await this.carryOut('snapshot', id, options, (to) =>
+      this.sendCreate(id, volumeId, fields, { force, to, waitsUntil }),
+    );
     return snapshotsOf(this.store).lookup(id);
   }
 
@@ -86,37 +91,48 @@ export class SnapshotCommands {
 
   /** Throws SnapshotNotFound, SnapshotOfGroup, WrongStatus, NodeLost; a call also what kept the node from it. */
   async delete(id: string, options: SendOptions = {}): Promise<void> {
-    await this.carryOut('delete-snapshot', id, options, (to) => this.sendDelete(id, to));
+    const waitsUntil = turnEnd(options);
+    await this.carryOut('delete-snapshot', id, options, (to) => this.sendDelete(id, waitsUntil, to));
   }
 
   private async sendCreate(
     id: string,
     volumeId: string,
     fields: Readonly<Record<string, string>> & { projectId: string },
-    { force, to }: { force: boolean; to: ReplyTo | undefined },
+    { force, to, waitsUntil }: { force: boolean; to: ReplyTo | undefined; waitsUntil: number },
   ): Promise<Sent> {
     for (let change = 1; ; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
       const found = await snapshotsOf(this.store).find(id);
       if (found) return this.repeat(found, volume, fields, to);
       await this.requireCapable(volume);
-      if (volume.attachStatus !== 'detached' && !force) {
-        throw errors.snapshotOfAttached(volumeId, await usersOf(this.store, volume));
-      }
-      const set = { ...fields, volume: volumeId, size: String(volume.size), status: 'creating' };
+      const insert = { ...fields, volume: volumeId, status: 'creating' };
+      // It may have to wait for its turn, and the volume is another then.
+      const plan = async (now: VolumeState): Promise<TaskPlan> => {
+        if (now.attachStatus !== 'detached' && !force) {
+          throw errors.snapshotOfAttached(volumeId, await usersOf(this.store, now));
+        }
+        const size = String(now.size);
+        const bytes = sizeInBytes(now.size);
+        return {
+          transition: 'startSnapshot',
+          set: { snapshot: id },
+          edits: [{ kind: 'snapshot', id, insert: true, set: { ...insert, size }, stamp: ['createTime'] }],
+          expect: { size },
+          conditions: [{ is: 'quota', project: fields.projectId, snapshots: 1, bytes }],
+          isUnderWay: now.snapshot === id,
+        };
+      };
       try {
         return await startTask(
           this.store,
           {
             transition: 'startSnapshot',
             kind: 'snapshot',
-            set: { snapshot: id },
-            also: {
-              edits: [{ kind: 'snapshot', id, insert: true, set, stamp: ['createTime'] }],
-              conditions: [{ is: 'quota', project: fields.projectId, snapshots: 1, bytes: sizeInBytes(volume.size) }],
-            },
+            plan,
             refused: () => errors.snapshotExists(id, 'another request made it'),
             topic: this.topic,
+            waitsUntil,
             whenLost: 'refuse',
           },
           volume,
@@ -150,7 +166,7 @@ export class SnapshotCommands {
     return { volume, end: found.fault ? failed(found.fault) : {} };
   }
 
-  private async sendDelete(id: string, to?: ReplyTo): Promise<Sent> {
+  private async sendDelete(id: string, waitsUntil: number, to?: ReplyTo): Promise<Sent> {
     for (let change = 1; ; change += 1) {
       const snapshot = await snapshotsOf(this.store).lookup(id);
       const volume = await volumesOf(this.store).lookup(snapshot.volume);
@@ -172,6 +188,7 @@ export class SnapshotCommands {
             },
             refused: ({ word }) => (word === 'condition' ? readerOf(this.store, id) : errors.snapshotBeingMade(id)),
             topic: this.topic,
+            waitsUntil,
             whenLost: 'refuse',
           },
           volume,

@@ -10,7 +10,7 @@ import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
-import { isChangingHosts, othersTurnEnded } from './attachment-turns.ts';
+import { isChangingHosts, othersTurnEnded } from './turns.ts';
 import { abandonment, abandonmentWithSnapshots } from './abandon.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { topicOf } from './message.ts';
@@ -59,7 +59,7 @@ export interface StartRequest {
   unset?: readonly string[];
   /** Instead of a fixed transition with its fields: asked anew whenever the volume has changed. */
   plan?: (volume: VolumeState) => Promise<TaskPlan>;
-  /** Of an attach or a detach: until when, by performance.now(), it waits for those of other requests. */
+  /** Until when, by performance.now(), it waits for tasks of other requests: see othersTurnEnded(). */
   waitsUntil?: number;
   /** The address at which the host that is to be attached has looked for devices of earlier volumes. */
   examined?: string | undefined;

@@ -26,11 +26,14 @@ import { RecentCandidates, place } from './placement.ts';
 import { type Origin, originOf } from './volume-origin.ts';
 import type { RequestClient } from './request-client.ts';
 import { lost, taskEnd } from './task-end.ts';
+import { turnEnd } from './turns.ts';
 import { type Sent, type StartRequest, joinTask, maxChanges, startTask } from './start-task.ts';
 
 /** How to send a command: with a deadline it is a call, which waits for the reply; without, a cast. */
 export interface SendOptions {
   deadlineMs?: number;
+  /** How long it waits for its turn, where the volume has another task: see othersTurnEnded(). Default: `deadlineMs`. */
+  turnMs?: number;
 }
 
 /**
@@ -136,7 +139,7 @@ export class VolumeCommands {
     { examined, ...options }: SendOptions & { examined?: string | undefined } = {},
   ): Promise<AttachedVolume> {
     const plan = (volume: VolumeState) => attachPlan(this.store, volume, planned);
-    const waitsUntil = endOf(options);
+    const waitsUntil = turnEnd(options);
     let own = '';
     const volume = await this.carryOut('attach', id, options, async (to) => {
       const begin = { transition: 'startAttach', kind: 'attach', plan, whenLost: 'refuse' } as const;
@@ -157,7 +160,7 @@ export class VolumeCommands {
     { attachment, instance, keeps, ...options }: SendOptions & PlannedDetach = {},
   ): Promise<VolumeState> {
     const plan = (volume: VolumeState) => detachPlan(this.store, volume, { attachment, instance, keeps });
-    const waitsUntil = endOf(options);
+    const waitsUntil = turnEnd(options);
     return this.carryOut('detach', id, options, (to) =>
       this.start({ transition: 'startDetach', kind: 'detach', plan, waitsUntil, whenLost: 'detachLost' }, id, to),
     );
@@ -366,11 +369,6 @@ export class VolumeCommands {
     const backend = found.backends.find((one) => one.name === name);
     return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
-}
-
-/** Returns when the time limit of a request that begins now is over, by performance.now(); without one that is at once. */
-function endOf({ deadlineMs = 0 }: SendOptions): number {
-  return performance.now() + deadlineMs;
 }
 
 /** The key of its first data, or one of its own. Throws InvalidArgument. */

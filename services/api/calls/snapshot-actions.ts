@@ -3,6 +3,7 @@ import { errors } from '../../../lib/errors.ts';
 import { snapshotStatuses } from '../../../lib/models/snapshot-state.ts';
 import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { ownSnapshot } from '../owned.ts';
+import { awaitingTurn } from '../waiting.ts';
 
 const action = {
   name: 'snapshot:administer',
@@ -36,7 +37,7 @@ export const snapshotActionCalls = [
     body: noBody,
     async handle(request) {
       const { id } = await ownSnapshot(request, request.param('id'));
-      await request.cluster.snapshots.delete(id);
+      await request.cluster.snapshots.delete(id, awaitingTurn(request));
     },
   }),
 ];

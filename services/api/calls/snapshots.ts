@@ -7,6 +7,7 @@ import { pageAnswer, pageDocument } from '../listing.ts';
 import { ownSnapshot, ownVolume } from '../owned.ts';
 import { description, id, metadata, name, yesOrNo } from '../schemas.ts';
 import { listSnapshots, snapshotQuery } from '../snapshot-list.ts';
+import { awaitingTurn } from '../waiting.ts';
 import { snapshotDocument, snapshotSummaryDocument, snapshotSummaryView, snapshotView } from '../views/snapshot.ts';
 
 const oneSnapshot = z.strictObject({ snapshot: snapshotDocument });
@@ -90,7 +91,7 @@ export const snapshotCalls = [
         ]);
       }
       const { id: volume } = await ownVolume(request, given.volume_id);
-      const snapshot = await cluster.snapshots.create(volume, {
+      const asked = {
         id: idOfNew(request, 'snapshot:create'),
         userId: caller.userId,
         projectId: caller.projectId,
@@ -98,7 +99,8 @@ export const snapshotCalls = [
         ...givenText('name', given.name ?? given.display_name),
         ...givenText('description', given.description ?? given.display_description),
         ...(given.metadata ? { metadata: given.metadata } : {}),
-      });
+      };
+      const snapshot = await cluster.snapshots.create(volume, asked, awaitingTurn(request));
       return { snapshot: snapshotView(snapshot, request) };
     },
   }),
@@ -134,7 +136,7 @@ export const snapshotCalls = [
     answer: noAnswer,
     async handle(request) {
       const { id: found } = await ownSnapshot(request, request.param('id'));
-      await request.cluster.snapshots.delete(found);
+      await request.cluster.snapshots.delete(found, awaitingTurn(request));
     },
   }),
 ];

@@ -234,3 +234,16 @@ test.serial('a request for a snapshot names what is wrong with it', async (t) =>
   }
   t.deepEqual(await names(snapshots), []);
 });
+
+test.serial(
+  'snapshots of one volume that are asked for at once are taken, and deleted, one after the other',
+  async (t) => {
+    const of = await volume();
+    const eight = Array.from({ length: 8 }, (_, index) => `s${index}`);
+    const ids = await Promise.all(eight.map((name) => take(of, { name })));
+    const answers = await Promise.all(ids.map((id) => client.delete(`${snapshots}/${id}`)));
+    t.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+    const left = async () => listSchema.parse((await client.get(snapshots)).body).snapshots;
+    await until(async () => (await left()).length === 0, 'all are deleted');
+  },
+);
