@@ -184,7 +184,7 @@ export function takeSnapshot({ changed }, volume) {
     fields: [{ name: 'name', label: 'Name' }],
     command: (values) => snapshotLine(volume.id, values, isAttached),
     async submit({ name }) {
-      const snapshot = { volume_id: volume.id, ...given('name', name), force: isAttached };
+      const snapshot = { volume_id: volume.id, ...given('name', name) };
       await send('POST', '/snapshots', { snapshot }, key);
       changed(`A snapshot of ${nameOf(volume)} is being taken`, watched(volume));
     },

@@ -37,7 +37,7 @@ export function volumeView(context) {
     const [volume, { operation }, taken] = await Promise.all([
       get(`/volumes/${id}`).then((answer) => answer.volume),
       get(`/blockstore/operations/${id}`),
-      get(`/snapshots/detail?volume_id=${id}&limit=50`).catch(orNone),
+      get(`/snapshots/detail?volume_id=${id}&limit=50`),
     ]).catch(ofDeleted);
     current = volume;
     for (const { content } of [attachments, snapshots]) content.hidden = !volume;
@@ -97,16 +97,6 @@ function possibleActions({ status, multiattach }) {
     ...(isFree || isUsed ? /** @type {const} */ (['extend', 'snapshot']) : []),
     ...(isFree || status.startsWith('error') ? /** @type {const} */ (['delete']) : []),
   ];
-}
-
-/**
- * An API without snapshots has no list of them.
- * @param {unknown} error
- * @returns {{ snapshots: Snapshot[] }}
- */
-function orNone(error) {
-  if (error instanceof ApiError && error.status === 404) return { snapshots: [] };
-  throw error;
 }
 
 /**
