@@ -15,6 +15,7 @@ packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat
   libvirt-daemon=libvirtd
   linux-image-cloud-amd64=/boot/vmlinuz-*-cloud-amd64 busybox-static=busybox cpio=cpio
   ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr ceph-common=rbd radosgw=radosgw thin-provisioning-tools=thin_check
+  python3-os-brick=/usr/lib/python3/dist-packages/os_brick/__init__.py
   chromium=chromium python3-cinderclient=/usr/bin/cinder python3-openstackclient=/usr/bin/openstack"
 # Almost two hundred packages of Python are with the first, Prometheus is 100 MB.
 packages_to_test_all='glance-api=glance-api prometheus=promtool'

@@ -38,6 +38,14 @@ export async function missingForIscsi(target: 'iscsi-tgt' | 'iscsi-lio' = 'iscsi
   return `a lab with iSCSI needs more packages: apt-get install ${[...new Set(missing)].join(' ')}`;
 }
 
+/** The same for a lab with hosts that attach by os-brick, over the kernel's own target. */
+export async function missingForOsBrick(): Promise<string | undefined> {
+  const modules = ['os_brick', 'cinderclient'].map((name) => `/usr/lib/python3/dist-packages/${name}/__init__.py`);
+  const areThere = await Promise.all(modules.map((file) => isThere(file)));
+  if (areThere.every((one) => one)) return missingForIscsi('iscsi-lio');
+  return 'a lab with os-brick needs more packages: apt-get install python3-os-brick python3-cinderclient';
+}
+
 /** The same for a lab with the kernel's own target, and hosts by libiscsi. */
 export async function missingForLio(): Promise<string | undefined> {
   const missing = await missingOf({
