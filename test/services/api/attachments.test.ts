@@ -337,6 +337,18 @@ test.serial('several hosts attach a volume that is multiattach, with one mode', 
   t.false((await stateOf(await volume())).multiattach);
 });
 
+test.serial('a host that has a volume for two instances keeps it until the last one is ended', async (t) => {
+  const id = await volume('iscsi', { isMultiattach: true });
+  const one = await made(create(id, { connector: host }));
+  const two = await made(create(id, { connector: host, instance_uuid: otherInstance }));
+  t.not(one.id, two.id);
+  t.deepEqual(two.connection_info, { ...one.connection_info, attachment_id: two.id });
+  t.is((await client.delete(`${path}/${one.id}`)).status, 200);
+  t.deepEqual(iscsi.exports.get(id)?.hosts, [host.initiator]);
+  t.is((await client.delete(`${path}/${two.id}`)).status, 200);
+  t.false(iscsi.exports.has(id));
+});
+
 test.serial('a mode is given from 3.54 on; a volume that is read-only is attached so', async (t) => {
   const id = await volume();
   t.is((await create(id, { mode: 'ro' }, client.version(53))).status, 400);
