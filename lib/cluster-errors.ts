@@ -23,6 +23,13 @@ export const clusterErrors = {
       `no backend can take the volume: ${reasons.join('; ')}`,
       'fix what the message names ("blockstore status" lists the problems of all nodes), or add a node',
     ),
+  requirementsNotMet: (reasons: readonly string[]) =>
+    new BlockstoreError(
+      'RequirementsNotMet',
+      'invalid',
+      `no backend is what the volume requires: ${reasons.join('; ')}`,
+      'name another type or zone: "blockstore node show" lists what each backend is',
+    ),
   noBackend: (place: string, backends: readonly string[]) =>
     new BlockstoreError(
       'BackendNotFound',

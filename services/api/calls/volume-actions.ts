@@ -3,6 +3,7 @@ import { errors } from '../../../lib/errors.ts';
 import { usersOf } from '../../../lib/models/attachment.ts';
 import { call, noAnswer, noQuery } from '../call.ts';
 import { versionText } from '../microversion.ts';
+import { refusalOf } from '../never-met.ts';
 import { usableType } from '../own-type.ts';
 import { ownSnapshot, ownVolume } from '../owned.ts';
 import { id, size, yesOrNo } from '../schemas.ts';
@@ -48,7 +49,11 @@ export const volumeActionCalls = [
       const { id: volume } = await ownVolume(request, request.param('id'));
       const { new_type: reference, migration_policy: policy } = request.body;
       const type = await usableType(request, reference);
-      await request.cluster.migrations.retype(volume, type.id, { mayMigrate: policy === 'on-demand' });
+      const mayMigrate = policy === 'on-demand';
+      await request.cluster.migrations.retype(volume, type.id, { mayMigrate }).catch(async (error: unknown) => {
+        const asked = { type: type.id, wantedZone: '', isMultiattach: false, needs: 'migration' as const };
+        throw await refusalOf(request, asked, error);
+      });
     },
   }),
   call({

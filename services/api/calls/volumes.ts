@@ -4,6 +4,7 @@ import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { eitherText, givenText } from '../given-text.ts';
 import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument, trueOrFalse } from '../listing.ts';
+import { refusalOf } from '../never-met.ts';
 import { newVolume } from '../new-volume.ts';
 import { ownVolume } from '../owned.ts';
 import { checkPolicy } from '../policy.ts';
@@ -142,15 +143,21 @@ export const volumeCalls = [
         apartFrom: hint?.different_host ?? [],
         near: hint?.same_host ?? [],
       });
-      const created = await cluster.commands.create({
+      const isMultiattach = volume.multiattach ?? false;
+      const asked = {
         id: idOfNew(request, 'volume:create'),
         userId: caller.userId,
         projectId: caller.projectId,
         ...origin,
-        ...(volume.multiattach ? { isMultiattach: true } : {}),
+        ...(isMultiattach ? { isMultiattach } : {}),
         ...givenText('name', volume.name ?? volume.display_name),
         ...givenText('description', volume.description ?? volume.display_description),
         ...(volume.metadata ? { metadata: volume.metadata } : {}),
+      };
+      const created = await cluster.commands.create(asked).catch(async (error: unknown) => {
+        const { type = '', zone: wantedZone = '', fromImage, fromBackup, node: at } = origin;
+        const needs = (fromImage ?? fromBackup) === undefined ? undefined : ('images' as const);
+        throw await refusalOf(request, { type, wantedZone, isMultiattach, needs, at }, error);
       });
       return { volume: await viewOf(request, created) };
     },

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
+import { createType } from '../../../lib/client/types.ts';
 import type { Api } from '../../../services/api/api.ts';
 import { type ApiAnswer, type ApiClient, object, startApi } from '../../support/api.ts';
 import { Cluster } from '../../support/cluster.ts';
@@ -151,4 +152,32 @@ test.serial('a request that is sent twice with the same key makes one volume', a
   t.is(one, other);
   t.is((await send(2)).status, 409);
   t.deepEqual(await names(volumes), ['a']);
+});
+
+test.serial('what no backend is, is a mistake in the request; what a backend that is down is, is not', async (t) => {
+  const store = await cluster.store();
+  const away = await cluster.node('n2', { storage_availability_zone: 'west' }, { name: 'tapes' });
+  const far = await createType(store, { name: 'far', requirements: { zone: 'mars' } });
+  await createType(store, { name: 'tapes', requirements: { backend: 'tapes' } });
+  const ask = async (fields: object) => {
+    const answer = await client.post(volumes, { volume: { size: 1, ...fields } });
+    return answer.status === 202 ? '202' : `${answer.status}: ${messageOf(answer)}`;
+  };
+  t.regex(
+    await ask({ availability_zone: 'east' }),
+    /^400: no backend is what the volume requires: n1@fake: its zone is/,
+  );
+  t.regex(await ask({ volume_type: far.id }), /^400: .*n2@tapes: its zone is west, not mars/);
+  t.regex(await ask({ volume_type: 'tapes', availability_zone: 'nova' }), /^400: .*n1@fake: its backend is fake/);
+  t.is(await ask({ volume_type: 'tapes' }), '202');
+  await away.stop();
+  t.regex(await ask({ volume_type: 'tapes' }), /^503: /);
+  t.regex(await ask({ availability_zone: 'west' }), /^503: /);
+  t.regex(await ask({ availability_zone: 'east' }), /^400: /);
+  const id = await create('here');
+  const retype = async (name: string) => {
+    const body = { 'os-retype': { new_type: name, migration_policy: 'on-demand' } };
+    return (await client.post(`${volumes}/${id}/action`, body)).status;
+  };
+  t.is(await retype('far'), 400);
 });
