@@ -164,7 +164,7 @@ export class ApiServer {
       const { store, log } = this.options;
       const originOf = (request: FastifyRequest) => this.origin(request);
       const note = (request: FastifyRequest, name: string) => void this.callNames.set(request, name);
-      serveIdentity(server, { store, flags, log, originOf, note });
+      serveIdentity(server, { store, flags, log, originOf, limits: this.limits, note });
     }
     for (const route of routes) {
       for (const prefix of ['/v3/:project_id', '/v3']) {

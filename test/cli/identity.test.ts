@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { execa } from 'execa';
 import { z } from 'zod';
+import { PythonClients, arePythonClientsThere } from '../support/python-clients.ts';
 import { CliPlace, type Ended } from './place.ts';
 
 let place: CliPlace;
@@ -161,4 +163,21 @@ test.serial('a clouds.yaml has a new application credential, whose secret is sho
   t.like(await place.run('user', 'delete-credential', 'ann', 'job'), { exitCode: 0, stdout: id ?? '' });
   t.is((await shown('ann')).applicationCredentials.length, 1);
   t.like(await place.run('user', 'delete-credential', 'ann', 'job'), { exitCode: 4 });
+});
+
+const testWithClients = arePythonClientsThere ? test.serial : test.serial.skip;
+
+testWithClients('openstack signs in by the clouds.yaml that is printed', async (t) => {
+  const daemon = await place.daemon('n2', { fake_storage: 'true', api_listen: '127.0.0.1:0', auth_strategy: 'local' });
+  const [, url = ''] = /the API is served at (http:[^"\s]+)/.exec(daemon.log) ?? [];
+  const { stdout } = await place.run('user', 'clouds-yaml', 'ann', '--project', 'admin', '--url', url);
+  await writeFile(place.file('clouds.yaml'), stdout);
+  await using clients = new PythonClients(url, '', { OS_CLIENT_CONFIG_FILE: place.file('clouds.yaml') });
+  const { succeeded, errors, output } = await clients.run('openstack', ['--os-cloud', 'blockstore', 'user', 'list']);
+  t.true(succeeded, errors);
+  t.regex(output, /ann/);
+  t.true((await clients.run('openstack', ['--os-cloud', 'blockstore', 'volume', 'list'])).succeeded);
+  await place.run('user', 'update', 'ann', '--disable');
+  const refused = await clients.run('openstack', ['--os-cloud', 'blockstore', 'volume', 'list']);
+  t.regex(refused.errors, /do not permit to sign in/);
 });

@@ -188,7 +188,20 @@ test('the sample users permit everything that is used, and nothing else', async 
   t.regex(await run('volume', 'show', 'two'), /available/);
   t.regex(await run('events'), /volume\.create\.start/);
   t.regex(await run('__complete', 'volume', 'show', ''), /two/);
-  await run('user', 'create', 'ann', '--admin', '--generate');
+  const [, password = ''] = (await run('user', 'create', 'ann', '--admin', '--generate')).split('\n');
+  const local = await daemon('n4', { api_listen: '127.0.0.1:0', auth_strategy: 'local' });
+  const signIn = new ApiClient(/the API is served at (http:[^"\s]+)/.exec(local.log)?.[1] ?? '');
+  const identity = (secret: string) => ({
+    auth: { identity: { methods: ['password'], password: { user: { name: 'ann', password: secret } } } },
+  });
+  t.is((await signIn.post('/identity/v3/auth/tokens', identity('a wrong guess'))).status, 401);
+  const signedIn = await signIn.post('/identity/v3/auth/tokens', identity(password));
+  t.is(signedIn.status, 201);
+  const known = signIn.with({ 'x-auth-token': signedIn.headers.get('x-subject-token') ?? '' });
+  t.is((await known.get('/v3/volumes')).status, 200);
+  t.is((await known.post('/identity/v3/projects', { project: { name: 'web' } })).status, 201);
+  await run('project', 'delete', 'web');
+  t.is(await local.stop(), 0, local.log);
   t.regex(await run('user', 'clouds-yaml', 'ann', '--project', 'admin', '--url', 'http://a'), /secret/);
   t.regex(await run('token', 'issue', 'ann'), /^bst_/);
   await run('user', 'delete', 'ann');

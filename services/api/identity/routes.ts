@@ -5,6 +5,7 @@ import { asError } from '../../../lib/errors.ts';
 import type { Flags } from '../../../lib/flags/definitions.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Store } from '../../../lib/redis/store.ts';
+import { type RequestLimits, addressKey } from '../request-limits.ts';
 import type { IdentityCall, IdentityContext } from './call.ts';
 import { identityCalls } from './calls/index.ts';
 import { serveImages } from './images.ts';
@@ -17,6 +18,8 @@ export interface IdentityOptions {
   log: Log;
   /** The address of the API as the client knows it. */
   originOf: (request: FastifyRequest) => string;
+  /** The same as of the other calls. */
+  limits: RequestLimits;
   /** Called with the name of the call that a request means. */
   note: (request: FastifyRequest, name: string) => void;
 }
@@ -43,10 +46,9 @@ export function serveIdentity(server: FastifyInstance, options: IdentityOptions)
           ['vary', 'X-Auth-Token'],
           ['cache-control', 'no-store'],
         ]);
-        const answer = await answerTo(call, request, {
-          ...options,
-          answerHeader: (name, value) => headers.set(name, value),
-        });
+        const answer = await options.limits.run((admit) =>
+          answerTo(call, request, { ...options, admit, answerHeader: (name, value) => headers.set(name, value) }),
+        );
         return reply
           .status(call.status)
           .headers(Object.fromEntries(headers))
@@ -59,11 +61,14 @@ export function serveIdentity(server: FastifyInstance, options: IdentityOptions)
 async function answerTo(
   call: IdentityCall,
   request: FastifyRequest,
-  { store, flags, log, originOf, answerHeader }: IdentityOptions & Pick<IdentityContext, 'answerHeader'>,
+  options: IdentityOptions & Pick<IdentityContext, 'answerHeader'> & { admit: (caller: string) => void },
 ): Promise<unknown> {
+  const { store, flags, log, limits, originOf, answerHeader } = options;
   const params = new Map(Object.entries(paramsSchema.parse(request.params)));
   const token = headerOf(request, 'x-auth-token');
   const caller = identityPolicy[call.name] === 'anyone' ? undefined : await findToken(store, token);
+  if (caller) options.admit(JSON.stringify([caller.user.id, caller.project?.id ?? '']));
+  else limits.take(addressKey(request.ip));
   checkIdentityPolicy(call.name, caller, params.get('user_id') ?? '');
   const url = new URL(request.url, 'http://localhost');
   const key = headerOf(request, 'idempotency-key');
@@ -74,7 +79,7 @@ async function answerTo(
     origin: originOf(request),
     path: url.pathname,
     search: url.searchParams,
-    address: request.ip,
+    address: addressKey(request.ip),
     subjectToken: headerOf(request, 'x-subject-token'),
     key: key === '' ? undefined : key,
     answerHeader,

@@ -96,10 +96,10 @@ async function byCredential(
   };
 }
 
-/** Returns the id or the name; a user of another domain has none. Throws InvalidRequest. */
+/** Returns the id or the name; for another domain a name that nobody can have. Throws InvalidRequest. */
 function userIn({ id, name, domain }: z.output<typeof userReference>): string {
   const reference = required(id ?? name, 'user: id or name');
-  return isDomain(domain) ? reference : `${reference}@${domain?.id ?? domain?.name ?? ''}`;
+  return isDomain(domain) ? reference : `${reference}\0${domain?.id ?? domain?.name ?? ''}`;
 }
 
 function required<T>(value: T | undefined, place: string): T {

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { z } from 'zod';
+import { countFailure, forgetFailures, lockedFor } from '../../../../lib/client/identity/failures.ts';
 import { updateUser } from '../../../../lib/client/identity/users.ts';
 import { revokeRole } from '../../../../lib/client/identity/assignments.ts';
 import { silentLog } from '../../../../lib/log.ts';
@@ -212,15 +213,45 @@ test.serial('a token is shown to its user, to services and to administrators alo
 
 test.serial('guesses are answered by 429 with the time to wait', async (t) => {
   await local.member('max', ['member']);
-  const statuses: number[] = [];
-  for (let guess = 0; guess < 6; guess += 1) {
-    const answer = await local.token({ name: 'max', password: `wrong password ${guess}` });
-    statuses.push(answer.status);
-    if (answer.status === 429) t.regex(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  for (let guess = 0; guess < 5; guess += 1) {
+    t.is((await local.token({ name: 'max', password: `wrong password ${guess}` })).status, 401);
   }
-  t.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
+  for (let guess = 0; guess < 5; guess += 1) await countFailure(local.store, { name: 'max' });
+  const answer = await local.token({ name: 'max', password: 'wrong password' });
+  t.is(answer.status, 429);
+  t.regex(answer.headers.get('retry-after') ?? '', /^([1-9]|[12]\d|3[0-2])$/);
   t.is((await local.token({ name: 'max', password })).status, 429);
   t.is((await local.token({ name: 'ann', password })).status, 201);
+});
+
+test.serial('an address that guesses has to wait, whatever the names; others have not', async (t) => {
+  const suspect = { address: 'address 127.0.0.1' };
+  await forgetFailures(local.store, suspect);
+  for (let guess = 0; guess < 29; guess += 1) await countFailure(local.store, suspect);
+  t.is((await local.token({ name: 'some name', password })).status, 401);
+  for (let guess = 0; guess < 5; guess += 1) await countFailure(local.store, suspect);
+  t.is((await local.token({ name: 'ann', password })).status, 429);
+  t.is(await lockedFor(local.store, [{ address: 'address 192.0.2.1' }]), 0);
+  await forgetFailures(local.store, suspect);
+  t.is((await local.token({ name: 'ann', password })).status, 201);
+});
+
+test.serial('a user of another domain is nobody, whatever the name', async (t) => {
+  await local.member('ann@elsewhere', ['member']);
+  const answer = await local.token({ name: 'ann', domain: { id: 'elsewhere' }, password });
+  t.is(answer.status, 401);
+});
+
+test.serial('requests of one caller are limited as those of the other calls', async (t) => {
+  const limited = await LocalApi.start(cluster, { api_rate_limit: '1', api_rate_burst: '3' });
+  const client = limited.client.with({ 'x-auth-token': 'bst_forged' });
+  const statuses: number[] = [];
+  for (let request = 0; request < 5; request += 1) {
+    statuses.push((await client.get('/identity/v3/auth/projects')).status);
+  }
+  t.deepEqual(statuses.slice(0, 3), [401, 401, 401]);
+  t.is(statuses.at(-1), 429);
+  await limited.close();
 });
 
 test.serial('the versions are those of Identity v3, at the address that clients know', async (t) => {
