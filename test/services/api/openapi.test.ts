@@ -37,7 +37,7 @@ test('the document is valid OpenAPI 3.1, and every reference in it leads somewhe
   const { valid, errors } = await validator.validate(structuredClone(document));
   t.true(valid, JSON.stringify(errors));
   t.is(validator.version, '3.1');
-  for (const reference of references(document)) t.not(at(reference), undefined, reference);
+  for (const reference of new Set(references(document))) t.not(at(reference), undefined, reference);
 });
 
 test('every call is described, with the role that it requires and its versions', (t) => {
@@ -88,10 +88,11 @@ function references(part: Json): string[] {
   );
 }
 
-function at(reference: string): Json | undefined {
+function at(reference: string): unknown {
   const names = reference.split('/').slice(1);
-  return names.reduce<Json | undefined>((part, name) => {
-    const { data } = z.record(z.string(), z.json()).safeParse(part);
+  return names.reduce<unknown>((part, name) => {
+    // Its parts are not examined: they are large, and documents of JSON in any case.
+    const { data } = z.record(z.string(), z.unknown()).safeParse(part);
     return data?.[name];
   }, document);
 }
