@@ -193,6 +193,11 @@ testWithClients('cinder makes images of volumes, and deletes volumes with what t
   const isActive = async () => (await images.show(fieldOf(made, 'image_id'))).status === 'active';
   await until(isActive, 'the image has its data');
   await shows(id, 'status', 'available');
+  const image = fieldOf(made, 'image_id');
+  const copy = fieldOf(await cinder('create', '--image-id', image, '--name', 'v3i', '1'), 'id');
+  await shows(copy, 'status', 'available');
+  await shows(copy, 'bootable', 'true');
+  t.is(fieldOf(await cinder('image-metadata-show', 'v3i'), 'image_id'), image);
   const snapshot = fieldOf(await cinder('snapshot-create', '--name', 'v3s', 'v3'), 'id');
   await until(async () => fieldOf(await cinder('snapshot-show', 'v3s'), 'status') === 'available', 'available');
   const reverted = await clients.cinder('--os-volume-api-version', '3.70', 'revert-to-snapshot', snapshot);
@@ -224,11 +229,11 @@ testWithClients('openstack extends, retypes, migrates and marks volumes', async 
     'there',
   );
   await shows(id, 'status', 'available');
-  await openstack('volume', 'set', '--size', '2', 'w1');
-  await shows(id, 'size', '2');
-  await shows(id, 'status', 'available');
   const image = await clients.openstack('image', 'create', '--volume', 'w1', '--disk-format', 'raw', 'silver');
   t.is(fieldOf(image.output, 'status'), 'uploading', image.errors);
+  await shows(id, 'status', 'available');
+  await openstack('volume', 'set', '--size', '2', 'w1');
+  await shows(id, 'size', '2');
   await shows(id, 'status', 'available');
   await openstack('volume', 'snapshot', 'create', '--volume', 'w1', 'w1s');
   await until(async () => /available/.test(await openstack('volume', 'snapshot', 'show', 'w1s')), 'available');
@@ -237,4 +242,17 @@ testWithClients('openstack extends, retypes, migrates and marks volumes', async 
   const other = await volume('w2');
   await openstack('volume', 'delete', '--force', 'w2');
   await until(async () => !rowsOf(await cinder('list')).has(other), 'deleted');
+});
+
+testWithClients('lists are filtered, sorted, and of all projects', async (t) => {
+  const [first, second] = [await volume('l1'), await volume('l2')];
+  await cinder('metadata', 'l2', 'set', 'tier=gold');
+  const idsOf = (output: string) => [...rowsOf(output).keys()].filter((key) => [first, second].includes(key));
+  const both = ['list', '--all-tenants', '--filters', 'name~=l', '--sort', 'created_at:asc'];
+  t.deepEqual(idsOf(await cinder(...both)), [first, second]);
+  t.deepEqual(idsOf(await cinder('list', '--metadata', 'tier=gold', '--status', 'available')), [second]);
+  t.deepEqual(idsOf(await cinder('list', '--filters', 'created_at=gt:2026-01-31T08:00:00', '--name', 'l1')), [first]);
+  t.deepEqual(idsOf(await openstack('volume', 'list', '--all-projects', '--name', 'l1')), [first]);
+  t.deepEqual(idsOf(await openstack('volume', 'list', '--marker', second, '--limit', '1')), [first]);
+  t.regex(await cinder('summary'), /total_count/);
 });
