@@ -1,7 +1,12 @@
 import { type KindName, kindNames } from '../models/kinds.ts';
+import { credentialsOf } from '../models/application-credential.ts';
+import { assignmentsOf } from '../models/assignment.ts';
 import { attachmentsOf } from '../models/attachment.ts';
 import { isId } from '../models/id.ts';
+import { projectsOf } from '../models/project.ts';
 import { everyProject } from '../models/quota.ts';
+import type { Records } from '../models/records.ts';
+import { usersOf } from '../models/user.ts';
 import { parseVolume } from '../models/volume-state.ts';
 import { UnreadableError } from '../models/hash.ts';
 import { memberPages } from '../redis/scan.ts';
@@ -59,6 +64,15 @@ export async function* auditRecords(store: Store, { repair }: { repair: boolean 
   if (!areShelvesDamaged) yield* auditShelves(store, nodes, { repair });
 }
 
+/** Kinds of which every record that this version cannot read is reported. */
+const readableKinds = new Map<KindName, (store: Store) => Pick<Records<{ id: string }>, 'readAll'>>([
+  ['attachment', attachmentsOf],
+  ['user', usersOf],
+  ['project', projectsOf],
+  ['assignment', assignmentsOf],
+  ['application-credential', credentialsOf],
+]);
+
 function recordIn(kind: string | undefined, id: string | undefined): { kind: KindName; id: string }[] {
   return id !== undefined && isRecordKind(kind) ? [{ kind, id }] : [];
 }
@@ -82,7 +96,8 @@ async function recordFindings(
 
 /** Why this version cannot read a record, or who should report it cannot. */
 async function unreadable(store: Store, kind: KindName, id: string): Promise<string | undefined> {
-  if (kind === 'attachment') return (await attachmentsOf(store).readAll([id])).unreadable[0]?.reason;
+  const records = readableKinds.get(kind)?.(store);
+  if (records) return (await records.readAll([id])).unreadable[0]?.reason;
   if (kind !== 'volume' && kind !== 'abandoned') return undefined;
   const key = kind === 'volume' ? store.keys.volume(id) : store.keys.abandoned(id);
   const record = await store.read((redis) => redis.hgetall(key));

@@ -263,6 +263,35 @@ test.serial('a deleted user leaves nothing, and audits find nothing', async (t) 
   t.deepEqual(findings, []);
 });
 
+test.serial('damaged records let nobody in, and audits report them', async (t) => {
+  const { user, project, token } = await member();
+  const credential = await createCredential(store, {
+    name: 'p',
+    user: user.id,
+    project,
+    secret: 'secret of a program',
+  });
+  const { keys } = store;
+  for (const [key, field, object] of [
+    [keys.user(user.id), 'generation', `user ${user.id}`],
+    [keys.project(project), 'createTime', `project ${project}`],
+    [keys.assignment(assignmentId(user.id, project)), 'user', `assignment ${assignmentId(user.id, project)}`],
+    [keys.credential(credential.id), 'secret', `application-credential ${credential.id}`],
+  ] as const) {
+    const text = await token();
+    const value = (await store.redis.hget(key, field)) ?? '';
+    await store.redis.hdel(key, field);
+    t.is((await findToken(store, text)) === undefined, !object.startsWith('application'), object);
+    const findings: string[] = [];
+    for await (const finding of auditRecords(store, { repair: false })) findings.push(finding.object + finding.what);
+    t.true(
+      findings.some((one) => one.startsWith(`${object}has an unusable record: `)),
+      `${object}: ${findings.join()}`,
+    );
+    await store.redis.hset(key, field, value);
+  }
+});
+
 test.serial('the API knows tokens, and which project the path may name', async (t) => {
   const { user, project, token } = await member();
   const local = new LocalAuthentication(store);
