@@ -200,7 +200,10 @@ export class AttachmentCommands {
       const attachment = await attachmentsOf(this.store).lookup(id);
       check(attachment);
       const { volume: volumeId, status } = attachment;
-      if (status !== 'reserved') return void (await this.commands.detach(volumeId, { ...options, attachment: id }));
+      if (status !== 'reserved') {
+        if (await this.detached(attachment, options)) return;
+        continue;
+      }
       const volume = await volumesOf(this.store).find(volumeId);
       const ofVolume = volume ? [withoutReservation(volume, id)] : [];
       const outcome = await commit(this.store, {
@@ -211,6 +214,18 @@ export class AttachmentCommands {
       if (outcome.word === 'ok') return;
     }
     throw errors.attachmentInStatus(id, 'being changed', 'reserved');
+  }
+
+  /** Returns false where another request has ended the attachment meanwhile, or its host has released it. */
+  private async detached({ id, volume, status }: AttachmentState, options: SendOptions): Promise<boolean> {
+    try {
+      await this.commands.detach(volume, { ...options, attachment: id });
+      return true;
+    } catch (error) {
+      const isElsewhere = asError(error).code === 'VolumeNotAttached';
+      if (!isElsewhere || (await attachmentsOf(this.store).find(id))?.status === status) throw error;
+      return false;
+    }
   }
 }
 

@@ -101,7 +101,13 @@ export class LegacyAttachCommands {
 
   /** The host of an attachment has disconnected the volume: the export is closed to it, and the attachment reserved again. */
   async release({ id, volume }: AttachmentState, options: SendOptions = {}): Promise<void> {
-    await this.commands.detach(volume, { ...options, attachment: id, keeps: true });
+    try {
+      await this.commands.detach(volume, { ...options, attachment: id, keeps: true });
+    } catch (error) {
+      const [now] = (await attachmentsOf(this.store).readAll([id])).states;
+      // Another request has released it meanwhile, or ended it.
+      if (asError(error).code !== 'VolumeNotAttached' || (now && isActive(now))) throw error;
+    }
   }
 
   /**

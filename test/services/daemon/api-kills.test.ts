@@ -7,9 +7,9 @@ import test from 'ava';
 import { z } from 'zod';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { VolumeCommands } from '../../../lib/client/volume-commands.ts';
-import { asError } from '../../../lib/errors.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
 import { silentLog } from '../../../lib/log.ts';
+import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { connect } from '../../../lib/redis/connection.ts';
@@ -90,12 +90,18 @@ interface Request {
   hasEnded: () => Promise<boolean>;
 }
 
+const attachmentSchema = z.object({ attachment: z.object({ id: z.string() }) });
 const createdSchema = z.object({ volume: z.object({ id: z.string() }) });
 
 async function call(method: string, path: string, body?: object, headers: Record<string, string> = {}) {
   const answer = await fetch(`${apiUrl}/v3/${project}${path}`, {
     method,
-    headers: { 'content-type': 'application/json', 'X-Auth-Token': `user:${project}`, ...headers },
+    headers: {
+      'content-type': 'application/json',
+      'X-Auth-Token': `user:${project}`,
+      'OpenStack-API-Version': 'volume 3.70',
+      ...headers,
+    },
     ...(body ? { body: JSON.stringify(body) } : {}),
   });
   const text = await answer.text();
@@ -143,34 +149,34 @@ function change(id: string): Request {
   };
 }
 
-function attachment(id: string): Request {
-  const planned = { id: randomUUID(), attachment: { instanceId: `of ${id}`, mountpoint: '/dev/vdb' } };
-  return {
+/** `made`: the id of the attachment, once it is known. */
+function attachment(id: string): Request & { made: string } {
+  const key = randomUUID();
+  const body = { attachment: { volume_uuid: id, instance_uuid: randomUUID(), connector: { host: 'h1' } } };
+  const request = {
     what: `attach ${id}`,
-    send: () => accepted(volumes.attachAs(id, planned)),
-    hasEnded: async () => (await find(id))?.attachStatus === 'attached',
+    made: '',
+    send: async () => {
+      const { status, text } = await call('POST', '/attachments', body, { 'Idempotency-Key': key });
+      if (status !== 200) return false;
+      request.made = attachmentSchema.parse(JSON.parse(text)).attachment.id;
+      return true;
+    },
+    hasEnded: async () => {
+      const [use] = await attachmentsOfVolume(store, await volumesOf(store).lookup(id));
+      return use?.id === request.made && use.status === 'connecting' && (await find(id))?.attachStatus === 'attached';
+    },
   };
+  return request;
 }
 
-function detachment(id: string): Request {
+function detachment(id: string, { made }: { made: string }): Request {
   return {
     what: `detach ${id}`,
-    send: () => accepted(volumes.detach(id)),
+    // 404: an earlier one, whose answer was lost, has ended.
+    send: async () => (await call('DELETE', `/attachments/${made}`)).status !== 503,
     hasEnded: async () => (await find(id))?.attachStatus === 'detached',
   };
-}
-
-/** Of a command without the API. One that is repeated, as its answer was lost, is refused: it has begun, or ended. */
-async function accepted(command: Promise<unknown>): Promise<boolean> {
-  try {
-    await command;
-    return true;
-  } catch (thrown) {
-    const { kind, code } = asError(thrown);
-    if (kind === 'unavailable') return false;
-    if (kind === 'conflict') return true;
-    throw new Hopeless(code);
-  }
 }
 
 /** Small ones, of the client library: those of the API have a GiB at least. */
@@ -224,7 +230,7 @@ test.serial('every request that is accepted ends as asked, whoever is killed whi
         ...Array.from({ length: 10 }, creation),
         ...toDelete.map(deletion),
         ...toAttach.map(attachment),
-        ...toDetach.map(detachment),
+        ...attached.map((one, at) => detachment(toDetach[at] ?? '', one)),
         ...toChange.map(change),
       ];
       t.is(requests.length, 50);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import type { Reservation } from '../../../lib/client/attachment-commands.ts';
+import { clusterCommands } from '../../../lib/client/cluster-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { refusal } from '../../../lib/client/start-task.ts';
@@ -14,7 +15,7 @@ import {
   hostB,
   newVolume,
 } from '../../support/attachment-place.ts';
-import { instancesOf } from '../../support/attachments.ts';
+import { ReadInBetween, instancesOf } from '../../support/attachments.ts';
 
 /** Attachments in steps: a volume is kept for an instance before its host has it. */
 
@@ -169,4 +170,18 @@ test.serial('a snapshot of a reserved volume is not deleted with a volume that s
   await attachments.reserve(id, { instanceId: 'c' });
   const error = await refusal(store, await volumesOf(store).lookup(id), 'startDelete');
   t.is(error.code, 'VolumeReserved');
+});
+
+test.serial('an attachment that another request ends first is not there, or is released already', async (t) => {
+  const { id } = await commands.create(newVolume, deadline);
+  for (const isReleased of [false, true]) {
+    const { id: one } = await attachments.reserve(id, { instanceId: 'i-1' });
+    const { use } = await attachments.update(one, { hosts: [hostA], mountpoint: '/dev/vdb' }, deadline);
+    const own = new ReadInBetween(store.connection, cluster.flags().redis_prefix);
+    own.meanwhile = () => attachments.delete(one, deadline);
+    const late = clusterCommands(own, { client: new RequestClient(own), topic: 'volume' });
+    if (isReleased) await t.notThrowsAsync(late.legacyAttach.release(use, deadline));
+    else await t.throwsAsync(late.attachments.delete(one, deadline), { code: 'AttachmentNotFound' });
+    t.like(await volumesOf(store).lookup(id), { status: 'available', attachments: [] });
+  }
 });
