@@ -2,6 +2,8 @@ import { BlockstoreError } from './blockstore-error.ts';
 
 const seeGroups = 'list the groups: blockstore group list';
 
+const seeGroupTypes = 'list the group types: GET /v3/group_types';
+
 function takeOut(volume: string, group: string): string {
   return `blockstore group update ${group} --remove ${volume}`;
 }
@@ -58,6 +60,24 @@ export const groupErrors = {
       'conflict',
       `group ${group} and volume ${volume} are of different projects`,
       'give a volume of the project of the group',
+    ),
+  groupTypeDiffers: (group: string, volume: string) =>
+    new BlockstoreError(
+      'GroupTypeDiffers',
+      'conflict',
+      `volume ${volume} has none of the types that the volumes of group ${group} can have`,
+      `see the group: blockstore group show ${group}`,
+    ),
+  groupTypeNotFound: (type: string) =>
+    new BlockstoreError('GroupTypeNotFound', 'notFound', `group type ${type} does not exist`, seeGroupTypes),
+  groupTypeExists: (name: string) =>
+    new BlockstoreError('GroupTypeExists', 'conflict', `there is a group type ${name} already`, seeGroupTypes),
+  groupTypeInUse: (type: string, groups: readonly string[]) =>
+    new BlockstoreError(
+      'GroupTypeInUse',
+      'conflict',
+      `group type ${type} is that of group ${groups.join(', ')}`,
+      'delete these groups first',
     ),
   volumeInGroup: (volume: string, group: string) =>
     new BlockstoreError(

@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|group-snapshot|type|qos-spec|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|group-snapshot|group-type|type|qos-spec|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -65,7 +65,8 @@ const kinds: readonly KeyKind[] = [
     isDerived: true,
   },
   { name: /^project:.+:group-snapshots$/s, type: 'zset', lists: 'group-snapshot', isDerived: true },
-  { name: /^(groups|group-ids|group-names)$/, type: 'zset', lists: 'group', isDerived: true },
+  { name: /^(groups|group-ids|group-names|group-type:[^:]+:groups)$/, type: 'zset', lists: 'group', isDerived: true },
+  { name: /^(group-types|group-type-name:.+)$/s, type: 'zset', lists: 'group-type', isDerived: true },
   { name: /^project:.+:groups$/s, type: 'zset', lists: 'group', isDerived: true },
   {
     name: /^(types|type-ids|type-names|type-name:.+|qos-spec:[^:]+:types)$/s,

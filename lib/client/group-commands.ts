@@ -2,17 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { asError, errors } from '../errors.ts';
 import { backendId } from '../models/backend.ts';
 import { checkText } from '../models/check-text.ts';
-import { type GroupState, maxGroupVolumes } from '../models/group-state.ts';
+import type { GroupState } from '../models/group-state.ts';
 import { groupsOf, volumesOfGroup } from '../models/group.ts';
 import { isId } from '../models/id.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
-import { type Condition, type Edit, commit } from '../redis/scripts.ts';
+import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { checkChanges } from './describe.ts';
 import { firstDifference } from './differences.ts';
+import { groupPlace, hasGroupChanged } from './group-place.ts';
 import { maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 
@@ -21,6 +22,10 @@ export interface NewGroup {
   id?: string;
   name?: string;
   description?: string;
+  /** The id of its type. */
+  type?: string;
+  /** The ids of the types that its volumes can have; none: any. */
+  volumeTypes?: readonly string[];
   userId: string;
   projectId: string;
 }
@@ -47,7 +52,15 @@ export class GroupCommands {
   }
 
   /** Makes an empty group. A repeated request with the same id has one effect. Throws InvalidArgument, GroupExists. */
-  async create({ id = randomUUID(), name = '', description = '', userId, projectId }: NewGroup): Promise<GroupState> {
+  async create({
+    id = randomUUID(),
+    name = '',
+    description = '',
+    userId,
+    projectId,
+    ...more
+  }: NewGroup): Promise<GroupState> {
+    const { type = '', volumeTypes = [] } = more;
     if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
     checkChanges({ name, description });
     const { set } = withoutEmpty({
@@ -55,9 +68,15 @@ export class GroupCommands {
       description: description.normalize('NFC'),
       userId: checkText('userId', userId),
       projectId: checkText('projectId', projectId),
+      type,
+      volumeTypes: volumeTypes.join(','),
     });
+    const ofTypes: Edit[] = [
+      ...(type === '' ? [] : [{ kind: 'group-type', id: type } as const]),
+      ...volumeTypes.map((one) => ({ kind: 'type', id: one }) as const),
+    ];
     await commit(this.store, {
-      edits: [{ kind: 'group', id, insert: true, set, stamp: ['createTime'] }],
+      edits: [{ kind: 'group', id, insert: true, set, stamp: ['createTime'] }, ...ofTypes],
       event: 'group.create',
     });
     const found = await groupsOf(this.store).lookup(id);
@@ -72,7 +91,7 @@ export class GroupCommands {
 
   /**
    * Throws GroupNotFound, InvalidArgument; of volumes to be added VolumeNotFound, VolumeInGroup, TooManyInGroup, GroupOnOtherBackend,
-   * GroupOfOtherProject, WrongStatus; of those to be removed VolumeNotInGroup. What was changed before stays so.
+   * GroupOfOtherProject, GroupTypeDiffers, WrongStatus; of those to be removed VolumeNotInGroup. What was changed before stays so.
    */
   async update(id: string, changes: GroupChanges): Promise<GroupState> {
     const { name, description, add = [], remove = [] } = changes;
@@ -121,41 +140,26 @@ export class GroupCommands {
 
   private async add(id: string, volumeId: string): Promise<void> {
     for (let change = 0; change < maxChanges; change += 1) {
-      const group = await groupsOf(this.store).lookup(id);
       const volume = await volumesOf(this.store).lookup(volumeId);
       if (volume.group === id) return;
       if (volume.group !== '') throw errors.volumeInOtherGroup(volumeId, volume.group);
-      if (volume.projectId !== group.projectId) throw errors.groupOfOtherProject(id, volumeId);
       if (!isAllowed('joinGroup', volume)) throw await refusal(this.store, volume, 'joinGroup');
-      const { projectId, backend } = volume;
-      const { conditions, edits } = await this.placeOf(id, volume);
+      const { projectId, node, backend, type } = volume;
+      const { place, conditions, edits } = await groupPlace(this.store, id, volume);
+      const other = backendId(node, backend);
+      if (place !== undefined && place !== other) throw errors.groupOnOtherBackend(id, volumeId, { own: place, other });
       const outcome = await commit(this.store, {
-        conditions: [...conditions, { is: 'fewer', key: `group:${id}:volumes`, than: maxGroupVolumes }],
+        conditions,
         edits: [
-          editOf(volume, 'joinGroup', { set: { group: id }, expect: { group: '', projectId, backend } }),
-          { kind: 'group', id },
+          editOf(volume, 'joinGroup', { set: { group: id }, expect: { group: '', projectId, backend, type } }),
           ...edits,
         ],
         event: 'volume.group.join',
       });
       if (outcome.word === 'ok') return;
-      if (outcome.word === 'condition' && outcome.condition.is === 'fewer')
-        throw errors.tooManyInGroup(id, maxGroupVolumes);
+      hasGroupChanged(id, outcome); // then it is tried again
     }
     throw errors.wrongStatus(volumeId, 'being changed', 'no other request at the same time');
-  }
-
-  /** That the volume is where those of the group are. Throws GroupOnOtherBackend. */
-  private async placeOf(
-    id: string,
-    volume: VolumeState,
-  ): Promise<{ conditions: readonly Condition[]; edits: readonly Edit[] }> {
-    const [first] = await volumesOfGroup(this.store, id);
-    if (!first) return { conditions: [{ is: 'empty', key: `group:${id}:volumes` }], edits: [] };
-    const [own, other] = [first, volume].map(({ node, backend }) => backendId(node, backend));
-    if (own !== other) throw errors.groupOnOtherBackend(id, volume.id, { own: own ?? '', other: other ?? '' });
-    const { node, backend } = first;
-    return { conditions: [], edits: [{ kind: 'volume', id: first.id, expect: { group: id, node, backend } }] };
   }
 
   private async remove(id: string, volume: string): Promise<void> {

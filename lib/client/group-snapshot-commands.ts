@@ -3,6 +3,7 @@ import { errors } from '../errors.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import { checkText } from '../models/check-text.ts';
 import { type GroupSnapshotState, memberId } from '../models/group-snapshot-state.ts';
+import type { GroupState } from '../models/group-state.ts';
 import { groupSnapshotsOf, membersOf } from '../models/group-snapshot.ts';
 import { groupsOf, volumesOfGroup } from '../models/group.ts';
 import { isId } from '../models/id.ts';
@@ -85,12 +86,12 @@ export class GroupSnapshotCommands {
     for (let change = 0; change < maxChanges; change += 1) {
       const found = await groupSnapshotsOf(this.store).find(id);
       if (found) return this.repeat(found, groupId, fields, to);
-      await groupsOf(this.store).lookup(groupId);
+      const { type } = await groupsOf(this.store).lookup(groupId);
       const volumes = await volumesOfGroup(this.store, groupId);
       const outcome = await this.begin(
         'startGroupSnapshot',
         volumes,
-        await this.creation(id, groupId, volumes, fields, to),
+        await this.creation(id, { id: groupId, type }, volumes, fields, to),
       );
       if (outcome.word === 'ok') return undefined;
       // As Redis has it where it lost the group snapshot, and its snapshots were found on the storage.
@@ -106,7 +107,7 @@ export class GroupSnapshotCommands {
   /** Throws GroupEmpty, GroupOnOtherBackend, NotCapable. */
   private async creation(
     id: string,
-    group: string,
+    { id: group, type }: Pick<GroupState, 'id' | 'type'>,
     volumes: readonly VolumeState[],
     fields: Fields,
     to: ReplyTo | undefined,
@@ -142,7 +143,7 @@ export class GroupSnapshotCommands {
           kind: 'group-snapshot',
           id,
           insert: true,
-          set: { ...fields, group, status: 'creating', ...this.askedBy(to) },
+          set: { ...fields, group, ...(type === '' ? {} : { type }), status: 'creating', ...this.askedBy(to) },
           stamp: ['createTime'],
         },
         { kind: 'group', id: group },

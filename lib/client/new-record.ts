@@ -26,7 +26,7 @@ export function newRecord(
     encryptionKey = '',
   } = volume;
   const { isBootable = fromImage !== undefined } = volume;
-  const { type = '', zone = '', apartFrom = [] } = volume;
+  const { type = '', group = '', zone = '', apartFrom = [] } = volume;
   const isCopy = [fromSnapshot, fromVolume, fromImage, fromBackup].some((from) => from !== undefined);
   return {
     ...(name === undefined ? {} : { name }),
@@ -35,6 +35,7 @@ export function newRecord(
     projectId,
     ...(deleteOnTermination ? { deleteOnTermination: 'true' } : {}),
     ...(type === '' ? {} : { type }),
+    ...(group === '' ? {} : { group }),
     ...(zone === '' ? {} : { wantedZone: zone }),
     ...(apartFrom.length === 0 ? {} : { apartFrom: apartFrom.join(',') }),
     ...(description === '' ? {} : { description }),

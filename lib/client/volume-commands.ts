@@ -19,6 +19,7 @@ import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
 import { sizeInBytes } from '../volume-size.ts';
+import { hasGroupChanged, placeInGroup } from './group-place.ts';
 import { topicOf } from './message.ts';
 import { newRecord } from './new-record.ts';
 import { overQuota } from './over-quota.ts';
@@ -262,8 +263,9 @@ export class VolumeCommands {
     const { id, size, projectId } = volume;
     try {
       const origin = await originOf(this.store, volume, node);
-      const at = origin?.place ?? node;
       const { type = origin?.type ?? '', zone: wantedZone = '', apartFrom = [] } = volume;
+      const ofGroup = await placeInGroup(this.store, { ...volume, type }, origin?.place ?? node);
+      const at = ofGroup?.place ?? origin?.place ?? node;
       const demands = await demandsOf(this.store, {
         type,
         wantedZone,
@@ -283,17 +285,21 @@ export class VolumeCommands {
       const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
       let set: Hash = {};
       const placed = await place(this.store, request, (backend) => {
-        set = newRecord({ ...volume, type, isMultiattach, encryptionKey }, backend, at, to, this.store.by);
+        // Another one may join an empty group where this volume is: it is placed nowhere else.
+        const pin = at ?? (ofGroup && backend.id);
+        set = newRecord({ ...volume, type, isMultiattach, encryptionKey }, backend, pin, to, this.store.by);
         return {
           // One that is still to be deleted has storage on its lost node.
           conditions: [
             { is: 'absent', kind: 'abandoned', id },
             { is: 'quota', project: projectId, volumes: 1, bytes: sizeInBytes(size) },
+            ...(ofGroup?.conditions ?? []),
           ],
           edits: [
             { kind: 'volume', id, insert: true, set, stamp: ['createTime'] },
             ...(origin?.edits ?? []),
             ...ofType,
+            ...(ofGroup?.edits ?? []),
           ],
           commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
         };
@@ -302,6 +308,7 @@ export class VolumeCommands {
       if (placed.word === 'condition' && placed.condition.is === 'quota') {
         throw await overQuota(this.store, placed.condition);
       }
+      if (volume.group !== undefined && hasGroupChanged(volume.group, placed)) return undefined;
       if (placed.word === 'condition') throw errors.volumeAbandoned(id, await nodeOfAbandoned(this.store, id));
       return undefined;
     } catch (error) {

@@ -12,6 +12,8 @@ export interface GroupSnapshotState {
   description: string;
   /** The id of the group, which may be gone. */
   group: string;
+  /** The id of the type that the group had; '' = none. */
+  type: string;
   userId: string;
   projectId: string;
   status: SnapshotStatus;
@@ -46,6 +48,7 @@ export function parseGroupSnapshot(id: string, hash: Hash): GroupSnapshotState {
     name: hash['name'] ?? '',
     description: hash['description'] ?? '',
     group,
+    type: hash['type'] ?? '',
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',
     status,

@@ -9,6 +9,10 @@ export interface GroupState {
   id: string;
   name: string;
   description: string;
+  /** The id of its type; '' = none. */
+  type: string;
+  /** The ids of the types that its volumes can have; none: any. */
+  volumeTypes: readonly string[];
   userId: string;
   projectId: string;
   /** Milliseconds since the epoch. */
@@ -24,6 +28,8 @@ export function parseGroup(id: string, hash: Hash): GroupState {
     id,
     name: hash['name'] ?? '',
     description: hash['description'] ?? '',
+    type: hash['type'] ?? '',
+    volumeTypes: hash['volumeTypes'] === undefined ? [] : hash['volumeTypes'].split(','),
     userId: hash['userId'] ?? '',
     projectId: hash['projectId'] ?? '',
     createTime: Number(createTime),

@@ -85,6 +85,7 @@ const groupIndexes: readonly Index[] = [
   { key: 'group-ids' },
   { key: 'group-names', member: '{name}\0{id}' },
   { key: 'project:{projectId}:groups', score: { field: 'createTime' } },
+  { key: 'group-type:{type}:groups', score: { field: 'createTime' } },
 ];
 
 const groupSnapshotIndexes: readonly Index[] = [
@@ -134,6 +135,10 @@ export const kinds = {
   'group-snapshot': { key: 'group-snapshot:{id}', indexes: groupSnapshotIndexes },
   /** What volumes of a kind require of their backends. */
   type: { key: 'type:{id}', indexes: typeIndexes },
+  'group-type': {
+    key: 'group-type:{id}',
+    indexes: [{ key: 'group-types', score: { field: 'createTime' } }, { key: 'group-type-name:{name}' }],
+  },
   /** How much of their volumes the hosts can use, for the types that name it. */
   'qos-spec': {
     key: 'qos-spec:{id}',
@@ -167,6 +172,7 @@ export const kindNames: readonly KindName[] = [
   'transfer',
   'group',
   'group-snapshot',
+  'group-type',
   'type',
   'qos-spec',
   'default-type',

@@ -14,6 +14,8 @@ export interface NewVolume {
   deleteOnTermination?: boolean;
   /** The id of its type. */
   type?: string;
+  /** The id of the group that it becomes one of. */
+  group?: string;
   zone?: string;
   /** Volumes, by their ids, on whose nodes it is not to be. */
   apartFrom?: readonly string[];

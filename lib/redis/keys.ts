@@ -84,6 +84,14 @@ const names = {
   groupNames: () => 'group-names',
   /** sorted set, by creation time: volumes of a group */
   groupVolumes: (id: string) => `group:${id}:volumes`,
+  /** hash: a type of groups */
+  groupType: (id: string) => `group-type:${id}`,
+  /** sorted set, by creation time: every group type's id */
+  groupTypes: () => 'group-types',
+  /** sorted set of one score: the group type of that name */
+  groupTypeName: (name: string) => `group-type-name:${name}`,
+  /** sorted set, by creation time: groups of a type */
+  groupTypeGroups: (id: string) => `group-type:${id}:groups`,
   /** hash: a group snapshot */
   groupSnapshot: (id: string) => `group-snapshot:${id}`,
   /** sorted set, by creation time: every group snapshot's id */
@@ -247,6 +255,10 @@ export function makeKeys(prefix: string): Keys {
     groupIds: () => tag + names.groupIds(),
     groupNames: () => tag + names.groupNames(),
     groupVolumes: (id) => tag + names.groupVolumes(id),
+    groupType: (id) => tag + names.groupType(id),
+    groupTypes: () => tag + names.groupTypes(),
+    groupTypeName: (name) => tag + names.groupTypeName(name),
+    groupTypeGroups: (id) => tag + names.groupTypeGroups(id),
     groupSnapshot: (id) => tag + names.groupSnapshot(id),
     groupSnapshots: () => tag + names.groupSnapshots(),
     projectGroupSnapshots: (project) => tag + names.projectGroupSnapshots(project),

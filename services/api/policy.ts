@@ -91,6 +91,7 @@ export const policy = {
   'message:delete': 'member',
   'group:list': 'reader',
   'group:change': 'member',
+  'group:administer': 'admin',
   'group-type:list': 'reader',
   'group-type:change': 'admin',
   'extension:list': 'reader',

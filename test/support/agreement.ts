@@ -103,7 +103,7 @@ async function read(store: Store): Promise<Found> {
     else if (/^(migration|former|job):/.test(name))
       found.unknown.push(name); // of something that is under way
     else if (
-      !/^((type|group|qos-spec|user|project|assignment|application-credential|token|sign-in-failures):[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(
+      !/^((type|group|group-type|qos-spec|user|project|assignment|application-credential|token|sign-in-failures):[^:]+|default-type:.+|aoe:shelf-owners|events|replicated|node:[^:]+(:lease)?)$/.test(
         name,
       )
     )
@@ -160,7 +160,7 @@ function attachmentProblems(attachment: AttachmentState, { sets, records }: Foun
 const otherSets =
   /^(nodes|quotas|types|type-ids|type-names|type-name:.+|type:[^:]+:default-of|default-types|qos-specs|qos-spec-name:.+|qos-spec:[^:]+:types|free-space|shared:.+|catching-up|aoe:shelves|node:[^:]+:(shelves|quarantine|backends))$/;
 const groupSets =
-  /^(groups|group-ids|group-names|project:.+:groups|group-snapshots|group-snapshot-ids|group-snapshot-names|(project|group):.+:group-snapshots)$/s;
+  /^(groups|group-ids|group-names|group-types|group-type-name:.+|group-type:[^:]+:groups|project:.+:groups|group-snapshots|group-snapshot-ids|group-snapshot-names|(project|group):.+:group-snapshots)$/s;
 const identitySets =
   /^(users|projects|assignments|application-credentials|tokens|sign-in-failures|(user|project|application-credential)-name:.+|(user|project):[^:]+:(assignments|application-credentials|tokens))$/s;
 

@@ -5,6 +5,9 @@ import { backupCalls } from './backups.ts';
 import { clusterCalls } from './cluster.ts';
 import { defaultTypeCalls } from './default-types.ts';
 import { extensionCalls } from './extensions.ts';
+import { consistencyGroupCalls } from './consistency-groups.ts';
+import { groupSnapshotCalls } from './group-snapshots.ts';
+import { groupTypeCalls } from './group-types.ts';
 import { groupCalls } from './groups.ts';
 import { hostCalls } from './hosts.ts';
 import { limitCalls } from './limits.ts';
@@ -62,6 +65,9 @@ export const calls: readonly Call[] = [
   ...backupActionCalls,
   ...messageCalls,
   ...groupCalls,
+  ...groupSnapshotCalls,
+  ...groupTypeCalls,
+  ...consistencyGroupCalls,
   ...extensionCalls,
   ...resourceFilterCalls,
 ];

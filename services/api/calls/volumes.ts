@@ -6,6 +6,7 @@ import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument, trueOrFalse } from '../listing.ts';
 import { refusalOf } from '../never-met.ts';
 import { newVolume } from '../new-volume.ts';
+import { ownGroup } from '../own-group.ts';
 import { ownVolume } from '../owned.ts';
 import { checkPolicy } from '../policy.ts';
 import { endClaims, removeVolume } from '../remove-volume.ts';
@@ -33,7 +34,7 @@ const volumeFields = z.strictObject({
   source_replica: z.null().optional(),
   backup_id: optional(z.string().max(255)),
   consistencygroup_id: z.null().optional(),
-  group_id: z.null('this installation has no groups').optional(),
+  group_id: optional(id),
   multiattach: yesOrNo.nullish(),
   scheduler_hints: z.unknown().optional(),
   // Of old clients, without effect there as well.
@@ -150,6 +151,7 @@ export const volumeCalls = [
         projectId: caller.projectId,
         ...origin,
         ...(isMultiattach ? { isMultiattach } : {}),
+        ...(volume.group_id === undefined ? {} : { group: (await ownGroup(request, volume.group_id)).id }),
         ...givenText('name', volume.name ?? volume.display_name),
         ...givenText('description', volume.description ?? volume.display_description),
         ...(volume.metadata ? { metadata: volume.metadata } : {}),

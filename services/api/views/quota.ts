@@ -11,7 +11,7 @@ export const resources = { volumes: 'volumes', snapshots: 'snapshots', gigabytes
 >;
 
 /** What clients of other installations can limit besides, and what holds here. -1: no limit. */
-export const fixed = { per_volume_gigabytes: 1000, backups: -1, backup_gigabytes: -1, groups: 0 } as const;
+export const fixed = { per_volume_gigabytes: 1000, backups: -1, backup_gigabytes: -1, groups: -1 } as const;
 
 const names = [...Object.keys(resources), ...Object.keys(fixed)];
 const limit = z.int().min(-1).describe('-1: no limit');

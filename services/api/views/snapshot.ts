@@ -26,7 +26,7 @@ export const snapshotDocument = z
     ...summary,
     'os-extended-snapshot-attributes:progress': z.enum(['0%', '100%']),
     'os-extended-snapshot-attributes:project_id': z.string(),
-    group_snapshot_id: since(14, z.null()),
+    group_snapshot_id: since(14, text),
     user_id: since(41, z.string()),
     consumes_quota: since(65, z.literal(true)),
   })
@@ -53,13 +53,13 @@ export function snapshotView(
   snapshot: SnapshotState,
   { version }: Pick<Context, 'version'>,
 ): z.input<typeof snapshotDocument> {
-  const { status, projectId, userId } = snapshot;
+  const { status, projectId, userId, groupSnapshot } = snapshot;
   const isIncomplete = status === 'creating' || status === 'error';
   return {
     ...snapshotSummaryView(snapshot),
     'os-extended-snapshot-attributes:progress': isIncomplete ? '0%' : '100%',
     'os-extended-snapshot-attributes:project_id': projectId,
-    ...(version >= 14 ? { group_snapshot_id: null } : {}),
+    ...(version >= 14 ? { group_snapshot_id: groupSnapshot || null } : {}),
     ...(version >= 41 ? { user_id: userId } : {}),
     ...(version >= 65 ? { consumes_quota: true } : {}),
   };

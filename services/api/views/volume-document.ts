@@ -49,7 +49,7 @@ export const volumeDocument = z
     'os-vol-host-attr:host': text.optional().describe(`node@backend#pool. ${forAdministrators}`),
     'os-vol-mig-status-attr:migstat': text.optional().describe(forAdministrators),
     'os-vol-mig-status-attr:name_id': z.null().optional().describe(forAdministrators),
-    group_id: since(13, z.null()),
+    group_id: since(13, z.string().nullable()),
     provider_id: since(21, z.null()),
     shared_targets: since(48, z.literal(false)),
     service_uuid: since(48, z.null()),

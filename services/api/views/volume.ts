@@ -113,7 +113,7 @@ export function volumeView(
     'os-vol-tenant-attr:tenant_id': volume.projectId,
     ...(Object.keys(image).length === 0 ? {} : { volume_image_metadata: image }),
     ...ofAdministrator(volume, facts.places.get(place) ?? (node === '' ? null : place), caller),
-    ...(version >= 13 ? { group_id: null } : {}),
+    ...(version >= 13 ? { group_id: volume.group || null } : {}),
     ...(version >= 21 ? { provider_id: null } : {}),
     ...(version >= 48 ? { shared_targets: false, service_uuid: null } : {}),
     ...(version >= 61 && hasRole(caller, 'admin') ? { cluster_name: null } : {}),

@@ -172,10 +172,6 @@ test.serial('hosts, zones, pools and capabilities are those of the backends', as
 test.serial('what the installation does not have is empty, absent or refused', async (t) => {
   const newest = client.version(70);
   for (const [path, key] of [
-    ['groups', 'groups'],
-    ['groups/detail', 'groups'],
-    ['group_snapshots/detail', 'group_snapshots'],
-    ['group_types', 'group_types'],
     ['consistencygroups/detail', 'consistencygroups'],
     ['cgsnapshots', 'cgsnapshots'],
     ['clusters', 'clusters'],
@@ -184,12 +180,9 @@ test.serial('what the installation does not have is empty, absent or refused', a
   ] as const) {
     t.deepEqual((await newest.get(`/v3/p1/${path}`)).body, { [key]: [] }, path);
   }
-  t.is((await newest.get('/v3/p1/groups/x')).status, 404);
   t.is((await newest.delete('/v3/p1/cgsnapshots/x')).status, 404);
-  t.is((await newest.put('/v3/p1/groups/x', {})).status, 404);
-  t.is((await newest.post('/v3/p1/groups/x/action', { delete: {} })).status, 404);
-  t.is((await newest.post('/v3/p1/groups', { group: {} })).status, 400);
-  t.is((await newest.post('/v3/p1/group_types', { group_type: { name: 'a' } })).status, 400);
+  t.is((await newest.put('/v3/p1/consistencygroups/x', {})).status, 404);
+  t.is((await newest.post('/v3/p1/consistencygroups', { consistencygroup: {} })).status, 400);
   t.is((await newest.get('/v3/p1/clusters/x')).status, 404);
   t.is((await client.get('/v3/p1/groups')).status, 404, 'before version 3.13');
   const cleaned = await newest.post('/v3/p1/workers/cleanup', {});

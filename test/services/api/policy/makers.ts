@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createGroupType } from '../../../../lib/client/group-types.ts';
 import { createQosSpec } from '../../../../lib/client/qos-specs.ts';
 import { createType, updateType } from '../../../../lib/client/types.ts';
 import { setDefaultType } from '../../../../lib/client/default-types.ts';
@@ -80,6 +81,27 @@ const qosSpec: Maker = {
     return (await createQosSpec(store, { name, consumer: 'front-end', specs: { k: 'v' } })).id;
   },
 };
+/** With a volume. */
+const group: Maker = {
+  of: 'project',
+  async make(place, project) {
+    const { groups } = place.commands;
+    const { id } = await groups.create({ ...owner(project), name: `g-${randomUUID()}` });
+    await groups.update(id, { add: [await place.volume(project)] });
+    return id;
+  },
+};
+const groupSnapshot: Maker = {
+  of: 'project',
+  async make(place, project) {
+    const of = await group.make(place, project, '');
+    return (await place.commands.groupSnapshots.create(of, owner(project), deadline)).id;
+  },
+};
+const groupType: Maker = {
+  of: 'everybody',
+  make: async ({ store }) => (await createGroupType(store, { name: `gt-${randomUUID()}`, specs: { k: 'v' } })).id,
+};
 /** Nothing of it exists: every caller gets the same. */
 const absent: Maker = { of: 'everybody', make: async () => randomUUID() };
 const text = (value: string): Maker => ({ of: 'everybody', make: async () => value });
@@ -127,9 +149,10 @@ export const makers: ReadonlyMap<string, Maker> = new Map([
   ['/os-hosts/:host', text('n1@fake')],
   ['/capabilities/:host', text(`${spareNode}@fake`)],
   ['/clusters/:name', absent],
-  ['/groups/:id', absent],
-  ['/group_snapshots/:id', absent],
-  ['/group_types/:id', absent],
+  ['/groups/:id', group],
+  ['/group_snapshots/:id', groupSnapshot],
+  ['/group_types/:id', groupType],
+  ['/group_types/:id/group_specs/:key', text('k')],
   ['/consistencygroups/:id', absent],
   ['/cgsnapshots/:id', absent],
   ['/extensions/:alias', text('backups')],

@@ -115,6 +115,25 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ],
   ['POST /backups/:id/action os-reset_status', [{ body: () => ({ status: 'error' }) }]],
   ['DELETE /messages/:id', [{ status: 400 }]],
+  [
+    'POST /groups',
+    [
+      {
+        body: async (id) => ({
+          group: { group_type: await id('/group_types/:id'), volume_types: [await id('/types/:id')] },
+        }),
+      },
+    ],
+  ],
+  ['PUT /groups/:id', [{ body: () => ({ group: { name: 'a' } }) }]],
+  ['POST /groups/:id/action delete', [{ body: () => ({ 'delete-volumes': true }) }]],
+  ['POST /groups/:id/action reset_status', [{ body: () => ({ status: 'available' }) }]],
+  ['POST /group_snapshots', [{ body: async (id) => ({ group_snapshot: { group_id: await id('/groups/:id') } }) }]],
+  ['POST /group_snapshots/:id/action reset_status', [{ body: () => ({ status: 'available' }) }]],
+  ['POST /group_types', [{ body: () => ({ group_type: { name: `gt-${randomUUID()}` } }) }]],
+  ['PUT /group_types/:id', [{ body: () => ({ group_type: { name: `gt-${randomUUID()}` } }) }]],
+  ['POST /group_types/:id/group_specs', [{ body: () => ({ group_specs: { a: 'b' } }) }]],
+  ['PUT /group_types/:id/group_specs/:key', [{ body: () => ({ k: 'b' }) }]],
 ]);
 
 export function keyOf({ method, path, action }: Call): string {
