@@ -25,6 +25,7 @@ const long = [
   'iscsi-lio',
   'lio',
   'migration',
+  'os-brick',
   'power-loss',
   'rbd',
   'redis-lost',
