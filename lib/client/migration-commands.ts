@@ -4,8 +4,8 @@ import { usersOf } from '../models/attachment.ts';
 import { type BackendState, backendId, backendsOf, parsePlace, placeText } from '../models/backend.ts';
 import { migrationKeyBytes } from '../models/migration-state.ts';
 import { migrationsOf } from '../models/migration.ts';
-import { unmetRequirement } from '../models/requirements.ts';
-import { editOf, isAllowed } from '../models/volume-edit.ts';
+import { type Requirements, unmetRequirement } from '../models/requirements.ts';
+import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
 import { typesOf } from '../models/type.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
@@ -24,6 +24,8 @@ export interface MigrationRequest {
   to?: string;
   /** The id of the type that it is to have then; default: its own. */
   type?: string;
+  /** With that type: whether several hosts can have it at once. */
+  isMultiattach?: boolean;
 }
 
 /** Moves of volumes to other backends. */
@@ -48,8 +50,9 @@ export class MigrationCommands {
   }
 
   /**
-   * Gives a volume another type. Where its backend does not meet it, the volume migrates to one that does, with `mayMigrate`. Throws
-   * TypeNotMet, TypeNotFound, EncryptionDiffers, and what migrate() throws.
+   * Gives a volume another type, and whether several hosts can have it at once as that says. Where its backend does not meet the type, the
+   * volume migrates to one that does, with `mayMigrate`. Throws TypeNotMet, TypeNotFound, EncryptionDiffers, VolumeAttached, VolumeEncrypted,
+   * and what migrate() throws.
    */
   async retype(
     id: string,
@@ -62,19 +65,35 @@ export class MigrationCommands {
       if (encryption && volume.encryptionKey === '') throw errors.encryptionDiffers(id, name);
       const backend = await this.backendOf(volume);
       const unmet = backend && unmetRequirement(requirements, backend);
-      if (unmet !== undefined) {
-        if (!mayMigrate) throw errors.typeNotMet(id, name, unmet);
-        return this.migrate(id, { type }, options);
-      }
-      if (volume.type === type) return volume;
+      if (unmet !== undefined && !mayMigrate) throw errors.typeNotMet(id, name, unmet);
+      if (unmet === undefined && volume.type === type) return volume;
+      const isMultiattach = await this.multiattachWith(requirements, volume);
+      if (unmet !== undefined) return this.migrate(id, { type, isMultiattach }, options);
+      const { set, unset } = withoutEmpty({ type, multiattach: isMultiattach ? 'true' : '' });
+      // No host has it where that changes.
+      const expect = { attachments: volume.attachments.join(',') };
       const outcome = await commit(this.store, {
-        edits: [editOf(volume, 'describe', { set: { type } }), { kind: 'type', id: type }],
+        edits: [editOf(volume, 'describe', { set, unset, expect }), { kind: 'type', id: type }],
         event: 'volume.retype',
         returns: true,
       });
       if (outcome.word === 'ok') return parseVolume(id, outcome.records[0] ?? {});
     }
     throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');
+  }
+
+  /** A type that is multiattach makes its volumes so until they have another one. Throws VolumeAttached, VolumeEncrypted. */
+  private async multiattachWith(requirements: Requirements, volume: VolumeState): Promise<boolean> {
+    const { id, type, isMultiattach, attachStatus, attachments, encryptionKey } = volume;
+    const former = type === '' ? undefined : await typesOf(this.store).find(type);
+    const isOfFormer = former?.requirements.multiattach === 'yes';
+    const isAfter = requirements.multiattach === 'yes' || (isMultiattach && !isOfFormer);
+    if (isAfter === isMultiattach) return isAfter;
+    if (attachStatus !== 'detached' || attachments.length > 0) {
+      throw errors.volumeAttached(id, await usersOf(this.store, volume));
+    }
+    if (isAfter && encryptionKey !== '') throw errors.encryptedVolume(id, 'several hosts would format it at once');
+    return isAfter;
   }
 
   private async backendOf({ node, backend }: VolumeState): Promise<BackendState | undefined> {
@@ -108,7 +127,8 @@ export class MigrationCommands {
   }
 
   /** Undefined where the record has changed meanwhile. */
-  private async start(volume: VolumeState, { to, type }: MigrationRequest, reply?: ReplyTo): Promise<Sent | undefined> {
+  private async start(volume: VolumeState, request: MigrationRequest, reply?: ReplyTo): Promise<Sent | undefined> {
+    const { to, type, isMultiattach = volume.isMultiattach } = request;
     const { id, size, node } = volume;
     const own = backendId(node, volume.backend);
     const source = await this.backendOf(volume);
@@ -119,7 +139,7 @@ export class MigrationCommands {
       { is: 'empty', key: `volume:${id}:snapshots` },
       { is: 'empty', key: `volume:${id}:copies` },
     ];
-    const demands = await demandsOf(this.store, { ...volume, type: type ?? volume.type });
+    const demands = await demandsOf(this.store, { ...volume, type: type ?? volume.type, isMultiattach });
     // Another type may be met by another backend of the same node.
     const isElsewhere = to === undefined && type === undefined;
     const asked = {
@@ -132,7 +152,7 @@ export class MigrationCommands {
     const migration = randomUUID();
     const placed = await place(this.store, asked, (backend) => ({
       conditions: [sourceIsUp, ...isIdle],
-      ...this.changeFor(volume, backend, { migration, type, reply }),
+      ...this.changeFor(volume, backend, { migration, type, isMultiattach, reply }),
     }));
     if ('backend' in placed) return { volume: parseVolume(id, placed.outcome.records[0] ?? {}) };
     if (placed.word !== 'condition') return undefined;
@@ -142,7 +162,16 @@ export class MigrationCommands {
   private changeFor(
     volume: VolumeState,
     { node, name: backend, availabilityZone }: BackendState,
-    { migration, type, reply }: { migration: string; type: string | undefined; reply: ReplyTo | undefined },
+    {
+      migration,
+      type,
+      isMultiattach,
+      reply,
+    }: Pick<MigrationRequest, 'isMultiattach'> & {
+      migration: string;
+      type: string | undefined;
+      reply: ReplyTo | undefined;
+    },
   ): ChangeSet {
     const { id, size } = volume;
     const { by } = this.store;
@@ -155,7 +184,7 @@ export class MigrationCommands {
       availabilityZone,
       size: String(size),
       key,
-      ...(type === undefined ? {} : { type }),
+      ...(type === undefined ? {} : { type, multiattach: String(isMultiattach) }),
     };
     return {
       edits: [

@@ -27,6 +27,8 @@ export interface MigrationState {
   isCancelled: boolean;
   /** The type that the volume has afterwards; '' = the one that it has. */
   type: string;
+  /** Whether several hosts can have it at once then; undefined: as before. */
+  isMultiattach: boolean | undefined;
   /** Milliseconds since the epoch. */
   createTime: number;
 }
@@ -59,5 +61,6 @@ export function parseMigration(id: string, hash: Hash): MigrationState {
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
     isCancelled: hash['isCancelled'] === 'true',
     type: hash['type'] ?? '',
+    isMultiattach: hash['multiattach'] === undefined ? undefined : hash['multiattach'] === 'true',
   };
 }

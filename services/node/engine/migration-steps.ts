@@ -102,7 +102,7 @@ export const keepStorage: Step = {
 /** The volume is the destination's, whose node completes the task; its storage here is removed once that is done. */
 export function handOver({ volume, migration, migrations }: StepContext): OperationEnd {
   if (!migration || !volume.task) throw errors.migrationLost(volume.migration);
-  const { id, node, backend, availabilityZone, createTime, type, key } = migration;
+  const { id, node, backend, availabilityZone, createTime, type, isMultiattach, key } = migration;
   const task = writeTask({ kind: 'migrate', key: volume.task.key, copied: createTime });
   return {
     set: {
@@ -112,6 +112,9 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
       task,
       movedFrom: backendId(volume.node, volume.backend),
       ...(type === '' ? {} : { type }),
+      ...((isMultiattach ?? volume.isMultiattach) === volume.isMultiattach
+        ? {}
+        : { multiattach: String(isMultiattach) }),
     },
     edits: [{ kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } }, formerEdit(volume)],
     commands: [migrations.commandTo(node, volume.id)],

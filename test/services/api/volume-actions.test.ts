@@ -138,6 +138,46 @@ test.serial('a volume gets another type, and moves where its backend does not me
   t.regex(await retype('there', 'soon'), /^400: migration_policy: must be never or on-demand/);
 });
 
+test.serial('a volume is multiattach as long as it has a type that is', async (t) => {
+  const { store } = commands;
+  for (const [name, requirements] of [
+    ['one', { backend: 'files' }],
+    ['many', { backend: 'files', multiattach: 'yes' }],
+    ['many-there', { backend: 'more', multiattach: 'yes' }],
+    ['one-there', { backend: 'more' }],
+  ] as const) {
+    await createType(store, { name, requirements });
+  }
+  const id = await volume();
+  const retype = async (type: string) => {
+    const body = { 'os-retype': { new_type: type, migration_policy: 'on-demand' } };
+    const answer = await sent(id, body, member);
+    if (answer !== '202') return answer;
+    await until(async () => (await show(id))['volume_type'] === type, `its type is ${type}`);
+    await until(async () => ['available', 'in-use'].includes((await show(id)).status), 'nothing is under way');
+    return (await show(id))['multiattach'];
+  };
+  for (const [type, isMultiattach] of [
+    ['one', false],
+    ['many', true],
+    ['one', false],
+    ['many-there', true],
+    ['one-there', false],
+  ] as const) {
+    t.is(await retype(type), isMultiattach, type);
+  }
+  await attach(id);
+  t.regex(String(await retype('many-there')), /^409: .* is attached to i-1/);
+  await commands.commands.detach(id, deadline);
+  await commands.commands.update(id, { isMultiattach: true });
+  await createType(store, { name: 'any', requirements: {} });
+  t.is(await retype('any'), true, 'by itself, not by its type');
+  const other = await volume({ isMultiattach: true });
+  t.is(await sent(other, { 'os-retype': { new_type: 'one-there', migration_policy: 'on-demand' } }), '202');
+  await until(async () => (await show(other))['volume_type'] === 'one-there', 'it has moved');
+  t.true((await show(other))['multiattach']);
+});
+
 test.serial('administrators migrate volumes; nodes complete that themselves', async (t) => {
   const id = await volume();
   const migrate = (body: object, from = admin) => sent(id, { 'os-migrate_volume': body }, from);
