@@ -98,7 +98,7 @@ testWithClients('openstack finds the images of the cluster by their names', asyn
     'debian',
     'v',
   ]);
-  t.regex(found.errors, /its driver fake has no images/);
+  t.regex(found.errors, /n1@fake: its images is no/);
   const path = '/image/v2/images';
   t.is((await local.client.get(path)).status, 401);
   const client = await local.as(ann);
