@@ -36,6 +36,13 @@ export const transferErrors = {
       `no transfer ${transfer} can be accepted with this key: the id or the key is wrong, or the transfer has ended`,
       'compare both with those that "blockstore transfer create" printed, or have a new transfer made',
     ),
+  transferExists: (transfer: string) =>
+    new BlockstoreError(
+      'TransferExists',
+      'conflict',
+      `transfer ${transfer} exists, and differs from the one that is asked for`,
+      'omit the id or the Idempotency-Key, or give another one',
+    ),
   transferExpired: (transfer: string, volume: string) =>
     new BlockstoreError(
       'TransferExpired',

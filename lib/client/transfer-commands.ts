@@ -10,7 +10,7 @@ import { editOf, isAllowed } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { redisTime } from '../redis/redis-time.ts';
-import { type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
+import { type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type Receiver, acceptance } from './acceptance.ts';
 import { endIfExpired, endTransfer } from './end-transfer.ts';
@@ -24,6 +24,8 @@ export const maxSnapshots = 200;
 export const defaultTransferMs = 24 * 3_600_000;
 
 export interface NewTransfer {
+  /** Given by a requester that may ask twice. */
+  id?: string;
   name?: string;
   /** Whether the snapshots that the project has of the volume go along. */
   withSnapshots: boolean;
@@ -47,16 +49,25 @@ export class TransferCommands {
   }
 
   /**
-   * Offers a volume to whoever has the key, which is returned once and stored nowhere. Throws VolumeNotFound, VolumeAttached,
-   * VolumeInGroup, WrongStatus, TooManySnapshots.
+   * Offers a volume to whoever has the key, which is returned once and stored nowhere. A repeated request with the same id has one effect,
+   * and gets another key, which takes the place of the first. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, WrongStatus,
+   * TooManySnapshots, TransferExists.
    */
   async create(volumeId: string, request: NewTransfer): Promise<{ transfer: TransferState; key: string }> {
-    const { name, withSnapshots, lengthMs } = request;
-    const [id, key] = [randomUUID(), newTransferKey()];
+    const { id = randomUUID(), name, withSnapshots, lengthMs } = request;
+    const key = newTransferKey();
     const given = name === undefined ? {} : { name: checkVolumeName(name) };
     const stored = await storedKey(key);
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
+      const repeated = request.id === undefined ? undefined : await transfersOf(this.store).find(id);
+      if (repeated && !isSame(repeated, volumeId, request)) throw errors.transferExists(id);
+      if (repeated && volume.transfer === id && (await redisTime(this.store)) < repeated.expires) {
+        const edit: Edit = { kind: 'transfer', id, expect: { volume: volumeId }, set: { ...stored } };
+        const { word } = await commit(this.store, { edits: [edit], event: 'volume.transfer.key' });
+        if (word === 'ok') return { transfer: repeated, key };
+        continue;
+      }
       if (!isAllowed('startTransfer', volume)) {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, 'startTransfer');
@@ -177,4 +188,9 @@ export class TransferCommands {
       frees: true,
     });
   }
+}
+
+/** Whether a request for a transfer was sent before. */
+function isSame(found: TransferState, volumeId: string, { name = '', withSnapshots }: NewTransfer): boolean {
+  return found.volume === volumeId && found.name === name && found.withSnapshots === withSnapshots;
 }

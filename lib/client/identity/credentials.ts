@@ -24,7 +24,10 @@ export interface NewCredential {
   expires?: number;
 }
 
-/** Throws InvalidArgument, WeakPassword, RoleNotGranted, CredentialExists, TooManyCredentials. */
+/**
+ * A repeated request with the same id has one effect: its secret takes the place of the first one. Throws InvalidArgument, WeakPassword,
+ * RoleNotGranted, CredentialExists, TooManyCredentials.
+ */
 export async function createCredential(
   store: Store,
   { id = newHexId(), name: given, description, user, project, secret, expires = 0, ...rest }: NewCredential,
@@ -56,8 +59,14 @@ export async function createCredential(
     event: 'application-credential.create',
   });
   if (outcome.word === 'absent') throw errors.roleNotGranted('', user, project);
-  if (outcome.word !== 'ok') throw errors.credentialExists(name);
-  return credentialsOf(store).lookup(id);
+  if (outcome.word === 'ok') return credentialsOf(store).lookup(id);
+  const found = await credentialsOf(store).find(id);
+  if (found?.name !== name || found.user !== user || found.project !== project) throw errors.credentialExists(name);
+  const expect = { name, user, project };
+  const edit = { kind: 'application-credential', id, expect, set: { secret: set.secret } } as const;
+  const { word } = await commit(store, { edits: [edit], event: 'application-credential.update' });
+  if (word !== 'ok') throw errors.credentialNotFound(id);
+  return found;
 }
 
 /** Its tokens end with it. Throws CredentialNotFound. */

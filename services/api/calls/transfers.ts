@@ -3,6 +3,7 @@ import { defaultTransferMs } from '../../../lib/client/transfer-commands.ts';
 import { transfersOf } from '../../../lib/models/transfer.ts';
 import { type Call, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { givenText } from '../given-text.ts';
+import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument } from '../listing.ts';
 import { ownTransfer, ownVolume } from '../owned.ts';
 import { id, name, yesOrNo } from '../schemas.ts';
@@ -96,6 +97,7 @@ function callsOf(root: TransferRoot, since: number | undefined, body: typeof cre
         const staysBehind = 'no_snapshots' in given && given.no_snapshots === true;
         const { id: volume } = await ownVolume(request, given.volume_id);
         const { transfer, key } = await request.cluster.transfers.create(volume, {
+          id: idOfNew(request, 'transfer:create'),
           ...givenText('name', given.name),
           withSnapshots: !staysBehind,
           lengthMs: defaultTransferMs,

@@ -67,8 +67,10 @@ export const typeEncryptionCalls = [
     answer: oneAnswer,
     async handle(request) {
       const { id, encryption: own } = await ownType(request, request.param('type'));
+      const asked = fieldsOf(request.body.encryption);
+      if (own && request.key !== undefined && isAsAsked(own, asked)) return { encryption: encryptionView(id, own) };
       if (own) throw errors.encryptedType(id);
-      const type = await updateType(request.cluster.store, id, { encryption: fieldsOf(request.body.encryption) });
+      const type = await updateType(request.cluster.store, id, { encryption: asked });
       return { encryption: type.encryption && encryptionView(id, type.encryption) };
     },
   }),
@@ -112,4 +114,9 @@ export const typeEncryptionCalls = [
 
 function fieldsOf(given: z.output<typeof encryption>): Omit<TypeEncryption, 'createTime'> {
   return { provider: given.provider, cipher: given.cipher ?? '', keySize: given.key_size ?? undefined };
+}
+
+/** Whether a request was sent before. */
+function isAsAsked(own: TypeEncryption, asked: Omit<TypeEncryption, 'createTime'>): boolean {
+  return own.provider === asked.provider && own.cipher === asked.cipher && own.keySize === asked.keySize;
 }

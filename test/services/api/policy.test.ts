@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { z } from 'zod';
 import type { Call } from '../../../services/api/call.ts';
@@ -8,11 +7,11 @@ import { firstPartsOf, routesOf } from '../../../services/api/dispatch.ts';
 import { newest } from '../../../services/api/microversion.ts';
 import { policy } from '../../../services/api/policy.ts';
 import { type ApiAnswer, ApiClient } from '../../support/api.ts';
-import { type Maker, makers, parametersOf } from './policy/makers.ts';
+import { makers, parametersOf } from './policy/makers.ts';
 import { type PolicyPlace, policyPlace } from './policy/place.ts';
+import { type Owner, type Sent, foreign, own, requestOf } from './policy/requests.ts';
 import { type Trial, keyOf, trialsOf } from './policy/trials.ts';
 
-const [own, foreign] = ['p1', 'p2'];
 /** Who has a role: told here anew, so that a mistake in the API shows. */
 const allowed: Readonly<Record<Role, readonly string[]>> = {
   reader: ['reader', 'member', 'admin'],
@@ -108,9 +107,6 @@ test('a project cannot be named as a part of the API in a path, and is served wi
   t.is((await place.roles.as('types', 'member').get('/v3/types/volumes')).status, 404, 'the type named so');
 });
 
-/** What the parameters of a path, and the ids in a request, refer to. */
-type Owner = 'own' | 'foreign' | 'absent';
-
 /** Returns what is wrong with the answers to a call. */
 async function problemsOf(call: Call, trial: Trial): Promise<string[]> {
   const problems: string[] = [];
@@ -122,23 +118,23 @@ async function problemsOf(call: Call, trial: Trial): Promise<string[]> {
       `${keyOf(call)} by ${role} on ${what}: ${status} in place of ${statuses.join('|')}: ${JSON.stringify(body)}`,
     );
   };
-  const kept = await requestOf(call, trial, { path: 'own', ids: 'own' });
+  const kept = await requestOf(place, call, trial, { path: 'own', ids: 'own' });
   for (const role of everyRole) {
     if (isAllowed(role)) {
-      const { request } = await requestOf(call, trial, { path: 'own', ids: 'own' });
+      const { request } = await requestOf(place, call, trial, { path: 'own', ids: 'own' });
       check(role, await send(call, role, request), expected, 'an own object');
     } else check(role, await send(call, role, kept.request), [403], 'an own object');
   }
   const parts = [...(kept.ofPath ? ['path' as const] : []), ...(kept.ofIds ? ['ids' as const] : [])];
   for (const part of parts) {
     const whose = (one: Owner) => ({ path: 'own' as const, ids: 'own' as const, [part]: one });
-    const { request, ...other } = await requestOf(call, trial, whose('foreign'));
+    const { request, ...other } = await requestOf(place, call, trial, whose('foreign'));
     const isName = other[part === 'path' ? 'ofPath' : 'ofIds'] === 'name';
     for (const role of everyRole.filter((one) => one !== 'admin' && isAllowed(one))) {
       const answer = await send(call, role, request);
       check(role, answer, [isName ? 403 : 404], 'a foreign object');
       if (isName) continue;
-      const absent = await send(call, role, (await requestOf(call, trial, whose('absent'))).request);
+      const absent = await send(call, role, (await requestOf(place, call, trial, whose('absent'))).request);
       const [told, plain] = [wordsOf(answer), wordsOf(absent)];
       if (told !== plain) {
         problems.push(`${keyOf(call)} by ${role}: "${told}" of a foreign object, "${plain}" of an absent one`);
@@ -152,41 +148,6 @@ async function problemsOf(call: Call, trial: Trial): Promise<string[]> {
 /** Whether a call has no answer but errors. */
 function isRefused({ answer }: Call): boolean {
   return answer instanceof z.ZodNever;
-}
-
-interface Sent {
-  path: string;
-  body: unknown;
-}
-
-/** Returns a request; `ofPath`, `ofIds`: what it refers to there, undefined: nothing that is of a project. */
-async function requestOf(
-  { path, action }: Call,
-  { body, query }: Trial,
-  owners: { path: Owner; ids: Owner },
-): Promise<{ request: Sent; ofPath: Maker['of'] | undefined; ofIds: Maker['of'] | undefined }> {
-  const found: { [K in 'path' | 'ids']?: Maker['of'] } = {};
-  const make = async (part: 'path' | 'ids', parameter: string, parent = '') => {
-    const maker = makers.get(parameter);
-    if (!maker) throw new Error(`policy/makers.ts has no maker for ${parameter}`);
-    if (maker.of !== 'everybody') found[part] = maker.of;
-    if (maker.of === 'project' && owners[part] === 'absent') return randomUUID();
-    return maker.make(place, owners[part] === 'own' ? own : foreign, parent);
-  };
-  let filled = path;
-  let parent = '';
-  for (const parameter of parametersOf(path)) {
-    parent = await make('path', parameter, parent);
-    filled = filled.replace(/:[a-z_]+/, parent);
-  }
-  const reference = (parameter: string) => make('ids', parameter);
-  const given = await body?.(reference);
-  const search = (await query?.(reference)) ?? '';
-  const request = {
-    path: `/v3/${own}${filled}${search}`,
-    body: action === undefined ? given : { [action]: given ?? null },
-  };
-  return { request, ofPath: found.path, ofIds: found.ids };
 }
 
 function send({ method, until = newest }: Call, role: string, { path, body }: Sent): Promise<ApiAnswer> {

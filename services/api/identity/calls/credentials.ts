@@ -9,6 +9,7 @@ import { redisTime } from '../../../../lib/redis/redis-time.ts';
 import { noBody, noQuery } from '../../call.ts';
 import { type IdentityContext, callerOf, identityCall } from '../call.ts';
 import { listDocument, listed, namedListQuery } from '../listing.ts';
+import { idOfNewRecord } from '../new-id.ts';
 import { name, text } from '../schemas.ts';
 import { credentialView } from '../views.ts';
 import { roleOf } from './roles.ts';
@@ -60,6 +61,7 @@ export const credentialCalls = [
       if (!project) throw errors.invalidRequest(['the token has no project: a credential is for that of the token']);
       const secret = asked.secret ?? newPassword();
       const credential = await createCredential(store, {
+        id: idOfNewRecord(request, 'credential:create'),
         name: asked.name,
         ...(asked.description === undefined ? {} : { description: asked.description }),
         user: user.id,
