@@ -2,14 +2,7 @@ import { BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import { setClosed } from '../../lib/client/drain.ts';
-import { MigrationCommands } from '../../lib/client/migration-commands.ts';
-import { NodeCommands } from '../../lib/client/node-commands.ts';
 import { removeQuota, setQuota } from '../../lib/client/quotas.ts';
-import { RequestClient } from '../../lib/client/request-client.ts';
-import { SnapshotCommands } from '../../lib/client/snapshot-commands.ts';
-import { TransferCommands } from '../../lib/client/transfer-commands.ts';
-import { AttachmentCommands } from '../../lib/client/attachment-commands.ts';
-import { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import type { Attachment } from '../../lib/models/attachment.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -17,8 +10,10 @@ import { acquireLease } from '../../lib/redis/scripts.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { SimulatedHost } from './host.ts';
+import { type Joined, joinedWith } from './joined.ts';
 import type { Model } from './model.ts';
 import { attachInSteps, detachOne, isShared } from './attachments.ts';
+import { leaveGroup, removedTogether, snapshotTogether } from './groups.ts';
 import { type Cluster, simulatedFlags } from './node.ts';
 import type { Random } from './random.ts';
 import { VirtualProcess } from './virtual-process.ts';
@@ -38,16 +33,6 @@ export interface ClientOptions {
   hosts: readonly SimulatedHost[];
   nodes: readonly string[];
   count: (what: string) => void;
-}
-
-interface Joined {
-  store: Store;
-  commands: VolumeCommands;
-  attachments: AttachmentCommands;
-  snapshots: SnapshotCommands;
-  transfers: TransferCommands;
-  migrations: MigrationCommands;
-  nodes: NodeCommands;
 }
 
 /** Somebody who makes, attaches, detaches and deletes volumes, some of them twice, as fast as chance has it. */
@@ -100,6 +85,7 @@ export class SimulatedClient {
       if (random.chance(0.1)) this.delete(id);
     } else if (dice < 0.8) this.attach(id);
     else if (dice < 0.82) this.attachInSteps(id);
+    else if (dice < 0.84) this.snapshotTogether(id);
     else if (dice < 0.87) this.extend(id, random.between(1, 16));
     else this.detach(id);
   }
@@ -121,11 +107,18 @@ export class SimulatedClient {
     });
   }
 
+  private snapshotTogether(volume: string): void {
+    const { random, snapshots } = this.options;
+    const about = { group: random.uuid(), id: random.uuid(), snapshots };
+    this.request('group snapshot', volume, (joined) => snapshotTogether(joined, volume, about));
+  }
+
   deleteSnapshot(id: string | undefined): void {
     if (id !== undefined) this.request('delete snapshot', id, (joined) => this.removeSnapshot(joined, id));
   }
 
-  private async removeSnapshot({ snapshots }: Joined, id: string): Promise<void> {
+  private async removeSnapshot({ snapshots, ...joined }: Joined, id: string): Promise<void> {
+    if (await removedTogether(joined, id, this.options.snapshots)) return;
     const known = this.options.snapshots.known(id);
     const wasMade = known.made;
     known.deleteAsked = true;
@@ -249,11 +242,16 @@ export class SimulatedClient {
     this.request('delete', id, (joined) => this.remove(joined, id));
   }
 
-  private async remove({ commands }: Joined, id: string, more: { withSnapshots?: true } = {}): Promise<void> {
+  private async remove(
+    { commands, ...joined }: Joined,
+    id: string,
+    more: { withSnapshots?: true } = {},
+  ): Promise<void> {
     const known = this.options.model.known(id);
     const wasMade = known.made;
     known.deleteAsked = true;
     try {
+      await leaveGroup(joined, id);
       await commands.delete(id, { ...deadline, ...more });
       known.deleted = true;
     } catch (error) {
@@ -369,17 +367,7 @@ export class SimulatedClient {
     const flags = simulatedFlags(this.process.name, cluster);
     const connection = await connect(flags, log);
     const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
-    const requests = new RequestClient(store);
-    const commands = new VolumeCommands(store, requests, flags.volume_topic);
-    this.joined = {
-      store,
-      commands,
-      attachments: new AttachmentCommands(store, commands),
-      transfers: new TransferCommands(store, commands, flags.volume_topic),
-      migrations: new MigrationCommands(store, commands, flags.volume_topic),
-      snapshots: new SnapshotCommands(store, requests, flags.volume_topic),
-      nodes: new NodeCommands(store, requests, flags.volume_topic),
-    };
+    this.joined = joinedWith(store, flags.volume_topic);
   }
 }
 

@@ -33,6 +33,19 @@ export class FakeMachineSnapshots implements Snapshots {
     return this.machine.effect('createSnapshot', [make, complete], () => {});
   }
 
+  createSnapshots(all: readonly SnapshotSpec[]): Promise<void> {
+    const { stored, snapshots } = this.machine;
+    const make = () => {
+      const missing = all.find(({ volume }) => !stored.get(volume.id)?.whole);
+      if (missing) throw errors.storageMissing(missing.volume.id, `fake:volume-${missing.volume.id}`);
+      for (const snapshot of all) snapshots.set(snapshot.id, { snapshot, whole: false });
+    };
+    const complete = () => {
+      for (const snapshot of all) if (snapshots.has(snapshot.id)) snapshots.set(snapshot.id, { snapshot, whole: true });
+    };
+    return this.machine.effect('createSnapshots', [make, complete], () => {});
+  }
+
   hasSnapshot({ id }: SnapshotSpec): Promise<boolean> {
     return this.machine.effect('hasSnapshot', [], () => this.machine.snapshots.get(id)?.whole ?? false);
   }

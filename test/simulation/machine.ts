@@ -145,6 +145,7 @@ class FakeMachineDriver implements VolumeDriver {
     this.capabilities = {
       ...noCapabilities,
       snapshots: true,
+      groupSnapshots: !machine.isShared,
       clones: true,
       extend: true,
       multiattach: true,
