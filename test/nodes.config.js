@@ -15,5 +15,5 @@ export default {
     'connections',
     'network-down',
   ),
-  files: ['test/services/{api,monitoring,node}/**/*.test.ts', ...notInInnerLoop.map((files) => `!${files}`)],
+  files: ['test/services/node/**/*.test.ts', ...notInInnerLoop.map((files) => `!${files}`)],
 };

@@ -50,6 +50,7 @@ function stages(): Stage[] {
     ...checks.map(({ name, run }) => ({ name: `check-${name.replaceAll(' ', '-')}`, run })),
     ava('unit', 'test/unit.config.js'),
     ava('nodes', 'test/nodes.config.js'),
+    ava('api', 'test/api.config.js'),
     ava('daemons', 'test/daemons.config.js'),
     command('drivers', 'env', ['DRIVER_CASES=all', 'ava', '--config', 'test/daemons.config.js', ...driverTests]),
     ava('sample', 'test/sample.config.js'),

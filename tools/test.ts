@@ -11,6 +11,7 @@ const stages: readonly Stage[] = [
   ...checks,
   ava('unit', 'test/unit.config.js'),
   ava('nodes', 'test/nodes.config.js'),
+  ava('api', 'test/api.config.js'),
   ava('daemons', 'test/daemons-gate.config.js'),
   ava('sample', 'test/sample.config.js'),
   ava('lab', 'test/lab/gate.config.js', missingForLab),

@@ -46,7 +46,7 @@ async function place(
     auth_strategy: 'keystone',
     keystone_url: service.url,
     keystone_password_file: passwordFile,
-    keystone_timeout: '1',
+    keystone_timeout: '60',
     ...flags,
   });
   const api = new Api({ flags: own, store: await cluster.store(own), log });
@@ -110,12 +110,14 @@ test('a token that is unknown, has expired or is no token is refused, and the an
 });
 
 test('a token is validated once in the time that a validation is kept, however many ask', async (t) => {
-  const { identity, as } = await place(t, { keystone_cache_time: '1' });
+  const { identity, as } = await place(t, { keystone_cache_time: '5' });
   identity.tokens.set('known', member);
-  await Promise.all(Array.from({ length: 30 }, () => as('known').get(volumes)));
-  await Promise.all(Array.from({ length: 30 }, () => as('guess').get(volumes)));
-  t.true(identity.asked.filter((token) => token === 'known').length <= 2);
-  t.true(identity.asked.filter((token) => token === 'guess').length <= 2);
+  for (const token of ['known', 'guess']) {
+    const began = performance.now();
+    await Promise.all(Array.from({ length: 30 }, () => as(token).get(volumes)));
+    const most = 2 + Math.floor((performance.now() - began) / 5000);
+    t.true(identity.asked.filter((one) => one === token).length <= most, token);
+  }
   t.is(identity.signIns, 1);
   identity.tokens.delete('known');
   await until(async () => (await as('known').get(volumes)).status === 401, 'a revoked token is refused');
@@ -156,8 +158,8 @@ test('its own token is renewed before it ends and when it is revoked, with the p
   }, 'it was renewed');
 });
 
-const faults: readonly [name: string, fault: Fault, reason: RegExp][] = [
-  ['says nothing', { kind: 'silence' }, /no answer within 1 s/],
+const faults: readonly [name: string, fault: Fault, reason: RegExp, timeout?: string][] = [
+  ['says nothing', { kind: 'silence' }, /no answer within 2 s/, '2'],
   ['closes connections', { kind: 'reset' }, /hang up|reset/],
   ['gives half an answer', { kind: 'half' }, /aborted|incomplete|terminated/],
   ['fails', { kind: 'status', status: 500 }, /it answered 500/],
@@ -169,11 +171,12 @@ const faults: readonly [name: string, fault: Fault, reason: RegExp][] = [
   ['sends nothing', { kind: 'text', text: '' }, /cannot be read: no JSON/],
   ['sends far too much', { kind: 'text', text: 'x'.repeat(5 * 2 ** 20) }, /more than \d+ bytes/],
 ];
-for (const [name, fault, reason] of faults) {
+for (const [name, fault, reason, timeout = '60'] of faults) {
   test(`while the service ${name} nobody new gets in, and those who are known go on`, async (t) => {
-    const { identity, as, logged } = await place(t);
+    const { identity, as, logged } = await place(t, { keystone_timeout: timeout, keystone_cache_time: '600' });
     identity.tokens.set('known', member).set('late', member);
-    t.is((await as('known').get(volumes)).status, 200);
+    await until(async () => (await as('known').get(volumes)).status === 200, 'it is known');
+    logged.length = 0;
     identity.hasFaultAtSignIn = false;
     identity.fault = fault;
     for (let count = 0; count < 3; count += 1) {
@@ -183,7 +186,7 @@ for (const [name, fault, reason] of faults) {
       t.is((await as('known').get(volumes)).status, 200);
     }
     identity.fault = { kind: 'none' };
-    t.is((await as('late').get(volumes)).status, 200);
+    await until(async () => (await as('late').get(volumes)).status === 200, 'it gets in again');
     const lines = logged.filter((line) => line.includes('the identity service'));
     t.regex(lines[0] ?? '', reason);
     t.regex(lines.at(-1) ?? '', /can be used again/);
@@ -201,21 +204,19 @@ test('a service that is away at the start, or refuses the sign-in, lets nobody i
 });
 
 test('while the service says nothing, one request waits for it, and the others are answered at once', async (t) => {
-  const { identity, as } = await place(t, { keystone_timeout: '2' });
+  const { identity, as } = await place(t, { keystone_timeout: '5', keystone_cache_time: '600' });
   identity.tokens.set('known', member);
-  t.is((await as('known').get(volumes)).status, 200);
+  await until(async () => (await as('known').get(volumes)).status === 200, 'it is known');
   identity.fault = { kind: 'silence' };
   t.is((await as('first').get(volumes)).status, 503);
-  const began = performance.now();
   const probe = as('probe').get(volumes);
   await until(async () => {
     const started = performance.now();
     t.is((await as(`other${started}`).get(volumes)).status, 503);
-    return performance.now() - started < 1000;
+    return performance.now() - started < 4000;
   }, 'others do not wait');
   t.is((await as('known').get(volumes)).status, 200);
   t.is((await probe).status, 503);
-  t.true(performance.now() - began < 6000);
 });
 
 test('a redirect takes no token to another address', async (t) => {

@@ -32,7 +32,7 @@ test('a refused request takes nothing', (t) => {
 });
 
 test('so many callers are remembered that memory is bounded, and not forgotten with requests under way', async (t) => {
-  const limits = new RequestLimits({ ...wide, rate: 1, burst: 1, perCaller: 1 });
+  const limits = new RequestLimits({ ...wide, rate: 1, burst: 1, perCaller: 1, now: () => 0 });
   const held = Promise.withResolvers<void>();
   const running = limits.run(async (admit) => {
     admit('first');
