@@ -7,6 +7,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const tiers = [
   'test/unit.config.js',
   'test/nodes.config.js',
+  'test/api.config.js',
   'test/daemons.config.js',
   'test/sample.config.js',
   'test/lab/ava.config.js',
