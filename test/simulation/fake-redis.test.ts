@@ -111,6 +111,7 @@ const fields = record(
     allocatedBytes: constantFrom('0', '1073741824'),
     capacityBytes: constantFrom('5368709120', '1125899906842624'),
     accepting: constantFrom('true', 'false'),
+    expires: constantFrom('5', '7'),
   },
   { requiredKeys: [] },
 );

@@ -97,8 +97,15 @@ export class Lua {
   private fromScript(protect: boolean): void {
     const count = this.lua.lua_gettop(this.state);
     const args: string[] = [];
-    for (let index = 1; index <= count; index += 1) args.push(this.text(index));
-    const reply = this.call(args);
+    let isSound = true;
+    for (let index = 1; index <= count; index += 1) {
+      const type = this.lua.lua_type(this.state, index);
+      isSound &&= type === LuaType.String || type === LuaType.Number;
+      args.push(isSound ? this.text(index) : 'no text');
+    }
+    const reply = isSound
+      ? this.call(args)
+      : failure('ERR Lua redis lib command arguments must be strings or integers');
     if (!protect && isShaped(reply) && reply.kind === 'error') throw new Error(`${args.join(' ')}: ${reply.text}`);
     this.push(fromReply(reply));
   }
