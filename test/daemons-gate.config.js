@@ -5,7 +5,10 @@ import { sample } from './support/sample.ts';
 const ofOneBackend = [
   'cli/backup',
   'cli/image',
+  'cli/lefthand',
   'cli/migrate',
+  'cli/rbd',
+  'cli/solaris',
   'lib/backups/s3',
   'lib/connectors/guest',
   'lib/drivers/file/conformance',
