@@ -44,8 +44,9 @@ function entry(index: Index): string {
 
 /** Statements that touch the index only where the entry differs: most changes of a record move no entry. */
 function move(index: Index): string {
-  const { key, member = '{id}' } = index;
-  const named = [...new Set([...fieldsIn(key), ...fieldsIn(member), ...scoredBy(index)])];
+  const { key, member = '{id}', score } = index;
+  const scored = typeof score === 'object' ? [score.field] : [];
+  const named = [...new Set([...fieldsIn(key), ...fieldsIn(member), ...scored])];
   const isIn = (record: string) => [record, ...requiredBy(index).map((field) => `${record}['${field}']`)].join(' and ');
   const same = ['was', 'is', ...named.map((field) => `before['${field}'] == after['${field}']`)].join(' and ');
   const remove = `redis.pcall('ZREM', ${text(key, 'KEYS[1]', 'before')}, ${text(member, '', 'before')})`;
@@ -59,16 +60,9 @@ function move(index: Index): string {
     end`;
 }
 
-/** Fields that a record must have to be in the index: without its score Redis would refuse the entry. */
-function requiredBy(index: Index): string[] {
-  const { key, member = '{id}', when } = index;
-  return [
-    ...new Set([...fieldsIn(key), ...fieldsIn(member), ...(when === undefined ? [] : [when]), ...scoredBy(index)]),
-  ];
-}
-
-function scoredBy({ score }: Index): string[] {
-  return typeof score === 'object' ? [score.field] : [];
+/** Fields that a record must have to be in the index. */
+function requiredBy({ key, member = '{id}', when }: Index): string[] {
+  return [...new Set([...fieldsIn(key), ...fieldsIn(member), ...(when === undefined ? [] : [when])])];
 }
 
 function scoreIn({ score }: Index, record = 'record'): string {
