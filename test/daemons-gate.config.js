@@ -9,6 +9,7 @@ const ofOneBackend = [
   'cli/migrate',
   'cli/rbd',
   'cli/solaris',
+  'faults/lvm',
   'lib/backups/s3',
   'lib/connectors/guest',
   'lib/drivers/file/conformance',

@@ -8,7 +8,7 @@ const cases = process.env['LVM_CASES'];
 const isWhole = isHostile || cases !== undefined;
 const node = `${isHostile ? 'HOSTILE=1 ' : ''}node --import ./test/support/hostile-environment.ts`;
 /** The gate runs some programs, and a fifth of the cases of each; the commit chooses them. */
-const atOnce = 5;
+const atOnce = 4;
 const usual = 5;
 const only = process.env['ONLY'] ?? '';
 
