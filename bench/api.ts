@@ -10,7 +10,7 @@ import { RedisServer } from '../test/support/redis-server.ts';
 import { until } from '../test/support/until.ts';
 import { bareAnswers } from './bare-http.ts';
 import { makeClient } from './client.ts';
-import { residentMiB } from './create-fake.ts';
+import { idleMs, residentMiB } from './create-fake.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
 import { HttpConnection } from './http-connection.ts';
 
@@ -20,8 +20,6 @@ const pairs = 4000;
 const listed = 100_000;
 const pages = 200;
 const clients = 32;
-/** After that it has returned the memory that its start has taken. */
-const idleMs = 8000;
 const project = '0123456789abcdef0123456789abcdef';
 const base = `/v3/${project}`;
 const newVolume = JSON.stringify({ volume: { size: 1, name: null, metadata: {} } });

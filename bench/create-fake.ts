@@ -13,6 +13,9 @@ const alone = 1000;
 const together = 20_000;
 const listed = 100_000;
 
+/** After that an idle daemon has returned the memory that its start has taken. */
+export const idleMs = 8000;
+
 /**
  * create → available with the fake driver: this process is the client, the daemon is another one, Redis (append-only) a third. The
  * yardstick is the same number of bare scripts and stream reads with nothing in them.
