@@ -10,7 +10,7 @@ import { RedisServer } from '../test/support/redis-server.ts';
 import { until } from '../test/support/until.ts';
 import { bareAnswers } from './bare-http.ts';
 import { makeClient } from './client.ts';
-import { idleMs, residentMiB } from './create-fake.ts';
+import { idleMs, memoryOf } from './memory.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
 import { HttpConnection } from './http-connection.ts';
 
@@ -59,7 +59,7 @@ export async function benchApi(): Promise<Figure[]> {
   const connections = await Promise.all(Array.from({ length: clients }, () => HttpConnection.open(port)));
   const { store, close } = await makeClient(server.url);
   try {
-    const resident = async () => (await residentMiB(daemon.pid)) + (await redisMiB(store.redis));
+    const resident = async () => (await memoryOf(daemon.pid)).residentMiB + (await redisMiB(store.redis));
     await pause(idleMs);
     const idle = await resident();
     const [connection] = connections;

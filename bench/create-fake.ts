@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -6,15 +6,13 @@ import { Blockstored } from '../test/support/blockstored.ts';
 import { RedisServer } from '../test/support/redis-server.ts';
 import { deadline, makeClient, newVolume } from './client.ts';
 import { type Figure, median, perSecond, timesOf } from './figures.ts';
+import { memoryOf } from './memory.ts';
 import { bareRoundTrips } from './yardstick.ts';
 
 const runs = 5;
 const alone = 1000;
 const together = 20_000;
 const listed = 100_000;
-
-/** After that an idle daemon has returned the memory that its start has taken. */
-export const idleMs = 8000;
 
 /**
  * create → available with the fake driver: this process is the client, the daemon is another one, Redis (append-only) a third. The
@@ -59,7 +57,7 @@ export async function benchFake(): Promise<Figure[]> {
       },
       ...(await benchList(store)),
       { what: 'Redis memory per volume', value: memory, unit: 'bytes', aim: '≤ 1,024' },
-      { what: 'resident memory of the daemon after it', value: await residentMiB(daemon.pid), unit: 'MiB' },
+      { what: 'resident memory of the daemon after it', value: (await memoryOf(daemon.pid)).residentMiB, unit: 'MiB' },
     ];
   } finally {
     await close();
@@ -105,9 +103,4 @@ async function benchList(store: Store): Promise<Figure[]> {
 
 async function usedMemory(redis: Redis): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
-}
-
-export async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }

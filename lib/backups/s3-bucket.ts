@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createHash } from 'node:crypto';
 import { AwsV4Signer } from 'aws4fetch';
 import { BlockstoreError, errors } from '../errors.ts';
-import { descendants, parseXml } from '../xml.ts';
 
 export interface S3Options {
   /** `https://host/bucket`, or with a beginning of the names of objects: `https://host/bucket/beginning`. */
@@ -78,10 +77,12 @@ export class S3Bucket {
       const text: string = await this.repeated('GET', path, {}, async (response) =>
         response.status === 200 ? response.text() : refusal(response),
       );
+      const { parseXml, descendants } = await xml();
       const answer = parseXml(text);
       if (answer?.name !== 'ListBucketResult') throw errors.answerUnreadable(this.place, text);
-      names.push(...textsOf(answer, element).map((name) => name.slice(this.beginning.length)));
-      [token] = textsOf(answer, 'NextContinuationToken');
+      const textsOf = (name: string) => descendants(answer, name).map(({ text: own }) => own);
+      names.push(...textsOf(element).map((name) => name.slice(this.beginning.length)));
+      [token] = textsOf('NextContinuationToken');
     } while (token !== undefined);
     return names;
   }
@@ -173,25 +174,25 @@ async function done(response: Response, statuses: readonly number[]): Promise<Re
 
 /** Undefined where it is the object alone that does not exist. */
 async function absent(response: Response): Promise<Refused | undefined> {
-  const code = codeIn(await response.text());
+  const code = await codeIn(await response.text());
   return code === 'NoSuchBucket' ? new Refused('the bucket does not exist', false) : undefined;
 }
 
 async function refusal(response: Response): Promise<Refused> {
   const { status } = response;
-  const code = codeIn(await response.text());
+  const code = await codeIn(await response.text());
   const mayPass = status >= 500 || status === 429 || status === 408;
   return new Refused(`HTTP ${status}${code === undefined ? '' : `, ${code}`}`, mayPass);
 }
 
-function codeIn(text: string): string | undefined {
+async function codeIn(text: string): Promise<string | undefined> {
+  const { parseXml, descendants } = await xml();
   const answer = parseXml(text);
-  return answer && textsOf(answer, 'Code')[0];
+  return answer && descendants(answer, 'Code')[0]?.text;
 }
 
-function textsOf(element: Parameters<typeof descendants>[0], name: string): string[] {
-  return descendants(element, name).map(({ text }) => text);
-}
+/** Loaded on demand: most nodes have no bucket. */
+const xml = () => import('../xml.ts');
 
 /** fetch() itself says no more than that it failed. */
 function reasonOf(error: unknown): string {
