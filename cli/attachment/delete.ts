@@ -20,7 +20,7 @@ export async function deleteAttachments(
         if (!isId(id)) throw errors.attachmentNotFound(id);
         return id;
       },
-      delete: (id) => attachments.delete(id, sendOptions(options)),
+      delete: async (id) => void (await attachments.delete(id, sendOptions(options))),
     }),
   );
 }

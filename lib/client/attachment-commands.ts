@@ -13,7 +13,7 @@ import {
 import { checkText } from '../models/check-text.ts';
 import { isId } from '../models/id.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
-import { type VolumeState, writeAnnounced } from '../models/volume-state.ts';
+import { type VolumeState, parseVolume, writeAnnounced } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
@@ -66,11 +66,8 @@ export class AttachmentCommands {
     { deadlineMs = 0 }: SendOptions = {},
   ): Promise<AttachmentState> {
     const until = performance.now() + deadlineMs;
-    const { id = randomUUID(), instanceId = '', mountpoint = '', hostName, mode, isAnnounced } = reservation;
-    if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
-    if (instanceId !== '') checkText('instanceId', instanceId);
-    if (hostName !== undefined) checkText('hostName', hostName);
-    if (mountpoint !== '') checkMountpoint(mountpoint);
+    const { id, instanceId, mountpoint } = checked(reservation);
+    const { mode, isAnnounced } = reservation;
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(volumeId);
       const found = await attachmentsOf(this.store).find(id);
@@ -129,49 +126,41 @@ export class AttachmentCommands {
   ): Promise<AttachedVolume> {
     const { id, volume, instanceId, mountpoint, hostName, mode, status } = reserved;
     const kept = { instanceId, mountpoint, mode, ...(hostName === '' ? {} : { hostName }) };
-    const attachment: Attachment = { ...kept, ...host };
-    if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
-    if (attachment.mountpoint !== '') checkMountpoint(attachment.mountpoint);
+    const attachment = withHost(kept, host);
     const isHere = status === 'connecting' || status === 'attached';
     if (isHere && hasArguments(reserved, attachmentSet(attachment))) {
       return { ...(await volumesOf(this.store).lookup(volume)), use: reserved };
     }
-    return this.commands.attachAs(volume, { id, attachment, isReserved: true }, options);
+    return this.commands.attachAs(volume, { id, attachment, reserved: 'before' }, options);
   }
 
   /**
-   * Both: where the host is not admitted, the volume is not kept either. A repeated request with the same id and arguments has one effect.
-   * Throws what reserve() and update() throw.
+   * Both in one change set, of a volume as it was just read: where the host is not admitted, the volume is not kept either. A repeated
+   * request with the same id and arguments has one effect. Throws what reserve() and update() throw.
    */
   async reserveFor(
-    volumeId: string,
-    { reservation, host }: { reservation: Reservation; host: HostOfAttachment },
+    volume: VolumeState,
+    { reservation, host }: { reservation: Omit<Reservation, 'isAnnounced'>; host: HostOfAttachment },
     options: SendOptions = {},
   ): Promise<AttachedVolume> {
-    const reserved = await this.reserve(volumeId, reservation, options);
-    const { id } = reserved;
+    const { id, ...kept } = checked(reservation);
+    const attachment = withHost(kept, host);
     try {
-      return await this.admit(reserved, host, options);
+      return await this.commands.attachAs(volume, { id, attachment, reserved: 'now' }, options);
     } catch (error) {
-      // What goes on in the background may still admit the host.
-      if (asError(error).code !== 'NotFinished') await this.giveUp(id);
-      throw error;
+      if (asError(error).code !== 'AttachmentExists') throw error;
+      return this.admit(repeated(await attachmentsOf(this.store).lookup(id), volume.id, reservation), host, options);
     }
   }
 
-  /** One that a host has stays: another request was repeated, with other arguments. */
-  private async giveUp(id: string): Promise<void> {
-    const [attachment] = (await attachmentsOf(this.store).readAll([id])).states;
-    if (attachment?.status !== 'reserved' || isReleased(attachment)) return;
-    await this.delete(id).catch((error: unknown) => {
-      if (asError(error).code !== 'AttachmentNotFound') throw error;
-    });
-  }
-
-  /** The host says that it uses the volume. A repeated request has one effect. Throws AttachmentNotFound, WrongStatus. */
-  async complete(id: string): Promise<AttachmentState> {
+  /**
+   * The host says that it uses the volume. A repeated request has one effect. Throws AttachmentNotFound, WrongStatus, and what `check`
+   * throws for the attachment as it is.
+   */
+  async complete(id: string, { check = () => {} }: Pick<EndOptions, 'check'> = {}): Promise<AttachmentState> {
     for (let change = 0; change < maxChanges; change += 1) {
       const attachment = await attachmentsOf(this.store).lookup(id);
+      check(attachment);
       if (attachment.status === 'attached') return attachment;
       if (attachment.status !== 'connecting') throw errors.attachmentInStatus(id, attachment.status, 'connecting');
       const outcome = await commit(this.store, {
@@ -193,15 +182,17 @@ export class AttachmentCommands {
 
   /**
    * Ends an attachment: its host loses the volume first. Throws AttachmentNotFound, WrongStatus while the host is getting it, and what
-   * `check` throws for the attachment as it is; a call also what kept the node from it.
+   * `check` throws for the attachment as it is; a call also what kept the node from it. Returns the record of the volume, as detach() does;
+   * undefined where there is none.
    */
-  async delete(id: string, { check = () => {}, ...options }: EndOptions = {}): Promise<void> {
+  async delete(id: string, { check = () => {}, ...options }: EndOptions = {}): Promise<VolumeState | undefined> {
     for (let change = 0; change < maxChanges; change += 1) {
       const attachment = await attachmentsOf(this.store).lookup(id);
       check(attachment);
       const { volume: volumeId, status } = attachment;
       if (status !== 'reserved') {
-        if (await this.detached(attachment, options)) return;
+        const detached = await this.detached(attachment, options);
+        if (detached) return detached;
         continue;
       }
       const volume = await volumesOf(this.store).find(volumeId);
@@ -209,24 +200,52 @@ export class AttachmentCommands {
       const outcome = await commit(this.store, {
         edits: [{ kind: 'attachment', id, expect: { status }, remove: true }, ...ofVolume],
         event: 'attachment.delete',
+        returns: true,
         frees: true,
       });
-      if (outcome.word === 'ok') return;
+      const record = outcome.word === 'ok' ? outcome.records[1] : undefined;
+      if (outcome.word === 'ok') return record && parseVolume(volumeId, record);
     }
     throw errors.attachmentInStatus(id, 'being changed', 'reserved');
   }
 
-  /** Returns false where another request has ended the attachment meanwhile, or its host has released it. */
-  private async detached({ id, volume, status }: AttachmentState, options: SendOptions): Promise<boolean> {
+  /** Undefined where another request has ended the attachment meanwhile, or its host has released it. */
+  private async detached(
+    { id, volume, status }: AttachmentState,
+    options: SendOptions,
+  ): Promise<VolumeState | undefined> {
     try {
-      await this.commands.detach(volume, { ...options, attachment: id });
-      return true;
+      return await this.commands.detach(volume, { ...options, attachment: id });
     } catch (error) {
       const isElsewhere = asError(error).code === 'VolumeNotAttached';
       if (!isElsewhere || (await attachmentsOf(this.store).find(id))?.status === status) throw error;
-      return false;
+      return undefined;
     }
   }
+}
+
+/** Throws InvalidArgument. */
+function checked({
+  id = randomUUID(),
+  instanceId = '',
+  mountpoint = '',
+  hostName,
+  mode,
+}: Reservation): Attachment & { id: string } {
+  if (!isId(id)) throw errors.invalidArgument('id', id, 'a UUID in lower case');
+  if (instanceId !== '') checkText('instanceId', instanceId);
+  if (hostName !== undefined) checkText('hostName', hostName);
+  if (mountpoint !== '') checkMountpoint(mountpoint);
+  const host = { ...(hostName === undefined ? {} : { hostName }), ...(mode === undefined ? {} : { mode }) };
+  return { id, instanceId, mountpoint, ...host };
+}
+
+/** Throws InvalidArgument. */
+function withHost(kept: Attachment, host: HostOfAttachment): Attachment {
+  const attachment: Attachment = { ...kept, ...host };
+  if (attachment.hostName !== undefined) checkText('hostName', attachment.hostName);
+  if (attachment.mountpoint !== '') checkMountpoint(attachment.mountpoint);
+  return attachment;
 }
 
 /**

@@ -27,36 +27,39 @@ import type { TaskPlan } from './start-task.ts';
 /** Attachments that a volume has at most: a request reads all of them. */
 export const maxAttachments = 64;
 
+/** Of an attachment that a request was to make. */
+export const madeByOther = 'another request has made it';
+
 export interface PlannedAttach {
   /** The id of the attachment: a new one, or one that has been reserved. */
   id: string;
   attachment: Attachment;
-  isReserved?: boolean;
+  /** `before`: it has been reserved; `now`: it is, with the same change. Then its host has yet to say that it uses the volume. */
+  reserved?: 'before' | 'now';
 }
 
 /**
  * Returns how a volume begins to be attached. One that Redis had lost, and that admits the same hosts with the same mode, becomes this
- * attachment. Throws VolumeReadOnly, VolumeAttached, VolumeReserved, TooManyAttachments, AttachmentNotFound, WrongStatus,
- * RecordUnreadable, AttachmentLost.
+ * attachment, unless that is reserved. Throws VolumeReadOnly, VolumeAttached, VolumeReserved, TooManyAttachments, AttachmentNotFound,
+ * AttachmentExists of one to be reserved now, WrongStatus, RecordUnreadable, AttachmentLost.
  */
 export async function attachPlan(
   store: Store,
   volume: VolumeState,
-  { id, attachment, isReserved = false }: PlannedAttach,
+  { id, attachment, reserved: isReserved }: PlannedAttach,
 ): Promise<TaskPlan> {
   const set = attachmentSet(attachment);
   const { mode = 'rw', hosts = [] } = attachment;
   const known = await allAttachments(store, volume);
   const all = known.states;
   const underWay = volume.task?.kind === 'attach' ? all.find((one) => one.id === volume.attachment) : undefined;
-  if (underWay && hasArguments(underWay, set)) {
+  if (underWay && hasArguments(underWay, set) && (isReserved !== 'now' || underWay.id === id)) {
     return { transition: 'startAttach', set: {}, edits: [], expect: {}, isUnderWay: true };
   }
+  if (isReserved === 'now' && all.some((one) => one.id === id)) throw errors.attachmentExists(id, madeByOther);
   if (volume.isReadOnly && mode !== 'ro') throw errors.volumeReadOnly(volume.id);
   await requireAll(store, volume, known);
-  const lost = all.find((one) => one.isRestored && one.mode === mode && sameHosts(one.hosts, hosts));
-  const reserved = isReserved ? reservedOne(id, all) : undefined;
-  const same = reserved ?? lost;
+  const same = isReserved === 'before' ? reservedOne(id, all) : isReserved ? undefined : lostOne(all, { mode, hosts });
   const others = all.filter((one) => one.id !== same?.id);
   if (isAllowed('startAttach', volume) || isAllowed('startFurtherAttach', volume)) {
     refuseBeside(volume, others, attachment, { isKnown: same !== undefined });
@@ -88,7 +91,7 @@ export async function attachPlan(
             id,
             insert: true,
             set: { ...own, volume: volume.id, projectId: volume.projectId },
-            stamp: ['createTime', 'attachTime'],
+            stamp: ['createTime', ...(isReserved ? ['reserveTime'] : []), 'attachTime'],
           },
     ],
     expect: { attachments: volume.attachments.join(','), readOnly: volume.isReadOnly ? 'true' : '' },
@@ -107,6 +110,14 @@ async function limitsOf(store: Store, { type }: VolumeState): Promise<Limits> {
 /** vblade has one list for all attachments. Throws TooManyAttachments. */
 function refuseTooManyHosts({ id }: VolumeState, hosts: readonly string[]): void {
   if (hosts.length > maxHosts && hosts.every(isEthernetAddress)) throw errors.tooManyHosts(id, hosts.length, maxHosts);
+}
+
+/** Redis had lost it, and it admits these hosts. */
+function lostOne(
+  all: readonly AttachmentState[],
+  { mode, hosts }: Required<Pick<Attachment, 'mode' | 'hosts'>>,
+): AttachmentState | undefined {
+  return all.find((one) => one.isRestored && one.mode === mode && sameHosts(one.hosts, hosts));
 }
 
 /** Throws AttachmentNotFound, WrongStatus. */
@@ -157,7 +168,9 @@ export interface PlannedDetach {
  * SeveralAttachments, VolumeReserved, RecordUnreadable, AttachmentLost.
  */
 export async function detachPlan(store: Store, volume: VolumeState, meant: PlannedDetach): Promise<TaskPlan> {
-  const all = await allAttachments(store, volume);
+  // Its own record says only whether the task that is under way is the same.
+  const isOthers = (one: string) => volume.task !== undefined || one !== meant.attachment;
+  const all = await allAttachments(store, { id: volume.id, attachments: volume.attachments.filter(isOthers) });
   const id = meantBy(volume, all.states, meant);
   const remaining = withoutAttachment(all, id);
   await requireAll(store, volume, remaining);

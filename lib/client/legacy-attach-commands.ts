@@ -127,7 +127,7 @@ export class LegacyAttachCommands {
       if (same) throw errors.volumeAttached(id, instanceId);
       if (!own) return void (await this.commands.attach(id, attachment, options));
       if (own.status !== 'connecting' && own.status !== 'attached') {
-        await this.commands.attachAs(id, { id: own.id, attachment, isReserved: true }, options);
+        await this.commands.attachAs(id, { id: own.id, attachment, reserved: 'before' }, options);
       } else if (await this.complete(volume, own, attachment)) return;
     }
     throw errors.wrongStatus(id, 'being changed', 'no other request at the same time');

@@ -11,7 +11,7 @@ import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { Edit, Outcome, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
-import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan } from './attachment-plans.ts';
+import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan, madeByOther } from './attachment-plans.ts';
 import { cascadePlan, copiesOf, neededBy } from './cascade.ts';
 import { requireImages } from './copy-out.ts';
 import { commandSpan } from './command-span.ts';
@@ -133,19 +133,21 @@ export class VolumeCommands {
     return this.attachAs(id, { id: randomUUID(), attachment }, { examined, ...options });
   }
 
-  /** The same with an attachment that has been reserved. Throws AttachmentNotFound as well. */
+  /** The same, of a volume as it was just read, with an attachment that is reserved. Throws AttachmentNotFound, AttachmentExists as well. */
   async attachAs(
-    id: string,
+    of: VolumeState | string,
     planned: PlannedAttach,
     { examined, ...options }: SendOptions & { examined?: string | undefined } = {},
   ): Promise<AttachedVolume> {
+    const id = typeof of === 'string' ? of : of.id;
+    const exists = { refused: () => errors.attachmentExists(planned.id, madeByOther) };
     const plan = (volume: VolumeState) => attachPlan(this.store, volume, planned);
     const waitsUntil = turnEnd(options);
     let own = '';
     const volume = await this.carryOut('attach', id, options, async (to) => {
       const begin = { transition: 'startAttach', kind: 'attach', plan, whenLost: 'refuse' } as const;
-      const request = { ...begin, examined, waitsUntil };
-      const sent = await this.start(request, id, to);
+      const request = { ...begin, ...(planned.reserved === 'now' ? exists : {}), examined, waitsUntil };
+      const sent = await this.start(request, of, to);
       own = sent.volume.attachment;
       return sent;
     });
@@ -233,8 +235,8 @@ export class VolumeCommands {
     );
   }
 
-  private async start(request: Omit<StartRequest, 'topic'>, id: string, to?: ReplyTo): Promise<Sent> {
-    const volume = await volumesOf(this.store).lookup(id);
+  private async start(request: Omit<StartRequest, 'topic'>, of: VolumeState | string, to?: ReplyTo): Promise<Sent> {
+    const volume = typeof of === 'string' ? await volumesOf(this.store).lookup(of) : of;
     return startTask(this.store, { ...request, topic: this.topic }, volume, to);
   }
 

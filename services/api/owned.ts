@@ -41,9 +41,20 @@ export async function ownAttachment(
   { caller, cluster }: Pick<Context, 'caller' | 'cluster'>,
   id: string,
 ): Promise<AttachmentState> {
-  const attachment = isId(id) ? await attachmentsOf(cluster.store).find(id) : undefined;
-  if (!attachment || !mayKnow(caller, attachment)) throw errors.attachmentNotFound(id.slice(0, 100));
+  const attachment = await attachmentsOf(cluster.store).lookup(attachmentId(id));
+  requireKnown(caller, attachment);
   return attachment;
+}
+
+/** Returns the id of an attachment. Throws AttachmentNotFound for a text that is none. */
+export function attachmentId(text: string): string {
+  if (!isId(text)) throw errors.attachmentNotFound(text.slice(0, 100));
+  return text;
+}
+
+/** Throws AttachmentNotFound for an attachment that the caller may not know of. */
+export function requireKnown(caller: Caller, attachment: AttachmentState): void {
+  if (!mayKnow(caller, attachment)) throw errors.attachmentNotFound(attachment.id);
 }
 
 /** The same of a transfer. Throws TransferNotFound. */

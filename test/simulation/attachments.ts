@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { AttachmentCommands } from '../../lib/client/attachment-commands.ts';
 import type { VolumeCommands } from '../../lib/client/volume-commands.ts';
 import { attachmentsOfVolume } from '../../lib/models/attachment.ts';
@@ -29,7 +30,7 @@ export async function detachOne(
 ): Promise<void> {
   const uses = await attachmentsOfVolume(store, await volumesOf(store).lookup(id));
   const use = uses[which % Math.max(uses.length, 1)];
-  if (use?.status === 'reserved') return attachments.delete(use.id, deadline);
+  if (use?.status === 'reserved') return void (await attachments.delete(use.id, deadline));
   const acknowledged = hosts.map((host) => [host.address, host.detaching(id)] as const);
   const { attachStatus, attachHosts } = await commands.detach(
     id,
@@ -40,16 +41,22 @@ export async function detachOne(
   }
 }
 
-/** Keeps a volume for an instance, which then mostly gets it, at some time says so, and loses it. `fate`: 0 to 1. */
+/** Keeps a volume for an instance, which then, or at once, mostly gets it, at some time says so, and loses it. `fate`: 0 to 1. */
 export async function attachInSteps(
-  { attachments }: Clients,
+  { store, attachments }: Clients,
   id: string,
   { instanceId, fate }: { instanceId: string; fate: number },
 ): Promise<void> {
-  const { id: attachment } = await attachments.reserve(id, { instanceId, mode: fate < 0.2 ? 'ro' : 'rw' });
-  if (fate > 0.8) return attachments.delete(attachment, deadline);
-  if (fate > 0.7) return;
-  await attachments.update(attachment, {}, deadline);
+  const reservation = { id: randomUUID(), instanceId, mode: fate < 0.2 ? 'ro' : 'rw' } as const;
+  const { id: attachment } = reservation;
+  if (fate > 0.1 && fate < 0.6) {
+    await attachments.reserveFor(await volumesOf(store).lookup(id), { reservation, host: {} }, deadline);
+  } else {
+    await attachments.reserve(id, reservation);
+    if (fate > 0.8) return void (await attachments.delete(attachment, deadline));
+    if (fate > 0.7) return;
+    await attachments.update(attachment, {}, deadline);
+  }
   if (fate > 0.3) await attachments.complete(attachment);
   if (fate > 0.5) await attachments.delete(attachment, deadline);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AttachmentState } from '../../../lib/models/attachment-state.ts';
-import { attachmentsOfVolume } from '../../../lib/models/attachment.ts';
+import { type AttachedVolume, attachmentsOfVolume } from '../../../lib/models/attachment.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { attachmentQuery, listAttachments } from '../attachment-list.ts';
 import { mayEnd } from '../attachment-use.ts';
@@ -8,7 +8,7 @@ import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
 import { type Connector, attachMode, connector, hostOf, modeFor } from '../connector.ts';
 import { idOfNew } from '../idempotency.ts';
 import { pageAnswer, pageDocument } from '../listing.ts';
-import { ownAttachment, ownVolume } from '../owned.ts';
+import { attachmentId, ownAttachment, ownVolume, requireKnown } from '../owned.ts';
 import { id, optional } from '../schemas.ts';
 import {
   attachmentDocument,
@@ -16,6 +16,7 @@ import {
   attachmentSummaryDocument,
   attachmentSummaryView,
   attachmentView,
+  volumeFacts,
 } from '../views/attachment.ts';
 import { waiting } from '../waiting.ts';
 
@@ -119,8 +120,7 @@ export const attachmentCalls = [
       const { connector: given } = body.attachment;
       if (given.mode !== undefined) await modeFor(cluster.store, volume, given.mode);
       const host = await hostOf(cluster.store, volume, given);
-      const { use } = await cluster.attachments.update(attachment.id, host, waiting(request));
-      return documentOf(request, use);
+      return documentOfUse(request, await cluster.attachments.update(attachment.id, host, waiting(request)));
     },
   }),
   call({
@@ -135,8 +135,8 @@ export const attachmentCalls = [
     status: 204,
     answer: noAnswer,
     async handle(request) {
-      const attachment = await ownAttachment(request, request.param('id'));
-      await request.cluster.attachments.complete(attachment.id);
+      const check = (attachment: AttachmentState) => requireKnown(request.caller, attachment);
+      await request.cluster.attachments.complete(attachmentId(request.param('id')), { check });
     },
   }),
   call({
@@ -150,9 +150,13 @@ export const attachmentCalls = [
     answer: z.strictObject({ attachments: z.array(attachmentSummaryDocument) }),
     async handle(request) {
       const { cluster, caller } = request;
-      const attachment = await ownAttachment(request, request.param('id'));
-      await cluster.attachments.delete(attachment.id, { ...waiting(request), check: mayEnd(caller) });
-      const volume = await volumesOf(cluster.store).find(attachment.volume);
+      const checkUse = mayEnd(caller);
+      const check = (attachment: AttachmentState) => {
+        requireKnown(caller, attachment);
+        checkUse(attachment);
+      };
+      const ended = attachmentId(request.param('id'));
+      const volume = await cluster.attachments.delete(ended, { ...waiting(request), check });
       const left = volume ? await attachmentsOfVolume(cluster.store, volume) : [];
       return { attachments: left.map(attachmentSummaryView) };
     },
@@ -179,11 +183,15 @@ async function createAttachment(request: Context, given: NewAttachment) {
     return documentOf(request, await cluster.attachments.reserve(volume.id, reservation, waiting(request)));
   }
   const asked = { reservation, host: { ...(await hostOf(cluster.store, volume, host)), mode: reservation.mode } };
-  const { use } = await cluster.attachments.reserveFor(volume.id, asked, waiting(request));
-  return documentOf(request, use);
+  return documentOfUse(request, await cluster.attachments.reserveFor(volume, asked, waiting(request)));
 }
 
 async function documentOf(request: Context, attachment: AttachmentState) {
   const facts = await attachmentFacts(request.cluster.store, [attachment]);
   return { attachment: attachmentView(attachment, facts, request) };
+}
+
+async function documentOfUse(request: Context, volume: AttachedVolume) {
+  const facts = await volumeFacts(request.cluster.store, [volume]);
+  return { attachment: attachmentView(volume.use, facts, request) };
 }

@@ -62,6 +62,11 @@ export interface AttachmentFacts {
 export async function attachmentFacts(store: Store, attachments: readonly AttachmentState[]): Promise<AttachmentFacts> {
   const ids = new Set(attachments.filter(isConnectable).map(({ volume }) => volume));
   const { states: volumes } = await volumesOf(store).readAll([...ids]);
+  return volumeFacts(store, volumes);
+}
+
+/** The same of volumes as they were just read. */
+export async function volumeFacts(store: Store, volumes: readonly VolumeState[]): Promise<AttachmentFacts> {
   const places = new Set(volumes.map(({ node, backend }) => backendId(node, backend)));
   const { states: backends } = await backendsOf(store).readAll([...places]);
   return {

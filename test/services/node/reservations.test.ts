@@ -5,6 +5,7 @@ import { clusterCommands } from '../../../lib/client/cluster-commands.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { refusal } from '../../../lib/client/start-task.ts';
+import { errors } from '../../../lib/errors.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import {
   type AttachmentPlace,
@@ -164,6 +165,51 @@ test.serial(
     t.deepEqual(await agreement(), []);
   },
 );
+
+test.serial(
+  'a volume is kept for a host that is admitted with the same change, however often that is asked for',
+  async (t) => {
+    const { id } = await commands.create(newVolume, deadline);
+    const { id: other } = await commands.create(newVolume, deadline);
+    const asked = { reservation: { id: randomUUID(), instanceId: 'i-1' }, host: { hosts: [hostA], hostName: 'h1' } };
+    const volume = await volumesOf(store).lookup(id);
+    const ask = async (more: Partial<Reservation> = {}, of = volume) =>
+      (await attachments.reserveFor(of, { ...asked, reservation: { ...asked.reservation, ...more } }, deadline)).use;
+    for (const use of await Promise.all([ask(), ask(), ask()])) {
+      t.like(use, { id: asked.reservation.id, status: 'connecting', instanceId: 'i-1', hostName: 'h1' });
+    }
+    t.is((await ask()).status, 'connecting', 'as the volume was read before');
+    t.is((await ask({}, await volumesOf(store).lookup(id))).status, 'connecting', 'as it is');
+    await attachments.complete(asked.reservation.id);
+    t.is((await ask()).status, 'attached');
+    t.deepEqual(await instancesOf(store, id), ['i-1']);
+    await t.throwsAsync(ask({ instanceId: 'i-2' }), { code: 'AttachmentExists', message: /its instance is "i-1"/ });
+    const elsewhere = { code: 'AttachmentExists', message: new RegExp(`its volume is "${id}", not "${other}"$`) };
+    await t.throwsAsync(ask({}, await volumesOf(store).lookup(other)), elsewhere);
+    t.like(await volumesOf(store).lookup(other), { status: 'available', attachments: [] });
+    t.like(await attachments.delete(asked.reservation.id, deadline), { status: 'available', attachments: [] });
+    t.deepEqual(await agreement(), []);
+  },
+);
+
+test.serial('of requests that keep a volume for the same host with ids of their own one has it', async (t) => {
+  const volume = await commands.create({ ...newVolume, isMultiattach: true }, deadline);
+  const asked = { reservation: { instanceId: 'i-1' }, host: { hosts: [hostA] } };
+  const both = await Promise.allSettled([1, 2].map(() => attachments.reserveFor(volume, asked, deadline)));
+  t.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  t.deepEqual(await instancesOf(store, volume.id), ['i-1']);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a volume is not kept for a host that could not be admitted', async (t) => {
+  const volume = await commands.create(newVolume, deadline);
+  target.ensureExport = async () => {
+    throw errors.invalidArgument('export', volume.id, 'possible');
+  };
+  const asked = { reservation: { instanceId: 'i-1' }, host: { hosts: [hostA] } };
+  await t.throwsAsync(attachments.reserveFor(volume, asked, deadline), { code: 'InvalidArgument' });
+  t.like(await volumesOf(store).lookup(volume.id), { status: 'error_attaching', attachments: [] });
+});
 
 test.serial('a snapshot of a reserved volume is not deleted with a volume that stays', async (t) => {
   const { id } = await commands.create(newVolume, deadline);

@@ -1,4 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
+import { AttachmentCommands } from '../../../lib/client/attachment-commands.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 
@@ -74,6 +76,27 @@ test('operations take a fixed number of round trips to Redis, on a cluster of an
     t,
     store,
     () => commands.detach(id, deadline),
+    () => ofAttachment,
+  );
+  const attachments = new AttachmentCommands(store, commands);
+  const volume = await volumesOf(store).lookup(id);
+  let kept = '';
+  const keep = async () => {
+    const asked = { reservation: { instanceId: 'i-1' }, host: { hostName: 'h1' } };
+    kept = (await attachments.reserveFor(volume, asked, deadline)).use.id;
+  };
+  const both = { ...request, hgetall: 3 };
+  await assertSent(t, store, keep, () => both);
+  await assertSent(
+    t,
+    store,
+    () => attachments.complete(kept),
+    () => ({ hgetall: 1, evalsha: 1 }),
+  );
+  await assertSent(
+    t,
+    store,
+    () => attachments.delete(kept, deadline),
     () => ofAttachment,
   );
   await assertSent(
