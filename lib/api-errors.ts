@@ -8,14 +8,14 @@ export const apiErrors = {
       'InvalidRequest',
       'invalid',
       problems.join('; '),
-      'GET /v3/openapi.json describes every request',
+      'GET /v3/openapi.json describes every request, /identity/v3/openapi.json those of the identity service',
     ),
   noSuchCall: (method: string, path: string) =>
     new BlockstoreError(
       'NoSuchCall',
       'notFound',
       `there is no ${method} ${path}`,
-      'GET /v3/openapi.json lists every call',
+      'GET /v3/openapi.json lists every call, /identity/v3/openapi.json those of the identity service',
     ),
   /** `name`: of the project in a path. */
   reservedProject: (name: string) =>

@@ -3,18 +3,19 @@ import { errors } from '../../lib/errors.ts';
 import type { Call } from './call.ts';
 
 /** The calls that share a method and a path: they differ in their versions, or in the action that the body names. */
-export interface Route {
-  method: Call['method'];
+export interface Route<Of extends Pick<Call, 'path'> & { method: string } = Call> {
+  method: Of['method'];
   path: string;
-  calls: readonly Call[];
+  calls: readonly Of[];
 }
 
-export function routesOf(calls: readonly Call[]): Route[] {
-  const routes = new Map<string, { method: Call['method']; path: string; calls: Call[] }>();
+export function routesOf<Of extends Pick<Call, 'path'> & { method: string }>(calls: readonly Of[]): Route<Of>[] {
+  const routes = new Map<string, { method: Of['method']; path: string; calls: Of[] }>();
   for (const call of calls) {
     const { method, path } = call;
     const key = `${method} ${path}`;
-    const route = routes.get(key) ?? { method, path, calls: [] };
+    const none: Of[] = [];
+    const route = routes.get(key) ?? { method, path, calls: none };
     routes.set(key, route);
     route.calls.push(call);
   }

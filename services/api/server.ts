@@ -26,6 +26,7 @@ import { identityErrorAnswer } from './identity/error-answer.ts';
 import { isForIdentity, serveIdentity } from './identity/routes.ts';
 import { parseJson } from './json.ts';
 import { versionAsked, versionText } from './microversion.ts';
+import { blockStorageDocument } from './openapi/block-storage.ts';
 import { serveOpenApi } from './openapi/route.ts';
 import { serveMonitoring } from './monitoring-routes.ts';
 import { servePage } from './page.ts';
@@ -159,7 +160,7 @@ export class ApiServer {
     if (monitoring) serveMonitoring(server, monitoring, (request) => this.callNames.get(request));
     servePage(server, (request) => versionsDocument(this.origin(request)));
     server.get('/v3', (request, reply) => reply.send(versionsDocument(this.origin(request))));
-    serveOpenApi(server);
+    serveOpenApi(server, '/v3/openapi.json', blockStorageDocument);
     if (authStrategy(flags) === 'local') {
       const { store, log } = this.options;
       const originOf = (request: FastifyRequest) => this.origin(request);

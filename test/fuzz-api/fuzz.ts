@@ -1,8 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
-import { calls } from '../../services/api/calls/index.ts';
-import { openApiDocument } from '../../services/api/openapi/document.ts';
+import { blockStorageDocument } from '../../services/api/openapi/block-storage.ts';
 import { Random } from '../simulation/random.ts';
 import { problemOf } from '../support/answer-check.ts';
 import { rawRequests } from './hostile.ts';
@@ -41,7 +40,7 @@ export async function fuzz({ requests, seed, onProgress = () => {} }: FuzzOption
   const sender = new Sender(place.url, concurrency);
   const random = new Random(seed);
   const ids = new KnownIds(random);
-  const made = new Requests(random, openApiDocument(calls), (noun) => ids.some(noun));
+  const made = new Requests(random, blockStorageDocument(), (noun) => ids.some(noun));
   const statuses = new Map<number, number>();
   const problems: string[] = [];
   let [done, slowestMs, heapBefore] = [0, 0, 0];

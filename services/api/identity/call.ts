@@ -37,6 +37,7 @@ export interface IdentityRequest<Path extends string, Query, Body> extends Ident
 interface Description<Path extends string, Query extends z.ZodType, Body extends z.ZodType> {
   /** Its row in the policy. */
   name: IdentityCallName;
+  summary: string;
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below /identity/v3. */
   path: Path;
@@ -44,6 +45,10 @@ interface Description<Path extends string, Query extends z.ZodType, Body extends
   body: Body;
   /** HTTP status of success. */
   status: 200 | 201 | 204;
+  /** What success answers. */
+  answer: z.ZodType;
+  /** Whether it takes `X-Subject-Token` or `Idempotency-Key`, or answers `X-Subject-Token`. */
+  headers?: { request?: readonly ('subjectToken' | 'idempotencyKey')[]; answer?: readonly 'subjectToken'[] };
   handle: (request: IdentityRequest<Path, z.output<Query>, z.output<Body>>) => Promise<unknown>;
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Flags } from '../../../lib/flags/definitions.ts';
 
 const region = 'RegionOne';
-const interfaces = ['public', 'internal', 'admin'] as const;
+export const catalogInterfaces = ['public', 'internal', 'admin'] as const;
 
 /** What clients find the services by. `origin`: the address of the API as the client knows it. */
 export function catalogFor(project: string, origin: string, { image_url: images }: Pick<Flags, 'image_url'>) {
@@ -20,7 +20,7 @@ function service(type: string, name: string, url: string) {
     id: idOf(type),
     type,
     name,
-    endpoints: interfaces.map((one) => ({
+    endpoints: catalogInterfaces.map((one) => ({
       id: idOf(`${type} ${one}`),
       interface: one,
       region,

@@ -57,6 +57,15 @@ export async function listed<State extends { id: string; createTime: number }>(
   return { states: states.slice(0, limit), hasMore: marker !== undefined || states.length > limit };
 }
 
+/** What listDocument() makes. */
+export function listAnswer<Item extends z.ZodType>(name: string, item: Item) {
+  return z.strictObject({
+    [name]: z.array(item),
+    links: z.strictObject({ self: z.string(), previous: z.null(), next: z.string().nullable() }),
+    truncated: z.literal(true).optional(),
+  });
+}
+
 /** Returns the document of a list; `last`: the id of its last entry. */
 export function listDocument(
   { origin, path, search }: Pick<IdentityContext, 'origin' | 'path' | 'search'>,

@@ -28,10 +28,27 @@ export const identityPolicy = {
   'credential:delete': 'self',
 } as const satisfies Record<string, Access>;
 
+const accessTexts: Readonly<Record<Access, string>> = {
+  anyone: 'everybody',
+  'signed-in': 'signed in',
+  self: 'the user in the path, and role admin',
+  admin: 'role admin',
+};
+
 export type IdentityCallName = keyof typeof identityPolicy;
 
 export function isAdmin({ roles }: Pick<KnownToken, 'roles'>): boolean {
   return roles.includes('admin');
+}
+
+/** Returns who may send a call, in words. */
+export function accessOf(name: IdentityCallName): string {
+  return accessTexts[identityPolicy[name]];
+}
+
+/** Whether nobody needs a token for it. */
+export function isOpen(name: IdentityCallName): boolean {
+  return identityPolicy[name] === 'anyone';
 }
 
 /** `user`: the one in the path, '' = none. Throws NotAuthenticated, NotPermitted. */

@@ -6,10 +6,12 @@ import type { Flags } from '../../../lib/flags/definitions.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { type RequestLimits, addressKey } from '../request-limits.ts';
+import { identityDocument } from '../openapi/identity.ts';
+import { serveOpenApi } from '../openapi/route.ts';
 import type { IdentityCall, IdentityContext } from './call.ts';
 import { identityCalls } from './calls/index.ts';
 import { serveImages } from './images.ts';
-import { checkIdentityPolicy, identityPolicy } from './policy.ts';
+import { checkIdentityPolicy, isOpen } from './policy.ts';
 import { identityVersion, identityVersions } from './versions.ts';
 
 export interface IdentityOptions {
@@ -35,6 +37,7 @@ export function isForIdentity(url: string): boolean {
 export function serveIdentity(server: FastifyInstance, options: IdentityOptions): void {
   server.get('/identity', (request, reply) => reply.status(300).send(identityVersions(options.originOf(request))));
   server.get('/identity/v3', (request, reply) => reply.send(identityVersion(options.originOf(request))));
+  serveOpenApi(server, '/identity/v3/openapi.json', identityDocument);
   if (options.flags.image_url === '') serveImages(server, options);
   for (const call of identityCalls) {
     server.route({
@@ -66,7 +69,7 @@ async function answerTo(
   const { store, flags, log, limits, originOf, answerHeader } = options;
   const params = new Map(Object.entries(paramsSchema.parse(request.params)));
   const token = headerOf(request, 'x-auth-token');
-  const caller = identityPolicy[call.name] === 'anyone' ? undefined : await findToken(store, token);
+  const caller = isOpen(call.name) ? undefined : await findToken(store, token);
   if (caller) options.admit(JSON.stringify([caller.user.id, caller.project?.id ?? '']));
   else limits.take(addressKey(request.ip));
   checkIdentityPolicy(call.name, caller, params.get('user_id') ?? '');

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** The answers to clients that ask what is served. `origin`: the address of the API. */
 function version(origin: string) {
   return {
@@ -16,3 +18,14 @@ export function identityVersions(origin: string) {
 export function identityVersion(origin: string) {
   return { version: version(origin) };
 }
+
+/** What identityVersion() makes. */
+export const identityVersionAnswer = z.strictObject({
+  version: z.strictObject({
+    id: z.string(),
+    status: z.string(),
+    updated: z.string(),
+    links: z.array(z.strictObject({ rel: z.literal('self'), href: z.string() })),
+    'media-types': z.array(z.strictObject({ base: z.string(), type: z.string() })),
+  }),
+});

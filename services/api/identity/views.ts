@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { KnownToken } from '../../../lib/client/identity/tokens.ts';
 import type { Flags } from '../../../lib/flags/definitions.ts';
 import type { CredentialState } from '../../../lib/models/application-credential.ts';
@@ -5,11 +6,19 @@ import type { ProjectState } from '../../../lib/models/project.ts';
 import type { Role } from '../../../lib/models/role.ts';
 import type { UserState } from '../../../lib/models/user.ts';
 import { catalogFor } from './catalog.ts';
+import type {
+  credentialDocument,
+  domainDocument,
+  projectDocument,
+  roleDocument,
+  tokenDocument,
+  userDocument,
+} from './documents.ts';
 import { domain, roleId } from './domain.ts';
 
 /** Documents of Identity v3. `base`: the address of the service. None has a secret. */
 
-export function userView(user: UserState, base: string) {
+export function userView(user: UserState, base: string): z.input<typeof userDocument> {
   return {
     id: user.id,
     name: user.name,
@@ -24,7 +33,10 @@ export function userView(user: UserState, base: string) {
   };
 }
 
-export function projectView({ id, name, description, isEnabled }: ProjectState, base: string) {
+export function projectView(
+  { id, name, description, isEnabled }: ProjectState,
+  base: string,
+): z.input<typeof projectDocument> {
   return {
     id,
     name,
@@ -39,12 +51,12 @@ export function projectView({ id, name, description, isEnabled }: ProjectState, 
   };
 }
 
-export function roleView(role: Role, base: string) {
+export function roleView(role: Role, base: string): z.input<typeof roleDocument> {
   const id = roleId(role);
   return { id, name: role, domain_id: null, description: null, options: {}, links: { self: `${base}/roles/${id}` } };
 }
 
-export function domainView(base: string) {
+export function domainView(base: string): z.input<typeof domainDocument> {
   return {
     ...domain,
     description: 'The only domain',
@@ -55,8 +67,7 @@ export function domainView(base: string) {
   };
 }
 
-/** `secret`: shown once, at its creation. */
-export function credentialView(credential: CredentialState, base: string, secret?: string) {
+export function credentialView(credential: CredentialState, base: string): z.input<typeof credentialDocument> {
   return {
     id: credential.id,
     name: credential.name,
@@ -67,7 +78,6 @@ export function credentialView(credential: CredentialState, base: string, secret
     expires_at: credential.expires === 0 ? null : timeText(credential.expires).replace('Z', ''),
     unrestricted: credential.isUnrestricted,
     system: null,
-    ...(secret === undefined ? {} : { secret }),
     links: { self: `${base}/users/${credential.user}/application_credentials/${credential.id}` },
   };
 }
@@ -76,9 +86,9 @@ export function credentialView(credential: CredentialState, base: string, secret
 export function tokenView(
   { token, user, project, roles, credential }: KnownToken,
   { origin, flags, hasCatalog }: { origin: string; flags: Flags; hasCatalog: boolean },
-) {
+): z.input<typeof tokenDocument> {
   return {
-    methods: token.methods,
+    methods: [...token.methods],
     user: { id: user.id, name: user.name, domain, password_expires_at: null },
     audit_ids: [token.auditId],
     issued_at: timeText(token.issueTime),

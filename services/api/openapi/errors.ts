@@ -1,9 +1,8 @@
-import { errorForms } from '../error-answer.ts';
 import { newest, oldest, versionText } from '../microversion.ts';
+import { retryAfterHeader } from './headers.ts';
 import type { JsonObject } from './json-schema.ts';
+import type { DescribedErrors } from './service.ts';
 
-/** Names of the documents of errors, by their HTTP status. */
-const forms = new Map(errorForms.map(({ status, name }) => [status, name]));
 /** Of changes alone. */
 const conflict = 409;
 
@@ -23,43 +22,25 @@ const descriptions: ReadonlyMap<number, string> = new Map([
   [503, 'The cluster cannot answer now'],
 ]);
 
-const fault = {
-  type: 'object',
-  properties: { code: { type: 'integer' }, message: { type: 'string', minLength: 1 } },
-  required: ['code', 'message'],
-  additionalProperties: { type: 'string' },
-};
-const retryAfter = { description: 'Seconds', required: true, schema: { type: 'string', pattern: String.raw`^\d+$` } };
-
 /** Returns references to what a call can answer beside success. */
-export function errorResponses({ isChange }: { isChange: boolean }): JsonObject {
-  const statuses = [...forms.keys()].filter((status) => isChange || status !== conflict);
-  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/error${status}` }]));
+export function errorResponses({ statuses }: DescribedErrors, { isChange }: { isChange: boolean }): JsonObject {
+  const those = statuses.filter((status) => isChange || status !== conflict);
+  return Object.fromEntries(those.map((status) => [status, { $ref: `#/components/responses/error${status}` }]));
 }
 
-export const errorSchemas: JsonObject = { Fault: fault };
-
 /** Returns the responses that errorResponses() refers to. */
-export function errorComponents(): JsonObject {
+export function errorComponents({ statuses, documentOf, headersOf }: DescribedErrors): JsonObject {
   return Object.fromEntries(
-    Array.from(forms, ([status, name]) => [
+    statuses.map((status) => [
       `error${status}`,
       {
-        description: descriptions.get(status) ?? name,
+        description: descriptions.get(status) ?? String(status),
         headers: {
           'x-openstack-request-id': { $ref: '#/components/headers/requestId' },
-          ...(status === 429 || status === 503 ? { 'Retry-After': retryAfter } : {}),
+          ...(status === 429 || status === 503 ? { 'Retry-After': retryAfterHeader } : {}),
+          ...headersOf(status),
         },
-        content: {
-          'application/json': {
-            schema: {
-              type: 'object',
-              properties: { [name]: { $ref: '#/components/schemas/Fault' } },
-              required: [name],
-              additionalProperties: false,
-            },
-          },
-        },
+        content: { 'application/json': { schema: documentOf(status) } },
       },
     ]),
   );

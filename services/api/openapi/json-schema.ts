@@ -8,6 +8,8 @@ export type JsonObject = Record<string, Json>;
 const objectForm = z.record(z.string(), json);
 const described = z.looseObject({ $defs: objectForm.default({}), $schema: z.unknown(), example: json.optional() });
 
+export const anyObject: JsonObject = { type: 'object' };
+
 /** Matches nothing: the form of what cannot be in a document, such as `undefined`. */
 const never = JSON.stringify({ not: {} });
 

@@ -1,36 +1,42 @@
 import { z } from 'zod';
-import { type Call, noAnswer, noBody } from '../call.ts';
+import { noAnswer, noBody } from '../call.ts';
 import type { Route } from '../dispatch.ts';
-import { policy } from '../policy.ts';
 import { versionText } from '../microversion.ts';
 import { errorResponses } from './errors.ts';
 import type { Json, JsonObject, JsonSchemas } from './json-schema.ts';
-
-const commonParameters = ['version', 'requestId'];
+import type { DescribedCall, DescribedService } from './service.ts';
 
 /** Returns the operation of the calls that share a method and a path. */
-export function operationOf({ method, path, calls }: Route, schemas: JsonSchemas): JsonObject {
+export function operationOf<Call extends DescribedCall>(
+  { method, path, calls }: Route<Call>,
+  service: DescribedService<Call>,
+  schemas: JsonSchemas,
+): JsonObject {
   const [only] = calls.length === 1 ? calls : [];
   const range = only ? rangeOf(only) : {};
-  const parameters = method === 'POST' ? [...commonParameters, 'idempotencyKey'] : commonParameters;
   return {
     operationId: operationId(method, path),
     summary: summaryOf(calls),
-    description: only ? conditionsOf(only) : calls.map(lineOf).join('\n'),
+    description: only ? conditionsOf(only, service) : calls.map((call) => lineOf(call, service)).join('\n'),
     tags: [...new Set(calls.map(({ name }) => name.split(':', 1)[0] ?? name))],
+    ...(calls.every(service.isOpen) ? { security: [] } : {}),
     ...(Object.keys(range).length === 0 ? {} : { 'x-openstack': range }),
     parameters: [
       ...pathParameters(path),
       ...queryParameters(calls, schemas),
-      ...parameters.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+      ...service.parametersOf(method, calls).map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ],
     ...bodyOf(calls, schemas),
     // Some changes are asked for by GET.
     responses: {
-      ...answersOf(calls, schemas),
-      ...errorResponses({ isChange: method !== 'GET' || calls.some(({ status }) => status !== 200) }),
+      ...answersOf(calls, headersOf(calls, service), schemas),
+      ...errorResponses(service.errors, { isChange: !isRead(method) || calls.some(({ status }) => status !== 200) }),
     },
   };
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 /** Such as `getVolumesIdMetadata`. */
@@ -38,28 +44,29 @@ function operationId(method: string, path: string): string {
   return method.toLowerCase() + path.replaceAll(/[^a-zA-Z]+(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function summaryOf(calls: readonly Call[]): string {
+function summaryOf(calls: readonly DescribedCall[]): string {
   const [first] = calls;
   if (first?.action !== undefined) return `Actions: ${calls.map(({ action }) => action).join(', ')}`;
   return first?.summary ?? '';
 }
 
 /** One line of the description. */
-function lineOf(call: Call): string {
+function lineOf<Call extends DescribedCall>(call: Call, service: DescribedService<Call>): string {
   const { summary, action } = call;
-  return `- ${action === undefined ? '' : `\`${action}\`: `}${summary} (${conditionsOf(call)})`;
+  return `- ${action === undefined ? '' : `\`${action}\`: `}${summary} (${conditionsOf(call, service)})`;
 }
 
-function conditionsOf({ name, since, until }: Call): string {
+function conditionsOf<Call extends DescribedCall>(call: Call, { accessOf }: DescribedService<Call>): string {
+  const { since, until } = call;
   return [
-    `role ${policy[name]}`,
+    accessOf(call),
     ...(since === undefined ? [] : [`since version ${versionText(since)}`]),
     ...(until === undefined ? [] : [`until version ${versionText(until)}`]),
   ].join(', ');
 }
 
 /** In the form that other tools of the Block Storage API know. */
-function rangeOf({ since, until }: Call): JsonObject {
+function rangeOf({ since, until }: DescribedCall): JsonObject {
   return {
     ...(since === undefined ? {} : { 'min-ver': versionText(since) }),
     ...(until === undefined ? {} : { 'max-ver': versionText(until) }),
@@ -67,7 +74,7 @@ function rangeOf({ since, until }: Call): JsonObject {
 }
 
 /** What distinguishes a call from the others of its route. */
-function mark(call: Call, calls: readonly Call[]): JsonObject {
+function mark(call: DescribedCall, calls: readonly DescribedCall[]): JsonObject {
   if (calls.length === 1) return {};
   const action = call.action === undefined ? {} : { 'action-name': call.action };
   const marks = { ...rangeOf(call), ...action };
@@ -88,7 +95,7 @@ const objectSchema = z.object({
   required: z.array(z.string()).default([]),
 });
 
-function queryParameters(calls: readonly Call[], schemas: JsonSchemas): Json[] {
+function queryParameters(calls: readonly DescribedCall[], schemas: JsonSchemas): Json[] {
   const byName = new Map<string, Json>();
   for (const { query } of calls) {
     const { properties, required } = objectSchema.parse(schemas.of(query, 'input'));
@@ -106,7 +113,7 @@ function queryParameters(calls: readonly Call[], schemas: JsonSchemas): Json[] {
   return [...byName.values()];
 }
 
-function bodyOf(calls: readonly Call[], schemas: JsonSchemas): JsonObject {
+function bodyOf(calls: readonly DescribedCall[], schemas: JsonSchemas): JsonObject {
   const bodies = calls
     .filter(({ action, body }) => action !== undefined || body !== noBody)
     .map((call) => Object.assign(requestOf(call, schemas), mark(call, calls)));
@@ -116,7 +123,7 @@ function bodyOf(calls: readonly Call[], schemas: JsonSchemas): JsonObject {
 }
 
 /** The body of an action has one key, its name. */
-function requestOf({ action, body, summary }: Call, schemas: JsonSchemas): JsonObject {
+function requestOf({ action, body, summary }: DescribedCall, schemas: JsonSchemas): JsonObject {
   const schema = schemas.of(body, 'input');
   if (action === undefined) return schema;
   return {
@@ -128,7 +135,7 @@ function requestOf({ action, body, summary }: Call, schemas: JsonSchemas): JsonO
   };
 }
 
-function answersOf(calls: readonly Call[], schemas: JsonSchemas): JsonObject {
+function answersOf(calls: readonly DescribedCall[], headers: JsonObject, schemas: JsonSchemas): JsonObject {
   const byStatus = Map.groupBy(calls, ({ status }) => String(status));
   return Object.fromEntries(
     Array.from(byStatus, ([status, those]) => {
@@ -139,15 +146,17 @@ function answersOf(calls: readonly Call[], schemas: JsonSchemas): JsonObject {
       const content = documents.length === 0 ? {} : { content: contentOf(documents, 'anyOf') };
       const empty = documents.length === 0 ? [] : those.filter(({ answer }) => answer === noAnswer);
       const bodiless = empty.length === 0 ? {} : { 'x-no-body': empty.flatMap(({ action = [] }) => action) };
-      return [status, { description, headers: answerHeaders, ...content, ...bodiless }];
+      return [status, { description, headers, ...content, ...bodiless }];
     }),
   );
 }
 
-const answerHeaders = {
-  'x-openstack-request-id': { $ref: '#/components/headers/requestId' },
-  'OpenStack-API-Version': { $ref: '#/components/headers/version' },
-};
+function headersOf<Call extends DescribedCall>(calls: readonly Call[], service: DescribedService<Call>): JsonObject {
+  const names = { 'x-openstack-request-id': 'requestId', ...service.headersOf(calls) };
+  return Object.fromEntries(
+    Object.entries(names).map(([header, name]) => [header, { $ref: `#/components/headers/${name}` }]),
+  );
+}
 
 function contentOf(schemas: readonly JsonObject[], choice: 'oneOf' | 'anyOf'): JsonObject {
   const [first = {}, ...others] = schemas;

@@ -1,17 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { calls } from '../calls/index.ts';
 import { type StaticFile, sendFile, staticFile } from '../static-file.ts';
-import { openApiDocument } from './document.ts';
+import type { JsonObject } from './json-schema.ts';
 
-let made: StaticFile | undefined;
-
-/** Made when it is asked for first: few daemons are. */
-function documentFile(): StaticFile {
-  made ??= staticFile(JSON.stringify(openApiDocument(calls)), 'application/json; charset=utf-8');
-  return made;
-}
-
-/** It describes the API of every installation: nobody has to say who asks. */
-export function serveOpenApi(server: FastifyInstance): void {
-  server.get('/v3/openapi.json', (request, reply) => sendFile(request, reply, documentFile()));
+/** A document is made when it is asked for first: few daemons are. It describes every installation: nobody has to say who asks. */
+export function serveOpenApi(server: FastifyInstance, path: string, documentOf: () => JsonObject): void {
+  let made: StaticFile | undefined;
+  server.get(path, (request, reply) => {
+    made ??= staticFile(JSON.stringify(documentOf()), 'application/json; charset=utf-8');
+    return sendFile(request, reply, made);
+  });
 }

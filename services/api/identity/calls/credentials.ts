@@ -6,9 +6,10 @@ import { type CredentialState, credentialsOf } from '../../../../lib/models/appl
 import { isHexId } from '../../../../lib/models/hex-id.ts';
 import { type Role, roles } from '../../../../lib/models/role.ts';
 import { redisTime } from '../../../../lib/redis/redis-time.ts';
-import { noBody, noQuery } from '../../call.ts';
+import { noAnswer, noBody, noQuery } from '../../call.ts';
 import { type IdentityContext, callerOf, identityCall } from '../call.ts';
-import { listDocument, listed, namedListQuery } from '../listing.ts';
+import { credentialDocument, newCredentialDocument } from '../documents.ts';
+import { listAnswer, listDocument, listed, namedListQuery } from '../listing.ts';
 import { idOfNewRecord } from '../new-id.ts';
 import { name, text } from '../schemas.ts';
 import { credentialView } from '../views.ts';
@@ -25,6 +26,8 @@ export const credentialCalls = [
     query: z.object(namedListQuery),
     body: noBody,
     status: 200,
+    summary: 'Lists the application credentials of a user',
+    answer: listAnswer('application_credentials', credentialDocument),
     async handle(request) {
       const { store, query } = request;
       const { states, hasMore } = await listed(request, {
@@ -54,6 +57,9 @@ export const credentialCalls = [
       }),
     }),
     status: 201,
+    summary: 'Makes an application credential of oneself',
+    answer: z.strictObject({ application_credential: newCredentialDocument }),
+    headers: { request: ['idempotencyKey'] },
     async handle(request) {
       const { store, body } = request;
       const asked = body.application_credential;
@@ -71,7 +77,7 @@ export const credentialCalls = [
         expires: await endOf(request, asked.expires_at ?? ''),
         roles: asked.roles?.map(roleIn),
       });
-      return { application_credential: credentialView(credential, baseOf(request), secret) };
+      return { application_credential: { ...credentialView(credential, baseOf(request)), secret } };
     },
   }),
   identityCall({
@@ -79,6 +85,8 @@ export const credentialCalls = [
     name: 'credential:list',
     method: 'GET',
     status: 200,
+    summary: 'Shows an application credential',
+    answer: z.strictObject({ application_credential: credentialDocument }),
     async handle(request) {
       const credential = await lookup(request, request.param('user_id'), request.param('credential_id'));
       return { application_credential: credentialView(credential, baseOf(request)) };
@@ -89,6 +97,8 @@ export const credentialCalls = [
     name: 'credential:delete',
     method: 'DELETE',
     status: 204,
+    summary: 'Deletes an application credential; its tokens end',
+    answer: noAnswer,
     async handle(request) {
       const user = request.param('user_id');
       refuseRestricted(request);

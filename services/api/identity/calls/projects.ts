@@ -5,15 +5,17 @@ import { errors } from '../../../../lib/errors.ts';
 import { findNamed } from '../../../../lib/models/find-named.ts';
 import { isHexId } from '../../../../lib/models/hex-id.ts';
 import { type ProjectState, projectsOf } from '../../../../lib/models/project.ts';
-import { noBody, noQuery } from '../../call.ts';
+import { noAnswer, noBody, noQuery } from '../../call.ts';
 import { type IdentityContext, callerOf, identityCall } from '../call.ts';
-import { listDocument, listed, namedListQuery } from '../listing.ts';
+import { projectDocument } from '../documents.ts';
+import { listAnswer, listDocument, listed, namedListQuery } from '../listing.ts';
 import { idOfNewRecord } from '../new-id.ts';
 import { isAdmin } from '../policy.ts';
 import { checkDomain, given, id, name, options, text } from '../schemas.ts';
 import { projectView } from '../views.ts';
 
 const one = { path: '/projects/:project_id', query: noQuery, status: 200 } as const;
+const oneProject = z.strictObject({ project: projectDocument });
 const fields = {
   description: text,
   enabled: z.boolean().optional(),
@@ -32,6 +34,8 @@ export const projectCalls = [
     query: z.object({ ...namedListQuery, parent_id: id.optional(), is_domain: z.string().optional() }),
     body: noBody,
     status: 200,
+    summary: 'Lists projects',
+    answer: listAnswer('projects', projectDocument),
     async handle(request) {
       const { store, query } = request;
       const records = projectsOf(store);
@@ -51,6 +55,8 @@ export const projectCalls = [
     name: 'project:show',
     method: 'GET',
     body: noBody,
+    summary: 'Shows a project, to those who have roles in it and to administrators',
+    answer: oneProject,
     async handle(request) {
       const caller = callerOf(request);
       const project = request.param('project_id');
@@ -66,6 +72,9 @@ export const projectCalls = [
     query: noQuery,
     body: z.object({ project: z.object({ ...fields, name }) }),
     status: 201,
+    summary: 'Makes a project',
+    answer: oneProject,
+    headers: { request: ['idempotencyKey'] },
     async handle(request) {
       const { project: asked } = request.body;
       const project = await createProject(request.store, {
@@ -81,6 +90,8 @@ export const projectCalls = [
     name: 'project:change',
     method: 'PATCH',
     body: z.object({ project: z.object({ ...fields, name: name.optional() }) }),
+    summary: 'Changes a project; its tokens end when it is disabled',
+    answer: oneProject,
     async handle(request) {
       const { project: asked } = request.body;
       const { id: project } = await lookup(request, request.param('project_id'));
@@ -94,6 +105,8 @@ export const projectCalls = [
     method: 'DELETE',
     body: noBody,
     status: 204,
+    summary: 'Deletes a project that has no volumes',
+    answer: noAnswer,
     async handle(request) {
       await deleteProject(request.store, (await lookup(request, request.param('project_id'))).id);
     },

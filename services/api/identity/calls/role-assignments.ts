@@ -7,7 +7,8 @@ import type { Store } from '../../../../lib/redis/store.ts';
 import { noBody } from '../../call.ts';
 import { callerOf, identityCall } from '../call.ts';
 import { domain, roleId } from '../domain.ts';
-import { listDocument, listQuery, listed } from '../listing.ts';
+import { assignmentDocument } from '../documents.ts';
+import { listAnswer, listDocument, listQuery, listed } from '../listing.ts';
 import { isAdmin } from '../policy.ts';
 
 const reference = z.string().max(64).optional();
@@ -31,6 +32,8 @@ export const roleAssignmentCalls = [
     }),
     body: noBody,
     status: 200,
+    summary: 'Lists the roles of users in projects: own ones, or all to role admin',
+    answer: listAnswer('role_assignments', assignmentDocument),
     async handle(request) {
       const { store, query, origin } = request;
       const { 'user.id': user, 'scope.project.id': project, 'role.id': role, include_names: names } = query;

@@ -5,10 +5,11 @@ import { assignmentId, assignmentsOf } from '../../../../lib/models/assignment.t
 import { isHexId } from '../../../../lib/models/hex-id.ts';
 import { type Role, roles } from '../../../../lib/models/role.ts';
 import type { Store } from '../../../../lib/redis/store.ts';
-import { noBody, noQuery } from '../../call.ts';
+import { noAnswer, noBody, noQuery } from '../../call.ts';
 import { identityCall } from '../call.ts';
 import { domain, roleWithId } from '../domain.ts';
-import { listDocument } from '../listing.ts';
+import { domainDocument, roleDocument } from '../documents.ts';
+import { listAnswer, listDocument } from '../listing.ts';
 import { domainView, roleView } from '../views.ts';
 
 const get = { method: 'GET', body: noBody, status: 200 } as const;
@@ -33,6 +34,8 @@ export const roleCalls = [
     name: 'domain:list',
     path: '/domains',
     query: listQuery,
+    summary: 'Lists the only domain',
+    answer: listAnswer('domains', domainDocument),
     async handle(request) {
       const { name } = request.query;
       const isMeant = name === undefined || name.toLowerCase() === domain.id;
@@ -44,6 +47,8 @@ export const roleCalls = [
     name: 'domain:list',
     path: '/domains/:domain_id',
     query: noQuery,
+    summary: 'Shows the only domain',
+    answer: z.strictObject({ domain: domainDocument }),
     async handle(request) {
       const asked = request.param('domain_id');
       if (asked !== domain.id) throw errors.notFoundHere('domain', asked.slice(0, 100), 'the only domain is default');
@@ -55,6 +60,8 @@ export const roleCalls = [
     name: 'role:list',
     path: '/roles',
     query: listQuery,
+    summary: 'Lists the roles',
+    answer: listAnswer('roles', roleDocument),
     async handle(request) {
       const { name, domain_id: of } = request.query;
       const meant = roles.filter((role) => (name === undefined || role === name.toLowerCase()) && of === undefined);
@@ -66,6 +73,8 @@ export const roleCalls = [
     name: 'role:list',
     path: '/roles/:role_id',
     query: noQuery,
+    summary: 'Shows a role',
+    answer: z.strictObject({ role: roleDocument }),
     handle: async (request) => ({ role: roleView(roleOf(request.param('role_id')), baseOf(request)) }),
   }),
   identityCall({
@@ -73,6 +82,8 @@ export const roleCalls = [
     name: 'assignment:change',
     path: ofUser,
     query: noQuery,
+    summary: 'Lists the roles of a user in a project',
+    answer: listAnswer('roles', roleDocument),
     async handle(request) {
       const held = await heldBy(request.store, request.param('user_id'), request.param('project_id'));
       return listDocument(request, 'roles', { items: held.map((role) => roleView(role, baseOf(request))) });
@@ -81,6 +92,8 @@ export const roleCalls = [
   identityCall({
     ...oneOfUser,
     method: 'PUT',
+    summary: 'Grants a role to a user in a project',
+    answer: noAnswer,
     async handle(request) {
       const [user, project] = [request.param('user_id'), request.param('project_id')];
       if (!isHexId(user)) throw errors.userNotFound(user.slice(0, 100));
@@ -92,6 +105,8 @@ export const roleCalls = [
     identityCall({
       ...oneOfUser,
       method,
+      summary: 'Says whether a user has a role in a project',
+      answer: noAnswer,
       async handle(request) {
         const [user, project] = [request.param('user_id'), request.param('project_id')];
         const role = roleOf(request.param('role_id'));
@@ -103,6 +118,8 @@ export const roleCalls = [
   identityCall({
     ...oneOfUser,
     method: 'DELETE',
+    summary: 'Takes a role of a user in a project; the tokens of the user end',
+    answer: noAnswer,
     async handle(request) {
       const [user, project] = [request.param('user_id'), request.param('project_id')];
       const role = roleOf(request.param('role_id'));

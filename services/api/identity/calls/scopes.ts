@@ -5,7 +5,8 @@ import type { Store } from '../../../../lib/redis/store.ts';
 import { noBody, noQuery } from '../../call.ts';
 import { catalogFor } from '../catalog.ts';
 import { callerOf, identityCall } from '../call.ts';
-import { listDocument, namedListQuery } from '../listing.ts';
+import { projectDocument, serviceDocument } from '../documents.ts';
+import { listAnswer, listDocument, namedListQuery } from '../listing.ts';
 import { projectView } from '../views.ts';
 
 const common = { name: 'scope:list', method: 'GET', body: noBody, status: 200 } as const;
@@ -18,6 +19,8 @@ export const scopeCalls = [
     ...common,
     path: '/auth/projects',
     query: z.object(namedListQuery),
+    summary: 'Lists the projects that the caller can get tokens for',
+    answer: listAnswer('projects', projectDocument),
     async handle(request) {
       const { user } = callerOf(request);
       const projects = (await projectsOfUser(request.store, user.id)).filter(({ isEnabled }) => isEnabled);
@@ -31,6 +34,8 @@ export const scopeCalls = [
     name: 'user:projects',
     path: '/users/:user_id/projects',
     query: z.object(namedListQuery),
+    summary: 'Lists the projects that a user has roles in',
+    answer: listAnswer('projects', projectDocument),
     async handle(request) {
       const projects = await projectsOfUser(request.store, request.param('user_id'));
       return listDocument(request, 'projects', {
@@ -42,6 +47,8 @@ export const scopeCalls = [
     ...common,
     path: '/auth/catalog',
     query: noQuery,
+    summary: 'Shows the catalog of the project of the token',
+    answer: listAnswer('catalog', serviceDocument),
     async handle(request) {
       const { project } = callerOf(request);
       const items = project ? catalogFor(project.id, request.origin, request.flags) : [];
@@ -52,12 +59,16 @@ export const scopeCalls = [
     ...common,
     path: '/auth/domains',
     query: noQuery,
+    summary: 'Lists the domains that the caller can get tokens for: none',
+    answer: listAnswer('domains', z.never()),
     handle: async (request) => listDocument(request, 'domains', { items: [] }),
   }),
   identityCall({
     ...common,
     path: '/auth/system',
     query: noQuery,
+    summary: 'Says whether the caller can get tokens for the system: it cannot',
+    answer: z.strictObject({ system: z.array(z.never()) }),
     handle: async () => ({ system: [] }),
   }),
 ];

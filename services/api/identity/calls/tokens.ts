@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { findToken, issueToken, revokeToken, type KnownToken } from '../../../../lib/client/identity/tokens.ts';
 import { errors } from '../../../../lib/errors.ts';
 import type { Role } from '../../../../lib/models/role.ts';
-import { noBody } from '../../call.ts';
+import { noAnswer, noBody } from '../../call.ts';
 import { type IdentityContext, callerOf, identityCall } from '../call.ts';
+import { tokenDocument } from '../documents.ts';
 import { type IdentityCallName, isAdmin } from '../policy.ts';
 import { proven, signInBody } from '../sign-in.ts';
 import { tokenView } from '../views.ts';
@@ -12,6 +13,8 @@ import { scopeOf } from '../scope.ts';
 const path = '/auth/tokens';
 /** Of `openstack token issue`, and of services that ask without the catalog. */
 const query = z.object({ nocatalog: z.string().optional(), allow_expired: z.string().optional() });
+const oneToken = z.strictObject({ token: tokenDocument });
+const subject = { request: ['subjectToken'], answer: ['subjectToken'] } as const;
 
 export const tokenCalls = [
   identityCall({
@@ -21,6 +24,9 @@ export const tokenCalls = [
     query,
     body: signInBody,
     status: 201,
+    summary: 'Issues a token',
+    answer: oneToken,
+    headers: { answer: ['subjectToken'] },
     async handle(request) {
       const { store, flags, body, query: asked } = request;
       const proof = await proven(request, body.auth.identity);
@@ -46,6 +52,9 @@ export const tokenCalls = [
     query,
     body: noBody,
     status: 200,
+    summary: 'Shows what a token means: an own one, or any to roles service and admin',
+    answer: oneToken,
+    headers: subject,
     async handle(request) {
       const known = await subjectOf(request, 'token:show', ['service']);
       request.answerHeader('x-subject-token', request.subjectToken);
@@ -59,6 +68,9 @@ export const tokenCalls = [
     query,
     body: noBody,
     status: 200,
+    summary: 'Says whether a token is valid: an own one, or any to roles service and admin',
+    answer: noAnswer,
+    headers: subject,
     async handle(request) {
       await subjectOf(request, 'token:show', ['service']);
       request.answerHeader('x-subject-token', request.subjectToken);
@@ -71,6 +83,9 @@ export const tokenCalls = [
     query: z.strictObject({}),
     body: noBody,
     status: 204,
+    summary: 'Revokes a token: an own one, or any by role admin',
+    answer: noAnswer,
+    headers: { request: ['subjectToken'] },
     async handle(request) {
       await subjectOf(request, 'token:revoke', []);
       await revokeToken(request.store, request.subjectToken);

@@ -5,14 +5,16 @@ import { findNamed } from '../../../../lib/models/find-named.ts';
 import { isHexId } from '../../../../lib/models/hex-id.ts';
 import { type UserState, usersOf } from '../../../../lib/models/user.ts';
 import { errors } from '../../../../lib/errors.ts';
-import { noBody, noQuery } from '../../call.ts';
+import { noAnswer, noBody, noQuery } from '../../call.ts';
 import { type IdentityContext, identityCall } from '../call.ts';
-import { listDocument, listed, namedListQuery } from '../listing.ts';
+import { userDocument } from '../documents.ts';
+import { listAnswer, listDocument, listed, namedListQuery } from '../listing.ts';
 import { idOfNewRecord } from '../new-id.ts';
 import { checkDomain, given, id, name, options, text } from '../schemas.ts';
 import { userView } from '../views.ts';
 
 const one = { path: '/users/:user_id', query: noQuery, status: 200 } as const;
+const oneUser = z.strictObject({ user: userDocument });
 const secret = z.string().max(4096);
 const fields = {
   description: text,
@@ -31,6 +33,8 @@ export const userCalls = [
     query: z.object(namedListQuery),
     body: noBody,
     status: 200,
+    summary: 'Lists users',
+    answer: listAnswer('users', userDocument),
     async handle(request) {
       const { store, query } = request;
       const records = usersOf(store);
@@ -50,6 +54,8 @@ export const userCalls = [
     name: 'user:show',
     method: 'GET',
     body: noBody,
+    summary: 'Shows a user',
+    answer: oneUser,
     handle: async (request) => ({
       user: userView(await lookup(request, request.param('user_id')), baseOf(request)),
     }),
@@ -61,6 +67,9 @@ export const userCalls = [
     query: noQuery,
     body: z.object({ user: z.object({ ...fields, name, password: secret.nullish() }) }),
     status: 201,
+    summary: 'Makes a user',
+    answer: oneUser,
+    headers: { request: ['idempotencyKey'] },
     async handle(request) {
       const { password, ...asked } = request.body.user;
       const user = await createUser(request.store, {
@@ -77,6 +86,8 @@ export const userCalls = [
     name: 'user:change',
     method: 'PATCH',
     body: z.object({ user: z.object({ ...fields, name: name.optional(), password: secret.nullish() }) }),
+    summary: 'Changes a user; tokens end with a new password, or when the user is disabled',
+    answer: oneUser,
     async handle(request) {
       const { password, ...asked } = request.body.user;
       const { id: user } = await lookup(request, request.param('user_id'));
@@ -93,6 +104,8 @@ export const userCalls = [
     method: 'DELETE',
     body: noBody,
     status: 204,
+    summary: 'Deletes a user with its roles, tokens and application credentials',
+    answer: noAnswer,
     async handle(request) {
       await deleteUser(request.store, (await lookup(request, request.param('user_id'))).id);
     },
@@ -104,6 +117,8 @@ export const userCalls = [
     query: noQuery,
     body: z.object({ user: z.object({ original_password: secret, password: secret }) }),
     status: 204,
+    summary: 'Changes a password; the tokens of the user end',
+    answer: noAnswer,
     async handle(request) {
       const { store, address } = request;
       const { original_password: original, password } = request.body.user;
