@@ -18,9 +18,15 @@ const reasons: Readonly<Record<string, string>> = {
  * and the pipes of a shell are such files, too.
  */
 export function readNamedFile(path: string): { text: string } | { problem: string } {
+  const found = readNamedBytes(path);
+  return 'bytes' in found ? { text: found.bytes.toString('utf8') } : found;
+}
+
+/** The same for a file that need not be text. */
+export function readNamedBytes(path: string): { bytes: Buffer } | { problem: string } {
   try {
     const problem = neverEnds(path);
-    return problem === undefined ? { text: readFileSync(path, 'utf8') } : { problem };
+    return problem === undefined ? { bytes: readFileSync(path) } : { problem };
   } catch (error) {
     return { problem: reasons[errorCode(error) ?? ''] ?? asError(error).message };
   }

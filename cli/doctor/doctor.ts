@@ -14,6 +14,7 @@ import { checkApiCertificate } from './api-certificate.ts';
 import { checkBackups } from './backups.ts';
 import { checkAttaching } from './compute.ts';
 import { checkConfiguration } from './configuration.ts';
+import { checkEncryption } from './encryption.ts';
 import { checkLvmFilter } from './lvm-filter.ts';
 import { checkIdentityService } from './identity-service.ts';
 import { checkInitiator, readClusterUse } from './initiator.ts';
@@ -70,6 +71,8 @@ async function checkHost(
   if (isStorage && flags.auth_strategy === 'keystone') await report(() => checkIdentityService(flags));
   if (flags.backup_s3_url !== '') await report(() => checkBackups(flags));
   if (role === 'storage') return;
+  const keyFile = flags.encryption_key_file;
+  if (keyFile !== '') await report(() => checkEncryption(processes, keyFile));
   const use = await readClusterUse(loaded);
   const isRequired = role === 'compute';
   const uses = (protocol: Protocol) =>

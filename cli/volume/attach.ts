@@ -130,7 +130,7 @@ async function attachAndConnect(session: Session, id: string, local: LocalAttach
   const { options, domain, note, signal } = local;
   const { libvirtUri } = options;
   const state = await heldHere(session.store, await findVolume(session.store, id));
-  const encryption = await encryptionOf(session, state, options.keyFile);
+  const encryption = encryptionOf(session, state, options.keyFile);
   const isRepeated = await repeatsAttachment(state, { ...options, domain, hosts: hostsGiven(options) });
   // This host has it all the while: its record says so, or Redis has lost that. What fails then is not undone.
   const isAgain = isRepeated || state.use.isRestored;
@@ -278,13 +278,13 @@ async function hostsOf(volume: string, options: AttachOptions, connector: Connec
 }
 
 /** Before anything changes. Undefined for a volume that is not encrypted. Throws EncryptionKeyMissing. */
-async function encryptionOf(
+function encryptionOf(
   { flags, commands }: Session,
   { id, encryptionKey }: VolumeState,
   keyFile = flags.encryption_key_file,
-): Promise<Encryption | undefined> {
+): Encryption | undefined {
   if (encryptionKey === '') return undefined;
-  const passphrase = await passphraseOf(keyFile, id, encryptionKey);
+  const passphrase = passphraseOf(keyFile, id, encryptionKey);
   return { passphrase, onFormat: async () => void (await commands.update(id, { isFormatted: true })) };
 }
 

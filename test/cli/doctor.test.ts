@@ -1,4 +1,5 @@
-import { chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { appendFile, chmod, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { loadFlags } from '../../lib/flags/load.ts';
@@ -142,6 +143,21 @@ test.serial('the certificate of the API is checked, with its key', async (t) => 
   const refused = await place.run('doctor', '--role', 'storage');
   t.is(refused.exitCode, 1);
   t.regex(refused.stdout, /^bad +api_tls_key = .* is not the key of the first certificate/m);
+});
+
+test.serial('the key of encrypted volumes is checked where volumes are attached', async (t) => {
+  const file = place.file('encryption.key');
+  await appendFile(place.file('blockstore.conf'), `encryption_key_file = ${file}\n`);
+  const doctor = async () => (await place.run('doctor', '--role', 'compute')).stdout.replaceAll(file, 'KEY');
+  t.regex(await doctor(), /^bad +this host cannot attach encrypted volumes: KEY cannot be read: it does not exist$/m);
+  await writeFile(file, 'short', { mode: 0o644 });
+  t.regex(await doctor(), /^bad +.*: KEY has 5 bytes, fewer than 32\n +copy the file with the key of the cluster/m);
+  await writeFile(file, randomBytes(32));
+  t.regex(await doctor(), /^warn +every user of this host can read the key of the cluster, KEY\n +chmod 600 KEY$/m);
+  await chmod(file, 0o600);
+  t.regex(await doctor(), /^ok +encrypted volumes: key in KEY$/m);
+  await place.fakeProgram('cryptsetup', 'exit 127');
+  t.regex(await doctor(), /^bad +this host cannot attach encrypted volumes: .*cryptsetup/m);
 });
 
 test.serial('the identity service of the API is asked, by the user of the flags', async (t) => {
