@@ -60,11 +60,11 @@ export const backupErrors = {
       `backup ${backup} has data of later ones: ${by.join(', ')}`,
       'delete these first',
     ),
-  storageUnfinished: (volume: string, backup: string) =>
+  storageUnfinished: (volume: string, source: string) =>
     new BlockstoreError(
       'StorageUnfinished',
       'conflict',
-      `volume ${volume} has the data of backup ${backup} in part, which Redis has lost`,
+      `volume ${volume} has the data of ${source} in part, which Redis has lost`,
       'detach it if it is attached; then, to complete it: blockstore audit --repair',
     ),
   backupDamaged: (backup: string, what: string) =>

@@ -150,6 +150,36 @@ export const snapshotErrors = {
       `volume ${volume} is in use on its node, and LVM extends a volume with snapshots only out of use: ${snapshots.join(', ')}`,
       'detach the volume, or delete its snapshots, then extend it again',
     ),
+  snapshotNotLatest: (snapshot: string, volume: string, latest: string | undefined) =>
+    new BlockstoreError(
+      'SnapshotNotLatest',
+      'invalid',
+      latest === undefined
+        ? `volume ${volume} has no snapshots: it cannot go back to snapshot ${snapshot}`
+        : `volume ${volume} can only go back to its latest snapshot, ${latest}, not to ${snapshot}`,
+      `name that, or make a volume of this one: blockstore volume create --snapshot ${snapshot}`,
+    ),
+  sizeDiffers: (volume: string, size: number, snapshot: string, snapshotSize: number) =>
+    new BlockstoreError(
+      'SizeDiffers',
+      'invalid',
+      `volume ${volume} has ${size} GiB, and had ${snapshotSize} when snapshot ${snapshot} was taken`,
+      `make a volume of the snapshot: blockstore volume create --snapshot ${snapshot}`,
+    ),
+  revertDiffers: (volume: string, snapshot: string) =>
+    new BlockstoreError(
+      'RevertFailed',
+      'failed',
+      `volume ${volume} has other data than snapshot ${snapshot} after all of them were written`,
+      'check the disks of the node, and what else writes to the storage of the volume; then revert it again',
+    ),
+  snapshotRoomTooSmall: (volume: string, snapshots: readonly string[]) =>
+    new BlockstoreError(
+      'SnapshotRoomTooSmall',
+      'conflict',
+      `all of volume ${volume} would be overwritten, for which its snapshots have too little room: ${snapshots.join(', ')}`,
+      'delete these snapshots first; later ones have room with lvm_snapshot_percent = 100',
+    ),
   snapshotMissing: (snapshot: string, storage: string) =>
     new BlockstoreError(
       'SnapshotMissing',

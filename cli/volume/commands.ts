@@ -20,6 +20,7 @@ import type { DetachOptions } from './detach.ts';
 import { defaultLibvirtUri } from './libvirt-uri.ts';
 import type { ListOptions } from './list.ts';
 import type { MigrateOptions } from './migrate.ts';
+import type { ReimageOptions } from './reimage.ts';
 import type { RetypeOptions } from './retype.ts';
 import type { UpdateOptions } from './update.ts';
 import type { WaitOptions } from './wait.ts';
@@ -38,6 +39,7 @@ export function addVolumeCommands(program: Command): void {
   addUpdate(volume);
   addMigrate(volume);
   addRetype(volume);
+  addRestores(volume);
   addDelete(volume);
   addWait(volume);
 }
@@ -225,11 +227,11 @@ function addUpdate(volume: Command): void {
     });
 }
 
-/** As long as a migration makes progress it is waited for. */
-const migrationLimit = '10 min without progress';
+/** As long as a copy of all data makes progress it is waited for. */
+const progressLimit = '10 min without progress';
 
 function addMigrate(volume: Command): void {
-  withWaitOptions(volume.command('migrate'), migrationLimit)
+  withWaitOptions(volume.command('migrate'), progressLimit)
     .description('move a detached volume, with its data and its id, to another node or backend')
     .argument('<volume>', 'id, name, or beginning of an id')
     .option(
@@ -252,7 +254,7 @@ Example:
 }
 
 function addRetype(volume: Command): void {
-  withWaitOptions(volume.command('retype'), migrationLimit)
+  withWaitOptions(volume.command('retype'), progressLimit)
     .description('give a volume another type')
     .argument('<volume>', 'id, name, or beginning of an id')
     .argument('<type>', 'id or name of the type')
@@ -261,6 +263,28 @@ function addRetype(volume: Command): void {
     .action(async (reference: string, type: string, options: RetypeOptions, command: Command) => {
       const { retypeVolume } = await import('./retype.ts');
       await retypeVolume(Context.of(command), reference, type, options);
+    });
+}
+
+function addRestores(volume: Command): void {
+  withWaitOptions(volume.command('revert'), progressLimit)
+    .description('replace all data of a detached volume by those of its latest snapshot')
+    .argument('<volume>', 'id or name')
+    .argument('<snapshot>', 'id, name, or beginning of an id')
+    .addHelpText('after', '\nExample:\n  blockstore volume revert data before-upgrade')
+    .action(async (reference: string, snapshot: string, options: ChangeOptions, command: Command) => {
+      const { revertVolume } = await import('./revert.ts');
+      await revertVolume(Context.of(command), reference, snapshot, options);
+    });
+  withWaitOptions(volume.command('reimage'), progressLimit)
+    .description('replace all data of a detached volume by those of an image')
+    .argument('<volume>', 'id or name')
+    .argument('<image>', 'id or name')
+    .option('--reserved', 'also where it is reserved for an attachment; it stays so')
+    .addHelpText('after', '\nExample:\n  blockstore volume reimage data debian-12')
+    .action(async (reference: string, image: string, options: ReimageOptions, command: Command) => {
+      const { reimageVolume } = await import('./reimage.ts');
+      await reimageVolume(Context.of(command), reference, image, options);
     });
 }
 

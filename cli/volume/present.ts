@@ -1,3 +1,4 @@
+import { sourceName } from '../../lib/models/restore-source.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { attachmentJson, useFacts } from '../attachment/present.ts';
 import { faultFacts, faultJson } from '../fault.ts';
@@ -97,9 +98,9 @@ function originText({ fromSnapshot, fromVolume, fromImage, fromBackup, isCopying
   return `${kind} ${id}${isCopying ? ', being copied' : ''}`.trim();
 }
 
-function restoreText({ status, backup }: VolumeState): string {
-  if (status === 'restoring') return `backup ${backup}, being copied`;
-  return status === 'error_restoring' ? `backup ${backup}, in part` : '';
+function restoreText({ status, restoreFrom }: VolumeState): string {
+  if (!restoreFrom) return '';
+  return `${sourceName(restoreFrom)}, ${status === 'restoring' ? 'being copied' : 'in part'}`;
 }
 
 function flagsText({ isBootable, isReadOnly, isMultiattach, deleteOnTermination }: VolumeState): string {

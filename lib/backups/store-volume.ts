@@ -5,7 +5,7 @@ import type { Processes } from '../process.ts';
 import { sizeInBytes } from '../volume-size.ts';
 import { type Piece, pieceBytes } from './backup.ts';
 import type { BackupStore } from './store.ts';
-import { piecesOf } from './pieces.ts';
+import { piecesOf } from '../devices/pieces.ts';
 
 export interface BackupOptions {
   signal: AbortSignal;

@@ -52,6 +52,7 @@ export interface StartRequest {
     | 'startUpload'
     | 'startBackup'
     | 'startRestore'
+    | 'startRestoreReserved'
     | 'acceptTransfer'
     | 'startRename';
   kind: TaskKind;
@@ -254,7 +255,7 @@ function hasArguments(volume: VolumeState, kind: TaskKind, set: Readonly<Record<
   if (kind === 'relabel') return false; // that of another acceptance: a transfer is accepted once
   if (kind === 'snapshot' || kind === 'delete-snapshot') return volume.snapshot === set['snapshot'];
   if (kind === 'upload') return volume.image === set['image'];
-  if (kind === 'backup' || kind === 'restore') return volume.backup === set['backup'];
+  if (kind === 'backup') return volume.backup === set['backup'];
   // A snapshot has its new name in its own record.
   if (kind === 'rename') return volume.snapshot === '' && volume.name === (set['name'] ?? '') && !('snapshot' in set);
   return true;
@@ -284,6 +285,7 @@ const needsDetached: ReadonlySet<TransitionName> = new Set([
   'startDelete',
   'startTransfer',
   'startRestore',
+  'startRestoreReserved',
 ]);
 
 /** Returns why a volume in this state may not go through the transition. */

@@ -5,6 +5,7 @@ import { backendId, backendsOf } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
 import { isId } from '../models/id.ts';
 import { readNodes } from '../models/node.ts';
+import type { RestoreSource } from '../models/restore-source.ts';
 import type { VolumeTaskKind } from '../models/task.ts';
 import { type NewVolume, checkSize, nodeOfAbandoned, volumesOf } from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
@@ -12,8 +13,7 @@ import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import type { Edit, Outcome, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan, madeByOther } from './attachment-plans.ts';
-import { cascadePlan, copiesOf, neededBy } from './cascade.ts';
-import { requireImages } from './copy-out.ts';
+import { cascadePlan, neededBy } from './cascade.ts';
 import { commandSpan } from './command-span.ts';
 import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
@@ -24,6 +24,7 @@ import { topicOf } from './message.ts';
 import { newRecord } from './new-record.ts';
 import { overQuota } from './over-quota.ts';
 import { RecentCandidates, place } from './placement.ts';
+import { restoreRequest } from './restore-plan.ts';
 import { type Origin, originOf } from './volume-origin.ts';
 import type { RequestClient } from './request-client.ts';
 import { lost, taskEnd } from './task-end.ts';
@@ -200,24 +201,17 @@ export class VolumeCommands {
   }
 
   /**
-   * Gives a detached volume the data of a backup in place of its own. Throws VolumeNotFound, VolumeAttached, NotCapable, WrongStatus, NodeLost; a
-   * call also BackupNotFound, BackupNotReady, SizeTooSmall, with which nothing has changed, and BackupDamaged, after which it can be restored
-   * again, or deleted.
+   * Gives a detached volume the data of a backup, of its latest snapshot or of an image in place of its own. Throws VolumeNotFound,
+   * VolumeAttached, VolumeIsCopied, WrongStatus, NodeLost, what restoreRequest() throws; a call also what its node finds wrong with the source,
+   * with which nothing has changed, and what keeps it from completing the copy: then the volume is restored again, or deleted.
    */
-  async restore(id: string, backup: string, options: SendOptions = {}): Promise<VolumeState> {
-    return this.carryOut('restore', id, options, async (to) => {
-      const volume = await volumesOf(this.store).lookup(id);
-      await requireImages(this.store, volume);
-      const request = {
-        transition: 'startRestore',
-        kind: 'restore',
-        set: { backup },
-        also: { edits: [], conditions: [{ is: 'empty', key: `volume:${id}:copies` }] },
-        refused: () => copiesOf(this.store, id),
-        whenLost: 'refuse',
-      } as const;
-      return startTask(this.store, { ...request, topic: this.topic }, volume, to);
-    });
+  async restore(
+    id: string,
+    source: RestoreSource,
+    { mayBeReserved = false, ...options }: SendOptions & { mayBeReserved?: boolean } = {},
+  ): Promise<VolumeState> {
+    const request = restoreRequest(this.store, source, { mayBeReserved });
+    return this.carryOut('restore', id, options, (to) => this.start(request, id, to));
   }
 
   /**

@@ -4,6 +4,8 @@ import type { PipedProcess, Processes } from '../process.ts';
 /** A slower copy is taken for one that hangs. */
 const slowestBytesPerMs = 2 ** 20 / 1000;
 const shortestLimitMs = 600_000;
+/** Where reads past the page cache can begin, on every disk. */
+const directBytes = 4096;
 
 /** The storage of a volume: a block device or a file. */
 export interface Storage {
@@ -11,16 +13,22 @@ export interface Storage {
   sizeBytes: number;
 }
 
-/** Reads all of it: of a block device what the disk has, past the page cache. */
+/** Reads all of it, or what is behind the first `offset` bytes: of a block device what the disk has, past the page cache. */
 export async function readStorage(
   processes: Processes,
   { path, sizeBytes }: Storage,
   signal: AbortSignal,
+  offset = 0,
 ): Promise<PipedProcess> {
   const isDevice = await isBlockDevice(path);
-  const flags = ['count_bytes', 'fullblock', ...(isDevice ? ['direct'] : [])];
-  const args = [`if=${path}`, 'bs=1M', `count=${sizeBytes}`, `iflag=${flags.join(',')}`, 'status=none'];
-  return processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
+  const isDirect = isDevice && offset % directBytes === 0;
+  const flags = ['count_bytes', 'fullblock', ...(isDirect ? ['direct'] : []), ...(offset > 0 ? ['skip_bytes'] : [])];
+  const skip = offset > 0 ? [`skip=${offset}`] : [];
+  const count = `count=${sizeBytes - offset}`;
+  const args = [`if=${path}`, 'bs=1M', count, ...skip, `iflag=${flags.join(',')}`, 'status=none'];
+  const reader = processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
+  reader.stdout.pause(); // nothing is lost until somebody reads
+  return reader;
 }
 
 /** Writes it from its beginning; what was written is durable once the process has ended. `isBlank`: zeros are left out. */
@@ -35,6 +43,15 @@ export async function writeStorage(
   const direct = isDevice ? ['oflag=direct'] : [];
   const args = [`of=${path}`, 'bs=1M', 'iflag=fullblock', ...direct, `conv=${conversions.join(',')}`, 'status=none'];
   return processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
+}
+
+/** Starts a command that writes to it. */
+export async function startOnStorage(
+  processes: Processes,
+  { path, sizeBytes }: Storage,
+  { command, args, signal }: { command: string; args: readonly string[]; signal: AbortSignal },
+): Promise<PipedProcess> {
+  return processes.pipe(command, args, { asRoot: await isBlockDevice(path), signal, timeoutMs: limitMs(sizeBytes) });
 }
 
 async function isBlockDevice(path: string): Promise<boolean> {

@@ -44,6 +44,11 @@ export interface Snapshots {
    * `images`. Throws SnapshotMissing, SnapshotUnusable.
    */
   openSnapshot?(snapshot: SnapshotSpec): Promise<string>;
+  /**
+   * Before all data of a volume are overwritten: refuses what would make a snapshot of it unusable. Only of drivers whose snapshots have a
+   * bound for that. Throws SnapshotRoomTooSmall.
+   */
+  refuseOverwrite?(volume: VolumeSpec): Promise<void>;
   /** Absent is success. Throws SnapshotBusy naming what is in the way. */
   deleteSnapshot(snapshot: SnapshotSpec, options?: DeleteOptions): Promise<void>;
   /** Returns all snapshots of blockstore on this storage. */

@@ -1,3 +1,4 @@
+import { zeroFrom } from '../devices/overwrite.ts';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { ImageCache } from './cache.ts';
@@ -25,6 +26,13 @@ export interface FillOptions {
   check?: () => Promise<void>;
 }
 
+export interface FillVolumeOptions extends Omit<FillOptions, 'check'> {
+  /** Called once the image has been checked, before the first byte is written. */
+  begin?: () => Promise<void>;
+  /** What is behind the data of the image becomes zeros. */
+  zeroesRest?: true;
+}
+
 /**
  * Gives a volume the data of an image. Nothing is written before the image was fetched, its checksum compared, and its header examined.
  * Throws ImageNotFound, ImageNotActive, ImageRefused, ImageTooLarge, ImageChanged, ImageServiceUnavailable, CommandNotFound.
@@ -33,7 +41,7 @@ export async function fillFromImage(
   { store, cache, processes }: ImageSource,
   id: string,
   target: CopyTarget,
-  { signal, progress }: FillOptions,
+  { signal, progress, begin, zeroesRest }: FillVolumeOptions,
 ): Promise<void> {
   const image = await store.show(id);
   const format = formatOf(image);
@@ -46,7 +54,9 @@ export async function fillFromImage(
     try {
       const copied = (percent: number) =>
         progress(downloadPercent + Math.floor(((100 - downloadPercent) * percent) / 100));
+      await begin?.();
       await copyImage(processes, { name: id, reader }, target, { signal, progress: copied });
+      if (zeroesRest) await zeroFrom(processes, target, reader.sizeBytes, { signal });
     } finally {
       await reader.close();
     }

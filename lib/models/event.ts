@@ -28,6 +28,8 @@ export interface ClusterEvent {
   snapshot: string;
   image: string;
   backup: string;
+  /** What the data of the volume are replaced by, see writeSource(); '' = nothing. */
+  restoreFrom: string;
   /** How long it took; undefined at its beginning. */
   durationMs: number | undefined;
   fault: Fault | undefined;
@@ -48,6 +50,7 @@ const schema = z.object({
   snapshot: text,
   image: text,
   backup: text,
+  restoreFrom: text,
   ms: z.coerce.number().optional(),
   fault: z.string().optional(),
 });

@@ -42,6 +42,16 @@ const steady = {
 /** Those of a volume that a transfer offers. */
 const offered = { status: ['awaiting-transfer'], attachStatus: ['detached'] } as const;
 
+function restoreFrom(status: readonly VolumeStatus[]) {
+  return {
+    from: { status, attachStatus: ['detached'] },
+    begins: 'restore',
+    set: { status: 'restoring' },
+    stamp: ['restoreTime'],
+    unset: ['fault'],
+  } as const;
+}
+
 /** Every allowed change of a volume's status. */
 export const transitions = {
   finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault', 'copying'] },
@@ -175,17 +185,10 @@ export const transitions = {
   startBackup: { from: { status: ['available'], attachStatus: ['detached'] }, begins: 'backup' },
   finishBackup: { during: 'backup', ends: true, unset: ['backup'] },
   failBackup: { during: 'backup', ends: true, unset: ['backup'] },
-  /** Its data become those of a backup. */
-  startRestore: {
-    from: {
-      status: ['available', 'error_attaching', 'error_extending', 'error_restoring'],
-      attachStatus: ['detached'],
-    },
-    begins: 'restore',
-    set: { status: 'restoring' },
-    stamp: ['restoreTime'],
-    unset: ['fault'],
-  },
+  /** Its data become those of a backup, a snapshot or an image. */
+  startRestore: restoreFrom(['available', 'error_attaching', 'error_extending', 'error_restoring']),
+  /** The same also of one that is kept for an attachment, and stays so. */
+  startRestoreReserved: restoreFrom(['available', 'reserved', 'error_attaching', 'error_extending', 'error_restoring']),
   finishRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: ['fault', ...restoreFields] },
   /** Nothing was written. */
   refuseRestore: { during: 'restore', ends: true, set: { status: 'available' }, unset: restoreFields },

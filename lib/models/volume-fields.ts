@@ -13,7 +13,7 @@ export const attachmentFields = [
 export const transferFields = ['transfer', 'transferExpires'] as const;
 
 /** Fields of a record that go with its restore. */
-export const restoreFields = ['backup', 'restoreTime'] as const;
+export const restoreFields = ['restoreFrom', 'restoreTime'] as const;
 
 /** Fields that go with a task. */
 export const taskFields = ['task', 'attachment', 'by', 'requesters', 'progress', 'step', 'attempts'] as const;

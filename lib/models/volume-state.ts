@@ -7,6 +7,7 @@ import { parseFault } from './fault.ts';
 import { type Hash, UnreadableError } from './hash.ts';
 import { isId } from './id.ts';
 import { type Limits, limitsIn } from './limits.ts';
+import { type RestoreSource, sourceIn } from './restore-source.ts';
 import { addressIn } from './stored-address.ts';
 import { type Task, type TaskKind, parseTask } from './task.ts';
 
@@ -110,8 +111,9 @@ export interface VolumeState {
   deletesSnapshots: boolean;
   /** The image or backup that the task makes; '' = none. */
   image: string;
-  /** Also the backup whose data it is getting, wholly or half, in place of its own. */
   backup: string;
+  /** That whose data it is getting, wholly or half, in place of its own. */
+  restoreFrom: RestoreSource | undefined;
   /** When the restore that is under way began, and the last one that has replaced its data: its storage has that time in its labels. */
   restoreTime: number | undefined;
   restoredTime: number | undefined;
@@ -231,6 +233,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     deletesSnapshots: hash['withSnapshots'] === 'true',
     image: hash['image'] ?? '',
     backup: hash['backup'] ?? '',
+    restoreFrom: sourceIn(hash['restoreFrom'] ?? ''),
     restoreTime: number(hash, 'restoreTime'),
     restoredTime: number(hash, 'restoredTime'),
     transfer: hash['transfer'] ?? '',
@@ -274,7 +277,7 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
 
 /** Returns how the statuses of a record contradict each other or its task, or undefined. */
 export function contradiction(volume: VolumeState): string | undefined {
-  const { status, attachStatus, task, newSize, transfer, migration, backup } = volume;
+  const { status, attachStatus, task, newSize, transfer, migration, restoreFrom } = volume;
   const isAttached = attachStatus === 'attached';
   const isOffered = status === 'awaiting-transfer';
   if (isOffered && transfer === '') return `is ${status} without a transfer`;
@@ -282,7 +285,7 @@ export function contradiction(volume: VolumeState): string | undefined {
   const leaves = task?.kind === 'migrate' && task.copied === undefined;
   if (leaves && migration === '') return 'has no migration during its migrate';
   if (!leaves && migration !== '') return `is ${status} with a migration`;
-  if (status === 'restoring' && backup === '') return 'is restoring without a backup';
+  if (status === 'restoring' && !restoreFrom) return 'is restoring, and does not say from what';
   const { attachments, attachment } = volume;
   if (attachStatus !== 'detached' && attachments.length === 0) return `is ${attachStatus} without an attachment`;
   if (status === 'reserved' && attachments.length === 0) return 'is reserved without an attachment';

@@ -20,6 +20,7 @@ export const policy = {
   'volume:extend': 'member',
   'volume:retype': 'member',
   'volume:revert': 'member',
+  'volume:reimage': 'member',
   'volume:upload-image': 'member',
   'volume:image-metadata:list': 'reader',
   'volume:image-metadata:change': 'member',

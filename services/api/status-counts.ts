@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sourceIn } from '../../lib/models/restore-source.ts';
 import { parseTask } from '../../lib/models/task.ts';
 import { announcedIn, attachStatuses, volumeStatuses } from '../../lib/models/volume-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -26,8 +27,9 @@ const rowSchema = z.tuple([
   z.string().nullable(),
   z.string().nullable(),
   z.string().nullable(),
+  z.string().nullable(),
 ]);
-const fields = ['status', 'attachStatus', 'task', 'fault', 'announced', 'attachments'] as const;
+const fields = ['status', 'attachStatus', 'task', 'fault', 'announced', 'attachments', 'restoreFrom'] as const;
 
 /** Counts the newest volumes of an index, by creation time, by their status; those that this version cannot read are `unreadable`. */
 export async function countStatuses(store: Store, index: string): Promise<StatusCounts> {
@@ -57,10 +59,11 @@ export async function countStatuses(store: Store, index: string): Promise<Status
 function described(row: unknown): { status: string | undefined; isFaulty: boolean } {
   if (Array.isArray(row) && row.every((value) => value === null)) return { status: undefined, isFaulty: false };
   try {
-    const [status, attachStatus, taskText, fault, text, attachments] = rowSchema.parse(row);
+    const [status, attachStatus, taskText, fault, text, attachments, source] = rowSchema.parse(row);
     const task = taskText === null ? undefined : parseTask(taskText);
     const announced = announcedIn(text ?? '', attachments?.split(',') ?? []);
-    return { status: apiStatus({ status, attachStatus, task, announced }), isFaulty: fault !== null };
+    const restoreFrom = sourceIn(source ?? '');
+    return { status: apiStatus({ status, attachStatus, task, announced, restoreFrom }), isFaulty: fault !== null };
   } catch {
     return { status: 'unreadable', isFaulty: false };
   }

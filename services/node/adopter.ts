@@ -26,9 +26,9 @@ import {
   isExported,
   isMarked,
   movedLabel,
-  restoreLabel,
   restoredLabel,
   unfinishedIn,
+  unfinishedSource,
   volumeSpec,
 } from './specs.ts';
 import type { VolumeTable } from './volume-table.ts';
@@ -156,7 +156,7 @@ export class Adopter {
     const set = unfinishedIn(labels);
     if (set === undefined) return false;
     const name = 'copying' in set ? 'resumeCreate' : 'resumeRestore';
-    if (!isAllowed(name, volume)) throw errors.storageUnfinished(volume.id, labels[restoreLabel] ?? '');
+    if (!isAllowed(name, volume)) throw errors.storageUnfinished(volume.id, unfinishedSource(labels));
     await this.change(volume, name, { set, task: { pinned: true } });
     this.options.log.info(`volume ${volume.id} gets the rest of its data`, set);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
@@ -252,7 +252,7 @@ export class Adopter {
           },
           stamp: [
             ...(rest.createTime === undefined ? ['createTime'] : []),
-            ...(unfinished && 'backup' in unfinished ? ['restoreTime'] : []),
+            ...(unfinished && 'restoreFrom' in unfinished ? ['restoreTime'] : []),
           ],
         },
         ...(restored?.edits ?? []),

@@ -5,6 +5,7 @@ import type { SnapshotSpec } from '../../lib/drivers/snapshots.ts';
 import { taskKey, writeTask } from '../../lib/models/task.ts';
 import { isId } from '../../lib/models/id.ts';
 import { areLimited, limitsOfStorage } from '../../lib/models/limits.ts';
+import { sourceIn, sourceName, writeSource } from '../../lib/models/restore-source.ts';
 import type { SnapshotState } from '../../lib/models/snapshot-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
@@ -13,7 +14,7 @@ import type { Backend } from './backends.ts';
 
 /** On storage that came with a migration: from where. */
 export const fromLabel = 'from';
-/** On storage that gets the data of a backup in place of its own: the backup, until all of them are there. Then when that restore began. */
+/** On storage that gets other data in place of its own: whose, until all of them are there. Then when that restore began. */
 export const restoreLabel = 'restore';
 export const restoredLabel = 'restored';
 
@@ -33,6 +34,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     movedFrom,
     status,
     encryptionKey,
+    restoreFrom,
     restoredTime = '',
   } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
@@ -50,7 +52,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     image,
     backup,
     [fromLabel]: movedFrom,
-    [restoreLabel]: isRestoring ? volume.backup : '',
+    [restoreLabel]: isRestoring && restoreFrom ? writeSource(restoreFrom) : '',
     [restoredLabel]: isRestoring ? '' : String(restoredTime),
   };
   const labels = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
@@ -68,13 +70,21 @@ export function isMarked(labels: Labels): boolean {
 
 /** Fields of the record of a volume whose storage does not have all of its data yet, as its labels say; undefined where it has them. */
 export function unfinishedIn({ image, backup, [restoreLabel]: restore }: Labels): UnfinishedFields | undefined {
-  if (restore !== undefined) return { backup: restore };
+  if (restore !== undefined) return { restoreFrom: restore };
   if (image !== undefined) return { copying: 'true', fromImage: image };
   return backup === undefined ? undefined : { copying: 'true', fromBackup: backup };
 }
 
+/** Returns what such storage has in part, as a message names it; '' where it has all of its data. */
+export function unfinishedSource({ image, backup, [restoreLabel]: restore = '' }: Labels): string {
+  const source = sourceIn(restore);
+  if (source) return sourceName(source);
+  if (image !== undefined) return `image ${image}`;
+  return backup === undefined ? '' : `backup ${backup}`;
+}
+
 type UnfinishedFields = Readonly<
-  { backup: string } | { copying: 'true'; fromImage: string } | { copying: 'true'; fromBackup: string }
+  { restoreFrom: string } | { copying: 'true'; fromImage: string } | { copying: 'true'; fromBackup: string }
 >;
 
 /** Fields of a record whose volume gets the rest of its data. */

@@ -16,7 +16,14 @@ import {
   takeSnapshot,
 } from './scenes.ts';
 
-type CopyScene = CopyTask | 'create-from-image' | 'create-from-backup' | 'backup-of-snapshot' | 'backup-of-attached';
+type CopyScene =
+  | CopyTask
+  | 'revert'
+  | 'reimage'
+  | 'create-from-image'
+  | 'create-from-backup'
+  | 'backup-of-snapshot'
+  | 'backup-of-attached';
 
 function copiesOf({ copies }: Place): Copies {
   if (!copies) throw new Error('this place has no stores of images and backups');
@@ -120,7 +127,31 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
       await backUp(place, cast);
       await copiesOf(place).overwrite(cast(subject));
     },
-    ask: async (place, cast) => void (await place.commands.restore(cast(subject), cast('backup'), deadline)),
+    ask: async (place, cast) => {
+      await place.commands.restore(cast(subject), { kind: 'backup', id: cast('backup') }, deadline);
+    },
+    again: [],
+  },
+  /** Of a volume that was written to since, and has an earlier snapshot. */
+  revert: {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await takeSnapshot(place, cast);
+      await copiesOf(place).overwrite(cast(subject));
+    },
+    ask: async (place, cast) => {
+      await place.commands.restore(cast(subject), { kind: 'snapshot', id: cast('snapshot') }, deadline);
+    },
+    again: [],
+  },
+  reimage: {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await copiesOf(place).addImage(cast('image'));
+    },
+    ask: async (place, cast) => {
+      await place.commands.restore(cast(subject), { kind: 'image', id: cast('image') }, deadline);
+    },
     again: [],
   },
   /** To the other backend, of the same daemon: it is killed at both ends. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { overwrite as copyDiffering } from '../../lib/devices/overwrite.ts';
+import { ChildProcesses } from '../../lib/process.ts';
 import type { VolumeSpec } from '../../lib/drivers/driver.ts';
 import type { LvmDriver } from '../../lib/drivers/lvm/driver.ts';
 import type { LvmOptions } from '../../lib/drivers/lvm/parts.ts';
@@ -112,6 +114,50 @@ const list: readonly LvmCase[] = [
       assert.deepEqual(await driver.listVolumes(), [foundAs(volume)], 'a copy that could not begin leaves nothing');
       await driver.snapshots.deleteSnapshot(snapshot);
       await driver.deleteVolume(volume);
+    },
+  },
+  {
+    title: 'a volume that goes back to its latest snapshot takes nothing of the room of its snapshots',
+    run: async () => {
+      const { driver, volume } = await prepare({ snapshotPercent: 10 });
+      const device = driver.localPath(volume);
+      const write = (at: number, count: number) =>
+        machine.sh(`dd if=/dev/urandom of=${device} bs=1M seek=${at} count=${count} oflag=direct status=none`);
+      const [first, latest] = [snapshotOf(volume), snapshotOf(volume)];
+      await driver.snapshots.createSnapshot(first);
+      await write(20, 3);
+      await driver.snapshots.createSnapshot(latest);
+      const sumOf = (path: string) => machine.sh(`dd if=${path} bs=1M iflag=direct status=none | sha256sum`);
+      const [before, ofFirst] = [await sumOf(device), await sumOf(await driver.snapshots.openSnapshot(first))];
+      await write(50, 4);
+      await write(22, 1);
+      const used = () => machine.sh(`lvs --noheadings -o lv_name,data_percent ${group} | grep snap- | sort`);
+      const room = await used();
+      const { sizeBytes } = volume;
+      const from = { path: await driver.snapshots.openSnapshot(latest), sizeBytes };
+      const { signal } = new AbortController();
+      assert.equal(await copyDiffering(new ChildProcesses(), from, { path: device, sizeBytes }, { signal }), true);
+      assert.equal(await sumOf(device), before);
+      assert.equal(await used(), room);
+      for (const one of [first, latest]) assert.equal(await driver.snapshots.hasSnapshot(one), true);
+      assert.equal(await sumOf(await driver.snapshots.openSnapshot(first)), ofFirst);
+      assert.equal(await sumOf(await driver.snapshots.openSnapshot(latest)), before);
+
+      await assert.rejects(driver.snapshots.refuseOverwrite(volume), (error: { code: string; message: string }) => {
+        assert.equal(error.code, 'SnapshotRoomTooSmall');
+        for (const { id } of [first, latest]) assert.ok(error.message.includes(id));
+        return true;
+      });
+      for (const one of [first, latest]) await driver.snapshots.deleteSnapshot(one);
+      await driver.snapshots.refuseOverwrite(volume);
+      const roomy = machine.driver({ snapshotPercent: 100 });
+      await roomy.setup();
+      await roomy.snapshots.createSnapshot(first);
+      await roomy.snapshots.refuseOverwrite(volume);
+      await overwrite(roomy, volume);
+      assert.equal(await roomy.snapshots.hasSnapshot(first), true);
+      await roomy.snapshots.deleteSnapshot(first);
+      await roomy.deleteVolume(volume);
     },
   },
   {

@@ -9,7 +9,8 @@ import type { Parts } from './parts.ts';
 import type { Pauses } from './pause.ts';
 import { type OneLogicalVolume, logicalVolumes } from './reports.ts';
 import { snapshotIn, snapshotName, snapshotTags } from './snapshot-tags.ts';
-import { areTags, tagChanges } from './tags.ts';
+import { snapshotRoom } from './snapshot-room.ts';
+import { areTags, lvName, tagChanges } from './tags.ts';
 import { isSnapshot, takeSnapshot, unusableReason } from './take-snapshot.ts';
 import { takeTogether } from './take-together.ts';
 
@@ -62,6 +63,19 @@ export class LvmSnapshots implements Snapshots {
       const found = await this.usable(snapshot);
       return this.volumes.activeDevice(snapshot.id, found.name, found);
     });
+  }
+
+  async refuseOverwrite({ id }: VolumeSpec): Promise<void> {
+    const { openGroup, options } = this.parts;
+    const all = await this.parts.retried(() => logicalVolumes(openGroup.shell, options.volumeGroup));
+    const origin = all.find(({ name }) => name === lvName({ id }));
+    if (!origin) return;
+    const least = snapshotRoom(origin.sizeBytes, 100);
+    const small = all.flatMap((one) => {
+      const isSmall = one.isThickSnapshot && one.origin === origin.name && !one.isOverflowed && one.sizeBytes < least;
+      return isSmall ? [snapshotIn(one)?.id ?? one.name] : [];
+    });
+    if (small.length > 0) throw errors.snapshotRoomTooSmall(id, small);
   }
 
   async listSnapshots(): Promise<FoundSnapshot[]> {

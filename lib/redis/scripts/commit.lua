@@ -153,7 +153,7 @@ end
 
 -- An event decides nothing: where the stream is damaged, nothing else is lost.
 local function append_event(event, record, more)
-  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'attachment', 'snapshot', 'image', 'backup' }) do event[field] = record[field] end
+  for _, field in ipairs({ 'name', 'node', 'projectId', 'userId', 'attachment', 'snapshot', 'image', 'backup', 'restoreFrom' }) do event[field] = record[field] end
   for field, value in pairs(more) do event[field] = value end
   redis.pcall('XADD', key_events(), 'MAXLEN', '~', '10000', '*', 'm', cjson.encode(event))
 end

@@ -53,7 +53,7 @@ export const backupActionCalls = [
         if (volume.attachStatus !== 'detached') {
           throw errors.volumeAttached(volume.id, await usersOf(cluster.store, volume));
         }
-        await cluster.commands.restore(volume.id, backupId);
+        await cluster.commands.restore(volume.id, { kind: 'backup', id: backupId });
         return { restore: { backup_id: backupId, volume_id: volume.id, volume_name: volume.name || null } };
       }
       const asked = { size: undefined, image: undefined, snapshot: undefined, source: undefined, type: undefined };

@@ -30,6 +30,7 @@ import { typeCalls } from './types.ts';
 import { volumeActionCalls } from './volume-actions.ts';
 import { volumeAdminActionCalls } from './volume-admin-actions.ts';
 import { volumeImageActionCalls } from './volume-image-actions.ts';
+import { volumeRestoreActionCalls } from './volume-restore-actions.ts';
 import { volumeSummaryCalls } from './volume-summary.ts';
 import { volumeAttachCalls } from './volume-attach.ts';
 import { volumeCalls } from './volumes.ts';
@@ -40,6 +41,7 @@ export const calls: readonly Call[] = [
   ...volumeActionCalls,
   ...volumeAdminActionCalls,
   ...volumeImageActionCalls,
+  ...volumeRestoreActionCalls,
   ...snapshotCalls,
   ...snapshotActionCalls,
   ...metadataCalls,

@@ -5,8 +5,8 @@ import { call, noAnswer, noQuery } from '../call.ts';
 import { versionText } from '../microversion.ts';
 import { refusalOf } from '../never-met.ts';
 import { usableType } from '../own-type.ts';
-import { ownSnapshot, ownVolume } from '../owned.ts';
-import { id, size, yesOrNo } from '../schemas.ts';
+import { ownVolume } from '../owned.ts';
+import { size, yesOrNo } from '../schemas.ts';
 
 const action = {
   method: 'POST',
@@ -77,39 +77,6 @@ export const volumeActionCalls = [
     async handle(request) {
       const { id: volume } = await ownVolume(request, request.param('id'));
       await request.cluster.commands.update(volume, { isReadOnly: request.body.readonly });
-    },
-  }),
-  call({
-    ...action,
-    name: 'volume:revert',
-    summary: 'Refused: volumes do not go back to snapshots',
-    action: 'revert',
-    since: 40,
-    body: z.strictObject({ snapshot_id: id }),
-    answer: z.never(),
-    async handle(request) {
-      const { id: volume } = await ownVolume(request, request.param('id'));
-      const { id: snapshot } = await ownSnapshot(request, request.body.snapshot_id);
-      throw errors.notOffered(
-        `volume ${volume} cannot go back to snapshot ${snapshot}`,
-        `make a volume of the snapshot: POST /v3/volumes with snapshot_id ${snapshot}`,
-      );
-    },
-  }),
-  call({
-    ...action,
-    name: 'volume:revert',
-    summary: 'Refused: the data of a volume are not replaced by those of an image',
-    action: 'os-reimage',
-    since: 68,
-    body: z.strictObject({ image_id: id, reimage_reserved: yesOrNo.nullish() }),
-    answer: z.never(),
-    async handle(request) {
-      const { id: volume } = await ownVolume(request, request.param('id'));
-      throw errors.notOffered(
-        `the data of volume ${volume} cannot be replaced by those of an image`,
-        'make a volume of the image: POST /v3/volumes with imageRef',
-      );
     },
   }),
 ];

@@ -33,6 +33,8 @@ export async function volumeFacts(store: Store, volumes: readonly VolumeState[])
   };
 }
 
+const restoring = { backup: 'restoring-backup', snapshot: 'reverting', image: 'downloading' } as const;
+
 /**
  * The status as the clients of the Block Storage API know it: what is under way takes the place of the status that the volume returns to.
  */
@@ -41,15 +43,17 @@ export function apiStatus({
   attachStatus,
   task,
   announced,
-}: Pick<VolumeState, 'status' | 'attachStatus' | 'task' | 'announced'>): string {
+  restoreFrom,
+}: Pick<VolumeState, 'status' | 'attachStatus' | 'task' | 'announced' | 'restoreFrom'>): string {
   if (attachStatus === 'attaching' || attachStatus === 'detaching') return attachStatus;
   if (announced) return `${announced.what}ing`;
   if (task?.kind === 'upload') return 'uploading';
   if (task?.kind === 'backup') return 'backing-up';
-  if (status === 'restoring') return 'restoring-backup';
+  if (status === 'restoring') return restoring[restoreFrom?.kind ?? 'backup'];
   // Its place changes, not what can be done with it.
   if (status === 'migrating') return 'maintenance';
   if (status === 'transferring') return 'awaiting-transfer';
+  if (status === 'error_restoring') return restoreFrom && restoreFrom.kind !== 'backup' ? 'error' : status;
   if (status === 'error_attaching' || status === 'error_detaching') return 'error';
   return status;
 }

@@ -221,7 +221,7 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
   }
   if (status === 'restoring') {
     const again = { task: writeTask({ kind: 'restore', key: taskKey() }) };
-    const set = volume.backup === '' ? { status: 'error_restoring' } : again;
+    const set = volume.restoreFrom ? again : { status: 'error_restoring' };
     return commitChecked(context, volume, { set: { attachStatus: 'detached', ...set } });
   }
   if (status === 'creating' || status === 'deleting') {

@@ -6,7 +6,7 @@ import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Backend } from '../backends.ts';
 import { groupLabel, snapshotSpec, volumeSpec } from '../specs.ts';
-import { refuseUnfinished } from './backup-steps.ts';
+import { refuseUnfinished } from './restore-steps.ts';
 
 /** A volume, and its snapshot that the operation is about. */
 export interface GroupMember {

@@ -20,7 +20,7 @@ import type { Problems } from '../problems.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
-import { refuseUnfinished } from './backup-steps.ts';
+import { refuseUnfinished } from './restore-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import type { OperationOutcome } from './operation-outcome.ts';
 import { operationOf } from './operations.ts';
@@ -102,7 +102,7 @@ export class OperationRunner {
       ...(more.edits ?? []),
     ];
     const remaining = remainingAttachments(context);
-    const change = { ...merged(determined(context), { set: more.set ?? {} }), remaining };
+    const change = { ...merged(determined(context), { set: more.set ?? {}, unset: more.unset ?? [] }), remaining };
     await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
     const { id, requestedBy } = volume;
     log.info(`${operation.name} of volume ${id} completed`, requestedBy === '' ? {} : { requestedBy });

@@ -45,7 +45,7 @@ export interface StepContext {
   madeStorage: boolean;
   /** Whether all of that reads as zeros. */
   isBlank: boolean;
-  /** Of a restore: the backup whose data the storage has in part; '' = none, undefined: not known. */
+  /** Of a restore: whose data the storage has in part, see writeSource(); '' = nobody's, undefined: not known. */
   partly: string | undefined;
   /** Why what was done is undone. */
   failure: BlockstoreError | undefined;
@@ -79,6 +79,7 @@ type Command = NonNullable<ChangeSet['commands']>[number];
 /** What the end of an operation changes besides the volume's status. */
 export interface OperationEnd {
   set?: Readonly<Record<string, string>>;
+  unset?: readonly string[];
   edits?: readonly Edit[];
   commands?: readonly Command[];
 }

@@ -1,12 +1,5 @@
 import { type GroupTaskKind, type Task, type TaskKind, isGroupTask } from '../../../lib/models/task.ts';
-import {
-  copyFromBackup,
-  discardBackup,
-  examineStorage,
-  exportRestored,
-  restoreBackup,
-  storeBackup,
-} from './backup-steps.ts';
+import { copyFromBackup, discardBackup, storeBackup } from './backup-steps.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
   acceptStorage,
@@ -18,6 +11,7 @@ import {
 } from './migration-steps.ts';
 import type { Operation } from './operation.ts';
 import { labelOwner, labelSnapshot } from './relabel-steps.ts';
+import { examineStorage, exportRestored, recordRestored, restoreData } from './restore-steps.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot, removeSnapshots } from './snapshot-steps.ts';
 import {
   activateStorage,
@@ -184,15 +178,16 @@ const rename: Operation = {
 const restore: Operation = {
   name: 'restore',
   queue: 'long',
-  steps: [examineStorage, activateStorage, restoreBackup, exportRestored],
+  steps: [examineStorage, activateStorage, restoreData, exportRestored],
   undo: [],
+  isOfAllSnapshots: ({ restoreFrom }) => restoreFrom?.kind === 'snapshot',
   finish: 'finishRestore',
-  endsWith: ({ volume: { restoreTime = '' } }) => ({ set: { restoredTime: String(restoreTime) } }),
+  endsWith: recordRestored,
   fail: 'failRestore',
-  failure: ({ partly, volume }) =>
+  failure: ({ partly }) =>
     partly === ''
       ? { transition: 'refuseRestore', isRequesters: true }
-      : { transition: 'failRestore', set: { backup: partly ?? volume.backup } },
+      : { transition: 'failRestore', ...(partly === undefined ? {} : { set: { restoreFrom: partly } }) },
   handsBack: none,
 };
 

@@ -55,6 +55,8 @@ test.after.always(async () => {
   await rm(place, { recursive: true });
 });
 
+const from = (id: string) => ({ kind: 'backup', id }) as const;
+
 function pathOf(id: string): string {
   return files.localPath({ id, size: 0, sizeBytes: 100 * MiB, labels: {} });
 }
@@ -197,8 +199,8 @@ test.serial('a volume gets the data of a backup in place of its own', async (t) 
   await write(id, randomBytes(MiB), 4 * MiB + 17);
   await volumes.extend(id, 1, deadline);
 
-  const restored = await volumes.restore(id, backup, deadline);
-  t.like(restored, { status: 'available', name: 'data', size: 1, backup: '', fault: undefined });
+  const restored = await volumes.restore(id, from(backup), deadline);
+  t.like(restored, { status: 'available', name: 'data', size: 1, restoreFrom: undefined, fault: undefined });
   const found = await readFile(pathOf(id));
   t.true(found.subarray(0, before.length).equals(before));
   t.true(found.subarray(before.length).every((byte) => byte === 0));
@@ -207,20 +209,20 @@ test.serial('a volume gets the data of a backup in place of its own', async (t) 
   });
 
   await volumes.attach(id, attachment, deadline);
-  await t.throwsAsync(volumes.restore(id, backup, deadline), { code: 'VolumeAttached' });
+  await t.throwsAsync(volumes.restore(id, from(backup), deadline), { code: 'VolumeAttached' });
   await volumes.detach(id, deadline);
   const { id: small } = await volumes.create({ ...newVolume, node: 'n1@files' }, deadline);
   await write(small, first, 0);
   const large = await newBackup(id, null, 1);
   await backups.create(id, large, deadline);
   const asBefore = await readFile(pathOf(small));
-  await t.throwsAsync(volumes.restore(small, large, deadline), { code: 'SizeTooSmall' });
-  await t.throwsAsync(volumes.restore(small, randomUUID(), deadline), { code: 'BackupNotFound' });
-  await t.throwsAsync(volumes.restore(small, await newBackup(small), deadline), { code: 'BackupNotReady' });
-  t.like(await volumesOf(store).lookup(small), { status: 'available', backup: '', fault: undefined });
+  await t.throwsAsync(volumes.restore(small, from(large), deadline), { code: 'SizeTooSmall' });
+  await t.throwsAsync(volumes.restore(small, from(randomUUID()), deadline), { code: 'BackupNotFound' });
+  await t.throwsAsync(volumes.restore(small, from(await newBackup(small)), deadline), { code: 'BackupNotReady' });
+  t.like(await volumesOf(store).lookup(small), { status: 'available', restoreFrom: undefined, fault: undefined });
   t.true((await readFile(pathOf(small))).equals(asBefore), 'nothing was written');
   const { id: fake } = await volumes.create({ ...newVolume, node: 'n1@fake' }, deadline);
-  await t.throwsAsync(volumes.restore(fake, backup, deadline), { code: 'NotCapable' });
+  await t.throwsAsync(volumes.restore(fake, from(backup), deadline), { code: 'NotCapable' });
   for (const one of [id, small, fake]) await volumes.delete(one, deadline);
 });
 
@@ -239,16 +241,16 @@ test.serial(
     await writeFile(data, bytes);
 
     const failed = async (volume: string) => {
-      await t.throwsAsync(volumes.restore(volume, damaged, deadline), { code: 'BackupDamaged' });
-      const record = { status: 'error_restoring', backup: damaged, fault: { code: 'BackupDamaged' } } as const;
-      t.like(await volumesOf(store).lookup(volume), record);
+      await t.throwsAsync(volumes.restore(volume, from(damaged), deadline), { code: 'BackupDamaged' });
+      const { status, restoreFrom, fault } = await volumesOf(store).lookup(volume);
+      t.deepEqual([status, restoreFrom, fault?.code], ['error_restoring', from(damaged), 'BackupDamaged']);
     };
     await failed(id);
     await t.throwsAsync(volumes.attach(id, attachment, deadline), { code: 'WrongStatus' });
     const absent = randomUUID();
-    await t.throwsAsync(volumes.restore(id, absent, deadline), { code: 'BackupNotFound' });
+    await t.throwsAsync(volumes.restore(id, from(absent), deadline), { code: 'BackupNotFound' });
     t.like(await volumesOf(store).lookup(id), { status: 'error_restoring' }, 'what it had is gone all the same');
-    t.like(await volumes.restore(id, good.id, deadline), { status: 'available', backup: '', fault: undefined });
+    t.like(await volumes.restore(id, from(good.id), deadline), { status: 'available', fault: undefined });
     t.true((await readFile(pathOf(id))).equals(before));
     await failed(id);
     await volumes.delete(id, deadline);
@@ -270,7 +272,7 @@ test.serial(
     const made = await volumes.create({ ...newVolume, node: 'n2', fromBackup: backup }, deadline);
     const restored = await volumes.restore(
       (await volumes.create({ ...newVolume, node: 'n2' }, deadline)).id,
-      backup,
+      from(backup),
       deadline,
     );
     await node.stop();
@@ -284,7 +286,7 @@ test.serial(
       const fields =
         id === made.id
           ? { status: 'creating', copying: 'true', task: taskText('create') }
-          : { status: 'restoring', backup, task: taskText('restore') };
+          : { status: 'restoring', restoreFrom: backup, task: taskText('restore') };
       await commit(store, { edits: [{ kind: 'volume', id, set: fields }] });
     }
     await store.redis.del(store.keys.lease('n2'));
@@ -308,15 +310,15 @@ test.serial(
     const id = await create();
     await write(id, randomBytes(MiB), 0);
     const { id: backup } = await backUp(id);
-    const { restoredTime } = await volumes.restore(id, backup, deadline);
+    const { restoredTime } = await volumes.restore(id, from(backup), deadline);
     const later = randomBytes(4096);
     await write(id, later, 0);
-    const set = { status: 'restoring', backup, task: taskText('restore') };
+    const set = { status: 'restoring', restoreFrom: backup, task: taskText('restore') };
     const again = { ...set, restoreTime: String(restoredTime) };
     await commit(store, { edits: [{ kind: 'volume', id, set: again, unset: ['restoredTime'] }] });
     await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
     t.true((await readFile(pathOf(id))).subarray(0, later.length).equals(later));
-    t.like(await volumesOf(store).lookup(id), { restoredTime, restoreTime: undefined, backup: '' });
+    t.like(await volumesOf(store).lookup(id), { restoredTime, restoreTime: undefined, restoreFrom: undefined });
     // One that never began is carried out.
     await commit(store, { edits: [{ kind: 'volume', id, set, stamp: ['restoreTime'] }] });
     await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
@@ -348,12 +350,16 @@ test.serial('what the storage says of a restore holds, whatever an older state o
   };
 
   await spoil();
-  await t.throwsAsync(volumes.restore(id, randomUUID(), deadline), { code: 'BackupNotFound' });
-  t.like(await volumesOf(store).lookup(id), { status: 'error_restoring', backup }, 'it had data of both before');
-  await volumes.restore(id, backup, deadline);
+  await t.throwsAsync(volumes.restore(id, from(randomUUID()), deadline), { code: 'BackupNotFound' });
+  t.like(
+    await volumesOf(store).lookup(id),
+    { status: 'error_restoring', restoreFrom: from(backup) },
+    'it had data of both before',
+  );
+  await volumes.restore(id, from(backup), deadline);
   await restored();
   const { restoredTime } = await volumesOf(store).lookup(id);
-  await t.throwsAsync(volumes.restore(id, randomUUID(), deadline), { code: 'BackupNotFound' });
+  await t.throwsAsync(volumes.restore(id, from(randomUUID()), deadline), { code: 'BackupNotFound' });
   t.like(await volumesOf(store).lookup(id), { status: 'available', restoredTime }, 'the last one is still known');
 
   // Redis has lost that it was detached and is being restored.
@@ -376,7 +382,7 @@ test.serial('what the storage says of a restore holds, whatever an older state o
   await restored();
 
   // Redis has lost that it was restored after a failure.
-  await set({ status: 'error_restoring', backup });
+  await set({ status: 'error_restoring', restoreFrom: backup });
   await audit();
   await restored();
   await volumes.delete(id, deadline);
@@ -386,7 +392,7 @@ test.serial('a volume that is being copied is not restored', async (t) => {
   const id = await create();
   const { id: backup } = await backUp(id);
   await commit(store, { edits: [{ kind: 'volume', id, set: { fromVolume: id, copying: 'true' } }] });
-  await t.throwsAsync(volumes.restore(id, backup, deadline), { code: 'VolumeIsCopied' });
+  await t.throwsAsync(volumes.restore(id, from(backup), deadline), { code: 'VolumeIsCopied' });
   await commit(store, { edits: [{ kind: 'volume', id, unset: ['fromVolume', 'copying'] }] });
   await volumes.delete(id, deadline);
 });

@@ -35,9 +35,9 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ['POST /volumes/:id/action os-retype', [{ body: async (id) => ({ new_type: await id('/types/:id') }) }]],
   ['POST /volumes/:id/action os-set_bootable', [{ body: () => ({ bootable: true }) }]],
   ['POST /volumes/:id/action os-update_readonly_flag', [{ body: () => ({ readonly: true }) }]],
-  ['POST /volumes/:id/action revert', [{ body: async (id) => ({ snapshot_id: await snapshot(id) }) }]],
-  ['POST /volumes/:id/action os-reimage', [{ body: () => ({ image_id: randomUUID() }) }]],
-  // The driver of the test moves no data, nor gives them to images.
+  // The driver of the test moves no data, nor gives them to images or back to volumes.
+  ['POST /volumes/:id/action revert', [{ body: async (id) => ({ snapshot_id: await snapshot(id) }), status: 400 }]],
+  ['POST /volumes/:id/action os-reimage', [{ body: () => ({ image_id: randomUUID() }), status: 404 }]],
   ['POST /volumes/:id/action os-migrate_volume', [{ body: () => ({ host: 'n2@fake' }), status: 400 }]],
   [
     'POST /volumes/:id/action os-migrate_volume_completion',

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import test from 'ava';
+import { CliPlace } from './place.ts';
+
+/** `volume revert` and `volume reimage`. */
+
+let place: CliPlace;
+test.before(async () => {
+  place = await CliPlace.start();
+  await writeFile(place.file('blockstore.conf'), `image_directory = ${place.file('images')}\n`);
+  await mkdir(place.file('pool'));
+  await place.daemon('n1', {
+    volume_driver: 'file',
+    volume_target: 'none',
+    volume_pool_dir: place.file('pool'),
+    image_directory: place.file('images'),
+  });
+});
+test.after.always(() => place.close());
+
+const dataOf = (id: string) => readFile(place.file(`pool/volume-${id}`));
+const write = (id: string) => writeFile(place.file(`pool/volume-${id}`), randomBytes(10_000), { flag: 'r+' });
+
+test.serial('a volume goes back to its latest snapshot', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'data');
+  await place.run('snapshot', 'create', 'data', '--name', 'early');
+  await write(id);
+  const { stdout: snapshot } = await place.run('snapshot', 'create', 'data', '--name', 'noon');
+  const before = await dataOf(id);
+  await write(id);
+  t.like(await place.run('volume', 'revert', 'data', 'noon'), { exitCode: 0, stdout: id, stderr: '' });
+  t.true((await dataOf(id)).equals(before));
+  t.like(await place.json('volume', 'revert', 'data', snapshot), { id, status: 'available', restoreFrom: null });
+  const early = await place.run('volume', 'revert', 'data', 'early');
+  t.is(early.exitCode, 2);
+  t.regex(early.stderr, /can only go back to its latest snapshot.*\n.*volume create --snapshot/);
+  const begun = await place.run('volume', 'revert', id.slice(0, 8), 'noon');
+  t.is(begun.exitCode, 4, 'what cannot be undone is not done by the beginning of an id');
+  await place.run('volume', 'attach', 'data', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  const attached = await place.run('volume', 'revert', 'data', 'noon');
+  t.is(attached.exitCode, 5);
+  t.regex(attached.stderr, /is attached to i-1.*\n.*detach it first/);
+  await place.run('volume', 'detach', 'data');
+  t.is((await place.run('volume', 'revert', 'data', 'noon', '--no-wait')).stdout, id);
+  t.is((await place.run('volume', 'wait', 'data', '--status', 'available', '--timeout', '60')).exitCode, 0);
+});
+
+test.serial('a volume gets the data of an image, a reserved one when that is asked for', async (t) => {
+  const data = randomBytes(2048);
+  await writeFile(place.file('disk'), data);
+  const { stdout: image } = await place.run('image', 'import', place.file('disk'), '--format', 'raw', '--name', 'base');
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'root');
+  await write(id);
+  t.like(await place.run('volume', 'reimage', 'root', 'base'), { exitCode: 0, stdout: id, stderr: '' });
+  const found = await dataOf(id);
+  t.true(found.subarray(0, data.length).equals(data));
+  t.true(found.subarray(data.length).every((byte) => byte === 0));
+  t.regex((await place.run('volume', 'show', 'root')).stdout, new RegExp(`^made from +image ${image}$`, 'm'));
+  t.is((await place.run('volume', 'reimage', 'root', 'absent')).exitCode, 4);
+  await place.run('attachment', 'create', 'root', '--instance', 'i-1');
+  const reserved = await place.run('volume', 'reimage', 'root', 'base');
+  t.is(reserved.exitCode, 5);
+  t.regex(reserved.stderr, /is reserved for i-1/);
+  t.like(await place.json('volume', 'reimage', 'root', 'base', '--reserved'), { id, status: 'reserved' });
+});
