@@ -14,8 +14,9 @@ const maxValueBytes = 255;
 type MetadataOf = 'meta' | 'image';
 
 export function metadataIn(hash: Hash, of: MetadataOf = 'meta'): Record<string, string> {
-  const entries = Object.entries(hash).filter(([field]) => field.startsWith(`${of}:`));
-  return Object.fromEntries(entries.map(([field, value]) => [field.slice(of.length + 1), value]));
+  const prefix = `${of}:`;
+  const fields = Object.keys(hash).filter((field) => field.startsWith(prefix));
+  return Object.fromEntries(fields.map((field) => [field.slice(prefix.length), hash[field] ?? '']));
 }
 
 export function metadataField(key: string): string {

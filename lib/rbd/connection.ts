@@ -35,6 +35,7 @@ export function endpointText({ user, secretUuid }: RbdUser, monitors: Monitors):
 
 /** Returns undefined for any other text, as of a backend that has not reported. */
 export function tryParseEndpoint(text: string): RbdEndpoint | undefined {
+  if (text === '') return undefined;
   try {
     const endpoint = endpointShape.parse(JSON.parse(text));
     return endpoint.hosts.length === endpoint.ports.length ? endpoint : undefined;
