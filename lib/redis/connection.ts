@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { BlockstoreError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { closedHint } from '../redis-errors.ts';
+import { RedisClient } from './client.ts';
 import { ConnectionLoss } from './connection-loss.ts';
 import { type ConnectionOptions, type RedisFlags, connectionOptions } from './connection-options.ts';
 import { explainFailure, hasPlainHint, isEnded, reasonOf, saysOnlyClosed } from './failures.ts';
@@ -28,7 +29,12 @@ const breaksMs = 600_000;
  */
 export async function connect(flags: RedisFlags, log: Log): Promise<Connection> {
   const { options, where } = connectionOptions(flags);
-  const connection = new Connection(new Redis({ ...options, commandTimeout: commandTimeoutMs }), options, where, log);
+  const connection = new Connection(
+    new RedisClient({ ...options, commandTimeout: commandTimeoutMs }),
+    options,
+    where,
+    log,
+  );
   await connection.open();
   return connection;
 }
@@ -117,7 +123,7 @@ export class Connection {
    * A subscriber subscribes again whenever it is ready. Closed with this one. `purpose`: as the log names it. Throws RedisUnreachable.
    */
   async another({ purpose = 'further commands', hasTimeLimit = false } = {}): Promise<Redis> {
-    const redis = new Redis({
+    const redis = new RedisClient({
       ...this.options,
       autoResubscribe: false,
       ...(hasTimeLimit ? { commandTimeout: commandTimeoutMs } : {}),
