@@ -1,17 +1,24 @@
-import { type FileHandle, mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errors } from '../errors.ts';
 import { absentAs, errorCode, makeDirectory, replaceFile, statIfExists, syncDirectory } from '../files.ts';
 import { isId } from '../models/id.ts';
 import { type Backup, type BackupNotes, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
-import { type BackupReader, type BackupStore, type BackupWriter, amended, byAge } from './store.ts';
+import {
+  type BackupReader,
+  type BackupStore,
+  type BackupWriter,
+  amended,
+  byAge,
+  childIn,
+  childMark,
+  description,
+  leaving,
+  parentIn,
+} from './store.ts';
 
-const description = 'backup.json';
-/** In its place while a backup is removed: none is made that needs it. */
-const leaving = 'leaving.json';
-
-/** Backups as directories of one directory, which nodes share: `<id>/backup.json`, `pieces` and `data`. */
+/** Backups as directories of one directory, which nodes share: `<id>/backup.json`, `pieces`, `data` and `needed-by-<id>`. */
 export class BackupDirectory implements BackupStore {
   readonly place: string;
 
@@ -51,12 +58,20 @@ export class BackupDirectory implements BackupStore {
       if (errorCode(error) === 'EEXIST') throw errors.backupExists(backup.id);
       throw error;
     }
+    const { id, parent } = backup;
+    if (parent !== null) await absentAs(undefined, this.mark(parent, id));
     await this.describe(backup);
     await syncDirectory(this.place);
-    if (backup.parent !== null && (await this.find(backup.parent))?.status !== 'available') {
+    if (parent !== null && (await this.find(parent))?.status !== 'available') {
       await rm(place, { recursive: true, force: true });
-      throw errors.backupNotFound(backup.parent, this.place);
+      await rm(this.file(parent, childMark(id)), { force: true });
+      throw errors.backupNotFound(parent, this.place);
     }
+  }
+
+  private async mark(parent: string, child: string): Promise<void> {
+    await writeFile(this.file(parent, childMark(child)), '', { mode: 0o600 });
+    await syncDirectory(this.file(parent));
   }
 
   async describe(backup: Backup): Promise<void> {
@@ -127,15 +142,24 @@ export class BackupDirectory implements BackupStore {
     const [from, to] = [this.file(id, description), this.file(id, leaving)];
     await absentAs(undefined, rename(from, to));
     try {
-      const needed = (await this.list()).filter(({ parent }) => parent === id).map((one) => one.id);
+      const needed = await this.childrenOf(id);
       if (needed.length > 0) throw errors.backupNeeded(id, needed);
     } catch (error) {
       await absentAs(undefined, rename(to, from));
       throw error;
     }
+    const parent = parentIn(await absentAs('', readFile(to, 'utf8')));
+    if (parent !== undefined) await absentAs(undefined, rm(this.file(parent, childMark(id)), { force: true }));
     await rm(this.file(id), { recursive: true, force: true });
     await absentAs(undefined, syncDirectory(this.place));
     return wasThere;
+  }
+
+  /** Those that begin with it, also those that cannot be read. */
+  private async childrenOf(id: string): Promise<string[]> {
+    const marked = (await absentAs([], readdir(this.file(id)))).flatMap(childIn);
+    const there = await Promise.all(marked.map((child) => statIfExists(this.file(child, description))));
+    return marked.filter((_, index) => there[index]);
   }
 
   private emptied(id: string, name: 'data' | 'pieces'): Promise<FileHandle> {

@@ -3,16 +3,24 @@ import { asError, errors } from '../errors.ts';
 import { isId } from '../models/id.ts';
 import { type Backup, type BackupNotes, type Piece, backupSchema, parsePiece, writePiece } from './backup.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { type BackupReader, type BackupStore, type BackupWriter, amended, byAge } from './store.ts';
+import {
+  type BackupReader,
+  type BackupStore,
+  type BackupWriter,
+  amended,
+  byAge,
+  childIn,
+  childMark,
+  description,
+  leaving,
+  parentIn,
+} from './store.ts';
 
-const description = 'backup.json';
-/** In its place while a backup is removed: none is made that needs it. */
-const leaving = 'leaving.json';
 /** The data of a backup are in objects of so many bytes, the last one shorter: `<id>/data-0`, `-1`, … */
 const objectBytes = 32 * 2 ** 20;
 const concurrency = 8;
 
-/** Backups as objects of a bucket: `<id>/backup.json`, `pieces` and `data-<n>`. */
+/** Backups as objects of a bucket: `<id>/backup.json`, `pieces`, `data-<n>` and `needed-by-<id>`. */
 export class S3Backups implements BackupStore {
   readonly place: string;
   private readonly bucket: S3Bucket;
@@ -53,10 +61,13 @@ export class S3Backups implements BackupStore {
   /** Of two at once with one id both are made: ids are random. */
   async create(backup: Backup): Promise<void> {
     if ((await this.bucket.names(`${backup.id}/`)).length > 0) throw errors.backupExists(backup.id);
+    const { id, parent } = backup;
+    if (parent !== null) await this.bucket.put(`${parent}/${childMark(id)}`, Buffer.alloc(0));
     await this.describe(backup);
-    if (backup.parent !== null && (await this.find(backup.parent))?.status !== 'available') {
-      await this.bucket.delete(`${backup.id}/${description}`);
-      throw errors.backupNotFound(backup.parent, this.place);
+    if (parent !== null && (await this.find(parent))?.status !== 'available') {
+      await this.bucket.delete(`${id}/${description}`);
+      await this.bucket.delete(`${parent}/${childMark(id)}`);
+      throw errors.backupNotFound(parent, this.place);
     }
   }
 
@@ -116,19 +127,31 @@ export class S3Backups implements BackupStore {
     if (text) await bucket.put(to, text);
     await bucket.delete(from);
     try {
-      const needed = (await this.list()).filter(({ parent }) => parent === id).map((one) => one.id);
+      const needed = await this.childrenOf(id);
       if (needed.length > 0) throw errors.backupNeeded(id, needed);
     } catch (error) {
       if (text) await bucket.put(from, text);
       await bucket.delete(to);
       throw error;
     }
+    const parent = parentIn(text?.toString('utf8') ?? '');
+    if (parent !== undefined) await bucket.delete(`${parent}/${childMark(id)}`);
     const slots = new Semaphore(concurrency);
     // What says that it is leaving goes last.
     const names = (await bucket.names(`${id}/`)).filter((name) => name !== to);
     await Promise.all(names.map((name) => slots.run(() => bucket.delete(name))));
     await bucket.delete(to);
     return text !== undefined || names.length > 0;
+  }
+
+  /** Those that begin with it, also those that cannot be read. */
+  private async childrenOf(id: string): Promise<string[]> {
+    const marked = (await this.bucket.names(`${id}/${childMark('')}`)).flatMap((name) =>
+      childIn(name.slice(`${id}/`.length)),
+    );
+    const slots = new Semaphore(concurrency);
+    const there = await Promise.all(marked.map((child) => slots.run(() => this.bucket.get(`${child}/${description}`))));
+    return marked.filter((_, index) => there[index]);
   }
 
   private async object(id: string, name: string): Promise<Buffer> {

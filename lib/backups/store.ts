@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { errors } from '../errors.ts';
+import { isId } from '../models/id.ts';
 import type { Backup, BackupNotes, Piece } from './backup.ts';
 
 /** Writes the data of a backup that is being made. Disposed without finish(), it leaves what is of no use. */
@@ -16,6 +18,8 @@ export interface BackupReader extends AsyncDisposable {
   /** Returns that many bytes, or what there is of them. */
   read(offset: number, length: number): Promise<Buffer>;
 }
+
+const parentSchema = z.object({ parent: z.string().refine(isId).nullable() });
 
 /**
  * Where backups are kept: each needs nothing but itself and the backups before it, no Redis. Every call throws BackupStoreUnavailable where
@@ -50,6 +54,34 @@ export interface BackupStore {
    * it.
    */
   remove(id: string): Promise<boolean>;
+}
+
+/** In the folder of a backup: what it says of itself. */
+export const description = 'backup.json';
+/** In its place while a backup is removed: none is made that needs it. */
+export const leaving = 'leaving.json';
+
+/**
+ * In the folder of a backup: the name of what says that another one begins with it, so that a removal looks at these alone. It is there
+ * before the other one is, and may outlive it.
+ */
+export function childMark(child: string): string {
+  return `needed-by-${child}`;
+}
+
+/** The child that a name marks, as a list of one or none. */
+export function childIn(name: string): string[] {
+  const child = name.startsWith(childMark('')) ? name.slice(childMark('').length) : '';
+  return isId(child) ? [child] : [];
+}
+
+/** The parent that a description names, whatever else it has. */
+export function parentIn(text: string): string | undefined {
+  try {
+    return parentSchema.parse(JSON.parse(text)).parent ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The oldest first. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { S3Backups } from '../../../lib/backups/s3.ts';
 import { S3Bucket } from '../../../lib/backups/s3-bucket.ts';
 import { loadFlags } from '../../../lib/flags/load.ts';
+import { backupOf } from './backup-of.ts';
 
 /** What a service does wrong: an HTTP server of a test's own, which remembers objects and nothing else. */
 class FakeService {
@@ -35,7 +35,10 @@ class FakeService {
     if (fault) return fault(response);
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://service');
     const name = pathname.slice('/bucket/'.length);
-    if (searchParams.has('list-type')) return void response.end(this.list(searchParams.get('continuation-token')));
+    if (searchParams.has('list-type')) {
+      const names = [...this.objects.keys()].filter((one) => one.startsWith(searchParams.get('prefix') ?? ''));
+      return void response.end(pageOf(names, searchParams.get('continuation-token')));
+    }
     if (request.method === 'PUT') this.objects.set(name, body);
     if (request.method === 'DELETE') this.objects.delete(name);
     const found = this.objects.get(name);
@@ -43,15 +46,17 @@ class FakeService {
     if (!found) response.statusCode = 404;
     response.end(found ?? '<Error><Code>NoSuchKey</Code></Error>');
   }
+}
 
-  /** Two a page. */
-  private list(token: string | null): string {
-    const names = [...this.objects.keys()].toSorted();
-    const begin = Number(token ?? 0);
-    const next = begin + 2 < names.length ? `<NextContinuationToken>${begin + 2}</NextContinuationToken>` : '';
-    const keys = names.slice(begin, begin + 2).map((name) => `<Contents><Key>${name}</Key></Contents>`);
-    return `<?xml version="1.0"?><ListBucketResult>${next}${keys.join('')}</ListBucketResult>`;
-  }
+/** Two names a page. */
+function pageOf(names: readonly string[], token: string | null): string {
+  const begin = Number(token ?? 0);
+  const next = begin + 2 < names.length ? `<NextContinuationToken>${begin + 2}</NextContinuationToken>` : '';
+  const keys = names
+    .toSorted()
+    .slice(begin, begin + 2)
+    .map((name) => `<Contents><Key>${name}</Key></Contents>`);
+  return `<?xml version="1.0"?><ListBucketResult>${next}${keys.join('')}</ListBucketResult>`;
 }
 
 async function started(t: ExecutionContext): Promise<{ service: FakeService; bucket: S3Bucket }> {
@@ -97,10 +102,8 @@ test('after five times the error says why, and a refusal is not repeated', async
 test('a backup whose deletion is interrupted is there, or can be deleted by its id', async (t) => {
   const { service, bucket } = await started(t);
   const store = new S3Backups(bucket);
-  const id = randomUUID();
-  const own = { id, name: 'night', volume: randomUUID(), volumeName: '', userId: 'user', projectId: 'p', size: 0 };
-  const none = { parent: null, checksum: null, storedBytes: 0, createTime: 1 } as const;
-  await store.create({ ...own, ...none, status: 'available' });
+  const { id, ...rest } = backupOf();
+  await store.create({ id, ...rest });
   service.faults.push(undefined, undefined, undefined, busy, busy, busy, busy, busy);
   await t.throwsAsync(store.remove(id), { code: 'BackupStoreUnavailable' });
   t.is((await store.show(id)).status, 'available');
@@ -110,6 +113,26 @@ test('a backup whose deletion is interrupted is there, or can be deleted by its 
   await bucket.put(`${id}/data-0`, Buffer.from('data'));
   t.true(await store.remove(id));
   t.is(service.objects.size, 0);
+});
+
+test('the removal of a backup looks at those alone that begin with it', async (t) => {
+  const { service, bucket } = await started(t);
+  const store = new S3Backups(bucket);
+  const requestsOf = async () => {
+    const first = backupOf();
+    const second = backupOf({ parent: first.id });
+    await store.create(first);
+    await store.create(second);
+    service.requests = 0;
+    await t.throwsAsync(store.remove(first.id), { code: 'BackupNeeded', message: new RegExp(second.id) });
+    await store.remove(second.id);
+    await store.remove(first.id);
+    return service.requests;
+  };
+  const alone = await requestsOf();
+  t.is(service.objects.size, 0);
+  await Promise.all(Array.from({ length: 30 }, () => store.create(backupOf())));
+  t.is(await requestsOf(), alone);
 });
 
 test('addresses with secrets, or of another form than requests have, are refused', (t) => {
