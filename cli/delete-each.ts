@@ -1,7 +1,9 @@
 import { BlockstoreError, asError } from '../lib/errors.ts';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
+import type { Session } from './session.ts';
 import { type ChangeOptions, waitsForEnd } from './volume/wait-options.ts';
+import { despiteWriteErrors } from './write-errors.ts';
 
 const concurrency = 16;
 
@@ -59,6 +61,17 @@ export async function deleteEach(
   await Promise.all(Array.from({ length: concurrency }, worker));
   if (output.json) await output.document({ [waitsForEnd(options) ? 'deleted' : 'deleting']: deleted });
   if (failure) process.exitCode = exitCodes[failure.kind];
+}
+
+/** The same of what Redis has records of. */
+export async function deleteRecords(
+  context: Context,
+  references: readonly string[],
+  deletionIn: (session: Session) => Deletion,
+  options: ChangeOptions = {},
+): Promise<void> {
+  await using session = await context.open();
+  await despiteWriteErrors(() => deleteEach(context, references, options, deletionIn(session)));
 }
 
 /** One of several: an error about Redis, a node or its storage does not name it. */

@@ -1,20 +1,15 @@
 import { errors } from '../../lib/errors.ts';
 import { isId } from '../../lib/models/id.ts';
 import type { Context } from '../context.ts';
-import { deleteEach } from '../delete-each.ts';
+import { deleteRecords } from '../delete-each.ts';
 import { type ChangeOptions, sendOptions } from '../volume/wait-options.ts';
-import { despiteWriteErrors } from '../write-errors.ts';
 
 /** Ends attachments and prints the id of each, as deleteVolumes() does. */
-export async function deleteAttachments(
-  context: Context,
-  ids: readonly string[],
-  options: ChangeOptions,
-): Promise<void> {
-  await using session = await context.open();
-  const { attachments } = session;
-  await despiteWriteErrors(() =>
-    deleteEach(context, ids, options, {
+export function deleteAttachments(context: Context, ids: readonly string[], options: ChangeOptions): Promise<void> {
+  return deleteRecords(
+    context,
+    ids,
+    ({ attachments }) => ({
       what: 'attachment',
       find: async (id) => {
         if (!isId(id)) throw errors.attachmentNotFound(id);
@@ -22,5 +17,6 @@ export async function deleteAttachments(
       },
       delete: async (id) => void (await attachments.delete(id, sendOptions(options))),
     }),
+    options,
   );
 }

@@ -1,23 +1,13 @@
 import { deleteProject } from '../../lib/client/identity/projects.ts';
 import { findProject } from '../../lib/models/project.ts';
 import type { Context } from '../context.ts';
-import { deleteEach } from '../delete-each.ts';
-import { despiteWriteErrors } from '../write-errors.ts';
+import { deleteRecords } from '../delete-each.ts';
 
 /** Deletes projects and prints the id of each, as deleteVolumes() does. */
-export async function deleteProjects(context: Context, references: readonly string[]): Promise<void> {
-  await using session = await context.open();
-  const { store } = session;
-  await despiteWriteErrors(() =>
-    deleteEach(
-      context,
-      references,
-      {},
-      {
-        what: 'project',
-        find: async (reference) => (await findProject(store, reference)).id,
-        delete: (id) => deleteProject(store, id),
-      },
-    ),
-  );
+export function deleteProjects(context: Context, references: readonly string[]): Promise<void> {
+  return deleteRecords(context, references, ({ store }) => ({
+    what: 'project',
+    find: async (reference) => (await findProject(store, reference)).id,
+    delete: (id) => deleteProject(store, id),
+  }));
 }

@@ -20,6 +20,7 @@ import { commandSpan } from './command-span.ts';
 import { checkChanges } from './describe.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
 import { topicOf } from './message.ts';
+import { newSnapshot } from './new-snapshot.ts';
 import { overQuota } from './over-quota.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { maxChanges, refusal } from './start-task.ts';
@@ -131,7 +132,6 @@ export class GroupSnapshotCommands {
       ...(name === undefined ? {} : { name }),
       userId,
       projectId,
-      status: 'creating',
       groupSnapshot: id,
     };
     return {
@@ -147,13 +147,7 @@ export class GroupSnapshotCommands {
           stamp: ['createTime'],
         },
         { kind: 'group', id: group },
-        ...volumes.map(({ id: volume, size }) => ({
-          kind: 'snapshot' as const,
-          id: members.get(volume) ?? '',
-          insert: true as const,
-          set: { ...ofMember, volume, size: String(size) },
-          stamp: ['createTime'],
-        })),
+        ...volumes.map((volume) => newSnapshot(members.get(volume.id) ?? '', volume, ofMember)),
       ],
     };
   }

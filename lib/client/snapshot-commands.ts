@@ -19,6 +19,7 @@ import { commandSpan } from './command-span.ts';
 import { type SnapshotChanges, describeSnapshot } from './describe-snapshot.ts';
 import { checkChanges } from './describe.ts';
 import { beingDeleted, firstDifference } from './differences.ts';
+import { newSnapshot } from './new-snapshot.ts';
 import { type RequestClient, type RequestEnd, failed } from './request-client.ts';
 import { type Sent, type TaskPlan, joinTask, maxChanges, startTask } from './start-task.ts';
 import { turnEnd } from './turns.ts';
@@ -106,7 +107,6 @@ export class SnapshotCommands {
       const found = await snapshotsOf(this.store).find(id);
       if (found) return this.repeat(found, volume, fields, to);
       await this.requireCapable(volume);
-      const insert = { ...fields, volume: volumeId, status: 'creating' };
       // It may have to wait for its turn, and the volume is another then.
       const plan = async (now: VolumeState): Promise<TaskPlan> => {
         if (now.attachStatus !== 'detached' && !force) {
@@ -117,7 +117,7 @@ export class SnapshotCommands {
         return {
           transition: 'startSnapshot',
           set: { snapshot: id },
-          edits: [{ kind: 'snapshot', id, insert: true, set: { ...insert, size }, stamp: ['createTime'] }],
+          edits: [newSnapshot(id, now, fields)],
           expect: { size },
           conditions: [{ is: 'quota', project: fields.projectId, snapshots: 1, bytes }],
           isUnderWay: now.snapshot === id,
