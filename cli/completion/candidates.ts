@@ -1,8 +1,11 @@
 import { everyNode } from '../../lib/models/node.ts';
 import { volumeStatuses } from '../../lib/models/volume-state.ts';
 import { groupsOf } from '../../lib/models/group.ts';
+import { projectsOf } from '../../lib/models/project.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { typesOf } from '../../lib/models/type.ts';
 import { transfersOf } from '../../lib/models/transfer.ts';
+import { usersOf } from '../../lib/models/user.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import { printable } from '../../lib/printable.ts';
@@ -24,6 +27,13 @@ export function volumeCandidates(store: Store, prefix: string): Promise<Candidat
   return namedCandidates(store, { names: keys.volumeNames(), ids: keys.volumeIds(), candidate }, prefix);
 }
 
+/** The same of snapshots. */
+export function snapshotCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { keys } = store;
+  const indexes = { names: keys.snapshotNames(), ids: keys.snapshotIds(), candidate: snapshotCandidate };
+  return namedCandidates(store, indexes, prefix);
+}
+
 /** The same of transfers. */
 export function transferCandidates(store: Store, prefix: string): Promise<Candidate[]> {
   const { keys } = store;
@@ -42,6 +52,29 @@ export function typeCandidates(store: Store, prefix: string): Promise<Candidate[
 export function groupCandidates(store: Store, prefix: string): Promise<Candidate[]> {
   const { keys } = store;
   return namedCandidates(store, { names: keys.groupNames(), ids: keys.groupIds(), candidate: groupCandidate }, prefix);
+}
+
+/** Users and projects that are looked at, the newest. */
+const maxExamined = 500;
+
+/** Returns the names of users that begin with `prefix`. */
+export async function userCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { states } = await usersOf(store).readAll(await newest(store, store.keys.users()));
+  return states.flatMap(({ name, email }) => named(name, email, prefix));
+}
+
+/** The same of projects. */
+export async function projectCandidates(store: Store, prefix: string): Promise<Candidate[]> {
+  const { states } = await projectsOf(store).readAll(await newest(store, store.keys.projects()));
+  return states.flatMap(({ name, description }) => named(name, description, prefix));
+}
+
+function newest(store: Store, index: string): Promise<string[]> {
+  return store.read((redis) => redis.zrange(index, '0', String(maxExamined - 1), 'REV'));
+}
+
+function named(text: string, about: string, prefix: string): Candidate[] {
+  return text.startsWith(prefix) ? [{ text, about: printable(about) }] : [];
 }
 
 interface Named {
@@ -71,6 +104,11 @@ async function candidate(store: Store, id: string, name?: string): Promise<Candi
   if (!state) return [];
   const about = `${volumeSize(state.size)}, ${state.status}${name === undefined && state.name !== '' ? `, ${state.name}` : ''}`;
   return [{ text: name ?? id, about: printable(about) }];
+}
+
+async function snapshotCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {
+  const [state] = (await snapshotsOf(store).readAll([id])).states;
+  return state ? [{ text: name ?? id, about: printable(`of volume ${state.volume}, ${state.status}`) }] : [];
 }
 
 async function transferCandidate(store: Store, id: string, name?: string): Promise<Candidate[]> {

@@ -5,10 +5,13 @@ import { Context } from '../context.ts';
 import {
   type Candidate,
   nodeCandidates,
+  projectCandidates,
+  snapshotCandidates,
   statusCandidates,
   transferCandidates,
   groupCandidates,
   typeCandidates,
+  userCandidates,
   volumeCandidates,
 } from './candidates.ts';
 
@@ -40,7 +43,8 @@ async function candidates(
   current: string,
 ): Promise<readonly Candidate[] | typeof fileNames> {
   const place = placeOf(program, before);
-  if (place.option) return valuesOf(place.option.argChoices, valueName(place.option), program, before, current);
+  const asked = { program, before, current };
+  if (place.option) return valuesOf(place, place.option.argChoices, valueName(place.option), asked);
   if (current.startsWith('-')) return startingWith(current, optionsOf(place.command));
   const help = place.command.createHelp();
   const commands = help.visibleCommands(place.command).map((command) => ({
@@ -51,7 +55,7 @@ async function candidates(
   const args = place.command.registeredArguments;
   const argument = args[place.argument] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
   if (!argument) return [];
-  return valuesOf(argument.argChoices, argument.name(), program, before, current);
+  return valuesOf(place, argument.argChoices, argument.name(), asked);
 }
 
 interface Place {
@@ -99,20 +103,28 @@ function valueName({ flags }: Option): string {
   return /<([^>]+)>/.exec(flags)?.[1] ?? '';
 }
 
-const finders = new Map<string, (store: Store, prefix: string) => Promise<Candidate[]>>([
+type Find = (store: Store, prefix: string) => Promise<Candidate[]>;
+
+const finders = new Map<string, Find>([
   ['volume', volumeCandidates],
+  ['snapshot', snapshotCandidates],
   ['transfer', transferCandidates],
   ['type', typeCandidates],
   ['group', groupCandidates],
   ['node', nodeCandidates],
 ]);
+/** Elsewhere users and projects are what records have of them: any text. */
+const identityFinders = new Map<string, Find>([
+  ['user', userCandidates],
+  ['project', projectCandidates],
+]);
+const identityNouns: ReadonlySet<string> = new Set(['user', 'project', 'token']);
 
 async function valuesOf(
+  { command }: Place,
   choices: readonly string[] | undefined,
   name: string,
-  program: Command,
-  before: readonly string[],
-  current: string,
+  { program, before, current }: { program: Command; before: readonly string[]; current: string },
 ): Promise<readonly Candidate[] | typeof fileNames> {
   if (choices)
     return startingWith(
@@ -121,7 +133,8 @@ async function valuesOf(
     );
   if (name === 'file') return fileNames;
   if (name === 'status') return startingWith(current, statusCandidates);
-  const find = finders.get(name);
+  const isOfIdentity = identityNouns.has(command.parent?.name() ?? '');
+  const find = finders.get(name) ?? (isOfIdentity ? identityFinders.get(name) : undefined);
   if (!find) return [];
   program.parseOptions([...before]); // selects the cluster
   await using session = await Context.of(program).open();

@@ -37,6 +37,21 @@ test.serial('volumes and nodes are completed from the cluster', async (t) => {
   t.deepEqual(await candidates('volume', 'show', '--set', 'redis_prefix=empty', 'data'), ['']);
 });
 
+test.serial('snapshots are completed, and users and projects where they are meant', async (t) => {
+  await place.run('snapshot', 'create', 'database', '--name', 'before-upgrade');
+  t.deepEqual(await candidates('volume', 'revert', 'database', 'bef'), ['before-upgrade']);
+  await place.run('project', 'create', 'web');
+  await place.run('project', 'create', 'worker');
+  await place.run('user', 'create', 'bob', '--no-password', '--project', 'web');
+  t.deepEqual(await candidates('user', 'show', ''), ['bob']);
+  t.deepEqual(await candidates('user', 'delete', 'bob', 'b'), ['bob']);
+  t.deepEqual((await candidates('project', 'show', 'w')).toSorted(), ['web', 'worker']);
+  t.deepEqual(await candidates('user', 'grant', 'bob', '--project', 'we'), ['web']);
+  t.deepEqual(await candidates('token', 'issue', 'bo'), ['bob']);
+  // A volume has an id there, or any other text.
+  t.deepEqual(await candidates('volume', 'create', '1', '--project', 'w'), ['']);
+});
+
 test.serial('names of every script are completed, but none that would control the terminal', async (t) => {
   const { stdout: id } = await place.run('volume', 'create', '0', '--name', '表');
   await until(async () => (await candidates('volume', 'show', '')).includes('表'), 'the name is offered');
