@@ -79,6 +79,13 @@ export const clusterErrors = {
       `addresses of node ${node} are in quarantine for another ${seconds} s: hosts may still have devices of deleted volumes`,
       'repeat the command after that time, which address_quarantine of that node has set',
     ),
+  nodeLendsAddresses: (node: string, volumes: readonly string[]) =>
+    new BlockstoreError(
+      'AddressesLent',
+      'conflict',
+      `attached volumes that have left node ${node} have addresses of it still: ${volumes.join(', ')}`,
+      'detach them; each gets an address of its present node when it is attached again',
+    ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(
       'NodeBusy',

@@ -28,8 +28,8 @@ export const migrationErrors = {
     new BlockstoreError(
       'VolumeAttached',
       'conflict',
-      `volume ${volume} is attached to ${instance}, and only detached volumes migrate`,
-      `detach it first: blockstore volume detach ${volume}`,
+      `volume ${volume} is attached to ${instance}, and its target or that of its type does not let it migrate so`,
+      `detach it first: blockstore volume detach ${volume}; with AoE at both ends, attached volumes migrate`,
     ),
   migratedWithSnapshots: (volume: string, snapshots: readonly string[]) =>
     new BlockstoreError(
@@ -74,6 +74,20 @@ export const migrationErrors = {
       'failed',
       `the copy of volume ${volume} has another checksum than the volume`,
       'the volume is as before; examine the disks and the memory of the destination',
+    ),
+  stallTooLong: (volume: string, seconds: number, limit: number) =>
+    new BlockstoreError(
+      'StallTooLong',
+      'failed',
+      `the hosts of volume ${volume} would wait ${Math.ceil(seconds)} s for its last data; migration_stall allows ${limit} s`,
+      'the volume is as before; repeat the command when less is written to it, raise migration_stall, or detach the volume first',
+    ),
+  stillOpen: (volume: string, users: readonly string[]) =>
+    new BlockstoreError(
+      'VolumeBusy',
+      'conflict',
+      `volume ${volume} is in use on its node beside its export: ${users.join('; ')}`,
+      `the volume is as before; end these uses, then retry: blockstore volume migrate ${volume}`,
     ),
   arrivalFailed: (volume: string, reason: string) =>
     new BlockstoreError(

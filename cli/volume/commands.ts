@@ -232,7 +232,9 @@ const progressLimit = '10 min without progress';
 
 function addMigrate(volume: Command): void {
   withWaitOptions(volume.command('migrate'), progressLimit)
-    .description('move a detached volume, with its data and its id, to another node or backend')
+    .description(
+      'move a volume, with its data and its id, to another node or backend; hosts that have it on AoE wait for a moment',
+    )
     .argument('<volume>', 'id, name, or beginning of an id')
     .option(
       '--to <node>',

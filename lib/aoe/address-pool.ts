@@ -37,6 +37,8 @@ export class AddressPool {
   private readonly shelves = new Set<number>();
   private readonly users = new Map<string, string>();
   private readonly addresses = new Map<string, string>();
+  /** Volumes of other nodes that have addresses of this one. */
+  private readonly borrowers = new Set<string>();
   /** Addresses in quarantine with its end, the earliest end first. */
   private readonly resting = new Map<string, number>();
   /** Shelves without a free address: a search passes them over. */
@@ -71,7 +73,15 @@ export class AddressPool {
 
   /** Forgets all, before the table is filled again. */
   clear(): void {
-    for (const table of [this.shelves, this.unexamined, this.full, this.users, this.addresses, this.resting])
+    for (const table of [
+      this.shelves,
+      this.unexamined,
+      this.full,
+      this.users,
+      this.addresses,
+      this.borrowers,
+      this.resting,
+    ])
       table.clear();
   }
 
@@ -90,7 +100,18 @@ export class AddressPool {
     }
     this.users.set(address, id);
     this.addresses.set(id, address);
+    this.borrowers.delete(id);
     return undefined;
+  }
+
+  /** The same of a volume of another node, which has had the address since it left this one. */
+  lend(id: string, address: string): void {
+    if (this.use(id, address) === undefined && this.addresses.get(id) === address) this.borrowers.add(id);
+  }
+
+  /** Volumes of other nodes that have addresses of this one. */
+  get lent(): readonly string[] {
+    return [...this.borrowers];
   }
 
   /** An address that was freed at `time`. A later release counts: an older copy of Redis has earlier ones. */
@@ -114,6 +135,7 @@ export class AddressPool {
     if (address === undefined) return;
     this.addresses.delete(id);
     this.users.delete(address);
+    this.borrowers.delete(id);
     this.rest(address, this.options.now());
   }
 
@@ -147,9 +169,13 @@ export class AddressPool {
     }
   }
 
-  /** Addresses of volumes here at which others answered when they were last observed, with their descriptions. */
+  /** Addresses of volumes of this node at which others answered when they were last observed, with their descriptions. */
   get answeredElsewhere(): ReadonlyMap<string, string> {
-    const used = [...this.others].filter(([address]) => this.users.has(address));
+    const isOwn = (address: string) => {
+      const user = this.users.get(address);
+      return user !== undefined && !this.borrowers.has(user);
+    };
+    const used = [...this.others].filter(([address]) => isOwn(address));
     return new Map(used.map(([address, { host }]) => [address, host]));
   }
 

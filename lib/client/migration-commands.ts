@@ -11,6 +11,7 @@ import { type VolumeState, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type ChangeSet, type Condition, type ReplyTo, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { movesAddress } from '../targets/registry.ts';
 import { copiesOf } from './cascade.ts';
 import { type Demands, demandsOf } from './demands.ts';
 import { endIfExpired } from './end-transfer.ts';
@@ -41,8 +42,8 @@ export class MigrationCommands {
   }
 
   /**
-   * Moves a detached volume, with its id and its data; it is where it was until all of them are at the new place. Returns its record
-   * there. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
+   * Moves a volume, with its id and its data; it is where it was until all of them are at the new place. One that is attached keeps its
+   * address, and its hosts wait for a moment; that needs a target that can. Returns its record there. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
    * place() throws; a call also what kept the nodes from it.
    */
   migrate(id: string, request: MigrationRequest = {}, options: SendOptions = {}): Promise<VolumeState> {
@@ -104,7 +105,10 @@ export class MigrationCommands {
     for (let change = 0; change < maxChanges; change += 1) {
       const volume = await volumesOf(this.store).lookup(id);
       if (volume.task?.kind === 'migrate') return this.join(volume, request, reply);
-      if (volume.attachStatus !== 'detached') throw errors.migratedAttached(id, await usersOf(this.store, volume));
+      const { attachStatus } = volume;
+      if (attachStatus !== 'detached' && !movesAddress((await this.backendOf(volume))?.target)) {
+        throw errors.migratedAttached(id, await usersOf(this.store, volume));
+      }
       if (!isAllowed('startMigrate', volume)) {
         if (await endIfExpired(this.store, volume)) continue;
         throw await refusal(this.store, volume, 'startMigrate');
@@ -142,11 +146,15 @@ export class MigrationCommands {
     const demands = await demandsOf(this.store, { ...volume, type: type ?? volume.type, isMultiattach });
     // Another type may be met by another backend of the same node.
     const isElsewhere = to === undefined && type === undefined;
+    const isAttached = volume.attachStatus !== 'detached';
+    const { target = source?.target } = demands?.requirements ?? {};
+    if (isAttached && target !== source?.target) throw errors.migratedAttached(id, await usersOf(this.store, volume));
+    const suitable = isAttached ? withTarget(demands, target) : demands;
     const asked = {
       size,
       needs: 'migration',
       tried: [own],
-      demands: isElsewhere ? elsewhere(demands, volume) : demands,
+      demands: isElsewhere ? elsewhere(suitable, volume) : suitable,
       ...(to === undefined ? {} : { node: to }),
     } as const;
     const migration = randomUUID();
@@ -212,8 +220,14 @@ function isAt({ node, backend }: Pick<VolumeState, 'node' | 'backend'>, text: st
   return named.node === node && (named.backend ?? backend) === backend;
 }
 
+const anywhere: Demands = { requirements: {}, zone: '', isEncrypted: false, apart: new Map() };
+
 /** On another node than its own. */
-function elsewhere(demands: Demands | undefined, { id, node }: VolumeState): Demands {
-  const { requirements = {}, zone = '', isEncrypted = false, apart = [] } = demands ?? {};
-  return { requirements, zone, isEncrypted, apart: new Map([...apart, [node, id]]) };
+function elsewhere(demands: Demands = anywhere, { id, node }: VolumeState): Demands {
+  return { ...demands, apart: new Map([...demands.apart, [node, id]]) };
+}
+
+/** Where its hosts can go on with it. */
+function withTarget(demands: Demands = anywhere, target = ''): Demands {
+  return { ...demands, requirements: { ...demands.requirements, target } };
 }

@@ -20,7 +20,7 @@ const defaultQuarantineMs = 600_000;
 /**
  * Removes the record of a node that is not up and has no volumes, with its backends, its topic and its AoE shelves, which other
  * nodes may own then, and do not know what is in quarantine on them: so the node's own setting must have passed. Storage of deleted volumes prevents it unless the node is declared lost: their records stay, so that a node
- * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes, AddressesQuarantined.
+ * that returns after all removes the storage. Throws NodeNotFound, NodeUp, NodeHasVolumes, AddressesQuarantined, AddressesLent.
  */
 export async function removeNode(store: Store, name: string, { topic }: RemoveNodeOptions): Promise<void> {
   const node = await findNode(store, name);
@@ -39,6 +39,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
   const abandoned = `node:${name}:abandoned`;
   const migrations = `node:${name}:migrations`;
   const former = `node:${name}:former`;
+  const lent = `node:${name}:lent`;
   if (isLost) await forgetFormer(store, name);
   const outcome = await commit(store, {
     frees: true,
@@ -47,6 +48,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       { is: 'empty', key: `node:${name}:volumes` },
       { is: 'empty', key: migrations },
       { is: 'empty', key: former },
+      { is: 'empty', key: lent },
       isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
       { is: 'rested', node: name, quarantineMs },
     ],
@@ -62,6 +64,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       throw errors.addressesQuarantined(name, await secondsToRest(store, name, quarantineMs));
     }
     if (condition.is !== 'empty') throw errors.nodeToRemoveUp(name); // the daemon of a lost node has started meanwhile
+    if (condition.key === lent) throw errors.nodeLendsAddresses(name, await borrowers(store, name));
     if (condition.key === migrations) throw errors.nodeHasMigrations(name);
     if (condition.key === abandoned || condition.key === former) throw errors.nodeHasStorage(name);
     throw errors.nodeHasVolumes(name, volumes, isLost);
@@ -81,6 +84,11 @@ async function forgetFormer(store: Store, name: string): Promise<void> {
     if (!isCancelled) continue;
     await commit(store, { frees: true, edits: [{ kind: 'migration', id, remove: true, optional: true }] });
   }
+}
+
+/** Returns volumes of other nodes that have addresses of this one, at most so many. */
+function borrowers(store: Store, name: string): Promise<string[]> {
+  return store.read((redis) => redis.zrange(store.keys.nodeLent(name), '0', '9'));
 }
 
 /** Returns how long the address that was released last is still in quarantine. */

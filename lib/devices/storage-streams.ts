@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { PipedProcess, Processes } from '../process.ts';
 
+const MiB = 2 ** 20;
 /** A slower copy is taken for one that hangs. */
 const slowestBytesPerMs = 2 ** 20 / 1000;
 const shortestLimitMs = 600_000;
@@ -31,17 +32,20 @@ export async function readStorage(
   return reader;
 }
 
-/** Writes it from its beginning; what was written is durable once the process has ended. `isBlank`: zeros are left out. */
+/** Writes it from its beginning, or from `offset`, a multiple of a MiB; what was written is durable once the process has ended. `isBlank`: zeros are left out. */
 export async function writeStorage(
   processes: Processes,
   { path, sizeBytes, isBlank }: Storage & { isBlank: boolean },
   signal: AbortSignal,
+  offset = 0,
 ): Promise<PipedProcess> {
   const isDevice = await isBlockDevice(path);
   // nocreat: where the device is gone, a file in its place would take the data.
   const conversions = ['notrunc', 'nocreat', 'fsync', ...(isBlank ? ['sparse'] : [])];
   const direct = isDevice ? ['oflag=direct'] : [];
-  const args = [`of=${path}`, 'bs=1M', 'iflag=fullblock', ...direct, `conv=${conversions.join(',')}`, 'status=none'];
+  const seek = offset > 0 ? [`seek=${offset / MiB}`] : [];
+  const conversion = `conv=${conversions.join(',')}`;
+  const args = [`of=${path}`, 'bs=1M', 'iflag=fullblock', ...direct, ...seek, conversion, 'status=none'];
   return processes.pipe('dd', args, { asRoot: isDevice, signal, timeoutMs: limitMs(sizeBytes) });
 }
 

@@ -140,7 +140,18 @@ export interface DriverContext {
 }
 
 /** Labels that a volume's record and its storage both have; storage with one of the last two is not, or no longer, the volume's. */
-const recordedLabels = ['user', 'project', 'size', 'name', 'address', 'created', 'key', 'copy', 'moved'] as const;
+const recordedLabels = [
+  'user',
+  'project',
+  'size',
+  'name',
+  'address',
+  'lender',
+  'created',
+  'key',
+  'copy',
+  'moved',
+] as const;
 
 /** Whether the storage has other labels than a record asks for: others, or some that the record lacks. */
 export function differInLabels(found: Labels, expected: Labels): boolean {

@@ -109,6 +109,12 @@ const migrationFlags = {
   migration_rate: flag(whole(0, 1_000_000), 0, 'rate at which this node sends a migration, at most; 0: no limit', {
     unit: 'MiB/s',
   }),
+  migration_stall: flag(
+    whole(1, 150),
+    60,
+    'longest time that the hosts of an attached volume wait for the last data of its migration',
+    { unit: 'seconds' },
+  ),
 };
 
 const backendFlags = {

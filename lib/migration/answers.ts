@@ -1,5 +1,5 @@
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { z } from 'zod';
 import type { Fault } from '../errors.ts';
 import { faultSchema } from '../models/fault.ts';
@@ -16,7 +16,14 @@ export function writeAnswer(stream: Writable, answer: Answer): void {
   stream.write(`${JSON.stringify(answer)}\n`);
 }
 
-/** Yields each answer; the stream stays open. Throws for one that no node of this version gives. */
+/** Yields each answer; the stream stays open. Throws for one that no node of this version gives, and where the stream is destroyed. */
 export async function* answersIn(stream: Readable): AsyncGenerator<Answer> {
-  for await (const line of createInterface({ input: stream })) yield schema.parse(JSON.parse(line));
+  const decoder = new StringDecoder('utf8');
+  let text = '';
+  for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+    text += decoder.write(chunk);
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) yield schema.parse(JSON.parse(line));
+  }
 }

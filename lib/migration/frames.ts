@@ -1,33 +1,40 @@
 import type { Readable } from 'node:stream';
+import { pieceBytes } from './pieces.ts';
 
 /**
- * What a node sends: frames of one byte for the kind, four for a length, and what follows them. `data` has so many bytes; `zeros` stands
- * for so many; `end` has the SHA-256 of all.
+ * What a node sends: frames of one byte for the kind, four for a length, and what follows them. `data` has so many bytes of a piece; `zeros`
+ * stands for so many, `same` for a piece as it was sent before. A pass over the volume ends with `end`, or with `pass` where another one
+ * follows: both have the checksum of all.
  */
-const kinds = { data: 0, zeros: 1, end: 2 } as const;
+const kinds = { data: 0, zeros: 1, end: 2, same: 3, pass: 4 } as const;
 const headerBytes = 5;
-const maxDataBytes = 2 ** 20;
 export const checksumBytes = 32;
 
-const zeros = Buffer.alloc(maxDataBytes);
+const zeros = Buffer.alloc(pieceBytes);
 
 /** Thrown for what no node of this version sends, or the volume has no place for. */
 export class BadFrame extends Error {}
 
-export function* framesOf(chunk: Buffer): Generator<Buffer> {
-  for (let begin = 0; begin < chunk.length; begin += maxDataBytes) {
-    const part = chunk.subarray(begin, begin + maxDataBytes);
-    if (part.equals(zeros.subarray(0, part.length))) {
-      yield header(kinds.zeros, part.length);
-    } else {
-      yield header(kinds.data, part.length);
-      yield part;
-    }
+export type Frame =
+  | { kind: 'data'; length: number; parts: AsyncIterable<Buffer> }
+  | { kind: 'same'; length: number }
+  | { kind: 'end'; checksum: Buffer; isLast: boolean };
+
+export function* framesOf(piece: Buffer): Generator<Buffer> {
+  if (piece.equals(zeros.subarray(0, piece.length))) {
+    yield header(kinds.zeros, piece.length);
+  } else {
+    yield header(kinds.data, piece.length);
+    yield piece;
   }
 }
 
-export function endFrame(checksum: Buffer): Buffer {
-  return Buffer.concat([header(kinds.end, checksum.length), checksum]);
+export function sameFrame(piece: Buffer): Buffer {
+  return header(kinds.same, piece.length);
+}
+
+export function endFrame(checksum: Buffer, isLast: boolean): Buffer {
+  return Buffer.concat([header(isLast ? kinds.end : kinds.pass, checksum.length), checksum]);
 }
 
 function header(kind: number, length: number): Buffer {
@@ -37,26 +44,41 @@ function header(kind: number, length: number): Buffer {
   return bytes;
 }
 
-/** Yields the data of exactly `sizeBytes`; returns the checksum that the other node states. Throws BadFrame. */
-export async function* dataIn(stream: Readable, sizeBytes: number): AsyncGenerator<Buffer, Buffer> {
-  const bytes = new ByteReader(stream);
-  let received = 0;
-  for (;;) {
-    const head = await bytes.read(headerBytes);
+/** Reads passes over a volume of `sizeBytes`: each frame of a piece has exactly that piece. */
+export class FrameReader {
+  private readonly bytes: ByteReader;
+  private readonly sizeBytes: number;
+  private received = 0;
+
+  constructor(stream: Readable, sizeBytes: number) {
+    this.bytes = new ByteReader(stream);
+    this.sizeBytes = sizeBytes;
+  }
+
+  /** The parts of the frame before must have been read. Throws BadFrame. */
+  async next(): Promise<Frame> {
+    const { sizeBytes, received } = this;
+    const head = await this.bytes.read(headerBytes);
     const kind = head.readUInt8();
     const length = head.readUInt32BE(1);
-    if (kind === kinds.end) {
+    if (kind === kinds.end || kind === kinds.pass) {
       if (length !== checksumBytes) throw new BadFrame(`a checksum of ${length} bytes`);
       if (received !== sizeBytes) throw new BadFrame(`${received} bytes in place of ${sizeBytes}`);
-      return await bytes.read(length);
+      this.received = 0;
+      return { kind: 'end', checksum: await this.bytes.read(length), isLast: kind === kinds.end };
     }
-    received += length;
-    if (received > sizeBytes) throw new BadFrame(`more than the ${sizeBytes} bytes of the volume`);
-    if (length > maxDataBytes) throw new BadFrame(`a frame of ${length} bytes`);
-    if (kind === kinds.zeros) yield zeros.subarray(0, length);
-    else if (kind === kinds.data) yield* bytes.parts(length);
-    else throw new BadFrame(`a frame of kind ${kind}`);
+    if (received + length > sizeBytes) throw new BadFrame(`more than the ${sizeBytes} bytes of the volume`);
+    this.received += length;
+    if (length !== pieceBytes && this.received !== sizeBytes) throw new BadFrame(`a piece of ${length} bytes`);
+    if (kind === kinds.same) return { kind: 'same', length };
+    if (kind === kinds.zeros) return { kind: 'data', length, parts: once(zeros.subarray(0, length)) };
+    if (kind === kinds.data) return { kind: 'data', length, parts: this.bytes.parts(length) };
+    throw new BadFrame(`a frame of kind ${kind}`);
   }
+}
+
+async function* once(part: Buffer): AsyncGenerator<Buffer> {
+  yield part;
 }
 
 /** Reads a stream in the lengths that are needed, and leaves it open. */

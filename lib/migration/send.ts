@@ -1,81 +1,68 @@
-import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { setTimeout as pause } from 'node:timers/promises';
-import { fromFault } from '../errors.ts';
+import { usersOfStorage } from '../devices/storage-users.ts';
+import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import { answersIn } from './answers.ts';
-import { endFrame, framesOf } from './frames.ts';
-import { readStorage } from '../devices/storage-streams.ts';
-import type { MigratedStorage, SendOptions } from './transport.ts';
+import { Digests } from './pieces.ts';
+import { type Pass, type Sending, sendPass } from './send-pass.ts';
+import type { MigratedStorage, SendOptions, Writers } from './transport.ts';
 
-/** How much of the progress is the transfer's; the rest is the comparison's. */
-const sentPercent = 60;
-/** How long the reason of a broken connection is waited for. */
-const reasonMs = 2000;
+/** While hosts write, passes are repeated as long as each sends at most this part of what the one before sent, and no more than so many. */
+const worthwhile = 0.7;
+const maxPasses = 6;
+/** How much of the progress is that of the first pass, where others follow. */
+const firstPercent = 90;
 
 /**
- * Sends the data of a volume and waits for the comparison. `bytesPerS`: at most; 0 = as fast as possible. Throws what the other node
- * reports, and why the connection broke.
+ * Sends the data of a volume and waits for the comparison; in passes where hosts write to it meanwhile. `bytesPerS`: at most, while they
+ * can; 0 = as fast as possible. Throws what the other node reports, why the connection broke, StallTooLong,
+ * VolumeBusy, what `writers.stop` throws.
  */
 export async function sendData(
   processes: Processes,
   stream: Duplex,
   storage: MigratedStorage,
-  { signal, progress, bytesPerS }: SendOptions & { bytesPerS: number },
+  { signal, progress, writers, bytesPerS }: SendOptions & { bytesPerS: number },
 ): Promise<void> {
-  const ending = new AbortController();
-  const either = AbortSignal.any([signal, ending.signal]);
-  const compared = followAnswers(stream, progress);
+  const sending = { processes, stream, storage, answers: answersIn(stream), digests: new Digests(storage.sizeBytes) };
+  if (!writers) {
+    await sendPass(sending, { signal, progress, bytesPerS, isLast: true });
+    return;
+  }
+  const ofFirst = (percent: number) => progress(Math.floor((firstPercent * percent) / 100));
+  let pass = await sendPass(sending, { signal, progress: ofFirst, bytesPerS, isLast: false });
+  for (let number = 2, before = Infinity; number <= maxPasses && pass.sentBytes <= before * worthwhile; number += 1) {
+    before = pass.sentBytes;
+    pass = await sendPass(sending, { signal, progress: () => {}, bytesPerS, isLast: false });
+    progress(firstPercent + number);
+  }
+  await sendLast(sending, pass, writers, signal);
+}
+
+/** What has changed until nobody writes any more: as fast as possible. The pass before says how long that takes at least. */
+async function sendLast(
+  sending: Sending,
+  { netMs }: Pass,
+  { limitMs, stop }: Writers,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stream, storage } = sending;
+  const tooLong = (tookMs: number) => errors.stallTooLong(storage.volume, tookMs / 1000, limitMs / 1000);
+  if (netMs > limitMs) throw tooLong(netMs);
+  const limit = AbortSignal.timeout(limitMs);
+  limit.addEventListener('abort', () => stream.destroy(tooLong(limitMs)), { once: true });
   try {
-    await Promise.race([sendAll(processes, stream, storage, { signal: either, progress, bytesPerS }), compared]);
-    await compared;
+    await stop();
+    const users = await usersOfStorage(storage.path);
+    if (users.length > 0) throw errors.stillOpen(storage.volume, users);
+    await sendPass(sending, {
+      signal: AbortSignal.any([signal, limit]),
+      progress: () => {},
+      bytesPerS: 0,
+      isLast: true,
+    });
   } catch (error) {
     signal.throwIfAborted();
-    // What the other node says of it, if it has said so: the connection breaks for it as well.
-    await Promise.race([compared, pause(reasonMs)]).catch((reason: unknown) => {
-      throw reason instanceof Closed ? error : reason;
-    });
-    throw error;
-  } finally {
-    ending.abort();
-    await compared.catch(() => undefined);
+    throw limit.aborted ? tooLong(limitMs) : error;
   }
-}
-
-/** The connection was closed before the comparison had ended. */
-class Closed extends Error {}
-
-async function followAnswers(stream: Duplex, progress: (percent: number) => void): Promise<void> {
-  for await (const answer of answersIn(stream)) {
-    if ('done' in answer) return;
-    if ('fault' in answer) throw fromFault(answer.fault);
-    progress(sentPercent + Math.floor(((100 - sentPercent) * answer.percent) / 100));
-  }
-  throw new Closed('the connection was closed');
-}
-
-async function sendAll(
-  processes: Processes,
-  stream: Duplex,
-  storage: MigratedStorage,
-  { signal, progress, bytesPerS }: SendOptions & { bytesPerS: number },
-): Promise<void> {
-  const reader = await readStorage(processes, storage, signal);
-  const hash = createHash('sha256');
-  const began = performance.now();
-  let sent = 0;
-  const frames = async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      yield* framesOf(chunk);
-      sent += chunk.length;
-      progress(Math.floor((sentPercent * sent) / storage.sizeBytes));
-      const dueMs = bytesPerS === 0 ? 0 : (sent / bytesPerS) * 1000 - (performance.now() - began);
-      if (dueMs > 1) await pause(dueMs, undefined, { signal });
-    }
-    await reader.ended;
-    yield endFrame(hash.digest());
-  };
-  await Promise.all([reader.ended, pipeline(reader.stdout, frames, stream, { end: false, signal })]);
 }

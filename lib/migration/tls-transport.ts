@@ -46,8 +46,9 @@ export class TlsTransport implements MigrationTransport {
     this.options = options;
   }
 
-  async send(to: Destination, storage: MigratedStorage, { signal, progress }: SendOptions): Promise<void> {
+  async send(to: Destination, storage: MigratedStorage, options: SendOptions): Promise<void> {
     const { processes, bytesPerS } = this.options;
+    const { signal } = options;
     const { host, port } = parseEndpoint(to.endpoint);
     signal.throwIfAborted();
     const socket = tls.connect({
@@ -60,13 +61,22 @@ export class TlsTransport implements MigrationTransport {
     const broken = brokenBy(socket);
     const abort = () => socket.destroy();
     signal.addEventListener('abort', abort, { once: true });
+    let sending: Promise<void> | undefined;
     try {
       await Promise.race([once(socket, 'secureConnect', { signal }), broken]);
-      await Promise.race([sendData(processes, socket, storage, { signal, progress, bytesPerS }), broken]);
+      sending = sendData(processes, socket, storage, { ...options, bytesPerS });
+      await Promise.race([sending, broken]);
     } catch (thrown) {
+      socket.destroy();
+      // Also what it has begun has ended then: the volume may be about to be served again.
+      const reason = await sending?.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       signal.throwIfAborted();
-      const error = asError(thrown);
-      if (error.code !== 'Internal' && error.code !== 'SystemRefused') throw error;
+      for (const error of [reason ?? thrown, thrown].map(asError)) {
+        if (error.code !== 'Internal' && error.code !== 'SystemRefused') throw error;
+      }
       throw errors.migrationFailed(storage.volume, to.endpoint, reasonOf(thrown));
     } finally {
       signal.removeEventListener('abort', abort);
@@ -168,7 +178,6 @@ export class TlsTransport implements MigrationTransport {
       const storage = { ...receiver };
       receiver.isBlank = false;
       await receiveData(this.options.processes, socket, storage, { signal: either, progress });
-      writeAnswer(socket, { done: true });
     } catch (error) {
       if (!either.aborted) writeAnswer(socket, { fault: reported(receiver.volume, error).toFault() });
       throw error;

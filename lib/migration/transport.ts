@@ -22,15 +22,28 @@ export interface Receiver extends MigratedStorage {
   isBlank: boolean;
 }
 
+/** Hosts that write to a volume while its data are sent. */
+export interface Writers {
+  /** Resolves once nothing writes any more. Called before the last pass; what changed until then is sent again. */
+  stop: () => Promise<void>;
+  /** How long they may be stopped until the destination has all. */
+  limitMs: number;
+}
+
 export interface SendOptions {
   signal: AbortSignal;
   /** Called with 0 to 100. */
   progress: (percent: number) => void;
+  /** Absent: nothing writes to the storage. */
+  writers?: Writers;
 }
 
 /** Carries the data of volumes from node to node. */
 export interface MigrationTransport {
-  /** Resolves once the destination has all the data, durably, and has read them back with the same checksum. Throws MigrationFailed. */
+  /**
+   * Resolves once the destination has all the data, durably, and has read them back with the same checksum. Throws MigrationFailed,
+   * StallTooLong.
+   */
   send(to: Destination, storage: MigratedStorage, options: SendOptions): Promise<void>;
   /** Begins to receive, unless it does already. Returns the endpoint. `find`: by the id of a migration. Throws MigrationFailed. */
   listen(find: (migration: string) => Receiver | undefined): Promise<string>;

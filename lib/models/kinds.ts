@@ -42,6 +42,7 @@ const volumeIndexes: readonly Index[] = [
   { key: 'project:{projectId}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:volumes', score: { field: 'createTime' } },
   { key: 'node:{node}:tasks', when: 'task', score: 'now' },
+  { key: 'node:{lender}:lent' },
   { key: 'node:{node}:transfers', when: 'transfer', score: { field: 'transferExpires' } },
   { key: 'snapshot:{fromSnapshot}:copies', when: 'copying' },
   { key: 'volume:{fromVolume}:copies', when: 'copying' },

@@ -19,7 +19,7 @@ export interface Transition {
   remove?: true;
   /** No export of the volume is left; otherwise the storage that an operation refused stays, and may be exported. */
   endsExport?: true;
-  /** Its status is that of its attachment again: `in-use` or `available`. */
+  /** Its status is that of its attachments again: `in-use`, `reserved` or `available`. */
   settles?: true;
   /** An attachment ends: its statuses and the rights of its export become those of the `remaining` ones. */
   endsAttachment?: true;
@@ -234,20 +234,32 @@ export const transitions = {
   finishRelabel: { during: 'relabel', ends: true, set: { status: 'available' }, unset: ['fault'] },
   /** The volume can be used: only a loss of Redis would give it back to its former owner. */
   failRelabel: { during: 'relabel', ends: true, set: { status: 'available' } },
-  /** Nothing writes to the volume until it has ended. */
+  /** Nothing writes to the volume until it has ended, unless it is attached. */
   startMigrate: {
-    from: { status: ['available', 'error_attaching', 'error_extending'], attachStatus: ['detached'] },
+    from: {
+      status: ['available', 'in-use', 'error_attaching', 'error_detaching', 'error_extending'],
+      attachStatus: ['detached', 'attached'],
+    },
     begins: 'migrate',
     set: { status: 'migrating' },
     unset: ['fault'],
   },
-  /** The data are at the destination, whose node completes the task. */
+  /** The data are at the destination, whose node completes the task. Hosts that have the volume find it at the same address. */
   leave: { during: 'migrate', leaves: true, unset: ['migration', 'address', 'progress', 'step', 'attempts'] },
   /** The same of a volume that is there already, where Redis has lost that. */
   leaveAgain: {
     from: {
-      status: ['available', 'reserved', 'error', 'error_attaching', 'error_extending', 'awaiting-transfer'],
-      attachStatus: ['detached'],
+      status: [
+        'available',
+        'reserved',
+        'in-use',
+        'error',
+        'error_attaching',
+        'error_detaching',
+        'error_extending',
+        'awaiting-transfer',
+      ],
+      attachStatus: ['detached', 'attached'],
     },
     begins: 'migrate',
     leaves: true,
@@ -255,11 +267,11 @@ export const transitions = {
     unset: ['address', 'fault', ...transferFields],
     endsTransfer: true,
   },
-  finishMigrate: { during: 'migrate', ends: true, set: { status: 'available' }, unset: ['fault'] },
+  finishMigrate: { during: 'migrate', ends: true, settles: true, unset: ['fault'] },
   failMigrate: {
     during: 'migrate',
     ends: true,
-    set: { status: 'available' },
+    settles: true,
     unset: ['migration'],
     endsMigration: true,
   },

@@ -13,6 +13,8 @@ export interface EditOptions {
   /** Besides what the transition itself unsets. */
   unset?: readonly string[];
   fault?: Fault;
+  /** An address that another node lent it until now: it rests there. */
+  rest?: string;
   /** Values that further fields must have; '' = absent. */
   expect?: Readonly<Record<string, string>>;
   /** The attachments that the volume has still, where one ends. Default: none. */
@@ -68,36 +70,42 @@ export function removedSnapshot(id: string): Edit {
  */
 export function editOf(volume: VolumeState, name: TransitionName, options: EditOptions = {}): Edit {
   const transition: Transition = transitions[name];
-  const { begins, ends, remove, leaves, stamp, endsAttachment } = transition;
+  const { begins, ends, remove, leaves, settles, stamp, endsAttachment } = transition;
   const staysInError = isKeptInError(volume, transition);
   const { status: _, ...others } = transition.set ?? {};
-  const rest = withoutEmpty(endsAttachment ? fieldsOfRest(volume, options.remaining ?? none) : {});
+  const left = withoutEmpty(endsAttachment ? fieldsOfRest(volume, options.remaining ?? none) : {});
   const status = statusAfter(volume, transition, options);
   // What is derived from its attachments is of those that it has.
   const derives =
-    endsAttachment === true || transition.set?.status === 'available' || options.set?.['attachments'] !== undefined;
+    endsAttachment === true ||
+    transition.set?.status === 'available' ||
+    (settles === true && volume.attachStatus === 'detached') ||
+    options.set?.['attachments'] !== undefined;
   const attachments = derives ? { attachments: volume.attachments.join(',') } : {};
   const fault = options.fault && !staysInError ? { fault: JSON.stringify(options.fault) } : {};
   const set = {
     ...(status === undefined || staysInError ? {} : { status }),
     ...others,
-    ...rest.set,
+    ...left.set,
     ...options.set,
     ...fault,
     ...(begins ? { task: writeTask({ kind: begins, key: taskKey(), ...options.task }) } : {}),
   };
+  const movesAddress = leaves === true && volume.attachStatus !== 'detached';
+  const isKept = (field: string) => (staysInError && field === 'fault') || (movesAddress && field === 'address');
   const unset = [
-    ...(transition.unset ?? []).filter((field) => !(staysInError && field === 'fault')),
+    ...(transition.unset ?? []).filter((field) => !isKept(field)),
     ...(options.unset ?? []),
     ...(ends || begins ? taskFields : []),
-    ...rest.unset,
+    ...left.unset,
   ].filter((field) => !(field in set));
+  const rest = remove || (leaves && !movesAddress) ? volume.address : (options.rest ?? '');
   return {
     kind: 'volume',
     id: volume.id,
     expect: { ...stateOf(volume), ...attachments, ...options.expect },
     ...(remove ? { remove } : {}),
-    ...(remove || leaves ? { rest: pooledAddress(volume.address) } : {}),
+    ...(rest === '' ? {} : { rest: pooledAddress(rest) }),
     set,
     ...(unset.length > 0 ? { unset } : {}),
     ...(stamp ? { stamp } : {}),
@@ -129,8 +137,8 @@ function statusAfter(
   { set = {}, settles, endsAttachment }: Transition,
   { remaining = none, set: given = {}, unset = [] }: EditOptions,
 ): VolumeStatus | undefined {
-  if (settles) return volume.attachStatus === 'detached' ? 'available' : 'in-use';
-  const { status } = set;
+  if (settles && volume.attachStatus !== 'detached') return 'in-use';
+  const { status = settles ? 'available' : undefined } = set;
   if (endsAttachment && status !== 'error') {
     if (isAttachedBy(volume, remaining)) return 'in-use';
     return remaining.states.length + remaining.missing.length > 0 ? 'reserved' : status;

@@ -91,6 +91,8 @@ export interface VolumeState {
   imageMetadata: Readonly<Record<string, string>>;
   /** Where the export is found; its form belongs to the target. */
   address: string;
+  /** The node that owns the shelf of its address, where that is another one: it has kept the address since it migrated; '' = none. */
+  lender: string;
   createTime: number;
   /** Percent of a long step, such as wiping. */
   progress: number | undefined;
@@ -219,6 +221,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     metadata: metadataIn(hash),
     imageMetadata: metadataIn(hash, 'image'),
     address: addressIn(id, hash['address'] ?? ''),
+    lender: hash['lender'] ?? '',
     createTime,
     progress: number(hash, 'progress'),
     step: hash['step'] ?? '',
@@ -271,7 +274,7 @@ const taskStatuses: Record<TaskKind, { status?: VolumeStatus; attachStatus: read
   backup: { status: 'available', attachStatus: ['detached'] },
   relabel: { status: 'transferring', attachStatus: ['detached'] },
   rename: { attachStatus: ['detached', 'attached'] },
-  migrate: { status: 'migrating', attachStatus: ['detached'] },
+  migrate: { status: 'migrating', attachStatus: ['detached', 'attached'] },
   restore: { status: 'restoring', attachStatus: ['detached'] },
 };
 

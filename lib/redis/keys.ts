@@ -72,6 +72,8 @@ const names = {
   transferNames: () => 'transfer-names',
   /** sorted set, by the time (ms) at which their transfers expire: volumes of a node that await a transfer */
   nodeTransfers: (node: string) => `node:${node}:transfers`,
+  /** sorted set of one score: volumes of other nodes that have addresses of this node's shelves */
+  nodeLent: (node: string) => `node:${node}:lent`,
   /** hash: a group of volumes */
   group: (id: string) => `group:${id}`,
   /** sorted set, by creation time: every group's id */
@@ -249,6 +251,7 @@ export function makeKeys(prefix: string): Keys {
     transferIds: () => tag + names.transferIds(),
     transferNames: () => tag + names.transferNames(),
     nodeTransfers: (node) => tag + names.nodeTransfers(node),
+    nodeLent: (node) => tag + names.nodeLent(node),
     group: (id) => tag + names.group(id),
     groups: () => tag + names.groups(),
     projectGroups: (project) => tag + names.projectGroups(project),

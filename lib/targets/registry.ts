@@ -17,6 +17,12 @@ export function protocolOf(name: string | undefined): Protocol {
   return targets.find((one) => one.name === name)?.protocol ?? 'none';
 }
 
+/** Whether attached volumes can move between backends with that target, by its name in their reports: see TargetRegistration. */
+export function movesAddress(name: string | undefined): boolean {
+  const one: { movesAddress?: true } | undefined = targets.find((target) => target.name === name);
+  return one?.movesAddress ?? false;
+}
+
 /** Returns the target that a backend's flags select. */
 export function targetOf(flags: { volume_target: (typeof targets)[number]['name']; fake_storage: boolean }) {
   const name = flags.fake_storage ? 'none' : flags.volume_target;

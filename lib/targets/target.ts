@@ -125,6 +125,11 @@ export interface TargetRegistration<Name extends string, Own extends Definitions
   /** By what hosts reach its exports: it determines their connector, and by what hosts are admitted. */
   readonly protocol: Protocol;
   readonly flags: Own;
+  /**
+   * An address can go to another node while hosts have the volume: they repeat what nobody answers, and find the node that answers then. Absent:
+   * they have a connection to one node.
+   */
+  readonly movesAddress?: true;
   /** Names of the drivers whose volumes it can export; default: all. */
   readonly drivers?: readonly string[];
   /** Returns what the flags contradict or lack, a text each. */

@@ -73,6 +73,40 @@ export class Addresses {
     for (const [address, time] of pairsOf(resting)) {
       this.pool.rest(address, Math.min(Number(time) - this.clockOffset, performance.now()));
     }
+    await this.readLent();
+  }
+
+  /** Volumes that have left this node with their addresses. */
+  private async readLent(): Promise<ReadonlySet<string>> {
+    const { store, lease } = this.options;
+    const lent = new Set<string>();
+    for await (const { id, address, lender, node } of volumesOf(store).iterate(store.keys.nodeLent(lease.node))) {
+      if (lender !== lease.node || node === lease.node) continue;
+      lent.add(id);
+      this.pool.lend(id, address);
+    }
+    return lent;
+  }
+
+  /**
+   * Addresses that other nodes no longer need rest here. One whose volume has no record rests only where Redis has that it was returned: it
+   * may have lost the record, and hosts use the address.
+   */
+  private async takeBack(): Promise<void> {
+    if (this.pool.lent.length === 0) return;
+    const { store, lease } = this.options;
+    const lent = await this.readLent();
+    const ended = this.pool.lent.filter((id) => !lent.has(id));
+    if (ended.length === 0) return;
+    const [{ states }, resting] = await Promise.all([
+      volumesOf(store).readAll(ended),
+      store.read((redis) => redis.zrange(store.keys.quarantine(lease.node), '0', '-1')),
+    ]);
+    const recorded = new Set(states.map(({ id }) => id));
+    const returned = new Set(resting);
+    for (const id of ended) {
+      if (recorded.has(id) || returned.has(this.pool.addressOf(id) ?? '')) this.pool.release(id);
+    }
   }
 
   /**
@@ -85,6 +119,14 @@ export class Addresses {
     if (this.pool.use(id, address) === undefined && (await this.isOwn(address))) return address;
     this.pool.release(id);
     return this.allocateFree(id);
+  }
+
+  /**
+   * Notes the address that a volume of this node has by its record or its labels; one that another node lends it is none of the pool. Returns
+   * the other volume that has it already, or undefined.
+   */
+  use(id: string, { address = '', lender = '' }: { address?: string; lender?: string }): string | undefined {
+    return lender === '' || lender === this.options.lease.node ? this.pool.use(id, address) : undefined;
   }
 
   /** Names the owner of the first shelf where it is another node: often it is the only shelf that is allowed. */
@@ -119,10 +161,8 @@ export class Addresses {
     const { store, lease } = this.options;
     const identity = await store.connection.identity();
     await this.read();
-    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, hash }) => {
-      this.pool.use(id, hash['address'] ?? '');
-    });
-    for await (const { id, address } of records) this.pool.use(id, address);
+    const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, hash }) => this.use(id, hash));
+    for await (const volume of records) this.use(volume.id, volume);
     await this.assertShelves(new Set(this.pool.used.map(shelfOf)));
     this.filledFrom = identity;
   }
@@ -156,6 +196,7 @@ export class Addresses {
    */
   async restore(): Promise<void> {
     await this.retryConflicts();
+    await this.takeBack();
     if (!(await this.areSomeWhole())) await this.restoreAll();
   }
 

@@ -1,8 +1,6 @@
-import { topicOf } from '../../lib/client/message.ts';
 import type { FoundVolume, Labels, VolumeDriver } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { backendId, backendsOf } from '../../lib/models/backend.ts';
 import type { TransitionName } from '../../lib/models/transitions.ts';
 import { type EditOptions, editOf, isAllowed, endedWith, withoutEmpty } from '../../lib/models/volume-edit.ts';
 import { storedAddress } from '../../lib/models/stored-address.ts';
@@ -10,12 +8,12 @@ import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { nodeOfAbandoned, volumesOf } from '../../lib/models/volume.ts';
 import { type Edit, commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
 import type { Backend, Backends } from './backends.ts';
-import { type FormerStorage, formerEdit } from './former.ts';
+import type { FormerStorage } from './former.ts';
+import { leaveAgain } from './leave-again.ts';
 import type { NodeLease } from './lease.ts';
 import { restoredAttachments, surplusHosts, unknownAttachment } from './restored-attachments.ts';
 import { sharedIdentity } from './shared-storage.ts';
@@ -25,6 +23,7 @@ import {
   fieldsIn,
   isExported,
   isMarked,
+  lenderLabel,
   movedLabel,
   restoredLabel,
   unfinishedIn,
@@ -89,8 +88,9 @@ export class Adopter {
     if (volume.status === 'error_deleting') return;
     const { driver, target } = backends.get(volume.backend);
     const { labels = {} } = found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined) ?? {};
-    const place = labels[movedLabel];
-    if (place !== undefined) return this.leaveAgain(volume, place);
+    if (labels[movedLabel] !== undefined) {
+      return leaveAgain(this.options, volume, labels, (fault) => this.change(volume, 'markMissing', { fault }));
+    }
     if (await this.resumeUnfinished(volume, labels)) return;
     if (found?.unusable !== undefined) throw errors.storageOffline(volume.id, found.unusable);
     if (!found && !(await driver.hasVolume(volumeSpec(volume)))) {
@@ -109,41 +109,6 @@ export class Adopter {
     if (isLost) await this.restoreAttachment(current, running);
     else if (hasSurplus && !hasReturned) await this.restoreFurther(current, running);
     else await this.serve(current);
-  }
-
-  /**
-   * Its storage is what it has left with a migration, which Redis has lost: its record follows. Throws StorageMissing while that says that
-   * it is attached, or where its destination is not known.
-   */
-  private async leaveAgain(volume: VolumeState, place: string): Promise<void> {
-    const { store, lease, table, addresses, former, log, topic } = this.options;
-    const { id, fault } = volume;
-    const [destination] = (await backendsOf(store).readAll([place])).states;
-    if (!destination || !isAllowed('leaveAgain', volume)) {
-      const error = errors.storageLeft(id, place);
-      if (fault?.message !== error.message && isAllowed('markMissing', volume))
-        await this.change(volume, 'markMissing', { fault: error.toFault() });
-      throw error;
-    }
-    const { node, name: backend, availabilityZone } = destination;
-    const outcome = await commit(store, {
-      owner: lease.token,
-      edits: [
-        editOf(volume, 'leaveAgain', {
-          set: { node, backend, availabilityZone, movedFrom: backendId(volume.node, volume.backend) },
-          task: { copied: await redisTime(store) },
-        }),
-        ...endedWith(volume, 'leaveAgain'),
-        formerEdit(volume),
-      ],
-      commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ volume: id }) }],
-    });
-    if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-    if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
-    table.drop(id);
-    addresses.pool.release(id);
-    former.note(volume);
-    log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);
   }
 
   /**
@@ -221,11 +186,12 @@ export class Adopter {
     const isAttached = running !== undefined && !exportUnattached && unfinished === undefined;
     const fields = fieldsIn(labels);
     if (!fields) throw errors.unknownStorage(id);
-    const { address: labelled, ...rest } = fields;
+    const { address: labelled, lender = '', ...rest } = fields;
+    const isLent = lender !== '' && lender !== lease.node;
     const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
-    const isFree = address !== '' && addresses.pool.use(id, address) === undefined;
+    const isFree = address !== '' && addresses.use(id, { address, lender }) === undefined;
     // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
-    const isOwn = isFree && (isAttached || (await addresses.isOwn(address)));
+    const isOwn = isFree && (isAttached || (!isLent && (await addresses.isOwn(address))));
     if (isFree && !isOwn) addresses.pool.release(id);
     if (!isOwn && labelled !== '') await this.unlabelAddress({ ...found, labels }, Number(rest.size));
     const recorded = isOwn ? address : (target.addressOf?.(id) ?? (await target.findAddress?.(id)) ?? '');
@@ -243,6 +209,7 @@ export class Adopter {
           set: {
             ...rest,
             ...(recorded === '' ? {} : { address: storedAddress(id, recorded) }),
+            ...(isOwn && isLent ? { lender } : {}),
             node: lease.node,
             backend: backend.name,
             availabilityZone,
@@ -275,7 +242,7 @@ export class Adopter {
   /** Before the record is there: where this fails, the next try begins here, and no label contradicts the record. */
   private async unlabelAddress({ id, backend, labels }: StoredVolume, size: number): Promise<void> {
     if (await volumesOf(this.options.store).find(id)) return;
-    const { address: _, ...others } = labels;
+    const { address: _, [lenderLabel]: _lender, ...others } = labels;
     await backend.driver.labelVolume({ id, size, sizeBytes: sizeInBytes(size), labels: others });
   }
 
@@ -286,7 +253,7 @@ export class Adopter {
     await backend.driver.ensureVolume(volumeSpec(recorded));
     if (!isExported(recorded, exportUnattached)) return;
     const volume = await this.restoreAddress(recorded);
-    if (!(await addresses.isOwn(volume.address))) {
+    if (volume.lender === '' && !(await addresses.isOwn(volume.address))) {
       throw errors.shelfOfOtherNode(volume.id, volume.address, addresses.ownerOf(volume.address) ?? '');
     }
     await backend.target.ensureExport(exportSpec(volume, backend));
@@ -346,7 +313,7 @@ export class Adopter {
   learn(volume: VolumeState): void {
     const { table, addresses } = this.options;
     table.note(volume);
-    if (volume.address !== '') addresses.pool.use(volume.id, volume.address);
+    addresses.use(volume.id, volume);
   }
 
   /**

@@ -88,7 +88,8 @@ export class IncomingMigrations implements Service {
     await this.mutex.run(migration.volume, async () => {
       const volume = await volumesOf(store).find(migration.volume);
       if (migration.isCancelled || volume?.migration !== id) await this.discard(migration, volume);
-      else if (!this.receivers.has(id) && !migration.hasArrived && !migration.fault)
+      // Without an endpoint it is asked anew what is here.
+      else if (!(this.receivers.has(id) && migration.endpoint !== '') && !migration.hasArrived && !migration.fault)
         await this.prepare(migration, volume);
     });
   }
@@ -159,7 +160,8 @@ export class IncomingMigrations implements Service {
     const { id, backend, size } = migration;
     await transport.disconnect(id);
     const isHere = volume?.node === lease.node && volume.backend === backend;
-    const found = isHere ? undefined : await this.storageOf(migration);
+    const isInUse = isHere || (await this.isOfAnother(migration, volume));
+    const found = isInUse ? undefined : await this.storageOf(migration);
     if (found?.labels[copyLabel] !== undefined) {
       const spec = { id: migration.volume, size, sizeBytes: sizeInBytes(size), labels: found.labels };
       await this.change(migration, {}); // the lease, before anything is destroyed
@@ -167,6 +169,14 @@ export class IncomingMigrations implements Service {
     }
     await this.change(migration, { remove: true });
     await this.forget(id);
+  }
+
+  /** Whether a later migration of the volume to the same backend has its storage now. */
+  private async isOfAnother({ id, backend }: MigrationState, volume: VolumeState | undefined): Promise<boolean> {
+    const { store, lease } = this.options;
+    if (!volume || volume.migration === '' || volume.migration === id) return false;
+    const present = await migrationsOf(store).find(volume.migration);
+    return present?.node === lease.node && present.backend === backend;
   }
 
   /** Throws Fenced. A migration that has ended meanwhile is looked at again. */

@@ -49,10 +49,10 @@ export class Reconciler {
     const { store, lease, backends, addresses, engine, adoption, snapshots, abandoned, problems, log, table } =
       this.options;
     const due: VolumeState[] = [];
-    const recordedAddresses: { id: string; address: string }[] = [];
+    const recordedAddresses: { id: string; address: string; lender: string }[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
-    for (const [id, { labels }] of found) addresses.pool.use(id, labels['address'] ?? '');
+    for (const [id, { labels }] of found) if (!isMarked(labels)) addresses.use(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await abandoned.restore();
     const running = await adoption.runningExports();
@@ -62,11 +62,11 @@ export class Reconciler {
     const left = new Set<string>();
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
       problems.noteUnreadable(id, reason);
-      recordedAddresses.push({ id, address: hash['address'] ?? '' });
+      recordedAddresses.push({ id, address: hash['address'] ?? '', lender: hash['lender'] ?? '' });
     });
     await eachVolume(records, async (volume) => {
       recorded.set(volume.id, volume.backend);
-      recordedAddresses.push({ id: volume.id, address: volume.address });
+      recordedAddresses.push(volume);
       adoption.learn(volume);
       if (volume.task) due.push(volume);
       else
@@ -76,7 +76,7 @@ export class Reconciler {
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
-    for (const { id, address } of recordedAddresses) addresses.pool.use(id, address);
+    for (const one of recordedAddresses) addresses.use(one.id, one);
     for (const id of [...problems.unreadableVolumes, ...abandoned.ids]) recorded.set(id, '');
     // Redis may have lost the record of an export whose storage is not known yet.
     const unknown = backends.areAllServed ? [] : [...running].filter(([id]) => !recorded.has(id) && !found.has(id));
@@ -144,7 +144,7 @@ export class Reconciler {
       else await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
     });
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
-    for (const { id, labels } of unrecorded) addresses.pool.use(id, labels['address'] ?? '');
+    for (const { id, labels } of unrecorded) if (!isMarked(labels)) addresses.use(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
     await this.restoreSnapshots(await snapshotsOn(backend));

@@ -14,6 +14,8 @@ import type { Backend } from './backends.ts';
 
 /** On storage that came with a migration: from where. */
 export const fromLabel = 'from';
+/** The node that owns the shelf of its address, where that is another one. */
+export const lenderLabel = 'lender';
 /** On storage that gets other data in place of its own: whose, until all of them are there. Then when that restore began. */
 export const restoreLabel = 'restore';
 export const restoredLabel = 'restored';
@@ -35,6 +37,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     status,
     encryptionKey,
     restoreFrom,
+    lender,
     restoredTime = '',
   } = volume;
   const address = pooledAddress(text); // the others can be derived from the id
@@ -47,6 +50,7 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
     size: String(size),
     name,
     address,
+    [lenderLabel]: address === '' ? '' : lender,
     created: String(createTime),
     key: encryptionKey,
     image,
@@ -94,9 +98,13 @@ export function filling(unfinished: UnfinishedFields): Record<string, string> {
   return { ...unfinished, status, task: writeTask({ kind, key: taskKey(), pinned: true }) };
 }
 
-/** The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place. */
+/**
+ * The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place; what an attached volume has
+ * left has that still.
+ */
 export function markedSpec(volume: VolumeState, label: string, place: string): VolumeSpec {
-  const spec = volumeSpec({ ...volume, address: '' });
+  const movesAddress = label === movedLabel && volume.attachStatus !== 'detached';
+  const spec = volumeSpec(movesAddress ? volume : { ...volume, address: '' });
   return { ...spec, labels: { ...spec.labels, [label]: place } };
 }
 
@@ -128,6 +136,7 @@ interface LabelledFields {
   name?: string;
   createTime?: string;
   address: string;
+  lender?: string;
   movedFrom?: string;
   encryptionKey?: string;
   formatted?: string;
@@ -145,6 +154,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     address = '',
     key,
     [fromLabel]: from,
+    [lenderLabel]: lender,
     [restoredLabel]: restored = '',
   } = labels;
   if (size === undefined || user === undefined || project === undefined || !/^\d{1,4}$/.test(size)) return undefined;
@@ -154,6 +164,7 @@ export function fieldsIn(labels: Labels): LabelledFields | undefined {
     projectId: project,
     address,
     ...(name === undefined ? {} : { name }),
+    ...(lender === undefined ? {} : { lender }),
     ...(from === undefined ? {} : { movedFrom: from }),
     // A host may have formatted it: it is not done again.
     ...(key === undefined || !isId(key) ? {} : { encryptionKey: key, formatted: 'true' }),

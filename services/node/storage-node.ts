@@ -126,7 +126,11 @@ export class StorageNode implements Service {
       topic: flags.volume_topic,
       images,
       backups,
-      migrations: migrationsFrom(store, flags.volume_topic, options.transport),
+      migrations: migrationsFrom(store, {
+        topic: flags.volume_topic,
+        stallMs: flags.migration_stall * 1000,
+        transport: options.transport,
+      }),
       former: this.former,
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,

@@ -22,15 +22,15 @@ export class VolumeTable {
   }
 
   note({ id, backend, address, status, attachStatus }: VolumeState): void {
+    const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
     const isHealthy =
       status !== 'error' &&
       status !== 'error_deleting' &&
       status !== 'creating' &&
       status !== 'deleting' &&
-      status !== 'migrating' &&
+      (status !== 'migrating' || isAttached) &&
       status !== 'restoring' &&
       status !== 'error_restoring';
-    const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
     const isExported = isHealthy && (this.exportUnattached || isAttached);
     this.count(id, -1);
     this.volumes.set(id, { id, backend, address, status, isExported });

@@ -136,6 +136,7 @@ function recordProblems(volume: VolumeState, { sets, transfers, attachments }: F
     ...missing('volume-ids'),
     ...missing(`project:${projectId}:volumes`),
     ...(volume.fault ? missing(`project:${projectId}:faults`) : []),
+    ...(volume.lender === '' ? [] : missing(`node:${volume.lender}:lent`)),
     ...(transfer === '' ? [] : missing(`node:${node}:transfers`)),
     ...(transfer === '' || transfers.has(transfer) ? [] : [`volume ${id} awaits a transfer that has no record`]),
     ...(name === '' ? [] : missing('volume-names', `${name}\0${id}`)),
@@ -250,7 +251,8 @@ function indexProblems({ records, snapshots, attachments, transfers, sets }: Fou
   });
 }
 
-function ownSets({ node, projectId, transfer, type, group, fault }: VolumeState): string[] {
+function ownSets({ node, lender, projectId, transfer, type, group, fault }: VolumeState): string[] {
+  const lent = lender === '' ? [] : [`node:${lender}:lent`];
   const offered = transfer === '' ? [] : [`node:${node}:transfers`];
   const ofType = type === '' ? [] : [`type:${type}:volumes`];
   const failed = fault ? [`project:${projectId}:faults`] : [];
@@ -258,6 +260,7 @@ function ownSets({ node, projectId, transfer, type, group, fault }: VolumeState)
     'volumes',
     'volume-ids',
     `node:${node}:volumes`,
+    ...lent,
     `project:${projectId}:volumes`,
     ...offered,
     ...ofType,
@@ -270,14 +273,15 @@ function ownSets({ node, projectId, transfer, type, group, fault }: VolumeState)
 function addressProblems({ records, sets, shelfOwners }: Found): string[] {
   const problems: string[] = [];
   const users = new Map<string, string>();
-  for (const { id, address, node } of records.values()) {
+  for (const { id, address, node, lender } of records.values()) {
     if (address === '') continue;
     const other = users.get(address);
     if (other !== undefined) problems.push(`address ${address} is of volumes ${other} and ${id}`);
     users.set(address, id);
     if (tryParseAddress(address) === undefined) continue;
     const owner = shelfOwners.get(String(shelfOf(address)));
-    if (owner !== node) problems.push(`volume ${id} of ${node} has ${address}, on a shelf of ${owner ?? 'nobody'}`);
+    if (owner !== (lender === '' ? node : lender))
+      problems.push(`volume ${id} of ${node} has ${address}, on a shelf of ${owner ?? 'nobody'}`);
   }
   for (const [shelf, owner] of shelfOwners) {
     for (const set of ['aoe:shelves', `node:${owner}:shelves`]) {

@@ -4,7 +4,7 @@ import type { Chap, ExportSpec, FoundExport, SeenAddress, Target, TargetProblem 
 
 /** Exports in memory at addresses of the pool, which a test can change unnoticed. */
 export class FakeTarget implements Target {
-  readonly name = 'fake';
+  readonly name: string = 'fake';
   readonly addressing: Target['addressing'] = 'aoe';
   readonly authentication: Target['authentication'] = 'none';
   readonly endpoint = '';

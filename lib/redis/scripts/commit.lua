@@ -16,7 +16,7 @@
 --     expect    field -> value that it must have, '' = absent
 --     stamp     fields that become the time
 --     join      'requester/request', added to the requesters of the record's task; dropped beyond 500 bytes
---     rest      an address that is in quarantine from now on, of the record's node
+--     rest      an address that is in quarantine from now on, of the record's lender, or its node
 --   commands    {topic, message}: appended
 --   replies     {edit, result?, fault?}: the requesters of that record, before the edit, learn the record after it, or the result (JSON texts)
 --   event       of the first record, where no task of it begins or ends
@@ -122,7 +122,7 @@ for number, edit in ipairs(change.edits) do
   local old, new, key = before[number] or nil, after[number] or nil, record_key(edit.kind, edit.id)
   if new then write(key, old or {}, new) else redis.call('DEL', key) end
   if edit.rest and edit.rest ~= '' and old and old.node then
-    redis.pcall('ZADD', key_quarantine(old.node), time, edit.rest)
+    redis.pcall('ZADD', key_quarantine(old.lender or old.node), time, edit.rest)
   end
   reindex(edit.kind, edit.id, old, new, time)
   if edit.kind == 'backend' then update_free_space(edit.id) end

@@ -4,6 +4,7 @@ import { aoeFlags } from './flags.ts';
 export const aoe = defineTarget({
   name: 'aoe',
   protocol: 'aoe',
+  movesAddress: true,
   flags: aoeFlags,
   make: async (flags, context) => {
     const { AoeTarget } = await import('./target.ts');

@@ -29,7 +29,7 @@ export const volumeAdminActionCalls = [
   call({
     ...action,
     name: 'volume:migrate',
-    summary: 'Moves a detached volume to another backend',
+    summary: 'Moves a volume to another backend: a detached one, or on AoE also an attached one',
     action: 'os-migrate_volume',
     body: z.strictObject({
       host: optional(z.string().max(255)).describe('A node, node@backend, or node@backend#pool'),

@@ -51,7 +51,7 @@ export function apiStatus({
   if (task?.kind === 'backup') return 'backing-up';
   if (status === 'restoring') return restoring[restoreFrom?.kind ?? 'backup'];
   // Its place changes, not what can be done with it.
-  if (status === 'migrating') return 'maintenance';
+  if (status === 'migrating') return attachStatus === 'attached' ? 'in-use' : 'maintenance';
   if (status === 'transferring') return 'awaiting-transfer';
   if (status === 'error_restoring') return restoreFrom && restoreFrom.kind !== 'backup' ? 'error' : status;
   if (status === 'error_attaching' || status === 'error_detaching') return 'error';

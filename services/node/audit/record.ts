@@ -211,7 +211,7 @@ async function makeConsistent(context: AuditContext, volume: VolumeState): Promi
   if (task) return commitChecked(context, volume, { unset: taskFields });
   if (status === 'migrating')
     return commitChecked(context, volume, {
-      set: { status: 'available', attachStatus: 'detached' },
+      set: attachStatus === 'attached' ? { status: 'in-use' } : { status: 'available', attachStatus: 'detached' },
       unset: ['migration'],
     });
   if (volume.migration !== '') return commitChecked(context, volume, { unset: ['migration'] });

@@ -8,6 +8,7 @@ import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import { type StoredVolume, isMarkedMissing } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
+import { lenderAt } from '../engine/migration-steps.ts';
 import { sharedIdentity } from '../shared-storage.ts';
 import { fieldsIn, fromLabel } from '../specs.ts';
 import type { Difference } from './difference.ts';
@@ -64,7 +65,9 @@ export async function storageDifferences(
 /** Redis has lost the migration of a volume, whose former storage is gone: its node reports that. */
 function hasMovedHere({ labels }: StoredVolume, record: VolumeState): boolean {
   const isSame = labels['created'] === String(record.createTime);
-  return labels[fromLabel] !== undefined && isSame && record.attachStatus === 'detached' && isMarkedMissing(record);
+  // Hosts that have it find it here at its address.
+  const isReached = record.attachStatus === 'detached' || labels['address'] === record.address;
+  return labels[fromLabel] !== undefined && isSame && isReached && isMarkedMissing(record);
 }
 
 /** The task that completes a migration does the rest. */
@@ -73,8 +76,16 @@ async function takeMoved({ store, lease, availabilityZone }: AuditContext, found
   const record = await volumesOf(store).lookup(id);
   if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
   const movedFrom = backendId(record.node, record.backend);
-  const set = { node: lease.node, backend: backend.name, availabilityZone, movedFrom };
-  const edit = editOf(record, 'leaveAgain', { set, task: { copied: await redisTime(store) } });
+  const lender = lenderAt(lease.node, record);
+  const set = {
+    node: lease.node,
+    backend: backend.name,
+    availabilityZone,
+    movedFrom,
+    ...(lender === '' ? {} : { lender }),
+  };
+  const unset = lender === '' ? ['lender'] : [];
+  const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
   const outcome = await commit(store, { owner: lease.token, edits: [edit] });
   if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, record.status, 'no other change at the same time');

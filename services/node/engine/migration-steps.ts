@@ -1,24 +1,21 @@
-import { pollUntil } from '../../../lib/concurrency.ts';
-import { asError, errors, fromFault } from '../../../lib/errors.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
-import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { writeTask } from '../../../lib/models/task.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
+import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
+import { copyInUse, isInUse, resume } from './migration-in-use.ts';
 import type { OperationEnd, Step, StepContext } from './operation.ts';
-import { allocateAddress } from './steps.ts';
-
-/** The destination may first have to wipe what an earlier migration has left there. */
-const preparationMs = 600_000;
-const pollMs = 1000;
-const remindEveryMs = 10_000;
+import { allocateAddress, exportNew } from './steps.ts';
 
 /** The destination has all the data, unless it has the volume already. */
 export const copyToDestination: Step = {
   name: 'copy',
   run: async (context) => {
     const { volume, backend, migrations, signal, progress } = context;
+    if (isInUse(volume)) return copyInUse(context);
     const migration = await readyDestination(context);
     context.migration = migration;
     const place = await placeLeftFor(context);
@@ -34,42 +31,6 @@ export const copyToDestination: Step = {
   },
 };
 
-function placeOf({ node, backend }: MigrationState): string {
-  return backendId(node, backend);
-}
-
-/** Returns the place for which the volume has left its storage here; undefined where that is its own. */
-async function placeLeftFor({ volume, backend: { driver } }: StepContext): Promise<string | undefined> {
-  return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
-}
-
-/** Redis may have lost snapshots that the storage has: they would stay behind. Throws VolumeHasSnapshots. */
-async function refuseSnapshots({ volume, backend: { driver } }: StepContext): Promise<void> {
-  const found = (await driver.snapshots?.listSnapshots()) ?? [];
-  const own = found.filter(({ volumeId }) => volumeId === volume.id).map(({ id }) => id);
-  if (own.length > 0) throw errors.migratedWithSnapshots(volume.id, own);
-}
-
-/** Throws NoAnswer, NodeDown, what kept the destination from it, ChangeLost where the migration is gone. */
-async function readyDestination({ volume, migrations, signal }: StepContext): Promise<MigrationState> {
-  let migration = await migrations.read(volume.migration);
-  let remindedAt = performance.now();
-  const isSettled = async () => {
-    const { fault, hasArrived, endpoint } = migration;
-    if (fault) throw fromFault(fault);
-    if (hasArrived || endpoint !== '') return true;
-    if (performance.now() - remindedAt > remindEveryMs) {
-      remindedAt = performance.now();
-      await migrations.remind(migration);
-    }
-    migration = await migrations.read(volume.migration);
-    return undefined;
-  };
-  const options = { deadlineMs: preparationMs, intervalMs: 50, maxIntervalMs: pollMs, signal };
-  if (await pollUntil(isSettled, options)) return migration;
-  throw errors.destinationSilent(volume.id, placeOf(migration), preparationMs / 1000);
-}
-
 /**
  * From here on the storage is not the volume's any more: where Redis loses what follows, its data, which are older then, are not taken for
  * those of the volume.
@@ -77,6 +38,7 @@ async function readyDestination({ volume, migrations, signal }: StepContext): Pr
 export const retireStorage: Step = {
   name: 'retire',
   run: async ({ volume, backend: { driver }, migration, checkTask }) => {
+    if (isInUse(volume)) return; // done with the copy: no host may write in between
     await checkTask(); // what follows is of no use where Redis has lost the migration
     if (!migration) throw errors.migrationLost(volume.migration);
     try {
@@ -99,13 +61,22 @@ export const keepStorage: Step = {
   },
 };
 
+/** Of an attached volume, whose hosts have it here again: as its record says, which may have changed. */
+export const exportAgain: Step = {
+  name: 'export',
+  run: (context) => (isInUse(context.volume) ? resume(context) : exportNew.run(context)),
+};
+
 /** The volume is the destination's, whose node completes the task; its storage here is removed once that is done. */
 export function handOver({ volume, migration, migrations }: StepContext): OperationEnd {
   if (!migration || !volume.task) throw errors.migrationLost(volume.migration);
   const { id, node, backend, availabilityZone, createTime, type, isMultiattach, key } = migration;
   const task = writeTask({ kind: 'migrate', key: volume.task.key, copied: createTime });
+  const lender = lenderAt(node, volume);
   return {
+    unset: lender === '' ? ['lender'] : [],
     set: {
+      ...(lender === '' ? {} : { lender }),
       node,
       backend,
       availabilityZone,
@@ -121,10 +92,21 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
   };
 }
 
+/** Returns the node that lends an attached volume its address once it is on `node`; '' = none. */
+export function lenderAt(node: string, volume: Pick<VolumeState, 'node' | 'lender' | 'attachStatus'>): string {
+  const owner = volume.lender === '' ? volume.node : volume.lender;
+  return isInUse(volume) && owner !== node ? owner : '';
+}
+
 /** One that is exported from now on needs an address; the others get theirs here if there is one, or when they are attached. */
 export const addressAtArrival: Step = {
   name: 'address',
   run: async (context) => {
+    const { volume, addresses } = context;
+    if (isInUse(volume)) {
+      addresses.use(volume.id, volume);
+      return {};
+    }
     try {
       return await allocateAddress.run(context);
     } catch (error) {
@@ -137,13 +119,27 @@ export const addressAtArrival: Step = {
 /** The copy is the volume's storage. */
 export const acceptStorage: Step = {
   name: 'arrive',
-  run: async ({ volume, backend: { driver } }) => {
+  run: async ({ volume, backend: { driver }, checkTask }) => {
     const spec = volumeSpec(volume);
+    // Redis may have the volume at its former place again, where hosts have it.
+    if (isInUse(volume)) await checkTask();
     try {
       await driver.ensureVolume(spec);
       await driver.labelVolume(spec);
     } catch (thrown) {
       throw errors.arrivalFailed(volume.id, asError(thrown).message);
+    }
+  },
+};
+
+/** Where it fails hosts go on waiting: it is a problem of the node, which tries again with each report. */
+export const exportArrived: Step = {
+  name: 'export',
+  run: async (context) => {
+    try {
+      await exportNew.run(context);
+    } catch (error) {
+      if (!isInUse(context.volume)) throw error;
     }
   },
 };

@@ -23,6 +23,7 @@ import { handBack } from './hand-back.ts';
 import { refuseUnfinished } from './restore-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import type { OperationOutcome } from './operation-outcome.ts';
+import { isInUse } from './migration-in-use.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { authenticated, determined, merged, readdressed, resized } from './record-change.ts';
@@ -309,7 +310,8 @@ export class OperationRunner {
       if (endsExport) this.drop(volume.id);
       else table.drop(volume.id);
     } else if (outcome.word === 'ok' && leaves) {
-      this.drop(volume.id);
+      if (isInUse(volume)) this.lend(volume);
+      else this.drop(volume.id);
       this.options.former.note(volume);
     } else if (outcome.word === 'ok') {
       table.note({ ...volume, ...statusesAfter(volume, name, more) });
@@ -327,13 +329,21 @@ export class OperationRunner {
     this.options.addresses.pool.release(id);
   }
 
+  /** Nor its address, if that is one of this node, which hosts use on. */
+  private lend(volume: VolumeState): void {
+    const { table, addresses } = this.options;
+    table.drop(volume.id);
+    if (volume.lender === '') addresses.pool.lend(volume.id, volume.address);
+  }
+
   /** The record is not the one that the operation began with: another task has it, or after a deletion another volume has its id. */
   private noteChanged({ id, address }: VolumeState, record: Hash, endsExport: boolean): void {
     const { lease, table, log } = this.options;
     try {
       const now = parseVolume(id, record);
       // While an export can run, the volume keeps its address.
-      if (endsExport && (now.node !== lease.node || now.address !== address)) this.drop(id);
+      if (now.lender === lease.node && now.address === address) this.lend({ ...now, lender: '' });
+      else if (endsExport && (now.node !== lease.node || now.address !== address)) this.drop(id);
       if (now.node === lease.node) table.note(now);
     } catch (error) {
       if (!(error instanceof UnreadableError)) throw error;

@@ -70,6 +70,13 @@ export interface Migrations {
   read(id: string): Promise<MigrationState>;
   /** Sends its command to the destination again: that may have lost it. */
   remind(migration: MigrationState): Promise<void>;
+  /** How long hosts may wait for the last data of a volume. */
+  stallMs: number;
+  /**
+   * Has the destination look again at what it has of the volume: it says then anew where it receives the data, or that it has them. Throws
+   * NodeDown.
+   */
+  renew(migration: MigrationState): Promise<void>;
   /** Returns a command to a node about a volume. */
   commandTo(node: string, volume: string): Command;
 }
@@ -92,7 +99,7 @@ export interface Failure {
 }
 
 /** Fields of the record that a step determines. */
-export type StepFields = Partial<Pick<VolumeState, 'address' | 'chap' | 'size'>>;
+export type StepFields = Partial<Pick<VolumeState, 'address' | 'lender' | 'chap' | 'size'>>;
 
 export interface Step {
   name: string;

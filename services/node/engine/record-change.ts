@@ -4,7 +4,7 @@ import type { EditOptions } from '../../../lib/models/volume-edit.ts';
 import type { StepContext } from './operation.ts';
 
 /** A change of the record of a volume, besides that of its status. */
-export type RecordChange = Pick<EditOptions, 'set' | 'unset'>;
+export type RecordChange = Pick<EditOptions, 'set' | 'unset' | 'rest'>;
 
 /** The change of the record by what the steps determined. */
 export function determined({ volume, before }: StepContext): RecordChange {
@@ -15,7 +15,8 @@ export function determined({ volume, before }: StepContext): RecordChange {
 export function merged(...changes: readonly RecordChange[]): RecordChange {
   const set = Object.assign({}, ...changes.map((change) => change.set));
   const unset = changes.flatMap((change) => change.unset ?? []);
-  return { set, ...(unset.length > 0 ? { unset } : {}) };
+  const [rest] = changes.flatMap((change) => change.rest ?? []);
+  return { set, ...(unset.length > 0 ? { unset } : {}), ...(rest === undefined ? {} : { rest }) };
 }
 
 /** The change of the record where its storage has grown. */
@@ -28,8 +29,14 @@ export function authenticated({ volume: { chap }, before }: Pick<StepContext, 'v
   return chap && !before.chap ? { set: { chap: writeChap(chap) } } : {};
 }
 
-/** The change of the record where the operation gave the volume another address, or took its address. */
+/** The change of the record where the operation gave the volume another address, or took its address: no node lends it that one. */
 export function readdressed({ volume: { id, address }, before }: Pick<StepContext, 'volume' | 'before'>): RecordChange {
   if (address === before.address) return {};
-  return address === '' ? { unset: ['address'] } : { set: { address: storedAddress(id, address) } };
+  const isReturned = before.lender !== '';
+  const unset = [...(address === '' ? ['address'] : []), ...(isReturned ? ['lender'] : [])];
+  return {
+    ...(address === '' ? {} : { set: { address: storedAddress(id, address) } }),
+    ...(isReturned ? { rest: before.address } : {}),
+    unset,
+  };
 }

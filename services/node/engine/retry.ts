@@ -21,6 +21,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'VolumeStillOpen',
   'PauseTooLong',
   'SnapshotRoomTooSmall',
+  'StallTooLong',
 ]);
 
 /**

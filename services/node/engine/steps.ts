@@ -22,7 +22,7 @@ export const allocateAddress: Step = {
     const { volume, backend, addresses } = context;
     const { target } = backend;
     if (volume.address !== '' && isUsedByOthers(context)) return {}; // they have it at that address
-    if (target.addressing === 'aoe') return { address: await addresses.allocate(volume) };
+    if (target.addressing === 'aoe') return { address: await addresses.allocate(volume), lender: '' };
     const address = target.addressOf?.(volume.id) ?? (await target.findAddress?.(volume.id));
     if (address === undefined) return {};
     addresses.pool.release(volume.id); // one of the pool, from a time when the backend had another target
@@ -183,19 +183,20 @@ export function isUsedByOthers(context: Pick<StepContext, 'volume' | 'attachment
   return isAttachedBy(context.volume, remainingAttachments(context));
 }
 
-/** An address that belongs to another node meanwhile is kept only as long as hosts use it. */
+/** An address that another node lends, or that belongs to another one meanwhile, is kept only as long as hosts use it. */
 export const leaveForeignAddress: Step = {
   name: 'address',
   run: async (context) => {
     const { volume, backend, addresses, hasLeft } = context;
-    if (hasLeft || isUsedByOthers(context) || (await addresses.isOwn(volume.address))) return {};
+    if (hasLeft || isUsedByOthers(context)) return {};
+    if (volume.lender === '' && (await addresses.isOwn(volume.address))) return {};
     addresses.pool.release(volume.id);
     try {
-      await backend.driver.labelVolume(volumeSpec({ ...volume, address: '' }));
+      await backend.driver.labelVolume(volumeSpec({ ...volume, address: '', lender: '' }));
     } catch (error) {
       if (asError(error).code !== 'StorageMissing') throw error; // a volume in error can be detached
     }
-    return { address: '' };
+    return { address: '', lender: '' };
   },
 };
 

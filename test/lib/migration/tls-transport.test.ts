@@ -133,6 +133,82 @@ test('storage that takes no data, or returns others, is reported to the sender',
   await t.throwsAsync(sender.send(to, { volume, path, sizeBytes }, options), { message: /1048576 bytes in place of/ });
 });
 
+/** Changes a piece of a file. */
+async function change(path: string, piece: number): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write(randomBytes(1000), 0, 1000, piece * MiB + 77);
+  await file.close();
+}
+
+test('what changes while data are sent is sent again, the rest once nothing writes any more', async (t) => {
+  const path = await fileOf(randomBytes(sizeBytes));
+  for (const isBlank of [true, false]) {
+    const target = await fileOf(isBlank ? Buffer.alloc(0) : randomBytes(sizeBytes));
+    const to = await expecting(target, isBlank);
+    let isStopped = false;
+    const progress = async (percent: number) => {
+      if (!isStopped) await change(path, percent % 12);
+    };
+    const stop = async () => {
+      isStopped = true;
+      await new Promise((resolve) => setTimeout(resolve, 100)); // the last change is made
+      await change(path, 0);
+      await change(path, 7);
+      const file = await open(path, 'r+');
+      await file.write(Buffer.alloc(MiB), 0, MiB, 11 * MiB);
+      await file.close();
+      t.false((await readFile(target)).equals(await readFile(path)));
+    };
+    const writers = { stop, limitMs: 60_000 };
+    await sender.send(to, { volume, path, sizeBytes }, { signal, progress: (n) => void progress(n), writers });
+    t.true(isStopped);
+    t.true((await readFile(target)).equals(await readFile(path)));
+  }
+});
+
+test('hosts do not wait longer for the last data than they may', async (t) => {
+  const path = await fileOf(randomBytes(sizeBytes));
+  const to = await expecting(await fileOf(Buffer.alloc(0)), true);
+  const refused = { code: 'StallTooLong', message: /would wait \d+ s .*; migration_stall allows/ };
+  const never = { limitMs: 1, stop: async () => t.fail() };
+  await t.throwsAsync(sender.send(to, { volume, path, sizeBytes }, { ...options, writers: never }), refused);
+  const late = { limitMs: 3000, stop: () => new Promise<void>((resolve) => setTimeout(resolve, 4000)) };
+  await t.throwsAsync(sender.send(to, { volume, path, sizeBytes }, { ...options, writers: late }), refused);
+  await t.throwsAsync(
+    sender.send(
+      to,
+      { volume, path, sizeBytes },
+      { ...options, writers: { ...late, stop: () => Promise.reject(new Error('it hangs')) } },
+    ),
+    { message: /it hangs/ },
+  );
+});
+
+test('a last pass that is damaged on its way to the storage is no copy', async (t) => {
+  const path = await fileOf(randomBytes(sizeBytes));
+  const target = await fileOf(Buffer.alloc(0));
+  const forgetful = new ForgetfulStorage();
+  const plain = new ChildProcesses();
+  let isForgetful = false;
+  class Switched extends ChildProcesses {
+    override pipe(command: string, args: readonly string[], given: PipeOptions): PipedProcess {
+      return (isForgetful ? forgetful : plain).pipe(command, args, given);
+    }
+  }
+  const at = transport(0, new Switched());
+  const to = await expecting(target, true, at);
+  const stop = async () => {
+    await change(path, 3);
+    isForgetful = true;
+  };
+  const writers = { limitMs: 60_000, stop };
+  await t.throwsAsync(sender.send(to, { volume, path, sizeBytes }, { ...options, writers }), {
+    code: 'MigrationFailed',
+    message: /another checksum/,
+  });
+  await at.close();
+});
+
 test('a later connection takes the place of an earlier one, and an end leaves nobody writing', async (t) => {
   const data = dataWithHoles();
   const path = await fileOf(data);

@@ -165,6 +165,28 @@ test.serial('a destination without space reports it, and the volume stays availa
   t.deepEqual(await allocated('n1@files', 'n2@files'), [100, 0]);
 });
 
+test.serial('what a failed migration has left is not removed from under the next one', async (t) => {
+  await node('n1', ['files'], { num_shell_tries: '1', migration_rate: '20' });
+  await node('n2', ['files'], { report_interval: '4' }); // it sees the end of the first while the second is under way
+  const { id, data } = await volumeWithData('n1@files');
+  const { 'n1@files': source, 'n2@files': destination } = drivers;
+  const label = source?.labelVolume.bind(source);
+  const remove = destination?.deleteVolume.bind(destination);
+  const removed: string[] = [];
+  Object.assign(source ?? {}, { labelVolume: () => Promise.reject(new Error('no room for labels')) });
+  await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { message: /no room for labels/ });
+  Object.assign(source ?? {}, { labelVolume: label });
+  const deleteVolume: FileDriver['deleteVolume'] = async (volume, options) => {
+    removed.push(volume.id);
+    await remove?.(volume, options);
+  };
+  Object.assign(destination ?? {}, { deleteVolume });
+  t.like(await migrations.migrate(id, { to: 'n2' }, deadline), { node: 'n2', status: 'available' });
+  t.deepEqual(removed, []);
+  t.true((await readFile(pathOf('n2@files', id))).equals(data));
+  t.deepEqual(await settled(), []);
+});
+
 test.serial('a migration goes on after either daemon has ended', async (t) => {
   const n1 = await node('n1', ['files'], { migration_rate: '20', stop_timeout: '0' });
   await node('n2');

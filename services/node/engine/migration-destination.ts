@@ -1,0 +1,47 @@
+import { pollUntil } from '../../../lib/concurrency.ts';
+import { errors, fromFault } from '../../../lib/errors.ts';
+import { backendId } from '../../../lib/models/backend.ts';
+import type { MigrationState } from '../../../lib/models/migration-state.ts';
+import { movedLabel } from '../specs.ts';
+import type { StepContext } from './operation.ts';
+
+/** The destination may first have to wipe what an earlier migration has left there. */
+const preparationMs = 600_000;
+const pollMs = 1000;
+const remindEveryMs = 10_000;
+
+export function placeOf({ node, backend }: MigrationState): string {
+  return backendId(node, backend);
+}
+
+/** Returns the place for which the volume has left its storage here; undefined where that is its own. */
+export async function placeLeftFor({ volume, backend: { driver } }: StepContext): Promise<string | undefined> {
+  return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
+}
+
+/** Redis may have lost snapshots that the storage has: they would stay behind. Throws VolumeHasSnapshots. */
+export async function refuseSnapshots({ volume, backend: { driver } }: StepContext): Promise<void> {
+  const found = (await driver.snapshots?.listSnapshots()) ?? [];
+  const own = found.filter(({ volumeId }) => volumeId === volume.id).map(({ id }) => id);
+  if (own.length > 0) throw errors.migratedWithSnapshots(volume.id, own);
+}
+
+/** Throws NoAnswer, NodeDown, what kept the destination from it, ChangeLost where the migration is gone. */
+export async function readyDestination({ volume, migrations, signal }: StepContext): Promise<MigrationState> {
+  let migration = await migrations.read(volume.migration);
+  let remindedAt = performance.now();
+  const isSettled = async () => {
+    const { fault, hasArrived, endpoint } = migration;
+    if (fault) throw fromFault(fault);
+    if (hasArrived || endpoint !== '') return true;
+    if (performance.now() - remindedAt > remindEveryMs) {
+      remindedAt = performance.now();
+      await migrations.remind(migration);
+    }
+    migration = await migrations.read(volume.migration);
+    return undefined;
+  };
+  const options = { deadlineMs: preparationMs, intervalMs: 50, maxIntervalMs: pollMs, signal };
+  if (await pollUntil(isSettled, options)) return migration;
+  throw errors.destinationSilent(volume.id, placeOf(migration), preparationMs / 1000);
+}

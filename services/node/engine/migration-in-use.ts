@@ -1,0 +1,90 @@
+import { asError, errors } from '../../../lib/errors.ts';
+import type { MigrationState } from '../../../lib/models/migration-state.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { exportSpec, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
+import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
+import type { StepContext } from './operation.ts';
+
+/** Whether hosts have the volume while it migrates: they go on writing to it, and find it at the same address afterwards. */
+export function isInUse({ attachStatus }: Pick<VolumeState, 'attachStatus'>): boolean {
+  return attachStatus === 'attached';
+}
+
+/**
+ * The destination has all the data, and no host writes to the storage here any more, which the volume has left. Where that fails, hosts have
+ * it here again. What an earlier run has done is done again: it has ended while hosts waited, or they have written since.
+ */
+export async function copyInUse(context: StepContext): Promise<void> {
+  const { volume, backend, addresses, migrations, signal, progress } = context;
+  const { id } = volume;
+  const place = await placeLeftFor(context);
+  if (place === undefined) await serve(context);
+  else await migrations.renew(await migrations.read(volume.migration)); // it may have them, which Redis has lost
+  const migration = await readyDestination(context);
+  context.migration = migration;
+  if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(id, place);
+  if (migration.hasArrived) {
+    await backend.target.removeExport(id);
+    return retire(context, migration);
+  }
+  if (place !== undefined) await resume(context);
+  await refuseSnapshots(context);
+  if (volume.lender === '' && !(await addresses.isOwn(volume.address))) {
+    throw errors.shelfOfOtherNode(id, volume.address, addresses.ownerOf(volume.address) ?? '');
+  }
+  let isStopped = false;
+  const stop = async () => {
+    await context.checkTask();
+    isStopped = true;
+    await backend.target.removeExport(id);
+  };
+  const path = backend.driver.localPath(volumeSpec(volume));
+  const { key, endpoint } = migration;
+  try {
+    await migrations.transport.send(
+      { migration: migration.id, key, endpoint },
+      { volume: id, path, sizeBytes: sizeInBytes(volume.size) },
+      { signal, progress, writers: { stop, limitMs: migrations.stallMs } },
+    );
+    await retire(context, migration);
+  } catch (error) {
+    // Where that fails too, the next run or the next report does it.
+    if (isStopped) await resume(context).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** From here on the storage is not the volume's any more. */
+async function retire(
+  { volume, backend: { driver }, checkTask }: StepContext,
+  migration: MigrationState,
+): Promise<void> {
+  await checkTask(); // what follows is of no use where Redis has lost the migration
+  try {
+    await driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
+  } catch (error) {
+    // The volume has arrived long ago, and this was removed.
+    if (!migration.hasArrived || asError(error).code !== 'StorageMissing') throw error;
+  }
+}
+
+/**
+ * The volume stays here, and its hosts have it again. While Redis does not answer nobody else can have it. Throws Fenced, TaskLost: the
+ * record says then what becomes of it.
+ */
+export async function resume(context: StepContext): Promise<void> {
+  const { volume, backend, checkTask } = context;
+  try {
+    await checkTask();
+  } catch (error) {
+    if (asError(error).kind !== 'unavailable') throw error;
+  }
+  if ((await placeLeftFor(context)) !== undefined) await backend.driver.labelVolume(volumeSpec(volume));
+  await serve(context);
+}
+
+async function serve({ volume, backend }: StepContext): Promise<void> {
+  await backend.driver.ensureVolume(volumeSpec(volume));
+  await backend.target.ensureExport(exportSpec(volume, backend));
+}
