@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { asError, errors } from '../errors.ts';
 import { backendId } from '../models/backend.ts';
 import { checkText } from '../models/check-text.ts';
-import type { GroupState } from '../models/group-state.ts';
+import { type GroupState, parseGroup } from '../models/group-state.ts';
 import { groupsOf, volumesOfGroup } from '../models/group.ts';
 import { isId } from '../models/id.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
@@ -51,7 +51,7 @@ export class GroupCommands {
     this.commands = commands;
   }
 
-  /** Makes an empty group. A repeated request with the same id has one effect. Throws InvalidArgument, GroupExists. */
+  /** Makes an empty group. A repeated request with the same id has one effect. Throws InvalidArgument, GroupExists, TypeNotFound, GroupTypeNotFound. */
   async create({
     id = randomUUID(),
     name = '',
@@ -75,10 +75,14 @@ export class GroupCommands {
       ...(type === '' ? [] : [{ kind: 'group-type', id: type } as const]),
       ...volumeTypes.map((one) => ({ kind: 'type', id: one }) as const),
     ];
-    await commit(this.store, {
+    const outcome = await commit(this.store, {
       edits: [{ kind: 'group', id, insert: true, set, stamp: ['createTime'] }, ...ofTypes],
       event: 'group.create',
+      returns: true,
     });
+    if (outcome.word === 'ok') return parseGroup(id, outcome.records[0] ?? {});
+    const lost = outcome.word === 'absent' ? ofTypes[outcome.edit - 1] : undefined;
+    if (lost) throw lost.kind === 'type' ? errors.typeNotFound(lost.id) : errors.groupTypeNotFound(lost.id);
     const found = await groupsOf(this.store).lookup(id);
     const difference = firstDifference([
       ['name', found.name, set['name'] ?? ''],

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { checkVolumeName } from '../models/check-text.ts';
-import type { GroupTypeState } from '../models/group-type-state.ts';
+import { type GroupTypeState, parseGroupType } from '../models/group-type-state.ts';
 import { groupTypesOf } from '../models/group-type.ts';
 import { checkMetadata, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
 import { withoutEmpty } from '../models/volume-edit.ts';
 import { type Condition, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { insertNamed } from './insert-named.ts';
 import { maxChanges } from './start-task.ts';
 
 /** What a type of groups says; what is not given stays as it is. */
@@ -26,14 +27,9 @@ export async function createGroupType(
 ): Promise<GroupTypeState> {
   const { set } = fieldsOf(changes);
   refuseTooMany(Object.keys(changes.specs ?? {}));
-  const outcome = await commit(store, {
-    conditions: [nameIsFree(changes.name)],
-    edits: [{ kind: 'group-type', id, insert: true, set, stamp: ['createTime'] }],
-    event: 'group-type.create',
-  });
-  const found = await groupTypesOf(store).find(id);
-  if (found && (outcome.word === 'ok' || found.name === changes.name)) return found;
-  throw errors.groupTypeExists(changes.name);
+  const { name } = changes;
+  const what = { kind: 'group-type', parse: parseGroupType, taken: errors.groupTypeExists } as const;
+  return insertNamed(store, { ...what, id, name, set, records: groupTypesOf(store) });
 }
 
 /** Throws GroupTypeNotFound, InvalidArgument, GroupTypeExists. */

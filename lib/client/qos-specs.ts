@@ -2,12 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { errors } from '../errors.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { checkMetadata, metadataField, refuseTooMany } from '../models/metadata.ts';
-import { type QosConsumer, type QosSpecState, checkEnforced, enforcedKeys } from '../models/qos-spec-state.ts';
+import {
+  type QosConsumer,
+  type QosSpecState,
+  checkEnforced,
+  enforcedKeys,
+  parseQosSpec,
+} from '../models/qos-spec-state.ts';
 import { qosSpecsOf } from '../models/qos-spec.ts';
 import type { TypeState } from '../models/type-state.ts';
 import { typesOf } from '../models/type.ts';
 import { commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { insertNamed } from './insert-named.ts';
 import { maxChanges } from './start-task.ts';
 
 /** Types that are changed at once. */
@@ -27,14 +34,9 @@ export async function createQosSpec(
 ): Promise<QosSpecState> {
   const name = checkVolumeName(text);
   check({ consumer, specs });
-  const outcome = await commit(store, {
-    conditions: [{ is: 'empty', key: `qos-spec-name:${name}` }],
-    edits: [{ kind: 'qos-spec', id, insert: true, set: { name, consumer, ...fieldsOf(specs) }, stamp: ['createTime'] }],
-    event: 'qos-spec.create',
-  });
-  const found = await qosSpecsOf(store).find(id);
-  if (found && (outcome.word === 'ok' || found.name === name)) return found;
-  throw errors.qosSpecExists(name);
+  const set = { name, consumer, ...fieldsOf(specs) };
+  const what = { kind: 'qos-spec', parse: parseQosSpec, taken: errors.qosSpecExists } as const;
+  return insertNamed(store, { ...what, id, name, set, records: qosSpecsOf(store) });
 }
 
 export interface QosSpecChanges {

@@ -5,10 +5,11 @@ import { checkMetadata, metadataField, metadataFields, refuseTooMany } from '../
 import { checkRequirements, requirementField, requirementNames } from '../models/requirements.ts';
 import { type TypeEncryption, encryptionSet } from '../models/type-encryption.ts';
 import { withoutEmpty } from '../models/volume-edit.ts';
-import type { TypeState } from '../models/type-state.ts';
+import { type TypeState, parseType } from '../models/type-state.ts';
 import { typesOf } from '../models/type.ts';
-import { type Condition, type Edit, commit } from '../redis/scripts.ts';
+import { type Condition, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
+import { insertNamed } from './insert-named.ts';
 import { maxChanges } from './start-task.ts';
 
 /** What a type says; what is not given stays as it is. */
@@ -36,12 +37,9 @@ export async function createType(
 ): Promise<TypeState> {
   const { set, stamp } = fieldsOf(changes);
   refuseTooMany(Object.keys(changes.metadata ?? {}));
-  const edit: Edit = { kind: 'type', id, insert: true, set, stamp: ['createTime', ...stamp] };
-  const outcome = await commit(store, { conditions: [nameIsFree(changes.name)], edits: [edit], event: 'type.create' });
-  const found = await typesOf(store).find(id);
-  if (outcome.word === 'ok' && found) return found;
-  if (found?.name === changes.name) return found;
-  throw errors.typeExists(changes.name);
+  const { name } = changes;
+  const what = { kind: 'type', parse: parseType, taken: errors.typeExists } as const;
+  return insertNamed(store, { ...what, id, name, set, stamp, records: typesOf(store) });
 }
 
 /**

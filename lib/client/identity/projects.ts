@@ -1,8 +1,9 @@
 import { errors } from '../../errors.ts';
 import { newHexId } from '../../models/hex-id.ts';
-import { type ProjectState, projectsOf } from '../../models/project.ts';
+import { type ProjectState, parseProject, projectsOf } from '../../models/project.ts';
 import { type Condition, commit } from '../../redis/scripts.ts';
 import type { Store } from '../../redis/store.ts';
+import { insertNamed } from '../insert-named.ts';
 import { maxChanges } from '../start-task.ts';
 import { removeDefaultType } from '../default-types.ts';
 import { setQuota } from '../quotas.ts';
@@ -24,14 +25,8 @@ export async function createProject(
 ): Promise<ProjectState> {
   const { set } = fieldsOf(changes);
   const name = set['name'] ?? '';
-  const outcome = await commit(store, {
-    conditions: [{ is: 'empty', key: `project-name:${name}` }],
-    edits: [{ kind: 'project', id, insert: true, set, stamp: ['createTime'] }],
-    event: 'project.create',
-  });
-  const found = await projectsOf(store).find(id);
-  if (found && (outcome.word === 'ok' || found.name === name)) return found;
-  throw errors.projectExists(name);
+  const what = { kind: 'project', parse: parseProject, taken: errors.projectExists } as const;
+  return insertNamed(store, { ...what, id, name, set, records: projectsOf(store) });
 }
 
 /** Tokens for a project that is disabled are not valid until it is enabled. Throws ProjectNotFound, InvalidArgument, ProjectExists. */

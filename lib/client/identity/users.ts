@@ -1,9 +1,10 @@
 import { errors } from '../../errors.ts';
 import { hashPassword } from '../../identity/password.ts';
 import { newHexId } from '../../models/hex-id.ts';
-import { type UserState, usersOf } from '../../models/user.ts';
+import { type UserState, parseUser, usersOf } from '../../models/user.ts';
 import { commit } from '../../redis/scripts.ts';
 import type { Store } from '../../redis/store.ts';
+import { insertNamed } from '../insert-named.ts';
 import { maxChanges } from '../start-task.ts';
 import { checkIdentityName, textFields } from './fields.ts';
 import { newGeneration } from './generation.ts';
@@ -28,14 +29,9 @@ export async function createUser(
 ): Promise<UserState> {
   const { set } = await fieldsOf(changes);
   const name = set['name'] ?? '';
-  const outcome = await commit(store, {
-    conditions: [{ is: 'empty', key: `user-name:${name}` }],
-    edits: [{ kind: 'user', id, insert: true, set: { generation: newGeneration(), ...set }, stamp: ['createTime'] }],
-    event: 'user.create',
-  });
-  const found = await usersOf(store).find(id);
-  if (found && (outcome.word === 'ok' || found.name === name)) return found;
-  throw errors.userExists(name);
+  const what = { kind: 'user', parse: parseUser, taken: errors.userExists } as const;
+  const given = { generation: newGeneration(), ...set };
+  return insertNamed(store, { ...what, id, name, set: given, records: usersOf(store) });
 }
 
 /**
