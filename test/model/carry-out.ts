@@ -1,31 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
-import { BlockstoreError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
-import { NodeCommands } from '../../lib/client/node-commands.ts';
-import { RequestClient } from '../../lib/client/request-client.ts';
-import { VolumeCommands } from '../../lib/client/volume-commands.ts';
-import { attachmentsOfVolume } from '../../lib/models/attachment.ts';
+import { groupsOf } from '../../lib/models/group.ts';
+import { typesOf } from '../../lib/models/type.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
 import { connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
 import { disagreements } from '../support/agreement.ts';
+import { Clock } from '../support/clock.ts';
 import type { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
-import { Clock } from '../support/clock.ts';
-import { type Entry, describe, unexplained } from './explain.ts';
+import { type Answer, type Entry, type Rules, describe, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
+import { type Fault, type Plan, type Step, nodes, preparation, volumes } from './plan.ts';
 import { isUnreachable, whenReachable } from './reachable.ts';
-import { type Fault, type Plan, type Step, nodes, volumes } from './plan.ts';
-import { type Answer, type Command, type State, stateText } from './volume-model.ts';
-
-const deadline = { deadlineMs: 20_000 };
-/** An audit whose node dies is never answered. */
-const auditMs = 2000;
-/** After these nobody knows whether the command was carried out. */
-const openEnded = new Set(['NotFinished', 'RedisUnreachable', 'Interrupted']);
+import { Objects, Requests } from './requests.ts';
+import { type State, absent, stateText } from './state.ts';
+import { type TypeCommand, typeRules } from './type-model.ts';
+import { type VolumeCommand, volumeRules } from './volume-model.ts';
 
 /** Carries out a plan on nodes of its own. Returns what cannot be explained or does not agree, one line each. */
 export async function carryOut(plan: Plan, cluster: Cluster): Promise<string[]> {
@@ -37,14 +31,23 @@ export async function carryOut(plan: Plan, cluster: Cluster): Promise<string[]> 
   }
 }
 
-/** A step of the history of one volume. */
-type VolumeStep = Step & { name: Exclude<Step['name'], 'list' | 'audit'> };
+/** What a client does one after the other. */
+interface Client {
+  name: string;
+  requests: Requests;
+  /** Group snapshots that it has taken, and perhaps not deleted. */
+  taken: string[];
+  count: number;
+}
 
 class Run {
   private readonly clock = new Clock();
+  private readonly objects = new Objects();
   private readonly ids = Array.from({ length: volumes }, () => randomUUID());
-  private readonly histories: Entry[][] = this.ids.map(() => []);
+  private readonly histories: Entry<VolumeCommand>[][] = this.ids.map(() => []);
+  private readonly typeHistory: Entry<TypeCommand>[] = [];
   private readonly prefix = randomUUID().slice(0, 8);
+  private readonly backups: string;
   private readonly cluster: Cluster;
   private readonly nodes: readonly MortalNode[];
   private readonly closers: (() => Promise<void>)[] = [];
@@ -52,48 +55,73 @@ class Run {
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
+    this.backups = `${cluster.directory}/${this.prefix}-backups`;
     const ofNode = (index: number) => {
       const storage_name = `n${index}`;
       const state_dir = `${cluster.directory}/${this.prefix}-${index}`;
-      return this.flags({ storage_name, state_dir, stop_timeout: '0', node_down_time: '30' });
+      return this.flags({
+        storage_name,
+        state_dir,
+        stop_timeout: '0',
+        node_down_time: '30',
+        backup_directory: this.backups,
+      });
     };
     this.nodes = Array.from({ length: nodes }, (_, index) => new MortalNode(ofNode(index), new FakeDriver()));
   }
 
-  async all({ clients, faults }: Plan): Promise<string[]> {
+  async all({ isPrepared, clients, faults }: Plan): Promise<string[]> {
     await Promise.all(this.nodes.map((node) => node.start()));
-    const steps = clients.map((client, index) => this.client(`client ${index}`, client));
+    const requests = new Requests(await this.store(), this.objects);
+    await whenReachable(() => requests.prepare(this.backups));
+    if (isPrepared) await this.client('first', preparation);
+    const steps = clients.map((client, index) => this.client(`client-${index}`, client));
     await Promise.all([...steps, ...faults.map((fault) => this.fault(fault))]);
     await Promise.all(this.nodes.map((node) => node.start()));
     this.clock.restore();
-    const store = await this.store();
-    const quiet = async () => {
-      const all = await Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
-      const left = await Promise.all(
-        this.nodes.map(({ name }) => `volume.${name}`).map((topic) => store.redis.xlen(store.keys.topic(topic))),
-      );
-      return !all.some(isTransitional) && left.every((length) => length === 0);
-    };
     const problems: string[] = [];
+    const quiet = () => this.isQuiet(requests.store);
     await until(quiet, 'everything begun has ended').catch((error: unknown) => problems.push(String(error)));
     const storages = this.nodes.map(async ({ name, storage }) => ({
       node: name,
       volumes: await storage.listVolumes(),
+      snapshots: await storage.snapshots.listSnapshots(),
     }));
-    problems.push(...(await disagreements(store, await Promise.all(storages))));
+    problems.push(...(await disagreements(requests.store, await Promise.all(storages))));
+    problems.push(...(await this.unrelated(requests.store)));
     for (const [index, history] of this.histories.entries()) {
-      const last = await stateNow(store, this.ids[index] ?? '');
-      const reason = unexplained(history, last);
-      if (reason !== undefined)
-        problems.push(`volume ${index}: ${reason}`, ...history.map((entry) => `  ${describe(entry)}`));
+      const last = await requests.stateNow(this.ids[index] ?? '');
+      problems.push(...explained(`volume ${index}`, volumeRules, history, last));
     }
-    return problems;
+    const [type] = (await typesOf(requests.store).readAll([this.objects.type])).states;
+    problems.push(...explained('the type', typeRules, this.typeHistory, type ? 'there' : 'absent'));
+    const isFaulty = faults.some(({ kind }) => kind === 'storage');
+    const failed = isFaulty ? [] : (await allVolumes(requests.store)).filter(({ fault }) => fault !== undefined);
+    return [...problems, ...failed.map(({ id, fault }) => `volume ${id} has failed: ${fault?.message}`)];
   }
 
   async end(): Promise<void> {
     this.clock.restore();
     await Promise.all(this.nodes.map((node) => node.crash()));
     for (const close of this.closers) await close();
+  }
+
+  private async isQuiet(store: Store): Promise<boolean> {
+    const topics = this.nodes.map(({ name }) => store.keys.topic(`volume.${name}`));
+    const left = await Promise.all(topics.map((topic) => store.redis.xlen(topic)));
+    const jobs = await Promise.all(this.nodes.map(({ name }) => store.redis.zcard(store.keys.nodeJobs(name))));
+    return !(await allVolumes(store)).some(isTransitional) && [...left, ...jobs].every((count) => count === 0);
+  }
+
+  /** What a volume names is there. */
+  private async unrelated(store: Store): Promise<string[]> {
+    const all = await allVolumes(store);
+    const types = await typesOf(store).readAll(all.flatMap(({ type }) => (type === '' ? [] : type)));
+    const groups = await groupsOf(store).readAll(all.flatMap(({ group }) => (group === '' ? [] : group)));
+    const known = new Set([...types.states, ...groups.states].map(({ id }) => id));
+    return all.flatMap(({ id, type, group }) =>
+      [type, group].filter((one) => one !== '' && !known.has(one)).map((one) => `volume ${id} names ${one}`),
+    );
   }
 
   private flags(given: Parameters<Cluster['flags']>[0]) {
@@ -111,6 +139,7 @@ class Run {
     if (fault.kind === 'clock') return this.clock.jump(fault.byMs);
     if (fault.kind === 'connections') return this.breakConnections(fault.type);
     const node = this.nodes[fault.node];
+    if (fault.kind === 'storage') return node?.refuseGrowth(fault.forMs);
     await node?.crash();
     await pause(fault.downMs);
     await node?.start();
@@ -121,33 +150,58 @@ class Run {
     await whenReachable(() => store.read((redis) => redis.call('CLIENT', 'KILL', 'TYPE', type)));
   }
 
-  private async client(client: string, steps: readonly Step[]): Promise<void> {
-    const store = await this.store();
-    const requests = new RequestClient(store);
-    const commands = new VolumeCommands(store, requests, 'volume');
-    const nodeCommands = new NodeCommands(store, requests, 'volume');
+  private async client(name: string, steps: readonly Step[]): Promise<void> {
+    const client: Client = { name, requests: new Requests(await this.store(), this.objects), taken: [], count: 0 };
     for (const step of steps) {
       await pause(step.pauseMs);
-      const { name } = step;
-      if (name === 'list') await this.list(client, store);
-      else if (name === 'audit') await audit(nodeCommands, step.node ?? 0);
-      else await this.one(client, { ...step, name }, (one) => this.ask(commands, store, one, client));
+      if (step.name === 'list') await this.list(client);
+      else if (step.name === 'audit') await client.requests.audit(step.node ?? 0);
+      else if (step.name === 'make type' || step.name === 'remove type') await this.ofType(client, step.name);
+      else if (step.name === 'take') await this.take(client);
+      else if (step.name === 'drop') await this.drop(client);
+      else await this.ofVolume(client, step, commandOf(step, name));
     }
   }
 
-  private async one(client: string, step: VolumeStep, work: (step: VolumeStep) => Promise<Answer>): Promise<void> {
-    const command = commandOf(step, client.replace(' ', '-'));
-    const entry: Entry = { client, command, answer: { kind: 'unknown' }, called: this.next(), answered: Infinity };
-    this.histories[step.volume]?.push(entry);
-    entry.answer = await work(step);
-    if (entry.answer.kind !== 'unknown') entry.answered = this.next();
+  private async ofVolume({ name: client, requests }: Client, step: Step, command: VolumeCommand): Promise<void> {
+    const { volume } = step;
+    const node = step.node === undefined ? undefined : `n${step.node}`;
+    const [answer, called, answered] = await this.timed(() => requests.ofVolume(this.ids[volume] ?? '', command, node));
+    this.histories[volume]?.push({ client, command, answer, called, answered });
+    const usesType = command.name === 'create' && command.isTyped;
+    if (usesType) this.typeHistory.push({ client, command: { name: 'use' }, answer, called, answered });
+  }
+
+  private async ofType({ name: client, requests }: Client, name: TypeCommand['name']): Promise<void> {
+    const [answer, called, answered] = await this.timed(() => requests.ofType({ name }));
+    this.typeHistory.push({ client, command: { name }, answer, called, answered });
+  }
+
+  private async take(client: Client): Promise<void> {
+    client.count += 1;
+    const snapshot = `${client.name}-${client.count}`;
+    client.taken.push(snapshot);
+    await this.ofGroup(client, { name: 'take', snapshot });
+  }
+
+  private async drop(client: Client): Promise<void> {
+    const snapshot = client.taken.at(-1);
+    if (snapshot === undefined) return;
+    const answer = await this.ofGroup(client, { name: 'drop', snapshot });
+    if (answer.kind === 'ok') client.taken.pop();
+  }
+
+  /** It may concern every volume. */
+  private async ofGroup({ name: client, requests }: Client, command: VolumeCommand): Promise<Answer> {
+    const [answer, called, answered] = await this.timed(() => requests.ofVolume('', command));
+    for (const history of this.histories) history.push({ client, command, answer, called, answered });
+    return answer;
   }
 
   /** The list as a whole is no snapshot; what it says of each volume is something that was so. */
-  private async list(client: string, store: Store): Promise<void> {
+  private async list({ name: client, requests }: Client): Promise<void> {
     const called = this.next();
-    const read = Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
-    const found = await read.catch((error: unknown) => {
+    const found = await allVolumes(requests.store).catch((error: unknown) => {
       if (isUnreachable(error)) return undefined;
       throw error;
     });
@@ -155,30 +209,18 @@ class Run {
     const all = new Map(found.map((volume) => [volume.id, volume]));
     const answered = this.next();
     for (const [index, id] of this.ids.entries()) {
-      const state = await stateOf(store, all.get(id)).catch(() => undefined);
+      const volume = all.get(id);
+      const state = volume ? await requests.stateOf(volume).catch(() => undefined) : stateText(absent);
       if (state === undefined) continue; // Redis is away, or that attachment has ended since
       const answer = { kind: 'state', state } as const;
       this.histories[index]?.push({ client, command: { name: 'list' }, answer, called, answered });
     }
   }
 
-  private async ask(commands: VolumeCommands, store: Store, step: VolumeStep, client: string): Promise<Answer> {
-    const id = this.ids[step.volume] ?? '';
-    const node = step.node === undefined ? {} : { node: `n${step.node}` };
-    try {
-      if (step.name === 'show') return { kind: 'state', state: await stateNow(store, id) };
-      if (step.name === 'create')
-        await commands.create({ id, size: 1, userId: 'u', projectId: 'p', ...node }, deadline);
-      if (step.name === 'delete') await commands.delete(id, deadline);
-      if (step.name === 'detach') await commands.detach(id, deadline);
-      if (step.name === 'extend') await commands.extend(id, 2, deadline);
-      const attachment = { instanceId: client.replace(' ', '-'), mountpoint: '/dev/vdb' };
-      if (step.name === 'attach') await commands.attach(id, attachment, deadline);
-      return { kind: 'ok' };
-    } catch (error) {
-      if (!(error instanceof BlockstoreError)) throw error;
-      return openEnded.has(error.code) ? { kind: 'unknown' } : { kind: 'error', code: error.code };
-    }
+  private async timed(work: () => Promise<Answer>): Promise<[answer: Answer, called: number, answered: number]> {
+    const called = this.next();
+    const answer = await work();
+    return [answer, called, answer.kind === 'unknown' ? Infinity : this.next()];
   }
 
   private next(): number {
@@ -187,34 +229,27 @@ class Run {
   }
 }
 
-/** It repairs, and changes nothing of what any client may see. */
-async function audit(commands: NodeCommands, node: number): Promise<void> {
-  try {
-    await commands.audit(`n${node}`, { repair: true, remove: [] }, { deadlineMs: auditMs });
-  } catch (error) {
-    if (!(error instanceof BlockstoreError)) throw error; // the node is down, or another client's audit is under way
-  }
+function allVolumes(store: Store): Promise<VolumeState[]> {
+  return Array.fromAsync(volumesOf(store).iterate(store.keys.volumes()));
 }
 
-function commandOf({ name, node }: VolumeStep, instance: string): Command {
+function explained<Command extends { name: string }>(
+  what: string,
+  rules: Rules<Command>,
+  history: readonly Entry<Command>[],
+  last: State,
+): string[] {
+  const reason = unexplained(rules, history, last);
+  if (reason === undefined) return [];
+  const inOrder = history.toSorted((one, other) => one.called - other.called);
+  return [`${what}: ${reason}`, ...inOrder.map((entry) => `  ${describe(entry)}`)];
+}
+
+function commandOf({ name, node, isTyped }: Step, instance: string): VolumeCommand {
   if (name === 'attach') return { name, instance };
-  return name === 'create' ? { name, isPinned: node !== undefined } : { name };
-}
-
-/** Read anew where the attachment that the record names has ended in between. */
-async function stateNow(store: Store, id: string): Promise<State> {
-  for (;;) {
-    const state = await stateOf(store, await volumesOf(store).find(id));
-    if (state !== undefined) return state;
+  if (name === 'create') return { name, isPinned: node !== undefined, isTyped };
+  if (name === 'take' || name === 'drop' || name === 'audit' || name === 'make type' || name === 'remove type') {
+    throw new Error(`${name} is no command of one volume`);
   }
-}
-
-/** Undefined where its attachment has ended since. Whose an attachment is never changes. */
-async function stateOf(store: Store, volume: VolumeState | undefined): Promise<State | undefined> {
-  if (!volume) return 'absent';
-  const { status, attachStatus, attachments, size } = volume;
-  const [use] = await attachmentsOfVolume(store, volume);
-  if (attachments.length > 0 && !use) return undefined;
-  const word = status === 'in-use' && attachStatus !== 'detached' ? attachStatus : status;
-  return stateText({ word, isGrown: size > 1, instance: use?.instanceId ?? '' });
+  return { name };
 }

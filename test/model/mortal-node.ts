@@ -10,6 +10,7 @@ import type {
   VolumeDriver,
   VolumeSpec,
 } from '../../lib/drivers/driver.ts';
+import type { Snapshots } from '../../lib/drivers/snapshots.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
 import { silentLog } from '../../lib/log.ts';
@@ -56,17 +57,37 @@ class MortalStore extends Store {
   }
 }
 
+/** Whether storage refuses to grow volumes at present. */
+interface Growth {
+  isRefused: boolean;
+}
+
 /** Storage that outlives its node, and takes its time, so that a death comes in the middle of it. */
 class MortalDriver implements VolumeDriver {
   readonly name = 'fake';
   readonly pool = 'fake';
-  readonly capabilities = { ...noCapabilities, extend: true };
+  readonly capabilities = { ...noCapabilities, extend: true, snapshots: true, groupSnapshots: true, images: true };
+  readonly snapshots: Snapshots;
   private readonly driver: FakeDriver;
   private readonly life: Life;
+  private readonly growth: Growth;
 
-  constructor(driver: FakeDriver, life: Life) {
+  constructor(driver: FakeDriver, life: Life, growth: Growth) {
     this.driver = driver;
     this.life = life;
+    this.growth = growth;
+    const { snapshots } = driver;
+    const slowly = <T>(work: () => Promise<T>) => this.slowly(work);
+    this.snapshots = {
+      createSnapshot: (one) => slowly(() => snapshots.createSnapshot(one)),
+      createSnapshots: (all) => slowly(() => snapshots.createSnapshots(all)),
+      hasSnapshot: (one) => slowly(() => snapshots.hasSnapshot(one)),
+      labelSnapshot: (one) => slowly(() => snapshots.labelSnapshot(one)),
+      openSnapshot: (one) => slowly(async () => `fake:snapshot-${one.id}`),
+      deleteSnapshot: (one) => slowly(() => snapshots.deleteSnapshot(one)),
+      listSnapshots: () => snapshots.listSnapshots(),
+      createFromSnapshot: (volume, one, options) => slowly(() => snapshots.createFromSnapshot(volume, one, options)),
+    };
   }
 
   async setup(): Promise<void> {}
@@ -88,6 +109,7 @@ class MortalDriver implements VolumeDriver {
   }
 
   async extendVolume(volume: VolumeSpec): Promise<void> {
+    if (this.growth.isRefused) throw errors.invalidArgument('size', volume.sizeBytes, 'one that this storage has now');
     return this.slowly(() => this.driver.extendVolume(volume));
   }
 
@@ -123,6 +145,7 @@ class MortalDriver implements VolumeDriver {
 export class MortalNode {
   readonly name: string;
   readonly storage: FakeDriver;
+  private readonly growth: Growth = { isRefused: false };
   private readonly flags: Flags;
   private life = new Life();
   private node: BlockStore | undefined;
@@ -144,6 +167,13 @@ export class MortalNode {
     return this.inTurn(() => this.die());
   }
 
+  /** Its storage refuses for so long. */
+  async refuseGrowth(forMs: number): Promise<void> {
+    this.growth.isRefused = true;
+    await pause(forMs);
+    this.growth.isRefused = false;
+  }
+
   private inTurn(work: () => Promise<void>): Promise<void> {
     this.changing = this.changing.then(work);
     return this.changing;
@@ -154,7 +184,11 @@ export class MortalNode {
     const life = new Life();
     const connection = await connect(this.flags, silentLog);
     const store = new MortalStore(connection, this.flags.redis_prefix, life);
-    const backend = { name: 'fake', driver: new MortalDriver(this.storage, life), target: new NoneTarget() };
+    const backend = {
+      name: 'fake',
+      driver: new MortalDriver(this.storage, life, this.growth),
+      target: new NoneTarget(),
+    };
     const node = new BlockStore({ flags: this.flags, holder: 'test', store, backends: [backend], log: silentLog });
     try {
       await node.start();

@@ -1,153 +1,219 @@
+import type { Answer, Move, Phase, Rules } from './explain.ts';
+import { type Parts, type State, absent, partsOf, stateText, withoutSnapshots } from './state.ts';
+
 /**
  * A volume without any I/O: the states that it may be in, and what each command makes of them. A command that changes
  * something takes two steps, for others may come between: it is begun, and later its caller sees that it is over.
  */
-
-/**
- * As a record shows it: absent, creating, available, deleting or extending; attaching, attached, detaching or extending with an instance.
- * Followed by + for one that has been extended.
- */
-export type State = string;
-
-interface Parts {
-  word: string;
-  isGrown: boolean;
-  instance: string;
-}
-
-export function stateText({ word, isGrown, instance }: Parts): State {
-  return `${word}${isGrown ? '+' : ''}${instance === '' ? '' : ` ${instance}`}`;
-}
-
-function partsOf(state: State): Parts {
-  const [, word = '', plus = '', instance = ''] = /^(\w+)(\+?)(?: (.+))?$/.exec(state) ?? [];
-  return { word, isGrown: plus !== '', instance };
-}
-
-export type Command =
-  | { name: 'delete' | 'detach' | 'extend' | 'show' }
+export type VolumeCommand =
+  | { name: 'delete' | 'detach' | 'extend' | 'show' | 'join' | 'leave' | 'dismiss' | 'copy' }
   /** Pinned to a node: one that exists may be of another. */
-  | { name: 'create'; isPinned: boolean }
+  | { name: 'create'; isPinned: boolean; isTyped: boolean }
   | { name: 'attach'; instance: string }
+  /** A group snapshot, by its name, of all volumes of the group: that it concerns this one is not known. */
+  | { name: 'take' | 'drop'; snapshot: string }
   /** What a list says of this one volume. */
   | { name: 'list' };
 
-/** ok, the state that was read, the code of an error, or nothing known: it may have happened, now or later, or not. */
-export type Answer =
-  | { kind: 'ok' }
-  | { kind: 'state'; state: State }
-  | { kind: 'error'; code: string }
-  | { kind: 'unknown' };
-
-export type Phase = 'called' | 'begun' | 'over';
-
-export interface Move {
-  phase: Phase;
-  state: State;
-}
+export const volumeRules: Rules<VolumeCommand> = { first: stateText(absent), finished, moves };
 
 /** What a node does by itself, at any time. */
-export function finished(state: State): State | undefined {
-  const { word, instance, ...rest } = partsOf(state);
-  if (word === 'creating') return 'available';
-  if (word === 'deleting') return 'absent';
-  if (word === 'attaching') return stateText({ ...rest, word: 'attached', instance });
-  if (word === 'detaching') return stateText({ ...rest, word: 'available', instance: '' });
-  if (word !== 'extending') return undefined;
-  return stateText({ word: instance === '' ? 'available' : 'attached', isGrown: true, instance });
+function finished(state: State): State[] {
+  const parts = partsOf(state);
+  const { word, instance, snapshots, work } = parts;
+  const to = (change: Partial<Parts>) => stateText({ ...parts, ...change });
+  const [, kind, name = ''] = /^(takes|drops) (.+)$/.exec(work) ?? [];
+  if (kind === 'takes') return [to({ work: '', snapshots: [...snapshots, name] })];
+  if (kind === 'drops') return [to({ work: '', snapshots: snapshots.toSpliced(snapshots.indexOf(name), 1) })];
+  if (word === 'creating') return [to({ word: 'available' })];
+  if (word === 'deleting') return [stateText(absent)];
+  if (word === 'attaching') return [to({ word: 'attached' })];
+  if (word === 'detaching') return [to({ word: 'available', instance: '' })];
+  if (word !== 'extending') return [];
+  return [to({ word: instance === '' ? 'available' : 'attached', isGrown: true }), to({ word: 'error_extending' })];
 }
 
 /** Every next step of a command that is to end with this answer. */
-export function moves(command: Command, answer: Answer, phase: Phase, state: State): Move[] {
+function moves(command: VolumeCommand, answer: Answer, phase: Phase, state: State): Move[] {
   if (phase === 'over') return [];
+  if (command.name === 'copy') return copyMoves(answer, phase, state);
   if (phase === 'called') return [...seen(command, answer, state), ...begun(command, answer, state)];
   return isOver(command, answer, state) ? [{ phase: 'over', state }] : [];
 }
 
+/**
+ * A job copies the volume to a backup, also while it is attached: a snapshot is taken for it alone, when nothing else is under way, and deleted
+ * again. That goes on where nobody waits for it any more.
+ */
+function copyMoves(answer: Answer, phase: Phase, state: State): Move[] {
+  const parts = partsOf(state);
+  const { word, snapshots, work } = parts;
+  const to = (isAllowed: boolean, next: Phase, change: Partial<Parts> = {}): Move[] =>
+    isAllowed ? [{ phase: next, state: stateText({ ...parts, ...change }) }] : [];
+  const isRefused = to(answer.kind === 'error', 'over');
+  if (phase === 'called') return [...isRefused, ...to(word !== 'absent', 'begun')];
+  if (phase === 'begun') return [...isRefused, ...to(isFree(parts), 'taking', { work: 'takes own' })];
+  if (phase === 'taking') return to(work !== 'takes own', 'taken');
+  if (phase === 'taken') return to(isFree(parts) && snapshots.includes('own'), 'dropping', { work: 'drops own' });
+  return to(work !== 'drops own', 'over');
+}
+
 /** Where the answer was only read off the state. */
-function seen(command: Command, answer: Answer, state: State): Move[] {
-  const { word, isGrown } = partsOf(state);
-  // One that has the size already stays as it is.
-  const hasSize = command.name === 'extend' && isGrown && (word === 'available' || word === 'attached');
+function seen(command: VolumeCommand, answer: Answer, state: State): Move[] {
   const isSo =
-    (answer.kind === 'ok' && hasSize) ||
-    (answer.kind === 'state' && answer.state === state) ||
-    (answer.kind === 'error' && refuses(command, answer.code, state));
+    (answer.kind === 'ok' && hasNothingToDo(command, partsOf(state))) ||
+    (answer.kind === 'state' && answer.state === (command.name === 'list' ? withoutSnapshots(state) : state)) ||
+    (answer.kind === 'error' && refuses(command, answer.code, partsOf(state)));
   return isSo ? [{ phase: 'over', state }] : [];
 }
 
-function refuses(command: Command, code: string, state: State): boolean {
-  const { name } = command;
-  const { word, isGrown, instance } = partsOf(state);
-  const isBound = instance !== '';
-  switch (code) {
-    case 'VolumeNotFound':
-      return state === 'absent' && name !== 'create';
-    case 'VolumeExists':
-      return name === 'create' && (word === 'deleting' || isGrown || (command.isPinned && state !== 'absent'));
-    case 'BackendUnavailable': // no node has begun to accept volumes
-      return (name === 'create' && state === 'absent') || name === 'extend';
-    case 'NoNodeUp':
-    case 'NodeDown':
-      return name === 'create' && state === 'absent';
-    case 'VolumeAttached':
-      return (name === 'attach' || name === 'delete') && isBound;
-    case 'WrongStatus':
-      if (name === 'extend') return /^(creating|deleting|attaching|detaching)$/.test(word);
-      if (name === 'detach') return word === 'attaching' || (word === 'extending' && isBound);
-      if (name === 'delete') return word === 'creating' || (word === 'extending' && !isBound);
-      return name === 'attach' && !isBound && /^(creating|deleting|extending)$/.test(word);
-    case 'VolumeNotAttached':
-      return name === 'detach' && !isBound && state !== 'absent';
+function hasNothingToDo(command: VolumeCommand, parts: Parts): boolean {
+  const { word, isGrown, isMember, snapshots, work } = parts;
+  switch (command.name) {
+    case 'extend': // one that has the size already stays as it is
+      return isGrown && work === '' && (word === 'available' || word === 'attached');
+    case 'join':
+      return isMember;
+    case 'dismiss':
+      return word !== 'absent' && word !== 'error_extending';
+    case 'take':
+      return !isMember;
+    case 'drop':
+      return !snapshots.includes(command.snapshot);
+    case 'create':
+    case 'delete':
+    case 'attach':
+    case 'detach':
+    case 'leave':
+    case 'copy':
+    case 'show':
+    case 'list':
     default:
       return false;
   }
 }
 
-function begun(command: Command, answer: Answer, state: State): Move[] {
+/** Nothing is under way for it. */
+function isFree({ word, work }: Parts): boolean {
+  return work === '' && /^(available|attached|error_extending)$/.test(word);
+}
+
+function refuses(command: VolumeCommand, code: string, parts: Parts): boolean {
+  const { name } = command;
+  const { word, isGrown, isTyped, isMember, instance, snapshots, work } = parts;
+  const isBound = instance !== '';
+  const isAbsent = word === 'absent';
+  const ofGroup = name === 'take' || name === 'drop';
+  switch (code) {
+    case 'VolumeNotFound':
+      return isAbsent && name !== 'create' && !ofGroup;
+    case 'VolumeExists': {
+      const isOther = name === 'create' && (command.isPinned || command.isTyped !== isTyped);
+      return name === 'create' && (word === 'deleting' || isGrown || (isOther && !isAbsent));
+    }
+    case 'TypeNotFound':
+      return name === 'create' && command.isTyped && isAbsent;
+    case 'InvalidArgument': // storage that refuses to grow: see `error_extending`
+      return name === 'extend' && word === 'error_extending';
+    case 'BackendUnavailable': // no node has begun to accept volumes
+      return (name === 'create' && isAbsent) || name === 'extend';
+    case 'NoNodeUp':
+    case 'NodeDown':
+      return name === 'create' && isAbsent;
+    case 'VolumeAttached':
+      return (name === 'attach' || name === 'delete') && isBound;
+    case 'VolumeInGroup':
+      return name === 'delete' && isMember;
+    case 'VolumeNotInGroup':
+      return name === 'leave' && !isMember && !isAbsent;
+    case 'VolumeHasSnapshots':
+      return name === 'delete' && (snapshots.length > 0 || work !== '');
+    case 'GroupOnOtherBackend': // of others of the group
+      return (name === 'join' && !isMember && !isAbsent) || name === 'take';
+    case 'GroupEmpty':
+      return name === 'take' && !isMember;
+    case 'GroupSnapshotNotFound':
+      return name === 'drop' && !snapshots.includes(command.snapshot) && work !== `takes ${command.snapshot}`;
+    case 'WrongStatus':
+      if (ofGroup) return true; // of another volume
+      if (name === 'join') return !isMember && !isAbsent && !isFree(parts);
+      if (name === 'extend') return /^(creating|deleting|attaching|detaching)$/.test(word) || work !== '';
+      if (name === 'detach') return word === 'attaching' || (isBound && (word === 'extending' || work !== ''));
+      if (name === 'delete') return word === 'creating' || (!isBound && (word === 'extending' || work !== ''));
+      return name === 'attach' && !isBound && (/^(creating|deleting|extending)$/.test(word) || work !== '');
+    case 'VolumeNotAttached':
+      return name === 'detach' && !isBound && !isAbsent;
+    default:
+      return false;
+  }
+}
+
+function begun(command: VolumeCommand, answer: Answer, state: State): Move[] {
   // Others deleted it meanwhile, which a create or an attach cannot tell from a loss.
   const isGone = answer.kind === 'error' && /^(VolumeNotFound|ChangeLost)$/.test(answer.code);
-  if (answer.kind === 'state' || (answer.kind === 'error' && !isGone)) return [];
-  const next = afterBegin(command, state);
-  // Nobody asks any more how one ended of which nothing is known.
-  return next.map((after) => ({ phase: answer.kind === 'unknown' ? 'over' : 'begun', state: after }));
+  const hasFailed = command.name === 'extend' && answer.kind === 'error' && answer.code === 'InvalidArgument';
+  if (answer.kind === 'state' || (answer.kind === 'error' && !isGone && !hasFailed)) return [];
+  // Nobody asks any more how one ended of which nothing is known; others are over at once.
+  const isAtOnce = /^(join|leave|dismiss)$/.test(command.name);
+  if (isAtOnce && isGone) return [];
+  const phase = answer.kind === 'unknown' || isAtOnce ? 'over' : 'begun';
+  return afterBegin(command, partsOf(state)).map((after) => ({ phase, state: stateText(after) }));
 }
 
-function afterBegin(command: Command, state: State): State[] {
-  const { name } = command;
-  const { word, isGrown, instance } = partsOf(state);
-  // One that exists was requested before.
-  if (name === 'create') return word === 'deleting' ? [] : [state === 'absent' ? 'creating' : state];
-  if (name === 'attach') {
-    const under = stateText({ word: 'attaching', isGrown, instance: command.instance });
-    return word === 'available' || state === under ? [under] : [];
+function afterBegin(command: VolumeCommand, parts: Parts): Parts[] {
+  const { word, instance, isMember, snapshots, work } = parts;
+  const to = (isAllowed: boolean, change: Partial<Parts>) => (isAllowed ? [{ ...parts, ...change }] : []);
+  switch (command.name) {
+    case 'create': // one that exists was requested before
+      if (word === 'absent') return [{ ...absent, word: 'creating', isTyped: command.isTyped }];
+      return to(word !== 'deleting', {});
+    case 'attach': {
+      const isUnderWay = word === 'attaching' && instance === command.instance;
+      const isReady = isFree(parts) && instance === '';
+      return to(isReady || isUnderWay, { word: 'attaching', instance: command.instance });
+    }
+    case 'detach':
+      return to((isFree(parts) && instance !== '') || word === 'detaching', { word: 'detaching' });
+    case 'extend':
+      return to(isFree(parts) || word === 'extending', { word: 'extending' });
+    case 'delete': {
+      const isReady = isFree(parts) && instance === '' && snapshots.length === 0;
+      return to((isReady && !isMember) || word === 'deleting', { word: 'deleting' });
+    }
+    case 'join':
+      return to(isFree(parts), { isMember: true });
+    case 'leave':
+      return to(isMember, { isMember: false });
+    case 'dismiss':
+      return to(word === 'error_extending' && work === '', { word: instance === '' ? 'available' : 'attached' });
+    case 'take':
+      return to(isMember && isFree(parts), { work: `takes ${command.snapshot}` });
+    case 'drop':
+      return to(snapshots.includes(command.snapshot) && isFree(parts), { work: `drops ${command.snapshot}` });
+    case 'copy':
+    case 'show':
+    case 'list':
+    default:
+      return [];
   }
-  if (name === 'detach') {
-    return word === 'attached' || word === 'detaching' ? [stateText({ word: 'detaching', isGrown, instance })] : [];
-  }
-  if (name === 'extend') {
-    const isFree = word === 'available' || word === 'attached' || word === 'extending';
-    return isFree ? [stateText({ word: 'extending', isGrown, instance })] : [];
-  }
-  if (name !== 'delete') return [];
-  return word === 'available' || word === 'deleting' ? [stateText({ word: 'deleting', isGrown, instance })] : [];
 }
 
-function isOver(command: Command, answer: Answer, state: State): boolean {
+function isOver(command: VolumeCommand, answer: Answer, state: State): boolean {
   const { name } = command;
+  const { word, instance, work } = partsOf(state);
   if (answer.kind === 'error') {
     // Others detached it meanwhile, and perhaps attached it elsewhere: its host must not count it as attached.
-    if (name === 'attach' && answer.code === 'ChangeLost') return !state.endsWith(` ${command.instance}`);
-    return name !== 'delete' && state === 'absent'; // others deleted it meanwhile
+    if (name === 'attach' && answer.code === 'ChangeLost') return instance !== command.instance;
+    if (name === 'extend' && answer.code === 'InvalidArgument') return word !== 'extending';
+    return name !== 'delete' && word === 'absent'; // others deleted it meanwhile
   }
-  const under = {
+  if (name === 'take' || name === 'drop') return work !== `${name}s ${command.snapshot}`;
+  const under: Partial<Record<VolumeCommand['name'], string>> = {
     create: 'creating',
     attach: 'attaching',
     detach: 'detaching',
     delete: 'deleting',
     extend: 'extending',
-    show: '',
-    list: '',
   };
-  return partsOf(state).word !== under[name] && (state !== 'absent' || name === 'delete');
+  return word !== under[name] && (word !== 'absent' || name === 'delete');
 }
