@@ -83,9 +83,12 @@ export class IncomingMigrations implements Service {
 
   private async attend(id: string): Promise<void> {
     const { store, lease } = this.options;
-    const migration = await migrationsOf(store).find(id);
-    if (migration?.node !== lease.node) return this.forget(id);
-    await this.mutex.run(migration.volume, async () => {
+    const known = await migrationsOf(store).find(id);
+    if (known?.node !== lease.node) return this.forget(id);
+    await this.mutex.run(known.volume, async () => {
+      // As it is now: the source may have gone on since, and the volume have arrived.
+      const migration = await migrationsOf(store).find(id);
+      if (migration?.node !== lease.node) return this.forget(id);
       const volume = await volumesOf(store).find(migration.volume);
       if (migration.isCancelled || volume?.migration !== id) await this.discard(migration, volume);
       // Without an endpoint it is asked anew what is here.

@@ -194,23 +194,28 @@ export class SimulatedClient {
     });
   }
 
-  /** One that has snapshots, or is attached, mostly loses them first. */
+  /** One that has snapshots, or is attached, mostly loses them first; half of the time it is attached, or stays so. */
   private migrate(id: string): void {
     const { random, nodes } = this.options;
     const to = random.chance(0.5) ? random.pick(nodes) : undefined;
     const isPrepared = random.chance(0.8);
+    const staysAttached = random.chance(0.5);
+    const instanceId = `i-${random.between(1, 9)}`;
     this.request('migrate', id, async (joined) => {
-      if (isPrepared) await this.strip(joined, id);
-      await joined.migrations.migrate(id, to === undefined ? {} : { to }, deadline);
-      this.options.count('volume migrated');
+      if (isPrepared) await this.strip(joined, id, staysAttached);
+      if (staysAttached && (await volumesOf(joined.store).lookup(id)).attachStatus === 'detached') {
+        await joined.commands.attach(id, { instanceId, mountpoint: '/dev/vdb' }, deadline);
+      }
+      const { attachStatus } = await joined.migrations.migrate(id, to === undefined ? {} : { to }, deadline);
+      this.options.count(attachStatus === 'attached' ? 'attached volume migrated' : 'volume migrated');
     });
   }
 
-  private async strip(joined: Joined, id: string): Promise<void> {
+  private async strip(joined: Joined, id: string, staysAttached: boolean): Promise<void> {
     const { store } = joined;
     const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
     for (const one of ids) await this.removeSnapshot(joined, one);
-    if ((await volumesOf(store).lookup(id)).attachStatus !== 'attached') return;
+    if (staysAttached || (await volumesOf(store).lookup(id)).attachStatus !== 'attached') return;
     await detachOne(joined, id, { which: 0, hosts: this.options.hosts });
   }
 

@@ -136,7 +136,8 @@ export class Invariants {
       this.add(`address ${address} is exported for ${id} by ${machine} soon after ${before.id} had it`);
     }
     const shelfOwner = this.hash('aoe:shelf-owners')?.get(String(shelfOf(address)));
-    if (shelfOwner !== machine)
+    const lender = this.hash(`volume:${id}`)?.get('lender') ?? machine;
+    if (shelfOwner !== lender)
       this.add(`${machine} exports ${id} at ${address}, on a shelf of ${shelfOwner ?? 'nobody'}`);
     if (this.hash(`volume:${id}`)?.get('attachStatus') === 'detached') {
       this.add(`${machine} exports ${id}, which is not attached`);
@@ -288,7 +289,8 @@ export class Invariants {
   }
 
   private isMisplaced(id: string, address: string): boolean {
-    const node = this.hash(`volume:${id}`)?.get('node');
+    const record = this.hash(`volume:${id}`);
+    const node = record?.get('lender') ?? record?.get('node');
     const owner = this.hash('aoe:shelf-owners')?.get(String(shelfOf(address)));
     return node !== undefined && owner !== undefined && owner !== node;
   }

@@ -29,7 +29,15 @@ export class FakeTransport implements MigrationTransport {
     this.network = network;
   }
 
-  send(to: Destination, { volume }: MigratedStorage, { progress }: SendOptions): Promise<void> {
+  /** What hosts write until they are stopped arrives then. */
+  async send(to: Destination, storage: MigratedStorage, options: SendOptions): Promise<void> {
+    await this.pass(to, storage, options);
+    if (!options.writers) return;
+    await options.writers.stop();
+    await this.pass(to, storage, options);
+  }
+
+  private pass(to: Destination, { volume }: MigratedStorage, { progress }: SendOptions): Promise<void> {
     const owner = VirtualProcess.current;
     const begin = () => owner?.run(() => progress(50));
     const deliver = () => {
