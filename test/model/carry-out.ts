@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { silentLog } from '../../lib/log.ts';
-import { groupsOf } from '../../lib/models/group.ts';
 import { typesOf } from '../../lib/models/type.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { type VolumeState, isTransitional } from '../../lib/models/volume-state.ts';
@@ -11,6 +10,7 @@ import { Store } from '../../lib/redis/store.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Clock } from '../support/clock.ts';
 import type { Cluster } from '../support/cluster.ts';
+import { unrelated } from '../support/related.ts';
 import { until } from '../support/until.ts';
 import { type Answer, type Entry, type Rules, describe, unexplained } from './explain.ts';
 import { MortalNode } from './mortal-node.ts';
@@ -88,7 +88,7 @@ class Run {
       snapshots: await storage.snapshots.listSnapshots(),
     }));
     problems.push(...(await disagreements(requests.store, await Promise.all(storages))));
-    problems.push(...(await this.unrelated(requests.store)));
+    problems.push(...(await unrelated(requests.store)));
     for (const [index, history] of this.histories.entries()) {
       const last = await requests.stateNow(this.ids[index] ?? '');
       problems.push(...explained(`volume ${index}`, volumeRules, history, last));
@@ -111,17 +111,6 @@ class Run {
     const left = await Promise.all(topics.map((topic) => store.redis.xlen(topic)));
     const jobs = await Promise.all(this.nodes.map(({ name }) => store.redis.zcard(store.keys.nodeJobs(name))));
     return !(await allVolumes(store)).some(isTransitional) && [...left, ...jobs].every((count) => count === 0);
-  }
-
-  /** What a volume names is there. */
-  private async unrelated(store: Store): Promise<string[]> {
-    const all = await allVolumes(store);
-    const types = await typesOf(store).readAll(all.flatMap(({ type }) => (type === '' ? [] : type)));
-    const groups = await groupsOf(store).readAll(all.flatMap(({ group }) => (group === '' ? [] : group)));
-    const known = new Set([...types.states, ...groups.states].map(({ id }) => id));
-    return all.flatMap(({ id, type, group }) =>
-      [type, group].filter((one) => one !== '' && !known.has(one)).map((one) => `volume ${id} names ${one}`),
-    );
   }
 
   private flags(given: Parameters<Cluster['flags']>[0]) {

@@ -16,6 +16,7 @@ import { attachInSteps, detachOne, isShared } from './attachments.ts';
 import { leaveGroup, removedTogether, snapshotTogether } from './groups.ts';
 import { type Cluster, simulatedFlags } from './node.ts';
 import type { Random } from './random.ts';
+import { makeType, removeType, typeFor } from './types.ts';
 import { VirtualProcess } from './virtual-process.ts';
 
 const deadline = { deadlineMs: 120_000 };
@@ -77,7 +78,8 @@ export class SimulatedClient {
     else if (dice < 0.54) this.copy(id, there.length < most);
     else if (dice < 0.56) this.rename(id);
     else if (dice < 0.575) this.transfer(id);
-    else if (dice < 0.58) this.limit();
+    else if (dice < 0.578) this.limit();
+    else if (dice < 0.583) this.removeType();
     else if (dice < 0.62) this.migrate(id);
     else if (dice < 0.7) {
       if (random.chance(0.5)) this.deleteAll(id);
@@ -181,6 +183,11 @@ export class SimulatedClient {
     else this.request('limit no more', project, ({ store }) => removeQuota(store, project));
   }
 
+  private removeType(): void {
+    const which = this.options.random.between(0, 1);
+    this.request('remove type', `${which}`, ({ store }) => removeType(store, which));
+  }
+
   /** To another project, which mostly accepts it. What nobody accepts expires. */
   private transfer(id: string): void {
     const { random } = this.options;
@@ -229,8 +236,11 @@ export class SimulatedClient {
     const named = id < '8' ? { name: `name ${id.slice(0, 4)}` } : {};
     const known = model.known(id);
     const projectId = `project${id.slice(0, 1)}`;
-    const newVolume = { id, size, userId: 'user', projectId, isMultiattach: isShared(id), ...named, ...origin };
-    this.request('create', id, async ({ commands }) => {
+    const type = typeFor(id);
+    const more = { isMultiattach: isShared(id), ...(type === undefined ? {} : { type }) };
+    const newVolume = { id, size, userId: 'user', projectId, ...more, ...named, ...origin };
+    this.request('create', id, async ({ store, commands }) => {
+      if (type !== undefined) await makeType(store, type);
       try {
         await commands.create(node === undefined ? newVolume : { ...newVolume, node }, deadline);
         known.made = true;

@@ -2,6 +2,7 @@ import { shelfOf } from '../../lib/aoe/address.ts';
 import { asError } from '../../lib/errors.ts';
 import type { ExportSpec } from '../../lib/targets/target.ts';
 import { disagreements } from '../support/agreement.ts';
+import { unrelated } from '../support/related.ts';
 import { SimulatedClient } from './client.ts';
 import { replaceIoBoundaries } from './io-boundaries.ts';
 import { FakeRedis } from './fake-redis/server.ts';
@@ -364,7 +365,9 @@ class Simulation {
       const snapshots = storage.snapshots?.filter(({ volumeId }) => isOwn({ id: volumeId })) ?? [];
       return { node: node.name, volumes, snapshots, leftovers };
     });
-    const found = await this.asClient(async ({ store }) => store && disagreements(store, storages));
+    const found = await this.asClient(
+      async ({ store }) => store && [...(await disagreements(store, storages)), ...(await unrelated(store))],
+    );
     return found ?? ['nothing could be compared'];
   }
 
