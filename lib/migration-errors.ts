@@ -9,6 +9,34 @@ export const migrationErrors = {
       `migration ${migration} has no record: Redis lost it`,
       'the volume stays where it is; repeat the command',
     ),
+  migrationCancelled: (volume: string) =>
+    new BlockstoreError(
+      'MigrationCancelled',
+      'conflict',
+      `the migration of volume ${volume} was cancelled: it stays where it is`,
+      'to migrate it again: blockstore volume migrate',
+    ),
+  notMigrating: (volume: string, status: string) =>
+    new BlockstoreError(
+      'NotMigrating',
+      'conflict',
+      `volume ${volume} is ${status}: it has no migration that could be cancelled`,
+      `see where it is: blockstore volume show ${volume}`,
+    ),
+  migratesAlone: (volume: string) =>
+    new BlockstoreError(
+      'InvalidRequest',
+      'invalid',
+      `volume ${volume} is migrated with its id: no other volume takes its place`,
+      'name the volume itself as new_volume',
+    ),
+  migrationNotCancellable: (volume: string) =>
+    new BlockstoreError(
+      'MigrationNotCancellable',
+      'conflict',
+      `all data of volume ${volume} are at the destination of its migration, which ends there`,
+      `wait for that: blockstore volume wait ${volume}; then it can be migrated back`,
+    ),
   /** `place`: `node@backend`. */
   migratesElsewhere: (volume: string, place: string) =>
     new BlockstoreError(

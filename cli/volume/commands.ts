@@ -241,13 +241,17 @@ function addMigrate(volume: Command): void {
       'node, node@backend or node@backend#pool that it is to have (default: another node with free space)',
       textOf('node'),
     )
+    .addOption(
+      new Option('--cancel', 'end the migration that is under way; the volume stays where it is').conflicts('to'),
+    )
     .addHelpText(
       'after',
       `
 Until all of its data are at the new place, compared by checksum, the volume stays where it is.
 
-Example:
-  blockstore volume migrate data --to node2`,
+Examples:
+  blockstore volume migrate data --to node2
+  blockstore volume migrate data --cancel`,
     )
     .action(async (reference: string, options: MigrateOptions, command: Command) => {
       const { migrateVolume } = await import('./migrate.ts');

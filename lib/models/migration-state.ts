@@ -25,6 +25,10 @@ export interface MigrationState {
   fault: Fault | undefined;
   /** It has ended without success: the destination removes what it has of the volume, and then this record. */
   isCancelled: boolean;
+  /** Somebody wants it to end without success. */
+  isCancelRequested: boolean;
+  /** All data are at the destination, and the volume is about to leave: it cannot be cancelled any more. */
+  isLeaving: boolean;
   /** The type that the volume has afterwards; '' = the one that it has. */
   type: string;
   /** Whether several hosts can have it at once then; undefined: as before. */
@@ -60,6 +64,8 @@ export function parseMigration(id: string, hash: Hash): MigrationState {
     hasArrived: hash['arrived'] === 'true',
     fault: hash['fault'] === undefined ? undefined : parseFault(hash['fault']),
     isCancelled: hash['isCancelled'] === 'true',
+    isCancelRequested: hash['cancel'] === 'true',
+    isLeaving: hash['leaving'] === 'true',
     type: hash['type'] ?? '',
     isMultiattach: hash['multiattach'] === undefined ? undefined : hash['multiattach'] === 'true',
   };

@@ -25,6 +25,12 @@ export function migrationsFrom(
     transport,
     stallMs,
     read: (id) => migrationsOf(store).lookup(id),
+    setLeaving: async ({ id, key, volume }, isLeaving) => {
+      const change = isLeaving ? { expect: { key, cancel: '' }, set: { leaving: 'true' } } : { unset: ['leaving'] };
+      const { word } = await commit(store, { edits: [{ kind: 'migration', id, ...change }], frees: true });
+      if (word === 'absent') throw errors.migrationLost(id);
+      if (word !== 'ok') throw errors.migrationCancelled(volume);
+    },
     remind: (migration) => remind(migration, []),
     renew: (migration) => remind(migration, ['endpoint']),
     commandTo: (node, volume) => ({ topic: topicOf(topic, node), message: JSON.stringify({ volume }) }),

@@ -9,7 +9,12 @@ test.before(async () => {
   place = await CliPlace.start();
   for (const name of ['n1', 'n2']) {
     await mkdir(place.file(`pool-${name}`));
-    const pool = { volume_pool_dir: place.file(`pool-${name}`), volume_driver: 'file', volume_target: 'none' };
+    const pool = {
+      volume_pool_dir: place.file(`pool-${name}`),
+      volume_driver: 'file',
+      volume_target: 'none',
+      migration_rate: '20',
+    };
     await place.daemon(name, pool);
   }
 });
@@ -45,6 +50,21 @@ test.serial('volume migrate prints the new place, and its data are there', async
   t.regex(events.stdout, /volume\.migrate\.start/);
   t.regex(events.stdout, /volume\.migrate\.end/);
   t.is((await place.run('volume', 'delete', 'data')).exitCode, 0);
+});
+
+test.serial('volume migrate --cancel ends a migration, and the volume stays', async (t) => {
+  const id = await create('slow');
+  await writeFile(place.file(`pool-n1/volume-${id}`), randomBytes(100 * 2 ** 20));
+  t.is((await place.run('volume', 'migrate', 'slow', '--no-wait')).exitCode, 0);
+  const { stdout, exitCode, stderr } = await place.run('volume', 'migrate', 'slow', '--cancel');
+  t.like({ exitCode, stderr }, { exitCode: 0, stderr: '' });
+  t.regex(stdout, new RegExp(`^${id} n1@file#`));
+  const none = await place.run('volume', 'migrate', 'slow', '--cancel');
+  t.is(none.exitCode, 5);
+  t.regex(none.stderr, /is available: it has no migration that could be cancelled/);
+  t.is((await place.run('volume', 'migrate', 'slow', '--cancel', '--to', 'n2')).exitCode, 2);
+  t.regex((await place.run('events')).stdout, /volume\.migrate\.cancel/);
+  t.is((await place.run('volume', 'delete', 'slow')).exitCode, 0);
 });
 
 test.serial('node drain moves what it can, names the rest, and closes the node until it is opened', async (t) => {

@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { BlockstoreError, asError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { cancelMigration } from '../../lib/client/cancel-migration.ts';
 import { declareLost } from '../../lib/client/declare-lost.ts';
 import { setClosed } from '../../lib/client/drain.ts';
 import { removeQuota, setQuota } from '../../lib/client/quotas.ts';
@@ -215,6 +217,14 @@ export class SimulatedClient {
       }
       const { attachStatus } = await joined.migrations.migrate(id, to === undefined ? {} : { to }, deadline);
       this.options.count(attachStatus === 'attached' ? 'attached volume migrated' : 'volume migrated');
+    });
+    if (random.chance(0.3)) this.cancel(id, random.between(0, 3000));
+  }
+
+  private cancel(id: string, afterMs: number): void {
+    this.request('cancel', id, async (joined) => {
+      await pause(afterMs);
+      await cancelMigration(joined, id, deadline);
     });
   }
 

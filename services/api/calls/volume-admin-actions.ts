@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cancelMigration } from '../../../lib/client/cancel-migration.ts';
 import { dismissFault, statusWithoutFault } from '../../../lib/client/dismiss-fault.ts';
 import { asError, errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -7,6 +8,7 @@ import { ownVolume } from '../owned.ts';
 import { endClaims, removeVolume } from '../remove-volume.ts';
 import { id, optional, yesOrNo } from '../schemas.ts';
 import { apiStatus } from '../views/volume.ts';
+import { waiting } from '../waiting.ts';
 
 const action = {
   method: 'POST',
@@ -56,16 +58,24 @@ export const volumeAdminActionCalls = [
   call({
     ...action,
     name: 'volume:migrate',
-    summary: 'Refused: nodes complete migrations themselves',
+    summary:
+      'Waits for the end of a migration, or cancels it; tells a compute service which volume takes the place of one',
     action: 'os-migrate_volume_completion',
-    body: z.strictObject({ new_volume: id, error: yesOrNo.nullish() }),
-    answer: z.never(),
+    status: 200,
+    body: z.strictObject({
+      new_volume: id.describe('Of a volume that migrates: the same volume'),
+      error: yesOrNo.nullish().describe('Cancels the migration'),
+    }),
+    answer: z.strictObject({ save_volume_id: z.string() }),
     async handle(request) {
-      const { id: volume } = await ownVolume(request, request.param('id'));
-      throw errors.notOffered(
-        `the migration of volume ${volume} is completed by its nodes`,
-        'migrate it by os-migrate_volume; its status shows the end',
-      );
+      const { cluster, body } = request;
+      const volume = await ownVolume(request, request.param('id'));
+      const other = await ownVolume(request, body.new_volume);
+      const migrating = [volume, other].find(({ task }) => task?.kind === 'migrate');
+      if (migrating && volume.id !== other.id) throw errors.migratesAlone(migrating.id);
+      if (migrating && body.error) await cancelMigration(cluster, volume.id, waiting(request));
+      else if (migrating) await cluster.migrations.migrate(volume.id, {}, waiting(request));
+      return { save_volume_id: other.id };
     },
   }),
   call({

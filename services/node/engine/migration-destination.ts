@@ -3,6 +3,7 @@ import { errors, fromFault } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { movedLabel } from '../specs.ts';
+import { isCancellable } from './migration-cancel.ts';
 import type { StepContext } from './operation.ts';
 
 /** The destination may first have to wipe what an earlier migration has left there. */
@@ -26,12 +27,15 @@ export async function refuseSnapshots({ volume, backend: { driver } }: StepConte
   if (own.length > 0) throw errors.migratedWithSnapshots(volume.id, own);
 }
 
-/** Throws NoAnswer, NodeDown, what kept the destination from it, ChangeLost where the migration is gone. */
-export async function readyDestination({ volume, migrations, signal }: StepContext): Promise<MigrationState> {
+/** Throws NoAnswer, NodeDown, MigrationCancelled, what kept the destination from it, ChangeLost where the migration is gone. */
+export async function readyDestination(context: StepContext): Promise<MigrationState> {
+  const { volume, migrations, signal } = context;
+  const canCancel = await isCancellable(context);
   let migration = await migrations.read(volume.migration);
   let remindedAt = performance.now();
   const isSettled = async () => {
-    const { fault, hasArrived, endpoint } = migration;
+    const { fault, hasArrived, endpoint, isCancelRequested } = migration;
+    if (canCancel && isCancelRequested && !hasArrived) throw errors.migrationCancelled(volume.id);
     if (fault) throw fromFault(fault);
     if (hasArrived || endpoint !== '') return true;
     if (performance.now() - remindedAt > remindEveryMs) {

@@ -3,6 +3,7 @@ import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
+import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
 import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
 import type { StepContext } from './operation.ts';
 
@@ -16,7 +17,7 @@ export function isInUse({ attachStatus }: Pick<VolumeState, 'attachStatus'>): bo
  * it here again. What an earlier run has done is done again: it has ended while hosts waited, or they have written since.
  */
 export async function copyInUse(context: StepContext): Promise<void> {
-  const { volume, backend, addresses, migrations, signal, progress } = context;
+  const { volume, backend, addresses, migrations, progress } = context;
   const { id } = volume;
   const place = await placeLeftFor(context);
   if (place === undefined) await serve(context);
@@ -42,10 +43,12 @@ export async function copyInUse(context: StepContext): Promise<void> {
   const path = backend.driver.localPath(volumeSpec(volume));
   const { key, endpoint } = migration;
   try {
-    await migrations.transport.send(
-      { migration: migration.id, key, endpoint },
-      { volume: id, path, sizeBytes: sizeInBytes(volume.size) },
-      { signal, progress, writers: { stop, limitMs: migrations.stallMs } },
+    await sendUnlessCancelled(context, migration, (signal) =>
+      migrations.transport.send(
+        { migration: migration.id, key, endpoint },
+        { volume: id, path, sizeBytes: sizeInBytes(volume.size) },
+        { signal, progress, writers: { stop, limitMs: migrations.stallMs } },
+      ),
     );
     await retire(context, migration);
   } catch (error) {
@@ -56,13 +59,12 @@ export async function copyInUse(context: StepContext): Promise<void> {
 }
 
 /** From here on the storage is not the volume's any more. */
-async function retire(
-  { volume, backend: { driver }, checkTask }: StepContext,
-  migration: MigrationState,
-): Promise<void> {
+async function retire(context: StepContext, migration: MigrationState): Promise<void> {
+  const { volume, backend, checkTask } = context;
   await checkTask(); // what follows is of no use where Redis has lost the migration
+  await refuseCancelled(context, migration);
   try {
-    await driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
+    await backend.driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
   } catch (error) {
     // The volume has arrived long ago, and this was removed.
     if (!migration.hasArrived || asError(error).code !== 'StorageMissing') throw error;

@@ -5,6 +5,7 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
+import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
 import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
 import { copyInUse, isInUse, resume } from './migration-in-use.ts';
 import type { OperationEnd, Step, StepContext } from './operation.ts';
@@ -14,7 +15,7 @@ import { allocateAddress, exportNew } from './steps.ts';
 export const copyToDestination: Step = {
   name: 'copy',
   run: async (context) => {
-    const { volume, backend, migrations, signal, progress } = context;
+    const { volume, backend, migrations, progress } = context;
     if (isInUse(volume)) return copyInUse(context);
     const migration = await readyDestination(context);
     context.migration = migration;
@@ -27,7 +28,9 @@ export const copyToDestination: Step = {
     await backend.driver.ensureVolume(spec);
     const storage = { volume: volume.id, path: backend.driver.localPath(spec), sizeBytes: sizeInBytes(volume.size) };
     const { id, key, endpoint } = migration;
-    await migrations.transport.send({ migration: id, key, endpoint }, storage, { signal, progress });
+    await sendUnlessCancelled(context, migration, (signal) =>
+      migrations.transport.send({ migration: id, key, endpoint }, storage, { signal, progress }),
+    );
   },
 };
 
@@ -37,12 +40,14 @@ export const copyToDestination: Step = {
  */
 export const retireStorage: Step = {
   name: 'retire',
-  run: async ({ volume, backend: { driver }, migration, checkTask }) => {
+  run: async (context) => {
+    const { volume, backend, migration, checkTask } = context;
     if (isInUse(volume)) return; // done with the copy: no host may write in between
     await checkTask(); // what follows is of no use where Redis has lost the migration
     if (!migration) throw errors.migrationLost(volume.migration);
+    await refuseCancelled(context, migration);
     try {
-      await driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
+      await backend.driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
     } catch (error) {
       // The volume has arrived long ago, and this was removed.
       if (!migration.hasArrived || asError(error).code !== 'StorageMissing') throw error;

@@ -20,6 +20,7 @@ const nonRetryable: ReadonlySet<string> = new Set([
   'AddressChanged',
   'VolumeStillOpen',
   'PauseTooLong',
+  'MigrationCancelled',
   'SnapshotRoomTooSmall',
   'StallTooLong',
 ]);

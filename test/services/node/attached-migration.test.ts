@@ -3,6 +3,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { cancelMigration } from '../../../lib/client/cancel-migration.ts';
 import { drain } from '../../../lib/client/drain.ts';
 import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
 import { removeNode } from '../../../lib/client/remove-node.ts';
@@ -199,6 +200,25 @@ test.serial('an attached volume moves while its host writes to it, and keeps its
     [],
     'its former storage is gone',
   );
+});
+
+test.serial('a volume whose migration is cancelled stays where its host writes to it', async (t) => {
+  await node('n1', ['files'], { migration_rate: '10' });
+  await node('n2');
+  const { id, address } = await attachedAt('n1@files');
+  const writer = new Writer(address);
+  writer.start();
+  await until(async () => writer.writes > 20, 'the host writes');
+  const end = migrations.migrate(id, { to: 'n2' }, deadline).catch((error: unknown) => error);
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'migrating', 'it has begun');
+  const cancelled = await cancelMigration({ store, commands: volumes }, id, deadline);
+  t.like(cancelled, { status: 'in-use', attachStatus: 'attached', node: 'n1', address, lender: '', migration: '' });
+  t.like(await end, { code: 'MigrationCancelled' });
+  const { writes } = writer;
+  await until(async () => writer.writes > writes + 20, 'the host writes on');
+  await writer.end();
+  t.true((await readFile(pathAt('n1@files', id))).equals(writer.data));
+  t.deepEqual(await settled(), []);
 });
 
 test.serial('an address comes back to its node once the volume that left with it is detached', async (t) => {

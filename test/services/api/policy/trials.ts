@@ -41,7 +41,7 @@ const trials: ReadonlyMap<string, readonly Trial[]> = new Map<string, readonly T
   ['POST /volumes/:id/action os-migrate_volume', [{ body: () => ({ host: 'n2@fake' }), status: 400 }]],
   [
     'POST /volumes/:id/action os-migrate_volume_completion',
-    [{ body: () => ({ new_volume: randomUUID(), error: false }) }],
+    [{ body: async (id) => ({ new_volume: await volume(id), error: false }) }],
   ],
   ['POST /volumes/:id/action os-reset_status', [{ body: () => ({ status: 'available' }) }]],
   ['POST /volumes/:id/action os-volume_upload_image', [{ body: () => ({ image_name: 'i' }), status: 400 }]],
