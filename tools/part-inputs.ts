@@ -10,7 +10,7 @@ export type Scope = 'code' | 'storage';
 
 const neverCode = /^(?:docs\/|bench\/|[^/]*\.md$|test\/all-results\.json$)/;
 const aboutTheApi =
-  /^(?:services\/(?:api|monitoring)\/|test\/(?:services\/(?:api|monitoring)|fuzz-api|docs|tools|etc)\/|test\/support\/(?:api|python-clients|browser|web-page|answer-check|promql)|etc\/(?:grafana|prometheus))/;
+  /^(?:services\/(?:api|monitoring)\/|test\/(?:services\/(?:api|monitoring)|fuzz-api|docs|tools|etc)\/|test\/support\/(?:api|python-clients|browser|web-page|answer-check|document-check|promql)|etc\/(?:grafana|prometheus))/;
 
 /** Whether the result of a part of this scope can change with this file, by its path from the root. */
 export function isInput(file: string, scope: Scope): boolean {

@@ -113,11 +113,8 @@ function stages(): Stage[] {
       script('test/model/run.ts', '--runs', runsAtOnce, '--seed', sampleNumber(`model ${part}`, 1_000_000)),
     ),
     command('damage', process.execPath, script('test/damage/run.ts')),
-    command(
-      'fuzz-api',
-      process.execPath,
-      script('test/fuzz-api/run.ts', '--seed', sampleNumber('requests to the API', 1_000_000)),
-    ),
+    command('fuzz-api', process.execPath, fuzz('block-storage', 100_000, 'requests to the API')),
+    command('fuzz-identity', process.execPath, fuzz('identity', 50_000, 'requests to the identity service')),
     ...inParts('chaos', chaosMinutes, minutesAtOnce, chaosPart, missingForLab),
   ];
 }
@@ -148,6 +145,11 @@ function inParts(
   return Array.from({ length: count }, (_, index) =>
     command(count > 1 ? `${name}-${index + 1}` : name, process.execPath, make(index + 1), missing),
   );
+}
+
+function fuzz(service: string, requests: number, seed: string): string[] {
+  const options = ['--service', service, '--requests', requests, '--seed', sampleNumber(seed, 1_000_000)];
+  return script('test/fuzz-api/run.ts', ...options);
 }
 
 function script(file: string, ...args: (string | number)[]): string[] {

@@ -1,16 +1,19 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
-import { blockStorageDocument } from '../../services/api/openapi/block-storage.ts';
 import { Random } from '../simulation/random.ts';
 import { problemOf } from '../support/answer-check.ts';
-import { rawRequests } from './hostile.ts';
-import { KnownIds } from './known-ids.ts';
+import { blockStorage } from './block-storage.ts';
+import { identity } from './identity.ts';
 import { Place } from './place.ts';
-import { type FuzzRequest, Requests } from './requests.ts';
+import type { FuzzRequest } from './requests.ts';
 import { type FuzzAnswer, Sender } from './sender.ts';
+import type { Answer } from './service.ts';
+
+export const services = { 'block-storage': blockStorage, identity } as const;
 
 export interface FuzzOptions {
+  service: keyof typeof services;
   requests: number;
   seed: number;
   /** Called from time to time. */
@@ -20,11 +23,14 @@ export interface FuzzOptions {
 export interface FuzzResult {
   /** Answers by their status. */
   statuses: ReadonlyMap<number, number>;
+  /** Calls that were never answered with success. */
+  neverServed: readonly string[];
   /** What is wrong, each with the request that shows it; none when all is well. */
   problems: readonly string[];
   /** Bytes of the heap that this process has more at the end than after a fifth of the requests. */
   grownBytes: number;
   slowestMs: number;
+  slowestCall: string;
 }
 
 const concurrency = 16;
@@ -34,23 +40,24 @@ const maxProblems = 20;
 const maxGrownBytes = 24 * 2 ** 20;
 const manyRequests = 50_000;
 
-/** Sends requests to an API, and compares every answer with its document. */
-export async function fuzz({ requests, seed, onProgress = () => {} }: FuzzOptions): Promise<FuzzResult> {
-  const place = await Place.create();
+/** Sends requests to a service, and compares every answer with its document. */
+export async function fuzz({ service, requests, seed, onProgress = () => {} }: FuzzOptions): Promise<FuzzResult> {
+  const { flags, raw: rawRequests, source } = services[service];
+  const place = await Place.create(flags);
   const sender = new Sender(place.url, concurrency);
   const random = new Random(seed);
-  const ids = new KnownIds(random);
-  const made = new Requests(random, blockStorageDocument(), (noun) => ids.some(noun));
+  const made = await source(place, random);
+  const served = new Map<string, boolean>();
   const statuses = new Map<number, number>();
   const problems: string[] = [];
-  let [done, slowestMs, heapBefore] = [0, 0, 0];
+  let [done, slowestMs, slowestCall, heapBefore] = [0, 0, '', 0];
   const report = (request: string, problem: string) => {
     if (problems.length < maxProblems) problems.push(`${request}: ${problem}`);
   };
   const note = (request: string, answer: FuzzAnswer, problem: string | undefined) => {
     if (answer.kind === 'failure') return report(request, answer.reason);
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-    slowestMs = Math.max(slowestMs, answer.ms);
+    if (answer.ms > slowestMs) [slowestMs, slowestCall] = [answer.ms, request.split(/ [{"]/, 1)[0] ?? ''];
     if (problem !== undefined) report(request, problem);
   };
   const worker = async () => {
@@ -67,24 +74,29 @@ export async function fuzz({ requests, seed, onProgress = () => {} }: FuzzOption
       const request = made.next();
       const answer = await sender.send(request);
       const body = answer.kind === 'answer' ? parsed(answer.body) : undefined;
-      if (answer.kind === 'answer' && answer.status < 300) ids.learn(request.path, body);
-      note(describe(request), answer, answer.kind === 'answer' ? problemWith(request, answer, body) : undefined);
+      if (answer.kind === 'failure') {
+        note(describe(request), answer, undefined);
+        continue;
+      }
+      served.set(request.call, (served.get(request.call) ?? false) || answer.status < 400);
+      const problem = await made.learn(request, answer, body);
+      note(describe(request), answer, problemWith(request, answer, body) ?? problem);
     }
   };
   try {
     await Promise.all(Array.from({ length: concurrency }, worker));
-    problems.push(...(await place.differences()), ...place.failures.slice(0, maxProblems));
+    const atEnd = (await made.problems?.()) ?? [];
+    problems.push(...(await place.differences()), ...atEnd, ...place.failures.slice(0, maxProblems));
     const grownBytes = usedHeap() - heapBefore;
     if (requests >= manyRequests && grownBytes > maxGrownBytes)
       problems.push(`the heap has grown by ${grownBytes} bytes`);
-    return { statuses, problems, grownBytes, slowestMs };
+    const neverServed = [...served].flatMap(([call, isServed]) => (isServed ? [] : [call])).toSorted();
+    return { statuses, neverServed, problems, grownBytes, slowestMs, slowestCall };
   } finally {
     sender.close();
     await place.remove();
   }
 }
-
-type Answer = Extract<FuzzAnswer, { kind: 'answer' }>;
 
 function problemWith(request: FuzzRequest, answer: Answer, body: unknown): string | undefined {
   const { status } = answer;

@@ -21,20 +21,18 @@ export class KnownIds {
     return this.random.pick(ids) ?? this.random.uuid();
   }
 
-  /** Takes the ids of an answer, of the object itself and of those in its lists. */
-  learn(path: string, answer: unknown): void {
-    const { data } = objectForm.safeParse(answer);
-    const [noun] = path.replace(/^\/v3(\/p\d)?\//, '').split(/[/?]/, 1);
-    if (!data || noun === undefined) return;
-    for (const value of Object.values(data)) {
+  /** Takes the ids of an answer, of the object itself and of those in its lists. `nounOf`: their kind, by the key in the answer. */
+  learn(answer: unknown, nounOf: (key: string) => string): void {
+    const { data = {} } = objectForm.safeParse(answer);
+    for (const [key, value] of Object.entries(data)) {
       for (const item of Array.isArray(value) ? value.slice(0, 10) : [value]) {
         const { data: object } = objectForm.safeParse(item);
-        if (typeof object?.['id'] === 'string') this.add(noun, object['id']);
+        if (typeof object?.['id'] === 'string') this.add(nounOf(key), object['id']);
       }
     }
   }
 
-  private add(noun: string, id: string): void {
+  add(noun: string, id: string): void {
     const ids = this.byNoun.get(noun) ?? [];
     this.byNoun.set(noun, ids);
     if (ids.includes(id)) return;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { everyNode } from '../../lib/models/node.ts';
+import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Api } from '../../services/api/api.ts';
@@ -8,6 +9,7 @@ import { disagreements } from '../support/agreement.ts';
 import { startApi } from '../support/api.ts';
 import { Cluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
+import { secretForm } from './secrets.ts';
 
 const nodes = ['n1', 'n2'];
 /** So little that requests also meet a full cluster, and lists stay short. */
@@ -16,11 +18,11 @@ const nodeBytes = 100 * 2 ** 30;
 /** A cluster with an API in this process. */
 export class Place {
   readonly url: string;
-  /** What the API has logged as an error without a name. */
+  /** What the API has logged as an error without a name, or with a secret. */
   readonly failures: readonly string[];
   private readonly cluster: Cluster;
   private readonly api: Api;
-  private readonly store: Store;
+  readonly store: Store;
   private readonly drivers: ReadonlyMap<string, FakeDriver>;
 
   private constructor(parts: {
@@ -39,20 +41,21 @@ export class Place {
     this.drivers = parts.drivers;
   }
 
-  static async create(): Promise<Place> {
+  static async create(flags: Partial<Record<keyof Flags, string>>): Promise<Place> {
     const cluster = await Cluster.start();
     const drivers = new Map(nodes.map((name) => [name, new FakeDriver({ totalBytes: nodeBytes })]));
     for (const [name, driver] of drivers) await cluster.node(name, { node_down_time: '60' }, { driver });
     const failures: string[] = [];
     const note = (message: string, fields: object = {}) => {
-      if (message.includes('internal error')) failures.push(`${message} ${JSON.stringify(fields)}`);
+      const line = `${message} ${JSON.stringify(fields)}`;
+      if (message.includes('internal error') || secretForm.test(line)) failures.push(line);
     };
-    const log: Log = { error: note, warn: note, info() {}, debug() {} };
+    const log: Log = { error: note, warn: note, info: note, debug: note };
     const directories = {
       image_directory: join(cluster.directory, 'images'),
       backup_directory: join(cluster.directory, 'backups'),
     };
-    const { api, client } = await startApi(cluster, { api_timeout: '10', ...directories }, log);
+    const { api, client } = await startApi(cluster, { api_timeout: '10', ...directories, ...flags }, log);
     const store = await cluster.store();
     return new Place({ cluster, api, store, url: client.url, failures, drivers });
   }

@@ -1,18 +1,25 @@
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { fuzz } from './fuzz.ts';
 
-/** npm run fuzz:api -- --requests N --seed S */
+/** npm run fuzz:api -- --service block-storage|identity --requests N --seed S */
 const { values } = parseArgs({
-  options: { requests: { type: 'string', default: '100000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    service: { type: 'string', default: 'block-storage' },
+    requests: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: '1' },
+  },
 });
 const [requests, seed] = [Number(values.requests), Number(values.seed)];
 const began = performance.now();
-const { statuses, problems, grownBytes, slowestMs } = await fuzz({ requests, seed });
+const service = z.enum(['block-storage', 'identity']).parse(values.service);
+const { statuses, neverServed, problems, grownBytes, slowestMs, slowestCall } = await fuzz({ service, requests, seed });
 const seconds = (performance.now() - began) / 1000;
 const counts = [...statuses].toSorted(([one], [other]) => one - other).map(([status, count]) => `${status}: ${count}`);
 for (const problem of problems) console.log(problem);
+if (neverServed.length > 0) console.log(`never answered with success: ${neverServed.join(', ')}`);
 console.log(
-  `${requests} requests, seed ${seed}, ${seconds.toFixed(0)} s, slowest ${slowestMs.toFixed(0)} ms, ` +
+  `${requests} requests, seed ${seed}, ${seconds.toFixed(0)} s, slowest ${slowestMs.toFixed(0)} ms (${slowestCall}), ` +
     `heap ${(grownBytes / 2 ** 20).toFixed(1)} MiB more; ${counts.join(', ')}; ${problems.length} problems`,
 );
 if (problems.length > 0) process.exitCode = 1;

@@ -25,7 +25,7 @@ export class Sender {
     this.agent.destroy();
   }
 
-  async send({ method, path, headers, body }: FuzzRequest): Promise<FuzzAnswer> {
+  async send({ method, path, headers, body, from }: FuzzRequest): Promise<FuzzAnswer> {
     const began = performance.now();
     const { hostname, port } = this.url;
     // Without it the body would be taken for the next request.
@@ -33,7 +33,8 @@ export class Sender {
     const signal = AbortSignal.timeout(limitMs);
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const sent = httpRequest({ hostname, port, method, path, headers: framed, agent: this.agent, signal }, resolve);
+        const origin = from === undefined ? { agent: this.agent } : { agent: false, localAddress: from };
+        const sent = httpRequest({ hostname, port, method, path, headers: framed, signal, ...origin }, resolve);
         sent.on('error', reject);
         sent.end(body);
       });

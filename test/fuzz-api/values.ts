@@ -26,6 +26,13 @@ const schemaForm = z.looseObject({
 
 type Form = z.output<typeof schemaForm>;
 
+export interface ValueSources {
+  /** Returns an id of something that exists, perhaps. */
+  someId: () => string;
+  /** Returns the value of a text with that name, undefined where any will do. */
+  named?: (name: string) => Json | undefined;
+}
+
 /** Deeper values are short. */
 const maxDepth = 6;
 const samplesOfPattern = 30;
@@ -35,13 +42,12 @@ const patterns = new Map<string, readonly string[]>();
 export class Values {
   private readonly random: Random;
   private readonly document: Json;
-  /** Returns an id of something that exists, perhaps. */
-  private readonly someId: () => string;
+  private readonly sources: ValueSources;
 
-  constructor(random: Random, document: Json, someId: () => string) {
+  constructor(random: Random, document: Json, sources: ValueSources) {
     this.random = random;
     this.document = document;
-    this.someId = someId;
+    this.sources = sources;
   }
 
   /** Returns a value that a schema allows, as far as it says. */
@@ -97,7 +103,11 @@ export class Values {
     const density = random.pick([0.03, 0.1, 0.4]) ?? 0;
     for (const [name, schema] of Object.entries(properties)) {
       const isGiven = required.includes(name) || (depth < maxDepth && random.chance(density));
-      if (isGiven) made[name] = this.valid(schema, depth + 1);
+      if (!isGiven) continue;
+      const own = JSON.stringify(schema['type'] ?? schema['anyOf'] ?? '').includes('string')
+        ? this.sources.named?.(name)
+        : undefined;
+      made[name] = own ?? this.valid(schema, depth + 1);
     }
     if (typeof additionalProperties === 'object') {
       for (let count = random.between(0, 2); count > 0; count -= 1) {
@@ -109,9 +119,9 @@ export class Values {
 
   private text({ pattern, format, minLength, maxLength }: Form): string {
     const { random } = this;
-    if (format === 'uuid') return random.chance(0.8) ? this.someId() : random.uuid();
+    if (format === 'uuid') return random.chance(0.8) ? this.sources.someId() : random.uuid();
     if (pattern !== undefined) return random.pick(samplesOf(pattern)) ?? '';
-    if (random.chance(0.3)) return this.someId();
+    if (random.chance(0.3)) return this.sources.someId();
     const text = random.chance(0.5) ? `n${random.between(1, 50)}` : (random.pick(hostileTexts) ?? '');
     return text.slice(0, maxLength).padEnd(minLength, 'x');
   }

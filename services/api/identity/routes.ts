@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { findToken } from '../../../lib/client/identity/tokens.ts';
-import { asError } from '../../../lib/errors.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import type { Flags } from '../../../lib/flags/definitions.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { Store } from '../../../lib/redis/store.ts';
@@ -68,6 +68,7 @@ async function answerTo(
 ): Promise<unknown> {
   const { store, flags, log, limits, originOf, answerHeader } = options;
   const params = new Map(Object.entries(paramsSchema.parse(request.params)));
+  if ([...params.values()].includes('')) throw errors.noSuchCall(request.method, call.path);
   const token = headerOf(request, 'x-auth-token');
   const caller = isOpen(call.name) ? undefined : await findToken(store, token);
   if (caller) options.admit(JSON.stringify([caller.user.id, caller.project?.id ?? '']));

@@ -52,6 +52,20 @@ test.serial('users are created, found, changed and deleted', async (t) => {
   t.is((await admin.delete(`${base}/users/${id}`)).status, 404);
 });
 
+test.serial('a path that lacks an id is no call', async (t) => {
+  for (const path of [
+    `/projects//users/${member.user}/roles`,
+    `/projects/${member.project}/users//roles`,
+    '/users//projects',
+    '/users//application_credentials',
+    '/projects/',
+  ]) {
+    const { status, body } = await admin.get(`${base}${path}`);
+    if (path === '/projects/') t.is(status, 200);
+    else t.like({ status, body }, { status: 404, body: { error: { code: 404 } } }, path);
+  }
+});
+
 test.serial('a request with a key makes one user', async (t) => {
   const client = admin.with({ 'idempotency-key': 'k1' });
   const [first, second] = [
