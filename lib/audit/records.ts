@@ -8,7 +8,9 @@ import { everyProject } from '../models/quota.ts';
 import type { Records } from '../models/records.ts';
 import { usersOf } from '../models/user.ts';
 import { parseVolume } from '../models/volume-state.ts';
-import { UnreadableError } from '../models/hash.ts';
+import { type Hash, UnreadableError } from '../models/hash.ts';
+import { parseSignInFailures } from '../models/sign-in-failures.ts';
+import { parseToken } from '../models/token.ts';
 import { memberPages } from '../redis/scan.ts';
 import { checkRecord, isStrayEntry } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
@@ -73,6 +75,12 @@ const readableKinds = new Map<KindName, (store: Store) => Pick<Records<{ id: str
   ['application-credential', credentialsOf],
 ]);
 
+/** Those that are no Records. */
+const parsers = new Map<KindName, (id: string, hash: Hash) => unknown>([
+  ['token', parseToken],
+  ['sign-in-failures', (_, hash) => parseSignInFailures(hash)],
+]);
+
 function recordIn(kind: string | undefined, id: string | undefined): { kind: KindName; id: string }[] {
   return id !== undefined && isRecordKind(kind) ? [{ kind, id }] : [];
 }
@@ -98,11 +106,15 @@ async function recordFindings(
 async function unreadable(store: Store, kind: KindName, id: string): Promise<string | undefined> {
   const records = readableKinds.get(kind)?.(store);
   if (records) return (await records.readAll([id])).unreadable[0]?.reason;
-  if (kind !== 'volume' && kind !== 'abandoned') return undefined;
-  const key = kind === 'volume' ? store.keys.volume(id) : store.keys.abandoned(id);
-  const record = await store.read((redis) => redis.hgetall(key));
+  const parse = parsers.get(kind);
+  if (!parse && kind !== 'volume' && kind !== 'abandoned') return undefined;
+  const record = await store.read((redis) => redis.hgetall(`${store.keys.prefix}${kind}:${id}`));
   if (Object.keys(record).length === 0) return undefined;
   try {
+    if (parse) {
+      parse(id, record);
+      return undefined;
+    }
     const { node } = parseVolume(id, record);
     if (node === '') return 'has no node';
     const exists = await store.read((redis) => redis.exists(store.keys.node(node)));

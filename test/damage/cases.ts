@@ -22,6 +22,15 @@ const withoutCopy: readonly { key: RegExp; damage: RegExp }[] = [
   { key: /^volume:/, damage: /without requesters$/ },
   { key: /^attachment:/, damage: /(instanceId|mountpoint|projectId) = garbage$/ },
   { key: /^attachment:/, damage: /without (instanceId|mountpoint|attachTime|projectId)$/ },
+  // Nobody gets in by it, nor gets a role.
+  { key: /^user:[^:]+$/, damage: /(description|email|password|defaultProject)( = garbage)?$/ },
+  { key: /^user:[^:]+$/, damage: /generation = garbage$/ },
+  { key: /^(project|application-credential):[^:]+$/, damage: /description( = garbage)?$/ },
+  { key: /^(assignment|application-credential):[^:]+$/, damage: /roles( = garbage)?$/ },
+  { key: /^application-credential:/, damage: /secret = garbage$/ },
+  // An end that nobody recorded is none.
+  { key: /^application-credential:/, damage: /without expires$/ },
+  { key: /^token:/, damage: /(methods|auditId|generation|project|credential)( = garbage)?$/ },
   // What has happened is in no other place.
   { key: /^events$/, damage: /^removed$/ },
 ];

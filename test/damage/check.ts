@@ -9,6 +9,7 @@ async function shownKeys({ store }: DamagePlace): Promise<Map<string, string>> {
   const records = all.filter((key) => /:(volume|abandoned|snapshot):[^:]+$/.test(key));
   const names = new Map<string, string>();
   for (const key of records) names.set(key.split(':').at(-1) ?? '', (await redis.hget(key, 'name')) ?? '');
+  for (const key of all.filter((name) => /:token:[^:]+$/.test(name))) names.set(key.split(':').at(-1) ?? '', 'one');
   return new Map(
     all.map((key) => {
       const name = key.slice(keys.prefix.length);

@@ -17,6 +17,7 @@ import { Cluster } from '../support/cluster.ts';
 import { FakeTarget } from '../support/fake-target.ts';
 import { FaultyDriver } from '../support/faulty-driver.ts';
 import { until } from '../support/until.ts';
+import { identityReads, makeIdentity } from './identity.ts';
 
 const newVolume = { size: 1, userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 120_000 };
@@ -33,6 +34,7 @@ export class DamagePlace {
   private readonly release: () => void;
   private readonly isFenced: () => boolean;
   private readonly attachedId: string;
+  private readonly token: string;
 
   static async start(): Promise<DamagePlace> {
     const cluster = await Cluster.start();
@@ -78,6 +80,7 @@ export class DamagePlace {
     await lost.stop();
     await declareLost(store, 'n2');
     await commands.delete(left.id, deadline);
+    const token = await makeIdentity(store);
     const release = driver.holdOnce('deleteVolume');
     await commands.delete(leaving.id);
     await until(async () => (await store.redis.xlen(store.keys.topic('volume.n1'))) === 0, 'the command is read');
@@ -90,6 +93,7 @@ export class DamagePlace {
       release,
       isFenced: () => fenced,
       attachedId: attached.id,
+      token,
     });
     await place.report();
     return place;
@@ -104,6 +108,7 @@ export class DamagePlace {
     release: () => void;
     isFenced: () => boolean;
     attachedId: string;
+    token: string;
   }) {
     this.cluster = parts.cluster;
     this.store = parts.store;
@@ -113,6 +118,7 @@ export class DamagePlace {
     this.release = parts.release;
     this.isFenced = parts.isFenced;
     this.attachedId = parts.attachedId;
+    this.token = parts.token;
   }
 
   /** One report of n1, with its upkeep. */
@@ -196,6 +202,7 @@ export class DamagePlace {
       ...snapshotIds.map((id) => () => snapshotsOf(store).find(id)),
       ...ids.map((id) => () => volumesOf(store).find(id)),
       ...unattached.map((id) => () => commands.detach(id)),
+      ...identityReads(store, this.token),
       () => commands.create({ ...newVolume, node: 'n1@nosuch' }),
       () => commands.create({ ...newVolume, size: 1000, node: 'n2' }),
     ];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { hashSchema } from '../../models/hash.ts';
-import { type SignInFailures, parseSignInFailures } from '../../models/sign-in-failures.ts';
+import { UnreadableError, hashSchema } from '../../models/hash.ts';
+import { parseSignInFailures } from '../../models/sign-in-failures.ts';
 import { redisTime } from '../../redis/redis-time.ts';
 import { type Edit, commit } from '../../redis/scripts.ts';
 import type { Store } from '../../redis/store.ts';
@@ -38,7 +38,7 @@ export async function countFailure(store: Store, suspect: Suspect): Promise<void
     const edit = { kind: 'sign-in-failures', id, set } as const;
     const outcome = await commit(store, {
       edits: [
-        found ? { ...edit, expect: { count: String(found.count) } } : { ...edit, insert: true },
+        found ? { ...edit, expect: { count: found.text } } : { ...edit, insert: true },
         ...surplus.flatMap((other): Edit[] =>
           other === id ? [] : [{ kind: 'sign-in-failures', id: other, remove: true, optional: true }],
         ),
@@ -60,10 +60,18 @@ async function surplusRecords(store: Store): Promise<string[]> {
   return count < maxRecords ? [] : store.read((redis) => redis.zrange(index, '0', '1'));
 }
 
-async function failuresOf(store: Store, id: string): Promise<SignInFailures | undefined> {
+/** Those of a record that somebody altered are none. `text`: its count as it is stored; '' = none. */
+async function failuresOf(store: Store, id: string) {
   const hash = await store.read((redis) => redis.hgetall(store.keys.signInFailures(id)));
   const found = hashSchema.parse(hash);
-  return Object.keys(found).length === 0 ? undefined : parseSignInFailures(found);
+  if (Object.keys(found).length === 0) return undefined;
+  const { count: text = '' } = found;
+  try {
+    return { ...parseSignInFailures(found), text };
+  } catch (error) {
+    if (error instanceof UnreadableError) return { count: 0, until: 0, expires: 0, text };
+    throw error;
+  }
 }
 
 /** Names can be passwords that somebody typed in the wrong place: Redis has their hash. */

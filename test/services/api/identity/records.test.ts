@@ -4,6 +4,7 @@ import { grantRole, revokeRole } from '../../../../lib/client/identity/assignmen
 import { createProject, deleteProject, updateProject } from '../../../../lib/client/identity/projects.ts';
 import { removeExpired } from '../../../../lib/client/identity/remove-expired.ts';
 import { credentialNamed, hasRoles, signIn, signInByCredential } from '../../../../lib/client/identity/sign-in.ts';
+import { lockedFor } from '../../../../lib/client/identity/failures.ts';
 import { findToken, issueToken, revokeToken } from '../../../../lib/client/identity/tokens.ts';
 import { createUser, deleteUser, revokeTokensOf, updateUser } from '../../../../lib/client/identity/users.ts';
 import { auditRecords } from '../../../../lib/audit/records.ts';
@@ -289,6 +290,39 @@ test.serial('damaged records let nobody in, and audits report them', async (t) =
       `${object}: ${findings.join()}`,
     );
     await store.redis.hset(key, field, value);
+  }
+});
+
+test.serial('damaged failures to sign in keep nobody out, are reported, and end with the next failure', async (t) => {
+  const { user } = await member();
+  const attempt = { user: user.name, address: '192.0.2.77' };
+  const suspects = [{ name: user.name }, { address: attempt.address }];
+  const index = store.keys.allSignInFailures();
+  const others = new Set(await store.redis.zrange(index, '0', '-1'));
+  const right = () => signIn(store, attempt, password);
+  const wrong = () => t.throwsAsync(signIn(store, attempt, 'a wrong one'), { name: 'SignInRefused' });
+  for (const damage of [
+    { count: 'garbage' },
+    { until: 'garbage' },
+    { expires: '' },
+    { count: '', until: '', expires: '' },
+  ]) {
+    await wrong();
+    const own = (await store.redis.zrange(index, '0', '-1')).filter((id) => !others.has(id));
+    t.true(own.length > 0);
+    for (const id of own) await store.redis.hset(store.keys.signInFailures(id), damage);
+    const findings: string[] = [];
+    for await (const { object, what } of auditRecords(store, { repair: false })) findings.push(`${object} ${what}`);
+    t.true(
+      findings.some((one) => /^sign-in-failures \w+ has an unusable record/.test(one)),
+      findings.join(),
+    );
+    t.is((await right()).id, user.id, JSON.stringify(damage));
+    t.is(await lockedFor(store, suspects), 0);
+    await wrong();
+    await right();
+    await Array.fromAsync(auditRecords(store, { repair: true }));
+    t.deepEqual(await Array.fromAsync(auditRecords(store, { repair: false })), [], JSON.stringify(damage));
   }
 });
 
