@@ -23,6 +23,8 @@ export interface CrashBackend {
   isSlow?: boolean;
   /** Its scenes are those of copies: it has two backends, and stores of images and backups. */
   isPair?: boolean;
+  /** Exports of such a pair can move with their volumes. */
+  movesExports?: true;
   /** Names of the scenes in which its own driver or target acts, where another backend has the rest of it in all scenes. */
   only?: ReadonlySet<string>;
   /** Whether its driver takes snapshots of several volumes at one moment. */
@@ -46,13 +48,23 @@ const ofVolumes: ReadonlySet<string> = new Set([
   'upkeep',
 ]);
 
+/** Scenes in which an export moves with its volume. */
+const ofMovedExports: ReadonlySet<string> = new Set(['migrate-attached']);
+
 const ofGroups: ReadonlySet<string> = new Set(['group-snapshot', 'delete-group-snapshot']);
 
 /** Returns the scenes of a backend, by their names. */
-export function scenesOn({ isPair = false, only, takesGroups }: CrashBackend): Readonly<Record<string, Scene>> {
-  if (isPair) return copyScenes;
-  if (!takesGroups && !only) return Object.fromEntries(Object.entries(scenes).filter(([name]) => !ofGroups.has(name)));
-  return only ? Object.fromEntries(Object.entries(scenes).filter(([name]) => only.has(name))) : scenes;
+export function scenesOn({
+  isPair = false,
+  movesExports,
+  only,
+  takesGroups,
+}: CrashBackend): Readonly<Record<string, Scene>> {
+  const without = (all: Readonly<Record<string, Scene>>, names: ReadonlySet<string>) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !names.has(name)));
+  if (only) return Object.fromEntries(Object.entries(isPair ? copyScenes : scenes).filter(([name]) => only.has(name)));
+  if (isPair) return movesExports ? copyScenes : without(copyScenes, ofMovedExports);
+  return takesGroups ? scenes : without(scenes, ofGroups);
 }
 
 /** Add a new driver or target here. */
@@ -68,6 +80,16 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     isPair: true,
     missing: async () => undefined,
     place: () => HostPlace.create({ volume_driver: 'file', volume_target: 'none' }, { isPair: true }),
+  },
+  'file-aoe-pair': {
+    on: 'host',
+    isPair: true,
+    only: ofMovedExports,
+    missing: async () => cannotExport,
+    place: () => {
+      const flags = { volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo' };
+      return HostPlace.create(flags, { isPair: true });
+    },
   },
   'file-aoe': {
     on: 'host',
@@ -135,6 +157,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
   'lvm-pair': {
     on: 'machine',
     isPair: true,
+    movesExports: true,
     missing: missingForLab,
     place: () => MachinePlace.create({ isPair: true }),
   },

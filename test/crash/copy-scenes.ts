@@ -18,6 +18,7 @@ import {
 
 type CopyScene =
   | CopyTask
+  | 'migrate-attached'
   | 'revert'
   | 'reimage'
   | 'create-from-image'
@@ -45,6 +46,11 @@ async function upload({ store }: Place, cast: Cast): Promise<void> {
 async function backUp({ store }: Place, cast: Cast): Promise<void> {
   const commands = new BackupCommands(store, new RequestClient(store), 'volume');
   await commands.create(cast(subject), cast('backup'), deadline);
+}
+
+async function migrate(place: Place, cast: Cast): Promise<void> {
+  const migrations = new MigrationCommands(place.store, place.commands, 'volume');
+  await migrations.migrate(cast(subject), { to: copiesOf(place).other }, deadline);
 }
 
 /** One for every operation that copies data from or to the outside, or another backend. Add a new one here. */
@@ -157,10 +163,17 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
   /** To the other backend, of the same daemon: it is killed at both ends. */
   migrate: {
     prepare: makeWithData,
-    ask: async (place, cast) => {
-      const migrations = new MigrationCommands(place.store, place.commands, 'volume');
-      await migrations.migrate(cast(subject), { to: copiesOf(place).other }, deadline);
-    },
+    ask: migrate,
     again: ['SamePlace'],
+  },
+  /** With an export that can move. */
+  'migrate-attached': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await makeAttached(place, cast(subject));
+    },
+    ask: migrate,
+    again: ['SamePlace'],
+    intervals: 10, // each pass over the volume shows nothing
   },
 };

@@ -21,7 +21,7 @@ export interface Failure {
   problems: readonly string[];
 }
 
-/** Maximum recovery time in report intervals. */
+/** Maximum recovery time in report intervals, unless the scene has another one. */
 const intervals = 2;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
@@ -199,7 +199,8 @@ export class Sweep {
     let before = '';
     for (const begin = performance.now(); ; await pause(20)) {
       // Counted first: a difference after that report is final.
-      const late = (await reports.count()) > intervals || performance.now() - begin > longestMs;
+      const late =
+        (await reports.count()) > (this.scene.intervals ?? intervals) || performance.now() - begin > longestMs;
       // Objects that change during the check are checked again.
       const { problems, lines, exporters } = await outcomeAt(this.place).catch(
         (error: unknown): Outcome => ({ problems: [String(error)], lines: [], exporters: new Map() }),
