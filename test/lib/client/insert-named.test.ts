@@ -66,6 +66,15 @@ for (const [what, { make, remove }] of Object.entries(kinds)) {
   });
 }
 
+test.serial('a type that is asked for again while another request deletes it is made again', async (t) => {
+  const store = new ThenElse(other.connection, cluster.flags().redis_prefix);
+  const type = { id: '00000000-0000-4000-8000-000000000002', name: 'two' };
+  await createType(other, type);
+  store.next = () => deleteType(other, type.id);
+  t.like(await createType(store, type), type);
+  t.not(await other.redis.zscore(other.keys.types(), type.id), null);
+});
+
 test.serial('a group of a type that is gone is refused, and the error names the type', async (t) => {
   const groups = new GroupCommands(other, await cluster.commands());
   const type = '00000000-0000-4000-8000-000000000001';
