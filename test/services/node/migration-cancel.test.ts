@@ -161,4 +161,7 @@ test.serial('storage that a volume has left is not taken back, although Redis sa
   await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
   t.true((await readFile(pathOf('n2', id))).equals(data));
   t.deepEqual(await problems(), []);
+  const { events } = await lastEvents(store, 100);
+  const failed = events.filter(({ event, volume: of }) => of === id && event === 'volume.migrate.error');
+  t.deepEqual(failed, [], 'it was nowhere else in between');
 });
