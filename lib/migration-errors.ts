@@ -59,6 +59,13 @@ export const migrationErrors = {
       `volume ${volume} is attached to ${instance}, and its target or that of its type does not let it migrate so`,
       `detach it first: blockstore volume detach ${volume}; with AoE at both ends, attached volumes migrate`,
     ),
+  detachedWhileMigrating: (volume: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is migrating: hosts are detached after that`,
+      `wait: blockstore volume wait ${volume}; or end it: blockstore volume migrate ${volume} --cancel`,
+    ),
   migratedWithSnapshots: (volume: string, snapshots: readonly string[]) =>
     new BlockstoreError(
       'VolumeHasSnapshots',

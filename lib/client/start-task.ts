@@ -296,6 +296,7 @@ export async function refusal(store: Store, volume: VolumeState, name: Transitio
   if (ofAttachments.has(name) && task && isChangingHosts(volume)) {
     return errors.wrongStatus(id, `${status}, with its ${task.kind} under way`, 'no other request at the same time');
   }
+  if (name === 'startDetach' && task?.kind === 'migrate') return errors.detachedWhileMigrating(id);
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
   if (attachStatus !== 'detached' && needsDetached.has(name)) {
     return errors.volumeAttached(id, await usersOf(store, volume));

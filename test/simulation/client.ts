@@ -207,8 +207,7 @@ export class SimulatedClient {
   private migrate(id: string): void {
     const { random, nodes } = this.options;
     const to = random.chance(0.5) ? random.pick(nodes) : undefined;
-    const isPrepared = random.chance(0.8);
-    const staysAttached = random.chance(0.5);
+    const [isPrepared, staysAttached] = [random.chance(0.8), random.chance(0.5)];
     const instanceId = `i-${random.between(1, 9)}`;
     this.request('migrate', id, async (joined) => {
       if (isPrepared) await this.strip(joined, id, staysAttached);

@@ -313,6 +313,7 @@ test.serial(
     };
     const moved = migrations.migrate(id, { to: 'n2' }, deadline);
     await begins;
+    await t.throwsAsync(volumes.detach(id, deadline), { code: 'WrongStatus', message: /is migrating/ });
     await n1.stop();
     t.like(await volumesOf(store).lookup(id), { status: 'migrating', node: 'n1' });
     const { writes } = writer;
