@@ -49,6 +49,7 @@ export class Reconciler {
     const { store, lease, backends, addresses, engine, adoption, snapshots, abandoned, problems, log, table } =
       this.options;
     const due: VolumeState[] = [];
+    const settled: VolumeState[] = [];
     const recordedAddresses: { id: string; address: string; lender: string }[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
@@ -68,11 +69,12 @@ export class Reconciler {
       recorded.set(volume.id, volume.backend);
       recordedAddresses.push(volume);
       adoption.learn(volume);
-      if (volume.task) due.push(volume);
-      else
+      (volume.task ? due : settled).push(volume);
+      if (!volume.task) {
         await problems.during(volume.id, () =>
           adoption.adopt(volume, storageFor(found, volume), running.get(volume.id)),
         );
+      }
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
     // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
@@ -84,7 +86,7 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
     await this.restoreRecords(unrecorded, running);
-    await this.restoreSnapshots(await snapshots.readStorage());
+    await this.reconcileSnapshots(await snapshots.readStorage(), settled);
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
@@ -131,6 +133,7 @@ export class Reconciler {
     const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
     const running = await adoption.runningExports();
     const recorded = new Set(abandoned.ids);
+    const settled: VolumeState[] = [];
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       problems.noteUnreadable(id, reason);
       recorded.add(id);
@@ -140,14 +143,15 @@ export class Reconciler {
       if (volume.backend !== backend.name) return;
       adoption.learn(volume);
       const { id } = volume;
-      if (volume.task) engine.submit(volume, { isResumed: true });
-      else await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
+      if (volume.task) return engine.submit(volume, { isResumed: true });
+      settled.push(volume);
+      await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
     });
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
     for (const { id, labels } of unrecorded) if (!isMarked(labels)) addresses.use(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
-    await this.restoreSnapshots(await snapshotsOn(backend));
+    await this.reconcileSnapshots(await snapshotsOn(backend), settled);
   }
 
   /** Volumes that could not be served and have no record: the start, or the return of a backend, could not make it again. */
@@ -181,7 +185,33 @@ export class Reconciler {
     if (restored > 0) log.warn(`restored records of ${restored} volumes from their storage`);
   }
 
-  /** Snapshots that have no record get it again, where their volume has one. */
+  /**
+   * Snapshots that have no record get it again, where their volume has one; of the volumes for which nothing is under way, records that have
+   * no storage are put into error.
+   */
+  private async reconcileSnapshots(
+    stored: readonly StoredSnapshot[],
+    volumes: readonly Pick<VolumeState, 'id' | 'backend'>[],
+  ): Promise<void> {
+    await this.restoreSnapshots(stored);
+    const { snapshots, engine, backends, log } = this.options;
+    const served = new Map(backends.served.map((backend) => [backend.name, backend]));
+    const backendOf = new Map(volumes.map(({ id, backend }) => [id, served.get(backend)]));
+    const known = new Set(stored.map(({ id }) => id));
+    const ids = volumes.map(({ id }) => id);
+    let missing = 0;
+    for (let first = 0; first < ids.length; first += pageSize) {
+      const { states } = await snapshots.ofVolumes(ids.slice(first, first + pageSize));
+      const unknown = states.filter(({ id, status }) => status === 'available' && !known.has(id));
+      await eachVolume(unknown, async (snapshot) => {
+        const backend = backendOf.get(snapshot.volume);
+        const mark = async () => backend !== undefined && snapshots.markMissing(snapshot, backend);
+        if (await engine.exclusively(snapshot.volume, mark)) missing += 1;
+      });
+    }
+    if (missing > 0) log.warn(`${missing} snapshots have a record but no storage: their records are in error`);
+  }
+
   private async restoreSnapshots(stored: readonly StoredSnapshot[]): Promise<void> {
     const { store, snapshots, log } = this.options;
     const found = stored.filter((one) => snapshots.isWhole(one));

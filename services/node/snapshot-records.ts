@@ -1,7 +1,9 @@
 import type { FoundSnapshot } from '../../lib/drivers/snapshots.ts';
 import { type Fault, errors } from '../../lib/errors.ts';
 import { isId } from '../../lib/models/id.ts';
+import type { Page } from '../../lib/models/records.ts';
 import type { SnapshotState, SnapshotStatus } from '../../lib/models/snapshot-state.ts';
+import { snapshotsOf } from '../../lib/models/snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
@@ -53,6 +55,27 @@ export class SnapshotRecords {
     });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     return outcome.word === 'ok';
+  }
+
+  /** The records of the snapshots of these volumes, in two round trips. */
+  async ofVolumes(volumes: readonly string[]): Promise<Page<SnapshotState>> {
+    const { store } = this.options;
+    const ids = await store.read((redis) =>
+      Promise.all(volumes.map((volume) => redis.zrange(store.keys.volumeSnapshots(volume), '0', '-1'))),
+    );
+    return snapshotsOf(store).readAll(ids.flat());
+  }
+
+  /**
+   * Puts the record of a snapshot that has no storage into error: an older state of Redis has it again, or an administrator removed it. To be
+   * called while no operation runs on its volume. Returns whether it was so. Throws Fenced.
+   */
+  async markMissing({ id }: SnapshotState, { driver }: Backend): Promise<boolean> {
+    const [snapshot] = (await snapshotsOf(this.options.store).readAll([id])).states;
+    if (snapshot?.status !== 'available') return false;
+    const isThere = (await driver.snapshots?.listSnapshots())?.some((one) => one.id === id) ?? true;
+    if (!isThere) await this.mark(snapshot, 'error', errors.snapshotMissing(id, 'it').toFault());
+    return !isThere;
   }
 
   /** Throws Fenced, WrongStatus where it has changed meanwhile. */

@@ -27,7 +27,7 @@ export async function snapshotDifferences(
   const recorded = new Set<string>();
   const differences: Difference[] = [];
   for (let first = 0; first < volumes.length; first += pageSize) {
-    const { states, unreadable } = await recordsOf(context, volumes.slice(first, first + pageSize));
+    const { states, unreadable } = await context.snapshots.ofVolumes(volumes.slice(first, first + pageSize));
     for (const { id, reason } of unreadable) {
       recorded.add(id);
       differences.push({ object: `snapshot ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
@@ -81,14 +81,6 @@ async function removeOrphan(
     const volume = { id: volumeId, size: 0, sizeBytes, labels: {} };
     await backend.driver.snapshots?.deleteSnapshot({ id, volume, labels }, { signal });
   });
-}
-
-/** In two round trips. */
-async function recordsOf({ store }: AuditContext, volumes: readonly string[]) {
-  const ids = await store.read((redis) =>
-    Promise.all(volumes.map((volume) => redis.zrange(store.keys.volumeSnapshots(volume), '0', '-1'))),
-  );
-  return snapshotsOf(store).readAll(ids.flat());
 }
 
 function recordDifferences(
