@@ -179,7 +179,7 @@ export class GroupSnapshotCommands {
       if (found.status === 'creating') throw errors.groupSnapshotBeingMade(id);
       if (found.status === 'deleting') return this.join(found, to);
       const snapshots = await membersOf(this.store, id);
-      const { states: volumes } = await volumesOf(this.store).readAll(snapshots.map(({ volume }) => volume));
+      const volumes = await volumesOf(this.store).findAll(snapshots.map(({ volume }) => volume));
       const [first] = volumes;
       if (!first) return this.dissolve(found, snapshots);
       const outcome = await this.begin(

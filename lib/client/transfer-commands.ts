@@ -169,12 +169,12 @@ export class TransferCommands {
     throw errors.transferExpired(id, volumeId);
   }
 
-  /** Throws TooManySnapshots. */
+  /** Throws TooManySnapshots, RecordUnreadable. */
   private async snapshotsOfVolume({ id }: VolumeState): Promise<SnapshotState[]> {
     const key = this.store.keys.volumeSnapshots(id);
     const ids = await this.store.read((redis) => redis.zrange(key, '0', String(maxSnapshots)));
     if (ids.length > maxSnapshots) throw errors.tooManySnapshots(id, maxSnapshots);
-    return (await snapshotsOf(this.store).readAll(ids)).states;
+    return snapshotsOf(this.store).findAll(ids);
   }
 
   /** Of a transfer whose volume awaits it no longer, as Redis has lost a change. */

@@ -20,8 +20,5 @@ export function groupSnapshotsOf(store: Store): Records<GroupSnapshotState> {
 /** Returns the snapshots that a group snapshot has. Throws RecordUnreadable. */
 export async function membersOf(store: Store, id: string): Promise<SnapshotState[]> {
   const ids = await store.read((redis) => redis.zrange(store.keys.groupSnapshotMembers(id), '0', '-1'));
-  const { states, unreadable } = await snapshotsOf(store).readAll(ids);
-  const [first] = unreadable;
-  if (first) throw errors.recordUnreadable(`snapshot ${first.id}`, first.reason);
-  return states;
+  return snapshotsOf(store).findAll(ids);
 }

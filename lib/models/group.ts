@@ -20,8 +20,5 @@ export function groupsOf(store: Store): Records<GroupState> {
 /** Returns the volumes of a group in order of their creation. Throws RecordUnreadable. */
 export async function volumesOfGroup(store: Store, id: string): Promise<VolumeState[]> {
   const ids = await store.read((redis) => redis.zrange(store.keys.groupVolumes(id), '0', '-1'));
-  const { states, unreadable } = await volumesOf(store).readAll(ids);
-  const [first] = unreadable;
-  if (first) throw errors.recordUnreadable(`volume ${first.id}`, first.reason);
-  return states;
+  return volumesOf(store).findAll(ids);
 }

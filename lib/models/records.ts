@@ -50,10 +50,15 @@ export class Records<State extends { id: string }> {
 
   /** Undefined when it does not exist. Throws the kind's "cannot be read". */
   async find(id: string): Promise<State | undefined> {
-    const { states, unreadable } = await this.readAll([id]);
+    return (await this.findAll([id]))[0];
+  }
+
+  /** Without those that do not exist. Throws the kind's "cannot be read", so that nobody takes such a record for one that does not exist. */
+  async findAll(ids: readonly string[]): Promise<State[]> {
+    const { states, unreadable } = await this.readAll(ids);
     const [record] = unreadable;
-    if (record) throw this.reader.unreadable(id, record.reason);
-    return states[0];
+    if (record) throw this.reader.unreadable(record.id, record.reason);
+    return states;
   }
 
   /** Every record of an index in its order, read page by page; those that cannot be read go to `onUnreadable`. */

@@ -33,13 +33,13 @@ export class SnapshotRecords {
   }
 
   /**
-   * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here or is
-   * being deleted. Throws Fenced.
+   * Makes the record of a snapshot again, which Redis has lost. Returns false where it has one by now, or its volume has none here that can be
+   * read, or is being deleted. Throws Fenced.
    */
   async restore(found: StoredSnapshot): Promise<boolean> {
     const { store, lease } = this.options;
     const { id, volumeId } = found;
-    const volume = await volumesOf(store).find(volumeId);
+    const [volume] = (await volumesOf(store).readAll([volumeId])).states;
     if (!volume || volume.status === 'deleting') return false;
     const { snapshots } = found.backend.driver;
     const labels = snapshots?.readLabels ? ((await snapshots.readLabels(found)) ?? {}) : found.labels;

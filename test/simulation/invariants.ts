@@ -236,7 +236,12 @@ export class Invariants {
   private get factsOfSnapshots(): Facts {
     return {
       has: (id) => this.hash(`snapshot:${id}`) !== undefined,
-      gone: (id) => /^(error_)?deleting$/.test(this.hash(`snapshot:${id}`)?.get('status') ?? 'deleting'),
+      gone: (id) => {
+        const record = this.hash(`snapshot:${id}`);
+        // Deleted with its volume, which the node could not do once it was back: both are there again, to be deleted.
+        const volume = this.hash(`volume:${record?.get('volume')}`)?.get('status');
+        return /^(error_)?deleting$/.test(record?.get('status') ?? 'deleting') || volume === 'error_deleting';
+      },
       stored: (id) => this.world.nodes.some(({ machine }) => machine.snapshots.has(id)),
     };
   }

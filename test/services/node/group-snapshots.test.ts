@@ -258,3 +258,21 @@ test.serial(
     await commands.groups.delete(group);
   },
 );
+
+test.serial('a group snapshot of a volume whose record cannot be read is kept, with its storage', async (t) => {
+  for (const count of [1, 2]) {
+    const { group, volumes } = await newGroup(count);
+    const { id } = await commands.groupSnapshots.create(group, owner, deadline);
+    const members = await membersOf(store, id);
+    const key = store.keys.volume(volumes[0] ?? '');
+    await store.redis.hset(key, { status: 'hibernating' });
+    await t.throwsAsync(commands.groupSnapshots.delete(id, deadline), { code: 'RecordUnreadable' });
+    t.deepEqual(await membersOf(store, id), members);
+    await store.redis.hset(key, { status: 'available' });
+    await commands.groupSnapshots.delete(id, deadline);
+    const left = (await driver.snapshots.listSnapshots()).filter((one) =>
+      members.some((member) => member.id === one.id),
+    );
+    t.deepEqual(left, []);
+  }
+});

@@ -72,6 +72,24 @@ test.serial('a volume with its snapshots goes to another project, in Redis and o
   t.deepEqual(await audit(false), []);
 });
 
+test.serial(
+  'a snapshot whose record cannot be read keeps the volume and the others from moving without it',
+  async (t) => {
+    await cluster.node('n1');
+    const { id } = await volumes.create(newVolume, deadline);
+    const [odd, good] = [await snapshots.create(id, owner, deadline), await snapshots.create(id, owner, deadline)];
+    const { transfer, key } = await transfers.create(id, offer);
+    await store.redis.hset(store.keys.snapshot(odd.id), { status: 'hibernating' });
+    const accept = () => transfers.accept(transfer.id, key, receiver, deadline);
+    await t.throwsAsync(accept(), { code: 'RecordUnreadable', message: new RegExp(odd.id) });
+    t.like(await read(id), owner);
+    t.like(await snapshotsOf(store).lookup(good.id), owner);
+    await store.redis.hset(store.keys.snapshot(odd.id), { status: 'available' });
+    await accept();
+    for (const one of [odd, good]) t.like(await snapshotsOf(store).lookup(one.id), receiver);
+  },
+);
+
 test.serial('snapshots stay where they are on request, and those of a third project in any case', async (t) => {
   await cluster.node('n1');
   const { id } = await volumes.create(newVolume, deadline);

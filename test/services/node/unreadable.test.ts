@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { RequestClient } from '../../../lib/client/request-client.ts';
+import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { auditRecords } from '../../../lib/audit/records.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Unreadable } from '../../../lib/models/records.ts';
+import { commit } from '../../../lib/redis/scripts.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
@@ -172,3 +176,23 @@ test.serial(
     await until(async () => (await problems()) === '', 'the problem is over');
   },
 );
+
+test.serial('a snapshot without a record, of a volume whose record cannot be read, stops no start', async (t) => {
+  const before = await cluster.node('n1', {}, { driver });
+  const commands = await cluster.commands();
+  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
+  const { id } = await commands.create(newVolume, deadline);
+  const good = await commands.create(newVolume, deadline);
+  const [lost, other] = [
+    await snapshots.create(id, newVolume, deadline),
+    await snapshots.create(good.id, newVolume, deadline),
+  ];
+  await before.stop();
+  await store.redis.hset(store.keys.volume(id), { status: 'hibernating' });
+  for (const snapshot of [lost, other]) {
+    await commit(store, { frees: true, edits: [{ kind: 'snapshot', id: snapshot.id, remove: true }] });
+  }
+  await cluster.node('n1', {}, { driver });
+  t.is(await snapshotsOf(store).find(lost.id), undefined);
+  t.like(await snapshotsOf(store).lookup(other.id), { status: 'available' });
+});
