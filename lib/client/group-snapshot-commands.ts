@@ -325,9 +325,7 @@ export class GroupSnapshotCommands {
     if ('fault' in end) throw end.fault;
     if (!this.store.isReplicated) return;
     // A reply comes before replicas have the change: a failover since then may have lost it.
-    const { count } = this.store.connection;
-    const now = await this.poll(kind, id);
-    await this.store.replicated(count);
+    const now = await this.store.readReplicated(() => this.poll(kind, id));
     if (now && 'fault' in now) throw now.fault;
   }
 

@@ -350,9 +350,7 @@ export class VolumeCommands {
 
   /** A reply comes before replicas have the change: a failover since then may have lost it. Throws NotReplicated. */
   private async confirm(kind: VolumeTaskKind, id: string, deadlineMs: number, asked?: VolumeState): Promise<void> {
-    const { count } = this.store.connection;
-    const end = await taskEnd(this.store, kind, id, asked);
-    await this.store.replicated(count);
+    const end = await this.store.readReplicated(() => taskEnd(this.store, kind, id, asked));
     if (!end) throw await this.notFinished(kind, id, deadlineMs);
     if ('fault' in end) throw end.fault;
   }

@@ -121,9 +121,18 @@ export class Store {
   }
 
   /**
-   * Waits until enough replicas have all that the connection numbered `over` has read or changed. Throws NotReplicated.
+   * Returns what `read` returns, once enough replicas have it. Throws NotReplicated: also where the connection ended meanwhile, as another
+   * server may answer since. So each attempt reads anew.
    */
-  async replicated(over = this.connection.count): Promise<void> {
+  async readReplicated<T>(read: () => Promise<T>): Promise<T> {
+    const { count } = this.connection;
+    const found = await read();
+    await this.replicated(count);
+    return found;
+  }
+
+  /** Waits until enough replicas have all that the connection numbered `over` has read or changed. Throws NotReplicated. */
+  private async replicated(over: number): Promise<void> {
     if (!this.isReplicated) return;
     const reached = await this.replication.wait(this.minReplicas, over);
     if (reached < this.minReplicas) throw errors.notReplicated(reached, this.minReplicas);

@@ -3,8 +3,12 @@ import { cp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { clusterCommands } from '../../lib/client/cluster-commands.ts';
+import { RequestClient } from '../../lib/client/request-client.ts';
 import { FakeDriver } from '../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../support/faulty-driver.ts';
+import { silentLog } from '../../lib/log.ts';
+import { groupSnapshotsOf } from '../../lib/models/group-snapshot.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { disagreements } from '../support/agreement.ts';
 import { Cluster } from '../support/cluster.ts';
@@ -158,6 +162,44 @@ test.serial(
     t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes() }]), []);
   },
 );
+
+test.serial('operations that wait for a replica continue where the connection was lost meanwhile', async (t) => {
+  t.timeout(600_000);
+  const server = await RedisWithSentinels.start({ replicas: 1 });
+  const cluster = await Cluster.over(server);
+  t.teardown(() => cluster.close());
+  const given = { redis_min_replicas: '1', node_down_time: '60' };
+  const waiting: string[] = [];
+  const driver = new FakeDriver();
+  const log = { ...silentLog, debug: (line: string) => waiting.push(line) };
+  await cluster.node('n1', given, { driver }, { log });
+  const store = await cluster.store(cluster.flags(given));
+  const { commands, groups, groupSnapshots } = clusterCommands(store, {
+    client: new RequestClient(store),
+    topic: 'volume',
+  });
+  const owner = { userId: 'user', projectId: 'project' };
+  const deadline = { deadlineMs: 120_000 };
+  const volumes = await Promise.all([1, 2, 3].map(() => commands.create({ size: 1, ...owner }, deadline)));
+  const [single = '', ...members] = volumes.map(({ id }) => id);
+  const group = await groups.create(owner);
+  await groups.update(group.id, { add: members });
+  const replica = server.servers[1];
+  await replica?.kill();
+  const id = randomUUID();
+  const told = { code: 'NotReplicated' };
+  await Promise.all([
+    t.throwsAsync(commands.update(single, { name: 'renamed' }, deadline), told),
+    t.throwsAsync(groupSnapshots.create(group.id, { ...owner, id }, deadline), told),
+  ]);
+  const waits = (volume: string) => waiting.includes(`step reading of ${volume} is retried`);
+  await until(() => waits(single) && members.some(waits), 'both operations wait');
+  await store.redis.client('KILL', 'TYPE', 'NORMAL');
+  await replica?.up();
+  await until(async () => (await store.redis.zcard(store.keys.tasks('n1'))) === 0, 'both operations end');
+  t.is((await groupSnapshotsOf(store).lookup(id)).status, 'available');
+  t.is((await driver.listVolumes()).find((one) => one.id === single)?.labels['name'], 'renamed');
+});
 
 test.serial('an operation is not reported as done before the replicas have its end', async (t) => {
   t.timeout(600_000);

@@ -50,9 +50,7 @@ export class GroupRunner {
     const kind = from.task?.kind;
     if (!isGroupTask(kind)) return undefined;
     const operation = groupOperations[kind];
-    const { count } = store.connection;
-    const found = await this.retried(from, 'reading', () => this.find(from));
-    if (store.isReplicated) await this.retried(from, 'reading', () => store.replicated(count));
+    const found = await this.retried(from, 'reading', () => store.readReplicated(() => this.find(from)));
     if (found.volumes.length === 0) return undefined;
     let context: GroupContext | undefined;
     try {

@@ -113,12 +113,7 @@ export class OperationRunner {
   /** The record as replicas have it: a task that a failover loses is not begun. */
   private async current(volume: VolumeState): Promise<VolumeState | undefined> {
     const { store } = this.options;
-    return this.retried(volume, 'reading', async () => {
-      const { count } = store.connection;
-      const found = await volumesOf(store).find(volume.id);
-      await store.replicated(count);
-      return found;
-    });
+    return this.retried(volume, 'reading', () => store.readReplicated(() => volumesOf(store).find(volume.id)));
   }
 
   /** Undefined where Redis has lost its record. Throws RecordUnreadable. */
