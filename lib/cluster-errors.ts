@@ -83,8 +83,8 @@ export const clusterErrors = {
     new BlockstoreError(
       'AddressesLent',
       'conflict',
-      `attached volumes that have left node ${node} have addresses of it still: ${volumes.join(', ')}`,
-      'detach them; each gets an address of its present node when it is attached again',
+      `volumes that left node ${node} while they were attached have addresses of it still: ${volumes.join(', ')}`,
+      'detach them; each gets an address of its present node when it is attached again; one whose node is lost: start that node, or delete the volume',
     ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(

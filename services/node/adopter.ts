@@ -101,8 +101,9 @@ export class Adopter {
     const hasSurplus = running !== undefined && surplusHosts(volume, running, this.options) !== undefined;
     // Hosts that were detached while the node was lost: closed before the record forgets the loss
     if (hasReturned && hasSurplus) await target.ensureExport(exportSpec(volume, backends.get(volume.backend)));
+    const placed = running === undefined || hasReturned ? await this.withLoanEnded(volume) : volume;
     const current =
-      volume.status === 'error' ? await this.markFound(volume) : await this.withRestoreEnded(volume, found);
+      placed.status === 'error' ? await this.markFound(placed) : await this.withRestoreEnded(placed, found);
     this.learn(current);
     const isLost =
       running !== undefined && !exportUnattached && !hasReturned && isAllowed('restoreAttachment', current);
@@ -126,6 +127,22 @@ export class Adopter {
     this.options.log.info(`volume ${volume.id} gets the rest of its data`, set);
     this.learn(await volumesOf(this.options.store).lookup(volume.id));
     return true;
+  }
+
+  /**
+   * Its hosts were detached without its node, which was lost: an address that another node lends it goes back there. Returns the record
+   * then. Throws what a driver or target throws.
+   */
+  private async withLoanEnded(volume: VolumeState): Promise<VolumeState> {
+    const { backends, exportUnattached, addresses } = this.options;
+    if (volume.lender === '' || isExported(volume, exportUnattached)) return volume;
+    const { driver, target } = backends.get(volume.backend);
+    const returned = { ...volume, address: '', lender: '' };
+    await target.removeExport(volume.id);
+    addresses.pool.release(volume.id);
+    await driver.labelVolume(volumeSpec(returned));
+    await this.change(volume, 'readdress', { unset: ['address', 'lender'], rest: volume.address });
+    return returned;
   }
 
   /** A restore that has failed according to the record alone: the storage has all of its data. Returns the record then. */

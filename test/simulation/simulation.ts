@@ -281,7 +281,8 @@ class Simulation {
       const address = record?.get('address');
       if (address === undefined || record?.get('attachStatus') !== 'attached') continue;
       const owner = this.invariants.hash('aoe:shelf-owners')?.get(String(shelfOf(address)));
-      if (owner !== undefined && owner !== record.get('node')) this.random.pick(this.clients)?.detach(id);
+      if (owner !== undefined && owner !== (record.get('lender') ?? record.get('node')))
+        this.random.pick(this.clients)?.detach(id);
     }
   }
 

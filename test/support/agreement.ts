@@ -137,6 +137,9 @@ function recordProblems(volume: VolumeState, { sets, transfers, attachments }: F
     ...missing(`project:${projectId}:volumes`),
     ...(volume.fault ? missing(`project:${projectId}:faults`) : []),
     ...(volume.lender === '' ? [] : missing(`node:${volume.lender}:lent`)),
+    ...(volume.lender === '' || volume.attachStatus !== 'detached' || /^error(_deleting)?$/.test(status)
+      ? []
+      : [`volume ${id} is not attached, and ${volume.lender} lends it an address`]),
     ...(transfer === '' ? [] : missing(`node:${node}:transfers`)),
     ...(transfer === '' || transfers.has(transfer) ? [] : [`volume ${id} awaits a transfer that has no record`]),
     ...(name === '' ? [] : missing('volume-names', `${name}\0${id}`)),

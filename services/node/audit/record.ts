@@ -102,6 +102,11 @@ export async function recordDifferences(
       });
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
+  if (volume.lender !== '' && !running && !isExported(volume, context.exportUnattached)) {
+    const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
+    const what = `has address ${volume.address} of node ${volume.lender}, and is not attached`;
+    differences.push({ object, what, fix: 'return the address', run });
+  }
   if (volume.status === 'error' && found.unusable === undefined) {
     const run = () =>
       exclusively(volume.id, async (now) => {
@@ -161,12 +166,13 @@ function missingFields(volume: VolumeState): string[] {
 /** Two volumes with one address, or an address on another node's shelf. An unattached volume gets another one when it is attached. */
 function addressDifference(context: AuditContext, volume: VolumeState, users: Map<string, string>): Difference[] {
   const { adoption, backends } = context;
-  const { id, address, attachStatus } = volume;
+  const { id, address, attachStatus, lender } = volume;
   if (address === '' || tryParseAddress(address) === undefined) return [];
+  if (lender !== '' && attachStatus === 'detached') return []; // it has none of its own
   const holder = context.addresses.pool.userOf(address) ?? users.get(address) ?? id;
   const other = holder === id ? undefined : holder;
   if (other === undefined) users.set(address, id);
-  const owner = context.addresses.ownerOf(address);
+  const owner = lender === '' ? context.addresses.ownerOf(address) : undefined;
   if (other === undefined && owner === undefined) return [];
   const what =
     other === undefined

@@ -1,0 +1,151 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
+import { removeNode } from '../../../lib/client/remove-node.ts';
+import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
+import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { findNode } from '../../../lib/models/node.ts';
+import { volumesOf } from '../../../lib/models/volume.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
+import type { Store } from '../../../lib/redis/store.ts';
+import type { BlockStore } from '../../../services/node/block-store.ts';
+import { disagreements } from '../../support/agreement.ts';
+import { loseAttachments } from '../../support/attachments.ts';
+import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
+import { until } from '../../support/until.ts';
+
+/** Addresses that volumes keep when they migrate while attached go back once no host uses them, however the attachment ended. */
+
+const deadline = { deadlineMs: 120_000 };
+
+class AoeTarget extends FakeTarget {
+  override readonly name = 'aoe';
+}
+
+let cluster: Cluster;
+let store: Store;
+let volumes: VolumeCommands;
+let machines: Map<string, { driver: FileDriver; target: FakeTarget }>;
+let n1: BlockStore;
+let n2: BlockStore;
+
+test.beforeEach(async () => {
+  cluster = await Cluster.start();
+  store = await cluster.store();
+  volumes = await cluster.commands();
+  machines = new Map();
+  n1 = await node('n1');
+  n2 = await node('n2');
+});
+test.afterEach.always(() => cluster.close());
+
+async function node(name: string): Promise<BlockStore> {
+  const directory = join(cluster.directory, `storage-of-${name}`);
+  await mkdir(directory, { recursive: true });
+  // What outlives the daemon.
+  const machine = machines.get(name) ?? { driver: new FileDriver({ directory }), target: new AoeTarget() };
+  machines.set(name, machine);
+  const flags = { report_interval: '1', slots_per_shelf: '16', address_quarantine: '1' };
+  return cluster.node(name, flags, { name: 'files', ...machine });
+}
+
+function exportsOf(name: string): string[] {
+  return [...(machines.get(name)?.target.exports.values() ?? [])].map(({ address }) => address);
+}
+
+async function attachedAt(name: string): Promise<VolumeState> {
+  const { id } = await volumes.create({ size: 0, userId: 'user', projectId: 'project', node: name }, deadline);
+  return volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+}
+
+/** Returns a volume that n2 has at an address of n1. */
+async function lent(): Promise<VolumeState> {
+  const { id, address } = await attachedAt('n1');
+  await new MigrationCommands(store, volumes, 'volume').migrate(id, { to: 'n2' }, deadline);
+  await until(async () => (await problems()).length === 0, 'its former storage is gone');
+  const moved = await volumesOf(store).lookup(id);
+  if (moved.lender !== 'n1' || moved.address !== address) throw new Error('n1 lends nothing');
+  return moved;
+}
+
+async function problems(): Promise<string[]> {
+  const storages = await Promise.all(
+    Array.from(machines, async ([name, { driver, target }]) => ({
+      node: name,
+      volumes: await driver.listVolumes(),
+      exports: [...target.exports].map(([id, { address }]) => ({ id, address })),
+    })),
+  );
+  return disagreements(store, storages);
+}
+
+async function isDown(name: string): Promise<boolean> {
+  return (await findNode(store, name))?.state !== 'up';
+}
+
+/** Neither a node that its volume uses nor one that an address needs can be removed. */
+async function removeWhenRested(name: string): Promise<void> {
+  const remove = () =>
+    removeNode(store, name, { topic: 'volume' }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof Error && 'code' in error && error.code === 'AddressesQuarantined') return false;
+        throw error;
+      },
+    );
+  await until(remove, `${name} is removed`);
+}
+
+test.serial('a lent address goes back when a node returns whose hosts were detached while it was lost', async (t) => {
+  const { id, address } = await lent();
+  await n2.stop();
+  await until(() => isDown('n2'), 'n2 is down');
+  await declareLost(store, 'n2');
+  await volumes.detach(id, deadline);
+  t.deepEqual(exportsOf('n2'), [address], 'a host may still use it there');
+  t.not((await attachedAt('n1')).address, address);
+
+  n2 = await node('n2');
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'detached', address: '', lender: '' });
+  t.truthy(await store.redis.zscore(store.keys.quarantine('n1'), address), 'it rests at its node');
+  t.deepEqual(exportsOf('n2'), []);
+  t.deepEqual(await problems(), []);
+  const { address: next } = await volumes.attach(id, { instanceId: 'i-2', mountpoint: '/dev/vdb' }, deadline);
+  t.is(await store.redis.hget(store.keys.shelfOwners(), next.replace(/^e(\d+)\..*/, '$1')), 'n2');
+  t.deepEqual(await problems(), []);
+});
+
+test.serial('a node can be removed once such a volume is back', async (t) => {
+  const { id } = await lent();
+  await n2.stop();
+  await until(() => isDown('n2'), 'n2 is down');
+  await declareLost(store, 'n2');
+  await volumes.detach(id, deadline);
+  await n1.stop();
+  await t.throwsAsync(removeNode(store, 'n1', { topic: 'volume' }), { code: 'AddressesLent', message: new RegExp(id) });
+  n2 = await node('n2');
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available');
+  await removeWhenRested('n1');
+  t.deepEqual(exportsOf('n2'), []);
+});
+
+test.serial('an audit returns the address of a volume that its record shows as detached', async (t) => {
+  const { id, address } = await lent();
+  // As its repair of a contradictory record leaves it.
+  machines.get('n2')?.target.exports.delete(id);
+  await loseAttachments(store, id);
+  await store.redis.hset(store.keys.volume(id), { status: 'available', attachStatus: 'detached' });
+  const nodes = await cluster.nodeCommands();
+  const { findings } = await nodes.audit('n2', { repair: true, remove: [] }, deadline);
+  const own = findings.filter(({ object }) => object === `volume ${id}`);
+  t.deepEqual(
+    own.map(({ what, fixed }) => [what, fixed]),
+    [[`has address ${address} of node n1, and is not attached`, true]],
+  );
+  t.like(await volumesOf(store).lookup(id), { status: 'available', address: '', lender: '' });
+  t.truthy(await store.redis.zscore(store.keys.quarantine('n1'), address), 'it rests at its node');
+});
