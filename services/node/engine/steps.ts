@@ -21,7 +21,8 @@ export const allocateAddress: Step = {
   run: async (context) => {
     const { volume, backend, addresses } = context;
     const { target } = backend;
-    if (volume.address !== '' && isUsedByOthers(context)) return {}; // they have it at that address
+    // They have it at that address; so has the host whose attachment Redis has lost, which makes it anew.
+    if (volume.address !== '' && (volume.lender !== '' || isUsedByOthers(context))) return {};
     if (target.addressing === 'aoe') return { address: await addresses.allocate(volume), lender: '' };
     const address = target.addressOf?.(volume.id) ?? (await target.findAddress?.(volume.id));
     if (address === undefined) return {};

@@ -149,3 +149,16 @@ test.serial('an audit returns the address of a volume that its record shows as d
   t.like(await volumesOf(store).lookup(id), { status: 'available', address: '', lender: '' });
   t.truthy(await store.redis.zscore(store.keys.quarantine('n1'), address), 'it rests at its node');
 });
+
+test.serial('a host that attaches again what Redis has lost that it has keeps the lent address', async (t) => {
+  const { id, address } = await lent();
+  await loseAttachments(store, id);
+  await store.redis.hset(store.keys.volume(id), { status: 'available', attachStatus: 'detached' });
+  const nodes = await cluster.nodeCommands();
+  await nodes.audit('n2', { repair: true, remove: [] }, deadline);
+  t.like(await volumesOf(store).lookup(id), { status: 'in-use', attachStatus: 'attached', address, lender: 'n1' });
+  await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', address, lender: 'n1' });
+  t.deepEqual(exportsOf('n2'), [address]);
+  t.deepEqual(await problems(), []);
+});
