@@ -1,7 +1,7 @@
 import daemons from './daemons.config.js';
 import { sample } from './support/sample.ts';
 
-/** Files about one driver, target or store with processes of its own. The gate runs some, the part `daemons` of `npm run test:all` each. */
+/** Files about one driver, target or store with processes of its own, or that copy volumes. The gate runs some, the part `daemons` of `npm run test:all` each. */
 const ofOneBackend = [
   'cli/backup',
   'cli/image',
@@ -32,11 +32,15 @@ const ofOneBackend = [
   'lib/targets/iscsi-tgt/target',
   'lib/targets/rbd/real',
   'services/daemon/migration-kills',
+  'services/node/attached-migration',
   'services/node/backups',
   'services/node/images',
+  'services/node/migration-cancel',
+  'services/node/reimage',
+  'services/node/revert',
   'services/node/snapshot-jobs',
 ];
-const atOnce = 3;
+const atOnce = 2;
 const chosen = sample('files of one backend', ofOneBackend, atOnce, (name) => name);
 const leftOut = ofOneBackend.filter((name) => !chosen.includes(name));
 
