@@ -1,4 +1,4 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { removeNode } from '../../../lib/client/remove-node.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
@@ -17,7 +17,8 @@ import { until } from '../../support/until.ts';
 const deadline = { deadlineMs: 60_000 };
 const owner = { userId: 'user', projectId: 'project' };
 
-test('a volume with snapshots on a lost node stays whole, and is deleted with them when the node is back', async (t) => {
+/** A volume with two snapshots on the only node. */
+async function withTwoSnapshots(t: ExecutionContext) {
   const cluster = await Cluster.start();
   t.teardown(() => cluster.close());
   const store = await cluster.store();
@@ -27,7 +28,12 @@ test('a volume with snapshots on a lost node stays whole, and is deleted with th
   const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
   const { id } = await volumes.create({ ...owner, size: 1 }, deadline);
   const kept = await snapshots.create(id, owner, deadline);
-  const leaving = await snapshots.create(id, owner, deadline);
+  const other = await snapshots.create(id, owner, deadline);
+  return { cluster, store, driver, node, volumes, snapshots, id, kept, other };
+}
+
+test('a volume with snapshots on a lost node stays whole, and is deleted with them when the node is back', async (t) => {
+  const { cluster, store, driver, node, volumes, snapshots, id, kept, other: leaving } = await withTwoSnapshots(t);
   await node.stop();
   await snapshots.delete(leaving.id);
   await declareLost(store, 'n1');
@@ -83,16 +89,7 @@ test('a volume on a lost node whose data are being copied is not deleted with it
 });
 
 test('a snapshot without storage is in error after a start of its node, and the others are not', async (t) => {
-  const cluster = await Cluster.start();
-  t.teardown(() => cluster.close());
-  const store = await cluster.store();
-  const driver = new FakeDriver();
-  const node = await cluster.node('n1', {}, { driver });
-  const volumes = await cluster.commands();
-  const snapshots = new SnapshotCommands(store, new RequestClient(store), 'volume');
-  const { id } = await volumes.create({ ...owner, size: 1 }, deadline);
-  const kept = await snapshots.create(id, owner, deadline);
-  const gone = await snapshots.create(id, owner, deadline);
+  const { cluster, store, driver, node, volumes, snapshots, id, kept, other: gone } = await withTwoSnapshots(t);
   await node.stop();
   // As after an older state of Redis, which has a record again that was deleted with the storage.
   const volume = { id, size: 1, sizeBytes: sizeInBytes(1), labels: {} };
