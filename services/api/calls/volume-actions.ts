@@ -1,27 +1,21 @@
 import { z } from 'zod';
 import { errors } from '../../../lib/errors.ts';
 import { usersOf } from '../../../lib/models/attachment.ts';
-import { call, noAnswer, noQuery } from '../call.ts';
+import { call } from '../call.ts';
 import { versionText } from '../microversion.ts';
 import { refusalOf } from '../never-met.ts';
 import { usableType } from '../own-type.ts';
 import { ownVolume } from '../owned.ts';
 import { size, yesOrNo } from '../schemas.ts';
+import { acceptedAction } from '../volume-action.ts';
 
-const action = {
-  method: 'POST',
-  path: '/volumes/:id/action',
-  query: noQuery,
-  status: 202,
-  answer: noAnswer,
-} as const;
 /** From this version on, volumes are extended while they are attached. */
 const extendsAttached = 42;
 
 /** What the users of a volume do with it, besides attaching it. */
 export const volumeActionCalls = [
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:extend',
     summary: `Extends a volume, from ${versionText(extendsAttached)} on also an attached one`,
     action: 'os-extend',
@@ -37,7 +31,7 @@ export const volumeActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:retype',
     summary: 'Gives a volume another type; with on-demand it moves to a backend that meets it',
     action: 'os-retype',
@@ -57,7 +51,7 @@ export const volumeActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:update',
     summary: 'Says whether an instance can start from a volume',
     action: 'os-set_bootable',
@@ -69,7 +63,7 @@ export const volumeActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:update',
     summary: 'Says whether nobody may write to a volume',
     action: 'os-update_readonly_flag',

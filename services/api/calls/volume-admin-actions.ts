@@ -3,20 +3,13 @@ import { cancelMigration } from '../../../lib/client/cancel-migration.ts';
 import { dismissFault, statusWithoutFault } from '../../../lib/client/dismiss-fault.ts';
 import { asError, errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
-import { call, noAnswer, noBody, noQuery } from '../call.ts';
+import { call, noBody } from '../call.ts';
 import { ownVolume } from '../owned.ts';
 import { endClaims, removeVolume } from '../remove-volume.ts';
 import { id, optional, yesOrNo } from '../schemas.ts';
 import { apiStatus } from '../views/volume.ts';
 import { waiting } from '../waiting.ts';
-
-const action = {
-  method: 'POST',
-  path: '/volumes/:id/action',
-  query: noQuery,
-  status: 202,
-  answer: noAnswer,
-} as const;
+import { acceptedAction } from '../volume-action.ts';
 
 const word = z.string().max(255);
 const resetBody = z
@@ -29,7 +22,7 @@ const resetBody = z
 /** What administrators do with volumes. */
 export const volumeAdminActionCalls = [
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:migrate',
     summary: 'Moves a volume to another backend: a detached one, or on AoE also an attached one',
     action: 'os-migrate_volume',
@@ -56,7 +49,7 @@ export const volumeAdminActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:migrate',
     summary:
       'Waits for the end of a migration, or cancels it; tells a compute service which volume takes the place of one',
@@ -79,7 +72,7 @@ export const volumeAdminActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:administer',
     summary: 'Dismisses the error of an operation that left the volume as it was; other statuses are not set',
     action: 'os-reset_status',
@@ -95,7 +88,7 @@ export const volumeAdminActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:administer',
     summary: 'Deletes a volume in any status in which nothing is under way for it and no host has it',
     action: 'os-force_delete',

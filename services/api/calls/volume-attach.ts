@@ -4,16 +4,15 @@ import type { HostOfAttachment } from '../../../lib/client/attachment-commands.t
 import { asError, errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { mayEnd } from '../attachment-use.ts';
-import { type Context, call, noAnswer, noBody, noQuery } from '../call.ts';
+import { type Context, call, noBody } from '../call.ts';
 import { type Connector, attachMode, connector, hostOf, modeFor, requireExport } from '../connector.ts';
 import { ownVolume } from '../owned.ts';
 import { id, optional } from '../schemas.ts';
 import { connectionDocument } from '../views/attachment.ts';
 import { begun, waiting } from '../waiting.ts';
+import { acceptedAction, volumeAction } from '../volume-action.ts';
 
 /** Attachments in the steps of clients that name the volume: reserve, connect, attach; begin to detach, disconnect, detach. */
-const action = { method: 'POST', path: '/volumes/:id/action', query: noQuery } as const;
-const accepted = { ...action, status: 202, answer: noAnswer } as const;
 const ofConnector = z.strictObject({ connector });
 const ofAttachment = z
   .union([noBody, z.strictObject({ attachment_id: optional(id), connector: z.unknown().optional() })])
@@ -22,7 +21,7 @@ const text = optional(z.string().max(255));
 
 export const volumeAttachCalls = [
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:reserve',
     summary: 'Keeps a volume for the host that connects it next',
     action: 'os-reserve',
@@ -33,7 +32,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:reserve',
     summary: 'Takes that back',
     action: 'os-unreserve',
@@ -45,7 +44,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...action,
+    ...volumeAction,
     name: 'volume:connect',
     summary: 'Admits a host to a volume, and says how it connects it',
     action: 'os-initialize_connection',
@@ -64,7 +63,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:connect',
     summary: 'The host has disconnected the volume: it is admitted no longer',
     action: 'os-terminate_connection',
@@ -80,7 +79,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:attach',
     summary: 'An instance, or a host itself, uses the volume',
     action: 'os-attach',
@@ -100,7 +99,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:detach',
     summary: 'Announces that a volume is about to be detached',
     action: 'os-begin_detaching',
@@ -111,7 +110,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:detach',
     summary: 'Takes that back',
     action: 'os-roll_detaching',
@@ -122,7 +121,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:detach',
     summary: 'Ends an attachment of a volume. Of an instance that has it, services and administrators do so',
     action: 'os-detach',
@@ -135,7 +134,7 @@ export const volumeAttachCalls = [
     },
   }),
   call({
-    ...accepted,
+    ...acceptedAction,
     name: 'volume:force-detach',
     summary: 'Ends an attachment of a volume, whoever uses it',
     action: 'os-force_detach',

@@ -2,14 +2,15 @@ import { z } from 'zod';
 import { errors } from '../../../lib/errors.ts';
 import { imageFormats } from '../../../lib/images/formats/names.ts';
 import { typesOf } from '../../../lib/models/type.ts';
-import { call, noAnswer, noBody, noQuery } from '../call.ts';
+import { call, noAnswer, noBody } from '../call.ts';
 import { imageMetadataOf } from '../image-metadata.ts';
 import { metadataItem } from '../metadata-item.ts';
 import { ownVolume } from '../owned.ts';
 import { metadata, since, yesOrNo } from '../schemas.ts';
 import { uploadImage } from '../upload-image.ts';
+import { volumeAction } from '../volume-action.ts';
 
-const action = { method: 'POST', path: '/volumes/:id/action', query: noQuery, status: 200 } as const;
+const action = { ...volumeAction, status: 200 } as const;
 const metadataAnswer = z.object({ metadata });
 /** Requests can ask for visibility and protection from this version on. */
 const hasVisibility = 1;

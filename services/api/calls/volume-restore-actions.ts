@@ -2,22 +2,15 @@ import { z } from 'zod';
 import { errors } from '../../../lib/errors.ts';
 import { formatOf } from '../../../lib/images/fill.ts';
 import { openImageStore } from '../../../lib/images/open-store.ts';
-import { call, noAnswer, noQuery } from '../call.ts';
+import { call } from '../call.ts';
 import { ownSnapshot, ownVolume } from '../owned.ts';
 import { id, yesOrNo } from '../schemas.ts';
-
-const action = {
-  method: 'POST',
-  path: '/volumes/:id/action',
-  query: noQuery,
-  status: 202,
-  answer: noAnswer,
-} as const;
+import { acceptedAction } from '../volume-action.ts';
 
 /** Other data in place of those of a detached volume. */
 export const volumeRestoreActionCalls = [
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:revert',
     summary: 'Gives a detached volume the data of its latest snapshot again',
     action: 'revert',
@@ -30,7 +23,7 @@ export const volumeRestoreActionCalls = [
     },
   }),
   call({
-    ...action,
+    ...acceptedAction,
     name: 'volume:reimage',
     summary: 'Gives a detached volume the data of an image in place of its own',
     action: 'os-reimage',
