@@ -211,8 +211,8 @@ testWithClients('cinder makes images of volumes, and deletes volumes with what t
   t.is((await readFile(file)).readUInt8(), 0);
   await writeFile(file, 'spoilt', { flag: 'r+' });
   await cinder('reimage', 'v3', image);
-  await until(async () => (await readFile(file)).readUInt8() === 0, 'it has the data of the image');
-  await shows(id, 'status', 'available');
+  await shows(id, 'status', 'available'); // not asked of the file: a volume that somebody has open is not restored
+  t.is((await readFile(file)).readUInt8(), 0);
   t.is(fieldOf(await cinder('image-metadata-show', 'v3'), 'image_id'), image);
   await cinder('delete', '--cascade', 'v3');
   await until(async () => !rowsOf(await cinder('list')).has(id), 'deleted');
