@@ -2,7 +2,7 @@ import { sample } from '../support/sample.ts';
 import lab from './part.config.js';
 
 /**
- * Files that take more than half a minute. The gate runs some of them, the part `lab` of `npm run test:all` each. Those
+ * Files that take half a minute or more. The gate runs some of them, the part `lab` of `npm run test:all` each. Those
  * about hosts that must not get in are in every gate.
  */
 const long = [
@@ -21,7 +21,11 @@ const long = [
   'extend',
   'failure-scenarios',
   'file',
+  'forced-detach',
+  'grow',
+  'interface',
   'iscsi',
+  'iscsi-disk',
   'iscsi-lio',
   'lio',
   'migration',
