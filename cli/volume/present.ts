@@ -16,6 +16,7 @@ const hidden = new Set([
   'transferExpires',
   'uses',
   'deletesSnapshots',
+  'leftSnapshots',
   'attachment',
   'attachMode',
   'attachHosts',

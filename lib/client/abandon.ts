@@ -1,5 +1,6 @@
 import { pooledAddress } from '../aoe/address.ts';
 import { removedAttachment, removedSnapshot, stateOf } from '../models/volume-edit.ts';
+import { snapshotsOf } from '../models/snapshot.ts';
 import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { type ChangeSet, type Condition, type Edit, commit } from '../redis/scripts.ts';
@@ -20,27 +21,29 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
   };
 }
 
-/** Snapshots that a change set edits at most: it holds Redis up for some milliseconds. */
+/** Snapshots that a change set edits, with those that may be half made besides: it holds Redis up for some milliseconds. */
 export const maxSnapshots = 200;
 
 /**
  * The same with the snapshots of the volume, which its node deletes before it. Records of more than a change set removes go first: those of
- * a call that breaks off are made again from the storage, as long as the volume has its record. None of them may be being copied.
+ * a call that breaks off are made again from the storage, as long as the volume has its record. Of those that may be half made the ids are
+ * noted: no list of the storage names them. None of them may be being copied.
  */
 export async function abandonmentWithSnapshots(store: Store, volume: VolumeState): Promise<ChangeSet> {
   const { id, node } = volume;
   const all = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
   for (let first = 0; first + maxSnapshots < all.length; first += maxSnapshots) {
-    const page = all.slice(first, first + maxSnapshots);
+    const { states } = await snapshotsOf(store).readAll(all.slice(first, first + maxSnapshots));
+    const page = states.filter(({ status }) => status === 'available').map((snapshot) => snapshot.id);
     const conditions: Condition[] = [{ is: 'lost', node }, ...page.map(copiesEnded)];
     const outcome = await commit(store, { conditions, edits: page.map(removedSnapshot), frees: true });
     if (outcome.word !== 'ok') break; // so is the change set that follows
   }
-  const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', String(maxSnapshots - 1)));
+  const ids = await store.read((redis) => redis.zrange(store.keys.volumeSnapshots(id), '0', '-1'));
   const { edits } = await abandonment(store, volume);
   const noted = edits.map((edit) =>
     edit.kind === 'abandoned' && ids.length > 0
-      ? Object.assign(edit, { set: { ...edit.set, withSnapshots: 'true' } })
+      ? Object.assign(edit, { set: { ...edit.set, withSnapshots: 'true', leftSnapshots: ids.join(',') } })
       : edit,
   );
   return {

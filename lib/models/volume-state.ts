@@ -111,6 +111,8 @@ export interface VolumeState {
   snapshot: string;
   /** Of one that is deleted with its snapshots: its node deletes them before it. */
   deletesSnapshots: boolean;
+  /** Ids of snapshots whose records went with its own while its node was lost. */
+  leftSnapshots: readonly string[];
   /** The image or backup that the task makes; '' = none. */
   image: string;
   backup: string;
@@ -168,6 +170,13 @@ function number(hash: Hash, field: string): number | undefined {
   return Number(text);
 }
 
+function idsIn(hash: Hash, field: string): readonly string[] {
+  const text = hash[field];
+  const ids = text?.split(',') ?? [];
+  if (!ids.every(isId)) throw new UnreadableError(`has ${field} ${JSON.stringify(text)}`);
+  return ids;
+}
+
 /** Throws UnreadableError for a record that this version cannot read. */
 export function parseVolume(id: string, hash: Hash): VolumeState {
   const { status = '', attachStatus = '' } = hash;
@@ -180,13 +189,11 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     throw new UnreadableError(`has attach mode ${JSON.stringify(attachMode)}`);
   const size = number(hash, 'size');
   const createTime = number(hash, 'createTime');
-  if (hash['attachments']?.split(',').every(isId) === false)
-    throw new UnreadableError(`has attachments ${JSON.stringify(hash['attachments'])}`);
   if (hash['encryptionKey'] !== undefined && !isId(hash['encryptionKey']))
     throw new UnreadableError(`has encryptionKey ${JSON.stringify(hash['encryptionKey'])}`);
   if (size === undefined || createTime === undefined) throw new UnreadableError('lacks its size or creation time');
   const { task: taskText = '', announced: announcedText = '' } = hash;
-  const attachments = hash['attachments'] === undefined ? [] : hash['attachments'].split(',');
+  const attachments = idsIn(hash, 'attachments');
   return {
     id,
     name: hash['name'] ?? '',
@@ -234,6 +241,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     isCopying: hash['copying'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     deletesSnapshots: hash['withSnapshots'] === 'true',
+    leftSnapshots: idsIn(hash, 'leftSnapshots'),
     image: hash['image'] ?? '',
     backup: hash['backup'] ?? '',
     restoreFrom: sourceIn(hash['restoreFrom'] ?? ''),

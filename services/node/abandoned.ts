@@ -130,7 +130,7 @@ export class AbandonedVolumes {
       // Storage of a later volume may have come here with a disk.
       if (found && (found.labels['created'] ?? created) === created) {
         await target.removeExport(id);
-        if (volume.deletesSnapshots) await deleteSnapshots(backend, volume, signal);
+        if (volume.deletesSnapshots) await deleteSnapshots(backend, volume, { signal });
         await driver.deleteVolume(spec, { signal });
         addresses.pool.release(id);
       }

@@ -48,28 +48,32 @@ export const removeSnapshot: Step = {
 /** Those of a volume that is deleted with them; also what is left of some where that was interrupted. */
 export const removeSnapshots: Step = {
   name: 'snapshots',
-  run: async ({ volume, snapshots: recorded, backend, checkTask, signal }) => {
-    if (!volume.deletesSnapshots) return;
+  run: async ({ volume, snapshots, backend, checkTask, signal }) => {
+    if (!volume.deletesSnapshots && volume.leftSnapshots.length === 0) return;
     await checkTask();
-    const deleted = new Set(await deleteSnapshots(backend, volume, signal));
-    for (const one of recorded.filter(({ id }) => !deleted.has(id))) {
-      await backend.driver.snapshots?.deleteSnapshot(snapshotSpec(volume, one), { signal });
-    }
+    const recorded = volume.deletesSnapshots ? snapshots.map((one) => snapshotSpec(volume, one)) : [];
+    await deleteSnapshots(backend, volume, { recorded, signal });
   },
 };
 
-/** Deletes all snapshots of a volume that the storage has, the latest first: earlier ones may be below it. Returns their ids. */
+/**
+ * Deletes what the storage has of the snapshots that go with a volume, the latest first: earlier ones may be below it. Then what no list of
+ * the storage names, as it is half made.
+ */
 export async function deleteSnapshots(
-  { driver }: Backend,
+  { driver: { snapshots } }: Backend,
   volume: VolumeState,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const { snapshots } = driver;
-  if (!snapshots) return [];
-  const all = (await snapshots.listSnapshots()).filter(({ volumeId }) => volumeId === volume.id);
-  const latestFirst = all.toSorted((one, other) => Number(other.labels['created']) - Number(one.labels['created']));
-  for (const { id, labels } of latestFirst) {
-    await snapshots.deleteSnapshot({ id, volume: volumeSpec(volume), labels }, { signal });
-  }
-  return latestFirst.map(({ id }) => id);
+  { recorded = [], signal }: { recorded?: readonly SnapshotSpec[]; signal: AbortSignal },
+): Promise<void> {
+  if (!snapshots) return;
+  const found = (await snapshots.listSnapshots()).filter(
+    ({ id, volumeId }) => volumeId === volume.id && (volume.deletesSnapshots || volume.leftSnapshots.includes(id)),
+  );
+  const latestFirst = found.toSorted((one, other) => Number(other.labels['created']) - Number(one.labels['created']));
+  const spec = volumeSpec(volume);
+  const listed = latestFirst.map(({ id, labels }) => ({ id, volume: spec, labels }));
+  const left = volume.leftSnapshots.map((id) => ({ id, volume: spec, labels: {} }));
+  const byId = new Map<string, SnapshotSpec>();
+  for (const one of [...listed, ...recorded, ...left]) if (!byId.has(one.id)) byId.set(one.id, one);
+  for (const one of byId.values()) await snapshots.deleteSnapshot(one, { signal });
 }

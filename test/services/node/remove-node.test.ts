@@ -184,6 +184,29 @@ test.serial('a lost node with snapshots is removed once its volumes are deleted 
   );
 });
 
+for (const status of ['error', 'deleting'] as const) {
+  test.serial(`a snapshot that was half made when its node was lost goes with its volume: ${status}`, async (t) => {
+    const driver = new FakeDriver();
+    const node = await cluster.node('n1', noQuarantine, { driver });
+    const commands = await cluster.commands();
+    const { id } = await commands.create(newVolume, deadline);
+    await node.stop();
+    const half = randomUUID();
+    const volume = { id, size: 1, sizeBytes: 2 ** 30, labels: {} };
+    await driver.snapshots.createSnapshot({ id: half, volume, labels: {} });
+    const list = driver.snapshots.listSnapshots.bind(driver.snapshots);
+    driver.snapshots.listSnapshots = async () => (await list()).filter((one) => one.id !== half);
+    const set = { volume: id, size: '1', status, userId: 'user', projectId: 'project', createTime: '1' };
+    await commit(store, { edits: [{ kind: 'snapshot', id: half, insert: true, set }] });
+    await declareLost(store, 'n1');
+    await commands.delete(id, { ...deadline, withSnapshots: true });
+
+    await cluster.node('n1', noQuarantine, { driver });
+    await until(async () => (await driver.listVolumes()).length === 0, 'the storage is removed');
+    t.deepEqual(await list(), []);
+  });
+}
+
 test.serial('more snapshots than a change set removes go with their volume as well', async (t) => {
   const driver = new FakeDriver();
   const node = await cluster.node('n1', noQuarantine, { driver });
