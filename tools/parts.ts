@@ -14,12 +14,18 @@ const iscsiTests = ['iscsi', 'iscsi-lio', 'iscsi-ipv6'].map((name) => `test/lab/
 const libiscsiTest = 'test/lib/targets/iscsi-tgt/libiscsi.test.ts';
 const killsTest = 'test/services/daemon/migration-kills.test.ts';
 const apiKillsTest = 'test/services/daemon/api-kills.test.ts';
+const lioTest = 'test/lab/lio-libiscsi.test.ts';
 const nvmetTest = 'test/lib/targets/nvmet/guest.test.ts';
 const driverTests = [
   'test/lib/drivers/{file,rbd,sheepdog}/conformance.test.ts',
   'test/lib/drivers/solaris/driver.test.ts',
   'test/lib/san/{lefthand,solaris}.test.ts',
 ];
+/** What parts of these scopes run; braces as in the shell. */
+export const filesOfScopes = {
+  drivers: [...driverTests, lvmTest, libiscsiTest, lioTest, nvmetTest],
+  programs: ['crash', 'simulation', 'model', 'damage', 'lab/chaos'].map((name) => `test/${name}/run.ts`),
+} as const satisfies Partial<Record<Scope, readonly string[]>>;
 const simulatedSeeds = 1000;
 const seedsAtOnce = 200;
 const modelRuns = 1000;
@@ -32,9 +38,12 @@ export interface Part extends Stage {
   scope: Scope;
 }
 
-/** Of the others, some tests use the API. */
-const withoutApi =
-  /^(?:drivers|lab-.*|hostile-lvm|lvm|lvm-long|iscsi.*|deb-iscsi|lio-libiscsi|nvmet|migration-kills|crash-.*|simulation-.*|model-.*|damage|chaos-.*)$/;
+/** Of parts that are not named here, some tests use the API. */
+const scopeNames: readonly (readonly [Scope, RegExp])[] = [
+  ['drivers', /^(?:drivers|lvm|lvm-long|hostile-lvm|iscsi-conformance|lio-libiscsi|nvmet)$/],
+  ['programs', /^(?:crash-.*|simulation-.*|model-.*|damage|chaos-.*)$/],
+  ['storage', /^(?:lab-.*|iscsi.*|deb-iscsi|migration-kills)$/],
+];
 
 /** All tests, in parts of at most 40 minutes on two processors. */
 export function parts(): Part[] {
@@ -42,7 +51,7 @@ export function parts(): Part[] {
 }
 
 function scopeOf(name: string): Scope {
-  return withoutApi.test(name) ? 'storage' : 'code';
+  return scopeNames.find(([, names]) => names.test(name))?.[0] ?? 'code';
 }
 
 function stages(): Stage[] {
@@ -90,7 +99,7 @@ function stages(): Stage[] {
     command(
       'lio-libiscsi',
       'env',
-      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', 'test/lab/lio-libiscsi.test.ts'],
+      ['ISCSI_CASES=all', 'ava', '--config', 'test/lab/ava.config.js', lioTest],
       missingForLio,
     ),
     command(

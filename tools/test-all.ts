@@ -7,7 +7,7 @@
  *   -- --record       writes the results that hold to test/all-results.json
  */
 import { parseArgs } from 'node:util';
-import { inputsOf } from './part-inputs.ts';
+import { inputsOf, inputsOfScopes } from './part-inputs.ts';
 import { PartResults } from './part-results.ts';
 import { type Part, parts } from './parts.ts';
 import { type Ended, report, runStage } from './stages.ts';
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     part: { type: 'string', multiple: true, default: [] },
   },
 });
-const inputs = { code: await inputsOf('code'), storage: await inputsOf('storage') };
+const inputs = await inputsOfScopes();
 const results = new PartResults(inputs);
 await results.read();
 const all = parts();
