@@ -25,12 +25,12 @@ export interface CredentialState {
 
 /** Throws UnreadableError for a record that this version cannot read. */
 export function parseCredential(id: string, hash: Hash): CredentialState {
-  const { name = '', user = '', project = '', secret = '', expires = '0', createTime = '' } = hash;
+  const { name = '', user = '', project = '', secret = '', expires = '', createTime = '' } = hash;
   if (!isHexId(id)) throw new UnreadableError('has an id that is not 32 hexadecimal digits');
   if (!isHexId(user) || !isHexId(project)) throw new UnreadableError('lacks its user or its project');
   if (name === '' || secret === '') throw new UnreadableError('lacks its name or the hash of its secret');
   if (!/^\d{1,16}$/.test(createTime) || !/^\d{1,16}$/.test(expires)) {
-    throw new UnreadableError('lacks its creation time, or has an end that is no time');
+    throw new UnreadableError('lacks its creation time or its end');
   }
   return {
     id,

@@ -14,3 +14,9 @@ function isHash(value: unknown): value is Hash {
 export class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
 }
+
+/** Whether somebody or something may still act. Throws UnreadableError where the record does not say so: nobody is let in by a damaged one. */
+export function isEnabledIn({ enabled }: Hash): boolean {
+  if (enabled !== 'true' && enabled !== 'false') throw new UnreadableError('does not say whether it is enabled');
+  return enabled === 'true';
+}

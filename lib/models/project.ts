@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import { findNamed } from './find-named.ts';
-import { type Hash, UnreadableError } from './hash.ts';
+import { type Hash, UnreadableError, isEnabledIn } from './hash.ts';
 import { isHexId } from './hex-id.ts';
 import { type RecordReader, Records } from './records.ts';
 import type { Store } from '../redis/store.ts';
@@ -25,7 +25,7 @@ export function parseProject(id: string, hash: Hash): ProjectState {
     id,
     name,
     description: hash['description'] ?? '',
-    isEnabled: hash['disabled'] !== 'true',
+    isEnabled: isEnabledIn(hash),
     createTime: Number(createTime),
   };
 }

@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import { findNamed } from './find-named.ts';
-import { type Hash, UnreadableError } from './hash.ts';
+import { type Hash, UnreadableError, isEnabledIn } from './hash.ts';
 import { isHexId } from './hex-id.ts';
 import { type RecordReader, Records } from './records.ts';
 import type { Store } from '../redis/store.ts';
@@ -34,7 +34,7 @@ export function parseUser(id: string, hash: Hash): UserState {
     name,
     description: hash['description'] ?? '',
     email: hash['email'] ?? '',
-    isEnabled: hash['disabled'] !== 'true',
+    isEnabled: isEnabledIn(hash),
     defaultProject: hash['defaultProject'] ?? '',
     password: hash['password'] ?? '',
     generation,

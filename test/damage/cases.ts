@@ -28,8 +28,6 @@ const withoutCopy: readonly { key: RegExp; damage: RegExp }[] = [
   { key: /^(project|application-credential):[^:]+$/, damage: /description( = garbage)?$/ },
   { key: /^(assignment|application-credential):[^:]+$/, damage: /roles( = garbage)?$/ },
   { key: /^application-credential:/, damage: /secret = garbage$/ },
-  // An end that nobody recorded is none.
-  { key: /^application-credential:/, damage: /without expires$/ },
   { key: /^token:/, damage: /(methods|auditId|generation|project|credential)( = garbage)?$/ },
   // What has happened is in no other place.
   { key: /^events$/, damage: /^removed$/ },

@@ -47,7 +47,7 @@ export async function createCredential(
     secret: await hashPassword(secret),
     ...textFields({ description }).set,
     ...(isUnrestricted ? { unrestricted: 'true' } : {}),
-    ...(expires === 0 ? {} : { expires: String(expires) }),
+    expires: String(expires),
   };
   const outcome = await commit(store, {
     conditions: [{ is: 'empty', key: `application-credential-name:${user}:${name}` }],

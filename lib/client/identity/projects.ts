@@ -26,7 +26,7 @@ export async function createProject(
   const { set } = fieldsOf(changes);
   const name = set['name'] ?? '';
   const what = { kind: 'project', parse: parseProject, taken: errors.projectExists } as const;
-  return insertNamed(store, { ...what, id, name, set, records: projectsOf(store) });
+  return insertNamed(store, { ...what, id, name, set: { enabled: 'true', ...set }, records: projectsOf(store) });
 }
 
 /** Tokens for a project that is disabled are not valid until it is enabled. Throws ProjectNotFound, InvalidArgument, ProjectExists. */
@@ -57,7 +57,7 @@ export async function deleteProject(store: Store, id: string): Promise<void> {
   );
   const first = await commit(store, {
     conditions: unused,
-    edits: [{ kind: 'project', id, set: { disabled: 'true' }, optional: true }],
+    edits: [{ kind: 'project', id, set: { enabled: 'false' }, optional: true }],
   });
   if (first.word === 'condition') throw await inUse(store, id, name);
   const dependent = ['application-credentials', 'assignments'].map(
@@ -103,8 +103,8 @@ function fieldsOf({ name, description, isEnabled }: ProjectChanges) {
     set: {
       ...(name === undefined ? {} : { name: checkIdentityName(name) }),
       ...texts.set,
-      ...(isEnabled === false ? { disabled: 'true' } : {}),
+      ...(isEnabled === undefined ? {} : { enabled: String(isEnabled) }),
     },
-    unset: [...texts.unset, ...(isEnabled === true ? ['disabled'] : [])],
+    unset: texts.unset,
   };
 }

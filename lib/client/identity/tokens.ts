@@ -60,7 +60,7 @@ export async function issueToken(store: Store, request: NewToken): Promise<strin
   const outcome = await commit(store, {
     edits: [
       { kind: 'token', id, insert: true, set, stamp: ['issueTime'] },
-      { kind: 'user', id: user.id, expect: { generation: user.generation, disabled: '' } },
+      { kind: 'user', id: user.id, expect: { generation: user.generation, enabled: 'true' } },
       ...surplus.map((old): Edit => ({ kind: 'token', id: old, remove: true, optional: true })),
     ],
   });

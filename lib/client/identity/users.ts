@@ -30,7 +30,7 @@ export async function createUser(
   const { set } = await fieldsOf(changes);
   const name = set['name'] ?? '';
   const what = { kind: 'user', parse: parseUser, taken: errors.userExists } as const;
-  const given = { generation: newGeneration(), ...set };
+  const given = { generation: newGeneration(), enabled: 'true', ...set };
   return insertNamed(store, { ...what, id, name, set: given, records: usersOf(store) });
 }
 
@@ -64,7 +64,7 @@ export async function updateUser(
 export async function deleteUser(store: Store, id: string): Promise<void> {
   await usersOf(store).lookup(id);
   await commit(store, {
-    edits: [{ kind: 'user', id, set: { disabled: 'true', generation: newGeneration() }, optional: true }],
+    edits: [{ kind: 'user', id, set: { enabled: 'false', generation: newGeneration() }, optional: true }],
   });
   for (let change = 0; change < maxChanges; change += 1) {
     await removeAll(store, 'application-credential', store.keys.userCredentials(id));
@@ -100,9 +100,9 @@ async function fieldsOf(changes: UserChanges) {
       ...(name === undefined ? {} : { name: checkIdentityName(name) }),
       ...texts.set,
       ...(password === undefined ? {} : { password: await hashPassword(password) }),
-      ...(isEnabled === false ? { disabled: 'true' } : {}),
+      ...(isEnabled === undefined ? {} : { enabled: String(isEnabled) }),
       ...(ends ? { generation: newGeneration() } : {}),
     },
-    unset: [...texts.unset, ...(isEnabled === true ? ['disabled'] : [])],
+    unset: texts.unset,
   };
 }
