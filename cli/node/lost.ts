@@ -11,6 +11,7 @@ export async function declareNodeLost(context: Context, name: string): Promise<v
   const progress = new Progress(output, `node ${name}`);
   const unreadable: Unreadable[] = [];
   const volumes = await declareLost(session.store, name, {
+    topic: session.flags.volume_topic,
     onProgress: (done) => progress.update(`node ${name}: ${plural(done, 'volume')} marked`),
     onUnreadable: (record) => unreadable.push(record),
   }).finally(() => progress.end());

@@ -20,6 +20,8 @@ const concurrency = 16;
 const maxChanges = 20;
 
 export interface DeclareLostOptions {
+  /** The beginning of the names of topics. */
+  topic: string;
   /** Called with the number of volumes done. */
   onProgress?: (done: number) => void;
   /** Called with each volume whose record cannot be read: it stays as it is, and is not counted. */
@@ -34,7 +36,7 @@ export interface DeclareLostOptions {
 export async function declareLost(
   store: Store,
   name: string,
-  { onProgress = () => {}, onUnreadable }: DeclareLostOptions = {},
+  { topic, onProgress = () => {}, onUnreadable }: DeclareLostOptions,
 ): Promise<number> {
   if (!isNodeName(name)) throw errors.noNode(name);
   const time = await redisTime(store);
@@ -50,7 +52,7 @@ export async function declareLost(
   const running = new Set<Promise<void>>();
   let count = 0;
   for await (const volume of volumesOf(store).iterate(store.keys.nodeVolumes(name), onUnreadable)) {
-    const one = slots.run(() => declareVolumeLost(store, volume)).finally(() => running.delete(one));
+    const one = slots.run(() => declareVolumeLost(store, volume, topic)).finally(() => running.delete(one));
     running.add(one);
     if (running.size >= concurrency) await Promise.race(running);
     count += 1;
@@ -94,12 +96,12 @@ async function remainingOf(store: Store, volume: VolumeState): Promise<VolumeAtt
   return withoutAttachment(await allAttachments(store, volume), volume.attachment);
 }
 
-async function declareVolumeLost(store: Store, from: VolumeState): Promise<void> {
+async function declareVolumeLost(store: Store, from: VolumeState, topic: string): Promise<void> {
   let volume: VolumeState | undefined = from;
   for (let met = 0; volume && met < maxChanges; met += 1) {
     const staysInError = !volume.task && (volume.status === 'error' || volume.status === 'error_deleting');
     if (staysInError) return;
-    if (await takeOver(store, volume)) {
+    if (await takeOver(store, volume, topic)) {
       volume = await volumesOf(store).find(volume.id);
       if (volume?.node !== from.node) return;
       continue;

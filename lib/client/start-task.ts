@@ -136,11 +136,11 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
         throw await cannotGrow(store, outcome.condition);
       }
       if (outcome.word === 'condition') {
-        if (mayMove) mayMove = await takeOver(store, volume);
+        if (mayMove) mayMove = await takeOver(store, volume, topic);
         else isLost = true;
         if (!mayMove) continue;
       }
-    } else if (mayMove && volume.task && (await takeOver(store, volume))) {
+    } else if (mayMove && volume.task && (await takeOver(store, volume, topic))) {
       // Its task continues on another node: the record says there what becomes of this request.
     } else if (volume.task?.kind === kind && plan.isUnderWay) {
       return joinTask(store, volume, kind, to);

@@ -6,6 +6,7 @@ import type { VolumeState } from '../models/volume-state.ts';
 import { type Edit, type LeaseToken, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { abandonedEdit } from './abandon.ts';
+import { topicOf } from './message.ts';
 import { readCandidates } from './placement.ts';
 
 /** Backends of the same storage that are read at most. */
@@ -15,13 +16,13 @@ const maxAttempts = 4;
 
 /**
  * Moves a volume whose node is gone to a node that is up and serves the same storage, with its task. Returns whether its record has
- * changed, here or meanwhile: it is to be read again.
+ * changed, here or meanwhile: it is to be read again. `topic`: the beginning of the names of topics.
  */
-export async function takeOver(store: Store, volume: VolumeState): Promise<boolean> {
+export async function takeOver(store: Store, volume: VolumeState, topic: string): Promise<boolean> {
   const from = await sharingBackend(store, volume);
   if (!from) return false;
   for (const backend of (await successors(store, from)).slice(0, maxAttempts)) {
-    const outcome = await moveTo(store, volume, from, backend);
+    const outcome = await moveTo(store, volume, { from, to: backend, topic });
     if (outcome !== 'notThere') return outcome !== 'notNow';
   }
   return false;
@@ -53,7 +54,7 @@ async function successors(store: Store, from: BackendState): Promise<BackendStat
 }
 
 /**
- * Moves a volume to another backend of the same storage. `changed`: another record than the one read, which moved meanwhile or
+ * Moves a volume to another backend of the same storage, whose node learns of it. `changed`: another record than the one read, which moved meanwhile or
  * otherwise; `notNow`: its node is not gone, or it is not a volume to move; `notThere`: the other backend cannot have it.
  * A creation stays with its node: what that may still do to storage without data, which has the same name, is not told from the same work
  * of another. A deletion that the old node may still carry out is noted for it, and until it returns the id is nobody else's.
@@ -62,9 +63,7 @@ async function successors(store: Store, from: BackendState): Promise<BackendStat
 export async function moveTo(
   store: Store,
   volume: VolumeState,
-  from: BackendState,
-  to: BackendState,
-  owner?: LeaseToken,
+  { from, to, topic, owner }: { from: BackendState; to: BackendState; topic: string; owner?: LeaseToken },
 ): Promise<'moved' | 'changed' | 'notNow' | 'notThere'> {
   const { id, task } = volume;
   if (task?.kind === 'create') return 'notNow';
@@ -92,6 +91,7 @@ export async function moveTo(
       shares(from),
       ...notes,
     ],
+    commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ taken: id }) }],
   });
   if (outcome.word === 'ok') return 'moved';
   if (outcome.word === 'Fenced') throw errors.fenced(to.node);

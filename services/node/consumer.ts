@@ -27,6 +27,8 @@ export interface ConsumerOptions {
   topic: string;
   /** The node's record has a task. */
   onNodeTask: () => void;
+  /** A volume is this node's now: that on which it was is gone. */
+  onTaken: (id: string) => void;
   /** A migration to this node has changed. */
   onMigration: (id: string) => void;
   /** A job of the node begins. */
@@ -115,6 +117,7 @@ export class Consumer implements Service {
       const command = commandSchema.safeParse(parseJson(fields[1] ?? ''));
       if (!command.success) this.options.log.error('a command is unreadable', { entry });
       else if ('volume' in command.data) ids.add(command.data.volume);
+      else if ('taken' in command.data) this.options.onTaken(command.data.taken);
       else if ('migration' in command.data) this.options.onMigration(command.data.migration);
       else if ('job' in command.data) this.options.onJob(command.data.job);
       else this.options.onNodeTask();

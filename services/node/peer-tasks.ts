@@ -9,6 +9,16 @@ import type { Engine } from './engine/engine.ts';
 import type { NodeLease } from './lease.ts';
 import { sharedIdentity } from './shared-storage.ts';
 
+export interface PeerTasksOptions {
+  store: Store;
+  lease: NodeLease;
+  backends: Backends;
+  engine: Engine;
+  log: Log;
+  /** The beginning of the names of topics. */
+  topic: string;
+}
+
 /** Tasks that are looked at with one report. */
 const maxTasks = 16;
 
@@ -17,9 +27,9 @@ const maxTasks = 16;
  * a task is taken over by the request that needs it.
  */
 export class PeerTasks {
-  private readonly options: { store: Store; lease: NodeLease; backends: Backends; engine: Engine; log: Log };
+  private readonly options: PeerTasksOptions;
 
-  constructor(options: { store: Store; lease: NodeLease; backends: Backends; engine: Engine; log: Log }) {
+  constructor(options: PeerTasksOptions) {
     this.options = options;
   }
 
@@ -48,13 +58,13 @@ export class PeerTasks {
   }
 
   private async continueTasks(from: BackendState, to: BackendState): Promise<void> {
-    const { store, lease, engine, log } = this.options;
+    const { store, lease, engine, log, topic } = this.options;
     const key = store.keys.tasks(from.node);
     const ids = await store.read((redis) => redis.zrange(key, '0', String(maxTasks - 1)));
     const { states } = await volumesOf(store).readAll(ids);
     for (const volume of states) {
       if (volume.node !== from.node || volume.backend !== from.name || !volume.task) continue;
-      if ((await moveTo(store, volume, from, to, lease.token)) !== 'moved') continue;
+      if ((await moveTo(store, volume, { from, to, topic, owner: lease.token })) !== 'moved') continue;
       log.info(
         `took volume ${volume.id} over from node ${from.node}, which is down, and continues its ${volume.task.kind}`,
       );

@@ -117,6 +117,7 @@ export class Reconciler {
       const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id), stored));
       if (!isRecorded) unrecorded.add(id);
     });
+    await this.reconcileTaken();
     await this.retryRecords(unrecorded, running);
     const left = [...running.keys()].filter((id) => table.get(id)?.isExported === false && !engine.isBusy(id));
     await eachVolume(left, (id) => this.endLeftExport(id));
@@ -194,6 +195,38 @@ export class Reconciler {
     volumes: readonly Pick<VolumeState, 'id' | 'backend'>[],
   ): Promise<void> {
     await this.restoreSnapshots(stored);
+    await this.markMissingSnapshots(stored, volumes);
+  }
+
+  /**
+   * Snapshots of volumes that were taken over: whether their node had compared them, since Redis lost changes for the last time, is not
+   * known.
+   */
+  private async reconcileTaken(): Promise<void> {
+    const { store, lease, engine, snapshots, table } = this.options;
+    const ids = [...table.taken].filter((id) => !engine.isBusy(id));
+    if (ids.length === 0) return;
+    const stored = await snapshots.readStorage();
+    const examined: VolumeState[] = [];
+    await eachVolume(ids, (id) =>
+      engine.exclusively(id, async () => {
+        const { states } = await volumesOf(store).readAll([id]);
+        const [volume] = states;
+        if (volume?.node !== lease.node) table.taken.delete(id);
+        else if (!volume.task) {
+          await this.restoreSnapshots(stored.filter(({ volumeId }) => volumeId === id));
+          examined.push(volume);
+        }
+      }),
+    );
+    await this.markMissingSnapshots(stored, examined);
+    for (const { id } of examined) table.taken.delete(id);
+  }
+
+  private async markMissingSnapshots(
+    stored: readonly StoredSnapshot[],
+    volumes: readonly Pick<VolumeState, 'id' | 'backend'>[],
+  ): Promise<void> {
     const { snapshots, engine, backends, log } = this.options;
     const served = new Map(backends.served.map((backend) => [backend.name, backend]));
     const backendOf = new Map(volumes.map(({ id, backend }) => [id, served.get(backend)]));
@@ -213,18 +246,27 @@ export class Reconciler {
   }
 
   private async restoreSnapshots(stored: readonly StoredSnapshot[]): Promise<void> {
-    const { store, snapshots, log } = this.options;
-    const found = stored.filter((one) => snapshots.isWhole(one));
+    const { snapshots, log } = this.options;
+    const lost = await this.withoutRecord(stored.filter((one) => snapshots.isWhole(one)));
+    if (lost.length === 0) return;
+    // Without those whose deletion ended since: their records went only after their storage.
+    const now = new Set((await snapshots.readStorage()).map(({ id }) => id));
     let restored = 0;
+    await eachVolume(lost, async (one) => {
+      if (now.has(one.id) && (await snapshots.restore(one))) restored += 1;
+    });
+    if (restored > 0) log.warn(`restored records of ${restored} snapshots from their storage`);
+  }
+
+  private async withoutRecord(found: readonly StoredSnapshot[]): Promise<StoredSnapshot[]> {
+    const { store } = this.options;
+    const recorded = new Set<string>();
     for (let first = 0; first < found.length; first += pageSize) {
       const page = found.slice(first, first + pageSize);
       const { states, unreadable } = await snapshotsOf(store).readAll(page.map(({ id }) => id));
-      const recorded = new Set([...states, ...unreadable].map(({ id }) => id));
-      await eachVolume(page, async (one) => {
-        if (!recorded.has(one.id) && (await snapshots.restore(one))) restored += 1;
-      });
+      for (const { id } of [...states, ...unreadable]) recorded.add(id);
     }
-    if (restored > 0) log.warn(`restored records of ${restored} snapshots from their storage`);
+    return found.filter(({ id }) => !recorded.has(id));
   }
 
   private exportCounts(expected: readonly OwnVolume[], ended: readonly OwnVolume[]): Map<string, ExportCount> {
@@ -248,7 +290,7 @@ export class Reconciler {
 
   /** Returns whether the volume has a record. */
   private async restore(id: string, running: FoundExport | undefined, stored?: FoundStorage): Promise<boolean> {
-    const { store, lease, adoption, snapshots, problems, table } = this.options;
+    const { store, lease, adoption, snapshots, problems } = this.options;
     const wasUnreadable = problems.unreadableVolumes.includes(id);
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
@@ -259,7 +301,6 @@ export class Reconciler {
     }
     const [volume] = states;
     const isOwn = volume?.node === lease.node;
-    if (!isOwn || !volume.task) table.taken.delete(id);
     if (!volume && unreadable.length === 0) return false;
     if (!isOwn || volume.task) problems.clear(id);
     else {

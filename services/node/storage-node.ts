@@ -152,7 +152,7 @@ export class StorageNode implements Service {
     this.reconciler = new Reconciler({ ...working, adoption, abandoned, snapshots });
     const audit = new Audit({ ...working, adoption, snapshots });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
-    this.peerTasks = new PeerTasks({ ...shared, engine: this.engine });
+    this.peerTasks = new PeerTasks({ ...working });
     this.consumer = new Consumer({
       store,
       engine: this.engine,
@@ -160,6 +160,7 @@ export class StorageNode implements Service {
       node: lease.node,
       topic: flags.volume_topic,
       onNodeTask: () => this.nodeTasks.check(),
+      onTaken: (id) => void table.taken.add(id),
       onMigration: (id) => this.incoming.check(id),
       onJob: (id) => this.jobs.check(id),
     });

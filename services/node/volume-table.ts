@@ -13,7 +13,7 @@ export interface OwnVolume {
 export class VolumeTable {
   private readonly volumes = new Map<string, OwnVolume>();
   private readonly counts = new Map<VolumeStatus, number>();
-  /** Volumes of other nodes until now, which are to be examined once their tasks have ended. */
+  /** Volumes taken over from nodes that are gone, which are to be examined once their tasks have ended. */
   readonly taken = new Set<string>();
   private readonly exportUnattached: boolean;
 

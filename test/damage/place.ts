@@ -78,7 +78,7 @@ export class DamagePlace {
     const gone = await on('n1', 'gone');
     await commands.delete(gone.id, deadline); // its address is in quarantine
     await lost.stop();
-    await declareLost(store, 'n2');
+    await declareLost(store, 'n2', { topic: flags.volume_topic });
     await commands.delete(left.id, deadline);
     const token = await makeIdentity(store);
     const release = driver.holdOnce('deleteVolume');

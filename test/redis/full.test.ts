@@ -59,7 +59,7 @@ test('a node returns with a full Redis where a volume that was deleted meanwhile
   await cluster.node('n2');
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await commands.delete(id, deadline);
   await insertVolume(store, { id, node: 'n2', status: 'available' });
   await fill(store);
@@ -90,7 +90,7 @@ test('a full Redis lets the volume of a lost node be detached, then deleted', as
   const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await fill(store);
   t.like(await commands.detach(id, deadline), { attachStatus: 'detached' });
   await commands.delete(id, deadline);

@@ -338,9 +338,7 @@ export class SimulatedClient {
 
   /** An operator gives a node up. */
   lose(node: string): void {
-    this.request('lose', node, async ({ store }) => {
-      await declareLost(store, node);
-    });
+    this.request('lose', node, async ({ store, topic }) => void (await declareLost(store, node, { topic })));
   }
 
   /** A second daemon of the same name, with a state directory of its own, that does nothing with it. */

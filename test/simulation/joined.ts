@@ -12,6 +12,8 @@ import type { Store } from '../../lib/redis/store.ts';
 /** What a client can ask for once it is connected. */
 export interface Joined {
   store: Store;
+  /** The beginning of the names of topics. */
+  topic: string;
   commands: VolumeCommands;
   attachments: AttachmentCommands;
   snapshots: SnapshotCommands;
@@ -27,6 +29,7 @@ export function joinedWith(store: Store, topic: string): Joined {
   const commands = new VolumeCommands(store, requests, topic);
   return {
     store,
+    topic,
     commands,
     attachments: new AttachmentCommands(store, commands),
     transfers: new TransferCommands(store, commands, topic),

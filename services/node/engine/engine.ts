@@ -74,8 +74,6 @@ export class Engine {
     if (!operation) return this.submitGroup(volume, task.kind, isResumed);
     const name = `${id} ${taskText}`;
     if (this.inFlight.has(name)) return;
-    // Its node is gone, and may have left it without storage.
-    if (task.kind !== 'create' && !this.options.table.get(id)) this.options.table.taken.add(id);
     const queue = volume.isCopying ? 'long' : operation.queue;
     const slots = queue === 'short' ? 1 : 0;
     this.inFlight.set(name, volume);

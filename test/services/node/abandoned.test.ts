@@ -35,7 +35,7 @@ async function deleteWhileLost(driver: VolumeDriver, target = new FakeTarget()):
   const node = await cluster.node('n1', {}, { driver, target });
   const { id } = await commands.create(ofAlice, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await commands.delete(id, deadline);
   return id;
 }

@@ -162,7 +162,7 @@ test.serial('a node that is lost keeps what is attached, and what was being atta
   target.ensureExport = () => promise; // it hangs
   await commands.attach(id, at('c', '52:54:00:00:00:03'));
   await store.redis.del(store.keys.lease('n1'));
-  t.is(await declareLost(store, 'n1'), 2);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 2);
   t.like(await volumesOf(store).lookup(id), { status: 'error', attachStatus: 'attached' });
   t.deepEqual(await instancesOf(store, id), ['a', 'b']);
   t.like(await volumesOf(store).lookup(reserved), { status: 'error', attachStatus: 'detached' });
@@ -183,7 +183,7 @@ for (const hosts of [[hostB], []]) {
     const before = target.exports.get(id)?.hosts;
     await node.stop();
     await store.redis.del(store.keys.lease('n1'));
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await commands.detach(id, { ...deadline, instance: 'b' });
     t.deepEqual(target.exports.get(id)?.hosts, before); // its export goes on
     node = await cluster.node('n1', rarely, { driver, target });

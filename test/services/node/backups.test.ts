@@ -290,7 +290,7 @@ test.serial(
       await commit(store, { edits: [{ kind: 'volume', id, set: fields }] });
     }
     await store.redis.del(store.keys.lease('n2'));
-    t.is(await declareLost(store, 'n2'), 2);
+    t.is(await declareLost(store, 'n2', { topic: 'volume' }), 2);
     for (const { id } of [made, restored]) {
       t.like(await volumesOf(store).lookup(id), { status: 'error', fault: { code: 'NodeLost' } });
     }

@@ -39,7 +39,7 @@ async function withSnapshots(count: number): Promise<string> {
 async function nodeIsLost(): Promise<void> {
   await until(async () => {
     try {
-      await declareLost(client.store, 'n1');
+      await declareLost(client.store, 'n1', { topic: 'volume' });
       return true;
     } catch {
       return false;

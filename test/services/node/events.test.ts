@@ -89,7 +89,7 @@ test.serial('a change without a task is one as well, with its requester', async 
   await setClosed(store, 'n1', false);
   await fakeNode(store, 'n9', { leaseMs: 1 });
   await until(async () => (await store.redis.exists(store.keys.lease('n9'))) === 0, 'n9 is down');
-  await declareLost(store, 'n9');
+  await declareLost(store, 'n9', { topic: 'volume' });
   await removeNode(store, 'n9', { topic: 'volume' });
   const later = (await lastEvents(store, 1000)).events.slice(before.length);
   t.deepEqual(

@@ -243,7 +243,7 @@ test.serial(
     const { id } = await commands.groupSnapshots.create(group, request, deadline);
     await other.stop();
     const { id: underWay } = await commands.groupSnapshots.create(group, request);
-    await declareLost(store, 'n2');
+    await declareLost(store, 'n2', { topic: 'volume' });
     t.like(await groupSnapshotsOf(store).lookup(underWay), { status: 'error', fault: { code: 'NodeLost' } });
     for (const one of await membersOf(store, underWay)) t.is(one.status, 'error');
     for (const one of [id, underWay]) await commands.groupSnapshots.delete(one, deadline);

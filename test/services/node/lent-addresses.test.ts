@@ -103,7 +103,7 @@ test.serial('a lent address goes back when a node returns whose hosts were detac
   const { id, address } = await lent();
   await n2.stop();
   await until(() => isDown('n2'), 'n2 is down');
-  await declareLost(store, 'n2');
+  await declareLost(store, 'n2', { topic: 'volume' });
   await volumes.detach(id, deadline);
   t.deepEqual(exportsOf('n2'), [address], 'a host may still use it there');
   t.not((await attachedAt('n1')).address, address);
@@ -123,7 +123,7 @@ test.serial('a node can be removed once such a volume is back', async (t) => {
   const { id } = await lent();
   await n2.stop();
   await until(() => isDown('n2'), 'n2 is down');
-  await declareLost(store, 'n2');
+  await declareLost(store, 'n2', { topic: 'volume' });
   await volumes.detach(id, deadline);
   await n1.stop();
   await t.throwsAsync(removeNode(store, 'n1', { topic: 'volume' }), { code: 'AddressesLent', message: new RegExp(id) });

@@ -32,10 +32,10 @@ const attachment = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
 
 test.serial('a node that is up cannot be declared lost, nor one that does not exist', async (t) => {
   const node = await cluster.node('n1');
-  await t.throwsAsync(declareLost(store, 'n1'), { code: 'NodeUp', message: /^node n1 is up/ });
-  await t.throwsAsync(declareLost(store, 'nosuch'), { code: 'NodeNotFound' });
+  await t.throwsAsync(declareLost(store, 'n1', { topic: 'volume' }), { code: 'NodeUp', message: /^node n1 is up/ });
+  await t.throwsAsync(declareLost(store, 'nosuch', { topic: 'volume' }), { code: 'NodeNotFound' });
   await node.stop();
-  t.is(await declareLost(store, 'n1'), 0);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 0);
   t.is((await lookupNode(store, 'n1')).state, 'lost');
 });
 
@@ -46,7 +46,13 @@ test.serial('a lost node names its volumes whose records cannot be read: nothing
   await node.stop();
   await store.redis.hset(store.keys.volume(odd.id), 'status', 'hibernating');
   const unreadable: string[] = [];
-  t.is(await declareLost(store, 'n1', { onUnreadable: ({ id, reason }) => unreadable.push(`${id} ${reason}`) }), 1);
+  t.is(
+    await declareLost(store, 'n1', {
+      topic: 'volume',
+      onUnreadable: ({ id, reason }) => unreadable.push(`${id} ${reason}`),
+    }),
+    1,
+  );
   t.deepEqual(unreadable, [`${odd.id} has status "hibernating"`]);
   t.like(await volumesOf(store).lookup(good.id), { status: 'error', fault: { code: 'NodeLost' } });
 });
@@ -57,7 +63,7 @@ test.serial('a node whose record cannot be read can be declared lost: its volume
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
   await store.redis.hset(store.keys.node('n1'), 'reportTime', 'noon');
-  t.is(await declareLost(store, 'n1'), 1);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 1);
   await commands.delete(id, deadline);
   t.is(await store.redis.exists(store.keys.volume(id)), 0);
 });
@@ -76,7 +82,7 @@ test.serial(
       code: 'NodeNameTaken',
       message: /(59\d|600) s/,
     });
-    t.is(await declareLost(store, 'n1'), 0);
+    t.is(await declareLost(store, 'n1', { topic: 'volume' }), 0);
     await until(
       () =>
         NodeLease.acquire(store, { ...other, leaseMs: 10 }).then(
@@ -98,7 +104,7 @@ test.serial('volumes of a lost node say so, can be detached and deleted at once,
   const deleted = await commands.create({ ...newVolume, name: 'deleted' }, deadline);
   for (const { id } of [attached, detached]) await commands.attach(id, attachment, deadline);
   await node.stop();
-  t.is(await declareLost(store, 'n1'), 4);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 4);
 
   t.like((await commands.detach(detached.id, deadline)).fault, { code: 'NodeLost' });
   await commands.delete(deleted.id, deadline);
@@ -136,7 +142,7 @@ test.serial(
     const { id } = await commands.create(newVolume, deadline);
     await commands.attach(id, { ...attachment, hosts: ['52:54:00:00:00:01'] }, deadline);
     await node.stop();
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await commands.detach(id, deadline);
     t.true(target.exports.has(id), 'the export went on');
     target.removeFault = errors.exportStays(id, 4711);
@@ -161,7 +167,7 @@ test.serial('a detach while the declaration of a loss is incomplete also lasts w
   const { id } = await commands.create(newVolume, deadline);
   const { status } = await commands.attach(id, { ...attachment, hosts: ['52:54:00:00:00:01'] }, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await store.redis.hset(store.keys.volume(id), { status }); // as if it had ended before this volume
   await store.redis.hdel(store.keys.volume(id), 'fault');
   await commands.detach(id, deadline);
@@ -177,7 +183,7 @@ test.serial('a detach of another attachment is refused also while the node is lo
   const { id } = await commands.create(newVolume, deadline);
   const attached = await commands.attach(id, attachment, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await t.throwsAsync(commands.detach(id, { ...deadline, attachment: randomUUID() }), { code: 'VolumeNotAttached' });
   t.like(await node.getVolume(id), { attachStatus: 'attached', attachments: [attached.use.id] });
   t.like(await commands.detach(id, { ...deadline, attachment: attached.use.id }), { attachStatus: 'detached' });
@@ -198,7 +204,7 @@ test.serial('tasks of a lost node end at once, and are put right when it returns
   const created = t.throwsAsync(commands.create(half, deadline), { code: 'NodeLost' });
   await until(() => verbs.every((verb) => driver.isHeld(verb)), 'all have begun');
   await store.redis.del(store.keys.lease('n1'));
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await Promise.all([deleting, attached, created]); // their requesters have their answers
   const left = async () =>
     (await Array.fromAsync(node.all())).map((volume) => [
@@ -231,7 +237,7 @@ test.serial('commands that a lost node never fetched do nothing when it returns'
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
   await commands.attach(id, attachment);
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   t.like(await node.getVolume(id), { status: 'error', attachStatus: 'detached' });
   const back = await cluster.node('n1', {}, { driver });
   await until(async () => (await store.redis.xlen(store.keys.topic('volume.n1'))) === 0, 'it has fetched the command');
@@ -246,13 +252,13 @@ test.serial('node lost that was interrupted is repeated and ends what was left',
   const stopAt = (most: number) => (done: number) => {
     if (done >= most) throw interrupted;
   };
-  await t.throwsAsync(declareLost(store, 'n1', { onProgress: stopAt(20) }), { is: interrupted });
+  await t.throwsAsync(declareLost(store, 'n1', { topic: 'volume', onProgress: stopAt(20) }), { is: interrupted });
   t.is((await lookupNode(store, 'n1')).state, 'lost');
-  t.is(await declareLost(store, 'n1'), 40);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 40);
   const volumes = await Array.fromAsync(volumesOf(store).iterate(store.keys.nodeVolumes('n1')));
   t.is(volumes.length, 40);
   t.true(volumes.every(({ status, task, fault }) => status === 'error' && !task && fault?.code === 'NodeLost'));
-  t.is(await declareLost(store, 'n1'), 40, 'a further call changes nothing');
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 40, 'a further call changes nothing');
 });
 
 test.serial('a daemon whose node was declared lost while it was down changes nothing more', async (t) => {
@@ -260,7 +266,7 @@ test.serial('a daemon whose node was declared lost while it was down changes not
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
   await store.redis.del(store.keys.lease('n1')); // as if it had been down for node_down_time
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await t.throwsAsync(node.reportState(), { code: 'Fenced' });
   t.like(await node.getVolume(id), { status: 'error', fault: { code: 'NodeLost' } });
 });
@@ -274,7 +280,7 @@ test.serial(
     const { id } = await commands.create(newVolume, deadline);
     const { id: gone } = await commands.create(newVolume, deadline);
     await store.redis.del(store.keys.lease('n1'));
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await driver.deleteVolume(spec({ id: gone }));
     await store.redis.hset(store.keys.node('n1'), 'token', '1-lost'); // the date was set back meanwhile
     await until(async () => (await node.getVolume(id)).status === 'available', 'it is available');
@@ -291,7 +297,7 @@ test.serial('a volume whose detach fails while its node returns is served again 
   const { id } = await commands.create(newVolume, deadline);
   await commands.attach(id, attachment, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
 
   const driver = new FaultyDriver(kept);
   const look = driver.holdOnce('listVolumes');

@@ -36,7 +36,7 @@ test('a volume with snapshots on a lost node stays whole, and is deleted with th
   const { cluster, store, driver, node, volumes, snapshots, id, kept, other: leaving } = await withTwoSnapshots(t);
   await node.stop();
   await snapshots.delete(leaving.id);
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   t.like(await snapshotsOf(store).lookup(leaving.id), { status: 'error_deleting', fault: { code: 'NodeLost' } });
   for (const one of [kept, leaving]) {
     await t.throwsAsync(snapshots.delete(one.id, deadline), { code: 'NodeLost' });
@@ -69,7 +69,7 @@ test('a volume on a lost node whose data are being copied is not deleted with it
   const { id } = await volumes.create({ ...owner, size: 1 }, deadline);
   const { id: snapshot } = await snapshots.create(id, owner, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   const cascade = () => volumes.delete(id, { ...deadline, withSnapshots: true });
   const ofSnapshot = await insertVolume(store, { node: 'n2', fromSnapshot: snapshot, copying: 'true' });
   await t.throwsAsync(cascade(), {

@@ -56,7 +56,7 @@ async function lostNode(quarantineS = '0'): Promise<FakeDriver> {
   const commands = await cluster.commands();
   const { id } = await commands.create(newVolume, deadline);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await commands.delete(id, deadline);
   return driver;
 }
@@ -97,7 +97,7 @@ test.serial('the error for a node with volumes names what is left to do', async 
   const refusal = () => t.throwsAsync(removeNode(store, 'n1', topic), { instanceOf: BlockstoreError });
   t.like(await refusal(), { code: 'NodeHasVolumes', message: 'node n1 still has 1 volume' });
   t.regex((await refusal()).hint ?? '', /volume list --node n1; if the node never returns: blockstore node lost n1/);
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   t.like(await refusal(), { code: 'NodeHasVolumes', hint: 'delete them first: blockstore volume list --node n1' });
   await commands.delete(id, deadline);
   // A daemon that acquired the name and ended before it had the deleted volumes again.
@@ -166,7 +166,7 @@ test.serial('a lost node with snapshots is removed once its volumes are deleted 
   const made = await Promise.all([1, 2].map(() => snapshots.create(id, owner, deadline).catch(() => undefined)));
   const snapshot = made.find((one) => one !== undefined);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await t.throwsAsync(snapshots.delete(snapshot?.id ?? '', deadline), { code: 'NodeLost' });
   await t.throwsAsync(commands.delete(id, deadline), { code: 'VolumeHasSnapshots' });
   await commands.delete(id, { ...deadline, withSnapshots: true });
@@ -198,7 +198,7 @@ for (const status of ['error', 'deleting'] as const) {
     driver.snapshots.listSnapshots = async () => (await list()).filter((one) => one.id !== half);
     const set = { volume: id, size: '1', status, userId: 'user', projectId: 'project', createTime: '1' };
     await commit(store, { edits: [{ kind: 'snapshot', id: half, insert: true, set }] });
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await commands.delete(id, { ...deadline, withSnapshots: true });
 
     await cluster.node('n1', noQuarantine, { driver });
@@ -227,7 +227,7 @@ test.serial('more snapshots than a change set removes go with their volume as we
     },
   }));
   for (const edit of edits) await commit(store, { edits: [edit] });
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   await commands.delete(id, { ...deadline, withSnapshots: true });
   t.is(await store.redis.zcard(store.keys.snapshots()), 0);
 });

@@ -217,7 +217,7 @@ test.serial(
     const stopped = node.stop();
     openGate();
     await stopped;
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await t.throwsAsync(ended, { code: 'NodeLost' });
     t.deepEqual(await leftJobs(), []);
     t.is(await store.redis.zcard(store.keys.snapshotJobs(snapshot)), 0);

@@ -99,20 +99,20 @@ test.serial(
     const lease = await goneNode();
     const volume = await volumeOfGone();
     const other = await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
-    t.false(await takeOver(store, volume), 'it is up');
+    t.false(await takeOver(store, volume, 'volume'), 'it is up');
     await releaseLease(store, lease.token);
-    t.false(await takeOver(store, volume), 'it has just stopped');
+    t.false(await takeOver(store, volume, 'volume'), 'it has just stopped');
     await store.redis.hset(store.keys.node('n1'), 'stopTime', String(Date.now() - 61_000));
     for (const backend of [{ shared: 'fake:other' }, { shared: '' }, { shared: 'fake:pool', problem: 'broken' }]) {
       await releaseLease(store, other.token);
       await fakeNode(store, 'n2', { backends: [backend] });
-      t.false(await takeOver(store, volume), JSON.stringify(backend));
+      t.false(await takeOver(store, volume, 'volume'), JSON.stringify(backend));
     }
     await fakeNode(store, 'n3', { backends: [{ shared: 'fake:pool' }] });
     await lapse('n3');
-    t.false(await takeOver(store, volume), 'the other one is down');
+    t.false(await takeOver(store, volume, 'volume'), 'the other one is down');
     await fakeNode(store, 'n3', { backends: [{ shared: 'fake:pool' }] });
-    t.true(await takeOver(store, volume));
+    t.true(await takeOver(store, volume, 'volume'));
     t.is((await volumesOf(store).lookup(volume.id)).node, 'n3');
   },
 );
@@ -213,8 +213,9 @@ test.serial('a daemon that has lost its name takes nothing over', async (t) => {
   const { states } = await backendsOf(store).readAll(['n1@fake', 'n2@fake']);
   const [from, to] = states;
   if (!from || !to) throw new Error('a backend has no record');
-  await t.throwsAsync(moveTo(store, volume, from, to, token), { code: 'Fenced' });
-  t.is(await moveTo(store, volume, from, to), 'moved');
+  const topic = 'volume';
+  await t.throwsAsync(moveTo(store, volume, { from, to, topic, owner: token }), { code: 'Fenced' });
+  t.is(await moveTo(store, volume, { from, to, topic }), 'moved');
 });
 
 test.serial('of requests at the same time one takes the volume over', async (t) => {
@@ -242,9 +243,9 @@ test.serial('a volume stays with a node that returns before it is moved', async 
   const volume = await volumeOfGone();
   await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
   await lapse();
-  const [moved] = await Promise.all([takeOver(store, volume), fakeNode(store, 'n1')]);
+  const [moved] = await Promise.all([takeOver(store, volume, 'volume'), fakeNode(store, 'n1')]);
   t.is((await volumesOf(store).lookup(volume.id)).node, moved ? 'n2' : 'n1');
-  t.false(await takeOver(store, { ...volume, node: 'n1' }));
+  t.false(await takeOver(store, { ...volume, node: 'n1' }, 'volume'));
 });
 
 test.serial('a change that was prepared before a volume was taken over is refused', async (t) => {
@@ -252,7 +253,7 @@ test.serial('a change that was prepared before a volume was taken over is refuse
   const before = await volumeOfGone();
   await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
   await lapse();
-  t.true(await takeOver(store, before));
+  t.true(await takeOver(store, before, 'volume'));
   await goneNode(); // it is back, so that nothing but the node of the record has changed
   t.is((await commit(store, { edits: [editOf(before, 'startDelete')] })).word, 'changed');
   t.like(await volumesOf(store).lookup(before.id), { node: 'n2', status: 'available' });
@@ -273,7 +274,7 @@ test.serial('a node that was paused changes nothing of a volume that was taken o
   // As if its report were late; the next one is soon.
   await until(async () => {
     await lapse();
-    return takeOver(store, before);
+    return takeOver(store, before, 'volume');
   }, 'it is taken over');
   release();
   await until(async () => (await lookupNode(store, 'n1')).state === 'up', 'the old node reports again');
@@ -283,7 +284,9 @@ test.serial('a node that was paused changes nothing of a volume that was taken o
   t.is(outcome.word, 'changed');
   await cluster.node('n3', {}, { driver });
   await lapse('n2');
-  t.like(await attached, { node: 'n3', attachStatus: 'attached' }, 'the request that waited has its reply');
+  const { node, attachStatus } = await attached;
+  t.is(attachStatus, 'attached', 'the request that waited has its reply');
+  t.true(['n1', 'n3'].includes(node), 'the old node may have it again');
   t.deepEqual(lines, []);
 });
 
@@ -301,7 +304,7 @@ test.serial('a node that was paused before a removal does not remove what was ta
   const before = await volumesOf(store).lookup(id);
   await until(async () => {
     await lapse();
-    return takeOver(store, before);
+    return takeOver(store, before, 'volume');
   }, 'it is taken over');
   release();
   await until(async () => (await lookupNode(store, 'n1')).state === 'up', 'the old node reports again');
@@ -345,7 +348,7 @@ test.serial('a node that is declared lost has its volumes moved to another one',
   const deleting = await volumeOfGone({ status: 'deleting', task: taskText('delete') });
   await lapse();
   await fakeNode(store, 'n2', { backends: [{ shared: 'fake:pool' }] });
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   t.like(await volumesOf(store).lookup(attached.id), { node: 'n2', status: 'in-use', fault: undefined });
   t.like(await volumesOf(store).lookup(deleting.id), { node: 'n2', status: 'deleting' });
 });

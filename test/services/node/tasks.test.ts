@@ -246,7 +246,7 @@ test.serial('a node that dies with an audit and a detach in its topic can be dec
   await commands.detach(id);
   t.is(await length(), 2);
   await store.redis.del(store.keys.lease('n1'));
-  t.is(await declareLost(store, 'n1'), 1);
+  t.is(await declareLost(store, 'n1', { topic: 'volume' }), 1);
   const volume = await volumesOf(store).lookup(id);
   t.like(volume, { status: 'error', attachStatus: 'detached', task: undefined });
   t.is(contradiction(volume), undefined);

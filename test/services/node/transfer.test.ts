@@ -293,7 +293,7 @@ test.serial('a node that is declared lost ends the transfers of its volumes', as
   const { id } = await volumes.create(newVolume, deadline);
   const { transfer, key } = await transfers.create(id, offer);
   await node.stop();
-  await declareLost(store, 'n1');
+  await declareLost(store, 'n1', { topic: 'volume' });
   t.like(await read(id), { status: 'error', transfer: '', fault: { code: 'NodeLost' } });
   t.is(await transfersOf(store).find(transfer.id), undefined);
   await t.throwsAsync(transfers.accept(transfer.id, key, receiver, deadline), { code: 'TransferRefused' });

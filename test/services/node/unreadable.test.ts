@@ -152,7 +152,7 @@ test.serial(
     const commands = await cluster.commands();
     const { id } = await commands.create(newVolume, deadline);
     await before.stop();
-    await declareLost(store, 'n1');
+    await declareLost(store, 'n1', { topic: 'volume' });
     await commands.delete(id, deadline);
     const { redis, keys } = store;
     await redis.hset(keys.abandoned(id), { status: 'hibernating' });
