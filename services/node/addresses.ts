@@ -25,6 +25,8 @@ const shelvesPerReport = 8;
 /** The address pool of this node, with what Redis keeps of it: the owners of shelves, and the quarantine. */
 export class Addresses {
   readonly pool: AddressPool;
+  /** Whether every address in use here has been noted: a start does that record by record. */
+  isComplete = false;
   private readonly options: AddressesOptions;
   /** Shelves that another node owns although volumes here have addresses on them. */
   private conflicts = new Map<number, string>();

@@ -134,8 +134,8 @@ export class Adopter {
    * then. Throws what a driver or target throws.
    */
   private async withLoanEnded(volume: VolumeState): Promise<VolumeState> {
-    const { backends, exportUnattached, addresses } = this.options;
-    if (volume.lender === '' || isExported(volume, exportUnattached)) return volume;
+    const { backends, addresses } = this.options;
+    if (volume.lender === '' || isExported(volume, false)) return volume;
     const { driver, target } = backends.get(volume.backend);
     const returned = { ...volume, address: '', lender: '' };
     await target.removeExport(volume.id);
@@ -207,8 +207,9 @@ export class Adopter {
     const isLent = lender !== '' && lender !== lease.node;
     const address = target.addressing === 'own' || target.addressing === 'storage' ? '' : labelled; // from a time when the backend had another target
     const isFree = address !== '' && addresses.use(id, { address, lender }) === undefined;
-    // An address on a shelf that another node has meanwhile is kept only as long as hosts use it.
-    const isOwn = isFree && (isAttached || (!isLent && (await addresses.isOwn(address))));
+    // An address on a shelf that another node has meanwhile is kept only as long as hosts use it, or may: unattached volumes are exported
+    const mayBeUsed = isAttached || (isLent && running?.address === address);
+    const isOwn = isFree && (mayBeUsed || (!isLent && (await addresses.isOwn(address))));
     if (isFree && !isOwn) addresses.pool.release(id);
     if (!isOwn && labelled !== '') await this.unlabelAddress({ ...found, labels }, Number(rest.size));
     const recorded = isOwn ? address : (target.addressOf?.(id) ?? (await target.findAddress?.(id)) ?? '');
@@ -269,7 +270,8 @@ export class Adopter {
     const backend = backends.get(recorded.backend);
     await backend.driver.ensureVolume(volumeSpec(recorded));
     if (!isExported(recorded, exportUnattached)) return;
-    const volume = await this.restoreAddress(recorded);
+    const volume = await this.withAddress(await this.restoreAddress(recorded));
+    if (!volume) return;
     if (volume.lender === '' && !(await addresses.isOwn(volume.address))) {
       throw errors.shelfOfOtherNode(volume.id, volume.address, addresses.ownerOf(volume.address) ?? '');
     }
@@ -277,6 +279,22 @@ export class Adopter {
     const own = backend.target.addressOf?.(volume.id) ?? volume.address;
     if (own === volume.address) return;
     await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, own) } });
+  }
+
+  /**
+   * Returns the record with an address of this node where a volume that is exported unattached has none since its last attachment ended.
+   * Undefined at the start of the node, which does not know yet which addresses are free: then the next report does it.
+   */
+  private async withAddress(volume: VolumeState): Promise<VolumeState | undefined> {
+    const { backends, addresses } = this.options;
+    const { driver, target } = backends.get(volume.backend);
+    if (volume.address !== '' || volume.attachStatus !== 'detached' || target.addressing !== 'aoe') return volume;
+    if (!addresses.isComplete) return undefined;
+    const current = { ...volume, address: await addresses.allocate(volume) };
+    await driver.labelVolume(volumeSpec(current));
+    await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, current.address) } });
+    this.learn(current);
+    return current;
   }
 
   /** Its storage has another size than its record. */

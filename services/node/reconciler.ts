@@ -90,6 +90,7 @@ export class Reconciler {
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
+    addresses.isComplete = true;
     await this.endStrayExports(recorded, new Set(found.keys()), left);
     log.info(`node ${lease.node} serves ${table.size} volumes`);
     const marked = unrecorded.filter(({ labels }) => isMarked(labels));
@@ -97,8 +98,8 @@ export class Reconciler {
   }
 
   /**
-   * Starts exports that have ended, and tries again what could not be served. Reads the records of these volumes alone: which exports
-   * should run is known from the table.
+   * Starts exports that have ended, ends loans of addresses, and tries again what could not be served. Reads the records of these volumes
+   * alone: which exports should run is known from the table.
    */
   async restoreExports(): Promise<void> {
     const { engine, table, addresses, adoption, abandoned, backends, problems } = this.options;
@@ -108,7 +109,10 @@ export class Reconciler {
     const ended = expected.filter(({ id }) => !running.has(id));
     this.exports = this.exportCounts(expected, ended);
     const retried = problems.volumes.filter((id) => !abandoned.has(id));
-    const ids = new Set([...ended.map(({ id }) => id), ...retried, ...table.taken]);
+    const lent = [...table.all].filter(
+      (one) => one.isLentInVain && !running.has(one.id) && this.isExporting(one.backend),
+    );
+    const ids = new Set([...[...ended, ...lent].map(({ id }) => id), ...retried, ...table.taken]);
     const unrecorded = new Set<string>();
     // Labels may be why such a volume was not served.
     const stored = retried.length > 0 ? await adoption.readStorage() : undefined;

@@ -7,6 +7,8 @@ export interface OwnVolume {
   status: VolumeStatus;
   /** Whether its export should run. */
   isExported: boolean;
+  /** Whether another node lends it an address that no host uses any more. */
+  isLentInVain: boolean;
 }
 
 /** The volumes of this node as their records were last seen: what periodic work reads in place of the records. */
@@ -21,7 +23,7 @@ export class VolumeTable {
     this.exportUnattached = exportUnattached;
   }
 
-  note({ id, backend, address, status, attachStatus }: VolumeState): void {
+  note({ id, backend, address, lender, status, attachStatus }: VolumeState): void {
     const isAttached = attachStatus === 'attached' || attachStatus === 'attaching';
     const isHealthy =
       status !== 'error' &&
@@ -32,8 +34,9 @@ export class VolumeTable {
       status !== 'restoring' &&
       status !== 'error_restoring';
     const isExported = isHealthy && (this.exportUnattached || isAttached);
+    const isLentInVain = lender !== '' && attachStatus === 'detached';
     this.count(id, -1);
-    this.volumes.set(id, { id, backend, address, status, isExported });
+    this.volumes.set(id, { id, backend, address, status, isExported, isLentInVain });
     this.count(id, 1);
   }
 

@@ -31,6 +31,9 @@ export async function exportDifferences(
     const what = `is recorded with the address ${volume.address || 'none'}, and its target has it at ${own}`;
     return [{ object, what, fix: 'record the address', run }];
   }
+  if (own === undefined && volume.address === '' && volume.attachStatus === 'detached' && !found) {
+    return [{ object, what: 'is not exported, and has no address', fix: 'export it at a free one', run }];
+  }
   if (own === undefined && volume.address === '') {
     const what = 'is attached and has no address in its record';
     if ((await adoption.withAddressInUse(volume, found)).address === '') return [{ object, what, fix: '' }];

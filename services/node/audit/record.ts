@@ -102,7 +102,7 @@ export async function recordDifferences(
       });
     differences.push({ object, what: 'has other labels on its storage than its record', fix: 'label it anew', run });
   }
-  if (volume.lender !== '' && !running && !isExported(volume, context.exportUnattached)) {
+  if (volume.lender !== '' && !running && !isExported(volume, false)) {
     const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));
     const what = `has address ${volume.address} of node ${volume.lender}, and is not attached`;
     differences.push({ object, what, fix: 'return the address', run });

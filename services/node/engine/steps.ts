@@ -191,6 +191,7 @@ export const leaveForeignAddress: Step = {
     const { volume, backend, addresses, hasLeft } = context;
     if (hasLeft || isUsedByOthers(context)) return {};
     if (volume.lender === '' && (await addresses.isOwn(volume.address))) return {};
+    await backend.target.removeExport(volume.id); // of unattached volumes: the next report exports it at an address of its own
     addresses.pool.release(volume.id);
     try {
       await backend.driver.labelVolume(volumeSpec({ ...volume, address: '', lender: '' }));

@@ -6,6 +6,8 @@ import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
 import { removeNode } from '../../../lib/client/remove-node.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { errors } from '../../../lib/errors.ts';
+import type { Flags } from '../../../lib/flags/definitions.ts';
 import { findNode } from '../../../lib/models/node.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -42,13 +44,19 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-async function node(name: string): Promise<BlockStore> {
+async function node(name: string, given: Partial<Record<keyof Flags, string>> = {}): Promise<BlockStore> {
   const directory = join(cluster.directory, `storage-of-${name}`);
   await mkdir(directory, { recursive: true });
   // What outlives the daemon.
   const machine = machines.get(name) ?? { driver: new FileDriver({ directory }), target: new AoeTarget() };
   machines.set(name, machine);
-  const flags = { report_interval: '1', slots_per_shelf: '16', address_quarantine: '1' };
+  const flags = {
+    report_interval: '1',
+    slots_per_shelf: '16',
+    address_quarantine: '1',
+    num_shell_tries: '1',
+    ...given,
+  };
   return cluster.node(name, flags, { name: 'files', ...machine });
 }
 
@@ -71,15 +79,35 @@ async function lent(): Promise<VolumeState> {
   return moved;
 }
 
-async function problems(): Promise<string[]> {
+async function problems({ exportsUnattached = false } = {}): Promise<string[]> {
   const storages = await Promise.all(
     Array.from(machines, async ([name, { driver, target }]) => ({
       node: name,
       volumes: await driver.listVolumes(),
       exports: [...target.exports].map(([id, { address }]) => ({ id, address })),
+      exportsUnattached,
     })),
   );
   return disagreements(store, storages);
+}
+
+/** The node with the same storage exports unattached volumes from now on. */
+async function exportUnattached(): Promise<void> {
+  await n2.stop();
+  n2 = await node('n2', { export_unattached: 'true' });
+}
+
+/** The volume is exported unattached at an address of its own node. */
+async function isOnOwnAddress(id: string): Promise<boolean> {
+  const { address, lender } = await volumesOf(store).lookup(id);
+  const owner = await store.redis.hget(store.keys.shelfOwners(), address.replace(/^e(\d+)\..*/, '$1'));
+  return owner === 'n2' && lender === '' && exportsOf('n2').join(' ') === address;
+}
+
+async function loseN2(): Promise<void> {
+  await n2.stop();
+  await until(() => isDown('n2'), 'n2 is down');
+  await declareLost(store, 'n2', { topic: 'volume' });
 }
 
 async function isDown(name: string): Promise<boolean> {
@@ -101,9 +129,7 @@ async function removeWhenRested(name: string): Promise<void> {
 
 test.serial('a lent address goes back when a node returns whose hosts were detached while it was lost', async (t) => {
   const { id, address } = await lent();
-  await n2.stop();
-  await until(() => isDown('n2'), 'n2 is down');
-  await declareLost(store, 'n2', { topic: 'volume' });
+  await loseN2();
   await volumes.detach(id, deadline);
   t.deepEqual(exportsOf('n2'), [address], 'a host may still use it there');
   t.not((await attachedAt('n1')).address, address);
@@ -121,9 +147,7 @@ test.serial('a lent address goes back when a node returns whose hosts were detac
 
 test.serial('a node can be removed once such a volume is back', async (t) => {
   const { id } = await lent();
-  await n2.stop();
-  await until(() => isDown('n2'), 'n2 is down');
-  await declareLost(store, 'n2', { topic: 'volume' });
+  await loseN2();
   await volumes.detach(id, deadline);
   await n1.stop();
   await t.throwsAsync(removeNode(store, 'n1', { topic: 'volume' }), { code: 'AddressesLent', message: new RegExp(id) });
@@ -160,5 +184,62 @@ test.serial('a host that attaches again what Redis has lost that it has keeps th
   await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
   t.like(await volumesOf(store).lookup(id), { attachStatus: 'attached', address, lender: 'n1' });
   t.deepEqual(exportsOf('n2'), [address]);
+  t.deepEqual(await problems(), []);
+});
+
+test.serial('a volume that is exported unattached leaves its lent address when it is detached', async (t) => {
+  const { id, address } = await lent();
+  await exportUnattached();
+  await volumes.detach(id, deadline);
+  t.false(exportsOf('n2').includes(address), 'nobody answers where another volume may be');
+  await until(() => isOnOwnAddress(id), 'it is exported at an address of its node');
+  t.deepEqual(await problems({ exportsUnattached: true }), []);
+});
+
+test.serial('a volume that is exported unattached leaves its lent address when its lost node returns', async (t) => {
+  const { id } = await lent();
+  await loseN2();
+  await volumes.detach(id, deadline);
+  n2 = await node('n2', { export_unattached: 'true' });
+  await until(() => isOnOwnAddress(id), 'it is exported at an address of its node');
+  t.deepEqual(await problems({ exportsUnattached: true }), []);
+});
+
+test.serial('a volume without an address gets one where unattached volumes are exported', async (t) => {
+  const { id } = await lent();
+  await volumes.detach(id, deadline);
+  t.like(await volumesOf(store).lookup(id), { address: '' });
+  await exportUnattached();
+  await until(() => isOnOwnAddress(id), 'it is exported at an address of its node');
+  t.deepEqual(await problems({ exportsUnattached: true }), []);
+});
+
+test.serial('an export of unattached volumes that lost their records goes on at its lent address', async (t) => {
+  const { id, address } = await lent();
+  await exportUnattached();
+  await n2.stop();
+  await loseAttachments(store, id);
+  const record = await volumesOf(store).lookup(id);
+  await store.redis.del(store.keys.volume(id));
+  n2 = await node('n2', { export_unattached: 'true' });
+  t.like(await volumesOf(store).lookup(id), { address, lender: 'n1', projectId: record.projectId });
+  t.deepEqual(exportsOf('n2'), [address], 'a host may use it');
+  t.not((await attachedAt('n1')).address, address);
+});
+
+test.serial('a lent address goes back after a failed attach of what Redis has lost that it is attached', async (t) => {
+  const { id } = await lent();
+  const { target } = machines.get('n2') ?? {};
+  if (!target) throw new Error('n2 has no target');
+  await loseAttachments(store, id);
+  await store.redis.hset(store.keys.volume(id), { status: 'available', attachStatus: 'detached' });
+  target.exportFault = errors.exportFailed(id, 'it cannot be started');
+  await t.throwsAsync(volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline), {
+    code: 'ExportFailed',
+  });
+  target.exportFault = undefined;
+  await until(async () => (await volumesOf(store).lookup(id)).lender === '', 'the loan ends with a report', 20_000);
+  t.like(await volumesOf(store).lookup(id), { status: 'error_attaching', address: '' });
+  t.deepEqual(exportsOf('n2'), []);
   t.deepEqual(await problems(), []);
 });
