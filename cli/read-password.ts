@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { errors } from '../lib/errors.ts';
 import { checkPassword, newPassword } from '../lib/identity/password.ts';
 import { interruptedCode } from './exit-codes.ts';
+import { releaseInput } from './release-input.ts';
 
 export interface ChosenPassword {
   password: string;
@@ -47,7 +48,7 @@ export async function readSecrets(command: string, prompts: readonly string[]): 
     }
   } finally {
     lines.close();
-    process.stdin.unref();
+    releaseInput();
   }
   return answers;
 }

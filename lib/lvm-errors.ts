@@ -106,23 +106,23 @@ export const lvmErrors = {
       `volume ${volume} cannot be used: ${path} is not its device, but a file that somebody wrote while it was inactive`,
       `move the file away: mv ${path} DIRECTORY; then retry, and copy it to the volume if it is meant to be there`,
     ),
-  groupAmbiguous: (group: string, devices: readonly string[]) =>
+  volumeGroupAmbiguous: (group: string, devices: readonly string[]) =>
     new BlockstoreError(
-      'GroupAmbiguous',
+      'VolumeGroupAmbiguous',
       'conflict',
       `more than one volume group is named ${group}: on ${devices.join(', ')}`,
       'set storage_dev to the devices of the right group',
     ),
   groupReplaced: (group: string, file: string, found: string) =>
     new BlockstoreError(
-      'GroupAmbiguous',
+      'VolumeGroupAmbiguous',
       'conflict',
       `volume group ${group} is not the one that this node used before: ${found}`,
       `reconnect the disks of the former group; if it was replaced on purpose: rm ${file}, then restart the daemon`,
     ),
   disksCopied: (group: string, copies: readonly string[]) =>
     new BlockstoreError(
-      'GroupAmbiguous',
+      'VolumeGroupAmbiguous',
       'conflict',
       `volume group ${group}: disks have the same UUID, so one is a copy or another path of the other: ${copies.join(', ')}`,
       'set storage_dev to the right ones (with multipath, to /dev/mapper/NAME), or give the copy another UUID: vgimportclone',

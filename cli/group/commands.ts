@@ -23,7 +23,7 @@ function addCreate(group: Command): void {
     .option('--name <name>', 'name of the group', checkVolumeName)
     .option('--description <text>', 'description')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
-    .option('--project <project>', 'project (default: the owner)', textOf('project'))
+    .option('--project <project>', 'project', textOf('project'), 'default')
     .option('--id <uuid>', 'id of the group; repeating the command with the same id makes no second one', uuid)
     .addHelpText(
       'after',

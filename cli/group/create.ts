@@ -6,13 +6,13 @@ export interface CreateGroupOptions {
   name?: string;
   description?: string;
   user?: string;
-  project?: string;
+  project: string;
   id?: string;
 }
 
 /** Prints the id. Throws InvalidArgument, GroupExists. */
 export async function createGroup(context: Context, options: CreateGroupOptions): Promise<void> {
-  const { user: userId = currentUser().name, project: projectId = userId, ...rest } = options;
+  const { user: userId = currentUser().name, project: projectId, ...rest } = options;
   const { output } = context;
   await using session = await context.open();
   const group = await session.groups.create({ ...rest, userId, projectId });

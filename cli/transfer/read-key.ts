@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { errors } from '../../lib/errors.ts';
+import { releaseInput } from '../release-input.ts';
 
 /** Returns the first line of the standard input, after a prompt where that is a terminal. Throws InvalidArgument. */
 export async function readKey(): Promise<string> {
@@ -11,7 +12,7 @@ export async function readKey(): Promise<string> {
     }
   } finally {
     lines.close();
-    process.stdin.unref();
+    releaseInput();
   }
   throw errors.usage('the standard input has no key', 'blockstore transfer accept');
 }

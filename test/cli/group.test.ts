@@ -35,6 +35,22 @@ test.serial('a group is created, changed, listed, shown, and deleted with its vo
   t.like(await place.json('group', 'list'), { groups: [] });
 });
 
+test.serial('a group is of the same project as volumes that were made without one', async (t) => {
+  const { stdout: volume } = await place.run('volume', 'create', '0', '--name', 'plain');
+  const { stdout: group } = await place.run('group', 'create', '--name', 'plain');
+  t.like(await place.run('group', 'update', 'plain', '--add', 'plain'), { exitCode: 0, stderr: '' });
+  t.like(await place.json('group', 'show', 'plain'), { id: group, projectId: 'default', volumes: [volume] });
+});
+
+test.serial('a name that several groups have is refused with their ids', async (t) => {
+  const create = async () => (await place.run('group', 'create', '--name', 'twice')).stdout;
+  const ids = [await create(), await create()];
+  const { exitCode, stderr } = await place.run('group', 'show', 'twice');
+  t.is(exitCode, 2);
+  t.regex(stderr, /^blockstore: twice matches more than one group: .*\n {2}give the full id$/);
+  for (const id of ids) t.true(stderr.includes(id));
+});
+
 test.serial('a group snapshot is taken, listed, shown and deleted', async (t) => {
   for (const name of ['data', 'index']) await place.run('volume', 'create', '0', '--name', name, '--project', 'lab');
   await place.run('group', 'create', '--name', 'search', '--project', 'lab');

@@ -25,6 +25,18 @@ async function runWith(input: string, ...args: string[]): Promise<Ended> {
   return { exitCode, stdout, stderr };
 }
 
+/** The command line with a file at its standard input. */
+async function runOn(inputFile: string, ...args: string[]): Promise<Ended> {
+  const { exitCode, stdout, stderr } = await execa('blockstore', args, {
+    env: place.env,
+    extendEnv: false,
+    reject: false,
+    inputFile,
+    preferLocal: false,
+  });
+  return { exitCode, stdout, stderr };
+}
+
 const userSchema = z.looseObject({
   id: z.string(),
   roles: z.array(z.looseObject({ project: z.string(), name: z.string(), roles: z.array(z.string()) })),
@@ -64,6 +76,23 @@ test.serial('a password is never an argument, and a weak or absent one is refuse
     t.is(stdout, '');
   }
   t.like(await place.run('user', 'show', 'bob'), { exitCode: 4 });
+});
+
+test.serial('a password, a token and a key are read from a file', async (t) => {
+  const file = place.file('password');
+  await writeFile(file, `${password}\n`);
+  t.like(await runOn(file, 'user', 'create', 'filed'), { exitCode: 0, stderr: '' });
+  t.like(await runOn(file, 'user', 'update', 'filed', '--password'), { exitCode: 0, stderr: '' });
+  for (const [args, message] of [
+    [['user', 'create', 'absent'], /no password or token/],
+    [['token', 'revoke'], /no password or token/],
+    [['transfer', 'accept', 'absent'], /has no key/],
+  ] as const) {
+    const { exitCode, stderr } = await runOn('/dev/null', ...args);
+    t.is(exitCode, 2, stderr);
+    t.regex(stderr, message);
+  }
+  await place.run('user', 'delete', 'filed');
 });
 
 test.serial('a terminal does not show the password, and asks for it twice', async (t) => {

@@ -13,9 +13,11 @@ const troubleshooting = await readFile(path.join(root, 'docs/troubleshooting.md'
 
 /** Exit code of each error in the table; – for errors that end no program. */
 const documented = new Map<string, string>();
+const repeated: string[] = [];
 for (const [, code = '', exit = ''] of troubleshooting.matchAll(
   /^\| `([A-Z]\w+)` \| (\d+|–) \| [^|]+ \| [^|]+ \|$/gm,
 )) {
+  if (documented.has(code)) repeated.push(code);
   documented.set(code, exit);
 }
 
@@ -25,6 +27,8 @@ async function codesInSource(): Promise<Map<string, string>> {
   for await (const file of glob('{lib,services,bin,cli}/**/*.ts', { cwd: root })) {
     const text = await readFile(path.join(root, file), 'utf8');
     for (const [, code = '', kind = ''] of text.matchAll(/new BlockstoreError\(\s*'(\w+)',\s*'(\w+)'/g)) {
+      const other = codes.get(code);
+      if (other !== undefined && other !== kind) throw new Error(`${code} is ${other}, and ${kind} in ${file}`);
       codes.set(code, kind);
     }
     const [, one = '', other = '', kind = ''] = /\? '(\w+)' : '(\w+)',\s*'(\w+)',\s*commandMessage/.exec(text) ?? [];
@@ -46,6 +50,7 @@ test('the table of errors lists exactly the errors of the source', async (t) => 
     [],
     'not in the source',
   );
+  t.deepEqual(repeated, [], 'more than once in the table');
 });
 
 test('the table of errors has the exit codes of the programs', async (t) => {

@@ -244,7 +244,7 @@ list.push(
       await driver.createVolume(spec());
       assert.equal((await driver.listVolumes()).length, 2);
       const knowsNeither = machine.driver({ storageDev: [], directory: '/run/lvm-fresh' });
-      await assert.rejects(knowsNeither.setup(), { code: 'GroupAmbiguous' });
+      await assert.rejects(knowsNeither.setup(), { code: 'VolumeGroupAmbiguous' });
       const knowsOurs = machine.driver({ storageDev: [] });
       await knowsOurs.setup();
       assert.equal((await knowsOurs.listVolumes()).length, 2);

@@ -327,7 +327,7 @@ const list: readonly LvmCase[] = [
         `dd if=/run/lvm-loop-header of=${one} seek=8 ${header}; dd if=${one} of=${three} bs=1M conv=fsync`,
       );
       const copied = {
-        code: 'GroupAmbiguous',
+        code: 'VolumeGroupAmbiguous',
         message: /same UUID.*\/dev\/loop0, \/dev\/loop2/,
         hint: /vgimportclone/,
       };
@@ -342,7 +342,11 @@ const list: readonly LvmCase[] = [
       await machine.sh(
         `lvm vgchange -an ${group}; losetup -d ${one} ${two}; wipefs -qa ${three}; lvm vgcreate ${group} ${three}`,
       );
-      const replaced = { code: 'GroupAmbiguous', message: /not the one that this node used/, hint: /rm .*group-uuid/ };
+      const replaced = {
+        code: 'VolumeGroupAmbiguous',
+        message: /not the one that this node used/,
+        hint: /rm .*group-uuid/,
+      };
       await assert.rejects(machine.driver({ storageDev: [three] }).setup(), replaced);
       await assert.rejects(machine.check({ storage_dev: [three] }), replaced);
       await machine.sh(`lvm vgremove -y ${group}`);

@@ -31,7 +31,7 @@ export interface MissingDisk {
 
 /**
  * Returns the volume group, also when disks of it are missing, and what LVM warned of.
- * Throws GroupAmbiguous, GroupInaccessible, GroupUnreadable.
+ * Throws VolumeGroupAmbiguous, GroupInaccessible, GroupUnreadable.
  */
 export async function findGroup(
   processes: Processes,
@@ -81,7 +81,7 @@ function ofOneGroup(disks: readonly PhysicalVolume[], options: GroupOptions): Ph
   if (uuids.size === 0) return members;
   if (uuids.size === 1 && knownUuid === undefined) return members;
   if (uuids.size === 1) throw errors.groupReplaced(volumeGroup, fileOfKnownUuid(directory), [...uuids].join());
-  throw errors.groupAmbiguous(
+  throw errors.volumeGroupAmbiguous(
     volumeGroup,
     members.map(({ device }) => device),
   );

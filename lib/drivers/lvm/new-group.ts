@@ -27,7 +27,7 @@ const vgcreateTimeoutMs = 120_000;
 
 /**
  * Finds the volume group, also when disks of it are missing, or creates it if the flags allow that.
- * Throws NoVolumeGroup, GroupAmbiguous, GroupIncomplete, GroupInaccessible, GroupUnreadable, StorageUnusable.
+ * Throws NoVolumeGroup, VolumeGroupAmbiguous, GroupIncomplete, GroupInaccessible, GroupUnreadable, StorageUnusable.
  */
 export async function prepareGroup(processes: Processes, options: GroupOptions): Promise<Group> {
   const found = (await findGroup(processes, options)).group;
