@@ -39,6 +39,8 @@ export class AddressPool {
   private readonly addresses = new Map<string, string>();
   /** Volumes of other nodes that have addresses of this one. */
   private readonly borrowers = new Set<string>();
+  /** Volumes whose addresses only labels on storage name. */
+  private readonly labelled = new Set<string>();
   /** Addresses in quarantine with its end, the earliest end first. */
   private readonly resting = new Map<string, number>();
   /** Shelves without a free address: a search passes them over. */
@@ -80,19 +82,23 @@ export class AddressPool {
       this.users,
       this.addresses,
       this.borrowers,
+      this.labelled,
       this.resting,
     ])
       table.clear();
   }
 
   /**
-   * Notes that a volume has an address: by its record, its label on storage, or its running export. Returns the other volume that has
-   * it already, or undefined.
+   * Notes that a volume has an address: by its record or its running export. Returns the other volume that has it already, or undefined;
+   * one that only has a label with it loses it.
    */
   use(id: string, address: string): string | undefined {
     if (tryParseAddress(address) === undefined) return undefined;
     const user = this.users.get(address);
-    if (user !== undefined && user !== id) return user;
+    if (user !== undefined && user !== id) {
+      if (!this.labelled.delete(user)) return user;
+      this.addresses.delete(user);
+    }
     const before = this.addresses.get(id);
     if (before !== undefined && before !== address) {
       this.users.delete(before);
@@ -101,7 +107,15 @@ export class AddressPool {
     this.users.set(address, id);
     this.addresses.set(id, address);
     this.borrowers.delete(id);
+    this.labelled.delete(id);
     return undefined;
+  }
+
+  /** Notes that storage has a label with an address, which counts as long as no record says otherwise. */
+  label(id: string, address: string): void {
+    if (this.users.has(address) || this.addresses.has(id)) return;
+    this.use(id, address);
+    if (this.addresses.has(id)) this.labelled.add(id);
   }
 
   /** The same of a volume of another node, which has had the address since it left this one. */
@@ -136,6 +150,7 @@ export class AddressPool {
     this.addresses.delete(id);
     this.users.delete(address);
     this.borrowers.delete(id);
+    this.labelled.delete(id);
     this.rest(address, this.options.now());
   }
 

@@ -3,6 +3,7 @@ import { pooledAddress, shelfOf, tryParseAddress } from '../../lib/aoe/address.t
 import { AddressPool } from '../../lib/aoe/address-pool.ts';
 import { claimShelf, releaseShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
+import type { Labels } from '../../lib/drivers/driver.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { pairsOf } from '../../lib/redis/pairs.ts';
@@ -124,11 +125,20 @@ export class Addresses {
   }
 
   /**
-   * Notes the address that a volume of this node has by its record or its labels; one that another node lends it is none of the pool. Returns
-   * the other volume that has it already, or undefined.
+   * Notes the address that a volume of this node has by its record; one that another node lends it is none of the pool. Returns the other
+   * volume that has it already, or undefined.
    */
   use(id: string, { address = '', lender = '' }: { address?: string; lender?: string }): string | undefined {
-    return lender === '' || lender === this.options.lease.node ? this.pool.use(id, address) : undefined;
+    return this.isOfPool(lender) ? this.pool.use(id, address) : undefined;
+  }
+
+  /** Notes the address that storage has in its labels, until a record says otherwise. */
+  label(id: string, { address = '', lender = '' }: Labels): void {
+    if (this.isOfPool(lender)) this.pool.label(id, address);
+  }
+
+  private isOfPool(lender: string): boolean {
+    return lender === '' || lender === this.options.lease.node;
   }
 
   /** Names the owner of the first shelf where it is another node: often it is the only shelf that is allowed. */

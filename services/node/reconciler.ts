@@ -50,10 +50,9 @@ export class Reconciler {
       this.options;
     const due: VolumeState[] = [];
     const settled: VolumeState[] = [];
-    const recordedAddresses: { id: string; address: string; lender: string }[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
-    for (const [id, { labels }] of found) if (!isMarked(labels)) addresses.use(id, labels);
+    for (const [id, { labels }] of found) if (!isMarked(labels)) addresses.label(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await abandoned.restore();
     const running = await adoption.runningExports();
@@ -63,11 +62,10 @@ export class Reconciler {
     const left = new Set<string>();
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason, hash }) => {
       problems.noteUnreadable(id, reason);
-      recordedAddresses.push({ id, address: hash['address'] ?? '', lender: hash['lender'] ?? '' });
+      addresses.use(id, hash);
     });
     await eachVolume(records, async (volume) => {
       recorded.set(volume.id, volume.backend);
-      recordedAddresses.push(volume);
       adoption.learn(volume);
       (volume.task ? due : settled).push(volume);
       if (!volume.task) {
@@ -77,8 +75,6 @@ export class Reconciler {
       }
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
-    // Once more: the label of another volume, which its record does not confirm, may have kept it from its address.
-    for (const one of recordedAddresses) addresses.use(one.id, one);
     for (const id of [...problems.unreadableVolumes, ...abandoned.ids]) recorded.set(id, '');
     // Redis may have lost the record of an export whose storage is not known yet.
     const unknown = backends.areAllServed ? [] : [...running].filter(([id]) => !recorded.has(id) && !found.has(id));
@@ -153,7 +149,7 @@ export class Reconciler {
       await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
     });
     const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
-    for (const { id, labels } of unrecorded) if (!isMarked(labels)) addresses.use(id, labels);
+    for (const { id, labels } of unrecorded) if (!isMarked(labels)) addresses.label(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
     await this.reconcileSnapshots(await snapshotsOn(backend), settled);

@@ -119,6 +119,22 @@ test('labels on storage and records fill the pool: their addresses are given to 
   t.is(pool.addressOf('odd'), undefined);
 });
 
+test('a label on storage keeps no volume from the address of its record', async (t) => {
+  const { pool } = make({ free: [] });
+  pool.own(1);
+  pool.label('labelled', 'e1.0');
+  pool.label('second', 'e1.0');
+  t.is(await pool.allocate('third'), 'e1.1', 'nobody else gets it');
+  t.is(pool.use('recorded', 'e1.0'), undefined);
+  t.is(pool.addressOf('labelled'), undefined);
+  t.is(pool.use('labelled', 'e1.0'), 'recorded');
+  pool.label('labelled', 'e1.2');
+  t.is(pool.use('labelled', 'e1.2'), undefined, 'its record says the same');
+  t.is(pool.use('other', 'e1.2'), 'labelled');
+  pool.label('labelled', 'e1.3');
+  t.is(pool.addressOf('labelled'), 'e1.2', 'a record counts more than a label');
+});
+
 test('an address at which another machine answers is given to nobody until it is silent three times', async (t) => {
   const { pool, others } = make({ free: [1] });
   others.set('e1.0', '52:54:00:00:00:09');

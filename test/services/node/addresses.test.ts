@@ -355,6 +355,9 @@ test.serial('storage with the address of another volume gets a record with anoth
   await loseRecord(store, other.id);
   const labels = { user: 'user', project: 'project', size: '1', address: one.address };
   await driver.createVolume({ id: other.id, size: 1, sizeBytes: 2 ** 30, labels });
+  const spec = { id: one.id, size: 1, sizeBytes: 2 ** 30, labels };
+  await driver.deleteVolume(spec); // it is listed after the other then
+  await driver.createVolume(spec);
   const node = await cluster.node('n1', rarely, { driver, target });
   t.is((await node.getVolume(one.id)).address, one.address);
   t.not((await node.getVolume(other.id)).address, one.address);
