@@ -15,6 +15,7 @@ import type { Backend, Backends } from './backends.ts';
 import type { FormerStorage } from './former.ts';
 import { leaveAgain } from './leave-again.ts';
 import type { NodeLease } from './lease.ts';
+import { withSizeOf } from './recorded-size.ts';
 import { restoredAttachments, surplusHosts, unknownAttachment } from './restored-attachments.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import {
@@ -102,14 +103,17 @@ export class Adopter {
     // Hosts that were detached while the node was lost: closed before the record forgets the loss
     if (hasReturned && hasSurplus) await target.ensureExport(exportSpec(volume, backends.get(volume.backend)));
     const placed = running === undefined || hasReturned ? await this.withLoanEnded(volume) : volume;
-    const current =
-      placed.status === 'error' ? await this.markFound(placed) : await this.withRestoreEnded(placed, found);
+    const whole = placed.status === 'error' ? await this.markFound(placed) : await this.withRestoreEnded(placed, found);
+    const current = await withSizeOf(whole, found, driver, (set) => this.change(whole, 'resize', { set }));
     this.learn(current);
     const isLost =
       running !== undefined && !exportUnattached && !hasReturned && isAllowed('restoreAttachment', current);
     if (isLost) await this.restoreAttachment(current, running);
     else if (hasSurplus && !hasReturned) await this.restoreFurther(current, running);
     else await this.serve(current);
+    if (running !== undefined && current.size !== volume.size) {
+      await target.resizeExport(exportSpec(current, backends.get(volume.backend)));
+    }
   }
 
   /**
@@ -295,11 +299,6 @@ export class Adopter {
     await this.change(volume, 'readdress', { set: { address: storedAddress(volume.id, current.address) } });
     this.learn(current);
     return current;
-  }
-
-  /** Its storage has another size than its record. */
-  async resize(volume: VolumeState, size: number): Promise<void> {
-    await this.change(volume, 'resize', { set: { size: String(size) } });
   }
 
   /**

@@ -110,8 +110,8 @@ export class Reconciler {
     );
     const ids = new Set([...[...ended, ...lent].map(({ id }) => id), ...retried, ...table.taken]);
     const unrecorded = new Set<string>();
-    // Labels may be why such a volume was not served.
-    const stored = retried.length > 0 ? await adoption.readStorage() : undefined;
+    // Labels may be why such a volume was not served; storage may have grown before the volume was taken over.
+    const stored = retried.length > 0 || table.taken.size > 0 ? await adoption.readStorage() : undefined;
     await eachVolume(ids, async (id) => {
       if (engine.isBusy(id)) return;
       const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id), stored));

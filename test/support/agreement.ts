@@ -7,7 +7,7 @@ import { type AttachmentState, parseAttachment } from '../../lib/models/attachme
 import { type VolumeState, contradiction, parseVolume } from '../../lib/models/volume-state.ts';
 import { type TransferState, parseTransfer } from '../../lib/models/transfer-state.ts';
 import type { Store } from '../../lib/redis/store.ts';
-import { sizeInBytes } from '../../lib/volume-size.ts';
+import { hasSizeOf, sizeInBytes } from '../../lib/volume-size.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 
 /** What exists on a node outside Redis, read by a test. */
@@ -357,7 +357,8 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
   for (const { id, size, status, attachStatus, node: owner } of records.values()) {
     if (owner !== node || status === 'error') continue;
     const { sizeBytes = 0 } = stored.get(id) ?? {};
-    if (sizeBytes < sizeInBytes(size)) problems.push(`volume ${id}, ${status}, has ${sizeBytes} bytes`);
+    if (!hasSizeOf(sizeBytes, sizeInBytes(size)))
+      problems.push(`volume ${id}, ${status}, has ${sizeBytes} bytes, not ${size} GiB`);
     const isWanted = exportsUnattached || attachStatus === 'attached';
     if (exports && isWanted && !exports.some((one) => one.id === id))
       problems.push(`volume ${id}, ${status}, is not exported`);

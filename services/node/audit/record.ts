@@ -15,7 +15,7 @@ import type { FoundExport } from '../../../lib/targets/target.ts';
 import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
 import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
-import { exportSpec, isExported, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
+import { isExported, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
 import { repairAttachments } from './attachments.ts';
 import type { Difference } from './difference.ts';
 
@@ -83,7 +83,7 @@ export async function recordDifferences(
   if (found.unusable !== undefined) {
     differences.push({ object, what: `has storage that cannot be used: ${found.unusable}`, fix: '' });
   } else if (!hasSizeOf(found.sizeBytes, sizeInBytes(volume.size))) {
-    differences.push(sizeDifference(context, volume, found));
+    differences.push(sizeDifference(context, volume, found, running));
   } else if (isId(found.labels['key'] ?? '') && found.labels['key'] !== volume.encryptionKey) {
     // Labelled like the record, it could be opened by nobody any more.
     const set = { encryptionKey: found.labels['key'] ?? '', formatted: 'true' };
@@ -117,27 +117,18 @@ export async function recordDifferences(
   return differences;
 }
 
-/**
- * Of a larger one as well: hosts refuse a device of another size. Redis may have lost that the volume was extended, or somebody has
- * extended it by hand.
- */
 function sizeDifference(
-  { exclusively, adoption, backends, exportUnattached }: AuditContext,
+  { exclusively, adoption }: AuditContext,
   volume: VolumeState,
-  { sizeBytes }: FoundVolume,
+  found: FoundVolume,
+  running: FoundExport | undefined,
 ): Difference {
+  const { sizeBytes } = found;
   const object = `volume ${volume.id}`;
   const what = `has ${sizeBytes} bytes on storage, ${sizeInBytes(volume.size)} in its record`;
   const size = sizeOf(sizeBytes);
   if (size === undefined || size < volume.size) return { object, what, fix: '' };
-  const run = () =>
-    exclusively(volume.id, async (now) => {
-      const grown = { ...now, size };
-      const backend = backends.get(now.backend);
-      await adoption.resize(now, size);
-      await backend.driver.labelVolume(volumeSpec(grown));
-      if (isExported(grown, exportUnattached)) await backend.target.resizeExport(exportSpec(grown, backend));
-    });
+  const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found, running));
   return { object, what, fix: 'record the size of its storage', run };
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
@@ -5,7 +6,9 @@ import { errors } from '../../../lib/errors.ts';
 import { lookupNode } from '../../../lib/models/node.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
+import type { ExportSpec } from '../../../lib/targets/target.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { until } from '../../support/until.ts';
 
@@ -106,6 +109,44 @@ test.serial(
     await commands.delete(id, deadline);
   },
 );
+
+class ResizedTarget extends FakeTarget {
+  readonly resized: string[] = [];
+
+  override resizeExport(spec: ExportSpec): Promise<void> {
+    this.resized.push(spec.id);
+    return super.resizeExport(spec);
+  }
+}
+
+test('an extension that Redis lost while its node was stopped is recorded at its start', async (t) => {
+  const place = await Cluster.start();
+  t.teardown(() => place.close());
+  const [storage, target] = [new FakeDriver(), new ResizedTarget()];
+  const node = await place.node('n1', {}, { driver: storage, target });
+  const requests = await place.commands();
+  const volumes = [await requests.create(request, deadline), await requests.create(request, deadline)];
+  const attached = volumes[0]?.id ?? '';
+  await requests.attach(attached, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+  await node.stop();
+  const key = randomUUID();
+  for (const { id, labels } of await storage.listVolumes()) {
+    const spec = { id, size: 3, sizeBytes: 3 * GiB, labels: id === attached ? labels : { ...labels, key } };
+    await storage.extendVolume(spec);
+    await storage.labelVolume(spec);
+  }
+  await place.node('n1', {}, { driver: storage, target });
+  const records = volumesOf(await place.store());
+  for (const { id } of volumes) t.is((await records.lookup(id)).size, 3);
+  t.deepEqual(target.resized, [attached], 'its host is to see the size of its device');
+  const nodes = await place.nodeCommands();
+  const { findings } = await nodes.audit('n1', { repair: true, remove: [] }, deadline);
+  t.deepEqual(
+    findings.map(({ what }) => what),
+    ['lacks the key of its storage'],
+    'which is still labelled with it',
+  );
+});
 
 test.serial('an extension without its task, or a task without its size, is put right', async (t) => {
   const { id } = await commands.create(request, deadline);

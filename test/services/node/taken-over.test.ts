@@ -13,8 +13,8 @@ import { SharedDriver } from '../../support/shared-driver.ts';
 import { until } from '../../support/until.ts';
 
 /**
- * Redis has lost changes of snapshots on shared storage, whose volume is of a node that is gone: no node compares them. The node that
- * takes the volume over does.
+ * Redis has lost changes of a volume on shared storage and its snapshots while its node is gone: no node compares them. The node that takes
+ * the volume over does.
  */
 
 const deadline = { deadlineMs: 60_000 };
@@ -49,7 +49,7 @@ const ways: readonly { name: string; task?: 'snapshot'; begin: (place: Place) =>
 ];
 
 for (const { name, task, begin } of ways) {
-  test(`lost records of snapshots are made again where their volume is taken over ${name}`, async (t) => {
+  test(`lost snapshots and an extension are recorded again where their volume is taken over ${name}`, async (t) => {
     const cluster = await Cluster.start();
     t.teardown(() => cluster.close());
     const store = await cluster.store();
@@ -59,6 +59,7 @@ for (const { name, task, begin } of ways) {
     const labels = { user: 'user', project: 'project', size: '1', created: String(volume.createTime) };
     const spec = { id: volume.id, size: 1, sizeBytes: 2 ** 30, labels };
     await driver.createVolume(spec);
+    await driver.extendVolume({ ...spec, size: 3, sizeBytes: 3 * 2 ** 30 });
     const lost = randomUUID();
     await driver.snapshots.createSnapshot({ id: lost, volume: spec, labels: { ...labels, name: 'kept' } });
     const deleted = randomUUID();
@@ -82,6 +83,6 @@ for (const { name, task, begin } of ways) {
     t.like(await snapshotsOf(store).lookup(lost), { volume: volume.id, name: 'kept', status: 'available' });
     const isMarked = async () => (await snapshotsOf(store).lookup(deleted)).status === 'error';
     await until(isMarked, 'that of a snapshot without storage is in error');
-    t.like(await volumesOf(store).lookup(volume.id), { node: 'n2', status: 'available' });
+    t.like(await volumesOf(store).lookup(volume.id), { node: 'n2', status: 'available', size: 3 });
   });
 }
