@@ -84,7 +84,7 @@ export const clusterErrors = {
       'AddressesLent',
       'conflict',
       `volumes that left node ${node} while they were attached have addresses of it still: ${volumes.join(', ')}`,
-      'detach them; each gets an address of its present node when it is attached again; one whose node is lost: start that node, or delete the volume',
+      'detach them; each gets an address of its present node when it is attached again; one whose node is lost: start that node, or delete the volume and remove that node',
     ),
   nodeBusy: (node: string, task: string) =>
     new BlockstoreError(

@@ -41,11 +41,13 @@ export class AddressPool {
   private readonly borrowers = new Set<string>();
   /** Volumes whose addresses only labels on storage name. */
   private readonly labelled = new Set<string>();
+  /** Volumes of this node that have addresses of other ones. */
+  private readonly borrowed = new Map<string, string>();
   /** Addresses in quarantine with its end, the earliest end first. */
   private readonly resting = new Map<string, number>();
   /** Shelves without a free address: a search passes them over. */
   private readonly full = new Set<number>();
-  private readonly others = new Map<string, { host: string; missed: number }>();
+  private readonly others = new Map<string, { host: string; missed: number; time: number }>();
   /** Shelves of this node on which nobody has looked for other machines yet. No address is given out while there are any. */
   private readonly unexamined = new Set<number>();
   private examining: Promise<void> | undefined;
@@ -83,6 +85,7 @@ export class AddressPool {
       this.addresses,
       this.borrowers,
       this.labelled,
+      this.borrowed,
       this.resting,
     ])
       table.clear();
@@ -93,6 +96,7 @@ export class AddressPool {
    * one that only has a label with it loses it.
    */
   use(id: string, address: string): string | undefined {
+    this.borrowed.delete(id);
     if (tryParseAddress(address) === undefined) return undefined;
     const user = this.users.get(address);
     if (user !== undefined && user !== id) {
@@ -123,6 +127,11 @@ export class AddressPool {
     if (this.use(id, address) === undefined && this.addresses.get(id) === address) this.borrowers.add(id);
   }
 
+  /** A volume of this node has an address of another one: it is only observed. */
+  borrow(id: string, address: string): void {
+    this.borrowed.set(id, address);
+  }
+
   /** Volumes of other nodes that have addresses of this one. */
   get lent(): readonly string[] {
     return [...this.borrowers];
@@ -145,6 +154,7 @@ export class AddressPool {
 
   /** The volume is gone: its address rests. */
   release(id: string): void {
+    this.borrowed.delete(id);
     const address = this.addresses.get(id);
     if (address === undefined) return;
     this.addresses.delete(id);
@@ -186,15 +196,19 @@ export class AddressPool {
 
   /** Addresses of volumes of this node at which others answered when they were last observed, with their descriptions. */
   get answeredElsewhere(): ReadonlyMap<string, string> {
+    const borrowed = new Set(this.borrowed.values());
     const isOwn = (address: string) => {
       const user = this.users.get(address);
-      return user !== undefined && !this.borrowers.has(user);
+      return borrowed.has(address) || (user !== undefined && !this.borrowers.has(user));
     };
     const used = [...this.others].filter(([address]) => isOwn(address));
     return new Map(used.map(([address, { host }]) => [address, host]));
   }
 
-  /** Looks at the wire for other machines on this node's shelves. An address at which one answers is given to nobody. */
+  /**
+   * Looks at the wire for other machines on this node's shelves, and those of addresses that it has borrowed. An address at which one answers
+   * is given to nobody, and rests afterwards: hosts may have devices of it.
+   */
   async observe(): Promise<void> {
     const asked = this.nextToObserve();
     if (asked.length === 0) return;
@@ -206,21 +220,26 @@ export class AddressPool {
       other.missed += 1;
       if (other.missed < observationsToFree) continue;
       this.others.delete(address);
+      if (this.owns(shelfOf(address)) && !this.users.has(address)) this.rest(address, other.time);
       this.noteFree(address);
     }
   }
 
-  /** Looks at all shelves of this node, for an audit. */
+  /** Looks at all of these shelves, for an audit. */
   async observeAll(): Promise<void> {
-    for (let asked = 0; asked < this.ownShelves.length; asked += shelvesPerObservation) await this.observe();
+    for (let asked = 0; asked < this.observedShelves.length; asked += shelvesPerObservation) await this.observe();
   }
 
   /** Each observation asks about some of the shelves in turn: every frame reaches every machine of the network. */
   private nextToObserve(): number[] {
-    const own = this.ownShelves;
-    const start = own.length === 0 ? 0 : this.observed % own.length;
+    const all = this.observedShelves;
+    const start = all.length === 0 ? 0 : this.observed % all.length;
     this.observed = start + shelvesPerObservation;
-    return [...own.slice(start), ...own.slice(0, start)].slice(0, shelvesPerObservation);
+    return [...all.slice(start), ...all.slice(0, start)].slice(0, shelvesPerObservation);
+  }
+
+  private get observedShelves(): readonly number[] {
+    return [...new Set([...this.ownShelves, ...[...this.borrowed.values()].map(shelfOf)])];
   }
 
   /** Before a first address is given out: other machines may answer on shelves that are this node's own, after a start or a claim. */
@@ -239,7 +258,12 @@ export class AddressPool {
   }
 
   private noteForeign(seen: ReadonlyMap<string, string>): void {
-    for (const [address, host] of seen) this.others.set(address, { host, missed: 0 });
+    const borrowed = new Set(this.borrowed.values());
+    const time = this.options.now();
+    for (const [address, host] of seen) {
+      // Its lender and others answer at the other addresses of a borrowed one's shelf.
+      if (this.owns(shelfOf(address)) || borrowed.has(address)) this.others.set(address, { host, missed: 0, time });
+    }
   }
 
   private lowestFree(): string | undefined {

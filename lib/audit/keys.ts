@@ -78,7 +78,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^node:[^:]+:migrations$/, type: 'zset', lists: 'migration', isDerived: true },
   { name: /^(node|snapshot):[^:]+:jobs$/, type: 'zset', lists: 'job', isDerived: true },
   { name: /^node:[^:]+:former$/, type: 'zset', lists: 'former', isDerived: true },
-  { name: /^node:[^:]+:abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
+  { name: /^node:[^:]+:(lent-)?abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },
   { name: /^node:[^:]+:lease$/, type: 'string', isDerived: true, expires: true },

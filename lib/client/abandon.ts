@@ -8,13 +8,14 @@ import type { Store } from '../redis/store.ts';
 
 /**
  * The record of a volume that is deleted moves aside: its node removes the storage when it returns. The address is in quarantine from
- * now on, for the node may be removed, with its shelves, before it returns.
+ * now on, for the node may be removed, with its shelves, before it returns. One that another node lends stays lent, for the export may go on.
  */
 export async function abandonment(store: Store, volume: VolumeState): Promise<ChangeSet> {
-  const { id } = volume;
+  const { id, lender } = volume;
+  const rest = lender === '' ? pooledAddress(volume.address) : '';
   return {
     edits: [
-      { kind: 'volume', id, remove: true, rest: pooledAddress(volume.address), expect: stateOf(volume) },
+      { kind: 'volume', id, remove: true, rest, expect: stateOf(volume) },
       await abandonedEdit(store, id),
       ...volume.attachments.map(removedAttachment),
     ],

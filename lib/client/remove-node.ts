@@ -3,6 +3,7 @@ import { formersOf } from '../models/former.ts';
 import { jobsOf } from '../models/job.ts';
 import { migrationsOf } from '../models/migration.ts';
 import { type NodeState, findNode } from '../models/node.ts';
+import { abandonedVolumesOf } from '../models/volume.ts';
 import { pairsOf } from '../redis/pairs.ts';
 import { redisTime } from '../redis/redis-time.ts';
 import { commit, releaseShelves } from '../redis/scripts.ts';
@@ -26,6 +27,7 @@ export async function removeNode(store: Store, name: string, { topic }: RemoveNo
   const node = await findNode(store, name);
   if (node) await removeRecord(store, node);
   // Also without a record: a removal may have ended after it.
+  await returnLent(store, name);
   await releaseShelves(store, name);
   const { keys } = store;
   await store.read((redis) => redis.del(keys.topic(topicOf(topic, name)), keys.quarantine(name)));
@@ -40,6 +42,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
   const migrations = `node:${name}:migrations`;
   const former = `node:${name}:former`;
   const lent = `node:${name}:lent`;
+  const lentAbandoned = `node:${name}:lent-abandoned`;
   if (isLost) await forgetFormer(store, name);
   const outcome = await commit(store, {
     frees: true,
@@ -49,6 +52,7 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       { is: 'empty', key: migrations },
       { is: 'empty', key: former },
       { is: 'empty', key: lent },
+      { is: 'empty', key: lentAbandoned },
       isLost ? { is: 'lost', node: name } : { is: 'empty', key: abandoned },
       { is: 'rested', node: name, quarantineMs },
     ],
@@ -64,7 +68,8 @@ async function removeRecord(store: Store, node: NodeState): Promise<void> {
       throw errors.addressesQuarantined(name, await secondsToRest(store, name, quarantineMs));
     }
     if (condition.is !== 'empty') throw errors.nodeToRemoveUp(name); // the daemon of a lost node has started meanwhile
-    if (condition.key === lent) throw errors.nodeLendsAddresses(name, await borrowers(store, name));
+    if (condition.key === lent || condition.key === lentAbandoned)
+      throw errors.nodeLendsAddresses(name, await borrowers(store, name));
     if (condition.key === migrations) throw errors.nodeHasMigrations(name);
     if (condition.key === abandoned || condition.key === former) throw errors.nodeHasStorage(name);
     throw errors.nodeHasVolumes(name, volumes, isLost);
@@ -86,9 +91,22 @@ async function forgetFormer(store: Store, name: string): Promise<void> {
   }
 }
 
-/** Returns volumes of other nodes that have addresses of this one, at most so many. */
-function borrowers(store: Store, name: string): Promise<string[]> {
-  return store.read((redis) => redis.zrange(store.keys.nodeLent(name), '0', '9'));
+/** Volumes that were deleted while the node was lost had addresses of other nodes: they rest there, as the shelves of this one are free. */
+async function returnLent(store: Store, name: string): Promise<void> {
+  for await (const { id, address, lender } of abandonedVolumesOf(store).iterate(store.keys.nodeAbandoned(name))) {
+    if (lender === '') continue;
+    const edit = { kind: 'abandoned', id, expect: { lender }, unset: ['lender', 'address'], rest: address } as const;
+    await commit(store, { frees: true, edits: [edit] });
+  }
+}
+
+/** Returns volumes of other nodes that have addresses of this one, at most so many of each kind. */
+async function borrowers(store: Store, name: string): Promise<string[]> {
+  const { keys } = store;
+  const lists = await store.read((redis) =>
+    Promise.all([keys.nodeLent(name), keys.nodeLentAbandoned(name)].map((key) => redis.zrange(key, '0', '9'))),
+  );
+  return lists.flat();
 }
 
 /** Returns how long the address that was released last is still in quarantine. */

@@ -106,7 +106,10 @@ export const kinds = {
   /** A volume that was deleted while its node was lost; the node removes its storage when it returns. */
   abandoned: {
     key: 'abandoned:{id}',
-    indexes: [{ key: 'node:{node}:abandoned', score: { field: 'createTime' } }],
+    indexes: [
+      { key: 'node:{node}:abandoned', score: { field: 'createTime' } },
+      { key: 'node:{lender}:lent-abandoned' },
+    ],
   },
   /** The move of a volume to a backend of `node`, which receives its data. */
   migration: {

@@ -74,6 +74,8 @@ const names = {
   nodeTransfers: (node: string) => `node:${node}:transfers`,
   /** sorted set of one score: volumes of other nodes that have addresses of this node's shelves */
   nodeLent: (node: string) => `node:${node}:lent`,
+  /** sorted set of one score: the same of volumes that were deleted while their node was lost */
+  nodeLentAbandoned: (node: string) => `node:${node}:lent-abandoned`,
   /** hash: a group of volumes */
   group: (id: string) => `group:${id}`,
   /** sorted set, by creation time: every group's id */
@@ -252,6 +254,7 @@ export function makeKeys(prefix: string): Keys {
     transferNames: () => tag + names.transferNames(),
     nodeTransfers: (node) => tag + names.nodeTransfers(node),
     nodeLent: (node) => tag + names.nodeLent(node),
+    nodeLentAbandoned: (node) => tag + names.nodeLentAbandoned(node),
     group: (id) => tag + names.group(id),
     groups: () => tag + names.groups(),
     projectGroups: (project) => tag + names.projectGroups(project),

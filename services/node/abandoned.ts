@@ -98,7 +98,7 @@ export class AbandonedVolumes {
     const { node, createTime } = outcome.record;
     // Adopted meanwhile, perhaps on another node to which its disk was moved: its record decides.
     const isAdopted = node === lease.node || createTime === String(volume.createTime);
-    if (isAdopted) await this.removeRecord(id);
+    if (isAdopted) await this.removeRecord(volume);
     else this.replaced.set(id, volume);
   }
 
@@ -134,14 +134,14 @@ export class AbandonedVolumes {
         await driver.deleteVolume(spec, { signal });
         addresses.pool.release(id);
       }
-      await this.removeRecord(id);
+      await this.removeRecord(volume);
     };
     await problems.during(id, () => engine.atLength(id, remove));
   }
 
-  private async removeRecord(id: string): Promise<void> {
+  private async removeRecord({ id, address, lender }: VolumeState): Promise<void> {
     const { store, lease } = this.options;
-    const edits: Edit[] = [{ kind: 'abandoned', id, remove: true }];
+    const edits: Edit[] = [{ kind: 'abandoned', id, remove: true, rest: lender === '' ? '' : address }];
     const outcome = await commit(store, { owner: lease.token, frees: true, edits });
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     this.replaced.delete(id);

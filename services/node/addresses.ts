@@ -5,7 +5,7 @@ import { claimShelf, releaseShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Labels } from '../../lib/drivers/driver.ts';
 import { asError, errors } from '../../lib/errors.ts';
-import { volumesOf } from '../../lib/models/volume.ts';
+import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
 import { pairsOf } from '../../lib/redis/pairs.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { Target } from '../../lib/targets/target.ts';
@@ -79,10 +79,15 @@ export class Addresses {
     await this.readLent();
   }
 
-  /** Volumes that have left this node with their addresses. */
+  /** Volumes that have left this node with their addresses; one that was deleted while its node was lost may still be exported there. */
   private async readLent(): Promise<ReadonlySet<string>> {
     const { store, lease } = this.options;
     const lent = new Set<string>();
+    // These first: they become volumes again.
+    for await (const { id, address } of abandonedVolumesOf(store).iterate(store.keys.nodeLentAbandoned(lease.node))) {
+      lent.add(id);
+      this.pool.lend(id, address);
+    }
     for await (const { id, address, lender, node } of volumesOf(store).iterate(store.keys.nodeLent(lease.node))) {
       if (lender !== lease.node || node === lease.node) continue;
       lent.add(id);
@@ -125,11 +130,13 @@ export class Addresses {
   }
 
   /**
-   * Notes the address that a volume of this node has by its record; one that another node lends it is none of the pool. Returns the other
-   * volume that has it already, or undefined.
+   * Notes the address that a volume of this node has by its record; one that another node lends it is only observed. Returns the other volume
+   * that has it already, or undefined.
    */
   use(id: string, { address = '', lender = '' }: { address?: string; lender?: string }): string | undefined {
-    return this.isOfPool(lender) ? this.pool.use(id, address) : undefined;
+    if (this.isOfPool(lender)) return this.pool.use(id, address);
+    if (tryParseAddress(address) !== undefined) this.pool.borrow(id, address);
+    return undefined;
   }
 
   /** Notes the address that storage has in its labels, until a record says otherwise. */

@@ -308,7 +308,8 @@ export class StorageNode implements Service {
     for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
     await this.reconciler.restoreExports();
     // After the exports: a full Redis refuses to have again what it has lost.
-    await Promise.all([this.addresses.trimQuarantine(), this.addresses.restore(), endExpiredTransfers(this.options)]);
+    await Promise.all([this.addresses.restore(), endExpiredTransfers(this.options)]);
+    await this.addresses.trimQuarantine(); // after restore(), which learns from it what was returned
     this.incoming.run();
     this.jobs.run();
     if (!this.reconciler.isDone || this.catchUp.isDue) return;

@@ -329,6 +329,7 @@ export class OperationRunner {
     const { table, addresses } = this.options;
     table.drop(volume.id);
     if (volume.lender === '') addresses.pool.lend(volume.id, volume.address);
+    else addresses.pool.release(volume.id);
   }
 
   /** The record is not the one that the operation began with: another task has it, or after a deletion another volume has its id. */

@@ -135,15 +135,43 @@ test('a label on storage keeps no volume from the address of its record', async 
   t.is(pool.addressOf('labelled'), 'e1.2', 'a record counts more than a label');
 });
 
-test('an address at which another machine answers is given to nobody until it is silent three times', async (t) => {
-  const { pool, others } = make({ free: [1] });
+test('an address at which another machine answers is given to nobody until it is silent and has rested', async (t) => {
+  const { pool, others, clock } = make({ free: [1] });
   others.set('e1.0', '52:54:00:00:00:09');
   t.is(await pool.allocate('a'), 'e1.1');
   others.clear();
   for (let look = 0; look < 2; look += 1) await pool.observe();
-  await t.throwsAsync(pool.allocate('b'), { code: 'NoMoreVolumes' });
+  clock.now += 600_000;
+  await t.throwsAsync(pool.allocate('b'), { code: 'NoMoreVolumes' }, 'it may not have been heard');
   await pool.observe();
   t.is(await pool.allocate('b'), 'e1.0');
+});
+
+test('an address at which another machine answered rests from its last answer on', async (t) => {
+  const { pool, others, clock } = make({ free: [1] });
+  others.set('e1.0', '52:54:00:00:00:09');
+  t.is(await pool.allocate('a'), 'e1.1');
+  clock.now += 300_000;
+  await pool.observe();
+  others.clear();
+  for (let look = 0; look < 3; look += 1) await pool.observe();
+  t.deepEqual(pool.quarantined, [['e1.0', 1_300_000]]);
+  clock.now += 599_999;
+  await t.throwsAsync(pool.allocate('b'), { code: 'NoMoreVolumes' }, 'hosts may have devices of it');
+  clock.now += 1;
+  t.is(await pool.allocate('b'), 'e1.0');
+});
+
+test('an address of another node is observed as long as a volume here has it', async (t) => {
+  const { pool, others, looks } = make({ free: [] });
+  pool.borrow('a', 'e7.1');
+  others.set('e7.0', 'its lender').set('e7.1', '52:54:00:00:00:09');
+  await pool.observe();
+  t.deepEqual(pool.answeredElsewhere, new Map([['e7.1', '52:54:00:00:00:09']]));
+  pool.release('a');
+  await pool.observe();
+  t.deepEqual(pool.answeredElsewhere, new Map());
+  t.deepEqual(looks, [[7]]);
 });
 
 test('shelves of an earlier start are examined before a first address is given out', async (t) => {

@@ -243,3 +243,66 @@ test.serial('a lent address goes back after a failed attach of what Redis has lo
   t.deepEqual(exportsOf('n2'), []);
   t.deepEqual(await problems(), []);
 });
+
+/** Deletes a volume that n2 has at an address of n1, and that is still exported there. */
+async function deletedWhileLost(): Promise<VolumeState> {
+  const volume = await lent();
+  await loseN2();
+  await volumes.detach(volume.id, deadline);
+  await volumes.delete(volume.id, deadline);
+  return volume;
+}
+
+test.serial(
+  'a volume deleted while its node is lost keeps its lent address from others until the node is back',
+  async (t) => {
+    const { id, address } = await deletedWhileLost();
+    t.deepEqual(exportsOf('n2'), [address], 'a host may still use it there');
+    await n1.stop();
+    await t.throwsAsync(removeNode(store, 'n1', { topic: 'volume' }), {
+      code: 'AddressesLent',
+      message: new RegExp(id),
+    });
+    n1 = await node('n1');
+    t.not((await attachedAt('n1')).address, address);
+
+    n2 = await node('n2');
+    await until(async () => (await problems()).length === 0, 'its storage is removed');
+    t.deepEqual(exportsOf('n2'), []);
+    const next = async () => (await attachedAt('n1')).address === address;
+    await until(next, 'n1 gives the address out again', 20_000);
+  },
+);
+
+test.serial('the address of such a volume goes back when its lost node is removed', async (t) => {
+  const { address } = await deletedWhileLost();
+  await removeWhenRested('n2');
+  const next = async () => (await attachedAt('n1')).address === address;
+  await until(next, 'n1 gives the address out again', 20_000);
+  n2 = await node('n2');
+  await until(async () => (await problems()).length === 0, 'its storage is removed');
+  t.is(exportsOf('n2').length, 0);
+});
+
+test.serial(
+  'another machine that answers at a lent address is a problem of the node that has the volume',
+  async (t) => {
+    const { id, address } = await lent();
+    const { target } = machines.get('n2') ?? {};
+    if (!target) throw new Error('n2 has no target');
+    const problemsOf = (name: string) => store.redis.hget(store.keys.node(name), 'problems');
+    target.seen = [
+      { address, host: '52:54:00:00:00:09' },
+      { address: address.replace(/\d+$/, '9'), host: '52:54:00:00:00:08' }, // of its lender
+    ];
+    const shown = await until(async () => (await problemsOf('n2')) || undefined, 'it is reported', 20_000);
+    t.is(shown, `another machine, 52:54:00:00:00:09, answers at address ${address}`);
+    const { findings } = await (await cluster.nodeCommands()).audit('n2', { repair: false, remove: [] }, deadline);
+    t.deepEqual(
+      findings.map(({ object, what }) => `${object} ${what}`),
+      [`volume ${id} has address ${address}, at which another machine, 52:54:00:00:00:09, answers`],
+    );
+    target.seen = [];
+    await until(async () => (await problemsOf('n2')) === '', 'it is reported no longer', 20_000);
+  },
+);
