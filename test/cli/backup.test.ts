@@ -117,4 +117,24 @@ test.serial('a volume of the backup of an encrypted one has its key', async (t) 
   const refused = await place.run('backup', 'restore', backup, plain);
   t.is(refused.exitCode, 5);
   t.regex(refused.stderr, /are encrypted with another key/);
+  t.like(await place.run('backup', 'restore', backup, 'secret'), { exitCode: 0 });
+});
+
+test.serial('an encrypted volume gets no data that are not encrypted, which its next host would format over', async (t) => {
+  await place.run('volume', 'create', '0', '--name', 'open');
+  const { stdout: backup } = await place.run('backup', 'create', 'open');
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'closed', '--encrypted');
+  const refused = await place.run('backup', 'restore', backup, 'closed');
+  t.is(refused.exitCode, 2);
+  t.regex(refused.stderr, new RegExp(`volume ${id} is encrypted, and the data of backup ${backup} are not`));
+  t.like(await place.json('volume', 'show', 'closed'), { status: 'available', restoreFrom: null });
+});
+
+test.serial('a backup from before backups named their key is restored to its volume', async (t) => {
+  await place.run('volume', 'create', '0', '--name', 'older', '--encrypted');
+  const { stdout: backup } = await place.run('backup', 'create', 'older');
+  const file = place.file(`backups/${backup}/backup.json`);
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/"encryptionKey": ?"[^"]*",?/, ''));
+  t.like(await place.json('backup', 'show', backup), { encryptionKey: null });
+  t.like(await place.run('backup', 'restore', backup, 'older'), { exitCode: 0 });
 });
