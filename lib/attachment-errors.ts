@@ -1,5 +1,15 @@
 import { BlockstoreError } from './blockstore-error.ts';
 
+/** How a volume leaves a status in which nothing is under way for it. */
+const waysOut: Readonly<Record<string, (volume: string) => string>> = {
+  error: (volume) =>
+    `see why: blockstore volume show ${volume}; restore its storage, or delete it: blockstore volume delete ${volume}`,
+  error_deleting: (volume) => `delete it again: blockstore volume delete ${volume}`,
+  error_detaching: (volume) => `detach it again: blockstore volume detach ${volume}`,
+  error_restoring: (volume) =>
+    `give it other data: blockstore backup restore, volume revert or volume reimage; or delete it: blockstore volume delete ${volume}`,
+};
+
 const seeAttachments = 'list the attachments: blockstore attachment list';
 
 /** Errors of attachments; part of the catalogue in errors.ts. */
@@ -40,6 +50,14 @@ export const attachmentErrors = {
       'conflict',
       `attachment ${attachment} is ${status}, not ${required}`,
       `see its status: blockstore attachment show ${attachment}`,
+    ),
+  /** Of a volume that nothing is under way for: it would be waited for in vain. */
+  statusRefused: (volume: string, status: string, required: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is ${status}; the operation requires ${required}`,
+      waysOut[status]?.(volume) ?? `see its state: blockstore volume show ${volume}`,
     ),
   volumeReserved: (volume: string, instance: string, attachment: string) =>
     new BlockstoreError(

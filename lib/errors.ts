@@ -31,6 +31,7 @@ import { snapshotErrors } from './snapshot-errors.ts';
 import { quotaErrors } from './quota-errors.ts';
 import { transferErrors } from './transfer-errors.ts';
 import { typeErrors } from './type-errors.ts';
+import { sizeText } from './volume-size.ts';
 
 export { BlockstoreError, type ErrorKind, type Fault, asError, fromFault } from './blockstore-error.ts';
 
@@ -77,7 +78,7 @@ export const errors = {
     new BlockstoreError(
       'SizeNotLarger',
       'invalid',
-      `volume ${volume} has ${size} GiB; it cannot be extended to ${newSize}`,
+      `volume ${volume} has ${sizeText(size)}; it cannot be extended to ${sizeText(newSize)}`,
       'a volume only grows: make a smaller one and copy the data',
     ),
   sizeChanged: (volume: string, size: number) =>

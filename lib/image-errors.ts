@@ -51,6 +51,13 @@ export const imageErrors = {
       `the image service ${store} cannot be used: ${reason}`,
       'see that it runs, that image_url is its address, and that image_token_file has a token it accepts',
     ),
+  imageCutShort: (image: string, bytes: number, sizeBytes: number) =>
+    new BlockstoreError(
+      'ImageServiceUnavailable',
+      'unavailable',
+      `the data of image ${image} ended after ${bytes} of ${sizeBytes} bytes`,
+      'see that its service runs; where its data are damaged, upload the image again',
+    ),
   imageChanged: (image: string, what: string) =>
     new BlockstoreError(
       'ImageChanged',
@@ -70,6 +77,6 @@ export const imageErrors = {
       'ImageTooLarge',
       'invalid',
       `image ${image} has a disk of ${bytes} bytes, the volume has ${volumeBytes}`,
-      `make a volume of at least ${Math.ceil(bytes / 2 ** 30)} GiB`,
+      `use a volume of at least ${Math.ceil(bytes / 2 ** 30)} GiB`,
     ),
 };

@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { sizeText } from './volume-size.ts';
 
 /** Errors of snapshots on their storage. */
 export const snapshotErrors = {
@@ -55,8 +56,15 @@ export const snapshotErrors = {
     new BlockstoreError(
       'SizeTooSmall',
       'invalid',
-      `${origin} has ${size} GiB: a volume of ${newSize} cannot have its data`,
+      `${origin} requires ${sizeText(size)}: a volume of ${sizeText(newSize)} cannot have its data`,
       `give a size of ${size} or more`,
+    ),
+  volumeTooSmall: (origin: string, size: number, volume: string, volumeSize: number) =>
+    new BlockstoreError(
+      'SizeTooSmall',
+      'invalid',
+      `${origin} requires ${sizeText(size)}, and volume ${volume} has ${sizeText(volumeSize)}`,
+      `extend it first: blockstore volume extend ${volume} ${size}`,
     ),
   originNotReady: (origin: string, status: string) =>
     new BlockstoreError(
@@ -157,13 +165,13 @@ export const snapshotErrors = {
       latest === undefined
         ? `volume ${volume} has no snapshots: it cannot go back to snapshot ${snapshot}`
         : `volume ${volume} can only go back to its latest snapshot, ${latest}, not to ${snapshot}`,
-      `name that, or make a volume of this one: blockstore volume create --snapshot ${snapshot}`,
+      `${latest === undefined ? '' : 'name that, or '}make a volume of this one: blockstore volume create --snapshot ${snapshot}`,
     ),
   sizeDiffers: (volume: string, size: number, snapshot: string, snapshotSize: number) =>
     new BlockstoreError(
       'SizeDiffers',
       'invalid',
-      `volume ${volume} has ${size} GiB, and had ${snapshotSize} when snapshot ${snapshot} was taken`,
+      `volume ${volume} has ${sizeText(size)}, and had ${sizeText(snapshotSize)} when snapshot ${snapshot} was taken`,
       `make a volume of the snapshot: blockstore volume create --snapshot ${snapshot}`,
     ),
   revertDiffers: (volume: string, snapshot: string) =>

@@ -1,6 +1,13 @@
+import { byteSize } from './format-bytes.ts';
+
 /** Bytes of a volume of `size` GiB; 0 stands for 100 MiB, as in the 2010 BlockStore. */
 export function sizeInBytes(size: number): number {
   return size === 0 ? 100 * 2 ** 20 : size * 2 ** 30;
+}
+
+/** Returns the size of a volume of `size` GiB as a message names it. */
+export function sizeText(size: number): string {
+  return byteSize(sizeInBytes(size));
 }
 
 /** The size, in GiB, of a volume whose storage has so many bytes; undefined where no volume has. */

@@ -5,6 +5,7 @@ import type { Image } from '../../lib/images/image.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
 import type { ImageStore } from '../../lib/images/store.ts';
 import { isId } from '../../lib/models/id.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
 
 /** Throws ImageNotFound, ImageAmbiguous, ImageServiceUnavailable. */
 export async function findImage(store: ImageStore, place: string, reference: string): Promise<Image> {
@@ -20,12 +21,20 @@ export function imagePlace({ image_url: url, image_directory: directory }: Flags
 }
 
 /**
- * Returns the id of an image that a volume of so many GiB can be made from, as far as its service says. Throws what findImage() throws,
+ * Returns the id of an image that a volume can be made from, or that can replace the data of the volume with an id, as far as its service says. Throws what findImage() throws,
  * ImageNotActive, ImageRefused, SizeTooSmall.
  */
-export async function imageFor(flags: Flags, reference: string, size: number): Promise<string> {
+export async function imageFor(
+  flags: Flags,
+  reference: string,
+  { id: volume, size }: Pick<VolumeState, 'size'> & Partial<Pick<VolumeState, 'id'>>,
+): Promise<string> {
   const image = await findImage(openImageStore(flags), imagePlace(flags), reference);
   formatOf(image);
-  if (size < image.minDisk) throw errors.sizeTooSmall(`image ${image.id}`, image.minDisk, size);
+  if (size < image.minDisk) {
+    throw volume === undefined
+      ? errors.sizeTooSmall(`image ${image.id}`, image.minDisk, size)
+      : errors.volumeTooSmall(`image ${image.id}`, image.minDisk, volume, size);
+  }
   return image.id;
 }

@@ -1,6 +1,8 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Readable } from 'node:stream';
+import { errors } from '../../lib/errors.ts';
+import { absentAs } from '../../lib/files.ts';
 import { inspectImage } from '../../lib/images/inspect.ts';
 import type { ImageFormat } from '../../lib/images/formats/names.ts';
 import { openImageStore } from '../../lib/images/open-store.ts';
@@ -22,6 +24,7 @@ export interface ImportOptions {
 export async function importImage(context: Context, file: string, options: ImportOptions): Promise<void> {
   const { output } = context;
   const { format, name = basename(file), minDisk, id } = options;
+  await requireFile(file);
   await inspectImage(file, file, format);
   const store = openImageStore((await context.loadFlags()).flags);
   const request = {
@@ -43,6 +46,13 @@ export async function importImage(context: Context, file: string, options: Impor
   }
   if (output.json) await output.document(imageJson(await store.show(image.id)));
   else await output.line(image.id);
+}
+
+/** Throws InvalidArgument. */
+async function requireFile(path: string): Promise<void> {
+  const found = await absentAs(undefined, stat(path));
+  if (!found) throw errors.invalidArgument('file', path, 'the path of a file that exists');
+  if (!found.isFile()) throw errors.invalidArgument('file', path, 'the path of a file with data');
 }
 
 async function* partsOf(file: string, progress: (percent: number) => void): AsyncGenerator<Buffer> {

@@ -68,7 +68,7 @@ export async function createVolume(context: Context, size: unknown, options: Cre
     ...(options.encrypted ? { isEncrypted: true } : {}),
     ...(encryptionKey === undefined ? {} : { encryptionKey }),
     ...(snapshot === undefined ? {} : { fromSnapshot: (await findSnapshot(session.store, snapshot)).id }),
-    ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, size) }),
+    ...(image === undefined ? {} : { fromImage: await imageFor(session.flags, image, { size }) }),
     ...(from === undefined ? {} : { fromBackup: from.id }),
     ...(source === undefined ? {} : { fromVolume: (await findVolume(session.store, source)).id }),
   };

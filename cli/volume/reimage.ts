@@ -18,7 +18,7 @@ export async function reimageVolume(
   await using session = await context.open();
   const found = await findVolume(session.store, reference, { byBeginning: false });
   await requireDetached(session, found);
-  const id = await imageFor(session.flags, imageReference, found.size);
+  const id = await imageFor(session.flags, imageReference, found);
   await restoreFrom(context, session, found, {
     ...options,
     source: { kind: 'image', id },

@@ -11,11 +11,16 @@ export function checkRestorable(
   volume: Pick<VolumeState, 'size'> & Partial<Pick<VolumeState, 'id' | 'encryptionKey'>>,
 ): void {
   if (status !== 'available') throw errors.backupNotReady(id);
-  if (volume.size < size) throw errors.sizeTooSmall(`backup ${id}`, size, volume.size);
-  if (volume.id === undefined) return;
+  const { id: existing } = volume;
+  if (volume.size < size) {
+    throw existing === undefined
+      ? errors.sizeTooSmall(`backup ${id}`, size, volume.size)
+      : errors.volumeTooSmall(`backup ${id}`, size, existing, volume.size);
+  }
+  if (existing === undefined) return;
   const key = volume.encryptionKey ?? '';
   // Older backups of encrypted volumes do not name their key, which is that of the volume.
-  if ((encryptionKey ?? (of === volume.id ? key : '')) === key) return;
-  if (encryptionKey === undefined) throw errors.encryptedVolume(volume.id, `the data of backup ${id} are not`);
-  throw errors.backupKeyDiffers(id, volume.id);
+  if ((encryptionKey ?? (of === existing ? key : '')) === key) return;
+  if (encryptionKey === undefined) throw errors.encryptedVolume(existing, `the data of backup ${id} are not`);
+  throw errors.backupKeyDiffers(id, existing);
 }

@@ -1,6 +1,5 @@
 import { errors } from '../errors.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
-import { usersOf } from '../models/attachment.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { checkMetadata, imageMetadataField, metadataField, metadataFields, refuseTooMany } from '../models/metadata.ts';
 import { editOf, withoutEmpty } from '../models/volume-edit.ts';
@@ -9,6 +8,7 @@ import { volumesOf } from '../models/volume.ts';
 import { commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { maxChanges } from './start-task.ts';
+import { heldError } from './held.ts';
 
 /** What is noted of a volume; what is not given stays as it is. */
 export interface VolumeChanges {
@@ -75,7 +75,7 @@ export async function describe(store: Store, id: string, changes: VolumeChanges)
     const isRefused =
       (isReadOnly && !volume.isReadOnly) || (isMultiattach !== undefined && isMultiattach !== volume.isMultiattach);
     if (isRefused && (attachStatus !== 'detached' || volume.attachments.length > 0)) {
-      throw errors.volumeAttached(id, await usersOf(store, volume));
+      throw await heldError(store, volume);
     }
     if (isMultiattach && volume.encryptionKey !== '') {
       throw errors.encryptedVolume(id, 'several hosts would format it at once');

@@ -19,6 +19,7 @@ import { topicOf } from './message.ts';
 import { place } from './placement.ts';
 import { type Sent, joinTask, maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
+import { heldError } from './held.ts';
 
 export interface MigrationRequest {
   /** The place that it is to have, see parsePlace(); default: a backend of another node. */
@@ -91,7 +92,7 @@ export class MigrationCommands {
     const isAfter = requirements.multiattach === 'yes' || (isMultiattach && !isOfFormer);
     if (isAfter === isMultiattach) return isAfter;
     if (attachStatus !== 'detached' || attachments.length > 0) {
-      throw errors.volumeAttached(id, await usersOf(this.store, volume));
+      throw await heldError(this.store, volume);
     }
     if (isAfter && encryptionKey !== '') throw errors.encryptedVolume(id, 'several hosts would format it at once');
     return isAfter;

@@ -1,5 +1,5 @@
 import { type BlockstoreError, errors } from '../errors.ts';
-import { type VolumeAttachments, usersOf } from '../models/attachment.ts';
+import type { VolumeAttachments } from '../models/attachment.ts';
 import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
@@ -18,6 +18,7 @@ import { cannotGrow } from './placement.ts';
 import { overQuota } from './over-quota.ts';
 import { type RequestEnd, failed } from './request-client.ts';
 import { takeOver } from './take-over.ts';
+import { heldError } from './held.ts';
 
 /** A command that was recorded: the record then, and the end where that was its end. */
 export interface Sent {
@@ -290,7 +291,7 @@ const needsDetached: ReadonlySet<TransitionName> = new Set([
 
 /** Returns why a volume in this state may not go through the transition. */
 export async function refusal(store: Store, volume: VolumeState, name: TransitionName): Promise<BlockstoreError> {
-  const { id, status, attachStatus, task, transfer, attachments } = volume;
+  const { id, status, attachStatus, task, transfer } = volume;
   if (name === 'startDetach' && attachStatus === 'detached') return errors.volumeNotAttached(id);
   if (status === 'awaiting-transfer' && name !== 'acceptTransfer') return errors.awaitsTransfer(id, transfer);
   if (ofAttachments.has(name) && task && isChangingHosts(volume)) {
@@ -299,11 +300,12 @@ export async function refusal(store: Store, volume: VolumeState, name: Transitio
   if (name === 'startDetach' && task?.kind === 'migrate') return errors.detachedWhileMigrating(id);
   if (name === 'startDetach' && attachStatus !== 'attached') return errors.wrongStatus(id, attachStatus, 'attached');
   if (attachStatus !== 'detached' && needsDetached.has(name)) {
-    return errors.volumeAttached(id, await usersOf(store, volume));
+    return heldError(store, volume);
   }
-  const [first = ''] = attachments;
-  if (status === 'reserved' && !task) return errors.volumeReserved(id, await usersOf(store, volume), first);
+  if (status === 'reserved' && !task) return heldError(store, volume);
   const { from = {} }: Transition = transitions[name];
   const required = [...(from.status ?? []), ...(from.attachStatus ?? [])].join(' or ');
-  return errors.wrongStatus(id, task ? `${status}, with its ${task.kind} under way` : status, required);
+  return task
+    ? errors.wrongStatus(id, `${status}, with its ${task.kind} under way`, required)
+    : errors.statusRefused(id, status, required);
 }

@@ -118,8 +118,7 @@ async function append(
     (await open(path, 'a', 0o640)).createWriteStream({ highWaterMark: chunkBytes }),
     cancel,
   );
-  if (bytes < sizeBytes)
-    throw errors.imageServiceUnavailable(id, `its data ended after ${bytes} of ${sizeBytes} bytes`);
+  if (bytes < sizeBytes) throw errors.imageCutShort(id, bytes, sizeBytes);
 }
 
 /** Whether another attempt can end otherwise. */

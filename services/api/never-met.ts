@@ -12,7 +12,7 @@ const maxReasons = 10;
 export interface AskedOfBackend extends Pick<Asked, 'type' | 'wantedZone' | 'isMultiattach'> {
   /** What its driver must be able to do. */
   needs?: CapabilityName | undefined;
-  /** The one place, `node@backend`, that it can have. */
+  /** The one node, or `node@backend`, that it can have. */
   at?: string | undefined;
 }
 
@@ -33,7 +33,9 @@ export async function refusalOf(
     unmetRequirement(requirements, backend) ??
     (zone === '' ? undefined : unmetRequirement({ zone }, backend)) ??
     (needs === undefined ? undefined : unmetRequirement({ [needs]: 'yes' }, backend));
-  const backends = nodes.flatMap((node) => node.backends).filter(({ id }) => id === (at ?? id));
+  const backends = nodes
+    .flatMap((node) => node.backends)
+    .filter(({ id, node }) => at === undefined || id === at || node === at);
   const reasons = backends.flatMap((backend) => {
     const reason = unmet(backend);
     return reason === undefined ? [] : [`${backend.id}: ${reason}`];

@@ -120,15 +120,18 @@ test.serial('a volume of the backup of an encrypted one has its key', async (t) 
   t.like(await place.run('backup', 'restore', backup, 'secret'), { exitCode: 0 });
 });
 
-test.serial('an encrypted volume gets no data that are not encrypted, which its next host would format over', async (t) => {
-  await place.run('volume', 'create', '0', '--name', 'open');
-  const { stdout: backup } = await place.run('backup', 'create', 'open');
-  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'closed', '--encrypted');
-  const refused = await place.run('backup', 'restore', backup, 'closed');
-  t.is(refused.exitCode, 2);
-  t.regex(refused.stderr, new RegExp(`volume ${id} is encrypted, and the data of backup ${backup} are not`));
-  t.like(await place.json('volume', 'show', 'closed'), { status: 'available', restoreFrom: null });
-});
+test.serial(
+  'an encrypted volume gets no data that are not encrypted, which its next host would format over',
+  async (t) => {
+    await place.run('volume', 'create', '0', '--name', 'open');
+    const { stdout: backup } = await place.run('backup', 'create', 'open');
+    const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'closed', '--encrypted');
+    const refused = await place.run('backup', 'restore', backup, 'closed');
+    t.is(refused.exitCode, 2);
+    t.regex(refused.stderr, new RegExp(`volume ${id} is encrypted, and the data of backup ${backup} are not`));
+    t.like(await place.json('volume', 'show', 'closed'), { status: 'available', restoreFrom: null });
+  },
+);
 
 test.serial('a backup from before backups named their key is restored to its volume', async (t) => {
   await place.run('volume', 'create', '0', '--name', 'older', '--encrypted');
@@ -137,4 +140,17 @@ test.serial('a backup from before backups named their key is restored to its vol
   await writeFile(file, (await readFile(file, 'utf8')).replace(/"encryptionKey": ?"[^"]*",?/, ''));
   t.like(await place.json('backup', 'show', backup), { encryptionKey: null });
   t.like(await place.run('backup', 'restore', backup, 'older'), { exitCode: 0 });
+});
+
+test.serial('a volume with part of its data names what gives it all, and nothing to wait for', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'half');
+  await writeFile(place.file(`pool/volume-${id}`), randomBytes(10_000), { flag: 'r+' });
+  const { stdout: backup } = await place.run('backup', 'create', 'half');
+  await writeFile(place.file(`backups/${backup}/data`), randomBytes(10_000), { flag: 'r+' });
+  t.is((await place.run('backup', 'restore', backup, 'half')).exitCode, 1);
+  t.like(await place.json('volume', 'show', 'half'), { status: 'error_restoring' });
+  const refused = await place.run('volume', 'attach', 'half', '--instance', 'i-1', '--mountpoint', '/dev/vdb');
+  t.is(refused.exitCode, 5);
+  t.regex(refused.stderr, /is error_restoring; .*\n {2}give it other data: blockstore backup restore, .*volume delete/);
+  t.notRegex(refused.stderr, /volume wait/);
 });

@@ -51,7 +51,14 @@ test.serial('a file that no volume can be made from is not imported', async (t) 
   t.is(refused.exitCode, 2);
   t.like(JSON.parse(refused.stderr), { error: { code: 'ImageRefused' } });
   t.like(JSON.parse((await run('image', 'list', '--json')).stdout), { images: [], next: null });
-  t.is((await run('image', 'import', join(directory, 'absent'), '--format', 'raw')).exitCode, 1);
+  for (const [path, message] of [
+    [join(directory, 'absent'), /absent" is not the path of a file that exists$/],
+    [directory, /is not the path of a file with data$/],
+  ] as const) {
+    const { exitCode, stderr } = await run('image', 'import', path, '--format', 'raw');
+    t.is(exitCode, 2);
+    t.regex(stderr, message);
+  }
   t.is((await run('image', 'import', file)).exitCode, 2, 'a format is never guessed');
 });
 

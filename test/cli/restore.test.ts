@@ -64,3 +64,16 @@ test.serial('a volume gets the data of an image, a reserved one when that is ask
   t.regex(reserved.stderr, /is reserved for i-1/);
   t.like(await place.json('volume', 'reimage', 'root', 'base', '--reserved'), { id, status: 'reserved' });
 });
+
+test.serial('a volume that is too small for an image or a backup is to be extended', async (t) => {
+  await writeFile(place.file('large'), Buffer.alloc(1024, 1));
+  const given = ['--format', 'raw', '--name', 'large', '--min-disk', '2'];
+  const { stdout: image } = await place.run('image', 'import', place.file('large'), ...given);
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'small');
+  const refused = await place.run('volume', 'reimage', 'small', 'large');
+  t.is(refused.exitCode, 2);
+  t.regex(
+    refused.stderr,
+    new RegExp(`image ${image} requires 2 GiB, and volume ${id} has 100 MiB\\n.*extend ${id} 2$`),
+  );
+});

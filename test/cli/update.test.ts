@@ -40,3 +40,13 @@ test.serial('an update that changes nothing, or has a bad key, is refused', asyn
   t.regex(stderr, /novalue.*a key=value/);
   t.is((await place.run('volume', 'update', id, '--meta', `k=${'x'.repeat(256)}`)).exitCode, 2);
 });
+
+test.serial('flags of a reserved volume stay, and the error says how the reservation ends', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '1');
+  const { stdout: attachment } = await place.run('attachment', 'create', id, '--instance', 'i-1');
+  for (const flag of ['--read-only', '--multiattach']) {
+    const { exitCode, stderr } = await place.run('volume', 'update', id, flag);
+    t.is(exitCode, 5);
+    t.regex(stderr, new RegExp(`is reserved for i-1\\n.*blockstore attachment delete ${attachment}$`));
+  }
+});

@@ -4,6 +4,7 @@ import { dismissFault, statusWithoutFault } from '../../../lib/client/dismiss-fa
 import { asError, errors } from '../../../lib/errors.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { call, noBody } from '../call.ts';
+import { refusalOf } from '../never-met.ts';
 import { ownVolume } from '../owned.ts';
 import { endClaims, removeVolume } from '../remove-volume.ts';
 import { id, optional, yesOrNo } from '../schemas.ts';
@@ -34,17 +35,19 @@ export const volumeAdminActionCalls = [
       lock_volume: yesOrNo.nullish(),
     }),
     async handle(request) {
-      const { id: volume } = await ownVolume(request, request.param('id'));
+      const { id: volume, type, isMultiattach } = await ownVolume(request, request.param('id'));
       const { host, cluster } = request.body;
       if (cluster !== undefined) {
         throw errors.notOffered('nodes form no clusters that share their volumes', 'name a host: node@backend#pool');
       }
       if (host === undefined) throw errors.invalidRequest(['os-migrate_volume.host: must be given']);
-      await request.cluster.migrations.migrate(volume, { to: host }).catch((thrown: unknown) => {
+      await request.cluster.migrations.migrate(volume, { to: host }).catch(async (thrown: unknown) => {
         const { code, message } = asError(thrown);
         // Not the object of the request.
         const isOfHost = code === 'NodeNotFound' || code === 'BackendNotFound';
-        throw isOfHost ? errors.invalidRequest([`os-migrate_volume.host: ${message}`]) : thrown;
+        if (isOfHost) throw errors.invalidRequest([`os-migrate_volume.host: ${message}`]);
+        const [at = host] = host.split('#');
+        throw await refusalOf(request, { type, wantedZone: '', isMultiattach, needs: 'migration', at }, thrown);
       });
     },
   }),

@@ -37,7 +37,9 @@ export const volumeRestoreActionCalls = [
       const volume = await ownVolume(request, request.param('id'));
       const image = await openImageStore(flags).show(body.image_id);
       formatOf(image);
-      if (volume.size < image.minDisk) throw errors.sizeTooSmall(`image ${image.id}`, image.minDisk, volume.size);
+      if (volume.size < image.minDisk) {
+        throw errors.volumeTooSmall(`image ${image.id}`, image.minDisk, volume.id, volume.size);
+      }
       const mayBeReserved = body.reimage_reserved ?? false;
       await cluster.commands.restore(volume.id, { kind: 'image', id: image.id }, { mayBeReserved });
     },

@@ -15,7 +15,7 @@ const fills: Readonly<Record<RestoreSource['kind'], Fill>> = {
     const { volume, backups, signal, progress } = context;
     const { status, size: least } = await backups.store.show(id);
     if (status !== 'available') throw errors.backupNotReady(id);
-    if (volume.size < least) throw errors.sizeTooSmall(`backup ${id}`, least, volume.size);
+    if (volume.size < least) throw errors.volumeTooSmall(`backup ${id}`, least, volume.id, volume.size);
     await refuseOverflow(context);
     await begin();
     await restoreVolume(backups.processes, backups.store, id, { ...storage, isBlank: false }, { signal, progress });

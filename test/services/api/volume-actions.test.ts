@@ -188,6 +188,14 @@ test.serial('administrators migrate volumes', async (t) => {
   t.regex(await migrate({ host: 'n1@tapes#x' }), /^400: os-migrate_volume\.host: n1@tapes#x does not exist/);
   t.regex(await migrate({ cluster: 'c' }), /^400: nodes form no clusters/);
   t.regex(await migrate({}), /^400: os-migrate_volume\.host: must be given/);
+  await cluster.node('n2', { report_interval: '600', node_down_time: '3600' });
+  for (const host of ['n2', 'n2@fake', 'n2@fake#fake']) {
+    t.regex(
+      await migrate({ host }),
+      /^400: no backend is what the volume requires: n2@fake: its migration is no/,
+      host,
+    );
+  }
   t.is(await migrate({ ...flags, host: there() }), '202');
   await until(async () => (await show(id))['os-vol-host-attr:host'] === there(), 'it is there');
   await becomes(id, 'available');

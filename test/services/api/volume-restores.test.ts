@@ -105,7 +105,9 @@ test.serial('a volume goes back to its latest snapshot, from 3.40 on', async (t)
   await becomes(id, 'available');
   t.true((await readFile(fileOf(id))).equals(before));
   await commands.commands.extend(id, 1, deadline);
-  t.regex(await revert(snapshot), /^400: .* has 1 GiB, and had 0 when snapshot/);
+  t.regex(await revert(snapshot), /^400: .* has 1 GiB, and had 100 MiB when snapshot/);
+  const refused = await sent(await volume(), { revert: { snapshot_id: snapshot } });
+  t.regex(refused, /^400: .* has no snapshots: .*; make a volume of this one: /);
 });
 
 test.serial('a volume gets the data of an image, from 3.68 on, a reserved one where the request says so', async (t) => {

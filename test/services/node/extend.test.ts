@@ -49,7 +49,7 @@ test.serial('a volume grows, attached or not, and its status is as before', asyn
   t.like(await commands.extend(id, 5, deadline), { size: 5, status: 'in-use' });
   await t.throwsAsync(commands.extend(id, 4, deadline), {
     code: 'SizeNotLarger',
-    message: `volume ${id} has 5 GiB; it cannot be extended to 4`,
+    message: `volume ${id} has 5 GiB; it cannot be extended to 4 GiB`,
   });
   await commands.detach(id, deadline);
   await commands.delete(id, deadline);

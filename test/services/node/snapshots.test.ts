@@ -133,7 +133,7 @@ test.serial('volumes are made from a snapshot and from another volume, as large 
   t.like(clone, { size: 1, status: 'available', fromVolume: id, isCopying: false });
   await t.throwsAsync(volumes.create({ ...newVolume, size: 0, fromSnapshot }, deadline), {
     code: 'SizeTooSmall',
-    message: `snapshot ${fromSnapshot} has 1 GiB: a volume of 0 cannot have its data`,
+    message: `snapshot ${fromSnapshot} requires 1 GiB: a volume of 100 MiB cannot have its data`,
   });
   await t.throwsAsync(volumes.create({ ...newVolume, fromSnapshot, node: 'n1@other' }, deadline), {
     code: 'OtherBackend',
