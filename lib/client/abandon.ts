@@ -1,5 +1,5 @@
 import { pooledAddress } from '../aoe/address.ts';
-import { removedAttachment, removedSnapshot, stateOf } from '../models/volume-edit.ts';
+import { endedWith, removedAttachment, removedSnapshot, stateOf } from '../models/volume-edit.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { attachmentFields } from '../models/volume-fields.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -18,6 +18,7 @@ export async function abandonment(store: Store, volume: VolumeState): Promise<Ch
       { kind: 'volume', id, remove: true, rest, expect: stateOf(volume) },
       await abandonedEdit(store, id),
       ...volume.attachments.map(removedAttachment),
+      ...endedWith(volume, 'startDelete'),
     ],
   };
 }
@@ -64,4 +65,13 @@ export async function abandonedEdit(store: Store, id: string): Promise<Edit> {
   return { kind: 'abandoned', id, insert: true, set: Object.fromEntries(kept) };
 }
 
-const dropped = new Set(['task', 'requesters', 'progress', 'step', 'attempts', 'fault', ...attachmentFields]);
+const dropped = new Set([
+  'task',
+  'requesters',
+  'progress',
+  'step',
+  'attempts',
+  'fault',
+  'migration',
+  ...attachmentFields,
+]);

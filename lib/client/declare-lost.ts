@@ -3,6 +3,7 @@ import { Semaphore } from '../concurrency.ts';
 import { type VolumeAttachments, allAttachments, withoutAttachment } from '../models/attachment.ts';
 import { isNodeName } from '../models/node-name.ts';
 import { jobsOf } from '../models/job.ts';
+import { migrationsOf } from '../models/migration.ts';
 import type { Unreadable } from '../models/records.ts';
 import { editOf, endedWith, removedAttachment } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
@@ -96,6 +97,15 @@ async function remainingOf(store: Store, volume: VolumeState): Promise<VolumeAtt
   return withoutAttachment(await allAttachments(store, volume), volume.attachment);
 }
 
+/**
+ * Whether the volume may have left its storage for the destination of its migration, which keeps what it has until the label of that storage
+ * says so. Read once the node changes nothing more.
+ */
+async function mayHaveLeft(store: Store, { migration }: VolumeState): Promise<boolean> {
+  const found = migration === '' ? undefined : await migrationsOf(store).find(migration);
+  return found?.isLeaving === true && !found.isCancelled;
+}
+
 async function declareVolumeLost(store: Store, from: VolumeState, topic: string): Promise<void> {
   let volume: VolumeState | undefined = from;
   for (let met = 0; volume && met < maxChanges; met += 1) {
@@ -109,13 +119,15 @@ async function declareVolumeLost(store: Store, from: VolumeState, topic: string)
     const isDeleted = volume.task?.kind === 'delete';
     const fault = errors.nodeLost(volume.node).toFault();
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
+    const keeps = await mayHaveLeft(store, volume);
+    const set = keeps ? { migration: volume.migration } : {};
     const change = isDeleted
       ? await (volume.deletesSnapshots ? abandonmentWithSnapshots : abandonment)(store, volume)
       : {
           edits: [
-            editOf(volume, name, { fault, remaining: await remainingOf(store, volume) }),
+            editOf(volume, name, { fault, set, remaining: await remainingOf(store, volume) }),
             ...(volume.attachment === '' ? [] : [removedAttachment(volume.attachment)]),
-            ...endedWith(volume, name),
+            ...endedWith(keeps ? { ...volume, migration: '' } : volume, name),
             ...(await snapshotEnd(store, volume, fault)),
           ],
         };

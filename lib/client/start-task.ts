@@ -4,7 +4,7 @@ import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import { type Transition, type TransitionName, transitions } from '../models/transitions.ts';
-import { editOf, isAllowed, removedAttachment } from '../models/volume-edit.ts';
+import { editOf, endedWith, isAllowed, removedAttachment } from '../models/volume-edit.ts';
 import { type VolumeState, type VolumeStatus, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
@@ -120,6 +120,7 @@ export async function startTask(store: Store, request: StartRequest, from: Volum
             task: request.examined === undefined ? {} : { examined: true },
           }),
           ...edits,
+          ...endedWith(volume, transition),
         ],
         commands: [{ topic: topicOf(topic, volume.node), message: JSON.stringify({ volume: volume.id }) }],
         returns: true,

@@ -25,7 +25,7 @@ export interface Transition {
   endsAttachment?: true;
   /** Its transfer ends: see endedWith(). */
   endsTransfer?: true;
-  /** Its migration ends, and leaves it where it is: see endedWith(). */
+  /** Its migration ends, and its destination keeps nothing that is not the volume's: see endedWith(). */
   endsMigration?: true;
   /** It is another backend's from now on. */
   leaves?: true;
@@ -132,7 +132,8 @@ export const transitions = {
     },
     begins: 'delete',
     set: { status: 'deleting' },
-    unset: ['fault'],
+    unset: ['fault', 'migration'],
+    endsMigration: true,
   },
   finishDelete: { during: 'delete', remove: true, endsExport: true },
   /** It has ended before, and the storage is a later volume's, whose record is made again from it. */
@@ -264,8 +265,9 @@ export const transitions = {
     begins: 'migrate',
     leaves: true,
     set: { status: 'migrating' },
-    unset: ['address', 'fault', ...transferFields],
+    unset: ['address', 'fault', 'migration', ...transferFields],
     endsTransfer: true,
+    endsMigration: true,
   },
   finishMigrate: { during: 'migrate', ends: true, settles: true, unset: ['fault'] },
   failMigrate: {
@@ -275,6 +277,8 @@ export const transitions = {
     unset: ['migration'],
     endsMigration: true,
   },
+  /** It has left for a node that was lost before the record said so. */
+  failLeaving: { during: 'migrate', ends: true, set: { status: 'error' } },
   /** What it has left stays, as long as it is in error. */
   failArrival: { during: 'migrate', ends: true, set: { status: 'error' } },
   /** Of it or of a snapshot. It goes on as it is. Its storage has the name in its labels; where it cannot be labelled, the audit does it. */
@@ -324,12 +328,14 @@ export const transitions = {
   markFound: {
     from: { status: ['error'], attachStatus: ['detached'] },
     set: { status: 'available' },
-    unset: ['fault'],
+    unset: ['fault', 'migration'],
+    endsMigration: true,
   },
   markFoundAttached: {
     from: { status: ['error'], attachStatus: ['attached'] },
     set: { status: 'in-use' },
-    unset: ['fault'],
+    unset: ['fault', 'migration'],
+    endsMigration: true,
   },
   /** Its export runs for hosts although Redis has lost the attachment: it is recorded again. */
   restoreAttachment: {

@@ -295,7 +295,8 @@ export function contradiction(volume: VolumeState): string | undefined {
   if (!isOffered && transfer !== '') return `is ${status} with a transfer`;
   const leaves = task?.kind === 'migrate' && task.copied === undefined;
   if (leaves && migration === '') return 'has no migration during its migrate';
-  if (!leaves && migration !== '') return `is ${status} with a migration`;
+  const isLost = !task && status === 'error'; // in the middle of it, with its node
+  if (!leaves && !isLost && migration !== '') return `is ${status} with a migration`;
   if (status === 'restoring' && !restoreFrom) return 'is restoring, and does not say from what';
   const { attachments, attachment } = volume;
   if (attachStatus !== 'detached' && attachments.length === 0) return `is ${attachStatus} without an attachment`;

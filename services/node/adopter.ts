@@ -19,11 +19,14 @@ import { withSizeOf } from './recorded-size.ts';
 import { restoredAttachments, surplusHosts, unknownAttachment } from './restored-attachments.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import {
+  copyLabel,
   exportSpec,
   filling,
   fieldsIn,
   isExported,
+  isIncompleteCopy,
   isMarked,
+  isMarkedMissing,
   lenderLabel,
   movedLabel,
   restoredLabel,
@@ -54,11 +57,6 @@ export const recoverableFaults: ReadonlySet<string> = new Set([
   'NodeLost',
   'ArrivalFailed',
 ]);
-
-/** Whether the record says that its storage is absent; a failed attach alone may have found that. */
-export function isMarkedMissing({ status, fault }: VolumeState): boolean {
-  return status === 'error' && fault?.code === 'StorageMissing';
-}
 
 export type StoredVolume = FoundVolume & { backend: Backend };
 
@@ -93,6 +91,8 @@ export class Adopter {
       return leaveAgain(this.options, volume, labels, (fault) => this.change(volume, 'markMissing', { fault }));
     }
     if (await this.resumeUnfinished(volume, labels)) return;
+    if (isIncompleteCopy(volume, labels)) throw await this.markMissing(volume);
+    if (labels[copyLabel] !== undefined) await driver.labelVolume(volumeSpec(volume));
     if (found?.unusable !== undefined) throw errors.storageOffline(volume.id, found.unusable);
     if (!found && !(await driver.hasVolume(volumeSpec(volume)))) {
       const isThere = (await driver.listVolumes()).some(({ id }) => id === volume.id);

@@ -81,6 +81,18 @@ export class IncomingMigrations implements Service {
     for (const id of this.known) this.check(id);
   }
 
+  /**
+   * A volume is here from now on: `accept` makes what has arrived its storage. No migration writes to it any more, also where Redis has one
+   * again that has ended.
+   */
+  arrive(volume: string, accept: () => Promise<void>): Promise<void> {
+    return this.mutex.run(volume, async () => {
+      const ended = [...this.receivers].filter(([, receiver]) => receiver.volume === volume);
+      for (const [id] of ended) await this.stopReceiving(id);
+      await accept();
+    });
+  }
+
   private async attend(id: string): Promise<void> {
     const { store, lease } = this.options;
     const known = await migrationsOf(store).find(id);
@@ -90,20 +102,26 @@ export class IncomingMigrations implements Service {
       const migration = await migrationsOf(store).find(id);
       if (migration?.node !== lease.node) return this.forget(id);
       const volume = await volumesOf(store).find(migration.volume);
-      if (migration.isCancelled || volume?.migration !== id) await this.discard(migration, volume);
+      if (migration.isCancelled || volume?.migration !== id) return this.discard(migration, volume);
+      // Its node was lost. What is here stays as it is: it may be what the volume has left that node for.
+      if (!volume.task) return undefined;
       // Without an endpoint it is asked anew what is here.
-      else if (!(this.receivers.has(id) && migration.endpoint !== '') && !migration.hasArrived && !migration.fault)
-        await this.prepare(migration, volume);
+      const isReady = this.receivers.has(id) && migration.endpoint !== '';
+      if (!isReady && !migration.hasArrived && !migration.fault) await this.prepare(migration, volume);
     });
   }
 
   /** The volume is here, or the migration is none of this node. */
   private async forget(id: string): Promise<void> {
-    const { transport } = this.options;
     this.known.delete(id);
-    if (!this.receivers.delete(id)) return;
-    await transport.disconnect(id);
-    if (this.receivers.size === 0) await transport.close();
+    if (!this.receivers.has(id)) return;
+    await this.stopReceiving(id);
+    if (this.receivers.size === 0) await this.options.transport.close();
+  }
+
+  private async stopReceiving(id: string): Promise<void> {
+    this.receivers.delete(id);
+    await this.options.transport.disconnect(id);
   }
 
   /** Makes the storage and listens. What keeps it from that is the answer to the other node. */

@@ -1,6 +1,6 @@
 import { topicOf } from '../../lib/client/message.ts';
 import type { Labels } from '../../lib/drivers/driver.ts';
-import { type Fault, errors } from '../../lib/errors.ts';
+import { type BlockstoreError, type Fault, errors } from '../../lib/errors.ts';
 import { backendId, backendsOf } from '../../lib/models/backend.ts';
 import { editOf, endedWith, isAllowed } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -25,16 +25,19 @@ export async function leaveAgain(
   const { id, fault } = volume;
   const { [movedLabel]: place = '', address = '' } = labels;
   const [destination] = (await backendsOf(store).readAll([place])).states;
-  const isReached = !isInUse(volume) || (address !== '' && address === volume.address);
-  if (!destination || !isReached || !isAllowed('leaveAgain', volume)) {
-    const error = errors.storageLeft(id, place);
+  const refuse = async (error: BlockstoreError) => {
     if (fault?.message !== error.message && isAllowed('markMissing', volume)) await markMissing(error.toFault());
     throw error;
+  };
+  const isReached = !isInUse(volume) || (address !== '' && address === volume.address);
+  if (!destination || !isReached || !isAllowed('leaveAgain', volume)) {
+    return refuse(errors.storageLeft(id, place));
   }
   const { node, name: backend, availabilityZone } = destination;
   const lender = lenderAt(node, volume);
   const outcome = await commit(store, {
     owner: lease.token,
+    conditions: [{ is: 'notLost', node }],
     edits: [
       editOf(volume, 'leaveAgain', {
         set: {
@@ -53,6 +56,8 @@ export async function leaveAgain(
     commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ volume: id }) }],
   });
   if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  // In error it has been left for that node, and it is tried again.
+  if (outcome.word === 'condition') return refuse(errors.nodeLost(node));
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
   table.drop(id);
   if (lender === lease.node) addresses.pool.lend(id, volume.address);

@@ -6,28 +6,41 @@ import { migrationsOf } from '../../lib/models/migration.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Migrations } from './engine/operation.ts';
+import type { IncomingMigrations } from './incoming.ts';
+import type { NodeLease } from './lease.ts';
 
-/** What the node that a volume leaves asks and sends for it. `topic`: the beginning of the names of topics; `stallMs`: see migration_stall. */
+/** What the nodes of a migration ask and send for it. `topic`: the beginning of the names of topics; `stallMs`: see migration_stall. */
 export function migrationsFrom(
-  store: Store,
+  { store, lease, incoming }: { store: Store; lease: NodeLease; incoming: Pick<IncomingMigrations, 'arrive'> },
   { topic, stallMs, transport }: { topic: string; stallMs: number; transport: MigrationTransport },
 ): Migrations {
   const remind = async ({ id, node }: MigrationState, unset: readonly string[]) => {
     const outcome = await commit(store, {
-      conditions: [{ is: 'up', node }],
+      conditions: [
+        { is: 'notLost', node },
+        { is: 'up', node },
+      ],
       edits: [{ kind: 'migration', id, optional: true, unset }],
       commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ migration: id }) }],
       frees: true,
     });
-    if (outcome.word === 'condition') throw errors.nodeDown(node);
+    if (outcome.word !== 'condition') return;
+    throw outcome.condition.is === 'notLost' ? errors.nodeLost(node) : errors.nodeDown(node);
   };
   return {
     transport,
     stallMs,
+    arrive: (volume, accept) => incoming.arrive(volume, accept),
     read: (id) => migrationsOf(store).lookup(id),
     setLeaving: async ({ id, key, volume }, isLeaving) => {
       const change = isLeaving ? { expect: { key, cancel: '' }, set: { leaving: 'true' } } : { unset: ['leaving'] };
-      const { word } = await commit(store, { edits: [{ kind: 'migration', id, ...change }], frees: true });
+      // Where the node was declared lost meanwhile, it was decided by what this field said then.
+      const { word } = await commit(store, {
+        owner: lease.token,
+        edits: [{ kind: 'migration', id, ...change }],
+        frees: true,
+      });
+      if (word === 'Fenced') throw errors.fenced(lease.node);
       if (word === 'absent') throw errors.migrationLost(id);
       if (word !== 'ok') throw errors.migrationCancelled(volume);
     },

@@ -72,6 +72,20 @@ export function isMarked(labels: Labels): boolean {
   return labels[copyLabel] !== undefined || labels[movedLabel] !== undefined;
 }
 
+/** Whether the record says that its storage is absent; a failed attach alone may have found that. */
+export function isMarkedMissing({ status, fault }: VolumeState): boolean {
+  return status === 'error' && fault?.code === 'StorageMissing';
+}
+
+/**
+ * Whether the storage is a copy that a migration was making, while the record, of an older state of Redis, has the volume there from before. A
+ * volume in error that has come from the same place has all of its data: its node was lost, or failed, before the label was removed.
+ */
+export function isIncompleteCopy({ fault, movedFrom }: VolumeState, { [copyLabel]: source }: Labels): boolean {
+  const isInterrupted = fault?.code === 'NodeLost' || fault?.code === 'ArrivalFailed';
+  return source !== undefined && !(isInterrupted && source === movedFrom);
+}
+
 /** Fields of the record of a volume whose storage does not have all of its data yet, as its labels say; undefined where it has them. */
 export function unfinishedIn({ image, backup, [restoreLabel]: restore }: Labels): UnfinishedFields | undefined {
   if (restore !== undefined) return { restoreFrom: restore };

@@ -126,11 +126,14 @@ export class StorageNode implements Service {
       topic: flags.volume_topic,
       images,
       backups,
-      migrations: migrationsFrom(store, {
-        topic: flags.volume_topic,
-        stallMs: flags.migration_stall * 1000,
-        transport: options.transport,
-      }),
+      migrations: migrationsFrom(
+        { store, lease, incoming: this.incoming },
+        {
+          topic: flags.volume_topic,
+          stallMs: flags.migration_stall * 1000,
+          transport: options.transport,
+        },
+      ),
       former: this.former,
       tries: flags.num_shell_tries,
       maxShortOperations: flags.max_operations,

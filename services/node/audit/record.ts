@@ -14,8 +14,8 @@ import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import { hasSizeOf, sizeInBytes, sizeOf } from '../../../lib/volume-size.ts';
 import type { AuditContext } from '../audit.ts';
-import { isMarkedMissing, recoverableFaults } from '../adopter.ts';
-import { isExported, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
+import { recoverableFaults } from '../adopter.ts';
+import { isExported, isIncompleteCopy, isMarkedMissing, movedLabel, unfinishedIn, volumeSpec } from '../specs.ts';
 import { repairAttachments } from './attachments.ts';
 import type { Difference } from './difference.ts';
 
@@ -63,7 +63,7 @@ export async function recordDifferences(
     const what = `is on backend ${JSON.stringify(volume.backend)}, which its node does not have`;
     return [...address, { object, what, fix: '' }];
   }
-  if (!found) return [...address, await missingStorage(context, volume)];
+  if (!found || isIncompleteCopy(volume, found.labels)) return [...address, await missingStorage(context, volume)];
   const destination = found.labels[movedLabel];
   if (destination !== undefined) {
     const run = () => exclusively(volume.id, (now) => adoption.adopt(now, found));

@@ -6,11 +6,11 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
-import { type StoredVolume, isMarkedMissing } from '../adopter.ts';
+import type { StoredVolume } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
 import { lenderAt } from '../engine/migration-steps.ts';
 import { sharedIdentity } from '../shared-storage.ts';
-import { fieldsIn, fromLabel } from '../specs.ts';
+import { fieldsIn, fromLabel, isMarkedMissing } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */

@@ -20,6 +20,23 @@ export async function placeLeftFor({ volume, backend: { driver } }: StepContext)
   return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
 }
 
+/**
+ * Returns the migration once its destination is ready. Where the storage here has been left, only the destination knows whether the volume
+ * has been there since, which Redis may have lost: `hasLeft` until it says that it has not. Throws StorageMissing where it was left for
+ * another place, and what readyDestination() throws.
+ */
+export async function destinationOf(context: StepContext): Promise<{ migration: MigrationState; wasLeft: boolean }> {
+  const { volume, migrations } = context;
+  const place = await placeLeftFor(context);
+  context.hasLeft = place !== undefined;
+  if (place !== undefined) await migrations.renew(await migrations.read(volume.migration));
+  const migration = await readyDestination(context);
+  context.migration = migration;
+  if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(volume.id, place);
+  context.hasLeft = migration.hasArrived;
+  return { migration, wasLeft: place !== undefined };
+}
+
 /** Redis may have lost snapshots that the storage has: they would stay behind. Throws VolumeHasSnapshots. */
 export async function refuseSnapshots({ volume, backend: { driver } }: StepContext): Promise<void> {
   const found = (await driver.snapshots?.listSnapshots()) ?? [];
@@ -27,8 +44,8 @@ export async function refuseSnapshots({ volume, backend: { driver } }: StepConte
   if (own.length > 0) throw errors.migratedWithSnapshots(volume.id, own);
 }
 
-/** Throws NoAnswer, NodeDown, MigrationCancelled, what kept the destination from it, ChangeLost where the migration is gone. */
-export async function readyDestination(context: StepContext): Promise<MigrationState> {
+/** Throws NoAnswer, NodeDown, NodeLost, MigrationCancelled, what kept the destination from it, ChangeLost where the migration is gone. */
+async function readyDestination(context: StepContext): Promise<MigrationState> {
   const { volume, migrations, signal } = context;
   const canCancel = await isCancellable(context);
   let migration = await migrations.read(volume.migration);

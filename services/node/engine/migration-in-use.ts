@@ -4,7 +4,7 @@ import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
-import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
+import { destinationOf, placeLeftFor, placeOf, refuseSnapshots } from './migration-destination.ts';
 import type { StepContext } from './operation.ts';
 
 /** Whether hosts have the volume while it migrates: they go on writing to it, and find it at the same address afterwards. */
@@ -19,17 +19,13 @@ export function isInUse({ attachStatus }: Pick<VolumeState, 'attachStatus'>): bo
 export async function copyInUse(context: StepContext): Promise<void> {
   const { volume, backend, addresses, migrations, progress } = context;
   const { id } = volume;
-  const place = await placeLeftFor(context);
-  if (place === undefined) await serve(context);
-  else await migrations.renew(await migrations.read(volume.migration)); // it may have them, which Redis has lost
-  const migration = await readyDestination(context);
-  context.migration = migration;
-  if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(id, place);
+  if ((await placeLeftFor(context)) === undefined) await serve(context);
+  const { migration, wasLeft } = await destinationOf(context);
   if (migration.hasArrived) {
     await backend.target.removeExport(id);
     return retire(context, migration);
   }
-  if (place !== undefined) await resume(context);
+  if (wasLeft) await resume(context);
   await refuseSnapshots(context);
   if (volume.lender === '' && !(await addresses.isOwn(volume.address))) {
     throw errors.shelfOfOtherNode(id, volume.address, addresses.ownerOf(volume.address) ?? '');

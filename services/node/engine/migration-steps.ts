@@ -1,4 +1,4 @@
-import { asError, errors } from '../../../lib/errors.ts';
+import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import { writeTask } from '../../../lib/models/task.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -6,9 +6,9 @@ import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
 import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
-import { placeLeftFor, placeOf, readyDestination, refuseSnapshots } from './migration-destination.ts';
+import { destinationOf, placeLeftFor, placeOf, refuseSnapshots } from './migration-destination.ts';
 import { copyInUse, isInUse, resume } from './migration-in-use.ts';
-import type { OperationEnd, Step, StepContext } from './operation.ts';
+import type { Failure, OperationEnd, Step, StepContext } from './operation.ts';
 import { allocateAddress, exportNew } from './steps.ts';
 
 /** The destination has all the data, unless it has the volume already. */
@@ -17,10 +17,7 @@ export const copyToDestination: Step = {
   run: async (context) => {
     const { volume, backend, migrations, progress } = context;
     if (isInUse(volume)) return copyInUse(context);
-    const migration = await readyDestination(context);
-    context.migration = migration;
-    const place = await placeLeftFor(context);
-    if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(volume.id, place);
+    const { migration } = await destinationOf(context);
     if (migration.hasArrived) return;
     await refuseSnapshots(context);
     const spec = volumeSpec(volume);
@@ -59,18 +56,35 @@ export const retireStorage: Step = {
 export const keepStorage: Step = {
   name: 'keep',
   run: async (context) => {
-    const { volume, migration, backend } = context;
-    const place = await placeLeftFor(context);
-    const isOfThis = migration !== undefined && !migration.hasArrived && place === placeOf(migration);
-    if (isOfThis) await backend.driver.labelVolume(volumeSpec(volume));
+    const { volume, migration, backend, hasLeft, checkTask } = context;
+    if (hasLeft || !migration || (await placeLeftFor(context)) !== placeOf(migration)) return;
+    await checkTask(); // its record may say that it has left
+    await backend.driver.labelVolume(volumeSpec(volume));
   },
 };
 
 /** Of an attached volume, whose hosts have it here again: as its record says, which may have changed. */
 export const exportAgain: Step = {
   name: 'export',
-  run: (context) => (isInUse(context.volume) ? resume(context) : exportNew.run(context)),
+  run: async (context) => {
+    if (context.hasLeft) return {};
+    return isInUse(context.volume) ? resume(context) : exportNew.run(context);
+  },
 };
+
+/** Where this storage may be older than the volume, until its destination says what it has: the end would have that remove it. */
+export function staysUndecided({ hasLeft }: StepContext, { code }: BlockstoreError): boolean {
+  return hasLeft && !isFinal.has(code);
+}
+
+const isFinal: ReadonlySet<string> = new Set(['NodeLost', 'ChangeLost', 'StorageMissing']);
+
+/** Where the destination is lost as well, the volume is in error until that returns: its record follows the label of the storage then. */
+export function failureOfLeaving({ volume, hasLeft, failure }: StepContext): Failure {
+  if (!hasLeft) return { transition: 'failMigrate' };
+  const error = failure?.code === 'NodeLost' ? failure : errors.storageLeft(volume.id, 'another backend');
+  return { transition: 'failLeaving', set: { fault: JSON.stringify(error.toFault()) } };
+}
 
 /** The volume is the destination's, whose node completes the task; its storage here is removed once that is done. */
 export function handOver({ volume, migration, migrations }: StepContext): OperationEnd {
@@ -94,6 +108,8 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
     },
     edits: [{ kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } }, formerEdit(volume)],
     commands: [migrations.commandTo(node, volume.id)],
+    // Nobody would complete it there, nor end it.
+    condition: { is: { is: 'notLost', node }, otherwise: errors.nodeLost(node) },
   };
 }
 
@@ -124,13 +140,15 @@ export const addressAtArrival: Step = {
 /** The copy is the volume's storage. */
 export const acceptStorage: Step = {
   name: 'arrive',
-  run: async ({ volume, backend: { driver }, checkTask }) => {
+  run: async ({ volume, backend: { driver }, migrations, checkTask }) => {
     const spec = volumeSpec(volume);
     // Redis may have the volume at its former place again, where hosts have it.
     if (isInUse(volume)) await checkTask();
     try {
-      await driver.ensureVolume(spec);
-      await driver.labelVolume(spec);
+      await migrations.arrive(volume.id, async () => {
+        await driver.ensureVolume(spec);
+        await driver.labelVolume(spec);
+      });
     } catch (thrown) {
       throw errors.arrivalFailed(volume.id, asError(thrown).message);
     }

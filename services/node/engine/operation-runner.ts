@@ -2,11 +2,10 @@ import { type BlockstoreError, type Fault, asError, errors } from '../../../lib/
 import type { ImageSource } from '../../../lib/images/fill.ts';
 import type { Log } from '../../../lib/log.ts';
 import { type Transition, type TransitionName, transitions } from '../../../lib/models/transitions.ts';
-import { type EditOptions, editOf, endedWith, statusesAfter } from '../../../lib/models/volume-edit.ts';
+import { type EditOptions, editOf, endedWith } from '../../../lib/models/volume-edit.ts';
 import { type VolumeAttachments, afterDetach, allAttachments } from '../../../lib/models/attachment.ts';
-import { type Hash, UnreadableError } from '../../../lib/models/hash.ts';
 import { freesMemory } from '../../../lib/models/task.ts';
-import { type VolumeState, isFilled, parseVolume } from '../../../lib/models/volume-state.ts';
+import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import type { SnapshotState } from '../../../lib/models/snapshot-state.ts';
@@ -23,7 +22,7 @@ import { handBack } from './hand-back.ts';
 import { refuseUnfinished } from './restore-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import type { OperationOutcome } from './operation-outcome.ts';
-import { isInUse } from './migration-in-use.ts';
+import { dropVolume, noteEnd } from './note-end.ts';
 import { operationOf } from './operations.ts';
 import { ProgressWriter } from './progress.ts';
 import { authenticated, determined, merged, readdressed, resized } from './record-change.ts';
@@ -104,7 +103,11 @@ export class OperationRunner {
     ];
     const remaining = remainingAttachments(context);
     const change = { ...merged(determined(context), { set: more.set ?? {}, unset: more.unset ?? [] }), remaining };
-    await this.end(context.volume, operation.finish, change, { others, commands: more.commands });
+    const isMet = await this.end(context.volume, operation.finish, change, { ...more, others });
+    if (!isMet && more.condition) {
+      const left = more.condition.otherwise;
+      return this.fail(volume, operation, left, { step: undefined, context, attachments });
+    }
     const { id, requestedBy } = volume;
     log.info(`${operation.name} of volume ${id} completed`, requestedBy === '' ? {} : { requestedBy });
     return 'completed';
@@ -208,6 +211,7 @@ export class OperationRunner {
     const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
     if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return 'postponed';
+    if (context && operation.postpones?.(context, error)) return 'postponed';
     const { refusal } = operation;
     // Nothing was made: what is there is somebody else's.
     const isRefused = refusal?.codes.has(error.code) === true && context?.madeStorage !== true;
@@ -221,7 +225,7 @@ export class OperationRunner {
     if (operation.handsBack.has(error.code) && !left) {
       const { store, lease, topic } = this.options;
       const outcome = await this.retried(volume, 'placement', () => handBack({ store, lease, topic }, volume, error));
-      this.drop(volume.id);
+      dropVolume(this.options, volume.id);
       log.info(`volume ${volume.id} could not be created here`, { reason: error.message, outcome });
       return 'handed_back';
     }
@@ -271,81 +275,42 @@ export class OperationRunner {
     }
   }
 
-  /** `fault`: that of the requesters, where the volume has none. `others`: edits of other records; one that is gone ends nothing. */
+  /**
+   * `fault`: that of the requesters, where the volume has none. `others`: edits of other records; one that is gone ends nothing. Returns
+   * whether the condition was met.
+   */
   private async end(
     volume: VolumeState,
     name: TransitionName,
     more: EditOptions,
-    {
-      fault = more.fault,
-      others = [],
-      commands = [],
-    }: { fault?: Fault | undefined; others?: readonly Edit[]; commands?: OperationEnd['commands'] | undefined } = {},
-  ): Promise<void> {
-    const { store, lease, table, log } = this.options;
+    { fault = more.fault, others = [], commands = [], condition }: EndOptions = {},
+  ): Promise<boolean> {
+    const { store, lease } = this.options;
     const edit = editOf(volume, name, more);
-    const { endsExport, leaves }: Transition = transitions[name];
+    const { leaves }: Transition = transitions[name];
+    const conditions = condition ? [condition.is] : [];
     // A task that another node completes has no end yet.
     const replies = leaves ? [] : [{ edit: 0, fault }];
     const commitWith = (edits: readonly Edit[]) =>
-      this.retried(volume, name, () => commit(store, { owner: lease.token, edits, commands, replies, frees: true }));
+      this.retried(volume, name, () =>
+        commit(store, { owner: lease.token, conditions, edits, commands, replies, frees: true }),
+      );
     let outcome = await commitWith([edit, ...endedWith(volume, name), ...others]);
     if (outcome.word === 'absent' && outcome.edit > 0 && !leaves) outcome = await commitWith([edit]);
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+    if (outcome.word === 'condition') return false;
     const current = outcome.word === 'changed' ? withOtherAttachments(volume, outcome.record) : undefined;
     if (current) {
       const remaining = afterDetach(await this.attachmentsOf(current), volume.attachment);
-      return this.end(current, name, { ...more, remaining }, { fault, others, commands });
+      return this.end(
+        current,
+        name,
+        { ...more, remaining },
+        { fault, others, commands, ...(condition ? { condition } : {}) },
+      );
     }
-    if (outcome.word !== 'ok') {
-      // The answer to an earlier attempt was lost, or Redis has lost the task: then the audit compares record and storage.
-      log.debug(`${name} of volume ${volume.id} no longer applies`, { outcome: outcome.word });
-    }
-    if (edit.remove && (outcome.word === 'ok' || outcome.word === 'absent')) {
-      if (endsExport) this.drop(volume.id);
-      else table.drop(volume.id);
-    } else if (outcome.word === 'ok' && leaves) {
-      if (isInUse(volume)) this.lend(volume);
-      else this.drop(volume.id);
-      this.options.former.note(volume);
-    } else if (outcome.word === 'ok') {
-      table.note({ ...volume, ...statusesAfter(volume, name, more) });
-    } else if (outcome.word === 'changed' && outcome.edit === 0) {
-      const { node, backend } = outcome.record;
-      // The answer to an earlier attempt was lost.
-      if (leaves && (node !== volume.node || backend !== volume.backend)) this.options.former.note(volume);
-      this.noteChanged(volume, outcome.record, endsExport === true || leaves === true);
-    }
-  }
-
-  /** The volume is no longer this node's. */
-  private drop(id: string): void {
-    this.options.table.drop(id);
-    this.options.addresses.pool.release(id);
-  }
-
-  /** Nor its address, if that is one of this node, which hosts use on. */
-  private lend(volume: VolumeState): void {
-    const { table, addresses } = this.options;
-    table.drop(volume.id);
-    if (volume.lender === '') addresses.pool.lend(volume.id, volume.address);
-    else addresses.pool.release(volume.id);
-  }
-
-  /** The record is not the one that the operation began with: another task has it, or after a deletion another volume has its id. */
-  private noteChanged({ id, address }: VolumeState, record: Hash, endsExport: boolean): void {
-    const { lease, table, log } = this.options;
-    try {
-      const now = parseVolume(id, record);
-      // While an export can run, the volume keeps its address.
-      if (now.lender === lease.node && now.address === address) this.lend({ ...now, lender: '' });
-      else if (endsExport && (now.node !== lease.node || now.address !== address)) this.drop(id);
-      if (now.node === lease.node) table.note(now);
-    } catch (error) {
-      if (!(error instanceof UnreadableError)) throw error;
-      // Only noted: a comparison of all records reports it as a problem.
-      log.debug(`the record of volume ${id} cannot be read`, { reason: error.message });
-    }
+    noteEnd(this.options, { volume, name, more, edit }, outcome);
+    return true;
   }
 
   /** Fields that show how it goes. */
@@ -381,6 +346,11 @@ export class OperationRunner {
     });
   }
 }
+
+type EndOptions = { fault?: Fault | undefined; others?: readonly Edit[] } & Pick<
+  OperationEnd,
+  'commands' | 'condition'
+>;
 
 const noAttachments: VolumeAttachments = { states: [], missing: [] };
 

@@ -1,6 +1,6 @@
 import type { MigrationTransport } from '../../../lib/migration/transport.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
-import type { ChangeSet, Edit } from '../../../lib/redis/scripts.ts';
+import type { ChangeSet, Condition, Edit } from '../../../lib/redis/scripts.ts';
 import type { BackupStore } from '../../../lib/backups/store.ts';
 import type { BlockstoreError } from '../../../lib/errors.ts';
 import type { Processes } from '../../../lib/process.ts';
@@ -37,7 +37,7 @@ export interface StepContext {
   backups: Backups;
   /** Whether unattached volumes are exported as well. */
   exportUnattached: boolean;
-  /** Whether its storage here is what it has left with a migration: it is neither served nor labelled. */
+  /** Whether its storage here is, or may be, what it has left with a migration: it is neither served nor labelled. */
   hasLeft: boolean;
   /** Whether an earlier run, of this state of Redis or a later one, may have done part of the steps. */
   isResumed: boolean;
@@ -76,9 +76,11 @@ export interface Migrations {
   stallMs: number;
   /**
    * Has the destination look again at what it has of the volume: it says then anew where it receives the data, or that it has them. Throws
-   * NodeDown.
+   * NodeDown, NodeLost.
    */
   renew(migration: MigrationState): Promise<void>;
+  /** At the destination: `accept` makes what has arrived the storage of the volume, and nothing that is sent is written to it any more. */
+  arrive(volume: string, accept: () => Promise<void>): Promise<void>;
   /** Returns a command to a node about a volume. */
   commandTo(node: string, volume: string): Command;
 }
@@ -91,6 +93,8 @@ export interface OperationEnd {
   unset?: readonly string[];
   edits?: readonly Edit[];
   commands?: readonly Command[];
+  /** Without which it has failed, with that error. */
+  condition?: { is: Condition; otherwise: BlockstoreError };
 }
 
 /** `isRequesters`: the failure is theirs alone, as with `sparesVolume`. */
@@ -135,6 +139,8 @@ export interface Operation {
   fail: TransitionName;
   /** Its end where it has failed, if that depends on how far it came. */
   failure?(context: StepContext): Failure;
+  /** Whether it must not end with that error: it is begun again with the next report. */
+  postpones?(context: StepContext, error: BlockstoreError): boolean;
   /** What goes with its good end. */
   endsWith?(context: StepContext): OperationEnd;
   /** Codes with which the id is another volume's, and how the operation ends then. */

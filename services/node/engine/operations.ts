@@ -7,9 +7,11 @@ import {
   copyToDestination,
   exportAgain,
   exportArrived,
+  failureOfLeaving,
   handOver,
   keepStorage,
   retireStorage,
+  staysUndecided,
 } from './migration-steps.ts';
 import type { Operation } from './operation.ts';
 import { labelOwner, labelSnapshot } from './relabel-steps.ts';
@@ -204,6 +206,8 @@ const migrate: Operation = {
   finish: 'leave',
   endsWith: handOver,
   fail: 'failMigrate',
+  postpones: staysUndecided,
+  failure: failureOfLeaving,
   handsBack: none,
 };
 
