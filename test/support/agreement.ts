@@ -357,7 +357,9 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
   for (const { id, size, status, attachStatus, node: owner } of records.values()) {
     if (owner !== node || status === 'error') continue;
     const { sizeBytes = 0 } = stored.get(id) ?? {};
-    if (!hasSizeOf(sizeBytes, sizeInBytes(size)))
+    // A failed extension may have grown it: its repetition records that.
+    const hasGrown = status === 'error_extending' && sizeBytes > sizeInBytes(size);
+    if (!hasGrown && !hasSizeOf(sizeBytes, sizeInBytes(size)))
       problems.push(`volume ${id}, ${status}, has ${sizeBytes} bytes, not ${size} GiB`);
     const isWanted = exportsUnattached || attachStatus === 'attached';
     if (exports && isWanted && !exports.some((one) => one.id === id))
