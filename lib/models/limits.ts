@@ -35,6 +35,11 @@ export function areLimited({ iops, bytesPerSecond, ofHost }: Limits): boolean {
   return iops !== undefined || bytesPerSecond !== undefined || ofHost !== undefined;
 }
 
+/** Whether the storage is to enforce the same. */
+export function areSameLimits(one: Limits, other: Limits = noLimits): boolean {
+  return one.iops === other.iops && one.bytesPerSecond === other.bytesPerSecond;
+}
+
 /** Returns what the storage is to enforce. */
 export function limitsOfStorage({ iops, bytesPerSecond }: Limits): Limits {
   return { iops, bytesPerSecond };

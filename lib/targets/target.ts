@@ -38,7 +38,7 @@ export interface FoundExport {
   hosts: readonly string[];
   /** As far as this node knows it. */
   chap?: Chap | undefined;
-  /** Those that hosts are kept to. Absent: none, or the target does not show them. */
+  /** Those that hosts are kept to, also none. Absent: the target keeps them to none, or does not show them. */
   limits?: Limits;
 }
 

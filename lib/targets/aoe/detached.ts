@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { pollUntil } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import { readIfExistsSync } from '../../files.ts';
-import { type Limits, noLimits } from '../../models/limits.ts';
 import type { Processes } from '../../process.ts';
 import { endVblade } from './end-vblade.ts';
 import { vbladeFailure } from './failures.ts';
@@ -52,9 +51,7 @@ export class DetachedSupervisor implements Supervisor {
   /** A process of its own has no limits. */
   async limit(): Promise<void> {}
 
-  limitsOf(): Limits {
-    return noLimits;
-  }
+  limitsOf(): undefined {}
 
   async stop(id: string): Promise<void> {
     for (let vblade = await this.holder(id); vblade; vblade = await this.holder(id)) {

@@ -1,4 +1,3 @@
-import { areLimited } from '../../models/limits.ts';
 import type { FoundExport } from '../target.ts';
 import { parseArguments } from './arguments.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -14,7 +13,7 @@ export async function foundExports(
     const parsed = parseArguments(vblade.args);
     const id = ids.get(vblade.pid);
     if (!parsed || id === undefined) return parsed ?? [];
-    const limits = supervisors.map((supervisor) => supervisor.limitsOf(id)).find(areLimited);
+    const limits = supervisors.map((supervisor) => supervisor.limitsOf(id)).find((one) => one !== undefined);
     return [{ ...parsed, id, ...(limits ? { limits } : {}) }];
   });
 }

@@ -11,8 +11,8 @@ export interface Supervisor {
   start(id: string, args: readonly string[], limits?: Limits): Promise<Vblade>;
   /** The vblade that runs for the volume has these limits from now on, in place of those that it had. Throws ExportFailed. */
   limit(id: string, limits?: Limits): Promise<void>;
-  /** Returns the limits of the vblade that runs for the volume. */
-  limitsOf(id: string): Limits;
+  /** Returns the limits of the vblade that runs for the volume; undefined where it can have none. */
+  limitsOf(id: string): Limits | undefined;
   /** Ends the vblade of the volume and removes its files. Throws ExportStays. */
   stop(id: string): Promise<void>;
   find(id: string): Promise<Vblade | undefined>;

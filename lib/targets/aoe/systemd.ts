@@ -101,8 +101,11 @@ export class SystemdSupervisor implements Supervisor {
     }
   }
 
-  limitsOf(id: string): Limits {
-    return limitsOfUnit(unit(processIn(unit(ofDevices, id)) === undefined ? ofFiles : ofDevices, id));
+  limitsOf(id: string): Limits | undefined {
+    const running = [ofDevices, ofFiles]
+      .map((template) => unit(template, id))
+      .find((one) => processIn(one) !== undefined);
+    return running === undefined ? undefined : limitsOfUnit(running);
   }
 
   /** The vblade once its socket is open; undefined when it ended before. */

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { asError } from '../../../lib/errors.ts';
+import { areSameLimits } from '../../../lib/models/limits.ts';
 import { isAllowed } from '../../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sameHosts } from '../../../lib/targets/hosts.ts';
@@ -9,7 +10,7 @@ import { surplusHosts } from '../restored-attachments.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
-/** How the export of a healthy volume differs from what its record asks for: whether it runs, its address, path and rights. */
+/** How the export of a healthy volume differs from what its record asks for: whether it runs, its address, path, rights and limits. */
 export async function exportDifferences(
   context: AuditContext,
   volume: VolumeState,
@@ -62,6 +63,9 @@ export async function exportDifferences(
   }
   if (found.chap?.user !== spec.chap?.user || found.chap?.secret !== spec.chap?.secret) {
     return [{ object, what: 'is exported with another secret than its record has', fix, run }];
+  }
+  if (found.limits && !areSameLimits(found.limits, spec.limits)) {
+    return [{ object, what: 'is exported with other limits than its record has', fix: 'set those of its record', run }];
   }
   return [];
 }

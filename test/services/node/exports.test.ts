@@ -1,4 +1,5 @@
 import test from 'ava';
+import { createType } from '../../../lib/client/types.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -218,4 +219,31 @@ test.serial('an export whose start hangs does not delay the restoration of other
   gate.resolve();
   await until(() => hanging.exports.size === 3, 'all are exported', 10_000);
   t.pass();
+});
+
+test.serial('an audit compares the limits of an export, where its target shows them', async (t) => {
+  await cluster.node('n1', rarely, { driver, target });
+  const commands = await cluster.commands();
+  const { id: type } = await createType(await cluster.store(), { name: 'slow', requirements: {}, iops: 500 });
+  const limited = await commands.create({ ...newVolume, type }, deadline);
+  const free = await commands.create(newVolume, deadline);
+  for (const { id } of [limited, free]) await commands.attach(id, attachment, deadline);
+  const nodes = await cluster.nodeCommands();
+  const audit = async (repair: boolean) => {
+    const { findings } = await nodes.audit('n1', { repair, remove: [] }, deadline);
+    return findings.map(({ object, what }) => `${object} ${what}`);
+  };
+  const show = ({ id }: { id: string }, iops: number | undefined) => {
+    const found = target.exports.get(id);
+    if (found) target.exports.set(id, { ...found, limits: { iops, bytesPerSecond: undefined } });
+  };
+  show(free, undefined);
+  t.deepEqual(await audit(false), []);
+  show(free, 10);
+  show(limited, undefined);
+  const found = [free, limited].map(({ id }) => `volume ${id} is exported with other limits than its record has`);
+  t.deepEqual((await audit(true)).toSorted(), found.toSorted());
+  t.false(Object.hasOwn(target.exports.get(free.id) ?? {}, 'limits'));
+  t.like(target.exports.get(limited.id), { limits: { iops: 500 } });
+  t.deepEqual(await audit(false), []);
 });
