@@ -168,13 +168,14 @@ export interface PlannedDetach {
  * SeveralAttachments, VolumeReserved, RecordUnreadable, AttachmentLost.
  */
 export async function detachPlan(store: Store, volume: VolumeState, meant: PlannedDetach): Promise<TaskPlan> {
-  // Its own record says only whether the task that is under way is the same.
-  const isOthers = (one: string) => volume.task !== undefined || one !== meant.attachment;
+  const { keeps = false } = meant;
+  // Its own record says only whether the task that is under way is the same, and what is kept.
+  const isOthers = (one: string) => volume.task !== undefined || keeps || one !== meant.attachment;
   const all = await allAttachments(store, { id: volume.id, attachments: volume.attachments.filter(isOthers) });
   const id = meantBy(volume, all.states, meant);
-  const remaining = withoutAttachment(all, id);
-  await requireAll(store, volume, remaining);
-  const { keeps = false } = meant;
+  const others = withoutAttachment(all, id);
+  await requireAll(store, volume, others);
+  const attachments = { ...all, states: all.states.map((one) => (one.id === id ? { ...one, isKept: keeps } : one)) };
   const isKept = all.states.some((one) => one.id === id && one.isKept);
   return {
     transition: 'startDetach',
@@ -192,7 +193,7 @@ export async function detachPlan(store: Store, volume: VolumeState, meant: Plann
     ],
     expect: { attachments: volume.attachments.join(',') },
     isUnderWay: volume.task?.kind === 'detach' && volume.attachment === id && isKept === keeps,
-    remaining,
+    attachments,
   };
 }
 

@@ -1,11 +1,11 @@
 import { type Fault, errors } from '../errors.ts';
 import { Semaphore } from '../concurrency.ts';
-import { type VolumeAttachments, allAttachments, withoutAttachment } from '../models/attachment.ts';
+import { afterDetach, allAttachments } from '../models/attachment.ts';
 import { isNodeName } from '../models/node-name.ts';
 import { jobsOf } from '../models/job.ts';
 import { migrationsOf } from '../models/migration.ts';
 import type { Unreadable } from '../models/records.ts';
-import { editOf, endedWith, removedAttachment } from '../models/volume-edit.ts';
+import { editOf, endedAttachment, endedWith } from '../models/volume-edit.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import { isGroupTask } from '../models/task.ts';
@@ -92,11 +92,6 @@ async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fa
   return [{ kind: 'snapshot', id, set }, ...ofGroup];
 }
 
-/** Without the attachment that was being made or ended. */
-async function remainingOf(store: Store, volume: VolumeState): Promise<VolumeAttachments> {
-  return withoutAttachment(await allAttachments(store, volume), volume.attachment);
-}
-
 /**
  * Whether the volume may have left its storage for the destination of its migration, which keeps what it has until the label of that storage
  * says so. Read once the node changes nothing more.
@@ -121,12 +116,14 @@ async function declareVolumeLost(store: Store, from: VolumeState, topic: string)
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
     const keeps = await mayHaveLeft(store, volume);
     const set = keeps ? { migration: volume.migration } : {};
+    const all = await allAttachments(store, volume);
     const change = isDeleted
       ? await (volume.deletesSnapshots ? abandonmentWithSnapshots : abandonment)(store, volume)
       : {
           edits: [
-            editOf(volume, name, { fault, set, remaining: await remainingOf(store, volume) }),
-            ...(volume.attachment === '' ? [] : [removedAttachment(volume.attachment)]),
+            // Without the attachment that was being made or ended.
+            editOf(volume, name, { fault, set, remaining: afterDetach(all, volume.attachment) }),
+            ...(volume.attachment === '' ? [] : [endedAttachment(all, volume.attachment)]),
             ...endedWith(keeps ? { ...volume, migration: '' } : volume, name),
             ...(await snapshotEnd(store, volume, fault)),
           ],

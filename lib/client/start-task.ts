@@ -1,10 +1,10 @@
 import { type BlockstoreError, errors } from '../errors.ts';
-import type { VolumeAttachments } from '../models/attachment.ts';
+import { type VolumeAttachments, afterDetach } from '../models/attachment.ts';
 import { backendId } from '../models/backend.ts';
 import { storedAddress } from '../models/stored-address.ts';
 import { type TaskKind, freesMemory } from '../models/task.ts';
 import { type Transition, type TransitionName, transitions } from '../models/transitions.ts';
-import { editOf, endedWith, isAllowed, removedAttachment } from '../models/volume-edit.ts';
+import { editOf, endedAttachment, endedWith, isAllowed } from '../models/volume-edit.ts';
 import { type VolumeState, type VolumeStatus, parseVolume } from '../models/volume-state.ts';
 import { volumesOf } from '../models/volume.ts';
 import { type Condition, type Edit, type Outcome, type ReplyTo, commit } from '../redis/scripts.ts';
@@ -38,8 +38,8 @@ export interface TaskPlan {
   conditions?: readonly Condition[];
   /** The very task is under way. */
   isUnderWay: boolean;
-  /** Of a detach: the attachments that the volume has still. */
-  remaining?: VolumeAttachments;
+  /** Of a detach: the attachments of the volume, with what is kept of the one that it ends. */
+  attachments?: VolumeAttachments;
 }
 
 export interface StartRequest {
@@ -211,23 +211,24 @@ function fixedPlan({ transition, kind, set = {}, unset = [], also }: StartReques
 async function endAtOnce(
   store: Store,
   request: StartRequest,
-  { transition, expect, set, remaining }: TaskPlan,
+  { transition, expect, set, attachments = { states: [], missing: [] } }: TaskPlan,
   volume: VolumeState,
 ): Promise<Sent | undefined> {
   const { whenLost } = request;
   if (whenLost === 'refuse') throw errors.nodeLost(volume.node);
   if (whenLost === 'detachLost' ? !isAllowed('detachLost', volume) : !mayAbandon(volume))
     throw await refusal(store, volume, transition);
+  const { attachment = '' } = set;
   const change =
     whenLost === 'detachLost'
       ? {
           edits: [
             editOf(volume, 'detachLost', {
               expect,
-              ...(remaining ? { remaining } : {}),
+              remaining: afterDetach(attachments, attachment),
               fault: errors.nodeLost(volume.node).toFault(),
             }),
-            removedAttachment(set['attachment'] ?? ''),
+            endedAttachment(attachments, attachment),
           ],
         }
       : await (whenLost === 'abandon' ? abandonment : abandonmentWithSnapshots)(store, volume);

@@ -64,6 +64,15 @@ export function removedSnapshot(id: string): Edit {
   return { kind: 'snapshot', id, remove: true, optional: true };
 }
 
+/** What the record of an attachment has of a host, which releases the volume. */
+const fieldsOfHost = ['hostName', 'hostId', 'domain', 'libvirtUri', 'hosts', 'completeTime'] as const;
+
+/** Returns the edit that ends an attachment, of these: one that is kept is reserved again. */
+export function endedAttachment({ states }: VolumeAttachments, id: string): Edit {
+  if (!states.some((one) => one.id === id && one.isKept)) return removedAttachment(id);
+  return { kind: 'attachment', id, set: { status: 'reserved' }, unset: [...fieldsOfHost, 'kept'], optional: true };
+}
+
 /**
  * Returns the edit that takes a volume through a transition; it is refused as `changed` where the record's node, statuses or task are
  * no longer those of `volume`, or a further field has not the expected value.

@@ -1,15 +1,12 @@
 import type { Fault } from '../../../lib/errors.ts';
 import type { AttachmentStatus } from '../../../lib/models/attachment-state.ts';
 import type { Hash } from '../../../lib/models/hash.ts';
-import { removedAttachment } from '../../../lib/models/volume-edit.ts';
+import { endedAttachment } from '../../../lib/models/volume-edit.ts';
 import { type VolumeState, isVolumeStatus } from '../../../lib/models/volume-state.ts';
 import type { Edit } from '../../../lib/redis/scripts.ts';
 import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { Operation, StepContext } from './operation.ts';
 import { isUsedByOthers, remainingAttachments } from './steps.ts';
-
-/** What the record of an attachment has of a host, which releases the volume. */
-const fieldsOfHost = ['hostName', 'hostId', 'domain', 'libvirtUri', 'hosts', 'completeTime'] as const;
 
 /**
  * Returns what the end of an operation changes of the attachment that it is about, where Redis has its record still. `fault`: of an attach
@@ -22,10 +19,7 @@ export function attachmentEdits(
 ): Edit[] {
   const { attachment: id } = volume;
   const own = attachments.states.find((one) => one.id === id);
-  if (status === 'removed' && own?.isKept) {
-    return [{ kind: 'attachment', id, set: { status: 'reserved' }, unset: [...fieldsOfHost, 'kept'], optional: true }];
-  }
-  if (status === 'removed') return [removedAttachment(id)];
+  if (status === 'removed') return [endedAttachment(attachments, id)];
   // Its host has yet to say that it uses the volume.
   const isConnecting = status === 'attached' && own?.reserveTime !== undefined && own.completeTime === undefined;
   const set = {

@@ -1,12 +1,15 @@
 import test from 'ava';
 import { type ClusterCommands, clusterCommands } from '../../../lib/client/cluster-commands.ts';
+import { declareLost } from '../../../lib/client/declare-lost.ts';
 import { connectionOf } from '../../../lib/client/connection.ts';
 import { RequestClient } from '../../../lib/client/request-client.ts';
 import { errors } from '../../../lib/errors.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { usesOf } from '../../support/attachments.ts';
 import { Cluster } from '../../support/cluster.ts';
+import type { BlockStore } from '../../../services/node/block-store.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
+import { until } from '../../support/until.ts';
 
 const owner = { userId: 'user', projectId: 'project' };
 const deadline = { deadlineMs: 60_000 };
@@ -16,11 +19,12 @@ const other = { hosts: ['02:00:00:00:00:02'], hostName: 'h2' };
 let cluster: Cluster;
 let client: ClusterCommands;
 let target: FakeTarget;
+let node: BlockStore;
 let id: string;
 test.beforeEach(async () => {
   cluster = await Cluster.start();
   target = new FakeTarget();
-  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { target });
+  node = await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { target });
   const store = await cluster.store();
   client = clusterCommands(store, { client: new RequestClient(store), topic: 'volume' });
   ({ id } = await client.commands.create({ ...owner, size: 1 }, deadline));
@@ -140,4 +144,31 @@ test.serial('of several hosts that have a volume each has its own attachment', a
   const [first] = await uses();
   await client.commands.detach(id, { ...deadline, attachment: first?.id });
   t.like(await volume(), { status: 'available', announced: undefined });
+});
+
+test.serial('a host releases a volume of a lost node: the reservation stays until it is ended', async (t) => {
+  const legacy = client.legacyAttach;
+  const { use } = await legacy.connect(id, host, deadline);
+  await node.stop();
+  await declareLost(client.store, 'n1', { topic: 'volume' });
+  await legacy.release(use, deadline);
+  t.like(await volume(), { status: 'error', attachStatus: 'detached', attachments: [use.id] });
+  t.like(await uses(), [{ id: use.id, status: 'reserved', hosts: [], hostName: '', isKept: false }]);
+  t.is((await legacy.meant(id, undefined)).id, use.id, 'the detach that follows finds it');
+  await client.attachments.delete(use.id, deadline);
+  t.like(await volume(), { status: 'error', attachments: [] });
+});
+
+test.serial('a release that is under way when its node is declared lost keeps the reservation', async (t) => {
+  const legacy = client.legacyAttach;
+  const { use } = await legacy.connect(id, host, deadline);
+  await node.stop();
+  const released = legacy.release(use, deadline);
+  await until(async () => (await volume()).attachStatus === 'detaching', 'it has begun');
+  await declareLost(client.store, 'n1', { topic: 'volume' });
+  await released.catch(() => undefined);
+  t.like(await volume(), { status: 'error', attachStatus: 'detached', attachments: [use.id] });
+  t.like(await uses(), [{ id: use.id, status: 'reserved', hosts: [], hostName: '', isKept: false }]);
+  await client.attachments.delete(use.id, deadline);
+  t.like(await volume(), { status: 'error', attachments: [] });
 });
