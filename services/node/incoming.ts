@@ -183,10 +183,11 @@ export class IncomingMigrations implements Service {
     const isHere = volume?.node === lease.node && volume.backend === backend;
     const isInUse = isHere || (await this.isOfAnother(migration, volume));
     const found = isInUse ? undefined : await this.storageOf(migration);
-    if (found?.labels[copyLabel] !== undefined) {
-      const spec = { id: migration.volume, size, sizeBytes: sizeInBytes(size), labels: found.labels };
+    // Of what is not listed, parts may be left.
+    if (!isInUse && (!found || found.labels[copyLabel] !== undefined)) {
+      const spec = { id: migration.volume, size, sizeBytes: sizeInBytes(size), labels: found?.labels ?? {} };
       await this.change(migration, {}); // the lease, before anything is destroyed
-      await backends.get(backend).driver.deleteVolume(spec, { signal: this.stopping.signal });
+      await backends.get(backend).driver.deleteVolume(spec, { signal: this.stopping.signal, unused: !found });
     }
     await this.change(migration, { remove: true });
     await this.forget(id);

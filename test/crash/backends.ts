@@ -32,7 +32,16 @@ export interface CrashBackend {
 }
 
 /** Scenes in which a target acts. */
-const ofExports: ReadonlySet<string> = new Set(['delete', 'attach', 'detach', 'release', 'extend', 'start', 'upkeep']);
+const ofExports: ReadonlySet<string> = new Set([
+  'delete',
+  'attach',
+  'detach',
+  'release',
+  'extend',
+  'start',
+  'dismiss-fault',
+  'upkeep',
+]);
 /** Scenes in which the kind of an LVM volume matters. */
 const ofVolumes: ReadonlySet<string> = new Set([
   'create',
@@ -50,6 +59,8 @@ const ofVolumes: ReadonlySet<string> = new Set([
 
 /** Scenes in which an export moves with its volume. */
 const ofMovedExports: ReadonlySet<string> = new Set(['migrate-attached']);
+/** Scenes in which a migration is cancelled while it sends: that takes long enough where it is slow. */
+const ofCancelled: ReadonlySet<string> = new Set(['cancel-migrate', 'cancel-migrate-attached']);
 
 const ofGroups: ReadonlySet<string> = new Set(['group-snapshot', 'delete-group-snapshot']);
 
@@ -63,7 +74,7 @@ export function scenesOn({
   const without = (all: Readonly<Record<string, Scene>>, names: ReadonlySet<string>) =>
     Object.fromEntries(Object.entries(all).filter(([name]) => !names.has(name)));
   if (only) return Object.fromEntries(Object.entries(isPair ? copyScenes : scenes).filter(([name]) => only.has(name)));
-  if (isPair) return movesExports ? copyScenes : without(copyScenes, ofMovedExports);
+  if (isPair) return without(copyScenes, new Set([...ofCancelled, ...(movesExports ? [] : ofMovedExports)]));
   return takesGroups ? scenes : without(scenes, ofGroups);
 }
 
@@ -88,6 +99,16 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     missing: async () => cannotExport,
     place: () => {
       const flags = { volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo' };
+      return HostPlace.create(flags, { isPair: true });
+    },
+  },
+  'file-aoe-slow-pair': {
+    on: 'host',
+    isPair: true,
+    only: ofCancelled,
+    missing: async () => cannotExport,
+    place: () => {
+      const flags = { volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo', migration_rate: '20' };
       return HostPlace.create(flags, { isPair: true });
     },
   },

@@ -1,7 +1,10 @@
 import { BackupCommands } from '../../lib/client/backup-commands.ts';
+import { cancelMigration } from '../../lib/client/cancel-migration.ts';
 import { ImageCommands } from '../../lib/client/image-commands.ts';
 import { MigrationCommands } from '../../lib/client/migration-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { until } from '../support/until.ts';
 import type { Copies } from './copies.ts';
 import type { Place } from './place.ts';
 import {
@@ -19,6 +22,8 @@ import {
 type CopyScene =
   | CopyTask
   | 'migrate-attached'
+  | 'cancel-migrate'
+  | 'cancel-migrate-attached'
   | 'revert'
   | 'reimage'
   | 'create-from-image'
@@ -51,6 +56,18 @@ async function backUp({ store }: Place, cast: Cast): Promise<void> {
 async function migrate(place: Place, cast: Cast): Promise<void> {
   const migrations = new MigrationCommands(place.store, place.commands, 'volume');
   await migrations.migrate(cast(subject), { to: copiesOf(place).other }, deadline);
+}
+
+/** Returns once data are sent. */
+async function beginToMigrate(place: Place, cast: Cast): Promise<void> {
+  const migrations = new MigrationCommands(place.store, place.commands, 'volume');
+  await migrations.migrate(cast(subject), { to: copiesOf(place).other });
+  const isSending = async () => ((await volumesOf(place.store).lookup(cast(subject))).progress ?? 0) > 0;
+  await until(isSending, 'data are sent', deadline.deadlineMs);
+}
+
+async function cancel({ store, commands }: Place, cast: Cast): Promise<void> {
+  await cancelMigration({ store, commands }, cast(subject), deadline);
 }
 
 /** One for every operation that copies data from or to the outside, or another backend. Add a new one here. */
@@ -175,5 +192,23 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
     ask: migrate,
     again: ['SamePlace'],
     intervals: 10, // each pass over the volume shows nothing
+  },
+  /** While its data are sent. */
+  'cancel-migrate': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await beginToMigrate(place, cast);
+    },
+    ask: cancel,
+    again: ['NotMigrating'],
+  },
+  'cancel-migrate-attached': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await makeAttached(place, cast(subject));
+      await beginToMigrate(place, cast);
+    },
+    ask: cancel,
+    again: ['NotMigrating'],
   },
 };

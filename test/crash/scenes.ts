@@ -1,4 +1,5 @@
-import { asError } from '../../lib/errors.ts';
+import { dismissFault } from '../../lib/client/dismiss-fault.ts';
+import { asError, errors } from '../../lib/errors.ts';
 import { GroupCommands } from '../../lib/client/group-commands.ts';
 import { GroupSnapshotCommands } from '../../lib/client/group-snapshot-commands.ts';
 import { RequestClient } from '../../lib/client/request-client.ts';
@@ -272,6 +273,26 @@ const firstStart: Scene = {
   },
 };
 
+/** A node starts with volumes of which an operation has failed, and an administrator resets them meanwhile. */
+const dismissal: Scene = {
+  starting: true,
+  idle: true,
+  async prepare(place, cast) {
+    await make(place, cast('unattached'));
+    await makeAttached(place, cast('attached'));
+    await place.kill();
+    const fault = JSON.stringify(errors.noAnswer('extend', 1).toFault());
+    for (const part of ['unattached', 'attached']) {
+      const set = { status: 'error_extending', fault };
+      await commit(place.store, { edits: [{ kind: 'volume', id: cast(part), set }] });
+    }
+  },
+  async ask({ store }, cast) {
+    for (const part of ['unattached', 'attached']) await dismissFault(store, cast(part));
+  },
+  again: [],
+};
+
 /** The activity at every report, with an export to restart. */
 const upkeep: Scene = {
   idle: true,
@@ -304,6 +325,7 @@ export const scenes: Readonly<Record<string, Scene>> = {
   release,
   start,
   'first-start': firstStart,
+  'dismiss-fault': dismissal,
   upkeep,
   audit,
 };
