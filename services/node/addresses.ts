@@ -5,11 +5,12 @@ import { claimShelf, releaseShelf } from '../../lib/redis/scripts.ts';
 import type { Store } from '../../lib/redis/store.ts';
 import type { Labels } from '../../lib/drivers/driver.ts';
 import { asError, errors } from '../../lib/errors.ts';
-import { abandonedVolumesOf, volumesOf } from '../../lib/models/volume.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { pairsOf } from '../../lib/redis/pairs.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { Target } from '../../lib/targets/target.ts';
 import type { NodeLease } from './lease.ts';
+import { lentAddresses } from './lent-addresses.ts';
 
 export interface AddressesOptions {
   store: Store;
@@ -79,20 +80,9 @@ export class Addresses {
     await this.readLent();
   }
 
-  /** Volumes that have left this node with their addresses; one that was deleted while its node was lost may still be exported there. */
-  private async readLent(): Promise<ReadonlySet<string>> {
-    const { store, lease } = this.options;
-    const lent = new Set<string>();
-    // These first: they become volumes again.
-    for await (const { id, address } of abandonedVolumesOf(store).iterate(store.keys.nodeLentAbandoned(lease.node))) {
-      lent.add(id);
-      this.pool.lend(id, address);
-    }
-    for await (const { id, address, lender, node } of volumesOf(store).iterate(store.keys.nodeLent(lease.node))) {
-      if (lender !== lease.node || node === lease.node) continue;
-      lent.add(id);
-      this.pool.lend(id, address);
-    }
+  private async readLent(): Promise<ReadonlyMap<string, string>> {
+    const lent = await lentAddresses(this.options.store, this.options.lease.node);
+    for (const [id, address] of lent) this.pool.lend(id, address);
     return lent;
   }
 

@@ -145,6 +145,18 @@ test.serial('a lent address goes back when a node returns whose hosts were detac
   t.deepEqual(await problems(), []);
 });
 
+test.serial(
+  'the next daemon of a node gives nobody an address that it lends, also where the record cannot be read',
+  async (t) => {
+    const { id, address } = await lent();
+    await store.redis.hset(store.keys.volume(id), 'status', 'unknown');
+    await n1.stop();
+    n1 = await node('n1');
+    const others = await Promise.all([1, 2, 3].map(() => attachedAt('n1')));
+    t.false(others.some((other) => other.address === address));
+  },
+);
+
 test.serial('a node can be removed once such a volume is back', async (t) => {
   const { id } = await lent();
   await loseN2();

@@ -76,6 +76,25 @@ test.serial(
   },
 );
 
+test.serial('a Redis that has lost an attachment and a new name of one volume has both again', async (t) => {
+  const driver = new FakeDriver();
+  const target = new FakeTarget();
+  const node = await cluster.node('n1', {}, { driver, target });
+  const commands = await cluster.commands();
+  const store = await cluster.store();
+  const { id } = await commands.create({ ...newVolume, name: 'before' }, deadline);
+  const restore = await cluster.server.keepCopy();
+  await until(() => commands.update(id, { name: 'after' }, deadline), 'it is renamed after the copy');
+  await commands.attach(id, attachment, deadline);
+  await restore();
+  const isBack = async () => (await node.getVolume(id)).attachStatus === 'attached';
+  await until(isBack, 'it is attached as its export runs');
+  t.deepEqual(await instancesOf(store, id), ['unknown']);
+  const agreement = async () =>
+    disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports: [...target.exports.values()] }]);
+  await until(async () => (await agreement()).length === 0, 'all agrees');
+});
+
 /** A listing fails: the one at which `left` becomes 0. */
 class FailingDriver extends FakeDriver {
   left = -1;
