@@ -34,6 +34,13 @@ export interface AuditContext extends AuditOptions {
   exclusively: (id: string, work: (volume: VolumeState) => Promise<unknown>) => Promise<unknown>;
 }
 
+export interface AuditResult {
+  findings: Finding[];
+  busy: Set<string>;
+  resumed: Set<string>;
+  notCompared: NotCompared[];
+}
+
 /** Compares the records of this node with its storage, its exports and what is counted as allocated. */
 export class Audit {
   private readonly context: AuditContext;
@@ -51,19 +58,39 @@ export class Audit {
   /**
    * Examines twice: what is merely under way is gone at the second time. `busy` are the volumes that were not examined, because
    * something was under way; `resumed` those that were not, as their tasks had to be resumed first; `notCompared` is what could not be
-   * compared. Throws what keeps it from examining.
+   * compared. Where a volume's record or storage had to be repaired first, its export is examined after that. Throws what keeps it from
+   * examining.
    */
   async run(
-    { repair, recordsOnly = false, remove }: AuditRequest,
+    request: AuditRequest,
     signal: AbortSignal,
     { asksNetwork = true }: { asksNetwork?: boolean } = {},
-  ): Promise<{ findings: Finding[]; busy: Set<string>; resumed: Set<string>; notCompared: NotCompared[] }> {
+  ): Promise<AuditResult> {
+    const { isUnfinished, ...first } = await this.examine(request, signal, asksNetwork);
+    if (!isUnfinished) return first;
+    const second = await this.examine(request, signal, false);
+    const known = new Set(first.findings.map(nameOf));
+    return {
+      findings: [...first.findings, ...second.findings.filter((finding) => !known.has(nameOf(finding)))],
+      busy: new Set([...first.busy, ...second.busy]),
+      resumed: new Set([...first.resumed, ...second.resumed]),
+      notCompared: second.notCompared,
+    };
+  }
+
+  /** `isUnfinished`: something was repaired of a volume whose export is not examined before that. */
+  private async examine(
+    { repair, recordsOnly = false, remove }: AuditRequest,
+    signal: AbortSignal,
+    asksNetwork: boolean,
+  ): Promise<AuditResult & { isUnfinished: boolean }> {
     const busy = new Set<string>();
     const resumed = new Set<string>();
     const unobserved = asksNetwork ? await unobservedAddresses(this.context) : [];
     const once = await this.compare(remove, busy);
     const first = [...unobserved, ...once.differences];
-    if (first.length === 0 && once.notCompared.length === 0) return { findings: [], busy, resumed, notCompared: [] };
+    if (first.length === 0 && once.notCompared.length === 0)
+      return { findings: [], busy, resumed, notCompared: [], isUnfinished: false };
     const before = new Set(first.map(nameOf));
     const repeated = await this.compare(remove, busy);
     const second = [...unobserved, ...repeated.differences];
@@ -72,15 +99,17 @@ export class Audit {
       if (!before.has(nameOf(difference))) busy.add(idIn(difference));
     }
     const findings: Finding[] = [];
+    let isUnfinished = false;
     for (const difference of differences) {
       const { object, what, fix, run, makesRecord, requested } = difference;
       const finding = { node: this.context.lease.node, object, what, fix, fixed: false };
       const isWanted = requested ?? (repair && (!recordsOnly || makesRecord === true));
       if (isWanted && difference.resumes) resumed.add(idIn(difference));
       findings.push(run && isWanted ? Object.assign(finding, await this.repair(() => run(signal))) : finding);
+      isUnfinished ||= finding.fixed && repeated.withoutExport.has(idIn(difference));
       signal.throwIfAborted();
     }
-    return { findings, busy, resumed, notCompared: repeated.notCompared };
+    return { findings, busy, resumed, notCompared: repeated.notCompared, isUnfinished };
   }
 
   private async repair(run: () => Promise<unknown>): Promise<Pick<Finding, 'fixed' | 'failure'>> {
@@ -95,7 +124,7 @@ export class Audit {
   private async compare(
     remove: readonly string[],
     busy: Set<string>,
-  ): Promise<{ differences: Difference[]; notCompared: NotCompared[] }> {
+  ): Promise<{ differences: Difference[]; notCompared: NotCompared[]; withoutExport: ReadonlySet<string> }> {
     const { backends, store, lease, engine, adoption, snapshots } = this.context;
     for (const id of engine.busyIds) busy.add(id); // it may end between the list of storage and the record
     const stored = await adoption.readStorage();
@@ -141,8 +170,12 @@ export class Audit {
     differences.push(...ofAttachments);
     // First the record has the right hosts, then the export.
     const odd = new Set(ofAttachments.map(idIn));
+    const withoutExport = new Set<string>();
     for (const { volume, isWhole } of consistent) {
-      if (!isWhole || odd.has(volume.id)) continue;
+      if (!isWhole || odd.has(volume.id)) {
+        withoutExport.add(volume.id);
+        continue;
+      }
       differences.push(...(await exportDifferences(this.context, volume, exportsById.get(volume.id))));
     }
     const underWay = await volumesOfMigrations(this.context);
@@ -174,6 +207,7 @@ export class Audit {
       // Counters first: a record that is made again changes them.
       differences: [...allocated.differences, ...differences],
       notCompared: [...notServed(this.context), ...allocated.notCompared],
+      withoutExport,
     };
   }
 }
@@ -186,10 +220,10 @@ function notServed({ backends, lease }: AuditContext): NotCompared[] {
   });
 }
 
-function idIn({ object }: Difference): string {
+function idIn({ object }: Pick<Difference, 'object'>): string {
   return object.replace(/^volume /, '');
 }
 
-function nameOf({ object, what }: Difference): string {
+function nameOf({ object, what }: Pick<Difference, 'object' | 'what'>): string {
   return `${object} ${what}`;
 }
