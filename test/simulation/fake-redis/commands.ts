@@ -182,6 +182,7 @@ function limited(found: readonly Scored[], options: readonly string[]): readonly
 
 const streams: Record<string, Command> = {
   XADD: (database, [key = '', ...args]) => {
+    if (has(args.slice(0, 1), 'NOMKSTREAM') && database.stream(key) === undefined) return null;
     const fields = args.slice(args.indexOf('*') + 1);
     return database.writable(key, Stream).add(database.now(), fields, Number(option(args, '~') ?? Infinity));
   },
