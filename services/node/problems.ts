@@ -8,6 +8,8 @@ export class Problems {
   private readonly log: Log;
   private readonly unserved = new Map<string, BlockstoreError>();
   private readonly unreadable = new Map<string, string>();
+  /** Storage here of volumes whose records are other nodes'. */
+  private readonly foreign = new Map<string, BlockstoreError>();
   /** Exports that are to end, and do not. */
   private readonly staying = new Map<string, BlockstoreError>();
   /** Why records of deleted volumes, whose storage is still to be removed, cannot be read. */
@@ -33,7 +35,7 @@ export class Problems {
     const ofTargets = this.backends.served.flatMap(({ target }) => target.problems());
     return [
       // All volumes of a backend that is not served have one problem.
-      ...new Set(Array.from(this.unserved.values(), (error) => error.message)),
+      ...new Set([...this.unserved.values(), ...this.foreign.values()].map((error) => error.message)),
       ...Array.from(this.staying.values(), (error) => error.message),
       ...ofTargets.flatMap(({ id, error }) => (id === undefined || this.unserved.has(id) ? [] : [error.message])),
       ...Array.from(this.unreadable, ([id, reason]) => `the record of volume ${id} ${reason}`),
@@ -52,6 +54,10 @@ export class Problems {
     return [...this.staying.keys()];
   }
 
+  get foreignVolumes(): readonly string[] {
+    return [...this.foreign.keys()];
+  }
+
   get unreadableVolumes(): readonly string[] {
     return [...this.unreadable.keys()];
   }
@@ -64,6 +70,15 @@ export class Problems {
   /** Ends an export that should not run. A failure is reported, and keeps nothing else from being served. */
   async ending(id: string, work: () => Promise<void>): Promise<void> {
     await this.note(this.staying, id, `the export of volume ${id} is to end and does not`, work);
+  }
+
+  /** Storage here may become that of a volume whose record is another node's. A failure is reported until then. */
+  async following(id: string, work: () => Promise<void>): Promise<void> {
+    await this.note(this.foreign, id, `the storage of volume ${id} is not taken`, work);
+  }
+
+  noteForeign(id: string, error: BlockstoreError): void {
+    this.foreign.set(id, error);
   }
 
   /** An export that was to end, and did not: it is tried again with each report. */

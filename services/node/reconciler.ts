@@ -10,6 +10,7 @@ import { type Adopter, type AdoptionOptions, type FoundStorage, type StoredVolum
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
+import { followMoved, noteMoved } from './moved-here.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
@@ -117,6 +118,7 @@ export class Reconciler {
       const isRecorded = await engine.exclusively(id, () => this.restore(id, running.get(id), stored));
       if (!isRecorded) unrecorded.add(id);
     });
+    await this.followMoved();
     await this.reconcileTaken();
     await this.retryRecords(unrecorded, running);
     const left = [...running.keys()].filter((id) => table.get(id)?.isExported === false && !engine.isBusy(id));
@@ -153,6 +155,15 @@ export class Reconciler {
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
     await this.reconcileSnapshots(await snapshotsOn(backend), settled);
+  }
+
+  /** Volumes of other nodes, by their records, that may have moved here. */
+  private async followMoved(): Promise<void> {
+    const { engine, problems, adoption } = this.options;
+    const ids = problems.foreignVolumes.filter((id) => !engine.isBusy(id));
+    if (ids.length === 0) return;
+    const found = await adoption.readStorage();
+    await eachVolume(ids, (id) => engine.exclusively(id, () => followMoved(this.options, id, found.get(id))));
   }
 
   /** Volumes that could not be served and have no record: the start, or the return of a backend, could not make it again. */
@@ -302,6 +313,8 @@ export class Reconciler {
     const [volume] = states;
     const isOwn = volume?.node === lease.node;
     if (!volume && unreadable.length === 0) return false;
+    const here = stored?.get(id);
+    if (volume && here) noteMoved(this.options, here, volume);
     if (!isOwn || volume.task) problems.clear(id);
     else {
       const found = stored && storageFor(stored, volume);

@@ -1,16 +1,11 @@
 import { errors } from '../../../lib/errors.ts';
-import { backendId } from '../../../lib/models/backend.ts';
-import { editOf } from '../../../lib/models/volume-edit.ts';
 import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
-import { redisTime } from '../../../lib/redis/redis-time.ts';
-import { commit } from '../../../lib/redis/scripts.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { StoredVolume } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
-import { lenderAt } from '../engine/migration-steps.ts';
+import { hasMovedHere, noteMoved, takeMoved } from '../moved-here.ts';
 import { sharedIdentity } from '../shared-storage.ts';
-import { fieldsIn, fromLabel, isMarkedMissing } from '../specs.ts';
+import { fieldsIn } from '../specs.ts';
 import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
@@ -57,36 +52,8 @@ export async function storageDifferences(
     const run = () => engine.exclusively(id, () => takeMoved(context, found));
     return [{ object, what: `${what}, which has lost it`, fix: 'take the volume, which has moved here', run }];
   }
+  if (record) noteMoved(context, found, record);
   if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
   const run = () => engine.exclusively(id, () => adoption.adoptUnrecorded(found, running));
   return [{ object, what, fix: 'make its record again', run, makesRecord: true }];
-}
-
-/** Redis has lost the migration of a volume, whose former storage is gone: its node reports that. */
-function hasMovedHere({ labels }: StoredVolume, record: VolumeState): boolean {
-  const isSame = labels['created'] === String(record.createTime);
-  // Hosts that have it find it here at its address.
-  const isReached = record.attachStatus === 'detached' || labels['address'] === record.address;
-  return labels[fromLabel] !== undefined && isSame && isReached && isMarkedMissing(record);
-}
-
-/** The task that completes a migration does the rest. */
-async function takeMoved({ store, lease, availabilityZone }: AuditContext, found: StoredVolume): Promise<void> {
-  const { id, backend } = found;
-  const record = await volumesOf(store).lookup(id);
-  if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
-  const movedFrom = backendId(record.node, record.backend);
-  const lender = lenderAt(lease.node, record);
-  const set = {
-    node: lease.node,
-    backend: backend.name,
-    availabilityZone,
-    movedFrom,
-    ...(lender === '' ? {} : { lender }),
-  };
-  const unset = lender === '' ? ['lender'] : [];
-  const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
-  const outcome = await commit(store, { owner: lease.token, edits: [edit] });
-  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-  if (outcome.word !== 'ok') throw errors.wrongStatus(id, record.status, 'no other change at the same time');
 }

@@ -1,0 +1,77 @@
+import { errors } from '../../lib/errors.ts';
+import { backendId } from '../../lib/models/backend.ts';
+import { editOf } from '../../lib/models/volume-edit.ts';
+import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
+import { redisTime } from '../../lib/redis/redis-time.ts';
+import { commit } from '../../lib/redis/scripts.ts';
+import type { AdoptionOptions, StoredVolume } from './adopter.ts';
+import { lenderAt } from './engine/migration-steps.ts';
+import type { Problems } from './problems.ts';
+import { sharedIdentity } from './shared-storage.ts';
+import { fromLabel, isMarked, isMarkedMissing } from './specs.ts';
+
+type Options = AdoptionOptions & { problems: Problems };
+
+/** Whether Redis has lost the migration of a volume, whose former storage is gone: its node reports that. */
+export function hasMovedHere(found: StoredVolume, record: VolumeState): boolean {
+  // Hosts that have it find it here at its address.
+  const isReached = record.attachStatus === 'detached' || found.labels['address'] === record.address;
+  return mayHaveMovedHere(found, record) && isReached && isMarkedMissing(record);
+}
+
+function mayHaveMovedHere({ labels, backend }: StoredVolume, record: VolumeState): boolean {
+  const isSame = labels['created'] === String(record.createTime);
+  return labels[fromLabel] !== undefined && !isMarked(labels) && isSame && sharedIdentity(backend) === '';
+}
+
+/** Storage that may be that of another node's volume: followed with each report until that is known. */
+export function noteMoved({ lease, problems }: Options, found: StoredVolume, record: VolumeState): void {
+  const { id, node, status } = record;
+  if (node === lease.node || !mayHaveMovedHere(found, record)) return;
+  problems.noteForeign(id, errors.foreignStorage(id, node, status));
+}
+
+/**
+ * Takes such a volume once its node has found its own storage missing, and hosts that had it there are detached. Storage of a volume
+ * that was deleted meanwhile is left: an audit names it.
+ */
+export async function followMoved(options: Options, id: string, found: StoredVolume | undefined): Promise<void> {
+  const { store, lease, problems } = options;
+  const { states, unreadable } = await volumesOf(store).readAll([id]);
+  if (unreadable.length > 0) return;
+  const [record] = states;
+  await problems.following(id, async () => {
+    if (!found || !record || record.node === lease.node || !mayHaveMovedHere(found, record)) return;
+    await takeMoved(options, found);
+  });
+}
+
+/** The task that completes a migration does the rest. Throws ForeignStorage while the volume may be on its node. */
+export async function takeMoved(
+  { store, lease, availabilityZone, table }: AdoptionOptions,
+  found: StoredVolume,
+): Promise<void> {
+  const { id, backend } = found;
+  const record = await volumesOf(store).lookup(id);
+  if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
+  const movedFrom = backendId(record.node, record.backend);
+  const lender = lenderAt(lease.node, record);
+  const set = {
+    node: lease.node,
+    backend: backend.name,
+    availabilityZone,
+    movedFrom,
+    ...(lender === '' ? {} : { lender }),
+  };
+  const unset = lender === '' ? ['lender'] : [];
+  const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
+  const outcome = await commit(store, {
+    owner: lease.token,
+    conditions: [{ is: 'absent', kind: 'abandoned', id }],
+    edits: [edit],
+  });
+  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
+  if (outcome.word !== 'ok') throw errors.wrongStatus(id, record.status, 'no other change at the same time');
+  table.taken.add(id); // Redis may have lost its snapshots as well
+}
