@@ -6,7 +6,7 @@ import type { TransitionName } from '../../../lib/models/transitions.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { Backend } from '../backends.ts';
 import { groupLabel, snapshotSpec, volumeSpec } from '../specs.ts';
-import { refuseUnfinished } from './restore-steps.ts';
+import { refuseOtherData } from './restore-steps.ts';
 
 /** A volume, and its snapshot that the operation is about. */
 export interface GroupMember {
@@ -74,7 +74,7 @@ const take: GroupOperation = {
       throw errors.notCapable(members[0]?.volume.id ?? '', backend.driver.name, 'groupSnapshots');
     }
     for (const { volume } of members) {
-      if (isResumed) await refuseUnfinished({ volume, backend });
+      if (isResumed) await refuseOtherData({ volume, backend });
       await backend.driver.ensureVolume(volumeSpec(volume));
     }
     await verbs.createSnapshots(specs.map(withoutGroup), { signal });

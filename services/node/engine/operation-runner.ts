@@ -19,7 +19,7 @@ import type { Problems } from '../problems.ts';
 import type { VolumeTable } from '../volume-table.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
-import { refuseUnfinished } from './restore-steps.ts';
+import { refuseOtherData } from './restore-steps.ts';
 import type { Backups as BackupStore, Migrations, Operation, OperationEnd, Step, StepContext } from './operation.ts';
 import type { OperationOutcome } from './operation-outcome.ts';
 import { dropVolume, noteEnd } from './note-end.ts';
@@ -80,7 +80,9 @@ export class OperationRunner {
     let context: StepContext | undefined;
     try {
       context = this.contextFor(volume, attachments, progress, isResumed);
-      if ((isResumed || isBehind) && operation.usesData) await refuseUnfinished(context);
+      // Redis may have it here again from before a restore or a migration.
+      const isUnsure = isResumed || isBehind || this.options.table.get(volume.id) === undefined;
+      if (isUnsure && operation.usesData) await refuseOtherData(context);
       if (operation.ofSnapshot || volume.snapshot !== '')
         context.snapshot = await this.snapshotOf(volume, volume.snapshot);
       if (operation.isOfAllSnapshots?.(volume)) context.snapshots = await this.snapshotsOfVolume(volume);

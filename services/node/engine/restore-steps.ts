@@ -5,7 +5,7 @@ import { imageMetadataField } from '../../../lib/models/metadata.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { writeSource } from '../../../lib/models/restore-source.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
-import { restoreLabel, restoredLabel, unfinishedSource, volumeSpec } from '../specs.ts';
+import { movedLabel, restoreLabel, restoredLabel, unfinishedSource, volumeSpec } from '../specs.ts';
 import type { OperationEnd, Step, StepContext } from './operation.ts';
 import { fillFrom } from './restore-sources.ts';
 import { exportNew } from './steps.ts';
@@ -68,13 +68,18 @@ export function recordRestored({ volume }: StepContext): OperationEnd {
   };
 }
 
-/** Throws StorageUnfinished where the storage has other data in part, which an older state of Redis does not say. */
-export async function refuseUnfinished({
+/**
+ * Refuses storage that does not have the data of its volume, which an older state of Redis does not say. Throws StorageUnfinished where it
+ * has other data in part, and StorageMissing where the volume has left it with a migration.
+ */
+export async function refuseOtherData({
   volume,
   backend: { driver },
 }: Pick<StepContext, 'volume' | 'backend'>): Promise<void> {
-  if (!driver.capabilities.images) return;
   const { labels = {} } = (await driver.listVolumes()).find(({ id }) => id === volume.id) ?? {};
+  const { [movedLabel]: place } = labels;
+  // A migration goes on from there by itself.
+  if (place !== undefined && volume.task?.kind !== 'migrate') throw errors.storageLeft(volume.id, place);
   if (labels[restoreLabel] !== undefined) throw errors.storageUnfinished(volume.id, unfinishedSource(labels));
 }
 

@@ -15,6 +15,7 @@ import type { BlockStore } from '../../../services/node/block-store.ts';
 import { movedLabel } from '../../../services/node/specs.ts';
 import { disagreements } from '../../support/agreement.ts';
 import { Cluster } from '../../support/cluster.ts';
+import { FakeTarget } from '../../support/fake-target.ts';
 import { until } from '../../support/until.ts';
 
 /** Redis loses records of migrations: storage that belongs to a volume is overwritten by none, and what is incomplete is served by nobody. */
@@ -43,12 +44,16 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-async function node(name: string, flags = {}): Promise<BlockStore> {
+async function node(name: string, flags = {}, target = new FakeTarget()): Promise<BlockStore> {
   const directory = join(cluster.directory, name);
   await mkdir(directory, { recursive: true });
   const driver = new FileDriver({ directory });
   drivers.set(name, driver);
-  return cluster.node(name, { report_interval: '1', node_down_time: '60', ...flags }, { name: 'files', driver });
+  return cluster.node(
+    name,
+    { report_interval: '1', node_down_time: '60', ...flags },
+    { name: 'files', driver, target },
+  );
 }
 
 const pathAt = (name: string, id: string) => join(cluster.directory, name, `volume-${id}`);
@@ -157,6 +162,37 @@ test.serial('a copy that is not complete is not served, although Redis has the v
   t.deepEqual(await problems(), []);
   await end;
 });
+
+for (const isStopped of [false, true]) {
+  const when = isStopped ? 'when its former node starts' : 'while its former node runs';
+  test.serial(
+    `an attach of a volume that Redis has again where it has left exports nothing there, ${when}`,
+    async (t) => {
+      const target = new FakeTarget();
+      const n1 = await node('n1', {}, target);
+      await node('n2');
+      const id = await makeVolume();
+      const driver = drivers.get('n1');
+      if (!driver) throw new Error('there is no driver');
+      driver.deleteVolume = () => Promise.reject(new Error('busy')); // its former storage is there still
+      const before = await recordOf(id);
+      await migrations.migrate(id, { to: 'n2' }, deadline);
+      const data = await writeTo('n2', id);
+      if (isStopped) await n1.stop();
+      await goBackTo(id, before);
+      const request = { instanceId: 'i-1', mountpoint: '/dev/vdb' };
+      const attach = (deadlineMs: number) => volumes.attach(id, request, { deadlineMs });
+      if (isStopped) {
+        await t.throwsAsync(attach(200));
+        await node('n1', {}, target);
+      } else await t.throwsAsync(attach(60_000), { code: 'StorageMissing' });
+      if (!isStopped) await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+      await isAvailableAt(id, 'n2');
+      t.false(target.specs.some((spec) => spec.id === id));
+      t.true((await readFile(pathAt('n2', id))).equals(data));
+    },
+  );
+}
 
 test.serial('a volume is where its data are after Redis is emptied while they are sent', async (t) => {
   await node('n1', { migration_rate: '20' });
