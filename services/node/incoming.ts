@@ -98,10 +98,12 @@ export class IncomingMigrations implements Service {
     const known = await migrationsOf(store).find(id);
     if (known?.node !== lease.node) return this.forget(id);
     await this.mutex.run(known.volume, async () => {
-      // As it is now: the source may have gone on since, and the volume have arrived.
-      const migration = await migrationsOf(store).find(id);
+      // As it is now: the source may have gone on since, and the volume have arrived. And as replicas have it: nothing would name the
+      // storage of a migration that a failover loses.
+      const [migration, volume] = await store.readReplicated(() =>
+        Promise.all([migrationsOf(store).find(id), volumesOf(store).find(known.volume)]),
+      );
       if (migration?.node !== lease.node) return this.forget(id);
-      const volume = await volumesOf(store).find(migration.volume);
       if (migration.isCancelled || volume?.migration !== id) return this.discard(migration, volume);
       // Its node was lost. What is here stays as it is: it may be what the volume has left that node for.
       if (!volume.task) return undefined;
