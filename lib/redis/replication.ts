@@ -1,5 +1,5 @@
 import type { Connection, Redis } from './connection.ts';
-import { serverIdentity } from './server-identity.ts';
+import { isSameProcess, serverIdentity } from './server-identity.ts';
 
 const waitMs = 5000;
 /** The year 2100: the key that is written does not expire. */
@@ -66,7 +66,7 @@ export class Replication {
       const redis = await this.redis;
       this.identity ??= serverIdentity(redis);
       const [own, main] = await Promise.all([this.identity, this.connection.identity()]);
-      if (own !== main) return 0;
+      if (!isSameProcess(own, main)) return 0;
       // A write of each round that Redis also accepts without memory, where the key is there from an earlier one.
       const isWritten = await redis.pexpireat(this.key, endOfTime);
       if (isWritten === 0) await redis.set(this.key, '1');

@@ -76,7 +76,7 @@ test('an image that is larger than the volume is refused before anything is writ
     copyImage(processes, { name: 'one', reader }, { path: target, sizeBytes: 15 * MiB, isBlank: true }),
     { code: 'ImageTooLarge', message: /16777216 bytes, the volume has 15728640/ },
   );
-  t.like(error, { hint: 'make a volume of at least 1 GiB' });
+  t.like(error, { hint: 'use a volume of at least 1 GiB' });
   t.true((await readFile(target)).equals(Buffer.alloc(15 * MiB, 'kept')));
 });
 
