@@ -80,13 +80,13 @@ export class OperationRunner {
     let context: StepContext | undefined;
     try {
       context = this.contextFor(volume, attachments, progress, isResumed);
-      // Redis may have it here again from before a restore or a migration.
-      const isUnsure = isResumed || isBehind || this.options.table.get(volume.id) === undefined;
-      if (isUnsure && operation.usesData) await refuseOtherData(context);
       if (operation.ofSnapshot || volume.snapshot !== '')
         context.snapshot = await this.snapshotOf(volume, volume.snapshot);
       if (operation.isOfAllSnapshots?.(volume)) context.snapshots = await this.snapshotsOfVolume(volume);
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
+      // Redis may have it here again from before a restore or a migration.
+      const isUnsure = isResumed || isBehind || this.options.table.get(volume.id) === undefined;
+      if (isUnsure && operation.usesData) await refuseOtherData(context);
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();

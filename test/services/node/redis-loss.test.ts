@@ -1,11 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { clusterCommands } from '../../../lib/client/cluster-commands.ts';
+import { RequestClient } from '../../../lib/client/request-client.ts';
 import type { DriverStats } from '../../../lib/drivers/driver.ts';
 import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { FaultyDriver } from '../../support/faulty-driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
+import { snapshotsOf } from '../../../lib/models/snapshot.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import { NodeLease } from '../../../services/node/lease.ts';
 import { disagreements } from '../../support/agreement.ts';
@@ -116,6 +119,26 @@ test.serial('a difference that cannot be repaired at once is repaired with a lat
   await restore();
   await until(async () => (await node.getVolume(id)).status === 'available', 'it has a record again');
   t.true(driver.left < 0);
+});
+
+test.serial('a snapshot whose task fails before its first step says so', async (t) => {
+  const driver = new FailingDriver();
+  const node = await cluster.node('n1', {}, { driver });
+  const { commands, snapshots } = clusterCommands(await cluster.store(), {
+    client: new RequestClient(await cluster.store()),
+    topic: 'volume',
+  });
+  const { id } = await commands.create(newVolume, deadline);
+  await node.stop();
+  const owner = { userId: 'user', projectId: 'project' };
+  await t.throwsAsync(snapshots.create(id, owner, { deadlineMs: 200 }));
+  driver.left = 2; // the start lists storage once
+  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { driver });
+  const store = await cluster.store();
+  const [snapshot = ''] = await store.redis.zrange(store.keys.volumeSnapshots(id), '0', '-1');
+  const statusOf = async () => (await snapshotsOf(store).lookup(snapshot)).status;
+  await until(async () => (await statusOf()) !== 'creating', 'the snapshot has a status that lasts');
+  t.is(await statusOf(), 'error');
 });
 
 test.serial('a Redis from a copy older than the daemon’s start gives it its name back', async (t) => {
