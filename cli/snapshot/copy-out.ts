@@ -1,6 +1,6 @@
 import type { SendOptions } from '../../lib/client/volume-commands.ts';
 import { asError, errors } from '../../lib/errors.ts';
-import { findSnapshot } from '../../lib/models/find-snapshot.ts';
+import { findSnapshotOfVolume } from '../../lib/models/find-snapshot-of-volume.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { JobKind } from '../../lib/models/job-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
@@ -46,7 +46,7 @@ export async function copySource(
 ): Promise<CopySource> {
   const volume = await findVolume(store, reference);
   if (snapshot === undefined) return { volume, size: volume.size };
-  const found = await findSnapshot(store, snapshot);
+  const found = await findSnapshotOfVolume(store, volume.id, snapshot);
   if (found.volume !== volume.id)
     throw errors.invalidArgument('snapshot', snapshot, `a snapshot of volume ${volume.id}`);
   return { volume, snapshot: found.id, size: found.size };

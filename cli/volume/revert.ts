@@ -1,4 +1,4 @@
-import { findSnapshot } from '../../lib/models/find-snapshot.ts';
+import { findSnapshotOfVolume } from '../../lib/models/find-snapshot-of-volume.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { Context } from '../context.ts';
 import { requireDetached, restoreFrom } from './restore.ts';
@@ -15,6 +15,6 @@ export async function revertVolume(
   const { store } = session;
   const found = await findVolume(store, reference, { byBeginning: false });
   await requireDetached(session, found);
-  const { id } = await findSnapshot(store, snapshotReference);
+  const { id } = await findSnapshotOfVolume(store, found.id, snapshotReference);
   await restoreFrom(context, session, found, { ...options, source: { kind: 'snapshot', id } });
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
+import { z } from 'zod';
 import { CliPlace } from './place.ts';
 
 /** `volume revert` and `volume reimage`. */
@@ -45,6 +46,50 @@ test.serial('a volume goes back to its latest snapshot', async (t) => {
   t.is((await place.run('volume', 'revert', 'data', 'noon', '--no-wait')).stdout, id);
   t.is((await place.run('volume', 'wait', 'data', '--status', 'available', '--timeout', '60')).exitCode, 0);
 });
+
+test.serial(
+  'a snapshot of a group snapshot is found by its name for its volume, among those of other volumes',
+  async (t) => {
+    const volumes: string[] = [];
+    for (const name of ['shop', 'log']) {
+      volumes.push((await place.run('volume', 'create', '0', '--name', name, '--project', 'web')).stdout);
+    }
+    const [id = ''] = volumes;
+    await place.run('group', 'create', '--name', 'web', '--project', 'web');
+    await place.run('group', 'update', 'web', '--add', 'shop', '--add', 'log');
+    await write(id);
+    const before = await dataOf(id);
+    const { stdout: group } = await place.run('group-snapshot', 'create', 'web', '--name', 'nightly');
+    await write(id);
+    t.like(await place.run('volume', 'revert', 'shop', 'nightly'), { exitCode: 0, stdout: id, stderr: '' });
+    t.true((await dataOf(id)).equals(before));
+    const image = await place.json('image', 'create', 'shop', '--snapshot', 'nightly', '--format', 'raw');
+    t.like(image, { name: 'shop', status: 'active' });
+
+    const { snapshots } = z
+      .object({ snapshots: z.array(z.object({ id: z.string() })) })
+      .parse(await place.json('snapshot', 'list', '--volume', 'shop'));
+    const [{ id: member } = { id: '' }] = snapshots;
+    await place.run('snapshot', 'update', member, '--name', 'of the shop');
+    for (const reference of ['of the shop', 'nightly', group, member, member.slice(0, 8)]) {
+      t.like(
+        await place.run('volume', 'revert', 'shop', reference),
+        { exitCode: 0, stdout: id, stderr: '' },
+        reference,
+      );
+    }
+
+    const { stdout: single } = await place.run('snapshot', 'create', 'shop', '--name', 'nightly');
+    const refused = await place.run('volume', 'revert', 'shop', 'nightly');
+    t.is(refused.exitCode, 2);
+    t.regex(refused.stderr, /^blockstore: nightly matches more than one snapshot: .*\n {2}give the full id$/);
+    for (const one of [member, single]) t.true(refused.stderr.includes(one));
+    t.is((await place.run('volume', 'revert', 'shop', single)).stdout, id);
+    const other = await place.run('volume', 'revert', 'data', 'of the shop');
+    t.is(other.exitCode, 2);
+    t.regex(other.stderr, /can only go back to its latest snapshot/);
+  },
+);
 
 test.serial('a volume gets the data of an image, a reserved one when that is asked for', async (t) => {
   const data = randomBytes(2048);
