@@ -45,6 +45,13 @@ export const identityErrors = {
       `the user has an application credential ${name} already`,
       'choose another name, or delete that one first: blockstore user delete-credential',
     ),
+  credentialOfOther: (user: string) =>
+    new BlockstoreError(
+      'CredentialOfOther',
+      'denied',
+      `only user ${user} itself can make an application credential of that user`,
+      'sign in as the user; on a node with Redis: blockstore user clouds-yaml',
+    ),
   restrictedCredential: () =>
     new BlockstoreError(
       'CredentialRestricted',

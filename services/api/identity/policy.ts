@@ -1,8 +1,8 @@
 import type { KnownToken } from '../../../lib/client/identity/tokens.ts';
 import { errors } from '../../../lib/errors.ts';
 
-/** `self`: the user in the path, and administrators. */
-type Access = 'anyone' | 'signed-in' | 'self' | 'admin';
+/** `self`: the user in the path, and administrators; `alone`: not even these. */
+type Access = 'anyone' | 'signed-in' | 'self' | 'alone' | 'admin';
 
 /** Who may do what with users and projects. */
 export const identityPolicy = {
@@ -24,7 +24,7 @@ export const identityPolicy = {
   'assignment:list': 'signed-in',
   'assignment:change': 'admin',
   'credential:list': 'self',
-  'credential:create': 'self',
+  'credential:create': 'alone',
   'credential:delete': 'self',
 } as const satisfies Record<string, Access>;
 
@@ -32,6 +32,7 @@ const accessTexts: Readonly<Record<Access, string>> = {
   anyone: 'everybody',
   'signed-in': 'signed in',
   self: 'the user in the path, and role admin',
+  alone: 'the user in the path alone',
   admin: 'role admin',
 };
 
@@ -51,12 +52,15 @@ export function isOpen(name: IdentityCallName): boolean {
   return identityPolicy[name] === 'anyone';
 }
 
-/** `user`: the one in the path, '' = none. Throws NotAuthenticated, NotPermitted. */
+/** `user`: the one in the path, '' = none. Throws NotAuthenticated, NotPermitted, CredentialOfOther. */
 export function checkIdentityPolicy(name: IdentityCallName, caller: KnownToken | undefined, user: string): void {
   const access = identityPolicy[name];
   if (access === 'anyone') return;
   if (!caller) throw errors.notAuthenticated('the token is not valid, or not any more');
-  if (access === 'signed-in' || isAdmin(caller)) return;
-  if (access === 'self' && user === caller.user.id) return;
+  if (access === 'signed-in') return;
+  if ((access === 'self' || access === 'alone') && user === caller.user.id) return;
+  // Of others an administrator would get a secret that signs in as them.
+  if (access === 'alone') throw errors.credentialOfOther(user.slice(0, 100));
+  if (isAdmin(caller)) return;
   throw errors.notPermitted(name, ['admin']);
 }

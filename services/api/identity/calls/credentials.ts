@@ -63,7 +63,8 @@ export const credentialCalls = [
     async handle(request) {
       const { store, body } = request;
       const asked = body.application_credential;
-      const { user, project } = managerOf(request, request.param('user_id'));
+      const { user, project } = callerOf(request);
+      refuseRestricted(request);
       if (!project) throw errors.invalidRequest(['the token has no project: a credential is for that of the token']);
       const secret = asked.secret ?? newPassword();
       const credential = await createCredential(store, {
@@ -107,15 +108,7 @@ export const credentialCalls = [
   }),
 ];
 
-/** Nobody makes one for another user. Throws NotPermitted. */
-function managerOf(context: IdentityContext, user: string) {
-  const caller = callerOf(context);
-  refuseRestricted(context);
-  if (caller.user.id !== user) throw errors.notPermitted('credential:create', ['admin']);
-  return caller;
-}
-
-/** An application credential makes no other one, so that its end is the end. Throws NotPermitted. */
+/** An application credential makes no other one, so that its end is the end. Throws CredentialRestricted. */
 function refuseRestricted(context: IdentityContext): void {
   const { credential } = callerOf(context);
   if (credential && !credential.isUnrestricted) throw errors.restrictedCredential();

@@ -195,7 +195,12 @@ test.serial('an application credential is made once, signs in, and makes no othe
     t.is((await asMember.post(path, { application_credential: { name: 'no', ...wrong } })).status, 400);
   }
   t.is((await asMember.post(path, { application_credential: { name: 'no', roles: [{ name: 'admin' }] } })).status, 404);
-  t.is((await admin.post(path, { application_credential: { name: 'no' } })).status, 403);
+  const ofOther = await admin.post(path, { application_credential: { name: 'no' } });
+  t.is(ofOther.status, 403);
+  const alone = `only user ${member.user} itself can make an application credential of that user`;
+  t.like(ofOther.body, { error: { code: 403 } });
+  t.true(JSON.stringify(ofOther.body).includes(alone), JSON.stringify(ofOther.body));
+  t.false(JSON.stringify(ofOther.body).includes('role'), 'no role permits it');
   t.is((await asMember.delete(`${path}/${id}`)).status, 204);
   t.is((await job.get('/v3/volumes')).status, 401);
   t.is((await asMember.delete(`${path}/${id}`)).status, 404);
@@ -239,8 +244,10 @@ test.serial('each call is served to those whom the policy names, and to no other
     const ofOther = await send(foreign, member.user);
     if (access === 'signed-in') t.not(ofOther.status, 401, what);
     else t.is(ofOther.status, 403, what);
-    const allowed = access === 'self' ? await send(foreign, other.user) : await send(admin, member.user);
+    const isOwn = access === 'self' || access === 'alone';
+    const allowed = isOwn ? await send(foreign, other.user) : await send(admin, member.user);
     t.false([401, 500].includes(allowed.status), `${what}: ${allowed.status}`);
-    if (access === 'admin' || access === 'self') t.not(allowed.status, 403, what);
+    if (access === 'alone') t.is((await send(admin, member.user)).status, 403, what);
+    if (access === 'admin' || isOwn) t.not(allowed.status, 403, what);
   }
 });
