@@ -83,12 +83,24 @@ export function collectText(text: string, previous: readonly string[] = []): str
   return [...previous, text];
 }
 
-/** The same of `key=value`. Throws InvalidArgument. */
+/** Returns a parser that collects the `key=value` of an option that can be repeated, each key once. It throws InvalidArgument. */
 export function keyAndValue(
-  text: string,
-  previous: Readonly<Record<string, string>> = {},
-): Readonly<Record<string, string>> {
-  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (key === undefined || value === undefined) throw errors.invalidArgument('metadata', text, 'a key=value');
-  return { ...previous, [key]: value };
+  what: 'metadata' | 'requirement',
+): (text: string, previous?: Readonly<Record<string, string>>) => Readonly<Record<string, string>> {
+  return (text, previous = {}) => {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+    if (key === undefined || value === undefined) throw errors.invalidArgument(what, text, 'a key=value');
+    const earlier = Object.hasOwn(previous, key) ? previous[key] : undefined;
+    if (earlier !== undefined) throw errors.keyRepeated(what, key, [earlier, value]);
+    return { ...previous, [key]: value };
+  };
+}
+
+/** Throws InvalidArgument for a key that one command would both set and remove. */
+export function refuseSetAndUnset(
+  metadata: Readonly<Record<string, string>> = {},
+  unset: readonly string[] = [],
+): void {
+  const both = unset.find((key) => Object.hasOwn(metadata, key));
+  if (both !== undefined) throw errors.setAndUnset(both, metadata[both] ?? '');
 }

@@ -7,6 +7,7 @@
 import type { CapabilityName } from './drivers/capabilities.ts';
 import { BlockstoreError } from './blockstore-error.ts';
 import { apiErrors } from './api-errors.ts';
+import { argumentErrors } from './argument-errors.ts';
 import { attachmentErrors } from './attachment-errors.ts';
 import { backupErrors } from './backup-errors.ts';
 import { clusterErrors } from './cluster-errors.ts';
@@ -39,6 +40,7 @@ const seeVolumes = 'list the volumes: blockstore volume list';
 const seeDoctor = 'run "blockstore doctor" on the node';
 export const errors = {
   ...apiErrors,
+  ...argumentErrors,
   ...attachmentErrors,
   ...backupErrors,
   ...clusterErrors,
@@ -63,8 +65,6 @@ export const errors = {
   ...rbdErrors,
   ...redisErrors,
   ...sanErrors,
-  invalidArgument: (name: string, value: unknown, expected: string) =>
-    new BlockstoreError('InvalidArgument', 'invalid', `${name} ${JSON.stringify(value)} is not ${expected}`),
   invalidFlags: (problems: readonly string[]) =>
     new BlockstoreError('InvalidFlags', 'invalid', problems.join('\n'), 'see "blockstored --help"'),
   invalidSize: (size: unknown) =>
@@ -316,8 +316,6 @@ export const errors = {
       `the output could not be written: ${reason}`,
       'see "df", or write elsewhere',
     ),
-  usage: (message: string, command: string) =>
-    new BlockstoreError('InvalidArgument', 'invalid', message, `see "${command} --help"`),
   changeLost: (volume: string, operation: string, state: string) =>
     new BlockstoreError(
       'ChangeLost',

@@ -22,7 +22,7 @@ function addCreate(snapshot: Command): void {
     .argument('<volume>', 'id, name, or beginning of an id')
     .option('--name <name>', 'name of the snapshot', checkVolumeName)
     .option('--description <text>', 'description')
-    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--force', 'also of an attached volume: without what its host has not written yet')
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
     .option('--project <project>', 'project (default: that of the volume)', textOf('project'))
@@ -68,7 +68,7 @@ function addUpdate(snapshot: Command): void {
     .argument('<snapshot>', 'id, name, or beginning of an id')
     .option('--name <name>', 'new name; "" removes it', (text: string) => (text === '' ? text : checkVolumeName(text)))
     .option('--description <text>', 'new description; "" removes it')
-    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue)
+    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--unset-meta <key>', 'remove a key of its metadata; can be repeated', collectText)
     .addHelpText('after', '\nExample:\n  blockstore snapshot update before-upgrade --meta ticket=1234')
     .action(async (reference: string, options: UpdateSnapshotOptions, command: Command) => {

@@ -1,6 +1,7 @@
 import type { SnapshotChanges } from '../../lib/client/describe-snapshot.ts';
 import { errors } from '../../lib/errors.ts';
 import { findSnapshot } from '../../lib/models/find-snapshot.ts';
+import { refuseSetAndUnset } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { snapshotJson } from './present.ts';
 
@@ -25,6 +26,7 @@ export async function updateSnapshot(
     ...(unsetMeta === undefined ? {} : { unsetMetadata: unsetMeta }),
   };
   if (Object.keys(changes).length === 0) throw errors.usage('nothing is to be changed', 'blockstore snapshot update');
+  refuseSetAndUnset(meta, unsetMeta);
   const { output } = context;
   await using session = await context.open();
   const { id } = await findSnapshot(session.store, reference);

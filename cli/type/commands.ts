@@ -99,8 +99,12 @@ function addDelete(type: Command): void {
 function withFields(command: Command): Command {
   return command
     .option('--description <text>', 'description; "" removes it')
-    .option('--require <key=value>', 'what a backend must be; can be repeated; without a value: nothing', keyAndValue)
-    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
+    .option(
+      '--require <key=value>',
+      'what a backend must be; can be repeated; without a value: nothing',
+      keyAndValue('requirement'),
+    )
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--iops <n>', 'at most so many reads, and so many writes, in a second; 0: no limit', wholeNumber)
     .option(
       '--bandwidth <bytes>',

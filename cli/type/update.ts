@@ -3,6 +3,7 @@ import { updateType } from '../../lib/client/types.ts';
 import { errors } from '../../lib/errors.ts';
 import { findType } from '../../lib/models/find-type.ts';
 import { typesOf } from '../../lib/models/type.ts';
+import { refuseSetAndUnset } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { changesIn } from './changes.ts';
 import type { UpdateTypeOptions } from './commands.ts';
@@ -21,6 +22,7 @@ export async function updateVolumeType(context: Context, reference: string, opti
   if (options.public && options.private) {
     throw errors.usage('--public and --private exclude each other', 'blockstore type update');
   }
+  refuseSetAndUnset(options.meta, options.unsetMeta);
   const { output } = context;
   await using session = await context.open();
   const { store } = session;

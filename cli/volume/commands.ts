@@ -74,7 +74,7 @@ function addCreate(volume: Command): void {
       ]),
     )
     .option('--description <text>', 'description')
-    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue)
+    .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--bootable', 'an instance can start from it, as from one that is made from an image')
     .option('--read-only', 'nobody may write to it')
     .option('--multiattach', 'several hosts can have it at once, with a file system that is made for that')
@@ -210,7 +210,7 @@ function addUpdate(volume: Command): void {
     .argument('<volume>', 'id, name, or beginning of an id')
     .option('--name <name>', 'new name; "" removes it', (text: string) => (text === '' ? text : checkVolumeName(text)))
     .option('--description <text>', 'new description; "" removes it')
-    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue)
+    .option('--meta <key=value>', 'set a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--unset-meta <key>', 'remove a key of its metadata; can be repeated', collectText)
     .option('--bootable', 'an instance can start from it')
     .option('--no-bootable', 'no instance starts from it')

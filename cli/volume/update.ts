@@ -1,6 +1,7 @@
 import type { VolumeChanges } from '../../lib/client/describe.ts';
 import { errors } from '../../lib/errors.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
+import { refuseSetAndUnset } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { withProgress } from './follow.ts';
 import { withHost } from './host.ts';
@@ -32,6 +33,7 @@ export async function updateVolume(context: Context, reference: string, options:
     ...(deleteOnTermination === undefined ? {} : { deleteOnTermination }),
   };
   if (Object.keys(changes).length === 0) throw errors.usage('nothing is to be changed', 'blockstore volume update');
+  refuseSetAndUnset(meta, unsetMeta);
   const { output, interrupts } = context;
   await using session = await context.open();
   const { id } = await findVolume(session.store, reference);

@@ -1,7 +1,7 @@
 import { definitions, flagNameOf } from './definitions.ts';
 import { yesNo } from './flag.ts';
-import { commandLineRank } from './given.ts';
-import type { Settings } from './settings.ts';
+import { commandLineRank, shownValue } from './given.ts';
+import { type Settings, keyOf } from './settings.ts';
 
 const environmentPrefix = 'BLOCKSTORE_';
 /** The path of the file; and what the launcher says of SIGHUP. */
@@ -59,13 +59,31 @@ export function readArguments(
       }
     }
   }
+  const earlier = new Map<string, string>();
   for (const pair of set) {
     const [, spelling, value] = /^([A-Za-z][\w-]*(?:\.[\w-]+)?)=([\s\S]*)$/.exec(pair) ?? [];
     if (spelling === undefined || value === undefined)
       problems.push(`--set: ${described(pair)} is not name=value (command line)`);
-    else take(spelling, value, spelling);
+    else {
+      problems.push(...repetition(spelling, value, earlier));
+      take(spelling, value, spelling);
+    }
   }
   return rest;
+}
+
+/** Of several addresses of Redis, which --redis-url gives as well, the last one counts. */
+function repetition(spelling: string, value: string, earlier: Map<string, string>): string[] {
+  const words = splitOnce(spelling, '.');
+  const name = flagNameOf(words.at(-1) ?? '');
+  if (name === undefined || name === 'redis_url') return [];
+  const key = [...words.slice(0, -1).map(keyOf), name].join('.');
+  const first = earlier.get(key);
+  earlier.set(key, value);
+  if (first === undefined) return [];
+  return [
+    `${spelling} is set twice, to ${shownValue(name, first)} and ${shownValue(name, value)}: give it once (command line)`,
+  ];
 }
 
 function isFlag(word: string): boolean {

@@ -21,6 +21,11 @@ function withoutCredentials(value: string): string {
   return value.replace(/^.*:.*@/s, '***@');
 }
 
+/** Returns a value as messages show it. */
+export function shownValue(name: FlagName, value: string): string {
+  return definitions[name].secret ? mask : JSON.stringify(withoutCredentials(value));
+}
+
 /** Returns undefined and adds a problem for an invalid value. */
 export function parseFlag(name: FlagName, { value, origin }: Given, section: string, problems: string[]): unknown {
   const { schema, secret } = definitions[name];
@@ -30,7 +35,7 @@ export function parseFlag(name: FlagName, { value, origin }: Given, section: str
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const shown = secret ? mask : JSON.stringify(withoutCredentials(value));
+  const shown = shownValue(name, value);
   const reason = [...new Set(parsed.error.issues.map((issue) => issue.message))].join(', ');
   problems.push(`${section}${name} = ${shown} ${reason} (${origin})`);
   return undefined;

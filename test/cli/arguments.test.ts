@@ -70,6 +70,15 @@ for (const [args, message] of [
   [['attach', 'v', '--instance', 'i'], 'option "--mountpoint <device>" is missing'],
   [['attach', 'v', '--mountpoint', '/dev/vdb'], 'one of the options "--instance <instance>"'],
   [['attach', 'v', '--host-device', '--no-wait'], '--host-device and --domain need the attachment'],
+  [
+    ['create', '1', '--meta', 'tier=a', '--meta', 'tier=b'],
+    'metadata "tier" is given twice, as "a" and "b"\n  give each',
+  ],
+  [['update', 'v', '--meta', 'a=1', '--meta', 'b=1', '--meta', 'a='], 'metadata "a" is given twice, as "1" and ""\n'],
+  [
+    ['update', 'v', '--meta', 'tier=a', '--unset-meta', 'tier'],
+    'metadata "tier" is to be set to "a" and to be removed\n  give one of --meta and --unset-meta',
+  ],
 ] as const) {
   test.serial(`refused before Redis is contacted: volume ${args.join(' ')}`, async (t) => {
     const { exitCode, stderr } = await place.run('volume', ...args, '--redis-url', 'unix:/nosuch');
@@ -99,6 +108,22 @@ test.serial(
     }
   },
 );
+
+test.serial('a key that is given twice is refused by every command that takes keys', async (t) => {
+  const create = ['type', 'create', 'fast'];
+  for (const [command, option, what] of [
+    [create, '--require', 'requirement'],
+    [create, '--meta', 'metadata'],
+    [['type', 'update', 'fast'], '--require', 'requirement'],
+    [['snapshot', 'create', 'data'], '--meta', 'metadata'],
+    [['snapshot', 'update', 'early'], '--meta', 'metadata'],
+  ] as const) {
+    const twice = [option, 'backend=a', option, 'pool=c', option, 'backend=b'];
+    const { exitCode, stderr } = await place.run(...command, ...twice, '--redis-url', 'unix:/nosuch');
+    t.is(exitCode, 2);
+    t.is(stderr, `blockstore: ${what} "backend" is given twice, as "a" and "b"\n  give each key once`);
+  }
+});
 
 test.serial('every command has help with an example, and the program lists its exit codes', async (t) => {
   const commands = ['create', 'list', 'show', 'attach', 'detach', 'delete', 'wait'].map((name) => ['volume', name]);

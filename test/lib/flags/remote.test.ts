@@ -5,16 +5,18 @@ import { fileWith, problemsOf } from './place.ts';
 
 const pair = ['volume_driver=solaris', 'volume_target=solaris'];
 const solaris = [...pair, 'san_ip=192.0.2.9', 'san_password=hunter2'];
+/** Of a daemon: the last value of a flag is used. */
+const argv = (pairs: readonly string[]) => pairs.map((text) => `--${text}`);
 
 test('storage over SSH needs an address, a way to log in, and the target of its kind', (t) => {
   t.notThrows(() => loadFlags({ set: solaris }));
-  t.notThrows(() => loadFlags({ set: [...pair, 'volume_target=none', 'san_ip=::1', 'san_private_key=/key'] }));
+  t.notThrows(() => loadFlags({ argv: argv([...pair, 'volume_target=none', 'san_ip=::1', 'san_private_key=/key']) }));
   t.notThrows(() => loadFlags({ set: [...pair, 'san_ip=192.0.2.9', 'san_is_local=true'] }));
   t.deepEqual(problemsOf(t, { set: pair }), [
     'volume_driver = solaris requires san_ip',
     'volume_driver = solaris requires san_password or san_private_key',
   ]);
-  const problems = (...more: string[]) => problemsOf(t, { set: [...solaris, ...more] });
+  const problems = (...more: string[]) => problemsOf(t, { argv: argv([...solaris, ...more]) });
   t.deepEqual(problems('volume_target=aoe'), ['volume_driver = solaris requires volume_target = solaris or none']);
   t.deepEqual(problems('volume_driver=lvm'), ['volume_target = solaris requires volume_driver = solaris']);
 });
@@ -32,7 +34,7 @@ test('odd values of the flags of storage over SSH are refused with their rule', 
     'san_zfs_volume_base=tank/a@b/',
     `san_zfs_volume_base=tank/${'x'.repeat(200)}/`,
   ]) {
-    t.regex(problemsOf(t, { set: [...solaris, odd] })[0] ?? '', /must (be|have)/, odd);
+    t.regex(problemsOf(t, { argv: argv([...solaris, odd]) })[0] ?? '', /must (be|have)/, odd);
   }
 });
 

@@ -83,7 +83,20 @@ test('a flag that two variables set is reported', (t) => {
 
 test('of a flag repeated on the command line the last value is used', (t) => {
   t.is(loadFlags({ argv: ['--redis-port=1', '--redis_port', '2'] }).flags.redis_port, 2);
-  t.is(loadFlags({ set: ['redis_port=1', 'redis-port=2'] }).flags.redis_port, 2);
+});
+
+test('a flag that --set gives twice is reported with both values, but no secret', (t) => {
+  t.deepEqual(problemsOf(t, { set: ['redis_port=1', 'redis_db=1', 'redis-port=2'] }), [
+    'redis-port is set twice, to "1" and "2": give it once (command line)',
+  ]);
+  t.deepEqual(problemsOf(t, { set: ['redis_password=one', 'redis_password=other'] }), [
+    'redis_password is set twice, to *** and ***: give it once (command line)',
+  ]);
+  const set = ['enabled_backends=a-1,b', 'a-1.volume_group=x', 'b.volume_group=y'];
+  t.is(loadFlags({ set }).backends.length, 2);
+  t.deepEqual(problemsOf(t, { set: [...set, 'a_1.volume-group=z'] }), [
+    'a_1.volume-group is set twice, to "x" and "z": give it once (command line)',
+  ]);
 });
 
 test('an empty value counts as not set in a file and in the environment', async (t) => {
