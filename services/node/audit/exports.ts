@@ -8,6 +8,7 @@ import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
 import { surplusHosts } from '../restored-attachments.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
+import { isUnrecorded, refuseChanged } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
 /** How the export of a healthy volume differs from what its record asks for: whether it runs, its address, path, rights and limits. */
@@ -71,18 +72,17 @@ export async function exportDifferences(
 }
 
 /** Only Redis can have lost the attachment of a volume that could be attached: a host may be writing. */
-function unattachedExport(
-  { exclusively, adoption, backends, exportUnattached }: AuditContext,
-  volume: VolumeState,
-  found: FoundExport,
-): Difference {
+function unattachedExport(context: AuditContext, volume: VolumeState, found: FoundExport): Difference {
+  const { exclusively, adoption, backends, exportUnattached } = context;
   const { id, backend } = volume;
   const object = `volume ${id}`;
   const what = 'is exported although it is not attached';
   if (!isAllowed('restoreAttachment', volume)) {
     const run = () =>
       exclusively(id, async (now) => {
-        if (!isExported(now, exportUnattached)) await backends.get(backend).target.removeExport(id);
+        if (isExported(now, exportUnattached)) return;
+        await refuseChanged(context, now);
+        await backends.get(backend).target.removeExport(id);
       });
     return { object, what, fix: 'end the export', run };
   }
@@ -134,18 +134,18 @@ export function foreignAnswer({ addresses }: AuditContext, { id, address }: Volu
 
 /** Exports of ours whose volume has neither record nor storage. While a backend is not served, it may have the storage. */
 export function orphanedExports(
-  { backends, engine, store, addresses }: AuditContext,
+  context: AuditContext,
   exports: readonly FoundExport[],
   known: ReadonlySet<string>,
 ): Difference[] {
+  const { backends, engine, addresses } = context;
   if (!backends.areAllServed) return [];
   return exports.flatMap(({ id, path }) => {
     if (id === undefined || known.has(id)) return [];
     const run = () =>
       engine.exclusively(id, async () => {
         // Created meanwhile, or its record is back: then the export is the volume's.
-        const isRecorded = (await store.read((redis) => redis.exists(store.keys.volume(id)))) === 1;
-        if (isRecorded) return;
+        if (!(await isUnrecorded(context, id))) return;
         for (const { target } of backends.served) await target.removeExport(id);
         addresses.pool.release(id);
       });

@@ -11,6 +11,7 @@ import type { StoredVolume } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
 import { formerEdit } from '../former.ts';
 import { copyLabel, fieldsIn, movedLabel } from '../specs.ts';
+import { refuseChanged, refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
 /** Returns the storage of this node that its records of migrations account for, as `volume backend`. */
@@ -39,11 +40,10 @@ export async function migrationStorage(
   // Its record says what is to be done.
   if (isHere || page.unreadable.length > 0 || underWay.has(`${id} ${backend.name}`)) return [];
   const object = `volume ${id}`;
-  const removal = () =>
+  const removal = (signal: AbortSignal) =>
     engine.exclusively(id, async () => {
-      const now = await volumesOf(store).find(id);
-      if (now) throw errors.storageRecorded(id, now.node, now.status);
-      await removeStorage(found, context);
+      await refuseRecorded(context, id);
+      await removeStorage(found, signal);
     });
   if (!volume && isToRemove) {
     const what = 'has storage of a migration here, and no record';
@@ -65,14 +65,15 @@ export async function migrationStorage(
       },
     ];
   }
-  const run = () =>
+  const run = (signal: AbortSignal) =>
     engine.exclusively(id, async () => {
       const now = await volumesOf(store).find(id);
       // Its record may be made again, from the storage of its node.
       if (!now) throw errors.volumeNotFound(id);
       if (now.task?.kind === 'migrate' || isOn(now, lease.node, backend.name))
         throw errors.wrongStatus(id, now.status, 'no migration');
-      await removeStorage(found, context);
+      await refuseChanged(context, now);
+      await removeStorage(found, signal);
     });
   return [{ object, what: `has an incomplete copy here, of the volume on ${source}`, fix: 'remove the copy', run }];
 }
@@ -131,13 +132,8 @@ async function noteFormer(
   former.note(here);
 }
 
-async function removeStorage(
-  { id, sizeBytes, labels, backend }: StoredVolume,
-  { lease, store }: AuditContext,
-): Promise<void> {
-  const outcome = await commit(store, { owner: lease.token, edits: [], frees: true });
-  if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
-  await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels });
+function removeStorage({ id, sizeBytes, labels, backend }: StoredVolume, signal: AbortSignal): Promise<void> {
+  return backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
 }
 
 function isOn({ node, backend }: VolumeState, otherNode: string, otherBackend: string): boolean {

@@ -7,6 +7,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import type { AuditContext } from '../audit.ts';
 import type { StoredSnapshot } from '../snapshot-records.ts';
 import { fieldsIn, snapshotLabels, snapshotSpec } from '../specs.ts';
+import { refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
 /** Volumes whose snapshots are read at once. */
@@ -70,14 +71,13 @@ async function orphanDifferences(
 }
 
 async function removeOrphan(
-  { store, engine }: AuditContext,
+  context: AuditContext,
   { id, volumeId, sizeBytes, labels, backend }: StoredSnapshot,
   signal: AbortSignal,
 ): Promise<void> {
-  await engine.exclusively(volumeId, async () => {
+  await context.engine.exclusively(volumeId, async () => {
     // Read again: while other storage was wiped, a volume may have got its id.
-    const now = await volumesOf(store).find(volumeId);
-    if (now) throw errors.storageRecorded(volumeId, now.node, now.status);
+    await refuseRecorded(context, volumeId);
     const volume = { id: volumeId, size: 0, sizeBytes, labels: {} };
     await backend.driver.snapshots?.deleteSnapshot({ id, volume, labels }, { signal });
   });

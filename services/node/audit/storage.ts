@@ -1,4 +1,3 @@
-import { errors } from '../../../lib/errors.ts';
 import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { StoredVolume } from '../adopter.ts';
@@ -6,6 +5,7 @@ import type { AuditContext } from '../audit.ts';
 import { hasMovedHere, noteMoved, takeMoved } from '../moved-here.ts';
 import { sharedIdentity } from '../shared-storage.ts';
 import { fieldsIn } from '../specs.ts';
+import { refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
 /** Storage here whose record is absent or another node's. `remove`: an administrator asked for its removal. */
@@ -33,8 +33,7 @@ export async function storageDifferences(
     const run = (signal: AbortSignal) =>
       engine.exclusively(id, async () => {
         // Read again: while other storage was wiped, this one may have got a record.
-        const now = await volumesOf(store).find(id);
-        if (now) throw errors.storageRecorded(id, now.node, now.status);
+        await refuseRecorded(context, id);
         await backend.target.removeExport(id);
         await backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
         addresses.pool.release(id);

@@ -21,6 +21,8 @@ export interface GroupContext {
   isResumed: boolean;
   /** Before a destructive step: the records still ask for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
+  /** Before what was made is removed again. Throws Fenced. */
+  checkLease: () => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -82,6 +84,7 @@ const take: GroupOperation = {
   },
   undo: async (context) => {
     const verbs = verbsOf(context);
+    await context.checkLease();
     for (const spec of specsOf(context)) await verbs.deleteSnapshot(spec, { signal: context.signal, unused: true });
   },
   needsAll: true,

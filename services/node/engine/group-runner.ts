@@ -8,6 +8,7 @@ import { editOf } from '../../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { type Edit, commit } from '../../../lib/redis/scripts.ts';
+import { checkLease } from './check-lease.ts';
 import { faultOf } from './fault-of.ts';
 import { type GroupContext, type GroupMember, type GroupOperation, groupOperations } from './group-operations.ts';
 import type { OperationOutcome } from './operation-outcome.ts';
@@ -87,6 +88,7 @@ export class GroupRunner {
       members,
       isResumed,
       checkTask: () => this.checkTask(volumes),
+      checkLease: () => this.retried(from, 'undo', () => checkLease(this.options)),
       signal: this.signal,
     };
   }
@@ -116,7 +118,7 @@ export class GroupRunner {
     const { log } = this.options;
     if (context) {
       await operation.undo?.(context).catch((thrown: unknown) => {
-        if (this.signal.aborted) throw thrown;
+        if (this.signal.aborted || asError(thrown).code === 'Fenced') throw thrown;
         log.error(`${operation.name} could not be undone`, { reason: asError(thrown).message });
       });
     }

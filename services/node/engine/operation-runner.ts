@@ -17,6 +17,7 @@ import type { FormerStorage } from '../former.ts';
 import type { NodeLease } from '../lease.ts';
 import type { Problems } from '../problems.ts';
 import type { VolumeTable } from '../volume-table.ts';
+import { checkLease } from './check-lease.ts';
 import { faultOf } from './fault-of.ts';
 import { handBack } from './hand-back.ts';
 import { refuseOtherData } from './restore-steps.ts';
@@ -181,6 +182,7 @@ export class OperationRunner {
       partly: undefined,
       failure: undefined,
       checkTask: () => this.checkTask(volume),
+      checkLease: () => checkLease(this.options),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
     };
@@ -269,6 +271,7 @@ export class OperationRunner {
       return undefined;
     } catch (thrown) {
       const error = asError(thrown);
+      if (error.code === 'Fenced') throw error;
       if (operation.refusal?.codes.has(error.code)) return error;
       this.options.log.error(`${operation.name} of volume ${context.volume.id} could not be undone`, {
         reason: error.message,

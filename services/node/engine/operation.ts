@@ -51,6 +51,8 @@ export interface StepContext {
   failure: BlockstoreError | undefined;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
+  /** Before what was made is removed again: another node can have taken it over. Throws Fenced. */
+  checkLease: () => Promise<void>;
   /** Aborts when the daemon stops or loses its lease; the step runs again at the next start. */
   signal: AbortSignal;
   /** 0 to 100; shown in the record. */

@@ -31,6 +31,7 @@ export const discardSnapshot: Step = {
   name: 'discard',
   run: async (context) => {
     const { verbs, spec } = subject(context);
+    await context.checkLease();
     await verbs.deleteSnapshot(spec, { signal: context.signal, unused: true });
   },
 };

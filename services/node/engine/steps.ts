@@ -229,8 +229,10 @@ export const releaseAddress: Step = {
 /** What is left of a volume that was not created after all. */
 export const discardStorage: Step = {
   name: 'discard',
-  run: ({ volume, backend, signal }) =>
-    backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: !volume.isCopying }),
+  run: async ({ volume, backend, checkLease, signal }) => {
+    await checkLease();
+    await backend.driver.deleteVolume(volumeSpec(volume), { signal, unused: !volume.isCopying });
+  },
 };
 
 export const removeStorage: Step = {
