@@ -35,12 +35,14 @@ async function send({ store }: Cluster, id: string, to?: ReplyTo): Promise<Sent>
     if (task?.kind !== 'migrate') throw errors.notMigrating(id, volume.status);
     const found = migration === '' ? undefined : await migrationsOf(store).find(migration);
     if (!found || found.isLeaving || found.hasArrived) throw errors.migrationNotCancellable(id);
+    // A repeated request waits for the same end, and has no event of its own.
+    const cancel = found.isCancelRequested ? 'true' : '';
     const outcome = await commit(store, {
       edits: [
         { kind: 'volume', id, expect: { task: taskText, migration }, ...(to ? { join: to } : {}) },
-        { kind: 'migration', id: migration, expect: { leaving: '', arrived: '' }, set: { cancel: 'true' } },
+        { kind: 'migration', id: migration, expect: { leaving: '', arrived: '', cancel }, set: { cancel: 'true' } },
       ],
-      event: 'volume.migrate.cancel',
+      ...(found.isCancelRequested ? {} : { event: 'volume.migrate.cancel' }),
     });
     if (outcome.word === 'ok') return { volume };
   }
