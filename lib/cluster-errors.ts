@@ -9,19 +9,25 @@ export const clusterErrors = {
       `the record of ${object} ${reason}`,
       'upgrade to the version that wrote it; the record is not changed',
     ),
-  noFreeSpace: (node: string | undefined, requestedBytes: number, reasons: readonly string[]) =>
+  /** `remedies`: against other reasons than a lack of space. */
+  noFreeSpace: (
+    node: string | undefined,
+    requestedBytes: number,
+    reasons: readonly string[],
+    remedies: readonly string[] = [],
+  ) =>
     new BlockstoreError(
       'NoSpace',
       'exhausted',
       `${node === undefined ? 'no backend has space' : `${node} has no space`} for ${gib(requestedBytes)} GiB: ${reasons.join('; ') || 'it has no backend'}`,
-      'delete volumes, add a disk to a pool, or add a node',
+      ['delete volumes, add a disk to a pool, or add a node', ...remedies].join('; '),
     ),
-  noUsableBackend: (reasons: readonly string[]) =>
+  noUsableBackend: (reasons: readonly string[], remedies: readonly string[]) =>
     new BlockstoreError(
       'NoUsableBackend',
       'unavailable',
       `no backend can take the volume: ${reasons.join('; ')}`,
-      'fix what the message names ("blockstore status" lists the problems of all nodes), or add a node',
+      remedies.join('; '),
     ),
   requirementsNotMet: (reasons: readonly string[]) =>
     new BlockstoreError(

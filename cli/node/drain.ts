@@ -55,6 +55,7 @@ export async function drainNode(context: Context, name: string, options: DrainOp
   ).finally(() => progress.end());
   await Promise.all(lines);
   if (output.json) await output.document({ node: name, [waitsForEnd(options) ? 'moved' : 'moving']: moved, failed });
+  else if (moved.length + failed.length === 0) output.note(`node ${name} has no volumes to move, and takes none now`);
   else if (failed.length > 0) output.note(`${plural(failed.length, 'volume')} of node ${name} did not move`);
   if (failure) process.exitCode = exitCodes[failure.kind];
 }

@@ -1,5 +1,5 @@
 import { isClosed, lastSeen, problemsIn, sizesOf } from '../../lib/client/node-figures.ts';
-import { freeSpaceOf } from '../../lib/client/placement.ts';
+import { freeSpaceOf } from '../../lib/client/placement-reasons.ts';
 import { type BackendState, placeText } from '../../lib/models/backend.ts';
 import type { NodeState } from '../../lib/models/node.ts';
 import { byteSize } from '../../lib/format-bytes.ts';

@@ -23,6 +23,8 @@ export interface Demands {
   isEncrypted: boolean;
   /** Nodes that it is not to be on, with the volume that is there. */
   apart: ReadonlyMap<string, string>;
+  /** Its hosts can go on with it at this target alone. */
+  attached?: { volume: string; target: string };
 }
 
 const noType = { requirements: {}, encryption: undefined };

@@ -150,7 +150,7 @@ export class MigrationCommands {
     const isAttached = volume.attachStatus !== 'detached';
     const { target = source?.target } = demands?.requirements ?? {};
     if (isAttached && target !== source?.target) throw errors.migratedAttached(id, await usersOf(this.store, volume));
-    const suitable = isAttached ? withTarget(demands, target) : demands;
+    const suitable = isAttached ? withTarget(demands, volume, target) : demands;
     const asked = {
       size,
       needs: 'migration',
@@ -229,6 +229,6 @@ function elsewhere(demands: Demands = anywhere, { id, node }: VolumeState): Dema
 }
 
 /** Where its hosts can go on with it. */
-function withTarget(demands: Demands = anywhere, target = ''): Demands {
-  return { ...demands, requirements: { ...demands.requirements, target } };
+function withTarget(demands: Demands = anywhere, { id }: VolumeState, target = ''): Demands {
+  return { ...demands, attached: { volume: id, target } };
 }

@@ -1,6 +1,6 @@
 import type { NodeState } from '../models/node.ts';
 import { duration } from '../format-text.ts';
-import { freeSpaceOf } from './placement.ts';
+import { freeSpaceOf } from './placement-reasons.ts';
 
 /** Sums over the backends of a node, in bytes: free is what new volumes may have. */
 export function sizesOf({ backends }: Pick<NodeState, 'backends'>): { totalBytes: number; freeBytes: number } {

@@ -1,4 +1,3 @@
-import { unmetRequirement } from '../models/requirements.ts';
 import type { Demands } from './demands.ts';
 import type { CapabilityName } from '../drivers/capabilities.ts';
 import { type BlockstoreError, errors } from '../errors.ts';
@@ -8,6 +7,17 @@ import { pairsOf } from '../redis/pairs.ts';
 import { type ChangeSet, type Condition, type Outcome, commit, hideBackend } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { sizeInBytes } from '../volume-size.ts';
+import {
+  type AskedOfBackend,
+  type Reason,
+  allocatedMeanwhile,
+  areAll,
+  down,
+  freeSpaceOf,
+  notYet,
+  reasonAgainst,
+  remediesOf,
+} from './placement-reasons.ts';
 
 /** What a volume asks of the backend that it is placed on. */
 export interface PlacementRequest {
@@ -35,17 +45,6 @@ const maxReadOfDemands = 2048;
 const maxAttempts = 16;
 /** Backends whose reasons an error lists. */
 const maxReasons = 10;
-/** A reason against a backend, or against a node that is not up. */
-interface Reason {
-  kind: 'down' | 'not yet' | 'problem' | 'unsuitable' | 'full' | 'tried';
-  text: string;
-}
-
-const down: Reason = { kind: 'down', text: 'down' };
-/** A backend without a problem: its node compares records and storage. */
-const notYet: Reason = { kind: 'not yet', text: 'takes no volumes now' };
-const closed: Reason = { kind: 'unsuitable', text: 'takes no further volumes: its node is being drained' };
-const allocatedMeanwhile: Reason = { kind: 'full', text: 'its free space was allocated meanwhile' };
 
 /** How long candidates are used without being read again, in milliseconds: the change set itself checks the free space. */
 const maxAgeMs = 2000;
@@ -57,12 +56,12 @@ const maxKept = 64;
 export class RecentCandidates {
   private readonly kept = new Map<string, { backends: readonly BackendState[]; readAt: number }>();
 
-  get(asked: Asked): readonly BackendState[] {
+  get(asked: AskedOfBackend): readonly BackendState[] {
     const { backends = [], readAt = -Infinity } = this.kept.get(kindOf(asked)) ?? {};
     return performance.now() - readAt < maxAgeMs ? backends : [];
   }
 
-  note(asked: Asked, backends: readonly BackendState[]): void {
+  note(asked: AskedOfBackend, backends: readonly BackendState[]): void {
     const kind = kindOf(asked);
     this.kept.delete(kind);
     this.kept.set(kind, { backends, readAt: performance.now() });
@@ -76,7 +75,7 @@ export class RecentCandidates {
   }
 }
 
-function kindOf({ needs, demands }: Asked): string {
+function kindOf({ needs, demands }: AskedOfBackend): string {
   return JSON.stringify([needs ?? '', demands?.requirements ?? {}, demands?.zone ?? '']);
 }
 
@@ -191,54 +190,14 @@ export async function readCandidates(store: Store, ids: readonly string[]): Prom
   return states.map((backend, index) => ({ backend, isUp: (up[index] ?? -1) >= 0 }));
 }
 
-/** What a backend must have and be. */
-interface Asked extends Pick<PlacementRequest, 'tried' | 'needs' | 'demands'> {
-  requestedBytes: number;
-  /** By a volume that it has already. */
-  grows?: boolean;
-}
-
-function askedBy({ size, ...request }: PlacementRequest): Asked {
+function askedBy({ size, ...request }: PlacementRequest): AskedOfBackend {
   return { requestedBytes: sizeInBytes(size), ...request };
 }
 
-export function freeSpaceOf({ capacityBytes, allocatedBytes }: BackendState): number {
-  return Math.max(0, capacityBytes - allocatedBytes);
-}
-
-function reasonAgainst(
-  backend: BackendState,
-  isUp: boolean,
-  { requestedBytes, tried = [], needs, demands, grows = false }: Asked,
-): Reason | undefined {
-  if (!isUp) return down;
-  if (needs !== undefined && !backend.capabilities.includes(needs)) {
-    return { kind: 'unsuitable', text: `its driver ${backend.driver} has no ${needs}` };
-  }
-  const unmet =
-    demands &&
-    (unmetRequirement(demands.requirements, backend) ?? otherZone(backend, demands) ?? neighbourOn(backend, demands));
-  if (unmet !== undefined) return { kind: 'unsuitable', text: unmet };
-  if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };
-  if (backend.isClosed && !grows) return closed;
-  if (!backend.accepting) return backend.problem ? { kind: 'problem', text: backend.problem } : notYet;
-  if (freeSpaceOf(backend) < requestedBytes) return { kind: 'full', text: `${gib(freeSpaceOf(backend))} GiB free` };
-  return undefined;
-}
-
 /** Of a backend that could not take the volume: it may have changed since it was read. */
-async function reasonNow(store: Store, id: string, asked: Asked): Promise<Reason> {
+async function reasonNow(store: Store, id: string, asked: AskedOfBackend): Promise<Reason> {
   const [found] = await readCandidates(store, [id]);
   return (found && reasonAgainst(found.backend, found.isUp, asked)) ?? allocatedMeanwhile;
-}
-
-function otherZone(backend: BackendState, { zone }: Demands): string | undefined {
-  return zone === '' ? undefined : unmetRequirement({ zone }, backend);
-}
-
-function neighbourOn({ node }: BackendState, { apart }: Demands): string | undefined {
-  const neighbour = apart.get(node);
-  return neighbour === undefined ? undefined : `its node has volume ${neighbour}`;
 }
 
 /** The order in which candidates are tried: by chance, weighted by free space, so that racing requests spread. */
@@ -276,9 +235,10 @@ async function refusal(
   const shown = [...reasons].slice(0, maxReasons).map(([host, { text }]) => `${host}: ${text}`);
   if (reasons.size > maxReasons) shown.push(`and ${reasons.size - maxReasons} more`);
   if (reasons.size > 0 && areAll(reasons, 'down', 'not yet')) return errors.noBackendAccepts(shown);
-  if (reasons.size > 0 && areAll(reasons, 'down', 'not yet', 'problem', 'unsuitable'))
-    return errors.noUsableBackend(shown);
-  return errors.noFreeSpace(node, asked.requestedBytes, shown);
+  const remedies = remediesOf(reasons, request.demands ?? {});
+  const isForSpace = [...reasons.values()].some(({ kind }) => kind === 'full' || kind === 'tried');
+  if (reasons.size > 0 && !isForSpace) return errors.noUsableBackend(shown, remedies);
+  return errors.noFreeSpace(node, asked.requestedBytes, shown, remedies);
 }
 
 /** Why a backend cannot give a volume of its own so many bytes more. */
@@ -286,15 +246,9 @@ export async function cannotGrow(
   store: Store,
   { backend: id, bytes }: { backend: string; bytes: number },
 ): Promise<BlockstoreError> {
-  const { kind, text } = await reasonNow(store, id, { requestedBytes: bytes, grows: true });
+  const reason = await reasonNow(store, id, { requestedBytes: bytes, grows: true });
+  const { kind, text } = reason;
   if (kind === 'full') return errors.noFreeSpace(id, bytes, [text]);
-  return kind === 'problem' ? errors.noUsableBackend([`${id}: ${text}`]) : errors.noBackendAccepts([`${id}: ${text}`]);
-}
-
-function areAll(reasons: ReadonlyMap<string, Reason>, ...kinds: readonly Reason['kind'][]): boolean {
-  return [...reasons.values()].every(({ kind }) => kinds.includes(kind));
-}
-
-function gib(bytes: number): number {
-  return Math.floor((bytes / 2 ** 30) * 100) / 100;
+  if (kind !== 'problem') return errors.noBackendAccepts([`${id}: ${text}`]);
+  return errors.noUsableBackend([`${id}: ${text}`], remediesOf(new Map([[id, reason]]), {}));
 }

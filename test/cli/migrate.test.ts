@@ -32,6 +32,16 @@ async function create(name: string): Promise<string> {
   return stdout;
 }
 
+test.serial('node drain of a node without volumes says that there is nothing to move', async (t) => {
+  const { stdout, stderr, exitCode } = await place.run('node', 'drain', 'n2');
+  const note = 'node n2 has no volumes to move, and takes none now';
+  t.like({ stdout, stderr, exitCode }, { stdout: '', stderr: note, exitCode: 0 });
+  await place.run('node', 'drain', 'n1');
+  const refused = await place.run('volume', 'create', '0');
+  t.regex(refused.stderr, /to have a node take volumes again: blockstore node open n[12]/);
+  for (const name of ['n1', 'n2']) t.is((await place.run('node', 'open', name)).exitCode, 0);
+});
+
 test.serial('volume migrate prints the new place, and its data are there', async (t) => {
   const id = await create('data');
   const content = Buffer.concat([randomBytes(5000), Buffer.alloc(100 * 2 ** 20 - 5000)]);

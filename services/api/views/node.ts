@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isClosed, problemsIn, sizesOf } from '../../../lib/client/node-figures.ts';
-import { freeSpaceOf } from '../../../lib/client/placement.ts';
+import { freeSpaceOf } from '../../../lib/client/placement-reasons.ts';
 import type { BackendState } from '../../../lib/models/backend.ts';
 import type { NodeState } from '../../../lib/models/node.ts';
 import { time } from '../schemas.ts';

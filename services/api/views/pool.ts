@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { freeSpaceOf } from '../../../lib/client/placement.ts';
+import { freeSpaceOf } from '../../../lib/client/placement-reasons.ts';
 import { capabilityNames } from '../../../lib/drivers/capabilities.ts';
 import { type BackendState, placeText } from '../../../lib/models/backend.ts';
 import type { NodeState } from '../../../lib/models/node.ts';
