@@ -34,6 +34,7 @@ const ofOneBackend = [
   'services/daemon/migration-kills',
   'services/node/attached-migration',
   'services/node/backups',
+  'services/node/ceph-data',
   'services/node/images',
   'services/node/lent-addresses',
   'services/node/migration-cancel',

@@ -18,9 +18,9 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
   groupSnapshots: boolean;
   clones: boolean;
   extend: boolean;
-  /** Its volumes are block devices or files of the node, which an image can be copied to. */
+  /** Its nodes can open the data of volumes and snapshots, for images and backups. */
   images: boolean;
-  /** The same, for the data of a volume that comes from another backend, or goes there. */
+  /** Its volumes are block devices or files of the node: their data can go to another backend, and come from there. */
   migration: boolean;
   /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;

@@ -4,6 +4,7 @@ import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 import type { Capabilities } from './capabilities.ts';
+import type { Access, OpenData } from './open-data.ts';
 import type { CopyOptions, Snapshots } from './snapshots.ts';
 
 /**
@@ -111,6 +112,11 @@ export interface VolumeDriver {
   deleteVolume(volume: VolumeSpec, options?: DeleteOptions): Promise<void>;
   /** Returns the path of the block device or file that a target exports. */
   localPath(volume: VolumeSpec): string;
+  /**
+   * The data of a volume that no host has, where localPath() is no path of this node; of drivers with the capability `images`. Throws
+   * StorageMissing, and VolumeBusy where a client has it.
+   */
+  openVolume?(volume: VolumeSpec, access: Access): Promise<OpenData>;
   /** Returns all volumes of blockstore on this storage. */
   listVolumes(): Promise<FoundVolume[]>;
   /**

@@ -1,4 +1,5 @@
 import type { CreateOptions, CreatedVolume, DeleteOptions, Labels, VolumeSpec } from './driver.ts';
+import type { OpenData } from './open-data.ts';
 
 /** The snapshot that a driver acts on. Plain data. */
 export interface SnapshotSpec {
@@ -39,11 +40,8 @@ export interface Snapshots {
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
   /** Replaces the labels of a snapshot that exists, also of one whose data cannot be used. Throws SnapshotMissing. */
   labelSnapshot(snapshot: SnapshotSpec): Promise<void>;
-  /**
-   * Returns the path of a block device or file with the data, which is there until the snapshot is deleted. Of drivers with the capability
-   * `images`. Throws SnapshotMissing, SnapshotUnusable.
-   */
-  openSnapshot?(snapshot: SnapshotSpec): Promise<string>;
+  /** To read them. Of drivers with the capability `images`. Throws SnapshotMissing, SnapshotUnusable. */
+  openSnapshot?(snapshot: SnapshotSpec): Promise<OpenData>;
   /**
    * Before all data of a volume are overwritten: refuses what would make a snapshot of it unusable. Only of drivers whose snapshots have a
    * bound for that. Throws SnapshotRoomTooSmall.

@@ -36,6 +36,7 @@ export const imageSchema = z
     os_hash_value: z.string().nullish(),
     min_disk: z.number().int().nonnegative().nullish(),
     locations: z.array(z.object({ url: z.string() })).nullish(),
+    direct_url: z.string().nullish(),
   })
   .transform((fields): Image => {
     const { id, status, size } = fields;
@@ -48,9 +49,21 @@ export const imageSchema = z
       ...(size === null || size === undefined ? {} : { sizeBytes: size }),
       ...checksumOf(fields),
       minDisk: fields.min_disk ?? 0,
-      locations: (fields.locations ?? []).map(({ url }) => url),
+      locations: locationsOf(fields),
     };
   });
+
+/** A service shows all of them, or one, or none. */
+function locationsOf({
+  locations,
+  direct_url: direct,
+}: {
+  locations?: readonly { url: string }[] | null | undefined;
+  direct_url?: string | null | undefined;
+}): string[] {
+  const urls = (locations ?? []).map(({ url }) => url);
+  return [...new Set(direct ? [...urls, direct] : urls)];
+}
 
 function checksumOf({
   checksum,

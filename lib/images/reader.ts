@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CommandError } from '../command-error.ts';
-import { pollUntil } from '../concurrency.ts';
+import { QemuServer, qemuOptions } from '../devices/qemu-server.ts';
 import { asError, errors } from '../errors.ts';
 import { statIfExists } from '../files.ts';
-import { printable } from '../printable.ts';
-import type { Processes, ResidentProcess } from '../process.ts';
+import type { Processes } from '../process.ts';
 import type { ImageFormat } from './formats/names.ts';
 
 /** As QEMU names its drivers. */
@@ -16,9 +15,6 @@ const qemuFormats: Record<ImageFormat, string> = { raw: 'raw', qcow2: 'qcow2', v
 const memoryBytes = 2 ** 30;
 /** No account has it: an image that takes its reader over reaches no file of anybody. */
 const unprivileged = 65_520;
-const startMs = 60_000;
-const stopMs = 5000;
-const maxMessageBytes = 4096;
 /** Runs a command whose standard input is a file. */
 const withInput = 'image=$1; shift; exec "$@" <"$image"';
 
@@ -53,23 +49,25 @@ export async function openImage(processes: Processes, image: ImageFile): Promise
     await chown(directory, unprivileged, unprivileged);
     await chown(image.path, 0, unprivileged);
   }
-  const server = processes.resident(
-    'sh',
-    ['-c', withInput, 'sh', image.path, ...serverOf(image.format, socket, isRoot)],
-    {},
-  );
-  const said = messagesOf(server);
+  const args = ['-c', withInput, 'sh', image.path, ...serverOf(image.format, socket, isRoot)];
+  const server = new QemuServer(processes, 'sh', args);
+  const said = () => server.said();
   const close = async () => {
-    await endServer(server);
+    await server.end();
     await rm(directory, { recursive: true, force: true });
   };
   try {
     const isReady = async () => (await statIfExists(socket)) !== undefined;
-    const hasEnded = server.ended.then(() => false);
-    if (!(await Promise.race([hasEnded, pollUntil(isReady, { deadlineMs: startMs })]))) {
+    if (!(await server.becomes(isReady))) {
       throw errors.imageRefused(image.name, said() || 'QEMU does not read it');
     }
-    const source = `driver=raw,file.driver=nbd,file.open-timeout=30,file.server.type=unix,file.server.path=${option(socket)}`;
+    const nbd = {
+      'file.driver': 'nbd',
+      'file.open-timeout': '30',
+      'file.server.type': 'unix',
+      'file.server.path': socket,
+    };
+    const source = qemuOptions({ driver: 'raw', ...nbd });
     const ended = new AbortController();
     void server.ended.then(() => ended.abort());
     return {
@@ -94,27 +92,6 @@ function serverOf(format: ImageFormat, socket: string, isRoot: boolean): string[
   const restrictions = ['setpriv', '--pdeathsig=SIGKILL', '--no-new-privs', ...rights, 'prlimit', ...limits];
   const access = ['--read-only', '--persistent', '--shared=4', `--socket=${socket}`];
   return [...restrictions, 'qemu-nbd', ...access, '--image-opts', file];
-}
-
-/** In an option of QEMU a comma ends a value unless it is doubled. */
-function option(value: string): string {
-  return value.replaceAll(',', ',,');
-}
-
-/** Returns a function that returns the last line that the server has written. */
-function messagesOf(server: ResidentProcess): () => string {
-  let text = '';
-  server.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    text = `${text}${chunk}`.slice(-maxMessageBytes);
-  });
-  return () => printable(text.trim().split('\n').at(-1) ?? '');
-}
-
-async function endServer(server: ResidentProcess): Promise<void> {
-  server.kill();
-  const timer = setTimeout(() => server.kill('SIGKILL'), stopMs);
-  await server.ended;
-  clearTimeout(timer);
 }
 
 const infoSchema = z.object({ 'virtual-size': z.number().int().positive() });

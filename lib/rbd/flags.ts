@@ -1,14 +1,12 @@
 import { z } from 'zod';
-import { absolutePath, flag, text, whole } from '../flags/flag.ts';
+import { absolutePath, flag, listOf, text, whole } from '../flags/flag.ts';
 
 const uuid = z.uuid();
+const poolName = /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/;
+const poolRule = 'letters, digits and _ . -, and not begin with -';
 
 export const rbdFlags = {
-  rbd_pool: flag(
-    text.regex(/^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/, 'must be letters, digits and _ . -, and not begin with -'),
-    'rbd',
-    'Ceph pool of the volumes',
-  ),
+  rbd_pool: flag(text.regex(poolName, `must be ${poolRule}`), 'rbd', 'Ceph pool of the volumes'),
   rbd_user: flag(
     text.regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'must be the name without "client."'),
     'admin',
@@ -24,6 +22,11 @@ export const rbdFlags = {
     whole(1, 15),
     5,
     'maximum number of images below a volume that its data depends on; a copy that would have more is flattened at once',
+  ),
+  rbd_image_pools: flag(
+    listOf((name) => poolName.test(name), poolRule),
+    ['images'],
+    'pools of image services on the same cluster: volumes are copies on write of their images, which takes no time and no space',
   ),
   rbd_capacity_gib: flag(
     whole(0, 1_000_000_000),

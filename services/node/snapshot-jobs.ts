@@ -1,4 +1,5 @@
 import { KeyedMutex, Semaphore } from '../../lib/concurrency.ts';
+import { closing } from '../../lib/drivers/open-data.ts';
 import { type BlockstoreError, asError, errors, fromFault } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { JobState } from '../../lib/models/job-state.ts';
@@ -174,12 +175,13 @@ export class SnapshotJobs implements Service {
     const snapshot = await snapshotsOf(store).lookup(snapshotId);
     const volume = await volumesOf(store).lookup(volumeId);
     const { snapshots, name } = backends.get(volume.backend).driver;
-    if (!snapshots?.openSnapshot) throw errors.notCapable(volumeId, name, 'images');
+    const open = snapshots?.openSnapshot?.bind(snapshots);
+    if (!open) throw errors.notCapable(volumeId, name, 'images');
     await this.change({ edits: [{ kind: 'job', id }] }); // the lease, before anything is written
     const spec = snapshotSpec(volume, snapshot);
-    const storage = { path: await snapshots.openSnapshot(spec), sizeBytes: sizeInBytes(snapshot.size) };
-    const check = async () => void (await snapshots.openSnapshot?.(spec));
-    await readers[kind].copy(target, storage, { ...options, check });
+    const check = async () => (await open(spec)).close();
+    const sizeBytes = sizeInBytes(snapshot.size);
+    await closing(await open(spec), (path) => readers[kind].copy(target, { path, sizeBytes }, { ...options, check }));
   }
 
   private noteRetry(job: JobState, { message: reason }: BlockstoreError): void {

@@ -128,20 +128,20 @@ const list: readonly LvmCase[] = [
       await write(20, 3);
       await driver.snapshots.createSnapshot(latest);
       const sumOf = (path: string) => machine.sh(`dd if=${path} bs=1M iflag=direct status=none | sha256sum`);
-      const [before, ofFirst] = [await sumOf(device), await sumOf(await driver.snapshots.openSnapshot(first))];
+      const [before, ofFirst] = [await sumOf(device), await sumOf((await driver.snapshots.openSnapshot(first)).path)];
       await write(50, 4);
       await write(22, 1);
       const used = () => machine.sh(`lvs --noheadings -o lv_name,data_percent ${group} | grep snap- | sort`);
       const room = await used();
       const { sizeBytes } = volume;
-      const from = { path: await driver.snapshots.openSnapshot(latest), sizeBytes };
+      const from = { path: (await driver.snapshots.openSnapshot(latest)).path, sizeBytes };
       const { signal } = new AbortController();
       assert.equal(await copyDiffering(new ChildProcesses(), from, { path: device, sizeBytes }, { signal }), true);
       assert.equal(await sumOf(device), before);
       assert.equal(await used(), room);
       for (const one of [first, latest]) assert.equal(await driver.snapshots.hasSnapshot(one), true);
-      assert.equal(await sumOf(await driver.snapshots.openSnapshot(first)), ofFirst);
-      assert.equal(await sumOf(await driver.snapshots.openSnapshot(latest)), before);
+      assert.equal(await sumOf((await driver.snapshots.openSnapshot(first)).path), ofFirst);
+      assert.equal(await sumOf((await driver.snapshots.openSnapshot(latest)).path), before);
 
       await assert.rejects(driver.snapshots.refuseOverwrite(volume), (error: { code: string; message: string }) => {
         assert.equal(error.code, 'SnapshotRoomTooSmall');

@@ -109,7 +109,7 @@ const list: readonly LvmCase[] = [
         await driver.snapshots.createSnapshots(snapshots);
         const most = writer.count + 1;
         const counters: number[] = [];
-        for (const one of snapshots) counters.push(await counterOn(await driver.snapshots.openSnapshot(one)));
+        for (const one of snapshots) counters.push(await counterOn((await driver.snapshots.openSnapshot(one)).path));
         const [first = 0, ...others] = counters;
         const isOrdered = counters.every((one, index) => index === 0 || one <= (counters[index - 1] ?? 0));
         assert.ok(isOrdered && others.every((one) => one >= first - 1), `round ${round}: ${counters.join(' ')}`);

@@ -10,6 +10,7 @@ import type {
   VolumeDriver,
   VolumeSpec,
 } from '../../lib/drivers/driver.ts';
+import { localData } from '../../lib/drivers/open-data.ts';
 import type { Snapshots } from '../../lib/drivers/snapshots.ts';
 import { errors } from '../../lib/errors.ts';
 import type { Flags } from '../../lib/flags/definitions.ts';
@@ -83,7 +84,7 @@ class MortalDriver implements VolumeDriver {
       createSnapshots: (all) => slowly(() => snapshots.createSnapshots(all)),
       hasSnapshot: (one) => slowly(() => snapshots.hasSnapshot(one)),
       labelSnapshot: (one) => slowly(() => snapshots.labelSnapshot(one)),
-      openSnapshot: (one) => slowly(async () => `fake:snapshot-${one.id}`),
+      openSnapshot: (one) => slowly(async () => localData(`fake:snapshot-${one.id}`)),
       deleteSnapshot: (one) => slowly(() => snapshots.deleteSnapshot(one)),
       listSnapshots: () => snapshots.listSnapshots(),
       createFromSnapshot: (volume, one, options) => slowly(() => snapshots.createFromSnapshot(volume, one, options)),

@@ -1,6 +1,7 @@
 import { errors } from '../../errors.ts';
 import { statIfExists } from '../../files.ts';
 import { type CreatedVolume, type DeleteOptions, type VolumeSpec, checkLabels } from '../driver.ts';
+import { type OpenData, localData } from '../open-data.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type CopySource, whileUnwritten } from './copy.ts';
 import type { DataFiles } from './data-files.ts';
@@ -91,11 +92,11 @@ export class FileSnapshots implements Snapshots {
     await files.exclusively(file, remove, signal);
   }
 
-  async openSnapshot(snapshot: SnapshotSpec): Promise<string> {
+  async openSnapshot(snapshot: SnapshotSpec): Promise<OpenData> {
     const file = snapshotFile(this.options.directory, snapshot.id);
     await this.options.known.check();
     await this.checkUsable(snapshot, file);
-    return file;
+    return localData(file);
   }
 
   async listSnapshots(): Promise<FoundSnapshot[]> {

@@ -1,5 +1,6 @@
 import { errors } from '../../errors.ts';
 import type { CreatedVolume, DeleteOptions, VolumeSpec } from '../driver.ts';
+import { type OpenData, localData } from '../open-data.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import type { Copies, CopySource } from './copies.ts';
 import { erase } from './erase.ts';
@@ -58,10 +59,10 @@ export class LvmSnapshots implements Snapshots {
     });
   }
 
-  async openSnapshot(snapshot: SnapshotSpec): Promise<string> {
+  async openSnapshot(snapshot: SnapshotSpec): Promise<OpenData> {
     return this.parts.openGroup.reopening(async () => {
       const found = await this.usable(snapshot);
-      return this.volumes.activeDevice(snapshot.id, found.name, found);
+      return localData(await this.volumes.activeDevice(snapshot.id, found.name, found));
     });
   }
 

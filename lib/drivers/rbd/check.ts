@@ -1,11 +1,12 @@
 import { type Finding, ok, warn } from '../../check.ts';
-import { type BlockstoreError, errors } from '../../errors.ts';
+import { type BlockstoreError, asError, errors } from '../../errors.ts';
 import type { ValuesOf } from '../../flags/flag.ts';
 import { byteSize } from '../../format-bytes.ts';
 import type { Processes } from '../../process.ts';
 import { reportedCapacity } from './capacity.ts';
 import { mayBlock } from '../../rbd/blocklist.ts';
 import { RbdCommands } from '../../rbd/commands.ts';
+import { checkOpening } from '../../rbd/open-images.ts';
 import type { rbdFlags } from '../../rbd/flags.ts';
 import { checkPool } from './pool.ts';
 
@@ -20,7 +21,18 @@ export async function checkRbd(flags: ValuesOf<typeof rbdFlags>, processes: Proc
       ? ok(`client.${user} may block clients, as a forced detach does`)
       : warned(errors.clientNotBlocked(user, pool)),
     await checkCapacity(commands, stated),
+    await checkData(commands, processes),
   ];
+}
+
+async function checkData({ cluster }: RbdCommands, processes: Processes): Promise<Finding> {
+  try {
+    await checkOpening(processes, cluster);
+    return ok('volumes can be opened for images and backups');
+  } catch (error) {
+    const { message, hint = '' } = asError(error);
+    return warn(`no volume can be opened for images and backups: ${message}`, hint);
+  }
 }
 
 async function checkCapacity(commands: RbdCommands, stated: number): Promise<Finding> {

@@ -11,6 +11,7 @@ import type {
   VolumeDriver,
   VolumeSpec,
 } from '../driver.ts';
+import type { Access, OpenData } from '../open-data.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { Catalogue, readMetadata } from './catalogue.ts';
 import { rbdAddress } from '../../rbd/address.ts';
@@ -22,19 +23,24 @@ import { labelArguments, labelsIn, sameLabels } from './labels.ts';
 import { Leftovers } from './leftovers.ts';
 import type { Monitors } from '../../rbd/monitors.ts';
 import { imageName } from './names.ts';
+import { OpenImages } from '../../rbd/open-images.ts';
 import { checkPool } from './pool.ts';
-import { removeCloneSnapshot, removeImage, removeNew } from './removal.ts';
+import { removeCloneSnapshot, removeImage, removeNew, whenClosed } from './removal.ts';
 import { RbdSnapshots } from './snapshots.ts';
 import { PoolSpace } from './space.ts';
 
 export interface RbdOptions extends Cluster {
+  /** Of this backend alone; the data of open volumes are there as files. */
+  directory: string;
+  /** Pools of image stores, whose images volumes can be copies on write of. */
+  imagePools: readonly string[];
   /** Maximum number of images that the data of a volume depends on. */
   maxCloneDepth: number;
   /** Space for volumes; default: what Ceph reports. */
   capacityBytes?: number | undefined;
   /** Default: 15 s for monitors, 60 s for OSDs. */
   limits?: TimeLimits | undefined;
-  /** How long a delete waits until a client closes the volume, or until Ceph gives up a dead one. Default 40,000. */
+  /** How long to wait until a client closes the volume, or until Ceph gives up a dead one. Default 40,000. */
   watcherMs?: number | undefined;
 }
 
@@ -51,6 +57,7 @@ export class RbdDriver implements VolumeDriver {
   private readonly catalogue: Catalogue;
   private readonly space: PoolSpace;
   private readonly leftovers: Leftovers;
+  private readonly openImages: OpenImages;
   /** As of the last setup. */
   private monitors: Monitors | undefined;
   private recent: { at: number; names: Promise<ReadonlySet<string>> } | undefined;
@@ -62,8 +69,12 @@ export class RbdDriver implements VolumeDriver {
     this.catalogue = new Catalogue(this.commands);
     this.space = new PoolSpace(this.commands, this.catalogue, options.capacityBytes);
     this.leftovers = new Leftovers(this.commands, context.log);
+    const { pool, user, conf, directory, maxCloneDepth: maxDepth, imagePools } = options;
+    this.openImages = new OpenImages({ ...context, pool, user, conf, directory });
     this.snapshots = new RbdSnapshots(this.commands, {
-      maxDepth: options.maxCloneDepth,
+      maxDepth,
+      imagePools,
+      openImages: this.openImages,
       list: async () => (await this.list()).named,
       create: (volume, createOptions, make) => this.create(volume, createOptions, make),
       onChange: (volume) => this.catalogue.invalidate(imageName(volume)),
@@ -76,6 +87,7 @@ export class RbdDriver implements VolumeDriver {
       snapshots: true,
       clones: true,
       extend: true,
+      images: true,
       thin: true,
       discard: true,
       shared: this.monitors === undefined ? '' : `rbd:${this.monitors.fsid}/${this.pool}`,
@@ -84,6 +96,7 @@ export class RbdDriver implements VolumeDriver {
 
   async setup(): Promise<void> {
     this.monitors = await checkPool(this.commands);
+    await this.openImages.clear();
     this.catalogue.invalidateAll();
     await this.list();
   }
@@ -156,6 +169,13 @@ export class RbdDriver implements VolumeDriver {
 
   localPath(volume: VolumeSpec): string {
     return rbdAddress(this.pool, imageName(volume));
+  }
+
+  async openVolume(volume: VolumeSpec, access: Access): Promise<OpenData> {
+    const name = imageName(volume);
+    if ((await imageInfo(this.commands, name)) === undefined) throw this.missing(volume);
+    await whenClosed(this.commands, volume, this.options.watcherMs);
+    return this.openImages.add({ image: name }, access);
   }
 
   async listVolumes(): Promise<FoundVolume[]> {

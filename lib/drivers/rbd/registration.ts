@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { defineDriver } from '../driver.ts';
 import { rbdFlags } from '../../rbd/flags.ts';
 
@@ -13,7 +14,9 @@ export const rbd = defineDriver({
         pool: flags.rbd_pool,
         user: flags.rbd_user,
         conf: flags.rbd_ceph_conf,
+        directory: path.join(flags.state_dir, 'open-images', context.backend ?? flags.rbd_pool),
         maxCloneDepth: flags.rbd_max_clone_depth,
+        imagePools: flags.rbd_image_pools,
         ...(flags.rbd_capacity_gib > 0 ? { capacityBytes: flags.rbd_capacity_gib * 2 ** 30 } : {}),
       },
       context,

@@ -8,6 +8,7 @@ import { cloneSnapshotName, deletedName, imageName, isCloneSnapshot, newName } f
 
 /** Ceph removes the watch of a client that died after 30 s. */
 const watcherMs = 40_000;
+const wait = { intervalMs: 500, maxIntervalMs: 2000 };
 
 /** Removes an incomplete image of an interrupted create. */
 export async function removeNew(commands: RbdCommands, volume: VolumeSpec): Promise<void> {
@@ -40,13 +41,27 @@ export async function removeImage(
     } else if (answer.failure !== 'busy') throw errors.rbdFailed(`rbd rm ${name}`, answer.reason);
     const watchers = await watchersOf(commands, name);
     if (watchers.length === 0 && answer.failure === 'dependants') return setAside(commands, volume);
-    obstacle = watchers.length > 0 ? `open by the client at ${watchers.join(', ')}` : answer.reason;
+    obstacle = watchers.length > 0 ? openBy(watchers) : answer.reason;
     return undefined;
   };
-  const wait = { deadlineMs: waitMs, intervalMs: 500, maxIntervalMs: 2000, signal };
-  const outcome = await pollUntil(attempt, wait);
+  const outcome = await pollUntil(attempt, { ...wait, deadlineMs: waitMs, signal });
   if (outcome === undefined) throw errors.volumeBusy(volume.id, obstacle);
   return outcome;
+}
+
+/** Waits until no client has a volume open. Throws VolumeBusy for one that does not close it within `waitMs`. */
+export async function whenClosed(commands: RbdCommands, volume: VolumeSpec, waitMs = watcherMs): Promise<void> {
+  let clients: string[] = [];
+  const isClosed = async () => {
+    clients = await watchersOf(commands, imageName(volume));
+    return clients.length === 0;
+  };
+  if (!(await pollUntil(isClosed, { ...wait, deadlineMs: waitMs })))
+    throw errors.volumeBusy(volume.id, openBy(clients));
+}
+
+function openBy(clients: readonly string[]): string {
+  return `open by the client at ${clients.join(', ')}`;
 }
 
 /** Removes a snapshot; absent is success. Throws RbdFailed. */

@@ -1,9 +1,11 @@
 import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { CreateOptions, CreatedVolume, Labels, VolumeSpec } from '../driver.ts';
+import type { OpenData } from '../open-data.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type NamedImage, readMetadata } from './catalogue.ts';
 import type { RbdCommands } from '../../rbd/commands.ts';
+import type { OpenImages } from '../../rbd/open-images.ts';
 import { label, makeClone } from './creation.ts';
 import { cloneOfImage } from './image-clone.ts';
 import { snapshotsOf } from './images.ts';
@@ -13,6 +15,9 @@ import { imageName, snapshotIdIn, snapshotName } from './names.ts';
 
 interface Context {
   maxDepth: number;
+  /** Those of image stores. */
+  imagePools: readonly string[];
+  openImages: OpenImages;
   list: () => Promise<NamedImage[]>;
   create: (volume: VolumeSpec, options: CreateOptions, make: () => Promise<void>) => Promise<CreatedVolume>;
   /** Called after a change of the metadata of a volume. */
@@ -71,6 +76,14 @@ export class RbdSnapshots implements Snapshots {
     });
   }
 
+  async openSnapshot(snapshot: SnapshotSpec): Promise<OpenData> {
+    const image = imageName(snapshot.volume);
+    const name = snapshotName(snapshot);
+    const found = await snapshotsOf(this.commands, image);
+    if (!found?.some((one) => one.name === name)) throw this.absent(snapshot);
+    return this.context.openImages.add({ image, snapshot: name }, 'read');
+  }
+
   /** Copies of the snapshot do not keep it. Throws SnapshotBusy for one that somebody has protected. */
   deleteSnapshot(snapshot: SnapshotSpec): Promise<void> {
     return this.mutex.run(snapshot.volume.id, () => this.remove(snapshot));
@@ -122,7 +135,8 @@ export class RbdSnapshots implements Snapshots {
 
   async cloneFrom(volume: VolumeSpec, location: string, options: CopyOptions = {}): Promise<CreatedVolume | undefined> {
     const source = tryParseLocation(location);
-    if (source === undefined) return undefined;
+    // Users of an image store may be able to state any location, such as a volume of somebody else.
+    if (source === undefined || !this.context.imagePools.includes(source.pool)) return undefined;
     const notPossible = new Error(`${location} cannot be cloned`);
     const make = async () => {
       const { maxDepth } = this.context;

@@ -1,6 +1,7 @@
 import { failBackup } from '../../../lib/backups/new-backup.ts';
 import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
 import { storeVolume } from '../../../lib/backups/store-volume.ts';
+import { withVolumeData } from '../../../lib/drivers/open-data.ts';
 import { errors } from '../../../lib/errors.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { volumeSpec } from '../specs.ts';
@@ -20,8 +21,10 @@ export const copyFromBackup: Step = {
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
     const spec = volumeSpec(volume);
     await driver.ensureVolume(spec);
-    const target = { path: driver.localPath(spec), sizeBytes: sizeInBytes(size), isBlank };
-    await restoreVolume(processes, store, fromBackup, target, { signal, progress });
+    const target = { sizeBytes: sizeInBytes(size), isBlank };
+    await withVolumeData(driver, spec, 'write', (path) =>
+      restoreVolume(processes, store, fromBackup, { ...target, path }, { signal, progress }),
+    );
     await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
   },
 };
@@ -31,8 +34,10 @@ export const storeBackup: Step = {
   run: async ({ volume, backend: { driver }, backups: { store, processes }, signal, progress }) => {
     const { id, backup, size } = volume;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
-    const storage = { path: driver.localPath(volumeSpec(volume)), sizeBytes: sizeInBytes(size) };
-    await storeVolume(processes, store, backup, storage, { signal, progress });
+    const sizeBytes = sizeInBytes(size);
+    await withVolumeData(driver, volumeSpec(volume), 'read', (path) =>
+      storeVolume(processes, store, backup, { path, sizeBytes }, { signal, progress }),
+    );
   },
 };
 

@@ -1,3 +1,4 @@
+import { withVolumeData } from '../../../lib/drivers/open-data.ts';
 import { errors } from '../../../lib/errors.ts';
 import { fillFromImage } from '../../../lib/images/fill.ts';
 import { sendToImage } from '../../../lib/images/send.ts';
@@ -14,14 +15,15 @@ export const copyFromImage: Step = {
     const found = (await driver.listVolumes()).find(({ id }) => id === volume.id);
     return found !== undefined && found.labels['image'] === undefined;
   },
-  run: async ({ volume, backend: { driver }, images, isBlank, signal, progress }) => {
+  run: async ({ volume, backend: { driver }, images, isBlank, hasImage, signal, progress }) => {
     const { id, fromImage, isCopying, size } = volume;
     if (!isCopying || fromImage === '') return;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
     const spec = volumeSpec(volume);
     await driver.ensureVolume(spec);
-    const target = { path: driver.localPath(spec), sizeBytes: sizeInBytes(size), isBlank };
-    await fillFromImage(images, fromImage, target, { signal, progress });
+    const target = { sizeBytes: sizeInBytes(size), isBlank };
+    const fill = (path: string) => fillFromImage(images, fromImage, { ...target, path }, { signal, progress });
+    if (!hasImage) await withVolumeData(driver, spec, 'write', fill);
     await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
   },
 };
@@ -32,8 +34,9 @@ export const uploadImage: Step = {
   run: async ({ volume, backend: { driver }, images, signal, progress }) => {
     const { id, image, size } = volume;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
-    const path = driver.localPath(volumeSpec(volume));
-    await sendToImage(images, { path, sizeBytes: sizeInBytes(size) }, image, { signal, progress });
+    await withVolumeData(driver, volumeSpec(volume), 'read', (path) =>
+      sendToImage(images, { path, sizeBytes: sizeInBytes(size) }, image, { signal, progress }),
+    );
   },
 };
 

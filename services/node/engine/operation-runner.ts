@@ -179,6 +179,7 @@ export class OperationRunner {
       isResumed,
       madeStorage: false,
       isBlank: false,
+      hasImage: false,
       partly: undefined,
       failure: undefined,
       checkTask: () => this.checkTask(volume),

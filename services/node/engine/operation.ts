@@ -45,6 +45,8 @@ export interface StepContext {
   madeStorage: boolean;
   /** Whether all of that reads as zeros. */
   isBlank: boolean;
+  /** Whether this very run has made it with the data of its image. */
+  hasImage: boolean;
   /** Of a restore: whose data the storage has in part, see writeSource(); '' = nobody's, undefined: not known. */
   partly: string | undefined;
   /** Why what was done is undone. */

@@ -1,6 +1,7 @@
 import { restoreVolume } from '../../../lib/backups/restore-volume.ts';
 import { overwrite } from '../../../lib/devices/overwrite.ts';
 import type { Storage } from '../../../lib/devices/storage-streams.ts';
+import { closing } from '../../../lib/drivers/open-data.ts';
 import { errors } from '../../../lib/errors.ts';
 import { fillFromImage } from '../../../lib/images/fill.ts';
 import type { RestoreSource } from '../../../lib/models/restore-source.ts';
@@ -36,11 +37,12 @@ const fills: Readonly<Record<RestoreSource['kind'], Fill>> = {
     const open = driver.snapshots?.openSnapshot?.bind(driver.snapshots);
     if (!open) throw errors.notCapable(volume.id, driver.name, 'images');
     const spec = snapshotSpec(volume, snapshot);
-    const source = { ...storage, path: await open(spec) };
-    await begin();
     const copied = (bytes: number) => progress(Math.floor((100 * bytes) / storage.sizeBytes));
-    const isEqual = await overwrite(backups.processes, source, storage, { signal, progress: copied });
-    await open(spec); // it has not become unusable meanwhile
+    const isEqual = await closing(await open(spec), async (path) => {
+      await begin();
+      return overwrite(backups.processes, { ...storage, path }, storage, { signal, progress: copied });
+    });
+    await (await open(spec)).close(); // it has not become unusable meanwhile
     if (!isEqual) throw errors.revertDiffers(volume.id, id);
   },
 

@@ -1,5 +1,6 @@
 import { usersOfStorage } from '../../../lib/devices/storage-users.ts';
 import type { Labels, VolumeDriver } from '../../../lib/drivers/driver.ts';
+import { withVolumeData } from '../../../lib/drivers/open-data.ts';
 import { errors } from '../../../lib/errors.ts';
 import { imageMetadataField } from '../../../lib/models/metadata.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -37,8 +38,7 @@ export const restoreData: Step = {
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
     if (!source) throw errors.changeLost(id, 'restore', volume.status);
     const spec = volumeSpec(volume);
-    const path = driver.localPath(spec);
-    const begin = async () => {
+    const begin = async (path: string) => {
       await checkTask();
       await target.removeExport(id); // of an unattached volume
       const users = await usersOfStorage(path);
@@ -46,7 +46,9 @@ export const restoreData: Step = {
       context.partly = writeSource(source); // also where the label is there although that call fails
       await driver.labelVolume(spec);
     };
-    await fillFrom(context, source, { path, sizeBytes: sizeInBytes(size) }, begin);
+    await withVolumeData(driver, spec, 'write', (path) =>
+      fillFrom(context, source, { path, sizeBytes: sizeInBytes(size) }, () => begin(path)),
+    );
     await driver.labelVolume(volumeSpec({ ...volume, status: 'available', restoredTime }));
   },
 };

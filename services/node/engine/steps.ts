@@ -5,7 +5,7 @@ import { newChap } from '../../../lib/models/chap.ts';
 import { type VolumeState, isFilled } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, isExported, volumeSpec } from '../specs.ts';
-import { copyOrigin } from './copy-origin.ts';
+import { cloneImage, copyOrigin } from './copy-origin.ts';
 import type { Step, StepContext } from './operation.ts';
 
 /** Throws VolumeExists where storage with these labels is another volume's: its data is not for the users of this one. */
@@ -55,11 +55,12 @@ export const createStorage: Step = {
   run: async (context) => {
     const { volume, backend, signal, progress } = context;
     const accept = (found: Labels) => refuseOther(volume, found);
-    const { isNew, isBlank = false } =
-      volume.isCopying && !isFilled(volume)
-        ? await copyOrigin(context, { signal, accept, progress })
-        : await backend.driver.createVolume(volumeSpec(volume), { signal, accept });
+    const options = { signal, accept, progress };
+    const copied =
+      volume.isCopying && !isFilled(volume) ? await copyOrigin(context, options) : await cloneImage(context, options);
+    const { isNew, isBlank = false } = copied ?? (await backend.driver.createVolume(volumeSpec(volume), options));
     if (isNew) context.madeStorage = true;
+    context.hasImage = isNew && copied !== undefined;
     context.isBlank = isBlank;
   },
 };

@@ -45,9 +45,12 @@ managed('the capacity of a pool is what a manager reports, and the same after da
   t.true(Math.abs((used ?? 0) - empty) < 0.01 * empty, `${used} of ${empty}`);
 
   const flags = { rbd_pool: pool, rbd_user: 'admin', rbd_ceph_conf: ceph().conf, rbd_secret_uuid: '' };
-  const found = await checkRbd({ ...flags, rbd_max_clone_depth: 5, rbd_capacity_gib: 0 }, new ChildProcesses());
+  const found = await checkRbd(
+    { ...flags, rbd_max_clone_depth: 5, rbd_image_pools: ['images'], rbd_capacity_gib: 0 },
+    new ChildProcesses(),
+  );
   t.regex(
     found.map(({ level, message }) => `${level}: ${message}`).join('\n'),
-    /\nok: pool \S+: 1\.\d GiB for volumes$/,
+    /\nok: pool \S+: 1\.\d GiB for volumes\n/,
   );
 });

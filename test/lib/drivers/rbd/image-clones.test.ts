@@ -25,14 +25,18 @@ interface Image {
 const locationOf = (...parts: string[]) => `rbd://${parts.map(encodeURIComponent).join('/')}`;
 
 /** An image as Glance keeps it: raw data, and a protected snapshot of them. The first MiB is filled. */
-async function newImage({ sizeMib = 64, name = 'image' } = {}): Promise<Image> {
-  const pool = `images-${randomUUID().slice(0, 8)}`;
-  await ceph().createPool(pool);
+async function newImage({ sizeMib = 64, name: begin = 'image', pool = 'images' } = {}): Promise<Image> {
+  const name = `${begin}-${randomUUID()}`;
+  if (!(await pools()).includes(pool)) await ceph().createPool(pool);
   await rbd('create', '--pool', pool, '--size', `${sizeMib}M`, name);
   await fillImage(`${pool}/${name}`, filled);
   await rbd('snap', 'create', '--no-progress', `${pool}/${name}@snap`);
   await rbd('snap', 'protect', `${pool}/${name}@snap`);
   return { pool, name, location: locationOf(ceph().fsid, pool, name, 'snap') };
+}
+
+async function pools(): Promise<string[]> {
+  return (await ceph().run('ceph', ['osd', 'pool', 'ls'])).split('\n');
 }
 
 async function imagesOf(driver: RbdDriver): Promise<string[]> {
@@ -116,7 +120,9 @@ data('a location that cannot be cloned is left to the caller, and leaves nothing
   const { fsid } = ceph();
   await rbd('create', '--size', '64M', '--image-feature', 'exclusive-lock', `${image.pool}/plain`);
   await rbd('snap', 'create', '--no-progress', `${image.pool}/plain@snap`);
+  const other = await newImage({ pool: 'volumes-of-others' });
   const locations = [
+    other.location, // whoever may state locations could read any volume
     locationOf(randomUUID(), image.pool, image.name, 'snap'),
     locationOf(fsid, 'none', image.name, 'snap'),
     locationOf(fsid, image.pool, 'none', 'snap'),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import test from 'ava';
 import { RbdDriver, type RbdOptions } from '../../../../lib/drivers/rbd/driver.ts';
 import { ChildProcesses, type Processes } from '../../../../lib/process.ts';
@@ -35,7 +36,14 @@ export async function newPool(options: Partial<RbdOptions> = {}): Promise<RbdDri
 }
 
 export function driverOn(options: Partial<RbdOptions>, processes: Processes = new ChildProcesses()): RbdDriver {
-  const defaults = { pool: 'rbd', user: 'admin', maxCloneDepth: 5, capacityBytes: 2.5 * 2 ** 30 };
+  const defaults = {
+    pool: 'rbd',
+    user: 'admin',
+    maxCloneDepth: 5,
+    capacityBytes: 2.5 * 2 ** 30,
+    imagePools: ['images'],
+  };
+  const directory = join(ceph().directory, 'open-images', randomUUID());
   const { conf = ceph().conf } = options;
-  return new RbdDriver({ ...defaults, ...options, conf }, { processes, log: silentLog });
+  return new RbdDriver({ ...defaults, directory, ...options, conf }, { processes, log: silentLog });
 }

@@ -30,7 +30,15 @@ class StandIn extends ChildProcesses {
 const absent = { exitCode: 2, stderr: 'rbd: error opening image volume: (2) No such file or directory' };
 
 function driverWith(answers: StandIn['answers']): RbdDriver {
-  const options = { pool: 'p', user: 'u', conf: '/c', maxCloneDepth: 5, capacityBytes: 2 ** 40 };
+  const options = {
+    pool: 'p',
+    user: 'u',
+    conf: '/c',
+    maxCloneDepth: 5,
+    capacityBytes: 2 ** 40,
+    directory: '/d',
+    imagePools: [],
+  };
   const processes = new StandIn({ 'image-meta list': absent, 'ls -l': '[]', info: absent, ...answers });
   return new RbdDriver(options, { processes, log: silentLog });
 }

@@ -1,0 +1,34 @@
+import type { VolumeDriver, VolumeSpec } from './driver.ts';
+
+/** The data of a volume or snapshot, as a block device or file of this node. */
+export interface OpenData {
+  path: string;
+  /** Ends the access; called once. */
+  close(): Promise<void>;
+}
+
+export type Access = 'read' | 'write';
+
+/** Data that are on this node anyway. */
+export function localData(path: string): OpenData {
+  return { path, close: () => Promise.resolve() };
+}
+
+/** Calls `use` with the path of a volume's data. Throws what VolumeDriver.openVolume() and `use` throw. */
+export async function withVolumeData<T>(
+  driver: VolumeDriver,
+  volume: VolumeSpec,
+  access: Access,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  return closing((await driver.openVolume?.(volume, access)) ?? localData(driver.localPath(volume)), use);
+}
+
+/** Calls `use` with the path of the data, and closes them after that. */
+export async function closing<T>(data: OpenData, use: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await use(data.path);
+  } finally {
+    await data.close();
+  }
+}
