@@ -24,5 +24,5 @@ export const exitCodeMeanings: readonly (readonly [number, string])[] = [
   [exitCodes.exhausted, 'no space or no address left'],
   [exitCodes.unavailable, 'Redis or a node is unavailable, or the time limit expired'],
   [exitCodes.denied, 'permission denied'],
-  [interruptedCode, 'interrupted by Ctrl-C; the operation continues in the background'],
+  [interruptedCode, 'interrupted by Ctrl-C; the operation continues in the background, or was undone: see the message'],
 ];

@@ -9,6 +9,13 @@ export const imageErrors = {
       `image ${image} is refused: ${reason}`,
       'state its real format, and upload it whole, in one file: "qemu-img convert" makes one of an image with a backing file',
     ),
+  imageFileUnreadable: (file: string, reason: string) =>
+    new BlockstoreError(
+      'ImageFileUnreadable',
+      'failed',
+      `file ${file} could not be read to its end: ${reason}`,
+      'check its disk, and that nothing writes to it; then import it again',
+    ),
   imageNotFound: (image: string, store: string) =>
     new BlockstoreError(
       'ImageNotFound',

@@ -109,6 +109,14 @@ export const snapshotErrors = {
       `stopped waiting for the ${operation} of ${of}`,
       'it continues in the background: blockstore events',
     ),
+  /** `operation`: what a command was doing itself. `of`: such as `volume <id>`. */
+  undone: (operation: string, of: string) =>
+    new BlockstoreError(
+      'Interrupted',
+      'unavailable',
+      `the ${operation} of ${of} was interrupted, and nothing of it stays`,
+      'to do it, repeat the command',
+    ),
   jobNotFinished: (of: string, operation: string, seconds: number) =>
     new BlockstoreError(
       'NotFinished',

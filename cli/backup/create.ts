@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { followProgress } from '../volume/follow-progress.ts';
 import { withProgress } from '../volume/follow.ts';
 import { waitsForEnd } from '../volume/wait-options.ts';
-import { type CopyOutOptions, copyDataOut, copySource } from '../snapshot/copy-out.ts';
+import { type CopyOutOptions, copyDataOut, copySource, makeTarget } from '../snapshot/copy-out.ts';
 import { openBackupStore } from '../../lib/backups/open-store.ts';
 import { backupJson } from './present.ts';
 
@@ -28,7 +28,13 @@ export async function createBackup(context: Context, reference: string, options:
   if (incremental && parent === null) output.note(`volume ${volume.id} has no backup yet: this one is complete`);
   const snapshot = source.snapshot === undefined ? {} : { snapshot: source.snapshot };
   const own = { id, name: name ?? (volume.name || volume.id), parent, ...snapshot };
-  await store.create(newBackup({ ...volume, size }, own));
+  const discard = () => store.remove(id);
+  const made = newBackup({ ...volume, size }, own);
+  const target = { kind: 'backup', discard, isOwnId: options.id === undefined } as const;
+  await makeTarget(context, source, target, async () => {
+    await store.create(made);
+    return true;
+  });
   const ofVolume = () =>
     interrupts.during('backup', volume.id, () =>
       withProgress(output, session.store, volume.id, () =>
@@ -37,7 +43,7 @@ export async function createBackup(context: Context, reference: string, options:
     );
   const isDone = async () => (await store.show(id)).status === 'available';
   const later = `the backup may get its data yet: blockstore backup show ${id}`;
-  const copy = { kind: 'backup', target: id, isDone, ofVolume, discard: () => store.remove(id), later } as const;
+  const copy = { kind: 'backup', target: id, isDone, ofVolume, discard, later } as const;
   await copyDataOut(context, session, source, options, copy);
   const backup = await store.show(id);
   if (waitsForEnd(options) && backup.status !== 'available')

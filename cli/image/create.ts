@@ -5,7 +5,7 @@ import { openImageStore } from '../../lib/images/open-store.ts';
 import type { Context } from '../context.ts';
 import { withProgress } from '../volume/follow.ts';
 import { sendOptions, waitsForEnd } from '../volume/wait-options.ts';
-import { type CopyOutOptions, copyDataOut, copySource } from '../snapshot/copy-out.ts';
+import { type CopyOutOptions, copyDataOut, copySource, makeTarget } from '../snapshot/copy-out.ts';
 import { madeImage } from './made-image.ts';
 import { imageJson } from './present.ts';
 
@@ -24,19 +24,22 @@ export async function createImage(context: Context, reference: string, options: 
   const source = await copySource(session, reference, options);
   const { volume, size } = source;
   const store = openImageStore(session.flags);
-  await madeImage(store, {
+  const discard = () => store.remove(id);
+  const request = {
     id,
     name: options.name ?? (volume.name || volume.id),
     diskFormat: format,
     minDisk: minDisk ?? size,
-  });
+  };
+  const target = { kind: 'upload', discard, isOwnId: options.id === undefined } as const;
+  await makeTarget(context, source, target, async () => (await madeImage(store, request)).isNew);
   const ofVolume = () =>
     interrupts.during('upload', volume.id, () =>
       withProgress(output, session.store, volume.id, () => session.images.upload(volume.id, id, sendOptions(options))),
     );
   const isDone = async () => (await store.show(id)).status === 'active';
   const later = `the image may get its data yet; to repeat the command: --id ${id}`;
-  const copy = { kind: 'upload', target: id, isDone, ofVolume, discard: () => store.remove(id), later } as const;
+  const copy = { kind: 'upload', target: id, isDone, ofVolume, discard, later } as const;
   await copyDataOut(context, session, source, options, copy);
   const image = await store.show(id);
   if (waitsForEnd(options) && image.status !== 'active') throw errors.changeLost(volume.id, 'upload', volume.status);

@@ -53,6 +53,29 @@ export async function copySource(
 }
 
 /**
+ * Makes what is to get the data. Where that fails or is interrupted, nothing of it stays. `make` returns whether it was not there before.
+ * Throws Interrupted, and what `make` throws.
+ */
+export async function makeTarget(
+  { interrupts, output }: Context,
+  { volume }: CopySource,
+  { kind, discard, isOwnId }: Pick<CopyOut, 'kind' | 'discard'> & { isOwnId: boolean },
+  make: () => Promise<boolean>,
+): Promise<void> {
+  await interrupts.undoable(kind, async (signal) => {
+    // With an id of the user it can have been there before.
+    let isNew = isOwnId;
+    try {
+      isNew = await make();
+      if (signal.aborted) throw errors.undone(kind, `volume ${volume.id}`);
+    } catch (error) {
+      if (isNew) await discard().catch((reason: unknown) => output.warn(staysEmpty(reason)));
+      throw error;
+    }
+  });
+}
+
+/**
  * Gives the data of a volume to a backup or an image: as it is, or those of a snapshot. Throws what copyOut(), copySnapshot() and
  * copyAttached() throw; then it is removed, unless it may get its data yet.
  */
@@ -73,10 +96,14 @@ export async function copyDataOut(
     if (unsureCodes.has(code) || code === 'NotFinished') {
       output.warn(copy.later);
     } else {
-      await copy.discard().catch((reason: unknown) => output.warn(`it stays without data: ${asError(reason).message}`));
+      await copy.discard().catch((reason: unknown) => output.warn(staysEmpty(reason)));
     }
     throw error;
   }
+}
+
+function staysEmpty(reason: unknown): string {
+  return `it stays without data: ${asError(reason).message}`;
 }
 
 async function byJob(

@@ -71,6 +71,7 @@ export class ImageDirectory implements ImageStore {
       await writeFile(this.file(id, made), JSON.stringify(fields), { flag: 'wx', flush: true });
     } catch (error) {
       if (errorCode(error) === 'EEXIST') throw errors.imageExists(id);
+      await removeFile(this.file(id, made)); // without free space there is a part of it
       throw error;
     }
     await syncDirectory(this.directory);

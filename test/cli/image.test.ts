@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { until } from '../support/until.ts';
 import { CliPlace } from './place.ts';
 
 const execute = promisify(execFile);
@@ -62,6 +66,84 @@ test.serial('a file that no volume can be made from is not imported', async (t) 
   t.is((await run('image', 'import', file)).exitCode, 2, 'a format is never guessed');
 });
 
+/** Begins to import a sparse file that takes minutes, and returns once its first data are in the directory. */
+async function importing(name: string, ...options: string[]) {
+  const [file, images] = [join(directory, name), join(directory, `${name}-images`)];
+  await writeFile(file, '');
+  await truncate(file, 2 ** 40);
+  const set = ['--set', `image_directory=${images}`];
+  const command = place.begin(...set, 'image', 'import', file, '--format', 'raw', ...options);
+  const isUploading = async () => {
+    const data = (await readdir(images)).find((found) => found.endsWith('.data'));
+    return data !== undefined && (await stat(join(images, data))).size > 0;
+  };
+  await until(isUploading, 'the data are uploaded', 60_000);
+  return { command, file, images };
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  test(`an import that ${signal} interrupts leaves no image`, async (t) => {
+    const { command, file, images } = await importing(signal.toLowerCase());
+    command.kill(signal);
+    const { exitCode, stderr } = await command;
+    t.is(exitCode, 130);
+    t.true(stderr.includes(`blockstore: the import of ${file} was interrupted, and nothing of it stays\n  to do it`));
+    t.deepEqual(await readdir(images), []);
+  });
+}
+
+test('an import whose file becomes shorter leaves no image, and names the file', async (t) => {
+  const { command, file, images } = await importing('shrinks');
+  await truncate(file, 512);
+  const { exitCode, stderr } = await command;
+  t.is(exitCode, 1);
+  t.regex(
+    stderr,
+    /^blockstore: file \S+shrinks could not be read to its end: .*size of \d+ bytes has changed\n {2}check/,
+  );
+  t.deepEqual(await readdir(images), []);
+});
+
+test('an import without free space leaves no image', async (t) => {
+  const images = join(directory, 'small');
+  await mkdir(images);
+  try {
+    await execute('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', images]);
+  } catch {
+    t.log('needs to mount a file system');
+    t.pass();
+    return;
+  }
+  try {
+    await writeFile(join(directory, 'large'), Buffer.alloc(8 * 2 ** 20));
+    const words = ['image', 'import', join(directory, 'large'), '--format', 'raw'];
+    const { exitCode, stderr } = await place.run('--set', `image_directory=${images}`, ...words);
+    t.is(exitCode, 1);
+    t.regex(stderr, /ENOSPC.*\n {2}check free space/);
+    t.deepEqual(await readdir(images), []);
+    await execute('dd', ['if=/dev/zero', `of=${join(images, 'other')}`, 'bs=1M']).catch(() => undefined);
+    t.is((await place.run('--set', `image_directory=${images}`, ...words)).exitCode, 1);
+    t.deepEqual(await readdir(images), ['other'], 'nor the beginning of a description');
+  } finally {
+    await execute('umount', [images]);
+  }
+});
+
+test('an interrupted import leaves an image that an earlier command made, for a repetition', async (t) => {
+  const id = '0123abcd-0000-4000-8000-000000000001';
+  const images = join(directory, 'again-images');
+  await mkdir(images);
+  const queued = { id, name: 'again', status: 'queued', disk_format: 'raw', container_format: 'bare', min_disk: 0 };
+  await writeFile(join(images, `${id}.json`), JSON.stringify(queued));
+  const { command, file } = await importing('again', '--id', id);
+  command.kill('SIGINT');
+  t.is((await command).exitCode, 130);
+  t.deepEqual(await readdir(images), [`${id}.json`]);
+  await truncate(file, 1024);
+  const words = ['image', 'import', file, '--format', 'raw', '--id', id];
+  t.is((await place.run('--set', `image_directory=${images}`, ...words)).stdout, id);
+});
+
 test.serial('names that several images have are refused, and a list is read in parts', async (t) => {
   const file = join(directory, 'raw');
   await writeFile(file, Buffer.alloc(1024));
@@ -105,4 +187,44 @@ test.serial('a volume of a detached volume’s image has its data', async (t) =>
   t.is((await run('image', 'show', 'never')).exitCode, 4);
   await run('volume', 'detach', 'root');
   t.is((await run('volume', 'delete', volume, copy)).exitCode, 0);
+});
+
+test.serial('an image that is interrupted before its node knows of it is removed', async (t) => {
+  await place.daemon('n2');
+  const { stdout: volume } = await place.run('volume', 'create', '0', '--name', 'late');
+  const requests: string[] = [];
+  let answer = () => {};
+  const service = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    if (request.method === 'DELETE') response.writeHead(204).end();
+    else
+      request.resume().on('end', () => {
+        answer = () => {
+          const made = {
+            id: randomUUID(),
+            name: 'late',
+            status: 'queued',
+            disk_format: 'raw',
+            container_format: 'bare',
+          };
+          response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify(made));
+        };
+      });
+  });
+  await once(service.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => service.close());
+  const address = service.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  const id = randomUUID();
+  const set = ['--set', `image_url=http://127.0.0.1:${port}`];
+  const command = place.begin(...set, 'image', 'create', 'late', '--format', 'raw', '--id', id);
+  await until(() => requests.length === 1, 'the image is requested', 60_000);
+  command.kill('SIGINT');
+  await once(command.stderr, 'data'); // "undoing the upload"
+  answer();
+  const { exitCode, stderr } = await command;
+  t.is(exitCode, 130);
+  t.true(stderr.includes(`the upload of volume ${volume} was interrupted, and nothing of it stays`), stderr);
+  t.deepEqual(requests, ['POST /v2/images', `DELETE /v2/images/${id}`]);
+  t.is((await place.run('volume', 'delete', 'late')).exitCode, 0);
 });
