@@ -21,7 +21,7 @@ export function imagePlace({ image_url: url, image_directory: directory }: Flags
 }
 
 /**
- * Returns the id of an image that a volume can be made from, or that can replace the data of the volume with an id, as far as its service says. Throws what findImage() throws,
+ * Returns the id of an image that a volume of that size, or the volume with that id, can be filled from. Throws what findImage() throws,
  * ImageNotActive, ImageRefused, SizeTooSmall.
  */
 export async function imageFor(

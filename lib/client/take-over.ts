@@ -15,8 +15,8 @@ const maxRead = 32;
 const maxAttempts = 4;
 
 /**
- * Moves a volume whose node is gone to a node that is up and serves the same storage, with its task. Returns whether its record has
- * changed, here or meanwhile: it is to be read again. `topic`: the beginning of the names of topics.
+ * Moves a volume whose node is gone, with its task, to a node that is up and serves the same storage. Returns whether its record is to be
+ * read again.
  */
 export async function takeOver(store: Store, volume: VolumeState, topic: string): Promise<boolean> {
   const from = await sharingBackend(store, volume);

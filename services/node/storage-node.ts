@@ -155,7 +155,7 @@ export class StorageNode implements Service {
     this.reconciler = new Reconciler({ ...working, adoption, abandoned, snapshots });
     const audit = new Audit({ ...working, adoption, snapshots });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
-    this.peerTasks = new PeerTasks({ ...working });
+    this.peerTasks = new PeerTasks(working);
     this.consumer = new Consumer({
       store,
       engine: this.engine,
