@@ -77,8 +77,15 @@ export const snapshotErrors = {
     new BlockstoreError(
       'OtherBackend',
       'invalid',
-      `${origin} is on ${place}, and its data cannot be had on ${requested} at once`,
-      'omit --node: the volume is made beside it',
+      `${origin} is on ${place}, and a volume of a group cannot be made from it on ${requested}`,
+      'omit --node: the volume is made beside it; or make it without a group, and add it to the group then',
+    ),
+  originInUse: (volume: string, status: string) =>
+    new BlockstoreError(
+      'WrongStatus',
+      'conflict',
+      `volume ${volume} is ${status}: its data cannot be sent to another backend while a host can write to it`,
+      `take a snapshot of it, and make the volume from that: blockstore snapshot create ${volume} --force`,
     ),
   volumeIsCopied: (volume: string, copies: readonly string[]) =>
     new BlockstoreError(

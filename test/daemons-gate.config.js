@@ -35,6 +35,7 @@ const ofOneBackend = [
   'services/node/attached-migration',
   'services/node/backups',
   'services/node/ceph-data',
+  'services/node/copies-elsewhere',
   'services/node/images',
   'services/node/lent-addresses',
   'services/node/migration-cancel',

@@ -51,7 +51,7 @@ function addCreate(volume: Command): void {
     .option('--name <name>', 'name of the volume', checkVolumeName)
     .option(
       '--node <node>',
-      'node, node@backend or node@backend#pool to create it on (default: a backend with free space)',
+      'node, node@backend or node@backend#pool to create it on (default: a backend with free space; that of its source)',
     )
     .option('--type <type>', 'volume type, by its id or name: what it requires of the backend')
     .option('--zone <zone>', 'availability zone', textOf('zone'))

@@ -10,6 +10,7 @@ import type { HostedVolume } from './host.ts';
 
 /** The task and attachments are shown in another form; the secret of an attachment is never shown. */
 const hidden = new Set([
+  'isSent',
   'taskText',
   'announcedText',
   'chap',

@@ -2,8 +2,13 @@ import { parsePlace } from '../models/backend.ts';
 import type { NewVolume } from '../models/volume.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 
-/** Returns how a volume differs from what a request for the same id asks for, or undefined. */
-export function differences(volume: VolumeState, request: NewVolume, node: string | undefined): string | undefined {
+/** Returns how a volume, which is `at` a place, differs from what a request for the same id asks for, or undefined. */
+export function differences(
+  volume: VolumeState,
+  request: NewVolume,
+  node: string | undefined,
+  at: Pick<VolumeState, 'node' | 'backend'> = volume,
+): string | undefined {
   const place = node === undefined ? undefined : parsePlace(node);
   const compared: readonly (readonly [string, unknown, unknown])[] = [
     ['size', volume.size, request.size],
@@ -15,8 +20,8 @@ export function differences(volume: VolumeState, request: NewVolume, node: strin
     ['image', volume.fromImage, request.fromImage ?? ''],
     ['backup', volume.fromBackup, request.fromBackup ?? ''],
     ['source volume', volume.fromVolume, request.fromVolume ?? ''],
-    ['node', volume.node, place?.node ?? volume.node],
-    ['backend', volume.backend, place?.backend ?? volume.backend],
+    ['node', at.node, place?.node ?? at.node],
+    ['backend', at.backend, place?.backend ?? at.backend],
   ];
   const isDeleted = volume.task?.kind === 'delete' || volume.status === 'error_deleting';
   return firstDifference(compared) ?? (isDeleted ? beingDeleted : undefined);

@@ -1,8 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { type BlockstoreError, errors } from '../errors.ts';
 import { usersOf } from '../models/attachment.ts';
 import { type BackendState, backendId, backendsOf, parsePlace, placeText } from '../models/backend.ts';
-import { migrationKeyBytes } from '../models/migration-state.ts';
 import { migrationsOf } from '../models/migration.ts';
 import { type Requirements, unmetRequirement } from '../models/requirements.ts';
 import { editOf, isAllowed, withoutEmpty } from '../models/volume-edit.ts';
@@ -15,7 +13,7 @@ import { movesAddress } from '../targets/registry.ts';
 import { copiesOf } from './cascade.ts';
 import { type Demands, demandsOf } from './demands.ts';
 import { endIfExpired } from './end-transfer.ts';
-import { topicOf } from './message.ts';
+import { newMigration } from './new-migration.ts';
 import { place } from './placement.ts';
 import { type Sent, joinTask, maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
@@ -158,10 +156,9 @@ export class MigrationCommands {
       demands: isElsewhere ? elsewhere(suitable, volume) : suitable,
       ...(to === undefined ? {} : { node: to }),
     } as const;
-    const migration = randomUUID();
     const placed = await place(this.store, asked, (backend) => ({
       conditions: [sourceIsUp, ...isIdle],
-      ...this.changeFor(volume, backend, { migration, type, isMultiattach, reply }),
+      ...this.changeFor(volume, backend, { type, isMultiattach, reply }),
     }));
     if ('backend' in placed) return { volume: parseVolume(id, placed.outcome.records[0] ?? {}) };
     if (placed.word !== 'condition') return undefined;
@@ -170,41 +167,24 @@ export class MigrationCommands {
 
   private changeFor(
     volume: VolumeState,
-    { node, name: backend, availabilityZone }: BackendState,
+    backend: BackendState,
     {
-      migration,
       type,
       isMultiattach,
       reply,
-    }: Pick<MigrationRequest, 'isMultiattach'> & {
-      migration: string;
-      type: string | undefined;
-      reply: ReplyTo | undefined;
-    },
+    }: Pick<MigrationRequest, 'isMultiattach'> & { type: string | undefined; reply: ReplyTo | undefined },
   ): ChangeSet {
-    const { id, size } = volume;
     const { by } = this.store;
     const asked = { ...(by === '' ? {} : { by }), ...(reply ? { requesters: reply } : {}) };
-    const key = randomBytes(migrationKeyBytes).toString('hex');
-    const set = {
-      volume: id,
-      node,
-      backend,
-      availabilityZone,
-      size: String(size),
-      key,
-      ...(type === undefined ? {} : { type, multiattach: String(isMultiattach) }),
-    };
+    const more = type === undefined ? {} : { type, multiattach: String(isMultiattach) };
+    const migration = newMigration(volume, backend, { topic: this.topic, more });
     return {
       edits: [
-        editOf(volume, 'startMigrate', { set: { migration, ...asked }, expect: { group: '' } }),
-        { kind: 'migration', id: migration, insert: true, set, stamp: ['createTime'] },
+        editOf(volume, 'startMigrate', { set: { migration: migration.id, ...asked }, expect: { group: '' } }),
+        migration.edit,
         ...(type === undefined ? [] : [{ kind: 'type', id: type } as const]), // it is there still
       ],
-      commands: [
-        { topic: topicOf(this.topic, node), message: JSON.stringify({ migration }) },
-        { topic: topicOf(this.topic, volume.node), message: JSON.stringify({ volume: id }) },
-      ],
+      commands: migration.commands,
       returns: true,
     };
   }

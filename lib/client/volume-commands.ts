@@ -3,29 +3,24 @@ import { type BlockstoreError, asError, errors } from '../errors.ts';
 import { type AttachedVolume, type Attachment, checkAttachment, withAttachment } from '../models/attachment.ts';
 import { backendId, backendsOf } from '../models/backend.ts';
 import type { Hash } from '../models/hash.ts';
-import { isId } from '../models/id.ts';
+import { migrationsOf } from '../models/migration.ts';
 import { readNodes } from '../models/node.ts';
+import { isId } from '../models/id.ts';
 import type { RestoreSource } from '../models/restore-source.ts';
 import type { VolumeTaskKind } from '../models/task.ts';
-import { type NewVolume, checkSize, nodeOfAbandoned, volumesOf } from '../models/volume.ts';
+import { type NewVolume, checkSize, volumesOf } from '../models/volume.ts';
 import { checkText, checkVolumeName } from '../models/check-text.ts';
 import { type VolumeState, parseVolume } from '../models/volume-state.ts';
-import type { Edit, Outcome, ReplyTo } from '../redis/scripts.ts';
+import type { Outcome, ReplyTo } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { type PlannedAttach, type PlannedDetach, attachPlan, detachPlan, madeByOther } from './attachment-plans.ts';
 import { cascadePlan, neededBy } from './cascade.ts';
 import { commandSpan } from './command-span.ts';
-import { demandsOf } from './demands.ts';
 import { type VolumeChanges, checkChanges, describe } from './describe.ts';
 import { differences } from './differences.ts';
-import { sizeInBytes } from '../volume-size.ts';
-import { hasGroupChanged, placeInGroup } from './group-place.ts';
-import { topicOf } from './message.ts';
-import { newRecord } from './new-record.ts';
-import { overQuota } from './over-quota.ts';
-import { RecentCandidates, place } from './placement.ts';
+import { placeNew } from './place-new.ts';
+import { RecentCandidates } from './placement.ts';
 import { restoreRequest } from './restore-plan.ts';
-import { type Origin, originOf } from './volume-origin.ts';
 import type { RequestClient } from './request-client.ts';
 import { lost, taskEnd } from './task-end.ts';
 import { turnEnd } from './turns.ts';
@@ -236,12 +231,13 @@ export class VolumeCommands {
 
   private async sendCreate(volume: NewVolume, node: string | undefined, to?: ReplyTo): Promise<Sent> {
     const { id } = volume;
+    const { store, topic, recent } = this;
     for (let change = 0; change < maxChanges; change += 1) {
-      const created = await this.placeNew(volume, node, to);
+      const created = await placeNew({ store, topic, recent }, volume, { node, to });
       if (created) return { volume: created };
       const found = await volumesOf(this.store).find(id);
       if (found) {
-        const difference = differences(found, volume, node);
+        const difference = differences(found, volume, node, await this.placeAfter(found));
         if (difference !== undefined) throw errors.volumeExists(id, difference);
         return joinTask(this.store, found, 'create', to);
       }
@@ -250,67 +246,10 @@ export class VolumeCommands {
     throw errors.volumeExists(id, 'it was created and deleted by others again and again');
   }
 
-  /** Returns undefined where a record with that id exists: a repeated request has its answer from it, whatever has free space now. */
-  private async placeNew(
-    volume: NewVolume,
-    node: string | undefined,
-    to: ReplyTo | undefined,
-  ): Promise<VolumeState | undefined> {
-    const { id, size, projectId } = volume;
-    try {
-      const origin = await originOf(this.store, volume, node);
-      const { type = origin?.type ?? '', zone: wantedZone = '', apartFrom = [] } = volume;
-      const ofGroup = await placeInGroup(this.store, { ...volume, type }, origin?.place ?? node);
-      const at = ofGroup?.place ?? origin?.place ?? node;
-      const demands = await demandsOf(this.store, {
-        type,
-        wantedZone,
-        apartFrom,
-        isMultiattach: volume.isMultiattach ?? false,
-      });
-      const isMultiattach = demands?.requirements.multiattach === 'yes'; // of its type as well
-      const isEncrypted = volume.isEncrypted === true || demands?.isEncrypted === true;
-      const encryptionKey = keyOf({ ...volume, isEncrypted }, origin, isMultiattach);
-      const request = {
-        size,
-        demands,
-        recent: this.recent,
-        ...(at === undefined ? {} : { node: at }),
-        ...((volume.fromImage ?? volume.fromBackup) === undefined ? {} : { needs: 'images' as const }),
-      };
-      const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
-      let set: Hash = {};
-      const placed = await place(this.store, request, (backend) => {
-        // Another one may join an empty group where this volume is: it is placed nowhere else.
-        const pin = at ?? (ofGroup && backend.id);
-        set = newRecord({ ...volume, type, isMultiattach, encryptionKey }, backend, pin, to, this.store.by);
-        return {
-          // One that is still to be deleted has storage on its lost node.
-          conditions: [
-            { is: 'absent', kind: 'abandoned', id },
-            { is: 'quota', project: projectId, volumes: 1, bytes: sizeInBytes(size) },
-            ...(ofGroup?.conditions ?? []),
-          ],
-          edits: [
-            { kind: 'volume', id, insert: true, set, stamp: ['createTime'] },
-            ...(origin?.edits ?? []),
-            ...ofType,
-            ...(ofGroup?.edits ?? []),
-          ],
-          commands: [{ topic: topicOf(this.topic, backend.node), message: JSON.stringify({ volume: id }) }],
-        };
-      });
-      if ('backend' in placed) return stateIn(id, { ...set, createTime: placed.outcome.time });
-      if (placed.word === 'condition' && placed.condition.is === 'quota') {
-        throw await overQuota(this.store, placed.condition);
-      }
-      if (volume.group !== undefined && hasGroupChanged(volume.group, placed)) return undefined;
-      if (placed.word === 'condition') throw errors.volumeAbandoned(id, await nodeOfAbandoned(this.store, id));
-      return undefined;
-    } catch (error) {
-      if (await volumesOf(this.store).find(id)) return undefined;
-      throw error;
-    }
+  /** Where the volume is, or is to be. */
+  private async placeAfter(volume: VolumeState): Promise<Pick<VolumeState, 'node' | 'backend'>> {
+    const migration = volume.migration === '' ? undefined : await migrationsOf(this.store).find(volume.migration);
+    return migration ?? volume;
   }
 
   /** Sends the request that begins a task, and waits for its end where there is a deadline. */
@@ -370,21 +309,6 @@ export class VolumeCommands {
     const backend = found.backends.find((one) => one.name === name);
     return backend?.problem ? `backend ${backend.id}: ${backend.problem}` : `node ${node} is working on it`;
   }
-}
-
-/** The key of its first data, or one of its own. Throws InvalidArgument. */
-function keyOf(volume: NewVolume, origin: Origin | undefined, isMultiattach: boolean): string {
-  const { id, isEncrypted = false, encryptionKey, fromImage, fromBackup } = volume;
-  const key = origin?.encryptionKey ?? encryptionKey ?? (isEncrypted ? id : '');
-  if (isEncrypted && origin?.encryptionKey === '') throw errors.encryptedVolume(id, 'its first data are not');
-  if (key === '') return '';
-  if (!isId(key)) throw errors.invalidArgument('encryption key', key, 'a UUID in lower case');
-  if (fromImage !== undefined) throw errors.encryptedVolume(id, 'the data of an image are not');
-  if (fromBackup !== undefined && key === id) {
-    throw errors.encryptedVolume(id, 'the data of a backup are not encrypted with a new key');
-  }
-  if (isMultiattach) throw errors.encryptedVolume(id, 'several hosts would format it at once');
-  return key;
 }
 
 function stateIn(id: string, record: Hash | undefined): VolumeState {

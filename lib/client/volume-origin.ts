@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import { backendId, backendsOf, parsePlace } from '../models/backend.ts';
+import { type BackendState, backendId, backendsOf, parsePlace } from '../models/backend.ts';
 import { snapshotsOf } from '../models/snapshot.ts';
 import type { VolumeState } from '../models/volume-state.ts';
 import { type NewVolume, volumesOf } from '../models/volume.ts';
@@ -8,8 +8,10 @@ import type { Store } from '../redis/store.ts';
 
 /** What a new volume gets its first data from. */
 export interface Origin {
-  /** Where that is, and so the new volume: `node@backend`. */
+  /** Where that is, and so the new volume, unless there is a sender: `node@backend`. */
   place: string;
+  /** The backend that the data are sent from, where the request names another one. */
+  sender: BackendState | undefined;
   /** The type of the volume that it is, or was, of. */
   type: string;
   /** What its hosts encrypt it with; '' = it is not encrypted. */
@@ -20,11 +22,11 @@ export interface Origin {
 
 /**
  * Returns undefined for a volume that begins empty. Throws SnapshotNotFound, VolumeNotFound, SizeTooSmall, NotCapable, WrongStatus, and
- * OtherBackend where the request names another place.
+ * OtherBackend where a volume of a group is to be at another place.
  */
 export async function originOf(
   store: Store,
-  { fromSnapshot, fromVolume, size }: NewVolume,
+  { fromSnapshot, fromVolume, size, group }: NewVolume,
   node: string | undefined,
 ): Promise<Origin | undefined> {
   if (fromSnapshot === undefined && fromVolume === undefined) return undefined;
@@ -40,11 +42,18 @@ export async function originOf(
   const [backend] = states;
   const needed = snapshot ? 'snapshots' : 'clones';
   if (backend && !backend.capabilities.includes(needed)) throw errors.notCapable(volume.id, backend.driver, needed);
-  if (node !== undefined && !isThere(node, volume)) throw errors.otherBackend(what, place, node);
+  const isElsewhere = node !== undefined && !isThere(node, volume);
+  if (isElsewhere) {
+    if (!backend) throw errors.nodeDown(volume.node);
+    if (group !== undefined) throw errors.otherBackend(what, place, node);
+    if (!backend.capabilities.includes('images')) throw errors.notCapable(volume.id, backend.driver, 'images');
+    if (!snapshot && volume.attachStatus !== 'detached') throw errors.originInUse(volume.id, volume.status);
+  }
   const edit: Edit = snapshot
     ? { kind: 'snapshot', id: snapshot.id, expect: { status: snapshot.status } }
     : { kind: 'volume', id: volume.id, expect: { node: volume.node, backend: volume.backend, status: volume.status } };
-  return { place, type: volume.type, encryptionKey: volume.encryptionKey, edits: [edit] };
+  const { type, encryptionKey } = volume;
+  return { place, sender: isElsewhere ? backend : undefined, type, encryptionKey, edits: [edit] };
 }
 
 function hasData({ status }: VolumeState): boolean {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readStorage } from '../devices/storage-streams.ts';
+import { chunkBytes } from '../files.ts';
 import { BlockstoreError, fromFault } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { Answer } from './answers.ts';
@@ -65,6 +66,12 @@ export async function sendPass(sending: Sending, options: PassOptions): Promise<
   }
 }
 
+async function* padded(chunks: AsyncIterable<Buffer>, zeroBytes: number): AsyncGenerator<Buffer> {
+  yield* chunks;
+  const zeros = Buffer.alloc(Math.min(zeroBytes, chunkBytes));
+  for (let left = zeroBytes; left > 0; left -= zeros.length) yield zeros.subarray(0, Math.min(left, zeros.length));
+}
+
 async function followAnswers(answers: AsyncIterator<Answer>, progress: (percent: number) => void): Promise<void> {
   for (;;) {
     const { done = false, value } = await answers.next();
@@ -79,14 +86,15 @@ async function sendAll(
   { processes, stream, storage, digests }: Sending,
   { signal, progress, bytesPerS, isLast }: PassOptions,
 ): Promise<{ sentBytes: number; waitedMs: number }> {
-  const reader = await readStorage(processes, storage, signal);
+  const { path, sizeBytes, dataBytes = sizeBytes } = storage;
+  const reader = await readStorage(processes, { path, sizeBytes: dataBytes }, signal);
   const began = performance.now();
   let sentBytes = 0;
   let waitedMs = 0;
   const frames = async function* (chunks: AsyncIterable<Buffer>) {
     let number = 0;
     let read = 0;
-    for await (const piece of piecesOf(chunks)) {
+    for await (const piece of piecesOf(padded(chunks, sizeBytes - dataBytes))) {
       if (digests.note(number, digestOf(piece))) {
         yield sameFrame(piece);
       } else {
@@ -95,7 +103,7 @@ async function sendAll(
       }
       number += 1;
       read += piece.length;
-      progress(Math.floor((sentPercent * read) / storage.sizeBytes));
+      progress(Math.floor((sentPercent * read) / sizeBytes));
       const dueMs = bytesPerS === 0 ? 0 : (read / bytesPerS) * 1000 - (performance.now() - began);
       if (dueMs <= 1) continue;
       await pause(dueMs, undefined, { signal });

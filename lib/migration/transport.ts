@@ -3,6 +3,8 @@ import type { Storage } from '../devices/storage-streams.ts';
 export interface MigratedStorage extends Storage {
   /** The id of the volume, for errors. */
   volume: string;
+  /** How much of it the storage has; what follows is zeros. Default: all. */
+  dataBytes?: number;
 }
 
 /** Where the data of a migration go. */

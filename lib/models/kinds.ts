@@ -30,6 +30,8 @@ export interface Sum {
   readonly field: string;
   /** It takes from the free space of a backend. Without, the counter goes when it is 0. */
   readonly isAllocation?: true;
+  /** A field of records that do not count. */
+  readonly unless?: string;
 }
 
 const allocation: Sum = { key: 'backend:{node}@{backend}', field: 'allocatedBytes', isAllocation: true };
@@ -101,7 +103,7 @@ export const kinds = {
   volume: {
     key: 'volume:{id}',
     indexes: volumeIndexes,
-    sums: [allocation, usage],
+    sums: [{ ...allocation, unless: 'sent' }, usage],
   },
   /** A volume that was deleted while its node was lost; the node removes its storage when it returns. */
   abandoned: {

@@ -55,7 +55,15 @@ function restoreFrom(status: readonly VolumeStatus[]) {
 /** Every allowed change of a volume's status. */
 export const transitions = {
   finishCreate: { during: 'create', ends: true, set: { status: 'available' }, unset: ['fault', 'copying'] },
-  failCreate: { during: 'create', ends: true, set: { status: 'error' }, unset: ['copying'] },
+  failCreate: {
+    during: 'create',
+    ends: true,
+    set: { status: 'error' },
+    unset: ['copying', 'migration'],
+    endsMigration: true,
+  },
+  /** Its data have been sent to the backend that is to have it, which completes its creation. */
+  leaveNew: { during: 'create', leaves: true, unset: ['migration', 'sent', 'progress', 'step', 'attempts'] },
   /** Its storage is another volume's: a record that stayed would have it deleted with this one. */
   refuseCreate: { during: 'create', remove: true },
   startAttach: {

@@ -107,6 +107,8 @@ export interface VolumeState {
   fromBackup: string;
   /** They are still being copied: that snapshot, volume or image is needed. */
   isCopying: boolean;
+  /** What it is made from is on its backend; another one is to have it: it takes no space of its own. */
+  isSent: boolean;
   /** The snapshot that the task is about; '' = none. */
   snapshot: string;
   /** Of one that is deleted with its snapshots: its node deletes them before it. */
@@ -239,6 +241,7 @@ export function parseVolume(id: string, hash: Hash): VolumeState {
     fromImage: hash['fromImage'] ?? '',
     fromBackup: hash['fromBackup'] ?? '',
     isCopying: hash['copying'] === 'true',
+    isSent: hash['sent'] === 'true',
     snapshot: hash['snapshot'] ?? '',
     deletesSnapshots: hash['withSnapshots'] === 'true',
     leftSnapshots: idsIn(hash, 'leftSnapshots'),
@@ -293,10 +296,12 @@ export function contradiction(volume: VolumeState): string | undefined {
   const isOffered = status === 'awaiting-transfer';
   if (isOffered && transfer === '') return `is ${status} without a transfer`;
   if (!isOffered && transfer !== '') return `is ${status} with a transfer`;
-  const leaves = task?.kind === 'migrate' && task.copied === undefined;
+  const isAtSource = task !== undefined && task.copied === undefined;
+  const leaves = isAtSource && task.kind === 'migrate';
   if (leaves && migration === '') return 'has no migration during its migrate';
+  const isMadeElsewhere = isAtSource && volume.isSent;
   const isLost = !task && status === 'error'; // in the middle of it, with its node
-  if (!leaves && !isLost && migration !== '') return `is ${status} with a migration`;
+  if (!leaves && !isMadeElsewhere && !isLost && migration !== '') return `is ${status} with a migration`;
   if (status === 'restoring' && !restoreFrom) return 'is restoring, and does not say from what';
   const { attachments, attachment } = volume;
   if (attachStatus !== 'detached' && attachments.length === 0) return `is ${attachStatus} without an attachment`;

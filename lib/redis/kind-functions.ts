@@ -5,7 +5,7 @@ import type { LuaFunction } from './keys.ts';
  * The table of record kinds as Lua functions: `record_key(kind, id)`; `entries_of(kind, id, record, time)`, which lists the index
  * entries that a record has as {key, member, score, whether only that score is right}; `reindex(kind, id, before, after, time)`, which makes the entries of a record
  * those of `after`, nil standing for a record that does not exist; and `sums_of(kind, record)`, which lists what its size counts in
- * as {key, field, whether it is an allocation}, false where it lacks a field of the key.
+ * as {key, field, whether it is an allocation}, false where it lacks a field of the key, or does not count there.
  */
 export function kindFunctions(): LuaFunction[] {
   const all = kindNames.map((name): [string, RecordKind] => [name, kinds[name]]);
@@ -31,8 +31,9 @@ export function kindFunctions(): LuaFunction[] {
   ];
 }
 
-function sumIn({ key, field, isAllocation }: Sum): string {
-  return `${has(fieldsIn(key))} and { ${text(key)}, '${field}', ${isAllocation === true} } or false`;
+function sumIn({ key, field, isAllocation, unless }: Sum): string {
+  const counts = unless === undefined ? '' : ` and not record['${unless}']`;
+  return `${has(fieldsIn(key))}${counts} and { ${text(key)}, '${field}', ${isAllocation === true} } or false`;
 }
 
 function entry(index: Index): string {

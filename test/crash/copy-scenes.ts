@@ -21,6 +21,8 @@ import {
 
 type CopyScene =
   | CopyTask
+  | 'copy-elsewhere'
+  | 'clone-elsewhere'
   | 'migrate-attached'
   | 'cancel-migrate'
   | 'cancel-migrate-attached'
@@ -56,6 +58,14 @@ async function backUp({ store }: Place, cast: Cast): Promise<void> {
 async function migrate(place: Place, cast: Cast): Promise<void> {
   const migrations = new MigrationCommands(place.store, place.commands, 'volume');
   await migrations.migrate(cast(subject), { to: copiesOf(place).other }, deadline);
+}
+
+async function copyElsewhere(
+  place: Place,
+  id: string,
+  origin: { fromSnapshot: string } | { fromVolume: string },
+): Promise<void> {
+  await place.commands.create({ ...request, id, node: copiesOf(place).other, ...origin }, deadline);
 }
 
 /** Returns once data are sent. */
@@ -175,6 +185,22 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
     ask: async (place, cast) => {
       await place.commands.restore(cast(subject), { kind: 'image', id: cast('image') }, deadline);
     },
+    again: [],
+  },
+  /** From a snapshot of a volume that is attached and was written to since, to the other backend. */
+  'copy-elsewhere': {
+    prepare: async (place, cast) => {
+      await makeWithData(place, cast);
+      await makeAttached(place, cast(subject));
+      await takeSnapshot(place, cast);
+      await copiesOf(place).overwrite(cast(subject));
+    },
+    ask: (place, cast) => copyElsewhere(place, cast('copied'), { fromSnapshot: cast('snapshot') }),
+    again: [],
+  },
+  'clone-elsewhere': {
+    prepare: makeWithData,
+    ask: (place, cast) => copyElsewhere(place, cast('copied'), { fromVolume: cast(subject) }),
     again: [],
   },
   /** To the other backend, of the same daemon: it is killed at both ends. */

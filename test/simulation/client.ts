@@ -135,13 +135,14 @@ export class SimulatedClient {
     }
   }
 
-  /** A volume with the data of another one, or of a snapshot. */
+  /** A volume with the data of another one, or of a snapshot, also on another node. */
   private copy(source: string, hasPlace: boolean): void {
     if (!hasPlace) return;
-    const { random, snapshots } = this.options;
+    const { random, snapshots, nodes } = this.options;
     const snapshot = random.chance(0.5) ? random.pick(snapshots.ids) : undefined;
     const origin = snapshot === undefined ? { fromVolume: source } : { fromSnapshot: snapshot };
-    this.create(random.uuid(), random.between(4, 16), undefined, origin);
+    const node = random.chance(0.4) ? random.pick(nodes) : undefined;
+    this.create(random.uuid(), random.between(4, 16), node, origin);
   }
 
   /** With its snapshots. */

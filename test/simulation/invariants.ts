@@ -149,12 +149,20 @@ export class Invariants {
     this.add(`${owner.name} sent ${request.slice(0, 2).join(' ')} to another database`);
   }
 
-  /** A migration writes to storage that is being made for it, and to nothing else. */
-  received(from: FakeMachine, to: FakeMachine, id: string): void {
-    const [source, target] = [from.stored.get(id), to.stored.get(id)];
-    if (!source || !target) throw errors.storageMissing(id, `fake:volume-${id}`);
+  /**
+   * A migration writes to storage that is being made for it, and to nothing else. Of a new volume whose data are those of another one, or of a snapshot, the
+   * path is theirs.
+   */
+  received(from: FakeMachine, to: FakeMachine, { volume: id, path }: { volume: string; path: string }): void {
+    const target = to.stored.get(id);
+    const [source, snapshot] = ['fake:volume-', 'fake:snapshot-'].map((begin) =>
+      path.startsWith(begin) ? path.slice(begin.length) : '',
+    );
+    const version = from.stored.get(source ?? '')?.version;
+    const isThere = version !== undefined || from.snapshots.get(snapshot ?? '')?.whole === true;
+    if (!isThere || !target) throw errors.storageMissing(id, path);
     if (target.volume.labels['copy'] === undefined) this.add(`a migration overwrites ${id} on ${to.name}`);
-    target.version = source.version;
+    if (version !== undefined && source === id) target.version = version;
   }
 
   /** Hosts never see data that are older than those that they have seen. */
@@ -183,7 +191,8 @@ export class Invariants {
     const labels = this.world.nodes.find(({ name }) => name === machine)?.machine.stored.get(id)?.volume.labels ?? {};
     const isOfMigration = labels['copy'] !== undefined || labels['moved'] !== undefined;
     if (isOfMigration && this.isElsewhere(machine, id)) return;
-    if (deleteAsked || (unused && !made)) return;
+    const isNew = unused || labels['copy'] !== undefined;
+    if (deleteAsked || (isNew && !made)) return;
     this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
   }
 

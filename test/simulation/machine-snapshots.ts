@@ -1,4 +1,5 @@
 import type { CreatedVolume, DeleteOptions, VolumeSpec } from '../../lib/drivers/driver.ts';
+import { type OpenData, localData } from '../../lib/drivers/open-data.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../../lib/drivers/snapshots.ts';
 import { errors } from '../../lib/errors.ts';
 import type { FakeMachine } from './machine.ts';
@@ -57,6 +58,13 @@ export class FakeMachineSnapshots implements Snapshots {
       machine.snapshots.delete(id);
     };
     return machine.effect('deleteSnapshot', [remove], () => {});
+  }
+
+  openSnapshot({ id }: SnapshotSpec): Promise<OpenData> {
+    return this.machine.effect('openSnapshot', [], () => {
+      if (!this.machine.snapshots.get(id)?.whole) throw errors.snapshotMissing(id, `fake:snapshot-${id}`);
+      return localData(`fake:snapshot-${id}`);
+    });
   }
 
   labelSnapshot(snapshot: SnapshotSpec): Promise<void> {

@@ -49,7 +49,7 @@ export interface MachineWorld {
   /** What runs in place of an export. */
   tamper: (spec: ExportSpec) => ExportSpec;
   /** Data of a migration arrive. */
-  onReceive: (from: FakeMachine, to: FakeMachine, id: string) => void;
+  onReceive: (from: FakeMachine, to: FakeMachine, sent: { volume: string; path: string }) => void;
   /** Data of this version are used by hosts; returns the version that they have from then on. */
   onUse: (machine: string, spec: ExportSpec, version: number) => number;
   /** An export began. */
@@ -149,6 +149,7 @@ class FakeMachineDriver implements VolumeDriver {
       clones: true,
       extend: true,
       multiattach: true,
+      images: migration,
       migration,
       shared,
     };

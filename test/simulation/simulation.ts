@@ -190,7 +190,7 @@ class Simulation {
       onRemove: (machine, id, unused) => this.invariants.removed(machine, id, unused),
       onRemoveSnapshot: (machine, id, of) => this.invariants.removedSnapshot(machine, id, of),
       tamper: this.plan.tamperExport ?? ((spec) => spec),
-      onReceive: (from, to, id) => this.invariants.received(from, to, id),
+      onReceive: (from, to, sent) => this.invariants.received(from, to, sent),
       onUse: (machine, spec, version) => this.invariants.used(machine, spec, version),
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),

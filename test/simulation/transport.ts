@@ -37,7 +37,7 @@ export class FakeTransport implements MigrationTransport {
     await this.pass(to, storage, options);
   }
 
-  private pass(to: Destination, { volume }: MigratedStorage, { progress }: SendOptions): Promise<void> {
+  private pass(to: Destination, { volume, path }: MigratedStorage, { progress }: SendOptions): Promise<void> {
     const owner = VirtualProcess.current;
     const begin = () => owner?.run(() => progress(50));
     const deliver = () => {
@@ -45,7 +45,7 @@ export class FakeTransport implements MigrationTransport {
       const receiver = listener?.find(to.migration);
       if (!listener || listener.owner?.dead !== false || listener.owner.isPaused || receiver?.key !== to.key)
         throw errors.migrationFailed(volume, to.endpoint, 'nobody receives it');
-      this.machine.world.onReceive(this.machine, listener.machine, volume);
+      this.machine.world.onReceive(this.machine, listener.machine, { volume, path });
     };
     return this.machine.effect('send', [begin, deliver], () => {});
   }

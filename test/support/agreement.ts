@@ -296,7 +296,8 @@ function addressProblems({ records, sets, shelfOwners }: Found): string[] {
 
 function allocationProblems({ records, allocated }: Found): string[] {
   const sums = new Map<string, number>();
-  for (const { node, backend, size } of records.values()) {
+  for (const { node, backend, size, isSent } of records.values()) {
+    if (isSent) continue;
     const id = `${node}@${backend}`;
     sums.set(id, (sums.get(id) ?? 0) + sizeInBytes(size));
   }

@@ -32,7 +32,7 @@ export class AllocationAudit {
   }
 
   add(volume: VolumeState): void {
-    this.count(volume);
+    if (!volume.isSent) this.count(volume);
   }
 
   /** Storage of migrations, which is no volume of this node yet, or any more. */

@@ -70,7 +70,7 @@ export async function migrationStorage(
       const now = await volumesOf(store).find(id);
       // Its record may be made again, from the storage of its node.
       if (!now) throw errors.volumeNotFound(id);
-      if (now.task?.kind === 'migrate' || isOn(now, lease.node, backend.name))
+      if (now.migration !== '' || now.task?.kind === 'migrate' || isOn(now, lease.node, backend.name))
         throw errors.wrongStatus(id, now.status, 'no migration');
       await refuseChanged(context, now);
       await removeStorage(found, signal);

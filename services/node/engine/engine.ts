@@ -39,7 +39,8 @@ export class Engine {
       short: new Semaphore(options.maxShortOperations),
       long: new Semaphore(maxLongOperations),
     };
-    this.runner = new OperationRunner(options, this.stopping.signal);
+    const exclusively = (id: string, work: () => Promise<void>) => this.exclusively(id, work);
+    this.runner = new OperationRunner(options, this.stopping.signal, exclusively);
     this.groups = new GroupRunner(options, this.stopping.signal);
   }
 
@@ -70,7 +71,7 @@ export class Engine {
   submit(volume: VolumeState, { isResumed }: { isResumed: boolean }): void {
     const { id, node, task, taskText } = volume;
     if (!task || node !== this.options.lease.node) return;
-    const operation = operationOf(task);
+    const operation = operationOf(volume);
     if (!operation) return this.submitGroup(volume, task.kind, isResumed);
     const name = `${id} ${taskText}`;
     if (this.inFlight.has(name)) return;

@@ -45,7 +45,7 @@ export async function refuseSnapshots({ volume, backend: { driver } }: StepConte
 }
 
 /** Throws NoAnswer, NodeDown, NodeLost, MigrationCancelled, what kept the destination from it, ChangeLost where the migration is gone. */
-async function readyDestination(context: StepContext): Promise<MigrationState> {
+export async function readyDestination(context: StepContext): Promise<MigrationState> {
   const { volume, migrations, signal } = context;
   const canCancel = await isCancellable(context);
   let migration = await migrations.read(volume.migration);

@@ -86,11 +86,13 @@ export function failureOfLeaving({ volume, hasLeft, failure }: StepContext): Fai
   return { transition: 'failLeaving', set: { fault: JSON.stringify(error.toFault()) } };
 }
 
-/** The volume is the destination's, whose node completes the task; its storage here is removed once that is done. */
+/** The volume is the destination's, whose node completes the task; its storage here, if any, is removed once that is done. */
 export function handOver({ volume, migration, migrations }: StepContext): OperationEnd {
   if (!migration || !volume.task) throw errors.migrationLost(volume.migration);
   const { id, node, backend, availabilityZone, createTime, type, isMultiattach, key } = migration;
-  const task = writeTask({ kind: 'migrate', key: volume.task.key, copied: createTime });
+  const { kind } = volume.task;
+  const isNew = kind === 'create';
+  const task = writeTask({ kind, key: volume.task.key, copied: createTime });
   const lender = lenderAt(node, volume);
   return {
     unset: lender === '' ? ['lender'] : [],
@@ -100,13 +102,16 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
       backend,
       availabilityZone,
       task,
-      movedFrom: backendId(volume.node, volume.backend),
+      ...(isNew ? {} : { movedFrom: backendId(volume.node, volume.backend) }),
       ...(type === '' ? {} : { type }),
       ...((isMultiattach ?? volume.isMultiattach) === volume.isMultiattach
         ? {}
         : { multiattach: String(isMultiattach) }),
     },
-    edits: [{ kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } }, formerEdit(volume)],
+    edits: [
+      { kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } },
+      ...(isNew ? [] : [formerEdit(volume)]),
+    ],
     commands: [migrations.commandTo(node, volume.id)],
     // Nobody would complete it there, nor end it.
     condition: { is: { is: 'notLost', node }, otherwise: errors.nodeLost(node) },

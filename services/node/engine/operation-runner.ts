@@ -54,11 +54,13 @@ export interface RunnerOptions {
 export class OperationRunner {
   private readonly options: RunnerOptions;
   private readonly signal: AbortSignal;
+  private readonly exclusively: Exclusively;
 
-  /** `signal` aborts when the daemon stops or loses its lease. */
-  constructor(options: RunnerOptions, signal: AbortSignal) {
+  /** `signal` aborts when the daemon stops or loses its lease; `exclusively` does work while no operation runs on a volume. */
+  constructor(options: RunnerOptions, signal: AbortSignal, exclusively: Exclusively) {
     this.options = options;
     this.signal = signal;
+    this.exclusively = exclusively;
   }
 
   /**
@@ -73,7 +75,7 @@ export class OperationRunner {
     const { store, lease, log } = this.options;
     const volume = isStale || store.isReplicated ? await this.current(from) : from;
     if (!volume?.task || volume.node !== lease.node) return undefined;
-    const operation = operationOf(volume.task);
+    const operation = operationOf(volume);
     if (!operation) return undefined;
     const progress = new ProgressWriter((percent) => this.note(volume, { progress: String(percent) }));
     const attachments = operation.ofAttachment ? await this.attachmentsOf(volume) : noAttachments;
@@ -182,11 +184,20 @@ export class OperationRunner {
       hasImage: false,
       partly: undefined,
       failure: undefined,
+      whileDetached: (id, work) => this.whileDetached(id, work),
       checkTask: () => this.checkTask(volume),
       checkLease: () => checkLease(this.options),
       signal: this.signal,
       progress: (percent) => progress.set(percent),
     };
+  }
+
+  private whileDetached(id: string, work: () => Promise<void>): Promise<void> {
+    return this.exclusively(id, async () => {
+      const { attachStatus, status } = await volumesOf(this.options.store).lookup(id);
+      if (attachStatus !== 'detached') throw errors.originInUse(id, status);
+      await work();
+    });
   }
 
   /** The record still has the task: Redis may have lost it. Throws Fenced, TaskLost. */
@@ -352,6 +363,8 @@ export class OperationRunner {
     });
   }
 }
+
+type Exclusively = (volume: string, work: () => Promise<void>) => Promise<void>;
 
 type EndOptions = { fault?: Fault | undefined; others?: readonly Edit[] } & Pick<
   OperationEnd,

@@ -51,6 +51,8 @@ export interface StepContext {
   partly: string | undefined;
   /** Why what was done is undone. */
   failure: BlockstoreError | undefined;
+  /** Does what takes the data of a volume of this node while no operation runs on it. Throws WrongStatus where a host has it. */
+  whileDetached: (volume: string, work: () => Promise<void>) => Promise<void>;
   /** Before a destructive step: the record still asks for it, of this node. Throws Fenced, TaskLost. */
   checkTask: () => Promise<void>;
   /** Before what was made is removed again: another node can have taken it over. Throws Fenced. */

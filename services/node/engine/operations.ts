@@ -1,4 +1,5 @@
-import { type GroupTaskKind, type Task, type TaskKind, isGroupTask } from '../../../lib/models/task.ts';
+import { type GroupTaskKind, type TaskKind, isGroupTask } from '../../../lib/models/task.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { copyFromBackup, discardBackup, storeBackup } from './backup-steps.ts';
 import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
@@ -16,6 +17,7 @@ import {
 import type { Operation } from './operation.ts';
 import { labelOwner, labelSnapshot } from './relabel-steps.ts';
 import { examineStorage, exportRestored, recordRestored, restoreData } from './restore-steps.ts';
+import { sendOrigin } from './send-origin.ts';
 import { createSnapshot, discardSnapshot, removeSnapshot, removeSnapshots } from './snapshot-steps.ts';
 import {
   activateStorage,
@@ -56,6 +58,29 @@ const create: Operation = {
     'DiscoveryFailed',
     'DiscoveryIncomplete',
   ]),
+};
+
+/** Of a volume on another backend than what it is made from: on the node of that. */
+const createElsewhere: Operation = {
+  name: 'create',
+  queue: 'long',
+  steps: [sendOrigin],
+  undo: [],
+  finish: 'leaveNew',
+  endsWith: handOver,
+  fail: 'failCreate',
+  handsBack: none,
+};
+
+/** On the node that has the volume then. */
+const createdArrival: Operation = {
+  name: 'create',
+  queue: 'short',
+  steps: [addressAtArrival, acceptStorage, exportNew],
+  undo: [],
+  finish: 'finishCreate',
+  fail: 'failCreate',
+  handsBack: none,
 };
 
 const deletion: Operation = {
@@ -241,7 +266,9 @@ const operations: Readonly<Record<Exclude<TaskKind, GroupTaskKind>, Operation>> 
 };
 
 /** Undefined for a task that several volumes have at once: see groupOperations. */
-export function operationOf({ kind, copied }: Task): Operation | undefined {
-  if (isGroupTask(kind)) return undefined;
-  return copied === undefined ? operations[kind] : arrival;
+export function operationOf({ task, isSent }: Pick<VolumeState, 'task' | 'isSent'>): Operation | undefined {
+  if (!task || isGroupTask(task.kind)) return undefined;
+  const { kind, copied } = task;
+  if (copied !== undefined) return kind === 'create' ? createdArrival : arrival;
+  return kind === 'create' && isSent ? createElsewhere : operations[kind];
 }

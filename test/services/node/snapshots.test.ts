@@ -136,7 +136,7 @@ test.serial('volumes are made from a snapshot and from another volume, as large 
     message: `snapshot ${fromSnapshot} requires 1 GiB: a volume of 100 MiB cannot have its data`,
   });
   await t.throwsAsync(volumes.create({ ...newVolume, fromSnapshot, node: 'n1@other' }, deadline), {
-    code: 'OtherBackend',
+    code: 'NotCapable',
   });
   await t.throwsAsync(volumes.create({ ...newVolume, id: copy.id, size: 2 }, deadline), {
     code: 'VolumeExists',
