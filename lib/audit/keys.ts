@@ -18,7 +18,7 @@ interface KeyKind {
 /** Every key of the product, after the prefix: its type, and what it is for. */
 const kinds: readonly KeyKind[] = [
   {
-    name: /^(volume|abandoned|migration|former|job|snapshot|attachment|transfer|group|group-snapshot|group-type|type|qos-spec|backend):[^:]+$/,
+    name: /^(volume|abandoned|migration|former|superseded|job|snapshot|attachment|transfer|group|group-snapshot|group-type|type|qos-spec|backend):[^:]+$/,
     type: 'hash',
     isDerived: false,
   },
@@ -78,6 +78,7 @@ const kinds: readonly KeyKind[] = [
   { name: /^node:[^:]+:migrations$/, type: 'zset', lists: 'migration', isDerived: true },
   { name: /^(node|snapshot):[^:]+:jobs$/, type: 'zset', lists: 'job', isDerived: true },
   { name: /^node:[^:]+:former$/, type: 'zset', lists: 'former', isDerived: true },
+  { name: /^node:[^:]+:superseded$/, type: 'zset', lists: 'superseded', isDerived: true },
   { name: /^node:[^:]+:(lent-)?abandoned$/, type: 'zset', lists: 'abandoned', isDerived: true },
   { name: /^(node:[^:]+:backends|free-space|shared:.+)$/s, type: 'zset', lists: 'backend', isDerived: true },
   { name: /^nodes$/, type: 'zset', lists: 'node', isDerived: true },

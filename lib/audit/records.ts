@@ -21,7 +21,7 @@ import { auditUsage } from './usage.ts';
 
 const concurrency = 100;
 const recordName =
-  /^(?:(volume|abandoned|migration|former|job|snapshot|attachment|transfer|type|qos-spec|backend|node|user|project|assignment|application-credential|token|sign-in-failures):([^:]+)|(default-type):(.+))$/s;
+  /^(?:(volume|abandoned|migration|former|superseded|job|snapshot|attachment|transfer|type|qos-spec|backend|node|user|project|assignment|application-credential|token|sign-in-failures):([^:]+)|(default-type):(.+))$/s;
 const quotaName = /^(?:quota:(.+)|project:(.+):(?:volumes|snapshots))$/s;
 const shelvesOfNode = /^node:([^:]+):(?:shelves|quarantine)$/;
 

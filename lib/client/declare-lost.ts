@@ -3,6 +3,7 @@ import { Semaphore } from '../concurrency.ts';
 import { afterDetach, allAttachments } from '../models/attachment.ts';
 import { isNodeName } from '../models/node-name.ts';
 import { jobsOf } from '../models/job.ts';
+import type { MigrationState } from '../models/migration-state.ts';
 import { migrationsOf } from '../models/migration.ts';
 import type { Unreadable } from '../models/records.ts';
 import { editOf, endedAttachment, endedWith } from '../models/volume-edit.ts';
@@ -14,6 +15,7 @@ import { redisTime } from '../redis/redis-time.ts';
 import { type Edit, commit } from '../redis/scripts.ts';
 import type { Store } from '../redis/store.ts';
 import { abandonment, abandonmentWithSnapshots } from './abandon.ts';
+import { topicOf } from './message.ts';
 import { takeOver } from './take-over.ts';
 
 const concurrency = 16;
@@ -93,12 +95,12 @@ async function snapshotEnd(store: Store, { snapshot: id, task }: VolumeState, fa
 }
 
 /**
- * Whether the volume may have left its storage for the destination of its migration, which keeps what it has until the label of that storage
- * says so. Read once the node changes nothing more.
+ * Returns the migration of a volume that may have left its storage. The destination keeps what it has, and takes the volume if that is
+ * complete; else the label of the storage says later where it is. Read once the node changes nothing more.
  */
-async function mayHaveLeft(store: Store, { migration }: VolumeState): Promise<boolean> {
+async function migrationOfLeaving(store: Store, { migration }: VolumeState): Promise<MigrationState | undefined> {
   const found = migration === '' ? undefined : await migrationsOf(store).find(migration);
-  return found?.isLeaving === true && !found.isCancelled;
+  return found?.isLeaving === true && !found.isCancelled ? found : undefined;
 }
 
 async function declareVolumeLost(store: Store, from: VolumeState, topic: string): Promise<void> {
@@ -114,8 +116,8 @@ async function declareVolumeLost(store: Store, from: VolumeState, topic: string)
     const isDeleted = volume.task?.kind === 'delete';
     const fault = errors.nodeLost(volume.node).toFault();
     const name = volume.attachStatus === 'attached' ? 'loseNode' : 'loseNodeDetached';
-    const keeps = await mayHaveLeft(store, volume);
-    const set = keeps ? { migration: volume.migration } : {};
+    const kept = await migrationOfLeaving(store, volume);
+    const set = kept ? { migration: volume.migration } : {};
     const all = await allAttachments(store, volume);
     const change = isDeleted
       ? await (volume.deletesSnapshots ? abandonmentWithSnapshots : abandonment)(store, volume)
@@ -124,7 +126,7 @@ async function declareVolumeLost(store: Store, from: VolumeState, topic: string)
             // Without the attachment that was being made or ended.
             editOf(volume, name, { fault, set, remaining: afterDetach(all, volume.attachment) }),
             ...(volume.attachment === '' ? [] : [endedAttachment(all, volume.attachment)]),
-            ...endedWith(keeps ? { ...volume, migration: '' } : volume, name),
+            ...endedWith(kept ? { ...volume, migration: '' } : volume, name),
             ...(await snapshotEnd(store, volume, fault)),
           ],
         };
@@ -133,6 +135,7 @@ async function declareVolumeLost(store: Store, from: VolumeState, topic: string)
       frees: true,
       conditions: [{ is: 'lost', node: volume.node }, ...(change.conditions ?? [])],
       replies: [isDeleted ? { edit: 0 } : { edit: 0, fault }],
+      commands: kept ? [{ topic: topicOf(topic, kept.node), message: JSON.stringify({ migration: kept.id }) }] : [],
     });
     // Absent: deleted meanwhile. A condition: the node is back and serves its volumes itself.
     if (outcome.word !== 'changed' && outcome.word !== 'exists') return;

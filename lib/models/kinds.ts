@@ -125,6 +125,11 @@ export const kinds = {
     indexes: [{ key: 'node:{node}:former', score: { field: 'createTime' } }],
     sums: [allocation],
   },
+  /** Storage of a lost node without which a migration was completed: the node labels it as left when it returns. */
+  superseded: {
+    key: 'superseded:{id}',
+    indexes: [{ key: 'node:{node}:superseded', score: { field: 'createTime' } }],
+  },
   /** What reads a snapshot for long, on its node. */
   job: {
     key: 'job:{id}',
@@ -172,6 +177,7 @@ export const kindNames: readonly KindName[] = [
   'abandoned',
   'migration',
   'former',
+  'superseded',
   'job',
   'snapshot',
   'attachment',

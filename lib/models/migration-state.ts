@@ -29,6 +29,8 @@ export interface MigrationState {
   isCancelRequested: boolean;
   /** All data are at the destination, and the volume is about to leave: it cannot be cancelled any more. */
   isLeaving: boolean;
+  /** While it is leaving: the destination has all data, and the node of the volume lets nobody write before it has unset that. */
+  isComplete: boolean;
   /** The type that the volume has afterwards; '' = the one that it has. */
   type: string;
   /** Whether several hosts can have it at once then; undefined: as before. */
@@ -66,6 +68,7 @@ export function parseMigration(id: string, hash: Hash): MigrationState {
     isCancelled: hash['isCancelled'] === 'true',
     isCancelRequested: hash['cancel'] === 'true',
     isLeaving: hash['leaving'] === 'true',
+    isComplete: hash['leaving'] === 'true' && hash['complete'] === 'true',
     type: hash['type'] ?? '',
     isMultiattach: hash['multiattach'] === undefined ? undefined : hash['multiattach'] === 'true',
   };

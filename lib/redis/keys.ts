@@ -31,6 +31,10 @@ const names = {
   former: (id: string) => `former:${id}`,
   /** sorted set, by creation time: such storage of a node */
   nodeFormer: (node: string) => `node:${node}:former`,
+  /** hash: the record of storage of a lost node that a volume has left without it */
+  superseded: (id: string) => `superseded:${id}`,
+  /** sorted set, by creation time: such storage of a node */
+  nodeSuperseded: (node: string) => `node:${node}:superseded`,
   /** hash: the record of a job, which reads a snapshot */
   job: (id: string) => `job:${id}`,
   /** sorted set, by creation time: jobs of a node */
@@ -232,6 +236,8 @@ export function makeKeys(prefix: string): Keys {
     nodeMigrations: (node) => tag + names.nodeMigrations(node),
     former: (id) => tag + names.former(id),
     nodeFormer: (node) => tag + names.nodeFormer(node),
+    superseded: (id) => tag + names.superseded(id),
+    nodeSuperseded: (node) => tag + names.nodeSuperseded(node),
     job: (id) => tag + names.job(id),
     nodeJobs: (node) => tag + names.nodeJobs(node),
     snapshotJobs: (snapshot) => tag + names.snapshotJobs(snapshot),

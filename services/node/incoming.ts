@@ -16,6 +16,7 @@ import type { Backends } from './backends.ts';
 import type { FormerStorage } from './former.ts';
 import type { NodeLease } from './lease.ts';
 import { copyLabel, markedSpec, movedLabel } from './specs.ts';
+import { isCompleteHere, takeComplete } from './take-complete.ts';
 
 export interface IncomingOptions {
   store: Store;
@@ -24,6 +25,8 @@ export interface IncomingOptions {
   transport: MigrationTransport;
   former: FormerStorage;
   log: Log;
+  /** The beginning of the names of topics. */
+  topic: string;
 }
 
 /**
@@ -105,12 +108,23 @@ export class IncomingMigrations implements Service {
       );
       if (migration?.node !== lease.node) return this.forget(id);
       if (migration.isCancelled || volume?.migration !== id) return this.discard(migration, volume);
-      // Its node was lost. What is here stays as it is: it may be what the volume has left that node for.
-      if (!volume.task) return undefined;
+      if (!volume.task) return this.takeOver(migration, volume);
       // Without an endpoint it is asked anew what is here.
       const isReady = this.receivers.has(id) && migration.endpoint !== '';
       if (!isReady && !migration.hasArrived && !migration.fault) await this.prepare(migration, volume);
     });
+  }
+
+  /**
+   * Its node was lost. What is here becomes the volume where it is complete, and else stays as it is: it may be what the volume has left that
+   * node for, which that says when it returns.
+   */
+  private async takeOver(migration: MigrationState, volume: VolumeState): Promise<void> {
+    const { store, lease, topic, log } = this.options;
+    if (!isCompleteHere(volume, migration, await this.storageOf(migration))) return;
+    if (!(await takeComplete({ store, owner: lease.token, topic }, volume, migration))) return;
+    log.info(`volume ${volume.id} is here from now on: node ${volume.node} was lost when its migration was complete`);
+    await this.forget(migration.id);
   }
 
   /** The volume is here, or the migration is none of this node. */
@@ -160,6 +174,7 @@ export class IncomingMigrations implements Service {
       if (isSame) return found.labels[movedLabel] === undefined ? 'arrived' : 'wait';
       throw errors.storageInTheWay(volume.id, backendId(migration.node, migration.backend));
     }
+    if (!found) await this.change(migration, { unset: ['complete'] }); // what is made now has no data yet
     const { isNew, isBlank = false } = await driver.createVolume(spec, { signal: this.stopping.signal });
     await driver.ensureVolume(spec);
     former.forget({ ...volume, backend: migration.backend });
@@ -204,7 +219,7 @@ export class IncomingMigrations implements Service {
   }
 
   /** Throws Fenced. A migration that has ended meanwhile is looked at again. */
-  private async change({ id, key }: MigrationState, edit: Pick<Edit, 'set' | 'remove'>): Promise<void> {
+  private async change({ id, key }: MigrationState, edit: Pick<Edit, 'set' | 'unset' | 'remove'>): Promise<void> {
     const { store, lease } = this.options;
     const edits = [{ kind: 'migration', id, expect: { node: lease.node, key }, optional: true, ...edit } as const];
     const outcome = await commit(store, { owner: lease.token, edits, frees: true });

@@ -1,15 +1,15 @@
 import { topicOf } from '../../lib/client/message.ts';
 import type { Labels } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, type Fault, errors } from '../../lib/errors.ts';
-import { backendId, backendsOf } from '../../lib/models/backend.ts';
+import { backendsOf } from '../../lib/models/backend.ts';
 import { editOf, endedWith, isAllowed } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { AdoptionOptions } from './adopter.ts';
 import { isInUse } from './engine/migration-in-use.ts';
-import { lenderAt } from './engine/migration-steps.ts';
 import { formerEdit } from './former.ts';
+import { fieldsAtPlace, lenderAt } from './new-place.ts';
 import { movedLabel } from './specs.ts';
 
 /**
@@ -34,22 +34,12 @@ export async function leaveAgain(
     return refuse(errors.storageLeft(id, place));
   }
   const { node, name: backend, availabilityZone } = destination;
-  const lender = lenderAt(node, volume);
+  const { set, unset } = fieldsAtPlace(volume, { node, backend, availabilityZone });
   const outcome = await commit(store, {
     owner: lease.token,
     conditions: [{ is: 'notLost', node }],
     edits: [
-      editOf(volume, 'leaveAgain', {
-        set: {
-          node,
-          backend,
-          availabilityZone,
-          movedFrom: backendId(volume.node, volume.backend),
-          ...(lender === '' ? {} : { lender }),
-        },
-        unset: lender === '' ? ['lender'] : [],
-        task: { copied: await redisTime(store) },
-      }),
+      editOf(volume, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } }),
       ...endedWith(volume, 'leaveAgain'),
       formerEdit(volume),
     ],
@@ -60,7 +50,7 @@ export async function leaveAgain(
   if (outcome.word === 'condition') return refuse(errors.nodeLost(node));
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
   table.drop(id);
-  if (lender === lease.node) addresses.pool.lend(id, volume.address);
+  if (lenderAt(node, volume) === lease.node) addresses.pool.lend(id, volume.address);
   else addresses.pool.release(id);
   former.note(volume);
   log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);

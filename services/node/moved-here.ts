@@ -1,12 +1,11 @@
 import { errors } from '../../lib/errors.ts';
-import { backendId } from '../../lib/models/backend.ts';
 import { editOf } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import type { AdoptionOptions, StoredVolume } from './adopter.ts';
-import { lenderAt } from './engine/migration-steps.ts';
+import { fieldsAtPlace } from './new-place.ts';
 import type { Problems } from './problems.ts';
 import { sharedIdentity } from './shared-storage.ts';
 import { fromLabel, isMarked, isMarkedMissing } from './specs.ts';
@@ -55,16 +54,7 @@ export async function takeMoved(
   const { id, backend } = found;
   const record = await volumesOf(store).lookup(id);
   if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
-  const movedFrom = backendId(record.node, record.backend);
-  const lender = lenderAt(lease.node, record);
-  const set = {
-    node: lease.node,
-    backend: backend.name,
-    availabilityZone,
-    movedFrom,
-    ...(lender === '' ? {} : { lender }),
-  };
-  const unset = lender === '' ? ['lender'] : [];
+  const { set, unset } = fieldsAtPlace(record, { node: lease.node, backend: backend.name, availabilityZone });
   const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
   const outcome = await commit(store, {
     owner: lease.token,

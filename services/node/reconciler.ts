@@ -14,15 +14,17 @@ import { followMoved, noteMoved } from './moved-here.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
 import { withoutOthers } from './shared-storage.ts';
+import { exportCounts } from './export-counts.ts';
 import type { ExportCount } from './figures.ts';
 import { isExported, isMarked } from './specs.ts';
-import type { OwnVolume } from './volume-table.ts';
+import type { SupersededStorage } from './superseded.ts';
 
 export interface ReconcilerOptions extends AdoptionOptions {
   engine: Engine;
   adoption: Adopter;
   snapshots: SnapshotRecords;
   abandoned: AbandonedVolumes;
+  superseded: SupersededStorage;
   problems: Problems;
 }
 
@@ -76,7 +78,8 @@ export class Reconciler {
       }
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
-    for (const id of [...problems.unreadableVolumes, ...abandoned.ids]) recorded.set(id, '');
+    for (const id of [...problems.unreadableVolumes, ...abandoned.ids, ...this.options.superseded.ids])
+      recorded.set(id, '');
     // Redis may have lost the record of an export whose storage is not known yet.
     const unknown = backends.areAllServed ? [] : [...running].filter(([id]) => !recorded.has(id) && !found.has(id));
     for (const [id, { address }] of unknown) addresses.pool.use(id, address);
@@ -104,7 +107,7 @@ export class Reconciler {
     const running = await adoption.runningExports();
     const expected = [...table.all].filter((one) => one.isExported && this.isExporting(one.backend));
     const ended = expected.filter(({ id }) => !running.has(id));
-    this.exports = this.exportCounts(expected, ended);
+    this.exports = exportCounts(backends.served, expected, ended);
     const retried = problems.volumes.filter((id) => !abandoned.has(id));
     const lent = [...table.all].filter(
       (one) => one.isLentInVain && !running.has(one.id) && this.isExporting(one.backend),
@@ -132,10 +135,10 @@ export class Reconciler {
 
   /** A backend that failed its checks is served now: also its storage whose records Redis has lost meanwhile. */
   async adoptBackend(backend: Backend): Promise<void> {
-    const { store, lease, addresses, engine, adoption, abandoned, problems } = this.options;
+    const { store, lease, addresses, engine, adoption, abandoned, superseded, problems } = this.options;
     const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
     const running = await adoption.runningExports();
-    const recorded = new Set(abandoned.ids);
+    const recorded = new Set([...abandoned.ids, ...superseded.ids]);
     const settled: VolumeState[] = [];
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
       problems.noteUnreadable(id, reason);
@@ -278,19 +281,6 @@ export class Reconciler {
       for (const { id } of [...states, ...unreadable]) recorded.add(id);
     }
     return found.filter(({ id }) => !recorded.has(id));
-  }
-
-  private exportCounts(expected: readonly OwnVolume[], ended: readonly OwnVolume[]): Map<string, ExportCount> {
-    const { served } = this.options.backends;
-    const exporting = served.filter(({ target }) => target.addressing !== 'none');
-    const counts = new Map<string, ExportCount>(exporting.map(({ name }) => [name, { expected: 0, running: 0 }]));
-    const add = ({ backend }: OwnVolume, more: ExportCount) => {
-      const count = counts.get(backend) ?? { expected: 0, running: 0 };
-      counts.set(backend, { expected: count.expected + more.expected, running: count.running + more.running });
-    };
-    for (const one of expected) add(one, { expected: 1, running: 1 });
-    for (const one of ended) add(one, { expected: 0, running: -1 });
-    return counts;
   }
 
   /** Whether exports of that backend can start: a problem of all of them is one problem, not one for each. */

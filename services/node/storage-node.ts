@@ -40,6 +40,7 @@ import { sharedIdentity } from './shared-storage.ts';
 import { SnapshotJobs } from './snapshot-jobs.ts';
 import { snapshotReaders } from './snapshot-readers.ts';
 import { SnapshotRecords } from './snapshot-records.ts';
+import { SupersededStorage } from './superseded.ts';
 import { VolumeTable } from './volume-table.ts';
 
 export interface StorageNodeOptions {
@@ -73,6 +74,7 @@ export class StorageNode implements Service {
   private readonly engine: Engine;
   private readonly problems: Problems;
   private readonly former: FormerStorage;
+  private readonly superseded: SupersededStorage;
   private readonly incoming: IncomingMigrations;
   private readonly jobs: SnapshotJobs;
   private readonly reconciler: Reconciler;
@@ -106,7 +108,13 @@ export class StorageNode implements Service {
     const table = new VolumeTable({ exportUnattached });
     this.table = table;
     this.former = new FormerStorage(shared);
-    this.incoming = new IncomingMigrations({ ...shared, former: this.former, transport: options.transport });
+    this.superseded = new SupersededStorage({ ...shared, former: this.former });
+    this.incoming = new IncomingMigrations({
+      ...shared,
+      former: this.former,
+      transport: options.transport,
+      topic: flags.volume_topic,
+    });
     const processes = new ChildProcesses();
     const cache = new ImageCache(join(flags.state_dir, 'image-cache'), flags.image_cache_gib * 2 ** 30);
     const images = { store: openImageStore(flags), cache, processes };
@@ -152,7 +160,13 @@ export class StorageNode implements Service {
     const working = { ...adopting, engine: this.engine, problems: this.problems };
     const abandoned = new AbandonedVolumes(working);
     const snapshots = new SnapshotRecords(adopting);
-    this.reconciler = new Reconciler({ ...working, adoption, abandoned, snapshots });
+    this.reconciler = new Reconciler({
+      ...working,
+      adoption,
+      abandoned,
+      superseded: this.superseded,
+      snapshots,
+    });
     const audit = new Audit({ ...working, adoption, snapshots });
     this.nodeTasks = new NodeTasks({ store, lease, audit, log, regain: () => this.catchUp.regain() });
     this.peerTasks = new PeerTasks(working);
@@ -173,6 +187,7 @@ export class StorageNode implements Service {
       addresses: this.addresses,
       restoreAbandoned: async () => {
         await abandoned.restore();
+        await this.superseded.label();
         this.former.examine();
         await this.incoming.examine();
         await this.jobs.examine();
@@ -296,6 +311,7 @@ export class StorageNode implements Service {
   private async reconcile(): Promise<void> {
     try {
       await this.catchUp.start(); // what Redis loses from now on is compared again
+      await this.superseded.label();
       this.catchUp.examine(await this.reconciler.reconcileAll());
       await this.reportState();
     } catch (error) {
@@ -308,7 +324,9 @@ export class StorageNode implements Service {
   private async upkeep(): Promise<void> {
     if (this.isFenced) return;
     await this.catchUp.run();
-    for (const backend of await this.options.backends.retry()) await this.reconciler.adoptBackend(backend);
+    const returned = await this.options.backends.retry();
+    if (returned.length > 0 || this.superseded.ids.size > 0) await this.superseded.label();
+    for (const backend of returned) await this.reconciler.adoptBackend(backend);
     await this.reconciler.restoreExports();
     // After the exports: a full Redis refuses to have again what it has lost.
     await Promise.all([this.addresses.restore(), endExpiredTransfers(this.options)]);

@@ -2,6 +2,7 @@ import { errors } from '../../../lib/errors.ts';
 import { backendId, backendsOf, parsePlace } from '../../../lib/models/backend.ts';
 import { formersOf } from '../../../lib/models/former.ts';
 import { migrationsOf } from '../../../lib/models/migration.ts';
+import { supersededOf } from '../../../lib/models/superseded.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
@@ -21,6 +22,8 @@ export async function volumesOfMigrations({ store, lease }: AuditContext): Promi
   for await (const { volume, backend } of migrationsOf(store).iterate(keys.nodeMigrations(lease.node)))
     found.add(`${volume} ${backend}`);
   for await (const { volume, backend } of formersOf(store).iterate(keys.nodeFormer(lease.node)))
+    found.add(`${volume} ${backend}`);
+  for await (const { volume, backend } of supersededOf(store).iterate(keys.nodeSuperseded(lease.node)))
     found.add(`${volume} ${backend}`);
   return found;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { errors } from '../../../lib/errors.ts';
+import { asError, errors } from '../../../lib/errors.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { movedLabel } from '../specs.ts';
 import type { StepContext } from './operation.ts';
@@ -21,13 +21,11 @@ export async function isCancellable({
 /** Sends the data of a volume, as long as nobody cancels its migration. Throws MigrationCancelled. */
 export async function sendUnlessCancelled(
   context: StepContext,
-  migration: MigrationState,
   send: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { volume, migrations, signal } = context;
   if (!(await isCancellable(context))) return send(signal);
-  // An earlier run was about to leave, and did not.
-  if (migration.isLeaving) await migrations.setLeaving(migration, false);
+  await stay(context); // an earlier run was about to leave, and did not
   const [cancelling, ended] = [new AbortController(), new AbortController()];
   const watch = async () => {
     while (!cancelling.signal.aborted) {
@@ -52,5 +50,23 @@ export async function sendUnlessCancelled(
 /** Before the storage is labelled as left: from here on nobody can cancel the migration. Throws MigrationCancelled. */
 export async function refuseCancelled(context: StepContext, migration: MigrationState): Promise<void> {
   if (migration.hasArrived || !(await isCancellable(context))) return;
-  await context.migrations.setLeaving(migration, true);
+  context.migration = { ...migration, isLeaving: true }; // also where the answer is lost
+  await context.migrations.setLeaving(migration);
+}
+
+/**
+ * Before hosts may write to the storage here again: where the node is lost after that, the destination does not have all data. Throws
+ * Fenced where it was lost before: the volume may be there.
+ */
+export async function stay(context: StepContext): Promise<void> {
+  const { volume, migrations } = context;
+  try {
+    const migration = context.migration ?? (await migrations.read(volume.migration));
+    if (!migration.isLeaving) return;
+    await migrations.unsetLeaving(migration.id);
+    context.migration = { ...migration, isLeaving: false, isComplete: false };
+  } catch (error) {
+    // Nobody can take it by a migration that Redis has lost.
+    if (asError(error).code !== 'ChangeLost') throw error;
+  }
 }

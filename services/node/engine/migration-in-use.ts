@@ -3,7 +3,7 @@ import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { exportSpec, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
-import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
+import { refuseCancelled, sendUnlessCancelled, stay } from './migration-cancel.ts';
 import { destinationOf, placeLeftFor, placeOf, refuseSnapshots } from './migration-destination.ts';
 import type { StepContext } from './operation.ts';
 
@@ -39,7 +39,7 @@ export async function copyInUse(context: StepContext): Promise<void> {
   const path = backend.driver.localPath(volumeSpec(volume));
   const { key, endpoint } = migration;
   try {
-    await sendUnlessCancelled(context, migration, (signal) =>
+    await sendUnlessCancelled(context, (signal) =>
       migrations.transport.send(
         { migration: migration.id, key, endpoint },
         { volume: id, path, sizeBytes: sizeInBytes(volume.size) },
@@ -82,7 +82,9 @@ export async function resume(context: StepContext): Promise<void> {
   await serve(context);
 }
 
-async function serve({ volume, backend }: StepContext): Promise<void> {
+async function serve(context: StepContext): Promise<void> {
+  const { volume, backend } = context;
+  await stay(context);
   await backend.driver.ensureVolume(volumeSpec(volume));
   await backend.target.ensureExport(exportSpec(volume, backend));
 }

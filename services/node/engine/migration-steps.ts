@@ -1,11 +1,10 @@
 import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
-import { backendId } from '../../../lib/models/backend.ts';
 import { writeTask } from '../../../lib/models/task.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
-import { refuseCancelled, sendUnlessCancelled } from './migration-cancel.ts';
+import { fieldsAfter } from '../new-place.ts';
+import { refuseCancelled, sendUnlessCancelled, stay } from './migration-cancel.ts';
 import { destinationOf, placeLeftFor, placeOf, refuseSnapshots } from './migration-destination.ts';
 import { copyInUse, isInUse, resume } from './migration-in-use.ts';
 import type { Failure, OperationEnd, Step, StepContext } from './operation.ts';
@@ -25,7 +24,7 @@ export const copyToDestination: Step = {
     await backend.driver.ensureVolume(spec);
     const storage = { volume: volume.id, path: backend.driver.localPath(spec), sizeBytes: sizeInBytes(volume.size) };
     const { id, key, endpoint } = migration;
-    await sendUnlessCancelled(context, migration, (signal) =>
+    await sendUnlessCancelled(context, (signal) =>
       migrations.transport.send({ migration: id, key, endpoint }, storage, { signal, progress }),
     );
   },
@@ -57,9 +56,12 @@ export const keepStorage: Step = {
   name: 'keep',
   run: async (context) => {
     const { volume, migration, backend, hasLeft, checkTask } = context;
-    if (hasLeft || !migration || (await placeLeftFor(context)) !== placeOf(migration)) return;
-    await checkTask(); // its record may say that it has left
-    await backend.driver.labelVolume(volumeSpec(volume));
+    if (hasLeft) return;
+    if (migration && (await placeLeftFor(context)) === placeOf(migration)) {
+      await checkTask(); // its record may say that it has left
+      await backend.driver.labelVolume(volumeSpec(volume));
+    }
+    await stay(context);
   },
 };
 
@@ -89,25 +91,15 @@ export function failureOfLeaving({ volume, hasLeft, failure }: StepContext): Fai
 /** The volume is the destination's, whose node completes the task; its storage here, if any, is removed once that is done. */
 export function handOver({ volume, migration, migrations }: StepContext): OperationEnd {
   if (!migration || !volume.task) throw errors.migrationLost(volume.migration);
-  const { id, node, backend, availabilityZone, createTime, type, isMultiattach, key } = migration;
+  const { id, node, createTime, key } = migration;
   const { kind } = volume.task;
   const isNew = kind === 'create';
   const task = writeTask({ kind, key: volume.task.key, copied: createTime });
-  const lender = lenderAt(node, volume);
+  const { set, unset } = fieldsAfter(volume, migration);
+  const { movedFrom = '', ...others } = set;
   return {
-    unset: lender === '' ? ['lender'] : [],
-    set: {
-      ...(lender === '' ? {} : { lender }),
-      node,
-      backend,
-      availabilityZone,
-      task,
-      ...(isNew ? {} : { movedFrom: backendId(volume.node, volume.backend) }),
-      ...(type === '' ? {} : { type }),
-      ...((isMultiattach ?? volume.isMultiattach) === volume.isMultiattach
-        ? {}
-        : { multiattach: String(isMultiattach) }),
-    },
+    unset,
+    set: { ...others, ...(isNew ? {} : { movedFrom }), task },
     edits: [
       { kind: 'migration', id, remove: true, expect: { key, isCancelled: '' } },
       ...(isNew ? [] : [formerEdit(volume)]),
@@ -116,12 +108,6 @@ export function handOver({ volume, migration, migrations }: StepContext): Operat
     // Nobody would complete it there, nor end it.
     condition: { is: { is: 'notLost', node }, otherwise: errors.nodeLost(node) },
   };
-}
-
-/** Returns the node that lends an attached volume its address once it is on `node`; '' = none. */
-export function lenderAt(node: string, volume: Pick<VolumeState, 'node' | 'lender' | 'attachStatus'>): string {
-  const owner = volume.lender === '' ? volume.node : volume.lender;
-  return isInUse(volume) && owner !== node ? owner : '';
 }
 
 /** One that is exported from now on needs an address; the others get theirs here if there is one, or when they are attached. */

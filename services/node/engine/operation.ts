@@ -74,8 +74,13 @@ export interface Migrations {
   transport: MigrationTransport;
   /** Throws ChangeLost where Redis has lost it. */
   read(id: string): Promise<MigrationState>;
-  /** Whether it cannot be cancelled any more. Throws MigrationCancelled where it was before, ChangeLost where Redis has lost it. */
-  setLeaving(migration: MigrationState, isLeaving: boolean): Promise<void>;
+  /**
+   * The destination has all data, nobody writes here any more, and the migration cannot be cancelled. Throws MigrationCancelled where it was
+   * before, ChangeLost where Redis has lost it.
+   */
+  setLeaving(migration: MigrationState): Promise<void>;
+  /** Before anybody can write here again: the destination cannot take the volume from then on. Throws ChangeLost, Fenced. */
+  unsetLeaving(id: string): Promise<void>;
   /** Sends its command to the destination again: that may have lost it. */
   remind(migration: MigrationState): Promise<void>;
   /** How long hosts may wait for the last data of a volume. */

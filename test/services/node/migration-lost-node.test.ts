@@ -3,10 +3,12 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
+import { removeNode } from '../../../lib/client/remove-node.ts';
 import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import type { Labels } from '../../../lib/drivers/driver.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { BlockstoreError } from '../../../lib/errors.ts';
 import { findNode } from '../../../lib/models/node.ts';
 import { migrationsOf } from '../../../lib/models/migration.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
@@ -50,7 +52,13 @@ async function start(name: string): Promise<void> {
   // Exports outlive the daemon.
   const machine = { driver: new FileDriver({ directory }), target: machines.get(name)?.target ?? new AoeTarget() };
   machines.set(name, machine);
-  const flags = { report_interval: '1', node_down_time: '30', slots_per_shelf: '16', num_shell_tries: '1' };
+  const flags = {
+    report_interval: '1',
+    node_down_time: '30',
+    slots_per_shelf: '16',
+    num_shell_tries: '1',
+    address_quarantine: '1',
+  };
   nodes.set(name, await cluster.node(name, flags, { name: 'files', ...machine }));
 }
 
@@ -119,6 +127,16 @@ async function reports(name: string): Promise<void> {
   );
 }
 
+async function removed(): Promise<boolean> {
+  try {
+    await removeNode(store, 'n1', { topic: 'volume' });
+    return true;
+  } catch (error) {
+    if (error instanceof BlockstoreError && error.code === 'AddressesQuarantined') return false;
+    throw error;
+  }
+}
+
 /** Nothing is left of a migration, and everything agrees. */
 async function problems(): Promise<string[]> {
   const found = async () => {
@@ -141,42 +159,74 @@ for (const kind of [unattached, attached]) {
   const usable = kind.isAttached ? 'in-use' : 'available';
   const exported = (id: string) => (kind.isAttached ? [id] : []);
 
+  for (const isLabelled of [true, false]) {
+    const when = isLabelled ? 'once its storage has the label' : 'before its storage has the label';
+    test.serial(`${kind.name} whose source is lost when all data have arrived, ${when}, is there`, async (t) => {
+      const { id, data } = await makeVolume(kind);
+      const failure = new Error('its power fails');
+      const act = async () => {
+        await lose('n1');
+        throw failure;
+      };
+      onLeaving(act, { isBefore: !isLabelled });
+      await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
+      await until(async () => (await volumesOf(store).lookup(id)).status === usable, 'it can be used without n1');
+      t.like(await volumesOf(store).lookup(id), { node: 'n2', migration: '', fault: undefined });
+      t.true((await readFile(pathAt('n2', id))).equals(data));
+      t.deepEqual([exportsAt('n1'), exportsAt('n2')], [[], exported(id)]);
+      t.is((await labelsAt('n1'))[movedLabel], isLabelled ? 'n2@files' : undefined);
+      await returns('n1');
+      t.deepEqual(await problems(), []);
+      await until(
+        async () => (await at('n1').driver.listVolumes()).length === 0,
+        'n1 has removed its old data',
+        30_000,
+      );
+      t.deepEqual([exportsAt('n1'), exportsAt('n2')], [[], exported(id)]);
+      t.like(await volumesOf(store).lookup(id), { node: 'n2', status: usable });
+    });
+  }
+
   test.serial(
-    `${kind.name} whose source is lost once it has left is at its destination when that returns`,
+    `${kind.name} whose destination was down when its source was lost is there when that starts`,
     async (t) => {
       const { id, data } = await makeVolume(kind);
-      onLeaving(() => lose('n1'));
+      onLeaving(async () => {
+        await nodes.get('n2')?.stop();
+        await lose('n1');
+      });
       await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
       t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'error', fault: { code: 'NodeLost' } });
-      await reports('n2'); // it examines what it has
-      await returns('n1');
+      await start('n2');
       await until(async () => (await volumesOf(store).lookup(id)).status === usable, 'it can be used');
-      t.like(await volumesOf(store).lookup(id), { node: 'n2', migration: '' });
+      t.is((await volumesOf(store).lookup(id)).node, 'n2');
       t.true((await readFile(pathAt('n2', id))).equals(data));
+      await returns('n1');
       t.deepEqual(await problems(), []);
-      t.deepEqual([exportsAt('n1'), exportsAt('n2')], [[], exported(id)]);
     },
   );
 
-  test.serial(`${kind.name} whose source is lost before it has left is there when that returns`, async (t) => {
-    const { id, data } = await makeVolume(kind);
-    const { driver } = at('n1');
-    const label = driver.labelVolume.bind(driver);
-    driver.labelVolume = async (spec) => {
-      if (spec.labels[movedLabel] === undefined) return label(spec);
-      await lose('n1');
-      throw new Error('its power fails');
-    };
-    await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
-    await returns('n1');
-    await until(async () => (await volumesOf(store).lookup(id)).status === usable, 'it can be used');
-    t.like(await volumesOf(store).lookup(id), { node: 'n1', migration: '', fault: undefined });
-    t.true((await readFile(pathAt('n1', id))).equals(data));
-    t.deepEqual(await problems(), []);
-    t.deepEqual([exportsAt('n1'), exportsAt('n2')], [exported(id), []]);
-    t.like(await migrations.migrate(id, { to: 'n2' }, deadline), { node: 'n2', status: usable });
-    t.deepEqual(await problems(), []);
-  });
+  test.serial(
+    `${kind.name} whose source is lost before all data have arrived is there when that returns`,
+    async (t) => {
+      const { id, data } = await makeVolume(kind);
+      at('n1').driver.ensureVolume = async () => {
+        await lose('n1');
+        throw new Error('its power fails');
+      };
+      await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
+      await reports('n2');
+      t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'error', fault: { code: 'NodeLost' } });
+      await returns('n1');
+      await until(async () => (await volumesOf(store).lookup(id)).status === usable, 'it can be used');
+      t.like(await volumesOf(store).lookup(id), { node: 'n1', migration: '', fault: undefined });
+      t.true((await readFile(pathAt('n1', id))).equals(data));
+      t.deepEqual(await problems(), []);
+      t.deepEqual([exportsAt('n1'), exportsAt('n2')], [exported(id), []]);
+      t.like(await migrations.migrate(id, { to: 'n2' }, deadline), { node: 'n2', status: usable });
+      t.deepEqual(await problems(), []);
+    },
+  );
 
   test.serial(`${kind.name} stays where it is when its destination is lost before it is there`, async (t) => {
     const { id, data } = await makeVolume(kind);
@@ -234,11 +284,70 @@ for (const kind of [unattached, attached]) {
   );
 }
 
+test.serial('an attached volume whose hosts wrote again after all data had arrived is not there', async (t) => {
+  const { id } = await makeVolume(attached);
+  const { driver, target } = at('n1');
+  const [label, ensure] = [driver.labelVolume.bind(driver), target.ensureExport.bind(target)];
+  let hasFailed = false;
+  driver.labelVolume = async (spec) => {
+    if (spec.labels[movedLabel] === undefined) return label(spec);
+    hasFailed = true;
+    throw new Error('its disk is full');
+  };
+  target.ensureExport = async (spec) => {
+    await ensure(spec);
+    if (!hasFailed) return;
+    const file = await open(pathAt('n1', id), 'r+');
+    await file.write('written later', 0);
+    await file.close();
+    await lose('n1');
+    throw new Error('its power fails');
+  };
+  await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
+  target.ensureExport = ensure;
+  await reports('n2');
+  t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'error', fault: { code: 'NodeLost' } });
+  await returns('n1');
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'in-use', 'it can be used');
+  t.is((await volumesOf(store).lookup(id)).node, 'n1');
+  t.is((await readFile(pathAt('n1', id))).toString('utf8', 0, 13), 'written later');
+  t.deepEqual(await problems(), []);
+});
+
+for (const isRemoved of [false, true]) {
+  const returning = isRemoved ? 'was removed from the cluster' : 'was lost';
+  test.serial(
+    `a volume that is deleted at its destination does not come back with a source that ${returning}`,
+    async (t) => {
+      const { id } = await makeVolume(unattached);
+      const act = async () => {
+        await lose('n1');
+        throw new Error('its power fails');
+      };
+      onLeaving(act, { isBefore: true });
+      await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
+      await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it can be used');
+      await volumes.delete(id, deadline);
+      await nodes.get('n1')?.stop();
+      if (isRemoved) await until(removed, 'no address of n1 is in quarantine', 30_000);
+      await start('n1');
+      t.is(await volumesOf(store).find(id), undefined);
+      await until(async () => (await at('n1').driver.listVolumes()).length === 0, 'its storage is removed', 30_000);
+      t.is(await volumesOf(store).find(id), undefined);
+      t.deepEqual(await problems(), []);
+    },
+  );
+}
+
 test.serial('a volume that is deleted while its source is lost leaves nothing at either node', async (t) => {
   const { id } = await makeVolume(unattached);
-  onLeaving(() => lose('n1'));
+  onLeaving(async () => {
+    await nodes.get('n2')?.stop();
+    await lose('n1');
+  });
   await t.throwsAsync(migrations.migrate(id, { to: 'n2' }, deadline), { code: 'NodeLost' });
   await volumes.delete(id, deadline);
+  await start('n2');
   await returns('n1');
   t.deepEqual(await problems(), []);
   const left = await Promise.all(['n1', 'n2'].map((name) => at(name).driver.listVolumes()));
