@@ -6,6 +6,7 @@
 
 import type { CapabilityName } from './drivers/capabilities.ts';
 import { BlockstoreError } from './blockstore-error.ts';
+import { timeLimit } from './format-text.ts';
 import { apiErrors } from './api-errors.ts';
 import { argumentErrors } from './argument-errors.ts';
 import { attachmentErrors } from './attachment-errors.ts';
@@ -246,11 +247,11 @@ export const errors = {
       `node ${name} is up: only a node whose daemon is stopped can be removed`,
       'delete its volumes, then stop its daemon',
     ),
-  noAnswer: (node: string, seconds: number) =>
+  noAnswer: (node: string, limitMs: number) =>
     new BlockstoreError(
       'NoAnswer',
       'unavailable',
-      `node ${node} has not answered within ${seconds} s`,
+      `node ${node} has not answered within ${timeLimit(limitMs)}`,
       `check "blockstore node show ${node}" and the log of its daemon, or raise --timeout`,
     ),
   begunTooLate: (node: string) =>
@@ -281,18 +282,18 @@ export const errors = {
       `this daemon lost the lease of node name ${name} to another daemon, or the node was declared lost; it makes no more changes`,
       'give each daemon its own storage_name, then start this one again; running exports continue',
     ),
-  notFinished: (volume: string, operation: string, seconds: number, state: string) =>
+  notFinished: (volume: string, operation: string, limitMs: number, state: string) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `${operation} of volume ${volume} did not finish within ${seconds} s; ${state}`,
+      `${operation} of volume ${volume} did not finish within ${timeLimit(limitMs)}; ${state}`,
       `it continues in the background; to wait: blockstore volume wait ${volume}`,
     ),
-  notReached: (volume: string, expected: string, seconds: number, status: string) =>
+  notReached: (volume: string, expected: string, limitMs: number, status: string) =>
     new BlockstoreError(
       'NotReached',
       'unavailable',
-      `volume ${volume} did not become ${expected} within ${seconds} s; it is ${status}`,
+      `volume ${volume} did not become ${expected} within ${timeLimit(limitMs)}; it is ${status}`,
       `check its status: blockstore volume show ${volume}`,
     ),
   interrupted: (operation: string, volume: string) =>

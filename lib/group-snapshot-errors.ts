@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { timeLimit } from './format-text.ts';
 
 /** Errors of snapshots of groups of volumes. */
 export const groupSnapshotErrors = {
@@ -37,11 +38,11 @@ export const groupSnapshotErrors = {
       `group snapshot ${snapshot} is being created`,
       `wait until that has ended: blockstore group-snapshot show ${snapshot}`,
     ),
-  groupSnapshotNotFinished: (snapshot: string, operation: string, seconds: number) =>
+  groupSnapshotNotFinished: (snapshot: string, operation: string, limitMs: number) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `${operation} ${snapshot} did not finish within ${seconds} s`,
+      `${operation} ${snapshot} did not finish within ${timeLimit(limitMs)}`,
       `the operation continues; see "blockstore group-snapshot show ${snapshot}"`,
     ),
   groupSnapshotLost: (snapshot: string, operation: string, state: string) =>

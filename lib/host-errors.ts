@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { timeLimit } from './format-text.ts';
 
 /** What keeps exports on a network interface from being reached. */
 export type InterfaceState = keyof typeof interfaceHints;
@@ -151,11 +152,11 @@ export const hostErrors = {
       `volume ${volume} is attached to this host already, with ${differences.join(', ')}`,
       `repeat the command with these values, or detach it first: blockstore volume detach ${volume}`,
     ),
-  hostBusy: (volume: string, seconds: number) =>
+  hostBusy: (volume: string, limitMs: number) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `another command of this host, which attaches or detaches volume ${volume}, did not end within ${seconds} s`,
+      `another command of this host, which attaches or detaches volume ${volume}, did not end within ${timeLimit(limitMs)}`,
       'wait until it ends, or end it; then repeat the command',
     ),
   connectionInterrupted: (volume: string) =>

@@ -1,4 +1,5 @@
 import { BlockstoreError } from './blockstore-error.ts';
+import { timeLimit } from './format-text.ts';
 import { sizeText } from './volume-size.ts';
 
 /** Errors of snapshots on their storage. */
@@ -45,11 +46,11 @@ export const snapshotErrors = {
       `a snapshot of volume ${volume} is being changed by another request`,
       `see them, then repeat the command: blockstore snapshot list --volume ${volume}`,
     ),
-  snapshotNotFinished: (snapshot: string, operation: string, seconds: number) =>
+  snapshotNotFinished: (snapshot: string, operation: string, limitMs: number) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `${operation} of snapshot ${snapshot} did not finish within ${seconds} s`,
+      `${operation} of snapshot ${snapshot} did not finish within ${timeLimit(limitMs)}`,
       `the operation continues; see "blockstore snapshot show ${snapshot}"`,
     ),
   sizeTooSmall: (origin: string, size: number, newSize: number) =>
@@ -124,11 +125,11 @@ export const snapshotErrors = {
       `the ${operation} of ${of} was interrupted, and nothing of it stays`,
       'to do it, repeat the command',
     ),
-  jobNotFinished: (of: string, operation: string, seconds: number) =>
+  jobNotFinished: (of: string, operation: string, limitMs: number) =>
     new BlockstoreError(
       'NotFinished',
       'unavailable',
-      `${operation} of ${of} did not finish within ${seconds} s`,
+      `${operation} of ${of} did not finish within ${timeLimit(limitMs)}`,
       `the operation continues; see "blockstore ${operation === 'backup' ? 'backup' : 'image'} list"`,
     ),
   jobLost: (of: string, operation: string) =>

@@ -54,7 +54,7 @@ export async function followJob(
     };
     await pollUntil(isIdle, { deadlineMs: longestMs, intervalMs: pollMs });
     if (isOver) await ended;
-    throw errors.jobNotFinished(of, kind, maxIdleMs / 1000);
+    throw errors.jobNotFinished(of, kind, maxIdleMs);
   };
   const watching = idle();
   watching.catch(() => undefined);

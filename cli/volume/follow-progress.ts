@@ -26,7 +26,7 @@ export async function followProgress<T>(
   const idle = async (): Promise<never> => {
     const { over } = await follow(store, id, { isOver: () => isOver, maxIdleMs });
     if (over) await ended;
-    throw errors.notFinished(id, operation, maxIdleMs / 1000, 'it has made no progress since');
+    throw errors.notFinished(id, operation, maxIdleMs, 'it has made no progress since');
   };
   return Promise.race([ended, idle()]);
 }

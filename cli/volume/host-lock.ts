@@ -30,7 +30,7 @@ export async function withHostLock<T>(
   }
   const file = join(directory, volume);
   const lock = await pollUntil(() => takeAt(file), { deadlineMs: timeoutMs, signal });
-  if (lock === undefined) throw errors.hostBusy(volume, timeoutMs / 1000);
+  if (lock === undefined) throw errors.hostBusy(volume, timeoutMs);
   try {
     return await work();
   } finally {

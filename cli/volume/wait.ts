@@ -51,7 +51,7 @@ export async function waitForVolume(context: Context, reference: string, options
   }
   if (!over) {
     const expected = deleted ? 'deleted' : (status ?? 'idle');
-    throw errors.notReached(id, expected, (timeout ?? 0) / 1000, volume.status);
+    throw errors.notReached(id, expected, timeout ?? 0, volume.status);
   }
   if (volume.fault && volume.status !== status) throw fromFault(volume.fault);
   if (output.json) await output.document(volumeJson(await withHost(session.store, volume)));

@@ -54,7 +54,7 @@ async function sendAndWait(
     poll: () => poll(store, volume, request),
   });
   if (!end) {
-    throw errors.notFinished(volume, request.kind, Math.round(deadlineMs / 1000), 'its node is working on it');
+    throw errors.notFinished(volume, request.kind, deadlineMs, 'its node is working on it');
   }
   if ('fault' in end) throw end.fault;
 }

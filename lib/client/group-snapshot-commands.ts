@@ -321,7 +321,7 @@ export class GroupSnapshotCommands {
       return;
     }
     const end = await this.client.call({ deadlineMs, send: async (to) => send(to), poll: () => this.poll(kind, id) });
-    if (!end) throw errors.groupSnapshotNotFinished(id, kind, Math.round(deadlineMs / 1000));
+    if (!end) throw errors.groupSnapshotNotFinished(id, kind, deadlineMs);
     if ('fault' in end) throw end.fault;
     if (!this.store.isReplicated) return;
     // A reply comes before replicas have the change: a failover since then may have lost it.

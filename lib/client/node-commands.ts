@@ -33,7 +33,7 @@ export class NodeCommands {
       poll: () => Promise.resolve(undefined), // only the reply has the result
       send: (to) => this.send(node, request, deadlineMs, to),
     });
-    if (!end) throw errors.noAnswer(node, Math.round(deadlineMs / 1000));
+    if (!end) throw errors.noAnswer(node, deadlineMs);
     if ('fault' in end) throw end.fault;
     return auditResultSchema.parse(end.result);
   }

@@ -232,7 +232,7 @@ export class SnapshotCommands {
       send: async (to) => (await send(to)).end,
       poll: () => this.poll(kind, id),
     });
-    if (!end) throw errors.snapshotNotFinished(id, kind, Math.round(deadlineMs / 1000));
+    if (!end) throw errors.snapshotNotFinished(id, kind, deadlineMs);
     if ('fault' in end) throw end.fault;
     if (!this.store.isReplicated) return;
     // A reply comes before replicas have the change: a failover since then may have lost it.

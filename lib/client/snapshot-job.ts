@@ -88,7 +88,7 @@ async function carryOut(
       return (await isDone()) ? {} : { fault: errors.jobLost(what, kind) };
     },
   });
-  if (!end) throw errors.jobNotFinished(what, kind, Math.round(deadlineMs / 1000));
+  if (!end) throw errors.jobNotFinished(what, kind, deadlineMs);
   if ('fault' in end) throw end.fault;
 }
 

@@ -297,7 +297,7 @@ export class VolumeCommands {
   private async notFinished(kind: VolumeTaskKind, id: string, deadlineMs: number): Promise<BlockstoreError> {
     const volume = await volumesOf(this.store).find(id);
     if (!volume) return lost(id, kind);
-    return errors.notFinished(id, kind, Math.round(deadlineMs / 1000), await this.activityOf(volume));
+    return errors.notFinished(id, kind, deadlineMs, await this.activityOf(volume));
   }
 
   /** Why a task has not ended, as far as the record of its node says. */

@@ -28,7 +28,7 @@ asRoot('work on one volume runs one after the other, on others beside it, and no
   t.is(await withHostLock('other', options, async () => 'done'), 'done');
   await t.throwsAsync(withHostLock('one', { ...options, timeoutMs: 0 }, work), {
     code: 'NotFinished',
-    message: /another command of this host, .* volume one, did not end within 0 s/,
+    message: /another command of this host, .* volume one, did not end within 0 ms/,
   });
   const abort = new AbortController();
   const waiting = withHostLock('one', { ...options, signal: abort.signal }, work);

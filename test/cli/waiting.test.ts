@@ -97,7 +97,7 @@ test.serial('wait accepts an attach status, a time limit and --deleted', async (
   await one.change('finishCreate');
   const late = await place.run('volume', 'wait', 'one', '--status', 'attached', '--timeout', '0.3', flag);
   t.is(late.exitCode, 7);
-  t.regex(late.stderr, /did not become attached within 0.3 s; it is available/);
+  t.regex(late.stderr, /did not become attached within 300 ms; it is available/);
   await one.change('startAttach');
   const attached = await waiter(store, 'one', '--status', 'attached', flag);
   await one.change('finishAttach');

@@ -281,7 +281,7 @@ const dismissal: Scene = {
     await make(place, cast('unattached'));
     await makeAttached(place, cast('attached'));
     await place.kill();
-    const fault = JSON.stringify(errors.noAnswer('extend', 1).toFault());
+    const fault = JSON.stringify(errors.noAnswer('extend', 1000).toFault());
     for (const part of ['unattached', 'attached']) {
       const set = { status: 'error_extending', fault };
       await commit(place.store, { edits: [{ kind: 'volume', id: cast(part), set }] });

@@ -93,7 +93,7 @@ test('a deadline that passes while the backend is not served names its problem',
   const { id } = await insertVolume(store, { node: 'late', status: 'available' });
   await t.throwsAsync(commands.delete(id, { deadlineMs: 50 }), {
     code: 'NotFinished',
-    message: /within 0 s; backend late@fake: volume group vg0 does not exist$/,
+    message: /within 50 ms; backend late@fake: volume group vg0 does not exist$/,
   });
 });
 
