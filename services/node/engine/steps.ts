@@ -87,6 +87,8 @@ export const adjustExport: Step = {
   run: async ({ volume, backend, exportUnattached }) => {
     if (!isExported(volume, exportUnattached)) return backend.target.removeExport(volume.id);
     try {
+      // For the hosts that keep it: storage may be inactive since a reboot, or a migration whose end has failed.
+      if (volume.attachStatus === 'attached') await backend.driver.ensureVolume(volumeSpec(volume));
       await backend.target.ensureExport(exportSpec(volume, backend));
     } catch (error) {
       if (volume.attachStatus === 'attaching' || (await backend.driver.hasVolume(volumeSpec(volume)))) throw error;

@@ -24,6 +24,7 @@ import { until } from '../../support/until.ts';
 
 let cluster: AttachmentPlace['cluster'];
 let store: AttachmentPlace['store'];
+let driver: AttachmentPlace['driver'];
 let target: AttachmentPlace['target'];
 let commands: AttachmentPlace['commands'];
 let attachments: AttachmentPlace['attachments'];
@@ -31,7 +32,7 @@ let agreement: AttachmentPlace['agreement'];
 let shared: AttachmentPlace['shared'];
 
 test.beforeEach(async () => {
-  ({ cluster, store, target, commands, attachments, agreement, shared } = await attachmentPlace());
+  ({ cluster, store, driver, target, commands, attachments, agreement, shared } = await attachmentPlace());
 });
 test.afterEach.always(() => cluster.close());
 
@@ -52,6 +53,24 @@ test.serial('several hosts have a multiattach volume, each until its own attachm
   t.false(target.exports.has(id));
   t.is(await attachmentsOf(store).find(b), undefined);
   await commands.delete(id, deadline);
+  t.deepEqual(await agreement(), []);
+});
+
+test.serial('a host of a volume whose storage is inactive is detached, and the others have it again', async (t) => {
+  const { id, a } = await shared();
+  let isActive = false; // somebody has deactivated the group, say
+  const [ensureVolume, ensureExport] = [driver.ensureVolume.bind(driver), target.ensureExport.bind(target)];
+  driver.ensureVolume = async (spec) => {
+    await ensureVolume(spec);
+    isActive = true;
+  };
+  target.ensureExport = async (spec) => {
+    if (!isActive) throw errors.exportFailed(spec.id, 'its device is not there');
+    await ensureExport(spec);
+  };
+  target.exports.delete(id);
+  t.like(await commands.detach(id, { ...deadline, attachment: a }), { status: 'in-use', attachStatus: 'attached' });
+  t.deepEqual(target.exports.get(id)?.hosts, [hostB]);
   t.deepEqual(await agreement(), []);
 });
 
