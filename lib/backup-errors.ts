@@ -11,11 +11,11 @@ export const backupErrors = {
       `backup ${backup} does not exist in ${directory}`,
       `${seeBackups}; every node needs the same backup_directory or backup_s3_url`,
     ),
-  backupAmbiguous: (name: string, directory: string) =>
+  backupAmbiguous: (name: string, directory: string, matches: readonly string[]) =>
     new BlockstoreError(
       'BackupAmbiguous',
       'invalid',
-      `${name} matches more than one backup in ${directory}`,
+      `${name} matches more than one backup in ${directory}, such as ${matches.join(', ')}`,
       'give the full id',
     ),
   backupStoreUnavailable: (place: string, reason: string) =>

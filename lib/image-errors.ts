@@ -23,12 +23,12 @@ export const imageErrors = {
       `image ${image} does not exist in ${store}`,
       'list them: blockstore image list',
     ),
-  imageAmbiguous: (name: string, store: string) =>
+  imageAmbiguous: (name: string, store: string, matches: readonly string[]) =>
     new BlockstoreError(
       'ImageAmbiguous',
-      'conflict',
-      `several images in ${store} have the name ${name}`,
-      'give the id: blockstore image list',
+      'invalid',
+      `${name} matches more than one image in ${store}, such as ${matches.join(', ')}`,
+      'give the full id',
     ),
   imageNotActive: (image: string, status: string) =>
     new BlockstoreError(

@@ -11,7 +11,7 @@ export async function findBackup(store: BackupStore, reference: string): Promise
   if (isId(reference)) return store.show(reference);
   const [backup, other] = (await store.list()).filter(({ name }) => name === reference);
   if (backup === undefined) throw errors.backupNotFound(reference, store.place);
-  if (other) throw errors.backupAmbiguous(reference, store.place);
+  if (other) throw errors.backupAmbiguous(reference, store.place, [backup.id, other.id]);
   return backup;
 }
 

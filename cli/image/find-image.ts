@@ -12,7 +12,7 @@ export async function findImage(store: ImageStore, place: string, reference: str
   if (isId(reference)) return store.show(reference);
   const [image, other] = await store.named(reference);
   if (image === undefined) throw errors.imageNotFound(reference, place);
-  if (other) throw errors.imageAmbiguous(reference, place);
+  if (other) throw errors.imageAmbiguous(reference, place, [image.id, other.id]);
   return image;
 }
 

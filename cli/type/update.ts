@@ -22,6 +22,10 @@ export async function updateVolumeType(context: Context, reference: string, opti
   if (options.public && options.private) {
     throw errors.usage('--public and --private exclude each other', 'blockstore type update');
   }
+  const both = admit.find((project) => exclude.includes(project));
+  if (both !== undefined) {
+    throw errors.usage(`--admit and --exclude both name project ${both}`, 'blockstore type update');
+  }
   refuseSetAndUnset(options.meta, options.unsetMeta);
   const { output } = context;
   await using session = await context.open();

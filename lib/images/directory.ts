@@ -5,7 +5,17 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { errors } from '../errors.ts';
-import { absentAs, chunkBytes, errorCode, makeDirectory, removeFile, syncDirectory, syncFile } from '../files.ts';
+import {
+  absentAs,
+  chunkBytes,
+  errorCode,
+  makeDirectory,
+  readIfExists,
+  removeFile,
+  statIfExists,
+  syncDirectory,
+  syncFile,
+} from '../files.ts';
 import { isId } from '../models/id.ts';
 import { type Image, imageSchema } from './image.ts';
 import type { ImagePage, ImageStore, NewImage } from './store.ts';
@@ -109,6 +119,7 @@ export class ImageDirectory implements ImageStore {
       };
       await writeFile(description, JSON.stringify(fields), { flush: true });
       await link(description, this.file(id, whole));
+      if (await this.removeWithoutData(id)) throw errors.imageNotFound(id, this.directory); // removed meanwhile
     } catch (error) {
       await removeFile(data);
       if (errorCode(error) === 'EEXIST') throw errors.imageExists(id);
@@ -125,6 +136,17 @@ export class ImageDirectory implements ImageStore {
     for (const name of names.filter((one) => one.startsWith(`${id}.`)).toSorted(descriptionsFirst)) {
       await removeFile(join(this.directory, name));
     }
+    await this.removeWithoutData(id); // of an upload that has ended meanwhile
+  }
+
+  /** Removes the description of an image whose data are gone. Returns whether there was one. */
+  private async removeWithoutData(id: string): Promise<boolean> {
+    const text = await readIfExists(this.file(id, whole));
+    if (text === undefined) return false;
+    const { data } = activeSchema.parse(JSON.parse(text));
+    if ((await statIfExists(this.file(id, `.${data}.data`))) !== undefined) return false;
+    await removeFile(this.file(id, whole));
+    return true;
   }
 
   /** Undefined where there is none, or its description is none. */

@@ -151,7 +151,11 @@ test.serial('names that several images have are refused, and a list is read in p
   for (let count = 0; count < 3; count += 1) {
     ids.push((await run('image', 'import', file, '--format', 'raw', '--name', 'same')).stdout);
   }
-  t.like(JSON.parse((await run('image', 'show', 'same', '--json')).stderr), { error: { code: 'ImageAmbiguous' } });
+  const refused = await run('image', 'show', 'same', '--json');
+  t.is(refused.exitCode, 2);
+  const { error } = JSON.parse(refused.stderr);
+  t.is(error.code, 'ImageAmbiguous');
+  t.is(ids.filter((id) => error.message.includes(id)).length, 2);
   const first = JSON.parse((await run('image', 'list', '--limit', '2', '--json')).stdout);
   const rest = JSON.parse((await run('image', 'list', '--marker', first.next, '--json')).stdout);
   t.deepEqual(

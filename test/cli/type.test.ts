@@ -53,6 +53,7 @@ test.serial('a private type names the projects that can use it', async (t) => {
   t.is(other.exitCode, 0);
   t.like(await place.json('type', 'show', 'secret'), { projects: ['office'] });
   t.is((await place.run('type', 'update', 'secret', '--exclude', 'lab')).exitCode, 4);
+  t.is((await place.run('type', 'update', 'secret', '--exclude', 'lab', '--admit', 'lab')).exitCode, 2);
   t.is((await place.run('type', 'update', 'secret', '--public', '--private')).exitCode, 2);
   t.is((await place.run('type', 'update', 'secret', '--public')).exitCode, 0);
   t.regex((await place.run('type', 'show', 'secret')).stdout, /^projects +all$/m);

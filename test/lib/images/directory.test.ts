@@ -44,6 +44,20 @@ test('of two uploads of one image at once one is refused, and nothing of it is l
   t.deepEqual(await readdir(directory), []);
 });
 
+test('an image that is removed while it gets its data stays removed', async (t) => {
+  const directory = await place();
+  const store = new ImageDirectory(directory);
+  const { id } = await store.create({ name: 'one', diskFormat: 'raw' });
+  async function* data() {
+    yield Buffer.alloc(1000, 'a');
+    await store.remove(id);
+    yield Buffer.alloc(1000, 'b');
+  }
+  await t.throwsAsync(store.upload(id, Readable.from(data())), { code: 'ImageNotFound' });
+  await t.throwsAsync(store.show(id), { code: 'ImageNotFound' });
+  t.deepEqual(await readdir(directory), []);
+});
+
 test('a description that is none is named', async (t) => {
   const directory = await place();
   const store = new ImageDirectory(directory);
