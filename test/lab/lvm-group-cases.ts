@@ -92,7 +92,7 @@ const list: readonly LvmCase[] = [
       });
       await machine.sh(`cat /mnt/volume/file; umount /mnt/volume; lvm lvremove -y ${group}/nightly`);
       await machine.write(device, 'data', [0]);
-      await machine.sh(`lvm pvmove -b -i 300 -n volume-${volume.id} ${machine.disk} ${machine.otherDisk}`);
+      await machine.sh(`lvm pvmove -b -i +300 -n volume-${volume.id} ${machine.disk} ${machine.otherDisk}`);
       await assert.rejects(driver.deleteVolume(volume), { code: 'VolumeBusy', message: /pvmove --abort/ });
       assert.match((await machine.read(device, [0]))[0] ?? '', /^data/);
       await machine.sh('lvm pvmove --abort');

@@ -70,12 +70,14 @@ test.serial(
     await restore();
     await until(async () => (await node.getVolume(made.id)).status === 'available', 'it has a record again');
     t.is((await node.getVolume(made.id)).address, made.address);
-    t.like(await node.getVolume(deleted.id), { status: 'error', fault: { code: 'StorageMissing' } });
-    t.is((await node.getVolume(kept.id)).status, 'in-use', 'its export runs');
+    await until(async () => (await node.getVolume(deleted.id)).status === 'error', 'it has no storage');
+    t.is((await node.getVolume(deleted.id)).fault?.code, 'StorageMissing');
+    await until(async () => (await node.getVolume(kept.id)).status === 'in-use', 'its export runs');
     t.deepEqual(await instancesOf(store, kept.id), ['unknown']);
     await until(() => commands.create(newVolume, deadline), 'the node accepts volumes again');
     const exports = [...target.exports.values()];
-    t.deepEqual(await disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]), []);
+    const agreement = async () => disagreements(store, [{ node: 'n1', volumes: await driver.listVolumes(), exports }]);
+    await until(async () => (await agreement()).length === 0, 'all agrees');
   },
 );
 
