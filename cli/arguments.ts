@@ -42,9 +42,9 @@ export function bytesOf(text: string): number {
 }
 
 /** Throws InvalidArgument. */
-export function wholeNumber(text: string): number {
+export function operationsPerSecond(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw errors.invalidArgument('number', text, 'a whole number, 0 for none');
+  throw errors.invalidArgument('iops', text, 'a whole number, 0 for no limit');
 }
 
 /** Returns the UUID in lower case. Throws InvalidArgument. */

@@ -59,22 +59,34 @@ function usageError({ message }: CommanderError, program: Command, argv: readonl
   return errors.usage(message.replace(/^error: /, '').replaceAll('\n', ' '), path.join(' '));
 }
 
-/** `help volume create` and `volume help create` are `volume create --help`, also behind options. */
+/**
+ * `help volume create` and `volume help create` are `volume create --help`, also behind options. Of an unknown command nobody gets the
+ * help of another one.
+ */
 function withHelpOption(argv: readonly string[]): readonly string[] {
   const at = argv.indexOf('help');
-  if (at < 0) return argv;
+  const isOption = (word: string) => word === '--help' || word === '-h';
+  if (at < 0 && !argv.some(isOption)) return argv;
   const program = buildProgram(); // not the one that runs the command: parsing sets its options
   const { operands } = program.parseOptions([...argv]);
   const noun = childOf(program, operands[0]);
   const isHelp = operands[0] === 'help' || (operands[1] === 'help' && noun !== undefined && noun.commands.length > 0);
-  if (!isHelp) return argv;
+  if (!isHelp) return isKnown(program, operands) ? argv : argv.filter((word) => !isOption(word));
   if (operands[0] === 'help' && operands[1] === 'help') return ['--help'];
   const words = argv.toSpliced(at, 1);
-  let command: Command | undefined = program;
-  for (const word of operands.toSpliced(operands.indexOf('help'), 1)) {
-    if (command && command.commands.length > 0) command = childOf(command, word);
+  return isKnown(program, operands.toSpliced(operands.indexOf('help'), 1)) ? [...words, '--help'] : words;
+}
+
+/** Whether the words begin with the name of a command, or with the whole name of one in a group. */
+function isKnown(program: Command, words: readonly string[]): boolean {
+  let command = program;
+  for (const word of words) {
+    if (command.commands.length === 0) return true;
+    const next = childOf(command, word);
+    if (!next) return false;
+    command = next;
   }
-  return command === undefined ? words : [...words, '--help']; // an unknown command is an error, not the help of another one
+  return true;
 }
 
 function childOf(command: Command, name: string | undefined): Command | undefined {

@@ -32,7 +32,7 @@ export function buildProgram(): Command {
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => {} })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: 24 }) // the longest names leave so much of 80 columns
     .option(
       '--config <file>',
       'configuration file (default: BLOCKSTORE_CONFIG, var/blockstore.conf, /etc/blockstore/blockstore.conf)',

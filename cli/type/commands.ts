@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { checkVolumeName } from '../../lib/models/check-text.ts';
 import { requirementNames } from '../../lib/models/requirements.ts';
-import { atLeastOne, bytesOf, collectText, keyAndValue, wholeNumber } from '../arguments.ts';
+import { atLeastOne, bytesOf, collectText, keyAndValue, operationsPerSecond } from '../arguments.ts';
 import { Context } from '../context.ts';
 
 export interface ChangeTypeOptions {
@@ -105,7 +105,7 @@ function withFields(command: Command): Command {
       keyAndValue('requirement'),
     )
     .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
-    .option('--iops <n>', 'at most so many reads, and so many writes, in a second; 0: no limit', wholeNumber)
+    .option('--iops <n>', 'at most so many reads, and so many writes, in a second; 0: no limit', operationsPerSecond)
     .option(
       '--bandwidth <bytes>',
       'at most so many bytes a second, such as 50MiB, read and written each; 0: no limit',

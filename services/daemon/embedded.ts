@@ -27,6 +27,8 @@ export function embeddedFlags(root: string): Partial<Record<FlagName, string>> {
     aoe_eth_dev: 'lo',
     aoe_unfiltered: 'true',
     state_dir: join(directory, 'state'),
+    image_directory: join(directory, 'images'),
+    backup_directory: join(directory, 'backups'),
     redis_url: `unix:${redisSocket(directory)}`,
     log_format: 'human',
     api_listen: '127.0.0.1:8776',

@@ -36,6 +36,16 @@ test.serial('a usage error names the help of the command', async (t) => {
   const { exitCode, stderr } = await place.run('volume', 'creat', '3');
   t.is(exitCode, 2);
   t.regex(stderr, /unknown command 'creat' \(Did you mean create\?\)\n  see "blockstore volume --help"/);
+  for (const words of [
+    ['volume', 'creat', '--help'],
+    ['--json', 'volume', 'creat', '-h'],
+    ['help', 'volume', 'creat'],
+  ]) {
+    const help = await place.run(...words);
+    t.is(help.exitCode, 2, words.join(' '));
+    t.regex(help.stderr, /unknown command 'creat' \(Did you mean create\?\)/);
+    t.is(help.stdout, '');
+  }
   const missing = await place.run('volume', 'show');
   t.is(missing.exitCode, 2);
   t.regex(missing.stderr, /missing required argument 'volume'\n  see "blockstore volume show --help"/);

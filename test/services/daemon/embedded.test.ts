@@ -41,6 +41,14 @@ test.serial(
   },
 );
 
+test('everything that it keeps is in one directory', (t) => {
+  const { flags } = loadFlags({ embedded: embeddedFlags(root), env: {} });
+  const elsewhere = Object.entries(flags).filter(
+    ([, value]) => typeof value === 'string' && value.startsWith('/var/') && !value.startsWith(`${root}/`),
+  );
+  t.deepEqual(elsewhere, []);
+});
+
 const given: readonly Readonly<Record<string, string>>[] = [
   {},
   { BLOCKSTORE_REDIS_PORT: '7301', BLOCKSTORE_REDIS_PASSWORD: 'a # "b"' },
