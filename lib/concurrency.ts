@@ -144,6 +144,21 @@ function hasValue<T>(value: T): value is Exclude<T, false | null | undefined> {
   return value !== false && value !== null && value !== undefined;
 }
 
+/** Returns what the promise becomes. Throws the signal's reason when it aborts before; what the promise stands for continues. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Throws the signal's own reason, where Node's timers throw an AbortError with it as the cause. */
 async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {

@@ -22,10 +22,13 @@ export class QemuServer {
     });
   }
 
-  /** Returns whether it is ready before it ends, and before it has had two minutes. */
-  async becomes(isReady: () => Promise<boolean>): Promise<boolean> {
+  /** Returns whether it is ready before it ends, and before it has had two minutes. Throws the signal's reason. */
+  async becomes(isReady: () => Promise<boolean>, signal?: AbortSignal): Promise<boolean> {
     const over = new AbortController();
-    const ready = pollUntil(isReady, { deadlineMs: startMs, signal: over.signal });
+    const ready = pollUntil(isReady, {
+      deadlineMs: startMs,
+      signal: AbortSignal.any(signal ? [over.signal, signal] : [over.signal]),
+    });
     try {
       return Boolean(await Promise.race([this.ended.then(() => false), ready]));
     } finally {

@@ -4,7 +4,7 @@ import type { Definitions, ValuesOf } from '../flags/flag.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { Access, OpenData } from './open-data.ts';
+import type { OpenData, OpenOptions } from './open-data.ts';
 import type { CopyOptions, Snapshots } from './snapshots.ts';
 
 /**
@@ -114,9 +114,9 @@ export interface VolumeDriver {
   localPath(volume: VolumeSpec): string;
   /**
    * The data of a volume that no host has, where localPath() is no path of this node; of drivers with the capability `images`. Throws
-   * StorageMissing, and VolumeBusy where a client has it.
+   * StorageMissing, VolumeBusy where a client has it, and the signal's reason.
    */
-  openVolume?(volume: VolumeSpec, access: Access): Promise<OpenData>;
+  openVolume?(volume: VolumeSpec, options: OpenOptions): Promise<OpenData>;
   /** Returns all volumes of blockstore on this storage. */
   listVolumes(): Promise<FoundVolume[]>;
   /**

@@ -9,6 +9,12 @@ export interface OpenData {
 
 export type Access = 'read' | 'write';
 
+export interface OpenOptions {
+  access: Access;
+  /** Ends the wait for clients that still have the data open. */
+  signal: AbortSignal | undefined;
+}
+
 /** Data that are on this node anyway. */
 export function localData(path: string): OpenData {
   return { path, close: () => Promise.resolve() };
@@ -18,10 +24,10 @@ export function localData(path: string): OpenData {
 export async function withVolumeData<T>(
   driver: VolumeDriver,
   volume: VolumeSpec,
-  access: Access,
+  options: OpenOptions,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
-  return closing((await driver.openVolume?.(volume, access)) ?? localData(driver.localPath(volume)), use);
+  return closing((await driver.openVolume?.(volume, options)) ?? localData(driver.localPath(volume)), use);
 }
 
 /** Calls `use` with the path of the data, and closes them after that. */

@@ -1,5 +1,5 @@
 import type { CreateOptions, CreatedVolume, DeleteOptions, Labels, VolumeSpec } from './driver.ts';
-import type { OpenData } from './open-data.ts';
+import type { OpenData, OpenOptions } from './open-data.ts';
 
 /** The snapshot that a driver acts on. Plain data. */
 export interface SnapshotSpec {
@@ -40,8 +40,8 @@ export interface Snapshots {
   hasSnapshot(snapshot: SnapshotSpec): Promise<boolean>;
   /** Replaces the labels of a snapshot that exists, also of one whose data cannot be used. Throws SnapshotMissing. */
   labelSnapshot(snapshot: SnapshotSpec): Promise<void>;
-  /** To read them. Of drivers with the capability `images`. Throws SnapshotMissing, SnapshotUnusable. */
-  openSnapshot?(snapshot: SnapshotSpec): Promise<OpenData>;
+  /** To read them. Of drivers with the capability `images`. Throws SnapshotMissing, SnapshotUnusable, and the signal's reason. */
+  openSnapshot?(snapshot: SnapshotSpec, options?: Pick<OpenOptions, 'signal'>): Promise<OpenData>;
   /**
    * Before all data of a volume are overwritten: refuses what would make a snapshot of it unusable. Only of drivers whose snapshots have a
    * bound for that. Throws SnapshotRoomTooSmall.

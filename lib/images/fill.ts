@@ -50,7 +50,7 @@ export async function fillFromImage(
   await cache.use(store, image, { signal, progress: fetched }, async (path) => {
     const virtualBytes = await inspectImage(id, path, format);
     if (virtualBytes > target.sizeBytes) throw errors.imageTooLarge(id, virtualBytes, target.sizeBytes);
-    const reader = await openImage(processes, { name: id, path, format });
+    const reader = await openImage(processes, { name: id, path, format }, signal);
     try {
       const copied = (percent: number) =>
         progress(downloadPercent + Math.floor(((100 - downloadPercent) * percent) / 100));

@@ -39,9 +39,9 @@ export interface ImageFile {
 /**
  * Starts a server of the raw data of an image whose header inspectImage() has examined. That server alone interprets the image: where
  * this process is root, as a user without an account, which may read the image through its group. Throws ImageRefused where it cannot
- * read the image, CommandNotFound.
+ * read the image, CommandNotFound, or the signal's reason.
  */
-export async function openImage(processes: Processes, image: ImageFile): Promise<ImageReader> {
+export async function openImage(processes: Processes, image: ImageFile, signal?: AbortSignal): Promise<ImageReader> {
   const isRoot = process.getuid?.() === 0;
   const directory = await mkdtemp(join(tmpdir(), 'blockstore-image-'));
   const socket = join(directory, 'nbd');
@@ -58,7 +58,7 @@ export async function openImage(processes: Processes, image: ImageFile): Promise
   };
   try {
     const isReady = async () => (await statIfExists(socket)) !== undefined;
-    if (!(await server.becomes(isReady))) {
+    if (!(await server.becomes(isReady, signal))) {
       throw errors.imageRefused(image.name, said() || 'QEMU does not read it');
     }
     const nbd = {

@@ -7,7 +7,7 @@ import { type BlockstoreError, asError, errors } from '../errors.ts';
 import { absentAs, removeFile, statIfExists } from '../files.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
-import type { Access, OpenData } from '../drivers/open-data.ts';
+import type { Access, OpenData, OpenOptions } from '../drivers/open-data.ts';
 import type { Cluster } from './failures.ts';
 
 interface OpenImagesOptions extends Cluster {
@@ -35,8 +35,8 @@ export class OpenImages {
     this.options = options;
   }
 
-  /** Throws RbdFailed, CommandNotFound. */
-  async add(data: ImageData, access: Access): Promise<OpenData> {
+  /** Throws RbdFailed, CommandNotFound, or the signal's reason. */
+  async add(data: ImageData, { access, signal }: OpenOptions): Promise<OpenData> {
     const { directory, processes } = this.options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const path = join(directory, randomUUID());
@@ -49,7 +49,7 @@ export class OpenImages {
       this.open.delete(path);
     };
     try {
-      if (await server.becomes(async () => (await stat(path)).size > 0)) return { path, close };
+      if (await server.becomes(async () => (await stat(path)).size > 0, signal)) return { path, close };
       throw failure(server.said());
     } catch (error) {
       await close();

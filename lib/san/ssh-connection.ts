@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2';
-import { Semaphore } from '../concurrency.ts';
+import { Semaphore, unlessAborted } from '../concurrency.ts';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
 import { Changes } from './changes.ts';
 import type { KnownHosts } from './known-hosts.ts';
@@ -50,6 +50,8 @@ export class SshConnection {
   private readonly channels = new Semaphore(maxChannels);
   private readonly users = new Set<object>();
   private client: Promise<Client> | undefined;
+  /** Whose login has not ended. */
+  private connecting: Client | undefined;
 
   constructor(options: SshOptions) {
     this.options = options;
@@ -60,7 +62,7 @@ export class SshConnection {
   async run(user: object, line: string, shown: string, options: SanRunOptions = {}): Promise<SanAnswer> {
     this.users.add(user);
     return this.channels.run(async () => {
-      const client = await this.connected();
+      const client = await unlessAborted(this.connected(), options.signal);
       return this.exchange(client, line, shown, options);
     }, options.signal);
   }
@@ -69,6 +71,7 @@ export class SshConnection {
   async leave(user: object): Promise<void> {
     this.users.delete(user);
     if (this.users.size > 0) return;
+    this.connecting?.destroy();
     const client = await this.client?.catch(() => undefined);
     this.client = undefined;
     client?.end();
@@ -99,10 +102,12 @@ export class SshConnection {
     const serverHostKey = await knownHosts.algorithms();
     const key = privateKey === '' ? undefined : await readPrivateKey(privateKey);
     const client = new ssh2.Client();
+    this.connecting = client;
     let refusal: BlockstoreError | undefined;
     return new Promise((resolve, reject) => {
       const fail = (reason: string) => reject(refusal ?? errors.sanUnreachable(this.where, reason));
       client.once('ready', () => {
+        this.connecting = undefined;
         client.setNoDelay(true);
         resolve(client);
       });
@@ -113,6 +118,7 @@ export class SshConnection {
         client.destroy();
       });
       client.once('close', () => {
+        if (this.connecting === client) this.connecting = undefined;
         fail('the connection was closed during the login');
         ended();
       });

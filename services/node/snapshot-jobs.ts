@@ -179,7 +179,7 @@ export class SnapshotJobs implements Service {
     if (!open) throw errors.notCapable(volumeId, name, 'images');
     await this.change({ edits: [{ kind: 'job', id }] }); // the lease, before anything is written
     const spec = snapshotSpec(volume, snapshot);
-    const check = async () => (await open(spec)).close();
+    const check = async () => (await open(spec, options)).close();
     const sizeBytes = sizeInBytes(snapshot.size);
     await closing(await open(spec), (path) => readers[kind].copy(target, { path, sizeBytes }, { ...options, check }));
   }

@@ -1,6 +1,14 @@
 import type { SanShell } from '../../san/shell.ts';
 import { type Capabilities, noCapabilities } from '../capabilities.ts';
-import type { CreateOptions, CreatedVolume, DriverStats, FoundVolume, VolumeDriver, VolumeSpec } from '../driver.ts';
+import type {
+  CreateOptions,
+  CreatedVolume,
+  DeleteOptions,
+  DriverStats,
+  FoundVolume,
+  VolumeDriver,
+  VolumeSpec,
+} from '../driver.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { removeVolume } from './removal.ts';
 import { LefthandSnapshots } from './snapshots.ts';
@@ -63,8 +71,8 @@ export class LefthandDriver implements VolumeDriver {
     await this.volumes.label(volume, await this.volumes.require(volume));
   }
 
-  async deleteVolume(volume: VolumeSpec): Promise<void> {
-    await removeVolume(this.volumes, volume);
+  async deleteVolume(volume: VolumeSpec, { signal }: DeleteOptions = {}): Promise<void> {
+    await removeVolume(this.volumes, volume, signal);
   }
 
   /** Not a path of this host: the name of the volume. */

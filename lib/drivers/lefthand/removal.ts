@@ -7,9 +7,9 @@ import { type LefthandVolumes, isPresent, nameOf } from './storage.ts';
 
 /**
  * LeftHand keeps a snapshot that volumes are made from, and its volume, until those are gone. They are marked as deleted, no longer
- * listed, and removed with the last one. Throws VolumeBusy.
+ * listed, and removed with the last one. Throws VolumeBusy, or the signal's reason.
  */
-export async function removeVolume(volumes: LefthandVolumes, volume: VolumeSpec): Promise<void> {
+export async function removeVolume(volumes: LefthandVolumes, volume: VolumeSpec, signal?: AbortSignal): Promise<void> {
   const found = await volumes.storage.fresh();
   const own = found.volumes.find(({ name }) => name === nameOf(volume.id));
   if (own && !own.described) {
@@ -24,32 +24,32 @@ export async function removeVolume(volumes: LefthandVolumes, volume: VolumeSpec)
     if (own.permissions.length > 0) {
       throw errors.volumeBusy(volume.id, `it is assigned to ${own.permissions.map(({ group }) => group).join(', ')}`);
     }
-    if (snapshots.length === 0) await volumes.change('deleteVolume', { volumeName: own.name, prompt: 'false' });
-    else await volumes.change('modifyVolume', { volumeName: own.name, description: marked(own.described) });
+    if (snapshots.length === 0) await volumes.change('deleteVolume', { volumeName: own.name, prompt: 'false' }, signal);
+    else await volumes.change('modifyVolume', { volumeName: own.name, description: marked(own.described) }, signal);
   }
-  await collect(volumes);
+  await collect(volumes, signal);
 }
 
 /** Removes what is marked as deleted and is needed by no volume any more, and snapshots of clones that are complete or gone. */
-export function collect(volumes: LefthandVolumes): Promise<void> {
-  return volumes.collecting.run(() => collectAll(volumes));
+export function collect(volumes: LefthandVolumes, signal?: AbortSignal): Promise<void> {
+  return volumes.collecting.run(() => collectAll(volumes, signal), signal);
 }
 
-async function collectAll(volumes: LefthandVolumes): Promise<void> {
+async function collectAll(volumes: LefthandVolumes, signal?: AbortSignal): Promise<void> {
   for (;;) {
     const found = await volumes.storage.fresh();
     const snapshot = found.snapshots.find(
       (one) => isCollectable(one.name, one.described) && !volumes.inUse.has(one.name) && !isNeeded(found, one.name),
     );
     if (snapshot) {
-      await volumes.change('deleteSnapshot', { snapshotName: snapshot.name, prompt: 'false' });
+      await volumes.change('deleteSnapshot', { snapshotName: snapshot.name, prompt: 'false' }, signal);
       continue;
     }
     const volume = found.volumes.find(
       (one) => one.described?.isDeleted && !found.snapshots.some(({ of }) => of === one.name),
     );
     if (!volume) return;
-    await volumes.change('deleteVolume', { volumeName: volume.name, prompt: 'false' });
+    await volumes.change('deleteVolume', { volumeName: volume.name, prompt: 'false' }, signal);
   }
 }
 

@@ -1,7 +1,7 @@
 import { errors } from '../../errors.ts';
 import { writeDescription } from '../../san/lefthand/descriptions.ts';
 import type { LefthandSnapshot } from '../../san/lefthand/volumes.ts';
-import { type CreatedVolume, type VolumeSpec, checkLabels } from '../driver.ts';
+import { type CreatedVolume, type DeleteOptions, type VolumeSpec, checkLabels } from '../driver.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { collect, marked } from './removal.ts';
 import { type LefthandVolumes, isPresent, nameOf } from './storage.ts';
@@ -39,13 +39,13 @@ export class LefthandSnapshots implements Snapshots {
     await this.volumes.change('modifySnapshot', { snapshotName: found.name, description });
   }
 
-  async deleteSnapshot({ id }: SnapshotSpec): Promise<void> {
+  async deleteSnapshot({ id }: SnapshotSpec, { signal }: DeleteOptions = {}): Promise<void> {
     const found = await this.find(id);
     if (found?.described) {
       const description = marked(found.described);
-      await this.volumes.change('modifySnapshot', { snapshotName: found.name, description });
+      await this.volumes.change('modifySnapshot', { snapshotName: found.name, description }, signal);
     }
-    await collect(this.volumes);
+    await collect(this.volumes, signal);
   }
 
   async listSnapshots(): Promise<FoundSnapshot[]> {

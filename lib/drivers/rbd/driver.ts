@@ -11,7 +11,7 @@ import type {
   VolumeDriver,
   VolumeSpec,
 } from '../driver.ts';
-import type { Access, OpenData } from '../open-data.ts';
+import type { OpenData, OpenOptions } from '../open-data.ts';
 import type { CopyOptions } from '../snapshots.ts';
 import { Catalogue, readMetadata } from './catalogue.ts';
 import { rbdAddress } from '../../rbd/address.ts';
@@ -171,11 +171,11 @@ export class RbdDriver implements VolumeDriver {
     return rbdAddress(this.pool, imageName(volume));
   }
 
-  async openVolume(volume: VolumeSpec, access: Access): Promise<OpenData> {
+  async openVolume(volume: VolumeSpec, options: OpenOptions): Promise<OpenData> {
     const name = imageName(volume);
     if ((await imageInfo(this.commands, name)) === undefined) throw this.missing(volume);
-    await whenClosed(this.commands, volume, this.options.watcherMs);
-    return this.openImages.add({ image: name }, access);
+    await whenClosed(this.commands, volume, { signal: options.signal, waitMs: this.options.watcherMs });
+    return this.openImages.add({ image: name }, options);
   }
 
   async listVolumes(): Promise<FoundVolume[]> {

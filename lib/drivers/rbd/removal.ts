@@ -49,14 +49,18 @@ export async function removeImage(
   return outcome;
 }
 
-/** Waits until no client has a volume open. Throws VolumeBusy for one that does not close it within `waitMs`. */
-export async function whenClosed(commands: RbdCommands, volume: VolumeSpec, waitMs = watcherMs): Promise<void> {
+/** Waits until no client has a volume open. Throws VolumeBusy for one that does not close it within `waitMs`, or the signal's reason. */
+export async function whenClosed(
+  commands: RbdCommands,
+  volume: VolumeSpec,
+  { signal, waitMs = watcherMs }: { signal: AbortSignal | undefined; waitMs?: number | undefined },
+): Promise<void> {
   let clients: string[] = [];
   const isClosed = async () => {
     clients = await watchersOf(commands, imageName(volume));
     return clients.length === 0;
   };
-  if (!(await pollUntil(isClosed, { ...wait, deadlineMs: waitMs })))
+  if (!(await pollUntil(isClosed, { ...wait, deadlineMs: waitMs, signal })))
     throw errors.volumeBusy(volume.id, openBy(clients));
 }
 

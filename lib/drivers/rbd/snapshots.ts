@@ -1,7 +1,7 @@
 import { KeyedMutex } from '../../concurrency.ts';
 import { errors } from '../../errors.ts';
 import type { CreateOptions, CreatedVolume, Labels, VolumeSpec } from '../driver.ts';
-import type { OpenData } from '../open-data.ts';
+import type { OpenData, OpenOptions } from '../open-data.ts';
 import type { CopyOptions, FoundSnapshot, SnapshotSpec, Snapshots } from '../snapshots.ts';
 import { type NamedImage, readMetadata } from './catalogue.ts';
 import type { RbdCommands } from '../../rbd/commands.ts';
@@ -76,12 +76,12 @@ export class RbdSnapshots implements Snapshots {
     });
   }
 
-  async openSnapshot(snapshot: SnapshotSpec): Promise<OpenData> {
+  async openSnapshot(snapshot: SnapshotSpec, { signal }: Partial<OpenOptions> = {}): Promise<OpenData> {
     const image = imageName(snapshot.volume);
     const name = snapshotName(snapshot);
     const found = await snapshotsOf(this.commands, image);
     if (!found?.some((one) => one.name === name)) throw this.absent(snapshot);
-    return this.context.openImages.add({ image, snapshot: name }, 'read');
+    return this.context.openImages.add({ image, snapshot: name }, { access: 'read', signal });
   }
 
   /** Copies of the snapshot do not keep it. Throws SnapshotBusy for one that somebody has protected. */

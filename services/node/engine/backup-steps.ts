@@ -22,7 +22,7 @@ export const copyFromBackup: Step = {
     const spec = volumeSpec(volume);
     await driver.ensureVolume(spec);
     const target = { sizeBytes: sizeInBytes(size), isBlank };
-    await withVolumeData(driver, spec, 'write', (path) =>
+    await withVolumeData(driver, spec, { access: 'write', signal }, (path) =>
       restoreVolume(processes, store, fromBackup, { ...target, path }, { signal, progress }),
     );
     await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
@@ -35,7 +35,7 @@ export const storeBackup: Step = {
     const { id, backup, size } = volume;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
     const sizeBytes = sizeInBytes(size);
-    await withVolumeData(driver, volumeSpec(volume), 'read', (path) =>
+    await withVolumeData(driver, volumeSpec(volume), { access: 'read', signal }, (path) =>
       storeVolume(processes, store, backup, { path, sizeBytes }, { signal, progress }),
     );
   },

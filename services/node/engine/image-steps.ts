@@ -23,7 +23,7 @@ export const copyFromImage: Step = {
     await driver.ensureVolume(spec);
     const target = { sizeBytes: sizeInBytes(size), isBlank };
     const fill = (path: string) => fillFromImage(images, fromImage, { ...target, path }, { signal, progress });
-    if (!hasImage) await withVolumeData(driver, spec, 'write', fill);
+    if (!hasImage) await withVolumeData(driver, spec, { access: 'write', signal }, fill);
     await driver.labelVolume(volumeSpec({ ...volume, isCopying: false }));
   },
 };
@@ -34,7 +34,7 @@ export const uploadImage: Step = {
   run: async ({ volume, backend: { driver }, images, signal, progress }) => {
     const { id, image, size } = volume;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
-    await withVolumeData(driver, volumeSpec(volume), 'read', (path) =>
+    await withVolumeData(driver, volumeSpec(volume), { access: 'read', signal }, (path) =>
       sendToImage(images, { path, sizeBytes: sizeInBytes(size) }, image, { signal, progress }),
     );
   },

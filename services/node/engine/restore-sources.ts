@@ -42,7 +42,7 @@ const fills: Readonly<Record<RestoreSource['kind'], Fill>> = {
       await begin();
       return overwrite(backups.processes, { ...storage, path }, storage, { signal, progress: copied });
     });
-    await (await open(spec)).close(); // it has not become unusable meanwhile
+    await (await open(spec, { signal })).close(); // it has not become unusable meanwhile
     if (!isEqual) throw errors.revertDiffers(volume.id, id);
   },
 

@@ -32,7 +32,7 @@ export const restoreData: Step = {
     return unfinished === undefined && last !== undefined && Number(last) >= (volume.restoreTime ?? 0);
   },
   run: async (context) => {
-    const { volume, backend, checkTask } = context;
+    const { volume, backend, checkTask, signal } = context;
     const { driver, target } = backend;
     const { id, size, restoreFrom: source, restoreTime: restoredTime } = volume;
     if (!driver.capabilities.images) throw errors.notCapable(id, driver.name, 'images');
@@ -46,7 +46,7 @@ export const restoreData: Step = {
       context.partly = writeSource(source); // also where the label is there although that call fails
       await driver.labelVolume(spec);
     };
-    await withVolumeData(driver, spec, 'write', (path) =>
+    await withVolumeData(driver, spec, { access: 'write', signal }, (path) =>
       fillFrom(context, source, { path, sizeBytes: sizeInBytes(size) }, () => begin(path)),
     );
     await driver.labelVolume(volumeSpec({ ...volume, status: 'available', restoredTime }));

@@ -24,15 +24,15 @@ export const sendOrigin: Step = {
   },
 };
 
-async function openOrigin({ volume, snapshot, origin, backend: { driver } }: StepContext): Promise<OpenData> {
+async function openOrigin({ volume, snapshot, origin, backend: { driver }, signal }: StepContext): Promise<OpenData> {
   if (!origin) throw errors.volumeNotFound(volume.fromVolume);
   if (!snapshot) {
     const spec = volumeSpec(origin);
     await driver.ensureVolume(spec);
-    return (await driver.openVolume?.(spec, 'read')) ?? localData(driver.localPath(spec));
+    return (await driver.openVolume?.(spec, { access: 'read', signal })) ?? localData(driver.localPath(spec));
   }
   if (!driver.snapshots?.openSnapshot) throw errors.notCapable(origin.id, driver.name, 'images');
-  return driver.snapshots.openSnapshot(snapshotSpec(origin, snapshot));
+  return driver.snapshots.openSnapshot(snapshotSpec(origin, snapshot), { signal });
 }
 
 async function send(context: StepContext, data: OpenData, dataBytes: number): Promise<void> {

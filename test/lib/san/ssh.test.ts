@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { appendFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { posixLine } from '../../../lib/san/quoting.ts';
@@ -139,6 +141,27 @@ test('an aborted command ends with the reason of its signal', async (t) => {
   await t.throwsAsync(asking, { message: 'lease lost' });
   await t.throwsAsync(shell.run(['say'], { signal: controller.signal }), { message: 'lease lost' });
   t.is(place.server.lines.length, 1);
+});
+
+test('a command that is aborted, and a shell that is closed, do not wait for a login that hangs', async (t) => {
+  const place = await placeFor(t);
+  let logins = 0;
+  const silent = createServer(() => {
+    logins += 1;
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const address = silent.address();
+  const port = typeof address === 'object' && address ? address.port : 0;
+  const shell = place.shell(dialect, { port, connectMs: 600_000 });
+  const ending = new AbortController();
+  const aborted = shell.run(['say'], { signal: ending.signal });
+  const other = t.throwsAsync(shell.run(['say']), { code: 'SanUnreachable' });
+  await until(() => logins === 1, 'the storage is connected to');
+  ending.abort(new Error('the daemon ends'));
+  await t.throwsAsync(aborted, { message: 'the daemon ends' });
+  await shell.close();
+  await other;
 });
 
 test('a wrong password is SanDenied and in no message; keyboard-interactive logins are answered', async (t) => {

@@ -193,13 +193,13 @@ data('what a killed daemon had open is closed by the next one', async (t) => {
   const { id } = await volumes.create({ ...owner, size: 0 }, deadline);
   const [found] = await driver.listVolumes();
   const spec = { id, size: 0, sizeBytes: 100 * MiB, labels: found?.labels ?? {} };
-  const { path } = await driver.openVolume(spec, 'write');
+  const { path } = await driver.openVolume(spec, { access: 'write', signal: undefined });
   const { stdout } = await execa('pgrep', ['-f', `qemu-storage-daemon.*${path}`]);
   process.kill(Number(stdout.split('\n')[0]), 'SIGKILL');
   const next = driverOn({ pool: driver.pool, directory: join(place, 'open') });
   await next.setup();
   t.deepEqual(await readdir(join(place, 'open')), []);
-  const again = await next.openVolume(spec, 'read'); // once Ceph has given up the dead client
+  const again = await next.openVolume(spec, { access: 'read', signal: undefined }); // once Ceph has given up the dead client
   t.is((await readFile(again.path)).length, 100 * MiB);
   await again.close();
   await next.close();

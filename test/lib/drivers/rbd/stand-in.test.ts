@@ -17,7 +17,7 @@ class StandIn extends ChildProcesses {
   }
 
   override async run(command: string, args: readonly string[]) {
-    const verb = ['image-meta list', 'ls -l', 'create', 'info', 'rm'].find((words) =>
+    const verb = ['image-meta list', 'ls -l', 'create', 'info', 'rm', 'status'].find((words) =>
       ` ${args.join(' ')} `.includes(` ${words} `),
     );
     const answer = this.answers[verb ?? command] ?? '';
@@ -78,6 +78,18 @@ test('on a stand-in of rbd: unreadable output is an error, not an empty pool', a
   for (const output of ['[{"image":"x"', '{"image":1}', 'nonsense']) {
     await t.throwsAsync(driverWith({ 'ls -l': output }).listVolumes(), { code: 'AnswerUnreadable' });
   }
+});
+
+test('on a stand-in of rbd: the end of a daemon ends the wait for a client that has a volume open', async (t) => {
+  const info = JSON.stringify({ name: 'volume', id: '1', size: 2 ** 30, object_size: 2 ** 22, features: [] });
+  const status = JSON.stringify({ watchers: [{ address: '192.0.2.1:0/7', client: 4, cookie: 1 }] });
+  const driver = driverWith({ info, status });
+  const ending = new AbortController();
+  const opening = driver.openVolume(spec(), { access: 'read', signal: ending.signal });
+  ending.abort(new Error('the daemon ends'));
+  const began = performance.now();
+  await t.throwsAsync(opening, { message: 'the daemon ends' });
+  t.true(performance.now() - began < 20_000, 'not the 40 s in which Ceph gives up a client');
 });
 
 test('on a stand-in of ceph: monitors are given by protocol 1 where each one has it, and by protocol 2 otherwise', async (t) => {
