@@ -34,11 +34,25 @@ export class Interrupts {
 
   /**
    * Runs work that must not be left half done: Ctrl-C, the end of the terminal or a kill aborts its signal, upon which it undoes what it
-   * did; a second one exits at once.
+   * did; a second one exits at once. Once the work has called `onBegun`, it continues elsewhere: these end the waiting, and that error says so.
    */
-  async undoable<T>(operation: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async undoable<T>(
+    operation: string,
+    work: (signal: AbortSignal, onBegun: (interrupted: BlockstoreError) => void) => Promise<T>,
+  ): Promise<T> {
     const abort = new AbortController();
+    let begun: BlockstoreError | undefined;
+    const leave = (interrupted: BlockstoreError, isHeard = true) => {
+      if (isHeard && this.output.isWatched) process.stderr.write('\n');
+      if (isHeard) this.output.error(interrupted);
+      process.exit(interruptedCode);
+    };
+    const onBegun = (interrupted: BlockstoreError) => {
+      begun = interrupted;
+      if (abort.signal.aborted) leave(interrupted);
+    };
     const onSignal = (name: NodeJS.Signals) => {
+      if (begun) return leave(begun, name !== 'SIGHUP');
       // A terminal that ends can send both.
       if (abort.signal.aborted && name !== 'SIGHUP') process.exit(interruptedCode);
       const isSilent = abort.signal.aborted || name === 'SIGHUP';
@@ -49,7 +63,7 @@ export class Interrupts {
     };
     for (const name of endingSignals) process.on(name, onSignal);
     try {
-      return await work(abort.signal);
+      return await work(abort.signal, onBegun);
     } finally {
       for (const name of endingSignals) process.off(name, onSignal);
     }

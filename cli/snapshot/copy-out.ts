@@ -1,10 +1,11 @@
-import type { SendOptions } from '../../lib/client/volume-commands.ts';
+import type { Recording, SendOptions } from '../../lib/client/volume-commands.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import { findSnapshotOfVolume } from '../../lib/models/find-snapshot-of-volume.ts';
 import { findVolume } from '../../lib/models/find-volume.ts';
 import type { JobKind } from '../../lib/models/job-state.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Context } from '../context.ts';
+import type { Output } from '../output.ts';
 import type { Session } from '../session.ts';
 import { unsureCodes } from '../unsure-codes.ts';
 import type { ChangeOptions } from '../volume/wait-options.ts';
@@ -21,10 +22,14 @@ export interface CopyOut {
   kind: JobKind;
   /** The id of what gets the data. */
   target: string;
-  /** Whether it has them. */
+  /** Whether its id was made by this command. */
+  isOwnId: boolean;
+  /** Makes it without data. Returns whether it was not there before. */
+  make: () => Promise<boolean>;
+  /** Whether it has the data. */
   isDone: () => Promise<boolean>;
-  /** Of the volume itself, which is detached. */
-  ofVolume: () => Promise<void>;
+  /** Gives it those of the volume itself, which is detached. */
+  ofVolume: (recording: Recording) => Promise<void>;
   /** Removes it without its data. */
   discard: () => Promise<unknown>;
   /** What is said where it may get its data yet. */
@@ -53,53 +58,46 @@ export async function copySource(
 }
 
 /**
- * Makes what is to get the data. Where that fails or is interrupted, nothing of it stays. `make` returns whether it was not there before.
- * Throws Interrupted, and what `make` throws.
- */
-export async function makeTarget(
-  { interrupts, output }: Context,
-  { volume }: CopySource,
-  { kind, discard, isOwnId }: Pick<CopyOut, 'kind' | 'discard'> & { isOwnId: boolean },
-  make: () => Promise<boolean>,
-): Promise<void> {
-  await interrupts.undoable(kind, async (signal) => {
-    // With an id of the user it can have been there before.
-    let isNew = isOwnId;
-    try {
-      isNew = await make();
-      if (signal.aborted) throw errors.undone(kind, `volume ${volume.id}`);
-    } catch (error) {
-      if (isNew) await discard().catch((reason: unknown) => output.warn(staysEmpty(reason)));
-      throw error;
-    }
-  });
-}
-
-/**
- * Gives the data of a volume to a backup or an image: as it is, or those of a snapshot. Throws what copyOut(), copySnapshot() and
- * copyAttached() throw; then it is removed, unless it may get its data yet.
+ * Makes what is to get the data, and gives it those of a volume: as it is, or those of a snapshot. An interruption before the request is
+ * recorded leaves nothing. Throws Interrupted, what `make` throws, and what copyOut(), copySnapshot() and copyAttached() throw; then the
+ * target is removed, unless it may get its data yet.
  */
 export async function copyDataOut(
-  context: Context,
+  { interrupts, output }: Context,
   session: Session,
   source: CopySource,
   options: CopyOutOptions,
   copy: CopyOut,
 ): Promise<void> {
-  const { output } = context;
+  const { kind, make, isOwnId, discard, later, ofVolume } = copy;
   const { volume, snapshot } = source;
-  const isByForce = options.force === true && volume.attachStatus !== 'detached';
-  try {
-    await (snapshot !== undefined || isByForce ? byJob(context, session, source, options, copy) : copy.ofVolume());
-  } catch (error) {
-    const { code } = asError(error);
-    if (unsureCodes.has(code) || code === 'NotFinished') {
-      output.warn(copy.later);
-    } else {
-      await copy.discard().catch((reason: unknown) => output.warn(staysEmpty(reason)));
+  const isJob = snapshot !== undefined || (options.force === true && volume.attachStatus !== 'detached');
+  await interrupts.undoable(kind, async (signal, onBegun) => {
+    // With an id of the user it can have been there before.
+    let isNew = isOwnId;
+    const recording = {
+      signal,
+      onRecorded: () =>
+        onBegun(isJob ? errors.jobInterrupted(kind, nameOf(source)) : errors.interrupted(kind, volume.id)),
+    };
+    const refuseInterrupted = () => {
+      if (signal.aborted) throw errors.undone(kind, `volume ${volume.id}`);
+    };
+    try {
+      isNew = await make();
+      refuseInterrupted();
+      await (isJob ? byJob(session, output, source, { options, copy, recording }) : ofVolume(recording));
+    } catch (error) {
+      const { code } = asError(error);
+      if (unsureCodes.has(code) || code === 'NotFinished') {
+        output.warn(later);
+        throw error;
+      }
+      if (isNew) await discard().catch((reason: unknown) => output.warn(staysEmpty(reason)));
+      refuseInterrupted();
+      throw error;
     }
-    throw error;
-  }
+  });
 }
 
 function staysEmpty(reason: unknown): string {
@@ -107,12 +105,13 @@ function staysEmpty(reason: unknown): string {
 }
 
 async function byJob(
-  { output, interrupts }: Context,
   session: Session,
-  { volume: { id: volume }, snapshot }: CopySource,
-  options: CopyOutOptions,
-  { kind, target, isDone }: CopyOut,
+  output: Output,
+  source: CopySource,
+  { options, copy, recording }: { options: CopyOutOptions; copy: CopyOut; recording: Recording },
 ): Promise<void> {
+  const { volume, snapshot } = source;
+  const { kind, target, isDone } = copy;
   const { wait, timeout } = options;
   const waiting = { ...(wait === undefined ? {} : { wait }), ...(timeout === undefined ? {} : { timeout }) };
   const commands = kind === 'backup' ? session.backups : session.images;
@@ -122,17 +121,15 @@ async function byJob(
       if (asError(error).kind === 'notFound') return false;
       throw error;
     });
-  const of = snapshot === undefined ? `volume ${volume}` : `snapshot ${snapshot}`;
   const call = (send: SendOptions, onBegin: (job: string) => void) => {
     const request = { target, isDone: isThere, onBegin };
     return snapshot === undefined
-      ? commands.copyAttached(volume, request, send)
-      : commands.copySnapshot(snapshot, request, send);
+      ? commands.copyAttached(volume.id, request, { ...send, recording })
+      : commands.copySnapshot(snapshot, request, { ...send, recording });
   };
-  await interrupts.during(
-    kind,
-    of,
-    () => followJob(session, output, { kind, of, ...waiting }, call),
-    errors.jobInterrupted,
-  );
+  await followJob(session, output, { kind, of: nameOf(source), ...waiting }, call);
+}
+
+function nameOf({ volume, snapshot }: CopySource): string {
+  return snapshot === undefined ? `volume ${volume.id}` : `snapshot ${snapshot}`;
 }

@@ -41,9 +41,13 @@ async function sendAndWait(
   { store, client, topic }: CopyingFrom,
   volume: string,
   request: CopyOut,
-  { deadlineMs }: SendOptions,
+  { deadlineMs, recording }: SendOptions,
 ): Promise<void> {
-  const send = (to?: ReplyTo) => sendTo(store, topic, volume, request, to);
+  const send = async (to?: ReplyTo) => {
+    const sent = await sendTo(store, topic, volume, request, { to, signal: recording?.signal });
+    recording?.onRecorded();
+    return sent;
+  };
   if (deadlineMs === undefined) {
     await send();
     return;
@@ -64,7 +68,7 @@ async function sendTo(
   topic: string,
   id: string,
   { kind, field, id: target, attached }: CopyOut,
-  to?: ReplyTo,
+  { to, signal }: { to: ReplyTo | undefined; signal: AbortSignal | undefined },
 ): Promise<Sent> {
   const volume = await volumesOf(store).lookup(id);
   if (volume.attachStatus !== 'detached') throw attached(id, await usersOf(store, volume));
@@ -72,6 +76,7 @@ async function sendTo(
     throw errors.encryptedVolume(id, 'an image of it could be read by nobody');
   }
   await requireImages(store, volume);
+  signal?.throwIfAborted();
   const set = { [field]: target };
   return startTask(store, { transition: transitions[kind], kind, set, whenLost: 'refuse', topic }, volume, to);
 }

@@ -71,13 +71,14 @@ async function carryOut(
   { store, client, topic }: Place,
   { what, plan }: { what: string; plan: () => Promise<Plan> },
   request: SnapshotJobRequest,
-  { deadlineMs }: SendOptions,
+  { deadlineMs, recording }: SendOptions,
 ): Promise<void> {
   const { kind, isDone, onBegin } = request;
   const id = randomUUID();
   const send = async (to?: ReplyTo) => {
-    await begin(store, { id, what, topic }, plan, request, to);
+    await begin(store, { id, what, topic }, plan, request, { to, signal: recording?.signal });
     onBegin?.(id);
+    recording?.onRecorded();
   };
   if (deadlineMs === undefined) return send();
   const end = await client.call({
@@ -97,10 +98,11 @@ async function begin(
   { id, what, topic }: { id: string; what: string; topic: string },
   plan: () => Promise<Plan>,
   { kind, target }: SnapshotJobRequest,
-  to: ReplyTo | undefined,
+  { to, signal }: { to: ReplyTo | undefined; signal: AbortSignal | undefined },
 ): Promise<void> {
   for (let change = 0; change < maxChanges; change += 1) {
     const { volume, set, edits } = await plan();
+    signal?.throwIfAborted();
     const { node } = volume;
     const asked = { ...(store.by === '' ? {} : { by: store.by }), ...(to ? { requesters: to } : {}) };
     const outcome = await commit(store, {

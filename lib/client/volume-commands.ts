@@ -31,6 +31,15 @@ export interface SendOptions {
   deadlineMs?: number;
   /** How long it waits for its turn, where the volume has another task: see othersTurnEnded(). Default: `deadlineMs`. */
   turnMs?: number;
+  /** Of a copy to an image or backup. */
+  recording?: Recording;
+}
+
+/** The moment in which a request is recorded: until then nothing of it is done. */
+export interface Recording {
+  /** The request is not sent once it has aborted: that throws its reason. */
+  signal: AbortSignal;
+  onRecorded: () => void;
 }
 
 /**

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, open, readFile, readdir, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { until } from '../support/until.ts';
+import { FakeProxy } from '../redis/fake-proxy.ts';
 import { CliPlace } from './place.ts';
 
 let place: CliPlace;
@@ -153,4 +155,57 @@ test.serial('a volume with part of its data names what gives it all, and nothing
   t.is(refused.exitCode, 5);
   t.regex(refused.stderr, /is error_restoring; .*\n {2}give it other data: blockstore backup restore, .*volume delete/);
   t.notRegex(refused.stderr, /volume wait/);
+});
+
+/** Begins to copy a volume's data, and interrupts that once a command of it is on its way to Redis. Returns its end. */
+async function interrupted(held: 'subscribe' | 'evalsha', signal: NodeJS.Signals, words: readonly string[]) {
+  const proxy = await FakeProxy.start(place.file('proxy.sock'), place.server.socket);
+  try {
+    proxy.arm('hold', held);
+    const command = place.begin('--set', `redis_url=${proxy.url}`, ...words);
+    await until(() => proxy.count === 1, 'the command is on its way');
+    command.kill(signal);
+    await once(command.stderr, 'data'); // "undoing the backup"
+    proxy.release();
+    return await command;
+  } finally {
+    await proxy.stop();
+  }
+}
+
+test.serial('a copy whose request is interrupted before Redis has it leaves nothing', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'early');
+  t.is((await place.run('snapshot', 'create', 'early', '--name', 'moment')).exitCode, 0);
+  const toImage = ['image', 'create', 'early', '--format', 'raw', '--set', `image_directory=${place.file('images')}`];
+  await mkdir(place.file('images'));
+  for (const [kind, signal, ...words] of [
+    ['backup', 'SIGINT', 'backup', 'create', 'early'],
+    ['backup', 'SIGTERM', 'backup', 'create', 'early'],
+    ['backup', 'SIGINT', 'backup', 'create', 'early', '--snapshot', 'moment'],
+    ['upload', 'SIGINT', ...toImage],
+    ['upload', 'SIGINT', ...toImage, '--snapshot', 'moment'],
+  ] as const) {
+    const { exitCode, stderr } = await interrupted('subscribe', signal, words);
+    t.is(exitCode, 130, words.join(' '));
+    t.true(stderr.includes(`the ${kind} of volume ${id} was interrupted, and nothing of it stays`), stderr);
+    t.regex((await place.run('backup', 'list', '--volume', 'early')).stderr, /no backups/);
+    t.deepEqual(await readdir(place.file('images')), []);
+    t.like(await place.json('volume', 'show', 'early'), { status: 'available' });
+  }
+});
+
+test.serial('a copy that is interrupted while Redis records its request is carried out', async (t) => {
+  const { stdout: id } = await place.run('volume', 'create', '0', '--name', 'recorded');
+  t.is((await place.run('snapshot', 'create', 'recorded', '--name', 'then')).exitCode, 0);
+  for (const [name, of, ...more] of [
+    ['one', `volume ${id}`],
+    ['two', 'snapshot [0-9a-f-]{36}', '--snapshot', 'then'],
+  ] as const) {
+    const words = ['backup', 'create', 'recorded', '--name', name, ...more];
+    const { exitCode, stderr } = await interrupted('evalsha', 'SIGINT', words);
+    t.is(exitCode, 130);
+    t.regex(stderr, new RegExp(`stopped waiting for the backup of ${of}\n {2}it continues in the background`));
+    const isAvailable = async () => /available/.test((await place.run('backup', 'show', name)).stdout);
+    await until(isAvailable, 'the backup has the data', 60_000);
+  }
 });

@@ -4,9 +4,9 @@ import { type Server, type Socket, createConnection, createServer } from 'node:n
 
 /**
  * `cut`: the command is carried out, and the connection breaks in the middle of its answer. `freeze`: it is carried out, and nothing
- * arrives over that connection any more. Any other: Redis answers with this error, and the command is not carried out.
+ * arrives over that connection any more. `hold`: it arrives at Redis, with what follows it, with `release`. Any other: Redis answers with this error, and the command is not carried out.
  */
-export type Fault = 'cut' | 'freeze' | { error: string };
+export type Fault = 'cut' | 'freeze' | 'hold' | { error: string };
 
 /** Stands before a real Redis for faults that a real one makes at no wanted moment: a fake. */
 export class FakeProxy {
@@ -16,6 +16,7 @@ export class FakeProxy {
   private fault: Fault | undefined;
   private command = 'evalsha';
   private struck = 0;
+  private deliver: (() => void) | undefined;
 
   private constructor(socket: string, redis: string) {
     this.socket = socket;
@@ -44,6 +45,12 @@ export class FakeProxy {
     this.command = command;
   }
 
+  /** What is held arrives. */
+  release(): void {
+    this.deliver?.();
+    this.deliver = undefined;
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     this.server.close();
@@ -68,6 +75,7 @@ export class FakeProxy {
       else if (struck === 'cut') client.write(data.subarray(0, data.length / 2), () => client.destroy());
     });
     let unread = Buffer.alloc(0);
+    let held: Buffer[] | undefined;
     client.on('data', (data) => {
       unread = Buffer.concat([unread, data]);
       for (let end = endOfCommand(unread); end > 0; end = endOfCommand(unread)) {
@@ -76,11 +84,20 @@ export class FakeProxy {
         const name = /^\*\d+\r\n\$\d+\r\n(\w+)\r\n/.exec(command.toString('latin1'))?.[1]?.toLowerCase();
         const fault = name === this.command ? this.fault : undefined;
         if (fault === undefined) {
-          redis.write(command);
+          if (held) held.push(command);
+          else redis.write(command);
           continue;
         }
         this.fault = undefined;
         this.struck += 1;
+        if (fault === 'hold') {
+          const commands = (held = [command]);
+          this.deliver = () => {
+            redis.write(Buffer.concat(commands));
+            held = undefined;
+          };
+          continue;
+        }
         if (typeof fault === 'object') redis.write(answering(fault.error));
         else {
           struck = fault;
