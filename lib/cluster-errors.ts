@@ -113,6 +113,13 @@ export const clusterErrors = {
       `the storage volume-${volume} is here, but its record (${status}) is of node ${node}`,
       `it may be the only copy: keep it. If this machine was node ${node} before, set storage_name = ${node} and restart`,
     ),
+  storageElsewhere: (volume: string, backend: string, recorded: string, status: string) =>
+    new BlockstoreError(
+      'ForeignStorage',
+      'conflict',
+      `the storage volume-${volume} is on backend ${backend}, but its record (${status}) is of backend ${recorded}`,
+      `it may be the only copy: keep it. What the record says: blockstore volume show ${volume}`,
+    ),
   deletedStorage: (volume: string, node: string) =>
     new BlockstoreError(
       'ForeignStorage',

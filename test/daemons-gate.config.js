@@ -41,6 +41,7 @@ const ofOneBackend = [
   'services/node/migration-cancel',
   'services/node/migration-lost-node',
   'services/node/migration-redis-loss',
+  'services/node/moved-within-node',
   'services/node/migration-replicas',
   'services/node/reimage',
   'services/node/revert',

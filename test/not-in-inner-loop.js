@@ -21,6 +21,6 @@ export const notInInnerLoop = [
   'test/lib/{backups/s3,migration/tls-transport}.test.ts',
   'test/services/api/page/*.test.ts',
   'test/services/node/{attached-migration,backups,catch-up,ceph-data,copies-elsewhere,images,lent-addresses,redis-loss}.test.ts',
-  'test/services/node/{migration,migration-cancel,migration-lost-node,migration-redis-loss,migration-replicas}.test.ts',
+  'test/services/node/{migration,migration-cancel,migration-lost-node,migration-redis-loss,migration-replicas,moved-within-node}.test.ts',
   'test/services/node/{reimage,revert,snapshot-jobs,take-over,task-loss}.test.ts',
 ];

@@ -11,8 +11,9 @@ import type { Store } from '../../lib/redis/store.ts';
 import type { FoundExport } from '../../lib/targets/target.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
-import type { Backend, Backends } from './backends.ts';
+import type { Backends } from './backends.ts';
 import type { FormerStorage } from './former.ts';
+import { FoundStorage, type StoredVolume, storedOn } from './found-storage.ts';
 import { leaveAgain } from './leave-again.ts';
 import type { NodeLease } from './lease.ts';
 import { withSizeOf } from './recorded-size.ts';
@@ -25,7 +26,6 @@ import {
   fieldsIn,
   isExported,
   isIncompleteCopy,
-  isMarked,
   isMarkedMissing,
   lenderLabel,
   movedLabel,
@@ -57,17 +57,6 @@ export const recoverableFaults: ReadonlySet<string> = new Set([
   'NodeLost',
   'ArrivalFailed',
 ]);
-
-export type StoredVolume = FoundVolume & { backend: Backend };
-
-/** Volumes on the storage of the served backends, by their ids. */
-export type FoundStorage = ReadonlyMap<string, StoredVolume>;
-
-/** Returns the storage of a volume on its backend; what it has on another one is of a migration. */
-export function storageFor(found: FoundStorage, { id, backend }: VolumeState): StoredVolume | undefined {
-  const one = found.get(id);
-  return one && isMarked(one.labels) && one.backend.name !== backend ? undefined : one;
-}
 
 /** Takes over single volumes: compares the record with storage and export, corrects what differs, and serves the volume. */
 export class Adopter {
@@ -350,19 +339,9 @@ export class Adopter {
     addresses.use(volume.id, volume);
   }
 
-  /**
-   * Every volume on the storage of the served backends. Of one that is on two, because it migrates between them, that which is its own:
-   * else what it has left.
-   */
+  /** Every volume on the storage of the served backends. */
   async readStorage(): Promise<FoundStorage> {
-    const lists = await Promise.all(
-      this.options.backends.served.map(async (backend) =>
-        (await backend.driver.listVolumes()).map((volume) => Object.assign(volume, { backend })),
-      ),
-    );
-    const order = ({ labels }: FoundVolume) => (labels[movedLabel] !== undefined ? 1 : isMarked(labels) ? 0 : 2);
-    const all = lists.flat().toSorted((one, other) => order(one) - order(other));
-    return new Map(all.map((volume) => [volume.id, volume]));
+    return new FoundStorage((await Promise.all(this.options.backends.served.map(storedOn))).flat());
   }
 
   /** Exports of ours that run, by the ids of their volumes. */

@@ -16,7 +16,7 @@ import { recordDifferences } from './audit/record.ts';
 import { migrationStorage, volumesOfMigrations } from './audit/migration-storage.ts';
 import { storageDifferences } from './audit/storage.ts';
 import { isMarked } from './specs.ts';
-import { type Adopter, type AdoptionOptions, storageFor } from './adopter.ts';
+import type { Adopter, AdoptionOptions } from './adopter.ts';
 import { snapshotDifferences } from './audit/snapshots.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Problems } from './problems.ts';
@@ -136,17 +136,18 @@ export class Audit {
     const exports = (await Promise.all(backends.served.map(({ target }) => target.listExports()))).flat();
     const exportsById = new Map(exports.map((found) => [found.id, found]));
     const allocation = await AllocationAudit.begin(this.context);
-    const recorded = new Set<string>();
+    /** Backends of the recorded volumes; undefined where that is not known. */
+    const recorded = new Map<string, string | undefined>();
     const users = new Map<string, string>();
     const differences: Difference[] = [];
     const records = volumesOf(store).iterate(store.keys.nodeVolumes(lease.node), ({ id, reason }) => {
-      recorded.add(id);
+      recorded.set(id, undefined);
       allocation.addUnreadable();
       this.context.problems.noteUnreadable(id, reason); // read again with each report
       differences.push({ object: `volume ${id}`, what: `has an unusable record: ${reason}`, fix: '' });
     });
     for await (const volume of records) {
-      recorded.add(volume.id);
+      recorded.set(volume.id, volume.backend);
       allocation.add(volume);
       if (engine.isBusy(volume.id)) {
         busy.add(volume.id);
@@ -155,7 +156,7 @@ export class Audit {
       if (!volume.task) idle.push(volume.id);
       adoption.learn(volume);
       const running = exportsById.get(volume.id);
-      const own = await recordDifferences(this.context, volume, { found: storageFor(stored, volume), running }, users);
+      const own = await recordDifferences(this.context, volume, { found: stored.of(volume), running }, users);
       differences.push(
         ...own,
         ...foreignAnswer(this.context, volume),
@@ -179,14 +180,14 @@ export class Audit {
       differences.push(...(await exportDifferences(this.context, volume, exportsById.get(volume.id))));
     }
     const underWay = await volumesOfMigrations(this.context);
-    for (const volume of stored.values()) {
+    for (const volume of stored.all) {
       if (isMarked(volume.labels)) {
         differences.push(
           ...(await migrationStorage(this.context, volume, { underWay, isToRemove: remove.includes(volume.id) })),
         );
         continue;
       }
-      if (recorded.has(volume.id)) continue;
+      if (recorded.has(volume.id) && (recorded.get(volume.id) ?? volume.backend.name) === volume.backend.name) continue;
       // A deletion that goes on after Redis lost the record: made again, the record would have no storage.
       if (engine.isBusy(volume.id)) {
         busy.add(volume.id);
@@ -199,7 +200,7 @@ export class Audit {
       if (own.some(({ makesRecord }) => makesRecord === true)) idle.push(volume.id);
     }
     differences.push(...(await snapshotDifferences(this.context, storedSnapshots, idle, remove)));
-    const known = new Set([...recorded, ...stored.keys()]);
+    const known = new Set([...recorded.keys(), ...stored.ids]);
     differences.push(...orphanedExports(this.context, exports, known));
     await allocation.addMigrations();
     const allocated = await allocation.end();

@@ -9,7 +9,7 @@ import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { AdoptionOptions } from './adopter.ts';
 import { isInUse } from './engine/migration-in-use.ts';
 import { formerEdit } from './former.ts';
-import { fieldsAtPlace, lenderAt } from './new-place.ts';
+import { fieldsAtPlace } from './new-place.ts';
 import { movedLabel } from './specs.ts';
 
 /**
@@ -50,7 +50,7 @@ export async function leaveAgain(
   if (outcome.word === 'condition') return refuse(errors.nodeLost(node));
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
   table.drop(id);
-  if (lenderAt(node, volume) === lease.node) addresses.pool.lend(id, volume.address);
+  if (isInUse(volume) && volume.lender === '') addresses.pool.lend(id, volume.address);
   else addresses.pool.release(id);
   former.note(volume);
   log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);

@@ -1,10 +1,11 @@
-import { errors } from '../../lib/errors.ts';
+import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import { editOf } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import { commit } from '../../lib/redis/scripts.ts';
-import type { AdoptionOptions, StoredVolume } from './adopter.ts';
+import type { AdoptionOptions } from './adopter.ts';
+import type { StoredVolume } from './found-storage.ts';
 import { fieldsAtPlace } from './new-place.ts';
 import type { Problems } from './problems.ts';
 import { sharedIdentity } from './shared-storage.ts';
@@ -24,25 +25,38 @@ function mayHaveMovedHere({ labels, backend }: StoredVolume, record: VolumeState
   return labels[fromLabel] !== undefined && !isMarked(labels) && isSame && sharedIdentity(backend) === '';
 }
 
+function isPlaceOf(here: string, { backend }: StoredVolume, record: VolumeState): boolean {
+  return record.node === here && record.backend === backend.name;
+}
+
+function elsewhere(
+  here: string,
+  { id, backend }: StoredVolume,
+  { node, backend: other, status }: VolumeState,
+): BlockstoreError {
+  return node === here
+    ? errors.storageElsewhere(id, backend.name, other, status)
+    : errors.foreignStorage(id, node, status);
+}
+
 /** Storage that may be that of another node's volume: followed with each report until that is known. */
 export function noteMoved({ lease, problems }: Options, found: StoredVolume, record: VolumeState): void {
-  const { id, node, status } = record;
-  if (node === lease.node || !mayHaveMovedHere(found, record)) return;
-  problems.noteForeign(id, errors.foreignStorage(id, node, status));
+  if (isPlaceOf(lease.node, found, record) || !mayHaveMovedHere(found, record)) return;
+  problems.noteForeign(record.id, elsewhere(lease.node, found, record));
 }
 
 /**
  * Takes such a volume once its node has found its own storage missing, and hosts that had it there are detached. Storage of a volume
  * that was deleted meanwhile is left: an audit names it.
  */
-export async function followMoved(options: Options, id: string, found: StoredVolume | undefined): Promise<void> {
+export async function followMoved(options: Options, id: string, copies: readonly StoredVolume[]): Promise<void> {
   const { store, lease, problems } = options;
   const { states, unreadable } = await volumesOf(store).readAll([id]);
   if (unreadable.length > 0) return;
   const [record] = states;
   await problems.following(id, async () => {
-    if (!found || !record || record.node === lease.node || !mayHaveMovedHere(found, record)) return;
-    await takeMoved(options, found);
+    const found = record && copies.find((one) => !isPlaceOf(lease.node, one, record) && mayHaveMovedHere(one, record));
+    if (found) await takeMoved(options, found);
   });
 }
 
@@ -53,7 +67,7 @@ export async function takeMoved(
 ): Promise<void> {
   const { id, backend } = found;
   const record = await volumesOf(store).lookup(id);
-  if (!hasMovedHere(found, record)) throw errors.foreignStorage(id, record.node, record.status);
+  if (!hasMovedHere(found, record)) throw elsewhere(lease.node, found, record);
   const { set, unset } = fieldsAtPlace(record, { node: lease.node, backend: backend.name, availabilityZone });
   const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
   const outcome = await commit(store, {

@@ -6,10 +6,11 @@ import { isAllowed } from '../../lib/models/volume-edit.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
 import type { FoundExport, Target } from '../../lib/targets/target.ts';
 import type { AbandonedVolumes } from './abandoned.ts';
-import { type Adopter, type AdoptionOptions, type FoundStorage, type StoredVolume, storageFor } from './adopter.ts';
+import type { Adopter, AdoptionOptions } from './adopter.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
+import { FoundStorage, type StoredVolume, storedOn } from './found-storage.ts';
 import { followMoved, noteMoved } from './moved-here.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
@@ -55,7 +56,7 @@ export class Reconciler {
     const settled: VolumeState[] = [];
     const found = await adoption.readStorage();
     await addresses.load();
-    for (const [id, { labels }] of found) if (!isMarked(labels)) addresses.label(id, labels);
+    for (const { id, labels } of found.all) if (!isMarked(labels)) addresses.label(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await abandoned.restore();
     const running = await adoption.runningExports();
@@ -72,9 +73,7 @@ export class Reconciler {
       adoption.learn(volume);
       (volume.task ? due : settled).push(volume);
       if (!volume.task) {
-        await problems.during(volume.id, () =>
-          adoption.adopt(volume, storageFor(found, volume), running.get(volume.id)),
-        );
+        await problems.during(volume.id, () => adoption.adopt(volume, found.of(volume), running.get(volume.id)));
       }
       if (volume.task || (running.has(volume.id) && isAllowed('restoreAttachment', volume))) left.add(volume.id);
     });
@@ -84,14 +83,14 @@ export class Reconciler {
     const unknown = backends.areAllServed ? [] : [...running].filter(([id]) => !recorded.has(id) && !found.has(id));
     for (const [id, { address }] of unknown) addresses.pool.use(id, address);
     await addresses.assertShelves(shelvesOf(addresses.pool.used));
-    const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id));
+    const unrecorded = found.first.filter(({ id }) => !recorded.has(id));
     await this.restoreRecords(unrecorded, running);
     await this.reconcileSnapshots(await snapshots.readStorage(), settled);
     // Only now: a creation would be given the address under which storage without a record was exported.
     for (const volume of due) engine.submit(volume, { isResumed: true });
     this.isDone = true;
     addresses.isComplete = true;
-    await this.endStrayExports(recorded, new Set(found.keys()), left);
+    await this.endStrayExports(recorded, found.ids, left);
     log.info(`node ${lease.node} serves ${table.size} volumes`);
     const marked = unrecorded.filter(({ labels }) => isMarked(labels));
     return [...due, ...marked].map(({ id }) => id);
@@ -136,7 +135,7 @@ export class Reconciler {
   /** A backend that failed its checks is served now: also its storage whose records Redis has lost meanwhile. */
   async adoptBackend(backend: Backend): Promise<void> {
     const { store, lease, addresses, engine, adoption, abandoned, superseded, problems } = this.options;
-    const found = new Map((await backend.driver.listVolumes()).map((one) => [one.id, { ...one, backend }]));
+    const found = new FoundStorage(await storedOn(backend));
     const running = await adoption.runningExports();
     const recorded = new Set([...abandoned.ids, ...superseded.ids]);
     const settled: VolumeState[] = [];
@@ -151,9 +150,9 @@ export class Reconciler {
       const { id } = volume;
       if (volume.task) return engine.submit(volume, { isResumed: true });
       settled.push(volume);
-      await problems.during(id, () => adoption.adopt(volume, storageFor(found, volume), running.get(id)));
+      await problems.during(id, () => adoption.adopt(volume, found.of(volume), running.get(id)));
     });
-    const unrecorded = [...found.values()].filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
+    const unrecorded = found.first.filter(({ id }) => !recorded.has(id) && !engine.isBusy(id));
     for (const { id, labels } of unrecorded) if (!isMarked(labels)) addresses.label(id, labels);
     await addresses.assertShelves(shelvesOf(addresses.pool.used)); // before anything is exported at an address of them
     await this.restoreRecords(unrecorded, running);
@@ -166,7 +165,7 @@ export class Reconciler {
     const ids = problems.foreignVolumes.filter((id) => !engine.isBusy(id));
     if (ids.length === 0) return;
     const found = await adoption.readStorage();
-    await eachVolume(ids, (id) => engine.exclusively(id, () => followMoved(this.options, id, found.get(id))));
+    await eachVolume(ids, (id) => engine.exclusively(id, () => followMoved(this.options, id, found.copies(id))));
   }
 
   /** Volumes that could not be served and have no record: the start, or the return of a backend, could not make it again. */
@@ -176,7 +175,7 @@ export class Reconciler {
     const found = await adoption.readStorage(); // after their records: those are the last that a deletion removes
     for (const id of ids) if (!found.has(id)) problems.clear(id);
     await this.restoreRecords(
-      [...found.values()].filter(({ id }) => ids.has(id)),
+      found.first.filter(({ id }) => ids.has(id)),
       running,
     );
   }
@@ -303,11 +302,10 @@ export class Reconciler {
     const [volume] = states;
     const isOwn = volume?.node === lease.node;
     if (!volume && unreadable.length === 0) return false;
-    const here = stored?.get(id);
-    if (volume && here) noteMoved(this.options, here, volume);
+    if (volume) for (const here of stored?.copies(id) ?? []) noteMoved(this.options, here, volume);
     if (!isOwn || volume.task) problems.clear(id);
     else {
-      const found = stored && storageFor(stored, volume);
+      const found = stored?.of(volume);
       await problems.during(id, () => adoption.adopt(volume, found, running));
     }
     return true;

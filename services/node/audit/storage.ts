@@ -1,7 +1,8 @@
 import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
-import type { StoredVolume } from '../adopter.ts';
 import type { AuditContext } from '../audit.ts';
+import type { StoredVolume } from '../found-storage.ts';
 import { hasMovedHere, noteMoved, takeMoved } from '../moved-here.ts';
 import { sharedIdentity } from '../shared-storage.ts';
 import { fieldsIn } from '../specs.ts';
@@ -15,14 +16,12 @@ export async function storageDifferences(
   running: FoundExport | undefined,
   remove: boolean,
 ): Promise<Difference[]> {
-  const { store, adoption, engine, addresses } = context;
+  const { store, lease, adoption, engine, addresses } = context;
   const { id, sizeBytes, labels, backend } = found;
   const object = `volume ${id}`;
   const page = await volumesOf(store).readAll([id]);
   const [record] = page.states;
-  const owner = record ? record.node || 'nobody yet' : undefined;
-  const what =
-    owner === undefined ? 'has storage but no record' : `has storage here, but its record is of node ${owner}`;
+  const what = record ? describePlaces(found, record, lease.node) : 'has storage but no record';
   if (page.unreadable.length > 0) return [{ object, what: 'has storage here and an unreadable record', fix: '' }];
   const deleted = await abandonedVolumesOf(store).readAll([id]);
   const [unreadable] = deleted.unreadable;
@@ -55,4 +54,10 @@ export async function storageDifferences(
   if (record || !fieldsIn(labels)) return [{ object, what, fix: '' }];
   const run = () => engine.exclusively(id, () => adoption.adoptUnrecorded(found, running));
   return [{ object, what, fix: 'make its record again', run, makesRecord: true }];
+}
+
+function describePlaces({ backend }: StoredVolume, record: VolumeState, node: string): string {
+  return record.node === node && record.backend !== backend.name
+    ? `has storage on backend ${backend.name}, but its record is of backend ${record.backend}`
+    : `has storage here, but its record is of node ${record.node || 'nobody yet'}`;
 }

@@ -90,7 +90,7 @@ for (const { name, find } of ways) {
         t.true(await isForeign());
         await volumes.detach(id, deadline);
       }
-      await until(() => isTaken(id), 'it is available there', 30_000);
+      await until(() => isTaken(id), 'it is available there', 120_000);
       await until(async () => (await problems()) === '', 'no problem is left');
       await until(async () => (await snapshotsOf(store).find(snapshot)) !== undefined, 'its snapshot is recorded');
       t.like(await snapshotsOf(store).lookup(snapshot), { volume: id, name: 'kept', status: 'available' });
