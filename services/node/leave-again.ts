@@ -4,6 +4,7 @@ import { type BlockstoreError, type Fault, errors } from '../../lib/errors.ts';
 import { backendsOf } from '../../lib/models/backend.ts';
 import { editOf, endedWith, isAllowed } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
+import { volumesOf } from '../../lib/models/volume.ts';
 import { commit } from '../../lib/redis/scripts.ts';
 import { redisTime } from '../../lib/redis/redis-time.ts';
 import type { AdoptionOptions } from './adopter.ts';
@@ -49,9 +50,14 @@ export async function leaveAgain(
   // In error it has been left for that node, and it is tried again.
   if (outcome.word === 'condition') return refuse(errors.nodeLost(node));
   if (outcome.word !== 'ok') throw errors.wrongStatus(id, volume.status, 'no other change at the same time');
-  table.drop(id);
-  if (isInUse(volume) && volume.lender === '') addresses.pool.lend(id, volume.address);
-  else addresses.pool.release(id);
+  if (node === lease.node) {
+    const now = await volumesOf(store).find(id);
+    if (now) table.note(now); // its hosts keep their export
+  } else {
+    table.drop(id);
+    if (isInUse(volume) && volume.lender === '') addresses.pool.lend(id, volume.address);
+    else addresses.pool.release(id);
+  }
   former.note(volume);
   log.info(`volume ${id} is on ${place}, to which it was migrated: Redis had lost that`);
 }

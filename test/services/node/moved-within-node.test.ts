@@ -6,6 +6,7 @@ import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
+import type { Store } from '../../../lib/redis/store.ts';
 import type { BlockStore } from '../../../services/node/block-store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
@@ -21,11 +22,18 @@ test.beforeEach(async () => {
 });
 test.afterEach.always(() => cluster.close());
 
-let exported: FakeTarget;
+/** One from which attached volumes migrate. */
+class AoeTarget extends FakeTarget {
+  override readonly name = 'aoe';
+}
+
+let exported: AoeTarget;
+test.beforeEach(() => {
+  exported = new AoeTarget();
+});
 
 /** A node with two backends. `isBusy`: the first one does not remove storage. */
 async function start(isBusy: boolean): Promise<BlockStore> {
-  exported = new FakeTarget();
   const backends = await Promise.all(
     ['one', 'two'].map(async (name) => {
       const directory = join(cluster.directory, name);
@@ -36,6 +44,12 @@ async function start(isBusy: boolean): Promise<BlockStore> {
     }),
   );
   return cluster.node('n1', { report_interval: '1', node_down_time: '60' }, backends);
+}
+
+/** Redis has the record from before again. */
+async function goBackTo(store: Store, id: string, record: Record<string, string>): Promise<void> {
+  await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
+  await commit(store, { edits: [{ kind: 'volume', id, insert: true, set: record }] });
 }
 
 const pathOn = (backend: string, id: string) => join(cluster.directory, backend, `volume-${id}`);
@@ -60,8 +74,7 @@ for (const isBusy of [true, false]) {
       const formers = () => store.redis.zcard(store.keys.nodeFormer('n1'));
       if (!isBusy) await until(async () => (await formers()) === 0, 'its former storage is removed', 60_000);
       if (isRestarted) await node.stop();
-      await commit(store, { edits: [{ kind: 'volume', id, remove: true }] });
-      await commit(store, { edits: [{ kind: 'volume', id, insert: true, set: before }] });
+      await goBackTo(store, id, before);
       const attach = () => volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
       if (isRestarted) await start(isBusy);
       else {
@@ -82,4 +95,33 @@ for (const isBusy of [true, false]) {
       t.deepEqual(findings, []);
     });
   }
+}
+
+for (const isBusy of [true, false]) {
+  const former = isBusy ? 'with its former storage' : 'without its former storage';
+  test.serial(`hosts that have such a volume keep its export, ${former}`, async (t) => {
+    const node = await start(isBusy);
+    const store = await cluster.store();
+    const volumes = await cluster.commands();
+    const migrations = new MigrationCommands(store, volumes, 'volume');
+    const request = { size: 0, userId: 'user', projectId: 'project', node: 'n1@one' };
+    const { id } = await volumes.create(request, deadline);
+    const { address } = await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
+    const before = await store.redis.hgetall(store.keys.volume(id));
+    await migrations.migrate(id, { to: 'n1@two' }, deadline);
+    const formers = () => store.redis.zcard(store.keys.nodeFormer('n1'));
+    if (!isBusy) await until(async () => (await formers()) === 0, 'its former storage is removed');
+    await node.stop();
+    await goBackTo(store, id, before);
+    const ended: string[] = [];
+    exported.removeExport = async (one) => void ended.push(one);
+    await start(isBusy);
+    const isThere = async () => {
+      const volume = await volumesOf(store).find(id);
+      return volume?.backend === 'two' && volume.status === 'in-use' && volume.address === address;
+    };
+    await until(isThere, 'its record follows');
+    t.deepEqual(ended, []);
+    t.like(exported.exports.get(id), { address, path: pathOn('two', id) });
+  });
 }
