@@ -52,6 +52,13 @@ export const migrationErrors = {
       `volume ${volume} is on ${place} already`,
       'name another node, or another backend of the same one: node@backend',
     ),
+  servedByOthers: (volume: string, node: string) =>
+    new BlockstoreError(
+      'StorageShared',
+      'conflict',
+      `volume ${volume} is on storage that other nodes reach, which take it over when node ${node} stops: it need not move`,
+      `to have it elsewhere all the same, name the backend: blockstore volume migrate ${volume} --to NODE@BACKEND`,
+    ),
   migratedAttached: (volume: string, instance: string) =>
     new BlockstoreError(
       'VolumeAttached',
@@ -88,6 +95,14 @@ export const migrationErrors = {
       'conflict',
       `${place} has storage of volume ${volume} already, which is not this migration's`,
       'examine it; to have it removed: blockstore audit --remove, once the volume is no longer needed',
+    ),
+  /** `place`: `node@backend`; `node`: one that is not up, and reaches the same storage. */
+  storageKeptBy: (volume: string, place: string, node: string) =>
+    new BlockstoreError(
+      'VolumeExists',
+      'conflict',
+      `${place} has storage of an earlier migration of volume ${volume}, which node ${node} removes once it is up`,
+      `start its daemon, name another backend, or remove a node that does not return: blockstore node remove ${node}`,
     ),
   migrationFailed: (volume: string, endpoint: string, reason: string) =>
     new BlockstoreError(

@@ -20,7 +20,7 @@ export const notInInnerLoop = [
   'test/lib/{devices/users,images/{copy,glance},process}.test.ts',
   'test/lib/{backups/s3,migration/tls-transport}.test.ts',
   'test/services/api/page/*.test.ts',
-  'test/services/node/{attached-migration,backups,catch-up,ceph-data,copies-elsewhere,images,lent-addresses,redis-loss}.test.ts',
+  'test/services/node/{attached-migration,backups,catch-up,ceph-data,ceph-migration,copies-elsewhere,images,lent-addresses,redis-loss}.test.ts',
   'test/services/node/{migration,migration-cancel,migration-lost-node,migration-redis-loss,migration-replicas,moved-within-node}.test.ts',
   'test/services/node/{reimage,revert,snapshot-jobs,take-over,task-loss}.test.ts',
 ];

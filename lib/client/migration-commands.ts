@@ -15,6 +15,7 @@ import { type Demands, demandsOf } from './demands.ts';
 import { endIfExpired } from './end-transfer.ts';
 import { newMigration } from './new-migration.ts';
 import { place } from './placement.ts';
+import { successors } from './take-over.ts';
 import { type Sent, joinTask, maxChanges, refusal } from './start-task.ts';
 import type { SendOptions, VolumeCommands } from './volume-commands.ts';
 import { heldError } from './held.ts';
@@ -42,7 +43,7 @@ export class MigrationCommands {
 
   /**
    * Moves a volume, with its id and its data; it is where it was until all of them are at the new place. One that is attached keeps its
-   * address, and its hosts wait for a moment; that needs a target that can. Returns its record there. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, NodeDown, what
+   * address, and its hosts wait for a moment; that needs a target that can. Returns its record there. Throws VolumeNotFound, VolumeAttached, VolumeInGroup, VolumeHasSnapshots, VolumeIsCopied, WrongStatus, NotCapable, SamePlace, StorageShared, NodeDown, what
    * place() throws; a call also what kept the nodes from it.
    */
   migrate(id: string, request: MigrationRequest = {}, options: SendOptions = {}): Promise<VolumeState> {
@@ -145,6 +146,8 @@ export class MigrationCommands {
     const demands = await demandsOf(this.store, { ...volume, type: type ?? volume.type, isMultiattach });
     // Another type may be met by another backend of the same node.
     const isElsewhere = to === undefined && type === undefined;
+    const others = isElsewhere && source && source.shared !== '' ? await successors(this.store, source) : [];
+    if (others.length > 0) throw errors.servedByOthers(id, node);
     const isAttached = volume.attachStatus !== 'detached';
     const { target = source?.target } = demands?.requirements ?? {};
     if (isAttached && target !== source?.target) throw errors.migratedAttached(id, await usersOf(this.store, volume));
@@ -153,6 +156,7 @@ export class MigrationCommands {
       size,
       needs: 'migration',
       tried: [own],
+      leaves: source?.shared ?? '',
       demands: isElsewhere ? elsewhere(suitable, volume) : suitable,
       ...(to === undefined ? {} : { node: to }),
     } as const;

@@ -51,7 +51,7 @@ export async function placeNew(
       recent,
       ...(at === undefined ? {} : { node: at }),
       ...((volume.fromImage ?? volume.fromBackup) === undefined ? {} : { needs: 'images' as const }),
-      ...(sender ? { needs: 'migration' as const } : {}),
+      ...(sender ? { needs: 'migration' as const, leaves: sender.shared } : {}),
     };
     const ofType: Edit[] = type === '' ? [] : [{ kind: 'type', id: type }]; // it is there still
     let set: Hash = {};

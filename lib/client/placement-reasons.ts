@@ -25,6 +25,8 @@ export interface AskedOfBackend {
   grows?: boolean;
   tried?: readonly string[];
   needs?: CapabilityName;
+  /** The identity of storage that several nodes reach, which the volume is to leave. */
+  leaves?: string;
   demands?: Demands | undefined;
 }
 
@@ -32,12 +34,14 @@ export interface AskedOfBackend {
 export function reasonAgainst(
   backend: BackendState,
   isUp: boolean,
-  { requestedBytes, tried = [], needs, demands, grows = false }: AskedOfBackend,
+  { requestedBytes, tried = [], needs, leaves = '', demands, grows = false }: AskedOfBackend,
 ): Reason | undefined {
   if (!isUp) return down;
   if (needs !== undefined && !backend.capabilities.includes(needs)) {
     return { kind: 'unsuitable', text: `its driver ${backend.driver} has no ${needs}` };
   }
+  if (leaves !== '' && backend.shared === leaves)
+    return { kind: 'unsuitable', text: 'its data are on this storage already' };
   const unmet = demands && unmetDemand(demands, backend);
   if (unmet) return unmet;
   if (tried.includes(backend.id)) return { kind: 'tried', text: 'could not create it' };

@@ -29,6 +29,8 @@ export interface PlacementRequest {
   tried?: readonly string[];
   /** What its driver must be able to do. */
   needs?: CapabilityName;
+  /** The identity of storage that several nodes reach, which the volume is to leave. */
+  leaves?: string;
   demands?: Demands | undefined;
   /** Candidates that earlier requests of the same process have read. */
   recent?: RecentCandidates;

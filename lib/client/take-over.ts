@@ -35,7 +35,7 @@ async function sharingBackend(store: Store, { node, backend }: VolumeState): Pro
 }
 
 /** Backends of nodes that are up, on the same storage: those of the same zone first. A random part of many. */
-async function successors(store: Store, from: BackendState): Promise<BackendState[]> {
+export async function successors(store: Store, from: BackendState): Promise<BackendState[]> {
   const key = store.keys.sharing(from.shared);
   const count = await store.read((redis) => redis.zcard(key));
   const first = Math.floor(Math.random() * Math.max(1, count - maxRead + 1));
@@ -71,6 +71,11 @@ export async function moveTo(
   const notes = task?.kind === 'delete' && !(await isNoted()) ? [await abandonedEdit(store, id)] : [];
   const { node, name: backend, availabilityZone } = to;
   const moved = { node, backend, availabilityZone, ...(task ? { task: writeTask({ ...task, key: taskKey() }) } : {}) };
+  // Its destination labels the copy with the node that it comes from then.
+  const renewed: Edit[] =
+    task?.kind === 'migrate' && volume.migration !== ''
+      ? [{ kind: 'migration', id: volume.migration, optional: true, unset: ['endpoint'] }]
+      : [];
   const shares = ({ id: place, shared }: BackendState): Edit => ({ kind: 'backend', id: place, expect: { shared } });
   const outcome = await commit(store, {
     ...(owner ? { owner } : {}),
@@ -90,6 +95,7 @@ export async function moveTo(
       shares({ ...to, shared: from.shared }),
       shares(from),
       ...notes,
+      ...renewed,
     ],
     commands: [{ topic: topicOf(topic, node), message: JSON.stringify({ taken: id }) }],
   });

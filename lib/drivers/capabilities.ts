@@ -20,7 +20,7 @@ export interface Capabilities extends Record<CapabilityName, boolean> {
   extend: boolean;
   /** Its nodes can open the data of volumes and snapshots, for images and backups. */
   images: boolean;
-  /** Its volumes are block devices or files of the node: their data can go to another backend, and come from there. */
+  /** Its nodes can open the data of its volumes, which can go to another backend, and come from there. */
   migration: boolean;
   /** A new volume takes no space of the storage, and later that of what was written to it. */
   thin: boolean;

@@ -113,8 +113,8 @@ export interface VolumeDriver {
   /** Returns the path of the block device or file that a target exports. */
   localPath(volume: VolumeSpec): string;
   /**
-   * The data of a volume that no host has, where localPath() is no path of this node; of drivers with the capability `images`. Throws
-   * StorageMissing, VolumeBusy where a client has it, and the signal's reason.
+   * The data of a volume that no host has, where localPath() is no path of this node; of drivers with the capability `images` or
+   * `migration`. Throws StorageMissing, VolumeBusy where a client has it, and the signal's reason.
    */
   openVolume?(volume: VolumeSpec, options: OpenOptions): Promise<OpenData>;
   /** Returns all volumes of blockstore on this storage. */

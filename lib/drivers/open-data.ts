@@ -20,6 +20,11 @@ export function localData(path: string): OpenData {
   return { path, close: () => Promise.resolve() };
 }
 
+/** The data of a volume that exists. Throws what VolumeDriver.openVolume() throws. */
+export async function openData(driver: VolumeDriver, volume: VolumeSpec, options: OpenOptions): Promise<OpenData> {
+  return (await driver.openVolume?.(volume, options)) ?? localData(driver.localPath(volume));
+}
+
 /** Calls `use` with the path of a volume's data. Throws what VolumeDriver.openVolume() and `use` throw. */
 export async function withVolumeData<T>(
   driver: VolumeDriver,
@@ -27,7 +32,7 @@ export async function withVolumeData<T>(
   options: OpenOptions,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
-  return closing((await driver.openVolume?.(volume, options)) ?? localData(driver.localPath(volume)), use);
+  return closing(await openData(driver, volume, options), use);
 }
 
 /** Calls `use` with the path of the data, and closes them after that. */

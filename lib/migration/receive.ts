@@ -7,7 +7,7 @@ import { readStorage, writeStorage } from '../devices/storage-streams.ts';
 import { writeAnswer } from './answers.ts';
 import { BadFrame, type Frame, FrameReader } from './frames.ts';
 import { Digests, type Run, digestOf, pieceBytes, piecesOf } from './pieces.ts';
-import type { Receiver } from './transport.ts';
+import type { ReceivingStorage } from './transport.ts';
 
 export interface ReceiveOptions {
   signal: AbortSignal;
@@ -22,7 +22,7 @@ export interface ReceiveOptions {
 export async function receiveData(
   processes: Processes,
   stream: Duplex,
-  storage: Receiver,
+  storage: ReceivingStorage,
   options: ReceiveOptions,
 ): Promise<void> {
   const receiving = new Receiving(processes, stream, storage, options);
@@ -35,12 +35,12 @@ export async function receiveData(
 class Receiving {
   private readonly processes: Processes;
   private readonly frames: FrameReader;
-  private readonly storage: Receiver;
+  private readonly storage: ReceivingStorage;
   private readonly options: ReceiveOptions;
   private readonly digests: Digests;
   private isBlank: boolean;
 
-  constructor(processes: Processes, stream: Duplex, storage: Receiver, options: ReceiveOptions) {
+  constructor(processes: Processes, stream: Duplex, storage: ReceivingStorage, options: ReceiveOptions) {
     this.processes = processes;
     this.frames = new FrameReader(stream, storage.sizeBytes);
     this.storage = storage;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
+import { closing } from '../drivers/open-data.ts';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Processes } from '../process.ts';
@@ -175,9 +176,13 @@ export class TlsTransport implements MigrationTransport {
       writeAnswer(socket, { percent });
     };
     try {
-      const storage = { ...receiver };
-      receiver.isBlank = false;
-      await receiveData(this.options.processes, socket, storage, { signal: either, progress });
+      const { volume, sizeBytes, isBlank } = receiver;
+      await closing(await receiver.open(either), async (path) => {
+        either.throwIfAborted();
+        receiver.isBlank = false;
+        const storage = { volume, path, sizeBytes, isBlank };
+        await receiveData(this.options.processes, socket, storage, { signal: either, progress });
+      });
     } catch (error) {
       if (!either.aborted) writeAnswer(socket, { fault: reported(receiver.volume, error).toFault() });
       throw error;

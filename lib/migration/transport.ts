@@ -1,4 +1,5 @@
 import type { Storage } from '../devices/storage-streams.ts';
+import type { OpenData } from '../drivers/open-data.ts';
 
 export interface MigratedStorage extends Storage {
   /** The id of the volume, for errors. */
@@ -18,8 +19,15 @@ export interface Destination {
 }
 
 /** What the data of a migration are written to. */
-export interface Receiver extends MigratedStorage {
+export interface Receiver extends Omit<ReceivingStorage, 'path'> {
   key: string;
+  /** For each time that data are received. Throws the signal's reason. */
+  open(signal: AbortSignal): Promise<OpenData>;
+}
+
+export interface ReceivingStorage extends Storage {
+  /** The id of the volume, for errors. */
+  volume: string;
   /** All of it reads as zeros: those of the volume need not be written. No longer so once something was. */
   isBlank: boolean;
 }

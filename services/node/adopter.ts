@@ -1,4 +1,4 @@
-import type { FoundVolume, Labels, VolumeDriver } from '../../lib/drivers/driver.ts';
+import type { FoundVolume, Labels } from '../../lib/drivers/driver.ts';
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { TransitionName } from '../../lib/models/transitions.ts';
@@ -13,7 +13,7 @@ import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Addresses } from './addresses.ts';
 import type { Backends } from './backends.ts';
 import type { FormerStorage } from './former.ts';
-import { FoundStorage, type StoredVolume, storedOn } from './found-storage.ts';
+import { FoundStorage, type StoredVolume, storedOn, storedVolume } from './found-storage.ts';
 import { leaveAgain } from './leave-again.ts';
 import type { NodeLease } from './lease.ts';
 import { withSizeOf } from './recorded-size.ts';
@@ -75,7 +75,8 @@ export class Adopter {
     if (volume.status === 'error' && !recoverableFaults.has(volume.fault?.code ?? '')) return;
     if (volume.status === 'error_deleting') return;
     const { driver, target } = backends.get(volume.backend);
-    const { labels = {} } = found ?? (volume.status === 'error' ? await storedBy(driver, volume.id) : undefined) ?? {};
+    const { labels = {} } =
+      found ?? (volume.status === 'error' ? await storedVolume(driver, volume.id) : undefined) ?? {};
     if (labels[movedLabel] !== undefined) {
       return leaveAgain(this.options, volume, labels, (fault) => this.change(volume, 'markMissing', { fault }));
     }
@@ -150,7 +151,7 @@ export class Adopter {
 
   /** Those that were read with all others may be older than the record. */
   private async presentLabels({ id, backend }: VolumeState): Promise<Labels> {
-    return (await storedBy(this.options.backends.get(backend).driver, id))?.labels ?? {};
+    return (await storedVolume(this.options.backends.get(backend).driver, id))?.labels ?? {};
   }
 
   /** Its storage is absent, or not labelled: its record says so. */
@@ -371,8 +372,4 @@ export class Adopter {
     if (outcome.word === 'Fenced') throw errors.fenced(lease.node);
     if (outcome.word !== 'ok') throw errors.wrongStatus(volume.id, volume.status, 'no other change at the same time');
   }
-}
-
-async function storedBy(driver: VolumeDriver, volume: string): Promise<FoundVolume | undefined> {
-  return (await driver.listVolumes()).find(({ id }) => id === volume);
 }

@@ -11,7 +11,9 @@ import type { Service } from '../../lib/service.ts';
 import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Backends } from './backends.ts';
 import type { NodeLease } from './lease.ts';
+import { isOnStorage } from './shared-storage.ts';
 import { movedLabel } from './specs.ts';
+import { storedVolume } from './found-storage.ts';
 
 type Left = Pick<VolumeState, 'id' | 'node' | 'backend' | 'size' | 'createTime'>;
 
@@ -117,12 +119,13 @@ export class FormerStorage implements Service {
     const { id, volume, size, created } = former;
     const { signal } = this.stopping;
     signal.throwIfAborted();
-    const { driver, target } = backends.get(former.backend);
+    const backend = backends.get(former.backend);
+    const { driver, target } = backend;
     await this.change({ kind: 'former', id, expect: { node: lease.node } });
-    const found = (await driver.listVolumes()).find((one) => one.id === volume);
+    const found = await storedVolume(driver, volume);
     const labels = found?.labels ?? {};
     const now = await volumesOf(store).find(volume);
-    const isHere = now?.node === lease.node && now.backend === former.backend;
+    const isHere = now !== undefined && (await isOnStorage({ store, lease }, backend, now));
     // Without its label it is the volume's, which is here again: Redis has lost that. Of what is not listed, parts may be left.
     const isLeft = found ? labels[movedLabel] !== undefined && labels['created'] === created : !isHere;
     // The volume may be on its way back.

@@ -1,4 +1,4 @@
-import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import type { FoundVolume, VolumeDriver } from '../../lib/drivers/driver.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import type { Backend } from './backends.ts';
 import { isMarked, movedLabel } from './specs.ts';
@@ -50,6 +50,14 @@ export class FoundStorage {
 /** Every volume on the storage of a backend. */
 export async function storedOn(backend: Backend): Promise<StoredVolume[]> {
   return (await backend.driver.listVolumes()).map((volume) => Object.assign(volume, { backend }));
+}
+
+/** Returns the storage of a volume with the labels that it has at this moment: another node on it may have changed them. */
+export async function storedVolume(driver: VolumeDriver, volume: string): Promise<FoundVolume | undefined> {
+  const found = (await driver.listVolumes()).find(({ id }) => id === volume);
+  if (!found || !driver.readLabels) return found;
+  const labels = await driver.readLabels(volume);
+  return labels && { ...found, labels };
 }
 
 function rank({ labels }: FoundVolume): number {

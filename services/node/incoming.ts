@@ -1,5 +1,6 @@
 import { KeyedMutex } from '../../lib/concurrency.ts';
 import type { FoundVolume } from '../../lib/drivers/driver.ts';
+import { openData } from '../../lib/drivers/open-data.ts';
 import { asError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { MigrationTransport, Receiver } from '../../lib/migration/transport.ts';
@@ -15,7 +16,9 @@ import { sizeInBytes } from '../../lib/volume-size.ts';
 import type { Backends } from './backends.ts';
 import type { FormerStorage } from './former.ts';
 import type { NodeLease } from './lease.ts';
-import { copyLabel, markedSpec, movedLabel } from './specs.ts';
+import { isOnStorage, keeperOn, otherKeeper } from './shared-storage.ts';
+import { copyLabel, keeperLabel, markedSpec, movedLabel } from './specs.ts';
+import { storedVolume } from './found-storage.ts';
 import { isCompleteHere, takeComplete } from './take-complete.ts';
 
 export interface IncomingOptions {
@@ -161,53 +164,67 @@ export class IncomingMigrations implements Service {
 
   /**
    * `arrived`: the volume is here, which Redis has lost; `wait`: it was here before, and what it has left is still being removed. Throws
-   * VolumeExists, NoSpace, BackendUnavailable.
+   * VolumeExists, NoSpace, BackendUnavailable, SamePlace.
    */
   private async makeStorage(migration: MigrationState, volume: VolumeState): Promise<Receiver | 'arrived' | 'wait'> {
-    const { backends, former } = this.options;
-    const { driver } = backends.get(migration.backend);
+    const { backends, former, lease } = this.options;
+    const backend = backends.get(migration.backend);
+    const { driver } = backend;
+    const place = backendId(migration.node, migration.backend);
     if (!driver.capabilities.migration) throw errors.notCapable(volume.id, driver.name, 'migration');
+    if (await isOnStorage(this.options, backend, volume)) throw errors.isThereAlready(volume.id, place);
     const found = await this.storageOf(migration);
-    const spec = markedSpec(volume, copyLabel, backendId(volume.node, volume.backend));
+    const keeper = found && (await otherKeeper(this.options, found));
+    if (keeper && keeper.state !== 'up') throw errors.storageKeptBy(volume.id, place, keeper.id);
+    if (keeper) return 'wait';
     if (found && found.labels[copyLabel] === undefined) {
       const isSame = found.labels['created'] === String(volume.createTime);
       if (isSame) return found.labels[movedLabel] === undefined ? 'arrived' : 'wait';
-      throw errors.storageInTheWay(volume.id, backendId(migration.node, migration.backend));
+      throw errors.storageInTheWay(volume.id, place);
     }
+    const source = backendId(volume.node, volume.backend);
+    const spec = markedSpec(volume, copyLabel, source, keeperOn(backend, lease.node));
     if (!found) await this.change(migration, { unset: ['complete'] }); // what is made now has no data yet
     const { isNew, isBlank = false } = await driver.createVolume(spec, { signal: this.stopping.signal });
     await driver.ensureVolume(spec);
     former.forget({ ...volume, backend: migration.backend });
     return {
       volume: volume.id,
-      path: driver.localPath(spec),
       sizeBytes: sizeInBytes(volume.size),
       key: migration.key,
       isBlank: isNew && isBlank,
+      open: (signal) => openData(driver, spec, { access: 'write', signal }),
     };
   }
 
   private async storageOf({ backend, volume }: MigrationState): Promise<FoundVolume | undefined> {
     const { driver } = this.options.backends.get(backend);
-    return (await driver.listVolumes()).find(({ id }) => id === volume);
+    return storedVolume(driver, volume);
   }
 
   /** Nothing of the volume stays here, unless it has arrived: then its record has gone with that. */
   private async discard(migration: MigrationState, volume: VolumeState | undefined): Promise<void> {
-    const { backends, lease, transport } = this.options;
-    const { id, backend, size } = migration;
+    const { backends, transport } = this.options;
+    const { id, size } = migration;
     await transport.disconnect(id);
-    const isHere = volume?.node === lease.node && volume.backend === backend;
+    const backend = backends.get(migration.backend);
+    const isHere = volume !== undefined && (await isOnStorage(this.options, backend, volume));
     const isInUse = isHere || (await this.isOfAnother(migration, volume));
     const found = isInUse ? undefined : await this.storageOf(migration);
     // Of what is not listed, parts may be left.
-    if (!isInUse && (!found || found.labels[copyLabel] !== undefined)) {
+    if (!isInUse && (!found || this.isOwnCopy(found))) {
       const spec = { id: migration.volume, size, sizeBytes: sizeInBytes(size), labels: found?.labels ?? {} };
       await this.change(migration, {}); // the lease, before anything is destroyed
-      await backends.get(backend).driver.deleteVolume(spec, { signal: this.stopping.signal, unused: !found });
+      await backend.driver.deleteVolume(spec, { signal: this.stopping.signal, unused: !found });
     }
     await this.change(migration, { remove: true });
     await this.forget(id);
+  }
+
+  /** Of storage that several nodes reach, another one may have made it. */
+  private isOwnCopy({ labels }: FoundVolume): boolean {
+    const { node } = this.options.lease;
+    return labels[copyLabel] !== undefined && (labels[keeperLabel] ?? node) === node;
   }
 
   /** Whether a later migration of the volume to the same backend has its storage now. */

@@ -1,4 +1,5 @@
 import { type BlockstoreError, errors } from '../../lib/errors.ts';
+import { backendId, parsePlace } from '../../lib/models/backend.ts';
 import { editOf } from '../../lib/models/volume-edit.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -8,25 +9,41 @@ import type { AdoptionOptions } from './adopter.ts';
 import type { StoredVolume } from './found-storage.ts';
 import { fieldsAtPlace } from './new-place.ts';
 import type { Problems } from './problems.ts';
-import { sharedIdentity } from './shared-storage.ts';
+import { isOnStorage, sharedIdentity } from './shared-storage.ts';
 import { fromLabel, isMarked, isMarkedMissing } from './specs.ts';
 
 type Options = AdoptionOptions & { problems: Problems };
 
 /** Whether Redis has lost the migration of a volume, whose former storage is gone: its node reports that. */
-export function hasMovedHere(found: StoredVolume, record: VolumeState): boolean {
+export async function hasMovedHere(
+  node: Pick<AdoptionOptions, 'store' | 'lease'>,
+  found: StoredVolume,
+  record: VolumeState,
+): Promise<boolean> {
   // Hosts that have it find it here at its address.
   const isReached = record.attachStatus === 'detached' || found.labels['address'] === record.address;
-  return mayHaveMovedHere(found, record) && isReached && isMarkedMissing(record);
+  if (!mayHaveMovedHere(found, record) || !isReached || !isMarkedMissing(record)) return false;
+  if (sharedIdentity(found.backend) === '') return true;
+  // Other nodes reach it: it may be what the volume has left, on a node that has not labelled it yet.
+  const { movedFrom } = record;
+  const { node: before, backend: backendBefore = '' } = movedFrom === '' ? record : parsePlace(movedFrom);
+  const places = [record, { node: before, backend: backendBefore }];
+  const areThere = await Promise.all(places.map((place) => isOnStorage(node, found.backend, place)));
+  return !areThere.includes(true) && found.labels[fromLabel] === backendId(record.node, record.backend);
 }
 
-function mayHaveMovedHere({ labels, backend }: StoredVolume, record: VolumeState): boolean {
+function mayHaveMovedHere({ labels }: StoredVolume, record: VolumeState): boolean {
   const isSame = labels['created'] === String(record.createTime);
-  return labels[fromLabel] !== undefined && !isMarked(labels) && isSame && sharedIdentity(backend) === '';
+  return labels[fromLabel] !== undefined && !isMarked(labels) && isSame;
 }
 
 function isPlaceOf(here: string, { backend }: StoredVolume, record: VolumeState): boolean {
   return record.node === here && record.backend === backend.name;
+}
+
+/** An audit of any node that reaches it finds that of shared storage. */
+function isFollowed(here: string, found: StoredVolume, record: VolumeState): boolean {
+  return sharedIdentity(found.backend) === '' && !isPlaceOf(here, found, record) && mayHaveMovedHere(found, record);
 }
 
 function elsewhere(
@@ -41,8 +58,7 @@ function elsewhere(
 
 /** Storage that may be that of another node's volume: followed with each report until that is known. */
 export function noteMoved({ lease, problems }: Options, found: StoredVolume, record: VolumeState): void {
-  if (isPlaceOf(lease.node, found, record) || !mayHaveMovedHere(found, record)) return;
-  problems.noteForeign(record.id, elsewhere(lease.node, found, record));
+  if (isFollowed(lease.node, found, record)) problems.noteForeign(record.id, elsewhere(lease.node, found, record));
 }
 
 /**
@@ -55,19 +71,17 @@ export async function followMoved(options: Options, id: string, copies: readonly
   if (unreadable.length > 0) return;
   const [record] = states;
   await problems.following(id, async () => {
-    const found = record && copies.find((one) => !isPlaceOf(lease.node, one, record) && mayHaveMovedHere(one, record));
+    const found = record && copies.find((one) => isFollowed(lease.node, one, record));
     if (found) await takeMoved(options, found);
   });
 }
 
 /** The task that completes a migration does the rest. Throws ForeignStorage while the volume may be on its node. */
-export async function takeMoved(
-  { store, lease, availabilityZone, table }: AdoptionOptions,
-  found: StoredVolume,
-): Promise<void> {
+export async function takeMoved(options: AdoptionOptions, found: StoredVolume): Promise<void> {
+  const { store, lease, availabilityZone, table } = options;
   const { id, backend } = found;
   const record = await volumesOf(store).lookup(id);
-  if (!hasMovedHere(found, record)) throw elsewhere(lease.node, found, record);
+  if (!(await hasMovedHere(options, found, record))) throw elsewhere(lease.node, found, record);
   const { set, unset } = fieldsAtPlace(record, { node: lease.node, backend: backend.name, availabilityZone });
   const edit = editOf(record, 'leaveAgain', { set, unset, task: { copied: await redisTime(store) } });
   const outcome = await commit(store, {

@@ -10,7 +10,7 @@ import type { Adopter, AdoptionOptions } from './adopter.ts';
 import type { Backend } from './backends.ts';
 import { eachVolume } from './each-volume.ts';
 import type { Engine } from './engine/engine.ts';
-import { FoundStorage, type StoredVolume, storedOn } from './found-storage.ts';
+import { FoundStorage, type StoredVolume, storedOn, storedVolume } from './found-storage.ts';
 import { followMoved, noteMoved } from './moved-here.ts';
 import type { Problems } from './problems.ts';
 import { type SnapshotRecords, type StoredSnapshot, snapshotsOn } from './snapshot-records.ts';
@@ -290,7 +290,7 @@ export class Reconciler {
 
   /** Returns whether the volume has a record. */
   private async restore(id: string, running: FoundExport | undefined, stored?: FoundStorage): Promise<boolean> {
-    const { store, lease, adoption, snapshots, problems } = this.options;
+    const { store, lease, backends, adoption, snapshots, problems } = this.options;
     const wasUnreadable = problems.unreadableVolumes.includes(id);
     const { states, unreadable } = await volumesOf(store).readAll([id]);
     for (const { reason } of unreadable) problems.noteUnreadable(id, reason);
@@ -305,8 +305,12 @@ export class Reconciler {
     if (volume) for (const here of stored?.copies(id) ?? []) noteMoved(this.options, here, volume);
     if (!isOwn || volume.task) problems.clear(id);
     else {
-      const found = stored?.of(volume);
-      await problems.during(id, () => adoption.adopt(volume, found, running));
+      await problems.during(id, async () => {
+        const { driver } = backends.get(volume.backend);
+        const isShared = driver.readLabels !== undefined; // another node may have changed the labels since this one has read them
+        const found = stored && (isShared ? await storedVolume(driver, id) : stored.of(volume));
+        await adoption.adopt(volume, found, running);
+      });
     }
     return true;
   }

@@ -66,6 +66,8 @@ export function volumeSpec(volume: VolumeState): VolumeSpec {
 /** Labels of storage that is not the volume's: of a copy that is being made, whose value is the source, and of what a volume has left. */
 export const copyLabel = 'copy';
 export const movedLabel = 'moved';
+/** On such storage where several nodes reach it: the node that alone uses or removes it. */
+export const keeperLabel = 'keeper';
 
 /** Whether it is a copy that is not complete, or storage that its volume has left. */
 export function isMarked(labels: Labels): boolean {
@@ -116,10 +118,14 @@ export function filling(unfinished: UnfinishedFields): Record<string, string> {
  * The storage of a volume with a label of a migration, `node@backend`. Its address belongs to its present place; what an attached volume has
  * left has that still.
  */
-export function markedSpec(volume: VolumeState, label: string, place: string): VolumeSpec {
+export function markedSpec(volume: VolumeState, label: string, place: string, keeper?: string): VolumeSpec {
   const movesAddress = label === movedLabel && volume.attachStatus !== 'detached';
   const spec = volumeSpec(movesAddress ? volume : { ...volume, address: '' });
-  return { ...spec, labels: { ...spec.labels, [label]: place } };
+  return { ...spec, labels: { ...spec.labels, [label]: place, ...keptBy(keeper) } };
+}
+
+export function keptBy(keeper: string | undefined): Labels {
+  return keeper === undefined ? {} : { [keeperLabel]: keeper };
 }
 
 /** A snapshot as a driver sees it: of the volume with the size that it had then. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { asError, errors } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { type BackendState, backendId } from '../../lib/models/backend.ts';
+import type { BackendState } from '../../lib/models/backend.ts';
 import { type SupersededState, supersededOf } from '../../lib/models/superseded.ts';
 import type { VolumeState } from '../../lib/models/volume-state.ts';
 import { volumesOf } from '../../lib/models/volume.ts';
@@ -12,7 +12,9 @@ import type { Backends } from './backends.ts';
 import { isInUse } from './engine/migration-in-use.ts';
 import { type FormerStorage, formerEdit } from './former.ts';
 import type { NodeLease } from './lease.ts';
-import { fromLabel, movedLabel } from './specs.ts';
+import { isOnStorage, keeperOn } from './shared-storage.ts';
+import { fromLabel, keptBy, movedLabel } from './specs.ts';
+import { storedVolume } from './found-storage.ts';
 
 /** Notes that a volume has left its storage on a node that is lost, with the change that gives it another place. */
 export function supersededEdit(volume: VolumeState, to: Pick<BackendState, 'id'>): Edit {
@@ -77,19 +79,25 @@ export class SupersededStorage {
 
   private async labelOne(one: SupersededState): Promise<void> {
     const { store, lease, backends, former } = this.options;
-    const { driver } = backends.get(one.backend);
-    const { id, volume, node, backend, size, destination, address } = one;
-    const found = (await driver.listVolumes()).find((stored) => stored.id === volume);
+    const backend = backends.get(one.backend);
+    const { driver } = backend;
+    const { id, volume, node, size, destination, address } = one;
+    const found = await storedVolume(driver, volume);
     const now = await volumesOf(store).find(volume);
-    const isHere = now !== undefined && backendId(now.node, now.backend) === backendId(node, backend);
+    const isHere = now !== undefined && (await isOnStorage({ store, lease }, backend, now));
     // It may have come back since, where Redis has this record again.
     const isSame = found?.labels['created'] === one.created && (found.labels[fromLabel] ?? '') === one.from;
     if (found && isSame && !isHere && found.labels[movedLabel] === undefined) {
       const { address: _, ...others } = found.labels;
-      const labels = { ...others, ...(address === '' ? {} : { address }), [movedLabel]: destination };
+      const labels = {
+        ...others,
+        ...(address === '' ? {} : { address }),
+        [movedLabel]: destination,
+        ...keptBy(keeperOn(backend, lease.node)),
+      };
       await driver.labelVolume({ id: volume, size, sizeBytes: sizeInBytes(size), labels });
     }
-    const here = { id: volume, node, backend, size, createTime: Number(one.created) };
+    const here = { id: volume, node, backend: backend.name, size, createTime: Number(one.created) };
     const outcome = await commit(store, {
       owner: lease.token,
       edits: [{ kind: 'superseded', id, remove: true }, ...(isHere ? [] : [formerEdit(here)])],

@@ -88,6 +88,7 @@ export class RbdDriver implements VolumeDriver {
       clones: true,
       extend: true,
       images: true,
+      migration: true,
       thin: true,
       discard: true,
       shared: this.monitors === undefined ? '' : `rbd:${this.monitors.fsid}/${this.pool}`,
@@ -101,8 +102,10 @@ export class RbdDriver implements VolumeDriver {
     await this.list();
   }
 
-  createVolume(volume: VolumeSpec, options: CreateOptions = {}): Promise<CreatedVolume> {
-    return this.create(volume, options, () => makeEmpty(this.commands, volume, options.signal));
+  async createVolume(volume: VolumeSpec, options: CreateOptions = {}): Promise<CreatedVolume> {
+    const make = () => makeEmpty(this.commands, volume, options.signal);
+    const { fields, isNew } = await this.create(volume, options, make);
+    return { fields, isNew, isBlank: isNew };
   }
 
   async hasVolume(volume: VolumeSpec): Promise<boolean> {
@@ -114,6 +117,7 @@ export class RbdDriver implements VolumeDriver {
 
   async readLabels(id: string): Promise<Labels | undefined> {
     const name = imageName({ id });
+    this.catalogue.invalidate(name);
     this.catalogue.invalidate(name);
     return labelsIn((await readMetadata(this.commands, name)) ?? {}, id);
   }

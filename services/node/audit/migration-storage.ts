@@ -5,12 +5,12 @@ import { migrationsOf } from '../../../lib/models/migration.ts';
 import { supersededOf } from '../../../lib/models/superseded.ts';
 import { taskKey, writeTask } from '../../../lib/models/task.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
-import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { redisTime } from '../../../lib/redis/redis-time.ts';
 import { commit } from '../../../lib/redis/scripts.ts';
 import type { AuditContext } from '../audit.ts';
 import { formerEdit } from '../former.ts';
 import type { StoredVolume } from '../found-storage.ts';
+import { isOnStorage, otherKeeper } from '../shared-storage.ts';
 import { copyLabel, fieldsIn, movedLabel } from '../specs.ts';
 import { refuseChanged, refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
@@ -34,14 +34,15 @@ export async function migrationStorage(
   found: StoredVolume,
   { underWay, isToRemove }: { underWay: ReadonlySet<string>; isToRemove: boolean },
 ): Promise<Difference[]> {
-  const { store, lease, engine } = context;
+  const { store, engine } = context;
   const { id, labels, backend } = found;
   const { [movedLabel]: destination, [copyLabel]: source } = labels;
   const page = await volumesOf(store).readAll([id]);
   const [volume] = page.states;
-  const isHere = volume?.node === lease.node && volume.backend === backend.name;
-  // Its record says what is to be done.
+  const isHere = volume !== undefined && (await isOnStorage(context, backend, volume));
+  // Its record says what is to be done, or another node that reaches this storage.
   if (isHere || page.unreadable.length > 0 || underWay.has(`${id} ${backend.name}`)) return [];
+  if (await otherKeeper(context, found)) return [];
   const object = `volume ${id}`;
   const removal = (signal: AbortSignal) =>
     engine.exclusively(id, async () => {
@@ -73,7 +74,8 @@ export async function migrationStorage(
       const now = await volumesOf(store).find(id);
       // Its record may be made again, from the storage of its node.
       if (!now) throw errors.volumeNotFound(id);
-      if (now.migration !== '' || now.task?.kind === 'migrate' || isOn(now, lease.node, backend.name))
+      const isHereNow = await isOnStorage(context, backend, now);
+      if (now.migration !== '' || now.task?.kind === 'migrate' || isHereNow)
         throw errors.wrongStatus(id, now.status, 'no migration');
       await refuseChanged(context, now);
       await removeStorage(found, signal);
@@ -120,13 +122,14 @@ async function restoreAt(
 
 /** From then on it is removed like that of every migration. */
 async function noteFormer(
-  { store, lease, former }: AuditContext,
+  context: AuditContext,
   { id, labels, backend }: StoredVolume,
   destination: string,
 ): Promise<void> {
+  const { store, lease, former } = context;
   const volume = await volumesOf(store).lookup(id);
   const { node } = parsePlace(destination);
-  if (isOn(volume, lease.node, backend.name)) throw errors.wrongStatus(id, volume.status, 'another place');
+  if (await isOnStorage(context, backend, volume)) throw errors.wrongStatus(id, volume.status, 'another place');
   // Somebody else has it: this may be needed.
   if (volume.node !== node && labels['created'] !== String(volume.createTime)) throw errors.unknownStorage(id);
   const here = { ...volume, node: lease.node, backend: backend.name };
@@ -137,8 +140,4 @@ async function noteFormer(
 
 function removeStorage({ id, sizeBytes, labels, backend }: StoredVolume, signal: AbortSignal): Promise<void> {
   return backend.driver.deleteVolume({ id, size: 0, sizeBytes, labels }, { signal });
-}
-
-function isOn({ node, backend }: VolumeState, otherNode: string, otherBackend: string): boolean {
-  return node === otherNode && backend === otherBackend;
 }

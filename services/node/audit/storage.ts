@@ -2,10 +2,10 @@ import { abandonedVolumesOf, volumesOf } from '../../../lib/models/volume.ts';
 import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import type { FoundExport } from '../../../lib/targets/target.ts';
 import type { AuditContext } from '../audit.ts';
-import type { StoredVolume } from '../found-storage.ts';
+import { type StoredVolume, storedVolume } from '../found-storage.ts';
 import { hasMovedHere, noteMoved, takeMoved } from '../moved-here.ts';
-import { sharedIdentity } from '../shared-storage.ts';
-import { fieldsIn } from '../specs.ts';
+import { isOnStorage } from '../shared-storage.ts';
+import { fieldsIn, isMarked } from '../specs.ts';
 import { refuseRecorded } from './before-removal.ts';
 import type { Difference } from './difference.ts';
 
@@ -39,14 +39,14 @@ export async function storageDifferences(
       });
     return [{ object, what, fix: 'remove the storage, as requested', run, requested: true }];
   }
-  // Of another node that serves the same storage.
-  if (record && sharedIdentity(backend) !== '') return [];
+  // Of another node that serves the same storage, or has just migrated.
+  if (record && (await isOthers(context, found, record))) return [];
   const [deletion] = deleted.states;
   if (deletion) {
     const undone = `was deleted while node ${deletion.node} was lost, and has its storage here`;
     return [{ object, what: undone, fix: '' }];
   }
-  if (record && hasMovedHere(found, record)) {
+  if (record && (await hasMovedHere(context, found, record))) {
     const run = () => engine.exclusively(id, () => takeMoved(context, found));
     return [{ object, what: `${what}, which has lost it`, fix: 'take the volume, which has moved here', run }];
   }
@@ -60,4 +60,10 @@ function describePlaces({ backend }: StoredVolume, record: VolumeState, node: st
   return record.node === node && record.backend !== backend.name
     ? `has storage on backend ${backend.name}, but its record is of backend ${record.backend}`
     : `has storage here, but its record is of node ${record.node || 'nobody yet'}`;
+}
+
+async function isOthers(context: AuditContext, { id, backend }: StoredVolume, record: VolumeState): Promise<boolean> {
+  if (await isOnStorage(context, backend, record)) return true;
+  const now = await storedVolume(backend.driver, id);
+  return now === undefined || isMarked(now.labels);
 }

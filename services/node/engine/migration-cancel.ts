@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { asError, errors } from '../../../lib/errors.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { movedLabel } from '../specs.ts';
+import { storedVolume } from '../found-storage.ts';
 import type { StepContext } from './operation.ts';
 
 const pollMs = 1000;
@@ -14,7 +15,7 @@ export async function isCancellable({
   volume,
   backend: { driver },
 }: Pick<StepContext, 'volume' | 'backend'>): Promise<boolean> {
-  const own = (await driver.listVolumes()).find(({ id }) => id === volume.id);
+  const own = await storedVolume(driver, volume.id);
   return own !== undefined && own.labels[movedLabel] === undefined;
 }
 

@@ -3,6 +3,7 @@ import { errors, fromFault } from '../../../lib/errors.ts';
 import { backendId } from '../../../lib/models/backend.ts';
 import type { MigrationState } from '../../../lib/models/migration-state.ts';
 import { movedLabel } from '../specs.ts';
+import { storedVolume } from '../found-storage.ts';
 import { isCancellable } from './migration-cancel.ts';
 import type { StepContext } from './operation.ts';
 
@@ -17,7 +18,7 @@ export function placeOf({ node, backend }: MigrationState): string {
 
 /** Returns the place for which the volume has left its storage here; undefined where that is its own. */
 export async function placeLeftFor({ volume, backend: { driver } }: StepContext): Promise<string | undefined> {
-  return (await driver.listVolumes()).find(({ id }) => id === volume.id)?.labels[movedLabel];
+  return (await storedVolume(driver, volume.id))?.labels[movedLabel];
 }
 
 /**
@@ -27,12 +28,15 @@ export async function placeLeftFor({ volume, backend: { driver } }: StepContext)
  */
 export async function destinationOf(context: StepContext): Promise<{ migration: MigrationState; wasLeft: boolean }> {
   const { volume, migrations } = context;
-  const place = await placeLeftFor(context);
+  const own = await storedVolume(context.backend.driver, volume.id);
+  const place = own?.labels[movedLabel];
   context.hasLeft = place !== undefined;
   if (place !== undefined) await migrations.renew(await migrations.read(volume.migration));
   const migration = await readyDestination(context);
   context.migration = migration;
   if (place !== undefined && place !== placeOf(migration)) throw errors.storageLeft(volume.id, place);
+  // What is there has not come from here: this storage is labelled as left before that can be.
+  if (own && place === undefined && migration.hasArrived) throw errors.storageInTheWay(volume.id, placeOf(migration));
   context.hasLeft = migration.hasArrived;
   return { migration, wasLeft: place !== undefined };
 }

@@ -1,6 +1,8 @@
+import { withVolumeData } from '../../../lib/drivers/open-data.ts';
 import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
 import { writeTask } from '../../../lib/models/task.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
+import { keeperOn } from '../shared-storage.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
 import { formerEdit } from '../former.ts';
 import { fieldsAfter } from '../new-place.ts';
@@ -22,10 +24,12 @@ export const copyToDestination: Step = {
     const spec = volumeSpec(volume);
     await backend.target.removeExport(volume.id); // of an unattached volume
     await backend.driver.ensureVolume(spec);
-    const storage = { volume: volume.id, path: backend.driver.localPath(spec), sizeBytes: sizeInBytes(volume.size) };
+    const storage = { volume: volume.id, sizeBytes: sizeInBytes(volume.size) };
     const { id, key, endpoint } = migration;
     await sendUnlessCancelled(context, (signal) =>
-      migrations.transport.send({ migration: id, key, endpoint }, storage, { signal, progress }),
+      withVolumeData(backend.driver, spec, { access: 'read', signal }, (path) =>
+        migrations.transport.send({ migration: id, key, endpoint }, { ...storage, path }, { signal, progress }),
+      ),
     );
   },
 };
@@ -43,7 +47,8 @@ export const retireStorage: Step = {
     if (!migration) throw errors.migrationLost(volume.migration);
     await refuseCancelled(context, migration);
     try {
-      await backend.driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration)));
+      const keeper = keeperOn(backend, volume.node);
+      await backend.driver.labelVolume(markedSpec(volume, movedLabel, placeOf(migration), keeper));
     } catch (error) {
       // The volume has arrived long ago, and this was removed.
       if (!migration.hasArrived || asError(error).code !== 'StorageMissing') throw error;

@@ -1,4 +1,4 @@
-import { type OpenData, closing, localData } from '../../../lib/drivers/open-data.ts';
+import { type OpenData, closing, openData } from '../../../lib/drivers/open-data.ts';
 import { errors } from '../../../lib/errors.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { snapshotSpec, volumeSpec } from '../specs.ts';
@@ -29,7 +29,7 @@ async function openOrigin({ volume, snapshot, origin, backend: { driver }, signa
   if (!snapshot) {
     const spec = volumeSpec(origin);
     await driver.ensureVolume(spec);
-    return (await driver.openVolume?.(spec, { access: 'read', signal })) ?? localData(driver.localPath(spec));
+    return openData(driver, spec, { access: 'read', signal });
   }
   if (!driver.snapshots?.openSnapshot) throw errors.notCapable(origin.id, driver.name, 'images');
   return driver.snapshots.openSnapshot(snapshotSpec(origin, snapshot), { signal });

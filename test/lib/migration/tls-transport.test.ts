@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { localData } from '../../../lib/drivers/open-data.ts';
 import { silentLog } from '../../../lib/log.ts';
 import { TlsTransport } from '../../../lib/migration/tls-transport.ts';
 import type { Destination, Receiver } from '../../../lib/migration/transport.ts';
@@ -67,7 +68,7 @@ function dataWithHoles(): Buffer {
 /** Makes the receiving side ready. */
 async function expecting(path: string, isBlank: boolean, at = receiver): Promise<Destination> {
   const [migration, key] = [randomUUID(), randomBytes(32).toString('hex')];
-  receivers.set(migration, { volume, path, sizeBytes, key, isBlank });
+  receivers.set(migration, { volume, sizeBytes, key, isBlank, open: () => Promise.resolve(localData(path)) });
   return { migration, key, endpoint: await at.listen((id) => receivers.get(id)) };
 }
 
@@ -230,9 +231,10 @@ test('a later connection takes the place of an earlier one, and an end leaves no
   setTimeout(() => cancelled.abort(new Error('the daemon stops')), 300);
   await t.throwsAsync(second, { message: 'the daemon stops' });
 
+  await writeFile(target, randomBytes(sizeBytes));
   const third = slow.send(to, { volume, path, sizeBytes }, options);
   third.catch(() => undefined);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await until(isBegun, 'the third has begun');
   await receiver.disconnect(to.migration);
   await t.throwsAsync(third, { code: 'MigrationFailed' });
   await file.close();
