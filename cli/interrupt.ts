@@ -52,14 +52,14 @@ export class Interrupts {
       if (abort.signal.aborted) leave(interrupted);
     };
     const onSignal = (name: NodeJS.Signals) => {
-      if (begun) return leave(begun, name !== 'SIGHUP');
+      if (begun) leave(begun, name !== 'SIGHUP');
       // A terminal that ends can send both.
       if (abort.signal.aborted && name !== 'SIGHUP') process.exit(interruptedCode);
-      const isSilent = abort.signal.aborted || name === 'SIGHUP';
+      const isRead = !abort.signal.aborted && name !== 'SIGHUP';
       abort.abort();
-      if (isSilent) return; // nobody reads it, and a failed write would end the undo
-      if (this.output.isWatched) process.stderr.write('\n');
-      this.output.note(`undoing the ${operation}; Ctrl-C again leaves it half done`);
+      if (isRead && this.output.isWatched) process.stderr.write('\n');
+      // Where nobody reads it, a failed write would end the undo.
+      if (isRead) this.output.note(`undoing the ${operation}; Ctrl-C again leaves it half done`);
     };
     for (const name of endingSignals) process.on(name, onSignal);
     try {
