@@ -42,7 +42,7 @@ export class Interrupts {
   ): Promise<T> {
     const abort = new AbortController();
     let begun: BlockstoreError | undefined;
-    const leave = (interrupted: BlockstoreError, isHeard = true) => {
+    const leave = (interrupted: BlockstoreError, isHeard = true): never => {
       if (isHeard && this.output.isWatched) process.stderr.write('\n');
       if (isHeard) this.output.error(interrupted);
       process.exit(interruptedCode);
