@@ -14,6 +14,13 @@ export const exitCodes: Readonly<Record<ErrorKind, number>> = {
 /** The shell convention for a program ended by Ctrl-C. */
 export const interruptedCode = 130;
 
+const interruptedErrors: ReadonlySet<string> = new Set(['Interrupted', 'AttachmentUndone']);
+
+/** Whether an error says that its command was interrupted. */
+export function isInterruption(code: string): boolean {
+  return interruptedErrors.has(code);
+}
+
 /** Exit codes of `blockstore` with their meanings, as help and manual pages print them. */
 export const exitCodeMeanings: readonly (readonly [number, string])[] = [
   [0, 'success'],

@@ -2,7 +2,7 @@ import { CommanderError, type Command } from 'commander';
 import { asError, errors } from '../lib/errors.ts';
 import { ignoresHangup } from '../lib/hangup.ts';
 import { printableLines } from '../lib/printable.ts';
-import { exitCodes, interruptedCode } from './exit-codes.ts';
+import { exitCodes, interruptedCode, isInterruption } from './exit-codes.ts';
 import { Output } from './output.ts';
 import { buildProgram } from './program.ts';
 import { exitOnWriteError } from './write-errors.ts';
@@ -43,7 +43,7 @@ function report(thrown: unknown, program: Command, argv: readonly string[]): num
   new Output({ json: argv.includes('--json'), color: !argv.includes('--no-color'), quiet: false }).error(error);
   if (error.code === 'Internal' && error.cause instanceof Error)
     process.stderr.write(`${printableLines(error.cause.stack ?? '')}\n`);
-  return error.code === 'Interrupted' ? interruptedCode : exitCodes[error.kind];
+  return isInterruption(error.code) ? interruptedCode : exitCodes[error.kind];
 }
 
 /** Returns commander's message with a hint at the help of the command. */

@@ -14,7 +14,6 @@ import { volumesOf } from '../../lib/models/volume.ts';
 import { ChildProcesses } from '../../lib/process.ts';
 import { sameHosts } from '../../lib/targets/hosts.ts';
 import type { Context } from '../context.ts';
-import { interruptedCode } from '../exit-codes.ts';
 import type { Session } from '../session.ts';
 import { type Admission, checkExport, hostOption, hostsGiven, targetOfVolume } from './admission.ts';
 import { withProgress } from './follow.ts';
@@ -103,11 +102,7 @@ async function attachHere(context: Context, reference: string, given: AttachOpti
       }),
     ),
   );
-  if (connected === undefined) {
-    output.error(errors.attachmentUndone(state.id));
-    process.exitCode = interruptedCode;
-    return;
-  }
+  if (connected === undefined) throw errors.attachmentUndone(state.id);
   const { volume, path } = connected;
   if (output.json)
     await output.document({ ...volumeJson(await withHost(session.store, volume)), device: path || null });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { exitCodes, interruptedCode } from '../../cli/exit-codes.ts';
+import { exitCodes, interruptedCode, isInterruption } from '../../cli/exit-codes.ts';
 import { volumeJson } from '../../cli/volume/present.ts';
 import { parseVolume } from '../../lib/models/volume-state.ts';
 import { flagNames } from '../../lib/flags/load.ts';
@@ -57,7 +57,7 @@ test('the table of errors has the exit codes of the programs', async (t) => {
   const kinds = new Map<string, number>(Object.entries(exitCodes));
   for (const [code, kind] of await codesInSource()) {
     if (documented.get(code) === '–') continue;
-    const expected = code === 'Interrupted' ? interruptedCode : kinds.get(kind);
+    const expected = isInterruption(code) ? interruptedCode : kinds.get(kind);
     t.is(documented.get(code), String(expected), code);
   }
 });
