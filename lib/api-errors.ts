@@ -50,6 +50,13 @@ export const apiErrors = {
       `${call} requires the role ${roles.join(' or ')}`,
       'ask an administrator for the role in this project',
     ),
+  projectRequired: (call: string) =>
+    new BlockstoreError(
+      'ProjectRequired',
+      'denied',
+      `${call} requires a project, and the token has none`,
+      'sign in for a project: --os-project-name, OS_PROJECT_NAME, or "scope" in the request for the token',
+    ),
   requestTooLarge: (bytes: number) =>
     new BlockstoreError('RequestTooLarge', 'invalid', `the request has more than ${bytes} bytes`, 'send less at once'),
   /** `host`: the name of the page, '' where it is not known. */

@@ -101,8 +101,9 @@ export const policy = {
 
 export type CallName = keyof typeof policy;
 
-/** Throws NotPermitted. */
+/** Throws NotPermitted, ProjectRequired. */
 export function checkPolicy(name: CallName, caller: Caller): void {
   const required = policy[name];
-  if (!hasRole(caller, required)) throw errors.notPermitted(name, [required]);
+  if (hasRole(caller, required)) return;
+  throw caller.projectId === '' ? errors.projectRequired(name) : errors.notPermitted(name, [required]);
 }

@@ -23,16 +23,16 @@ const paramsSchema = z.object({ id: z.string() });
  */
 export function serveImages(server: FastifyInstance, { flags, store, originOf, note }: IdentityOptions): void {
   const images = openImageStore(flags);
-  const get = (path: string, name: string, answer: (request: FastifyRequest) => Promise<object>) =>
+  const get = (path: string, name: 'image:list' | 'image:show', answer: (request: FastifyRequest) => Promise<object>) =>
     server.get(path, async (request, reply) => {
       note(request, name);
-      await refuseUnknown(request);
+      await refuseUnknown(request, name);
       return reply.send(await answer(request));
     });
-  const refuseUnknown = async ({ headers: { 'x-auth-token': token } }: FastifyRequest) => {
+  const refuseUnknown = async ({ headers: { 'x-auth-token': token } }: FastifyRequest, call: string) => {
     const known = await findToken(store, typeof token === 'string' ? token : '');
     if (!known) throw errors.notAuthenticated('the token is not valid, or not any more');
-    if (!known.project) throw errors.notPermitted('image:list', ['reader']);
+    if (!known.project) throw errors.projectRequired(call);
   };
   server.get('/image', (request, reply) =>
     reply.status(300).send({

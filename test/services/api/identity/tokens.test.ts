@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { z } from 'zod';
 import { countFailure, forgetFailures, lockedFor } from '../../../../lib/client/identity/failures.ts';
@@ -106,8 +107,12 @@ test.serial(
     t.is(tokenSchema.parse(none.body).token['project'], undefined);
     t.is(tokenSchema.parse(none.body).token.catalog, undefined);
     const unscoped = local.client.with({ 'x-auth-token': none.headers.get('x-subject-token') ?? '' });
-    for (const path of ['/v3/volumes', `/v3/${dan.project}/volumes`])
-      t.is((await unscoped.get(path)).status, 403, path);
+    for (const path of ['/v3/volumes', '/image/v2/images', `/image/v2/images/${randomUUID()}`]) {
+      const { status, body } = await unscoped.get(path);
+      t.is(status, 403, path);
+      t.regex(JSON.stringify(body), /requires a project, and the token has none/, path);
+    }
+    t.is((await unscoped.get(`/v3/${dan.project}/volumes`)).status, 403);
     t.like((await unscoped.get('/identity/v3/auth/projects')).body, { projects: [{ id: dan.project, name: 'dan' }] });
     await updateUser(local.store, dan.user, { defaultProject: dan.project });
     const own = await local.token({ name: 'dan', password });
