@@ -1,6 +1,6 @@
 import { Semaphore } from '../concurrency.ts';
 import { type BlockstoreError, asError, errors } from '../errors.ts';
-import { backendId } from '../models/backend.ts';
+import { type BackendState, backendId } from '../models/backend.ts';
 import { checkText } from '../models/check-text.ts';
 import { lookupNode } from '../models/node.ts';
 import type { Unreadable } from '../models/records.ts';
@@ -15,13 +15,14 @@ const concurrency = 4;
 
 /**
  * Whether the backends of a node are closed, or the one that is named: they take no volumes then, created or moved there. `reason`: for
- * those who wonder. Throws NodeNotFound, BackendNotFound.
+ * those who wonder; without one, what is closed already keeps its own. Nothing is recorded where all are so already. Throws NodeNotFound,
+ * BackendNotFound.
  */
 export async function setClosed(
   store: Store,
   node: string,
   isClosed: boolean,
-  { backend, reason = '' }: { backend?: string | undefined; reason?: string } = {},
+  { backend, reason }: { backend?: string | undefined; reason?: string } = {},
 ): Promise<void> {
   const { backends: all } = await lookupNode(store, node);
   const backends = all.filter(({ name }) => name === (backend ?? name));
@@ -31,9 +32,13 @@ export async function setClosed(
       all.map(({ id }) => id),
     );
   }
-  const because = reason === '' ? '' : checkText('reason', reason);
+  const because = reason === undefined || reason === '' ? '' : checkText('reason', reason);
+  const isAlready = (one: BackendState) =>
+    one.isClosed === isClosed && (!isClosed || reason === undefined || one.closedReason === because);
+  const changed = backends.filter((one) => !isAlready(one));
+  if (changed.length === 0) return;
   const { set, unset } = withoutEmpty({ closed: isClosed ? 'true' : '', closedReason: isClosed ? because : '' });
-  const edits = backends.map(({ id }): Edit => ({ kind: 'backend', id, optional: true, set, unset }));
+  const edits = changed.map(({ id }): Edit => ({ kind: 'backend', id, optional: true, set, unset }));
   const event = isClosed ? 'node.close' : 'node.open';
   await commit(store, { edits: [{ kind: 'node', id: node, optional: true }, ...edits], event, frees: true });
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { declareLost } from '../../../lib/client/declare-lost.ts';
-import { setClosed } from '../../../lib/client/drain.ts';
+import { drain, setClosed } from '../../../lib/client/drain.ts';
 import { lastEvents } from '../../../lib/client/event-reader.ts';
 import { MigrationCommands } from '../../../lib/client/migration-commands.ts';
 import { setQuota } from '../../../lib/client/quotas.ts';
@@ -14,6 +14,7 @@ import { FakeDriver } from '../../../lib/drivers/fake/driver.ts';
 import { errors } from '../../../lib/errors.ts';
 import { type LogFields, silentLog } from '../../../lib/log.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
+import { lookupNode } from '../../../lib/models/node.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { fakeNode } from '../../support/records.ts';
@@ -85,7 +86,11 @@ test.serial('a change without a task is one as well, with its requester', async 
   await commands.delete(id, deadline);
   await deleteType(store, type.id);
   await setQuota(store, 'web', { volumes: 3 });
-  await setClosed(store, 'n1', true);
+  await setClosed(store, 'n1', true, { reason: 'a disk is replaced' });
+  const ignored = { onMoved: () => undefined, onFailed: () => undefined, onUnreadable: () => undefined };
+  await drain(store, () => Promise.reject(new Error('it stays')), 'n1', ignored);
+  t.is((await lookupNode(store, 'n1')).backends[0]?.closedReason, 'a disk is replaced');
+  await setClosed(store, 'n1', false);
   await setClosed(store, 'n1', false);
   await fakeNode(store, 'n9', { leaseMs: 1 });
   await until(async () => (await store.redis.exists(store.keys.lease('n9'))) === 0, 'n9 is down');
