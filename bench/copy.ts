@@ -17,6 +17,7 @@ const MiB = 2 ** 20;
 const bytes = 1024 * MiB;
 /** The rest are holes. */
 const dataBytes = 512 * MiB;
+const sparseBytes = 64 * MiB;
 
 /**
  * Megabytes a second, from the request to the end, of a volume of 1 GiB in a file that is half data: the yardsticks copy that file, on the
@@ -37,7 +38,7 @@ export async function benchCopy(): Promise<Figure[]> {
     const create = (more: object) => volumes.create({ ...newVolume, ...more }, deadline);
     const { id } = await create({ node: 'n1' });
     const path = pathOf(id);
-    await fill(path);
+    await fill(path, dataBytes);
 
     const figures: Figure[] = [];
     const copied = join(place, 'copied');
@@ -74,6 +75,13 @@ export async function benchCopy(): Promise<Figure[]> {
     const bare = ['dd', `if=${pathOf(clone)}`, ...dd.slice(2)];
     const migrate = () => new MigrationCommands(store, volumes, 'volume').migrate(id, { to: 'n2' }, deadline);
     await measure('migration to another node', migrate, 'dd', bare);
+    const sparse = await create({ node: 'n1' });
+    const [from, kept] = [pathOf(sparse.id), join(place, 'sparse')];
+    await fill(from, sparseBytes);
+    await execa('cp', ['--sparse=always', from, kept]);
+    const migrateSparse = () =>
+      new MigrationCommands(store, volumes, 'volume').migrate(sparse.id, { to: 'n2' }, deadline);
+    await measure('the same, with 64 MiB of data', migrateSparse, 'dd', ['dd', `if=${kept}`, ...dd.slice(2)]);
     return figures;
   } finally {
     await cluster.close();
@@ -95,10 +103,13 @@ async function startNode(cluster: Cluster, name: string, place: string, flags: R
   return driver;
 }
 
-async function fill(path: string): Promise<void> {
+/** Blocks of data at equal distances, the rest holes. */
+async function fill(path: string, size: number): Promise<void> {
   await using file = await open(path, 'r+');
   const data = randomBytes(4 * MiB);
-  for (let offset = 0; offset < dataBytes; offset += data.length) await file.write(data, 0, data.length, 2 * offset);
+  for (let offset = 0; offset < size; offset += data.length) {
+    await file.write(data, 0, data.length, (offset * bytes) / size);
+  }
   await file.sync();
 }
 

@@ -58,7 +58,7 @@ export async function startOnStorage(
   return processes.pipe(command, args, { asRoot: await isBlockDevice(path), signal, timeoutMs: limitMs(sizeBytes) });
 }
 
-async function isBlockDevice(path: string): Promise<boolean> {
+export async function isBlockDevice(path: string): Promise<boolean> {
   return (await stat(path)).isBlockDevice();
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { pieceBytes } from './pieces.ts';
+import { isZero, pieceBytes } from './pieces.ts';
 
 /**
  * What a node sends: frames of one byte for the kind, four for a length, and what follows them. `data` has so many bytes of a piece; `zeros`
@@ -10,23 +10,18 @@ const kinds = { data: 0, zeros: 1, end: 2, same: 3, pass: 4 } as const;
 const headerBytes = 5;
 export const checksumBytes = 32;
 
-const zeros = Buffer.alloc(pieceBytes);
-
 /** Thrown for what no node of this version sends, or the volume has no place for. */
 export class BadFrame extends Error {}
 
 export type Frame =
   | { kind: 'data'; length: number; parts: AsyncIterable<Buffer> }
-  | { kind: 'same'; length: number }
+  | { kind: 'zeros' | 'same'; length: number }
   | { kind: 'end'; checksum: Buffer; isLast: boolean };
 
-export function* framesOf(piece: Buffer): Generator<Buffer> {
-  if (piece.equals(zeros.subarray(0, piece.length))) {
-    yield header(kinds.zeros, piece.length);
-  } else {
-    yield header(kinds.data, piece.length);
-    yield piece;
-  }
+/** `data` follow the head; none where they are zeros. */
+export function frameOf(piece: Buffer): { head: Buffer; data: Buffer } {
+  const isData = !isZero(piece);
+  return { head: header(isData ? kinds.data : kinds.zeros, piece.length), data: isData ? piece : Buffer.alloc(0) };
 }
 
 export function sameFrame(piece: Buffer): Buffer {
@@ -71,14 +66,10 @@ export class FrameReader {
     this.received += length;
     if (length !== pieceBytes && this.received !== sizeBytes) throw new BadFrame(`a piece of ${length} bytes`);
     if (kind === kinds.same) return { kind: 'same', length };
-    if (kind === kinds.zeros) return { kind: 'data', length, parts: once(zeros.subarray(0, length)) };
+    if (kind === kinds.zeros) return { kind: 'zeros', length };
     if (kind === kinds.data) return { kind: 'data', length, parts: this.bytes.parts(length) };
     throw new BadFrame(`a frame of kind ${kind}`);
   }
-}
-
-async function* once(part: Buffer): AsyncGenerator<Buffer> {
-  yield part;
 }
 
 /** Reads a stream in the lengths that are needed, and leaves it open. */

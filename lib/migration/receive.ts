@@ -3,11 +3,15 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errors } from '../errors.ts';
 import type { Processes } from '../process.ts';
-import { readStorage, writeStorage } from '../devices/storage-streams.ts';
+import { readData } from '../devices/read-data.ts';
+import { writeStorage } from '../devices/storage-streams.ts';
 import { writeAnswer } from './answers.ts';
 import { BadFrame, type Frame, FrameReader } from './frames.ts';
-import { Digests, type Run, digestOf, pieceBytes, piecesOf } from './pieces.ts';
+import { Digests, type Run, addRun, digestOf, pieceBytes, piecesOf, zerosOf } from './pieces.ts';
 import type { ReceivingStorage } from './transport.ts';
+
+/** Pieces of zeros that are left out between two pieces, at which a writer ends: to start another one costs less. */
+const longestGap = 16;
 
 export interface ReceiveOptions {
   signal: AbortSignal;
@@ -61,15 +65,31 @@ class Receiving {
         frame = await frames.next();
         continue;
       }
-      const written = await this.writeRun(piece, frame);
-      runs.push({ first: piece, count: written.count });
-      piece += written.count;
-      frame = written.next;
+      const received = this.isBlankAt(frame) ? await this.skipZeros(piece, frame) : await this.writeRun(piece, frame);
+      addRun(runs, { first: piece, count: received.count });
+      piece += received.count;
+      frame = received.next;
     }
     this.isBlank = false;
     if (!digests.sum().equals(frame.checksum)) throw errors.copyDiffers(storage.volume);
     await this.compare(runs);
     return frame.isLast;
+  }
+
+  /** Whether the storage reads as what the frame has already. */
+  private isBlankAt({ kind }: Frame): boolean {
+    return kind === 'zeros' && this.isBlank;
+  }
+
+  /** The same of this frame and of those that follow, at most so many. Returns how many they are, and the first other frame. */
+  private async skipZeros(first: number, begin: Frame, max = Infinity): Promise<{ count: number; next: Frame }> {
+    let next = begin;
+    let count = 0;
+    for (; next.kind === 'zeros' && count < max; count += 1) {
+      this.digests.note(first + count, digestOf(zerosOf(next.length)));
+      next = await this.frames.next();
+    }
+    return { count, next };
   }
 
   /** Writes the pieces of this frame and of those that follow. Returns how many they are, and the first frame that has none. */
@@ -79,10 +99,18 @@ class Receiving {
     const writer = await writeStorage(processes, { ...storage, isBlank }, signal, first * pieceBytes);
     let next = begin;
     let count = 0;
-    const data = async function* () {
-      while (next.kind === 'data') {
+    const data = async function* (this: Receiving) {
+      while (next.kind === 'data' || next.kind === 'zeros') {
+        if (this.isBlankAt(next)) {
+          const zeros = await this.skipZeros(first + count, next, longestGap);
+          ({ next } = zeros);
+          count += zeros.count;
+          if (zeros.count === longestGap || next.kind !== 'data') return;
+          for (let piece = 0; piece < zeros.count; piece += 1) yield zerosOf(pieceBytes);
+          continue;
+        }
         const hash = createHash('sha256');
-        for await (const part of next.parts) {
+        for await (const part of next.kind === 'data' ? next.parts : [zerosOf(next.length)]) {
           hash.update(part);
           yield part;
         }
@@ -94,7 +122,7 @@ class Receiving {
     // Where the writer fails, its own error says more than that of the pipe.
     await Promise.all([
       writer.ended,
-      pipeline(data, writer.stdin, { signal }).catch((error: unknown) => settle(writer.ended, error)),
+      pipeline(data.bind(this), writer.stdin, { signal }).catch((error: unknown) => settle(writer.ended, error)),
     ]);
     return { count, next };
   }
@@ -115,16 +143,13 @@ class Receiving {
     const { processes, storage, digests } = this;
     const { signal } = this.options;
     const end = Math.min((first + count) * pieceBytes, storage.sizeBytes);
-    const reader = await readStorage(processes, { path: storage.path, sizeBytes: end }, signal, first * pieceBytes);
+    const written = readData(processes, { path: storage.path, sizeBytes: end }, signal, first * pieceBytes);
     let piece = first;
-    const examine = async (chunks: AsyncIterable<Buffer>) => {
-      for await (const found of piecesOf(chunks)) {
-        if (!digests.has(piece, digestOf(found))) throw errors.copyDiffers(storage.volume);
-        piece += 1;
-        onPiece();
-      }
-    };
-    await Promise.all([reader.ended, pipeline(reader.stdout, examine, { signal })]);
+    for await (const found of piecesOf(written)) {
+      if (!digests.has(piece, digestOf(found))) throw errors.copyDiffers(storage.volume);
+      piece += 1;
+      onPiece();
+    }
     if (piece !== first + count) throw errors.copyDiffers(storage.volume);
   }
 }

@@ -1,12 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readStorage } from '../devices/storage-streams.ts';
-import { chunkBytes } from '../files.ts';
+import { readData, zerosBetween } from '../devices/read-data.ts';
 import { BlockstoreError, fromFault } from '../errors.ts';
 import type { Processes } from '../process.ts';
 import type { Answer } from './answers.ts';
-import { endFrame, framesOf, sameFrame } from './frames.ts';
+import { endFrame, frameOf, sameFrame } from './frames.ts';
 import { type Digests, digestOf, piecesOf } from './pieces.ts';
 import type { MigratedStorage } from './transport.ts';
 
@@ -29,12 +28,12 @@ interface PassOptions {
   signal: AbortSignal;
   /** Called with 0 to 100. */
   progress: (percent: number) => void;
-  /** 0 = as fast as possible. */
+  /** Of data, without zeros; 0 = as fast as possible. */
   bytesPerS: number;
   isLast: boolean;
 }
 
-/** What a pass has sent, and how long it took, without the time that it waited for the rate. */
+/** What a pass has sent, zeros included, and how long it took, without the time that it waited for the rate. */
 export interface Pass {
   sentBytes: number;
   netMs: number;
@@ -66,10 +65,11 @@ export async function sendPass(sending: Sending, options: PassOptions): Promise<
   }
 }
 
-async function* padded(chunks: AsyncIterable<Buffer>, zeroBytes: number): AsyncGenerator<Buffer> {
-  yield* chunks;
-  const zeros = Buffer.alloc(Math.min(zeroBytes, chunkBytes));
-  for (let left = zeroBytes; left > 0; left -= zeros.length) yield zeros.subarray(0, Math.min(left, zeros.length));
+/** The data that the storage has, and zeros behind them. */
+async function* dataOf(processes: Processes, storage: MigratedStorage, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { path, sizeBytes, dataBytes = sizeBytes } = storage;
+  yield* readData(processes, { path, sizeBytes: dataBytes }, signal);
+  yield* zerosBetween(dataBytes, sizeBytes);
 }
 
 async function followAnswers(answers: AsyncIterator<Answer>, progress: (percent: number) => void): Promise<void> {
@@ -86,32 +86,34 @@ async function sendAll(
   { processes, stream, storage, digests }: Sending,
   { signal, progress, bytesPerS, isLast }: PassOptions,
 ): Promise<{ sentBytes: number; waitedMs: number }> {
-  const { path, sizeBytes, dataBytes = sizeBytes } = storage;
-  const reader = await readStorage(processes, { path, sizeBytes: dataBytes }, signal);
+  const { sizeBytes } = storage;
   const began = performance.now();
   let sentBytes = 0;
+  let limitedBytes = 0;
   let waitedMs = 0;
-  const frames = async function* (chunks: AsyncIterable<Buffer>) {
+  const frames = async function* () {
     let number = 0;
     let read = 0;
-    for await (const piece of piecesOf(padded(chunks, sizeBytes - dataBytes))) {
+    for await (const piece of piecesOf(dataOf(processes, storage, signal))) {
       if (digests.note(number, digestOf(piece))) {
         yield sameFrame(piece);
       } else {
-        yield* framesOf(piece);
+        const { head, data } = frameOf(piece);
+        yield head;
+        if (data.length > 0) yield data;
         sentBytes += piece.length;
+        limitedBytes += data.length;
       }
       number += 1;
       read += piece.length;
       progress(Math.floor((sentPercent * read) / sizeBytes));
-      const dueMs = bytesPerS === 0 ? 0 : (read / bytesPerS) * 1000 - (performance.now() - began);
+      const dueMs = bytesPerS === 0 ? 0 : (limitedBytes / bytesPerS) * 1000 - (performance.now() - began);
       if (dueMs <= 1) continue;
       await pause(dueMs, undefined, { signal });
       waitedMs += dueMs;
     }
-    await reader.ended;
     yield endFrame(digests.sum(), isLast);
   };
-  await Promise.all([reader.ended, pipeline(reader.stdout, frames, stream, { end: false, signal })]);
+  await pipeline(frames, stream, { end: false, signal });
   return { sentBytes, waitedMs };
 }

@@ -52,10 +52,10 @@ test.after.always(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function fileOf(data: Buffer): Promise<string> {
+async function fileOf(data: Buffer, size = sizeBytes): Promise<string> {
   const path = join(directory, randomUUID());
   await writeFile(path, data);
-  await truncate(path, sizeBytes);
+  await truncate(path, size);
   return path;
 }
 
@@ -66,9 +66,10 @@ function dataWithHoles(): Buffer {
 }
 
 /** Makes the receiving side ready. */
-async function expecting(path: string, isBlank: boolean, at = receiver): Promise<Destination> {
+async function expecting(path: string, isBlank: boolean, at = receiver, size = sizeBytes): Promise<Destination> {
   const [migration, key] = [randomUUID(), randomBytes(32).toString('hex')];
-  receivers.set(migration, { volume, sizeBytes, key, isBlank, open: () => Promise.resolve(localData(path)) });
+  const storage = { volume, sizeBytes: size, key, isBlank };
+  receivers.set(migration, { ...storage, open: () => Promise.resolve(localData(path)) });
   return { migration, key, endpoint: await at.listen((id) => receivers.get(id)) };
 }
 
@@ -88,6 +89,23 @@ test('data arrive as they are; holes stay holes on storage that is blank, and ar
   t.true((await readFile(used)).equals(data));
   await sender.send(to, { volume, path, sizeBytes }, options);
   t.true((await readFile(used)).equals(data), 'it can be repeated');
+});
+
+test('zeros take neither the rate of migrations nor space, in holes and between data, also of storage with other data', async (t) => {
+  const size = 256 * MiB;
+  const data = Buffer.alloc(size);
+  for (const piece of [0, 20, 24, 41, 120]) randomBytes(MiB).copy(data, piece * MiB);
+  const path = await fileOf(data.subarray(0, 160 * MiB), size); // the rest is a hole
+  const slow = transport(MiB);
+  for (const isBlank of [true, false]) {
+    const target = await fileOf(isBlank ? Buffer.alloc(0) : randomBytes(200 * MiB), size);
+    const began = performance.now();
+    await slow.send(await expecting(target, isBlank, receiver, size), { volume, path, sizeBytes: size }, options);
+    t.true(performance.now() - began < 120_000, 'it is not sent at one MiB a second');
+    t.true((await readFile(target)).equals(data));
+    if (isBlank) t.true((await stat(target)).blocks * 512 < 8 * MiB);
+  }
+  await slow.close();
 });
 
 test('a node without the key of the migration is refused, and so is whoever speaks something else', async (t) => {
@@ -211,7 +229,7 @@ test('a last pass that is damaged on its way to the storage is no copy', async (
 });
 
 test('a later connection takes the place of an earlier one, and an end leaves nobody writing', async (t) => {
-  const data = dataWithHoles();
+  const data = randomBytes(sizeBytes);
   const path = await fileOf(data);
   const target = await fileOf(randomBytes(sizeBytes));
   const to = await expecting(target, false);

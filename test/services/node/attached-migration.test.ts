@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
@@ -207,6 +207,8 @@ test.serial('a volume whose migration is cancelled stays where its host writes t
   await node('n2');
   const { id, address } = await attachedAt('n1@files');
   const writer = new Writer(address);
+  randomFillSync(writer.data);
+  await writeFile(pathAt('n1@files', id), writer.data, { flag: 'r+' });
   writer.start();
   await until(async () => writer.writes > 20, 'the host writes');
   const end = migrations.migrate(id, { to: 'n2' }, deadline).catch((error: unknown) => error);

@@ -59,9 +59,10 @@ async function node(name: string, flags = {}, target = new FakeTarget()): Promis
 const pathAt = (name: string, id: string) => join(cluster.directory, name, `volume-${id}`);
 
 /** Writes to the storage of a volume. Returns all of its data then. */
-async function writeTo(name: string, id: string): Promise<Buffer> {
+async function writeTo(name: string, id: string, { isAll = false } = {}): Promise<Buffer> {
   const file = await open(pathAt(name, id), 'r+');
-  await file.write(randomBytes(4096), 0, 4096, 2 ** 20);
+  const data = randomBytes(isAll ? 99 * 2 ** 20 : 4096);
+  await file.write(data, 0, data.length, 2 ** 20);
   await file.close();
   return readFile(pathAt(name, id));
 }
@@ -142,7 +143,7 @@ test.serial('a copy that is not complete is not served, although Redis has the v
   const before = await recordOf(id);
   await migrations.migrate(id, { to: 'n1' }, deadline);
   t.deepEqual(await problems(), []);
-  const data = await writeTo('n1', id);
+  const data = await writeTo('n1', id, { isAll: true });
   for (const one of nodes) await one.stop();
   const [first, second] = [await node('n1', { migration_rate: '1', stop_timeout: '0' }), await node('n2')];
   const end = migrations.migrate(id, { to: 'n2' }, deadline).catch(() => undefined);
@@ -198,7 +199,7 @@ test.serial('a volume is where its data are after Redis is emptied while they ar
   await node('n1', { migration_rate: '20' });
   await node('n2');
   const id = await makeVolume();
-  const data = await readFile(pathAt('n1', id));
+  const data = await writeTo('n1', id, { isAll: true });
   const end = migrations.migrate(id, { to: 'n2' }, deadline).catch(() => undefined);
   await until(async () => ((await volumesOf(store).find(id))?.progress ?? 0) > 10, 'data are sent');
   await store.redis.flushall();

@@ -60,13 +60,14 @@ function pathOf(place: string, id: string): string {
   return drivers[place]?.localPath({ id, size: 0, sizeBytes: 100 * MiB, labels: {} }) ?? '';
 }
 
-/** A volume with data at its beginning, in its middle and at its end; the rest are holes. */
-async function volumeWithData(at: string): Promise<{ id: string; data: Buffer }> {
+/** A volume with data at its beginning, in its middle and at its end, the rest are holes; or with data everywhere. */
+async function volumeWithData(at: string, { isFull = false } = {}): Promise<{ id: string; data: Buffer }> {
   const { id } = await volumes.create({ ...newVolume, node: at.replace(/@.*/, '') }, deadline);
-  const data = Buffer.alloc(100 * MiB);
+  const data = isFull ? randomBytes(100 * MiB) : Buffer.alloc(100 * MiB);
   for (const offset of [0, 40 * MiB + 512, 99 * MiB]) randomBytes(MiB).copy(data, offset);
   const file = await open(pathOf(at, id), 'r+');
-  for (const offset of [0, 40 * MiB, 41 * MiB, 99 * MiB]) await file.write(data, offset, MiB, offset);
+  if (isFull) await file.write(data, 0, data.length, 0);
+  else for (const offset of [0, 40 * MiB, 41 * MiB, 99 * MiB]) await file.write(data, offset, MiB, offset);
   await file.close();
   return { id, data };
 }
@@ -168,7 +169,7 @@ test.serial('a destination without space reports it, and the volume stays availa
 test.serial('what a failed migration has left is not removed from under the next one', async (t) => {
   await node('n1', ['files'], { num_shell_tries: '1', migration_rate: '20' });
   await node('n2', ['files'], { report_interval: '4' }); // it sees the end of the first while the second is under way
-  const { id, data } = await volumeWithData('n1@files');
+  const { id, data } = await volumeWithData('n1@files', { isFull: true });
   const { 'n1@files': source, 'n2@files': destination } = drivers;
   const label = source?.labelVolume.bind(source);
   const remove = destination?.deleteVolume.bind(destination);
@@ -190,7 +191,7 @@ test.serial('what a failed migration has left is not removed from under the next
 test.serial('a migration goes on after either daemon has ended', async (t) => {
   const n1 = await node('n1', ['files'], { migration_rate: '20', stop_timeout: '0' });
   await node('n2');
-  const { id, data } = await volumeWithData('n1@files');
+  const { id, data } = await volumeWithData('n1@files', { isFull: true });
   const under = migrations.migrate(id, { to: 'n2' }, deadline);
   await until(async () => ((await volumesOf(store).find(id))?.progress ?? 0) > 10, 'data are sent');
   await n1.stop();
