@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { RbdDriver, type RbdOptions } from '../../../../lib/drivers/rbd/driver.ts';
@@ -43,7 +44,8 @@ export function driverOn(options: Partial<RbdOptions>, processes: Processes = ne
     capacityBytes: 2.5 * 2 ** 30,
     imagePools: ['images'],
   };
-  const directory = join(ceph().directory, 'open-images', randomUUID());
+  // Titles of cases are listed by a driver that is made before the cluster.
+  const directory = join(cluster?.directory ?? tmpdir(), 'open-images', randomUUID());
   const { conf = ceph().conf } = options;
   return new RbdDriver({ ...defaults, directory, ...options, conf }, { processes, log: silentLog });
 }
