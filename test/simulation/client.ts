@@ -34,7 +34,10 @@ export interface ClientOptions {
   /** The machine it runs on. */
   host: SimulatedHost;
   hosts: readonly SimulatedHost[];
-  nodes: readonly string[];
+  /** Where volumes can be made, and moved to. */
+  places: readonly string[];
+  /** Part of the requests that are migrations in any case. */
+  migrations: number;
   count: (what: string) => void;
 }
 
@@ -49,7 +52,6 @@ export class SimulatedClient {
     this.options = options;
   }
 
-  /** Its connection, once there is one. */
   get store(): Store | undefined {
     return this.joined?.store;
   }
@@ -64,17 +66,16 @@ export class SimulatedClient {
 
   /** One random request, or more that go together. */
   act(most: number): void {
-    const { random, model, nodes } = this.options;
+    const { random, model, places, migrations } = this.options;
     const ids = model.ids;
     const there = random.chance(0.9) ? ids.filter((one) => !model.known(one).deleted) : ids;
     const id = random.pick(there);
+    if (id !== undefined && migrations > 0 && random.chance(migrations)) return this.migrate(id);
     const dice = random.next();
     if (id === undefined || (dice < 0.4 && there.length < most)) {
       const fresh = random.uuid();
-      const node = random.chance(0.3) ? random.pick(nodes) : undefined;
-      const size = random.between(0, 8);
-      const times = random.chance(0.1) ? 2 : 1;
-      for (let time = 0; time < times; time += 1) this.create(fresh, size, node);
+      const [place, size] = [random.chance(0.3) ? random.pick(places) : undefined, random.between(0, 8)];
+      for (let times = random.chance(0.1) ? 2 : 1; times > 0; times -= 1) this.create(fresh, size, place);
     } else if (dice < 0.46) this.snapshot(id);
     else if (dice < 0.5) this.deleteSnapshot(random.pick(this.options.snapshots.ids));
     else if (dice < 0.54) this.copy(id, there.length < most);
@@ -138,11 +139,11 @@ export class SimulatedClient {
   /** A volume with the data of another one, or of a snapshot, also on another node. */
   private copy(source: string, hasPlace: boolean): void {
     if (!hasPlace) return;
-    const { random, snapshots, nodes } = this.options;
+    const { random, snapshots, places } = this.options;
     const snapshot = random.chance(0.5) ? random.pick(snapshots.ids) : undefined;
     const origin = snapshot === undefined ? { fromVolume: source } : { fromSnapshot: snapshot };
-    const node = random.chance(0.4) ? random.pick(nodes) : undefined;
-    this.create(random.uuid(), random.between(4, 16), node, origin);
+    const place = random.chance(0.4) ? random.pick(places) : undefined;
+    this.create(random.uuid(), random.between(4, 16), place, origin);
   }
 
   /** With its snapshots. */
@@ -206,8 +207,8 @@ export class SimulatedClient {
 
   /** One that has snapshots, or is attached, mostly loses them first; half of the time it is attached, or stays so. */
   private migrate(id: string): void {
-    const { random, nodes } = this.options;
-    const to = random.chance(0.5) ? random.pick(nodes) : undefined;
+    const { random, places } = this.options;
+    const to = random.chance(0.5) ? random.pick(places) : undefined;
     const [isPrepared, staysAttached] = [random.chance(0.8), random.chance(0.5)];
     const instanceId = `i-${random.between(1, 9)}`;
     this.request('migrate', id, async (joined) => {

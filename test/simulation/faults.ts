@@ -262,16 +262,16 @@ export class Faults {
     if (process) this.cut.set(process, performance.now() + Math.min(ms, longestCutMs));
   }
 
-  private endExport({ machine }: SimulatedNode): void {
-    const id = this.world.random.pick([...machine.exports.keys()]);
-    if (id !== undefined) machine.exports.delete(id);
+  private endExport({ exports }: SimulatedNode): void {
+    const id = this.world.random.pick([...exports.keys()]);
+    if (id !== undefined) exports.delete(id);
   }
 
   /** Somebody's target begins to answer at an address that no export has. */
   private occupy(): void {
     const { random, nodes } = this.world;
     const address = `e${random.between(shelves.first, shelves.last)}.${random.between(0, shelves.slots - 1)}`;
-    const used = nodes.some(({ machine }) => [...machine.exports.values()].some((one) => one.address === address));
+    const used = nodes.some(({ exports }) => [...exports.values()].some((one) => one.address === address));
     if (used) return;
     this.foreign.add(address);
     this.later(random.between(60_000, 7_200_000), () => this.foreign.delete(address));

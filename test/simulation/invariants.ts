@@ -44,7 +44,7 @@ export class Invariants {
   private readonly released = new Map<string, { id: string; time: number }>();
   /** Redis has lost changes, or its clock was set, since nothing was under way. */
   private isDoubtful = false;
-  private readonly allocated = new Map<string, number>();
+  private readonly allocated = new Map<FakeMachine, number>();
   /** Nodes of the volumes, by the keys of their records, as they were last seen. */
   private readonly owners = new Map<string, string | undefined>();
   /** The newest data of volumes that hosts have had. */
@@ -53,6 +53,10 @@ export class Invariants {
 
   constructor(world: InvariantsWorld) {
     this.world = world;
+  }
+
+  private get machines(): readonly FakeMachine[] {
+    return this.world.nodes.flatMap(({ machines }) => machines);
   }
 
   hash(name: string): ReadonlyMap<string, string> | undefined {
@@ -103,8 +107,8 @@ export class Invariants {
     this.released.clear();
     this.owners.clear();
     this.addresses = this.recordedAddresses();
+    for (const machine of this.machines) this.allocated.set(machine, this.allocatedBytes(machine));
     for (const { name } of this.world.nodes) {
-      this.allocated.set(name, this.allocatedBytes(name));
       this.tokens.set(name, this.hash(`node:${name}`)?.get('token'));
       this.leases.set(name, this.lease(name));
     }
@@ -120,10 +124,10 @@ export class Invariants {
   }
 
   exported(machine: string, { id, address }: ExportSpec, owner: VirtualProcess | undefined): void {
-    const admitted = this.world.nodes.find(({ name }) => name === machine)?.machine.exports.get(id);
+    const admitted = this.world.nodes.find(({ name }) => name === machine)?.exports.get(id);
     if (admitted) this.checkHosts(machine, admitted);
     for (const other of this.world.nodes) {
-      for (const spec of other.machine.exports.values()) {
+      for (const spec of other.exports.values()) {
         const same = spec.id === id && other.name === machine;
         if (!same && spec.address === address) {
           this.add(`address ${address} is exported for ${id} by ${machine} and for ${spec.id} by ${other.name}`);
@@ -155,11 +159,10 @@ export class Invariants {
    */
   received(from: FakeMachine, to: FakeMachine, { volume: id, path }: { volume: string; path: string }): void {
     const target = to.stored.get(id);
-    const [source, snapshot] = ['fake:volume-', 'fake:snapshot-'].map((begin) =>
-      path.startsWith(begin) ? path.slice(begin.length) : '',
-    );
-    const version = from.stored.get(source ?? '')?.version;
-    const isThere = version !== undefined || from.snapshots.get(snapshot ?? '')?.whole === true;
+    const [, kind, origin = ''] = /^\w+:(volume|snapshot)-(.*)$/.exec(path) ?? [];
+    const [source, snapshot] = kind === 'volume' ? [origin, ''] : ['', origin];
+    const version = from.stored.get(source)?.version;
+    const isThere = version !== undefined || from.snapshots.get(snapshot)?.whole === true;
     if (!isThere || !target) throw errors.storageMissing(id, path);
     if (target.volume.labels['copy'] === undefined) this.add(`a migration overwrites ${id} on ${to.name}`);
     if (version !== undefined && source === id) target.version = version;
@@ -175,39 +178,39 @@ export class Invariants {
   }
 
   /** Whether another machine has the newest data, for good. */
-  private isElsewhere(machine: string, id: string): boolean {
-    return this.world.nodes.some(({ name, machine: { stored } }) => {
-      const { whole, version, volume } = stored.get(id) ?? {};
+  private isElsewhere(machine: FakeMachine, id: string): boolean {
+    return this.machines.some((other) => {
+      const { whole, version, volume } = other.stored.get(id) ?? {};
       const isNewest = version === (this.versions.get(id) ?? 0);
-      return name !== machine && whole === true && isNewest && volume?.labels['copy'] === undefined;
+      return other !== machine && whole === true && isNewest && volume?.labels['copy'] === undefined;
     });
   }
 
-  removed(machine: string, id: string, unused: boolean): void {
+  removed(machine: FakeMachine, id: string, unused: boolean): void {
     if (this.isUnreadable(`${prefix}volume:${id}`)) {
-      this.add(`${machine} removes the storage of volume ${id}, whose record it cannot read`);
+      this.add(`${machine.name} removes the storage of volume ${id}, whose record it cannot read`);
     }
     const { made, deleteAsked } = this.world.model.known(id);
-    const labels = this.world.nodes.find(({ name }) => name === machine)?.machine.stored.get(id)?.volume.labels ?? {};
+    const labels = machine.stored.get(id)?.volume.labels ?? {};
     const isOfMigration = labels['copy'] !== undefined || labels['moved'] !== undefined;
     if (isOfMigration && this.isElsewhere(machine, id)) return;
     const isNew = unused || labels['copy'] !== undefined;
     if (deleteAsked || (isNew && !made)) return;
-    this.add(`${machine} removes the storage of volume ${id}, which nobody asked for`);
+    this.add(`${machine.name} removes the storage of volume ${id}, which nobody asked for`);
   }
 
-  removedSnapshot(machine: string, id: string, { unused, volume }: { unused: boolean; volume: string }): void {
+  removedSnapshot(machine: FakeMachine, id: string, { unused, volume }: { unused: boolean; volume: string }): void {
     const { made, deleteAsked } = this.world.snapshots.known(id);
     if (deleteAsked || (unused && !made) || this.world.model.known(volume).snapshotsAsked) return;
-    this.add(`${machine} removes the storage of snapshot ${id}, which nobody asked for`);
+    this.add(`${machine.name} removes the storage of snapshot ${id}, which nobody asked for`);
   }
 
   /** What clients know from replies, and what their machines can write to. */
   told(): void {
     for (const problem of this.world.model.problems(this.facts)) this.add(problem);
     for (const problem of this.world.snapshots.problems(this.factsOfSnapshots)) this.add(problem);
-    for (const { name, machine } of this.world.nodes) {
-      for (const spec of machine.exports.values()) this.checkHosts(name, spec);
+    for (const { name, exports } of this.world.nodes) {
+      for (const spec of exports.values()) this.checkHosts(name, spec);
     }
   }
 
@@ -238,7 +241,7 @@ export class Invariants {
     return {
       has: (id) => this.hash(`volume:${id}`) !== undefined || this.hash(`abandoned:${id}`) !== undefined,
       gone: (id) => /^(unknown )?(error_)?deleting$/.test(this.hash(`volume:${id}`)?.get('status') ?? 'deleting'),
-      stored: (id) => this.world.nodes.some(({ machine }) => machine.stored.has(id)),
+      stored: (id) => this.machines.some(({ stored }) => stored.has(id)),
     };
   }
 
@@ -251,7 +254,7 @@ export class Invariants {
         const volume = this.hash(`volume:${record?.get('volume')}`)?.get('status');
         return /^(error_)?deleting$/.test(record?.get('status') ?? 'deleting') || volume === 'error_deleting';
       },
-      stored: (id) => this.world.nodes.some(({ machine }) => machine.snapshots.has(id)),
+      stored: (id) => this.machines.some(({ snapshots }) => snapshots.has(id)),
     };
   }
 
@@ -309,19 +312,20 @@ export class Invariants {
     return node !== undefined && owner !== undefined && owner !== node;
   }
 
-  private allocatedBytes(node: string): number {
-    return Number(this.hash(`backend:${node}@fake`)?.get('allocatedBytes') ?? 0);
+  private allocatedBytes({ name, backend }: FakeMachine): number {
+    return Number(this.hash(`backend:${name}@${backend}`)?.get('allocatedBytes') ?? 0);
   }
 
   /** Racing requests never overcommit, although a node may record more than it has: what it finds after a loss. */
   private checkFreeSpace(isClient: boolean): void {
     if (this.world.isShared) return; // storage is the one that counts
-    for (const { name, machine } of this.world.nodes) {
-      const allocated = this.allocatedBytes(name);
-      const before = this.allocated.get(name) ?? 0;
-      this.allocated.set(name, allocated);
-      if (isClient && allocated > before && allocated > machine.totalBytes)
-        this.add(`${allocated} bytes of ${name} are allocated`);
+    for (const machine of this.machines) {
+      const { name, backend, totalBytes } = machine;
+      const allocated = this.allocatedBytes(machine);
+      const before = this.allocated.get(machine) ?? 0;
+      this.allocated.set(machine, allocated);
+      if (isClient && allocated > before && allocated > totalBytes)
+        this.add(`${allocated} bytes of ${name}@${backend} are allocated`);
     }
   }
 }

@@ -27,7 +27,8 @@ export class FakeMachineSnapshots implements Snapshots {
     const { stored, snapshots } = this.machine;
     const { id, volume } = snapshot;
     const make = () => {
-      if (!stored.get(volume.id)?.whole) throw errors.storageMissing(volume.id, `fake:volume-${volume.id}`);
+      if (!stored.get(volume.id)?.whole)
+        throw errors.storageMissing(volume.id, this.machine.pathOf('volume', volume.id));
       if (!snapshots.has(id)) snapshots.set(id, { snapshot, whole: false });
     };
     const complete = () => void (snapshots.has(id) && snapshots.set(id, { snapshot, whole: true }));
@@ -38,7 +39,7 @@ export class FakeMachineSnapshots implements Snapshots {
     const { stored, snapshots } = this.machine;
     const make = () => {
       const missing = all.find(({ volume }) => !stored.get(volume.id)?.whole);
-      if (missing) throw errors.storageMissing(missing.volume.id, `fake:volume-${missing.volume.id}`);
+      if (missing) throw errors.storageMissing(missing.volume.id, this.machine.pathOf('volume', missing.volume.id));
       for (const snapshot of all) snapshots.set(snapshot.id, { snapshot, whole: false });
     };
     const complete = () => {
@@ -54,7 +55,7 @@ export class FakeMachineSnapshots implements Snapshots {
   deleteSnapshot({ id, volume }: SnapshotSpec, { unused = false }: DeleteOptions = {}): Promise<void> {
     const { machine } = this;
     const remove = () => {
-      if (machine.snapshots.has(id)) machine.world.onRemoveSnapshot(machine.name, id, { unused, volume: volume.id });
+      if (machine.snapshots.has(id)) machine.world.onRemoveSnapshot(machine, id, { unused, volume: volume.id });
       machine.snapshots.delete(id);
     };
     return machine.effect('deleteSnapshot', [remove], () => {});
@@ -62,8 +63,8 @@ export class FakeMachineSnapshots implements Snapshots {
 
   openSnapshot({ id }: SnapshotSpec): Promise<OpenData> {
     return this.machine.effect('openSnapshot', [], () => {
-      if (!this.machine.snapshots.get(id)?.whole) throw errors.snapshotMissing(id, `fake:snapshot-${id}`);
-      return localData(`fake:snapshot-${id}`);
+      if (!this.machine.snapshots.get(id)?.whole) throw errors.snapshotMissing(id, this.machine.pathOf('snapshot', id));
+      return localData(this.machine.pathOf('snapshot', id));
     });
   }
 
@@ -71,7 +72,7 @@ export class FakeMachineSnapshots implements Snapshots {
     const { snapshots } = this.machine;
     const label = () => {
       const found = snapshots.get(snapshot.id);
-      if (!found) throw errors.snapshotMissing(snapshot.id, `fake:snapshot-${snapshot.id}`);
+      if (!found) throw errors.snapshotMissing(snapshot.id, this.machine.pathOf('snapshot', snapshot.id));
       snapshots.set(snapshot.id, { ...found, snapshot });
     };
     return this.machine.effect('labelSnapshot', [label], () => {});
@@ -92,7 +93,7 @@ export class FakeMachineSnapshots implements Snapshots {
 
   createFromSnapshot(volume: VolumeSpec, { id }: SnapshotSpec, _options?: CopyOptions): Promise<CreatedVolume> {
     return this.create('createFromSnapshot', volume, () => {
-      if (!this.machine.snapshots.get(id)?.whole) throw errors.snapshotMissing(id, `fake:snapshot-${id}`);
+      if (!this.machine.snapshots.get(id)?.whole) throw errors.snapshotMissing(id, this.machine.pathOf('snapshot', id));
     });
   }
 }

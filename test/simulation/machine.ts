@@ -39,8 +39,8 @@ export interface MachineWorld {
   /** What goes wrong with an effect, before it or after it, if anything does. */
   fault: (what: string) => { error: Error; after: boolean } | undefined;
   /** Storage is about to be removed. */
-  onRemove: (machine: string, id: string, unused: boolean) => void;
-  onRemoveSnapshot: (machine: string, id: string, of: { unused: boolean; volume: string }) => void;
+  onRemove: (machine: FakeMachine, id: string, unused: boolean) => void;
+  onRemoveSnapshot: (machine: FakeMachine, id: string, of: { unused: boolean; volume: string }) => void;
   /**
    * Whether Redis has lost changes since the volume was made: then two may have one address, and the second export is refused, as by
    * the real target. At other times it is let through, to be noticed.
@@ -58,22 +58,38 @@ export interface MachineWorld {
   wire: (machine: string) => readonly SeenAddress[];
 }
 
+export interface MachineOptions {
+  /** Of its node. */
+  name: string;
+  /** The backend that this storage is. */
+  backend: string;
+  totalBytes: number;
+  world: MachineWorld;
+  /** On the wire, from this backend and the others of its node. */
+  exports?: Map<string, ExportSpec>;
+  /** In place of its own storage. */
+  shared?: SharedStorage;
+}
+
 /**
- * A storage node's machine: what is on its disk and on the wire, whatever becomes of its daemon. An effect that was begun
- * happens although the daemon dies meanwhile, or only half of it does.
+ * A storage node's machine, as one backend sees it: what is on its disk and on the wire, whatever becomes of its daemon. An effect that
+ * was begun happens although the daemon dies meanwhile, or only half of it does.
  */
 export class FakeMachine {
   readonly name: string;
+  readonly backend: string;
   readonly stored: Map<string, Stored>;
   readonly snapshots: Map<string, StoredSnapshot>;
   /** Whether its storage is that of all machines, and nothing is exported. */
   readonly isShared: boolean;
-  readonly exports = new Map<string, ExportSpec>();
+  readonly exports: Map<string, ExportSpec>;
   readonly world: MachineWorld;
   readonly totalBytes: number;
 
-  constructor(name: string, totalBytes: number, world: MachineWorld, shared?: SharedStorage) {
+  constructor({ name, backend, totalBytes, world, exports, shared }: MachineOptions) {
     this.name = name;
+    this.backend = backend;
+    this.exports = exports ?? new Map();
     this.isShared = shared !== undefined;
     this.stored = shared?.stored ?? new Map();
     this.snapshots = shared?.snapshots ?? new Map();
@@ -87,6 +103,10 @@ export class FakeMachine {
 
   get target(): Target {
     return this.isShared ? new NoneTarget() : new FakeMachineTarget(this);
+  }
+
+  pathOf(kind: 'volume' | 'snapshot', id: string): string {
+    return `${this.backend}:${kind}-${id}`;
   }
 
   get usedBytes(): number {
@@ -229,15 +249,16 @@ class FakeMachineDriver implements VolumeDriver {
     const { machine } = this;
     const owner = VirtualProcess.current;
     const busy = () => {
-      if (machine.exports.has(volume.id)) throw errors.volumeBusy(volume.id, 'it is exported');
-      if (machine.stored.has(volume.id)) machine.world.onRemove(machine.name, volume.id, options.unused ?? false);
+      if (machine.exports.get(volume.id)?.path === this.localPath(volume))
+        throw errors.volumeBusy(volume.id, 'it is exported');
+      if (machine.stored.has(volume.id)) machine.world.onRemove(machine, volume.id, options.unused ?? false);
     };
     const wipe = () => owner?.run(() => options.progress?.(50));
     return machine.effect('deleteVolume', [busy, wipe, () => void machine.stored.delete(volume.id)], () => {});
   }
 
   localPath(volume: VolumeSpec): string {
-    return `fake:volume-${volume.id}`;
+    return this.machine.pathOf('volume', volume.id);
   }
 
   listVolumes(): Promise<FoundVolume[]> {

@@ -4,6 +4,7 @@ import type { Flags } from '../../lib/flags/definitions.ts';
 import type { Log } from '../../lib/log.ts';
 import { type Connection, connect } from '../../lib/redis/connection.ts';
 import { Store } from '../../lib/redis/store.ts';
+import type { ExportSpec } from '../../lib/targets/target.ts';
 import { BlockStore } from '../../services/node/block-store.ts';
 import { databaseNumber } from './fake-redis/server.ts';
 import { redisSocket } from './io-boundaries.ts';
@@ -45,7 +46,8 @@ export function simulatedFlags(name: string, cluster: Cluster): Flags {
 /** A storage node: its machine, and its daemon, which something like systemd starts again whenever it ends. */
 export class SimulatedNode {
   readonly name: string;
-  readonly machine: FakeMachine;
+  /** One for each backend. */
+  readonly machines: readonly [FakeMachine, ...FakeMachine[]];
   private readonly options: {
     random: Random;
     cluster: Cluster;
@@ -57,10 +59,15 @@ export class SimulatedNode {
   private starts = 0;
   private shouldRun = true;
 
-  constructor(machine: FakeMachine, options: SimulatedNode['options']) {
-    this.name = machine.name;
-    this.machine = machine;
+  constructor(machines: SimulatedNode['machines'], options: SimulatedNode['options']) {
+    this.name = machines[0].name;
+    this.machines = machines;
     this.options = options;
+  }
+
+  /** On the wire, from all its backends. */
+  get exports(): Map<string, ExportSpec> {
+    return this.machines[0].exports;
   }
 
   /** Whether its daemon serves. */
@@ -93,7 +100,7 @@ export class SimulatedNode {
   }
 
   losePower(restartMs: number): void {
-    this.machine.losePower();
+    for (const machine of this.machines) machine.losePower();
     this.kill(restartMs, silentMs);
   }
 
@@ -139,15 +146,14 @@ export class SimulatedNode {
       const flags = simulatedFlags(this.name, cluster);
       connection = await connect(flags, own);
       const store = new Store(connection, flags.redis_prefix, { minReplicas: flags.redis_min_replicas });
-      const { driver, target } = this.machine;
       const fenced = Promise.withResolvers<void>();
       const block = new BlockStore({
         flags,
         holder: `machine of ${this.name}`,
         store,
-        backends: [{ name: 'fake', driver, target }],
+        backends: this.machines.map(({ backend, driver, target }) => ({ name: backend, driver, target })),
         log: own,
-        transport: new FakeTransport(this.machine, this.options.network),
+        transport: new FakeTransport(this.machines, this.options.network),
         onFenced: () => fenced.resolve(),
         everySecond: (tick) => every(cluster.reportS * 1000, random, tick),
       });

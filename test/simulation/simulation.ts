@@ -9,7 +9,8 @@ import { FakeRedis } from './fake-redis/server.ts';
 import { Faults } from './faults.ts';
 import { SimulatedHost } from './host.ts';
 import { Invariants, unreadable } from './invariants.ts';
-import { FakeMachine, type MachineWorld, type SharedStorage } from './machine.ts';
+import type { MachineWorld, SharedStorage } from './machine.ts';
+import { layoutOf, machinesOf, placesOn } from './machines.ts';
 import { Model } from './model.ts';
 import { storageOf } from './machine-storage.ts';
 import { SimulatedNode } from './node.ts';
@@ -50,11 +51,10 @@ const intervals = { reportS: 240, downS: 600 };
 const replicatedSeeds = 4;
 /** Every so many seeds have many requests. */
 const busySeeds = 3;
-/** One of so many seeds has nodes on one storage, each of which can own its volumes. */
-const sharedSeeds = 5;
+/** Part of the requests where nodes have two backends: what is lost of a migration shows most there. */
+const moreMigrations = 0.15;
 const names = ['n1', 'n2', 'n3'];
 const mostVolumes = 30;
-const gibibyte = 2 ** 30;
 
 /** A cluster for some hours: the same for the same plan, whatever else the machine does. */
 export async function simulate(plan: Plan): Promise<Outcome> {
@@ -92,11 +92,14 @@ class Simulation {
     const log = (who: string) => trace.log(who);
     const count = (what: string) => trace.count(what);
     const network: Network = new Map();
-    this.nodes = names.map((name) => new SimulatedNode(this.machine(name), { random, cluster, network, log }));
+    this.nodes = names.map((name) => new SimulatedNode(this.machines(name), { random, cluster, network, log }));
     const hosts = [1, 2, 3].map((number) => new SimulatedHost(number));
+    const isPaired = layoutOf(plan.seed) === 'paired';
+    const places = isPaired ? names.flatMap(placesOn) : names;
+    const migrations = isPaired ? moreMigrations : 0;
     this.clients = hosts.map((host, index) => {
       const name = `client${index + 1}`;
-      const about = { random, cluster, model, snapshots, log: log(name), host, hosts, nodes: names, count };
+      const about = { random, cluster, model, snapshots, log: log(name), host, hosts, places, migrations, count };
       return new SimulatedClient(name, about);
     });
     const { nodes, clients } = this;
@@ -182,7 +185,8 @@ class Simulation {
     return { redis, bringBack: replaceIoBoundaries({ random, connect: (owner) => redis.connect(owner) }) };
   }
 
-  private machine(name: string): FakeMachine {
+  /** One for each backend. */
+  private machines(name: string): SimulatedNode['machines'] {
     const world: MachineWorld = {
       latency: () => this.faults.latency(),
       fault: (what) => this.faults.effect(what),
@@ -195,21 +199,18 @@ class Simulation {
       onExport: (machine, spec, owner) => this.invariants.exported(machine, spec, owner),
       wire: (machine) => this.wire(machine).filter(() => this.faults.arrives()),
     };
-    const bytes = 40 * gibibyte;
-    return this.isShared
-      ? new FakeMachine(name, bytes * names.length, world, this.storage)
-      : new FakeMachine(name, bytes, world);
+    return machinesOf(name, world, layoutOf(this.plan.seed), this.storage);
   }
 
   private get isShared(): boolean {
-    return this.plan.seed % sharedSeeds === 2;
+    return layoutOf(this.plan.seed) === 'shared';
   }
 
   /** What others answer a machine. */
   private wire(machine: string) {
     const others = this.nodes.filter((node) => node.name !== machine);
     const heard = others.flatMap((node) =>
-      [...node.machine.exports.values()].map(({ address }) => ({ address, host: node.name })),
+      [...node.exports.values()].map(({ address }) => ({ address, host: node.name })),
     );
     const foreign = [...this.faults.foreignAddresses].map((address) => ({ address, host: 'somebody' }));
     return [...heard, ...foreign];
@@ -291,16 +292,18 @@ class Simulation {
    * So is what a crash left half-made of a volume that Redis knows no more.
    */
   private removeCopies(): void {
-    for (const { name, machine } of this.nodes) {
+    for (const machine of this.nodes.flatMap(({ machines }) => machines)) {
+      const { name, backend } = machine;
       for (const [id, { whole, volume }] of machine.stored) {
         const record = this.invariants.hash(`volume:${id}`);
-        const isCopy = !this.isShared && record?.has('node') === true && record.get('node') !== name;
+        const isHere = record?.get('node') === name && record.get('backend') === backend;
+        const isCopy = !this.isShared && record?.has('node') === true && !isHere;
         // Of a migration that Redis has lost, and then of a volume that was deleted: whether it is needed is not known.
         const isOfMigration = !record && volume.labels['copy'] !== undefined && this.model.known(id).deleted;
         const isLeft = isCopy || isOfMigration || (!record && !whole);
         if (!this.model.known(id).doubtful || !isLeft) continue;
         this.trace.count(`by hand: ${isCopy ? 'second copy' : 'half-made storage'} removed`);
-        machine.exports.delete(id);
+        if (machine.exports.get(id)?.path === machine.pathOf('volume', id)) machine.exports.delete(id);
         machine.stored.delete(id);
       }
       for (const [id, { whole, snapshot }] of machine.snapshots) {

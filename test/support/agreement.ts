@@ -347,6 +347,8 @@ function storageProblems(storage: NodeStorage, records: ReadonlyMap<string, Volu
     else if (label !== undefined && label !== record.address)
       problems.push(`volume ${id}, ${record.address || 'without an address'}, is labelled ${label}`);
   }
+  for (const [id, count] of countBy(volumes.map((volume) => volume.id)))
+    if (count > 1) problems.push(`${node} has storage of volume ${id} on ${count} backends`);
   for (const [place, count] of countBy(exports?.map(({ id, address }) => `${id} ${address}`) ?? [])) {
     const record = records.get(place.split(' ')[0] ?? '');
     const isRight = record?.node === node && place === `${record.id} ${record.address}`;
