@@ -90,10 +90,9 @@ data('a migration from and to Ceph ends well although either daemon is killed wh
   const migrations = new MigrationCommands(store, volumes, 'volume');
   const request = { size: 0, userId: 'user', projectId: 'project', node: 'ceph' };
   const { id } = await volumes.create(request, deadline);
-  const bytes = randomBytes(30 * MiB);
-  await writeFile(join(root, 'bytes'), bytes);
-  await execa('qemu-io', ['-f', 'raw', '-c', `write -s ${join(root, 'bytes')} 0 ${bytes.length}`, urlOf(id)]);
-  const before = Buffer.concat([bytes, Buffer.alloc(100 * MiB - bytes.length)]);
+  const before = randomBytes(100 * MiB);
+  await writeFile(join(root, 'bytes'), before);
+  await execa('qemu-io', ['-f', 'raw', '-c', `write -s ${join(root, 'bytes')} 0 ${before.length}`, urlOf(id)]);
 
   for (const victim of ['source', 'destination'] as const) {
     for (const from of ['ceph', 'files'] as const) {

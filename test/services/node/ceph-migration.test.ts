@@ -23,6 +23,7 @@ import { until } from '../../support/until.ts';
 
 const MiB = 2 ** 20;
 const deadline = { deadlineMs: 240_000 };
+const slowly = { migration_rate: '10' };
 const newVolume = { size: 0, userId: 'user', projectId: 'project' };
 
 let place: string;
@@ -86,16 +87,27 @@ async function dataAt(at: string, id: string): Promise<Buffer> {
 
 /** A volume with data at its beginning, in its middle and at its end; the rest are holes. */
 async function volumeAt(at: string): Promise<{ id: string; data: Buffer }> {
-  const { id } = await commands.commands.create({ ...newVolume, node: at }, deadline);
   const all = Buffer.alloc(100 * MiB);
-  for (const offset of [0, 40 * MiB + 512, 99 * MiB]) {
-    const bytes = randomBytes(MiB);
-    bytes.copy(all, offset);
-    const file = join(place, randomUUID());
-    await writeFile(file, bytes);
-    await execa('qemu-io', ['-f', 'raw', '-c', `write -s ${file} ${offset} ${MiB}`, urlAt(at, id)]);
-  }
+  const offsets = [0, 40 * MiB + 512, 99 * MiB];
+  for (const offset of offsets) randomBytes(MiB).copy(all, offset);
+  const { id } = await commands.commands.create({ ...newVolume, node: at }, deadline);
+  for (const offset of offsets) await write(at, id, all.subarray(offset, offset + MiB), offset);
   return { id, data: all };
+}
+
+/** One whose data take ten seconds to send at the rate `slowly`. */
+async function fullVolumeAt(at: string): Promise<{ id: string; data: Buffer }> {
+  const all = randomBytes(100 * MiB);
+  const { id } = await commands.commands.create({ ...newVolume, node: at }, deadline);
+  await write(at, id, all, 0);
+  return { id, data: all };
+}
+
+async function write(at: string, id: string, bytes: Buffer, offset: number): Promise<void> {
+  const file = join(place, randomUUID());
+  await writeFile(file, bytes);
+  await execa('qemu-io', ['-f', 'raw', '-c', `write -s ${file} ${offset} ${bytes.length}`, urlAt(at, id)]);
+  await rm(file);
 }
 
 async function volumesAt(at: string): Promise<string[]> {
@@ -178,9 +190,9 @@ data('a volume is not copied to the storage that it is on', async (t) => {
 
 data('a migration to Ceph is cancelled, and its pool keeps nothing of it', async (t) => {
   const a = await poolOf(newPool());
-  await node('n1', {}, { migration_rate: '10' });
+  await node('n1', {}, slowly);
   await node('n2', { a });
-  const { id, data: before } = await volumeAt('n1@files');
+  const { id, data: before } = await fullVolumeAt('n1@files');
   const end = migrate(id, 'n2@a').catch((error: unknown) => error);
   await hasBegun(id);
   t.deepEqual(await volumesAt('n2@a'), [id]);
@@ -192,9 +204,9 @@ data('a migration to Ceph is cancelled, and its pool keeps nothing of it', async
 
 data('a migration from Ceph goes on at a node that reaches the same pool', async (t) => {
   const a = await poolOf(newPool());
-  const n1 = await node('n1', { a }, { migration_rate: '10' });
+  const n1 = await node('n1', { a }, slowly);
   await node('n2');
-  const { id, data: before } = await volumeAt('n1@a');
+  const { id, data: before } = await fullVolumeAt('n1@a');
   const end = migrate(id, 'n2@files');
   await hasBegun(id);
   await node('n3', { a });
@@ -206,10 +218,10 @@ data('a migration from Ceph goes on at a node that reaches the same pool', async
 
 data('a copy of a node that is gone is neither used nor removed by others on its pool', async (t) => {
   const a = await poolOf(newPool());
-  await node('n1', {}, { migration_rate: '10' });
+  await node('n1', {}, slowly);
   const n2 = await node('n2', { a });
   await node('n3', { a });
-  const { id, data: before } = await volumeAt('n1@files');
+  const { id, data: before } = await fullVolumeAt('n1@files');
   const first = migrate(id, 'n2@a').catch((error: unknown) => error);
   await hasBegun(id);
   await n2.stop();
@@ -232,10 +244,10 @@ data('a copy of a node that is gone is neither used nor removed by others on its
 
 data('a migration to Ceph goes on after its destination has ended', async (t) => {
   const a = await poolOf(newPool());
-  await node('n1', {}, { migration_rate: '10' });
+  await node('n1', {}, slowly);
   const n2 = await node('n2', { a });
   await node('n3', { a });
-  const { id, data: before } = await volumeAt('n1@files');
+  const { id, data: before } = await fullVolumeAt('n1@files');
   const end = migrate(id, 'n2@a');
   await hasBegun(id);
   await n2.stop();
