@@ -7,7 +7,7 @@ import { Digests } from './pieces.ts';
 import { type Pass, type Sending, sendPass } from './send-pass.ts';
 import type { MigratedStorage, SendOptions, Writers } from './transport.ts';
 
-/** While hosts write, passes are repeated as long as each sends at most this part of what the one before sent, and no more than so many. */
+/** While hosts write, passes are repeated as long as each sends something, and at most this part of what the one before sent. */
 const worthwhile = 0.7;
 const maxPasses = 6;
 /** How much of the progress is that of the first pass, where others follow. */
@@ -31,7 +31,9 @@ export async function sendData(
   }
   const ofFirst = (percent: number) => progress(Math.floor((firstPercent * percent) / 100));
   let pass = await sendPass(sending, { signal, progress: ofFirst, bytesPerS, isLast: false });
-  for (let number = 2, before = Infinity; number <= maxPasses && pass.sentBytes <= before * worthwhile; number += 1) {
+  let before = Infinity;
+  const isWorthwhile = () => pass.sentBytes > 0 && pass.sentBytes <= before * worthwhile;
+  for (let number = 2; number <= maxPasses && isWorthwhile(); number += 1) {
     before = pass.sentBytes;
     pass = await sendPass(sending, { signal, progress: () => {}, bytesPerS, isLast: false });
     progress(firstPercent + number);

@@ -185,6 +185,24 @@ test('what changes while data are sent is sent again, the rest once nothing writ
   }
 });
 
+test('a volume to which hosts write nothing is read three times', async (t) => {
+  const path = await fileOf(randomBytes(sizeBytes));
+  const target = await fileOf(Buffer.alloc(0));
+  let reads = 0;
+  class Counting extends ChildProcesses {
+    override pipe(command: string, args: readonly string[], given: PipeOptions): PipedProcess {
+      if (args.some((arg) => arg.includes(path))) reads += 1;
+      return super.pipe(command, args, given);
+    }
+  }
+  const at = transport(0, new Counting());
+  const writers = { limitMs: 60_000, stop: async () => {} };
+  await at.send(await expecting(target, true), { volume, path, sizeBytes }, { ...options, writers });
+  t.is(reads, 3, 'the whole, what has changed since, and what has changed until nobody writes');
+  t.true((await readFile(target)).equals(await readFile(path)));
+  await at.close();
+});
+
 test('hosts do not wait longer for the last data than they may', async (t) => {
   const path = await fileOf(randomBytes(sizeBytes));
   const to = await expecting(await fileOf(Buffer.alloc(0)), true);
