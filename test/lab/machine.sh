@@ -19,6 +19,8 @@ echo "node$N" >/etc/hostname
 # Without one, systemd takes this for a first boot and enables what the distribution would.
 rm -f /etc/machine-id
 printf '%032x\n' "$((4096 + N))" >/etc/machine-id
+# What blockstore on the host itself has.
+rm -rf /var/lib/blockstore /etc/blockstore
 {
   echo '127.0.0.1 localhost'
   for n in $(seq 1 32); do echo "10.77.0.$((10 + n)) node$n"; done

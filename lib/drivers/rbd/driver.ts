@@ -118,7 +118,6 @@ export class RbdDriver implements VolumeDriver {
   async readLabels(id: string): Promise<Labels | undefined> {
     const name = imageName({ id });
     this.catalogue.invalidate(name);
-    this.catalogue.invalidate(name);
     return labelsIn((await readMetadata(this.commands, name)) ?? {}, id);
   }
 
