@@ -21,7 +21,11 @@ const nodes = [1, 2, 3];
 /** Creates a volume on a node and connects it to the next one. */
 async function made(number: number, options: string): Promise<{ id: string; device: string; host: number }> {
   const host = (number % nodes.length) + 1;
-  const { id } = await cluster.on(host).volume(`create ${options} --node node${number}`);
+  // Under load storage can answer too late for so short a node_down_time: then nothing is made.
+  const { id } = await until(
+    () => cluster.on(host).volume(`create ${options} --node node${number}`),
+    `node${number} takes a volume`,
+  );
   const { device = '' } = await cluster.on(host).volume(`attach ${id} --host-device`);
   return { id, device, host };
 }
