@@ -52,6 +52,17 @@ async function goBackTo(store: Store, id: string, record: Record<string, string>
   await commit(store, { edits: [{ kind: 'volume', id, insert: true, set: record }] });
 }
 
+/** Such a node with a volume on its first backend. */
+async function withVolume(isBusy: boolean) {
+  const node = await start(isBusy);
+  const store = await cluster.store();
+  const volumes = await cluster.commands();
+  const migrations = new MigrationCommands(store, volumes, 'volume');
+  const request = { size: 0, userId: 'user', projectId: 'project', node: 'n1@one' };
+  const { id } = await volumes.create(request, deadline);
+  return { node, store, volumes, migrations, id };
+}
+
 const pathOn = (backend: string, id: string) => join(cluster.directory, backend, `volume-${id}`);
 
 for (const isBusy of [true, false]) {
@@ -59,12 +70,7 @@ for (const isBusy of [true, false]) {
     const former = isBusy ? 'with its former storage' : 'without its former storage';
     const found = isRestarted ? 'at a start' : 'by an audit';
     test.serial(`such a volume is attached where it went, ${former}, ${found}`, async (t) => {
-      const node = await start(isBusy);
-      const store = await cluster.store();
-      const volumes = await cluster.commands();
-      const migrations = new MigrationCommands(store, volumes, 'volume');
-      const request = { size: 0, userId: 'user', projectId: 'project', node: 'n1@one' };
-      const { id } = await volumes.create(request, deadline);
+      const { node, store, volumes, migrations, id } = await withVolume(isBusy);
       const before = await store.redis.hgetall(store.keys.volume(id));
       await migrations.migrate(id, { to: 'n1@two' }, deadline);
       const file = await open(pathOn('two', id), 'r+');
@@ -100,12 +106,7 @@ for (const isBusy of [true, false]) {
 for (const isBusy of [true, false]) {
   const former = isBusy ? 'with its former storage' : 'without its former storage';
   test.serial(`hosts that have such a volume keep its export, ${former}`, async (t) => {
-    const node = await start(isBusy);
-    const store = await cluster.store();
-    const volumes = await cluster.commands();
-    const migrations = new MigrationCommands(store, volumes, 'volume');
-    const request = { size: 0, userId: 'user', projectId: 'project', node: 'n1@one' };
-    const { id } = await volumes.create(request, deadline);
+    const { node, store, volumes, migrations, id } = await withVolume(isBusy);
     const { address } = await volumes.attach(id, { instanceId: 'i-1', mountpoint: '/dev/vdb' }, deadline);
     const before = await store.redis.hgetall(store.keys.volume(id));
     await migrations.migrate(id, { to: 'n1@two' }, deadline);
