@@ -217,7 +217,6 @@ export const copyScenes: Readonly<Record<CopyScene, Scene>> = {
     },
     ask: migrate,
     again: ['SamePlace'],
-    intervals: 10, // each pass over the volume shows nothing
   },
   /** While its data are sent. */
   'cancel-migrate': {

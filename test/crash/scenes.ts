@@ -30,8 +30,6 @@ export interface Scene {
   idle?: true;
   /** Starts with no daemon, no volume and an empty Redis. */
   fresh?: true;
-  /** Report intervals in which nothing may be seen to change before recovery has ended; default: 2. */
-  intervals?: number;
   /** The parts of volumes in the next run, by their part in this one; other volumes are deleted. */
   next?: Readonly<Record<string, string>>;
 }

@@ -21,8 +21,10 @@ export interface Failure {
   problems: readonly string[];
 }
 
-/** Maximum recovery time in report intervals, unless the scene has another one. */
+/** Report intervals in which nothing may be seen to change before recovery has ended. */
 const intervals = 2;
+/** While data are copied, as on a busy machine for several seconds, nothing is seen to change. */
+const intervalsOfCopies = 10;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 /**
@@ -196,11 +198,11 @@ export class Sweep {
   /** Checks again until there is no difference, or nothing has changed for some report intervals, or the time is over. */
   private async well(wrong: (lines: readonly string[]) => string[]): Promise<string[]> {
     let reports = new Reports(this.place);
+    const enough = this.place.copies ? intervalsOfCopies : intervals;
     let before = '';
     for (const begin = performance.now(); ; await pause(20)) {
       // Counted first: a difference after that report is final.
-      const late =
-        (await reports.count()) > (this.scene.intervals ?? intervals) || performance.now() - begin > longestMs;
+      const late = (await reports.count()) > enough || performance.now() - begin > longestMs;
       // Objects that change during the check are checked again.
       const { problems, lines, exporters } = await outcomeAt(this.place).catch(
         (error: unknown): Outcome => ({ problems: [String(error)], lines: [], exporters: new Map() }),
