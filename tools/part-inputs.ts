@@ -1,13 +1,8 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { execa } from 'execa';
 
-const root = path.resolve(import.meta.dirname, '..');
-
 /**
- * What can change the result of a part: all code; all but the API and what is about it; of that no test file, where a program runs; or what
- * tests of drivers and targets load.
+ * What can change the result of a part: all code; all but the API and what is about it; of that what the programs of tests load; or
+ * what tests of drivers and targets load.
  */
 export type Scope = 'code' | 'storage' | 'programs' | 'drivers';
 
@@ -19,34 +14,34 @@ const aboutTheApi =
 const aboveDrivers =
   /^(?:services\/|bin\/|cli\/(?!doctor\/lvm)|lib\/(?:client|redis|audit|migration|backups|identity|images)\/|lib\/models\/(?!limits|hash|id\.ts|chap|node-name)|test\/(?:bin|cli|crash|damage|faults|model|redis|services|simulation)\/)/;
 
+/** What no such program loads; the same test reads their imports. */
+const besidePrograms =
+  /\.test\.ts$|^(?:cli\/|tools\/(?!setup|bundle)|test\/(?:bin|cli|redis|services)\/|[^/]*\.config\.js$)/;
+
 /** Whether the result of a part of this scope can change with this file, by its path from the root. */
 export function isInput(file: string, scope: Scope): boolean {
   if (neverCode.test(file)) return false;
   if (scope === 'code') return true;
   if (aboutTheApi.test(file)) return false;
-  if (scope === 'programs') return !file.endsWith('.test.ts');
+  if (scope === 'programs') return !besidePrograms.test(file);
   return !(scope === 'drivers' && aboveDrivers.test(file));
 }
 
-/** Returns a name for the present content of the inputs of each scope, those outside git included. */
-export async function inputsOfScopes(): Promise<Record<Scope, string>> {
-  const [code, storage, programs, drivers] = await Promise.all([
-    inputsOf('code'),
-    inputsOf('storage'),
-    inputsOf('programs'),
-    inputsOf('drivers'),
-  ]);
-  return { code, storage, programs, drivers };
+/** Returns the files that differ from a commit, new ones included; undefined where the repository has no such commit. */
+export async function changedSince(root: string, commit: string): Promise<readonly string[] | undefined> {
+  const diff = await git(root, 'diff', '--name-only', '--no-renames', '-z', commit);
+  const others = await git(root, 'ls-files', '--others', '--exclude-standard', '-z');
+  return diff && others && [...diff, ...others];
 }
 
-/** The same of one scope. */
-export async function inputsOf(scope: Scope): Promise<string> {
-  const git = await execa('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root });
-  const files = new Set(git.stdout.split('\0').filter((file) => file !== '' && isInput(file, scope)));
-  const hash = createHash('sha256');
-  for (const file of [...files].toSorted()) {
-    const content = await readFile(path.join(root, file)).catch(() => ''); // deleted, and not committed
-    hash.update(`${file}\0`).update(content);
-  }
-  return hash.digest('hex').slice(0, 16);
+/** Returns the commit that is checked out. */
+export async function presentCommit(root: string): Promise<string> {
+  const { stdout } = await execa('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: root });
+  return stdout;
+}
+
+/** Returns what it prints, separated by NUL; undefined where it fails. */
+async function git(root: string, ...args: string[]): Promise<string[] | undefined> {
+  const { stdout, failed } = await execa('git', args, { cwd: root, reject: false });
+  return failed ? undefined : stdout.split('\0').filter((one) => one !== '');
 }

@@ -1,11 +1,11 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { Scope } from './part-inputs.ts';
+import { type Scope, changedSince, isInput } from './part-inputs.ts';
 
 const resultSchema = z.object({
-  /** The inputs that it holds for: see inputsOf(). */
-  inputs: z.string(),
+  /** What was checked out, without changes to what the part depends on. */
+  commit: z.string().regex(/^[0-9a-f]{7,40}$/),
   date: z.iso.date(),
   passed: z.number(),
   failed: z.number(),
@@ -16,10 +16,9 @@ export type Result = z.infer<typeof resultSchema>;
 const resultsSchema = z.record(z.string(), resultSchema);
 type Results = z.infer<typeof resultsSchema>;
 
-const root = path.resolve(import.meta.dirname, '..');
 /** Of this checkout, and those that are part of the repository. */
-const ownFile = path.join(root, 'var', 'test-all.json');
-const recordFile = path.join(root, 'test', 'all-results.json');
+const ownName = path.join('var', 'test-all.json');
+const recordName = path.join('test', 'all-results.json');
 
 /** A part whose result can be kept. */
 export interface Kept {
@@ -27,46 +26,76 @@ export interface Kept {
   scope: Scope;
 }
 
-/** Results of parts, for the present content of their inputs. */
+/** A result, and what the part depends on that has changed since; undefined where its commit is not known here. */
+export interface Known extends Result {
+  changed: readonly string[] | undefined;
+}
+
+/** Results of parts, in a checkout of the repository. */
 export class PartResults {
-  private readonly inputs: Readonly<Record<Scope, string>>;
+  private readonly root: string;
+  private readonly changes = new Map<string, Promise<readonly string[] | undefined>>();
   private sources: readonly Results[] = [];
 
-  constructor(inputs: Readonly<Record<Scope, string>>) {
-    this.inputs = inputs;
+  constructor(root: string) {
+    this.root = root;
   }
 
   async read(): Promise<void> {
-    this.sources = [await resultsIn(ownFile), await resultsIn(recordFile)];
+    this.sources = [await resultsIn(this.file(ownName)), await resultsIn(this.file(recordName))];
   }
 
-  /** Returns the result of a part that holds, undefined where there is none. */
-  of({ name, scope }: Kept): Result | undefined {
-    const found = this.sources.flatMap((results) => results[name] ?? []);
-    return found.find(({ inputs }) => inputs === this.inputs[scope]);
+  /** Returns a result that holds, else the last one; undefined where there is none. */
+  async of(part: Kept): Promise<Known | undefined> {
+    const known: Known[] = [];
+    for (const result of this.sources.flatMap((results) => results[part.name] ?? [])) {
+      known.push({ ...result, changed: await this.changed(part, result.commit) });
+    }
+    return known.find(holds) ?? known.toSorted((one, other) => other.date.localeCompare(one.date))[0];
   }
 
-  /** Another part can have run at the same time. */
+  /** Keeps the result of a part that began at a commit. Returns false where what it depends on differs from that. */
   async keep(
     { name, scope }: Kept,
-    { passed, failed, skipped, seconds }: Omit<Result, 'inputs' | 'date'>,
-  ): Promise<void> {
+    commit: string,
+    { passed, failed, skipped, seconds }: Omit<Result, 'commit' | 'date'>,
+  ): Promise<boolean> {
+    const changed = await changedSince(this.root, commit);
+    if (!changed || changed.some((file) => isInput(file, scope))) return false;
     const date = new Date().toISOString().slice(0, 10);
-    const inputs = this.inputs[scope];
-    const result = { inputs, date, passed, failed, skipped, seconds: Math.round(seconds) };
-    await write(ownFile, { ...(await resultsIn(ownFile)), [name]: result });
+    const result = { commit, date, passed, failed, skipped, seconds: Math.round(seconds) };
+    // Another part can have run at the same time.
+    const own = this.file(ownName);
+    await write(own, { ...(await resultsIn(own)), [name]: result });
     await this.read();
+    return true;
   }
 
-  /** Writes the results that hold into the file of the repository. Returns its path. */
+  /** Writes the parts that passed into the file of the repository. Returns its path. */
   async record(parts: readonly Kept[]): Promise<string> {
-    const held = parts.flatMap((part): [string, Result][] => {
-      const result = this.of(part);
-      return result && result.failed === 0 ? [[part.name, result]] : [];
-    });
-    await write(recordFile, Object.fromEntries(held));
-    return path.relative(root, recordFile);
+    const results: Results = {};
+    for (const part of parts) {
+      const result = await this.of(part);
+      if (result?.failed === 0) results[part.name] = resultSchema.parse(result);
+    }
+    await write(this.file(recordName), results);
+    return recordName;
   }
+
+  private file(name: string): string {
+    return path.join(this.root, name);
+  }
+
+  private async changed({ scope }: Kept, commit: string): Promise<readonly string[] | undefined> {
+    const since = this.changes.get(commit) ?? changedSince(this.root, commit);
+    this.changes.set(commit, since);
+    return (await since)?.filter((file) => isInput(file, scope));
+  }
+}
+
+/** Whether a result is that of the present code. */
+export function holds({ changed }: Known): boolean {
+  return changed?.length === 0;
 }
 
 async function resultsIn(file: string): Promise<Results> {

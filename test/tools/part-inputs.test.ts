@@ -39,6 +39,13 @@ test('those of parts about storage do not depend on the API', (t) => {
   }
 });
 
+test('those of crashes, simulation and the like depend neither on command lines nor on other tests', (t) => {
+  for (const file of ['cli/main.ts', 'test/cli/help.test.ts', 'test/cli/place.ts', 'tools/parts.ts', 'ava.config.js']) {
+    t.true(isInput(file, 'code'), file);
+    t.false(isInput(file, 'programs'), file);
+  }
+});
+
 for (const scope of ['drivers', 'programs'] as const) {
   test(`what the parts of the scope ${scope} import is among their inputs`, async (t) => {
     const loaded = new Set<string>();
