@@ -73,7 +73,7 @@ function addReading(quota: Command): void {
 function addDelete(quota: Command): void {
   quota
     .command('delete')
-    .description('the limits of every project hold for this one again')
+    .description('remove the limits of a project: those of every project apply to it again')
     .argument('<project>', 'project', textOf('project'))
     .addHelpText('after', '\nExample:\n  blockstore quota delete web')
     .action(async (project: string, _options: object, command: Command) => {

@@ -101,17 +101,17 @@ function withFields(command: Command): Command {
     .option('--description <text>', 'description; "" removes it')
     .option(
       '--require <key=value>',
-      'what a backend must be; can be repeated; without a value: nothing',
+      'requirement of the backend; can be repeated; an empty value removes it',
       keyAndValue('requirement'),
     )
     .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
-    .option('--iops <n>', 'at most so many reads, and so many writes, in a second; 0: no limit', operationsPerSecond)
+    .option('--iops <n>', 'limit of reads per second, and of writes per second; 0: no limit', operationsPerSecond)
     .option(
       '--bandwidth <bytes>',
-      'at most so many bytes a second, such as 50MiB, read and written each; 0: no limit',
+      'limit of bytes per second, such as 50MiB, for reads and writes each; 0: no limit',
       bytesOf,
     )
-    .option('--private', 'let only those projects use it that are admitted')
+    .option('--private', 'only the projects that are admitted can use it')
     .option('--admit <project>', 'let this project use the private type; can be repeated', collectText)
     .option('--encrypted', 'have the hosts encrypt its volumes');
 }

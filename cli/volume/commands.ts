@@ -77,7 +77,7 @@ function addCreate(volume: Command): void {
     .option('--meta <key=value>', 'a key of its metadata; can be repeated', keyAndValue('metadata'))
     .option('--bootable', 'an instance can start from it, as from one that is made from an image')
     .option('--read-only', 'nobody may write to it')
-    .option('--multiattach', 'several hosts can have it at once, with a file system that is made for that')
+    .option('--multiattach', 'several hosts can have it at once; a file system on it must be made for that')
     .option('--encrypted', 'the hosts that attach it encrypt it, with a key that is derived from encryption_key_file')
     .option('--encryption-key <uuid>', 'with --backup: the key of its data, as "volume show" printed it', uuid)
     .option('--user <user>', 'owner (default: the current user)', textOf('user'))
