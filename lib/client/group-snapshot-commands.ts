@@ -94,6 +94,7 @@ export class GroupSnapshotCommands {
         volumes,
         await this.creation(id, { id: groupId, type }, volumes, fields, to),
       );
+      if (!outcome) continue;
       if (outcome.word === 'ok') return undefined;
       // As Redis has it where it lost the group snapshot, and its snapshots were found on the storage.
       if (outcome.word === 'exists' && outcome.edit > 0)
@@ -135,6 +136,7 @@ export class GroupSnapshotCommands {
       groupSnapshot: id,
     };
     return {
+      isOld: async () => (await groupSnapshotsOf(this.store).find(id)) !== undefined,
       members,
       expect: ({ size }) => ({ group, size: String(size) }),
       conditions: [{ is: 'quota', project: projectId, snapshots: volumes.length, bytes }],
@@ -187,6 +189,7 @@ export class GroupSnapshotCommands {
         volumes,
         this.deletion(found, snapshots, volumes, to),
       );
+      if (!outcome) continue;
       if (outcome.word === 'ok') return undefined;
       if (outcome.word !== 'condition') continue;
       const { condition } = outcome;
@@ -205,6 +208,7 @@ export class GroupSnapshotCommands {
   ): Change {
     const present = new Set(volumes.map((volume) => volume.id));
     return {
+      isOld: async () => (await groupSnapshotsOf(this.store).find(id))?.status !== status,
       members: new Map(snapshots.map((snapshot) => [snapshot.volume, snapshot.id])),
       expect: () => ({}),
       conditions: snapshots.flatMap((snapshot) => unused(snapshot.id)),
@@ -231,14 +235,17 @@ export class GroupSnapshotCommands {
     };
   }
 
-  /** Begins the same task of all volumes. Throws WrongStatus. */
+  /** Begins the same task of all volumes. Undefined where another request has begun it meanwhile. Throws WrongStatus. */
   private async begin(
     transition: 'startGroupSnapshot' | 'startDeleteGroupSnapshot',
     volumes: readonly VolumeState[],
-    { members, expect, conditions = [], edits }: Change,
-  ): Promise<Outcome> {
+    { isOld, members, expect, conditions = [], edits }: Change,
+  ): Promise<Outcome | undefined> {
     const refused = volumes.find((volume) => !isAllowed(transition, volume));
-    if (refused) throw await refusal(this.store, refused, transition);
+    if (refused) {
+      if (await isOld()) return undefined;
+      throw await refusal(this.store, refused, transition);
+    }
     const [first] = volumes;
     const { id = '', node = '' } = first ?? {};
     const key = taskKey();
@@ -341,6 +348,8 @@ export class GroupSnapshotCommands {
 
 /** What a request changes besides the tasks of the volumes. */
 interface Change extends Pick<ChangeSet, 'conditions' | 'edits'> {
+  /** Whether the group snapshot is another one than when it was read, before its volumes. */
+  isOld: () => Promise<boolean>;
   /** Volumes and their snapshots. */
   members: ReadonlyMap<string, string>;
   /** Further values that the record of a volume must have. */
