@@ -20,5 +20,6 @@ export function groupsOf(store: Store): Records<GroupState> {
 /** Returns the volumes of a group in order of their creation. Throws RecordUnreadable. */
 export async function volumesOfGroup(store: Store, id: string): Promise<VolumeState[]> {
   const ids = await store.read((redis) => redis.zrange(store.keys.groupVolumes(id), '0', '-1'));
-  return volumesOf(store).findAll(ids);
+  // One can leave it between the two reads.
+  return (await volumesOf(store).findAll(ids)).filter(({ group }) => group === id);
 }
