@@ -48,6 +48,8 @@ export class Sweep {
   private expectedData: readonly string[] = [];
   /** Last known export processes by volume. */
   private exporters: Outcome['exporters'] = new Map();
+  /** The bystander that was there then. */
+  private seen = '';
 
   constructor(place: Place, scene: Scene) {
     this.place = place;
@@ -120,7 +122,9 @@ export class Sweep {
   /** Returns its state at the end of the last run; if the bystander is new, its current state. */
   private async exporterOfBystander(): Promise<string | undefined> {
     const id = this.cast(bystander);
-    return this.exporters.get(id) ?? (await this.place.look()).exporters.get(id);
+    if (id !== this.seen) this.exporters = (await this.place.look()).exporters;
+    this.seen = id;
+    return this.exporters.get(id);
   }
 
   /** Whether the daemon reaches the point. Concurrent activities can omit an effect of another run. */
