@@ -9,6 +9,7 @@ import { volumesOf } from '../../../lib/models/volume.ts';
 import type { Store } from '../../../lib/redis/store.ts';
 import { Cluster } from '../../support/cluster.ts';
 import { FakeTarget } from '../../support/fake-target.ts';
+import { SharedDriver } from '../../support/shared-driver.ts';
 import { until } from '../../support/until.ts';
 
 /**
@@ -97,6 +98,22 @@ for (const { name, find } of ways) {
     });
   }
 }
+
+test.serial('a volume that went to storage of several nodes is restored by an audit of one of them', async (t) => {
+  second.driver = new SharedDriver();
+  await cluster.node('n1', {}, first);
+  const { id } = await moved({ isAttached: false });
+  for (const name of ['n2', 'n3']) await cluster.node(name, {}, { driver: second.driver });
+  await nodes.audit('n1', { repair: true, remove: [] }, deadline);
+  t.true(await isMissing(id));
+  const { findings } = await nodes.audit('n3', { repair: false, remove: [] }, deadline);
+  const [found] = findings;
+  t.like(found, { object: `volume ${id}`, fix: 'take the volume, which has moved here' });
+  await nodes.audit('n3', { repair: true, remove: [] }, deadline);
+  await until(async () => (await volumesOf(store).lookup(id)).status === 'available', 'it is available', 120_000);
+  t.like(await volumesOf(store).lookup(id), { node: 'n3', fault: undefined });
+  t.deepEqual((await nodes.audit('n2', { repair: false, remove: [] }, deadline)).findings, []);
+});
 
 test.serial('storage of a volume that is deleted meanwhile stays without a record', async (t) => {
   await cluster.node('n1', {}, first);
