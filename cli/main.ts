@@ -56,7 +56,11 @@ function usageError({ message }: CommanderError, program: Command, argv: readonl
     command = next;
     path.push(word);
   }
-  return errors.usage(message.replace(/^error: /, '').replaceAll('\n', ' '), path.join(' '));
+  const text = message
+    .replace(/^error: /, '')
+    .replace(/^command-argument value (.*) is invalid for argument '(.*?)'/, 'argument $1 is invalid for <$2>')
+    .replaceAll('\n', ' ');
+  return errors.usage(text, path.join(' '));
 }
 
 /**
