@@ -128,12 +128,15 @@ function stages(): Stage[] {
   ];
 }
 
-/** All points of an operation; where each takes long, one for each state that they can leave: the others would repeat these. */
+/**
+ * All points of an operation, with the ways of asking again in turn; where each takes long, one for each state that they can leave: the
+ * others would repeat these.
+ */
 function crashParts(name: string, backend: CrashBackend, scene: string): Stage[] {
   const { on, isSlow = on === 'machine', missing } = backend;
   const count = isSlow && scenesOn(backend)[scene]?.starting === true ? 2 : 1;
   const make = (part: number) =>
-    script('test/crash/run.ts', name, scene, ...(isSlow ? ['states', `${part}/${count}`] : []));
+    script('test/crash/run.ts', name, scene, ...(isSlow ? ['states'] : []), `${part}/${count}`);
   return inParts(`crash-${name}-${scene}`, count, 1, make, missing);
 }
 

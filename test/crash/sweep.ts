@@ -270,7 +270,7 @@ export class Sweep {
   }
 }
 
-/** Each effect has one kind of repetition before it and the other after it. */
-function wayAt({ number, moment }: Point): number {
-  return (number + (moment === 'before' ? 0 : 1)) % retries.length;
+/** After an effect and before the next one the state is nearly the same: that has both kinds of repetition. */
+function wayAt({ number }: Point): number {
+  return number % retries.length;
 }
