@@ -133,7 +133,7 @@ function stages(): Stage[] {
  * others would repeat these.
  */
 function crashParts(name: string, backend: CrashBackend, scene: string): Stage[] {
-  const { on, isSlow = on === 'machine', missing } = backend;
+  const { on, isPair = false, isSlow = isPair || on === 'machine', missing } = backend;
   const count = isSlow && scenesOn(backend)[scene]?.starting === true ? 2 : 1;
   const make = (part: number) =>
     script('test/crash/run.ts', name, scene, ...(isSlow ? ['states'] : []), `${part}/${count}`);

@@ -19,7 +19,7 @@ export interface CrashBackend {
   place(): Promise<Place>;
   /** Where daemons run. On a lab machine each run takes about ten times as long, so it counts as slow. */
   on: 'host' | 'machine';
-  /** Whether its commands take so long that `npm run test:all` has one run for each state in place of each point. */
+  /** Whether its commands take so long that `npm run test:all` has one run for each state in place of each point, as for pairs. */
   isSlow?: boolean;
   /** Its scenes are those of copies: it has two backends, and stores of images and backups. */
   isPair?: boolean;
