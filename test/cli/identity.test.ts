@@ -68,7 +68,11 @@ test.serial('a password is never an argument, and a weak or absent one is refuse
     [`${password}\n`, ['user', 'create', 'bob', '--project', 'absent'], /project absent does not exist/],
     [`${password}\n`, ['user', 'update', 'ann', '--password', password], /too many arguments/],
     [`${password}\n`, ['user', 'update', 'ann'], /nothing is to be changed/],
-    [`${password}\n`, ['user', 'grant', 'ann', 'owner', '--project', 'admin'], /: argument 'owner' is invalid for <role>. Allowed choices/],
+    [
+      `${password}\n`,
+      ['user', 'grant', 'ann', 'owner', '--project', 'admin'],
+      /: argument 'owner' is invalid for <role>. Allowed choices/,
+    ],
   ] as const) {
     const { exitCode, stderr, stdout } = await runWith(input, ...args);
     t.not(exitCode, 0, args.join(' '));
