@@ -108,7 +108,7 @@ export const backends: Readonly<Record<string, CrashBackend>> = {
     only: ofCancelled,
     missing: async () => cannotExport,
     place: () => {
-      const flags = { volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo', migration_rate: '20' };
+      const flags = { volume_driver: 'file', volume_target: 'aoe', aoe_eth_dev: 'lo', migration_rate: '1' };
       return HostPlace.create(flags, { isPair: true });
     },
   },

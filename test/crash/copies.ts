@@ -17,8 +17,8 @@ export interface StoreFiles {
   put(): Promise<void>;
   /** `directory` has the descriptions of what the node has. */
   get(): Promise<void>;
-  /** Writes to the beginning of a volume on the first backend. */
-  write(volume: string, data: Buffer): Promise<void>;
+  /** Writes to a volume on the first backend, from an offset in bytes. */
+  write(volume: string, data: Buffer, offset: number): Promise<void>;
   /** What each volume begins with, on both backends, a line each. */
   beginnings(): Promise<string[]>;
 }
@@ -73,12 +73,17 @@ export class Copies {
 
   /** Gives a volume data. */
   write(volume: string): Promise<void> {
-    return this.files.write(volume, dataOf('volume'));
+    return this.files.write(volume, dataOf('volume'), 0);
   }
 
   /** Gives it other data, also behind these. */
   overwrite(volume: string): Promise<void> {
-    return this.files.write(volume, Buffer.concat([dataOf('later'), dataOf('later')]));
+    return this.files.write(volume, Buffer.concat([dataOf('later'), dataOf('later')]), 0);
+  }
+
+  /** Gives it 16 MiB more, behind a hole: a migration has progress there, and is not over soon where its rate is limited. */
+  writeMuch(volume: string): Promise<void> {
+    return this.files.write(volume, Buffer.concat(Array<Buffer>(512).fill(dataOf('much'))), 2 ** 26);
   }
 
   /** What is copied must be there as well. Read at rest alone: a reader keeps storage from being removed. */

@@ -70,6 +70,7 @@ async function copyElsewhere(
 
 /** Returns once data are sent. */
 async function beginToMigrate(place: Place, cast: Cast): Promise<void> {
+  await copiesOf(place).writeMuch(cast(subject));
   const migrations = new MigrationCommands(place.store, place.commands, 'volume');
   await migrations.migrate(cast(subject), { to: copiesOf(place).other });
   const isSending = async () => ((await volumesOf(place.store).lookup(cast(subject))).progress ?? 0) > 0;

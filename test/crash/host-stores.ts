@@ -23,9 +23,9 @@ export function hostStores(root: string): StoreFiles {
     },
     put: async () => {},
     get: async () => {},
-    write: async (volume, data) => {
+    write: async (volume, data, offset) => {
       await using file = await open(join(root, 'volumes', `volume-${volume}`), 'r+');
-      await file.write(data);
+      await file.write(data, 0, data.length, offset);
     },
     beginnings: async () => {
       const folders = ['volumes', 'other'].map((folder) => join(root, folder));

@@ -40,8 +40,8 @@ export function machineStores(
       await mkdir(directory);
       await execa('tar', ['-xz', '-C', directory], { input: Buffer.from(packed, 'base64') });
     },
-    write: async (volume, data) => {
-      const to = `dd of=/dev/${group}/volume-${volume} conv=notrunc,fsync status=none`;
+    write: async (volume, data, offset) => {
+      const to = `dd of=/dev/${group}/volume-${volume} seek=${offset} oflag=seek_bytes conv=notrunc,fsync status=none`;
       await machine.sh(`echo ${data.toString('base64')} | base64 -d | ${to}`);
     },
     beginnings: async () => {

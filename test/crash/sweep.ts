@@ -28,11 +28,13 @@ const intervalsOfCopies = 10;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 /**
- * Effects of the check of the access filter, every ten seconds, progress, and commands of Ceph, whose answers are kept for a second: some runs have
- * one more than others.
+ * Effects of the check of the access filter, every ten seconds, progress, the copy of LVM's metadata, at most one per report, and
+ * commands of Ceph, whose answers are kept for a second: some runs have one more than others.
  */
 const periodic =
-  /^(?:perl tc\.pl |script commit, progress|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
+  /^(?:perl tc\.pl |script commit, progress|lvm [<>] (?:answer to )?vgcfgbackup|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
+/** Only in the first request of a daemon that needs it. */
+const oncePerDaemon = /^start perl launcher\.pl$/;
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
 
 /** One scene at one place: a run without a crash, then one per point and kind of repetition, then the end. */
@@ -98,6 +100,7 @@ export class Sweep {
 
   private async crash(point: Point, retry: Retry | undefined): Promise<string[]> {
     const { place } = this;
+    if (oncePerDaemon.test(point.name)) await place.kill();
     await this.begin();
     const exporter = await this.exporterOfBystander();
     const asked = await this.play(point);
