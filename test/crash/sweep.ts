@@ -28,11 +28,11 @@ const intervalsOfCopies = 10;
 const longestMs = 300_000;
 const deadline = { deadlineMs: longestMs };
 /**
- * Effects of the check of the access filter, every ten seconds, progress, the copy of LVM's metadata, at most one per report, and
- * commands of Ceph, whose answers are kept for a second: some runs have one more than others.
+ * Effects of the check of the access filter, every ten seconds, progress, reports without changes, the copy of LVM's metadata, at
+ * most one per report, and commands of Ceph, whose answers are kept for a second: some runs have one more than others.
  */
 const periodic =
-  /^(?:perl tc\.pl |script commit, progress|lvm [<>] (?:answer to )?vgcfgbackup|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
+  /^(?:perl tc\.pl |script commit, progress|script repeat_report$|lvm [<>] (?:answer to )?vgcfgbackup|(?:start|end of) (?:rbd|rados|ceph) --id|(?:start|end of) ceph-conf )/;
 /** Only in the first request of a daemon that needs it. */
 const oncePerDaemon = /^start perl launcher\.pl$/;
 const noPoint: Point = { number: 0, moment: 'before', name: '', turn: 0 };
