@@ -87,8 +87,8 @@ export class Addresses {
   }
 
   /**
-   * Addresses that other nodes no longer need rest here. One whose volume has no record rests only where Redis has that it was returned: it
-   * may have lost the record, and hosts use the address.
+   * Addresses that other nodes no longer need rest here, except those of volumes that are this node's again. One whose volume has no record
+   * rests only where Redis has that it was returned: it may have lost the record, and hosts use the address.
    */
   private async takeBack(): Promise<void> {
     if (this.pool.lent.length === 0) return;
@@ -100,10 +100,15 @@ export class Addresses {
       volumesOf(store).readAll(ended),
       store.read((redis) => redis.zrange(store.keys.quarantine(lease.node), '0', '-1')),
     ]);
-    const recorded = new Set(states.map(({ id }) => id));
+    const recorded = new Map(states.map((volume) => [volume.id, volume]));
     const returned = new Set(resting);
     for (const id of ended) {
-      if (recorded.has(id) || returned.has(this.pool.addressOf(id) ?? '')) this.pool.release(id);
+      const address = this.pool.addressOf(id) ?? '';
+      const volume = recorded.get(id);
+      // A migration back to this node fails after its handover: the volume is in error here, and hosts use the address.
+      const isHere = volume?.node === lease.node && volume.lender === '' && volume.address === address;
+      if (isHere) this.pool.use(id, address);
+      else if (volume !== undefined || returned.has(address)) this.pool.release(id);
     }
   }
 

@@ -1,6 +1,7 @@
 import { withVolumeData } from '../../../lib/drivers/open-data.ts';
 import { type BlockstoreError, asError, errors } from '../../../lib/errors.ts';
 import { writeTask } from '../../../lib/models/task.ts';
+import type { VolumeState } from '../../../lib/models/volume-state.ts';
 import { sizeInBytes } from '../../../lib/volume-size.ts';
 import { keeperOn } from '../shared-storage.ts';
 import { isExported, markedSpec, movedLabel, volumeSpec } from '../specs.ts';
@@ -140,16 +141,17 @@ export const acceptStorage: Step = {
     const spec = volumeSpec(volume);
     // Redis may have the volume at its former place again, where hosts have it.
     if (isInUse(volume)) await checkTask();
-    try {
-      await migrations.arrive(volume.id, async () => {
-        await driver.ensureVolume(spec);
-        await driver.labelVolume(spec);
-      });
-    } catch (thrown) {
-      throw errors.arrivalFailed(volume.id, asError(thrown).message);
-    }
+    await migrations.arrive(volume.id, async () => {
+      await driver.ensureVolume(spec);
+      await driver.labelVolume(spec);
+    });
   },
 };
+
+/** Its storage has all data, whatever kept it from being completed: an audit has the volume back from this error. */
+export function arrivalFailure({ id }: Pick<VolumeState, 'id'>, { message }: BlockstoreError): BlockstoreError {
+  return errors.arrivalFailed(id, message);
+}
 
 /** Where it fails hosts go on waiting: it is a problem of the node, which tries again with each report. */
 export const exportArrived: Step = {

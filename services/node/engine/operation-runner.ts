@@ -89,7 +89,7 @@ export class OperationRunner {
       if (volume.isCopying && !isFilled(volume)) Object.assign(context, await this.originOf(volume));
       // Redis may have it here again from before a restore or a migration.
       const isUnsure = isResumed || isBehind || this.options.table.get(volume.id) === undefined;
-      if (isUnsure && operation.usesData) await refuseOtherData(context);
+      if (isUnsure && operation.usesData) await this.refuseOtherData(context);
       for (step of operation.steps) await this.runStep(step, context, isResumed);
     } catch (thrown) {
       await progress.end();
@@ -212,6 +212,10 @@ export class OperationRunner {
     if (outcome.word !== 'ok') throw errors.taskLost(id, task?.kind ?? 'task');
   }
 
+  private refuseOtherData(context: StepContext): Promise<void> {
+    return this.retried(context.volume, 'data', () => refuseOtherData(context));
+  }
+
   private async runStep(step: Step, context: StepContext, isResumed: boolean): Promise<void> {
     if (isResumed && (await step.isDone?.(context))) return;
     const fields = await this.retried(context.volume, step.name, () => step.run(context));
@@ -221,13 +225,14 @@ export class OperationRunner {
   private async fail(
     volume: VolumeState,
     operation: Operation,
-    error: BlockstoreError,
+    cause: BlockstoreError,
     { step, context, attachments }: FailedRun,
   ): Promise<OperationOutcome> {
     const { log } = this.options;
     // A backend that fails its checks has the task carried out when it is served again.
-    if (error.code === 'BackendUnavailable' && !operation.handsBack.has(error.code)) return 'postponed';
-    if (context && operation.postpones?.(context, error)) return 'postponed';
+    if (cause.code === 'BackendUnavailable' && !operation.handsBack.has(cause.code)) return 'postponed';
+    if (context && operation.postpones?.(context, cause)) return 'postponed';
+    const error = operation.failsWith?.(volume, cause) ?? cause;
     const { refusal } = operation;
     // Nothing was made: what is there is somebody else's.
     const isRefused = refusal?.codes.has(error.code) === true && context?.madeStorage !== true;

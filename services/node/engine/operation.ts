@@ -152,6 +152,8 @@ export interface Operation {
   failure?(context: StepContext): Failure;
   /** Whether it must not end with that error: it is begun again with the next report. */
   postpones?(context: StepContext, error: BlockstoreError): boolean;
+  /** The error as the record and the requesters get it, where it is not the one that a step threw. */
+  failsWith?(volume: VolumeState, cause: BlockstoreError): BlockstoreError;
   /** What goes with its good end. */
   endsWith?(context: StepContext): OperationEnd;
   /** Codes with which the id is another volume's, and how the operation ends then. */

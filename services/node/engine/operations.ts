@@ -5,6 +5,7 @@ import { copyFromImage, discardImage, uploadImage } from './image-steps.ts';
 import {
   acceptStorage,
   addressAtArrival,
+  arrivalFailure,
   copyToDestination,
   exportAgain,
   exportArrived,
@@ -80,6 +81,7 @@ const createdArrival: Operation = {
   undo: [],
   finish: 'finishCreate',
   fail: 'failCreate',
+  failsWith: arrivalFailure,
   handsBack: none,
 };
 
@@ -245,6 +247,7 @@ const arrival: Operation = {
   undo: [],
   finish: 'finishMigrate',
   fail: 'failArrival',
+  failsWith: arrivalFailure,
   handsBack: none,
 };
 

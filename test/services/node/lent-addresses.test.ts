@@ -114,6 +114,12 @@ async function isDown(name: string): Promise<boolean> {
   return (await findNode(store, name))?.state !== 'up';
 }
 
+async function reports(name: string, count: number): Promise<void> {
+  const times = new Set<number>();
+  const reported = async () => times.add((await findNode(store, name))?.reportTime ?? 0).size > count;
+  await until(reported, `${name} reported ${count} times`);
+}
+
 /** Neither a node that its volume uses nor one that an address needs can be removed. */
 async function removeWhenRested(name: string): Promise<void> {
   const remove = () =>
@@ -154,6 +160,32 @@ test.serial(
     n1 = await node('n1');
     const others = await Promise.all([1, 2, 3].map(() => attachedAt('n1')));
     t.false(others.some((other) => other.address === address));
+  },
+);
+
+test.serial(
+  'an address that returns with its volume is given to nobody else, although the migration fails',
+  async (t) => {
+    const { id, address } = await lent();
+    const { driver } = machines.get('n1') ?? {};
+    if (!driver) throw new Error('n1 has no driver');
+    const listed = driver.listVolumes.bind(driver);
+    driver.listVolumes = async () => {
+      const { node: at, status } = await volumesOf(store).lookup(id);
+      if (at === 'n1' && status === 'migrating') throw errors.lvmFailed('lvs', 'simulated');
+      return listed();
+    };
+    const migrations = new MigrationCommands(store, volumes, 'volume');
+    await t.throwsAsync(migrations.migrate(id, { to: 'n1' }, deadline), { code: 'ArrivalFailed' });
+    driver.listVolumes = listed;
+    t.like(await volumesOf(store).lookup(id), { node: 'n1', status: 'error', address, lender: '' });
+
+    await reports('n1', 3); // the first one ends the loan, and the quarantine is a second
+    t.not((await attachedAt('n1')).address, address);
+    await (await cluster.nodeCommands()).audit('n1', { repair: true, remove: [] }, deadline);
+    t.like(await volumesOf(store).lookup(id), { status: 'in-use', address, lender: '' });
+    t.true(exportsOf('n1').includes(address), 'its hosts go on');
+    await until(async () => (await problems()).length === 0, 'its former storage is gone');
   },
 );
 

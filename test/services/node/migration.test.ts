@@ -9,6 +9,7 @@ import { SnapshotCommands } from '../../../lib/client/snapshot-commands.ts';
 import { createType } from '../../../lib/client/types.ts';
 import type { VolumeCommands } from '../../../lib/client/volume-commands.ts';
 import { FileDriver } from '../../../lib/drivers/file/driver.ts';
+import { errors } from '../../../lib/errors.ts';
 import { backendsOf } from '../../../lib/models/backend.ts';
 import { volumesOf } from '../../../lib/models/volume.ts';
 import { type Edit, commit } from '../../../lib/redis/scripts.ts';
@@ -110,6 +111,26 @@ test.serial('a volume moves to another node with its data, holes included, and n
   t.deepEqual(await settled(), []);
   t.deepEqual(await allocated('n1@files', 'n2@files'), [100, 0]);
   t.deepEqual(await drivers['n2@files']?.listVolumes(), []);
+});
+
+test.serial('a volume moves although its storage cannot be listed for a moment when it arrives', async (t) => {
+  await node('n1');
+  await node('n2');
+  const { id, data } = await volumeWithData('n1@files');
+  const driver = drivers['n2@files'];
+  if (!driver) throw new Error('n2 has no driver');
+  const listed = driver.listVolumes.bind(driver);
+  let failures = 0;
+  driver.listVolumes = async () => {
+    const { node: at, status } = await volumesOf(store).lookup(id);
+    if (at !== 'n2' || status !== 'migrating' || failures > 0) return listed();
+    failures += 1;
+    throw errors.lvmFailed('lvs', 'simulated');
+  };
+  t.like(await migrations.migrate(id, { to: 'n2' }, deadline), { node: 'n2', status: 'available' });
+  t.is(failures, 1);
+  t.true((await readFile(pathOf('n2@files', id))).equals(data));
+  t.deepEqual(await settled(), []);
 });
 
 test.serial('a volume moves to another backend of its node, and can be used there', async (t) => {
