@@ -16,7 +16,7 @@ packages_to_test="$packages_needed_to_test user-mode-linux=linux.uml socat=socat
   linux-image-cloud-amd64=/boot/vmlinuz-*-cloud-amd64 busybox-static=busybox cpio=cpio
   ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr ceph-common=rbd radosgw=radosgw thin-provisioning-tools=thin_check
   python3-os-brick=/usr/lib/python3/dist-packages/os_brick/__init__.py
-  chromium=chromium python3-cinderclient=/usr/bin/cinder python3-openstackclient=/usr/bin/openstack"
+  patchelf=patchelf chromium=chromium python3-cinderclient=/usr/bin/cinder python3-openstackclient=/usr/bin/openstack"
 # Almost two hundred packages of Python are with the first, Prometheus is 100 MB.
 packages_to_test_all='glance-api=glance-api prometheus=promtool'
 # The lab's machines need help on processors with registers that User-mode Linux does not know: test/lab/uml.ts
@@ -35,6 +35,7 @@ main() {
   esac
   install_npm_packages
   install_debian_packages
+  [ "$1" = run ] || fetch_lab_kernel
 }
 
 say() { echo "setup: $*"; }
@@ -120,6 +121,16 @@ install_debian_packages() {
   esac
   missing=$(missing_of "$packages")
   [ -z "$missing" ] || cannot_install "$missing (package installed, command not found)"
+}
+
+# Faster than the packaged one, with which the lab works as well. Not known to work with AMX.
+fetch_lab_kernel() {
+  kernel=$PWD/node_modules/.cache/lab/linux
+  ! "$kernel/linux.uml" --version >/dev/null 2>&1 || return 0
+  [ -z "$(missing_of 'user-mode-linux=linux.uml patchelf=patchelf apt=apt-get')" ] || return 0
+  ! grep -qsw amx_tile /proc/cpuinfo || return 0
+  say 'fetching a faster kernel for the lab, from Debian forky'
+  sh tools/lab-kernel.sh "$kernel" || say 'continuing with the packaged kernel'
 }
 
 apt_install() {

@@ -6,7 +6,7 @@ mount -t proc proc /proc
 mount -t tmpfs tmpfs /mnt
 mkdir -p /mnt/up /mnt/wk /mnt/root /mnt/modules/lib/modules
 # modprobe looks under /lib/modules, where the host has nothing for this kernel.
-ln -s "/usr/lib/uml/modules/$(uname -r)" /mnt/modules/lib/modules/
+ln -s "$MODULES/$(uname -r)" /mnt/modules/lib/modules/
 modprobe -d /mnt/modules overlay &&
   mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/up,workdir=/mnt/wk /mnt/root &&
   mkdir -p /mnt/root/mnt/old &&

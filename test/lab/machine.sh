@@ -1,6 +1,6 @@
 # Second stage, in the overlay: makes it a machine of its own (devices, name, network, modules, LVM without udev), then
 # hands over to the agent or to systemd. From the kernel's command line: N (the node's number), INIT (agent or systemd),
-# BUNDLE (where the programs are).
+# BUNDLE (where the programs are), MODULES (where those of the kernel are).
 here=${0%/*}
 umount -l /mnt/old
 mount -t proc proc /proc
@@ -13,6 +13,8 @@ mount -t tmpfs -o mode=755 tmpfs /run
 ln -sf /proc/self/fd /dev/fd
 mkdir -p /run/lock/lvm /run/lvm /run/lock/iscsi
 exec </dev/null >/dev/console 2>&1
+# User-mode Linux 7.2 frees memory of io_uring that a child of its process has mapped ("Bad page map").
+[ ! -e /proc/sys/kernel/io_uring_disabled ] || echo 2 >/proc/sys/kernel/io_uring_disabled
 
 hostname "node$N"
 echo "node$N" >/etc/hostname
@@ -35,7 +37,7 @@ for cable in 0 1; do
 done
 
 mkdir -p /lib/modules
-ln -sf "/usr/lib/uml/modules/$(uname -r)" /lib/modules/
+ln -sf "$MODULES/$(uname -r)" /lib/modules/
 for module in dm-mod dm-snapshot dm-thin-pool loop aoe; do
   modprobe "$module" || echo "LAB FAILED: no module $module"
 done

@@ -10,7 +10,7 @@ import type { LabNetwork } from './network.ts';
 import type { LabPlace } from './place.ts';
 import { processorForMachine } from './processors.ts';
 import { Resident } from './resident.ts';
-import { umlCommand } from './uml.ts';
+import { labKernel } from './uml.ts';
 import { patienceOfQuestionMs, silent, whatItDoes } from './what-it-does.ts';
 
 /** A machine that answers nothing at all: what was to run on it says nothing about the product. */
@@ -90,7 +90,8 @@ export class LabNode {
       () => 0,
     );
     await rm(this.#place.file('uml', this.name), { recursive: true, force: true });
-    const kernelLine = ['-c', String(this.#processor), ...(await umlCommand()), ...this.#kernelArguments()];
+    const { command: uml, modules } = await labKernel();
+    const kernelLine = ['-c', String(this.#processor), ...uml, ...this.#kernelArguments(modules)];
     const [command, args] = this.#network.inside('taskset', kernelLine);
     const kernel = await Resident.start(command, args, consoleFile);
     this.#kernel = kernel;
@@ -184,7 +185,7 @@ export class LabNode {
     return device;
   }
 
-  #kernelArguments(): string[] {
+  #kernelArguments(modules: string): string[] {
     return [
       `umid=${this.name}`,
       `uml_dir=${this.#place.file('uml')}`,
@@ -197,6 +198,7 @@ export class LabNode {
       `init=${path.join(import.meta.dirname, 'init.sh')}`,
       `N=${this.#number}`,
       `BUNDLE=${this.#bundle}`,
+      `MODULES=${modules}`,
       `INIT=${this.#options.systemd ? 'systemd' : 'agent'}`,
       'con=null',
       'con0=null,fd:1',
