@@ -27,7 +27,7 @@ export const filesOfScopes = {
   programs: ['crash', 'simulation', 'model', 'damage', 'lab/chaos'].map((name) => `test/${name}/run.ts`),
 } as const satisfies Partial<Record<Scope, readonly string[]>>;
 const simulatedSeeds = 1000;
-const seedsAtOnce = 200;
+const seedsAtOnce = 50;
 const modelRuns = 1000;
 const runsAtOnce = 500;
 const chaosMinutes = 60;

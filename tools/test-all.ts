@@ -1,10 +1,6 @@
 /**
  * `npm run test:all`: all tests, in parts, for hours. A result holds until what the part depends on changes: an interrupted run
  * continues, failed parts run again, and test/all-results.json keeps results for everybody.
- *
- *   -- --list         prints the parts with their results, and what has changed since
- *   -- --part NAME    runs this part, or those whose names begin with NAME-, even if they passed; can be repeated
- *   -- --record       writes the parts that passed to test/all-results.json
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,13 +12,16 @@ import { type Ended, report, runStage } from './stages.ts';
 const maxMinutes = 40;
 const root = path.resolve(import.meta.dirname, '..');
 
-const { values } = parseArgs({
-  options: {
-    list: { type: 'boolean', default: false },
-    record: { type: 'boolean', default: false },
-    part: { type: 'string', multiple: true, default: [] },
-  },
-});
+const usage = `npm run test:all                    runs the parts that have not passed on this code
+npm run test:all -- --list          prints the parts with their results, and what has changed since
+npm run test:all -- --part NAME     runs this part, or those whose names begin with NAME-, even if they passed; can be repeated
+npm run test:all -- --record        writes the parts that passed to test/all-results.json`;
+
+const values = parsed();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
 const results = new PartResults(root);
 await results.read();
 const all = parts();
@@ -36,6 +35,22 @@ for (const name of values.part) {
 if (values.list) for (const part of all) console.log(`${part.name.padEnd(48)} ${await describeResult(part)}`);
 else if (values.record) console.log(`written: ${await results.record(all)}`);
 else process.exitCode = await runAll(chosen);
+
+function parsed() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        record: { type: 'boolean', default: false },
+        part: { type: 'string', multiple: true, default: [] },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`test:all: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
 
 /** Returns the exit code. */
 async function runAll(stages: readonly Part[]): Promise<number> {
