@@ -48,7 +48,7 @@ function parsed() {
     }).values;
   } catch (error) {
     console.error(`test:all: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    process.exit(2);
+    return process.exit(2);
   }
 }
 
