@@ -83,10 +83,13 @@ export class Lab {
     return node;
   }
 
+  /** Throws where the kernel of a machine has found its own data damaged: no result of that run counts. */
   async close(): Promise<void> {
+    const damage = (await Promise.all(this.nodes.map((node) => node.kernelDamage()))).flat();
     await this.#place.remove();
     // All have been killed: wait until the last one has left the process table.
     await Promise.all([this.#sentinels?.kill(), this.redis.kill(), ...this.nodes.map((node) => node.remove())]);
+    if (damage.length > 0) throw new Error(`kernels of the lab are damaged:\n${damage.slice(0, 20).join('\n')}`);
   }
 
   async #addNodes(count: number): Promise<void> {

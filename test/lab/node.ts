@@ -82,9 +82,21 @@ export class LabNode {
     return this.#kernel.pid;
   }
 
+  get #consoleFile(): string {
+    return this.#place.file(`${this.name}-console.log`);
+  }
+
+  /** Returns lines of the console in which its kernel says that its own data are damaged. */
+  async kernelDamage(): Promise<string[]> {
+    const printed = await readFile(this.#consoleFile, 'utf8').catch(() => ''); // it was never on
+    // Lockups are those of a machine that was paused, or had no processor for long.
+    const isDamage = /^(?:BUG: (?!\w+ lockup)|Oops|Kernel panic)|: Bad (?:page|swap)|general protection/;
+    return printed.split('\n').flatMap((line) => (isDamage.test(line) ? `${this.name}: ${line}` : []));
+  }
+
   async boot(timeoutMs = 180_000): Promise<void> {
     if (this.isOn) throw new Error(`${this.name} is on already`);
-    const consoleFile = this.#place.file(`${this.name}-console.log`);
+    const consoleFile = this.#consoleFile;
     const from = await stat(consoleFile).then(
       ({ size }) => size,
       () => 0,

@@ -50,3 +50,9 @@ test.serial('a lab that fails to boot reports the reason and leaves nothing', as
   const left = (await readdir('/run/netns')).filter((name) => name.startsWith(`bslab-${process.pid}-`));
   t.deepEqual(left, []);
 });
+
+test.serial('a lab fails at its end where a kernel has found its data damaged', async (t) => {
+  const lab = await Lab.create();
+  await lab.node(1).sh("echo '<1>BUG: workqueue lockup' >/dev/kmsg; echo '<1>BUG: Bad page map' >/dev/kmsg");
+  await t.throwsAsync(lab.close(), { message: 'kernels of the lab are damaged:\nnode1: BUG: Bad page map' });
+});
