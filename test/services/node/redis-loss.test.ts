@@ -135,7 +135,8 @@ test.serial('a snapshot whose task fails before its first step says so', async (
   const owner = { userId: 'user', projectId: 'project' };
   await t.throwsAsync(snapshots.create(id, owner, { deadlineMs: 200 }));
   driver.left = 2; // the start lists storage once
-  await cluster.node('n1', { report_interval: '600', node_down_time: '3600' }, { driver });
+  const flags = { report_interval: '600', node_down_time: '3600', num_shell_tries: '1' };
+  await cluster.node('n1', flags, { driver });
   const store = await cluster.store();
   const [snapshot = ''] = await store.redis.zrange(store.keys.volumeSnapshots(id), '0', '-1');
   const statusOf = async () => (await snapshotsOf(store).lookup(snapshot)).status;
