@@ -84,7 +84,7 @@ async function daemon(name: string, more: Record<string, string> = {}): Promise<
     storage_name: name,
     state_dir: join(directory, name),
     report_interval: '1',
-    node_down_time: '3',
+    node_down_time: '10',
     ...more,
   };
   const started = await Blockstored.start(flags, spied('blockstored'), join(bin, 'blockstored'));
