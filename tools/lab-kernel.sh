@@ -30,9 +30,9 @@ fetch() {
   keys=/usr/share/keyrings/debian-archive-keyring.gpg
   mkdir -p "$stage/lists/partial" "$stage/cache/archives/partial" "$stage/root"
   echo "deb [signed-by=$keys] $mirror $release main" >"$stage/sources.list"
-  apt update
-  (cd "$stage" && apt download user-mode-linux libc6)
-  for package in "$stage"/*.deb; do dpkg-deb -x "$package" "$stage/root"; done
+  # Joined: set -e does not hold in a condition.
+  apt update && (cd "$stage" && apt download user-mode-linux libc6) &&
+    for package in "$stage"/*.deb; do dpkg-deb -x "$package" "$stage/root" || return; done
 }
 
 apt() {

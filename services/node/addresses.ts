@@ -105,7 +105,7 @@ export class Addresses {
     for (const id of ended) {
       const address = this.pool.addressOf(id) ?? '';
       const volume = recorded.get(id);
-      // A migration back to this node fails after its handover: the volume is in error here, and hosts use the address.
+      // A migration back to this node may have failed after its handover: the volume is in error, and hosts use the address.
       const isHere = volume?.node === lease.node && volume.lender === '' && volume.address === address;
       if (isHere) this.pool.use(id, address);
       else if (volume !== undefined || returned.has(address)) this.pool.release(id);
