@@ -1,9 +1,4 @@
-/**
- * `npm run bench:scale [-- --nodes 1000 --volumes 1000000 --parts idle,requests,shell,scripts,failover]`: what a large cluster costs,
- * against one of 10 nodes with as many volumes each in the same run. Nodes are the product's own, over storage that only remembers; Redis
- * is a real one with an append-only file, and a replica for the failover. Prints the table of figures and the table of scripts.
- */
-import { parseArgs } from 'node:util';
+import { programOptions, refuse, wholeNumber } from '../tools/program-options.ts';
 import { type Figure, table } from './figures.ts';
 import { SimulatedCluster } from './scale/cluster.ts';
 import { failoverFigures } from './scale/failover.ts';
@@ -21,18 +16,20 @@ const parts: Readonly<Record<string, (cluster: SimulatedCluster) => Promise<Figu
 };
 const partNames = ['idle', 'requests', 'shell', 'scripts', 'failover'];
 
-const { values } = parseArgs({
-  options: {
-    nodes: { type: 'string', default: '1000' },
-    volumes: { type: 'string', default: '1000000' },
-    parts: { type: 'string', default: partNames.join(',') },
-  },
+const usage = `npm run bench:scale [-- --nodes 1000 --volumes 1000000 --parts ${partNames.join(',')}]
+what a large cluster costs, against one of ${smallNodes} nodes with as many volumes each in the same run. Nodes are the product's own, over
+storage that only remembers; Redis is a real one with an append-only file, and a replica for the failover. Prints the table of figures
+and the table of scripts.`;
+const values = programOptions(usage, {
+  nodes: { type: 'string', default: '1000' },
+  volumes: { type: 'string', default: '1000000' },
+  parts: { type: 'string', default: partNames.join(',') },
 });
-const nodes = wholeNumber('nodes', values.nodes);
-const perNode = Math.round(wholeNumber('volumes', values.volumes) / nodes);
+const nodes = wholeNumber(usage, 'nodes', values.nodes, 1);
+const perNode = Math.round(wholeNumber(usage, 'volumes', values.volumes, 1) / nodes);
 const asked = values.parts.split(',');
 const unknown = asked.filter((name) => !partNames.includes(name));
-if (unknown.length > 0) fail(`--parts: ${unknown.join(', ')} is not one of ${partNames.join(', ')}`);
+if (unknown.length > 0) refuse(usage, `--parts: ${unknown.join(', ')} is not one of ${partNames.join(', ')}`);
 
 interface Measured {
   figures: Figure[];
@@ -78,14 +75,4 @@ async function measure(count: number): Promise<Measured> {
 function against(figure: Figure, other: Figure | undefined): Figure {
   if (other === undefined || figure.yardstick) return figure;
   return { ...figure, yardstick: { what: `${smallNodes} nodes`, value: other.value } };
-}
-
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text);
-  return Number.isInteger(value) && value > 0 ? value : fail(`--${name} must be a whole number from 1`);
-}
-
-function fail(message: string): never {
-  console.error(`bench:scale: ${message}`);
-  process.exit(2);
 }

@@ -16,7 +16,7 @@ const aboveDrivers =
 
 /** What no such program loads; the same test reads their imports. */
 const besidePrograms =
-  /\.test\.ts$|^(?:cli\/|tools\/(?!setup|bundle)|test\/(?:bin|cli|redis|services)\/|[^/]*\.config\.js$)/;
+  /\.test\.ts$|^(?:cli\/|tools\/(?!setup|bundle|program-options)|test\/(?:bin|cli|redis|services)\/|[^/]*\.config\.js$)/;
 
 /** Whether the result of a part of this scope can change with this file, by its path from the root. */
 export function isInput(file: string, scope: Scope): boolean {

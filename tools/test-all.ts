@@ -3,10 +3,10 @@
  * continues, failed parts run again, and test/all-results.json keeps results for everybody.
  */
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { presentCommit } from './part-inputs.ts';
 import { PartResults, holds } from './part-results.ts';
 import { type Part, parts } from './parts.ts';
+import { programOptions, refuse } from './program-options.ts';
 import { type Ended, report, runStage } from './stages.ts';
 
 const maxMinutes = 40;
@@ -17,11 +17,11 @@ npm run test:all -- --list          prints the parts with their results, and wha
 npm run test:all -- --part NAME     runs this part, or those whose names begin with NAME-, even if they passed; can be repeated
 npm run test:all -- --record        writes the parts that passed to test/all-results.json`;
 
-const values = parsed();
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
-}
+const values = programOptions(usage, {
+  list: { type: 'boolean', default: false },
+  record: { type: 'boolean', default: false },
+  part: { type: 'string', multiple: true, default: [] },
+});
 const results = new PartResults(root);
 await results.read();
 const all = parts();
@@ -29,28 +29,11 @@ const chosen = values.part.length === 0 ? await missing() : all.filter(isNamed);
 
 for (const name of values.part) {
   if (all.some((part) => isCalled(part, name))) continue;
-  console.error(`test:all: no part ${name}; npm run test:all -- --list prints them`);
-  process.exit(2);
+  refuse(usage, `no part ${name}; npm run test:all -- --list prints them`);
 }
 if (values.list) for (const part of all) console.log(`${part.name.padEnd(48)} ${await describeResult(part)}`);
 else if (values.record) console.log(`written: ${await results.record(all)}`);
 else process.exitCode = await runAll(chosen);
-
-function parsed() {
-  try {
-    return parseArgs({
-      options: {
-        help: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        record: { type: 'boolean', default: false },
-        part: { type: 'string', multiple: true, default: [] },
-      },
-    }).values;
-  } catch (error) {
-    console.error(`test:all: ${error instanceof Error ? error.message : String(error)}\n${usage}`);
-    return process.exit(2);
-  }
-}
 
 /** Returns the exit code. */
 async function runAll(stages: readonly Part[]): Promise<number> {

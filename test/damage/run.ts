@@ -1,8 +1,9 @@
-/**
- * `npm run damage`: removes and alters every key of a small cluster, one at a time: each damage is healed by two reports, or reported
- * by an audit, and ends no daemon. With words: only the cases whose names contain them all.
- */
+import { helpIfAsked } from '../../tools/program-options.ts';
 import { allCases, check, nameOf } from './check.ts';
+
+helpIfAsked(`npm run damage [-- WORD …]
+removes and alters every key of a small cluster, one at a time: each damage is healed by two reports, or reported by an audit, and
+ends no daemon. With words: only the cases whose names contain them all.`);
 
 const atOnce = 4;
 const words = process.argv.slice(2);

@@ -1,18 +1,19 @@
-import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import { programOptions, refuse, wholeNumber } from '../../tools/program-options.ts';
 import { fuzz } from './fuzz.ts';
 
-/** npm run fuzz:api -- --service block-storage|identity --requests N --seed S */
-const { values } = parseArgs({
-  options: {
-    service: { type: 'string', default: 'block-storage' },
-    requests: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: '1' },
-  },
+const usage = `npm run fuzz:api -- [--service block-storage|identity] [--requests N] [--seed S]
+N random requests to a service (100000 to block-storage), from a seed (1)`;
+const values = programOptions(usage, {
+  service: { type: 'string', default: 'block-storage' },
+  requests: { type: 'string', default: '100000' },
+  seed: { type: 'string', default: '1' },
 });
-const [requests, seed] = [Number(values.requests), Number(values.seed)];
+const requests = wholeNumber(usage, 'requests', values.requests, 1);
+const seed = wholeNumber(usage, 'seed', values.seed);
+const { service } = values;
+if (service !== 'block-storage' && service !== 'identity')
+  refuse(usage, `--service ${service}: there is no such service`);
 const began = performance.now();
-const service = z.enum(['block-storage', 'identity']).parse(values.service);
 const { statuses, neverServed, problems, grownBytes, slowestMs, slowestCall } = await fuzz({ service, requests, seed });
 const seconds = (performance.now() - began) / 1000;
 const counts = [...statuses].toSorted(([one], [other]) => one - other).map(([status, count]) => `${status}: ${count}`);

@@ -1,27 +1,22 @@
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { programOptions, wholeNumber } from '../../tools/program-options.ts';
 import type { Outcome } from './simulation.ts';
 
-/**
- * `npm run simulate -- --seed N --hours H [--seeds COUNT] [--jobs J]`: simulates that many hours for each of COUNT seeds from
- * N on, J side by side. What does not hold is printed with its seed and the last of what happened; the exit code is then 1.
- */
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    hours: { type: 'string', default: '24' },
-    seeds: { type: 'string', default: '1' },
-    jobs: { type: 'string', default: String(availableParallelism()) },
-  },
+const usage = `npm run simulate -- [--seed N] [--hours H] [--seeds COUNT] [--jobs J]
+simulates H hours (24) of a cluster for each of COUNT seeds (1) from N (1) on, J side by side (one per processor). What does not hold
+is printed with its seed and the last of what happened; the exit code is then 1.`;
+const values = programOptions(usage, {
+  seed: { type: 'string', default: '1' },
+  hours: { type: 'string', default: '24' },
+  seeds: { type: 'string', default: '1' },
+  jobs: { type: 'string', default: String(availableParallelism()) },
 });
-const [first, hours, count, jobs] = [values.seed, values.hours, values.seeds, values.jobs].map(whole);
-
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new Error(`${text} is not a whole number`);
-  return Number(text);
-}
+const first = wholeNumber(usage, 'seed', values.seed);
+const hours = wholeNumber(usage, 'hours', values.hours, 1);
+const count = wholeNumber(usage, 'seeds', values.seeds, 1);
+const jobs = wholeNumber(usage, 'jobs', values.jobs, 1);
 
 /** Most of what a simulated hour allocates is soon garbage. */
 const youngGenerationMb = 128;
@@ -30,10 +25,10 @@ const totals = new Map<string, number>();
 const failed: number[] = [];
 let simulated = 0;
 let compared = 0;
-let next = first ?? 1;
-const end = next + (count ?? 1);
+let next = first;
+const end = next + count;
 
-await Promise.all(Array.from({ length: Math.min(jobs ?? 1, count ?? 1) }, work));
+await Promise.all(Array.from({ length: Math.min(jobs, count) }, work));
 
 const each = [...totals].toSorted(([one], [other]) => (one < other ? -1 : 1));
 console.log(`\n${each.map(([what, times]) => `${String(times).padStart(8)}  ${what}`).join('\n')}`);
